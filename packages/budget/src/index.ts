@@ -1,0 +1,33 @@
+export type {
+  StoredEntry,
+  UsageDraft,
+  UsageEntry,
+  UsageFilter,
+  UsageGroup,
+  UsageLedger,
+  UsageStatus,
+  UsageTotals,
+} from "./ledger"
+export type {
+  AdjustRequest,
+  AdjustResult,
+  BudgetStore,
+  CellChange,
+  CellRef,
+  CellState,
+  Expired,
+  ExtendResult,
+  Final,
+  Millis,
+  Name,
+  Nat,
+  ReserveCell,
+  ReserveRequest,
+  ReserveResult,
+  SettleCell,
+  SettleRequest,
+  SettleResult,
+  StoreCapabilities,
+  StoreCheck,
+} from "./store"
+export { StoreError, type StoreErrorOptions } from "./store-error"

@@ -1,0 +1,97 @@
+/**
+ * What went wrong, in one of three kinds:
+ * - `refusal`: the budget or the context window says no. Never retried.
+ * - `failure`: something broke (store, network, provider). `cause` says what.
+ * - `mistake`: the caller passed nonsense. Says what was expected and what came.
+ */
+export type ErrorKind = "refusal" | "failure" | "mistake"
+
+export interface P2ErrorOptions {
+  /** Stable identifier of the error, part of semver. Kebab case. */
+  code: string
+  kind: ErrorKind
+  /** Whether the same call may succeed when it is made again. @defaultValue false */
+  retryable?: boolean | undefined
+  cause?: unknown
+}
+
+const MARK = Symbol.for("@p2/error")
+
+/**
+ * The class of every error that p2 throws or returns. Recognise it with `P2Error.isInstance(error)`, not with
+ * `instanceof`, which is false between the ESM and the CommonJS copy of this package.
+ */
+export class P2Error extends Error {
+  readonly code: string
+  readonly kind: ErrorKind
+  readonly retryable: boolean
+
+  constructor(message: string, options: P2ErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = "P2Error"
+    this.code = options.code
+    this.kind = options.kind
+    this.retryable = options.retryable ?? false
+    Object.defineProperty(this, MARK, { value: true })
+  }
+
+  /** Whether `value` is a p2 error, from whichever copy of the package. */
+  static isInstance(value: unknown): value is P2Error {
+    return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[MARK] === true
+  }
+}
+
+/** A wrong argument: code `invalid-argument`. The message says what was expected, what came and what to do. */
+export class InvalidArgumentError extends P2Error {
+  /** Path of the argument, such as `usage.inputTokens`. */
+  readonly argument: string
+
+  constructor(argument: string, expected: string, received: unknown) {
+    super(`Expected \`${argument}\` to be ${expected}, got ${describeValue(received)}.`, {
+      code: "invalid-argument",
+      kind: "mistake",
+    })
+    this.name = "InvalidArgumentError"
+    this.argument = argument
+  }
+}
+
+/** A model that the table does not hold: code `unknown-model`. Unknown is never free and never a default limit. */
+export class UnknownModelError extends P2Error {
+  readonly model: string
+  /** Known ids that are spelled most alike, nearest first. They are suggestions, never used instead. */
+  readonly nearest: readonly string[]
+
+  constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
+    const nearest = options.nearest ?? []
+    const known = nearest.length > 0 ? ` The nearest known ids are ${nearest.map((id) => `"${id}"`).join(", ")}.` : ""
+    super(`No ${options.what} is known for the model ${describeValue(model)}.${known} ${options.remedy}`, {
+      code: "unknown-model",
+      kind: "mistake",
+    })
+    this.name = "UnknownModelError"
+    this.model = model
+    this.nearest = nearest
+  }
+}
+
+/** The signal of a call fired: code `aborted`. `cause` is the signal's reason. */
+export class AbortedError extends P2Error {
+  constructor(what: string, signal?: AbortSignal) {
+    super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failure", cause: signal?.reason })
+    this.name = "AbortedError"
+  }
+}
+
+/** A value as an error message may show it: short, on one line, and without the contents of long strings or objects. */
+export function describeValue(value: unknown): string {
+  if (typeof value === "string") {
+    const shown = value.length > 60 ? `${value.slice(0, 57)}…` : value
+    return JSON.stringify(shown)
+  }
+  if (typeof value === "bigint") return `${value}n`
+  if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const name = value.constructor?.name
+  return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`
+}

@@ -1,0 +1,85 @@
+/**
+ * One message of a conversation, in the shape of OpenAI's chat completions API, which every provider's compatible
+ * endpoint takes. Plain data: no class, no p2 field.
+ */
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+export interface SystemMessage {
+  role: "system" | "developer"
+  content: string | TextPart[]
+  name?: string | undefined
+}
+
+export interface UserMessage {
+  role: "user"
+  content: string | ContentPart[]
+  name?: string | undefined
+}
+
+export interface AssistantMessage {
+  role: "assistant"
+  content?: string | (TextPart | { type: "refusal"; refusal: string })[] | null | undefined
+  refusal?: string | null | undefined
+  name?: string | undefined
+  tool_calls?: ToolCall[] | undefined
+}
+
+export interface ToolMessage {
+  role: "tool"
+  content: string | TextPart[]
+  tool_call_id: string
+}
+
+export interface ToolCall {
+  id: string
+  type: "function"
+  function: { name: string; arguments: string }
+}
+
+/** A function that the model may call, as the API takes it. `parameters` is a JSON Schema. */
+export interface ToolDefinition {
+  type: "function"
+  function: {
+    name: string
+    description?: string | undefined
+    parameters?: Record<string, unknown> | undefined
+    strict?: boolean | null | undefined
+  }
+}
+
+export type ContentPart = TextPart | ImagePart | FilePart | AudioPart
+
+export interface TextPart {
+  type: "text"
+  text: string
+}
+
+export interface ImagePart {
+  type: "image_url"
+  /** `url` is an address or a `data:` URL; the pixel size is read from the bytes of a `data:` URL. */
+  image_url: { url: string; detail?: "auto" | "low" | "high" | undefined }
+}
+
+export interface FilePart {
+  type: "file"
+  file: { file_data?: string | undefined; file_id?: string | undefined; filename?: string | undefined }
+}
+
+export interface AudioPart {
+  type: "input_audio"
+  input_audio: { data: string; format: "wav" | "mp3" }
+}
+
+/** What the answer has to look like, as sent in `response_format`. */
+export type AnswerFormat =
+  | { type: "text" }
+  | { type: "json_object" }
+  | {
+      type: "json_schema"
+      json_schema: {
+        name: string
+        description?: string | undefined
+        schema: Record<string, unknown>
+        strict?: boolean | null | undefined
+      }
+    }

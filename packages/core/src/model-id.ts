@@ -1,0 +1,82 @@
+import { InvalidArgumentError } from "./errors"
+
+/** A model id taken apart. `provider/vendor/name-date:suffix`; all but the name may be absent. */
+export interface ModelId {
+  /** The id as it was written. */
+  id: string
+  /** The first segment when there are several: who is called, such as `openrouter` or `anthropic`. */
+  provider?: string | undefined
+  /** Everything between the provider and the suffix: what the provider is asked for, such as `openai/gpt-4o-mini-2024-07-18`. */
+  name: string
+  /** `name` without the real calendar date at its end, when there is one. */
+  undated?: string | undefined
+  /** What follows the last colon, such as `online` or `free`. Only where the provider uses colons for variants. */
+  suffix?: string | undefined
+}
+
+const ID = /^[A-Za-z0-9@][A-Za-z0-9._:/@+~-]{0,199}$/
+const DATE = /^(.+)[-@](\d{4})-?(\d{2})-?(\d{2})$/
+
+/**
+ * Takes a model id apart by its form alone; whether the model exists is for the tables to say.
+ *
+ * The first segment is the provider: `gpt-4o-mini` has none, `openrouter/openai/gpt-4o` has `openrouter`.
+ * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters no provider uses.
+ */
+export function parseModelId(id: string): ModelId {
+  if (typeof id !== "string" || !ID.test(id) || id.endsWith("/") || id.includes("//"))
+    throw new InvalidArgumentError("model", 'a model id such as "gpt-4o-mini" or "openrouter/openai/gpt-4o-mini"', id)
+  const slash = id.indexOf("/")
+  const provider = slash === -1 ? undefined : id.slice(0, slash)
+  const rest = slash === -1 ? id : id.slice(slash + 1)
+  const colon = provider === "openrouter" ? rest.lastIndexOf(":") : -1
+  const name = colon === -1 ? rest : rest.slice(0, colon)
+  return {
+    id,
+    provider,
+    name,
+    undated: withoutDate(name),
+    suffix: colon === -1 ? undefined : rest.slice(colon + 1),
+  }
+}
+
+/** The name without one real calendar date at its end (`-2024-07-18`, `-20240718`, `@20240718`), else undefined. */
+export function withoutDate(name: string): string | undefined {
+  const [, undated, year, month, day] = DATE.exec(name) ?? []
+  if (undated === undefined) return undefined
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  const real = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
+  return real && Number(year) >= 2020 && Number(year) < 2100 ? undated : undefined
+}
+
+/**
+ * The known ids that are spelled most like `id`, nearest first, by edit distance over their lower-case forms.
+ * For error messages only. Looks at `known` once; at most `count` (default 3) come back, none that differs in more than half of its letters.
+ */
+export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
+  const wanted = id.slice(0, 100).toLowerCase()
+  const found: { id: string; distance: number }[] = []
+  for (const candidate of known) {
+    const limit = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
+    if (Math.abs(candidate.length - wanted.length) > limit) continue
+    const distance = editDistance(wanted, candidate.toLowerCase())
+    if (distance <= limit) found.push({ id: candidate, distance })
+  }
+  found.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
+  return found.slice(0, count).map((entry) => entry.id)
+}
+
+/** Levenshtein distance with one row of memory. */
+function editDistance(a: string, b: string): number {
+  const row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    let diagonal = row[0]!
+    row[0] = i
+    for (let j = 1; j <= b.length; j++) {
+      const above = row[j]!
+      row[j] = Math.min(above + 1, row[j - 1]! + 1, diagonal + (a[i - 1] === b[j - 1] ? 0 : 1))
+      diagonal = above
+    }
+  }
+  return row[b.length]!
+}

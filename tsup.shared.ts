@@ -1,0 +1,20 @@
+import { defineConfig } from "tsup"
+
+/**
+ * One build for every package: ESM and CommonJS with types, no minifying (users read stack traces).
+ * An entry `src/redis.ts` becomes the sub-path `./redis`.
+ */
+export function packageBuild(entry: string[], options: { platform?: "neutral" | "node" } = {}) {
+  return defineConfig({
+    entry,
+    format: ["esm", "cjs"],
+    target: "node20",
+    platform: options.platform ?? "neutral",
+    // Types come from the published types of neighbours, never from their sources.
+    dts: { compilerOptions: { paths: {} } },
+    clean: true,
+    splitting: true,
+    treeshake: false,
+    sourcemap: false,
+  })
+}

@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const root = fileURLToPath(new URL(".", import.meta.url))
+
+/** One test configuration for every package: neighbours are read from their sources, counts go to a file. */
+export function packageTests(options: { testTimeoutMs?: number; typecheck?: boolean } = {}) {
+  return defineConfig({
+    resolve: {
+      alias: [
+        { find: /^@p2\/([a-z-]+)\/package\.json$/, replacement: `${root}packages/$1/package.json` },
+        { find: /^@p2\/([a-z-]+)$/, replacement: `${root}packages/$1/src/index.ts` },
+        { find: /^@p2\/([a-z-]+)\/(.+)$/, replacement: `${root}packages/$1/src/$2.ts` },
+      ],
+    },
+    test: {
+      include: ["test/**/*.test.ts"],
+      testTimeout: options.testTimeoutMs ?? 30_000,
+      reporters: ["default", "json"],
+      outputFile: { json: ".test-results.json" },
+      typecheck: { enabled: options.typecheck ?? false, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
+      maxWorkers: 2,
+    },
+  })
+}
