@@ -1,0 +1,58 @@
+// Runs every test of every package from turbo's cache where nothing changed, then says how many passed.
+import { existsSync, readFileSync, rmSync } from "node:fs"
+import { join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { findRedisServer } from "../packages/redis-server/fetch.mjs"
+import { runTurbo, workspaceFolders } from "./turbo.mjs"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+process.chdir(root)
+
+if (process.env.REDIS_URL === undefined) {
+  const server = await findRedisServer({ fetch: true })
+  if (server !== undefined) process.env.P2_REDIS_SERVER = server
+  else if (process.env.CI === "true") {
+    console.error(
+      "No redis-server: set REDIS_URL, or put one on the PATH. With CI=true the Redis tests may not be skipped.",
+    )
+    process.exit(1)
+  } else
+    console.warn(
+      "\n!!! No redis-server on this machine and none could be fetched: THE REDIS TESTS ARE SKIPPED. Set REDIS_URL to run them. !!!\n",
+    )
+}
+
+const reports = [root, ...workspaceFolders()].map((folder) => join(folder, ".test-results.json"))
+for (const report of reports) rmSync(report, { force: true })
+
+const status = runTurbo(["test", "test:house", "--continue", "--output-logs=new-only", ...process.argv.slice(2)])
+const failed = summarize()
+process.exit(status !== 0 || failed > 0 ? 1 : 0)
+
+/** Prints a line per package and the closing line; returns how many tests failed. */
+function summarize() {
+  const total = { passed: 0, failed: 0, skipped: 0 }
+  console.log("")
+  for (const file of reports.filter((report) => existsSync(report))) {
+    const report = JSON.parse(readFileSync(file, "utf8"))
+    const counts = {
+      passed: report.numPassedTests,
+      // A file that does not even load has no tests to count.
+      failed:
+        report.numFailedTests +
+        report.testResults.filter((suite) => suite.status === "failed" && suite.assertionResults.length === 0).length,
+      skipped: report.numPendingTests + report.numTodoTests,
+    }
+    for (const key of Object.keys(total)) total[key] += counts[key]
+    const name = relative(root, join(file, "..")) || "repository"
+    console.log(
+      `${name.padEnd(40)} ${String(counts.passed).padStart(6)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped`,
+    )
+  }
+  if (status !== 0 && total.failed === 0) {
+    console.error("A build or a test runner failed; the lines above say which.")
+    total.failed = 1
+  }
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
+  return total.failed
+}

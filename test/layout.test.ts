@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { filesBelow, fromRoot, packages, published, root } from "./workspace"
+
+const FILES = [
+  "src/index.ts",
+  "test",
+  "README.md",
+  "package.json",
+  "tsconfig.json",
+  "tsup.config.ts",
+  "vitest.config.ts",
+]
+const SCRIPTS = ["build", "test", "typecheck", "lint", "check:package"]
+
+describe("every package has the same files", () => {
+  it.each(packages.map((entry) => [entry.manifest.name, entry] as const))("%s", (_name, { folder, manifest }) => {
+    const wanted = manifest.private ? FILES : [...FILES, "CHANGELOG.md"]
+    expect(wanted.filter((file) => !existsSync(join(folder, file)))).toEqual([])
+    expect(SCRIPTS.filter((script) => manifest.scripts?.[script] === undefined)).toEqual([])
+    expect(filesBelow(join(folder, "test"), [".test.ts"])).not.toEqual([])
+  })
+})
+
+describe("published packages", () => {
+  it.each(published.map((entry) => [entry.manifest.name, entry] as const))(
+    "%s tells types per condition",
+    (_name, { manifest }) => {
+      const paths = Object.keys(manifest.exports ?? {})
+      expect(paths).toContain("./package.json")
+      for (const path of paths.filter((key) => key !== "./package.json")) {
+        const entry = manifest.exports?.[path] as Record<"import" | "require", Record<string, string>>
+        expect(entry.import).toMatchObject({
+          types: expect.stringMatching(/\.d\.ts$/),
+          default: expect.stringMatching(/\.js$/),
+        })
+        expect(entry.require).toMatchObject({
+          types: expect.stringMatching(/\.d\.cts$/),
+          default: expect.stringMatching(/\.cjs$/),
+        })
+      }
+    },
+  )
+})
+
+describe("names", () => {
+  const sources = packages.flatMap((entry) => filesBelow(join(entry.folder, "src"), [".ts"]))
+
+  it("no file is a drawer for leftovers", () => {
+    expect(sources.filter((file) => /^(utils?|helpers?|common|misc)\.ts$/.test(basename(file))).map(fromRoot)).toEqual(
+      [],
+    )
+  })
+
+  it("index.ts is a table of contents", () => {
+    const indexes = sources.filter((file) => /packages\/[a-z-]+\/src\/index\.ts$/.test(file))
+    expect(indexes.length).toBe(packages.length)
+    for (const file of indexes) {
+      const code = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
+      expect(code, fromRoot(file)).not.toMatch(/export \*/)
+      expect(code.replace(/export (type )?\{[^}]*\} from "[^"]+"/g, "").trim(), fromRoot(file)).toBe("")
+    }
+  })
+
+  it("the lock file names no host", () => {
+    expect(readFileSync(join(root, "pnpm-lock.yaml"), "utf8")).not.toMatch(/https?:\/\//)
+  })
+})
