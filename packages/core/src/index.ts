@@ -1,3 +1,9 @@
+export { type AnswerIssue, InvalidAnswerError, UnsupportedSchemaError } from "./answer/answer-errors"
+export { type AnswerResult, type CompiledAnswer, compileAnswer } from "./answer/compile-answer"
+export type { DeepPartial } from "./answer/deep-partial"
+export { extractJson } from "./answer/extract-json"
+export { parsePartialJson } from "./answer/partial-json"
+export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
 export {
   AbortedError,
   describeValue,
@@ -7,6 +13,8 @@ export {
   type P2ErrorOptions,
   UnknownModelError,
 } from "./errors"
+export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
+export { type ImageDetail, MessageBuilder } from "./message-builder"
 export type {
   AnswerFormat,
   AssistantMessage,
@@ -24,4 +32,7 @@ export type {
 } from "./messages"
 export { type ModelId, nearestIds, parseModelId, withoutDate } from "./model-id"
 export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
+export { Request, Request as LLMRequest } from "./request"
+export type { AnswerModel, RequestOptions } from "./request-options"
+export { toYaml } from "./to-yaml"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"
