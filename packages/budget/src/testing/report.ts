@@ -1,0 +1,33 @@
+import type { StoreCapabilities, StoreCheck } from "../store"
+import type { SuiteLevel } from "./target"
+
+export interface CaseReport {
+  name: string
+  status: "passed" | "failed" | "not claimed"
+  /** Why it failed, or why it is not claimed. */
+  reason?: string | undefined
+}
+
+export interface LevelReport {
+  level: SuiteLevel
+  /** `failed` when any case failed; `not claimed` when no case ran. */
+  status: "passed" | "failed" | "not claimed"
+  passed: number
+  failed: number
+  notClaimed: number
+  /** Why cases are not claimed, each once. */
+  reasons: string[]
+  cases: CaseReport[]
+}
+
+/** What a store may claim. JSON. */
+export interface StoreReport {
+  /** Layout of this report. */
+  version: 1
+  store: string | null
+  capabilities: StoreCapabilities | null
+  check: StoreCheck | null
+  /** Whether nothing failed. */
+  ok: boolean
+  levels: LevelReport[]
+}

@@ -1,0 +1,178 @@
+import type { StoreCapabilities, StoreCheck } from "../store"
+import { SuiteFailure } from "./expect"
+import type { CaseReport, LevelReport, StoreReport } from "./report"
+import type { CaseBench, StoreCase } from "./store-case"
+import { storeCases } from "./store-cases"
+import { SUITE_LEVELS, type SuiteFactory, type SuiteNeed, type SuiteOptions, type SuiteTarget } from "./target"
+
+/** The two functions of a test runner: vitest, node:test, jest. */
+export interface SuiteRunner {
+  describe(name: string, body: () => void): unknown
+  it(name: string, body: () => Promise<void>): unknown
+}
+
+/**
+ * Registers every case with the runner, one `describe` a level and one `it` a case, and a last `it` that hands the
+ * report to `options.onReport`. Cases that a declared limit excludes are not registered, but reported.
+ */
+export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, options: SuiteOptions = {}): void {
+  const collected = new Collector(options)
+  runner.describe(options.name ?? "budget store", () => {
+    for (const level of SUITE_LEVELS) {
+      const cases = storeCases.filter((one) => one.level === level && collected.claims(one))
+      if (cases.length === 0) continue
+      runner.describe(level, () => {
+        for (const one of cases) {
+          runner.it(one.name, async () => {
+            const failure = await collected.run(one, factory)
+            if (failure !== undefined) throw failure
+          })
+        }
+      })
+    }
+    runner.it("report", async () => {
+      options.onReport?.(collected.report())
+    })
+  })
+}
+
+/** Runs the cases one after another without a test runner. Never rejects because of the store: read the report. */
+export async function runStoreSuite(
+  factory: SuiteFactory,
+  options: SuiteOptions & { only?: ((one: StoreCase) => boolean) | undefined } = {},
+): Promise<StoreReport> {
+  const collected = new Collector(options)
+  for (const one of storeCases) {
+    if (options.only?.(one) === false || !collected.claims(one)) continue
+    await collected.run(one, factory)
+  }
+  const report = collected.report()
+  options.onReport?.(report)
+  return report
+}
+
+let roots = 0
+
+class Collector {
+  readonly #options: SuiteOptions
+  readonly #results = new Map<StoreCase, CaseReport>()
+  #store: string | null = null
+  #capabilities: StoreCapabilities | null = null
+  #check: StoreCheck | null = null
+
+  constructor(options: SuiteOptions) {
+    this.#options = options
+  }
+
+  /** Whether no declared limit excludes the case; remembers the reason when one does. */
+  claims(one: StoreCase): boolean {
+    const reasons = one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])
+    if (reasons.length === 0) return true
+    this.#results.set(one, { name: one.name, status: "not claimed", reason: [...new Set(reasons)].join("; ") })
+    return false
+  }
+
+  async run(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
+    let target: SuiteTarget | undefined
+    let failure: unknown
+    try {
+      target = await factory({ level: one.level, name: one.name })
+      await this.#describe(target)
+      this.#refuseContradictions(target)
+      for (const need of one.needs) requireNeed(target, need)
+      await one.run(this.#bench(target))
+    } catch (error) {
+      failure = error ?? new SuiteFailure("the case threw nothing")
+    }
+    try {
+      await target?.close?.()
+    } catch (error) {
+      failure ??= error
+    }
+    const reason = failure === undefined ? undefined : failure instanceof Error ? failure.message : String(failure)
+    this.#results.set(one, { name: one.name, status: failure === undefined ? "passed" : "failed", reason })
+    return failure
+  }
+
+  report(): StoreReport {
+    const levels = SUITE_LEVELS.map((level) => this.#level(level))
+    return {
+      version: 1,
+      store: this.#store,
+      capabilities: this.#capabilities,
+      check: this.#check,
+      ok: levels.every((level) => level.status !== "failed"),
+      levels,
+    }
+  }
+
+  #level(level: (typeof SUITE_LEVELS)[number]): LevelReport {
+    const cases = storeCases.flatMap((one) => (one.level === level ? (this.#results.get(one) ?? []) : []))
+    const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
+    const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
+    const unclaimed = cases.flatMap((one) => (one.status === "not claimed" ? (one.reason ?? []) : []))
+    return {
+      level,
+      status: failed > 0 ? "failed" : passed > 0 ? "passed" : "not claimed",
+      passed,
+      failed,
+      notClaimed,
+      reasons: [...new Set(unclaimed)],
+      cases,
+    }
+  }
+
+  async #describe(target: SuiteTarget): Promise<void> {
+    if (this.#store !== null) return
+    this.#store = target.store.name
+    this.#capabilities = target.store.capabilities
+    this.#check = (await target.store.check?.()) ?? null
+  }
+
+  #refuseContradictions(target: SuiteTarget): void {
+    const { limits } = this.#options
+    if (limits?.ledger !== undefined && target.store.ledger !== undefined) {
+      throw new SuiteFailure("The store has a ledger: remove `limits.ledger`, so that the ledger is tested.")
+    }
+    if (limits?.processes !== undefined && target.store.capabilities.shared) {
+      throw new SuiteFailure(
+        "The store claims `capabilities.shared`: remove `limits.processes` and offer `spawn`, so that the claim is tested.",
+      )
+    }
+  }
+
+  #bench(target: SuiteTarget): CaseBench {
+    const root = target.root ?? `suite.${Date.now().toString(36)}.${(roots++).toString(36)}`
+    return {
+      store: target.store,
+      root,
+      target,
+      fuzzRuns: this.#options.fuzzRuns ?? 60,
+      seed: this.#options.seed ?? 1,
+      get clock() {
+        if (target.clock === undefined) throw new SuiteFailure("The target has no clock.")
+        return target.clock
+      },
+      otherRoot: (name) => `${root}.${name}`,
+      now: async () => (await target.store.read({ root, keys: ["time"] })).now,
+    }
+  }
+}
+
+function requireNeed(target: SuiteTarget, need: SuiteNeed): void {
+  const offered: Record<SuiteNeed, boolean> = {
+    clock: target.clock !== undefined,
+    size: target.size !== undefined,
+    ledger: target.store.ledger !== undefined,
+    ledgerRetention: target.ledgerRetentionMs !== undefined,
+    processes: target.spawn !== undefined,
+    down: target.faults?.down !== undefined && target.faults.up !== undefined,
+    loseAnswer: target.faults?.loseAnswer !== undefined,
+    damage: target.faults?.damage !== undefined,
+    restart: target.faults?.restart !== undefined,
+  }
+  if (offered[need]) return
+  throw new SuiteFailure(
+    `The case needs \`${need}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${need}\`.`,
+  )
+}
