@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { published, root } from "./workspace"
+
+const run = promisify(execFile)
+const pnpm = join(root, "node_modules", ".bin", "pnpm")
+const temporary = mkdtempSync(join(tmpdir(), "p2-packed-"))
+const tarballs = new Map<string, string>()
+
+beforeAll(async () => {
+  for (const { folder, manifest } of published) {
+    if (!existsSync(join(folder, "dist", "index.js")))
+      throw new Error(`${manifest.name} is not built: run the build first.`)
+    const target = join(temporary, "tarballs", manifest.name.replace("@p2/", ""))
+    mkdirSync(target, { recursive: true })
+    await run(pnpm, ["pack", "--pack-destination", target], { cwd: folder })
+    tarballs.set(manifest.name, join(target, readdirSync(target)[0]!))
+  }
+})
+
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
+
+/** Prints the sorted names of every entry point, once by import and once by require. */
+const PROBE = (paths: string[]) => `
+import { createRequire } from "node:module"
+const require = createRequire(import.meta.url)
+const names = {}
+for (const path of ${JSON.stringify(paths)}) {
+  const imported = Object.keys(await import(path)).filter((name) => name !== "default" && name !== "module.exports").sort()
+  const required = Object.keys(require(path)).sort()
+  names[path] = { imported, required }
+}
+console.log(JSON.stringify(names))
+`
+
+describe("each package alone, packed and installed in an empty folder", () => {
+  it.each(published.map((entry) => [entry.manifest.name, entry] as const))(
+    "%s imports and requires",
+    async (name, { manifest }) => {
+      const folder = join(temporary, name.replace("@p2/", "use-"))
+      mkdirSync(folder)
+      const overrides = Object.fromEntries([...tarballs].map(([key, path]) => [key, `file:${path}`]))
+      const dependencies = { [name]: `file:${tarballs.get(name)}` }
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies, pnpm: { overrides } }))
+      await run(pnpm, ["install", "--ignore-workspace", "--prefer-offline", "--ignore-scripts"], { cwd: folder })
+      const paths = Object.keys(manifest.exports ?? {})
+        .filter((path) => path !== "./package.json")
+        .map((path) => join(name, path))
+      writeFileSync(join(folder, "probe.mjs"), PROBE(paths))
+      const { stdout, stderr } = await run(process.execPath, ["probe.mjs"], { cwd: folder })
+      const names = JSON.parse(stdout) as Record<string, { imported: string[]; required: string[] }>
+      expect(stderr).toBe("")
+      for (const path of paths) {
+        expect(names[path]!.imported.length, path).toBeGreaterThan(0)
+        expect(names[path]!.required, path).toEqual(names[path]!.imported)
+      }
+    },
+  )
+})

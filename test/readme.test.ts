@@ -1,0 +1,127 @@
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import ts from "typescript"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { filesBelow, fromRoot, packages, root } from "./workspace"
+
+/*
+ * Every `ts` block of every README and docs page is type-checked against the built packages and run in a process of its
+ * own. A `text` block that follows directly must be what it printed; `…` stands for anything on its line.
+ * `ts no-run` is only type-checked: it needs a key or a server of the reader's.
+ */
+interface Block {
+  name: string
+  code: string
+  run: boolean
+  output: string | undefined
+}
+
+const FENCE = /^```ts( no-run)?\n([\s\S]*?)^```\n(?:\n?```text\n([\s\S]*?)^```)?/gm
+
+function blocksOf(file: string): Block[] {
+  const markdown = readFileSync(file, "utf8")
+  return [...markdown.matchAll(FENCE)].map((match) => {
+    const line = markdown.slice(0, match.index).split("\n").length
+    return { name: `${fromRoot(file)}:${line}`, code: match[2]!, run: match[1] === undefined, output: match[3] }
+  })
+}
+
+const pages = [
+  join(root, "README.md"),
+  join(root, "CONTRIBUTING.md"),
+  ...packages.flatMap((entry) => filesBelow(entry.folder, [".md"])),
+]
+const blocks = pages.filter((file) => !file.endsWith("CHANGELOG.md")).flatMap(blocksOf)
+
+// The demo depends on every package, so modules beside its dependencies resolve as a user's would.
+const folder = join(root, "apps", "demo", "node_modules", ".p2-readme")
+const fileOf = (index: number) => join(folder, `block-${index}.ts`)
+const work = mkdtempSync(join(tmpdir(), "p2-readme-"))
+let provider: LocalProvider
+
+beforeAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  blocks.forEach((block, index) => {
+    writeFileSync(fileOf(index), `${block.code}\nexport {}\n`)
+  })
+  provider = await startLocalProvider()
+})
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true })
+  rmSync(work, { recursive: true, force: true })
+  await provider.close()
+})
+
+describe("the code in the READMEs", () => {
+  it("is there", () => {
+    expect(blocks.filter((block) => block.run).length).toBeGreaterThan(5)
+  })
+
+  it("type-checks against the built packages", () => {
+    const options: ts.CompilerOptions = {
+      target: ts.ScriptTarget.ES2022,
+      lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: ["node"],
+      typeRoots: [join(root, "node_modules", "@types")],
+    }
+    const program = ts.createProgram(
+      blocks.map((_block, index) => fileOf(index)),
+      options,
+    )
+    const problems = ts.getPreEmitDiagnostics(program).map((diagnostic) => {
+      const index = Number(/block-(\d+)\.ts$/.exec(diagnostic.file?.fileName ?? "")?.[1])
+      return `${blocks[index]?.name ?? diagnostic.file?.fileName}: ${ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n")}`
+    })
+    expect(problems).toEqual([])
+  })
+
+  const runnable = blocks.map((block, index) => [block.name, block, index] as const).filter(([, block]) => block.run)
+  it.each(runnable)("%s runs", async (_name, block, index) => {
+    const file = fileOf(index).replace(/\.ts$/, ".mjs")
+    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
+    writeFileSync(file, ts.transpileModule(block.code, { compilerOptions }).outputText)
+    const { stdout, stderr, code } = await execute(file)
+    expect(code, stderr).toBe(0)
+    if (block.output !== undefined) expect(stdout.trim()).toMatch(pattern(block.output.trim()))
+  })
+})
+
+function execute(file: string): Promise<{ stdout: string; stderr: string; code: number }> {
+  const env = {
+    PATH: process.env.PATH,
+    HOME: work,
+    NO_COLOR: "1",
+    TZ: "UTC",
+    OPENROUTER_API_KEY: "local",
+    OPENROUTER_BASE_URL: provider.openRouterBaseURL,
+    OPENAI_API_KEY: "local",
+    OPENAI_BASE_URL: provider.baseURL,
+  }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [file], { cwd: work, env, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ stdout, stderr, code: error === null ? 0 : typeof error.code === "number" ? error.code : 1 })
+    })
+  })
+}
+
+function pattern(output: string): RegExp {
+  const lines = output.split("\n").map((line) =>
+    line
+      .trimEnd()
+      .split("…")
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*"),
+  )
+  return new RegExp(`^${lines.join("[ \\t]*\\n")}[ \\t]*$`)
+}
