@@ -2,9 +2,9 @@ import { P2Error } from "../errors"
 
 /** One reason why an answer does not fit. */
 export interface AnswerIssue {
-  /** Keys and indexes from the root of the answer. */
+  /** Keys and indexes from the root of the answer, in the user's form. */
   readonly path: readonly (string | number)[]
-  /** Zod's code, such as `invalid_type`. */
+  /** Zod's code, such as `invalid_type`; `invalid_json`, `too_deep` or `schema_threw` where Zod was not asked. */
   readonly code: string
   /** What is wrong, in words that can be sent back to the model. */
   readonly message: string
@@ -12,7 +12,7 @@ export interface AnswerIssue {
 
 /** A schema that no answer format can express: code `unsupported-schema`. Found before any money is spent. */
 export class UnsupportedSchemaError extends P2Error {
-  /** Where in the schema, such as `user.tags[]`; `answer` is the root. */
+  /** Where in the schema, such as `answer.tags[]`; `answer` is the root. */
   readonly path: string
   /** What cannot be expressed, such as `z.function()`. */
   readonly construct: string
@@ -30,21 +30,34 @@ export class UnsupportedSchemaError extends P2Error {
 
 /**
  * An answer that is not what was asked for: code `invalid-answer`. `reason` is `json` when the text is not JSON,
- * `shape` when it does not fit the schema, and `code` when a refinement or transform of the schema threw (in `cause`).
+ * `shape` when it does not fit the schema, and `code` when a check or transform of the schema threw (`cause`).
+ * The message holds nothing of the answer; `issues` may, in paths and in the messages of the user's own checks.
  */
 export class InvalidAnswerError extends P2Error {
   readonly reason: "json" | "shape" | "code"
   readonly issues: readonly AnswerIssue[]
 
+  /** @param options `known` are the names of the schema: other keys are the answer's and are not shown. */
   constructor(options: {
     reason: "json" | "shape" | "code"
     issues: readonly AnswerIssue[]
-    where: string
+    known: ReadonlySet<string>
     cause?: unknown
   }) {
-    super(options.where, { code: "invalid-answer", kind: "failure", cause: options.cause })
+    const { reason, issues, known, cause } = options
+    super(summary(reason, issues, known), { code: "invalid-answer", kind: "failure", cause })
     this.name = "InvalidAnswerError"
-    this.reason = options.reason
-    this.issues = options.issues
+    this.reason = reason
+    this.issues = issues
   }
+}
+
+function summary(reason: string, issues: readonly AnswerIssue[], known: ReadonlySet<string>): string {
+  if (reason === "json") return "The answer is not JSON."
+  if (reason === "code")
+    return "A check or transform of the answer model threw, so the answer could not be validated (see `cause`); asynchronous ones need `parseAsync`."
+  const show = (key: string | number) => (typeof key === "number" ? `[${key}]` : known.has(key) ? `.${key}` : ".*")
+  const places = issues.slice(0, 3).map(({ path, code }) => `${code} at answer${path.map(show).join("")}`)
+  const more = issues.length > 3 ? ` and ${issues.length - 3} more` : ""
+  return `The answer does not fit the answer model: ${places.join(", ")}${more}.`
 }

@@ -1,62 +1,146 @@
-import { toJSONSchema } from "zod/v4/core"
+import { frozenCopy } from "../frozen-copy"
 import type { AnswerFormat, ToolDefinition } from "../messages"
 import type { AnswerModel } from "../request-options"
 import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
+import type { AnswerNode, JsonSchema } from "./answer-node"
 import type { DeepPartial } from "./deep-partial"
-import { parsePartialJson } from "./partial-json"
+import { flattenIssues } from "./flatten-issues"
+import { readPartialJson, Unfinished } from "./partial-json"
+import { SchemaPrinter } from "./print-schema"
+import { AnswerReader } from "./read-answer"
+import { SchemaReader } from "./read-schema"
+import { metaOf, type ZodResult, type ZodSchema } from "./zod-schema"
 
 /** An answer that fits, or why it does not. */
 export type AnswerResult<Answer> = { ok: true; answer: Answer } | { ok: false; error: InvalidAnswerError }
 
 /** A schema in the forms in which providers take it, and the way back from what they answer. */
 export interface CompiledAnswer<Answer> {
-  /** 1 to 64 letters, digits, `_`, `-`. From the schema's `title` or `id`, else `answer`. */
+  /** 1 to 64 letters, digits, `_`, `-`: the schema's `id` or `title`, else `answer`. */
   readonly name: string
   /** Strict JSON Schema: an object at the root, every property required, none additional. */
-  readonly jsonSchema: Readonly<Record<string, unknown>>
+  readonly jsonSchema: Readonly<JsonSchema>
   /** Value of `response_format`, with `strict: true`. */
   readonly answerFormat: Extract<AnswerFormat, { type: "json_schema" }>
-  /** The same as a function that the model must call. */
+  /** The same as a function that the model must call, with `strict: true`. */
   readonly tool: ToolDefinition
   /** The same in words, for models that take neither. */
   readonly instructions: string
-  /** The text of an answer to the user's value. Throws a mistake when the schema has asynchronous parts. */
+  /**
+   * From the JSON text of an answer to the user's value. Never throws: where a check of the schema throws, or is
+   * asynchronous, the error's `reason` is `code`.
+   */
   parse(text: string): AnswerResult<Answer>
-  /** The same for every schema. Never rejects. */
+  /** The same for schemas with asynchronous checks and transforms too. Never rejects. */
   parseAsync(text: string): Promise<AnswerResult<Answer>>
-  /** What can be said of an unfinished text; undefined while nothing can. Not validated. */
+  /**
+   * What an unfinished text says so far; undefined while it says nothing. Not validated; what the schema's own code
+   * makes (transforms, codecs) and what is not whole yet (numbers, dates, enum values) is left out.
+   */
   parsePartial(text: string): DeepPartial<Answer> | undefined
 }
 
-/** Compiles a schema of Zod 4. */
+const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
+
+/**
+ * A schema of Zod 4 as strict JSON Schema, and back. Compiled once per schema object. Reads `schema._zod.def` and
+ * imports nothing of Zod, so any copy of Zod 4 will do.
+ *
+ * Optional keys travel as nullable ones; records and maps as lists of `{ key, value }`; sets as lists; tuples as
+ * objects `item1`, `item2`, …; dates as ISO 8601; bigints as digits; what is no object at the root inside
+ * `{ answer: … }`.
+ *
+ * @throws UnsupportedSchemaError when it cannot be expressed, or is larger than strict mode takes.
+ */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
-  const jsonSchema = toJSONSchema(schema, { io: "input" }) as Record<string, unknown>
-  const name = "answer"
-  const model = schema as unknown as {
-    safeParse(value: unknown): { success: true; data: Answer } | { success: false; error: { issues: AnswerIssue[] } }
-    safeParseAsync(
-      value: unknown,
-    ): Promise<{ success: true; data: Answer } | { success: false; error: { issues: AnswerIssue[] } }>
+  const known = compiled.get(schema)
+  if (known !== undefined) return known as CompiledAnswer<Answer>
+  const fresh = compile<Answer>(schema as unknown as ZodSchema)
+  compiled.set(schema, fresh)
+  return fresh
+}
+
+function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
+  const { id, title, description } = metaOf(schema)
+  const name = (title ?? id ?? "answer").replace(/[^\w-]+/g, "_").slice(0, 64) || "answer"
+  const node = new SchemaReader().read(schema, "answer")
+  const object = objectOf(node)
+  const root: AnswerNode = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
+  const printer = new SchemaPrinter()
+  const json = printer.print(root)
+  const jsonSchema = frozenCopy(description === undefined ? json : { ...json, description })
+  const about = description === undefined ? { name } : { name, description }
+
+  const decode = (value: unknown, partial: boolean) => {
+    const reader = new AnswerReader(partial)
+    const wrapped = object === undefined && isWrapper(value)
+    return reader.read(node, wrapped ? value.answer : value)
   }
-  const finish = (result: ReturnType<typeof model.safeParse>): AnswerResult<Answer> =>
-    result.success
-      ? { ok: true, answer: result.data }
-      : {
-          ok: false,
-          error: new InvalidAnswerError({
-            reason: "shape",
-            issues: result.error.issues,
-            where: "The answer does not fit.",
-          }),
-        }
-  return {
+  const wrong = (reason: InvalidAnswerError["reason"], issues: readonly AnswerIssue[], cause?: unknown) => ({
+    ok: false as const,
+    error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
+  })
+  const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
+    try {
+      return { value: decode(JSON.parse(text), false) }
+    } catch (cause) {
+      const message = "Expected one JSON value, and nothing around it."
+      // The message of a SyntaxError quotes the text, so it is not kept as the cause.
+      return cause instanceof SyntaxError
+        ? wrong("json", [{ path: [], code: "invalid_json", message }])
+        : wrong("shape", [{ path: [], code: "too_deep", message: "Expected fewer levels of nesting." }])
+    }
+  }
+  const finish = (result: ZodResult): AnswerResult<Answer> =>
+    result.success ? { ok: true, answer: result.data as Answer } : wrong("shape", flattenIssues(result.error.issues))
+  const threw = (cause: unknown) =>
+    wrong("code", [{ path: [], code: "schema_threw", message: "A check of the schema threw." }], cause)
+
+  return Object.freeze({
     name,
     jsonSchema,
-    answerFormat: { type: "json_schema", json_schema: { name, schema: jsonSchema, strict: true } },
-    tool: { type: "function", function: { name, parameters: jsonSchema, strict: true } },
-    instructions: `Answer with JSON that fits this JSON Schema, and with nothing else:\n${JSON.stringify(jsonSchema)}`,
-    parse: (text) => finish(model.safeParse(JSON.parse(text))),
-    parseAsync: async (text) => finish(await model.safeParseAsync(JSON.parse(text))),
-    parsePartial: (text) => parsePartialJson(text) as DeepPartial<Answer> | undefined,
-  }
+    answerFormat: Object.freeze({
+      type: "json_schema" as const,
+      json_schema: Object.freeze({ ...about, schema: jsonSchema, strict: true }),
+    }),
+    tool: Object.freeze({
+      type: "function" as const,
+      function: Object.freeze({ ...about, parameters: jsonSchema, strict: true }),
+    }),
+    instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${JSON.stringify(jsonSchema)}`,
+    parse(text: string) {
+      const begun = begin(text)
+      if (!("value" in begun)) return begun
+      try {
+        return finish(schema.safeParse(begun.value))
+      } catch (error) {
+        return threw(error)
+      }
+    },
+    async parseAsync(text: string) {
+      const begun = begin(text)
+      if (!("value" in begun)) return begun
+      try {
+        return finish(await schema.safeParseAsync(begun.value))
+      } catch (error) {
+        return threw(error)
+      }
+    },
+    parsePartial(text: string) {
+      const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))
+      return value === undefined ? undefined : (decode(value, true) as DeepPartial<Answer> | undefined)
+    },
+  })
+}
+
+/** The node when it can stand at the root, which must be an object. */
+function objectOf(node: AnswerNode): AnswerNode | undefined {
+  if (node.kind === "hidden") return objectOf(node.inner)
+  return node.kind === "fields" && !node.tuple ? node : undefined
+}
+
+function isWrapper(value: unknown): value is { answer: unknown } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+  const keys = Object.keys(value)
+  return keys.length === 1 && keys[0] === "answer"
 }

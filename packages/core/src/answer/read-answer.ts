@@ -1,0 +1,148 @@
+import { type AnswerNode, type Fields, type Leaf, type List, MISFIT } from "./answer-node"
+import { Unfinished } from "./partial-json"
+
+/**
+ * Turns what a provider sent into what the user's schema takes: nulls that stand for absence are dropped, entries
+ * become records and maps, digits become bigints. What does not fit stays as it is, for Zod to say so, and is counted,
+ * so that a union can choose the option that fits best.
+ *
+ * Beside the form that is sent, the natural one is understood too (a record as an object, a tuple as a list, an absent
+ * key), because providers without strict mode write what they like.
+ */
+export class AnswerReader {
+  #misfits = 0
+  /** What a union made of an object, so that nested unions cost no more than their size. */
+  readonly #chosen = new Map<AnswerNode, Map<unknown, { value: unknown; misfits: number }>>()
+
+  /** @param partial the value is unfinished: leave out what cannot be shown yet. */
+  constructor(private readonly partial: boolean) {}
+
+  read(node: AnswerNode, value: unknown): unknown {
+    switch (node.kind) {
+      case "leaf":
+        return this.#leaf(node, value)
+      case "fields":
+        return this.#fields(node, value)
+      case "list":
+        return this.#list(node, value)
+      case "union":
+        return this.#union(node, node.options, value)
+      case "absent":
+        return value === null && !this.#fits(node.inner, null) ? undefined : this.read(node.inner, value)
+      case "hidden":
+        return this.partial ? undefined : this.read(node.inner, value)
+      case "late":
+        return this.read(node.target!, value)
+    }
+  }
+
+  /** A wrong value weighs more than a right one in its natural form. */
+  #misfit(value: unknown): unknown {
+    this.#misfits += 2
+    return this.partial ? undefined : value
+  }
+
+  #leaf({ json, read, prefixes }: Leaf, value: unknown): unknown {
+    if (value instanceof Unfinished) return prefixes && json.type === "string" ? value.text : undefined
+    if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
+    if (read === undefined) return isOfType(value, json.type) ? value : this.#misfit(value)
+    const result = json.type === "null" && value !== null ? MISFIT : read(value)
+    return result === MISFIT ? this.#misfit(value) : result
+  }
+
+  #fields({ fields, tuple }: Fields, value: unknown): unknown {
+    if (tuple && Array.isArray(value)) return this.#naturalTuple(fields, value)
+    if (!isObject(value)) return this.#misfit(value)
+    const entries: [string, unknown][] = []
+    for (const [key, item] of Object.entries(value)) {
+      const field = fields.get(key)
+      const read = field === undefined ? this.#misfit(item) : this.read(field, item)
+      if (read !== undefined) entries.push([key, read])
+    }
+    if (!this.partial)
+      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && field.kind !== "absent") this.#misfits += 2
+    const result = Object.fromEntries(entries)
+    return tuple ? tupleOf(fields, result) : result
+  }
+
+  #naturalTuple(fields: Map<string, AnswerNode>, value: unknown[]): unknown[] {
+    this.#misfits++
+    const { rest, ...items } = Object.fromEntries(fields)
+    const known = Object.values(items)
+    const item = rest?.kind === "list" ? rest.item : undefined
+    return value.map((entry, index) => {
+      const node = known[index] ?? item
+      return node === undefined ? this.#misfit(entry) : this.read(node, entry)
+    })
+  }
+
+  #list({ as, item }: List, value: unknown): unknown {
+    const entry = item.kind === "fields" ? item.fields : undefined
+    if (as === "record" && isObject(value) && entry !== undefined) {
+      this.#misfits++
+      const natural = Object.entries(value).map(([key, part]) => [key, this.read(entry.get("value")!, part)])
+      return Object.fromEntries(natural.filter(([, part]) => part !== undefined))
+    }
+    if (!Array.isArray(value)) return this.#misfit(value)
+    const items: unknown[] = []
+    for (const part of value) {
+      const read = this.read(item, part)
+      if (read !== undefined || !this.partial) items.push(read)
+    }
+    if (as === "array") return items
+    if (as === "set") return new Set(items)
+    const pairs = items.filter((part) => isObject(part) && "key" in part) as { key: unknown; value: unknown }[]
+    if (pairs.length < items.length && !this.partial) return this.#misfit(value)
+    if (as === "map") return new Map(pairs.map((pair) => [pair.key, pair.value]))
+    return Object.fromEntries(pairs.filter((pair) => pair.value !== undefined).map((pair) => [pair.key, pair.value]))
+  }
+
+  /** The first option that fits, else the one that fits best. */
+  #union(node: AnswerNode, options: AnswerNode[], value: unknown): unknown {
+    const chosen = this.#chosen.get(node)?.get(value)
+    const before = this.#misfits
+    if (chosen !== undefined) {
+      this.#misfits += chosen.misfits
+      return chosen.value
+    }
+    let best: { value: unknown; misfits: number } | undefined
+    for (const option of options) {
+      this.#misfits = 0
+      const result = this.read(option, value)
+      if (best === undefined || this.#misfits < best.misfits) best = { value: result, misfits: this.#misfits }
+      if (best.misfits === 0) break
+    }
+    this.#misfits = before + best!.misfits
+    if (typeof value === "object") {
+      const known = this.#chosen.get(node) ?? new Map()
+      this.#chosen.set(node, known.set(value, best!))
+    }
+    return best!.value
+  }
+
+  #fits(node: AnswerNode, value: unknown): boolean {
+    const before = this.#misfits
+    this.#misfits = 0
+    this.read(node, value)
+    const fits = this.#misfits === 0
+    this.#misfits = before
+    return fits
+  }
+}
+
+function tupleOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {
+  const items = [...fields.keys()].filter((key) => key !== "rest").map((key) => object[key])
+  const rest = object.rest
+  if (Array.isArray(rest)) items.push(...rest)
+  while (items.length > 0 && items.at(-1) === undefined) items.pop()
+  return items
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unfinished)
+}
+
+function isOfType(value: unknown, type: unknown): boolean {
+  if (type === "null") return value === null
+  return type === "integer" ? Number.isInteger(value) : typeof value === type
+}

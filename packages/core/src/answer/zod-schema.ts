@@ -1,0 +1,80 @@
+/** The part of a Zod 4 schema that is read here: `_zod.def`, which Zod keeps stable for libraries. */
+export interface ZodSchema {
+  _zod: {
+    def: ZodDef
+    values?: Set<unknown> | undefined
+    pattern?: RegExp | undefined
+    innerType?: ZodSchema
+  }
+  meta?(): ZodMeta | undefined
+  safeParse(value: unknown): ZodResult
+  safeParseAsync(value: unknown): Promise<ZodResult>
+}
+
+export type ZodResult = { success: true; data: unknown } | { success: false; error: { issues: ZodIssue[] } }
+
+export interface ZodIssue {
+  code?: string
+  message: string
+  path: PropertyKey[]
+  /** Of `invalid_union`: the issues of each option. */
+  errors?: ZodIssue[][]
+  /** Of `invalid_key` and `invalid_element`. */
+  issues?: ZodIssue[]
+  expected?: string
+  values?: unknown[]
+}
+
+export interface ZodMeta {
+  id?: string
+  title?: string
+  description?: string
+  type?: unknown
+}
+
+export interface ZodDef {
+  type: string
+  check?: string
+  checks?: { _zod: { def: ZodDef } }[]
+  shape: Record<string, ZodSchema>
+  element: ZodSchema
+  innerType: ZodSchema
+  keyType: ZodSchema
+  valueType: ZodSchema
+  left: ZodSchema
+  right: ZodSchema
+  in: ZodSchema
+  out: ZodSchema
+  options: ZodSchema[]
+  items: ZodSchema[]
+  rest?: ZodSchema | null
+  entries: Record<string, string | number>
+  values: unknown[]
+  partial?: boolean
+  transform?: unknown
+  defaultValue?: unknown
+  // Of checks:
+  format?: string
+  pattern?: RegExp
+  value?: unknown
+  inclusive?: boolean
+  minimum?: number
+  maximum?: number
+  length?: number
+  size?: number
+  offset?: boolean
+  local?: boolean
+  precision?: number | null
+}
+
+/** The schema's metadata, from the registry that every copy of Zod shares, or from its own method. */
+export function metaOf(schema: ZodSchema): ZodMeta {
+  const { __zod_globalRegistry: registry } = globalThis as { __zod_globalRegistry?: { get(key: unknown): ZodMeta } }
+  return registry?.get(schema) ?? schema.meta?.() ?? {}
+}
+
+/** The definitions of a schema's checks; a format schema such as `z.email()` is its own first check. */
+export function checksOf({ _zod: { def } }: ZodSchema): ZodDef[] {
+  const checks = (def.checks ?? []).map((check) => check._zod.def)
+  return def.check === undefined ? checks : [def, ...checks]
+}
