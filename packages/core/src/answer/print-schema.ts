@@ -125,9 +125,10 @@ function described(json: JsonSchema, note: string | undefined): JsonSchema {
 
 /** Options without doubles, `null` last; bare types become a list of types. */
 function anyOf(options: JsonSchema[]): JsonSchema {
-  const flat = options.flatMap((option) =>
-    option.anyOf !== undefined && Object.keys(option).length === 1 ? (option.anyOf as JsonSchema[]) : [option],
-  )
+  const flat = options.flatMap((option) => {
+    if (option.anyOf !== undefined && Object.keys(option).length === 1) return option.anyOf as JsonSchema[]
+    return Array.isArray(option.type) ? [{ ...option, type: option.type[0] }, { type: "null" }] : [option]
+  })
   const distinct = [...new Map(flat.map((option) => [JSON.stringify(option), option])).values()]
   const isNull = (option: JsonSchema) => option.type === "null"
   const [first, ...others] = distinct.filter((option) => !isNull(option))

@@ -57,10 +57,10 @@ export class AnswerReader {
     for (const [key, item] of Object.entries(value)) {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(item) : this.read(field, item)
-      if (read !== undefined) entries.push([key, read])
+      if (this.#isThere(field, read)) entries.push([key, read])
     }
     if (!this.partial)
-      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && field.kind !== "absent") this.#misfits += 2
+      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += 2
     const result = Object.fromEntries(entries)
     return tuple ? tupleOf(fields, result) : result
   }
@@ -81,7 +81,7 @@ export class AnswerReader {
     if (as === "record" && isObject(value) && entry !== undefined) {
       this.#misfits++
       const natural = Object.entries(value).map(([key, part]) => [key, this.read(entry.get("value")!, part)])
-      return Object.fromEntries(natural.filter(([, part]) => part !== undefined))
+      return Object.fromEntries(natural.filter(([, part]) => this.#isThere(entry.get("value"), part)))
     }
     if (!Array.isArray(value)) return this.#misfit(value)
     const items: unknown[] = []
@@ -91,10 +91,18 @@ export class AnswerReader {
     }
     if (as === "array") return items
     if (as === "set") return new Set(items)
-    const pairs = items.filter((part) => isObject(part) && "key" in part) as { key: unknown; value: unknown }[]
+    const isPair = (part: unknown): part is { key: string; value: unknown } =>
+      isObject(part) && (!this.partial || ("key" in part && "value" in part))
+    const pairs = items.filter(isPair)
     if (pairs.length < items.length && !this.partial) return this.#misfit(value)
     if (as === "map") return new Map(pairs.map((pair) => [pair.key, pair.value]))
-    return Object.fromEntries(pairs.filter((pair) => pair.value !== undefined).map((pair) => [pair.key, pair.value]))
+    const there = pairs.filter((pair) => this.#isThere(entry?.get("value"), pair.value))
+    return Object.fromEntries(there.map((pair) => [pair.key, pair.value]))
+  }
+
+  /** Whether a key is written for what was read: undefined may be a value, or the absence of one. */
+  #isThere(node: AnswerNode | undefined, value: unknown): boolean {
+    return value !== undefined || !(this.partial || node === undefined || isOmittable(node))
   }
 
   /** The first option that fits, else the one that fits best. */
@@ -128,6 +136,13 @@ export class AnswerReader {
     this.#misfits = before
     return fits
   }
+}
+
+/** Whether Zod takes the absence of a key of this form. */
+function isOmittable(node: AnswerNode): boolean {
+  if (node.kind === "union") return node.options.some(isOmittable)
+  if (node.kind === "hidden") return isOmittable(node.inner)
+  return node.kind === "absent" || (node.kind === "late" && node.target!.kind === "absent")
 }
 
 function tupleOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {

@@ -1,0 +1,54 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { type AnswerIssue, type AnswerResult, compileAnswer, UnsupportedSchemaError } from "../src/index"
+import { arbitraryAnswer } from "./arbitrary-answer"
+import { arbitrarySchema } from "./arbitrary-schema"
+import { CONSTRUCTS } from "./construct-table"
+import { strictViolations } from "./strict-schema"
+
+/** What no keyword of strict mode could have said: sizes and formats. All else is the structure. */
+const NOT_STRUCTURAL = ["too_small", "too_big", "invalid_format", "not_multiple_of"]
+
+function structuralIssues(result: AnswerResult<unknown>): readonly AnswerIssue[] {
+  return result.ok ? [] : result.error.issues.filter(({ code }) => !NOT_STRUCTURAL.includes(code))
+}
+
+describe("any schema", () => {
+  it("is sent as strict JSON Schema, and takes any value that fits what was sent", async () => {
+    let compiledSchemas = 0
+    await fc.assert(
+      fc.asyncProperty(arbitrarySchema, fc.infiniteStream(fc.nat()), async (schema, seeds) => {
+        let compiled: ReturnType<typeof compileAnswer>
+        try {
+          compiled = compileAnswer(schema)
+        } catch (error) {
+          expect(error).toBeInstanceOf(UnsupportedSchemaError)
+          return
+        }
+        compiledSchemas++
+        expect(strictViolations(compiled.jsonSchema)).toEqual([])
+        const [seed] = seeds.take(1)
+        for (const sent of fc.sample(arbitraryAnswer(compiled.jsonSchema), { numRuns: 5, seed: seed! })) {
+          const text = JSON.stringify(sent)
+          const result = await compiled.parseAsync(text)
+          expect(structuralIssues(result), text).toEqual([])
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+    expect(compiledSchemas).toBeGreaterThan(900)
+  })
+})
+
+describe("each construct", () => {
+  // `catch` and refinements are the user's own; their sample is in the table.
+  const structural = CONSTRUCTS.filter(({ name }) => !/refine|custom/.test(name))
+  it.each(structural)("$name takes any value that fits what was sent", async ({ schema }) => {
+    const compiled = compileAnswer(schema)
+    expect(strictViolations(compiled.jsonSchema)).toEqual([])
+    for (const sent of fc.sample(arbitraryAnswer(compiled.jsonSchema), 50)) {
+      const result = await compiled.parseAsync(JSON.stringify(sent))
+      expect(structuralIssues(result), JSON.stringify(sent)).toEqual([])
+    }
+  })
+})
