@@ -30,7 +30,7 @@ export function match(actual: object, expected: Record<string, unknown>, what: s
 }
 
 export function canonical(value: unknown): string {
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value)
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value)
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "undefined"
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
   const fields = Object.entries(value)

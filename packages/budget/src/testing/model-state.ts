@@ -1,0 +1,42 @@
+import type { StoredEntry, UsageDraft } from "../ledger"
+import type { Final, Millis, Name, ReserveCell } from "../store"
+
+export interface ModelCell {
+  spent: number
+  reserved: number
+  granted: number
+  peak: number
+  endsAt: Millis | null
+  keepMs: number | null
+  touchedAt: Millis
+}
+
+export interface ModelRecord {
+  state: "held" | Final
+  fingerprint: string
+  cells: ReserveCell[]
+  leaseEnd: Millis
+  /** What each cell is charged under this id now. */
+  charged: number[]
+  revision: number
+  draft: UsageDraft | undefined
+  /** Null while held: an open id is never forgotten. */
+  forgetAt: Millis | null
+}
+
+export interface ModelAdjustment {
+  content: string
+  applied: number
+  forgetAt: Millis
+}
+
+/** Everything that one root holds. */
+export class ModelRoot {
+  readonly cells = new Map<Name, ModelCell>()
+  readonly records = new Map<Name, ModelRecord>()
+  readonly adjustments = new Map<Name, ModelAdjustment>()
+  readonly entries = new Map<Name, StoredEntry>()
+  writes = 0
+}
+
+export type ModelState = Map<Name, ModelRoot>
