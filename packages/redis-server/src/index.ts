@@ -1,1 +1,5 @@
-export {}
+export { findRedisServer } from "../fetch.mjs"
+export { type RedisReply, redisCommand } from "./redis-command"
+export { type RedisForTests, redisForTests } from "./redis-for-tests"
+export { type RedisServer, type StartRedisOptions, startRedis } from "./start-redis"
+export { type RedisCluster, type StartRedisClusterOptions, startRedisCluster } from "./start-redis-cluster"
