@@ -1,6 +1,23 @@
+import { InvalidArgumentError } from "./errors"
 import { toYaml } from "./to-yaml"
 
-/** `[TAG]\n…\n[/TAG]`. */
+/**
+ * `data` between `[TAG]` and `[/TAG]`, on lines of their own; a list becomes one block per item, `[TAG_1]`, `[TAG_2]`, ….
+ * Objects become YAML. What looks like the end of one of these blocks inside the data is written `[\/TAG]`, so that no
+ * data can close the block that holds it.
+ *
+ * @throws InvalidArgumentError for a tag that is not 1 to 64 letters, digits, `_`, `-`.
+ */
 export function formatBlock(tag: string, data: unknown): string {
-  return `[${tag}]\n${typeof data === "string" ? data : toYaml(data)}\n[/${tag}]`
+  if (typeof tag !== "string" || !/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(tag))
+    throw new InvalidArgumentError("tag", "1 to 64 letters, digits, _ or -, beginning with a letter", tag)
+  if (!Array.isArray(data) || data.length === 0) return block(tag, tag, data)
+  return data.map((item, index) => block(tag, `${tag}_${index + 1}`, item)).join("\n\n")
+}
+
+function block(tag: string, name: string, data: unknown): string {
+  const text = typeof data === "string" ? data : toYaml(data)
+  // White space and case are what a model reads over; a number may follow.
+  const end = new RegExp(`\\[(\\s*)/(?=\\s*${tag}(_\\d+)?\\s*\\])`, "gi")
+  return `[${name}]\n${text.replace(end, "[$1\\/")}\n[/${name}]`
 }

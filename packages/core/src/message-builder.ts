@@ -1,67 +1,100 @@
-import { toDataUrl, toImageUrl } from "./data-url"
+import { checkMessages } from "./check-messages"
+import { type Bytes, toFileUrl, toImageUrl } from "./data-url"
+import { describeValue, InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
+import { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
 import type { ContentPart, Message, ToolCall } from "./messages"
 import { toYaml } from "./to-yaml"
 
 /** Detail in which a model looks at an image. */
 export type ImageDetail = "auto" | "low" | "high"
 
-/** Builds the messages of a request, in the order of the calls. Each method but the getters returns the builder. */
-export class MessageBuilder {
-  readonly #messages: Message[] = []
+/** The most that one message may have as text. */
+const MAX_CHARACTERS = 10_000_000
+const MAX_MESSAGES = 10_000
 
-  /** Adds a system message; objects and arrays become YAML. */
+/**
+ * Builds the messages of a request, in the order of the calls. Methods that add return the builder. Text stays as it is;
+ * objects and arrays become YAML.
+ *
+ * @example
+ * new MessageBuilder().addMessageSystem("You are terse.").addMessageBlock("PERSON", { name: "David Copperfield" })
+ */
+export class MessageBuilder {
+  #messages: Message[] = []
+
+  /** Adds a system message. */
   addMessageSystem(content: unknown): this {
     return this.#add({ role: "system", content: toText(content) })
   }
 
-  /** Adds a user message; objects and arrays become YAML. */
+  /** Adds a user message. */
   addMessageUser(content: unknown): this {
     return this.#add({ role: "user", content: toText(content) })
   }
 
-  /** Adds what the assistant said; objects and arrays become YAML. */
+  /** Adds what the assistant said: an earlier answer, so that the conversation goes on. */
   addMessageAssistant(content: unknown): this {
     return this.#add({ role: "assistant", content: toText(content) })
   }
 
-  /** Adds `data` to the conversation as a user message `[TAG]\n…\n[/TAG]`; a list becomes numbered blocks. */
+  /**
+   * Adds data as a user message: `[TAG]`, the data, `[/TAG]`; a list as numbered blocks. No data can close its block.
+   * @throws InvalidArgumentError for a tag that is not 1 to 64 letters, digits, `_`, `-`.
+   */
   addMessageBlock(tag: string, data: unknown): this {
-    return this.#add({ role: "user", content: formatBlock(tag, data) })
+    return this.#add({ role: "user", content: checkedText(formatBlock(tag, data)) })
   }
 
-  /** Adds an image: an address, a data: URL, or the bytes of a PNG, JPEG, GIF or WebP. */
-  addMessageImage(image: string | Uint8Array | ArrayBuffer, options: { detail?: ImageDetail | undefined } = {}): this {
-    const part: ContentPart = { type: "image_url", image_url: { url: toImageUrl(image) } }
-    if (options.detail !== undefined) part.image_url.detail = options.detail
+  /**
+   * Adds an image as a user message: an address, a `data:` URL, or the bytes of a PNG, JPEG, GIF or WebP.
+   * @throws InvalidArgumentError for anything else, and for more than 20 MiB.
+   */
+  addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
+    const { detail } = options
+    if (detail !== undefined && !/^(auto|low|high)$/.test(detail))
+      throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
+    const url = toImageUrl(image)
+    const part: ContentPart = { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
     return this.#add({ role: "user", content: [part] })
   }
 
-  /** Adds a file by its bytes or its data: URL. */
+  /**
+   * Adds a file as a user message: a `data:` URL, or bytes with a `mediaType` unless they are a PDF or an image.
+   * @throws InvalidArgumentError for anything else, and for more than 50 MiB.
+   */
   addMessageFile(
-    file: string | Uint8Array | ArrayBuffer,
+    file: string | Bytes,
     options: { filename?: string | undefined; mediaType?: string | undefined } = {},
   ): this {
-    const data = typeof file === "string" ? file : toDataUrl(file, options.mediaType)
-    return this.#add({
-      role: "user",
-      content: [{ type: "file", file: { file_data: data, filename: options.filename ?? "file" } }],
-    })
+    const part: ContentPart = {
+      type: "file",
+      file: { file_data: toFileUrl(file, options.mediaType), filename: options.filename ?? "file" },
+    }
+    return this.#add({ role: "user", content: [part] })
   }
 
   /** Adds the assistant's turn that asked for tools. */
   addToolCalls(calls: readonly ToolCall[], content: string | null = null): this {
-    return this.#add({ role: "assistant", content, tool_calls: [...calls] })
+    return this.addPrompt([{ role: "assistant", content, tool_calls: [...calls] }])
   }
 
-  /** Adds what a tool returned. */
+  /** Adds what a tool returned; `toolCallId` is the `id` of its call. */
   addToolResult(toolCallId: string, content: unknown): this {
-    return this.#add({ role: "tool", tool_call_id: toolCallId, content: toText(content) })
+    return this.addPrompt([{ role: "tool", tool_call_id: toolCallId, content: toText(content) }])
   }
 
-  /** Adds a user message, or a whole list of messages. */
+  /**
+   * Adds a user message, or a whole list of messages, which are copied.
+   * @throws InvalidRequestError that lists what is wrong with the messages; then none of them is added.
+   */
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
+    const issues: RequestIssue[] = []
+    checkMessages(prompt, "prompt", (path, expected, received) => {
+      issues.push({ path, expected, received: describeValue(received) })
+    })
+    if (issues.length > 0) throw new InvalidRequestError(issues)
     for (const message of prompt) this.#add(structuredClone(message))
     return this
   }
@@ -71,29 +104,44 @@ export class MessageBuilder {
     return structuredClone(this.#messages)
   }
 
-  /** The conversation as one text, for people: each message under its role. */
+  /** The conversation as one text, for people: each message after its role, parts that are no text by their type. */
   getFormattedPrompt(): string {
-    return this.#messages.map((message) => `${message.role}: ${formatContent(message)}`).join("\n\n")
+    return this.#messages.map((message) => `${message.role}:\n${formatMessage(message)}`).join("\n\n")
   }
 
   /** Takes all messages away. */
   clear(): this {
-    this.#messages.length = 0
+    this.#messages = []
     return this
   }
 
   #add(message: Message): this {
+    if (this.#messages.length >= MAX_MESSAGES)
+      throw new InvalidArgumentError("messages", `at most ${MAX_MESSAGES} messages`, this.#messages.length + 1)
     this.#messages.push(message)
     return this
   }
 }
 
 function toText(content: unknown): string {
-  return typeof content === "string" ? content : toYaml(content)
+  if (content === undefined || content === null)
+    throw new InvalidArgumentError("content", "a text, or data to write as YAML", content)
+  return checkedText(typeof content === "string" ? content : toYaml(content))
 }
 
-function formatContent(message: Message): string {
+function checkedText(text: string): string {
+  if (text.length <= MAX_CHARACTERS) return text
+  throw new InvalidArgumentError("content", `at most ${MAX_CHARACTERS} characters`, text.length)
+}
+
+function formatMessage(message: Message): string {
   const { content } = message
-  if (typeof content === "string") return content
-  return (content ?? []).map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n")
+  const parts = typeof content === "string" ? [content] : (content ?? []).map(formatPart)
+  const calls = message.role === "assistant" ? (message.tool_calls ?? []) : []
+  return [...parts, ...calls.map(({ function: { name, arguments: given } }) => `[call ${name} ${given}]`)].join("\n")
+}
+
+function formatPart(part: ContentPart | { type: "refusal"; refusal: string }): string {
+  if (part.type === "text") return part.text
+  return part.type === "refusal" ? part.refusal : `[${part.type}]`
 }

@@ -1,4 +1,92 @@
-/** Plain data as readable YAML. */
-export function toYaml(value: unknown): string {
-  return JSON.stringify(value, undefined, 2) ?? "null"
+import { InvalidArgumentError } from "./errors"
+
+/** Lists inside lists that are followed; more is a mistake. */
+const MAX_DEPTH = 100
+
+/** Words that YAML would read as something else than text, in any case. */
+const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i
+
+/**
+ * Plain data as readable YAML 1.2: `JSON.stringify`'s view of the data (`toJSON` is used, undefined fields are left
+ * out), and beside it maps as objects, sets as lists, and bigints as digits.
+ *
+ * @throws InvalidArgumentError for cycles and for more than 100 levels.
+ */
+export function toYaml(data: unknown): string {
+  return emit(plain(data), "", 0)
+}
+
+/** The value to print: scalars, arrays and objects only. */
+function plain(value: unknown): unknown {
+  if (typeof value === "number") return Number.isFinite(value) ? value : null
+  if (typeof value === "function" || typeof value === "symbol" || value === undefined) return null
+  if (typeof value !== "object" || value === null) return value
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === "function") return plain(toJSON.call(value, ""))
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item]))
+  return value instanceof Set ? [...value] : value
+}
+
+/** `value` at an indent: on the line where it begins when it is a scalar or empty, else on lines of its own. */
+function emit(value: unknown, indent: string, depth: number): string {
+  if (typeof value === "string") return emitText(value, indent)
+  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "0" : String(value)
+  if (depth > MAX_DEPTH)
+    throw new InvalidArgumentError("data", `data of at most ${MAX_DEPTH} levels, without cycles`, value)
+  const lines = Array.isArray(value)
+    ? value.map((item) => emitItem(plain(item), indent, depth))
+    : Object.entries(value)
+        .filter(([, item]) => item !== undefined && typeof item !== "function" && typeof item !== "symbol")
+        .map(([key, item]) => emitField(key, plain(item), indent, depth))
+  if (lines.length === 0) return Array.isArray(value) ? "[]" : "{}"
+  return lines.join(`\n${indent}`)
+}
+
+function emitItem(item: unknown, indent: string, depth: number): string {
+  return `- ${emit(item, `${indent}  `, depth + 1)}`
+}
+
+function emitField(key: string, item: unknown, indent: string, depth: number): string {
+  const name = emitKey(key)
+  const inner = `${indent}  `
+  const text = emit(item, inner, depth + 1)
+  // A key of more than 1,024 characters must be announced by a question mark.
+  if (name.length > 1_000) return `? ${name}\n${indent}: ${text}`
+  return isNested(item) ? `${name}:\n${inner}${text}` : `${name}: ${text}`
+}
+
+function isNested(item: unknown): boolean {
+  return typeof item === "object" && item !== null && Object.values(item).some((part) => part !== undefined)
+}
+
+function emitKey(key: string): string {
+  return /^[A-Za-z_][\w-]*$/.test(key) && !RESERVED.test(key) ? key : quote(key)
+}
+
+/** Plain where no reader can take it for something else, several lines as a literal block, else in quotes. */
+function emitText(text: string, indent: string): string {
+  if (isPlainText(text)) return text
+  if (!isBlockText(text)) return quote(text)
+  const ends = text.endsWith("\n")
+  const inner = indent === "" ? "  " : indent
+  const lines = (ends ? text.slice(0, -1) : text).split("\n").map((line) => (line === "" ? "" : inner + line))
+  return `|${ends ? "" : "-"}\n${lines.join("\n")}`
+}
+
+function isPlainText(text: string): boolean {
+  return /^[\p{L}_][\p{L}\p{M}\p{N} _.,;()/'’!?%+=*@$€"&-]*$/u.test(text) && !text.endsWith(" ") && !RESERVED.test(text)
+}
+
+/** Several lines, none of which begins or ends with white space, and no sign that YAML reads as a break or refuses. */
+function isBlockText(text: string): boolean {
+  return (
+    /\n/.test(text) &&
+    !/^\s|[ \t]$|\n\n$|[ \t]\n|[^\n\t\x20-\x7E\u00A0-\u2027\u202A-\uD7FF\uE000-\uFEFE\uFF00-\uFFFD]/.test(text)
+  )
+}
+
+/** JSON's quotes are YAML's too, when everything that some reader takes for a break is escaped. */
+function quote(text: string): string {
+  const escaped = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
+  return JSON.stringify(text).replace(/[\x7F-\x9F\u2028\u2029\uFEFF\uFFFE\uFFFF]/g, escaped)
 }

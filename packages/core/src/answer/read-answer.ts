@@ -57,7 +57,8 @@ export class AnswerReader {
     for (const [key, item] of Object.entries(value)) {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(item) : this.read(field, item)
-      if (this.#isThere(field, read)) entries.push([key, read])
+      // An absent `toString` would be looked up in the prototype, so its absence is written down.
+      if (this.#isThere(field, read) || (!this.partial && key in Object.prototype)) entries.push([key, read])
     }
     if (!this.partial)
       for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += 2

@@ -1,0 +1,149 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { parse } from "yaml"
+import { InvalidArgumentError, toYaml } from "../src/index"
+
+/** Texts that YAML reads as something else, breaks on, or refuses. */
+const HOSTILE = [
+  "",
+  " ",
+  "-",
+  "- a",
+  "? a",
+  ": a",
+  "a: b",
+  "a #b",
+  "#",
+  "true",
+  "No",
+  "NULL",
+  "~",
+  "0x1F",
+  "1e3",
+  "1_000",
+  ".nan",
+  "2024-07-18",
+  "12:30:45",
+  "&anchor",
+  "*alias",
+  "!tag",
+  "|",
+  ">-",
+  "%YAML 1.2",
+  "---",
+  "...",
+  "--- a",
+  "{a}",
+  "[a]",
+  "'",
+  '"',
+  "`",
+  "@",
+  "\t",
+  "a\tb",
+  "a\n",
+  "a\n\n",
+  "\na",
+  "a\n b",
+  "a \nb",
+  "a\n\n\nb\n\n",
+  "---\na",
+  "a\n---\nb",
+  "a\n...\nb",
+  "a\n# b",
+  "a\r\nb",
+  "a\u2028b\nc",
+  "a\u0085b",
+  "\uFEFFa\nb",
+  "\uD800",
+  "a\uD800\nb",
+  "\u0000",
+  "\u007F",
+  "😀\n😀",
+  "<<",
+  "__proto__",
+  "constructor",
+]
+
+const text = fc.oneof(
+  fc.constantFrom(...HOSTILE),
+  fc.string({ unit: "binary" }),
+  fc
+    .array(fc.constantFrom(...HOSTILE, "word", "\n", " ", "\t", ":", "-", "#"), { maxLength: 6 })
+    .map((parts) => parts.join("")),
+)
+const json = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    text,
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
+    fc.boolean(),
+    fc.constant(null),
+    fc.array(tie("value"), { maxLength: 4 }),
+    fc.dictionary(text, tie("value"), { maxKeys: 4 }),
+  ),
+})).value
+
+describe("toYaml", () => {
+  it("says of any JSON value what a YAML reader hears", () => {
+    fc.assert(
+      fc.property(json, (value) => {
+        const expected = JSON.parse(JSON.stringify(value))
+        expect(parse(toYaml(value), { maxAliasCount: 0 })).toEqual(expected)
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  it.each(HOSTILE)("keeps the text %j, alone, in a list, as a value and as a key", (value) => {
+    const data = [value, { [value]: value, list: [[value], { deep: value }] }]
+    expect(parse(toYaml(data))).toEqual(data)
+    expect(parse(toYaml(value))).toEqual(value)
+  })
+
+  it("is readable", () => {
+    const data = {
+      name: "David Copperfield",
+      born: 1820,
+      story: "One line.\nAnother: line.",
+      friends: [{ name: "Tommy" }],
+      none: [],
+    }
+    expect(toYaml(data)).toBe(
+      [
+        "name: David Copperfield",
+        "born: 1820",
+        "story: |-",
+        "  One line.",
+        "  Another: line.",
+        "friends:",
+        "  - name: Tommy",
+        "none: []",
+      ].join("\n"),
+    )
+  })
+
+  it("keeps keys of more than 1,024 characters", () => {
+    const data = { ["k".repeat(5_000)]: { a: [1] }, ["é ".repeat(2_000)]: "x" }
+    expect(parse(toYaml(data))).toEqual(data)
+  })
+
+  it("sees what JSON.stringify sees, and maps, sets and bigints", () => {
+    const data = {
+      at: new Date(0),
+      gone: undefined,
+      not: () => 1,
+      map: new Map([["a", 1n]]),
+      set: new Set([1]),
+      nan: Number.NaN,
+    }
+    expect(parse(toYaml(data))).toEqual({ at: "1970-01-01T00:00:00.000Z", map: { a: 1 }, set: [1], nan: null })
+  })
+
+  it("refuses cycles", () => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    expect(() => toYaml(cycle)).toThrow(InvalidArgumentError)
+  })
+})
