@@ -37,8 +37,12 @@ function checkCells(cells: readonly CellRef[], maxCells: number): void {
   }
 }
 
+export function checkRoot(root: Name): void {
+  checkName("root", root, 64)
+}
+
 export function checkRootAndId(request: { root: Name; id: Name }): void {
-  checkName("root", request.root, 64)
+  checkRoot(request.root)
   checkName("id", request.id, 64)
 }
 
@@ -76,7 +80,7 @@ export function checkExtend(request: { root: Name; id: Name; leaseMs: number }):
 }
 
 export function checkRead(request: { root: Name; keys: Name[] }): void {
-  checkName("root", request.root, 64)
+  checkRoot(request.root)
   for (const [index, key] of request.keys.entries()) checkName(`keys[${index}]`, key, 200)
 }
 
@@ -90,6 +94,6 @@ export function checkAdjust(request: AdjustRequest): void {
 }
 
 export function checkSweep(request: { root: Name; max: number }): void {
-  checkName("root", request.root, 64)
+  checkRoot(request.root)
   checkPositive("max", request.max)
 }

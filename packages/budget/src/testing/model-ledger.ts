@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../ledger"
 import type { Millis, Name } from "../store"
 import { canonical } from "./expect"
-import { checkRootAndId } from "./model-checks"
+import { checkRoot, checkRootAndId } from "./model-checks"
 import type { ModelRecord, ModelRoot } from "./model-state"
 
 type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
@@ -12,12 +12,14 @@ export class ModelLedger implements UsageLedger {
   constructor(
     protected readonly root: (name: Name) => ModelRoot,
     protected readonly now: () => Millis,
+    /** How long an entry is kept; Infinity: until it is pruned. */
+    protected readonly retentionMs: number,
   ) {}
 
   async record(request: Requested<"record">): Promise<{ now: Millis }> {
     checkRootAndId(request)
-    const root = this.root(request.root)
     const now = this.now()
+    const root = this.root(request.root)
     if (!root.entries.has(request.id)) this.write(root, request.id, request.entry, {}, 0, now)
     return { now }
   }
@@ -55,6 +57,9 @@ export class ModelLedger implements UsageLedger {
   }
 
   async prune(request: Requested<"prune">): Promise<{ removed: number }> {
+    checkRoot(request.root)
+    // Fails when the state cannot be reached.
+    this.now()
     const root = this.root(request.root)
     const old = [...root.entries.values()].filter((entry) => entry.at < request.before)
     for (const entry of old) root.entries.delete(entry.id)
@@ -97,8 +102,10 @@ export class ModelLedger implements UsageLedger {
   }
 
   protected sorted(root: Name, filter: UsageFilter): StoredEntry[] {
+    checkRoot(root)
+    const now = this.now()
     return [...this.root(root).entries.values()]
-      .filter((entry) => this.passes(entry, filter))
+      .filter((entry) => entry.at + this.retentionMs > now && this.passes(entry, filter))
       .sort(byTimeAndId)
       .map((entry) => structuredClone(entry))
   }

@@ -30,13 +30,17 @@ export interface ModelAdjustment {
   forgetAt: Millis
 }
 
-/** Everything that one root holds. */
-export class ModelRoot {
-  readonly cells = new Map<Name, ModelCell>()
-  readonly records = new Map<Name, ModelRecord>()
-  readonly adjustments = new Map<Name, ModelAdjustment>()
-  readonly entries = new Map<Name, StoredEntry>()
-  writes = 0
+/** Everything that one root holds. Plain data, so that a copy of it is a restart. */
+export interface ModelRoot {
+  cells: Map<Name, ModelCell>
+  records: Map<Name, ModelRecord>
+  adjustments: Map<Name, ModelAdjustment>
+  entries: Map<Name, StoredEntry>
+  writes: number
+}
+
+export function emptyRoot(): ModelRoot {
+  return { cells: new Map(), records: new Map(), adjustments: new Map(), entries: new Map(), writes: 0 }
 }
 
 export type ModelState = Map<Name, ModelRoot>

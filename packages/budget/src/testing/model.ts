@@ -18,10 +18,11 @@ import type {
   SettleResult,
   StoreCapabilities,
 } from "../store"
+import { StoreError } from "../store-error"
 import { canonical } from "./expect"
 import * as checks from "./model-checks"
 import { ModelLedger } from "./model-ledger"
-import { type ModelCell, type ModelRecord, ModelRoot, type ModelState } from "./model-state"
+import { emptyRoot, type ModelCell, type ModelRecord, type ModelRoot, type ModelState } from "./model-state"
 
 const MAX = Number.MAX_SAFE_INTEGER
 
@@ -29,6 +30,8 @@ export interface ModelOptions {
   now: () => Millis
   /** @defaultValue one hour */
   retentionMs?: number | undefined
+  /** How long the ledger keeps an entry. @defaultValue until it is pruned */
+  ledgerRetentionMs?: number | undefined
   /** State to go on from, as after a restart. */
   state?: ModelState | undefined
 }
@@ -53,13 +56,13 @@ export class ModelStore implements BudgetStore {
       retentionMs: options.retentionMs ?? 3_600_000,
       maxCells: 32,
     }
-    this.ledger = this.createLedger()
+    this.ledger = this.createLedger(options.ledgerRetentionMs ?? Number.POSITIVE_INFINITY)
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveResult> {
     checks.checkReserve(request, this.capabilities.maxCells)
-    const root = this.root(request.root)
     const now = this.now()
+    const root = this.root(request.root)
     this.forget(root, now)
     const expired = this.expireDue(root, now, 16, request.id)
     const rest = { now, expired, backlog: this.dueIds(root, now).length > 0 }
@@ -72,8 +75,8 @@ export class ModelStore implements BudgetStore {
 
   async settle(request: SettleRequest): Promise<SettleResult> {
     checks.checkSettle(request, this.capabilities.maxCells)
-    const root = this.root(request.root)
     const now = this.now()
+    const root = this.root(request.root)
     this.forget(root, now)
     const record = this.recordOf(root, request.id, now)
     if (record !== undefined && !this.sameContent(record, request))
@@ -95,16 +98,16 @@ export class ModelStore implements BudgetStore {
 
   async read(request: { root: Name; keys: Name[] }): Promise<{ now: Millis; due: number; cells: CellState[] }> {
     checks.checkRead(request)
-    const root = this.state.get(request.root) ?? new ModelRoot()
     const now = this.now()
+    const root = this.state.get(request.root) ?? emptyRoot()
     const cells = request.keys.map((key) => this.stateOf(root, key, now))
     return { now, due: this.dueIds(root, now).length, cells }
   }
 
   async adjust(request: AdjustRequest): Promise<AdjustResult> {
     checks.checkAdjust(request)
-    const root = this.root(request.root)
     const now = this.now()
+    const root = this.root(request.root)
     this.forget(root, now)
     const content = canonical([request.cell.key, request.kind, request.delta])
     const known = this.live(root.adjustments, request.id, now)
@@ -120,8 +123,8 @@ export class ModelStore implements BudgetStore {
 
   async sweep(request: { root: Name; max: number }): Promise<{ now: Millis; expired: Expired[]; more: boolean }> {
     checks.checkSweep(request)
-    const root = this.root(request.root)
     const now = this.now()
+    const root = this.root(request.root)
     this.forget(root, now)
     const expired = this.expireDue(root, now, request.max)
     return { now, expired, more: this.dueIds(root, now).length > 0 }
@@ -381,6 +384,9 @@ export class ModelStore implements BudgetStore {
 
   protected cellAt(root: ModelRoot, key: Name, now: Millis): ModelCell | undefined {
     const cell = root.cells.get(this.cellName(key))
+    if (cell !== undefined && ![cell.spent, cell.reserved, cell.granted, cell.peak].every(Number.isSafeInteger)) {
+      throw new StoreError(`The cell ${key} holds no counts.`, { code: "corrupt", applied: "no" })
+    }
     return cell === undefined || this.cellIsOver(cell, now) ? undefined : cell
   }
 
@@ -418,15 +424,15 @@ export class ModelStore implements BudgetStore {
   }
 
   protected root(name: Name): ModelRoot {
-    const root = this.state.get(name) ?? new ModelRoot()
+    const root = this.state.get(name) ?? emptyRoot()
     this.state.set(name, root)
     return root
   }
 
   // ── Ledger ──
 
-  protected createLedger(): ModelLedger {
-    return new ModelLedger((name) => this.root(name), this.now)
+  protected createLedger(retentionMs: number): ModelLedger {
+    return new ModelLedger((name) => this.root(name), this.now, retentionMs)
   }
 
   protected writeEntry(root: ModelRoot, request: SettleRequest, amounts: number[], now: Millis): void {

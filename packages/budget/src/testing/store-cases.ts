@@ -1,8 +1,12 @@
 import { concurrencyCases } from "./cases/concurrency"
 import { contractCases } from "./cases/contract"
+import { faultCases } from "./cases/faults"
+import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
+import { ledgerCases } from "./cases/ledger"
 import { mistakeCases } from "./cases/mistakes"
+import { processCases } from "./cases/processes"
 import { stateCases } from "./cases/states"
 import type { StoreCase } from "./store-case"
 
@@ -13,5 +17,9 @@ export const storeCases: readonly StoreCase[] = [
   ...mistakeCases,
   ...concurrencyCases,
   ...leaseCases,
+  ...fuzzCases,
   ...idempotencyCases,
+  ...faultCases,
+  ...processCases,
+  ...ledgerCases,
 ]

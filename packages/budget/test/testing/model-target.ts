@@ -1,20 +1,94 @@
+import type { BudgetStore } from "../../src/store"
+import { StoreError } from "../../src/store-error"
 import type { SuiteFactory } from "../../src/testing"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
+import type { ModelState } from "../../src/testing/model-state"
 
 /** A start like any other, at the end of a month in no zone's favour. */
 export const START = Date.UTC(2026, 0, 31, 23, 0, 0)
+const LEDGER_RETENTION_MS = 40 * 86_400_000
+
+export type ModelClass = new (options: ModelOptions) => ModelStore
+
+/** What stands between the suite and the model, and can be cut. */
+export interface Line {
+  isDown: boolean
+  losesNextAnswer: boolean
+}
+
+export type Connect = (store: ModelStore, line: Line) => BudgetStore
 
 /** Targets over the model, or over one that breaks a rule of it. */
-export function modelFactory(Store: new (options: ModelOptions) => ModelStore = ModelStore): SuiteFactory {
+export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = connectThroughLine): SuiteFactory {
   return () => {
     let now = START
-    const clock = {
-      now: () => now,
-      advance: (ms: number) => {
-        now += ms
+    const line: Line = { isDown: false, losesNextAnswer: false }
+    const open = (state?: ModelState) =>
+      new Store({
+        now: () => {
+          // The model asks for the time after it has checked its arguments and before it touches its state.
+          if (line.isDown) throw new StoreError("The line is down.", { code: "unavailable", applied: "no" })
+          return now
+        },
+        ledgerRetentionMs: LEDGER_RETENTION_MS,
+        state,
+      })
+    let model = open()
+    return {
+      store: connect(model, line),
+      clock: {
+        now: () => now,
+        advance: (ms) => {
+          now += ms
+        },
+      },
+      size: () => model.size(),
+      ledgerRetentionMs: LEDGER_RETENTION_MS,
+      faults: {
+        down: () => {
+          line.isDown = true
+        },
+        up: () => {
+          line.isDown = false
+        },
+        loseAnswer: () => {
+          line.losesNextAnswer = true
+        },
+        damage: ({ root, key }) => {
+          model.state.get(root)!.cells.get(key)!.spent = Number.NaN
+        },
+        restart: async () => {
+          model = open(structuredClone(model.state))
+          return connect(model, line)
+        },
       },
     }
-    const store = new Store({ now: clock.now })
-    return { store, clock, size: () => store.size() }
   }
+}
+
+const MEMBERS = ["reserve", "settle", "extend", "read", "adjust", "sweep"] as const
+const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
+
+export const connectThroughLine: Connect = (store, line) => ({
+  name: store.name,
+  capabilities: store.capabilities,
+  ...through(store, MEMBERS, line),
+  ledger: through(store.ledger, LEDGER_MEMBERS, line),
+})
+
+function through<Owner extends object, Member extends keyof Owner>(
+  owner: Owner,
+  members: readonly Member[],
+  line: Line,
+): Pick<Owner, Member> {
+  const sent = members.map((member) => [
+    member,
+    async (request: unknown) => {
+      const answer = await (owner[member] as (request: unknown) => Promise<unknown>).call(owner, request)
+      if (!line.losesNextAnswer) return answer
+      line.losesNextAnswer = false
+      throw new StoreError("The answer was lost.", { code: "unavailable", applied: "maybe" })
+    },
+  ])
+  return Object.fromEntries(sent) as Pick<Owner, Member>
 }

@@ -1,0 +1,693 @@
+import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../../ledger"
+import { equal, match, mistake, ok } from "../expect"
+import { createRandom } from "../random"
+import { adjusted, cell, cellState, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
+import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
+
+const MAX = Number.MAX_SAFE_INTEGER
+
+export function usageEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
+  return {
+    requestId,
+    attempt: 1,
+    clientId: "client-1",
+    userId: "user-1",
+    model: "openai/gpt-4o-mini",
+    provider: "openai",
+    reservedNanoUsd: costNanoUsd,
+    status: "succeeded",
+    tokens: { inputTokens: 10, outputTokens: 5 },
+    costNanoUsd,
+    costSource: "table",
+    ...more,
+  }
+}
+
+function ledgerOf(bench: CaseBench): UsageLedger {
+  return bench.store.ledger!
+}
+
+/** Reserves and commits one attempt with its entry. */
+async function spend(bench: CaseBench, id: string, amount: number, more: Partial<UsageEntry> = {}, key = "a") {
+  const entry = usageEntry(more.requestId ?? id, amount, more)
+  const held = await hold(bench, id, [cell(key, amount)], { draft: draftOf(entry) })
+  await held.commit([amount], { entry })
+  return held
+}
+
+function draftOf(entry: UsageEntry) {
+  const { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd } = entry
+  return { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd }
+}
+
+async function all(bench: CaseBench, filter: UsageFilter = {}, limit = 100, order?: "oldest" | "newest") {
+  const entries: StoredEntry[] = []
+  let cursor: string | undefined
+  for (let pages = 0; pages < 10_000; pages++) {
+    const page = await ledgerOf(bench).list({ root: bench.root, filter, cursor, limit, order })
+    ok(page.entries.length <= limit, `a page has at most ${limit} entries, got ${page.entries.length}`)
+    entries.push(...page.entries)
+    if (page.cursor === null) return entries
+    cursor = page.cursor
+  }
+  throw new Error("list: the cursor never ended")
+}
+
+function totals(bench: CaseBench, groupBy: UsageGroup[], filter: UsageFilter = {}, buckets?: number[]) {
+  return ledgerOf(bench).totals({ root: bench.root, filter, groupBy, buckets })
+}
+
+const byGroup = (rows: readonly UsageTotals[]) =>
+  [...rows].sort((a, b) => (JSON.stringify(a.group) < JSON.stringify(b.group) ? -1 : 1))
+
+/** For every cell, spent must be what its entries were charged, plus adjustments. */
+async function expectSums(bench: CaseBench, keys: readonly string[], adjustments: Record<string, number> = {}) {
+  const charged = new Map<string, bigint>()
+  for (const entry of await all(bench, {}, 500)) {
+    for (const [key, amount] of Object.entries(entry.charges))
+      charged.set(key, (charged.get(key) ?? 0n) + BigInt(amount))
+  }
+  for (const key of keys) {
+    const { spent } = await cellState(bench, key)
+    equal(
+      spent,
+      Number((charged.get(key) ?? 0n) + BigInt(adjustments[key] ?? 0)),
+      `spent of ${key} is the sum of its entries`,
+    )
+  }
+}
+
+const withLedger = (entries: readonly CaseEntry[]): CaseEntry[] =>
+  entries.map(([name, needs, run]) => [name, ["ledger", ...needs], run])
+
+/** The usage ledger: it agrees with the money because it is written with it. */
+export const ledgerCases = casesOf(
+  "ledger",
+  withLedger([
+    [
+      "settle writes the entry with the money, at the store's time",
+      [],
+      async (bench) => {
+        const entry = usageEntry("q1", 7, {
+          tags: { team: "search", __proto__x: "y" },
+          modelUsed: "gpt-4o-mini-2024-07-18",
+          mode: "json_schema+stream",
+          costs: { input: 3, output: 4 },
+          tableCostNanoUsd: 6,
+          durationMs: 1_234,
+          generationId: "gen-1",
+          prompt: "What?\n\0 {a} \ud83d\ude00 é e\u0301",
+          answer: "That.",
+        })
+        const held = await hold(bench, "r1", [cell("a", 10), cell("b", 10)])
+        const answer = await held.commit([7, 1], { entry })
+        const [stored] = await ledgerOf(bench).get({ root: bench.root, requestId: "q1" })
+        equal(stored, { ...entry, id: "r1", at: answer.now, revision: 0, charges: { a: 7, b: 1 } }, "entry")
+      },
+    ],
+    [
+      "an unknown request and an empty ledger are empty, not errors",
+      [],
+      async (bench) => {
+        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "nothing" }), [], "get")
+        equal(await all(bench), [], "list")
+        equal(await totals(bench, ["model"]), [], "totals by model")
+        equal(await ledgerOf(bench).prune({ root: bench.root, before: MAX }), { removed: 0 }, "prune")
+      },
+    ],
+    [
+      "the attempts of a request come in the order of their numbers",
+      [],
+      async (bench) => {
+        for (const attempt of [2, 10, 1, 3]) await spend(bench, `r${attempt}`, attempt, { requestId: "q1", attempt })
+        await spend(bench, "other", 5)
+        const attempts = await ledgerOf(bench).get({ root: bench.root, requestId: "q1" })
+        equal(
+          attempts.map((entry) => entry.attempt),
+          [1, 2, 3, 10],
+          "attempts",
+        )
+      },
+    ],
+    [
+      "a replayed commit writes no second entry, a higher revision replaces it",
+      [],
+      async (bench) => {
+        const held = await spend(bench, "r1", 10)
+        const [first] = await all(bench)
+        await held.commit([10], { entry: usageEntry("r1", 10) })
+        await held.commit([4], { revision: 1, entry: usageEntry("r1", 4, { costSource: "provider" }) })
+        await held.commit([10], { entry: usageEntry("r1", 10) })
+        const entries = await all(bench)
+        equal(entries.length, 1, "entries")
+        match(
+          entries[0]!,
+          { at: first!.at, revision: 1, costNanoUsd: 4, costSource: "provider", charges: { a: 4 } },
+          "entry",
+        )
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "a mismatch writes no entry",
+      [],
+      async (bench) => {
+        const held = await spend(bench, "r1", 10)
+        await held.commit([3], { entry: usageEntry("r1", 3) })
+        await held.release({ entry: usageEntry("r1", 0, { status: "released" }) })
+        match((await all(bench))[0]!, { costNanoUsd: 10, status: "succeeded", charges: { a: 10 } }, "entry")
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "a release with an entry is kept, without a charge",
+      [],
+      async (bench) => {
+        const held = await hold(bench, "r1", [cell("a", 10)])
+        await held.release({
+          entry: usageEntry("q1", 0, { status: "released", costSource: "none", errorCode: "aborted" }),
+        })
+        const [entry] = await all(bench)
+        match(entry!, { id: "r1", status: "released", errorCode: "aborted", costNanoUsd: 0 }, "entry")
+        equal(entry!.charges.a ?? 0, 0, "charge of a")
+      },
+    ],
+    [
+      "a commit of an id that the store lost writes its entry",
+      [],
+      async (bench) => {
+        const request = reserveRequest(bench.root, "lost", [cell("a", 10)])
+        await bench.store.settle(settleRequest(request, [8], { entry: usageEntry("q1", 8) }))
+        match((await all(bench))[0]!, { id: "lost", charges: { a: 8 } }, "entry")
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "record writes an entry without money, once per id",
+      [],
+      async (bench) => {
+        const refusal = usageEntry("q1", 0, { status: "refused", errorCode: "budget-exceeded", costSource: "none" })
+        const { now } = await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: refusal })
+        await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: { ...refusal, errorCode: "other" } })
+        const entries = await all(bench)
+        equal(entries.length, 1, "entries")
+        match(entries[0]!, { id: "x1", at: now, status: "refused", errorCode: "budget-exceeded" }, "entry")
+        equal(Object.values(entries[0]!.charges), [], "charges")
+        await spend(bench, "r1", 5)
+        await ledgerOf(bench).record({ root: bench.root, id: "r1", entry: refusal })
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "an expired lease becomes an entry of status expired, and a late commit overwrites it",
+      ["clock"],
+      async (bench) => {
+        const draft = draftOf(usageEntry("q1", 10, { tags: { team: "x" } }))
+        const held = await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft })
+        await bench.clock.advance(LEASE_MS)
+        await bench.store.sweep({ root: bench.root, max: 10 })
+        const [expired] = await all(bench)
+        match(
+          expired!,
+          { id: "r1", requestId: "q1", status: "expired", tags: { team: "x" }, charges: { a: 6 } },
+          "expired",
+        )
+        equal(expired!.at, bench.clock.now(), "time of the expiry")
+        await expectSums(bench, ["a"])
+        await bench.clock.advance(5_000)
+        await held.commit([3], { entry: usageEntry("q1", 3) })
+        const entries = await all(bench)
+        equal(entries.length, 1, "entries")
+        match(entries[0]!, { status: "succeeded", costNanoUsd: 3, charges: { a: 3 }, at: expired!.at }, "overwritten")
+        equal((await all(bench, { status: "expired" })).length, 0, "entries of the old status")
+        equal((await all(bench, { status: "succeeded" })).length, 1, "entries of the new status")
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "a late release takes the charge of the expiry back, in the ledger too",
+      ["clock"],
+      async (bench) => {
+        const draft = draftOf(usageEntry("q1", 10))
+        const [first, second] = [
+          await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft }),
+          await hold(bench, "r2", [cell("a", 10, null, { onExpire: 6 })], { draft: { ...draft, requestId: "q2" } }),
+        ]
+        await bench.clock.advance(LEASE_MS)
+        await bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 0)]))
+        await expectSums(bench, ["a"])
+        await first.release({ entry: usageEntry("q1", 0, { status: "released", costSource: "none" }) })
+        await second.release()
+        await expectCell(bench, "a", {})
+        await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "pages join without a gap or a repetition, oldest and newest first",
+      [],
+      async (bench) => {
+        for (let index = 0; index < 25; index++) await spend(bench, `r${String(index % 7)}.${index}`, index)
+        const whole = await all(bench, {}, 100)
+        equal(whole.length, 25, "entries")
+        for (const limit of [1, 2, 7, 24, 25]) equal(await all(bench, {}, limit), whole, `oldest, ${limit} a page`)
+        for (const limit of [1, 3, 25])
+          equal(await all(bench, {}, limit, "newest"), [...whole].reverse(), `newest, ${limit} a page`)
+      },
+    ],
+    [
+      "the order is (time, id), also of many entries of one instant",
+      ["clock"],
+      async (bench) => {
+        const ids = ["b", "a10", "B", "a9", "_", "a", "10", "9"]
+        for (let step = 0; step < 3; step++) {
+          await Promise.all(ids.map((id) => spend(bench, `${id}.${step}`, 1)))
+          await bench.clock.advance(1)
+        }
+        // Within one instant `<` of strings decides, so that "9.0" comes after "10.0".
+        const expected = [0, 1, 2].flatMap((step) => ids.map((id) => `${id}.${step}`).sort())
+        const listed = (await all(bench, {}, 5)).map((entry) => entry.id)
+        equal(listed, expected, "order")
+      },
+    ],
+    [
+      "a page is stable under writes: what was there is neither skipped nor repeated",
+      ["clock"],
+      async (bench) => {
+        for (const order of ["oldest", "newest"] as const) {
+          for (let index = 0; index < 20; index++) {
+            await spend(bench, `${order}.${index}`, 1, { userId: order })
+            if (index % 3 === 0) await bench.clock.advance(1)
+          }
+          const before = (await all(bench, { userId: order })).map((entry) => entry.id)
+          const seen: string[] = []
+          let cursor: string | undefined
+          for (let page = 0; page < 100; page++) {
+            const answer = await ledgerOf(bench).list({
+              root: bench.root,
+              filter: { userId: order },
+              cursor,
+              limit: 3,
+              order,
+            })
+            seen.push(...answer.entries.map((entry) => entry.id))
+            // New entries of the same instant that sort first, and of a later one.
+            await spend(bench, `${order}.0.${page}`, 1, { userId: `${order}-other` })
+            await bench.clock.advance(1)
+            if (page < 5) await spend(bench, `${order}.new.${page}`, 1, { userId: order })
+            if (answer.cursor === null) break
+            cursor = answer.cursor
+          }
+          equal(new Set(seen).size, seen.length, `${order}: repeated`)
+          const expected = order === "oldest" ? before : [...before].reverse()
+          equal(
+            seen.filter((id) => before.includes(id)),
+            expected,
+            `${order}: what was there`,
+          )
+        }
+      },
+    ],
+    [
+      "every filter matches exactly, and together",
+      [],
+      async (bench) => {
+        await spend(bench, "r1", 1, { userId: "u1", clientId: "c1", model: "m1", provider: "p1", tags: { team: "x" } })
+        await spend(bench, "r2", 2, { userId: "u2", clientId: "c1", model: "m1", provider: "p2", tags: { team: "y" } })
+        await spend(bench, "r3", 3, { userId: "u1", clientId: "c2", model: "m2", provider: "p1", status: "failed" })
+        await spend(bench, "r4", 4, { userId: undefined, clientId: undefined, model: "m1", provider: undefined })
+        const ids = async (filter: UsageFilter) => (await all(bench, filter, 2)).map((entry) => entry.id).sort()
+        equal(await ids({ userId: "u1" }), ["r1", "r3"], "userId")
+        equal(await ids({ clientId: "c1" }), ["r1", "r2"], "clientId")
+        equal(await ids({ model: "m1" }), ["r1", "r2", "r4"], "model")
+        equal(await ids({ provider: "p1" }), ["r1", "r3"], "provider")
+        equal(await ids({ status: "failed" }), ["r3"], "status")
+        equal(await ids({ requestId: "r2" }), ["r2"], "requestId")
+        equal(await ids({ tag: { name: "team", value: "x" } }), ["r1"], "tag")
+        equal(await ids({ tag: { name: "constructor", value: "x" } }), [], "a tag that nobody has")
+        equal(await ids({ userId: "u1", model: "m1" }), ["r1"], "userId and model")
+        equal(await ids({ userId: "u2", status: "failed" }), [], "nothing has both")
+        equal(await ids({ userId: "U1" }), [], "another case of letters")
+        equal(await ids({ userId: "u" }), [], "a prefix")
+        equal(await ids({ userId: "%" }), [], "a wildcard")
+      },
+    ],
+    [
+      "from is inclusive and to is exclusive",
+      ["clock"],
+      async (bench) => {
+        const start = bench.clock.now()
+        for (let index = 0; index < 5; index++) {
+          await spend(bench, `r${index}`, 1)
+          await bench.clock.advance(1_000)
+        }
+        const ids = async (from?: number, to?: number) => (await all(bench, { from, to })).map((entry) => entry.id)
+        equal(await ids(start + 1_000, start + 3_000), ["r1", "r2"], "from and to")
+        equal(await ids(start + 1_001), ["r2", "r3", "r4"], "from")
+        equal(await ids(undefined, start), [], "to")
+        const rows = await totals(bench, [], { from: start + 1_000, to: start + 3_000 })
+        equal(rows[0]?.attempts, 2, "totals of the same range")
+      },
+    ],
+    [
+      "hostile text in an entry comes back as it went in, and matches only itself",
+      [],
+      async (bench) => {
+        const texts = [
+          "a'b",
+          'a"b',
+          "a;--",
+          "a%",
+          "a_",
+          "a*",
+          "a\nb",
+          "é",
+          "e\u0301",
+          "😀",
+          "{root}",
+          "__proto__",
+          "null",
+          "a\\b",
+          " a",
+          "a ",
+        ]
+        for (const [index, text] of texts.entries()) {
+          await spend(bench, `r${index}`, index, { userId: text, model: text, tags: { [text]: text } })
+        }
+        for (const [index, text] of texts.entries()) {
+          for (const filter of [{ userId: text }, { model: text }, { tag: { name: text, value: text } }]) {
+            const found = await all(bench, filter)
+            equal(
+              found.map((entry) => entry.id),
+              [`r${index}`],
+              `filter ${JSON.stringify(filter)}`,
+            )
+            equal(found[0]!.userId, text, "userId")
+          }
+        }
+        equal((await totals(bench, ["userId"])).length, texts.length, "groups")
+      },
+    ],
+    [
+      "totals add everything up, exactly",
+      [],
+      async (bench) => {
+        await spend(bench, "r1", 10, { requestId: "q1", attempt: 1, status: "failed", tableCostNanoUsd: 8 })
+        await spend(bench, "r2", 20, { requestId: "q1", attempt: 2, tableCostNanoUsd: 25 })
+        await spend(bench, "r3", 30, { requestId: "q2", tokens: { inputTokens: 1, reasoningTokens: 4 } })
+        const refused = usageEntry("q3", 0, { status: "refused", tokens: {}, reservedNanoUsd: 99 })
+        await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: refused })
+        const rows = await totals(bench, [])
+        equal(
+          rows,
+          [
+            {
+              group: [],
+              requests: 3,
+              attempts: 4,
+              succeeded: 2,
+              failed: 1,
+              refused: 1,
+              expired: 0,
+              tokens: { inputTokens: 21, outputTokens: 10, reasoningTokens: 4 },
+              costNanoUsd: 60,
+              failedCostNanoUsd: 10,
+              reservedNanoUsd: 159,
+              differenceNanoUsd: 10 - 8 + (20 - 25),
+            },
+          ],
+          "totals",
+        )
+      },
+    ],
+    [
+      "totals group by user, client, model, provider, status and tag; what has none is a group of its own",
+      [],
+      async (bench) => {
+        await spend(bench, "r1", 1, { userId: "u1", tags: { team: "x" }, provider: "p" })
+        await spend(bench, "r2", 2, { userId: "u2", tags: { team: "y" }, clientId: undefined })
+        await spend(bench, "r3", 4, { userId: undefined, tags: undefined, model: "m2", status: "failed" })
+        const sums = async (by: UsageGroup) =>
+          byGroup(await totals(bench, [by])).map((row) => [row.group[0], row.costNanoUsd])
+        const sorted = (rows: unknown[][]) =>
+          rows.sort((a, b) => (JSON.stringify([a[0]]) < JSON.stringify([b[0]]) ? -1 : 1))
+        equal(
+          await sums("userId"),
+          sorted([
+            ["u1", 1],
+            ["u2", 2],
+            [null, 4],
+          ]),
+          "userId",
+        )
+        equal(
+          await sums("clientId"),
+          sorted([
+            ["client-1", 5],
+            [null, 2],
+          ]),
+          "clientId",
+        )
+        equal(
+          await sums("model"),
+          sorted([
+            ["openai/gpt-4o-mini", 3],
+            ["m2", 4],
+          ]),
+          "model",
+        )
+        equal(
+          await sums("provider"),
+          sorted([
+            ["p", 1],
+            ["openai", 6],
+          ]),
+          "provider",
+        )
+        equal(
+          await sums("status"),
+          sorted([
+            ["succeeded", 3],
+            ["failed", 4],
+          ]),
+          "status",
+        )
+        equal(
+          await sums({ tag: "team" }),
+          sorted([
+            ["x", 1],
+            ["y", 2],
+            [null, 4],
+          ]),
+          "tag",
+        )
+        const pairs = byGroup(await totals(bench, ["model", "status"], { userId: "u1" }))
+        equal(
+          pairs.map((row) => [row.group, row.costNanoUsd]),
+          [[["openai/gpt-4o-mini", "succeeded"], 1]],
+          "two groups and a filter",
+        )
+      },
+    ],
+    [
+      "time buckets are the caller's: uneven days of a time zone, and nothing outside of them",
+      ["clock"],
+      async (bench) => {
+        const start = bench.clock.now() + 1_000
+        const hour = 3_600_000
+        // Days of 24, 23 and 25 hours, as a zone with summer time has them.
+        const buckets = [start, start + 24 * hour, start + 47 * hour, start + 72 * hour]
+        const at: [number, number][] = [
+          [start - 1, 1],
+          [start, 2],
+          [start + 24 * hour - 1, 4],
+          [start + 24 * hour, 8],
+          [start + 47 * hour - 1, 16],
+          [start + 47 * hour, 32],
+          [start + 72 * hour - 1, 64],
+          [start + 72 * hour, 128],
+        ]
+        for (const [time, amount] of at) {
+          await bench.clock.advance(time - bench.clock.now())
+          await spend(bench, `r${amount}`, amount, { model: amount % 3 === 1 ? "m1" : "m2" })
+        }
+        const rows = [...(await totals(bench, ["bucket"], {}, buckets))].sort(
+          (a, b) => Number(a.group[0]) - Number(b.group[0]),
+        )
+        equal(
+          rows.map((row) => [row.group[0], row.costNanoUsd]),
+          [
+            [buckets[0], 6],
+            [buckets[1], 24],
+            [buckets[2], 96],
+          ],
+          "buckets",
+        )
+        const both = await totals(bench, ["bucket", "model"], {}, buckets)
+        equal(
+          both.reduce((sum, row) => sum + row.costNanoUsd, 0),
+          126,
+          "buckets by model",
+        )
+      },
+    ],
+    [
+      "large sums are exact",
+      [],
+      async (bench) => {
+        const amounts = [1e15 + 1, 2e15 + 3, 1e14 + 1]
+        for (const [index, amount] of amounts.entries())
+          await spend(bench, `r${index}`, amount, { tokens: { inputTokens: amount } })
+        const [row] = await totals(bench, [])
+        const sum = amounts.reduce((total, amount) => total + amount, 0)
+        match(row!, { costNanoUsd: sum, reservedNanoUsd: sum, tokens: { inputTokens: sum } }, "totals")
+        equal((await all(bench))[1]!.charges, { a: 2e15 + 3 }, "charge")
+        await expectSums(bench, ["a"])
+      },
+    ],
+    ["for every cell, spent is the sum of its entries plus adjustments, whatever happened", ["clock"], randomSums],
+    [
+      "prune removes what is older, and changes no cell",
+      ["clock"],
+      async (bench) => {
+        const start = bench.clock.now()
+        for (let index = 0; index < 6; index++) {
+          await spend(bench, `r${index}`, 10)
+          await bench.clock.advance(1_000)
+        }
+        equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 3 }, "prune")
+        equal(
+          (await all(bench)).map((entry) => entry.id),
+          ["r3", "r4", "r5"],
+          "entries",
+        )
+        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "r1" }), [], "get of what was pruned")
+        equal((await totals(bench, ["userId"]))[0]?.costNanoUsd, 30, "totals")
+        equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 0 }, "again")
+        await expectCell(bench, "a", { spent: 60 })
+      },
+    ],
+    [
+      "the ledger's retention lets entries leave by themselves",
+      ["clock", "ledgerRetention"],
+      async (bench) => {
+        const keptMs = bench.target.ledgerRetentionMs!
+        await spend(bench, "old", 1)
+        await bench.clock.advance(keptMs - 1_000)
+        equal((await all(bench)).length, 1, "shortly before its end")
+        await spend(bench, "new", 2)
+        await bench.clock.advance(2_000)
+        equal(
+          (await all(bench)).map((entry) => entry.id),
+          ["new"],
+          "shortly after its end",
+        )
+        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "old" }), [], "get")
+        await expectCell(bench, "a", { spent: 3 })
+      },
+    ],
+    [
+      "roots have ledgers of their own",
+      [],
+      async (bench) => {
+        await spend(bench, "r1", 1)
+        const other = { ...bench, root: bench.otherRoot("other"), clock: undefined as never }
+        await spend(other, "r1", 2)
+        equal(
+          (await all(bench)).map((entry) => entry.costNanoUsd),
+          [1],
+          "one",
+        )
+        equal(
+          (await all(other)).map((entry) => entry.costNanoUsd),
+          [2],
+          "the other",
+        )
+        await ledgerOf(bench).prune({ root: other.root, before: MAX })
+        equal((await all(bench)).length, 1, "one after the other was pruned")
+      },
+    ],
+    [
+      "ten thousand entries in order, each once, and their sum",
+      [],
+      async (bench) => {
+        const total = 10_000
+        for (let first = 0; first < total; first += 100) {
+          await Promise.all(
+            Array.from({ length: 100 }, (_, index) =>
+              spend(bench, `r${first + index}`, 1 + ((first + index) % 3), {}, `c.${index % 5}`),
+            ),
+          )
+        }
+        const entries = await all(bench, {}, 1_000)
+        equal(new Set(entries.map((entry) => entry.id)).size, total, "different ids")
+        const wrong = entries.findIndex((entry, index) => {
+          const before = entries[index - 1]
+          return before !== undefined && (before.at > entry.at || (before.at === entry.at && before.id >= entry.id))
+        })
+        equal(wrong, -1, "first entry out of order")
+        const sum = Array.from({ length: total }, (_, index) => 1 + (index % 3)).reduce((a, b) => a + b, 0)
+        equal((await totals(bench, []))[0]?.costNanoUsd, sum, "sum")
+        await expectSums(bench, ["c.0", "c.1", "c.2", "c.3", "c.4"])
+      },
+    ],
+    [
+      "several writers at once: every entry is there, and the sums agree",
+      [],
+      async (bench) => {
+        const writers = Array.from({ length: 8 }, async (_, writer) => {
+          for (let index = 0; index < 25; index++) {
+            await spend(bench, `w${writer}.${index}`, writer + index, { userId: `u${writer}` }, `c.${index % 3}`)
+            if (index % 5 === 0) await all(bench, { userId: `u${writer}` }, 10)
+          }
+        })
+        await Promise.all(writers)
+        equal((await all(bench)).length, 200, "entries")
+        equal((await totals(bench, ["userId"])).length, 8, "users")
+        await expectSums(bench, ["c.0", "c.1", "c.2"])
+      },
+    ],
+    [
+      "a cursor or a limit that makes no sense is a mistake",
+      [],
+      async (bench) => {
+        const list = (limit: number) => ledgerOf(bench).list({ root: bench.root, filter: {}, limit })
+        for (const bad of [0, -1, 0.5, Number.NaN]) await mistake(() => list(bad), `limit ${bad}`)
+        await mistake(
+          () => ledgerOf(bench).list({ root: "a{b}", filter: {}, limit: 1 }),
+          "a root outside of the alphabet",
+        )
+        await mistake(() => ledgerOf(bench).record({ root: bench.root, id: "a b", entry: usageEntry("q", 0) }), "an id")
+      },
+    ],
+  ]),
+)
+
+async function randomSums(bench: CaseBench): Promise<void> {
+  const random = createRandom(bench.seed)
+  const keys = ["a", "b", "c"]
+  const adjustments: Record<string, number> = {}
+  const open: Awaited<ReturnType<typeof hold>>[] = []
+  for (let step = 0; step < 150; step++) {
+    const id = `r${step}`
+    const chosen = random.shuffle(keys).slice(0, random.integer(1, 3))
+    const amount = random.integer(0, 50)
+    const entry = usageEntry(id, amount)
+    const cells = chosen.map((key) => cell(key, amount, null, { onExpire: random.integer(0, amount) }))
+    open.push(await hold(bench, id, cells, { draft: draftOf(entry), leaseMs: random.integer(1, 5_000) }))
+    const settled = random.pick(open)
+    const amounts = settled.request.cells.map(() => random.integer(0, 80))
+    const truth = usageEntry(settled.request.id, amounts[0]!)
+    if (random.chance(0.5)) await settled.commit(amounts, { entry: truth, revision: random.integer(0, 3) })
+    else if (random.chance(0.4)) await settled.release({ entry: { ...truth, status: "released", costNanoUsd: 0 } })
+    if (random.chance(0.2)) await bench.clock.advance(random.integer(1, 4_000))
+    if (random.chance(0.1)) {
+      const key = random.pick(keys)
+      const { applied } = await adjusted(bench, `a${step}`, key, "spent", random.integer(-20, 20))
+      adjustments[key] = (adjustments[key] ?? 0) + applied
+    }
+  }
+  await expectSums(bench, keys, adjustments)
+  await bench.clock.advance(10_000)
+  await bench.store.sweep({ root: bench.root, max: 1_000 })
+  await expectSums(bench, keys, adjustments)
+}
