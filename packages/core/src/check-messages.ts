@@ -23,12 +23,26 @@ function checkMessage(message: unknown, path: string, report: Report): void {
     return
   }
   if (role === "tool" && typeof tool_call_id !== "string") report(`${path}.tool_call_id`, "a text", tool_call_id)
+  if (tool_calls !== undefined) checkToolCalls(tool_calls, `${path}.tool_calls`, report)
   const silent = role === "assistant" && (content === undefined || content === null)
-  if (silent && tool_calls !== undefined && !Array.isArray(tool_calls))
-    report(`${path}.tool_calls`, "a list", tool_calls)
   if (typeof content === "string" || silent) return
   if (!Array.isArray(content)) report(`${path}.content`, "a text or a list of parts", content)
   else for (const [index, part] of content.entries()) checkPart(part, `${path}.content[${index}]`, report)
+}
+
+function checkToolCalls(calls: unknown, path: string, report: Report): void {
+  if (!Array.isArray(calls)) {
+    report(path, "a list of calls", calls)
+    return
+  }
+  for (const [index, call] of calls.entries()) {
+    const { id, function: called } = (call ?? {}) as {
+      id?: unknown
+      function?: { name?: unknown; arguments?: unknown }
+    }
+    const fine = typeof id === "string" && typeof called?.name === "string" && typeof called.arguments === "string"
+    if (!fine) report(`${path}[${index}]`, "a call with `id` and `function: { name, arguments }`", call)
+  }
 }
 
 function checkPart(part: unknown, path: string, report: Report): void {

@@ -32,28 +32,40 @@ export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): Chec
   const checks = optionChecks()
   const values: Record<string, unknown> = {}
   const normal: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue
-    const check = Object.hasOwn(checks, name) ? checks[name as keyof typeof checks] : undefined
-    if (check === undefined) {
-      const [nearest] = nearestIds(name, Object.keys(checks), 1)
-      report(name, nearest === undefined ? "no such option" : `no such option (did you mean \`${nearest}\`?)`, value)
-      continue
-    }
-    normal[name] = check(value, name, report)
-    values[name] = name === "answerModel" ? value : frozenCopy(value)
+  for (const [name, value] of new Map<string, unknown>([["model", undefined], ...Object.entries(given)])) {
+    if (value === undefined && name !== "model") continue
+    if (Object.hasOwn(checks, name)) normal[name] = checks[name as keyof typeof checks](value, name, report)
+    else report(name, unknownOption(name, Object.keys(checks)), value)
+    values[name] = value
   }
-  if (values.model === undefined && given.model === undefined) checks.model(undefined, "model", report)
   for (const who of ["user", "client"] as const)
     if (values[`${who}Budget`] !== undefined && values[`${who}Id`] === undefined)
       report(`${who}Id`, `an id, because \`${who}Budget\` is given`, undefined)
   if (issues.length > 0) throw new InvalidRequestError(issues)
   return {
-    options: Object.freeze(values) as unknown as RequestOptions<Answer>,
+    options: freezeOptions(values, normal, issues) as unknown as RequestOptions<Answer>,
     maxBudgetNanoUsd: normal.maxBudget as NanoUsd | undefined,
     userBudget: normal.userBudget as RequestBudget | undefined,
     clientBudget: normal.clientBudget as RequestBudget | undefined,
   }
+}
+
+/** Freezes copies of everything but the schema, which is Zod's own object. */
+function freezeOptions(values: Record<string, unknown>, normal: Record<string, unknown>, issues: RequestIssue[]) {
+  const { answerModel, metadata, ...plain } = values
+  if (metadata !== undefined) plain.metadata = normal.metadata
+  try {
+    const copy = frozenCopy(plain)
+    return Object.freeze(answerModel === undefined ? copy : { ...copy, answerModel })
+  } catch {
+    issues.push({ path: "messages", expected: "plain data without cycles", received: describeValue(plain.messages) })
+    throw new InvalidRequestError(issues)
+  }
+}
+
+function unknownOption(name: string, known: string[]): string {
+  const [nearest] = nearestIds(name, known, 1)
+  return nearest === undefined ? "no such option" : `no such option (did you mean \`${nearest}\`?)`
 }
 
 /** One check per option: the list of option names, too. */
@@ -129,10 +141,10 @@ const checkModel: Check = (value, path, report) => {
 }
 
 const checkAnswerModel: Check = (value, path, report) => {
-  const schema = value as { _zod?: { def?: unknown }; _def?: unknown } | null
-  if (typeof schema === "object" && schema?._zod?.def !== undefined) return
-  const old = typeof schema === "object" && schema !== null && schema._def !== undefined
-  report(path, old ? 'a schema of Zod 4 (this one is of Zod 3: import it from "zod" 4)' : "a schema of Zod 4", value)
+  const schema = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>
+  if (schema._zod !== undefined && typeof schema.safeParse === "function") return
+  const old = schema._def === undefined ? "" : "; this one is of Zod 3"
+  report(path, `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
 }
 
 const checkStop: Check = (value, path, report) => {
@@ -191,13 +203,14 @@ const checkTags: Check = (value, path, report) => {
 }
 
 const checkMetadata: Check = (value, path, report) => {
-  let json: string | undefined
   try {
-    json = isPlainObject(value) ? JSON.stringify(value) : undefined
+    const json = isPlainObject(value) ? JSON.stringify(value) : ""
+    if (json !== "" && json.length <= 16_384) return JSON.parse(json)
   } catch {
     // A cycle or a bigint: not plain data.
   }
-  if (json === undefined || json.length > 16_384) report(path, "plain data of at most 16 KiB as JSON", value)
+  report(path, "plain data of at most 16,384 characters as JSON", value)
+  return undefined
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

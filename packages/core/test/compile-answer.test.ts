@@ -1,10 +1,305 @@
 import { describe, expect, it } from "vitest"
-import { compileAnswer, UnsupportedSchemaError } from "../src/index"
+import { z } from "zod"
+import * as mini from "zod/mini"
+import { compileAnswer, InvalidAnswerError, P2Error, UnsupportedSchemaError } from "../src/index"
 import { CONSTRUCTS, INEXPRESSIBLE } from "./construct-table"
+
+function errorOf(schema: z.ZodType): UnsupportedSchemaError {
+  try {
+    compileAnswer(schema)
+  } catch (error) {
+    expect(error).toBeInstanceOf(UnsupportedSchemaError)
+    return error as UnsupportedSchemaError
+  }
+  throw new Error("The schema was compiled.")
+}
+
+function failure(schema: z.ZodType, text: string): InvalidAnswerError {
+  const result = compileAnswer(schema).parse(text)
+  if (result.ok) throw new Error("The answer was taken.")
+  expect(result.error).toBeInstanceOf(InvalidAnswerError)
+  expect(P2Error.isInstance(result.error)).toBe(true)
+  return result.error
+}
 
 describe("constructs of Zod", () => {
   it.each(CONSTRUCTS)("takes $name there and back", async ({ schema, sent, answer }) => {
     const result = await compileAnswer(schema).parseAsync(JSON.stringify(sent))
     expect(result).toEqual({ ok: true, answer })
+  })
+
+  it("takes at least 45 of them, as the README says", () => {
+    expect(CONSTRUCTS.length).toBeGreaterThanOrEqual(45)
+  })
+
+  it.each(INEXPRESSIBLE)("refuses $name with its path and a remedy", ({ schema, construct }) => {
+    const error = errorOf(z.object({ user: z.array(z.object({ field: schema })) }))
+    expect(error).toMatchObject({ code: "unsupported-schema", kind: "mistake", path: "answer.user[].field" })
+    expect(error.construct).toMatch(construct)
+    expect(error.message).toMatch(/at `answer\.user\[\]\.field`\. \S.*\.$/)
+  })
+
+  it("refuses what no value can satisfy or no schema can end", () => {
+    expect(errorOf(z.intersection(z.string(), z.number())).construct).toBe("an intersection of string and number")
+    expect(errorOf(z.intersection(z.enum(["a"]), z.enum(["b"]))).construct).toMatch(/intersection/)
+    expect(errorOf(z.union([z.never()])).construct).toMatch(/union/)
+    const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
+    expect(errorOf(endless()).construct).toBe("a schema without end")
+    const itself: z.ZodType = z.lazy(() => itself)
+    expect(errorOf(itself).construct).toBe("a schema that is only itself")
+    expect(errorOf(z.object({ [Symbol("x")]: z.string() } as never)).construct).toBe("a symbol as a key")
+  })
+
+  it("takes schemas of zod/mini", () => {
+    const schema = mini.object({ a: mini.optional(mini.string()), at: mini.date() })
+    const result = compileAnswer(schema).parse('{"a":null,"at":"2024-07-18T00:00:00Z"}')
+    expect(result).toEqual({ ok: true, answer: { at: new Date("2024-07-18") } })
+  })
+})
+
+describe("what is sent", () => {
+  const schema = z
+    .object({ name: z.string().min(1).max(9).describe("Full name."), age: z.int().min(0).optional() })
+    .meta({ title: "User detail!", description: "A person." })
+
+  it("is a strict schema, as a response format, as a tool and in words", () => {
+    const compiled = compileAnswer(schema)
+    const json = {
+      type: "object",
+      properties: {
+        name: { type: "string", description: "Full name. At least 1 character. At most 9 characters." },
+        age: { type: ["integer", "null"], minimum: 0 },
+      },
+      required: ["name", "age"],
+      additionalProperties: false,
+      description: "A person.",
+    }
+    expect(compiled.jsonSchema).toEqual(json)
+    expect(compiled.answerFormat).toEqual({
+      type: "json_schema",
+      json_schema: { name: "User_detail_", description: "A person.", schema: json, strict: true },
+    })
+    expect(compiled.tool).toEqual({
+      type: "function",
+      function: { name: "User_detail_", description: "A person.", parameters: json, strict: true },
+    })
+    expect(compiled.instructions).toContain(JSON.stringify(compiled.jsonSchema))
+    expect(Object.isFrozen(compiled.jsonSchema.properties)).toBe(true)
+  })
+
+  it("is compiled once per schema object", () => {
+    expect(compileAnswer(schema)).toBe(compileAnswer(schema))
+    expect(compileAnswer(z.object({}))).not.toBe(compileAnswer(z.object({})))
+  })
+
+  it("keeps what strict mode takes of checks, and says the rest", () => {
+    const { jsonSchema } = compileAnswer(
+      z.object({
+        code: z.string().regex(/^[A-Z]{3}$/),
+        loose: z.string().regex(/^abc$/i),
+        ahead: z.string().regex(/^(?!a)/),
+        at: z.iso.datetime({ offset: true }),
+        url: z.url(),
+        part: z.number().gt(0).lt(1).multipleOf(0.25),
+        list: z.array(z.string()).length(2),
+        big: z.bigint().min(3n),
+        day: z.date().max(new Date(0)),
+      }),
+    )
+    expect(jsonSchema.properties).toEqual({
+      code: { type: "string", pattern: "^[A-Z]{3}$" },
+      loose: { type: "string", description: "Matches /^abc$/i." },
+      ahead: { type: "string", description: "Matches /^(?!a)/." },
+      at: { type: "string", format: "date-time" },
+      url: { type: "string", description: "Format: url." },
+      part: { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1, multipleOf: 0.25 },
+      list: { type: "array", items: { type: "string" }, minItems: 2, maxItems: 2 },
+      big: { type: "string", pattern: "^-?[0-9]+$", description: "An integer in decimal digits. At least 3." },
+      day: { type: "string", format: "date-time", description: "At most 1970-01-01T00:00:00.000Z." },
+    })
+  })
+
+  it("refers to recursive types, also below the root", () => {
+    const node = z.object({
+      get next() {
+        return node.optional()
+      },
+    })
+    expect(compileAnswer(z.object({ first: node })).jsonSchema).toEqual({
+      type: "object",
+      properties: { first: { $ref: "#/$defs/type1" } },
+      required: ["first"],
+      additionalProperties: false,
+      $defs: {
+        type1: {
+          type: "object",
+          properties: { next: { anyOf: [{ $ref: "#/$defs/type1" }, { type: "null" }] } },
+          required: ["next"],
+          additionalProperties: false,
+        },
+      },
+    })
+  })
+})
+
+describe("limits of strict mode", () => {
+  const wide = (count: number) =>
+    z.object(Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, z.boolean()])))
+  const deep = (levels: number): z.ZodType =>
+    levels === 1 ? z.object({ a: z.string() }) : z.object({ a: deep(levels - 1) })
+  const values = (count: number, length = 4) =>
+    z.object({ e: z.enum(Array.from({ length: count }, (_, i) => String(i).padStart(length, "0"))) })
+
+  it.each([
+    ["5,000 properties", wide(5_000), wide(5_001), /more than 5000 properties/],
+    ["10 levels", deep(10), deep(11), /more than 10 levels/],
+    ["1,000 enum values", values(1_000), values(1_001), /more than 1000 enum values/],
+    ["15,000 characters in a long enum", values(251, 59), values(251, 60), /more than 15000 characters/],
+    [
+      "120,000 characters",
+      z.object({ ["k".repeat(120_000)]: z.string() }),
+      z.object({ ["k".repeat(120_001)]: z.string() }),
+      /more than 120000 characters/,
+    ],
+  ])("are %s", (_, fits, tooLarge, message) => {
+    expect(compileAnswer(fits).jsonSchema.type).toBe("object")
+    expect(errorOf(tooLarge).message).toMatch(message)
+  })
+
+  it("ends early where schemas share parts many times over", () => {
+    let schema: z.ZodType = z.string()
+    for (let level = 0; level < 9; level++)
+      schema = z.object({ a: schema, b: schema, c: schema, d: schema, e: schema, f: schema })
+    expect(errorOf(schema).construct).toBe("more than 5000 properties")
+  })
+})
+
+describe("what comes back", () => {
+  it("keeps null where the schema takes it, and strips it where it stands for absence", () => {
+    const schema = z.object({
+      optional: z.string().optional(),
+      nullish: z.string().nullish(),
+      nullable: z.string().nullable(),
+      preset: z.string().default("x"),
+      presetNull: z.string().nullable().default("x"),
+      maybe: z.union([z.string(), z.undefined()]),
+    })
+    const sent = { optional: null, nullish: null, nullable: null, preset: null, presetNull: null, maybe: null }
+    expect(compileAnswer(schema).parse(JSON.stringify(sent))).toEqual({
+      ok: true,
+      answer: { nullish: null, nullable: null, preset: "x", presetNull: null },
+    })
+  })
+
+  it("may be in its natural form, as providers without strict mode write it", () => {
+    const schema = z.array(
+      z.object({
+        scores: z.record(z.string(), z.number().optional()),
+        pair: z.tuple([z.string(), z.bigint()], z.date()),
+      }),
+    )
+    const natural = [{ scores: { a: 1, b: null }, pair: ["x", 5, "2024-07-18"] }]
+    const answer = [{ scores: { a: 1 }, pair: ["x", 5n, new Date("2024-07-18")] }]
+    expect(compileAnswer(schema).parse(JSON.stringify(natural))).toEqual({ ok: true, answer })
+    expect(compileAnswer(schema).parse(JSON.stringify({ answer: natural }))).toEqual({ ok: true, answer })
+  })
+
+  it("chooses the option of a union that fits as a whole", () => {
+    const schema = z.union([
+      z.strictObject({ at: z.date() }),
+      z.strictObject({ at: z.string(), note: z.string().optional() }),
+      z.record(z.string(), z.bigint()),
+    ])
+    const { parse } = compileAnswer(schema)
+    expect(parse('{"answer":{"at":"2024-07-18"}}')).toEqual({ ok: true, answer: { at: new Date("2024-07-18") } })
+    expect(parse('{"answer":{"at":"2024-07-18","note":null}}')).toEqual({ ok: true, answer: { at: "2024-07-18" } })
+    expect(parse('{"answer":[{"key":"at","value":"3"}]}')).toEqual({ ok: true, answer: { at: 3n } })
+  })
+
+  it("takes no longer than its size through nested unions", () => {
+    type Node = { child?: Node | undefined; kind: string }
+    const node: z.ZodType<Node> = z.lazy(() =>
+      z.union([
+        z.object({ child: node.optional(), kind: z.literal("a") }),
+        z.object({ child: node.optional(), kind: z.literal("b") }),
+      ]),
+    )
+    // Each level is decided only after its children: 2^60 steps for a reader that starts again.
+    let value: unknown = { child: null, kind: "b" }
+    for (let level = 0; level < 60; level++) value = { child: value, kind: "wrong" }
+    expect(compileAnswer(node).parsePartial(JSON.stringify(value))).toBeDefined()
+  })
+
+  it("holds no key of the prototype", () => {
+    const schema = z.object({ map: z.record(z.string(), z.unknown()) })
+    const text = '{"map":[{"key":"__proto__","value":[{"key":"polluted","value":true}]}],"__proto__":{"polluted":true}}'
+    expect(compileAnswer(schema).parse(text).ok).toBe(true)
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+})
+
+describe("answers that do not fit", () => {
+  const schema = z.object({ user: z.object({ age: z.number() }), scores: z.record(z.string(), z.number()) })
+
+  it("have paths and messages, and nothing of the answer in the error's message", () => {
+    const error = failure(schema, '{"user":{"age":"secret"},"scores":[{"key":"secret key","value":"x"}]}')
+    expect(error).toMatchObject({ code: "invalid-answer", kind: "failure", reason: "shape", retryable: false })
+    expect(error.issues).toEqual([
+      { path: ["user", "age"], code: "invalid_type", message: "Invalid input: expected number, received string" },
+      {
+        path: ["scores", "secret key"],
+        code: "invalid_type",
+        message: "Invalid input: expected number, received string",
+      },
+    ])
+    expect(error.message).toBe(
+      "The answer does not fit the answer model: invalid_type at answer.user.age, invalid_type at answer.scores.*.",
+    )
+  })
+
+  it("are told by the option of a union that fits best", () => {
+    const union = z.union([z.object({ a: z.string(), b: z.string() }), z.object({ a: z.number(), b: z.string() })])
+    expect(failure(union, '{"answer":{"a":1,"b":2}}').issues.map(({ path }) => path)).toEqual([["b"]])
+  })
+
+  it("that are no JSON say so, without quoting it", () => {
+    const error = failure(schema, '{"user": secret')
+    expect(error).toMatchObject({ reason: "json", message: "The answer is not JSON." })
+    expect(error.cause).toBeUndefined()
+    expect(failure(z.string(), "").reason).toBe("json")
+  })
+
+  it("that are nested without end are refused, not a stack overflow", () => {
+    const node = z.object({
+      get next() {
+        return node.optional()
+      },
+    })
+    const levels = 100_000
+    const text = `${'{"next":'.repeat(levels)}null${"}".repeat(levels)}`
+    expect(["shape", "code", "json"]).toContain(failure(node, text).reason)
+    expect(compileAnswer(node).parsePartial(text.slice(0, levels))).toBeDefined()
+  })
+
+  it("because the schema's own code threw keep the cause", () => {
+    const boom = new Error("boom")
+    const throwing = z.string().transform(() => {
+      throw boom
+    })
+    expect(failure(throwing, '{"answer":"x"}')).toMatchObject({ reason: "code", cause: boom })
+  })
+
+  it("of asynchronous schemas need parseAsync", async () => {
+    const unique = z.object({ name: z.string().refine(async (name) => name !== "taken", "is taken") })
+    expect(failure(unique, '{"name":"free"}').message).toMatch(/parseAsync/)
+    const result = await compileAnswer(unique).parseAsync('{"name":"taken"}')
+    expect(result.ok ? [] : result.error.issues).toEqual([{ path: ["name"], code: "custom", message: "is taken" }])
+    const rejecting = z.string().refine(() => Promise.reject(new Error("database")))
+    const rejected = await compileAnswer(rejecting).parseAsync('{"answer":"x"}')
+    expect(rejected.ok ? "" : rejected.error.reason).toBe("code")
+  })
+
+  it("have at most 50 issues", () => {
+    expect(failure(z.array(z.string()), JSON.stringify({ answer: Array(1_000).fill(1) })).issues).toHaveLength(50)
   })
 })

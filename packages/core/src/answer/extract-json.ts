@@ -1,5 +1,5 @@
-/** Beginnings that are tried at most, so that a text of brackets costs no more than its length times this. */
-const MAX_TRIES = 50
+/** How often the text is read at most, all beginnings that are tried together, so that brackets cannot cost a minute. */
+const MAX_READINGS = 8
 
 /**
  * The JSON text inside a model's prose: the whole text, else the last fenced block that is JSON, else the longest
@@ -20,10 +20,10 @@ export function extractJson(text: string): string | undefined {
 function longestBalanced(text: string): string | undefined {
   const starts = /[{[]/g
   let longest: string | undefined
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const start = starts.exec(text)?.index
-    if (start === undefined) break
+  let work = MAX_READINGS * text.length
+  for (let start = starts.exec(text)?.index; start !== undefined && work > 0; start = starts.exec(text)?.index) {
     const end = endOfBalanced(text, start)
+    work -= (end ?? text.length) - start
     const found = end === undefined ? undefined : text.slice(start, end)
     if (found === undefined || !isJson(found)) continue
     if (found.length > (longest?.length ?? 0)) longest = found
@@ -34,17 +34,15 @@ function longestBalanced(text: string): string | undefined {
 
 /** Where the bracket that opens at `start` is closed; texts in quotes are passed over. */
 function endOfBalanced(text: string, start: number): number | undefined {
-  const signs = /[{}[\]]|"(?:[^"\\]+|\\.)*"?/gsy
-  const next = /[{}[\]"]/g
   let depth = 0
-  next.lastIndex = start
-  for (let match = next.exec(text); match !== null; match = next.exec(text)) {
-    if (match[0] === '"') {
-      signs.lastIndex = match.index
-      signs.exec(text)
-      next.lastIndex = signs.lastIndex || text.length
-    } else depth += match[0] === "{" || match[0] === "[" ? 1 : -1
-    if (depth === 0) return next.lastIndex
+  let quoted = false
+  for (let at = start; at < text.length; at++) {
+    const sign = text[at]
+    if (quoted && sign === "\\") at++
+    else if (sign === '"') quoted = !quoted
+    else if (quoted) continue
+    else if (sign === "{" || sign === "[") depth++
+    else if ((sign === "}" || sign === "]") && --depth === 0) return at + 1
   }
   return undefined
 }

@@ -1,0 +1,158 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { z } from "zod"
+import { compileAnswer, extractJson, parsePartialJson } from "../src/index"
+
+describe("parsePartialJson", () => {
+  it.each([
+    ["", undefined],
+    ["Here it is: ", undefined],
+    ["{", {}],
+    ['{"na', {}],
+    ['{"name"', {}],
+    ['{"name":', {}],
+    ['{"name":"Da', { name: "Da" }],
+    ['{"name":"Da\\', { name: "Da" }],
+    ['{"name":"Da\\u00e', { name: "Da" }],
+    ['{"name":"\\ud83d', { name: "" }],
+    ['{"name":"a\\\\', { name: "a\\" }],
+    ['{"name":"David","age":2', { name: "David" }],
+    ['{"name":"David","age":27,', { name: "David", age: 27 }],
+    ['{"a":[1,2', { a: [1] }],
+    ['{"a":[1,2]', { a: [1, 2] }],
+    ['{"a":tru', {}],
+    ['{"a":true', { a: true }],
+    ['{"a":[[],{"b":nu', { a: [[], {}] }],
+    ['```json\n{"a":1}\n```', { a: 1 }],
+    ['{"a":1} and {"b":2}', { a: 1 }],
+    ['{"a":1,,"b":2}', { a: 1 }],
+    ['{"a" 1, "b": 2}', {}],
+    ['{"__proto__":{"x":1', JSON.parse('{"__proto__":{}}')],
+  ])("reads %j", (text, value) => {
+    expect(parsePartialJson(text)).toEqual(value)
+  })
+
+  it("reads a whole text as JSON.parse does, and never throws or takes back before", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.array(fc.jsonValue()), fc.dictionary(fc.string(), fc.jsonValue())), (value) => {
+        const text = JSON.stringify(value)
+        expect(parsePartialJson(text)).toEqual(JSON.parse(text))
+        for (let end = 0; end < text.length; end += Math.ceil(text.length / 20)) {
+          const part = parsePartialJson(text.slice(0, end))
+          if (end > 0) expect(isBeginningOf(part, JSON.parse(text))).toBe(true)
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  it("never throws, whatever the text", () => {
+    const sign = fc.constantFrom("{", "}", "[", "]", '"', ":", ",", "\\", "1", "-", "e", "true", "nul", " ", "u00", "x")
+    fc.assert(
+      fc.property(
+        fc.array(sign).map((signs) => signs.join("")),
+        (text) => {
+          parsePartialJson(text)
+          extractJson(text)
+        },
+      ),
+      { numRuns: 5_000 },
+    )
+  })
+})
+
+/** Whether a part holds nothing that the whole does not, but for the end of its last text. */
+function isBeginningOf(part: unknown, whole: unknown): boolean {
+  if (typeof part === "string") return typeof whole === "string" && whole.startsWith(part)
+  if (typeof part !== "object" || part === null) return Object.is(part, whole) || part === whole
+  if (typeof whole !== "object" || whole === null || Array.isArray(part) !== Array.isArray(whole)) return false
+  return Object.entries(part).every(
+    ([key, value]) => Object.hasOwn(whole, key) && isBeginningOf(value, (whole as never)[key]),
+  )
+}
+
+describe("parsePartial of an answer", () => {
+  const compiled = compileAnswer(
+    z.object({
+      name: z.string(),
+      colour: z.enum(["red", "redder"]),
+      at: z.date(),
+      big: z.bigint().optional(),
+      scores: z.record(z.string(), z.number()),
+      pair: z.tuple([z.string(), z.number()]),
+      length: z.string().transform((text) => text.length),
+    }),
+  )
+
+  it("shows texts as they grow, and all else when it is whole", () => {
+    const text = JSON.stringify({
+      name: "David",
+      colour: "redder",
+      at: "2024-07-18T00:00:00Z",
+      big: null,
+      scores: [{ key: "a", value: 1 }],
+      pair: { item1: "x", item2: 2 },
+      length: "abc",
+    })
+    const after = (piece: string) => compiled.parsePartial(text.slice(0, text.indexOf(piece) + piece.length))
+    const at = new Date("2024-07-18")
+    expect(after('"name":"Da')).toEqual({ name: "Da" })
+    expect(after('"colour":"red')).toEqual({ name: "David" })
+    expect(after('"at":"2024-07-18')).toEqual({ name: "David", colour: "redder" })
+    expect(after('Z"')).toEqual({ name: "David", colour: "redder", at })
+    expect(after('"key":"a"')).toEqual({ name: "David", colour: "redder", at, scores: {} })
+    expect(after('"value":1}')).toEqual({ name: "David", colour: "redder", at, scores: { a: 1 } })
+    expect(after('"item1":"x"')).toEqual({ name: "David", colour: "redder", at, scores: { a: 1 }, pair: ["x"] })
+    expect(compiled.parsePartial(text)).toEqual({
+      name: "David",
+      colour: "redder",
+      at,
+      scores: { a: 1 },
+      pair: ["x", 2],
+    })
+  })
+
+  it("unwraps roots that are no objects", () => {
+    const list = compileAnswer(z.array(z.object({ a: z.string() })))
+    expect(list.parsePartial("{")).toBeUndefined()
+    expect(list.parsePartial('{"answer":[{"a":"x"},{"a":"y')).toEqual([{ a: "x" }, { a: "y" }])
+  })
+
+  it("leaves out what does not fit", () => {
+    expect(compiled.parsePartial('{"name":5,"colour":"blue","other":1,"scores":"x"}')).toEqual({})
+  })
+})
+
+describe("extractJson", () => {
+  it.each([
+    ['{"a":1}', '{"a":1}'],
+    ["  [1, 2]\n", "[1, 2]"],
+    ['```json\n{"a":1}\n```', '{"a":1}'],
+    ['Example:\n```json\n{"a":0}\n```\nAnswer:\n```\n{"a":1}\n```\nDone.', '{"a":1}'],
+    ['Sure! Here is it: {"a":{"b":"}"}} Hope it helps.', '{"a":{"b":"}"}}'],
+    ['I use {braces} and [x]. {"a":[1,2]}', '{"a":[1,2]}'],
+    ['It\'s {"a":"say \\"hi\\" }"}.', '{"a":"say \\"hi\\" }"}'],
+    ['{"a":1} or rather {"a":1,"b":2}', '{"a":1,"b":2}'],
+    ['```json\n{"a":1}', '{"a":1}'],
+    ["nothing here", undefined],
+    ["", undefined],
+    ["{ not json }", undefined],
+  ])("finds in %j", (text, found) => {
+    expect(extractJson(text)).toBe(found)
+  })
+
+  it("finds any object in prose without brackets", () => {
+    const prose = fc.string().map((text) => text.replace(/[{}[\]"`~]/g, ""))
+    fc.assert(
+      fc.property(prose, fc.dictionary(fc.string(), fc.jsonValue()), prose, (before, value, after) => {
+        const found = extractJson(`So ${before}: ${JSON.stringify(value)} ${after}`)
+        expect(JSON.parse(found!)).toEqual(JSON.parse(JSON.stringify(value)))
+      }),
+    )
+  })
+
+  it("ends on a megabyte of brackets", () => {
+    for (const text of ["{", "[", '{"', "[}", '"{'].map((part) => part.repeat(500_000)))
+      expect(extractJson(text)).toBeUndefined()
+  })
+})

@@ -1,0 +1,206 @@
+import { describe, expect, it } from "vitest"
+import { z } from "zod"
+import * as mini from "zod/mini"
+import { InvalidRequestError, LLMRequest, type Message, Request, type RequestOptions } from "../src/index"
+
+function issuesOf(options: unknown): Record<string, string> {
+  try {
+    new Request(options as RequestOptions)
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidRequestError)
+    const { issues, code, kind } = error as InvalidRequestError
+    expect({ code, kind }).toEqual({ code: "invalid-request", kind: "mistake" })
+    return Object.fromEntries(issues.map(({ path, received }) => [path, received]))
+  }
+  return {}
+}
+
+describe("Request", () => {
+  it("has defaults", () => {
+    const request = new Request({ model: "gpt-4o-mini" })
+    expect({ ...request }).toEqual({
+      model: "gpt-4o-mini",
+      messages: [],
+      tags: {},
+      fallbacks: [],
+      online: false,
+      cachePrompt: false,
+      serviceTier: "default",
+      stream: false,
+      timeoutMs: 120_000,
+      retries: 2,
+      repairs: 1,
+      verbose: false,
+      options: { model: "gpt-4o-mini" },
+    })
+    expect(LLMRequest).toBe(Request)
+  })
+
+  it("normalises money, budgets and stops", () => {
+    const request = new Request({
+      model: "openrouter/openai/gpt-4o-mini",
+      maxBudget: 0.1,
+      userId: "u",
+      userBudget: { limit: "1.50", per: "day", timeZone: "Europe/Paris" },
+      clientId: "c",
+      clientBudget: 5,
+      stop: "END",
+    })
+    expect(request.maxBudgetNanoUsd).toBe(100_000_000)
+    expect(request.userBudget).toEqual({ limitNanoUsd: 1_500_000_000, per: "day", timeZone: "Europe/Paris" })
+    expect(request.clientBudget).toEqual({ limitNanoUsd: 5_000_000_000, per: "total", timeZone: "UTC" })
+    expect(request.stop).toEqual(["END"])
+    expect(new Request({ model: "m", userId: "u", userBudget: { limit: 1, per: "90m" } }).userBudget?.per).toBe("90m")
+    expect(new Request({ model: "m", maxBudget: 0 }).maxBudgetNanoUsd).toBe(0)
+  })
+
+  it("lists every wrong field at once", () => {
+    const found = issuesOf({
+      model: "",
+      answerModel: { _def: {} },
+      messages: [{ role: "user", content: 1 }],
+      temperature: 3,
+      topP: -0.1,
+      frequencyPenalty: 2.5,
+      presencePenalty: Number.NaN,
+      seed: 1.5,
+      stop: ["a", ""],
+      maxTokens: 0,
+      maxBudget: -1,
+      userBudget: { limit: Number.POSITIVE_INFINITY, per: "fortnight", timeZone: "Mars/Olympus", x: 1 },
+      clientId: "",
+      clientBudget: "five",
+      tags: { "a b": "x", team: 5 },
+      fallbacks: ["gpt-4o", "//"],
+      online: 1,
+      serviceTier: "",
+      timeoutMs: 0,
+      retries: 11,
+      repairs: -1,
+      metadata: { big: 1n },
+      verbose: "yes",
+      max_budget: 5,
+    })
+    expect(Object.keys(found)).toEqual([
+      "model",
+      "answerModel",
+      "messages[0].content",
+      "temperature",
+      "topP",
+      "frequencyPenalty",
+      "presencePenalty",
+      "seed",
+      "stop[1]",
+      "maxTokens",
+      "maxBudget",
+      "userBudget.limit",
+      "userBudget.per",
+      "userBudget.timeZone",
+      "userBudget.x",
+      "clientId",
+      "clientBudget",
+      "tags.a b",
+      "tags.team",
+      "fallbacks[1]",
+      "online",
+      "serviceTier",
+      "timeoutMs",
+      "retries",
+      "repairs",
+      "metadata",
+      "verbose",
+      "max_budget",
+      "userId",
+    ])
+  })
+
+  it("says what was expected, what came and what to do", () => {
+    expect(() => new Request({ model: "m", max_budget: 5, temperature: "hot" } as never)).toThrow(
+      [
+        "The request has 2 wrong fields:",
+        "- max_budget: expected no such option (did you mean `maxBudget`?), got 5",
+        '- temperature: expected a number from 0 to 2, got "hot"',
+      ].join("\n"),
+    )
+    expect(() => new Request({ model: "m", userBudget: 5 })).toThrow(
+      /userId: expected an id, because `userBudget` is given/,
+    )
+    expect(() => new Request({ model: "m", answerModel: { _def: {} } as never })).toThrow(/this one is of Zod 3/)
+    expect(Object.keys(issuesOf(undefined))).toEqual(["options"])
+    expect(Object.keys(issuesOf({}))).toEqual(["model"])
+    expect(Object.keys(issuesOf({ model: null, toString: 1 }))).toEqual(["model", "toString"])
+  })
+
+  it.each([
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    -0.01,
+    "-1",
+    "1e400",
+    "",
+    "abc",
+    null,
+    {},
+    [],
+    true,
+    1e10,
+    "0.0000000001",
+  ])("refuses the budget %j", (maxBudget) => {
+    expect(Object.keys(issuesOf({ model: "m", maxBudget }))).toEqual(["maxBudget"])
+  })
+
+  it("takes schemas of zod and zod/mini, and undefined for every option", () => {
+    expect(new Request({ model: "m", answerModel: mini.object({ a: mini.string() }) }).answerModel).toBeDefined()
+    const names = ["answerModel", "messages", "temperature", "maxBudget", "userBudget", "tags", "verbose"]
+    const options = Object.fromEntries(names.map((name) => [name, undefined]))
+    expect(new Request({ model: "m", ...options }).retries).toBe(2)
+  })
+
+  it("is frozen to its leaves, and does not share what it was given", () => {
+    const messages: Message[] = [{ role: "user", content: [{ type: "text", text: "a" }] }]
+    const tags = { team: "x" }
+    const metadata = { at: new Date(0), deep: { list: [1] } }
+    const request = new Request({ model: "m", messages, tags, metadata })
+    messages[0]!.content = "changed"
+    tags.team = "changed"
+    metadata.deep.list.push(2)
+    expect(request.messages).toEqual([{ role: "user", content: [{ type: "text", text: "a" }] }])
+    expect(request.tags).toEqual({ team: "x" })
+    expect(request.metadata).toEqual({ at: "1970-01-01T00:00:00.000Z", deep: { list: [1] } })
+    const visit = (value: unknown): void => {
+      if (typeof value !== "object" || value === null) return
+      expect(Object.isFrozen(value)).toBe(true)
+      Object.values(value).forEach(visit)
+    }
+    visit(request)
+    expect(() => Object.assign(request, { model: "other" })).toThrow(TypeError)
+  })
+
+  it("refuses cycles", () => {
+    const cycle: Record<string, unknown> = { role: "user", content: "a" }
+    cycle.self = [cycle, cycle]
+    expect(Object.keys(issuesOf({ model: "m", messages: [cycle] }))).toEqual(["messages"])
+    expect(Object.keys(issuesOf({ model: "m", metadata: cycle }))).toEqual(["metadata"])
+  })
+
+  it("changes by `with`, into a new request", () => {
+    const schema = z.object({ name: z.string() })
+    const request = new Request({ model: "m", maxBudget: "0.05", userId: "u", userBudget: 1 })
+    const typed = request.with({ answerModel: schema, maxBudget: undefined, temperature: 0 })
+    expect(typed.answerModel).toBe(schema)
+    expect(typed.maxBudgetNanoUsd).toBeUndefined()
+    expect(typed.userBudget).toEqual(request.userBudget)
+    expect(request.maxBudgetNanoUsd).toBe(50_000_000)
+    expect(() => request.with({ userId: undefined })).toThrow(InvalidRequestError)
+  })
+
+  it("is made from options or from a request, of any copy of the package", () => {
+    const request = new Request({ model: "m" })
+    expect(Request.from(request)).toBe(request)
+    expect(Request.from({ model: "m" })).toBeInstanceOf(Request)
+    const foreign = { model: "m", [Symbol.for("@p2/request")]: true }
+    expect(Request.from(foreign)).toBe(foreign)
+    expect(Request.isInstance(foreign)).toBe(true)
+    expect([null, 1, "m", {}, []].some((value) => Request.isInstance(value))).toBe(false)
+  })
+})
