@@ -172,8 +172,9 @@ export const mistakeCases = casesOf("contract", [
       const part = () => Array.from({ length: random.integer(1, 4) }, () => random.pick([..."aA0_.:|=-"])).join("")
       const expected = new Map<string, { root: string; key: string; reserved: number }>()
       for (let round = 0; round < 150; round++) {
-        const root = bench.otherRoot(part())
-        const key = part()
+        // Few roots and few characters, so that what a store merges does meet.
+        const root = bench.otherRoot(random.pick(["a", "A", "a:", "a.b", ":"]))
+        const key = Array.from({ length: random.integer(1, 3) }, () => random.pick([..."aA:|.-"])).join("")
         const amount = random.integer(1, 1_000)
         const answer = await bench.store.reserve(reserveRequest(root, `${part()}${round}`, [cell(key, amount)]))
         match(answer, { result: "ok", replayed: false }, `reserve in ${root}`)
