@@ -92,6 +92,16 @@ export function describeValue(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
-  const name = value.constructor?.name
-  return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`
+  const name = className(value)
+  return name === "Object" ? "an object" : `an instance of ${name}`
+}
+
+/** The name of the value's class; `Object` where it has none, or where what it says is not a name. */
+function className(value: object): string {
+  try {
+    const { name } = value.constructor
+    return /^[\w$]{1,60}$/.test(name) && typeof name === "string" ? name : "Object"
+  } catch {
+    return "Object"
+  }
 }

@@ -24,7 +24,7 @@ const DATE = /^(.+)[-@](\d{4})-?(\d{2})-?(\d{2})$/
  * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters no provider uses.
  */
 export function parseModelId(id: string): ModelId {
-  if (typeof id !== "string" || !ID.test(id) || id.endsWith("/") || id.includes("//"))
+  if (typeof id !== "string" || !ID.test(id) || /\/[/:]|[/:]$/.test(id))
     throw new InvalidArgumentError("model", 'a model id such as "gpt-4o-mini" or "openrouter/openai/gpt-4o-mini"', id)
   const slash = id.indexOf("/")
   const provider = slash === -1 ? undefined : id.slice(0, slash)

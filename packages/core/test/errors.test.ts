@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest"
+import { AbortedError, describeValue, InvalidArgumentError, P2Error, UnknownModelError } from "../src/index"
+
+describe("P2Error", () => {
+  it("is recognised by its mark, from any copy of the package", () => {
+    const error = new P2Error("m", { code: "x", kind: "failure" })
+    expect(P2Error.isInstance(error)).toBe(true)
+    expect(P2Error.isInstance(Object.assign(new Error("m"), { [Symbol.for("@p2/error")]: true }))).toBe(true)
+    for (const other of [new Error("m"), null, undefined, "error", { code: "x" }])
+      expect(P2Error.isInstance(other)).toBe(false)
+  })
+
+  it("has code, kind, retryable, cause and a name", () => {
+    const cause = new Error("below")
+    const error = new P2Error("m", { code: "x", kind: "failure", retryable: true, cause })
+    expect(error).toMatchObject({ name: "P2Error", code: "x", kind: "failure", retryable: true, cause, message: "m" })
+    expect(new P2Error("m", { code: "x", kind: "refusal" }).retryable).toBe(false)
+    expect("cause" in new P2Error("m", { code: "x", kind: "refusal" })).toBe(false)
+    expect(Object.keys(error)).not.toContain("Symbol(@p2/error)")
+  })
+})
+
+describe("subclasses", () => {
+  it("say what was expected and what came", () => {
+    const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
+    expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "mistake" })
+    expect(error.message).toBe("Expected `usage.inputTokens` to be an integer from 0 up, got -1.")
+    expect(error).toBeInstanceOf(P2Error)
+  })
+
+  it("name the nearest models", () => {
+    const error = new UnknownModelError("gpt-4o-mini", { what: "price", nearest: ["gpt-4o-mini"], remedy: "Pass one." })
+    expect(error).toMatchObject({ name: "UnknownModelError", code: "unknown-model", nearest: ["gpt-4o-mini"] })
+    expect(error.message).toBe(
+      'No price is known for the model "gpt-4o-mini". The nearest known ids are "gpt-4o-mini". Pass one.',
+    )
+    expect(new UnknownModelError("x", { what: "limit", remedy: "Pass one." }).message).toBe(
+      'No limit is known for the model "x". Pass one.',
+    )
+  })
+
+  it("keep the reason of a signal", () => {
+    const reason = new Error("stop")
+    const error = new AbortedError("The call", AbortSignal.abort(reason))
+    expect(error).toMatchObject({
+      code: "aborted",
+      kind: "failure",
+      cause: reason,
+      message: "The call was aborted by its signal.",
+    })
+  })
+})
+
+describe("describeValue", () => {
+  it.each([
+    ["a", '"a"'],
+    ["a\nb", '"a\\nb"'],
+    ["x".repeat(100), `"${"x".repeat(57)}…"`],
+    [5, "5"],
+    [Number.NaN, "NaN"],
+    [5n, "5n"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [true, "true"],
+    [[1, 2], "an array of 2"],
+    [{ secret: 1 }, "an object"],
+    [Object.create(null), "an object"],
+    [new Date(0), "an instance of Date"],
+    [() => 1, "a function"],
+    [Symbol("x"), "Symbol(x)"],
+  ])("shows %o as %s", (value, text) => {
+    expect(describeValue(value)).toBe(text)
+  })
+
+  it("survives hostile objects", () => {
+    const throwing = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("no")
+        },
+        getPrototypeOf: () => null,
+      },
+    )
+    expect(describeValue(throwing)).toBe("an object")
+    expect(describeValue({ constructor: { name: 5 } })).toBe("an object")
+    expect(describeValue({ constructor: null })).toBe("an object")
+    expect(describeValue({ constructor: { name: "secret ".repeat(50) } })).toBe("an object")
+  })
+})
