@@ -1,0 +1,174 @@
+import { StoreError } from "@p2/budget"
+import { InvalidArgumentError } from "@p2/core"
+import { toStoreError } from "./sqlite-errors"
+
+/** What a value may be in a statement. Integers are JavaScript numbers; nothing beyond ±(2^53 − 1) is ever bound. */
+export type SqlValue = string | number | bigint | null
+
+/** A prepared statement as better-sqlite3, libsql and `node:sqlite` have it. */
+export interface SqliteStatement {
+  run(...values: SqlValue[]): unknown
+  get(...values: SqlValue[]): unknown
+  all(...values: SqlValue[]): unknown[]
+}
+
+/**
+ * The part of a connection that the store uses: the `Database` of better-sqlite3 and libsql and the `DatabaseSync` of
+ * `node:sqlite` have it.
+ */
+export interface SqliteDatabase {
+  exec(sql: string): unknown
+  prepare(sql: string): SqliteStatement
+  close(): unknown
+}
+
+type Row = Record<string, SqlValue>
+
+/** Most statements kept prepared: what the store writes with, and the forms of filters that were asked for last. */
+const MAX_STATEMENTS = 200
+
+/** A connection with its prepared statements. Plain reads give numbers; `allExact` gives bigints. */
+export class Connection {
+  readonly #database: SqliteDatabase
+  readonly #statements = new Map<string, SqliteStatement>()
+  #busyTimeoutMs: number | undefined
+
+  constructor(
+    database: SqliteDatabase,
+    readonly owned: boolean,
+  ) {
+    this.#database = database
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql)
+  }
+
+  run(sql: string, ...values: SqlValue[]): void {
+    this.#prepared(sql).run(...values)
+  }
+
+  /** The number of rows that the statement changed. */
+  change(sql: string, ...values: SqlValue[]): number {
+    const result = this.#prepared(sql).run(...values) as { changes: number | bigint }
+    return Number(result.changes)
+  }
+
+  get<T = Row>(sql: string, ...values: SqlValue[]): T | undefined {
+    return (this.#prepared(sql).get(...values) ?? undefined) as T | undefined
+  }
+
+  all<T = Row>(sql: string, ...values: SqlValue[]): T[] {
+    return this.#prepared(sql).all(...values) as T[]
+  }
+
+  /** As {@link all}, with integers as bigints: sums may pass 2^53. */
+  allExact<T = Row>(sql: string, ...values: SqlValue[]): T[] {
+    return this.#prepared(sql, true).all(...values) as T[]
+  }
+
+  /**
+   * Runs `begin` with SQLite's own waiting switched off: it would stop the event loop. A user's connection gets its
+   * value back.
+   */
+  withoutBusyTimeout(begin: () => void): void {
+    this.#busyTimeoutMs ??= Number(Object.values(this.get("PRAGMA busy_timeout") ?? {})[0] ?? 0)
+    if (this.#busyTimeoutMs === 0) {
+      begin()
+      return
+    }
+    this.exec("PRAGMA busy_timeout = 0")
+    try {
+      begin()
+    } finally {
+      this.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`)
+    }
+  }
+
+  close(): void {
+    this.#statements.clear()
+    if (this.owned) this.#database.close()
+  }
+
+  #prepared(sql: string, exact = false): SqliteStatement {
+    const key = exact ? `exact ${sql}` : sql
+    const known = this.#statements.get(key)
+    if (known !== undefined) return known
+    const statement = this.#database.prepare(sql)
+    readIntegersAs(statement, exact)
+    if (this.#statements.size >= MAX_STATEMENTS) {
+      const oldest = this.#statements.keys().next().value
+      if (oldest !== undefined) this.#statements.delete(oldest)
+    }
+    this.#statements.set(key, statement)
+    return statement
+  }
+}
+
+/** The user may have switched the whole connection to bigints, so both ways are said. */
+function readIntegersAs(statement: SqliteStatement, bigints: boolean): void {
+  const modes = statement as {
+    safeIntegers?(on: boolean): unknown
+    setReadBigInts?(on: boolean): unknown
+    reader?: boolean
+  }
+  if (typeof modes.setReadBigInts === "function") modes.setReadBigInts(bigints)
+  // better-sqlite3 refuses this on statements that return no rows.
+  else if (typeof modes.safeIntegers === "function" && modes.reader !== false) modes.safeIntegers(bigints)
+}
+
+/** Opens `path` with `node:sqlite` where Node has it (22.13 and later), otherwise with libsql. */
+export async function openPath(path: string): Promise<Connection> {
+  const Database = builtinDatabase() ?? (await libsqlDatabase())
+  try {
+    const connection = new Connection(new Database(path), true)
+    connection.exec("PRAGMA busy_timeout = 0")
+    return connection
+  } catch (error) {
+    throw toStoreError(error, "no", `opening ${path}`)
+  }
+}
+
+type DatabaseClass = new (path: string) => SqliteDatabase
+
+/** Asked for at run time, so that bundlers have nothing to resolve and older versions of Node nothing to miss. */
+function builtinDatabase(): DatabaseClass | undefined {
+  const load = process.getBuiltinModule as ((id: string) => unknown) | undefined
+  const module = load?.("node:sqlite") as { DatabaseSync?: DatabaseClass } | undefined
+  return module?.DatabaseSync
+}
+
+async function libsqlDatabase(): Promise<DatabaseClass> {
+  // Not a literal: libsql is optional, and its binary cannot be bundled anyway.
+  const name: string = "libsql"
+  try {
+    const module = (await import(name)) as { default: DatabaseClass }
+    return module.default
+  } catch (cause) {
+    throw new StoreError(
+      `Node ${process.versions.node} has no built-in SQLite and libsql could not be loaded. Install it (\`npm install libsql\`), use Node 22.13 or later, or pass a connection of better-sqlite3.`,
+      { code: "misconfigured", applied: "no", cause },
+    )
+  }
+}
+
+/** The path in `./p2.db`, `file:./p2.db` and `file:///var/lib/p2.db`. */
+export function pathOf(location: string): string {
+  const path = location.startsWith("file://")
+    ? decodeURIComponent(new URL(location).pathname).replace(/^\/([A-Za-z]:)/, "$1")
+    : location.replace(/^file:/, "")
+  if (path === "" || path.includes("\0")) {
+    throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
+  }
+  return path
+}
+
+export function isDatabase(value: unknown): value is SqliteDatabase {
+  const candidate = value as Partial<Record<keyof SqliteDatabase, unknown>> | null
+  return (
+    typeof candidate === "object" &&
+    candidate !== null &&
+    typeof candidate.exec === "function" &&
+    typeof candidate.prepare === "function"
+  )
+}

@@ -1,0 +1,113 @@
+import type { StoredEntry, UsageEntry } from "@p2/budget"
+import { corruptRow } from "./batch"
+import type { SqlValue } from "./connection"
+import { TOKEN_COLUMNS } from "./schema"
+
+export type EntryRow = Record<string, SqlValue> & {
+  seq: number
+  root: string
+  id: string
+  at: number
+  model: string
+  provider: string | null
+  status: string
+  cost: number
+  reserved: number
+  table_cost: number | null
+}
+
+/** Columns that come from the entry, in the order of {@link valuesOf}. */
+export const ENTRY_COLUMNS = [
+  "revision",
+  "request_id",
+  "attempt",
+  "client_id",
+  "user_id",
+  "model",
+  "provider",
+  "status",
+  "cost",
+  "reserved",
+  "table_cost",
+  ...TOKEN_COLUMNS,
+  "other_tokens",
+  "tags",
+  "charges",
+  "rest",
+] as const
+
+/** Fields without a column: nothing is filtered, grouped or summed by them. */
+const REST = [
+  "mode",
+  "modelUsed",
+  "errorCode",
+  "costSource",
+  "costs",
+  "durationMs",
+  "generationId",
+  "prompt",
+  "answer",
+] as const
+
+const HAS_COLUMN: ReadonlySet<string> = new Set(TOKEN_COLUMNS)
+
+export function valuesOf(entry: UsageEntry, charges: Record<string, number>, revision: number): SqlValue[] {
+  const other = Object.entries(entry.tokens).filter(([kind]) => !HAS_COLUMN.has(kind))
+  return [
+    revision,
+    entry.requestId,
+    entry.attempt,
+    entry.clientId ?? null,
+    entry.userId ?? null,
+    entry.model,
+    entry.provider ?? null,
+    entry.status,
+    entry.costNanoUsd,
+    entry.reservedNanoUsd,
+    entry.tableCostNanoUsd ?? null,
+    ...TOKEN_COLUMNS.map((kind) => (Object.hasOwn(entry.tokens, kind) ? entry.tokens[kind]! : null)),
+    other.length === 0 ? null : JSON.stringify(Object.fromEntries(other)),
+    entry.tags === undefined ? null : JSON.stringify(entry.tags),
+    JSON.stringify(charges),
+    JSON.stringify(Object.fromEntries(REST.map((field) => [field, entry[field]]))),
+  ]
+}
+
+export function entryOf(row: EntryRow): StoredEntry {
+  const tokens: Record<string, number> = {}
+  for (const kind of TOKEN_COLUMNS) if (row[kind] !== null) tokens[kind] = row[kind] as number
+  const entry = {
+    requestId: row.request_id,
+    attempt: row.attempt,
+    ...given("clientId", row.client_id),
+    ...given("userId", row.user_id),
+    ...given("tags", parse(row, "tags")),
+    model: row.model,
+    ...given("provider", row.provider),
+    reservedNanoUsd: row.reserved,
+    status: row.status,
+    tokens: { ...tokens, ...(parse(row, "other_tokens") as object | null) },
+    costNanoUsd: row.cost,
+    ...given("tableCostNanoUsd", row.table_cost),
+    ...(parse(row, "rest") as object),
+    id: row.id,
+    at: row.at,
+    revision: row.revision,
+    charges: parse(row, "charges"),
+  }
+  return entry as unknown as StoredEntry
+}
+
+function given(field: string, value: unknown): object {
+  return value === null || value === undefined ? {} : { [field]: value }
+}
+
+function parse(row: EntryRow, column: string): unknown {
+  const text = row[column]
+  if (text === null || text === undefined) return null
+  try {
+    return JSON.parse(String(text))
+  } catch {
+    throw corruptRow(`usage entry ${row.id}`)
+  }
+}

@@ -1,0 +1,41 @@
+import { type Expired, StoreError } from "@p2/budget"
+import type { Batch, IdRecord } from "./batch"
+
+export function isDue(record: IdRecord, now: number): boolean {
+  return record.state === "held" && record.leaseEnd <= now
+}
+
+/** Ends these leases: each is charged what it said it would be, and its draft becomes its usage entry. */
+export function expireDue(batch: Batch, root: string, ids: readonly string[]): Expired[] {
+  return ids.flatMap((id) => {
+    try {
+      return [expire(batch, root, id)]
+    } catch (error) {
+      // A damaged lease stays as it is: it must not stop the others, and its own calls say what is wrong.
+      if (error instanceof StoreError && error.code === "corrupt") return []
+      throw error
+    }
+  })
+}
+
+function expire(batch: Batch, root: string, id: string): Expired {
+  const record = batch.record(root, id)
+  if (record?.state !== "held") throw new Error(`the id ${id} is not held`)
+  for (const [key] of record.cells) batch.stateOf(root, key)
+  const cells = record.cells.map(([key, reserved, onExpire, endsAt, keepMs]) => ({
+    ...batch.change(root, { key, endsAt, keepMs }, { spent: onExpire, reserved: -reserved }),
+    charged: onExpire,
+  }))
+  const charged = record.cells.map(([key, , onExpire]): [string, number] => [key, onExpire])
+  const { fingerprint, leaseEnd, draft } = record
+  const resolved = { state: "expired", fingerprint, leaseEnd, revision: -1, cells: charged } as const
+  batch.resolve(root, id, true, resolved, batch.now + batch.retentionMs)
+  if (draft !== null) {
+    const entry = { ...draft, status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" }
+    batch.entries.write(root, id, entry as Parameters<typeof batch.entries.write>[2], {
+      charges: Object.fromEntries(charged),
+      revision: 0,
+    })
+  }
+  return { id, cells }
+}

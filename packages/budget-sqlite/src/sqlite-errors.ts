@@ -1,0 +1,68 @@
+import { StoreError } from "@p2/budget"
+import { P2Error } from "@p2/core"
+
+// Primary result codes, https://www.sqlite.org/rescode.html
+const CODES: Record<string, number> = {
+  SQLITE_ERROR: 1,
+  SQLITE_PERM: 3,
+  SQLITE_BUSY: 5,
+  SQLITE_LOCKED: 6,
+  SQLITE_READONLY: 8,
+  SQLITE_IOERR: 10,
+  SQLITE_CORRUPT: 11,
+  SQLITE_FULL: 13,
+  SQLITE_CANTOPEN: 14,
+  SQLITE_PROTOCOL: 15,
+  SQLITE_SCHEMA: 17,
+  SQLITE_NOTADB: 26,
+}
+
+/** The primary result code of an error of better-sqlite3, libsql or `node:sqlite`; undefined: it is none of theirs. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || P2Error.isInstance(error)) return undefined
+  const { errcode, rawCode, code } = error as { errcode?: unknown; rawCode?: unknown; code?: unknown }
+  // The low byte of an extended code is its primary code.
+  if (typeof errcode === "number") return errcode & 0xff
+  if (typeof rawCode === "number") return rawCode & 0xff
+  if (typeof code !== "string") return undefined
+  const name = /^SQLITE_[A-Z]+/.exec(code)?.[0]
+  return name === undefined ? undefined : (CODES[name] ?? 1)
+}
+
+/** Whether another connection holds the lock now, or the user's own transaction is open on this connection. */
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCode(error)
+  if (code === CODES.SQLITE_BUSY || code === CODES.SQLITE_LOCKED || code === CODES.SQLITE_PROTOCOL) return true
+  return error instanceof Error && error.message.includes("within a transaction")
+}
+
+/** What SQLite reported, as the only error that a store rejects with. */
+export function toStoreError(error: unknown, applied: "no" | "maybe", doing: string): P2Error {
+  if (P2Error.isInstance(error)) return error
+  const { code, problem } = describeCode(sqliteCode(error), error)
+  return new StoreError(`SQLite failed while ${doing}: ${problem}`, { code, applied, cause: error })
+}
+
+function describeCode(code: number | undefined, error: unknown): { code: StoreError["code"]; problem: string } {
+  switch (code) {
+    case CODES.SQLITE_BUSY:
+    case CODES.SQLITE_LOCKED:
+    case CODES.SQLITE_PROTOCOL:
+      return { code: "unavailable", problem: "another connection holds the file's lock." }
+    case CODES.SQLITE_FULL:
+      return { code: "unavailable", problem: "the disk or the database is full. Free space, then send it again." }
+    case CODES.SQLITE_IOERR:
+      return { code: "unavailable", problem: "the file could not be read or written." }
+    case CODES.SQLITE_READONLY:
+    case CODES.SQLITE_PERM:
+      return { code: "misconfigured", problem: "the file is read-only. Give this process the right to write it." }
+    case CODES.SQLITE_CANTOPEN:
+      return { code: "misconfigured", problem: "the file cannot be opened. Its folder must exist and be writable." }
+    case CODES.SQLITE_NOTADB:
+      return { code: "corrupt", problem: "the file is not a SQLite database. Nothing was written; check the path." }
+    case CODES.SQLITE_CORRUPT:
+      return { code: "corrupt", problem: "the file is damaged. Nothing was written; restore it from a copy." }
+    default:
+      return { code: "unavailable", problem: error instanceof Error ? error.message : String(error) }
+  }
+}
