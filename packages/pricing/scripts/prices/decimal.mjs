@@ -1,0 +1,48 @@
+// Decimal text to integers, without floats in between.
+
+const DECIMAL = /^(-?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
+
+/** Digits and exponent of a decimal, rounded half up to 12 significant digits: float noise of the sources ends there. */
+function cleaned(text) {
+  const match = DECIMAL.exec(text)
+  if (match === null) throw new Error(`Expected a decimal number, got ${JSON.stringify(text)}.`)
+  const [, sign, whole, fraction = "", exponent = "0"] = match
+  let digits = BigInt(`${whole}${fraction}` || "0")
+  let shift = Number(exponent) - fraction.length
+  const extra = String(digits).length - 12
+  if (extra > 0) {
+    const unit = 10n ** BigInt(extra)
+    digits = (digits + unit / 2n) / unit
+    shift += extra
+  }
+  return { negative: sign === "-" && digits > 0n, digits, shift }
+}
+
+/**
+ * A decimal times 10^places as an integer, rounded up. USD per million tokens has 6 places to pico-USD per token, USD per
+ * thousand has 9 to pico-USD per piece. Negative is undefined: sources write it for prices that are not fixed.
+ */
+export function scaledUp(text, places) {
+  const { negative, digits, shift } = cleaned(text)
+  if (negative) return undefined
+  const by = shift + places
+  const scaled = by >= 0 ? digits * 10n ** BigInt(by) : (digits + 10n ** BigInt(-by) - 1n) / 10n ** BigInt(-by)
+  if (scaled > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`${text} is no price: beyond 2^53 − 1 pico-USD.`)
+  return Number(scaled)
+}
+
+/** An integer over 10^places as decimal text, without a leading zero: 150000 at 6 places is ".15". */
+export function decimalText(integer, places) {
+  const digits = String(integer).padStart(places + 1, "0")
+  const fraction = digits.slice(-places).replace(/0+$/, "")
+  const whole = digits.slice(0, -places).replace(/^0+/, "")
+  return fraction === "" ? whole || "0" : `${whole}.${fraction}`
+}
+
+/** JSON in which every number is kept as its text, wrapped so that it is not taken for a string. */
+export function parseJsonNumbersAsText(json) {
+  const marked = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
+    token[0] === '"' ? token : `{"n":"${token}"}`,
+  )
+  return JSON.parse(marked)
+}

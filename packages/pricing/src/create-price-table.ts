@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from "@p2/core"
+import { RowTable } from "./internal/row-table"
+import { type PriceEntry, rowFromEntry } from "./price-entry"
+import type { PriceRow } from "./price-row"
+import type { PriceTable } from "./price-table"
+
+export interface PriceTableOptions {
+  /** Table that answers for every id that the entries do not hold, such as `prices`. @defaultValue none: such ids are unknown */
+  extends?: PriceTable | undefined
+  /** Other names for ids of the entries or of the extended table: `{ "azure/my-deployment": "azure/gpt-4o-mini" }`. */
+  aliases?: Record<string, string> | undefined
+}
+
+/**
+ * A table of your own: deployments and negotiated prices, as decimal strings of USD per million tokens, by exact id.
+ * Entries win over aliases, aliases over the extended table.
+ * @throws InvalidArgumentError for a wrong entry, or an alias for an id that neither knows
+ */
+export function createPriceTable(entries: Record<string, PriceEntry>, options: PriceTableOptions = {}): PriceTable {
+  const base = options.extends
+  const rows = new Map<string, PriceRow>()
+  for (const [model, entry] of Object.entries(entries)) rows.set(model, rowFromEntry(model, entry))
+  const aliases = new Map(Object.entries(options.aliases ?? {}))
+  const find = (model: string): PriceRow | undefined => {
+    const target = aliases.get(model)
+    return (
+      rows.get(model) ?? (target === undefined ? base?.findRow(model) : (rows.get(target) ?? base?.findRow(target)))
+    )
+  }
+  for (const [alias, target] of aliases)
+    if (find(alias) === undefined)
+      throw new InvalidArgumentError(
+        `aliases[${JSON.stringify(alias)}]`,
+        "an id of the entries or of the extended table",
+        target,
+      )
+  const names = () => [...new Set([...rows.keys(), ...aliases.keys(), ...(base?.models() ?? [])])]
+  return new RowTable({
+    // Days as YYYY-MM-DD compare as text.
+    date: [...rows.values()]
+      .map((row) => row.asOf)
+      .concat(base?.tableDate ?? "")
+      .sort()
+      .at(-1)!,
+    models: () => [...new Set([...rows.keys(), ...(base?.models() ?? [])])],
+    names,
+    find,
+  })
+}

@@ -1,0 +1,197 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { Bound, CostLine } from "../cost"
+import { UnboundedCostError } from "../errors"
+import type { PriceRow } from "../price-row"
+import type { AffordOptions, BoundOptions, Modality } from "../price-table"
+import type { RateKind } from "../rates"
+import { type FullRates, searchRate } from "./bill"
+import { BilledCost } from "./compute-cost"
+import { exactPico, safePico } from "./exact-sum"
+import { holdsBetween, instantMs } from "./instant"
+import { noPriceYet } from "./no-price"
+import { type PricedSheet, type PricedTier, pricedRow, sheetName } from "./priced-row"
+
+/** The dearest thing that a token can be billed as. */
+interface WorstRate {
+  kind: RateKind
+  picoUsdPerUnit: number
+}
+
+/** Everything of a bound but the number of output tokens. */
+interface BoundCase {
+  tier: PricedTier
+  /** Lines that do not depend on the answer's length. */
+  fixed: CostLine[]
+  output: WorstRate
+}
+
+/** A bound with its bill. */
+class WorstCost extends BilledCost implements Bound {
+  readonly maxPrice?: NonNullable<Bound["maxPrice"]>
+
+  constructor(row: PriceRow, worst: BoundCase, lines: CostLine[], cases: readonly BoundCase[]) {
+    super(row, worst.tier.tier, lines)
+    if (row.provider === "openrouter") this.maxPrice = maxPriceOf(cases)
+  }
+}
+
+/** The most that a call can cost by the row. */
+export function boundOfRow(row: PriceRow, options: BoundOptions): Bound {
+  const cases = boundCases(row, options)
+  const choices = positive(options.choices ?? 1, "choices")
+  const maxOutputTokens = outputMaximum(row, options.maxOutputTokens, cases)
+  let worst: { each: BoundCase; lines: CostLine[] } | undefined
+  for (const each of cases) {
+    const lines = withOutput(each, maxOutputTokens * choices)
+    if (worst === undefined || isMore(lines, worst.lines)) worst = { each, lines }
+  }
+  return new WorstCost(row, worst!.each, worst!.lines, cases)
+}
+
+/** The largest number of output tokens whose bound fits into `options.budget`. */
+export function affordableOutput(row: PriceRow, options: AffordOptions): number {
+  const budget = options.budget
+  if (!Number.isSafeInteger(budget) || budget < 0)
+    throw new InvalidArgumentError("budget", "an integer of at least 0, in nano-USD", budget)
+  const choices = BigInt(positive(options.choices ?? 1, "choices"))
+  const most =
+    options.maxOutputTokens === undefined ? row.maxOutputTokens : count(options.maxOutputTokens, "maxOutputTokens")
+  let tokens = BigInt(most ?? Number.MAX_SAFE_INTEGER)
+  for (const { fixed, output } of boundCases(row, options)) {
+    // ceil(pico / 1000) ≤ budget exactly when pico ≤ 1000 × budget.
+    const left = BigInt(budget) * 1000n - exactPico(fixed)
+    if (left < 0n) return 0
+    const rate = BigInt(output.picoUsdPerUnit) * choices
+    if (rate > 0n && left / rate < tokens) tokens = left / rate
+  }
+  return Number(tokens)
+}
+
+/** One case for each sheet and tier that the call can reach. */
+function boundCases(row: PriceRow, options: BoundOptions | AffordOptions): BoundCase[] {
+  if (row.unbounded !== undefined)
+    throw new UnboundedCostError(
+      row.model,
+      "routing",
+      `No upper bound is known for "${row.model}": with ${row.unbounded} the router chooses the price. Ask for the model without it.`,
+    )
+  const inputTokens = count(options.inputTokens, "inputTokens")
+  const webSearches = count(options.webSearches ?? 0, "webSearches")
+  const cases: BoundCase[] = []
+  for (const sheet of reachableSheets(row, options)) {
+    for (const tier of sheet.tiers) {
+      if (tier.fromInputTokens > inputTokens && tier.fromInputTokens > 0) break
+      cases.push(boundCase(row, tier, inputTokens, webSearches, options))
+    }
+  }
+  return cases
+}
+
+function boundCase(
+  row: PriceRow,
+  tier: PricedTier,
+  inputTokens: number,
+  webSearches: number,
+  options: BoundOptions | AffordOptions,
+): BoundCase {
+  const { rates } = tier
+  const input = worstRate(rates, inputKinds(row, options))
+  const fixed: CostLine[] = []
+  if (inputTokens > 0) fixed.push({ kind: input.kind, count: inputTokens, picoUsdPerUnit: input.picoUsdPerUnit })
+  if (rates.request > 0) fixed.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
+  if (webSearches > 0) fixed.push({ kind: "search", count: webSearches, picoUsdPerUnit: searchRate(row.model, rates) })
+  return { tier, fixed, output: worstRate(rates, outputKinds(options)) }
+}
+
+function reachableSheets(row: PriceRow, options: BoundOptions | AffordOptions): PricedSheet[] {
+  const start = instantMs(options.at ?? Date.now(), "at")
+  const end = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
+  if (end < start) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
+  const inTime = pricedRow(row).sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
+  if (inTime.length === 0) throw noPriceYet(row.model)
+  if (options.serviceTier === undefined || options.serviceTier === "auto") return inTime
+  const name = sheetName(options.serviceTier)
+  const own = inTime.filter(({ sheet }) => sheet.serviceTier === name)
+  // A tier that does not hold at every moment falls back to standard rates at the others.
+  const always = own.some(({ sheet }) => sheet.boundOnly !== true && isAlways(sheet))
+  if (own.length === 0) return inTime
+  return always || name === "default"
+    ? own
+    : inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
+}
+
+function isAlways(sheet: PricedSheet["sheet"]): boolean {
+  return sheet.fromMs === undefined && sheet.untilMs === undefined && sheet.window === undefined
+}
+
+function inputKinds(row: PriceRow, options: BoundOptions | AffordOptions): RateKind[] {
+  const modalities = options.inputModalities
+  const writes = row.cacheWriteOnRequest === true ? (options.cacheWrites ?? "any") : "any"
+  const kinds: RateKind[] = ["input", "cacheRead"]
+  if (writes !== "none") kinds.push("cacheWrite")
+  if (writes === "any") kinds.push("cacheWrite1h")
+  return withModalities(kinds, modalities, "audioInput", "imageInput")
+}
+
+function outputKinds(options: BoundOptions | AffordOptions): RateKind[] {
+  return withModalities(["output", "reasoning"], options.outputModalities, "audioOutput", "imageOutput")
+}
+
+function withModalities(
+  kinds: RateKind[],
+  modalities: readonly Modality[] | undefined,
+  audio: RateKind,
+  image: RateKind,
+): RateKind[] {
+  if (modalities === undefined || modalities.includes("audio")) kinds.push(audio)
+  if (modalities === undefined || modalities.includes("image")) kinds.push(image)
+  return kinds
+}
+
+function worstRate(rates: FullRates, kinds: readonly RateKind[]): WorstRate {
+  let worst: WorstRate = { kind: kinds[0]!, picoUsdPerUnit: rates[kinds[0]!]! }
+  for (const kind of kinds) if (rates[kind]! > worst.picoUsdPerUnit) worst = { kind, picoUsdPerUnit: rates[kind]! }
+  return worst
+}
+
+function withOutput(each: BoundCase, tokens: number): CostLine[] {
+  return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
+}
+
+function isMore(a: readonly CostLine[], b: readonly CostLine[]): boolean {
+  const [left, right] = [safePico(a), safePico(b)]
+  return left === undefined || right === undefined ? exactPico(a) > exactPico(b) : left > right
+}
+
+/** The requested or the known maximum. Where the answer costs nothing its length does not matter. */
+function outputMaximum(row: PriceRow, requested: number | undefined, cases: readonly BoundCase[]): number {
+  if (requested !== undefined) return count(requested, "maxOutputTokens")
+  if (row.maxOutputTokens !== undefined) return row.maxOutputTokens
+  if (cases.every(({ output }) => output.picoUsdPerUnit === 0)) return 0
+  throw new UnboundedCostError(
+    row.model,
+    "output",
+    `No maximum of output tokens is known for "${row.model}", so its cost has no upper bound. Pass \`maxOutputTokens\`.`,
+  )
+}
+
+/** OpenRouter compares with an endpoint's base rates, so these are the dearest base rates that the bound assumed. */
+function maxPriceOf(cases: readonly BoundCase[]): NonNullable<Bound["maxPrice"]> {
+  const base = cases.filter(({ tier }) => tier.fromInputTokens === 0).map(({ tier }) => tier.rates)
+  const request = Math.max(...base.map((rates) => rates.request))
+  return {
+    prompt: Math.max(...base.map((rates) => rates.input)) / 1e6,
+    completion: Math.max(...base.map((rates) => rates.output)) / 1e6,
+    ...(request > 0 ? { request: request / 1e12 } : {}),
+  }
+}
+
+function count(value: number, argument: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new InvalidArgumentError(argument, "an integer of at least 0", value)
+}
+
+function positive(value: number, argument: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError(argument, "an integer of at least 1", value)
+}

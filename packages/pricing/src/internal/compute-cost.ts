@@ -1,0 +1,83 @@
+import type { Usage } from "@p2/core"
+import type { Cost, CostLine, PriceTier } from "../cost"
+import type { PriceRow } from "../price-row"
+import type { CostOptions, ReportedCost } from "../price-table"
+import { billOf } from "./bill"
+import { exactPico, nanoFromPico, nanoFromSafePico, safePico } from "./exact-sum"
+import { instantMs } from "./instant"
+import { noPriceYet } from "./no-price"
+import { type PricedTier, pricedRow, sheetAt, tierFor } from "./priced-row"
+import { reportedPico } from "./reported-pico"
+
+/** A cost computed from lines. The exact sum is computed when it is asked for. */
+export class BilledCost implements Cost {
+  readonly nanoUsd: number
+  readonly lines: readonly CostLine[]
+  readonly tier: PriceTier
+  readonly model: string
+  readonly asOf: string
+  readonly basis: "table" | "custom"
+
+  constructor(row: PriceRow, tier: PriceTier, lines: readonly CostLine[]) {
+    const pico = safePico(lines)
+    this.nanoUsd = pico === undefined ? nanoFromPico(exactPico(lines)) : nanoFromSafePico(pico)
+    this.lines = lines
+    this.tier = tier
+    this.model = row.model
+    this.asOf = row.asOf
+    this.basis = row.basis
+  }
+
+  get picoUsd(): bigint {
+    return exactPico(this.lines)
+  }
+}
+
+/** A cost that the provider told. */
+class ReportedTotal implements Cost {
+  readonly nanoUsd: number
+  readonly lines: readonly CostLine[] = []
+  readonly model: string
+  readonly asOf: string
+  readonly basis = "provider"
+  readonly difference?: number
+  readonly #pico: bigint
+
+  constructor(model: string, asOf: string, pico: bigint, table: Cost | undefined) {
+    this.nanoUsd = nanoFromPico(pico)
+    this.model = model
+    this.asOf = asOf
+    this.#pico = pico
+    if (table !== undefined) this.difference = this.nanoUsd - table.nanoUsd
+  }
+
+  get picoUsd(): bigint {
+    return this.#pico
+  }
+}
+
+/** What a call cost by the row. */
+export function costOfRow(row: PriceRow, usage: Usage, options: CostOptions | undefined): Cost {
+  const { tier, rates } = tierOfCall(row, usage.inputTokens, options)
+  const cost = new BilledCost(row, tier, billOf(row.model, rates, usage))
+  const reported = options?.reported
+  return reported === undefined ? cost : costAsReported(row.model, reported, options, cost)
+}
+
+/** What a call cost by the provider's word, with its difference to the table where there is one. */
+export function costAsReported(
+  model: string,
+  reported: ReportedCost,
+  options: CostOptions | undefined,
+  table?: Cost,
+): Cost {
+  const at = instantMs(options?.at ?? Date.now(), "at")
+  return new ReportedTotal(model, new Date(at).toISOString().slice(0, 10), reportedPico(reported), table)
+}
+
+function tierOfCall(row: PriceRow, inputTokens: number, options: CostOptions | undefined): PricedTier {
+  const priced = pricedRow(row)
+  const sheet = priced.only ?? sheetAt(priced, options?.serviceTier, instantMs(options?.at ?? Date.now(), "at"))
+  if (sheet === undefined) throw noPriceYet(row.model)
+  return tierFor(sheet, inputTokens)
+}

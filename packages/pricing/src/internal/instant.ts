@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { DailyWindow, PriceSheet } from "../price-row"
+
+/** A moment: milliseconds since 1970, a `Date`, or a date and time in ISO 8601. */
+export type Instant = number | Date | string
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+
+/** Milliseconds since 1970. @throws InvalidArgumentError for what is no moment. */
+export function instantMs(instant: Instant, argument: string): number {
+  const ms = typeof instant === "number" ? instant : instant instanceof Date ? instant.getTime() : Date.parse(instant)
+  if (!Number.isFinite(ms) || Math.abs(ms) > 8.64e15)
+    throw new InvalidArgumentError(argument, "a Date, milliseconds since 1970 or an ISO 8601 date", instant)
+  return ms
+}
+
+/** Whether a sheet holds at an instant. */
+export function holdsAt(sheet: PriceSheet, ms: number): boolean {
+  if (sheet.fromMs !== undefined && ms < sheet.fromMs) return false
+  if (sheet.untilMs !== undefined && ms >= sheet.untilMs) return false
+  if (sheet.window === undefined) return true
+  const day = Math.floor(ms / DAY_MS)
+  return windowHolds(sheet.window, day, ms) || windowHolds(sheet.window, day - 1, ms)
+}
+
+/** Whether a sheet holds at some instant between two, both included. */
+export function holdsBetween(sheet: PriceSheet, startMs: number, endMs: number): boolean {
+  const start = Math.max(startMs, sheet.fromMs ?? Number.NEGATIVE_INFINITY)
+  const end = sheet.untilMs === undefined ? endMs : Math.min(endMs, sheet.untilMs - 1)
+  if (start > end) return false
+  if (sheet.window === undefined || end - start >= 7 * DAY_MS) return true
+  // A window may have started on the day before.
+  for (let day = Math.floor(start / DAY_MS) - 1; day <= Math.floor(end / DAY_MS); day++) {
+    const span = windowSpan(sheet.window, day)
+    if (span !== undefined && span.startMs <= end && span.endMs > start) return true
+  }
+  return false
+}
+
+function windowHolds(window: DailyWindow, day: number, ms: number): boolean {
+  const span = windowSpan(window, day)
+  return span !== undefined && ms >= span.startMs && ms < span.endMs
+}
+
+/** The window that starts on a day, counted since 1970-01-01, which was a Thursday. */
+function windowSpan(window: DailyWindow, day: number): { startMs: number; endMs: number } | undefined {
+  const weekday = (((day + 4) % 7) + 7) % 7
+  if (!window.days.includes(weekday)) return undefined
+  const startMs = day * DAY_MS + window.startMinute * MINUTE_MS
+  const minutes = window.endMinute - window.startMinute
+  return { startMs, endMs: startMs + (minutes > 0 ? minutes : minutes + 1440) * MINUTE_MS }
+}

@@ -1,0 +1,123 @@
+import { withoutDate } from "@p2/core"
+import type { PriceRow, PriceSheet } from "../price-row"
+import type { Rates } from "../rates"
+import { readTable, type TableIndex } from "./table-format"
+
+/** Ids beyond this are in no table, and are not looked at. */
+const LONGEST_ID = 200
+
+/**
+ * OpenRouter's price of a web search with its default engine: USD 0.005 per search, in pico-USD.
+ * @see https://openrouter.ai/docs/guides/features/plugins/web-search
+ */
+const OPENROUTER_SEARCH_PICO_USD = 20_000_000_000
+
+/** Finds rows in generated tables. The tables are read at the first question, a row when it is first found. */
+export class ModelLookup {
+  readonly #tables: readonly string[]
+  #index: TableIndex | undefined
+  readonly #read = new Map<string, PriceRow>()
+
+  constructor(tables: readonly string[]) {
+    this.#tables = tables
+  }
+
+  get date(): string {
+    return this.#tableIndex().date
+  }
+
+  models(): string[] {
+    return [...this.#tableIndex().rows.keys()]
+  }
+
+  /** Ids for the suggestions of an error: keys and bare names. */
+  names(): Iterable<string> {
+    const { rows, aliases } = this.#tableIndex()
+    return [...rows.keys(), ...aliases.keys()]
+  }
+
+  /** By key, alias, one date, the provider's other name, and OpenRouter's suffixes, in this order; never by likeness. */
+  find(model: string): PriceRow | undefined {
+    if (typeof model !== "string" || model.length > LONGEST_ID) return undefined
+    return this.#listed(model) ?? this.#suffixed(model) ?? this.#local(model)
+  }
+
+  #listed(model: string): PriceRow | undefined {
+    const found = this.#named(model)
+    if (found !== undefined) return found
+    const undated = withoutDate(model)
+    if (undated !== undefined) {
+      const row = this.#named(undated)
+      if (row !== undefined) return row
+    }
+    const slash = model.indexOf("/")
+    const provider = slash < 0 ? undefined : this.#tableIndex().providerNames.get(model.slice(0, slash))
+    return provider === undefined ? undefined : this.#listed(provider + model.slice(slash))
+  }
+
+  #named(id: string): PriceRow | undefined {
+    const { rows, aliases } = this.#tableIndex()
+    const key = rows.has(id) ? id : aliases.get(id)
+    if (key === undefined) return undefined
+    let row = this.#read.get(key)
+    if (row === undefined) {
+      row = rows.get(key)?.()
+      if (row !== undefined) this.#read.set(key, row)
+    }
+    return row
+  }
+
+  #suffixed(model: string): PriceRow | undefined {
+    const colon = model.lastIndexOf(":")
+    if (colon < 0 || !model.startsWith("openrouter/")) return undefined
+    const row = this.#listed(model.slice(0, colon))
+    if (row === undefined) return undefined
+    const suffix = model.slice(colon + 1)
+    if (suffix === "online") return { ...row, model, sheets: row.sheets.map(withSearch) }
+    if (suffix === "nitro" || suffix === "floor") return { ...row, model, unbounded: `:${suffix}` }
+    return undefined
+  }
+
+  #local(model: string): PriceRow | undefined {
+    const slash = model.indexOf("/")
+    const provider = model.slice(0, slash)
+    if (slash < 0 || slash === model.length - 1 || !this.#tableIndex().freeProviders.has(provider)) return undefined
+    // A name that ends so runs in the vendor's cloud, not on the user's machine.
+    if (/[:-]cloud$/.test(model)) return undefined
+    return {
+      model,
+      provider,
+      sheets: [{ serviceTier: "default", tiers: [{ fromInputTokens: 0, rates: { input: 0, output: 0 } }] }],
+      free: true,
+      asOf: this.date,
+      source: "runs on the user's own machine",
+      basis: "table",
+    }
+  }
+
+  #tableIndex(): TableIndex {
+    if (this.#index === undefined) {
+      const index: TableIndex = {
+        date: "",
+        rows: new Map(),
+        aliases: new Map(),
+        providerNames: new Map(),
+        freeProviders: new Set(),
+      }
+      for (const table of this.#tables) readTable(table, index)
+      this.#index = index
+    }
+    return this.#index
+  }
+}
+
+function withSearch(sheet: PriceSheet): PriceSheet {
+  return {
+    ...sheet,
+    tiers: sheet.tiers.map((tier) => ({ ...tier, rates: searchable(tier.rates) })),
+  }
+}
+
+function searchable(rates: Rates): Rates {
+  return { ...rates, search: Math.max(rates.search ?? 0, OPENROUTER_SEARCH_PICO_USD) }
+}

@@ -1,0 +1,112 @@
+import { nearestIds, UnknownModelError, type Usage } from "@p2/core"
+import type { Bound, Cost } from "../cost"
+import type { PriceRow, PriceSheet } from "../price-row"
+import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "../price-table"
+import { affordableOutput, boundOfRow } from "./compute-bound"
+import { costAsReported, costOfRow } from "./compute-cost"
+import { instantMs } from "./instant"
+import { noPriceYet } from "./no-price"
+import { pricedRow, sheetAt } from "./priced-row"
+
+/** What a table needs in order to answer: rows by id. */
+export interface RowFinder {
+  date: string
+  models(): string[]
+  names(): Iterable<string>
+  find(model: string): PriceRow | undefined
+}
+
+/** Resolved ids that are remembered; beyond, all are forgotten, so that a caller's ids cannot fill the memory. */
+const MEMORY_SIZE = 10_000
+
+/** The functions of this package over the rows of one finder. */
+export class RowTable implements PriceTable {
+  readonly #finder: RowFinder
+  readonly #seen = new Map<string, PriceRow>()
+
+  constructor(finder: RowFinder) {
+    this.#finder = finder
+  }
+
+  get tableDate(): string {
+    return this.#finder.date
+  }
+
+  models(): string[] {
+    return this.#finder.models()
+  }
+
+  findRow(model: string): PriceRow | undefined {
+    const seen = this.#seen.get(model)
+    if (seen !== undefined) return seen
+    const row = this.#finder.find(model)
+    if (row !== undefined) {
+      if (this.#seen.size >= MEMORY_SIZE) this.#seen.clear()
+      this.#seen.set(model, row)
+    }
+    return row
+  }
+
+  findPrice(model: string, options?: PriceOptions): Price | undefined {
+    const row = this.findRow(model)
+    return row === undefined ? undefined : priceOfRow(row, options)
+  }
+
+  priceOf(model: string, options?: PriceOptions): Price {
+    const row = this.#known(model)
+    const price = priceOfRow(row, options)
+    if (price === undefined) throw noPriceYet(model)
+    return price
+  }
+
+  costOf(model: string, usage: Usage, options?: CostOptions): Cost {
+    const row = this.findRow(model)
+    if (row !== undefined) return costOfRow(row, usage, options)
+    if (options?.reported !== undefined) return costAsReported(model, options.reported, options)
+    throw this.#unknown(model)
+  }
+
+  upperBound(model: string, options: BoundOptions): Bound {
+    return boundOfRow(this.#known(model), options)
+  }
+
+  affordableOutputTokens(model: string, options: AffordOptions): number {
+    return affordableOutput(this.#known(model), options)
+  }
+
+  #known(model: string): PriceRow {
+    const row = this.findRow(model)
+    if (row === undefined) throw this.#unknown(model)
+    return row
+  }
+
+  #unknown(model: string): UnknownModelError {
+    return new UnknownModelError(String(model), {
+      what: "price",
+      nearest: nearestIds(String(model), this.#finder.names()),
+      remedy: "Check the id, or add its price with createPriceTable.",
+    })
+  }
+}
+
+function priceOfRow(row: PriceRow, options: PriceOptions | undefined): Price | undefined {
+  const priced = pricedRow(row)
+  const found = priced.only ?? sheetAt(priced, options?.serviceTier, instantMs(options?.at ?? Date.now(), "at"))
+  if (found === undefined) return undefined
+  const sheet: PriceSheet = found.sheet
+  return {
+    model: row.model,
+    provider: row.provider,
+    rates: sheet.tiers[0]!.rates,
+    tiers: sheet.tiers,
+    tier: found.tiers[0]!.tier,
+    serviceTiers: [...new Set(row.sheets.map((each) => each.serviceTier))],
+    ...(row.contextWindow === undefined ? {} : { contextWindow: row.contextWindow }),
+    ...(row.maxInputTokens === undefined ? {} : { maxInputTokens: row.maxInputTokens }),
+    ...(row.maxOutputTokens === undefined ? {} : { maxOutputTokens: row.maxOutputTokens }),
+    free: row.free === true,
+    asOf: row.asOf,
+    source: row.source,
+    basis: row.basis,
+  }
+}

@@ -1,0 +1,62 @@
+import type { Rates } from "./rates"
+
+/** The rates of a call whose whole input has at least `fromInputTokens` tokens. A tier moves the whole request. */
+export interface ContextTier {
+  /** Smallest number of input tokens at which these rates hold; 0 for the first tier. */
+  readonly fromInputTokens: number
+  readonly rates: Rates
+}
+
+/** Hours of the week, in UTC. `startMinute` > `endMinute` runs over midnight and belongs to the day on which it starts. */
+export interface DailyWindow {
+  /** Days of the week on which the window starts: 0 is Sunday, as in `Date.prototype.getUTCDay`. */
+  readonly days: readonly number[]
+  /** Minutes after midnight UTC, inclusive. */
+  readonly startMinute: number
+  /** Minutes after midnight UTC, exclusive. */
+  readonly endMinute: number
+}
+
+/**
+ * One sheet of a price list: the rates of one service tier, at some times. Of the sheets of a service tier that hold at
+ * an instant, the last one in the row decides.
+ */
+export interface PriceSheet {
+  /** `default`, or what is sent as `service_tier`, or `batch`, or `fast`. */
+  readonly serviceTier: string
+  /** First instant, in milliseconds since 1970; absent: always. */
+  readonly fromMs?: number
+  /** First instant at which it holds no more; absent: never. */
+  readonly untilMs?: number
+  /** Hours at which it holds; absent: at all. */
+  readonly window?: DailyWindow
+  /** A dearer price that another source states: the bound counts it, a cost does not. */
+  readonly boundOnly?: boolean
+  /** By growing `fromInputTokens`, the first at 0. */
+  readonly tiers: readonly ContextTier[]
+}
+
+/** Everything that is known about the price of one model at one provider. */
+export interface PriceRow {
+  /** The key, `provider/name`. */
+  readonly model: string
+  readonly provider: string
+  readonly sheets: readonly PriceSheet[]
+  /** Tokens that input and output may have together. */
+  readonly contextWindow?: number
+  /** Tokens that the input may have, where the provider says so apart from the context window. */
+  readonly maxInputTokens?: number
+  /** Tokens that one answer may have at most. */
+  readonly maxOutputTokens?: number
+  /** Cache writes happen only when the request asks for them (Anthropic), so a caller can rule them out. */
+  readonly cacheWriteOnRequest?: boolean
+  /** Said to be free; nothing is free because a number is missing. */
+  readonly free?: boolean
+  /** Routing chooses the price (`:nitro`, `:floor`): it can be priced, but not bounded. */
+  readonly unbounded?: string
+  /** Day on which the source said so, `YYYY-MM-DD`. */
+  readonly asOf: string
+  /** Where the price is from: a package with its version, or a URL. */
+  readonly source: string
+  readonly basis: "table" | "custom"
+}
