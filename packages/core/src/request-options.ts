@@ -1,9 +1,13 @@
-import type { $ZodType } from "zod/v4/core"
 import type { BudgetInput } from "./budget-input"
 import type { Message } from "./messages"
 
-/** A schema of Zod 4 (`zod` or `zod/mini`) whose parsed value is the answer. */
-export type AnswerModel<Answer = unknown> = $ZodType<Answer>
+/**
+ * A schema of Zod 4 (`zod` or `zod/mini`) whose parsed value is the answer. Only the part that is read is asked for,
+ * because the types of two releases of Zod exclude one another.
+ */
+export interface AnswerModel<Answer = unknown> {
+  readonly _zod: { readonly output: Answer; readonly def: { readonly type: string } }
+}
 
 /** What a {@link Request} is made of. Only `model` is needed. */
 export interface RequestOptions<Answer = string> {
