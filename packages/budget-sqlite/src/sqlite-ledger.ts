@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { Batch } from "./batch"
 import { checkEntry, checkName, checkNat, checkRoot } from "./check-request"
 import type { Connection } from "./connection"
+import { copyOfEntry } from "./copy-request"
 import { type EntryRow, entryOf } from "./entry-row"
 import { totals } from "./totals"
 import { conditionOf, rangeOf } from "./usage-filter"
@@ -23,8 +24,9 @@ export function sqliteLedger(access: LedgerAccess): UsageLedger {
       checkRoot(root)
       checkName("id", id, 64)
       checkEntry("entry", entry)
+      const copy = copyOfEntry(entry)
       return access.write("recording an entry", (batch) => {
-        batch.entries.write(root, id, entry, { charges: {}, revision: 0, keepKnown: true })
+        batch.entries.write(root, id, copy, { charges: {}, revision: 0, keepKnown: true })
         return { now: batch.now }
       })
     },
@@ -52,7 +54,8 @@ export function sqliteLedger(access: LedgerAccess): UsageLedger {
     },
     async totals(request) {
       checkRoot(request.root)
-      return access.read("summing entries", (connection) => totals(connection, request))
+      const copy = structuredClone(request)
+      return access.read("summing entries", (connection) => totals(connection, copy))
     },
     async prune({ root, before }) {
       checkRoot(root)

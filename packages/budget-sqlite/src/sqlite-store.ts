@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { Batch } from "./batch"
 import { checkAdjust, checkName, checkNat, checkReserve, checkRoot, checkSettle } from "./check-request"
 import { isDatabase, pathOf, type SqliteDatabase } from "./connection"
+import { copyOfReserve, copyOfSettle } from "./copy-request"
 import { expireDue } from "./expire"
 import { type OpenFile, openFile } from "./open-file"
 import { readCells } from "./read-cells"
@@ -68,27 +69,32 @@ export function sqliteStore(location: string | SqliteDatabase, options: SqliteSt
     },
     async reserve(request) {
       checkReserve(request, MAX_CELLS)
-      return write("reserving", (batch) => reserve(batch, request))
+      const copy = copyOfReserve(request)
+      return write("reserving", (batch) => reserve(batch, copy))
     },
     async settle(request) {
       checkSettle(request, MAX_CELLS)
-      return write("settling", (batch) => settle(batch, request))
+      const copy = copyOfSettle(request)
+      return write("settling", (batch) => settle(batch, copy))
     },
     async extend(request) {
       checkRoot(request.root)
       checkName("id", request.id, 64)
       checkNat("leaseMs", request.leaseMs, 1)
-      return write("extending a lease", (batch) => extend(batch, request))
+      const copy = { ...request }
+      return write("extending a lease", (batch) => extend(batch, copy))
     },
     async read({ root, keys }) {
       checkRoot(root)
       for (const [index, key] of keys.entries()) checkName(`keys[${index}]`, key, 200)
+      const copy = [...keys]
       const { read } = await file()
-      return read.run("reading cells", (connection) => readCells(connection, settings, root, keys))
+      return read.run("reading cells", (connection) => readCells(connection, settings, root, copy))
     },
     async adjust(request) {
       checkAdjust(request)
-      return write("adjusting", (batch) => adjust(batch, request))
+      const copy = { ...request, cell: { ...request.cell } }
+      return write("adjusting", (batch) => adjust(batch, copy))
     },
     async sweep({ root, max }) {
       checkRoot(root)

@@ -49,7 +49,10 @@ const USAGE_SUMS = `sum(attempts) AS attempts, sum(attempts) AS requests,
 /** The groups of a query as columns g0, g1, …; the bucket is constant in each query. */
 interface Groups {
   columns: string
+  /** The end of the query. */
   names: string
+  /** The names alone. */
+  list: string
   values: SqlValue[]
 }
 
@@ -146,25 +149,23 @@ function entriesQuery(request: TotalsRequest, condition: Condition, range: Range
  * that only requests with such a mark in the range can stand in it twice.
  */
 export function repeatsQuery(request: TotalsRequest, condition: Condition, range: Range): Condition {
-  const { columns, names, values } = groupsOf(request.groupBy, entryColumn)
-  const list = names.replace("GROUP BY ", "")
+  const { columns, names, list, values } = groupsOf(request.groupBy, entryColumn)
   return {
     sql: `SELECT ${list}${list === "" ? "" : ", "} sum(attempts - 1) AS repeats FROM (
       SELECT ${columns} count(*) AS attempts FROM p2_entries
       WHERE root = ? AND +at >= ? AND +at < ? ${condition.sql} AND request_id IN (
         SELECT request_id FROM p2_entries WHERE root = ? AND again = 1 AND at >= ? AND at < ?)
-      GROUP BY ${list}${list === "" ? "" : ", "} request_id) WHERE attempts > 1 ${names}
-      HAVING count(*) > 0`,
+      GROUP BY ${list}${list === "" ? "" : ", "} request_id) WHERE attempts > 1 ${names}`,
     values: [...values, request.root, range.from, range.to, ...condition.values, request.root, range.from, range.to],
   }
 }
 
 function otherTokensQuery(request: TotalsRequest, condition: Condition, range: Range): Condition {
-  const { columns, names, values } = groupsOf(request.groupBy, entryColumn)
+  const { columns, list, values } = groupsOf(request.groupBy, entryColumn)
   return {
     sql: `SELECT ${columns} other.key AS kind, sum(other.value) AS count FROM p2_entries, json_each(other_tokens) AS other
       WHERE p2_entries.root = ? AND at >= ? AND at < ? AND other_tokens IS NOT NULL ${condition.sql}
-      ${names === "" ? "GROUP BY other.key" : `${names}, other.key`}`,
+      GROUP BY ${list}${list === "" ? "" : ", "} other.key`,
     values: [...values, request.root, range.from, range.to, ...condition.values],
   }
 }
@@ -186,7 +187,9 @@ function groupsOf(groupBy: readonly UsageGroup[], columnOf: (by: UsageGroup) => 
   const names = columns.map((_, index) => `g${index}`).join(", ")
   return {
     columns: columns.map((column) => `${column},`).join(" "),
-    names: names === "" ? "" : `GROUP BY ${names}`,
+    // Without groups, an aggregate over nothing is a row of NULLs.
+    names: names === "" ? "HAVING count(*) > 0" : `GROUP BY ${names}`,
+    list: names,
     values,
   }
 }
