@@ -1,4 +1,28 @@
 export type {
+  Amount,
+  AmountInput,
+  Budget,
+  BudgetAlert,
+  BudgetOptions,
+  CloseOptions,
+  Correction,
+  CorrectOptions,
+  LimitStatus,
+  LimitTarget,
+  OnExpire,
+  OnStoreFailure,
+  Reservation,
+  ReserveOptions,
+  ReserveOutcome,
+  RunOptions,
+  RunOutcome,
+  RunResult,
+  Settlement,
+  WaitOptions,
+} from "./budget"
+export { IdMismatchError, NoLedgerError, ReservationResolvedError, SettleMismatchError } from "./budget-errors"
+export { BudgetExceededError, type RefusedLimit } from "./budget-exceeded-error"
+export type {
   StoredEntry,
   UsageDraft,
   UsageEntry,
@@ -8,6 +32,9 @@ export type {
   UsageStatus,
   UsageTotals,
 } from "./ledger"
+export { foldUsage, matchesFilter, UsageFold } from "./ledger-fold"
+export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limit"
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory-store"
 export type {
   AdjustRequest,
   AdjustResult,
@@ -30,4 +57,20 @@ export type {
   StoreCapabilities,
   StoreCheck,
 } from "./store"
+export {
+  checkAdjustRequest,
+  checkExtendRequest,
+  checkListRequest,
+  checkName,
+  checkPruneRequest,
+  checkReadRequest,
+  checkRecordRequest,
+  checkReserveRequest,
+  checkSettleRequest,
+  checkSweepRequest,
+  checkTotalsRequest,
+  compareEntries,
+} from "./store-checks"
 export { StoreError, type StoreErrorOptions } from "./store-error"
+export type { Scope, Subject, Unit } from "./subject"
+export type { BudgetUsage, UsageListQuery, UsageRoot, UsageTotalsQuery } from "./usage-queries"

@@ -20,6 +20,8 @@ export interface UsageDraft {
   mode?: string | undefined
   /** The upper bound that was set aside. */
   reservedNanoUsd: Nat
+  /** The reservation's fingerprint, written by core, so that any process can correct the attempt. Kept as it comes. */
+  fingerprint?: string | undefined
 }
 
 /** One attempt as it went. */

@@ -568,7 +568,7 @@ export const leaseCases = casesOf("leases", [
       const { retentionMs } = bench.store.capabilities
       const round = async (name: string) => {
         const window = await windowed(bench, 0, 10_000)
-        const calls = Array.from({ length: 300 }, async (_, index) => {
+        const calls = Array.from({ length: 100 }, async (_, index) => {
           const cells = [cell(`w.${name}.${index}`, 1, 9, window), cell(`i.${name}.${index}`, 1, 9, { keepMs: 5_000 })]
           const request = reserveRequest(bench.root, `r.${name}.${index}`, cells, { leaseMs: 1_000 })
           const answer = await bench.store.reserve(request)
@@ -586,14 +586,14 @@ export const leaseCases = casesOf("leases", [
       }
       for (const name of ["one", "two", "three", "four"]) await round(name)
       // Stores may forget by the way, as calls come in.
-      for (let index = 0; index < 300; index++) {
+      for (let index = 0; index < 100; index++) {
         const held = await hold(bench, `last.${index}`, [cell("last", 1)])
         await held.commit([1])
       }
       await bench.store.sweep({ root: bench.root, max: 10 })
-      // 300 ids of the last loop and their cell are open to memory; of the 4 × 1,200 records before, a few may linger.
+      // The 100 ids of the last loop and their cell are to be there; of the 4 × 400 records before, a few may linger.
       const found = await size()
-      ok(found <= 301 + 100, `expected about 301 records, at most 401, got ${found}`)
+      ok(found <= 101 + 40, `expected about 101 records, at most 141, got ${found}`)
     },
   ],
 ])

@@ -1,0 +1,227 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "../ledger"
+import { matchesFilter, UsageFold } from "../ledger-fold"
+import type { Millis, Name } from "../store"
+import {
+  checkListRequest,
+  checkName,
+  checkPruneRequest,
+  checkRecordRequest,
+  checkTotalsRequest,
+  compareEntries,
+  MAX_ID_BYTES,
+} from "../store-checks"
+
+type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
+
+interface Slot {
+  entry: StoredEntry
+  root: RootEntries
+  gone: boolean
+}
+
+class RootEntries {
+  readonly byId = new Map<Name, Slot>()
+  /** In order of (at, id) unless `sorted` is false; slots that are gone stay until the next clean-up. */
+  order: Slot[] = []
+  sorted = true
+  gone = 0
+  dropped = 0
+}
+
+/** The usage ledger in memory: bounded, and it says how many entries it dropped. */
+export class MemoryLedger implements UsageLedger {
+  readonly #roots = new Map<Name, RootEntries>()
+  readonly #now: () => Millis
+  readonly #maxEntries: number
+  readonly #maxContentChars: number
+  /** Slots of all roots, oldest first, from `#head` on. */
+  #queue: Slot[] = []
+  #head = 0
+  #size = 0
+  #contentChars = 0
+
+  constructor(now: () => Millis, maxEntries: number, maxContentChars: number) {
+    this.#now = now
+    this.#maxEntries = maxEntries
+    this.#maxContentChars = maxContentChars
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  async record(request: Requested<"record">): Promise<{ now: Millis }> {
+    checkRecordRequest(request)
+    const now = this.#now()
+    if (!this.#roots.get(request.root)?.byId.has(request.id))
+      this.write(request.root, request.id, request.entry, {}, 0, now)
+    return { now }
+  }
+
+  async get(request: Requested<"get">): Promise<StoredEntry[]> {
+    checkName("root", request.root, MAX_ID_BYTES)
+    const { requestId } = request
+    const found = this.#live(request.root).filter((slot) => slot.entry.requestId === requestId)
+    return found.map((slot) => copyOf(slot.entry)).sort((a, b) => a.attempt - b.attempt)
+  }
+
+  async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
+    checkListRequest(request)
+    const live = this.#live(request.root)
+    const newest = request.order === "newest"
+    const step = newest ? -1 : 1
+    const last = request.cursor === undefined ? undefined : readCursor(request.cursor)
+    const start = last === undefined ? (newest ? live.length - 1 : 0) : this.#startAfter(live, last, newest)
+    const entries: StoredEntry[] = []
+    let cursor: string | null = null
+    for (let index = start; index >= 0 && index < live.length; index += step) {
+      const { entry } = live[index]!
+      if (!matchesFilter(entry, request.filter)) continue
+      if (entries.length === request.limit) {
+        const end = entries.at(-1)!
+        cursor = `${end.at}/${end.id}`
+        break
+      }
+      entries.push(copyOf(entry))
+    }
+    return { entries, cursor, dropped: this.#roots.get(request.root)?.dropped ?? 0 }
+  }
+
+  async totals(request: Requested<"totals">): Promise<UsageTotals[]> {
+    checkTotalsRequest(request)
+    const fold = new UsageFold(request)
+    for (const { entry } of this.#live(request.root)) if (matchesFilter(entry, request.filter)) fold.add(entry)
+    return fold.totals()
+  }
+
+  async prune(request: Requested<"prune">): Promise<{ removed: number }> {
+    checkPruneRequest(request)
+    const old = this.#live(request.root).filter((slot) => slot.entry.at < request.before)
+    for (const slot of old) this.#remove(slot)
+    return { removed: old.length }
+  }
+
+  /** Writes or overwrites the entry of an id; the time of the first write stays. The store has checked it. */
+  write(
+    rootName: Name,
+    id: Name,
+    entry: UsageEntry,
+    charges: Record<Name, number>,
+    revision: number,
+    now: Millis,
+  ): void {
+    const root = this.#rootOf(rootName)
+    const known = root.byId.get(id)
+    const stored: StoredEntry = { ...copyOf(entry), id, at: known?.entry.at ?? now, revision, charges }
+    this.#contentChars += contentChars(stored) - (known === undefined ? 0 : contentChars(known.entry))
+    if (known !== undefined) known.entry = stored
+    else this.#append(root, { entry: stored, root, gone: false })
+    while (this.#size > this.#maxEntries || (this.#contentChars > this.#maxContentChars && this.#size > 1))
+      this.#dropOldest()
+  }
+
+  /** The draft of a lease that ran out becomes its entry. */
+  writeExpired(root: Name, id: Name, draft: UsageDraft, charges: Record<Name, number>, now: Millis): void {
+    const bound = { status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" } as const
+    this.write(root, id, { ...draft, ...bound }, charges, 0, now)
+  }
+
+  /** What a settle without an entry makes of an entry that is there, so that the sums still agree. */
+  correction(root: Name, id: Name, outcome: "commit" | "release"): UsageEntry | undefined {
+    const entry = this.#roots.get(root)?.byId.get(id)?.entry
+    if (entry === undefined || outcome === "commit") return entry
+    return { ...entry, status: "released", costNanoUsd: 0, costSource: "none" }
+  }
+
+  #rootOf(name: Name): RootEntries {
+    let root = this.#roots.get(name)
+    if (root === undefined) {
+      root = new RootEntries()
+      this.#roots.set(name, root)
+    }
+    return root
+  }
+
+  #append(root: RootEntries, slot: Slot): void {
+    const last = root.order.at(-1)
+    if (last !== undefined && compareEntries(last.entry, slot.entry) > 0) root.sorted = false
+    root.byId.set(slot.entry.id, slot)
+    root.order.push(slot)
+    if (this.#queue.length > 2 * this.#size + 1_024) {
+      this.#queue = this.#queue.slice(this.#head).filter((queued) => !queued.gone)
+      this.#head = 0
+    }
+    this.#queue.push(slot)
+    this.#size++
+  }
+
+  #dropOldest(): void {
+    while (this.#head < this.#queue.length) {
+      const slot = this.#queue[this.#head++]!
+      if (this.#head > 1_024 && this.#head * 2 > this.#queue.length) {
+        this.#queue = this.#queue.slice(this.#head)
+        this.#head = 0
+      }
+      if (slot.gone) continue
+      slot.root.dropped++
+      this.#remove(slot)
+      return
+    }
+  }
+
+  #remove(slot: Slot): void {
+    const { root } = slot
+    slot.gone = true
+    root.byId.delete(slot.entry.id)
+    root.gone++
+    this.#size--
+    this.#contentChars -= contentChars(slot.entry)
+    if (root.gone > 1_024 && root.gone * 2 > root.order.length) this.#clean(root)
+  }
+
+  #clean(root: RootEntries): void {
+    root.order = root.order.filter((slot) => !slot.gone)
+    root.gone = 0
+  }
+
+  #live(name: Name): Slot[] {
+    const root = this.#roots.get(name)
+    if (root === undefined) return []
+    if (root.gone > 0) this.#clean(root)
+    if (!root.sorted) root.order.sort((a, b) => compareEntries(a.entry, b.entry))
+    root.sorted = true
+    return root.order
+  }
+
+  #startAfter(live: readonly Slot[], last: { at: Millis; id: Name }, newest: boolean): number {
+    let [low, high] = [0, live.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const order = compareEntries(live[middle]!.entry, last)
+      if (order < 0 || (order === 0 && !newest)) low = middle + 1
+      else high = middle
+    }
+    return newest ? low - 1 : low
+  }
+}
+
+function readCursor(cursor: string): { at: Millis; id: Name } {
+  const slash = cursor.indexOf("/")
+  const at = Number(cursor.slice(0, slash))
+  if (slash < 1 || !Number.isSafeInteger(at))
+    throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
+  return { at, id: cursor.slice(slash + 1) }
+}
+
+function contentChars(entry: UsageEntry): number {
+  return (entry.prompt?.length ?? 0) + (entry.answer?.length ?? 0)
+}
+
+function copyOf<Entry extends UsageEntry>(entry: Entry): Entry {
+  const copy = { ...entry, tokens: { ...entry.tokens } }
+  if (entry.tags !== undefined) copy.tags = { ...entry.tags }
+  if (entry.costs !== undefined) copy.costs = { ...entry.costs }
+  if ("charges" in copy) Object.assign(copy, { charges: { ...(entry as unknown as StoredEntry).charges } })
+  return copy
+}

@@ -1,0 +1,109 @@
+import type { UsageDraft } from "../ledger"
+import type { CellRef, Final, Millis, Name, Nat, ReserveCell } from "../store"
+import { LeaseHeap } from "./lease-heap"
+
+/** Something that leaves the memory by itself. `forgetAt` is null while it must stay. */
+export interface Forgettable {
+  forgetAt(retentionMs: number): Millis | null
+  readonly root: MemoryRoot
+  /** Takes it out of its map, unless another has its place. */
+  forget(): boolean
+}
+
+export class MemoryCell implements Forgettable {
+  spent = 0
+  reserved = 0
+  granted = 0
+  peak = 0
+  touchedAt = 0
+  queued = false
+
+  constructor(
+    readonly root: MemoryRoot,
+    readonly key: Name,
+    readonly endsAt: Millis | null,
+    public keepMs: number | null,
+  ) {}
+
+  forgetAt(retentionMs: number): Millis | null {
+    if (this.reserved !== 0) return null
+    if (this.endsAt !== null) return this.endsAt + retentionMs
+    return this.keepMs === null ? null : this.touchedAt + this.keepMs
+  }
+
+  forget(): boolean {
+    return this.root.cells.get(this.key) === this && this.root.cells.delete(this.key)
+  }
+}
+
+/** What a reservation set aside in one cell. */
+export interface HeldCell extends CellRef {
+  readonly amount: Nat
+  readonly onExpire: Nat
+}
+
+export class IdRecord implements Forgettable {
+  state: "held" | Final = "held"
+  heapIndex = -1
+  /** What each cell is charged under this id now. */
+  charged: readonly number[] | null = null
+  revision = 0
+  forgottenFrom: Millis | null = null
+
+  constructor(
+    readonly root: MemoryRoot,
+    readonly id: Name,
+    readonly fingerprint: string,
+    readonly cells: readonly HeldCell[],
+    public leaseEnd: Millis,
+    public draft: UsageDraft | undefined,
+  ) {}
+
+  forgetAt(): Millis | null {
+    return this.forgottenFrom
+  }
+
+  forget(): boolean {
+    return this.root.records.get(this.id) === this && this.root.records.delete(this.id)
+  }
+}
+
+export class Adjustment implements Forgettable {
+  constructor(
+    readonly root: MemoryRoot,
+    readonly id: Name,
+    readonly content: string,
+    readonly applied: number,
+    readonly forgottenFrom: Millis,
+  ) {}
+
+  forgetAt(): Millis {
+    return this.forgottenFrom
+  }
+
+  forget(): boolean {
+    return this.root.adjustments.get(this.id) === this && this.root.adjustments.delete(this.id)
+  }
+}
+
+/** Everything that one root holds, usage entries left out. */
+export class MemoryRoot {
+  readonly cells = new Map<Name, MemoryCell>()
+  readonly records = new Map<Name, IdRecord>()
+  readonly adjustments = new Map<Name, Adjustment>()
+  readonly leases = new LeaseHeap()
+
+  constructor(readonly name: Name) {}
+}
+
+/** The cells of a request as the record keeps them: a copy, so that a caller who changes his own changes nothing here. */
+export function heldCells(cells: readonly ReserveCell[]): HeldCell[] {
+  return cells.map(({ key, startsAt, endsAt, keepMs, amount, onExpire }) => ({
+    key,
+    startsAt,
+    endsAt,
+    keepMs,
+    amount,
+    onExpire,
+  }))
+}

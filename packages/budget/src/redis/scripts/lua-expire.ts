@@ -1,0 +1,114 @@
+import { luaLedger } from "./lua-ledger"
+import type { ScriptSettings } from "./script"
+
+/** Most cells that one step of expiry touches, so that leases over many cells do not make a long script. */
+const MAX_CELLS = 256
+
+/**
+ * Ends leases that ran out. A record that cannot be read, or whose cell cannot, is set aside in `…q` with its charge
+ * unapplied: it must neither be dropped nor stop the leases behind it.
+ *
+ * Defines `expire(base, ids)`, which returns the replies of the leases it ended and how many of `ids` it dealt with.
+ */
+export function luaExpire(settings: ScriptSettings): string {
+  return `${luaLedger(settings)}
+local function expire(base, ids)
+  local cells, touched, expired, steps, done = {}, {}, {}, 0, 0
+  local meta, metaRead
+  local function load(key)
+    local cell = cells[key]
+    if cell == nil then
+      local v = redis.pcall('GET', base .. 'c:' .. key)
+      if v == false then
+        cell = { 0, 0, 0, 0 }
+      elseif type(v) == 'string' and #v == 32 then
+        cell = { struct.unpack('<dddd', v) }
+        if not sane(cell[1], cell[2], cell[3], cell[4]) then cell = false end
+      else
+        cell = false
+      end
+      cells[key] = cell
+    end
+    return cell
+  end
+  local function setAside(id)
+    call('ZADD', base .. 'q', now, id)
+    call('ZREM', base .. 'l', id)
+  end
+  for _, id in ipairs(ids) do
+    if steps >= ${MAX_CELLS} then break end
+    done = done + 1
+    local key = base .. 'r:' .. id
+    local record = redis.pcall('GET', key)
+    local first = type(record) == 'string' and string.sub(record, 1, 1)
+    if record == false or first == 'c' or first == 'x' or first == 'f' then
+      -- Its record left with the last of its cells, or is resolved: there is nothing to charge.
+      call('ZREM', base .. 'l', id)
+    elseif first ~= 'h' then
+      setAside(id)
+    else
+      local fingerprint, amounts, ends, parts, json = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
+      local list, whole = {}, fingerprint ~= nil
+      if whole then
+        local nextEnd = string.gmatch(ends, '(%d+) (%S+)')
+        for cellKey, amount in string.gmatch(amounts, '(%S+) (%d+)') do
+          local charge, life = nextEnd()
+          local cell = load(cellKey)
+          if not charge or not cell then
+            whole = false
+            break
+          end
+          list[#list + 1] = { cellKey, tonumber(amount), tonumber(charge), life, charge }
+        end
+      end
+      if not whole then
+        setAside(id)
+      else
+        local reply, charged, charges = { id }, {}, {}
+        for i, item in ipairs(list) do
+          local cell = cells[item[1]]
+          local before = cell[4]
+          local spent = cell[1] + item[3]
+          if spent > MAX then spent = MAX end
+          cell[1] = spent
+          cell[2] = cell[2] - item[2]
+          if cell[2] < 0 then cell[2] = 0 end
+          if spent > before then cell[4] = spent end
+          touched[item[1]] = item[4]
+          charged[i] = item[5]
+          charges[i] = item[1] .. ' ' .. item[5]
+          local at = #reply
+          reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item[1], cell[1], cell[2], cell[3]
+          reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
+        end
+        steps = steps + #list + 1
+        call('SET', key, 'x' .. string.sub(record, 2, 9) .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint,
+          'PXAT', string.format('%.0f', now + ${settings.retentionMs}))
+        call('ZREM', base .. 'l', id)
+        if json ~= '' then
+          if not metaRead then
+            meta = call('GET', base .. 'u:n')
+            metaRead = true
+          end
+          meta = writeEntry(base, id, call('GET', base .. 'u:e:' .. id), meta, '-', '0', parts, table.concat(charges, ' '), json)
+        end
+        expired[#expired + 1] = reply
+      end
+    end
+  end
+  if meta then storeMeta(base, meta) end
+  for key, life in pairs(touched) do
+    local cell = cells[key]
+    local v = struct.pack('<dddd', cell[1], cell[2], cell[3], cell[4])
+    local first = string.byte(life)
+    if first == 45 and cell[2] == 0 then
+      call('SET', base .. 'c:' .. key, v, 'PXAT', string.format('%.0f', now - tonumber(life)))
+    elseif first == 110 or first == 45 then
+      call('SET', base .. 'c:' .. key, v)
+    elseif tonumber(life) > now then
+      call('SET', base .. 'c:' .. key, v, 'PXAT', life)
+    end
+  end
+  return expired, done
+end`
+}

@@ -1,0 +1,134 @@
+import { luaLedger } from "./lua-ledger"
+import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+
+/**
+ * Replaces what is reserved or charged under an id by the truth.
+ *
+ * KEYS: 1 leases, 2 the id's record, 3… the cells; with a ledger, last the open chunk and the id's entry.
+ * ARGV: 1 time or "", 2 id, 3 "c" (commit) or "f" (free: release), 4 revision, 5 end of the lease or "n",
+ *       6 fingerprint, cells and what was reserved in them ({@link heldHead}), 7 the record as it will be
+ *       without state and lease ({@link resolvedRecord}), 8 how many cells, then per cell: reserved, amount, life;
+ *       with a ledger then: charges, and with an entry: index parts, JSON.
+ * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
+ */
+export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
+  const lua = `${LUA_NOW}${LUA_SANE}
+local leases, key = KEYS[1], KEYS[2]
+local count = tonumber(ARGV[8])
+local release = ARGV[3] == 'f'
+local stored = call('MGET', unpack(KEYS, 2))
+local known = stored[1]
+local head = ARGV[6]
+local code, late, recovered = ${REPLY.ok}, 0, 0
+local held, old, leaseEnd = false, nil, nil
+if known then
+  local state = string.byte(known)
+  leaseEnd = struct.unpack('<d', known, 2)
+  if state == 104 then
+    held = string.sub(known, 10, 9 + #head) == head and string.byte(known, 10 + #head) == 10
+    if not held then code = ${REPLY.mismatch} end
+  else
+    local line = string.find(known, '\\n', 10, true)
+    local mine = string.find(ARGV[7], '\\n', 1, true)
+    if not line or not mine or not (state == 99 or state == 102 or state == 120) then return { ${REPLY.corrupt}, 0 } end
+    if string.sub(known, line + 1) ~= string.sub(ARGV[7], mine + 1) then
+      code = ${REPLY.mismatch}
+    elseif state == 102 then
+      code = release and ${REPLY.replayed} or ${REPLY.mismatch}
+    elseif state == 99 and release then
+      code = ${REPLY.mismatch}
+    else
+      local revision, amounts = string.match(string.sub(known, 10, line - 1), '^(%-?%d+) ?(.*)$')
+      if not revision then return { ${REPLY.corrupt}, 0 } end
+      if state == 99 and tonumber(ARGV[4]) <= tonumber(revision) then
+        code = ${REPLY.replayed}
+        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 10, line - 1) ~= string.sub(ARGV[7], 1, mine - 1) then
+          code = ${REPLY.mismatch}
+        end
+      else
+        if state == 120 then late = 1 end
+        old = {}
+        for amount in string.gmatch(amounts, '%d+') do old[#old + 1] = tonumber(amount) end
+      end
+    end
+  end
+elseif not release then
+  if ARGV[5] == 'n' or now < ARGV[5] + ${settings.retentionMs} then recovered = 1 else code = ${REPLY.forgotten} end
+end
+
+local reply = { code, now, string.byte(ARGV[3]), late, recovered }
+local cells = {}
+local missing = not known
+for i = 1, count do
+  local v = stored[i + 1]
+  local s, r, g, p = 0, 0, 0, 0
+  if v then
+    if #v ~= 32 then return { ${REPLY.corrupt}, i } end
+    s, r, g, p = struct.unpack('<dddd', v)
+    if not sane(s, r, g, p) then return { ${REPLY.corrupt}, i } end
+  else
+    missing = true
+  end
+  local before = p
+  if code == ${REPLY.ok} then
+    if held then
+      r = r - ARGV[6 + 3 * i]
+      if r < 0 then r = 0 end
+    end
+    if not release then s = s + ARGV[7 + 3 * i] end
+    if old and old[i] then s = s - old[i] end
+    if s > MAX then s = MAX elseif s < -MAX then s = -MAX end
+    if s > p then p = s end
+    cells[i] = struct.pack('<dddd', s, r, g, p)
+  end
+  local at = 1 + 5 * i
+  reply[at], reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = s, r, g, before, p
+end
+if missing then
+  -- MGET reads a key of another type as absent, and absent would count as zero.
+  for i = 0, count do
+    if not stored[i + 1] and call('EXISTS', KEYS[i + 2]) == 1 then return { ${REPLY.corrupt}, i } end
+  end
+end
+if code ~= ${REPLY.ok} then return reply end
+
+if not leaseEnd then
+  leaseEnd = now
+  if ARGV[5] ~= 'n' then leaseEnd = tonumber(ARGV[5]) end
+end
+local ends = leaseEnd
+if ends < now then ends = now end
+call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. ARGV[7], 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
+for i = 1, count do
+  local life = ARGV[8 + 3 * i]
+  local first = string.byte(life)
+  if first == 110 then
+    call('SET', KEYS[i + 2], cells[i])
+  elseif first == 45 then
+    if reply[2 + 5 * i] == 0 then
+      call('SET', KEYS[i + 2], cells[i], 'PXAT', string.format('%.0f', now - life))
+    else
+      call('SET', KEYS[i + 2], cells[i])
+    end
+  elseif tonumber(life) > now then
+    call('SET', KEYS[i + 2], cells[i], 'PXAT', life)
+  end
+end
+if held and call('ZREM', leases, ARGV[2]) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', ARGV[2]) end
+${settings.ledger ? writeLedger(settings) : ""}
+return reply`
+  return { name: settings.ledger ? "settle-with-entry" : "settle", lua }
+}
+
+/** Without an entry of its own, a settle still corrects the entry that an expiry wrote. */
+function writeLedger(settings: ScriptSettings): string {
+  return `
+local entry, json = stored[count + 3], ARGV[11 + 3 * count]
+if entry or json then
+  ${luaLedger(settings)}
+  local base = string.sub(leases, 1, -2)
+  local mark = (release and not json) and 'r' or '-'
+  local meta = writeEntry(base, ARGV[2], entry, stored[count + 2], mark, ARGV[4], ARGV[10 + 3 * count], ARGV[9 + 3 * count], json)
+  if meta then storeMeta(base, meta) end
+end`
+}

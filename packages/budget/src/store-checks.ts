@@ -1,0 +1,210 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter, UsageGroup } from "./ledger"
+import type { AdjustRequest, CellRef, Name, ReserveRequest, SettleRequest } from "./store"
+
+const NAME = /^[A-Za-z0-9_.:|=-]+$/
+/** Most bytes of a root or an id. */
+export const MAX_ID_BYTES = 64
+/** Most bytes of a cell's key. */
+export const MAX_KEY_BYTES = 200
+/** Most bytes of UTF-8 of a prompt or an answer in the ledger. */
+export const MAX_CONTENT_BYTES = 65_536
+
+/** Throws unless `value` is a {@link Name} of at most `maxBytes`: what can neither leave its root nor merge with another. */
+export function checkName(argument: string, value: unknown, maxBytes: number): asserts value is Name {
+  // The alphabet is ASCII, so that characters are bytes.
+  if (typeof value === "string" && value.length <= maxBytes && NAME.test(value)) return
+  throw new InvalidArgumentError(argument, `1 to ${maxBytes} characters of A-Z a-z 0-9 _ . : | = -`, value)
+}
+
+function checkNat(argument: string, value: unknown): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return
+  throw new InvalidArgumentError(argument, "a safe integer of at least 0", value)
+}
+
+function checkPositive(argument: string, value: unknown): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 1) return
+  throw new InvalidArgumentError(argument, "a safe integer of at least 1", value)
+}
+
+function checkText(argument: string, value: unknown, optional: boolean): void {
+  if (typeof value === "string" || (optional && value === undefined)) return
+  throw new InvalidArgumentError(argument, optional ? "a string or absent" : "a string", value)
+}
+
+function checkRef(cell: CellRef, at: string): void {
+  checkName(`${at}.key`, cell.key, MAX_KEY_BYTES)
+  if (cell.startsAt !== null) checkNat(`${at}.startsAt`, cell.startsAt)
+  if (cell.endsAt !== null) checkNat(`${at}.endsAt`, cell.endsAt)
+  if (cell.keepMs !== null) checkPositive(`${at}.keepMs`, cell.keepMs)
+}
+
+function checkCells(cells: readonly CellRef[], maxCells: number): void {
+  if (!Array.isArray(cells) || cells.length > maxCells)
+    throw new InvalidArgumentError("cells", `a list of at most ${maxCells} cells`, cells)
+  const keys = new Set<string>()
+  for (const [index, cell] of cells.entries()) {
+    checkRef(cell, `cells[${index}]`)
+    if (keys.has(cell.key))
+      throw new InvalidArgumentError(`cells[${index}].key`, "a key that no other cell of the call has", cell.key)
+    keys.add(cell.key)
+  }
+}
+
+function checkRootAndId(request: { root: Name; id: Name }): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  checkName("id", request.id, MAX_ID_BYTES)
+}
+
+/** Every store checks again what core has checked, because anybody may call it. @throws InvalidArgumentError */
+export function checkReserveRequest(request: ReserveRequest, maxCells: number): void {
+  checkRootAndId(request)
+  checkText("fingerprint", request.fingerprint, false)
+  checkPositive("leaseMs", request.leaseMs)
+  checkCells(request.cells, maxCells)
+  for (const [index, { amount, limit, onExpire }] of request.cells.entries()) {
+    checkNat(`cells[${index}].amount`, amount)
+    checkNat(`cells[${index}].onExpire`, onExpire)
+    if (limit !== null) checkNat(`cells[${index}].limit`, limit)
+    if (onExpire > amount)
+      throw new InvalidArgumentError(`cells[${index}].onExpire`, `at most the amount ${amount}`, onExpire)
+  }
+  if (request.draft !== undefined) checkDraft(request.draft, "draft")
+}
+
+/** @throws InvalidArgumentError */
+export function checkSettleRequest(request: SettleRequest, maxCells: number): void {
+  checkRootAndId(request)
+  checkText("fingerprint", request.fingerprint, false)
+  checkNat("revision", request.revision)
+  if (request.outcome !== "commit" && request.outcome !== "release")
+    throw new InvalidArgumentError("outcome", '"commit" or "release"', request.outcome)
+  if (request.expiresAt !== null) checkNat("expiresAt", request.expiresAt)
+  checkCells(request.cells, maxCells)
+  for (const [index, { reserved, amount }] of request.cells.entries()) {
+    checkNat(`cells[${index}].reserved`, reserved)
+    checkNat(`cells[${index}].amount`, amount)
+  }
+  if (request.entry !== undefined) checkEntry(request.entry, "entry")
+}
+
+/** @throws InvalidArgumentError */
+export function checkExtendRequest(request: { root: Name; id: Name; leaseMs: number }): void {
+  checkRootAndId(request)
+  checkPositive("leaseMs", request.leaseMs)
+}
+
+/** @throws InvalidArgumentError */
+export function checkReadRequest(request: { root: Name; keys: readonly Name[] }): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  if (!Array.isArray(request.keys)) throw new InvalidArgumentError("keys", "a list of keys", request.keys)
+  for (const [index, key] of request.keys.entries()) checkName(`keys[${index}]`, key, MAX_KEY_BYTES)
+}
+
+/** @throws InvalidArgumentError */
+export function checkAdjustRequest(request: AdjustRequest): void {
+  checkRootAndId(request)
+  checkRef(request.cell, "cell")
+  if (request.kind !== "spent" && request.kind !== "granted" && request.kind !== "reset")
+    throw new InvalidArgumentError("kind", '"spent", "granted" or "reset"', request.kind)
+  if (!Number.isSafeInteger(request.delta)) throw new InvalidArgumentError("delta", "a safe integer", request.delta)
+}
+
+/** @throws InvalidArgumentError */
+export function checkSweepRequest(request: { root: Name; max: number }): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  checkPositive("max", request.max)
+}
+
+/** @throws InvalidArgumentError */
+export function checkRecordRequest(request: { root: Name; id: Name; entry: UsageEntry }): void {
+  checkRootAndId(request)
+  checkEntry(request.entry, "entry")
+}
+
+/** @throws InvalidArgumentError */
+export function checkListRequest(request: {
+  root: Name
+  filter: UsageFilter
+  limit: number
+  order?: string | undefined
+}): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  checkPositive("limit", request.limit)
+  const { order } = request
+  if (order !== undefined && order !== "oldest" && order !== "newest")
+    throw new InvalidArgumentError("order", '"oldest" or "newest"', order)
+  checkFilter(request.filter)
+}
+
+/** @throws InvalidArgumentError */
+export function checkTotalsRequest(request: {
+  root: Name
+  filter: UsageFilter
+  groupBy: readonly UsageGroup[]
+  buckets?: readonly number[] | undefined
+}): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  checkFilter(request.filter)
+  const { buckets, groupBy } = request
+  const ascending = (buckets ?? []).every(
+    (start, index) => Number.isSafeInteger(start) && (index === 0 || start > buckets![index - 1]!),
+  )
+  if (!ascending)
+    throw new InvalidArgumentError("buckets", "boundaries in ascending order, in epoch milliseconds", buckets)
+  if (groupBy.includes("bucket") && (buckets === undefined || buckets.length < 2))
+    throw new InvalidArgumentError("buckets", 'at least two boundaries when `groupBy` has "bucket"', buckets)
+}
+
+/** @throws InvalidArgumentError */
+export function checkPruneRequest(request: { root: Name; before: number }): void {
+  checkName("root", request.root, MAX_ID_BYTES)
+  if (!Number.isSafeInteger(request.before))
+    throw new InvalidArgumentError("before", "an instant in epoch milliseconds", request.before)
+}
+
+function checkFilter(filter: UsageFilter): void {
+  if (typeof filter !== "object" || filter === null) throw new InvalidArgumentError("filter", "an object", filter)
+  for (const field of ["from", "to"] as const) {
+    const value = filter[field]
+    if (value !== undefined && !Number.isSafeInteger(value))
+      throw new InvalidArgumentError(`filter.${field}`, "an instant in epoch milliseconds", value)
+  }
+}
+
+function checkDraft(draft: UsageDraft, at: string): void {
+  checkText(`${at}.requestId`, draft.requestId, false)
+  checkText(`${at}.model`, draft.model, false)
+  checkPositive(`${at}.attempt`, draft.attempt)
+  checkNat(`${at}.reservedNanoUsd`, draft.reservedNanoUsd)
+  for (const field of ["userId", "clientId", "provider", "mode", "fingerprint"] as const)
+    checkText(`${at}.${field}`, draft[field], true)
+  for (const [name, value] of Object.entries(draft.tags ?? {}))
+    checkText(`${at}.tags.${name.slice(0, 40)}`, value, false)
+}
+
+function checkEntry(entry: UsageEntry, at: string): void {
+  checkDraft(entry, at)
+  checkNat(`${at}.costNanoUsd`, entry.costNanoUsd)
+  if (entry.tableCostNanoUsd !== undefined) checkNat(`${at}.tableCostNanoUsd`, entry.tableCostNanoUsd)
+  for (const counts of [entry.tokens, entry.costs ?? {}])
+    for (const [kind, count] of Object.entries(counts)) checkNat(`${at} count ${kind.slice(0, 40)}`, count)
+  for (const field of ["prompt", "answer"] as const) {
+    const text = entry[field]
+    checkText(`${at}.${field}`, text, true)
+    if (text !== undefined && utf8Bytes(text) > MAX_CONTENT_BYTES)
+      throw new InvalidArgumentError(`${at}.${field}`, `at most ${MAX_CONTENT_BYTES} bytes of UTF-8`, text)
+  }
+}
+
+function utf8Bytes(text: string): number {
+  // Three bytes are the most that one UTF-16 unit takes, one the least.
+  if (text.length * 3 <= MAX_CONTENT_BYTES) return text.length
+  if (text.length > MAX_CONTENT_BYTES) return text.length
+  return new TextEncoder().encode(text).byteLength
+}
+
+/** The order of the ledger: time of the first write, then id by UTF-16 units. */
+export function compareEntries(a: Pick<StoredEntry, "at" | "id">, b: Pick<StoredEntry, "at" | "id">): number {
+  return a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
