@@ -1,0 +1,1 @@
+export { type JsonFileStoreOptions, openJsonFileStore } from "./json-file-store"
