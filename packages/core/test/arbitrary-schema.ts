@@ -37,6 +37,8 @@ export const arbitrarySchema: fc.Arbitrary<z.ZodType> = fc.letrec<{ schema: z.Zo
       wrapper(inner),
       container(inner),
       shape.map((of) => z.object(of)),
+      shape.map((of) => z.strictObject(of)),
+      shape.map((of) => z.intersection(z.looseObject(of), z.object({ own: z.string(), ...of }))),
     ),
   }
 }).schema

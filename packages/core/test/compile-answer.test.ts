@@ -43,11 +43,20 @@ describe("constructs of Zod", () => {
     expect(errorOf(z.intersection(z.string(), z.number())).construct).toBe("an intersection of string and number")
     expect(errorOf(z.intersection(z.enum(["a"]), z.enum(["b"]))).construct).toMatch(/intersection/)
     expect(errorOf(z.union([z.never()])).construct).toMatch(/union/)
+    const shared = z.object({ a: z.array(z.set(z.string())) })
+    expect(errorOf(z.intersection(shared, shared.extend({ b: z.string() }))).construct).toBe(
+      "an intersection of object and object",
+    )
     const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
     expect(errorOf(endless()).construct).toBe("a schema without end")
     const itself: z.ZodType = z.lazy(() => itself)
     expect(errorOf(itself).construct).toBe("a schema that is only itself")
     expect(errorOf(z.object({ [Symbol("x")]: z.string() } as never)).construct).toBe("a symbol as a key")
+  })
+
+  it("refuses what is no schema of Zod 4", () => {
+    for (const wrong of [null, undefined, "string", {}, { _def: {} }, { type: "object" }])
+      expect(() => compileAnswer(wrong as never)).toThrow(/Expected `answerModel` to be a schema of Zod 4/)
   })
 
   it("takes schemas of zod/mini", () => {

@@ -118,6 +118,16 @@ describe("parsePartial of an answer", () => {
     expect(list.parsePartial('{"answer":[{"a":"x"},{"a":"y')).toEqual([{ a: "x" }, { a: "y" }])
   })
 
+  it("shows the beginning of a text where an option of a union is one", () => {
+    const schema = z.object({
+      a: z.union([z.date(), z.literal("none"), z.number(), z.string()]),
+      b: z.union([z.number(), z.date()]),
+    })
+    expect(compileAnswer(schema).parsePartial('{"a":"2024-07-1')).toEqual({ a: "2024-07-1" })
+    expect(compileAnswer(schema).parsePartial('{"b":"2024-07-18')).toEqual({})
+    expect(compileAnswer(schema).parsePartial('{"b":"2024-07-18"')).toEqual({ b: new Date("2024-07-18") })
+  })
+
   it("leaves out what does not fit", () => {
     expect(compiled.parsePartial('{"name":5,"colour":"blue","other":1,"scores":"x"}')).toEqual({})
   })

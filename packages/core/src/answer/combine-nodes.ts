@@ -16,7 +16,7 @@ export function combineNodes(a: AnswerNode, b: AnswerNode): AnswerNode | undefin
   if (b.kind === "union") return distribute(b.options, (option) => combineNodes(a, option))
   if (a.kind === "leaf" && b.kind === "leaf") return combineLeaves(a, b)
   if (a.kind === "fields" && b.kind === "fields" && a.tuple === b.tuple) return combineFields(a, b)
-  if (a.kind === "list" && b.kind === "list" && a.as === b.as) {
+  if (a.kind === "list" && b.kind === "list" && a.as === b.as && isMergeable(a)) {
     const item = combineNodes(a.item, b.item)
     return item && { kind: "list", as: a.as, item, bounds: { ...a.bounds, ...b.bounds } }
   }
@@ -40,10 +40,18 @@ function combineFields(a: AnswerNode & { kind: "fields" }, b: AnswerNode & { kin
   for (const [key, node] of b.fields) {
     const other = fields.get(key)
     const both = other === undefined ? node : combineNodes(other, node)
-    if (both === undefined) return undefined
+    if (both === undefined || (other !== undefined && !isMergeable(both))) return undefined
     fields.set(key, both)
   }
   return { kind: "fields", fields, tuple: a.tuple }
+}
+
+/** Zod merges what both sides of an intersection made of a value, and throws on sets and maps. */
+function isMergeable(node: AnswerNode): boolean {
+  if (node.kind === "fields") return [...node.fields.values()].every(isMergeable)
+  if (node.kind === "union") return node.options.every(isMergeable)
+  if (node.kind === "list") return node.as !== "set" && node.as !== "map" && isMergeable(node.item)
+  return node.kind === "absent" || node.kind === "hidden" ? isMergeable(node.inner) : true
 }
 
 function combineLeaves(a: Leaf & { note?: string | undefined }, b: Leaf & { note?: string | undefined }) {

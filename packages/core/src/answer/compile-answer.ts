@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "../errors"
 import { frozenCopy } from "../frozen-copy"
 import type { AnswerFormat, ToolDefinition } from "../messages"
 import type { AnswerModel } from "../request-options"
@@ -50,11 +51,14 @@ const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
  * objects `item1`, `item2`, …; dates as ISO 8601; bigints as digits; what is no object at the root inside
  * `{ answer: … }`.
  *
+ * @throws InvalidArgumentError when it is no schema of Zod 4.
  * @throws UnsupportedSchemaError when it cannot be expressed, or is larger than strict mode takes.
  */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
-  const known = compiled.get(schema)
+  const known = typeof schema === "object" ? compiled.get(schema) : undefined
   if (known !== undefined) return known as CompiledAnswer<Answer>
+  if (typeof schema !== "object" || schema?._zod === undefined)
+    throw new InvalidArgumentError("answerModel", 'a schema of Zod 4, from "zod" or "zod/mini"', schema)
   const fresh = compile<Answer>(schema as unknown as ZodSchema)
   compiled.set(schema, fresh)
   return fresh

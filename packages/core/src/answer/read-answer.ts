@@ -43,7 +43,12 @@ export class AnswerReader {
   }
 
   #leaf({ json, read, prefixes }: Leaf, value: unknown): unknown {
-    if (value instanceof Unfinished) return prefixes && json.type === "string" ? value.text : undefined
+    if (value instanceof Unfinished) {
+      if (prefixes && json.type === "string") return value.text
+      // In a union, an option that can show the beginning is preferred to one that must wait for the end.
+      this.#misfits += json.type === "string" ? 1 : 2
+      return undefined
+    }
     if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
     if (read === undefined) return isOfType(value, json.type) ? value : this.#misfit(value)
     const result = json.type === "null" && value !== null ? MISFIT : read(value)
