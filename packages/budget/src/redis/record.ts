@@ -1,0 +1,68 @@
+import type { UsageDraft, UsageEntry } from "../ledger"
+import type { CellRef, ReserveRequest, SettleRequest } from "../store"
+import { indexParts } from "./names"
+
+/**
+ * When the key of a cell may leave, as the scripts read it: an instant; "-" and a time without reservations; or "n".
+ */
+export function lifeOf(cell: CellRef, retentionMs: number): string {
+  if (cell.endsAt !== null) return String(cell.endsAt + retentionMs)
+  return cell.keepMs === null ? "n" : `-${cell.keepMs}`
+}
+
+/** The first two lines of a held record, which a settle must repeat: fingerprint, cells and what is reserved in them. */
+export function heldHead(fingerprint: string, cells: readonly { key: string }[], amounts: readonly number[]): string {
+  let head = `${JSON.stringify(fingerprint)}\n`
+  for (let index = 0; index < cells.length; index++) {
+    head += index === 0 ? `${cells[index]!.key} ${amounts[index]}` : ` ${cells[index]!.key} ${amounts[index]}`
+  }
+  return head
+}
+
+/**
+ * A held record without its state and lease: head, a line of charges and lives by cell, a line of index parts, and
+ * the entry that an expiry would write.
+ */
+export function heldRecord(request: ReserveRequest, retentionMs: number, ledger: boolean): string {
+  const { cells } = request
+  let head = `${JSON.stringify(request.fingerprint)}\n`
+  let ends = ""
+  for (let index = 0; index < cells.length; index++) {
+    const cell = cells[index]!
+    const space = index === 0 ? "" : " "
+    head += `${space}${cell.key} ${cell.amount}`
+    ends += `${space}${cell.onExpire} ${lifeOf(cell, retentionMs)}`
+  }
+  if (!ledger || request.draft === undefined) return `${head}\n${ends}\n\n`
+  return `${head}\n${ends}\n${indexParts(request.draft)}\n${JSON.stringify(expiredEntry(request.draft))}`
+}
+
+/** The instant at which a held record may leave: never before the last of its cells, or their `reserved` would stay. */
+export function heldUntil(cells: readonly CellRef[], retentionMs: number): string {
+  let last = 0
+  for (const cell of cells) {
+    if (cell.endsAt === null) return "n"
+    if (cell.endsAt > last) last = cell.endsAt
+  }
+  return last === 0 ? "n" : String(last + retentionMs)
+}
+
+/** A resolved record without its state and lease: revision and charges, then the fingerprint. */
+export function resolvedRecord(request: SettleRequest): string {
+  let line = `${request.revision}`
+  for (const cell of request.cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
+  return `${line}\n${JSON.stringify(request.fingerprint)}`
+}
+
+/** What each cell is charged, as an entry keeps it. */
+export function chargesOf(request: SettleRequest): string {
+  let line = ""
+  for (const [index, cell] of request.cells.entries()) {
+    line += `${index === 0 ? "" : " "}${cell.key} ${request.outcome === "commit" ? cell.amount : 0}`
+  }
+  return line
+}
+
+function expiredEntry(draft: UsageDraft): UsageEntry {
+  return { ...draft, status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" }
+}

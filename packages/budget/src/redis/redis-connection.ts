@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto"
+import { StoreError } from "../store-error"
+import { Deadlines, type PendingCall } from "./deadlines"
+import { type OwnConnection, ownConnection, type RedisClient } from "./redis-client"
+import { storeFailure, timedOut } from "./redis-failure"
+import type { Script } from "./scripts/script"
+
+/** Most calls that may wait for an answer at once; more are refused, so that a server that hangs cannot fill the memory. */
+const MAX_WAITING = 50_000
+
+/** A script with the name under which the server caches it. */
+export interface LoadedScript extends Script {
+  readonly sha: string
+}
+
+export function loadedScript(script: Script): LoadedScript {
+  return { ...script, sha: createHash("sha1").update(script.lua).digest("hex") }
+}
+
+/** What a script answers: numbers, with a code first. */
+export type ScriptReply = [code: number, ...rest: unknown[]]
+
+/** The store's own connection: sends scripts, and turns whatever goes wrong into a `StoreError` in time. */
+export class RedisConnection {
+  readonly timeoutMs: number
+  readonly #client: RedisClient
+  readonly #deadlines = new Deadlines()
+  /** Called before the first script of every connection. */
+  readonly #prepare: (connection: OwnConnection) => Promise<void>
+  #own: OwnConnection | undefined
+  #prepared = false
+  #preparing: Promise<void> | undefined
+  #lastError: unknown
+  #closed = false
+
+  constructor(options: {
+    client: RedisClient
+    timeoutMs: number
+    prepare: (connection: OwnConnection) => Promise<void>
+  }) {
+    this.#client = options.client
+    this.timeoutMs = options.timeoutMs
+    this.#prepare = options.prepare
+  }
+
+  /** Runs a script: `args` are its number of keys, its keys and its arguments. */
+  run(script: LoadedScript, args: (string | number)[]): Promise<ScriptReply> {
+    const own = this.#own
+    if (own === undefined || !this.#prepared || own.status !== "ready") return this.#runWhenReady(script, args)
+    return this.#send(own, script, args, performance.now() + this.timeoutMs)
+  }
+
+  /** The connection once it is ready, for commands that are no scripts. */
+  async connected(): Promise<OwnConnection> {
+    return this.#ready(performance.now() + this.timeoutMs)
+  }
+
+  /** Rejects with a `StoreError` when `work` does not end in time. */
+  async inTime<T>(work: Promise<T>, deadline = performance.now() + this.timeoutMs): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(timedOut(this.timeoutMs, false)), Math.max(0, deadline - performance.now()))
+    })
+    try {
+      return await Promise.race([work, late])
+    } catch (error) {
+      if (error instanceof StoreError) throw error
+      throw storeFailure(error, false)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#own?.disconnect()
+  }
+
+  async #runWhenReady(script: LoadedScript, args: (string | number)[]): Promise<ScriptReply> {
+    const deadline = performance.now() + this.timeoutMs
+    const own = await this.#ready(deadline)
+    if (!this.#prepared) {
+      this.#preparing ??= this.#prepare(own)
+        .then(() => {
+          this.#prepared = true
+        })
+        .finally(() => {
+          this.#preparing = undefined
+        })
+      await this.inTime(this.#preparing, deadline)
+    }
+    return this.#send(own, script, args, deadline)
+  }
+
+  #send(own: OwnConnection, script: LoadedScript, args: (string | number)[], deadline: number): Promise<ScriptReply> {
+    if (this.#deadlines.waiting >= MAX_WAITING && own.status === "ready") {
+      return Promise.reject(
+        new StoreError(`${MAX_WAITING} calls wait for Redis already; nothing was applied.`, {
+          code: "unavailable",
+          applied: "no",
+        }),
+      )
+    }
+    return new Promise((resolve, reject) => {
+      const pending: PendingCall = {
+        deadline,
+        done: false,
+        expire: () => reject(timedOut(this.timeoutMs, true)),
+      }
+      this.#deadlines.add(pending)
+      const answered = (reply: unknown) => {
+        pending.done = true
+        resolve(reply as ScriptReply)
+      }
+      const failed = (error: unknown) => {
+        pending.done = true
+        reject(storeFailure(error, true))
+      }
+      own.evalsha(script.sha, ...args).then(answered, (error: unknown) => {
+        if (pending.done || !(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) return failed(error)
+        own.eval(script.lua, ...args).then(answered, failed)
+      })
+    })
+  }
+
+  async #ready(deadline: number): Promise<OwnConnection> {
+    if (this.#closed) {
+      throw new StoreError("The store was closed.", { code: "unavailable", applied: "no" })
+    }
+    this.#own ??= this.#open()
+    const own = this.#own
+    if (own.status === "ready") return own
+    if (own.status === "wait" || own.status === "end" || own.status === "close") own.connect().catch(() => {})
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => {
+          own.off("ready", onReady)
+          reject(storeFailure(this.#lastError ?? timedOut(this.timeoutMs, false), false))
+        },
+        Math.max(0, deadline - performance.now()),
+      )
+      const onReady = () => {
+        clearTimeout(timer)
+        own.off("ready", onReady)
+        resolve()
+      }
+      own.on("ready", onReady)
+    })
+    return own
+  }
+
+  #open(): OwnConnection {
+    const own = ownConnection(this.#client, this.timeoutMs)
+    own.on("error", (error) => {
+      this.#lastError = error
+    })
+    own.on("ready", () => {
+      this.#lastError = undefined
+    })
+    // Behind a new connection there may be another server, such as a replica after a failover.
+    own.on("close", () => {
+      this.#prepared = false
+    })
+    return own
+  }
+}

@@ -1,0 +1,376 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { UsageLedger } from "../ledger"
+import type {
+  AdjustRequest,
+  AdjustResult,
+  BudgetStore,
+  CellChange,
+  CellState,
+  Expired,
+  ExtendResult,
+  Final,
+  Millis,
+  Name,
+  ReserveCell,
+  ReserveRequest,
+  ReserveResult,
+  SettleRequest,
+  SettleResult,
+  StoreCapabilities,
+  StoreCheck,
+} from "../store"
+import {
+  checkAdjustRequest,
+  checkExtendRequest,
+  checkReadRequest,
+  checkReserveRequest,
+  checkSettleRequest,
+  checkSweepRequest,
+} from "../store-checks"
+import { StoreError } from "../store-error"
+import { baseOf, indexParts } from "./names"
+import { chargesOf, heldHead, heldRecord, heldUntil, lifeOf, resolvedRecord } from "./record"
+import type { RedisClient } from "./redis-client"
+import { RedisConnection, type ScriptReply } from "./redis-connection"
+import { RedisLedger } from "./redis-ledger"
+import { loadedScripts, type StoreScripts } from "./scripts"
+import { REPLY } from "./scripts/script"
+import { checkServer } from "./server-check"
+
+const MAX = Number.MAX_SAFE_INTEGER
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+/** Most leases that one step of a sweep ends: a step of 256 was seen to run 12 ms on the server. */
+const SWEEP_STEP = 64
+const CHUNK_ENTRIES = 4_096
+
+export interface RedisStoreOptions {
+  /** An ioredis `Redis` or `Cluster`. The store works on a duplicate of it and closes only that. */
+  client: RedisClient
+  /** What the names of all keys begin with: letters, digits and `_ . : -`. @defaultValue "p2" */
+  prefix?: string | undefined
+  /** How long resolved ids, and cells after the end of their window, are kept, in ms. No lease may be longer. @defaultValue one hour */
+  retentionMs?: number | undefined
+  /** Whether usage entries are kept. @defaultValue true */
+  ledger?: boolean | undefined
+  /** How long usage entries are kept, in ms. @defaultValue 90 days */
+  ledgerRetentionMs?: number | undefined
+  /** How long a call may take, in ms, before it is refused. @defaultValue 500 */
+  timeoutMs?: number | undefined
+  /** Receives each warning about the server's settings, once. @defaultValue console.warn */
+  onWarning?: ((message: string) => void) | undefined
+  /** For simulations only: replaces the time of the server. */
+  now?: (() => Millis) | undefined
+}
+
+/**
+ * A store on Redis 6.2 or later, a single server or a Cluster. One script per transition over all cells; the server's time;
+ * all keys of a root on one shard. What survives a crash of the server is said by `check()`, and in docs/durability.md.
+ *
+ * @throws InvalidArgumentError on a wrong option; members reject with `StoreError`
+ */
+export function redisStore(options: RedisStoreOptions): BudgetStore & { readonly ledger?: UsageLedger | undefined } {
+  checkOptions(options)
+  return new RedisStore(options)
+}
+
+class RedisStore implements BudgetStore {
+  readonly name = "redis"
+  readonly capabilities: StoreCapabilities
+  readonly ledger: UsageLedger | undefined
+  readonly #connection: RedisConnection
+  readonly #scripts: StoreScripts
+  readonly #prefix: string
+  readonly #now: () => Millis | ""
+  readonly #warn: (message: string) => void
+  readonly #warned = new Set<string>()
+  readonly #retentionMs: number
+
+  constructor(options: RedisStoreOptions) {
+    this.#prefix = options.prefix ?? "p2"
+    this.#retentionMs = options.retentionMs ?? HOUR_MS
+    this.#now = options.now ?? (() => "")
+    this.#warn = options.onWarning ?? ((message) => console.warn(message))
+    this.capabilities = { shared: true, clock: "server", retentionMs: this.#retentionMs, maxCells: 32 }
+    const ledger = options.ledger ?? true
+    this.#scripts = loadedScripts({
+      retentionMs: this.#retentionMs,
+      ledgerRetentionMs: options.ledgerRetentionMs ?? 90 * DAY_MS,
+      chunkEntries: CHUNK_ENTRIES,
+      ledger,
+    })
+    this.#connection = new RedisConnection({
+      client: options.client,
+      timeoutMs: options.timeoutMs ?? 500,
+      prepare: async (own) => this.#tell(await checkServer(own)),
+    })
+    if (ledger) {
+      this.ledger = new RedisLedger({
+        connection: this.#connection,
+        scripts: this.#scripts,
+        prefix: this.#prefix,
+        now: this.#now,
+      })
+    }
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveResult> {
+    checkReserveRequest(request, this.capabilities.maxCells)
+    if (request.leaseMs > this.#retentionMs) {
+      throw new InvalidArgumentError(
+        "leaseMs",
+        `at most the store's retention of ${this.#retentionMs} ms`,
+        request.leaseMs,
+      )
+    }
+    const { cells } = request
+    const base = baseOf(this.#prefix, request.root)
+    const args: (string | number)[] = [cells.length + 2, `${base}l`, `${base}r:${request.id}`]
+    for (const cell of cells) args.push(`${base}c:${cell.key}`)
+    let [latestStart, earliestEnd] = [0, MAX]
+    for (const { startsAt, endsAt } of cells) {
+      if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
+      if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
+    }
+    const record = heldRecord(request, this.#retentionMs, this.ledger !== undefined)
+    const until = heldUntil(cells, this.#retentionMs)
+    args.push(this.#now(), request.id, request.leaseMs, latestStart, earliestEnd, record, until)
+    for (const cell of cells) args.push(cell.amount, cell.limit ?? "n", lifeOf(cell, this.#retentionMs))
+    return this.#reserved(request, await this.#connection.run(this.#scripts.reserve, args))
+  }
+
+  async settle(request: SettleRequest): Promise<SettleResult> {
+    checkSettleRequest(request, this.capabilities.maxCells)
+    const { cells, entry } = request
+    const ledger = this.ledger !== undefined
+    const base = baseOf(this.#prefix, request.root)
+    const args: (string | number)[] = [
+      cells.length + (ledger ? 4 : 2),
+      `${base}l`,
+      `${base}r:${request.id}`,
+      ...cells.map((cell) => `${base}c:${cell.key}`),
+    ]
+    if (ledger) args.push(`${base}u:n`, `${base}u:e:${request.id}`)
+    const head = heldHead(
+      request.fingerprint,
+      cells,
+      cells.map((cell) => cell.reserved),
+    )
+    args.push(
+      this.#now(),
+      request.id,
+      request.outcome === "commit" ? "c" : "f",
+      request.revision,
+      request.expiresAt ?? "n",
+      head,
+      resolvedRecord(request),
+      cells.length,
+    )
+    for (const cell of cells) args.push(cell.reserved, cell.amount, lifeOf(cell, this.#retentionMs))
+    if (ledger) args.push(chargesOf(request))
+    if (ledger && entry !== undefined) args.push(indexParts(entry), JSON.stringify(entry))
+    return this.#settled(request, await this.#connection.run(this.#scripts.settle, args))
+  }
+
+  async extend(request: { root: Name; id: Name; leaseMs: number }): Promise<ExtendResult> {
+    checkExtendRequest(request)
+    const base = baseOf(this.#prefix, request.root)
+    const args = [2, `${base}l`, `${base}r:${request.id}`, this.#now(), request.id, request.leaseMs]
+    const reply = await this.#connection.run(this.#scripts.extend, args)
+    this.#refuseCorrupt(reply, request.root, [])
+    const [, now, state, expiresAt] = reply as unknown as number[]
+    if (state === 0) return { now: now!, state: "unknown" }
+    if (state === STATE.held) return { now: now!, state: "held", expiresAt: expiresAt! }
+    return { now: now!, state: finalOf(state!) }
+  }
+
+  async read(request: { root: Name; keys: Name[] }): Promise<{ now: Millis; due: number; cells: CellState[] }> {
+    checkReadRequest(request)
+    const { root, keys } = request
+    const base = baseOf(this.#prefix, root)
+    const args = [keys.length + 1, `${base}l`, ...keys.map((key) => `${base}c:${key}`), this.#now()]
+    const reply = (await this.#connection.run(this.#scripts.read, args)) as unknown as number[]
+    this.#refuseCorrupt(reply, root, keys)
+    const cells = keys.map((key, index) => cellState(key, reply, 3 + 3 * index))
+    return { now: reply[1]!, due: reply[2]!, cells }
+  }
+
+  async adjust(request: AdjustRequest): Promise<AdjustResult> {
+    checkAdjustRequest(request)
+    const { root, id, cell, kind, delta } = request
+    const base = baseOf(this.#prefix, root)
+    const reply = (await this.#connection.run(this.#scripts.adjust, [
+      2,
+      `${base}a:${id}`,
+      `${base}c:${cell.key}`,
+      this.#now(),
+      kind,
+      delta,
+      `${cell.key} ${kind} ${delta}`,
+      cell.startsAt ?? 0,
+      cell.endsAt ?? MAX,
+      lifeOf(cell, this.#retentionMs),
+    ])) as unknown as number[]
+    this.#refuseCorrupt(reply, root, [cell.key])
+    const [code, now, applied] = reply as [number, number, number]
+    const answer = { now, cell: cellChange(cell.key, reply, 3) }
+    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
+    if (code === REPLY.staleWindow) return { ...answer, result: "stale-window" }
+    return { ...answer, result: "ok", replayed: code === REPLY.replayed, applied: applied === 0 ? 0 : applied }
+  }
+
+  async sweep(request: { root: Name; max: number }): Promise<{ now: Millis; expired: Expired[]; more: boolean }> {
+    checkSweepRequest(request)
+    const base = baseOf(this.#prefix, request.root)
+    const expired: Expired[] = []
+    for (;;) {
+      const step = Math.min(SWEEP_STEP, request.max - expired.length)
+      const reply = await this.#connection.run(this.#scripts.sweep, [1, `${base}l`, this.#now(), step])
+      const [, now, due, done] = reply as unknown as [number, number, number, number]
+      expired.push(...expiredOf(reply.slice(4)))
+      if (due === 0 || done === 0 || expired.length >= request.max) return { now, expired, more: due > 0 }
+    }
+  }
+
+  async check(): Promise<StoreCheck> {
+    const own = await this.#connection.connected()
+    const found = await this.#connection.inTime(checkServer(own))
+    this.#tell(found)
+    return found
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close()
+  }
+
+  #tell(found: StoreCheck): void {
+    for (const warning of found.warnings) {
+      if (this.#warned.has(warning)) continue
+      this.#warned.add(warning)
+      this.#warn(warning)
+    }
+  }
+
+  #reserved(request: ReserveRequest, reply: ScriptReply): ReserveResult {
+    const { cells } = request
+    const keys = cells.map((cell) => cell.key)
+    this.#refuseCorrupt(reply, request.root, keys)
+    const numbers = reply as unknown as number[]
+    const code = numbers[0]!
+    const now = numbers[1]!
+    const detail = numbers[2]!
+    const told = reply[4 + 3 * cells.length]
+    const answer = {
+      now,
+      cells: keys.map((key, index) => cellState(key, numbers, 4 + 3 * index)),
+      expired: told === undefined ? [] : expiredOf(told as unknown[]),
+      backlog: numbers[3] === 1,
+    }
+    if (code === REPLY.ok || code === REPLY.replayed) {
+      return { ...answer, result: "ok", replayed: code === REPLY.replayed, expiresAt: detail }
+    }
+    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
+    if (code === REPLY.resolved) return { ...answer, result: "resolved", state: finalOf(detail) }
+    if (code === REPLY.staleWindow) {
+      return { ...answer, result: "stale-window", which: indexesOf(cells, (cell) => !isOpen(cell, now)) }
+    }
+    return {
+      ...answer,
+      result: "exceeded",
+      which: indexesOf(cells, (cell, index) => !fits(cell, answer.cells[index]!)),
+    }
+  }
+
+  #settled(request: SettleRequest, reply: ScriptReply): SettleResult {
+    const keys = request.cells.map((cell) => cell.key)
+    this.#refuseCorrupt(reply, request.root, keys)
+    const numbers = reply as unknown as number[]
+    const code = numbers[0]!
+    const answer = { now: numbers[1]!, cells: keys.map((key, index) => cellChange(key, numbers, 5 + 5 * index)) }
+    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
+    if (code === REPLY.forgotten) return { ...answer, result: "forgotten" }
+    return {
+      ...answer,
+      result: request.outcome === "commit" ? "committed" : "released",
+      replayed: code === REPLY.replayed,
+      late: numbers[3] === 1,
+      recovered: numbers[4] === 1,
+    }
+  }
+
+  #refuseCorrupt(reply: readonly unknown[], root: Name, keys: readonly Name[]): void {
+    if (reply[0] !== REPLY.corrupt) return
+    const key = keys[(reply[1] as number) - 1]
+    const what = key === undefined ? "The record of the id" : `The cell ${key}`
+    throw new StoreError(
+      `${what} in the root ${root} holds something that this store did not write. Nothing was applied, and nothing was removed: look at the key in Redis.`,
+      { code: "corrupt", applied: "no" },
+    )
+  }
+}
+
+/** Letters of the states, as the scripts keep them. */
+const STATE = { held: 104, committed: 99, released: 102, expired: 120 } as const
+
+function finalOf(state: number): Final {
+  if (state === STATE.committed) return "committed"
+  return state === STATE.released ? "released" : "expired"
+}
+
+function cellState(key: Name, numbers: readonly number[], at: number): CellState {
+  return { key, spent: numbers[at]!, reserved: numbers[at + 1]!, granted: numbers[at + 2]! }
+}
+
+function cellChange(key: Name, numbers: readonly number[], at: number): CellChange {
+  return {
+    key,
+    spent: numbers[at]!,
+    reserved: numbers[at + 1]!,
+    granted: numbers[at + 2]!,
+    peakBefore: numbers[at + 3]!,
+    peak: numbers[at + 4]!,
+  }
+}
+
+function expiredOf(told: readonly unknown[]): Expired[] {
+  return (told as (string | number)[][]).map((lease) => {
+    const cells: Expired["cells"] = []
+    for (let at = 1; at < lease.length; at += 7) {
+      const numbers = lease as number[]
+      cells.push({ ...cellChange(lease[at] as string, numbers, at + 1), charged: numbers[at + 6]! })
+    }
+    return { id: lease[0] as string, cells }
+  })
+}
+
+function isOpen(cell: ReserveCell, now: Millis): boolean {
+  return (cell.startsAt === null || cell.startsAt <= now) && (cell.endsAt === null || now < cell.endsAt)
+}
+
+/** The script's own test, said again for the answer: which cells refused. */
+function fits(cell: ReserveCell, state: CellState): boolean {
+  const { spent, reserved, granted } = state
+  const limit = cell.limit === null ? MAX : Math.min(MAX, cell.limit + granted)
+  return cell.amount === 0 || (cell.amount <= limit - spent - reserved && cell.amount <= MAX - reserved)
+}
+
+function indexesOf<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {
+  return items.flatMap((item, index) => (test(item, index) ? [index] : []))
+}
+
+const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/
+
+function checkOptions(options: RedisStoreOptions): void {
+  if (typeof options?.client?.duplicate !== "function") {
+    throw new InvalidArgumentError("client", "an ioredis Redis or Cluster", options?.client)
+  }
+  if (options.prefix !== undefined && !PREFIX.test(options.prefix)) {
+    throw new InvalidArgumentError("prefix", "1 to 64 letters, digits and _ . : -", options.prefix)
+  }
+  for (const field of ["retentionMs", "ledgerRetentionMs", "timeoutMs"] as const) {
+    const value = options[field]
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+      throw new InvalidArgumentError(field, "a positive integer of milliseconds", value)
+    }
+  }
+}
