@@ -1,0 +1,124 @@
+import { decodeRankData, type RankData } from "./rank-data"
+
+/** Masks that keep the first `index` bytes of a little-endian word. */
+const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
+
+/** A rank takes this many bits of a slot, the rest is part of the hash; no vocabulary has more ranks. */
+const RANK_BITS = 18
+
+/**
+ * A vocabulary as integers: an open-addressed table of ranks by the hash of their bytes. A hit is a hit only after the
+ * bytes were compared. Ranges that are looked up must be followed by at least 8 more bytes in their buffer.
+ */
+export class RankTable {
+  /** One more than the highest rank. */
+  readonly size: number
+  /** Length of the longest token in bytes. */
+  readonly maxLength: number
+  /** Bytes of all tokens in the order of their ranks. */
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  /** Where each token's bytes begin; one more entry for the end of the last. */
+  readonly offsets: Int32Array
+  /** Ranks of all tokens of two bytes, by first · 256 + second; −1 where there is none. */
+  readonly pairs: Int32Array
+  /** Ranks of the single bytes. */
+  readonly singles: Int32Array
+  private readonly slots: Int32Array
+  private readonly slotMask: number
+
+  constructor(parts: readonly RankData[]) {
+    const last = parts[parts.length - 1]!
+    this.size = last.first + last.count
+    this.bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.size - part.count, 8))
+    this.view = new DataView(this.bytes.buffer)
+    this.offsets = new Int32Array(this.size + 1)
+    this.maxLength = this.unpack(parts)
+    // Between a quarter and a half of the slots are taken.
+    const slotCount = 2 ** Math.ceil(Math.log2(this.size * 2))
+    this.slots = new Int32Array(slotCount)
+    this.slotMask = slotCount - 1
+    this.pairs = new Int32Array(65536).fill(-1)
+    this.singles = new Int32Array(256).fill(-1)
+    for (let rank = 0; rank < this.size; rank++) this.insert(rank)
+  }
+
+  /** Rank of the token with these bytes, or −1. */
+  find(view: DataView, start: number, length: number): number {
+    return this.findHashed(view, start, length, hashOf(view, start, length))
+  }
+
+  /** The same when the hash is known. */
+  findHashed(view: DataView, start: number, length: number, hash: number): number {
+    let slot = hash & this.slotMask
+    for (;;) {
+      const entry = this.slots[slot]!
+      if (entry === 0) return -1
+      if ((entry ^ hash) >>> RANK_BITS === 0) {
+        const rank = (entry & ((1 << RANK_BITS) - 1)) - 1
+        const offset = this.offsets[rank]!
+        if (this.offsets[rank + 1]! - offset === length && sameBytes(this.view, offset, view, start, length))
+          return rank
+      }
+      slot = (slot + 1) & this.slotMask
+    }
+  }
+
+  lengthOf(rank: number): number {
+    return this.offsets[rank + 1]! - this.offsets[rank]!
+  }
+
+  private unpack(parts: readonly RankData[]): number {
+    let to = 0
+    let longest = 0
+    for (const part of parts) {
+      const data = decodeRankData(part)
+      for (let index = 0; index < part.count; index++) {
+        this.offsets[part.first + index] = to
+        const length = data[index]!
+        if (length > longest) longest = length
+        to += length
+      }
+      this.bytes.set(data.subarray(part.count), to - (part.size - part.count))
+    }
+    this.offsets[this.size] = to
+    return longest
+  }
+
+  private insert(rank: number): void {
+    const offset = this.offsets[rank]!
+    const length = this.offsets[rank + 1]! - offset
+    if (length === 0) return
+    if (length === 1) this.singles[this.bytes[offset]!] = rank
+    if (length === 2) this.pairs[this.bytes[offset]! * 256 + this.bytes[offset + 1]!] = rank
+    const hash = hashOf(this.view, offset, length)
+    let slot = hash & this.slotMask
+    while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask
+    this.slots[slot] = ((hash >>> RANK_BITS) << RANK_BITS) | (rank + 1)
+  }
+}
+
+/** A 32-bit hash of a range of bytes, read four at a time. */
+export function hashOf(view: DataView, start: number, length: number): number {
+  let at = start
+  let left = length
+  let hash = length
+  while (left > 4) {
+    hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1)
+    hash ^= hash >>> 15
+    at += 4
+    left -= 4
+  }
+  hash = Math.imul(hash ^ (view.getInt32(at, true) & MASKS[left]!), 0x85ebca6b)
+  hash ^= hash >>> 13
+  hash = Math.imul(hash, 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
+
+/** Whether two ranges hold the same bytes. */
+export function sameBytes(a: DataView, atA: number, b: DataView, atB: number, length: number): boolean {
+  let offset = 0
+  for (; length - offset > 4; offset += 4)
+    if (a.getInt32(atA + offset, true) !== b.getInt32(atB + offset, true)) return false
+  return ((a.getInt32(atA + offset, true) ^ b.getInt32(atB + offset, true)) & MASKS[length - offset]!) === 0
+}

@@ -1,0 +1,97 @@
+import { CASELESS, type CharClasses, charClasses, classAt, LOWER, NUMBER, OTHER, SPACE, UPPER } from "./char-classes"
+import { mergePiece } from "./merge"
+import { CACHED_MOST, PieceCache } from "./piece-cache"
+import type { RankData } from "./rank-data"
+import { hashOf, RankTable } from "./rank-table"
+import type { Scan } from "./scan"
+
+/** Zero bytes that follow a text in its buffer: words are read four bytes at a time, and runs end at a zero. */
+export const PADDING = 16
+
+const QUOTE = 0x27
+
+/** Counts and encodes UTF-8 with one vocabulary and one pattern. */
+export class Tokenizer {
+  readonly table: RankTable
+  private readonly classes: CharClasses
+  private readonly cache = new PieceCache()
+
+  constructor(
+    ranks: readonly RankData[],
+    private readonly scan: Scan,
+  ) {
+    this.table = new RankTable(ranks)
+    this.classes = charClasses()
+  }
+
+  /** End of the piece that begins at `at`. */
+  pieceEnd(bytes: Uint8Array, at: number, end: number): number {
+    return this.scan(this.classes, bytes, at, end)
+  }
+
+  /**
+   * Number of tokens from `start` to `end`, which are ends of the text or places found by {@link Tokenizer.cut}. Stops
+   * when there are more than `most`, and then returns any number above it.
+   */
+  count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
+    const { scan, classes } = this
+    let count = 0
+    let at = start
+    while (at < end && count <= most) {
+      const to = scan(classes, bytes, at, end)
+      count += this.countPiece(bytes, view, at, to)
+      at = to
+    }
+    return count
+  }
+
+  /** Appends the tokens from `start` to `end` to `out`. */
+  encode(bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void {
+    let at = start
+    while (at < end) {
+      const to = this.scan(this.classes, bytes, at, end)
+      this.encodePiece(view, at, to, out)
+      at = to
+    }
+  }
+
+  countPiece(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const length = end - start
+    if (length > CACHED_MOST) return mergePiece(this.table, view, start, end)
+    const hash = hashOf(view, start, length)
+    if (this.table.findHashed(view, start, length, hash) !== -1) return 1
+    const known = this.cache.get(view, start, length, hash)
+    if (known !== 0) return known
+    const count = mergePiece(this.table, view, start, end)
+    this.cache.set(bytes, start, length, hash, count)
+    return count
+  }
+
+  encodePiece(view: DataView, start: number, end: number, out: number[]): void {
+    const rank = end - start <= this.table.maxLength ? this.table.find(view, start, end - start) : -1
+    if (rank === -1) mergePiece(this.table, view, start, end, out)
+    else out.push(rank)
+  }
+
+  /**
+   * The last place after `start` and before `end` at which every text that goes on from here is cut in any case: after a
+   * letter or a number, before white space or a sign that is no apostrophe and no mark. −1 when there is none.
+   */
+  cut(bytes: Uint8Array, start: number, end: number): number {
+    let after = -1
+    for (let at = end - 1; at > start; at--) {
+      if ((bytes[at]! & 0xc0) === 0x80) continue
+      // The last character may be unfinished, so it is not looked at.
+      const kind = at + 4 <= end || bytes[at]! < 0x80 ? classAt(this.classes, bytes, at) & 15 : -1
+      const ends = kind === UPPER || kind === LOWER || kind === CASELESS || kind === NUMBER
+      if (ends && after !== -1) return after
+      after = (kind === OTHER && bytes[at] !== QUOTE) || kind === SPACE || kind === 7 ? at : -1
+    }
+    return -1
+  }
+
+  /** Forgets every piece, so that a measurement can begin afresh. */
+  clearCache(): void {
+    this.cache.clear()
+  }
+}
