@@ -98,12 +98,21 @@ function addModel(rows, unpriced, provider, model) {
   const names = exactNames(model.match)
   if (matches(model.match, model.id)) names.add(model.id)
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
-  const sheets = list.map((each) => sheetOf(each, names))
+  const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
-    else if (!rows.has(key)) rows.set(key, { key, provider, name, sheets, context: model.context_window })
+    else if (!rows.has(key)) rows.set(key, { key, provider, name, names, sheets, context: model.context_window })
   }
+}
+
+/** A dated sheet ends where the next one begins, so that no bound counts a price that is over. */
+function withEnds(sheets) {
+  const starts = sheets.filter((sheet) => sheet?.from !== undefined).map((sheet) => sheet.from)
+  return sheets.map((sheet) => {
+    const next = sheet?.window === undefined ? starts.find((start) => start > (sheet?.from ?? "")) : undefined
+    return next === undefined ? sheet : { ...sheet, until: next }
+  })
 }
 
 function sheetOf({ constraint, prices }, names) {
@@ -143,6 +152,7 @@ function ratesAt(kinds, inputTokens, name) {
     rates[kind] = rate
   }
   if (rates.input === undefined && rates.output === undefined) return undefined
+  if (Object.values(rates).every((rate) => rate === 0)) return undefined
   return { ...rates, input: rates.input ?? 0, output: rates.output ?? 0 }
 }
 

@@ -24,31 +24,57 @@ export const FIRST_PARTIES = [
 
 /**
  * @param newer rows of the newer source, by key
- * @param older rows of the older source, by key
- * @param today instant at which dated sheets are compared
- * @returns merged rows and the lines of the report
+ * @param older rows of the older source, by key, each with the names that it takes for one model
+ * @param today day at which dated sheets are compared
+ * @returns merged rows by key, and the lines of the report
  */
 export function mergeRows(newer, older, today) {
   const rows = new Map()
   const report = []
-  for (const [key, row] of newer)
-    rows.set(key, older.has(key) ? mergeRow(row, older.get(key), today, report) : { ...row, from: ["newer"] })
-  for (const [key, row] of older) if (!newer.has(key)) rows.set(key, { ...row, from: ["older"] })
+  for (const [key, row] of newer) {
+    const other = older.get(key)
+    rows.set(key, other === undefined ? { ...row, from: ["newer"] } : mergeRow(row, other, today, report))
+  }
+  for (const [key, row] of older)
+    if (!rows.has(key)) rows.set(key, inherited(row, newer, rows, today) ?? { ...row, from: ["older"] })
   return { rows, report }
 }
 
+/** A name that only the older source lists, beside one of the newer source for the same model, is that row by another name. */
+function inherited(row, newer, rows, today) {
+  const twin = [...row.names].map((name) => `${row.provider}/${name}`).find((key) => newer.has(key))
+  if (twin === undefined) return undefined
+  const standing = standingSheet(row, today)
+  const same = standing !== undefined && compare(newer.get(twin).sheets[0], standing).length === 0
+  return same
+    ? { ...rows.get(twin), key: row.key, name: row.name }
+    : { ...row, from: ["older"], maxOutput: newer.get(twin).maxOutput }
+}
+
 function mergeRow(fresh, stale, today, report) {
-  const firstParty = FIRST_PARTIES.includes(fresh.provider)
-  const now = stale.sheets.filter((sheet) => sheet.from === undefined || sheet.from <= today)
-  const standing = now.filter((sheet) => sheet.window === undefined).at(-1)
+  const standing = standingSheet(stale, today)
   const differences = standing === undefined ? [] : compare(fresh.sheets[0], standing)
-  const base = { ...fresh, context: fresh.context ?? stale.context, from: ["newer", "older"] }
-  if (firstParty)
-    for (const each of differences) report.push({ key: fresh.key, newer: "pi-ai", older: "genai-prices", ...each })
-  const sheets = fresh.sheets.map((sheet) => withExtras(sheet, standing))
-  if (firstParty && differences.some((each) => each.olderRate > each.newerRate))
-    sheets.push({ ...standing, from: undefined, boundOnly: true, tiers: standing.tiers })
-  return { ...base, sheets }
+  const firstParty = FIRST_PARTIES.includes(fresh.provider)
+  if (firstParty) for (const each of differences) report.push({ key: fresh.key, ...each })
+  const current = fresh.sheets.map((sheet) => withExtras(sheet, standing))
+  const past =
+    differences.length === 0 && standing?.from !== undefined
+      ? stale.sheets.filter((sheet) => sheet.until <= standing.from)
+      : []
+  if (past.length > 0) current[0] = { ...current[0], from: standing.from }
+  const dearer = firstParty && differences.some((each) => each.olderRate > each.newerRate)
+  const ceiling = dearer ? [{ serviceTier: "default", boundOnly: true, tiers: standing.tiers }] : []
+  return {
+    ...fresh,
+    context: fresh.context ?? stale.context,
+    from: ["newer", "older"],
+    sheets: [...past, ...current, ...ceiling],
+  }
+}
+
+/** The sheet that holds on a day, when no hours of the day decide. */
+function standingSheet(row, today) {
+  return row.sheets.filter((sheet) => sheet.window === undefined && (sheet.from ?? "") <= today).at(-1)
 }
 
 /** Kinds that only the older source names are taken from it, at each tier. */
@@ -71,7 +97,7 @@ export function ratesFor(sheet, inputTokens) {
 }
 
 /** Where two sheets state different rates of the same kind at the same tier. */
-function compare(fresh, stale) {
+export function compare(fresh, stale) {
   const starts = [...new Set([...fresh.tiers, ...stale.tiers].map((tier) => tier.fromInputTokens))].sort(
     (a, b) => a - b,
   )

@@ -57,7 +57,7 @@ class Numbering {
 }
 
 /** The text of one table: rows of some providers, with what they need. */
-export function tableText({ day, rows, firstParties, aliases, providerNames, freeProviders }) {
+export function tableText({ day, rows, firstParties, providerNames, freeProviders }) {
   const sources = new Numbering()
   const rates = new Numbering()
   const limits = new Numbering()
@@ -69,8 +69,8 @@ export function tableText({ day, rows, firstParties, aliases, providerNames, fre
       body.push(`p${provider}${firstParties.includes(provider) ? " 1" : ""}`)
     }
     const source = sources.of(`${row.asOf} ${row.source}`)
-    const flags = `${row.cacheWriteOnRequest ? "c" : ""}${row.free ? "f" : ""}`
-    const limit = [row.context ?? "", row.maxInput ?? "", row.maxOutput ?? ""].join(",")
+    const flags = `${row.cacheWriteOnRequest ? "C" : ""}${row.free ? "F" : ""}${row.noBareName ? "X" : ""}`
+    const limit = [row.context ?? "", row.maxInput ?? "", row.maxOutput ?? (row.outputFromWindow ? "=" : "")].join(",")
     const fields = [
       row.name,
       rates.of(row.sheets.map(sheetText).join("|")),
@@ -88,6 +88,5 @@ export function tableText({ day, rows, firstParties, aliases, providerNames, fre
     ...freeProviders.map((name) => `f${name}`),
     ...Object.entries(providerNames).map(([other, name]) => `x${other} ${name}`),
     ...body,
-    ...Object.entries(aliases).map(([alias, key]) => `a${alias} ${key}`),
   ].join("\n")
 }

@@ -9,7 +9,7 @@ import { BilledCost } from "./compute-cost"
 import { exactPico, safePico } from "./exact-sum"
 import { holdsBetween, instantMs } from "./instant"
 import { noPriceYet } from "./no-price"
-import { type PricedSheet, type PricedTier, pricedRow, sheetName } from "./priced-row"
+import { type PricedSheet, type PricedTier, pricedRow, tierInRow } from "./priced-row"
 
 /** The dearest thing that a token can be billed as. */
 interface WorstRate {
@@ -78,7 +78,9 @@ function boundCases(row: PriceRow, options: BoundOptions | AffordOptions): Bound
   const inputTokens = count(options.inputTokens, "inputTokens")
   const webSearches = count(options.webSearches ?? 0, "webSearches")
   const cases: BoundCase[] = []
-  for (const sheet of reachableSheets(row, options)) {
+  const sheets = reachableSheets(row, options)
+  if (sheets.length === 0) throw noPriceYet(row.model)
+  for (const sheet of sheets) {
     for (const tier of sheet.tiers) {
       if (tier.fromInputTokens > inputTokens && tier.fromInputTokens > 0) break
       cases.push(boundCase(row, tier, inputTokens, webSearches, options))
@@ -108,16 +110,14 @@ function reachableSheets(row: PriceRow, options: BoundOptions | AffordOptions): 
   const end = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
   if (end < start) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
   const inTime = pricedRow(row).sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
-  if (inTime.length === 0) throw noPriceYet(row.model)
   if (options.serviceTier === undefined || options.serviceTier === "auto") return inTime
-  const name = sheetName(options.serviceTier)
+  const name = tierInRow(row, options.serviceTier)
+  if (name === undefined) return inTime
   const own = inTime.filter(({ sheet }) => sheet.serviceTier === name)
   // A tier that does not hold at every moment falls back to standard rates at the others.
   const always = own.some(({ sheet }) => sheet.boundOnly !== true && isAlways(sheet))
-  if (own.length === 0) return inTime
-  return always || name === "default"
-    ? own
-    : inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
+  if (always || name === "default") return own
+  return inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
 }
 
 function isAlways(sheet: PricedSheet["sheet"]): boolean {

@@ -1,16 +1,11 @@
 import { withoutDate } from "@p2/core"
 import type { PriceRow, PriceSheet } from "../price-row"
 import type { Rates } from "../rates"
+import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
 import { readTable, type TableIndex } from "./table-format"
 
 /** Ids beyond this are in no table, and are not looked at. */
 const LONGEST_ID = 200
-
-/**
- * OpenRouter's price of a web search with its default engine: USD 0.005 per search, in pico-USD.
- * @see https://openrouter.ai/docs/guides/features/plugins/web-search
- */
-const OPENROUTER_SEARCH_PICO_USD = 20_000_000_000
 
 /** Finds rows in generated tables. The tables are read at the first question, a row when it is first found. */
 export class ModelLookup {
@@ -119,5 +114,5 @@ function withSearch(sheet: PriceSheet): PriceSheet {
 }
 
 function searchable(rates: Rates): Rates {
-  return { ...rates, search: Math.max(rates.search ?? 0, OPENROUTER_SEARCH_PICO_USD) }
+  return { ...rates, search: Math.max(rates.search ?? 0, ONLINE_SEARCH_PICO_USD) }
 }

@@ -53,8 +53,20 @@ function pricedSheet(sheet: PriceSheet): PricedSheet {
 const STANDARD_NAMES: readonly string[] = ["default", "standard", "auto", "on_demand", "standard_only"]
 
 /** The name under which the sheets know a service tier: providers call their standard one by several names. */
-export function sheetName(serviceTier: string | undefined): string {
-  return serviceTier === undefined || STANDARD_NAMES.includes(serviceTier) ? "default" : serviceTier
+function sheetName(serviceTier: string | undefined): string {
+  if (serviceTier === undefined || STANDARD_NAMES.includes(serviceTier)) return "default"
+  return serviceTier
+}
+
+/** OpenAI's fast mode is what `service_tier: "priority"` asks for; a row names only one of the two. */
+const SAME_TIER: Readonly<Record<string, string>> = { fast: "priority", priority: "fast" }
+
+/** The service tier of the row that a name means; undefined when the row has none. */
+export function tierInRow(row: PriceRow, serviceTier: string | undefined): string | undefined {
+  const name = sheetName(serviceTier)
+  if (row.sheets.some((sheet) => sheet.serviceTier === name)) return name
+  const other = SAME_TIER[name]
+  return other !== undefined && row.sheets.some((sheet) => sheet.serviceTier === other) ? other : undefined
 }
 
 /**
@@ -62,8 +74,9 @@ export function sheetName(serviceTier: string | undefined): string {
  * Undefined when no sheet holds: the price begins later, or has ended.
  */
 export function sheetAt(priced: PricedRow, serviceTier: string | undefined, atMs: number): PricedSheet | undefined {
-  const name = sheetName(serviceTier)
-  return lastHolding(priced, name, atMs) ?? (name === "default" ? undefined : lastHolding(priced, "default", atMs))
+  const name = tierInRow(priced.row, serviceTier)
+  const own = name === undefined ? undefined : lastHolding(priced, name, atMs)
+  return own ?? (name === "default" ? undefined : lastHolding(priced, "default", atMs))
 }
 
 function lastHolding(priced: PricedRow, name: string, atMs: number): PricedSheet | undefined {

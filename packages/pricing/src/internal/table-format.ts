@@ -7,13 +7,14 @@ import type { RateKind, Rates } from "../rates"
  * - `d<day>` the day of the newest source;
  * - `s<day> <source>` a source, numbered from 0;
  * - `r<sheets>` rates, numbered from 0 (below);
- * - `l<context>,<input>,<output>` limits in tokens, any of them empty, numbered from 0;
+ * - `l<context>,<input>,<output>` limits in tokens, any of them empty, numbered from 0; an output of `=` is the context window,
+ *   which input and output share, where no smaller maximum is listed;
  * - `p<provider> <flags>` starts a provider; flag `1`: its bare names are aliases;
  * - `a<alias> <key>` one more alias;
  * - `x<provider> <provider>` another name for a provider;
  * - `f<provider>` a provider whose models run on the user's own machine, and are free;
  * - anything after a tab is a row of the provider: `\t<name>\t<rates>\t<limits>\t<source>\t<flags>`, numbers in base 36,
- *   with flag `f` free and `c` cache writes happen on request only.
+ *   with flag `F` free, `C` cache writes happen on request only, `X` no bare name.
  *
  * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers when the head says nothing. The head is
  * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, cut where it says no more.
@@ -115,7 +116,7 @@ export function readTable(text: string, into: TableIndex): void {
         const owner = provider
         const key = `${owner}/${name}`
         into.rows.set(key, () => readRow(key, owner, rest, { sources, rates, limits }))
-        if (bare) into.aliases.set(name, key)
+        if (bare && !line.endsWith("X") && !name.includes("/")) into.aliases.set(name, key)
         break
       }
       case "d":
@@ -167,9 +168,9 @@ function readRow(
     sheets: readSheets(parts.rates[Number.parseInt(rates, 36)]!),
     ...(context === "" ? {} : { contextWindow: Number(context) }),
     ...(input === "" ? {} : { maxInputTokens: Number(input) }),
-    ...(output === "" ? {} : { maxOutputTokens: Number(output) }),
-    ...(flags.includes("c") ? { cacheWriteOnRequest: true } : {}),
-    ...(flags.includes("f") ? { free: true } : {}),
+    ...(output === "" ? {} : { maxOutputTokens: Number(output === "=" ? context : output) }),
+    ...(flags.includes("C") ? { cacheWriteOnRequest: true } : {}),
+    ...(flags.includes("F") ? { free: true } : {}),
     asOf: said.slice(0, 10),
     source: said.slice(11),
     basis: "table",

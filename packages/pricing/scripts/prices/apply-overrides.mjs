@@ -1,0 +1,198 @@
+// Puts the hand-kept entries of overrides.mjs over the merged rows.
+import { scaledUp } from "./decimal.mjs"
+import { compare } from "./merge.mjs"
+import { CLAUDE_HOUR, LIMITS, PRICES, TIER_RATES, TIER_RATES_SOURCE, TIER_SHARES } from "./overrides.mjs"
+
+const PER_PIECE = new Set(["request", "search"])
+
+/** Changes `rows` in place and adds lines to the report. */
+export function applyOverrides(rows, report) {
+  for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key), report))
+  for (const row of rows.values()) {
+    addClaudeHour(row)
+    addVendorTiers(row, rows)
+    addTierShares(row)
+    addTierRates(row)
+    setLimits(row)
+  }
+}
+
+function overriddenRow(key, entry, before, report) {
+  const slash = key.indexOf("/")
+  const [first, ...others] = entry.sheets
+  const base = sheetFrom(first)
+  const sheets = [
+    base,
+    ...others.map((sheet) =>
+      sheet.factor === undefined ? sheetFrom(sheet) : { ...timesOf(sheet), ...scaled(base, sheet.factor) },
+    ),
+  ]
+  const row = {
+    key,
+    provider: key.slice(0, slash),
+    name: key.slice(slash + 1),
+    chat: true,
+    sheets,
+    from: [entry],
+    context: entry.context,
+    maxInput: entry.maxInput,
+    maxOutput: entry.maxOutput,
+  }
+  // A package that says a higher price than every sheet of the page raises the bound.
+  for (const sheet of before?.sheets ?? []) {
+    const differences = sheets.map((own) => compare(own, sheet))
+    const dearer = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
+    if (dearer) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
+    for (const each of dearer ? differences[0] : []) report.push({ key, override: true, ...each })
+  }
+  return row
+}
+
+function sheetFrom(entry) {
+  const tiers = [{ fromInputTokens: 0, rates: ratesFrom(entry) }]
+  for (const tier of entry.tiers ?? []) tiers.push({ fromInputTokens: tier.from, rates: ratesFrom(tier) })
+  return { ...timesOf(entry), tiers }
+}
+
+function timesOf(entry) {
+  const { from, until, window } = entry
+  return {
+    serviceTier: entry.serviceTier ?? "default",
+    ...(from && { from }),
+    ...(until && { until }),
+    ...(window && { window }),
+  }
+}
+
+function ratesFrom(entry) {
+  const rates = {}
+  for (const [kind, text] of Object.entries(entry))
+    if (typeof text === "string" && /^[\d.]+$/.test(text)) rates[kind] = scaledUp(text, PER_PIECE.has(kind) ? 12 : 6)
+  return rates
+}
+
+/** Rates of tokens times a fraction, rounded up to a pico-USD. What is billed by the piece stays. */
+function scaled(sheet, [numerator, denominator], keep = []) {
+  const tiers = sheet.tiers.map(({ fromInputTokens, rates }) => ({
+    fromInputTokens,
+    rates: Object.fromEntries(
+      Object.entries(rates).map(([kind, rate]) => [
+        kind,
+        PER_PIECE.has(kind) || keep.includes(kind) ? rate : Math.ceil((rate * numerator) / denominator),
+      ]),
+    ),
+  }))
+  return { tiers }
+}
+
+/** The standard sheet that holds now: the last one without hours that is no ceiling. */
+function standard(row) {
+  return row.sheets
+    .filter((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly && !sheet.window && !sheet.until)
+    .at(-1)
+}
+
+function hasTier(row, serviceTier) {
+  return row.sheets.some((sheet) => sheet.serviceTier === serviceTier)
+}
+
+function isClaude(row) {
+  return /(^|[./])(~?anthropic[./])?claude-/.test(row.name) || /(^|[./~])anthropic[./]claude/.test(row.name)
+}
+
+/** Where a Claude cache write of five minutes has a rate, one of an hour has one too. */
+function addClaudeHour(row) {
+  if (!isClaude(row)) return
+  row.cacheWriteOnRequest = true
+  const [numerator, denominator] = CLAUDE_HOUR.factor
+  let added = false
+  const sheets = row.sheets.map((sheet) => ({
+    ...sheet,
+    tiers: sheet.tiers.map((tier) => {
+      if (tier.rates.cacheWrite1h !== undefined || tier.rates.cacheWrite === undefined) return tier
+      added = true
+      return { ...tier, rates: { ...tier.rates, cacheWrite1h: (tier.rates.input * numerator) / denominator } }
+    }),
+  }))
+  row.sheets = sheets
+  if (added) row.from = [...row.from, CLAUDE_HOUR]
+}
+
+const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "google", xai: "spacexai" }
+const VERCEL_TIERS = { batch: "batch", fast: "priority" }
+
+/**
+ * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. They are taken where
+ * its standard price is the vendor's too.
+ */
+function addVendorTiers(row, rows) {
+  const vendor = VERCEL_VENDORS[row.provider]
+  if (vendor === undefined || row.from[0] !== "newer") return
+  const name = row.name
+    .replace(/^(claude-[a-z]+-\d+)-(\d+)$/, "$1.$2")
+    .replace(/^(gemini-3)-flash-preview$/, "$1-flash")
+  const plain = rows.get(`vercel-ai-gateway/${vendor}/${name}`)
+  const own = standard(row)
+  if (plain === undefined || own === undefined || compare(own, plain.sheets[0]).length > 0) return
+  for (const [suffix, tier] of Object.entries(VERCEL_TIERS)) {
+    const serviceTier = row.provider === "anthropic" && tier === "priority" ? "fast" : tier
+    const priced = rows.get(`vercel-ai-gateway/${vendor}/${name}-${suffix}`)
+    if (priced === undefined || hasTier(row, serviceTier)) continue
+    addTier(row, serviceTier, priced.sheets[0].tiers, own)
+  }
+}
+
+/** Adds a service tier; kinds and context tiers that it does not name are as in the standard sheet. */
+function addTier(row, serviceTier, tiers, own) {
+  const starts = new Set([...tiers, ...own.tiers].map((tier) => tier.fromInputTokens))
+  const merged = [...starts]
+    .sort((a, b) => a - b)
+    .map((fromInputTokens) => {
+      const standardRates = own.tiers.filter((tier) => tier.fromInputTokens <= fromInputTokens).at(-1)
+      const rates = tiers.filter((tier) => tier.fromInputTokens <= fromInputTokens).at(-1)
+      // A longer context that the tier does not list is served, and billed, as standard.
+      const listed = rates.fromInputTokens >= standardRates.fromInputTokens
+      return { fromInputTokens, rates: listed ? { ...standardRates.rates, ...rates.rates } : standardRates.rates }
+    })
+  row.sheets = [...row.sheets, { serviceTier, tiers: merged }]
+}
+
+function addTierShares(row) {
+  for (const share of TIER_SHARES) {
+    const own = standard(row)
+    if (share.provider !== row.provider || !share.names.test(row.name) || own === undefined) continue
+    for (const [serviceTier, factor] of Object.entries(share.tiers)) {
+      if (hasTier(row, serviceTier)) continue
+      const keep = share.keepCacheRead && factor[0] < factor[1] ? ["cacheRead"] : []
+      row.sheets = [...row.sheets, { serviceTier, ...scaled(own, factor, keep) }]
+      row.from = withSource(row.from, share)
+    }
+  }
+}
+
+function addTierRates(row) {
+  for (const [serviceTier, models] of Object.entries(TIER_RATES)) {
+    const rates = models[row.key]
+    const own = standard(row)
+    if (rates === undefined || own === undefined) continue
+    const [input, output, cacheRead] = rates
+    const tiers = [{ fromInputTokens: 0, rates: ratesFrom({ input, output, ...(cacheRead && { cacheRead }) }) }]
+    row.sheets = row.sheets.filter((sheet) => sheet.serviceTier !== serviceTier)
+    addTier(row, serviceTier, tiers, own)
+    row.from = withSource(row.from, TIER_RATES_SOURCE)
+  }
+}
+
+function setLimits(row) {
+  for (const limit of LIMITS) {
+    if (!limit.names.test(row.key)) continue
+    row.context = limit.context
+    row.maxInput = limit.maxInput
+    row.maxOutput = limit.maxOutput
+    row.from = withSource(row.from, limit)
+  }
+}
+
+function withSource(from, { url, day }) {
+  return from.some((each) => each.url === url) ? from : [...from, { url, day }]
+}

@@ -1,0 +1,226 @@
+// What neither package says, or says wrongly: kept by hand. Every entry has the URL where it was read and a day. `day` is the day
+// that the page states or was captured on; where a page states none, it is the day on which its stored copy was read.
+// Rates are USD per million tokens (USD per piece for request and search), as decimal text.
+
+/** OpenAI's own model page of a model that is newer than both packages. Ultrafast has two dated prices. */
+const GPT_6_2_SOL = "https://developers.openai.com/api/docs/models/gpt-6.2-sol"
+/** DeepSeek's price page; the copy that was read carries the query check=20261115. */
+const DEEPSEEK = "https://api-docs.deepseek.com/quick_start/pricing"
+const OPENAI_PRIORITY = "https://openai.com/api-priority-processing/"
+const OPENAI_PRICING = "https://developers.openai.com/api/docs/pricing"
+const CLAUDE_PRICING = "https://platform.claude.com/docs/en/about-claude/pricing"
+const CLAUDE_BATCH = "https://platform.claude.com/docs/en/build-with-claude/batch-processing"
+const GEMINI_TIERS = "https://ai.google.dev/gemini-api/docs/optimization"
+const XAI_PRICING = "https://docs.x.ai/developers/pricing"
+
+/** DeepSeek raised prices and began peak hours at this moment. https://docs.apiyi.com/en/news/deepseek-price-increase-2026-08.md */
+const DEEPSEEK_PEAK_FROM = "2026-08-16T16:00Z"
+/** From here on weekends have no peak hours: 2026-08-23 in Beijing. https://github.com/xyzs996/llm-api-pricing/discussions/44 */
+const DEEPSEEK_WEEKDAYS_FROM = "2026-08-22T16:00Z"
+const PEAK_HOURS = [
+  { start: 60, end: 240 },
+  { start: 360, end: 600 },
+]
+
+function deepseekPeaks(rates, fromWeekdays) {
+  const everyDay = PEAK_HOURS.map((hours) => ({
+    from: DEEPSEEK_PEAK_FROM,
+    until: DEEPSEEK_WEEKDAYS_FROM,
+    window: { days: "0123456", ...hours },
+    ...rates,
+  }))
+  const weekdays = PEAK_HOURS.map((hours) => ({
+    ...(fromWeekdays === undefined ? {} : { from: fromWeekdays }),
+    window: { days: "12345", ...hours },
+    ...rates,
+  }))
+  return fromWeekdays === undefined ? weekdays : [...everyDay, ...weekdays]
+}
+
+const FLASH = {
+  sheets: [
+    { input: "0.15", output: "0.6", cacheRead: "0.003" },
+    ...deepseekPeaks({ input: "0.3", output: "1.2", cacheRead: "0.006" }),
+  ],
+  context: 1_000_000,
+  maxOutput: 384_000,
+  url: DEEPSEEK,
+  day: "2026-11-15",
+}
+
+/** Whole prices. The last sheet that holds decides. */
+export const PRICES = {
+  "openai/gpt-6.2-sol": {
+    sheets: [
+      {
+        input: "2",
+        output: "10",
+        cacheRead: "0.1",
+        cacheWrite: "2.5",
+        // OpenAI keeps the long write for 12 hours; it is the long one of the two that a usage can name.
+        cacheWrite1h: "5",
+        tiers: [{ from: 272_000, input: "4", output: "15", cacheRead: "0.2", cacheWrite: "5", cacheWrite1h: "10" }],
+      },
+      { serviceTier: "batch", factor: [1, 2] },
+      { serviceTier: "priority", factor: [2, 1] },
+      { serviceTier: "ultrafast", factor: [3, 1], until: "2027-03-01" },
+      { serviceTier: "ultrafast", factor: [6, 1], from: "2027-03-01" },
+    ],
+    context: 1_050_000,
+    maxInput: 922_000,
+    maxOutput: 128_000,
+    url: GPT_6_2_SOL,
+    day: "2026-11-23",
+  },
+  "deepseek/deepseek-flash": FLASH,
+  // Retired names that DeepSeek serves with, and bills as, deepseek-flash.
+  "deepseek/deepseek-v4-flash": FLASH,
+  "deepseek/deepseek-v4-flash-vision-exp": FLASH,
+  "deepseek/deepseek-v4-pro": {
+    sheets: [
+      { input: "0.435", output: "0.87", cacheRead: "0.003625", until: DEEPSEEK_PEAK_FROM },
+      { input: "0.66", output: "1.98", cacheRead: "0.022", from: DEEPSEEK_PEAK_FROM },
+      ...deepseekPeaks({ input: "1.32", output: "3.96", cacheRead: "0.044" }, DEEPSEEK_WEEKDAYS_FROM),
+    ],
+    context: 1_000_000,
+    maxOutput: 384_000,
+    url: DEEPSEEK,
+    day: "2026-11-15",
+  },
+}
+
+/**
+ * Rates of a service tier, where they are no simple share of the standard ones. Requests that OpenAI's priority tier calls
+ * long context are not served by it and are billed at standard rates.
+ */
+export const TIER_RATES = {
+  priority: {
+    "openai/gpt-4.1": ["3.5", "14", "0.875"],
+    "openai/gpt-4.1-mini": ["0.7", "2.8", "0.175"],
+    "openai/gpt-4.1-nano": ["0.2", "0.8", "0.05"],
+    "openai/gpt-4o": ["4.25", "17", "2.125"],
+    "openai/gpt-4o-2024-08-06": ["4.25", "17", "2.125"],
+    "openai/gpt-4o-2024-11-20": ["4.25", "17", "2.125"],
+    "openai/gpt-4o-2024-05-13": ["8.75", "26.25"],
+    "openai/gpt-4o-mini": ["0.25", "1", "0.125"],
+    "openai/gpt-4o-mini-2024-07-18": ["0.25", "1", "0.125"],
+    "openai/gpt-5": ["2.5", "20", "0.25"],
+    "openai/gpt-5-codex": ["2.5", "20", "0.25"],
+    "openai/gpt-5-mini": ["0.45", "3.6", "0.045"],
+    "openai/gpt-5.1": ["2.5", "20", "0.25"],
+    "openai/gpt-5.1-codex": ["2.5", "20", "0.25"],
+    "openai/gpt-5.2": ["3.5", "28", "0.35"],
+    "openai/gpt-5.4": ["5", "30", "0.5"],
+    "openai/gpt-5.4-mini": ["1.5", "9", "0.15"],
+    "openai/gpt-5.5": ["12.5", "75", "1.25"],
+    "openai/o3": ["3.5", "14", "0.875"],
+    "openai/o4-mini": ["2", "8", "0.5"],
+  },
+}
+export const TIER_RATES_SOURCE = { url: OPENAI_PRIORITY, day: "2026-11-23" }
+
+/** Service tiers that are a share of the standard rates, for the rows of a provider whose name matches. */
+export const TIER_SHARES = [
+  // "the same model costs half as much through the Batch API", and Flex is priced as Batch.
+  {
+    provider: "openai",
+    names: /^(gpt-4(\.1|o)?(-mini|-nano|-turbo)?|gpt-[56][\w.-]*|o[134](-mini|-pro)?)(-20\d\d-\d\d-\d\d)?$/,
+    tiers: { batch: [1, 2] },
+    url: OPENAI_PRICING,
+    day: "2026-11-05",
+  },
+  {
+    provider: "openai",
+    names: /^(gpt-[56](\.\d)?(-mini|-nano|-sol|-luna|-terra|-astra)?|o3|o4-mini)$/,
+    tiers: { flex: [1, 2] },
+    url: OPENAI_PRICING,
+    day: "2026-11-05",
+  },
+  // "Fast mode costs twice the Standard rate for the same context length."
+  {
+    provider: "openai",
+    names: /^gpt-(5\.6|6(\.\d)?)-(sol|luna|terra|astra)$/,
+    tiers: { priority: [2, 1] },
+    url: GPT_6_2_SOL,
+    day: "2026-11-23",
+  },
+  // Half of the standard price on all usage, cache reads and writes included.
+  { provider: "anthropic", names: /^claude-/, tiers: { batch: [1, 2] }, url: CLAUDE_BATCH, day: "2026-11-23" },
+  // Batch and flex are half price; priority is "75% to 100% more", of which the most is taken. What the page does not
+  // halve, the cached tokens, stays whole.
+  {
+    provider: "google",
+    names: /^gemini-(2\.5|3|3\.\d|4)-/,
+    tiers: { batch: [1, 2], flex: [1, 2], priority: [2, 1] },
+    keepCacheRead: true,
+    url: GEMINI_TIERS,
+    day: "2026-11-23",
+  },
+]
+
+/** A Claude cache write for one hour is twice the base input, and is made only when the request asks for it. */
+export const CLAUDE_HOUR = { factor: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
+
+/** Context windows about which the packages differ, because one of them stops at the price threshold. */
+export const LIMITS = [
+  {
+    names: /^openai\/gpt-(5\.6|6(\.1)?)-(sol|luna|terra|astra)(-20\d\d-\d\d-\d\d)?$/,
+    context: 1_050_000,
+    maxInput: 922_000,
+    maxOutput: 128_000,
+    url: GPT_6_2_SOL.replace("6.2", "6.1"),
+    day: "2026-09-29",
+  },
+  {
+    names: /^openai\/gpt-5\.[45](-20\d\d-\d\d-\d\d)?$/,
+    context: 1_050_000,
+    maxOutput: 128_000,
+    url: OPENAI_PRICING,
+    day: "2026-11-05",
+  },
+  {
+    names: /^cohere\/command(-light)?$/,
+    context: 4_096,
+    maxOutput: 4_096,
+    url: "https://docs.cohere.com/docs/command-beta",
+    day: "2026-11-23",
+  },
+  {
+    names: /^cohere\/command-r(-plus|7b)?(-\d\d-2024)?$/,
+    context: 128_000,
+    url: "https://aws.amazon.com/bedrock/cohere-command-embed/",
+    day: "2026-11-23",
+  },
+  {
+    names: /^cohere\/command-a(-03-2025)?$/,
+    context: 256_000,
+    url: "https://developer.puter.com/ai/cohere/",
+    day: "2026-11-23",
+  },
+]
+
+/**
+ * Where the thresholds of thresholds.mjs are from. xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages
+ * write "more than 272K", the newer package counts from 272,000: the dearer reading of the single token between is taken.
+ */
+export const THRESHOLDS = [
+  { vendor: "openai", from: 272_000, url: GPT_6_2_SOL, day: "2026-11-23" },
+  { vendor: "xai", from: 200_000, url: XAI_PRICING, day: "2026-11-23" },
+  { vendor: "google", from: 200_001, url: "https://ai.google.dev/gemini-api/docs/pricing", day: "2026-09-23" },
+]
+
+/** Providers whose models run on the user's own machine. Nobody bills them, so every name is free. */
+export const FREE_PROVIDERS = ["ollama", "lmstudio"]
+
+/** Ids at price 0 whose seller calls them free. Others at price 0 are subscriptions, trials or gaps, and stay unpriced. */
+export const FREE_NAME = /(:free|-free)$/
+
+/** Other names of providers. */
+export const PROVIDER_NAMES = {
+  "x-ai": "xai",
+  gemini: "google",
+  bedrock: "amazon-bedrock",
+  aws: "amazon-bedrock",
+  moonshot: "moonshotai",
+  "z-ai": "zai",
+}
