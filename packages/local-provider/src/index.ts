@@ -1,1 +1,5 @@
-export {}
+export type { Fault, FaultTarget } from "./faults"
+export { Faults } from "./faults"
+export { type BilledCall, ProviderLedger, type Rates } from "./ledger"
+export { dataForSchema } from "./schema-data"
+export { type LocalProvider, type LocalProviderOptions, type ReceivedRequest, startLocalProvider } from "./start"

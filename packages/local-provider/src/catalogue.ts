@@ -1,0 +1,54 @@
+import { findPrice, prices } from "@p2/pricing"
+import { countRequestTokens, countTokens, truncateToTokens } from "@p2/tokens"
+import type { ChatRequest } from "./chat-request"
+import type { Rates } from "./ledger"
+
+/** What this provider knows of a model that it pretends to be. */
+export interface ModelEntry {
+  /** The id under which p2's tables have it. */
+  key: string
+  contextWindow: number
+  maxOutputTokens: number
+  rates: Rates
+}
+
+/** The model as the API of that shape names it, or undefined: then it does not exist here. */
+export function findModel(name: string, api: "openai" | "openrouter"): ModelEntry | undefined {
+  const key = api === "openrouter" ? `openrouter/${name}` : name
+  const price = findPrice(key)
+  if (price === undefined) return undefined
+  const { input, output, cacheRead } = price.rates
+  return {
+    key,
+    contextWindow: price.contextWindow ?? 128_000,
+    maxOutputTokens: price.maxOutputTokens ?? 4096,
+    rates: { input, output, cacheRead: cacheRead ?? input },
+  }
+}
+
+/** The ids that `GET /models` lists. */
+export function listModels(api: "openai" | "openrouter"): string[] {
+  const prefix = `${api}/`
+  return prices
+    .models()
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length))
+}
+
+/** Input tokens of a request as it was sent: messages, tools and answer format. */
+export function countPrompt(model: ModelEntry, request: ChatRequest): number {
+  const { messages, tools, response_format: answerFormat } = request
+  return countRequestTokens({ model: model.key, messages, tools, answerFormat }).tokens
+}
+
+/** Answers are counted and cut with OpenAI's newest encoding, whoever the model pretends to be. */
+const ENCODING = { encoding: "o200k_base" } as const
+
+export function countText(text: string): number {
+  return countTokens(text, ENCODING)
+}
+
+/** The longest beginning of a text with at most so many tokens. */
+export function cutToTokens(text: string, maxTokens: number): string {
+  return truncateToTokens(text, maxTokens, ENCODING)
+}

@@ -1,0 +1,59 @@
+/** One call as this provider would bill it. */
+export interface BilledCall {
+  /** The generation id that the caller sees. */
+  id: string
+  model: string
+  api: "openai" | "openrouter"
+  promptTokens: number
+  cachedTokens: number
+  completionTokens: number
+  /** Exact cost in pico-USD (1e-12). */
+  picoUsd: bigint
+  /** `picoUsd` in nano-USD, rounded up. */
+  nanoUsd: number
+  /** Whether the caller was told the usage. Set when the last byte was handed to the socket. */
+  reported: boolean
+  status: number
+}
+
+/** Prices per token in pico-USD. */
+export interface Rates {
+  input: number
+  output: number
+  cacheRead: number
+}
+
+/** What this provider would have billed: the truth that receipts are compared with. It shares no arithmetic with p2's prices. */
+export class ProviderLedger {
+  readonly calls: BilledCall[] = []
+
+  /** Writes a call down and returns its line, which may still grow while a stream runs. */
+  bill(call: Omit<BilledCall, "picoUsd" | "nanoUsd">, rates: Rates): BilledCall {
+    const line: BilledCall = { ...call, picoUsd: 0n, nanoUsd: 0 }
+    this.calls.push(line)
+    this.reprice(line, rates)
+    return line
+  }
+
+  reprice(line: BilledCall, rates: Rates): void {
+    const fresh = line.promptTokens - line.cachedTokens
+    line.picoUsd =
+      BigInt(fresh) * BigInt(rates.input) +
+      BigInt(line.cachedTokens) * BigInt(rates.cacheRead) +
+      BigInt(line.completionTokens) * BigInt(rates.output)
+    line.nanoUsd = Number((line.picoUsd + 999n) / 1000n)
+  }
+
+  /** Sum of the calls in nano-USD, each rounded up on its own, as receipts are. */
+  get totalNanoUsd(): number {
+    return this.calls.reduce((sum, call) => sum + call.nanoUsd, 0)
+  }
+
+  find(id: string): BilledCall | undefined {
+    return this.calls.find((call) => call.id === id)
+  }
+
+  clear(): void {
+    this.calls.length = 0
+  }
+}

@@ -1,0 +1,133 @@
+import type { ServerResponse } from "node:http"
+import type { ChatRequest } from "./chat-request"
+import { type Completion, piecesOf } from "./completion"
+import type { Fault } from "./faults"
+import type { BilledCall, ProviderLedger, Rates } from "./ledger"
+import { chunkBody, completionBody, deltaOf, usageOf } from "./wire-format"
+
+/** One call on its way out. */
+export interface Call {
+  request: ChatRequest
+  completion: Completion
+  line: BilledCall
+  fault: Fault
+  rates: Rates
+  ledger: ProviderLedger
+}
+
+/** Sends an answer as one JSON body. It was generated, so it is billed, whether or not it arrives. */
+export async function sendJson(response: ServerResponse, call: Call): Promise<void> {
+  const { completion, line, fault } = call
+  if (fault.cut === "headers") return void response.destroy()
+  if (fault.stall === "headers") return closed(response)
+  const usage = !fault.noUsage
+  const body =
+    fault.errorInBody === undefined
+      ? completionBody(completion, line, { usage, serviceTier: call.request.service_tier })
+      : { error: fault.errorInBody, ...(fault.billed ? { id: line.id, usage: usageOf(completion, line) } : {}) }
+  if (fault.errorInBody !== undefined && !fault.billed) withdraw(call)
+  const text = JSON.stringify(body)
+  response.writeHead(200, headersOf(call, "application/json"))
+  if (fault.cut === "body" || fault.stall === "body") {
+    response.write(text.slice(0, Math.floor(text.length / 2)))
+    if (fault.stall === "body") return closed(response)
+    await flushed(response)
+    return void response.destroy()
+  }
+  line.reported = usage && (fault.errorInBody === undefined || fault.billed === true)
+  response.end(text)
+}
+
+/** Sends an answer as server-sent events. What a broken stream did not carry is billed as far as it was generated. */
+export async function sendStream(response: ServerResponse, call: Call): Promise<void> {
+  const { completion, line, fault } = call
+  if (fault.cut === "headers") return void response.destroy()
+  if (fault.stall === "headers") return closed(response)
+  response.writeHead(200, headersOf(call, "text/event-stream"))
+  if (line.api === "openrouter") response.write(": OPENROUTER PROCESSING\n\n")
+  if (fault.errorInBody !== undefined) return endWithError(response, call)
+  event(response, chunkBody(line, { role: "assistant", content: completion.mode === "tool" ? null : "" }))
+  const pieces = piecesOf(completion.refusal ?? completion.text)
+  for (const [index, piece] of pieces.entries()) {
+    if (await interrupted(response, call, index)) return
+    event(response, chunkBody(line, deltaOf(completion, piece, index === 0)))
+    if (fault.chunkDelayMs !== undefined) await wait(response, fault.chunkDelayMs)
+    if (response.destroyed) return
+  }
+  if (pieces.length <= (fault.afterChunks ?? 1) && (await interrupted(response, call, fault.afterChunks ?? 1))) return
+  if (!fault.noFinishReason) event(response, chunkBody(line, {}, completion.finishReason))
+  const asked = call.request.stream_options?.include_usage === true || line.api === "openrouter"
+  if (asked && !fault.noUsage) {
+    event(response, chunkBody(line, undefined, null, { usage: usageOf(completion, line) }))
+    line.reported = true
+  }
+  response.end("data: [DONE]\n\n")
+}
+
+/** Whether a stall or a cut ends the stream before piece `index`. */
+async function interrupted(response: ServerResponse, call: Call, index: number): Promise<boolean> {
+  const { fault } = call
+  if (index !== (fault.afterChunks ?? 1)) return false
+  if (fault.cut === "stream" || fault.cut === "body") {
+    await flushed(response)
+    response.destroy()
+    return true
+  }
+  if (fault.stall !== "stream" && fault.stall !== "body") return false
+  const comments =
+    fault.keepAliveMs === undefined
+      ? undefined
+      : setInterval(() => response.write(": still here\n\n"), fault.keepAliveMs)
+  await closed(response)
+  clearInterval(comments)
+  return true
+}
+
+function endWithError(response: ServerResponse, call: Call): void {
+  const { fault, line, completion } = call
+  event(response, {
+    error: fault.errorInBody,
+    ...(fault.billed ? { id: line.id, usage: usageOf(completion, line), choices: [] } : {}),
+  })
+  if (!fault.billed) withdraw(call)
+  line.reported = fault.billed === true
+  response.end("data: [DONE]\n\n")
+}
+
+/** Nothing was generated after all: the line stays, at no cost. */
+function withdraw(call: Call): void {
+  call.line.promptTokens = 0
+  call.line.cachedTokens = 0
+  call.line.completionTokens = 0
+  call.ledger.reprice(call.line, call.rates)
+}
+
+function headersOf(call: Call, type: string): Record<string, string> {
+  const id = call.line.api === "openrouter" ? { "x-generation-id": call.line.id } : { "x-request-id": call.line.id }
+  return { "content-type": type, ...id, ...call.fault.headers }
+}
+
+function event(response: ServerResponse, body: unknown): void {
+  response.write(`data: ${JSON.stringify(body)}\n\n`)
+}
+
+function closed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) resolve()
+    else response.once("close", resolve)
+  })
+}
+
+function flushed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.write("", () => resolve()))
+}
+
+function wait(response: ServerResponse, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    response.once("close", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,261 @@
+import { randomBytes } from "node:crypto"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { findModel, listModels, type ModelEntry } from "./catalogue"
+import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
+import { type Completion, complete } from "./completion"
+import { type Fault, Faults } from "./faults"
+import { type BilledCall, ProviderLedger } from "./ledger"
+import { sendJson, sendStream } from "./send"
+import { dollars } from "./wire-format"
+
+export interface LocalProviderOptions {
+  /** @defaultValue 0, a free port */
+  port?: number | undefined
+  /** Waits before every answer, in milliseconds. @defaultValue 0 */
+  latencyMs?: number | undefined
+  /** Refuses calls without this bearer token; without it any non-empty token will do. */
+  apiKey?: string | undefined
+}
+
+/** A request as it came in, for tests that look at what was sent. */
+export interface ReceivedRequest {
+  path: string
+  headers: Record<string, string | string[] | undefined>
+  body: Record<string, unknown>
+}
+
+export interface LocalProvider {
+  /** Such as `http://127.0.0.1:4000`. */
+  url: string
+  /** Base URL in the shape of OpenAI: `…/v1`. */
+  baseURL: string
+  /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
+  openRouterBaseURL: string
+  /** What would have been billed. */
+  ledger: ProviderLedger
+  faults: Faults
+  /** The last thousand chat requests, oldest first. */
+  received: ReceivedRequest[]
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const MAX_BODY_BYTES = 32 * 1024 * 1024
+
+/** Starts the provider on 127.0.0.1. */
+export async function startLocalProvider(options: LocalProviderOptions = {}): Promise<LocalProvider> {
+  const ledger = new ProviderLedger()
+  const faults = new Faults()
+  const received: ReceivedRequest[] = []
+  const context: Context = { ledger, faults, received, options, calls: 0 }
+  const server = createServer((request, response) => {
+    route(context, request, response).catch((error: unknown) => {
+      if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
+      else response.destroy()
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(options.port ?? 0, "127.0.0.1", 4096, resolve)
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const close = () => closeServer(server)
+  return {
+    url,
+    baseURL: `${url}/v1`,
+    openRouterBaseURL: `${url}/api/v1`,
+    ledger,
+    faults,
+    received,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+interface Context {
+  ledger: ProviderLedger
+  faults: Faults
+  received: ReceivedRequest[]
+  options: LocalProviderOptions
+  calls: number
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+async function route(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://127.0.0.1")
+  const api = url.pathname.startsWith("/api/v1/") ? "openrouter" : "openai"
+  const path = url.pathname.replace(/^(\/api)?\/v1/, "")
+  if (request.method === "GET" && path === "/models") return sendModels(response, api)
+  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
+  if (token === undefined || (context.options.apiKey !== undefined && token !== context.options.apiKey))
+    return sendError(response, 401, {
+      message: "Incorrect API key provided.",
+      type: "invalid_request_error",
+      code: "invalid_api_key",
+    })
+  if (request.method === "GET" && path === "/generation")
+    return sendGeneration(context, response, url.searchParams.get("id") ?? "")
+  if (request.method !== "POST" || path !== "/chat/completions")
+    return sendError(response, 404, {
+      message: `Unknown request URL: ${request.method} ${url.pathname}.`,
+      type: "invalid_request_error",
+    })
+  await chat(context, request, response, api)
+}
+
+async function chat(
+  context: Context,
+  request: IncomingMessage,
+  response: ServerResponse,
+  api: "openai" | "openrouter",
+): Promise<void> {
+  const text = await readBody(request)
+  let body: ChatRequest
+  try {
+    body = readChatRequest(text)
+  } catch (error) {
+    if (error instanceof BadRequest)
+      return sendError(response, 400, { message: error.message, type: "invalid_request_error" })
+    throw error
+  }
+  remember(context, request, body)
+  const model = findModel(body.model, api)
+  if (model === undefined)
+    return sendError(response, 404, {
+      message: `The model \`${body.model}\` does not exist.`,
+      type: "invalid_request_error",
+      code: "model_not_found",
+    })
+  context.calls += 1
+  const fault = context.faults.take({ model: body.model, body, number: context.calls })
+  await pause(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  if (response.destroyed || response.socket?.destroyed) return
+  const refused = refusalOf(body, fault)
+  if (refused !== undefined && !fault.billed) return sendError(response, refused.status, refused.error, fault.headers)
+  const completion = complete(body, model, fault)
+  if (completion.promptTokens > model.contextWindow)
+    return sendError(response, 400, {
+      message: `This model's maximum context length is ${model.contextWindow} tokens.`,
+      type: "invalid_request_error",
+      code: "context_length_exceeded",
+    })
+  const line = billed(context, api, body, model, completion, refused?.status ?? 200)
+  if (refused !== undefined) return sendError(response, refused.status, refused.error, fault.headers)
+  const call = { request: body, completion, line, fault, rates: model.rates, ledger: context.ledger }
+  if (body.stream) await sendStream(response, call)
+  else await sendJson(response, call)
+}
+
+function billed(
+  context: Context,
+  api: "openai" | "openrouter",
+  body: ChatRequest,
+  model: ModelEntry,
+  completion: Completion,
+  status: number,
+): BilledCall {
+  const line = {
+    id: `${api === "openrouter" ? "gen" : "chatcmpl"}-${randomBytes(12).toString("hex")}`,
+    model: body.model,
+    api,
+    promptTokens: completion.promptTokens,
+    cachedTokens: completion.cachedTokens,
+    completionTokens: completion.completionTokens,
+    reported: false,
+    status,
+  }
+  return context.ledger.bill(line, model.rates)
+}
+
+/** The status that a fault or a refused mode asks for. */
+function refusalOf(body: ChatRequest, fault: Fault) {
+  const mode = modeOf(body)
+  if (mode !== "text" && fault.rejectModes?.includes(mode)) {
+    const parameter = mode === "tool" ? "tools" : "response_format"
+    return {
+      status: 400,
+      error: {
+        message: `Invalid parameter: '${parameter}' of type '${mode}' is not supported with this model.`,
+        type: "invalid_request_error",
+        param: parameter,
+      },
+    }
+  }
+  if (fault.status === undefined) return undefined
+  return {
+    status: fault.status,
+    error: { message: `The local provider was told to answer ${fault.status}.`, type: "local_fault", ...fault.error },
+  }
+}
+
+function remember(context: Context, request: IncomingMessage, body: ChatRequest): void {
+  context.received.push({ path: request.url ?? "", headers: request.headers, body })
+  if (context.received.length > 1000) context.received.shift()
+}
+
+function sendModels(response: ServerResponse, api: "openai" | "openrouter"): void {
+  const data = listModels(api).map((id) => ({ id, object: "model", created: 0, owned_by: "local" }))
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ object: "list", data }))
+}
+
+/** OpenRouter's later word on a generation, by its id. */
+function sendGeneration(context: Context, response: ServerResponse, id: string): void {
+  const line = context.ledger.find(id)
+  if (line === undefined) {
+    sendError(response, 404, { message: `Generation ${id} not found`, code: "404" })
+    return
+  }
+  const data = {
+    id: line.id,
+    model: line.model,
+    total_cost: dollars(line.picoUsd),
+    usage: dollars(line.picoUsd),
+    is_byok: false,
+    tokens_prompt: line.promptTokens,
+    tokens_completion: line.completionTokens,
+    native_tokens_prompt: line.promptTokens,
+    native_tokens_completion: line.completionTokens,
+    native_tokens_cached: line.cachedTokens,
+    native_tokens_reasoning: 0,
+  }
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ data }))
+}
+
+function sendError(
+  response: ServerResponse,
+  status: number,
+  error: Record<string, unknown>,
+  headers: Record<string, string> = {},
+): void {
+  const body = JSON.stringify({ error: { param: null, code: null, ...error } })
+  response.writeHead(status, { "content-type": "application/json", "x-request-id": "req_local", ...headers }).end(body)
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length
+    if (bytes > MAX_BODY_BYTES) throw new Error(`The body is larger than ${MAX_BODY_BYTES} bytes.`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString("utf8")
+}
+
+function pause(response: ServerResponse, ms: number): Promise<void> {
+  if (ms <= 0) return Promise.resolve()
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    response.once("close", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
