@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto"
+import { LLMClient } from "@p2/client"
+import { P2Error, Request } from "@p2/core"
+import { z } from "zod"
+import type { DemoOptions } from "./options"
+import { compare, dollars, heading, table } from "./print"
+import type { Provider } from "./provider"
+
+/** The guide's answer model: details of a user, extracted from text. */
+const UserDetail = z.object({
+  name: z.string().describe("The user's name"),
+  age: z.number().int().describe("The user's age"),
+  interests: z.array(z.string()).describe("List of user's interests"),
+})
+
+/** The guide's complete example, in its order: a very small budget that refuses, then one that fits. */
+export async function runGuide(options: DemoOptions, provider: Provider): Promise<void> {
+  const userId = randomUUID()
+  console.log(`Using userId: ${userId}`)
+  await refused(options, provider, userId)
+  await answered(options, provider, userId)
+}
+
+function requestWith(options: DemoOptions, maxBudget: string, userId: string) {
+  return new Request({
+    model: options.model,
+    temperature: 0.7,
+    maxTokens: 500,
+    maxBudget,
+    clientId: "demo",
+    userId,
+    answerModel: UserDetail,
+  })
+}
+
+async function refused(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
+  heading(`A budget of $${options.smallBudget}`)
+  await using client = new LLMClient(requestWith(options, options.smallBudget, userId), {
+    ...provider.connection,
+    store: options.store,
+  })
+  client.msg.addMessageUser(options.prompt)
+  table({
+    "Prompt tokens": client.countTokens(),
+    "Max tokens for model": client.getMaxTokensForModel(),
+  })
+  const info = await client.getBudgetInfo()
+  table({
+    maxBudget: `$${info.maxBudget}`,
+    estimatedCost: `$${info.estimatedCost}`,
+    upperBoundCost: `$${info.upperBoundCost}`,
+    remainingBudget: `$${info.remainingBudget}`,
+    budgetExceeded: info.budgetExceeded,
+  })
+  const callsBefore = provider.local?.received.length ?? 0
+  try {
+    await client.generateResponse()
+    console.log("  The budget was large enough after all: the call was made.")
+  } catch (error) {
+    if (!P2Error.isInstance(error) || error.kind !== "refusal") throw error
+    console.log(`  Refused (${error.code}): ${error.message}`)
+    if (provider.local !== undefined)
+      console.log(`  Calls that reached the provider: ${provider.local.received.length - callsBefore}`)
+  }
+}
+
+async function answered(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
+  heading(`A budget of $${options.budget}`)
+  await using client = new LLMClient(requestWith(options, options.budget, userId), {
+    ...provider.connection,
+    store: options.store,
+  })
+  client.msg.addMessageUser(options.prompt)
+  const info = await client.getBudgetInfo()
+  table({
+    maxBudget: `$${info.maxBudget}`,
+    estimatedCost: `$${info.estimatedCost}`,
+    remainingBudget: `$${info.remainingBudget}`,
+    budgetExceeded: info.budgetExceeded,
+  })
+  const billedBefore = provider.local?.ledger.totalNanoUsd ?? 0
+  const answer = await client.generateResponse()
+  const cost = client.receipt?.costNanoUsd ?? 0
+  console.log("\nStructured response:")
+  console.log(answer)
+  console.log(`\nRequest cost: $${client.calculateCost().toFixed(6)} (exactly ${dollars(cost)})`)
+  if (provider.local !== undefined)
+    console.log(
+      `Receipt and the provider's ledger: ${compare(cost, provider.local.ledger.totalNanoUsd - billedBefore)}`,
+    )
+  heading("Usage")
+  client.printUsageInfo()
+  heading("Statistics of this client and of everybody the store remembers")
+  console.log("Usage stats:", await client.usageTracker.getUsageStats())
+}

@@ -1,0 +1,67 @@
+import { parseArgs } from "node:util"
+
+/** What the command line asked for. */
+export interface DemoOptions {
+  live: boolean
+  model: string
+  prompt: string
+  /** USD, as typed: dollars are read by their digits. */
+  smallBudget: string
+  budget: string
+  store: string | undefined
+  callers: number
+  affordable: number
+}
+
+export const HELP = `p2 demo: the guide's complete example, then what the guide cannot show.
+
+Usage: npm start -- [options]
+
+  --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs a few cents at most)
+  --model ID             model to call             (default: openrouter/openai/gpt-4o-mini-2024-07-18)
+  --prompt TEXT          what to ask               (default: Describe who is David Copperfield)
+  --small-budget USD     the budget that refuses   (default: 0.0001)
+  --budget USD           the budget that fits      (default: 0.05)
+  --store URL            memory:, file:./p2.db or redis://… (default: REDIS_URL when set, else memory:)
+  --callers N            callers at once           (default: 50)
+  --affordable N         calls that fit the shared budget (default: 10)
+  --help                 this text
+
+Without --live everything runs against a local provider that keeps a ledger of its own: the truth the receipts are compared with.`
+
+/** Reads the command line; a wrong option is an error that says so. */
+export function readOptions(args: string[]): DemoOptions | "help" {
+  const { values } = parseArgs({
+    args,
+    options: {
+      live: { type: "boolean", default: false },
+      model: { type: "string" },
+      prompt: { type: "string", default: "Describe who is David Copperfield" },
+      "small-budget": { type: "string", default: "0.0001" },
+      budget: { type: "string", default: "0.05" },
+      store: { type: "string" },
+      callers: { type: "string", default: "50" },
+      affordable: { type: "string", default: "10" },
+      help: { type: "boolean", default: false },
+    },
+  })
+  if (values.help) return "help"
+  const onlyOpenAI = values.live && process.env.OPENROUTER_API_KEY === undefined
+  return {
+    live: values.live,
+    model: values.model ?? (onlyOpenAI ? "openai/gpt-4o-mini" : "openrouter/openai/gpt-4o-mini-2024-07-18"),
+    prompt: values.prompt,
+    smallBudget: values["small-budget"],
+    budget: values.budget,
+    store: values.store ?? process.env.REDIS_URL,
+    callers: count("--callers", values.callers, 10_000),
+    affordable: count("--affordable", values.affordable, 10_000),
+  }
+}
+
+function count(option: string, text: string, most: number): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new Error(`Expected ${option} to be a whole number from 1 to ${most}, got ${JSON.stringify(text)}.`)
+  return value
+}

@@ -1,0 +1,121 @@
+import { execFile } from "node:child_process"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+
+const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), "p2-demo-"))
+
+beforeAll(() => {
+  if (!existsSync(main)) throw new Error("The demo is not built: run the build first.")
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Run {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+function demo(...args: string[]): Promise<Run> {
+  const env = { PATH: process.env.PATH, HOME: folder, NO_COLOR: "1" }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { cwd: folder, env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
+    })
+  })
+}
+
+/** The first number after a label. */
+function figure(output: string, label: string): number {
+  const match = new RegExp(`${label}[^0-9-]*([0-9][0-9.e-]*)`).exec(output)
+  if (match === null) throw new Error(`No figure for ${label} in:\n${output}`)
+  return Number(match[1])
+}
+
+describe("the demo", () => {
+  it("goes the guide's way, then shows what the guide cannot", async () => {
+    const { code, stdout, stderr } = await demo()
+    expect(stderr).toBe("")
+    expect(code).toBe(0)
+    const order = [
+      "Using userId",
+      "Prompt tokens",
+      "Max tokens for model",
+      "maxBudget",
+      "Refused (budget-exceeded)",
+      "Calls that reached the provider: 0",
+      "Structured response",
+      "Request cost",
+      "Usage stats",
+      "50 callers",
+    ]
+    const places = order.map((text) => stdout.indexOf(text))
+    expect(
+      places.every((place) => place >= 0),
+      `${order[places.indexOf(-1)]}\n${stdout}`,
+    ).toBe(true)
+    expect([...places].sort((a, b) => a - b)).toEqual(places)
+    expect(stdout).toContain("David Copperfield")
+    expect(figure(stdout, "Admitted")).toBe(10)
+    expect(figure(stdout, "Refused ")).toBe(40)
+    expect(stdout.match(/, equal/g)).toHaveLength(2)
+    expect(stdout).not.toContain("DIFFER")
+  })
+
+  it("computes its numbers: another prompt, model, budget or crowd changes them", async () => {
+    const usual = await demo("--callers", "4", "--affordable", "2")
+    const other = await demo(
+      "--callers",
+      "6",
+      "--affordable",
+      "3",
+      "--budget",
+      "0.5",
+      "--model",
+      "openrouter/openai/gpt-4o",
+      "--prompt",
+      "Describe at some length who Ada Lovelace is and why it matters",
+    )
+    expect(other.code, other.stderr).toBe(0)
+    expect(figure(usual.stdout, "Admitted")).toBe(2)
+    expect(figure(other.stdout, "Admitted")).toBe(3)
+    for (const label of ["Prompt tokens", "Request cost", "Most one call can cost"])
+      expect(figure(other.stdout, label), label).toBeGreaterThan(figure(usual.stdout, label))
+    expect(other.stdout).toContain("Ada Lovelace")
+  })
+
+  it("makes the call when the small budget is large enough", async () => {
+    const { stdout } = await demo("--small-budget", "0.05", "--callers", "1", "--affordable", "1")
+    expect(stdout).toContain("The budget was large enough after all")
+  })
+
+  it("shows the statistics of the first run in the second, from a file", async () => {
+    const args = ["--store", "file:./p2.db", "--callers", "2", "--affordable", "1"]
+    const first = await demo(...args)
+    const second = await demo(...args)
+    expect(second.code, second.stderr).toBe(0)
+    const requests = (output: string) => figure(output.slice(output.indexOf("Usage stats")), "totalRequests")
+    expect(requests(second.stdout)).toBeGreaterThan(requests(first.stdout))
+  })
+
+  it("says what is wrong with a wrong option", async () => {
+    for (const args of [
+      ["--callers", "none"],
+      ["--bogus"],
+      ["--live"],
+      ["--model", "no-such-model"],
+      ["--budget", "-1"],
+    ]) {
+      const { code, stderr } = await demo(...args)
+      expect(code, args.join(" ")).toBe(1)
+      expect(stderr).toMatch(/^\nError: .{20,}/)
+      expect(stderr).not.toContain("    at ")
+    }
+    const help = await demo("--help")
+    expect(help.stdout).toContain("--live")
+    expect(help.code).toBe(0)
+  })
+})
