@@ -200,6 +200,12 @@ describe("what comes back", () => {
     })
   })
 
+  it("leaves absent items at the end of a tuple out, and keeps undefined ones", () => {
+    const schema = z.tuple([z.string(), z.undefined(), z.string().optional(), z.string().optional()])
+    const result = compileAnswer(schema).parse('{"answer":{"item1":"a","item2":null,"item3":null,"item4":null}}')
+    expect(result).toStrictEqual({ ok: true, answer: ["a", undefined] })
+  })
+
   it("may be in its natural form, as providers without strict mode write it", () => {
     const schema = z.array(
       z.object({

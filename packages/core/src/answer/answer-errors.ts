@@ -41,10 +41,10 @@ export class InvalidAnswerError extends P2Error {
   constructor(options: {
     reason: "json" | "shape" | "code"
     issues: readonly AnswerIssue[]
-    known: ReadonlySet<string>
+    known?: ReadonlySet<string> | undefined
     cause?: unknown
   }) {
-    const { reason, issues, known, cause } = options
+    const { reason, issues, known = new Set<string>(), cause } = options
     super(summary(reason, issues, known), { code: "invalid-answer", kind: "failure", cause })
     this.name = "InvalidAnswerError"
     this.reason = reason

@@ -54,7 +54,7 @@ class PartialReader {
   }
 
   #space(): void {
-    while (/^\s$/.test(this.text[this.#at] ?? "")) this.#at++
+    while (this.text.charCodeAt(this.#at) <= 32) this.#at++
   }
 
   /** Whether the next sign is `sign`, which is then passed. */
@@ -128,6 +128,7 @@ class PartialReader {
 }
 
 function decode(raw: string): string | undefined {
+  if (!raw.includes("\\")) return raw
   try {
     return JSON.parse(`"${raw}"`)
   } catch {

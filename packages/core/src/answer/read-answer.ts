@@ -68,7 +68,7 @@ export class AnswerReader {
     if (!this.partial)
       for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += 2
     const result = Object.fromEntries(entries)
-    return tuple ? tupleOf(fields, result) : result
+    return tuple ? tupleOf(fields, result, this.partial) : result
   }
 
   #naturalTuple(fields: Map<string, AnswerNode>, value: unknown[]): unknown[] {
@@ -151,12 +151,17 @@ function isOmittable(node: AnswerNode): boolean {
   return node.kind === "absent" || (node.kind === "late" && node.target!.kind === "absent")
 }
 
-function tupleOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {
-  const items = [...fields.keys()].filter((key) => key !== "rest").map((key) => object[key])
-  const rest = object.rest
-  if (Array.isArray(rest)) items.push(...rest)
-  while (items.length > 0 && items.at(-1) === undefined) items.pop()
-  return items
+/** The items in order; those at the end that are absent are left out. */
+function tupleOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>, partial: boolean): unknown[] {
+  const items = [...fields].filter(([key]) => key !== "rest")
+  const values = items.map(([key]) => object[key])
+  const rest = Array.isArray(object.rest) ? object.rest : []
+  if (rest.length > 0) return [...values, ...rest]
+  while (values.length > 0 && values.at(-1) === undefined) {
+    if (!partial && !isOmittable(items[values.length - 1]![1])) break
+    values.pop()
+  }
+  return values
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
