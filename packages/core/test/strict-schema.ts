@@ -1,6 +1,7 @@
 /**
  * Keywords of strict mode. Source: OpenAI, "Structured model outputs", section "Supported schemas",
- * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+ * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas, as recorded for February 2026 by
+ * https://jsonschemaprofiles.unitvectorylabs.com/schemas/openai
  */
 const KEYWORDS: Record<string, readonly string[]> = {
   string: ["enum", "pattern", "format"],

@@ -4,7 +4,8 @@ import { sentence } from "./read-leaf"
 
 /**
  * What strict mode takes at most. Source: OpenAI, "Structured model outputs", section "Supported schemas",
- * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas, read in November 2026.
+ * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas, as recorded for February 2026 by
+ * https://jsonschemaprofiles.unitvectorylabs.com/schemas/openai. "Levels" are objects inside objects there.
  */
 export const STRICT_LIMITS = {
   properties: 5_000,
