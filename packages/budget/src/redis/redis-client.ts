@@ -14,7 +14,6 @@ export interface OwnConnection {
   connect(): Promise<unknown>
   disconnect(): void
   on(event: string, listener: (value?: unknown) => void): unknown
-  off(event: string, listener: (value?: unknown) => void): unknown
   evalsha(...args: (string | number)[]): Promise<unknown>
   eval(...args: (string | number)[]): Promise<unknown>
   info(...sections: string[]): Promise<string>

@@ -32,6 +32,8 @@ export class RedisConnection {
   #preparing: Promise<void> | undefined
   #lastError: unknown
   #closed = false
+  /** Calls that came before the connection was ready. */
+  readonly #waiters = new Set<() => void>()
 
   constructor(options: {
     client: RedisClient
@@ -132,19 +134,18 @@ export class RedisConnection {
     if (own.status === "ready") return own
     if (own.status === "wait" || own.status === "end" || own.status === "close") own.connect().catch(() => {})
     await new Promise<void>((resolve, reject) => {
+      const waiter = () => {
+        clearTimeout(timer)
+        resolve()
+      }
       const timer = setTimeout(
         () => {
-          own.off("ready", onReady)
+          this.#waiters.delete(waiter)
           reject(storeFailure(this.#lastError ?? timedOut(this.timeoutMs, false), false))
         },
         Math.max(0, deadline - performance.now()),
       )
-      const onReady = () => {
-        clearTimeout(timer)
-        own.off("ready", onReady)
-        resolve()
-      }
-      own.on("ready", onReady)
+      this.#waiters.add(waiter)
     })
     return own
   }
@@ -156,6 +157,8 @@ export class RedisConnection {
     })
     own.on("ready", () => {
       this.#lastError = undefined
+      for (const waiter of this.#waiters) waiter()
+      this.#waiters.clear()
     })
     // Behind a new connection there may be another server, such as a replica after a failover.
     own.on("close", () => {

@@ -216,7 +216,7 @@ class RedisStore implements BudgetStore {
     const answer = { now, cell: cellChange(cell.key, reply, 3) }
     if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
     if (code === REPLY.staleWindow) return { ...answer, result: "stale-window" }
-    return { ...answer, result: "ok", replayed: code === REPLY.replayed, applied: applied === 0 ? 0 : applied }
+    return { ...answer, result: "ok", replayed: code === REPLY.replayed, applied: exact(applied) + 0 }
   }
 
   async sweep(request: { root: Name; max: number }): Promise<{ now: Millis; expired: Expired[]; more: boolean }> {
@@ -317,18 +317,23 @@ function finalOf(state: number): Final {
   return state === STATE.released ? "released" : "expired"
 }
 
+/** Numbers near 2^53 come as text (`scripts/script.ts` says why). */
+function exact(value: number | string | undefined): number {
+  return typeof value === "number" ? value : Number(value)
+}
+
 function cellState(key: Name, numbers: readonly number[], at: number): CellState {
-  return { key, spent: numbers[at]!, reserved: numbers[at + 1]!, granted: numbers[at + 2]! }
+  return { key, spent: exact(numbers[at]), reserved: exact(numbers[at + 1]), granted: exact(numbers[at + 2]) }
 }
 
 function cellChange(key: Name, numbers: readonly number[], at: number): CellChange {
   return {
     key,
-    spent: numbers[at]!,
-    reserved: numbers[at + 1]!,
-    granted: numbers[at + 2]!,
-    peakBefore: numbers[at + 3]!,
-    peak: numbers[at + 4]!,
+    spent: exact(numbers[at]),
+    reserved: exact(numbers[at + 1]),
+    granted: exact(numbers[at + 2]),
+    peakBefore: exact(numbers[at + 3]),
+    peak: exact(numbers[at + 4]),
   }
 }
 
@@ -337,7 +342,7 @@ function expiredOf(told: readonly unknown[]): Expired[] {
     const cells: Expired["cells"] = []
     for (let at = 1; at < lease.length; at += 7) {
       const numbers = lease as number[]
-      cells.push({ ...cellChange(lease[at] as string, numbers, at + 1), charged: numbers[at + 6]! })
+      cells.push({ ...cellChange(lease[at] as string, numbers, at + 1), charged: exact(numbers[at + 6]) })
     }
     return { id: lease[0] as string, cells }
   })

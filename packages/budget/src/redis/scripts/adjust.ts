@@ -1,4 +1,4 @@
-import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Corrects, tops up or resets a cell, once per id.
@@ -9,7 +9,7 @@ import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./sc
  * Reply: code, now, applied, spent, reserved, granted, peak before, peak.
  */
 export function adjustScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}
+  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
 local stored = call('MGET', KEYS[1], KEYS[2])
 for i = 1, 2 do
   if not stored[i] and call('EXISTS', KEYS[i]) == 1 then return { ${REPLY.corrupt}, i - 1 } end
@@ -24,9 +24,9 @@ if stored[1] then
   local applied, content = string.match(stored[1], '^(%-?%d+)\\n(.*)$')
   if not applied then return { ${REPLY.corrupt}, 0 } end
   local code = content == ARGV[4] and ${REPLY.replayed} or ${REPLY.mismatch}
-  return { code, now, tonumber(applied), s, r, g, p, p }
+  return exact({ code, now, tonumber(applied), s, r, g, p, p }, 3)
 end
-if now < tonumber(ARGV[5]) or now >= tonumber(ARGV[6]) then return { ${REPLY.staleWindow}, now, 0, s, r, g, p, p } end
+if now < tonumber(ARGV[5]) or now >= tonumber(ARGV[6]) then return exact({ ${REPLY.staleWindow}, now, 0, s, r, g, p, p }, 3) end
 local function bounded(n)
   if n > MAX then return MAX elseif n < -MAX then return -MAX end
   return n
@@ -52,6 +52,6 @@ elseif first == 45 then
 else
   call('SET', KEYS[2], cell, 'PXAT', ARGV[7])
 end
-return { ${REPLY.ok}, now, applied, s, r, g, before, p }`
+return exact({ ${REPLY.ok}, now, applied, s, r, g, before, p }, 3)`
   return { name: "adjust", lua }
 }

@@ -10,7 +10,7 @@ export function extendScript(): Script {
   const lua = `${LUA_NOW}
 local known = redis.pcall('GET', KEYS[2])
 if not known then return { ${REPLY.ok}, now, 0, 0 } end
-if type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
+if type(known) ~= 'string' or #known < 10 then return { ${REPLY.corrupt}, 0 } end
 local state = string.byte(known)
 if state ~= 104 then
   if state == 99 or state == 102 or state == 120 then return { ${REPLY.ok}, now, state, 0 } end

@@ -92,7 +92,7 @@ local function expire(base, ids)
           end
           meta = writeEntry(base, id, call('GET', base .. 'u:e:' .. id), meta, '-', '0', parts, table.concat(charges, ' '), json)
         end
-        expired[#expired + 1] = reply
+        expired[#expired + 1] = exact(reply, 2)
       end
     end
   end

@@ -1,4 +1,4 @@
-import { LUA_NOW, LUA_SANE, REPLY, type Script } from "./script"
+import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script } from "./script"
 
 /**
  * Reads cells and counts the leases that ran out. Writes nothing.
@@ -7,7 +7,7 @@ import { LUA_NOW, LUA_SANE, REPLY, type Script } from "./script"
  * Reply: code, now, due, then per cell: spent, reserved, granted.
  */
 export function readScript(): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}
+  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
 local reply = { ${REPLY.ok}, now, call('ZCOUNT', KEYS[1], '-inf', now) }
 if #KEYS == 1 then return reply end
 local stored = call('MGET', unpack(KEYS, 2))
@@ -24,6 +24,6 @@ for i = 1, #KEYS - 1 do
   local at = 1 + 3 * i
   reply[at], reply[at + 1], reply[at + 2] = s, r, g
 end
-return reply`
+return exact(reply, 4)`
   return { name: "read", lua }
 }

@@ -1,5 +1,5 @@
 import { luaExpire } from "./lua-expire"
-import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
 
 /** Most leases that a reserve ends by the way. */
 const MAX_EXPIRED = 16
@@ -15,7 +15,7 @@ const MAX_EXPIRED = 16
  *       if leases ran out, an array per lease: id, then per cell: key, spent, reserved, granted, peak before, peak, charge.
  */
 export function reserveScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}
+  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
 local leases, record = KEYS[1], KEYS[2]
 local reply = { 0, now, 0, 0 }
 local expired
@@ -138,6 +138,7 @@ elseif code == ${REPLY.ok} then
   reply[3] = ends
 end
 reply[1] = code
+exact(reply, 5)
 reply[#reply + 1] = expired
 return reply`
   return { name: "reserve", lua }

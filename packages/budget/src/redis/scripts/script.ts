@@ -49,3 +49,16 @@ local function sane(s, r, g, p)
   return s % 1 == 0 and r % 1 == 0 and g % 1 == 0 and p % 1 == 0
     and s >= -MAX and s <= MAX and r >= 0 and r <= MAX and g >= -MAX and g <= MAX and p >= 0 and p <= MAX
 end`
+
+/**
+ * Makes the numbers of a reply exact from place `first` on: the server sends every integer as it is, but clients were
+ * seen to read those just below 2^53 one off (ioredis 6.0.0), so that the largest travel as text.
+ */
+export const LUA_EXACT = `
+local function exact(reply, first)
+  for i = first, #reply do
+    local n = reply[i]
+    if type(n) == 'number' and (n > 9007199254740000 or n < -9007199254740000) then reply[i] = string.format('%.0f', n) end
+  end
+  return reply
+end`

@@ -1,5 +1,5 @@
 import { luaLedger } from "./lua-ledger"
-import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Replaces what is reserved or charged under an id by the truth.
@@ -12,7 +12,7 @@ import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./sc
  * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}
+  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
 local leases, key = KEYS[1], KEYS[2]
 local count = tonumber(ARGV[8])
 local release = ARGV[3] == 'f'
@@ -22,6 +22,7 @@ local head = ARGV[6]
 local code, late, recovered = ${REPLY.ok}, 0, 0
 local held, old, leaseEnd = false, nil, nil
 if known then
+  if #known < 10 then return { ${REPLY.corrupt}, 0 } end
   local state = string.byte(known)
   leaseEnd = struct.unpack('<d', known, 2)
   if state == 104 then
@@ -90,6 +91,7 @@ if missing then
     if not stored[i + 1] and call('EXISTS', KEYS[i + 2]) == 1 then return { ${REPLY.corrupt}, i } end
   end
 end
+exact(reply, 6)
 if code ~= ${REPLY.ok} then return reply end
 
 if not leaseEnd then

@@ -1,5 +1,5 @@
 import { luaExpire } from "./lua-expire"
-import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Ends leases that ran out, oldest first: one step of a sweep.
@@ -8,7 +8,7 @@ import { LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./sc
  * Reply: code, now, how many are still due, how many were dealt with, then an array per lease as in `reserve`.
  */
 export function sweepScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}
+  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
 local leases = KEYS[1]
 local reply = { ${REPLY.ok}, now, 0, 0 }
 local due = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, ARGV[2])
