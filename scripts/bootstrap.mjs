@@ -32,7 +32,11 @@ const arguments_ = [
   "--frozen-lockfile",
   "--reporter=append-only",
 ]
-const result = spawnSync("npm", arguments_, { stdio: "inherit", shell: process.platform === "win32" })
+const result = spawnSync("npm", arguments_, {
+  stdio: "inherit",
+  env: { ...process.env, npm_config_update_notifier: "false" },
+  shell: process.platform === "win32",
+})
 if (result.status !== 0) {
   console.error(
     "The install failed; the lines above say why. Nothing outside this folder was changed: run the command again.",
