@@ -43,7 +43,7 @@ export async function runStoreSuite(
 ): Promise<StoreReport> {
   const collected = new Collector(options)
   for (const one of storeCases) {
-    if (options.only?.(one) === false || !collected.claims(one)) continue
+    if (!collected.claims(one) || options.only?.(one) === false) continue
     await collected.run(one, factory)
   }
   const report = collected.report()
