@@ -1,4 +1,4 @@
-import { type CellChange, type CellRef, type CellState, type Final, StoreError, type UsageDraft } from "@p2/budget"
+import { type CellChange, type CellRef, type CellState, type Final, StoreError } from "@p2/budget"
 import type { Connection } from "./connection"
 import type { EntryWriter } from "./entry-writer"
 import type { Housekeeping } from "./housekeeping"
@@ -24,7 +24,7 @@ export type ChargedCell = [key: string, charged: number]
 
 /** What is known of an id. */
 export type IdRecord = { fingerprint: string; leaseEnd: number; revision: number } & (
-  | { state: "held"; cells: HeldCell[]; draft: UsageDraft | null }
+  | { state: "held"; cells: HeldCell[]; draft: string | null }
   | { state: Final; cells: ChargedCell[] }
 )
 
@@ -131,9 +131,8 @@ export class Batch {
 
   hold(root: string, id: string, record: IdRecord & { state: "held" }): void {
     this.housekeeping.tick()
-    const draft = record.draft === null ? null : JSON.stringify(record.draft)
     const cells = JSON.stringify(record.cells)
-    this.connection.run(INSERT_ID, root, id, record.fingerprint, cells, record.leaseEnd, draft)
+    this.connection.run(INSERT_ID, root, id, record.fingerprint, cells, record.leaseEnd, record.draft)
   }
 
   resolve(root: string, id: string, known: boolean, record: IdRecord & { state: Final }, forgetAt: number): void {
@@ -200,17 +199,18 @@ const STATES = new Set(["held", "committed", "released", "expired"])
 
 function parseRecord(row: IdRow, id: string): IdRecord {
   const { state, fingerprint, lease_end: leaseEnd, revision } = row
-  let cells: unknown
-  let draft: unknown
+  const cells = parsed(row.cells, id)
+  const sane = STATES.has(state) && Array.isArray(cells) && cells.every((cell) => isCell(cell, state === "held"))
+  if (!sane || !Number.isSafeInteger(leaseEnd) || !Number.isSafeInteger(revision)) throw corruptRow(`id ${id}`)
+  return { state, fingerprint, leaseEnd, revision, cells, draft: row.draft } as IdRecord
+}
+
+export function parsed(json: string, id: string): unknown {
   try {
-    cells = JSON.parse(row.cells)
-    draft = row.draft === null ? null : JSON.parse(row.draft)
+    return JSON.parse(json)
   } catch {
     throw corruptRow(`id ${id}`)
   }
-  const sane = STATES.has(state) && Array.isArray(cells) && cells.every((cell) => isCell(cell, state === "held"))
-  if (!sane || !Number.isSafeInteger(leaseEnd) || !Number.isSafeInteger(revision)) throw corruptRow(`id ${id}`)
-  return { state, fingerprint, leaseEnd, revision, cells, draft } as IdRecord
 }
 
 function isCell(cell: unknown, held: boolean): boolean {

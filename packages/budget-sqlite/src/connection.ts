@@ -85,7 +85,20 @@ export class Connection {
     }
   }
 
+  /** Ends a connection that the store opened. A user's connection is the user's to end. */
   close(): void {
+    if (!this.owned) return
+    try {
+      // libsql frees its statements late, and SQLite tidies the log only after the last of them.
+      this.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+    } catch {
+      // Another connection is at work, or the file is damaged: the log stays, which loses nothing.
+    }
+    this.abandon()
+  }
+
+  /** As {@link close}, without writing anything: for files that were refused. */
+  abandon(): void {
     this.#statements.clear()
     if (this.owned) this.#database.close()
   }

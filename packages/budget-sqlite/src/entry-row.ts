@@ -36,23 +36,9 @@ export const ENTRY_COLUMNS = [
   "rest",
 ] as const
 
-/** Fields without a column: nothing is filtered, grouped or summed by them. */
-const REST = [
-  "mode",
-  "modelUsed",
-  "errorCode",
-  "costSource",
-  "costs",
-  "durationMs",
-  "generationId",
-  "prompt",
-  "answer",
-] as const
-
 const HAS_COLUMN: ReadonlySet<string> = new Set(TOKEN_COLUMNS)
 
 export function valuesOf(entry: UsageEntry, charges: Record<string, number>, revision: number): SqlValue[] {
-  const other = Object.entries(entry.tokens).filter(([kind]) => !HAS_COLUMN.has(kind))
   return [
     revision,
     entry.requestId,
@@ -65,12 +51,31 @@ export function valuesOf(entry: UsageEntry, charges: Record<string, number>, rev
     entry.costNanoUsd,
     entry.reservedNanoUsd,
     entry.tableCostNanoUsd ?? null,
-    ...TOKEN_COLUMNS.map((kind) => (Object.hasOwn(entry.tokens, kind) ? entry.tokens[kind]! : null)),
-    other.length === 0 ? null : JSON.stringify(Object.fromEntries(other)),
+    ...tokensOf(entry),
+    otherTokensOf(entry),
     entry.tags === undefined ? null : JSON.stringify(entry.tags),
     JSON.stringify(charges),
-    JSON.stringify(Object.fromEntries(REST.map((field) => [field, entry[field]]))),
+    restOf(entry),
   ]
+}
+
+/** By column; null where the entry has no such kind. */
+export function tokensOf({ tokens }: UsageEntry): (number | null)[] {
+  return TOKEN_COLUMNS.map((kind) => tokens[kind] ?? null)
+}
+
+function otherTokensOf({ tokens }: UsageEntry): string | null {
+  let other: Record<string, number> | undefined
+  for (const kind of Object.keys(tokens)) {
+    if (!HAS_COLUMN.has(kind)) other = { ...other, [kind]: tokens[kind]! }
+  }
+  return other === undefined ? null : JSON.stringify(other)
+}
+
+/** Fields without a column: nothing is filtered, grouped or summed by them. */
+function restOf(entry: UsageEntry): string {
+  const { mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer } = entry
+  return JSON.stringify({ mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer })
 }
 
 export function entryOf(row: EntryRow): StoredEntry {

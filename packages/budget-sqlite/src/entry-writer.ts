@@ -1,6 +1,6 @@
 import type { StoredEntry, UsageEntry } from "@p2/budget"
 import type { Connection, SqlValue } from "./connection"
-import { ENTRY_COLUMNS, type EntryRow, entryOf, valuesOf } from "./entry-row"
+import { ENTRY_COLUMNS, type EntryRow, entryOf, tokensOf, valuesOf } from "./entry-row"
 import { QUARTER_MS, TOKEN_COLUMNS } from "./schema"
 
 export const INSERT_ENTRY = `INSERT INTO p2_entries (root, id, at, again, ${ENTRY_COLUMNS.join(", ")})
@@ -34,8 +34,18 @@ interface Sums {
   shrinks: boolean
 }
 
-type Counted = Pick<EntryRow, "root" | "at" | "model" | "provider" | "status" | "cost" | "reserved" | "table_cost"> &
-  Record<string, SqlValue>
+/** What of an entry is summed. */
+interface Counted {
+  root: string
+  at: number
+  model: string
+  provider: string | null
+  status: string
+  cost: number
+  reserved: number
+  tableCost: number | null
+  tokens: (number | null)[]
+}
 
 /** Writes usage entries in the open transaction and keeps the sums by quarter of an hour in step. */
 export class EntryWriter {
@@ -59,14 +69,14 @@ export class EntryWriter {
     const values = valuesOf(entry, how.charges, how.revision)
     const inserted = this.#connection.change(INSERT_ENTRY, root, id, this.#now, root, requestId, ...values)
     if (inserted > 0) {
-      this.#count(countedOf(root, this.#now, values), 1)
+      this.#count(countedEntry(root, this.#now, entry), 1)
       return
     }
     if (how.keepKnown) return
     const before = this.#connection.get<EntryRow>(SELECT_ENTRY, root, id)!
-    this.#count(before, -1)
+    this.#count(countedRow(before), -1)
     this.#connection.run(UPDATE_ENTRY, requestId, root, requestId, ...values, before.seq)
-    this.#count(countedOf(root, before.at, values), 1)
+    this.#count(countedEntry(root, before.at, entry), 1)
   }
 
   find(root: string, id: string): StoredEntry | undefined {
@@ -76,7 +86,7 @@ export class EntryWriter {
 
   remove(rows: readonly EntryRow[]): void {
     for (const row of rows) {
-      this.#count(row, -1)
+      this.#count(countedRow(row), -1)
       this.#connection.run(DELETE_ENTRY, row.seq)
     }
   }
@@ -88,12 +98,16 @@ export class EntryWriter {
   }
 
   #count(entry: Counted, sign: 1 | -1): void {
-    const quarter = entry.at - (entry.at % QUARTER_MS)
-    const key = [entry.root, quarter, entry.model, entry.provider ?? "", entry.provider === null ? 0 : 1, entry.status]
-    const difference = entry.table_cost === null ? 0 : entry.cost - entry.table_cost
-    const sums = [1, entry.cost, entry.reserved, difference].map((value) => value * sign)
-    const tokens = TOKEN_COLUMNS.map((kind) => (entry[kind] == null ? null : Number(entry[kind]) * sign))
-    const next: Sums = { key, sums, tokens, shrinks: sign < 0 }
+    const { root, at, model, provider, status, cost, reserved, tableCost } = entry
+    const quarter = at - (at % QUARTER_MS)
+    const key = [root, quarter, model, provider ?? "", provider === null ? 0 : 1, status]
+    const difference = tableCost === null ? 0 : cost - tableCost
+    const next: Sums = {
+      key,
+      sums: [sign, cost * sign, reserved * sign, difference * sign],
+      tokens: sign === 1 ? entry.tokens : entry.tokens.map((count) => (count === null ? null : -count)),
+      shrinks: sign < 0,
+    }
     const name = JSON.stringify(key)
     const known = this.#sums.get(name)
     const merged = known === undefined ? next : merge(known, next)
@@ -118,7 +132,22 @@ function merge(a: Sums, b: Sums): Sums | undefined {
   return safe ? { key: a.key, sums, tokens, shrinks: a.shrinks || b.shrinks } : undefined
 }
 
-function countedOf(root: string, at: number, values: readonly SqlValue[]): Counted {
-  const columns = Object.fromEntries(ENTRY_COLUMNS.map((column, index) => [column, values[index]!]))
-  return { ...columns, root, at } as Counted
+function countedEntry(root: string, at: number, entry: UsageEntry): Counted {
+  const { model, provider = null, status, costNanoUsd: cost, reservedNanoUsd: reserved } = entry
+  return {
+    root,
+    at,
+    model,
+    provider,
+    status,
+    cost,
+    reserved,
+    tableCost: entry.tableCostNanoUsd ?? null,
+    tokens: tokensOf(entry),
+  }
+}
+
+function countedRow(row: EntryRow): Counted {
+  const tokens = TOKEN_COLUMNS.map((kind) => row[kind] as number | null)
+  return { ...row, tableCost: row.table_cost, tokens }
 }

@@ -1,5 +1,5 @@
-import { type Expired, StoreError } from "@p2/budget"
-import type { Batch, IdRecord } from "./batch"
+import { type Expired, StoreError, type UsageDraft, type UsageEntry } from "@p2/budget"
+import { type Batch, type IdRecord, parsed } from "./batch"
 
 export function isDue(record: IdRecord, now: number): boolean {
   return record.state === "held" && record.leaseEnd <= now
@@ -22,17 +22,19 @@ function expire(batch: Batch, root: string, id: string): Expired {
   const record = batch.record(root, id)
   if (record?.state !== "held") throw new Error(`the id ${id} is not held`)
   for (const [key] of record.cells) batch.stateOf(root, key)
+  const draft = record.draft === null ? null : (parsed(record.draft, id) as UsageDraft)
   const cells = record.cells.map(([key, reserved, onExpire, endsAt, keepMs]) => ({
     ...batch.change(root, { key, endsAt, keepMs }, { spent: onExpire, reserved: -reserved }),
     charged: onExpire,
   }))
   const charged = record.cells.map(([key, , onExpire]): [string, number] => [key, onExpire])
-  const { fingerprint, leaseEnd, draft } = record
+  const { fingerprint, leaseEnd } = record
   const resolved = { state: "expired", fingerprint, leaseEnd, revision: -1, cells: charged } as const
   batch.resolve(root, id, true, resolved, batch.now + batch.retentionMs)
   if (draft !== null) {
-    const entry = { ...draft, status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" }
-    batch.entries.write(root, id, entry as Parameters<typeof batch.entries.write>[2], {
+    const bound = { costNanoUsd: draft.reservedNanoUsd, costSource: "bound" } as const
+    const entry: UsageEntry = { ...draft, ...bound, status: "expired", tokens: {} }
+    batch.entries.write(root, id, entry, {
       charges: Object.fromEntries(charged),
       revision: 0,
     })

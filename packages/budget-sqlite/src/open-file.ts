@@ -24,7 +24,7 @@ export async function openFile(settings: StoreSettings): Promise<OpenFile> {
   try {
     await prepare(connection, settings)
   } catch (error) {
-    connection.close()
+    connection.abandon()
     throw toStoreError(error, "no", "opening the file")
   }
   const housekeeping = new Housekeeping(settings.retentionMs, settings.ledgerRetentionMs)

@@ -44,7 +44,7 @@ export function reserve(batch: Batch, request: ReserveRequest): ReserveResult {
     leaseEnd: expiresAt,
     revision: 0,
     cells: request.cells.map((cell) => [cell.key, cell.amount, cell.onExpire, cell.endsAt, cell.keepMs]),
-    draft: request.draft ?? null,
+    draft: request.draft === undefined ? null : JSON.stringify(request.draft),
   })
   return { ...answer, cells: cells(), result: "ok", replayed: false, expiresAt }
 }

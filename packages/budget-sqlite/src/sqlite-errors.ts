@@ -26,7 +26,13 @@ export function sqliteCode(error: unknown): number | undefined {
   if (typeof rawCode === "number") return rawCode & 0xff
   if (typeof code !== "string") return undefined
   const name = /^SQLITE_[A-Z]+/.exec(code)?.[0]
-  return name === undefined ? undefined : (CODES[name] ?? 1)
+  return name === undefined ? codeOfFailedConnection(error) : (CODES[name] ?? 1)
+}
+
+/** libsql says only in words why it could not open a file: `ConnectionFailed("Unable to open … /x/p2.db: 14")`. */
+function codeOfFailedConnection(error: object): number | undefined {
+  const match = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec((error as { message?: unknown }).message as string)
+  return match === null ? undefined : Number(match[1]) & 0xff
 }
 
 /** Whether another connection holds the lock now, or the user's own transaction is open on this connection. */

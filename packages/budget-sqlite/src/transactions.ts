@@ -77,7 +77,8 @@ export class Transactions<Context> {
 
   #begin(): { state: "begun" } | { state: "busy" | "failed"; error: unknown } {
     try {
-      this.#connection.withoutBusyTimeout(() => this.#connection.run(this.#kind.begin))
+      // Never as a kept statement: in libsql one that met a lock stays "in progress" and then prevents every COMMIT.
+      this.#connection.withoutBusyTimeout(() => this.#connection.exec(this.#kind.begin))
       this.#failedBegins = 0
       return { state: "begun" }
     } catch (error) {
@@ -110,7 +111,7 @@ export class Transactions<Context> {
       for (const one of operations) answers.push(answerOf(one, context))
       this.#kind.leave(context, this.#connection)
       committing = true
-      this.#connection.run("COMMIT")
+      this.#connection.exec("COMMIT")
     } catch (error) {
       this.#rollback()
       this.#fail(operations, error, committing)
@@ -121,7 +122,7 @@ export class Transactions<Context> {
 
   #rollback(): void {
     try {
-      this.#connection.run("ROLLBACK")
+      this.#connection.exec("ROLLBACK")
     } catch {
       // SQLite has rolled back by itself, as it does when the disk is full.
     }

@@ -27,26 +27,22 @@ export function faultyDatabase(path: string): FaultyDatabase {
     loseAnswer: false,
     exec: (sql) => {
       check()
-      return database.exec(sql)
+      const result = database.exec(sql)
+      if (sql === "COMMIT" && faulty.loseAnswer) {
+        faulty.loseAnswer = false
+        throw failure()
+      }
+      return result
     },
     prepare: (sql) => {
       const statement = database.prepare(sql)
       return Object.create(statement, {
-        run: { value: run },
+        run: { value: checked(statement.run.bind(statement)) },
         get: { value: checked(statement.get.bind(statement)) },
         all: { value: checked(statement.all.bind(statement)) },
         setReadBigInts: { value: modeOf(statement, "setReadBigInts") },
         safeIntegers: { value: modeOf(statement, "safeIntegers") },
       })
-      function run(...values: SqlValue[]) {
-        check()
-        const result = statement.run(...values)
-        if (sql === "COMMIT" && faulty.loseAnswer) {
-          faulty.loseAnswer = false
-          throw failure()
-        }
-        return result
-      }
     },
     close: () => database.close(),
   }

@@ -11,7 +11,7 @@ const START = 1_750_000_000_000
 const LEDGER_RETENTION_MS = 7 * 86_400_000
 
 /** A store on a new file, with everything that the suite may do to it. */
-export function suiteTarget(about: SuiteCaseName, script: string): SuiteTarget {
+export async function suiteTarget(about: SuiteCaseName, script: string): Promise<SuiteTarget> {
   const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-"))
   const path = join(folder, "p2.db")
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -28,11 +28,13 @@ function targetOnRealTime(path: string, script: string, remove: () => void): Sui
 }
 
 /** On a connection that the test opened, so that it can fail, be damaged and be counted. */
-function targetOnSetTime(path: string, remove: () => void): SuiteTarget {
+async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteTarget> {
   let time = START
   let database = faultyDatabase(path)
   const open = () => sqliteStore(database, { ledgerRetentionMs: LEDGER_RETENTION_MS, now: () => time })
   let store = open()
+  // Opens the file, so that a fault meets an operation and not the making of the tables.
+  await store.read({ root: "nobody", keys: [] })
   const other = openDatabase(path)
   const count = (table: string) => (other.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number }).n
   const end = async () => {

@@ -1,0 +1,189 @@
+// Pairs (reserve of one cell, settle with a usage entry) a second, beside a bare loop of the same statements on a
+// connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the median.
+//   npm run bench            after `npm run build`
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { sqliteStore } from "../dist/index.js"
+
+const PAIRS = 2_000
+const ROUNDS = Number(process.env.ROUNDS ?? 7)
+const cell = { key: "user:ann|usd|day:2026-01-01", startsAt: null, endsAt: null, keepMs: null }
+const self = fileURLToPath(import.meta.url)
+
+function entryOf(index) {
+  return {
+    requestId: `request-${index}`,
+    attempt: 1,
+    clientId: "app",
+    userId: "ann",
+    tags: { team: "search" },
+    model: "gpt-4o-mini",
+    provider: "openai",
+    mode: "json_schema",
+    reservedNanoUsd: 1_000,
+    status: "succeeded",
+    tokens: { inputTokens: 900, outputTokens: 120 },
+    costNanoUsd: 700,
+    costSource: "table",
+    durationMs: 812,
+  }
+}
+
+async function pair(store, id) {
+  const request = { root: "main", id, fingerprint: "f", leaseMs: 60_000 }
+  const draft = { requestId: id, attempt: 1, model: "gpt-4o-mini", reservedNanoUsd: 1_000, userId: "ann" }
+  const held = await store.reserve({
+    ...request,
+    cells: [{ ...cell, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 }],
+    draft,
+  })
+  const settled = await store.settle({
+    root: "main",
+    id,
+    fingerprint: "f",
+    outcome: "commit",
+    revision: 0,
+    expiresAt: held.expiresAt,
+    cells: [{ ...cell, reserved: 1_000, amount: 700 }],
+    entry: entryOf(id),
+  })
+  if (settled.result !== "committed") throw new Error(settled.result)
+}
+
+async function storePairs(store, callers, prefix, pairs = PAIRS) {
+  const start = performance.now()
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (let index = caller; index < pairs; index += callers) await pair(store, `${prefix}-${index}`)
+    }),
+  )
+  return pairs / ((performance.now() - start) / 1_000)
+}
+
+/** Records the statements, with their values, that the store itself makes for one pair after another. */
+async function recordStatements(Database, path) {
+  const database = new Database(path)
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+  const log = []
+  const recording = {
+    exec: (sql) => {
+      log.push([sql, "exec", []])
+      return database.exec(sql)
+    },
+    close: () => database.close(),
+    prepare: (sql) => {
+      const statement = database.prepare(sql)
+      const record =
+        (mode) =>
+        (...values) => {
+          log.push([sql, mode, values])
+          return statement[mode](...values)
+        }
+      return { run: record("run"), get: record("get"), all: record("all") }
+    },
+  }
+  const store = sqliteStore(recording)
+  await storePairs(store, 1, "warm", 200)
+  log.length = 0
+  await storePairs(store, 1, "recorded")
+  await store.close()
+  database.close()
+  return log
+}
+
+function barePairs(Database, path, log) {
+  const database = new Database(path)
+  database.exec("PRAGMA synchronous = NORMAL")
+  const statements = new Map()
+  const prepared = log.map(([sql, mode, values]) => {
+    if (mode === "exec") return [database, mode, [sql]]
+    if (!statements.has(sql)) statements.set(sql, database.prepare(sql))
+    return [statements.get(sql), mode, values]
+  })
+  const start = performance.now()
+  for (const [statement, mode, values] of prepared) statement[mode](...values)
+  const perSecond = PAIRS / ((performance.now() - start) / 1_000)
+  database.close()
+  return perSecond
+}
+
+async function child() {
+  const [, , , path, prefix, pairs] = process.argv
+  const store = sqliteStore(path, { timeoutMs: 20_000 })
+  await store.read({ root: "main", keys: ["a"] })
+  process.send("ready")
+  await new Promise((resolve) => process.once("message", resolve))
+  const waits = []
+  const run = async (caller) => {
+    for (let index = caller; index < Number(pairs); index += 8) {
+      const start = performance.now()
+      await pair(store, `${prefix}-${index}`)
+      waits.push(performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, (_, caller) => run(caller)))
+  waits.sort((a, b) => a - b)
+  await store.close()
+  process.send({ p99: waits[Math.floor(waits.length * 0.99)], max: waits.at(-1) })
+  process.disconnect()
+}
+
+async function processes(folder, count, pairs) {
+  const path = join(folder, "processes.db")
+  const children = Array.from({ length: count }, (_, index) => fork(self, ["child", path, `p${index}`, String(pairs)]))
+  const message = (one) => new Promise((resolve) => one.once("message", resolve))
+  await Promise.all(children.map(message))
+  const start = performance.now()
+  const answers = children.map(message)
+  for (const one of children) one.send("go")
+  const waits = await Promise.all(answers)
+  const seconds = (performance.now() - start) / 1_000
+  const longest = (name) => Math.max(...waits.map((one) => one[name])).toFixed(0)
+  console.log(
+    `${count} processes, 8 callers each: ${Math.round((count * pairs) / seconds)} pairs/s; slowest process p99 ${longest("p99")} ms, longest pair ${longest("max")} ms`,
+  )
+}
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
+
+async function main() {
+  const builtin = process.getBuiltinModule?.("node:sqlite")?.DatabaseSync
+  const Database = builtin ?? createRequire(import.meta.url)("libsql")
+  const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-bench-"))
+  const rates = { bare: [], one: [], many: [] }
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const path = (name) => join(folder, `${name}-${round}.db`)
+      const log = await recordStatements(Database, path("recorded"))
+      // The same statements on a file of the same tables, without the rows of the recording.
+      const empty = sqliteStore(path("bare"))
+      await storePairs(empty, 1, "warm", 200)
+      await empty.close()
+      rates.bare.push(barePairs(Database, path("bare"), log))
+      const one = sqliteStore(path("one"))
+      await storePairs(one, 1, "warm", 200)
+      rates.one.push(await storePairs(one, 1, "x"))
+      await one.close()
+      const many = sqliteStore(path("many"))
+      await storePairs(many, 1, "warm", 200)
+      rates.many.push(await storePairs(many, 32, "x"))
+      await many.close()
+    }
+    const ratio = (name) => median(rates[name].map((rate, round) => rate / rates.bare[round])).toFixed(2)
+    console.log(
+      `${builtin ? "node:sqlite" : "libsql"} on Node ${process.versions.node}, median of ${ROUNDS} rounds of ${PAIRS} pairs`,
+    )
+    console.log(`bare loop: ${Math.round(median(rates.bare))} pairs/s`)
+    console.log(`1 caller: ${Math.round(median(rates.one))} pairs/s, ${ratio("one")} × the loop`)
+    console.log(`32 callers: ${Math.round(median(rates.many))} pairs/s, ${ratio("many")} × the loop`)
+    await processes(folder, 4, 3_000)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+await (process.argv[2] === "child" ? child() : main())

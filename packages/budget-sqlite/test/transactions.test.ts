@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { UsageEntry } from "@p2/budget"
+import { type SqliteDatabase, sqliteStore } from "@p2/budget-sqlite"
+import { USAGE_COUNTS } from "@p2/core"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { TOKEN_COLUMNS } from "../src/schema"
+import { openDatabase } from "./support/open-database"
+
+let folder: string
+let path: string
+let other: SqliteDatabase
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "p2-sqlite-"))
+  path = join(folder, "p2.db")
+  other = openDatabase(path)
+})
+afterEach(() => {
+  other.close()
+  rmSync(folder, { recursive: true })
+})
+
+const cell = { key: "a", startsAt: null, endsAt: null, keepMs: null }
+const reserveOf = (id: string, amount = 1, limit: number | null = null) => ({
+  root: "main",
+  id,
+  fingerprint: `f${amount}`,
+  leaseMs: 60_000,
+  cells: [{ ...cell, amount, limit, onExpire: amount }],
+})
+
+describe("transactions", () => {
+  it("operations of one turn share one; each keeps its own all or nothing", async () => {
+    const begins: string[] = []
+    const database = openDatabase(path)
+    const watched: SqliteDatabase = {
+      exec: (sql) => {
+        if (sql === "BEGIN IMMEDIATE") begins.push(sql)
+        return database.exec(sql)
+      },
+      prepare: (sql) => database.prepare(sql),
+      close: () => database.close(),
+    }
+    const store = sqliteStore(watched)
+    await store.read({ root: "main", keys: ["a"] })
+    begins.length = 0
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, id) => store.reserve(reserveOf(`r${id}`, 10, 95))))
+    expect(answers.filter((answer) => answer.result === "ok")).toHaveLength(9)
+    expect(answers.filter((answer) => answer.result === "exceeded")).toHaveLength(11)
+    expect(begins).toHaveLength(1)
+    await store.close!()
+    database.close()
+  })
+
+  it("while another connection writes, operations wait and the event loop turns", async () => {
+    const store = sqliteStore(path, { timeoutMs: 30_000 })
+    await store.reserve(reserveOf("r0"))
+    other.exec("BEGIN IMMEDIATE")
+    let answered = false
+    const waiting = store.reserve(reserveOf("r1")).then((answer) => {
+      answered = true
+      return answer
+    })
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(answered).toBe(false)
+    // Readers need no lock.
+    expect((await store.read({ root: "main", keys: ["a"] })).cells).toMatchObject([{ reserved: 1 }])
+    other.exec("COMMIT")
+    expect(await waiting).toMatchObject({ result: "ok" })
+    await store.close!()
+  })
+
+  it("after its timeout an operation is refused, and was not applied", async () => {
+    const store = sqliteStore(path, { timeoutMs: 20 })
+    await store.reserve(reserveOf("r0"))
+    other.exec("BEGIN IMMEDIATE")
+    await expect(store.reserve(reserveOf("r1"))).rejects.toMatchObject({
+      name: "StoreError",
+      code: "unavailable",
+      applied: "no",
+      retryable: true,
+    })
+    other.exec("ROLLBACK")
+    expect((await store.read({ root: "main", keys: ["a"] })).cells).toMatchObject([{ reserved: 1 }])
+    expect(await store.reserve(reserveOf("r1"))).toMatchObject({ result: "ok", replayed: false })
+    await store.close!()
+  })
+
+  it("waits for a transaction that the user has open on the same connection", async () => {
+    const store = sqliteStore(other)
+    await store.reserve(reserveOf("r0"))
+    other.exec("BEGIN")
+    const waiting = store.reserve(reserveOf("r1"))
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    other.exec("ROLLBACK")
+    expect(await waiting).toMatchObject({ result: "ok" })
+    expect((await store.read({ root: "main", keys: ["a"] })).cells).toMatchObject([{ reserved: 2 }])
+  })
+
+  it("a user's busy timeout is off while the lock is asked for, and stands as before afterwards", async () => {
+    other.exec("PRAGMA busy_timeout = 4321")
+    const store = sqliteStore(other)
+    await store.reserve(reserveOf("r0"))
+    expect(Object.values(other.prepare("PRAGMA busy_timeout").get() as object)[0]).toBe(4_321)
+  })
+
+  it("answers everything that was asked before close, and nothing after", async () => {
+    const store = sqliteStore(path)
+    const waiting = [store.reserve(reserveOf("r0")), store.reserve(reserveOf("r1"))]
+    await Promise.all(waiting)
+    await store.close!()
+    await store.close!()
+    await expect(store.reserve(reserveOf("r2"))).rejects.toMatchObject({ code: "unavailable", applied: "no" })
+  })
+})
+
+describe("time", () => {
+  it("never goes back within the file, also over a restart and in another process's store", async () => {
+    let time = 1_000_000
+    const first = sqliteStore(path, { now: () => time })
+    const held = await first.reserve(reserveOf("r0"))
+    time = 400_000
+    expect((await first.reserve(reserveOf("r1"))).now).toBe(held.now)
+    expect((await first.read({ root: "main", keys: [] })).now).toBe(1_000_000)
+    await first.close!()
+    const second = sqliteStore(path, { now: () => time })
+    expect((await second.reserve(reserveOf("r2"))).now).toBe(1_000_000)
+    expect(await second.check!()).toMatchObject({
+      ok: false,
+      warnings: [expect.stringMatching(/600000 ms ahead of the clock/)],
+    })
+    await second.close!()
+  })
+})
+
+describe("mistakes", () => {
+  it("are thrown at once, before anything is opened", () => {
+    expect(() => sqliteStore("")).toThrow(/location/)
+    expect(() => sqliteStore(7 as unknown as string)).toThrow(/a path such as/)
+    expect(() => sqliteStore("x.db", { synchronous: "OFF" as "FULL" })).toThrow(/synchronous/)
+    expect(() => sqliteStore("x.db", { retentionMs: 0 })).toThrow(/retentionMs/)
+  })
+
+  it("a prompt over its limit is refused without showing it", async () => {
+    const store = sqliteStore(path)
+    const entry: UsageEntry = {
+      requestId: "q",
+      attempt: 1,
+      model: "m",
+      reservedNanoUsd: 0,
+      status: "refused",
+      tokens: {},
+      costNanoUsd: 0,
+      costSource: "none",
+      prompt: "secret ".repeat(10_000),
+    }
+    const error = await store.ledger!.record({ root: "main", id: "r", entry }).catch((cause: Error) => cause)
+    expect(error).toMatchObject({ code: "invalid-argument", kind: "mistake" })
+    expect((error as Error).message).not.toContain("secret")
+    await store.close!()
+  })
+})
+
+it("every count of core's usage has a column", () => {
+  expect([...TOKEN_COLUMNS].sort()).toEqual([...USAGE_COUNTS].sort())
+})
+
+it("accepts file: locations", async () => {
+  const store = sqliteStore(`file:${path}`)
+  await store.reserve(reserveOf("r0"))
+  await store.close!()
+  const again = sqliteStore(new URL(`file://${path}`).href)
+  expect((await again.read({ root: "main", keys: ["a"] })).cells).toMatchObject([{ reserved: 1 }])
+  await again.close!()
+})
