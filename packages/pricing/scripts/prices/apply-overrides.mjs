@@ -1,23 +1,25 @@
 // Puts the hand-kept entries of overrides.mjs over the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
-import { CLAUDE_HOUR, LIMITS, PRICES, TIER_RATES, TIER_RATES_SOURCE, TIER_SHARES } from "./overrides.mjs"
+import { CLAUDE_HOUR, LIMITS, NOT_SOLD, PRICES, TIER_RATES, TIER_RATES_SOURCE, TIER_SHARES } from "./overrides.mjs"
 
 const PER_PIECE = new Set(["request", "search"])
 
-/** Changes `rows` in place and adds lines to the report. */
-export function applyOverrides(rows, report) {
-  for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key), report))
+/** Changes `rows` in place. */
+export function applyOverrides(rows) {
+  for (const key of [...rows.keys()]) if (NOT_SOLD.names.test(key)) rows.delete(key)
+  for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
     addClaudeHour(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
     setLimits(row)
+    row.sheets = row.sheets.map(withoutIdleTiers)
   }
 }
 
-function overriddenRow(key, entry, before, report) {
+function overriddenRow(key, entry, before) {
   const slash = key.indexOf("/")
   const [first, ...others] = entry.sheets
   const base = sheetFrom(first)
@@ -43,7 +45,6 @@ function overriddenRow(key, entry, before, report) {
     const differences = sheets.map((own) => compare(own, sheet))
     const dearer = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
     if (dearer) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
-    for (const each of dearer ? differences[0] : []) report.push({ key, override: true, ...each })
   }
   return row
 }
@@ -181,6 +182,13 @@ function addTierRates(row) {
     addTier(row, serviceTier, tiers, own)
     row.from = withSource(row.from, TIER_RATES_SOURCE)
   }
+}
+
+/** A tier that changes no rate is none. */
+function withoutIdleTiers(sheet) {
+  const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
+  const tiers = sheet.tiers.filter((tier, index) => index === 0 || !same(tier.rates, sheet.tiers[index - 1].rates))
+  return { ...sheet, tiers }
 }
 
 function setLimits(row) {

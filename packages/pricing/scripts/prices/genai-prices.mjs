@@ -100,6 +100,8 @@ function addModel(rows, unpriced, provider, model) {
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
+    // It keeps the models that others sell through Google's Vertex under Google itself.
+    if (provider === "google" && /^(claude|llama|mistral|codestral|jamba)/.test(name)) provider = "google-vertex"
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
     else if (!rows.has(key)) rows.set(key, { key, provider, name, names, sheets, context: model.context_window })

@@ -26,18 +26,17 @@ export const FIRST_PARTIES = [
  * @param newer rows of the newer source, by key
  * @param older rows of the older source, by key, each with the names that it takes for one model
  * @param today day at which dated sheets are compared
- * @returns merged rows by key, and the lines of the report
+ * @returns merged rows by key
  */
 export function mergeRows(newer, older, today) {
   const rows = new Map()
-  const report = []
   for (const [key, row] of newer) {
     const other = older.get(key)
-    rows.set(key, other === undefined ? { ...row, from: ["newer"] } : mergeRow(row, other, today, report))
+    rows.set(key, other === undefined ? { ...row, from: ["newer"] } : mergeRow(row, other, today))
   }
   for (const [key, row] of older)
     if (!rows.has(key)) rows.set(key, inherited(row, newer, rows, today) ?? { ...row, from: ["older"] })
-  return { rows, report }
+  return rows
 }
 
 /** A name that only the older source lists, beside one of the newer source for the same model, is that row by another name. */
@@ -51,11 +50,10 @@ function inherited(row, newer, rows, today) {
     : { ...row, from: ["older"], maxOutput: newer.get(twin).maxOutput }
 }
 
-function mergeRow(fresh, stale, today, report) {
+function mergeRow(fresh, stale, today) {
   const standing = standingSheet(stale, today)
   const differences = standing === undefined ? [] : compare(fresh.sheets[0], standing)
   const firstParty = FIRST_PARTIES.includes(fresh.provider)
-  if (firstParty) for (const each of differences) report.push({ key: fresh.key, ...each })
   const current = fresh.sheets.map((sheet) => withExtras(sheet, standing))
   const past =
     differences.length === 0 && standing?.from !== undefined
@@ -70,6 +68,41 @@ function mergeRow(fresh, stale, today, report) {
     from: ["newer", "older"],
     sheets: [...past, ...current, ...ceiling],
   }
+}
+
+/**
+ * Where the rows of first parties differ from the older source, the hand-kept ones included. A cache rate that one of the two does
+ * not list is what it would bill instead, the input rate.
+ */
+export function disagreements(rows, older, today) {
+  const report = []
+  for (const [key, other] of older) {
+    const row = rows.get(key)
+    if (row === undefined || !FIRST_PARTIES.includes(row.provider)) continue
+    const own = standingSheet(
+      { sheets: row.sheets.filter((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly) },
+      today,
+    )
+    const standing = standingSheet(other, today)
+    if (own === undefined || standing === undefined) continue
+    for (const each of compare(filled(own), filled(standing)))
+      if (lists(own, each.kind) || lists(standing, each.kind)) report.push({ key, source: row.source, ...each })
+  }
+  return report
+}
+
+function lists(sheet, kind) {
+  return sheet.tiers.some((tier) => tier.rates[kind] !== undefined)
+}
+
+function filled(sheet) {
+  const fill = ({ input, cacheRead = input, cacheWrite = input, ...rates }) => ({
+    input,
+    ...rates,
+    cacheRead,
+    cacheWrite,
+  })
+  return { tiers: sheet.tiers.map((tier) => ({ ...tier, rates: fill(tier.rates) })) }
 }
 
 /** The sheet that holds on a day, when no hours of the day decide. */

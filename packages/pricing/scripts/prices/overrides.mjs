@@ -199,6 +199,9 @@ export const LIMITS = [
   },
 ]
 
+/** Rows of a package that their provider does not sell: OpenAI gives the weights of gpt-oss away and its price page lists none. */
+export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
+
 /**
  * Where the thresholds of thresholds.mjs are from. xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages
  * write "more than 272K", the newer package counts from 272,000: the dearer reading of the single token between is taken.

@@ -6,20 +6,20 @@ const usd = (rate) => {
   return text.startsWith(".") ? `0${text}` : text
 }
 
-export function reportFile({ report, command, newer, older }) {
+export function reportFile({ report, command, older }) {
   const lines = report
     .sort((a, b) => (a.key + a.kind < b.key + b.kind ? -1 : 1))
-    .map(({ key, kind, fromInputTokens, newerRate, olderRate, override }) => {
-      const used = Math.max(newerRate, olderRate)
-      return `| \`${key}\` | ${kind} | ${fromInputTokens} | ${override ? "override" : newer} ${usd(newerRate)} | ${usd(olderRate)} | ${usd(used)} |`
+    .map(({ key, source, kind, fromInputTokens, newerRate, olderRate }) => {
+      const cells = [`\`${key}\``, kind, fromInputTokens, usd(newerRate), usd(olderRate), source.split(",")[0]]
+      return `| ${cells.join(" | ")} |`
     })
   return `# Disagreements between the sources
 
-Written by \`${command}\`. Where two sources state different prices of a provider for its own models, a cost uses the newer
-one and an upper bound counts the higher one. USD per million tokens; "from" is the number of input tokens at which the rate begins.
-The other source is ${older}, or, beside an override, whichever of the two packages differs.
+Written by \`${command}\`. Where two sources state different standard prices of a provider for its own models, a cost uses the
+newer one and an upper bound counts the higher one. USD per million tokens; "from" is the number of input tokens at which the rate
+begins. The other source is ${older}. A cache rate that one of the two does not list stands here as its input rate.
 
-| model | kind | from | newer source says | other source says | the bound counts |
+| model | kind | from | used | other | source of what is used |
 |---|---|---|---|---|---|
 ${lines.join("\n")}
 `

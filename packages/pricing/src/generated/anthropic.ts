@@ -36,33 +36,33 @@ l,,
 panthropic 1
 	claude-2	0	0		C
 	claude-3-5-haiku-latest	1	0		C
-	claude-3-5-sonnet	2	0		CX
+	claude-3-5-sonnet	2	0		C
 	claude-3-7-sonnet-latest	2	0		C
-	claude-3-haiku	3	0		CX
+	claude-3-haiku	3	0		C
 	claude-3-opus-latest	4	0		C
 	claude-3-sonnet	5	0		C
-	claude-fable-5	6	1	1	CX
-	claude-fable-5-1	7	1	1	CX
+	claude-fable-5	6	1	1	C
+	claude-fable-5-1	7	1	1	C
 	claude-fable-5-2	8	1	2	C
 	claude-haiku-4-5	9	2	1	C
 	claude-haiku-4-5-20251001	a	2	3	C
 	claude-haiku-5-5	b	1	2	C
-	claude-opus-4	c	0		CX
+	claude-opus-4	c	0		C
 	claude-opus-4-0	c	0		C
 	claude-opus-4-1	c	0		C
 	claude-opus-4-20250514	c	0		C
 	claude-opus-4-5	d	2	1	C
 	claude-opus-4-5-20251101	e	2	3	C
-	claude-opus-4-6	f	1	1	CX
-	claude-opus-4-7	d	1	1	CX
-	claude-opus-4-8	g	1	1	CX
-	claude-opus-5	g	1	1	CX
-	claude-opus-5-5	h	1	1	CX
-	claude-sonnet-4	2	0		CX
+	claude-opus-4-6	f	1	1	C
+	claude-opus-4-7	d	1	1	C
+	claude-opus-4-8	g	1	1	C
+	claude-opus-5	g	1	1	C
+	claude-opus-5-5	h	1	1	C
+	claude-sonnet-4	2	0		C
 	claude-sonnet-4-0	2	0		C
-	claude-sonnet-4-5	i	2	4	CX
+	claude-sonnet-4-5	i	2	4	C
 	claude-sonnet-4-5-20250929	5	2	3	C
-	claude-sonnet-4-6	j	1	1	CX
+	claude-sonnet-4-6	j	1	1	C
 	claude-sonnet-5	k	1	1	C
 	claude-sonnet-5-5	l	1	2	C
 	claude-v1	0	3		C`

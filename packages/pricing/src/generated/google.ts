@@ -2,22 +2,11 @@
 // Sources: @earendil-works/pi-ai 1.5.2 (MIT, 2026-11-10), @pydantic/genai-prices 0.1.8 (MIT, 2026-09-23),
 // and packages/pricing/scripts/prices/overrides.mjs. Notices: packages/pricing/THIRD_PARTY_NOTICES.
 export const table: string = `d2026-11-10
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
 s2026-09-23 @pydantic/genai-prices 0.1.8
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
-r3 15r.3w3.75h6
-r.8 4r.08w1h1.6
-r.25 1.25r.03w.3h.5
-r15 75r1.5w18.75h30
-r10 50r1w12.5h20
-r10 50r.25w12.5h20
-r5 25r.5w6.25h10;200001:10 37.5r1w12.5h20
-r5 25r.5w6.25h10
-r4 20r.2w5h8
-r3 15r.3w3.75h6;200001:6 22.5r.6w7.5h12
 r2 12r.2;200001:4 18r.4
 r.125 .375
 r.075 .3r.01875;128001:.15 .6r.0375
@@ -34,7 +23,7 @@ r.5 2a3A12|batch>.25 1a1.5A6|flex>.25 1a1.5A6|priority>1 4a6A24
 r.15 .6|batch>.075 .3|flex>.075 .3|priority>.3 1.2
 r1.25 10r.125;200001:2.5 15r.25|batch>.625 5r.125;200001:1.25 7.5r.25|flex>.625 5r.125;200001:1.25 7.5r.25|priority>2.5 20r.25;200001:5 30r.5
 r1 20|batch>.5 10|flex>.5 10|priority>2 40
-r.5 3r.05a1|batch>.25 1.5r.05a1;200001:.25 1.5r.05a1|flex>.25 1.5r.05a.5|priority>1 6r.1a2
+r.5 3r.05a1|batch>.25 1.5r.05a1|flex>.25 1.5r.05a.5|priority>1 6r.1a2
 r2 12I120|batch>1 6I60|flex>1 6I60|priority>4 24I240
 r2 12r.2;200001:4 18r.4|batch>1 6r.2;200001:2 9r.4|flex>1 6r.2;200001:2 9r.4|priority>4 24r.4;200001:8 36r.8
 r.5 3I60|batch>.25 1.5I30|flex>.25 1.5I30|priority>1 6I120
@@ -55,10 +44,9 @@ r1.25 5r.3125;128001:2.5 10r.625
 r1 5r.1
 r.65 .65
 r.15 .6r.015
-l200000,,=
-l1000000,,=
 l1048576,,65536
 l32768,,=
+l1000000,,=
 l128000,,64000
 l8192,,=
 l,,
@@ -68,77 +56,58 @@ l131072,,65536
 l262144,,=
 xgemini google
 pgoogle 1
-	anthropic/claude-sonnet-4	0	0		C
-	claude-3-5-haiku	1	0		C
-	claude-3-5-sonnet	0	0		CX
-	claude-3-7-sonnet	0	0		C
-	claude-3-haiku	2	0		CX
-	claude-3-opus	3	0		C
-	claude-4-opus	3	0		C
-	claude-4-sonnet	0	0		C
-	claude-fable-5	4	1		CX
-	claude-fable-5-1	5	1		CX
-	claude-opus-4	3	0		CX
-	claude-opus-4-6	6	1		CX
-	claude-opus-4-7	7	1		CX
-	claude-opus-4-8	7	1		CX
-	claude-opus-5	7	1		CX
-	claude-opus-5-5	8	1		CX
-	claude-sonnet-4	0	0		CX
-	claude-sonnet-4-5	9	0		CX
-	claude-sonnet-4-6	0	1		CX
-	deep-research-max-preview-04-2026	a	2	1
-	deep-research-preview-04-2026	a	2	1
-	gemini-1.0-pro	b	3	2
-	gemini-1.0-pro-vision-001	b	3	2
-	gemini-1.5-flash	c	1	2
-	gemini-1.5-pro	d	1	2
-	gemini-2.0-flash	e	1	2
-	gemini-2.0-flash-lite	f	1	2
-	gemini-2.5-computer-use-preview-10-2025	g	4	3
-	gemini-2.5-flash	h	2	4
-	gemini-2.5-flash-image	i	1	5
-	gemini-2.5-flash-image-preview	i	1	5
-	gemini-2.5-flash-latest	j	2	4
-	gemini-2.5-flash-lite	k	2	4
-	gemini-2.5-flash-lite-preview-tts	l	5	5
-	gemini-2.5-flash-native-audio-latest	m	6	5
-	gemini-2.5-flash-preview	n	6	5
-	gemini-2.5-flash-preview-05-20:thinking	n	6	5
-	gemini-2.5-flash-preview-09-2025	j	2	4
-	gemini-2.5-flash-preview-tts	l	5	5
-	gemini-2.5-flash-preview:thinking	n	6	5
-	gemini-2.5-flash-tts	l	5	5
-	gemini-2.5-pro	o	2	4
-	gemini-2.5-pro-preview-tts	p	5	5
-	gemini-2.5-pro-tts	p	5	5
-	gemini-3-flash-preview	q	2	4
-	gemini-3-pro-image	r	1	5
-	gemini-3-pro-image-preview	r	1	5
-	gemini-3-pro-preview	s	6	5
-	gemini-3-pro-text-preview	s	6	5
-	gemini-3.1-flash-image	t	1	5
-	gemini-3.1-flash-image-preview	t	1	5
-	gemini-3.1-flash-lite	u	2	4
-	gemini-3.1-flash-lite-image	v	6	5
-	gemini-3.1-flash-lite-preview	w	2	3
-	gemini-3.1-pro-preview	s	2	4
-	gemini-3.1-pro-preview-customtools	s	2	3
-	gemini-3.5-flash	x	2	4
-	gemini-3.5-flash-lite	y	2	4
-	gemini-3.6-flash	z	2	4
-	gemini-3.7-flash	10	2	4
-	gemini-3.8-flash	10	2	4
-	gemini-4-argon	11	7	3
-	gemini-embedding-001	12	6	2
-	gemini-flash-1.5	c	6	2
-	gemini-flash-1.5-8b	13	1	2
-	gemini-flash-latest	14	2	1
-	gemini-flash-lite-latest	15	2	1
-	gemini-live-2.5-flash	16	6	2
-	gemini-pro	b	3	2
-	gemini-pro-1.5	17	8	2
-	gemini-pro-latest	a	2	1
-	gemini-robotics-er-2-preview	18	9	1
-	gemma-2-27b-it	19	6	2
-	gemma-4-26b-a4b-it-maas	1a	a	2`
+	deep-research-max-preview-04-2026	0	0
+	deep-research-preview-04-2026	0	0
+	gemini-1.0-pro	1	1	1
+	gemini-1.0-pro-vision-001	1	1	1
+	gemini-1.5-flash	2	2	1
+	gemini-1.5-pro	3	2	1
+	gemini-2.0-flash	4	2	1
+	gemini-2.0-flash-lite	5	2	1
+	gemini-2.5-computer-use-preview-10-2025	6	3	2
+	gemini-2.5-flash	7	0	3
+	gemini-2.5-flash-image	8	2	4
+	gemini-2.5-flash-image-preview	8	2	4
+	gemini-2.5-flash-latest	9	0	3
+	gemini-2.5-flash-lite	a	0	3
+	gemini-2.5-flash-lite-preview-tts	b	4	4
+	gemini-2.5-flash-native-audio-latest	c	5	4
+	gemini-2.5-flash-preview	d	5	4
+	gemini-2.5-flash-preview-05-20:thinking	d	5	4
+	gemini-2.5-flash-preview-09-2025	9	0	3
+	gemini-2.5-flash-preview-tts	b	4	4
+	gemini-2.5-flash-preview:thinking	d	5	4
+	gemini-2.5-flash-tts	b	4	4
+	gemini-2.5-pro	e	0	3
+	gemini-2.5-pro-preview-tts	f	4	4
+	gemini-2.5-pro-tts	f	4	4
+	gemini-3-flash-preview	g	0	3
+	gemini-3-pro-image	h	2	4
+	gemini-3-pro-image-preview	h	2	4
+	gemini-3-pro-preview	i	5	4
+	gemini-3-pro-text-preview	i	5	4
+	gemini-3.1-flash-image	j	2	4
+	gemini-3.1-flash-image-preview	j	2	4
+	gemini-3.1-flash-lite	k	0	3
+	gemini-3.1-flash-lite-image	l	5	4
+	gemini-3.1-flash-lite-preview	m	0	2
+	gemini-3.1-pro-preview	i	0	3
+	gemini-3.1-pro-preview-customtools	i	0	2
+	gemini-3.5-flash	n	0	3
+	gemini-3.5-flash-lite	o	0	3
+	gemini-3.6-flash	p	0	3
+	gemini-3.7-flash	q	0	3
+	gemini-3.8-flash	q	0	3
+	gemini-4-argon	r	6	2
+	gemini-embedding-001	s	5	1
+	gemini-flash-1.5	2	5	1
+	gemini-flash-1.5-8b	t	2	1
+	gemini-flash-latest	u	0
+	gemini-flash-lite-latest	v	0
+	gemini-live-2.5-flash	w	5	1
+	gemini-pro	1	1	1
+	gemini-pro-1.5	x	7	1
+	gemini-pro-latest	0	0
+	gemini-robotics-er-2-preview	y	8
+	gemma-2-27b-it	z	5	1
+	gemma-4-26b-a4b-it-maas	10	9	1`

@@ -98,9 +98,6 @@ r5 40r1.25i10
 r2 8r.2i2.5
 r5 10r1.25i8I32
 r5 30r1.25i8
-r.039 .18
-r.029 .14
-r.075 .3r.037
 r4 16r.4a32i5A64
 r4 24r.4a32i5A64
 r.6 2.4r.06a10i.8A20
@@ -137,7 +134,6 @@ l272000,,128000
 l1050000,,128000
 l128000,,32000
 l1050000,922000,128000
-l131072,,=
 l200000,,100000
 popenai 1
 	ada	0	0
@@ -315,47 +311,44 @@ popenai 1
 	gpt-image-1.5-2025-12-16	2b	0
 	gpt-image-2	2c	0
 	gpt-image-2-2026-04-21	2c	0
-	gpt-oss-120b	2d	h
-	gpt-oss-20b	2e	h
-	gpt-oss-safeguard-20b	2f	h
-	gpt-realtime	2g	8
-	gpt-realtime-1.5	2g	8
-	gpt-realtime-2	2h	2
-	gpt-realtime-2.1	2h	2
-	gpt-realtime-2.1-mini	2i	0
-	gpt-realtime-2025-08-28	2g	8
-	gpt-realtime-mini	2i	0
-	gpt-realtime-mini-2025-10-06	2i	0
-	gpt-realtime-mini-2025-12-15	2i	0
-	o1	2j	i	2
-	o1-2024-12-17	2j	i	2
-	o1-mini	2k	2	6
-	o1-mini-2024-09-12	2k	2	6
-	o1-preview	2l	2
-	o1-preview-2024-09-12	2l	2
-	o1-pro	2m	i	2
-	o1-pro-2025-03-19	2m	i	2
-	o3	2n	i	5
-	o3-2025-04-16	2o	i	2
-	o3-deep-research	2p	3
-	o3-deep-research-2025-06-26	2p	3
-	o3-mini	2k	i	2
-	o3-mini-2025-01-31	2k	i	2
-	o3-mini-high	2q	i	3
-	o3-pro	2r	i	2
-	o3-pro-2025-06-10	2r	i	2
-	o4-mini	2s	i	5
-	o4-mini-2025-04-16	2t	i	2
-	o4-mini-deep-research	2u	3
-	o4-mini-deep-research-2025-06-26	2u	3
-	o4-mini-high	2v	i	3
+	gpt-realtime	2d	8
+	gpt-realtime-1.5	2d	8
+	gpt-realtime-2	2e	2
+	gpt-realtime-2.1	2e	2
+	gpt-realtime-2.1-mini	2f	0
+	gpt-realtime-2025-08-28	2d	8
+	gpt-realtime-mini	2f	0
+	gpt-realtime-mini-2025-10-06	2f	0
+	gpt-realtime-mini-2025-12-15	2f	0
+	o1	2g	h	2
+	o1-2024-12-17	2g	h	2
+	o1-mini	2h	2	6
+	o1-mini-2024-09-12	2h	2	6
+	o1-preview	2i	2
+	o1-preview-2024-09-12	2i	2
+	o1-pro	2j	h	2
+	o1-pro-2025-03-19	2j	h	2
+	o3	2k	h	5
+	o3-2025-04-16	2l	h	2
+	o3-deep-research	2m	3
+	o3-deep-research-2025-06-26	2m	3
+	o3-mini	2h	h	2
+	o3-mini-2025-01-31	2h	h	2
+	o3-mini-high	2n	h	3
+	o3-pro	2o	h	2
+	o3-pro-2025-06-10	2o	h	2
+	o4-mini	2p	h	5
+	o4-mini-2025-04-16	2q	h	2
+	o4-mini-deep-research	2r	3
+	o4-mini-deep-research-2025-06-26	2r	3
+	o4-mini-high	2s	h	3
 	text-ada-001	0	0
 	text-curie-001	6	0
 	text-davinci-001	7	0
 	text-davinci-002	7	0
 	text-davinci-003	7	0
-	text-embedding-3-large	2w	4
-	text-embedding-3-small	2x	4
-	text-embedding-ada	2y	4
-	text-embedding-ada-002	2y	4
-	text-embedding-ada-002-v2	2y	4`
+	text-embedding-3-large	2t	4
+	text-embedding-3-small	2u	4
+	text-embedding-ada	2v	4
+	text-embedding-ada-002	2v	4
+	text-embedding-ada-002-v2	2v	4`

@@ -591,25 +591,6 @@ github-copilot/kimi-k3	1048576		131072
 github-copilot/mai-code-1-flash-picker	256000			
 github-copilot/mai-code-1.1-flash	256000		128000	
 github-copilot/microsoft-decision-1	32768			
-google/anthropic/claude-sonnet-4	200000			
-google/claude-3-5-haiku	200000			
-google/claude-3-5-sonnet	200000			
-google/claude-3-7-sonnet	200000			
-google/claude-3-haiku	200000			
-google/claude-3-opus	200000			
-google/claude-4-opus	200000			
-google/claude-4-sonnet	200000			
-google/claude-fable-5	1000000			
-google/claude-fable-5-1	1000000			
-google/claude-opus-4	200000			
-google/claude-opus-4-6	1000000			
-google/claude-opus-4-7	1000000			
-google/claude-opus-4-8	1000000			
-google/claude-opus-5	1000000			
-google/claude-opus-5-5	1000000			
-google/claude-sonnet-4	200000			
-google/claude-sonnet-4-5	200000			
-google/claude-sonnet-4-6	1000000			
 google/deep-research-max-preview-04-2026	1048576		65536	
 google/deep-research-preview-04-2026	1048576		65536	
 google/gemini-1.0-pro	32768			
@@ -654,6 +635,25 @@ google/gemini-pro-1.5	2000000
 google/gemini-pro-latest	1048576		65536	
 google/gemini-robotics-er-2-preview	131072		65536	
 google/gemma-4-26b-a4b-it-maas	262144			
+google-vertex/anthropic/claude-sonnet-4	200000			
+google-vertex/claude-3-5-haiku	200000			
+google-vertex/claude-3-5-sonnet	200000			
+google-vertex/claude-3-7-sonnet	200000			
+google-vertex/claude-3-haiku	200000			
+google-vertex/claude-3-opus	200000			
+google-vertex/claude-4-opus	200000			
+google-vertex/claude-4-sonnet	200000			
+google-vertex/claude-fable-5	1000000			
+google-vertex/claude-fable-5-1	1000000			
+google-vertex/claude-opus-4	200000			
+google-vertex/claude-opus-4-6	1000000			
+google-vertex/claude-opus-4-7	1000000			
+google-vertex/claude-opus-4-8	1000000			
+google-vertex/claude-opus-5	1000000			
+google-vertex/claude-opus-5-5	1000000			
+google-vertex/claude-sonnet-4	200000			
+google-vertex/claude-sonnet-4-5	200000			
+google-vertex/claude-sonnet-4-6	1000000			
 google-vertex/gemini-2.5-flash	1048576		65536	
 google-vertex/gemini-2.5-flash-lite	1048576		65536	
 google-vertex/gemini-2.5-pro	1048576		65536	
@@ -1386,9 +1386,6 @@ openai/gpt-audio-mini-2025-10-06	128000
 openai/gpt-audio-mini-2025-12-15	128000			
 openai/gpt-daybreak-blue-latest	1050000		128000	
 openai/gpt-daybreak-red-latest	400000		128000	
-openai/gpt-oss-120b	131072			
-openai/gpt-oss-20b	131072			
-openai/gpt-oss-safeguard-20b	131072			
 openai/gpt-realtime	32000			
 openai/gpt-realtime-1.5	32000			
 openai/gpt-realtime-2	128000			
@@ -2635,20 +2632,33 @@ Ling-2.6-flash	ant-ling/Ling-2.6-flash
 Ring-2.6-1T	ant-ling/Ring-2.6-1T
 claude-2	anthropic/claude-2
 claude-3-5-haiku-latest	anthropic/claude-3-5-haiku-latest
+claude-3-5-sonnet	anthropic/claude-3-5-sonnet
 claude-3-7-sonnet-latest	anthropic/claude-3-7-sonnet-latest
+claude-3-haiku	anthropic/claude-3-haiku
 claude-3-opus-latest	anthropic/claude-3-opus-latest
 claude-3-sonnet	anthropic/claude-3-sonnet
+claude-fable-5	anthropic/claude-fable-5
+claude-fable-5-1	anthropic/claude-fable-5-1
 claude-fable-5-2	anthropic/claude-fable-5-2
 claude-haiku-4-5	anthropic/claude-haiku-4-5
 claude-haiku-4-5-20251001	anthropic/claude-haiku-4-5-20251001
 claude-haiku-5-5	anthropic/claude-haiku-5-5
+claude-opus-4	anthropic/claude-opus-4
 claude-opus-4-0	anthropic/claude-opus-4-0
 claude-opus-4-1	anthropic/claude-opus-4-1
 claude-opus-4-20250514	anthropic/claude-opus-4-20250514
 claude-opus-4-5	anthropic/claude-opus-4-5
 claude-opus-4-5-20251101	anthropic/claude-opus-4-5-20251101
+claude-opus-4-6	anthropic/claude-opus-4-6
+claude-opus-4-7	anthropic/claude-opus-4-7
+claude-opus-4-8	anthropic/claude-opus-4-8
+claude-opus-5	anthropic/claude-opus-5
+claude-opus-5-5	anthropic/claude-opus-5-5
+claude-sonnet-4	anthropic/claude-sonnet-4
 claude-sonnet-4-0	anthropic/claude-sonnet-4-0
+claude-sonnet-4-5	anthropic/claude-sonnet-4-5
 claude-sonnet-4-5-20250929	anthropic/claude-sonnet-4-5-20250929
+claude-sonnet-4-6	anthropic/claude-sonnet-4-6
 claude-sonnet-5	anthropic/claude-sonnet-5
 claude-sonnet-5-5	anthropic/claude-sonnet-5-5
 claude-v1	anthropic/claude-v1
@@ -2677,11 +2687,6 @@ deepseek-v3.2-exp	deepseek/deepseek-v3.2-exp
 deepseek-v4-flash	deepseek/deepseek-v4-flash
 deepseek-v4-flash-vision-exp	deepseek/deepseek-v4-flash-vision-exp
 deepseek-v4-pro	deepseek/deepseek-v4-pro
-claude-3-5-haiku	google/claude-3-5-haiku
-claude-3-7-sonnet	google/claude-3-7-sonnet
-claude-3-opus	google/claude-3-opus
-claude-4-opus	google/claude-4-opus
-claude-4-sonnet	google/claude-4-sonnet
 deep-research-max-preview-04-2026	google/deep-research-max-preview-04-2026
 deep-research-preview-04-2026	google/deep-research-preview-04-2026
 gemini-1.0-pro	google/gemini-1.0-pro
@@ -3022,9 +3027,6 @@ gpt-image-1.5	openai/gpt-image-1.5
 gpt-image-1.5-2025-12-16	openai/gpt-image-1.5-2025-12-16
 gpt-image-2	openai/gpt-image-2
 gpt-image-2-2026-04-21	openai/gpt-image-2-2026-04-21
-gpt-oss-120b	openai/gpt-oss-120b
-gpt-oss-20b	openai/gpt-oss-20b
-gpt-oss-safeguard-20b	openai/gpt-oss-safeguard-20b
 gpt-realtime	openai/gpt-realtime
 gpt-realtime-1.5	openai/gpt-realtime-1.5
 gpt-realtime-2	openai/gpt-realtime-2
@@ -3200,25 +3202,6 @@ x-ai/grok-latest	xai/grok-latest
 x-ai/x-ai/grok-4.3	xai/x-ai/grok-4.3
 x-ai/x-ai/grok-4.5	xai/x-ai/grok-4.5
 x-ai/x-ai/grok-4.6	xai/x-ai/grok-4.6
-gemini/anthropic/claude-sonnet-4	google/anthropic/claude-sonnet-4
-gemini/claude-3-5-haiku	google/claude-3-5-haiku
-gemini/claude-3-5-sonnet	google/claude-3-5-sonnet
-gemini/claude-3-7-sonnet	google/claude-3-7-sonnet
-gemini/claude-3-haiku	google/claude-3-haiku
-gemini/claude-3-opus	google/claude-3-opus
-gemini/claude-4-opus	google/claude-4-opus
-gemini/claude-4-sonnet	google/claude-4-sonnet
-gemini/claude-fable-5	google/claude-fable-5
-gemini/claude-fable-5-1	google/claude-fable-5-1
-gemini/claude-opus-4	google/claude-opus-4
-gemini/claude-opus-4-6	google/claude-opus-4-6
-gemini/claude-opus-4-7	google/claude-opus-4-7
-gemini/claude-opus-4-8	google/claude-opus-4-8
-gemini/claude-opus-5	google/claude-opus-5
-gemini/claude-opus-5-5	google/claude-opus-5-5
-gemini/claude-sonnet-4	google/claude-sonnet-4
-gemini/claude-sonnet-4-5	google/claude-sonnet-4-5
-gemini/claude-sonnet-4-6	google/claude-sonnet-4-6
 gemini/deep-research-max-preview-04-2026	google/deep-research-max-preview-04-2026
 gemini/deep-research-preview-04-2026	google/deep-research-preview-04-2026
 gemini/gemini-1.0-pro	google/gemini-1.0-pro

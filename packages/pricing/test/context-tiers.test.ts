@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest"
+import { costOf, prices, upperBound } from "../src/index"
+
+/** From which input on the dearer rates of a vendor hold, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS). */
+const VENDORS = [
+  { vendor: "OpenAI", models: /^(openai|openrouter\/openai)\//, from: 272_000, atLeast: 80 },
+  { vendor: "xAI", models: /^(xai|openrouter\/x-ai)\//, from: 200_000, atLeast: 20 },
+  { vendor: "Google", models: /^(google|openrouter\/google)\//, from: 200_001, atLeast: 12 },
+]
+
+function tieredModels(models: RegExp, from: number): string[] {
+  const tiersOf = (model: string) => prices.findRow(model)!.sheets.flatMap((sheet) => sheet.tiers)
+  return prices
+    .models()
+    .filter((model) => models.test(model) && tiersOf(model).some((tier) => tier.fromInputTokens === from))
+}
+
+describe.each(VENDORS)("$vendor moves the whole request from $from input tokens on", ({ models, from, atLeast }) => {
+  const tiered = tieredModels(models, from)
+
+  it("in as many rows as the sources list", () => {
+    expect(tiered.length).toBeGreaterThanOrEqual(atLeast)
+  })
+
+  it.each(tiered)("%s at N−1, N and N+1", (model) => {
+    const row = prices.findRow(model)!
+    for (const serviceTier of new Set(row.sheets.map((sheet) => sheet.serviceTier))) {
+      const at = Date.UTC(2026, 10, 23)
+      const price = prices.priceOf(model, { serviceTier, at })
+      const dear = price.tiers.find((tier) => tier.fromInputTokens === from)
+      if (dear === undefined) continue
+      const below = price.tiers[price.tiers.indexOf(dear) - 1]!
+      const pico = (inputTokens: number) =>
+        costOf(model, { inputTokens, outputTokens: 1000 }, { serviceTier, at }).picoUsd
+      const request = BigInt(dear.rates.request ?? 0)
+      const expected = (tokens: number, rates: typeof dear.rates) =>
+        BigInt(tokens) * BigInt(rates.input) + 1000n * BigInt(rates.output) + request
+      expect(pico(from - 1)).toBe(expected(from - 1, below.rates))
+      expect(pico(from)).toBe(expected(from, dear.rates))
+      expect(pico(from + 1)).toBe(expected(from + 1, dear.rates))
+    }
+  })
+
+  it.each(tiered)("%s: the bound moves at the same token, and not before", (model) => {
+    const at = Date.UTC(2026, 10, 23)
+    const options = { maxOutputTokens: 1000, serviceTier: "default", at, deadline: at, cacheWrites: "none" as const }
+    const bound = (inputTokens: number) => upperBound(model, { ...options, inputTokens }).tier!.fromInputTokens
+    const before = bound(from - 1)
+    expect(before).toBeLessThan(from)
+    expect([bound(from), bound(from + 1)]).toEqual([from, from])
+  })
+})
+
+it("no OpenAI or xAI row begins a tier one token later", () => {
+  const late = prices.models().filter((model) => /^(openai|xai|openrouter\/(openai|x-ai))\//.test(model))
+  const starts = new Set(
+    late.flatMap((model) =>
+      prices.findRow(model)!.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens)),
+    ),
+  )
+  expect([...starts].filter((start) => start === 272_001 || start === 200_001)).toEqual([])
+})

@@ -1,0 +1,55 @@
+import type { Usage } from "@p2/core"
+import type { PriceRow } from "../src/index"
+
+/** A small generator of random numbers with a seed (mulberry32), so that a failure can be repeated. */
+export class Random {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed
+  }
+
+  /** From 0 to 1, without 1. */
+  fraction(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+
+  /** An integer from 0 to `most`. */
+  upTo(most: number): number {
+    return Math.floor(this.fraction() * (most + 1))
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    return items[this.upTo(items.length - 1)]!
+  }
+
+  /** Whether something of this probability happened. */
+  chance(probability: number): boolean {
+    return this.fraction() < probability
+  }
+}
+
+/** A possible usage of a row: sizes over eight powers of ten, and often right at a context tier. */
+export function randomUsage(random: Random, row: PriceRow): Usage {
+  const starts = row.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens))
+  const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))
+  const usage: Usage = { inputTokens: Math.max(0, near), outputTokens: Math.floor(10 ** (random.fraction() * 7)) - 1 }
+  share(random, usage.inputTokens, ["cacheReadTokens", "cacheWriteTokens", "cacheWrite1hTokens"], usage)
+  share(random, usage.inputTokens, ["audioInputTokens", "imageInputTokens"], usage)
+  share(random, usage.outputTokens, ["reasoningTokens", "audioOutputTokens", "imageOutputTokens"], usage)
+  const searchable = row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates.search !== undefined))
+  if (searchable && random.chance(0.5)) usage.webSearches = random.upTo(5)
+  return usage
+}
+
+function share(random: Random, total: number, parts: Exclude<keyof Usage, "raw">[], usage: Usage): void {
+  let left = total
+  for (const part of parts) {
+    if (random.chance(0.5)) continue
+    usage[part] = random.chance(0.2) ? left : random.upTo(left)
+    left -= usage[part]!
+  }
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest"
+import { type PriceRow, prices, RATE_KINDS, tableDate } from "../src/index"
+
+const rows: PriceRow[] = prices.models().map((model) => prices.findRow(model)!)
+/** The dearest published rate is USD 600 per million tokens (o1-pro); a search or a request costs at most USD 1. */
+const MOST_PICO_PER_TOKEN = 1_000_000_000
+const MOST_PICO_PER_PIECE = 1_000_000_000_000
+
+describe("the table", () => {
+  it("has at least 2,000 rows of at least 40 providers", () => {
+    expect(rows.length).toBeGreaterThanOrEqual(2_000)
+    expect(new Set(rows.map((row) => row.provider)).size).toBeGreaterThanOrEqual(40)
+  })
+
+  it("knows the most output tokens of at least 95 % of the rows that answer", () => {
+    const chat = rows.filter((row) => row.sheets.some((sheet) => sheet.tiers.some((tier) => tier.rates.output > 0)))
+    const known = chat.filter((row) => row.maxOutputTokens !== undefined)
+    expect(known.length / chat.length).toBeGreaterThanOrEqual(0.95)
+  })
+
+  it("says of every row where it is from and when", () => {
+    for (const row of rows) {
+      expect(row.asOf, row.model).toMatch(/^20\d\d-\d\d-\d\d$/)
+      expect(row.source, row.model).toMatch(/@earendil-works\/pi-ai|@pydantic\/genai-prices|^https:\/\//)
+      expect(row.asOf <= "2027-12-31", row.model).toBe(true)
+    }
+    expect(tableDate()).toMatch(/^20\d\d-\d\d-\d\d$/)
+  })
+
+  it("has rates in range, tiers by growing input, and no row that is free without saying so", () => {
+    for (const row of rows) {
+      const all: number[] = []
+      for (const sheet of row.sheets) {
+        expect(sheet.tiers[0]!.fromInputTokens, row.model).toBe(0)
+        const starts = sheet.tiers.map((tier) => tier.fromInputTokens)
+        expect(starts, row.model).toEqual([...new Set(starts)].sort((a, b) => a - b))
+        for (const { rates } of sheet.tiers)
+          for (const kind of RATE_KINDS) {
+            const rate = rates[kind] ?? 0
+            const most = kind === "request" || kind === "search" ? MOST_PICO_PER_PIECE : MOST_PICO_PER_TOKEN
+            expect(Number.isSafeInteger(rate) && rate >= 0 && rate <= most, `${row.model} ${kind} ${rate}`).toBe(true)
+            all.push(rate)
+          }
+      }
+      expect(
+        all.every((rate) => rate === 0),
+        row.model,
+      ).toBe(row.free === true)
+    }
+  })
+
+  it("has a standard sheet in every row, and limits that fit together", () => {
+    for (const row of rows) {
+      expect(
+        row.sheets.some((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly),
+        row.model,
+      ).toBe(true)
+      for (const limit of [row.contextWindow, row.maxInputTokens, row.maxOutputTokens])
+        expect(limit === undefined || (Number.isSafeInteger(limit) && limit > 0), row.model).toBe(true)
+    }
+  })
+
+  it("bills an hour in Claude's cache above five minutes, at twice the input", () => {
+    const claude = rows.filter(
+      (row) => row.provider === "anthropic" && row.sheets[0]!.tiers[0]!.rates.cacheWrite !== undefined,
+    )
+    expect(claude.length).toBeGreaterThan(15)
+    for (const row of claude)
+      for (const { rates } of row.sheets[0]!.tiers) expect(rates.cacheWrite1h, row.model).toBe(2 * rates.input)
+  })
+})
