@@ -22,6 +22,7 @@ export type {
 } from "./budget"
 export { IdMismatchError, NoLedgerError, ReservationResolvedError, SettleMismatchError } from "./budget-errors"
 export { BudgetExceededError, type RefusedLimit } from "./budget-exceeded-error"
+export { createBudget } from "./create-budget"
 export type {
   StoredEntry,
   UsageDraft,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "../ledger"
+import type { StoredEntry, UsageDraft, UsageEntry, UsageLedger, UsageTotals } from "../ledger"
 import { matchesFilter, UsageFold } from "../ledger-fold"
 import type { Millis, Name } from "../store"
 import {

@@ -427,7 +427,7 @@ function chargesOf(cells: readonly CellRef[], amounts: readonly number[]): Recor
 /** Exact, and never outside of the safe integers: what does not fit is cut off. */
 function cut(sum: number): number {
   if (sum > MAX) return MAX
-  return sum < -MAX ? -MAX : sum
+  return Math.max(sum, -MAX)
 }
 
 function stateOf(key: Name, cell: MemoryCell | undefined): CellState {

@@ -1,0 +1,109 @@
+import { InvalidArgumentError } from "@p2/core"
+import { resetSpent, statusFor, topUp } from "./adjust-limits"
+import type { Budget, BudgetOptions, CloseOptions, Reservation, RunOptions, RunOutcome, RunResult } from "./budget"
+import { BudgetContext } from "./budget-context"
+import { nameOf } from "./cell-key"
+import { correct } from "./correct"
+import { LedgerQueries } from "./ledger-queries"
+import type { Limit } from "./limit"
+import { childLimit, type ReadLimit, readLimits } from "./read-limits"
+import { reserve } from "./reserve"
+import type { Subject } from "./subject"
+
+const DEFAULT_FLUSH_MS = 5_000
+const SWEEP_STEP = 256
+
+/**
+ * Limits over a store. Nothing is sent before the first call.
+ *
+ * @throws InvalidArgumentError when an option or a limit makes no sense.
+ */
+export function createBudget(options: BudgetOptions): Budget {
+  if (typeof options !== "object" || options === null)
+    throw new InvalidArgumentError("options", "an object with `store` and `limits`", options)
+  return budgetOf(new BudgetContext(options), [])
+}
+
+function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budget {
+  const limitsFor = async (subject: Subject, extra?: readonly Limit[]) => [
+    ...(await context.limitsOf(subject)),
+    ...(extra === undefined ? [] : readLimits(extra, "limits")),
+    ...children,
+  ]
+  const budget: Budget = {
+    store: context.store,
+    usage: new LedgerQueries(context),
+    get pending() {
+      return context.pending.size
+    },
+    rootOf: (subject = {}) => nameOf(context.root(subject), "root"),
+    reserve: (request) => reserve(context, children, request),
+    run: (request, call) => run(budget, request, call),
+    status: async (subject = {}, more) => statusFor(context, subject, await limitsFor(subject, more?.limits)),
+    topUp: async (target) => topUp(context, await limitsFor(target.subject ?? {}), target),
+    reset: async (target) => resetSpent(context, await limitsFor(target.subject ?? {}), target),
+    correct: (request) => correct(context, request),
+    child: ({ limit, id = crypto.randomUUID() }) => budgetOf(context, [...children, ...childLimit(id, limit)]),
+    sweep: (request) => sweep(context, request?.subject ?? {}, request?.max ?? SWEEP_STEP),
+    check: () => context.check(),
+    flush: (request) => context.pending.flush(request?.timeoutMs ?? DEFAULT_FLUSH_MS),
+    close: (request) => close(context, request),
+  }
+  return budget
+}
+
+async function run<T>(
+  budget: Budget,
+  options: RunOptions,
+  call: (reservation: Reservation) => Promise<RunResult<T>>,
+): Promise<RunOutcome<T>> {
+  const outcome = await budget.reserve(options)
+  if (!outcome.ok) return outcome
+  const { reservation } = outcome
+  let result: RunResult<T>
+  try {
+    result = await call(reservation)
+  } catch (error) {
+    await resolveFailure(reservation, options.onError ?? "charge", error)
+    throw error
+  }
+  const settlement = await reservation.settle(result.cost, result.entry)
+  return { ok: true, value: result.value, settlement }
+}
+
+/** The call threw: what it cost is not known, unless the caller says so. */
+async function resolveFailure(
+  reservation: Reservation,
+  onError: NonNullable<RunOptions["onError"]>,
+  error: unknown,
+): Promise<void> {
+  const choice = typeof onError === "function" ? onError(error) : onError
+  if (choice === "release") await reservation.release()
+  else await reservation.settle(choice === "charge" ? reservation.amount : choice)
+}
+
+async function sweep(
+  context: BudgetContext,
+  subject: Subject,
+  max: number,
+): Promise<{ expired: number; more: boolean }> {
+  if (!Number.isSafeInteger(max) || max < 1) throw new InvalidArgumentError("max", "a whole number of at least 1", max)
+  const root = nameOf(context.root(subject), "root")
+  let expired = 0
+  for (;;) {
+    const answer = await context.call(() => context.store.sweep({ root, max: Math.min(SWEEP_STEP, max - expired) }))
+    context.alerts.expired(root, answer.expired)
+    expired += answer.expired.length
+    if (!answer.more || expired >= max || answer.expired.length === 0) return { expired, more: answer.more }
+  }
+}
+
+async function close(context: BudgetContext, options: CloseOptions = {}): Promise<void> {
+  const isFlushed = await context.pending.flush(options.timeoutMs ?? DEFAULT_FLUSH_MS)
+  if (!isFlushed) {
+    const left = context.pending.giveUp()
+    context.warn(`Closed with ${left} settlements that the store did not confirm; their leases decide what is charged.`)
+  }
+  for (const stop of [...context.hearts]) stop()
+  if (options.keepStore !== true) await context.store.close?.()
+}

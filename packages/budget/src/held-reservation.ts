@@ -1,0 +1,197 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { Amount, AmountInput, LimitStatus, Reservation, Settlement } from "./budget"
+import type { BudgetContext } from "./budget-context"
+import { SettleMismatchError } from "./budget-errors"
+import type { UsageDraft, UsageEntry } from "./ledger"
+import { amountOf, type PlannedCell } from "./plan"
+import { readAmount } from "./read-amount"
+import type { Millis, SettleRequest, SettleResult } from "./store"
+import { isStoreError } from "./store-calls"
+
+/** What a reservation is made of. */
+export interface Holding {
+  id: string
+  root: string
+  amount: Amount
+  fingerprint: string
+  cells: readonly PlannedCell[]
+  statuses: readonly LimitStatus[]
+  expiresAt: Millis | null
+  replayed: boolean
+  draft: UsageDraft
+}
+
+/** A reservation with its heartbeat. */
+export class HeldReservation implements Reservation {
+  readonly #context: BudgetContext
+  readonly #holding: Holding
+  readonly #beatsUntil: Millis
+  readonly #stop = () => this.stopHeartbeat()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #expiresAt: Millis | null
+  #isAllowed: boolean
+
+  constructor(context: BudgetContext, holding: Holding) {
+    this.#context = context
+    this.#holding = holding
+    this.#expiresAt = holding.expiresAt
+    this.#isAllowed = holding.expiresAt === null
+    this.#beatsUntil = Date.now() + context.maxHoldMs
+    if (holding.expiresAt !== null) this.#startHeartbeat()
+  }
+
+  get id(): string {
+    return this.#holding.id
+  }
+
+  get root(): string {
+    return this.#holding.root
+  }
+
+  get amount(): Amount {
+    return this.#holding.amount
+  }
+
+  get cells(): readonly LimitStatus[] {
+    return this.#holding.statuses
+  }
+
+  get replayed(): boolean {
+    return this.#holding.replayed
+  }
+
+  get expiresAt(): Millis | null {
+    return this.#expiresAt
+  }
+
+  async settle(
+    cost: AmountInput,
+    entry?: UsageEntry,
+    options: { revision?: number | undefined } = {},
+  ): Promise<Settlement> {
+    const charged = chargedOf(readAmount(cost, "cost"), this.amount, entry)
+    const { draft, fingerprint } = this.#holding
+    const written: UsageEntry = entry ?? {
+      ...draft,
+      status: "succeeded",
+      tokens: {},
+      costNanoUsd: charged.nanoUsd ?? 0,
+      costSource: "custom",
+    }
+    return this.#resolve("commit", charged, { ...written, fingerprint }, options.revision ?? 0)
+  }
+
+  async release(entry?: UsageEntry): Promise<Settlement> {
+    const { fingerprint } = this.#holding
+    return this.#resolve("release", undefined, entry && { ...entry, fingerprint }, 0)
+  }
+
+  stopHeartbeat(): void {
+    clearTimeout(this.#timer)
+    this.#context.hearts.delete(this.#stop)
+  }
+
+  async #resolve(
+    outcome: "commit" | "release",
+    charged: Amount | undefined,
+    entry: UsageEntry | undefined,
+    revision: number,
+  ): Promise<Settlement> {
+    if (!Number.isSafeInteger(revision) || revision < 0)
+      throw new InvalidArgumentError("revision", "a whole number of at least 0", revision)
+    this.stopHeartbeat()
+    const { root, id, fingerprint, cells } = this.#holding
+    const request: SettleRequest = {
+      root,
+      id,
+      fingerprint,
+      outcome,
+      revision,
+      cells: cells.map((cell) => ({
+        key: cell.key,
+        startsAt: cell.startsAt,
+        endsAt: cell.endsAt,
+        keepMs: cell.keepMs,
+        reserved: amountOf(cell.limits[0]!.unit, this.amount),
+        amount: charged === undefined ? 0 : amountOf(cell.limits[0]!.unit, charged),
+      })),
+      expiresAt: this.#expiresAt,
+      entry,
+    }
+    try {
+      const answer = await this.#context.call(() => this.#context.store.settle(request))
+      return this.#settled(answer, outcome, charged)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      this.#context.pending.add(request, (answer) => this.#settledLater(answer, outcome, charged), error)
+      return { status: "pending", error }
+    }
+  }
+
+  #settled(answer: SettleResult, outcome: "commit" | "release", charged: Amount | undefined): Settlement {
+    this.#giveAllowanceBack()
+    if (answer.result === "mismatch") throw new SettleMismatchError(this.id, outcome)
+    if (answer.result === "forgotten") return { status: "forgotten" }
+    const { replayed, late, recovered } = answer
+    if (!replayed) this.#context.alerts.changed(this.root, this.#holding.cells, answer.cells)
+    const overrunNanoUsd = Math.max(0, (charged?.nanoUsd ?? 0) - (this.amount.nanoUsd ?? 0))
+    return { status: "settled", replayed, late, recovered, overrunNanoUsd }
+  }
+
+  #settledLater(answer: SettleResult | undefined, outcome: "commit" | "release", charged: Amount | undefined): void {
+    try {
+      if (answer === undefined) this.#giveAllowanceBack()
+      else this.#settled(answer, outcome, charged)
+    } catch (error) {
+      this.#context.warn(`The pending ${outcome} of reservation "${this.id}" was not accepted.`, error)
+    }
+  }
+
+  /** Once the store knows what was charged, its own limits count it. */
+  #giveAllowanceBack(): void {
+    if (!this.#isAllowed) return
+    this.#isAllowed = false
+    this.#context.allowance?.giveBack(this.amount)
+  }
+
+  #startHeartbeat(): void {
+    this.#context.hearts.add(this.#stop)
+    this.#timer = setTimeout(() => void this.#beat(), this.#context.leaseMs / 3)
+    // A reservation must not keep a process alive: if it ends, the lease decides.
+    this.#timer.unref?.()
+  }
+
+  async #beat(): Promise<void> {
+    const { id, root } = this.#holding
+    const { leaseMs, store } = this.#context
+    try {
+      const answer = await this.#context.call(() => store.extend({ root, id, leaseMs }))
+      if (answer.state !== "held") return this.stopHeartbeat()
+      this.#expiresAt = answer.expiresAt
+    } catch (error) {
+      // The next beat tries again; two may fail before the lease ends.
+      if (!isStoreError(error)) throw error
+    }
+    if (!this.#context.hearts.has(this.#stop)) return
+    if (Date.now() < this.#beatsUntil) this.#startHeartbeat()
+    else this.stopHeartbeat()
+  }
+}
+
+/** The cost by unit. What was reserved and not told is charged in full: unknown is never free. */
+function chargedOf(cost: ReturnType<typeof readAmount>, reserved: Amount, entry: UsageEntry | undefined): Amount {
+  if (cost.nanoUsd === undefined && cost.tokens === undefined && cost.requests === undefined)
+    throw new InvalidArgumentError(
+      "cost",
+      "an amount such as { usd: 0.01 } or { nanoUsd, tokens }; 0 must be said",
+      cost,
+    )
+  const { inputTokens, outputTokens } = entry?.tokens ?? {}
+  const counted =
+    inputTokens === undefined && outputTokens === undefined ? undefined : (inputTokens ?? 0) + (outputTokens ?? 0)
+  return {
+    nanoUsd: cost.nanoUsd ?? reserved.nanoUsd,
+    tokens: cost.tokens ?? counted ?? reserved.tokens,
+    requests: cost.requests ?? reserved.requests,
+  }
+}

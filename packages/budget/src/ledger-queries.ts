@@ -1,0 +1,113 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { BudgetContext } from "./budget-context"
+import { NoLedgerError } from "./budget-errors"
+import { nameOf } from "./cell-key"
+import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "./ledger"
+import type { WindowPeriod } from "./limit"
+import type { Millis, Name } from "./store"
+import { withinTimeout } from "./store-calls"
+import type { BudgetUsage, UsageListQuery, UsageRoot, UsageTotalsQuery } from "./usage-queries"
+import { readWindowing, type Windowing, windowAt } from "./window"
+
+const MAX_BUCKETS = 10_000
+const DEFAULT_BUCKETS = 92
+const MAX_PAGE = 1_000
+/** Sums over many entries take longer than a reserve may. */
+const QUERY_TIMEOUT_MS = 30_000
+
+/** The ledger of a budget's store, with time buckets made here. */
+export class LedgerQueries implements BudgetUsage {
+  readonly #context: BudgetContext
+
+  constructor(context: BudgetContext) {
+    this.#context = context
+  }
+
+  get available(): boolean {
+    return this.#context.store.ledger !== undefined
+  }
+
+  async get(requestId: string, root?: UsageRoot): Promise<StoredEntry[]> {
+    return this.#ask((ledger) => ledger.get({ root: this.#rootOf(root), requestId }))
+  }
+
+  async list(query: UsageListQuery = {}): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
+    const { filter = {}, cursor, limit = 100, order } = query
+    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
+      throw new InvalidArgumentError("limit", `a whole number from 1 to ${MAX_PAGE}`, limit)
+    return this.#ask((ledger) => ledger.list({ root: this.#rootOf(query), filter, cursor, limit, order }))
+  }
+
+  async totals(query: UsageTotalsQuery = {}): Promise<UsageTotals[]> {
+    const { filter = {}, groupBy = [], per } = query
+    const root = this.#rootOf(query)
+    if (per === undefined) return this.#ask((ledger) => ledger.totals({ root, filter, groupBy: [...groupBy] }))
+    const buckets = await this.#bucketsOf(root, filter, per, query.timeZone)
+    const rows = await this.#ask((ledger) => ledger.totals({ root, filter, groupBy: ["bucket", ...groupBy], buckets }))
+    return rows.sort((a, b) => Number(a.group[0]) - Number(b.group[0]))
+  }
+
+  async *export(filter: UsageFilter = {}, root?: UsageRoot): AsyncIterableIterator<string> {
+    let cursor: string | undefined
+    do {
+      const page = await this.list({ ...root, filter, cursor, limit: MAX_PAGE })
+      for (const entry of page.entries) yield `${JSON.stringify(entry)}\n`
+      cursor = page.cursor ?? undefined
+    } while (cursor !== undefined)
+  }
+
+  async prune(before: number, root?: UsageRoot): Promise<{ removed: number }> {
+    return this.#ask((ledger) => ledger.prune({ root: this.#rootOf(root), before }))
+  }
+
+  async record(id: string, entry: UsageEntry, root?: UsageRoot): Promise<boolean> {
+    if (!this.available) return false
+    const { store, storeTimeoutMs } = this.#context
+    const request = { root: this.#rootOf(root), id: nameOf(id, "id"), entry }
+    await withinTimeout(() => store.ledger!.record(request), storeTimeoutMs, store.name)
+    return true
+  }
+
+  #rootOf(root: UsageRoot | undefined): Name {
+    return nameOf(this.#context.root(root?.subject ?? {}), "root")
+  }
+
+  async #ask<T>(question: (ledger: UsageLedger) => Promise<T>): Promise<T> {
+    const { name, ledger } = this.#context.store
+    if (ledger === undefined) throw new NoLedgerError(name)
+    return withinTimeout(() => question(ledger), QUERY_TIMEOUT_MS, name)
+  }
+
+  /** Boundaries of every period from `filter.from` to `filter.to`. */
+  async #bucketsOf(
+    root: Name,
+    filter: UsageFilter,
+    per: WindowPeriod,
+    timeZone: string | undefined,
+  ): Promise<Millis[]> {
+    const windowing = readWindowing(per, timeZone, "totals")
+    if (windowing.kind === "total") throw new InvalidArgumentError("totals.per", 'a period other than "total"', per)
+    const { store } = this.#context
+    const end = filter.to ?? (await this.#context.call(() => store.read({ root, keys: ["time"] }))).now + 1
+    const start = filter.from ?? startOfPeriods(windowing, end - 1, DEFAULT_BUCKETS)
+    const buckets = [windowAt(windowing, start)!.startsAt]
+    while (buckets.at(-1)! < end) {
+      if (buckets.length > MAX_BUCKETS)
+        throw new InvalidArgumentError(
+          "totals.per",
+          `a period that fits at most ${MAX_BUCKETS} times between from and to`,
+          per,
+        )
+      buckets.push(windowAt(windowing, buckets.at(-1)!)!.endsAt)
+    }
+    // A range that is empty still has one period.
+    if (buckets.length === 1) buckets.push(windowAt(windowing, buckets[0]!)!.endsAt)
+    return buckets
+  }
+}
+
+function startOfPeriods(windowing: Windowing, last: Millis, count: number): Millis {
+  let start = windowAt(windowing, last)!.startsAt
+  for (let period = 1; period < count; period++) start = windowAt(windowing, start - 1)!.startsAt
+  return start
+}

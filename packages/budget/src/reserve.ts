@@ -1,0 +1,292 @@
+import { AbortedError, InvalidArgumentError } from "@p2/core"
+import type { Amount, ReserveOptions, ReserveOutcome } from "./budget"
+import { type BudgetContext, checkOnExpire } from "./budget-context"
+import { IdMismatchError, ReservationResolvedError } from "./budget-errors"
+import type { BudgetExceededError } from "./budget-exceeded-error"
+import { nameOf } from "./cell-key"
+import { HeldReservation, type Holding } from "./held-reservation"
+import type { UsageDraft } from "./ledger"
+import { amountOf, cellsAt, fingerprintOf, type Plan, type PlannedCell, planFor, statusOf } from "./plan"
+import { readAmount } from "./read-amount"
+import { type ReadLimit, readLimits } from "./read-limits"
+import { refusalOf } from "./refusal"
+import type { ReserveRequest, ReserveResult, SettleRequest } from "./store"
+import { isStoreError } from "./store-calls"
+import { StoreError } from "./store-error"
+import type { Subject, Unit } from "./subject"
+import { checkWait, waitForRoom } from "./wait-for-room"
+
+/** Windows change at most once while a call is under way; a third round means that the store contradicts itself. */
+const MAX_ROUNDS = 3
+/** How often a backlog of expired reservations is swept before a refusal stands. */
+const MAX_SWEEPS = 8
+const SWEEP_MAX = 256
+
+/** One call of `reserve`, everything checked and nothing sent. */
+interface Asked {
+  id: string
+  root: string
+  amount: Amount
+  floor: Amount | undefined
+  plan: Plan
+  fingerprint: string
+  draft: UsageDraft
+  expiring: (cell: PlannedCell) => number
+  signal: AbortSignal | undefined
+}
+
+/** Sets an amount aside in every scope that the call touches, all or nothing. */
+export async function reserve(
+  context: BudgetContext,
+  children: readonly ReadLimit[],
+  options: ReserveOptions,
+): Promise<ReserveOutcome> {
+  const { wait } = options
+  if (wait !== undefined) checkWait(wait)
+  const asked = await ask(context, children, options)
+  const once = () => alone(context, asked, () => reserveOnce(context, asked))
+  if (wait === undefined) return once()
+  return waitForRoom(once, wait, asked.signal)
+}
+
+async function ask(context: BudgetContext, children: readonly ReadLimit[], options: ReserveOptions): Promise<Asked> {
+  const own = options.subject ?? {}
+  const id = nameOf(options.id ?? crypto.randomUUID(), "id")
+  const subject: Subject = { ...own, requestId: own.requestId ?? id }
+  const root = nameOf(context.root(own), "root")
+  const given = readAmount(options.amount, "amount")
+  const amount: Amount = { nanoUsd: given.nanoUsd, tokens: given.tokens, requests: given.requests ?? 1 }
+  const known = await context.limitsOf(own)
+  const extra = options.limits === undefined ? [] : readLimits(options.limits, "limits")
+  const plan = planFor(subject, [...known, ...extra, ...children], "mistake")
+  const onExpire = options.onExpire === undefined ? context.onExpire : checkOnExpire(options.onExpire, "onExpire")
+  const floor = floorOf(onExpire, options, amount)
+  for (const { limit } of plan.applied) amountOf(limit.unit, amount)
+  const fingerprint = fingerprintOf(plan, amount, floor)
+  const draft: UsageDraft = { ...(options.draft ?? draftOf(subject, amount)), fingerprint }
+  const expiring = (cell: PlannedCell) => (floor ?? amount)[cell.limits[0]!.unit] ?? 0
+  return { id, root, amount, floor, plan, fingerprint, draft, expiring, signal: options.signal }
+}
+
+/** What is charged on expiry; undefined: everything. */
+function floorOf(onExpire: string, options: ReserveOptions, amount: Amount): Amount | undefined {
+  if (onExpire !== "floor" && options.floor !== undefined)
+    throw new InvalidArgumentError("floor", 'absent unless `onExpire` is "floor"', options.floor)
+  if (onExpire === "charge") return undefined
+  if (onExpire === "release") return { nanoUsd: 0, tokens: 0, requests: 0 }
+  if (options.floor === undefined)
+    throw new InvalidArgumentError("floor", 'an amount, because `onExpire` is "floor"', options.floor)
+  const floor = readAmount(options.floor, "floor")
+  for (const unit of ["nanoUsd", "tokens", "requests"] as const)
+    if ((floor[unit] ?? 0) > (amount[unit] ?? 0))
+      throw new InvalidArgumentError(`floor.${unit}`, `at most the amount of ${amount[unit] ?? 0}`, floor[unit])
+  // A unit without a floor is charged in full.
+  return {
+    nanoUsd: floor.nanoUsd ?? amount.nanoUsd,
+    tokens: floor.tokens ?? amount.tokens,
+    requests: floor.requests ?? amount.requests,
+  }
+}
+
+function draftOf(subject: Subject, amount: Amount): UsageDraft {
+  const { userId, clientId, tags, model } = subject
+  return {
+    requestId: nameOf(subject.requestId, "subject.requestId"),
+    attempt: 1,
+    userId,
+    clientId,
+    tags: tags === undefined ? undefined : { ...tags },
+    model: model ?? "unknown",
+    reservedNanoUsd: amount.nanoUsd ?? 0,
+  }
+}
+
+/** Runs when no other reserve of the same id is under way here. */
+async function alone<T>(context: BudgetContext, { root, id }: Asked, run: () => Promise<T>): Promise<T> {
+  const key = `${root} ${id}`
+  for (let other = context.reserving.get(key); other !== undefined; other = context.reserving.get(key))
+    await other.catch(() => {})
+  const running = run()
+  context.reserving.set(key, running)
+  try {
+    return await running
+  } finally {
+    context.reserving.delete(key)
+  }
+}
+
+async function reserveOnce(context: BudgetContext, asked: Asked): Promise<ReserveOutcome> {
+  const { signal, root, id } = asked
+  if (signal?.aborted) throw new AbortedError("reserve", signal)
+  if (context.pending.has(root, id))
+    throw new StoreError(
+      `An earlier use of the id "${id}" is not confirmed by the store yet: reserve under a new id.`,
+      {
+        code: "unavailable",
+        applied: "no",
+      },
+    )
+  let sent: ReserveRequest | undefined
+  try {
+    await context.requireChecked()
+    const asking = askStore(context, asked, (request) => {
+      sent = request
+    })
+    return signal === undefined ? await asking : await untilAborted(asking, signal)
+  } catch (error) {
+    const isMaybeHeld = sent !== undefined && !(isStoreError(error) && error.applied === "no") && isUnanswered(error)
+    const allowed = isStoreError(error) && error.code === "unavailable" ? allow(context, asked) : undefined
+    if (allowed !== undefined) return { ok: true, reservation: allowed }
+    if (isMaybeHeld) releaseLater(context, sent!)
+    throw error
+  }
+}
+
+/** Sends the reserve, again with other windows while the store says so, and again after sweeping. */
+async function askStore(
+  context: BudgetContext,
+  asked: Asked,
+  sending: (request: ReserveRequest) => void,
+): Promise<ReserveOutcome> {
+  const { root } = asked
+  let now = context.now()
+  let [rounds, sweeps] = [0, 0]
+  for (;;) {
+    if (asked.signal?.aborted) throw new AbortedError("reserve", asked.signal)
+    const cells = cellsAt(asked.plan, now)
+    checkCount(cells, context.store.capabilities.maxCells)
+    const request = requestOf(context, asked, cells)
+    sending(request)
+    const answer = await context.call(() => context.store.reserve(request))
+    context.alerts.expired(root, answer.expired)
+    if (answer.result === "stale-window" && ++rounds < MAX_ROUNDS) {
+      now = answer.now
+      continue
+    }
+    if (answer.result === "exceeded" && answer.backlog && sweeps++ < MAX_SWEEPS) {
+      const swept = await context.call(() => context.store.sweep({ root, max: SWEEP_MAX }))
+      context.alerts.expired(root, swept.expired)
+      now = swept.now
+      continue
+    }
+    return decide(context, asked, cells, answer)
+  }
+}
+
+function decide(
+  context: BudgetContext,
+  asked: Asked,
+  cells: readonly PlannedCell[],
+  answer: ReserveResult,
+): ReserveOutcome {
+  const { id, root, amount, fingerprint, draft } = asked
+  if (answer.result === "ok") {
+    context.alerts.remember(root, cells)
+    const { expiresAt, replayed } = answer
+    const statuses = cells.map((cell, index) => statusOf(cell, answer.cells[index]!))
+    const holding: Holding = { id, root, amount, fingerprint, cells, statuses, expiresAt, replayed, draft }
+    return { ok: true, reservation: new HeldReservation(context, holding) }
+  }
+  if (answer.result === "exceeded") return { ok: false, error: refused(asked, cells, answer) }
+  if (answer.result === "mismatch") throw new IdMismatchError(id)
+  if (answer.result === "resolved") throw new ReservationResolvedError(id, answer.state)
+  throw new StoreError(
+    `The store "${context.store.name}" found the windows of its own time stale, ${MAX_ROUNDS} times in a row.`,
+    { code: "corrupt", applied: "no" },
+  )
+}
+
+function refused(
+  { amount }: Asked,
+  cells: readonly PlannedCell[],
+  answer: Extract<ReserveResult, { result: "exceeded" }>,
+): BudgetExceededError {
+  const requested = (cell: PlannedCell) => amountOf(cell.limits[0]!.unit, amount)
+  return refusalOf(cells, answer.cells, answer.which, requested, answer.now)
+}
+
+function requestOf(context: BudgetContext, asked: Asked, cells: readonly PlannedCell[]): ReserveRequest {
+  const { root, id, fingerprint, amount, draft, expiring } = asked
+  return {
+    root,
+    id,
+    fingerprint,
+    cells: cells.map((cell) => ({
+      key: cell.key,
+      startsAt: cell.startsAt,
+      endsAt: cell.endsAt,
+      keepMs: cell.keepMs,
+      amount: amountOf(cell.limits[0]!.unit, amount),
+      limit: cell.limits[0]!.limit,
+      onExpire: expiring(cell),
+    })),
+    leaseMs: context.leaseMs,
+    draft: context.store.ledger === undefined ? undefined : draft,
+  }
+}
+
+function checkCount(cells: readonly PlannedCell[], max: number): void {
+  if (cells.length > max)
+    throw new InvalidArgumentError("limits", `at most ${max} cells for one call in this store`, cells)
+}
+
+/** Gives the call up when the signal fires. Its answer may still come: then nobody must keep its lease alive. */
+function untilAborted(asking: Promise<ReserveOutcome>, signal: AbortSignal): Promise<ReserveOutcome> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      reject(new AbortedError("reserve", signal))
+      asking.then(
+        (late) => late.ok && (late.reservation as HeldReservation).stopHeartbeat(),
+        () => {},
+      )
+    }
+    signal.addEventListener("abort", abort, { once: true })
+    asking.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+  })
+}
+
+/** Whether the store never said how the reserve went. */
+function isUnanswered(error: unknown): boolean {
+  return isStoreError(error) || error instanceof AbortedError
+}
+
+/** What may be held without an owner is given back, until the store confirms it. */
+function releaseLater(context: BudgetContext, request: ReserveRequest): void {
+  const release: SettleRequest = {
+    root: request.root,
+    id: request.id,
+    fingerprint: request.fingerprint,
+    outcome: "release",
+    revision: 0,
+    cells: request.cells.map(({ key, startsAt, endsAt, keepMs, amount }) => ({
+      key,
+      startsAt,
+      endsAt,
+      keepMs,
+      reserved: amount,
+      amount: 0,
+    })),
+    expiresAt: context.now() + request.leaseMs,
+  }
+  context.pending.add(release, () => {})
+}
+
+/** The user's written choice for a store that is down. */
+function allow(context: BudgetContext, asked: Asked): HeldReservation | undefined {
+  const { allowance } = context
+  const { id, root, amount, fingerprint, draft, plan } = asked
+  const units = new Set<Unit>(plan.applied.map(({ limit }) => limit.unit))
+  if (allowance === undefined || !allowance.admit(amount, units)) return undefined
+  const cells = cellsAt(plan, context.now())
+  return new HeldReservation(context, {
+    id,
+    root,
+    amount,
+    fingerprint,
+    cells,
+    statuses: [],
+    expiresAt: null,
+    replayed: false,
+    draft,
+  })
+}
