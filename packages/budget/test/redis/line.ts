@@ -9,7 +9,9 @@ export interface Line {
   down(): Promise<void>
   up(): void
   /** The next script is run, and the connection breaks before its answer arrives. */
-  loseAnswer(): void
+  loseAnswer(onLost?: () => void): void
+  /** Takes `loseAnswer` back. */
+  keepAnswers(): void
   close(): Promise<void>
 }
 
@@ -17,6 +19,7 @@ export async function startLine(target: { host: string; port: number }): Promise
   const sockets = new Set<Socket>()
   let isDown = false
   let armed = false
+  let lost: (() => void) | undefined
   const server = createServer((client) => {
     if (isDown) return client.destroy()
     const upstream = connect(target.port, target.host)
@@ -40,9 +43,10 @@ export async function startLine(target: { host: string; port: number }): Promise
       upstream.write(chunk)
     })
     upstream.on("data", (chunk) => {
-      // A script that the server does not have was not run: its text follows.
-      if (waits && !chunk.toString("latin1").startsWith("-NOSCRIPT")) {
+      // A script that the server does not have, or that belongs to another, was not run: it comes again.
+      if (waits && !/^-(?:NOSCRIPT|MOVED)/.test(chunk.toString("latin1"))) {
         armed = false
+        lost?.()
         return end()
       }
       client.write(chunk)
@@ -65,8 +69,12 @@ export async function startLine(target: { host: string; port: number }): Promise
     up: () => {
       isDown = false
     },
-    loseAnswer: () => {
+    loseAnswer: (onLost) => {
       armed = true
+      lost = onLost
+    },
+    keepAnswers: () => {
+      armed = false
     },
     close: async () => {
       breakAll()

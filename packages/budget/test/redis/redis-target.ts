@@ -67,7 +67,8 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
           for (const line of lines) line.up()
         },
         loseAnswer: () => {
-          for (const line of lines) line.loseAnswer()
+          // Only one of them sees the script; the answer that it loses is the only one.
+          for (const line of lines) line.loseAnswer(() => lines.forEach(disarm))
         },
         damage: async ({ root, key }) => {
           const name = (await keys()).find((one) => one.endsWith(`{${root}}:c:${key}`))!
@@ -91,6 +92,10 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
       },
     }
   }
+}
+
+function disarm(line: Line): void {
+  line.keepAnswers()
 }
 
 function clientOf(addresses: readonly RedisAddress[], lines: readonly Line[]): Redis | Cluster {
