@@ -1,0 +1,115 @@
+// What the client adds to one bare call of the OpenAI SDK, and how it compares with `generateText` of `ai` with an
+// output schema: on a loopback server that answers at once, over the memory store, interleaved in one process.
+// Run after a build: pnpm bench. P2_OPENAI=7 uses the SDK's next major version for the bare call and for the client.
+import { createServer } from "node:http"
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
+import { memoryStore } from "@p2/budget"
+import { LLMClient } from "@p2/client"
+import { generateText, Output } from "ai"
+import { z } from "zod"
+
+const { OpenAI } = await import(process.env.P2_OPENAI === "7" ? "openai7" : "openai")
+
+const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 3_000)
+const WARM_UP = 500
+
+const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
+const answer = JSON.stringify({ name: "David Copperfield", age: 40, interests: ["reading", "writing"] })
+const completion = JSON.stringify({
+  id: "chatcmpl-1",
+  object: "chat.completion",
+  created: 0,
+  model: "gpt-4o-mini-2024-07-18",
+  choices: [
+    { index: 0, message: { role: "assistant", content: answer, refusal: null }, logprobs: null, finish_reason: "stop" },
+  ],
+  usage: { prompt_tokens: 70, completion_tokens: 25, total_tokens: 95 },
+})
+
+const server = createServer((request, response) => {
+  request.resume()
+  request.on("end", () => response.writeHead(200, { "content-type": "application/json" }).end(completion))
+})
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve))
+const baseURL = `http://127.0.0.1:${server.address().port}/v1`
+
+const openai = new OpenAI({ baseURL, apiKey: "local", maxRetries: 0 })
+const prompt = "Describe who is David Copperfield"
+const store = memoryStore()
+
+function newClient() {
+  const client = new LLMClient(
+    { model: "openai/gpt-4o-mini", answerModel: Person, maxTokens: 500, maxBudget: "0.05", userId: "u", clientId: "c" },
+    { openai, store },
+  )
+  client.msg.addMessageUser(prompt)
+  return client
+}
+
+const probe = newClient()
+await probe.generate()
+const { jsonSchema } = (await import("@p2/core")).compileAnswer(Person)
+const body = {
+  model: "gpt-4o-mini",
+  messages: [{ role: "user", content: prompt }],
+  max_completion_tokens: 500,
+  service_tier: "default",
+  response_format: { type: "json_schema", json_schema: { name: "answer", schema: jsonSchema, strict: true } },
+}
+const model = createOpenAICompatible({ name: "local", baseURL, apiKey: "local", supportsStructuredOutputs: true })(
+  "gpt-4o-mini",
+)
+
+const contestants = {
+  "openai.chat.completions.create": async () => {
+    const result = await openai.chat.completions.create(body)
+    JSON.parse(result.choices[0].message.content)
+  },
+  "p2 generate(), client kept": (() => {
+    const client = newClient()
+    return async () => {
+      // The same conversation every time: the answer of the round before is no part of it.
+      client.msg.clear().addMessageUser(prompt)
+      const result = await client.generate()
+      if (!result.ok) throw result.error
+    }
+  })(),
+  "p2 generate(), new client": async () => {
+    const result = await newClient().generate()
+    if (!result.ok) throw result.error
+  },
+  "ai generateText with output": async () => {
+    const { output } = await generateText({
+      model,
+      prompt,
+      maxOutputTokens: 500,
+      maxRetries: 0,
+      output: Output.object({ schema: Person }),
+    })
+    if (output.name === undefined) throw new Error("no output")
+  },
+}
+
+const times = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]))
+for (let round = 0; round < WARM_UP + ROUNDS; round++)
+  for (const [name, run] of Object.entries(contestants)) {
+    const start = performance.now()
+    await run()
+    if (round >= WARM_UP) times[name].push((performance.now() - start) * 1000)
+  }
+server.close()
+server.closeAllConnections()
+
+const quantile = (sorted, q) => sorted[Math.floor(q * (sorted.length - 1))]
+const bare = times["openai.chat.completions.create"].toSorted((a, b) => a - b)
+console.log(
+  `node ${process.versions.node}, openai ${process.env.P2_OPENAI === "7" ? 7 : 6}, ${ROUNDS} interleaved rounds, microseconds`,
+)
+for (const [name, list] of Object.entries(times)) {
+  const sorted = list.toSorted((a, b) => a - b)
+  const [p50, p95] = [quantile(sorted, 0.5), quantile(sorted, 0.95)]
+  const added = p50 - quantile(bare, 0.5)
+  console.log(
+    `${name.padEnd(32)} p50 ${p50.toFixed(0).padStart(6)}  p95 ${p95.toFixed(0).padStart(6)}  added p50 ${added.toFixed(0).padStart(6)}  x${(p50 / quantile(bare, 0.5)).toFixed(2)}`,
+  )
+}

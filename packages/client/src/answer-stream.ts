@@ -1,0 +1,93 @@
+import type { CompiledAnswer, DeepPartial } from "@p2/core"
+import type { ErrorWithReceipt } from "./client-errors"
+import type { Receipt } from "./receipt"
+
+/** How a request ended: a value, never a rejection. */
+export type GenerateResult<Answer> =
+  | { ok: true; answer: Answer; receipt: Receipt }
+  | { ok: false; error: ErrorWithReceipt; receipt: Receipt }
+
+/** What an unfinished answer looks like: text so far, or an object of which any part may be missing. */
+export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
+
+/**
+ * An answer as it grows. Iterate it for partials (not validated; what was already read is skipped when the reader is
+ * slow), and await `result` for the validated answer and its receipt. A reader that leaves the loop ends the call,
+ * which is settled at once. A retry, a repair or a fallback begins the partials anew.
+ */
+export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
+  /** The answer and its receipt; rejects with the error and its receipt as `generateResponse` does. */
+  readonly result: Promise<{ answer: Answer; receipt: Receipt }>
+  readonly #controller: AbortController
+  readonly #compiled: CompiledAnswer<Answer> | undefined
+  #text = ""
+  #version = 0
+  #seen = 0
+  #over = false
+  #wake: (() => void) | undefined
+
+  /** @internal Made by `client.stream()`. */
+  constructor(options: {
+    compiled: CompiledAnswer<Answer> | undefined
+    controller: AbortController
+    start: (onText: (text: string) => void) => Promise<GenerateResult<Answer>>
+  }) {
+    this.#compiled = options.compiled
+    this.#controller = options.controller
+    const running = options.start((text) => {
+      this.#text = text
+      this.#version++
+      this.#wake?.()
+    })
+    this.result = running.then(
+      (result) => {
+        this.#end()
+        if (!result.ok) throw result.error
+        return { answer: result.answer, receipt: result.receipt }
+      },
+      (error: unknown) => {
+        this.#end()
+        throw error
+      },
+    )
+    // Who only iterates hears of a failure from the loop.
+    this.result.catch(() => {})
+  }
+
+  /** Ends the call. `result` rejects with code `aborted`. */
+  cancel(reason?: unknown): void {
+    if (!this.#over) this.#controller.abort(reason ?? new Error("The stream was cancelled."))
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
+    let finished = false
+    try {
+      for (;;) {
+        if (this.#version !== this.#seen) {
+          this.#seen = this.#version
+          const partial = this.#partial(this.#text)
+          if (partial !== undefined) yield partial
+          continue
+        }
+        if (this.#over) break
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+      finished = true
+      await this.result
+    } finally {
+      if (!finished) this.cancel()
+    }
+  }
+
+  #partial(text: string): PartialAnswer<Answer> | undefined {
+    if (this.#compiled === undefined) return text as PartialAnswer<Answer>
+    return this.#compiled.parsePartial(text) as PartialAnswer<Answer> | undefined
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#wake?.()
+  }
+}

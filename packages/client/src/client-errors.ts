@@ -1,0 +1,275 @@
+import { P2Error } from "@p2/core"
+import type { DeadlineName, Receipt } from "./receipt"
+
+/** An error as it leaves the client: with what the request cost until then. */
+export type ErrorWithReceipt = P2Error & { readonly receipt: Receipt }
+
+/** Provider errors by what the caller can do about them. */
+export type ProviderErrorCode =
+  /** 400, 409, 413, 415, 422 and other 4xx: the request itself was refused. */
+  | "provider-bad-request"
+  /** 401, 403. */
+  | "provider-auth"
+  /** 402: the provider's own account has no money. */
+  | "provider-payment"
+  /** 404: no such model or route. */
+  | "provider-not-found"
+  /** 408. */
+  | "provider-timeout"
+  /** 429. */
+  | "provider-rate-limit"
+  /** 5xx. */
+  | "provider-unavailable"
+  /** Status 200 with an error inside, or with a body that is no chat completion. */
+  | "provider-error"
+
+/** The provider answered with an error. Its own words are in `cause`, because they may quote the request. */
+export class ProviderError extends P2Error {
+  declare readonly code: ProviderErrorCode
+  readonly provider: string
+  /** Status of the response, or the numeric code inside a 200. */
+  readonly status: number | undefined
+  /** The provider's word for the error, such as `model_not_found`. */
+  readonly providerCode: string | undefined
+  /** When the provider asks to come back, in milliseconds from the answer. */
+  readonly retryAfterMs: number | undefined
+  /** The provider's id of the request, for its support. */
+  readonly providerRequestId: string | undefined
+
+  constructor(options: {
+    code: ProviderErrorCode
+    provider: string
+    status?: number | undefined
+    providerCode?: string | undefined
+    retryAfterMs?: number | undefined
+    providerRequestId?: string | undefined
+    retryable: boolean
+    cause?: unknown
+  }) {
+    const said = options.status === undefined ? "an error" : `status ${options.status}`
+    const word = options.providerCode === undefined ? "" : ` (${options.providerCode})`
+    super(`${options.provider} answered ${said}${word}. ${REMEDIES[options.code]}`, {
+      code: options.code,
+      kind: "failure",
+      retryable: options.retryable,
+      cause: options.cause,
+    })
+    this.name = "ProviderError"
+    this.provider = options.provider
+    this.status = options.status
+    this.providerCode = options.providerCode
+    this.retryAfterMs = options.retryAfterMs
+    this.providerRequestId = options.providerRequestId
+  }
+}
+
+const REMEDIES: Record<ProviderErrorCode, string> = {
+  "provider-bad-request": "It refused the request as it was sent; its reason is in `error.cause`.",
+  "provider-auth": "Check the API key and what it may do.",
+  "provider-payment": "Add credit at the provider.",
+  "provider-not-found": "Check the model's id and the base URL.",
+  "provider-timeout": "Try again later.",
+  "provider-rate-limit": "Try again after `error.retryAfterMs`, or ask for a higher rate limit.",
+  "provider-unavailable": "Try again later, or name `fallbacks`.",
+  "provider-error": "Its reason is in `error.cause`.",
+}
+
+/** No connection was made, so nothing was sent and nothing is owed: code `connection-failed`. */
+export class ConnectionFailedError extends P2Error {
+  constructor(provider: string, cause: unknown) {
+    super(`No connection to ${provider} could be made. Nothing was sent. Check the base URL and the network.`, {
+      code: "connection-failed",
+      kind: "failure",
+      retryable: true,
+      cause,
+    })
+    this.name = "ConnectionFailedError"
+  }
+}
+
+/** The connection ended before the answer did: code `connection-lost`. The call may have been billed. */
+export class ConnectionLostError extends P2Error {
+  constructor(provider: string, cause?: unknown) {
+    super(`The connection to ${provider} ended before the answer did. What it may have billed was charged.`, {
+      code: "connection-lost",
+      kind: "failure",
+      retryable: true,
+      cause,
+    })
+    this.name = "ConnectionLostError"
+  }
+}
+
+/** A deadline passed: code `deadline-exceeded`. */
+export class DeadlineExceededError extends P2Error {
+  readonly deadline: DeadlineName
+  readonly timeoutMs: number
+
+  constructor(deadline: DeadlineName, timeoutMs: number) {
+    super(`The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`, {
+      code: "deadline-exceeded",
+      kind: "failure",
+      retryable: deadline !== "total",
+    })
+    this.name = "DeadlineExceededError"
+    this.deadline = deadline
+    this.timeoutMs = timeoutMs
+  }
+}
+
+const OPTION_OF: Record<DeadlineName, string> = {
+  total: "timeoutMs",
+  connect: "deadlines.connectMs",
+  "first-content": "deadlines.firstContentMs",
+  idle: "deadlines.idleMs",
+}
+
+/** The model would not answer: code `answer-refused`. Never repaired. What it said is in `refusal`. */
+export class AnswerRefusedError extends P2Error {
+  /** The model's words. Neither in the message nor enumerable, because they may quote the prompt. */
+  declare readonly refusal: string
+
+  constructor(refusal: string) {
+    super("The model refused to answer. Its words are in `error.refusal`; change the prompt.", {
+      code: "answer-refused",
+      kind: "failure",
+    })
+    this.name = "AnswerRefusedError"
+    Object.defineProperty(this, "refusal", { value: refusal, enumerable: false })
+  }
+}
+
+/** The provider's filter stopped the answer: code `content-filtered`. Never repaired. */
+export class ContentFilteredError extends P2Error {
+  constructor() {
+    super("The provider's content filter stopped the answer. Change the prompt.", {
+      code: "content-filtered",
+      kind: "failure",
+    })
+    this.name = "ContentFilteredError"
+  }
+}
+
+/** The answer ended at `maxTokens`: code `answer-truncated`. What came until then is in `text`. */
+export class AnswerTruncatedError extends P2Error {
+  readonly maxTokens: number
+  /** The beginning of the answer. Not enumerable, so that logs do not show it. */
+  declare readonly text: string
+
+  constructor(maxTokens: number, text: string) {
+    super(
+      `The answer was cut off after ${maxTokens} tokens. Raise \`maxTokens\`, or \`maxBudget\` if that was the limit.`,
+      {
+        code: "answer-truncated",
+        kind: "failure",
+      },
+    )
+    this.name = "AnswerTruncatedError"
+    this.maxTokens = maxTokens
+    Object.defineProperty(this, "text", { value: text, enumerable: false })
+  }
+}
+
+/** The answer has no content: code `answer-empty`. */
+export class AnswerEmptyError extends P2Error {
+  constructor() {
+    super("The model answered with nothing. Change the prompt, or raise `repairs`.", {
+      code: "answer-empty",
+      kind: "failure",
+    })
+    this.name = "AnswerEmptyError"
+  }
+}
+
+/** The request is larger than the model's context window: code `context-exceeded`. Nothing was sent. */
+export class ContextExceededError extends P2Error {
+  readonly model: string
+  /** Upper bound of the input's tokens. */
+  readonly inputTokens: number
+  /** Output tokens that were asked for, or the least that makes sense. */
+  readonly outputTokens: number
+  readonly contextWindow: number
+
+  constructor(options: { model: string; inputTokens: number; outputTokens: number; contextWindow: number }) {
+    super(
+      `The request may take ${options.inputTokens} input and ${options.outputTokens} output tokens, more than the ` +
+        `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`. Nothing was sent.`,
+      { code: "context-exceeded", kind: "refusal" },
+    )
+    this.name = "ContextExceededError"
+    this.model = options.model
+    this.inputTokens = options.inputTokens
+    this.outputTokens = options.outputTokens
+    this.contextWindow = options.contextWindow
+  }
+}
+
+/** No API key, or no base URL: code `missing-key`. The message names the variable. */
+export class MissingKeyError extends P2Error {
+  readonly provider: string
+  /** The environment variable that was looked at. */
+  readonly variable: string
+
+  constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
+    const option = what === "API key" ? "apiKey" : "baseURL"
+    super(
+      `No ${what} for ${provider}. Set the environment variable ${variable}, or pass \`${option}\` or \`openai\`.`,
+      {
+        code: "missing-key",
+        kind: "mistake",
+      },
+    )
+    this.name = "MissingKeyError"
+    this.provider = provider
+    this.variable = variable
+  }
+}
+
+/** Nothing to say: code `no-messages`. */
+export class NoMessagesError extends P2Error {
+  constructor() {
+    super("Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.", {
+      code: "no-messages",
+      kind: "mistake",
+    })
+    this.name = "NoMessagesError"
+  }
+}
+
+/** A package that an option needs is not installed: code `missing-package`. */
+export class MissingPackageError extends P2Error {
+  readonly packageName: string
+
+  constructor(packageName: string, what: string, cause: unknown) {
+    super(`${what} needs the package ${packageName}. Install it: npm install ${packageName}`, {
+      code: "missing-package",
+      kind: "mistake",
+      cause,
+    })
+    this.name = "MissingPackageError"
+    this.packageName = packageName
+  }
+}
+
+/** Something that should not happen, wrapped so that it too has a code and a receipt: code `unexpected`. */
+export class UnexpectedError extends P2Error {
+  constructor(cause: unknown) {
+    super("Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.", {
+      code: "unexpected",
+      kind: "failure",
+      cause,
+    })
+    this.name = "UnexpectedError"
+  }
+}
+
+/** The client was closed: code `client-closed`. */
+export class ClientClosedError extends P2Error {
+  constructor() {
+    super("Expected an open client, got one that was closed. Make a new LLMClient.", {
+      code: "client-closed",
+      kind: "mistake",
+    })
+    this.name = "ClientClosedError"
+  }
+}

@@ -1,0 +1,22 @@
+import type { StructuredMode } from "../provider"
+import type { AnswerMode } from "../receipt"
+import { modeMemory } from "./mode-memory"
+import type { Route } from "./route"
+
+const LADDER: readonly StructuredMode[] = ["json_schema", "tool", "json_object", "prompt"]
+
+function ladderOf(route: Route): readonly StructuredMode[] {
+  return route.provider.modes ?? LADDER
+}
+
+/** Where to begin: where this model at this base URL took it last, else at the top. */
+export function firstMode(route: Route, structured: boolean): AnswerMode {
+  if (!structured) return "text"
+  return modeMemory().get(route.baseURL, route.sentModel) ?? ladderOf(route)[0] ?? "prompt"
+}
+
+/** The next rung down; undefined below the last. */
+export function nextMode(route: Route, mode: AnswerMode): AnswerMode | undefined {
+  const ladder = ladderOf(route)
+  return ladder[ladder.indexOf(mode as StructuredMode) + 1]
+}

@@ -1,0 +1,36 @@
+import { type Request, toUsdNumber } from "@p2/core"
+import type { BudgetInfo, ScopeInfo } from "../budget-info"
+import type { Estimate } from "./estimate"
+
+/** A scope as the budget reports it, before it is asked whether it would refuse. */
+export type ScopeState = Omit<ScopeInfo, "exceeded">
+
+/** Compares what the next call would take with every limit. */
+export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, states: readonly ScopeState[]): BudgetInfo {
+  const { boundNanoUsd, likelyNanoUsd } = estimate
+  const max = request.maxBudgetNanoUsd
+  const remaining = max === undefined ? null : Math.max(0, max - boundNanoUsd)
+  const scopes = states.map((state) => ({
+    ...state,
+    exceeded: state.remaining !== null && state.remaining < needOf(state.unit, estimate),
+  }))
+  return {
+    maxBudget: max === undefined ? null : toUsdNumber(max),
+    maxBudgetNanoUsd: max ?? null,
+    estimatedCost: toUsdNumber(likelyNanoUsd),
+    estimatedCostNanoUsd: likelyNanoUsd,
+    upperBoundCost: toUsdNumber(boundNanoUsd),
+    upperBoundCostNanoUsd: boundNanoUsd,
+    remainingBudget: remaining === null ? null : toUsdNumber(remaining),
+    remainingBudgetNanoUsd: remaining,
+    budgetExceeded: estimate.refusal !== undefined || scopes.some((scope) => scope.exceeded),
+    inputTokens: estimate.inputTokens,
+    maxTokens: estimate.maxTokens,
+    scopes,
+  }
+}
+
+function needOf(unit: string, estimate: Estimate): number {
+  if (unit === "tokens") return estimate.tokens
+  return unit === "requests" ? 1 : estimate.boundNanoUsd
+}

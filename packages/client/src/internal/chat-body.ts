@@ -1,0 +1,106 @@
+import type { CompiledAnswer, Message, Request } from "@p2/core"
+import type { Bound } from "@p2/pricing"
+import type { AnswerMode } from "../receipt"
+import type { Route } from "./route"
+
+/** What one attempt asks for. */
+export interface Ask {
+  request: Request<unknown>
+  route: Route
+  /** The conversation with the notes of repairs, without what the mode adds. */
+  messages: readonly Message[]
+  compiled: CompiledAnswer<unknown> | undefined
+  mode: AnswerMode
+}
+
+/** Most web searches of one call with `online`: what the bound assumes and OpenRouter's plugin is told. */
+export const MAX_WEB_RESULTS = 5
+
+/** The messages as they are sent: with the schema in words where the mode has no other place for it. */
+export function messagesToSend(ask: Ask): readonly Message[] {
+  const { messages, compiled, mode } = ask
+  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
+  const at = messages.findIndex((message) => message.role !== "system" && message.role !== "developer")
+  const index = at === -1 ? messages.length : at
+  return [...messages.slice(0, index), { role: "system", content: compiled.instructions }, ...messages.slice(index)]
+}
+
+/** The part of the body that asks for structure; counted as input like the messages. */
+export function structureOf(ask: Ask) {
+  const { compiled, mode } = ask
+  if (compiled === undefined) return {}
+  if (mode === "json_schema") return { response_format: compiled.answerFormat }
+  if (mode === "json_object") return { response_format: { type: "json_object" as const } }
+  if (mode !== "tool") return {}
+  return {
+    tools: [compiled.tool],
+    tool_choice: { type: "function" as const, function: { name: compiled.tool.function.name } },
+  }
+}
+
+export interface BodyOptions {
+  maxTokens: number
+  stream: boolean
+  /** What the bound assumed of OpenRouter's prices. */
+  maxPrice: Bound["maxPrice"]
+}
+
+/** The whole body of the call. It says what the bound assumed: the output limit, the tier, the highest price. */
+export function chatBody(ask: Ask, options: BodyOptions): Record<string, unknown> {
+  const { request, route } = ask
+  const { provider } = route
+  const body: Record<string, unknown> = {
+    model: route.sentModel,
+    messages: withCacheMarkers(messagesToSend(ask), ask),
+    ...structureOf(ask),
+    [route.maxTokensField]: options.maxTokens,
+  }
+  put(body, "temperature", request.temperature)
+  put(body, "top_p", request.topP)
+  put(body, "frequency_penalty", request.frequencyPenalty)
+  put(body, "presence_penalty", request.presencePenalty)
+  put(body, provider.seedField ?? "seed", request.seed)
+  put(body, "stop", request.stop)
+  put(body, "service_tier", route.serviceTier)
+  if (options.stream) {
+    body.stream = true
+    if (provider.streamOptions !== false) body.stream_options = { include_usage: true }
+  }
+  if (provider.dialect === "openrouter") addOpenRouter(body, ask, options.maxPrice)
+  return body
+}
+
+function addOpenRouter(body: Record<string, unknown>, ask: Ask, maxPrice: Bound["maxPrice"]): void {
+  body.usage = { include: true }
+  body.provider = {
+    ...(maxPrice === undefined ? {} : { max_price: maxPrice }),
+    ...(ask.mode === "json_schema" ? { require_parameters: true } : {}),
+  }
+  if (ask.request.online) body.plugins = [{ id: "web", max_results: MAX_WEB_RESULTS }]
+}
+
+/**
+ * Marks the end of the prompt's stable prefix, where the provider caches only what is marked: Anthropic's and Gemini's
+ * models through OpenRouter. Others cache by themselves, or (Anthropic's compatibility layer) not at all.
+ */
+function withCacheMarkers(messages: readonly Message[], ask: Ask): readonly Message[] {
+  if (!ask.request.cachePrompt || ask.route.provider.dialect !== "openrouter") return messages
+  if (!/^(anthropic|google)\//.test(ask.route.sentModel)) return messages
+  // The last system message, else the first message: what comes before it is the same in the next call.
+  const last = messages.findLastIndex((message) => message.role === "system" || message.role === "developer")
+  const index = Math.max(0, last)
+  return messages.map((message, position) => (position === index ? marked(message) : message))
+}
+
+function marked(message: Message): Message {
+  const { content } = message
+  const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : [...(content ?? [])]
+  const index = parts.findLastIndex((part) => part.type === "text")
+  if (index === -1) return message
+  const part = { ...parts[index]!, cache_control: { type: "ephemeral" } }
+  return { ...message, content: parts.with(index, part as (typeof parts)[number]) } as Message
+}
+
+function put(body: Record<string, unknown>, key: string, value: unknown): void {
+  if (value !== undefined) body[key] = value
+}

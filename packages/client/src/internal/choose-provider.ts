@@ -1,0 +1,77 @@
+import { InvalidArgumentError, parseModelId } from "@p2/core"
+import type { LLMClientOptions } from "../client-options"
+import type { Provider } from "../provider"
+import { baseURLVariablesOf, keyVariablesOf } from "../providers"
+
+/** Who is called for a model, and by what name the model goes there. */
+export interface Choice {
+  provider: Provider
+  /** The id without the provider's prefix. */
+  name: string
+  /** Undefined: the provider says where it is only by variable or option, and neither is set. */
+  baseURL: string | undefined
+  apiKey: string | undefined
+  /** Whether the options of the client name the endpoint, so that its own key variable need not be set. */
+  ownEndpoint: boolean
+}
+
+type Table = ReadonlyMap<string, Provider>
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The prefix of the model decides. A model without a known prefix goes where `openai` or `baseURL` point to, else to
+ * OpenRouter when `OPENROUTER_API_KEY` is set, else to OpenAI.
+ */
+export function chooseProvider(
+  model: string,
+  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey">,
+  table: Table,
+  env: Environment,
+): Choice {
+  const { provider: prefix, name } = prefixOf(model)
+  const named = prefix === undefined ? undefined : table.get(prefix)
+  const endpoint = options.openai?.baseURL ?? options.baseURL
+  const provider = named ?? (endpoint === undefined ? defaultProvider(model, table, env) : providerAt(endpoint, table))
+  return {
+    provider,
+    name: named === undefined ? model : name,
+    baseURL: endpoint ?? firstSet(baseURLVariablesOf(provider), env) ?? provider.baseURL,
+    apiKey: options.apiKey ?? firstSet(keyVariablesOf(provider), env),
+    ownEndpoint: endpoint !== undefined,
+  }
+}
+
+function prefixOf(model: string): { provider: string | undefined; name: string } {
+  const { provider } = parseModelId(model)
+  return { provider, name: provider === undefined ? model : model.slice(provider.length + 1) }
+}
+
+function defaultProvider(model: string, table: Table, env: Environment): Provider {
+  const openrouter = table.get("openrouter")!
+  if (firstSet(keyVariablesOf(openrouter), env) !== undefined) return openrouter
+  if (!model.includes("/")) return table.get("openai")!
+  throw new InvalidArgumentError(
+    "model",
+    `a model with the prefix of a known provider (${[...table.keys()].join(", ")}), unless OPENROUTER_API_KEY is set`,
+    model,
+  )
+}
+
+/** The provider whose host an address has; anything else speaks as OpenAI does. */
+function providerAt(address: string, table: Table): Provider {
+  const host = hostOf(address)
+  for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
+  return table.get(host?.endsWith(".openai.azure.com") ? "azure" : "openai")!
+}
+
+function hostOf(address: string | undefined): string | undefined {
+  return address !== undefined && URL.canParse(address) ? new URL(address).host : undefined
+}
+
+function firstSet(variables: readonly string[], env: Environment): string | undefined {
+  for (const variable of variables) {
+    const value = env[variable]?.trim()
+    if (value !== undefined && value !== "") return value
+  }
+  return undefined
+}

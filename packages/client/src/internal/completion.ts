@@ -1,0 +1,83 @@
+import { isRecord, type ReportedUsage, usageFromWire } from "./usage-from-wire"
+
+/** What arrived of an answer, also when it did not arrive whole. */
+export class Completion {
+  finishReason: string | undefined
+  usage: ReportedUsage | undefined
+  generationId: string | undefined
+  model: string | undefined
+  /** The tier that served, where the provider says so. */
+  serviceTier: string | undefined
+  refusal = ""
+  /** An error object inside a 200. */
+  error: Record<string, unknown> | undefined
+  /** The provider said that this was all: a JSON body that parses, `[DONE]`, or a finish reason. */
+  complete = false
+  /** The body was no chat completion at all. */
+  malformed = false
+  #said = ""
+  #arguments = ""
+  #thoughts = 0
+
+  /** The answer: what a forced tool was called with, else what was said. */
+  get text(): string {
+    return this.#arguments === "" ? this.#said : this.#arguments
+  }
+
+  /** Takes a whole completion or one chunk of a stream. Returns whether there was content in it. */
+  take(body: unknown): boolean {
+    if (!isRecord(body)) {
+      this.malformed = true
+      return false
+    }
+    if (typeof body.id === "string" && body.id !== "") this.generationId ??= body.id.slice(0, 200)
+    if (typeof body.model === "string" && body.model !== "") this.model = body.model.slice(0, 200)
+    if (typeof body.service_tier === "string") this.serviceTier = body.service_tier.slice(0, 64)
+    if (isRecord(body.error)) this.error = body.error
+    // Groq hides the usage of a stream in a field of its own.
+    const hidden = isRecord(body.x_groq) ? body.x_groq.usage : undefined
+    this.usage = usageFromWire(body.usage ?? hidden) ?? this.usage
+    const choice = firstOf(body.choices)
+    if (choice === undefined) return false
+    if (isRecord(choice.error)) this.error ??= choice.error
+    if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") {
+      this.finishReason = choice.finish_reason.slice(0, 64)
+      this.complete = true
+    }
+    const message = choice.message ?? choice.delta
+    return isRecord(message) && this.#takeMessage(message)
+  }
+
+  #takeMessage(message: Record<string, unknown>): boolean {
+    const before = this.#length()
+    if (typeof message.content === "string") this.#said += message.content
+    else if (Array.isArray(message.content)) for (const part of message.content) this.#takePart(part)
+    if (typeof message.refusal === "string") this.refusal += message.refusal
+    const call = firstOf(message.tool_calls)
+    if (isRecord(call?.function) && typeof call.function.arguments === "string")
+      this.#arguments += call.function.arguments
+    // Thinking aloud is content for the deadlines: the model is at work.
+    if (isText(message.reasoning) || isText(message.reasoning_content)) this.#thoughts++
+    return this.#length() > before
+  }
+
+  #takePart(part: unknown): void {
+    if (!isRecord(part)) return
+    if (typeof part.text === "string") this.#said += part.text
+    if (typeof part.refusal === "string") this.refusal += part.refusal
+  }
+
+  #length(): number {
+    return this.#said.length + this.#arguments.length + this.refusal.length + this.#thoughts
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value !== ""
+}
+
+/** The entry with index 0, or the first without one. */
+function firstOf(list: unknown): Record<string, unknown> | undefined {
+  if (!Array.isArray(list)) return undefined
+  return list.find((each): each is Record<string, unknown> => isRecord(each) && (each.index ?? 0) === 0)
+}

@@ -1,0 +1,46 @@
+import { addUsage, type CostSource, type Usage } from "@p2/core"
+import type { AttemptReceipt, Receipt, Settlement } from "../receipt"
+
+/** From the least certain to the most. */
+const UNCERTAINTY: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
+
+/** The receipt of a request as the sum of its attempts. */
+export function foldReceipt(
+  requestId: string,
+  attempts: readonly AttemptReceipt[],
+  startedAt: number,
+  totalMs: number,
+): Receipt {
+  const usages: Usage[] = []
+  const receipt: Receipt = {
+    requestId,
+    attempts,
+    usage: { inputTokens: 0, outputTokens: 0 },
+    costNanoUsd: 0,
+    costSource: "none",
+    reservedNanoUsd: 0,
+    settlement: "none",
+    timings: { startedAt, totalMs, storeMs: 0 },
+  }
+  for (const attempt of attempts) {
+    if (attempt.usage !== undefined) usages.push(attempt.usage)
+    receipt.costNanoUsd += attempt.costNanoUsd
+    receipt.reservedNanoUsd += attempt.reservedNanoUsd
+    receipt.costSource = lessCertain(receipt.costSource, attempt.costSource)
+    receipt.settlement = worse(receipt.settlement, attempt.settlement)
+    receipt.timings.storeMs += attempt.timings.reserveMs + (attempt.timings.settleMs ?? 0)
+    receipt.timings.firstContentMs = attempt.timings.firstContentMs
+  }
+  if (usages.length === 1) receipt.usage = usages[0]!
+  else if (usages.length > 1) receipt.usage = addUsage(...usages)
+  return receipt
+}
+
+function lessCertain(a: CostSource, b: CostSource): CostSource {
+  return UNCERTAINTY.indexOf(a) <= UNCERTAINTY.indexOf(b) ? a : b
+}
+
+function worse(a: Settlement, b: Settlement): Settlement {
+  if (a === "pending" || b === "pending") return "pending"
+  return a === "settled" || b === "settled" ? "settled" : "none"
+}

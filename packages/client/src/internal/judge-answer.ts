@@ -1,0 +1,48 @@
+import { type CompiledAnswer, extractJson, type P2Error } from "@p2/core"
+import {
+  AnswerEmptyError,
+  AnswerRefusedError,
+  AnswerTruncatedError,
+  ContentFilteredError,
+  ProviderError,
+} from "../client-errors"
+import type { Completion } from "./completion"
+
+export type Judgement<Answer> = { ok: true; answer: Answer } | { ok: false; error: P2Error }
+
+/** Whether what arrived is the answer that was asked for. Never rejects, whatever the schema's own code does. */
+export async function judgeAnswer<Answer>(
+  completion: Completion,
+  options: { compiled: CompiledAnswer<Answer> | undefined; maxTokens: number; provider: string },
+): Promise<Judgement<Answer>> {
+  const { compiled, maxTokens } = options
+  const { finishReason, refusal, text } = completion
+  if (refusal !== "") return { ok: false, error: new AnswerRefusedError(refusal) }
+  if (finishReason === "content_filter") return { ok: false, error: new ContentFilteredError() }
+  if (finishReason === "error")
+    return {
+      ok: false,
+      error: new ProviderError({
+        code: "provider-error",
+        provider: options.provider,
+        providerCode: "error",
+        retryable: true,
+      }),
+    }
+  if (finishReason === "length" || finishReason === "max_tokens") {
+    // An object that is whole all the same (white space was cut) is an answer.
+    const whole = compiled === undefined || text === "" ? undefined : await parse(text, compiled)
+    return whole?.ok === true ? whole : { ok: false, error: new AnswerTruncatedError(maxTokens, text) }
+  }
+  if (text.trim() === "") return { ok: false, error: new AnswerEmptyError() }
+  if (compiled === undefined) return { ok: true, answer: text as Answer }
+  return parse(text, compiled)
+}
+
+async function parse<Answer>(text: string, compiled: CompiledAnswer<Answer>): Promise<Judgement<Answer>> {
+  const direct = await compiled.parseAsync(text)
+  if (direct.ok || direct.error.reason !== "json") return direct
+  // Prose or a fence around the object: on the ladder's last rungs, and from servers that ignore the mode.
+  const inside = extractJson(text)
+  return inside === undefined || inside === text ? direct : compiled.parseAsync(inside)
+}

@@ -1,0 +1,105 @@
+import { InvalidArgumentError, type Request } from "@p2/core"
+import { prices as publishedPrices } from "@p2/pricing"
+import type { OpenAI } from "openai"
+import { MissingKeyError } from "../client-errors"
+import type { LLMClientOptions } from "../client-options"
+import type { Provider } from "../provider"
+import { baseURLVariablesOf, keyVariablesOf, providerTable } from "../providers"
+import { type Choice, chooseProvider } from "./choose-provider"
+import { openaiFor } from "./openai-instance"
+import type { Route } from "./route"
+import { tariffFor } from "./tariff"
+
+/** The request's model and its fallbacks, resolved. Nothing is connected before {@link RouteBook.open}. */
+export class RouteBook {
+  readonly #routes: Route[]
+  readonly #choices: Choice[]
+  readonly #own: OpenAI | undefined
+  #opened: Promise<readonly Route[]> | undefined
+
+  constructor(request: Request<unknown>, options: LLMClientOptions) {
+    const table = providerTable(options.providers)
+    const prices = options.prices ?? publishedPrices
+    const first = chooseProvider(request.model, options, table, process.env)
+    const rest = request.fallbacks.map((model) => {
+      const prefix = model.slice(0, Math.max(0, model.indexOf("/")))
+      // Your own endpoint stays with its provider: another provider's fallback goes to its own address with its own key.
+      const elsewhere = table.has(prefix) && prefix !== first.provider.name
+      return chooseProvider(model, elsewhere ? {} : options, table, process.env)
+    })
+    this.#own = options.openai
+    this.#choices = [first, ...rest]
+    this.#routes = [request.model, ...request.fallbacks].map((model, index) => {
+      const choice = this.#choices[index]!
+      if (request.online && choice.provider.dialect !== "openrouter")
+        throw new InvalidArgumentError(
+          "online",
+          "false, because only models of openrouter can be limited in their searches",
+          true,
+        )
+      return routeOf(model, choice, request, tariffFor(model, choice, request, prices))
+    })
+  }
+
+  /** The request's own model. */
+  get first(): Route {
+    return this.#routes[0]!
+  }
+
+  /** Throws for the first provider without a key or an address. */
+  checkKeys(): void {
+    for (const choice of this.#choices) {
+      const { provider, ownEndpoint } = choice
+      const variables = keyVariablesOf(provider)
+      if (choice.baseURL === undefined)
+        throw new MissingKeyError(provider.name, baseURLVariablesOf(provider)[0] ?? "baseURL", "base URL")
+      if (variables.length === 0 || choice.apiKey !== undefined || (ownEndpoint && this.#own !== undefined)) continue
+      throw new MissingKeyError(provider.name, variables[0]!, "API key")
+    }
+  }
+
+  /** The routes with their OpenAI instances; loads the `openai` package on first use. */
+  open(): Promise<readonly Route[]> {
+    this.#opened ??= this.#connect()
+    return this.#opened
+  }
+
+  async #connect(): Promise<readonly Route[]> {
+    for (const [index, route] of this.#routes.entries()) {
+      const choice = this.#choices[index]!
+      route.openai = choice.ownEndpoint && this.#own !== undefined ? this.#own : await openaiFor(choice)
+    }
+    return this.#routes
+  }
+}
+
+function routeOf(
+  model: string,
+  choice: Choice,
+  request: Request<unknown>,
+  tariff: ReturnType<typeof tariffFor>,
+): Route {
+  const { provider } = choice
+  const asked = request.serviceTier
+  return {
+    model,
+    provider,
+    baseURL: choice.baseURL ?? "",
+    maxTokensField: maxTokensField(provider, choice),
+    serviceTier: asked === "default" ? provider.serviceTier : asked,
+    // Set by `open` before anything is sent.
+    openai: undefined as unknown as OpenAI,
+    ...tariff,
+  }
+}
+
+/**
+ * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may not honour `max_completion_tokens`, except
+ * for OpenAI's own models, which it can only hand on.
+ */
+function maxTokensField(provider: Provider, choice: Choice): Route["maxTokensField"] {
+  const field = provider.maxTokensField ?? "max_tokens"
+  if (provider.name !== "openai" || choice.baseURL === undefined) return field
+  const own = new URL(choice.baseURL).host === "api.openai.com"
+  return own || /^(gpt-|chatgpt-|o\d)/.test(choice.name) ? field : "max_tokens"
+}

@@ -1,0 +1,79 @@
+import type { NanoUsd, P2Error } from "@p2/core"
+import type { Bound } from "@p2/pricing"
+import { ContextExceededError } from "../client-errors"
+import { type Ask, messagesToSend, structureOf } from "./chat-body"
+import { requestBudgetExceeded } from "./request-budget"
+
+/** Output tokens that are asked for when nobody says how many, if model and budget allow. */
+export const DEFAULT_MAX_TOKENS = 4_096
+
+/** Without `maxTokens`, a call that could not even afford this many output tokens is refused. */
+export const FLOOR_MAX_TOKENS = 64
+
+/** An attempt that may be sent: what it asks for, and what it costs at most. */
+export interface Plan {
+  ok: true
+  /** Input tokens as counted. */
+  inputTokens: number
+  /** The most that the provider may count. */
+  inputUpperBound: number
+  maxTokens: number
+  boundNanoUsd: NanoUsd
+  /** What OpenRouter is told not to exceed. */
+  maxPrice: Bound["maxPrice"]
+}
+
+/** How much an attempt may ask for. */
+export interface Means {
+  /** Output tokens at most, beside the request's own `maxTokens`. */
+  maxTokens?: number | undefined
+  /** What is left of `maxBudget`; undefined: no limit. */
+  leftNanoUsd: NanoUsd | undefined
+}
+
+/**
+ * Counts the input, chooses the output limit and computes the upper bound.
+ * Refuses when the context window or what is left of `maxBudget` does not allow it.
+ */
+export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: P2Error } {
+  const { request, route } = ask
+  const input = route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+  const limits = route.limits
+  const floor = Math.min(FLOOR_MAX_TOKENS, request.maxTokens ?? FLOOR_MAX_TOKENS)
+  const room = Math.min(
+    limits.contextWindow - input.tokens,
+    (limits.maxInputTokens ?? Number.POSITIVE_INFINITY) >= input.tokens ? Number.POSITIVE_INFINITY : 0,
+  )
+  if (room < floor)
+    return {
+      ok: false,
+      error: new ContextExceededError({
+        model: route.model,
+        inputTokens: input.tokens,
+        outputTokens: floor,
+        contextWindow: limits.contextWindow,
+      }),
+    }
+  const wanted = request.maxTokens ?? means.maxTokens ?? DEFAULT_MAX_TOKENS
+  let maxTokens = Math.min(wanted, room, limits.maxOutputTokens ?? Number.POSITIVE_INFINITY)
+  const { leftNanoUsd } = means
+  let bound = route.bound(input, maxTokens)
+  if (leftNanoUsd !== undefined && bound.nanoUsd > leftNanoUsd) {
+    const affordable =
+      request.maxTokens === undefined ? Math.min(maxTokens, route.affordableTokens(input, Math.max(0, leftNanoUsd))) : 0
+    if (affordable < floor) {
+      const requested = request.maxTokens === undefined ? route.bound(input, floor).nanoUsd : bound.nanoUsd
+      return { ok: false, error: requestBudgetExceeded(request, leftNanoUsd, requested) }
+    }
+    maxTokens = affordable
+    bound = route.bound(input, maxTokens)
+  }
+  return {
+    ok: true,
+    inputTokens: input.tokens,
+    inputUpperBound: input.upperBound,
+    maxTokens,
+    boundNanoUsd: bound.nanoUsd,
+    maxPrice: bound.maxPrice,
+  }
+}

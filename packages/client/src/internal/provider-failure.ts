@@ -1,0 +1,107 @@
+import { ProviderError, type ProviderErrorCode } from "../client-errors"
+import type { AnswerMode } from "../receipt"
+import type { Completion } from "./completion"
+import { readRetryAfter } from "./retry-delay"
+import { isRecord } from "./usage-from-wire"
+
+/** What the OpenAI SDK's `APIError` has; read by shape, because the user's instance may come from another copy. */
+interface ApiErrorShape {
+  status?: unknown
+  headers?: Headers | undefined
+  error?: unknown
+  message?: unknown
+  code?: unknown
+  type?: unknown
+  requestID?: unknown
+}
+
+/** The provider's answer with a status that is no success; undefined when the error is none of a status. */
+export function statusError(error: unknown, provider: string, now: number): ProviderError | undefined {
+  const shape = error as ApiErrorShape | null
+  if (typeof shape !== "object" || shape === null || typeof shape.status !== "number") return undefined
+  const code = codeOf(shape.status)
+  return new ProviderError({
+    code,
+    provider,
+    status: shape.status,
+    providerCode: word(shape.code) ?? word(shape.type),
+    retryAfterMs: readRetryAfter(typeof shape.headers?.get === "function" ? shape.headers : undefined, now),
+    providerRequestId: typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined,
+    retryable: isRetryable(shape.status),
+    cause: error,
+  })
+}
+
+/** An error inside a 200, or a 200 that is no chat completion. */
+export function insideError(completion: Completion, provider: string): ProviderError | undefined {
+  const { error } = completion
+  if (error !== undefined) {
+    const status = numeric(error.code) ?? numeric(error.status)
+    return new ProviderError({
+      code: "provider-error",
+      provider,
+      status,
+      providerCode: word(error.code) ?? word(error.type),
+      retryable: status === undefined || isRetryable(status),
+      cause: error,
+    })
+  }
+  if (!completion.malformed || completion.text !== "") return undefined
+  return new ProviderError({
+    code: "provider-error",
+    provider,
+    status: 200,
+    providerCode: "not-a-completion",
+    retryable: true,
+  })
+}
+
+/** Whether a status proves that nothing was generated. */
+export function isFreeStatus(status: number): boolean {
+  return status >= 300 && status < 500 && status !== 408
+}
+
+function codeOf(status: number): ProviderErrorCode {
+  if (status === 401 || status === 403) return "provider-auth"
+  if (status === 402) return "provider-payment"
+  if (status === 404) return "provider-not-found"
+  if (status === 408) return "provider-timeout"
+  if (status === 429) return "provider-rate-limit"
+  return status >= 500 ? "provider-unavailable" : "provider-bad-request"
+}
+
+function isRetryable(status: number): boolean {
+  return status === 408 || status === 409 || status === 425 || status === 429 || status >= 500
+}
+
+/** Whether a refusal is about the way the answer was asked for, so that the next mode may do. */
+export function refusesMode(error: ProviderError, mode: AnswerMode): boolean {
+  if (mode === "text" || mode === "prompt") return false
+  if (error.status === undefined || ![400, 404, 405, 415, 422, 501].includes(error.status)) return false
+  const said = saidIn(error.cause).toLowerCase()
+  return /response_format|json_schema|json_object|json mode|json schema|structured|schema|tool|function|requested parameters/.test(
+    said,
+  )
+}
+
+/** The provider's words: to look for patterns only, never to be shown. */
+function saidIn(cause: unknown): string {
+  if (typeof cause !== "object" || cause === null) return ""
+  const shape = cause as ApiErrorShape & { param?: unknown }
+  const inside = isRecord(shape.error) ? [shape.error.message, shape.error.param, shape.error.code] : []
+  return [shape.message, shape.param, shape.code, ...inside]
+    .filter((part) => typeof part === "string")
+    .join(" ")
+    .slice(0, 4_000)
+}
+
+/** A provider's code as an error message may show it: a word, not a sentence. */
+function word(value: unknown): string | undefined {
+  if (typeof value === "number") return String(value)
+  return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined
+}
+
+function numeric(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d{3}$/.test(value) ? Number(value) : value
+  return typeof number === "number" && Number.isInteger(number) && number >= 100 && number < 600 ? number : undefined
+}

@@ -1,0 +1,38 @@
+import type { UsageDraft, UsageEntry } from "@p2/budget"
+import type { NanoUsd, P2Error } from "@p2/core"
+
+/** Money that was set aside for one attempt, in every scope at once. */
+export interface Hold {
+  /**
+   * Replaces the reservation by the truth: one call to the store, with the usage entry.
+   * `pending`: the store did not confirm; it is tried again in the background.
+   */
+  settle(costNanoUsd: NanoUsd, entry: UsageEntry): Promise<"settled" | "pending">
+  /** Gives everything back: nothing was sent. */
+  release(entry: UsageEntry): Promise<"settled" | "pending">
+}
+
+/** Why nothing was set aside, and what would have been. */
+export interface Refused {
+  ok: false
+  error: P2Error
+  /** The least that a refusing scope has left, where it counts money. */
+  leftNanoUsd: NanoUsd | undefined
+  /** The least that a refusing scope has left, where it counts tokens. */
+  leftTokens: number | undefined
+}
+
+/** The budget as an attempt sees it. */
+export interface Purse {
+  /** Sets money aside in all scopes or in none: one call to the store. Rejects when the store is broken. */
+  reserve(request: {
+    id: string
+    amountNanoUsd: NanoUsd
+    /** Upper bound of input and output, for limits in tokens. */
+    tokens: number
+    draft: UsageDraft
+    signal: AbortSignal
+  }): Promise<{ ok: true; hold: Hold } | Refused>
+  /** Writes an attempt that was refused into the ledger. Never rejects. */
+  recordRefusal(id: string, entry: UsageEntry): Promise<void>
+}

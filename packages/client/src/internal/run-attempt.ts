@@ -1,0 +1,209 @@
+import { P2Error } from "@p2/core"
+import { UnexpectedError } from "../client-errors"
+import type { AttemptReason, AttemptReceipt } from "../receipt"
+import { type Ask, chatBody } from "./chat-body"
+import type { Completion } from "./completion"
+import type { DeadlineRace } from "./deadline-race"
+import { type Judgement, judgeAnswer } from "./judge-answer"
+import type { Plan } from "./plan-attempt"
+import type { Hold, Purse, Refused } from "./purse"
+import type { KnownCost } from "./route"
+import { type Sent, send } from "./send"
+import { draftOf, entryOf } from "./usage-entry"
+
+/** What an attempt needs beside the question. */
+export interface AttemptSetting {
+  requestId: string
+  number: number
+  reason: AttemptReason
+  purse: Purse
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  race: DeadlineRace
+  /** What is left of the total deadline. */
+  leftMs: number
+  stream: boolean
+  onContent: ((completion: Completion) => void) | undefined
+  now: () => number
+  /** Whether prompts and answers go to the ledger. */
+  recordContent: boolean
+}
+
+export type AttemptOutcome =
+  | { kind: "answered"; answer: unknown; text: string; receipt: AttemptReceipt }
+  /** A limit said no; nothing was sent. */
+  | { kind: "refused"; refusal: Refused; receipt: AttemptReceipt }
+  /** `sent` is undefined when it did not come so far. */
+  | { kind: "failed"; error: P2Error; text: string; sent: Sent | undefined; receipt: AttemptReceipt }
+
+/** One attempt: reserve, send, judge, settle. Two calls to the store when it is admitted at once. Never rejects. */
+export async function runAttempt(ask: Ask, plan: Plan, setting: AttemptSetting): Promise<AttemptOutcome> {
+  const startedAt = performance.now()
+  const receipt = blankReceipt(ask, setting, plan.maxTokens)
+  const reserved = await reserve(ask, plan, receipt, setting)
+  receipt.timings.reserveMs = performance.now() - startedAt
+  receipt.timings.totalMs = receipt.timings.reserveMs
+  if ("error" in reserved && !("ok" in reserved)) {
+    receipt.errorCode = reserved.error.code
+    return { kind: "failed", error: reserved.error, text: "", sent: undefined, receipt }
+  }
+  if (!reserved.ok) {
+    receipt.status = "refused"
+    receipt.errorCode = reserved.error.code
+    return { kind: "refused", refusal: reserved, receipt }
+  }
+  receipt.reservedNanoUsd = plan.boundNanoUsd
+  const sent = await sendIt(ask, plan, receipt, setting, startedAt)
+  const judged = await judge(ask, plan, sent, setting)
+  fill(receipt, ask, plan, sent, judged)
+  const settlingAt = performance.now()
+  receipt.timings.totalMs = settlingAt - startedAt
+  receipt.settlement = await settle(reserved.hold, ask, receipt, setting, sent.completion.text)
+  receipt.timings.settleMs = performance.now() - settlingAt
+  receipt.timings.totalMs += receipt.timings.settleMs
+  const { text } = sent.completion
+  if (judged.ok) return { kind: "answered", answer: judged.answer, text, receipt }
+  return { kind: "failed", error: judged.error, text, sent, receipt }
+}
+
+/** The receipt of an attempt that was not let out. */
+export function refusedReceipt(ask: Ask, setting: AttemptSetting, error: P2Error): AttemptReceipt {
+  const receipt = blankReceipt(ask, setting, ask.request.maxTokens ?? 0)
+  receipt.status = "refused"
+  receipt.errorCode = error.code
+  return receipt
+}
+
+function blankReceipt(ask: Ask, setting: AttemptSetting, maxTokens: number): AttemptReceipt {
+  return {
+    attempt: setting.number,
+    id: `${setting.requestId}.${setting.number}`,
+    reason: setting.reason,
+    model: ask.route.model,
+    modelUsed: undefined,
+    provider: ask.route.provider.name,
+    mode: ask.mode,
+    streamed: setting.stream,
+    status: "released",
+    httpStatus: undefined,
+    finishReason: undefined,
+    errorCode: undefined,
+    deadlineHit: undefined,
+    usage: undefined,
+    costNanoUsd: 0,
+    costSource: "none",
+    tableCostNanoUsd: undefined,
+    reservedNanoUsd: 0,
+    maxTokens,
+    generationId: undefined,
+    settlement: "none",
+    timings: {
+      startedAt: setting.now(),
+      reserveMs: 0,
+      headersMs: undefined,
+      firstContentMs: undefined,
+      settleMs: undefined,
+      totalMs: 0,
+    },
+  }
+}
+
+type Reserved = { ok: true; hold: Hold } | Refused | { error: P2Error }
+
+async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: AttemptSetting): Promise<Reserved> {
+  const { race, purse } = setting
+  if (race.error !== undefined) return { error: race.error }
+  const reserving = purse.reserve({
+    id: receipt.id,
+    amountNanoUsd: plan.boundNanoUsd,
+    tokens: plan.inputUpperBound + plan.maxTokens,
+    draft: draftOf(ask, receipt, plan.boundNanoUsd),
+    signal: race.signal,
+  })
+  try {
+    return await race.race(reserving)
+  } catch (error) {
+    // What is still set aside after we left is given back.
+    reserving.then(
+      (late) => {
+        if (late.ok) late.hold.release(entryOf(ask, receipt, undefined))
+      },
+      () => {},
+    )
+    return { error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
+  }
+}
+
+async function sendIt(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: AttemptSetting, startedAt: number) {
+  const sent = await send({
+    openai: ask.route.openai,
+    provider: ask.route.provider.name,
+    headers: ask.route.provider.headers,
+    body: chatBody(ask, { maxTokens: plan.maxTokens, stream: setting.stream, maxPrice: plan.maxPrice }),
+    id: receipt.id,
+    race: setting.race,
+    stream: setting.stream,
+    leftMs: setting.leftMs,
+    deadlines: setting.deadlines,
+    onContent: setting.onContent,
+    now: setting.now,
+  })
+  if (sent.headersAt !== undefined) receipt.timings.headersMs = sent.headersAt - startedAt
+  if (sent.firstContentAt !== undefined) receipt.timings.firstContentMs = sent.firstContentAt - startedAt
+  return sent
+}
+
+/** The schema's own code may wait for something: it has what is left of the deadline. */
+async function judge(ask: Ask, plan: Plan, sent: Sent, setting: AttemptSetting): Promise<Judgement<unknown>> {
+  if (sent.error !== undefined) return { ok: false, error: sent.error }
+  try {
+    return await setting.race.race(
+      judgeAnswer(sent.completion, {
+        compiled: ask.compiled,
+        maxTokens: plan.maxTokens,
+        provider: ask.route.provider.name,
+      }),
+    )
+  } catch (error) {
+    return { ok: false, error: setting.race.error ?? new UnexpectedError(error) }
+  }
+}
+
+function fill(receipt: AttemptReceipt, ask: Ask, plan: Plan, sent: Sent, judged: Judgement<unknown>): void {
+  const { completion } = sent
+  receipt.status = judged.ok ? "succeeded" : sent.owed === "unsent" ? "released" : "failed"
+  receipt.httpStatus = sent.httpStatus
+  receipt.finishReason = completion.finishReason
+  receipt.modelUsed = completion.model
+  receipt.generationId = completion.generationId
+  if (!judged.ok) {
+    receipt.errorCode = judged.error.code
+    receipt.deadlineHit =
+      "deadline" in judged.error ? (judged.error.deadline as AttemptReceipt["deadlineHit"]) : undefined
+  }
+  receipt.usage = completion.usage?.usage
+  const cost = costOf(ask, completion)
+  if (cost !== undefined) {
+    receipt.costNanoUsd = cost.nanoUsd
+    receipt.costSource = cost.source
+    receipt.tableCostNanoUsd = cost.tableNanoUsd
+  } else if (sent.owed === "unknown" || sent.owed === "reported") {
+    receipt.costNanoUsd = plan.boundNanoUsd
+    receipt.costSource = "bound"
+  }
+}
+
+/** Undefined when nothing was reported, or something that the price list cannot price (it is not free, then). */
+function costOf(ask: Ask, completion: Completion): KnownCost | undefined {
+  if (completion.usage === undefined) return undefined
+  try {
+    return ask.route.costOf(completion.usage, completion.serviceTier)
+  } catch {
+    return undefined
+  }
+}
+
+function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, setting: AttemptSetting, text: string) {
+  const content = setting.recordContent ? { prompt: ask.messages, answer: text } : undefined
+  const entry = entryOf(ask, receipt, content)
+  return receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry)
+}

@@ -1,0 +1,261 @@
+import {
+  AbortedError,
+  type CompiledAnswer,
+  InvalidAnswerError,
+  type Message,
+  type P2Error,
+  type Request,
+} from "@p2/core"
+import { AnswerEmptyError, AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../client-errors"
+import type { ClientClock, Logger } from "../client-options"
+import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../receipt"
+import { firstMode, nextMode } from "./answer-modes"
+import { type Ask, messagesToSend, structureOf } from "./chat-body"
+import type { Completion } from "./completion"
+import { DeadlineRace } from "./deadline-race"
+import { foldReceipt } from "./fold-receipt"
+import { modeMemory } from "./mode-memory"
+import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
+import { refusesMode } from "./provider-failure"
+import type { Purse, Refused } from "./purse"
+import { repairNotes } from "./repair-notes"
+import { retryDelayMs } from "./retry-delay"
+import type { Route } from "./route"
+import { type AttemptOutcome, type AttemptSetting, refusedReceipt, runAttempt } from "./run-attempt"
+import { entryOf } from "./usage-entry"
+
+/** Everything a request needs to run. */
+export interface RunSetting {
+  requestId: string
+  request: Request<unknown>
+  /** The request's model and its fallbacks, in order. */
+  routes: readonly Route[]
+  /** A snapshot: what is added to the conversation meanwhile belongs to the next request. */
+  messages: readonly Message[]
+  compiled: CompiledAnswer<unknown> | undefined
+  purse: Purse
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  signal: AbortSignal | undefined
+  stream: boolean
+  onContent: ((completion: Completion) => void) | undefined
+  clock: ClientClock
+  logger: Logger | undefined
+  recordContent: boolean
+}
+
+export type RunResult =
+  | { ok: true; answer: unknown; text: string; receipt: Receipt }
+  | { ok: false; error: P2Error; receipt: Receipt }
+
+/** Runs a request to its end: attempts, retries, repairs, fallbacks, under one `maxBudget` and one total deadline. */
+export function runRequest(setting: RunSetting): Promise<RunResult> {
+  return new RequestRun(setting).run()
+}
+
+/** What to do after an attempt that was no success. */
+type Next = { kind: "again"; reason: AttemptReason; delayMs?: number } | { kind: "fallback" } | { kind: "stop" }
+
+class RequestRun {
+  readonly #setting: RunSetting
+  readonly #startedAt = performance.now()
+  readonly #startedAtEpoch: number
+  readonly #attempts: AttemptReceipt[] = []
+  #spentNanoUsd = 0
+  #routeIndex = 0
+  #mode: AnswerMode
+  #reason: AttemptReason = "first"
+  /** Notes of repairs, for the model that made the mistake. */
+  #notes: Message[] = []
+  #failures = 0
+  #repairs = 0
+  #maxTokens: number | undefined
+  #narrowed = false
+
+  constructor(setting: RunSetting) {
+    this.#setting = setting
+    this.#startedAtEpoch = setting.clock.now()
+    this.#mode = firstMode(setting.routes[0]!, setting.compiled !== undefined)
+  }
+
+  async run(): Promise<RunResult> {
+    for (;;) {
+      const ask = this.#ask()
+      const outcome = await this.#attempt(ask)
+      this.#attempts.push(outcome.receipt)
+      this.#spentNanoUsd += outcome.receipt.costNanoUsd
+      this.#log(outcome)
+      if (outcome.kind === "answered") {
+        if (ask.mode !== "text") modeMemory().set(ask.route.baseURL, ask.route.sentModel, ask.mode)
+        return { ok: true, answer: outcome.answer, text: outcome.text, receipt: this.#receipt() }
+      }
+      const error = outcome.kind === "refused" ? outcome.refusal.error : outcome.error
+      const next = outcome.kind === "refused" ? this.#afterRefusal(ask, outcome) : this.#afterFailure(ask, outcome)
+      if (next.kind === "stop") return { ok: false, error, receipt: this.#receipt() }
+      await this.#prepare(next)
+      if (!this.#setting.signal?.aborted) continue
+      return { ok: false, error: new AbortedError("The call", this.#setting.signal), receipt: this.#receipt() }
+    }
+  }
+
+  #ask(): Ask {
+    const { request, routes, messages, compiled } = this.#setting
+    return {
+      request,
+      route: routes[this.#routeIndex]!,
+      messages: this.#notes.length === 0 ? messages : [...messages, ...this.#notes],
+      compiled,
+      mode: this.#mode,
+    }
+  }
+
+  async #attempt(ask: Ask): Promise<AttemptOutcome> {
+    const { request, signal } = this.#setting
+    const race = new DeadlineRace(signal)
+    const leftMs = this.#leftMs()
+    race.start("total", request.timeoutMs, { inMs: leftMs })
+    const setting = this.#attemptSetting(race, leftMs)
+    const leftNanoUsd =
+      request.maxBudgetNanoUsd === undefined ? undefined : request.maxBudgetNanoUsd - this.#spentNanoUsd
+    const plan = planAttempt(ask, { maxTokens: this.#maxTokens, leftNanoUsd })
+    if (!plan.ok) {
+      race.finish({ abortTransport: false })
+      const receipt = refusedReceipt(ask, setting, plan.error)
+      await setting.purse.recordRefusal(receipt.id, entryOf(ask, receipt, undefined))
+      const refusal: Refused = { ok: false, error: plan.error, leftNanoUsd: undefined, leftTokens: undefined }
+      return { kind: "refused", refusal, receipt }
+    }
+    const outcome = await runAttempt(ask, plan, setting)
+    race.finish({ abortTransport: outcome.kind === "failed" })
+    return outcome
+  }
+
+  #attemptSetting(race: DeadlineRace, leftMs: number): AttemptSetting {
+    const { requestId, purse, deadlines, stream, onContent, clock, recordContent } = this.#setting
+    return {
+      requestId,
+      number: this.#attempts.length + 1,
+      reason: this.#reason,
+      purse,
+      deadlines,
+      race,
+      leftMs,
+      stream,
+      onContent,
+      now: clock.now,
+      recordContent,
+    }
+  }
+
+  /** Once, where nobody said how long the answer may be: ask for what the refusing scope has left. */
+  #afterRefusal(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "refused" }>): Next {
+    const { leftNanoUsd, leftTokens } = outcome.refusal
+    if (this.#narrowed || ask.request.maxTokens !== undefined) return this.#orFallback()
+    if (leftNanoUsd === undefined && leftTokens === undefined) return this.#orFallback()
+    const input = ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+    const fits = Math.min(
+      leftNanoUsd === undefined ? Number.POSITIVE_INFINITY : ask.route.affordableTokens(input, leftNanoUsd),
+      leftTokens === undefined ? Number.POSITIVE_INFINITY : leftTokens - input.upperBound,
+    )
+    if (fits < FLOOR_MAX_TOKENS || fits >= outcome.receipt.maxTokens) return this.#orFallback()
+    this.#narrowed = true
+    this.#maxTokens = fits
+    return { kind: "again", reason: this.#reason }
+  }
+
+  #afterFailure(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
+    const { request, signal } = this.#setting
+    const { error } = outcome
+    if (signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total"))
+      return { kind: "stop" }
+    if (outcome.sent === undefined) return { kind: "stop" }
+    if (error instanceof ProviderError && refusesMode(error, ask.mode)) {
+      const mode = nextMode(ask.route, ask.mode)
+      if (mode !== undefined) {
+        this.#mode = mode
+        return { kind: "again", reason: "mode" }
+      }
+    }
+    if (error instanceof InvalidAnswerError || error instanceof AnswerEmptyError) return this.#repair(outcome)
+    if (error instanceof AnswerTruncatedError) return this.#longer(ask, outcome)
+    if (error.code === "answer-refused" || error.code === "content-filtered") return { kind: "stop" }
+    if (error.retryable && this.#failures < request.retries) {
+      this.#failures++
+      const retryAfterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
+      const delayMs = retryDelayMs(this.#failures, retryAfterMs, this.#setting.clock.random())
+      // What comes back later than the deadline need not be waited for.
+      if (delayMs !== undefined && delayMs < this.#leftMs()) return { kind: "again", reason: "retry", delayMs }
+    }
+    return this.#orFallback()
+  }
+
+  #repair(outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
+    const { error } = outcome
+    // A refinement that threw will throw again: the answer is not to blame.
+    if (error instanceof InvalidAnswerError && error.reason === "code") return { kind: "stop" }
+    if (this.#repairs >= this.#setting.request.repairs) return this.#orFallback()
+    this.#repairs++
+    this.#notes = error instanceof InvalidAnswerError ? repairNotes(outcome.text, error) : []
+    return { kind: "again", reason: "repair" }
+  }
+
+  /** A cut answer is only asked for again with more room, which a given `maxTokens` forbids. */
+  #longer(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
+    const { request } = this.#setting
+    if (request.maxTokens !== undefined || this.#repairs >= request.repairs) return this.#orFallback()
+    const wanted = outcome.receipt.maxTokens * 4
+    const leftNanoUsd =
+      request.maxBudgetNanoUsd === undefined ? undefined : request.maxBudgetNanoUsd - this.#spentNanoUsd
+    const plan = planAttempt(ask, { maxTokens: wanted, leftNanoUsd })
+    if (!plan.ok || plan.maxTokens <= outcome.receipt.maxTokens) return this.#orFallback()
+    this.#repairs++
+    this.#maxTokens = wanted
+    return { kind: "again", reason: "longer" }
+  }
+
+  #orFallback(): Next {
+    return this.#routeIndex + 1 < this.#setting.routes.length ? { kind: "fallback" } : { kind: "stop" }
+  }
+
+  async #prepare(next: Exclude<Next, { kind: "stop" }>): Promise<void> {
+    if (next.kind === "fallback") {
+      this.#routeIndex++
+      this.#mode = firstMode(this.#setting.routes[this.#routeIndex]!, this.#setting.compiled !== undefined)
+      this.#reason = "fallback"
+      this.#notes = []
+      this.#failures = 0
+      this.#maxTokens = undefined
+      this.#narrowed = false
+      return
+    }
+    this.#reason = next.reason
+    // Rejects only when the signal fires, which the caller of this looks at.
+    if (next.delayMs !== undefined && next.delayMs > 0)
+      await this.#setting.clock.sleep(next.delayMs, this.#setting.signal).catch(() => {})
+  }
+
+  #leftMs(): number {
+    return Math.max(0, this.#setting.request.timeoutMs - (performance.now() - this.#startedAt))
+  }
+
+  #receipt(): Receipt {
+    const { requestId } = this.#setting
+    return foldReceipt(requestId, this.#attempts, this.#startedAtEpoch, performance.now() - this.#startedAt)
+  }
+
+  #log(outcome: AttemptOutcome): void {
+    const { logger } = this.#setting
+    if (logger === undefined) return
+    const { receipt } = outcome
+    const fields = {
+      id: receipt.id,
+      model: receipt.model,
+      status: receipt.status,
+      errorCode: receipt.errorCode,
+      costNanoUsd: receipt.costNanoUsd,
+      costSource: receipt.costSource,
+      totalMs: receipt.timings.totalMs,
+    }
+    if (outcome.kind === "answered") logger.debug?.("p2: attempt succeeded", fields)
+    else logger.warn?.(`p2: attempt ${receipt.status}`, fields)
+  }
+}

@@ -1,0 +1,117 @@
+import type { P2Error } from "@p2/core"
+import type { OpenAI } from "openai"
+import { ConnectionFailedError, ConnectionLostError } from "../client-errors"
+import { Completion } from "./completion"
+import type { DeadlineRace } from "./deadline-race"
+import { provesNotSent } from "./not-sent"
+import { insideError, isFreeStatus, statusError } from "./provider-failure"
+import { readCompletion } from "./read-completion"
+import { REQUEST_ID_HEADER, wireWatch } from "./wire-watch"
+
+export interface SendOptions {
+  openai: OpenAI
+  provider: string
+  body: Record<string, unknown>
+  /** Id of the attempt. */
+  id: string
+  headers: Readonly<Record<string, string>> | undefined
+  race: DeadlineRace
+  stream: boolean
+  /** What is left of the total deadline. */
+  leftMs: number
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  onContent: ((completion: Completion) => void) | undefined
+  now: () => number
+}
+
+/** How far a call came. */
+export interface Sent {
+  completion: Completion
+  /** Undefined: an answer arrived; whether it is a good one is not said yet. */
+  error: P2Error | undefined
+  /**
+   * What the provider may bill: `reported` with the usage in `completion`; `nothing` was generated; the request was
+   * `unsent`; or `unknown`.
+   */
+  owed: "reported" | "nothing" | "unsent" | "unknown"
+  httpStatus: number | undefined
+  /** On the clock of `performance.now()`. */
+  headersAt: number | undefined
+  firstContentAt: number | undefined
+}
+
+/** Makes one HTTP call. Never rejects: what went wrong is in the result. */
+export async function send(options: SendOptions): Promise<Sent> {
+  const { race, id, deadlines } = options
+  const sent: Sent = {
+    completion: new Completion(),
+    error: undefined,
+    owed: "unsent",
+    httpStatus: undefined,
+    headersAt: undefined,
+    firstContentAt: undefined,
+  }
+  if (race.error !== undefined) {
+    sent.error = race.error
+    return sent
+  }
+  const watch = wireWatch()
+  watch.begin(id, () => race.stop("connect"))
+  race.start("connect", deadlines.connectMs, { applies: () => watch.state(id) === "waiting" })
+  if (options.stream) race.start("first-content", deadlines.firstContentMs)
+  try {
+    await exchange(sent, options)
+    sent.error = insideError(sent.completion, options.provider)
+    sent.owed = sent.completion.usage === undefined ? "unknown" : "reported"
+  } catch (error) {
+    const reached = watch.state(id) !== "waiting" && !provesNotSent(error)
+    fail(sent, error, reached, options)
+  } finally {
+    watch.end(id)
+    race.stop("connect")
+    race.stop("first-content")
+    race.stop("idle")
+  }
+  return sent
+}
+
+async function exchange(sent: Sent, options: SendOptions): Promise<void> {
+  const { openai, body, id, race, leftMs, deadlines, provider } = options
+  const { completion } = sent
+  const call = openai.chat.completions.create(body as unknown as Parameters<typeof openai.chat.completions.create>[0], {
+    signal: race.signal,
+    maxRetries: 0,
+    // Ours fires first; this one only stops the SDK from waiting for less.
+    timeout: Math.ceil(leftMs) + 60_000,
+    headers: { ...options.headers, [REQUEST_ID_HEADER]: id },
+  })
+  const response = (await race.race(call.asResponse())) as Response
+  sent.headersAt = performance.now()
+  sent.httpStatus = response.status
+  const generation = response.headers.get("x-generation-id")
+  if (generation !== null) completion.generationId = generation.slice(0, 200)
+  race.stop("connect")
+  await readCompletion(completion, {
+    response,
+    race,
+    provider,
+    idleMs: deadlines.idleMs,
+    onContent: () => {
+      sent.firstContentAt ??= performance.now()
+      options.onContent?.(completion)
+    },
+  })
+}
+
+function fail(sent: Sent, error: unknown, reached: boolean, options: SendOptions): void {
+  const { race, provider } = options
+  const status = statusError(error, provider, options.now())
+  sent.httpStatus = status?.status ?? sent.httpStatus
+  if (race.error !== undefined) sent.error = race.error
+  else if (status !== undefined) sent.error = status
+  else if (!reached) sent.error = new ConnectionFailedError(provider, error)
+  else sent.error = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
+  if (sent.completion.usage !== undefined) sent.owed = "reported"
+  else if (status?.status !== undefined) sent.owed = isFreeStatus(status.status) ? "nothing" : "unknown"
+  else sent.owed = reached ? "unknown" : "unsent"
+}

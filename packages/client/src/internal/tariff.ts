@@ -1,0 +1,119 @@
+import type { Message, Request } from "@p2/core"
+import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
+import { countRequestTokens, getModelLimits } from "@p2/tokens"
+import { MAX_WEB_RESULTS } from "./chat-body"
+import type { Choice } from "./choose-provider"
+import type { KnownCost, Route } from "./route"
+import type { ReportedUsage } from "./usage-from-wire"
+
+type Tariff = Pick<
+  Route,
+  | "sentModel"
+  | "priceKey"
+  | "limits"
+  | "countInput"
+  | "bound"
+  | "rates"
+  | "likelyNanoUsd"
+  | "affordableTokens"
+  | "costOf"
+>
+
+/** What a model costs where it is called, and how its input is counted. @throws UnknownModelError */
+export function tariffFor(model: string, choice: Choice, request: Request<unknown>, prices: PriceTable): Tariff {
+  const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
+  // An alias for a deployment of your own is counted as the model that it stands for.
+  const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
+  const reach = (messages: readonly Message[]): Omit<BoundOptions, "inputTokens"> => {
+    const at = Date.now()
+    return {
+      webSearches: request.online ? MAX_WEB_RESULTS : 0,
+      serviceTier: request.serviceTier,
+      cacheWrites: request.cachePrompt ? "5m" : "none",
+      inputModalities: modalitiesOf(messages),
+      outputModalities: ["text"],
+      at,
+      // The provider may price the call as late as it ends; a minute is for clocks that differ.
+      deadline: at + request.timeoutMs + 60_000,
+    }
+  }
+  return {
+    sentModel,
+    priceKey,
+    limits: limitsOf(countedAs, prices),
+    countInput: ({ messages, structure }) => ({
+      messages,
+      ...countRequestTokens({
+        model: countedAs,
+        messages,
+        tools: structure.tools,
+        answerFormat: structure.response_format,
+      }),
+    }),
+    bound: (input, maxOutputTokens) => {
+      const { nanoUsd, maxPrice } = prices.upperBound(priceKey, {
+        ...reach(input.messages),
+        inputTokens: input.upperBound,
+        maxOutputTokens,
+      })
+      return { nanoUsd, maxPrice }
+    },
+    rates: () => prices.priceOf(priceKey, { serviceTier: request.serviceTier }).rates,
+    likelyNanoUsd: (inputTokens, outputTokens) =>
+      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier: request.serviceTier }).nanoUsd,
+    affordableTokens: (input, budget) =>
+      prices.affordableOutputTokens(priceKey, { ...reach(input.messages), inputTokens: input.upperBound, budget }),
+    costOf: (reported, serviceTier) => knownCost(priceKey, reported, serviceTier ?? request.serviceTier, prices),
+  }
+}
+
+/** The model's name where it is called, and the id by which it is priced. Resolved exactly or refused, never guessed. */
+function nameAtProvider(model: string, choice: Choice, prices: PriceTable): { sentModel: string; priceKey: string } {
+  const { provider, name } = choice
+  const qualified = name === model ? `${provider.name}/${name}` : model
+  if (prices.findPrice(qualified) !== undefined) return { sentModel: name, priceKey: qualified }
+  // A deployment of your own may be priced by its bare name.
+  if (name === model && provider.dialect !== "openrouter" && prices.findPrice(name) !== undefined)
+    return { sentModel: name, priceKey: name }
+  if (name === model && provider.dialect === "openrouter" && !name.includes("/")) {
+    // OpenRouter's names begin with the vendor, which the price list knows.
+    const vendor = prices.findPrice(name)?.provider
+    const key = `${provider.name}/${vendor}/${name}`
+    if (vendor !== undefined && prices.findPrice(key) !== undefined)
+      return { sentModel: `${vendor}/${name}`, priceKey: key }
+  }
+  // Throws with the nearest known ids.
+  prices.priceOf(qualified)
+  return { sentModel: name, priceKey: qualified }
+}
+
+function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
+  const price = prices.findPrice(priceKey)
+  if (price?.basis === "custom" && price.contextWindow !== undefined)
+    return {
+      contextWindow: price.contextWindow,
+      maxInputTokens: price.maxInputTokens,
+      maxOutputTokens: price.maxOutputTokens,
+    }
+  return getModelLimits(priceKey)
+}
+
+function modalitiesOf(messages: readonly Message[]): Modality[] {
+  const found = new Set<Modality>(["text"])
+  for (const { content } of messages) {
+    if (typeof content === "string" || content == null) continue
+    for (const part of content) {
+      if (part.type === "image_url") found.add("image")
+      else if (part.type === "input_audio") found.add("audio")
+      // A file may be anything.
+      else if (part.type === "file") return ["text", "image", "audio"]
+    }
+  }
+  return [...found]
+}
+
+function knownCost(priceKey: string, reported: ReportedUsage, serviceTier: string, prices: PriceTable): KnownCost {
+  const { usage, cost } = reported
+  const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier, reported: cost })
+  return { nanoUsd, source: basis, tableNanoUsd: difference === undefined ? undefined : nanoUsd - difference }
+}

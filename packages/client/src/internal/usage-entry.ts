@@ -1,0 +1,61 @@
+import type { UsageDraft, UsageEntry } from "@p2/budget"
+import { type Message, type NanoUsd, USAGE_COUNTS, type Usage } from "@p2/core"
+import type { AttemptReceipt } from "../receipt"
+import type { Ask } from "./chat-body"
+
+/** Most bytes of UTF-8 of a prompt or an answer in the ledger. */
+const MAX_CONTENT_BYTES = 65_536
+
+/** What the ledger knows of an attempt before it is sent. */
+export function draftOf(ask: Ask, receipt: AttemptReceipt, reservedNanoUsd: NanoUsd): UsageDraft {
+  const { request, route } = ask
+  return {
+    requestId: receipt.id.slice(0, receipt.id.lastIndexOf(".")),
+    attempt: receipt.attempt,
+    clientId: request.clientId,
+    userId: request.userId,
+    tags: request.tags,
+    model: route.model,
+    provider: route.provider.name,
+    mode: receipt.streamed ? `${receipt.mode}+stream` : receipt.mode,
+    reservedNanoUsd,
+  }
+}
+
+/** An attempt as the ledger keeps it. Content only when it is handed in. */
+export function entryOf(
+  ask: Ask,
+  receipt: AttemptReceipt,
+  content: { prompt: readonly Message[]; answer: string } | undefined,
+): UsageEntry {
+  return {
+    ...draftOf(ask, receipt, receipt.reservedNanoUsd),
+    status: receipt.status,
+    modelUsed: receipt.modelUsed,
+    errorCode: receipt.errorCode,
+    tokens: receipt.usage === undefined ? {} : tokensOf(receipt.usage),
+    costNanoUsd: receipt.costNanoUsd,
+    costSource: receipt.costSource,
+    tableCostNanoUsd: receipt.tableCostNanoUsd,
+    durationMs: Math.round(receipt.timings.totalMs),
+    generationId: receipt.generationId,
+    prompt: content === undefined ? undefined : cutToBytes(JSON.stringify(content.prompt)),
+    answer: content === undefined ? undefined : cutToBytes(content.answer),
+  }
+}
+
+function tokensOf(usage: Usage): Record<string, number> {
+  const tokens: Record<string, number> = {}
+  for (const count of USAGE_COUNTS) {
+    const value = usage[count]
+    if (value !== undefined) tokens[count] = value
+  }
+  return tokens
+}
+
+function cutToBytes(text: string): string {
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
+  // `stream` leaves out the code point that was cut in two.
+  return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
+}

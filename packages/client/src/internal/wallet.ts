@@ -1,0 +1,131 @@
+import type { Budget, BudgetExceededError, BudgetUsage, Limit, Reservation, Subject, UsageEntry } from "@p2/budget"
+import type { Request } from "@p2/core"
+import type { LLMClientOptions } from "../client-options"
+import type { ScopeState } from "./budget-info-of"
+import { defaultBudget } from "./default-budget"
+import { type OpenedBudget, openBudget } from "./open-budget"
+import type { Hold, Purse, Refused } from "./purse"
+import { requestLimits } from "./request-limits"
+import { warnOfWeakStore } from "./weak-store-warning"
+
+/** The budget of a client: whose it is, which limits the request brings, and where it is kept. Opened on first use. */
+export class Wallet {
+  readonly #request: Request<unknown>
+  readonly #options: LLMClientOptions
+  readonly #subject: Subject
+  readonly #limits: readonly Limit[]
+  #opening: Promise<OpenedBudget> | undefined
+  #purse: Promise<Purse> | undefined
+
+  constructor(request: Request<unknown>, options: LLMClientOptions) {
+    this.#request = request
+    this.#options = options
+    this.#subject = { userId: request.userId, clientId: request.clientId, tags: request.tags }
+    this.#limits = requestLimits(request)
+  }
+
+  /** The budget as attempts see it. */
+  open(): Promise<Purse> {
+    this.#purse ??= this.#open().then(({ budget }) => this.#purseOf(budget))
+    return this.#purse
+  }
+
+  /** Where every limit stands that the request counts against. */
+  async scopes(): Promise<ScopeState[]> {
+    const { budget } = await this.#open()
+    const states = await budget.status(this.#subjectOf(this.#request.model), { limits: this.#limits })
+    return states.map(({ scope, window, unit, limit, spent, reserved, remaining, resetsAt }) => ({
+      scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
+      window,
+      unit,
+      limit,
+      spent,
+      reserved,
+      remaining: remaining === null ? null : Math.max(0, remaining),
+      resetsAt: resetsAt === null ? null : new Date(resetsAt),
+    }))
+  }
+
+  /** The usage ledger, read at this request's root. */
+  async ledger(): Promise<{ usage: BudgetUsage; subject: Subject; budget: Budget }> {
+    const { budget } = await this.#open()
+    return { usage: budget.usage, subject: this.#subject, budget }
+  }
+
+  /** Waits for pending settlements, and closes the store if this client opened it. */
+  async close(): Promise<void> {
+    if (this.#opening === undefined) return
+    const opened = await this.#opening.catch(() => undefined)
+    this.#opening = undefined
+    this.#purse = undefined
+    await opened?.release()
+  }
+
+  #open(): Promise<OpenedBudget> {
+    this.#opening ??= this.#connect()
+    return this.#opening
+  }
+
+  async #connect(): Promise<OpenedBudget> {
+    const { store, budget } = this.#options
+    const opened =
+      budget !== undefined
+        ? { budget, release: async () => void (await budget.flush()) }
+        : store === undefined || store === "memory:"
+          ? defaultBudget()
+          : await openBudget(store)
+    await warnOfWeakStore(opened.budget, this.#request, this.#options.logger)
+    return opened
+  }
+
+  #subjectOf(model: string): Subject {
+    return { ...this.#subject, model }
+  }
+
+  #purseOf(budget: Budget): Purse {
+    return {
+      reserve: async ({ id, amountNanoUsd, tokens, draft, signal }) => {
+        const held = await budget.reserve({
+          id,
+          subject: { ...this.#subject, model: draft.model, requestId: draft.requestId },
+          amount: { nanoUsd: amountNanoUsd, tokens },
+          limits: this.#limits,
+          draft,
+          signal,
+        })
+        return held.ok ? { ok: true, hold: holdOf(held.reservation, tokens) } : refusedBy(held.error)
+      },
+      recordRefusal: async (id, entry) => {
+        // Statistics never stand in the way of a refusal.
+        await budget.usage.record(id, entry, { subject: this.#subject }).catch(() => false)
+      },
+    }
+  }
+}
+
+function holdOf(reservation: Reservation, reservedTokens: number): Hold {
+  return {
+    settle: async (nanoUsd, entry) => {
+      const settled = await reservation.settle({ nanoUsd, tokens: tokensOf(entry, reservedTokens) }, entry)
+      return settled.status === "pending" ? "pending" : "settled"
+    },
+    release: async (entry) => {
+      const released = await reservation.release(entry)
+      return released.status === "pending" ? "pending" : "settled"
+    },
+  }
+}
+
+/** Unknown usage costs what was set aside, in tokens as in money. */
+function tokensOf(entry: UsageEntry, reservedTokens: number): number {
+  if (entry.costSource === "bound") return reservedTokens
+  return (entry.tokens.inputTokens ?? 0) + (entry.tokens.outputTokens ?? 0)
+}
+
+function refusedBy(error: BudgetExceededError): Refused {
+  const least = (unit: string) => {
+    const left = error.all.filter((limit) => limit.unit === unit).map((limit) => limit.remaining)
+    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
+  }
+  return { ok: false, error, leftNanoUsd: least("nanoUsd"), leftTokens: least("tokens") }
+}

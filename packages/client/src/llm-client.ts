@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto"
+import {
+  type AnswerModel,
+  type CompiledAnswer,
+  compileAnswer,
+  type Message,
+  MessageBuilder,
+  Request,
+  type RequestOptions,
+  toUsdNumber,
+} from "@p2/core"
+import { AnswerStream, type GenerateResult } from "./answer-stream"
+import type { BudgetInfo } from "./budget-info"
+import { ClientClosedError, NoMessagesError } from "./client-errors"
+import type { ClientClock, LLMClientOptions } from "./client-options"
+import { firstMode } from "./internal/answer-modes"
+import { attachReceipt } from "./internal/attach-receipt"
+import { budgetInfoOf } from "./internal/budget-info-of"
+import { type Ask, messagesToSend, structureOf } from "./internal/chat-body"
+import { checkClientOptions } from "./internal/check-client-options"
+import { estimateOf } from "./internal/estimate"
+import { RouteBook } from "./internal/open-routes"
+import { type RunSetting, runRequest } from "./internal/run-request"
+import { systemClock } from "./internal/system-clock"
+import { usageText } from "./internal/usage-text"
+import { Wallet } from "./internal/wallet"
+import type { Receipt } from "./receipt"
+import { type Reconciliation, reconcileRequest } from "./reconcile"
+import { UsageTracker } from "./usage-tracker"
+
+/** What a call may be given. */
+export interface CallOptions {
+  /** Ends the call; it is settled at once. */
+  signal?: AbortSignal | undefined
+}
+
+/** The last call in a few words, as the guide has them. */
+export interface CallMeta {
+  requestId: string
+  modelUsed: string | undefined
+  responseTimeSeconds: number
+  /** Input and output of all attempts. */
+  tokenCount: number
+}
+
+/**
+ * Asks a model for a typed answer, and never lets it cost more than was allowed.
+ *
+ * @example
+ * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
+ * client.msg.addMessageUser("Describe who is David Copperfield")
+ * const { name } = await client.generateResponse()
+ */
+export class LLMClient<Answer = string> {
+  readonly request: Request<Answer>
+  /** The conversation, in the order of the calls. An answer is added as the assistant's turn. */
+  readonly msg: MessageBuilder
+  readonly usageTracker: UsageTracker
+  readonly #options: LLMClientOptions
+  readonly #clock: ClientClock
+  readonly #routes: RouteBook
+  readonly #wallet: Wallet
+  readonly #compiled: CompiledAnswer<Answer> | undefined
+  readonly #running = new Set<Promise<unknown>>()
+  #last: Receipt | undefined
+  #closed = false
+
+  /**
+   * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError: mistakes are found
+   * here, before any money.
+   */
+  constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions = {}) {
+    checkClientOptions(options)
+    this.request = Request.from<Answer>(request)
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    const { answerModel } = this.request
+    this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
+    this.#routes = new RouteBook(this.request as Request<unknown>, options)
+    this.#wallet = new Wallet(this.request as Request<unknown>, options)
+    this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
+    this.usageTracker = new UsageTracker(() => this.#wallet.ledger(), this.request)
+  }
+
+  /** Receipt of the last call that ended; undefined before. */
+  get receipt(): Receipt | undefined {
+    return this.#last
+  }
+
+  /** The last call in a few words; undefined before. */
+  get meta(): CallMeta | undefined {
+    const receipt = this.#last
+    if (receipt === undefined) return undefined
+    return {
+      requestId: receipt.requestId,
+      modelUsed: receipt.attempts.at(-1)?.modelUsed,
+      responseTimeSeconds: receipt.timings.totalMs / 1000,
+      tokenCount: receipt.usage.inputTokens + receipt.usage.outputTokens,
+    }
+  }
+
+  /** Input tokens of the next call as it would be sent, the schema of the answer included. 0 without messages. */
+  countTokens(): number {
+    const ask = this.#ask()
+    if (ask.messages.length === 0) return 0
+    return ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) }).tokens
+  }
+
+  /** Most output tokens of the model; where the provider states none, its context window. */
+  getMaxTokensForModel(): number {
+    const { maxOutputTokens, contextWindow } = this.#routes.first.limits
+    return maxOutputTokens ?? contextWindow
+  }
+
+  /** Context window and limits of the model, in tokens. */
+  getModelLimits(): {
+    contextWindow: number
+    maxInputTokens?: number | undefined
+    maxOutputTokens?: number | undefined
+  } {
+    return { ...this.#routes.first.limits }
+  }
+
+  /** What the next call would cost, against what it may: the request's own budget and every scope. Reads the store, changes nothing. */
+  async getBudgetInfo(): Promise<BudgetInfo> {
+    this.#checkOpen()
+    const estimate = estimateOf(this.#ask())
+    return budgetInfoOf(this.request as Request<unknown>, estimate, await this.#wallet.scopes())
+  }
+
+  /**
+   * Asks, and returns the answer.
+   * @throws P2Error with the `receipt` of what was spent until then.
+   */
+  async generateResponse(options: CallOptions = {}): Promise<Answer> {
+    const result = await this.generate(options)
+    if (!result.ok) throw result.error
+    return result.answer
+  }
+
+  /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
+  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
+    this.#checkReady()
+    return this.#track(this.#run({ signal: options.signal, stream: this.request.stream, onContent: undefined }))
+  }
+
+  /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
+  stream(options: CallOptions = {}): AnswerStream<Answer> {
+    this.#checkReady()
+    const controller = new AbortController()
+    const signal =
+      options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal])
+    return new AnswerStream<Answer>({
+      compiled: this.#compiled,
+      controller,
+      start: (onText) =>
+        this.#track(this.#run({ signal, stream: true, onContent: (completion) => onText(completion.text) })),
+    })
+  }
+
+  /** Dollars: the cost of the last call, or before any call the estimate. The exact figure is `receipt.costNanoUsd`. */
+  calculateCost(): number {
+    return toUsdNumber(this.#last?.costNanoUsd ?? estimateOf(this.#ask()).likelyNanoUsd)
+  }
+
+  /** Prints the last call for people: model, time, tokens, prices, cost, budget. Never a key, never content. */
+  printUsageInfo(): void {
+    console.log(this.#usageText())
+  }
+
+  /**
+   * Asks the provider what the attempts of a request really cost, where it can tell later (OpenRouter), and corrects
+   * the ledger and the budgets.
+   */
+  async reconcile(requestId: string | undefined = this.#last?.requestId): Promise<Reconciliation> {
+    this.#checkOpen()
+    return reconcileRequest(requestId, { ledger: await this.#wallet.ledger(), routes: this.#routes })
+  }
+
+  /** Waits for running calls and pending settlements, and closes what the client opened itself. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled(this.#running)
+    await this.#wallet.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #ask(): Ask {
+    const route = this.#routes.first
+    return {
+      request: this.request as Request<unknown>,
+      route,
+      messages: this.msg.getMessages(),
+      compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
+      mode: firstMode(route, this.#compiled !== undefined),
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new ClientClosedError()
+  }
+
+  #checkReady(): void {
+    this.#checkOpen()
+    if (this.msg.getMessages().length === 0) throw new NoMessagesError()
+    this.#routes.checkKeys()
+  }
+
+  async #run(options: Pick<RunSetting, "signal" | "stream" | "onContent">): Promise<GenerateResult<Answer>> {
+    // Taken before anything is waited for: what is added later belongs to the next call.
+    const messages = this.msg.getMessages()
+    const { deadlines, logger, recordContent } = this.#options
+    const result = await runRequest({
+      ...options,
+      requestId: randomUUID(),
+      request: this.request as Request<unknown>,
+      routes: await this.#routes.open(),
+      messages,
+      compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
+      purse: await this.#wallet.open(),
+      deadlines: {
+        connectMs: deadlines?.connectMs ?? 10_000,
+        firstContentMs: deadlines?.firstContentMs ?? 60_000,
+        idleMs: deadlines?.idleMs ?? 30_000,
+      },
+      clock: this.#clock,
+      logger,
+      recordContent: recordContent ?? false,
+    })
+    this.#last = result.receipt
+    if (this.request.verbose) console.log(this.#usageText())
+    if (!result.ok) return { ok: false, error: attachReceipt(result.error, result.receipt), receipt: result.receipt }
+    this.msg.addMessageAssistant(result.text)
+    return { ok: true, answer: result.answer as Answer, receipt: result.receipt }
+  }
+
+  #usageText(): string {
+    return usageText(this.request as Request<unknown>, this.#routes.first, this.#last)
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    this.#running.add(call)
+    const forget = () => this.#running.delete(call)
+    call.then(forget, forget)
+    return call
+  }
+}

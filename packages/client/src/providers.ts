@@ -1,0 +1,91 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { Provider } from "./provider"
+
+/**
+ * The providers that the client knows, by their OpenAI-compatible endpoints. Sources: each provider's own page on its
+ * OpenAI compatibility, read in November 2026. A function, so that nothing is built at import.
+ */
+export function knownProviders(): readonly Provider[] {
+  return [
+    {
+      name: "openai",
+      baseURL: "https://api.openai.com/v1",
+      // `max_tokens` is deprecated and refused by the reasoning models.
+      maxTokensField: "max_completion_tokens",
+      serviceTier: "default",
+    },
+    {
+      name: "openrouter",
+      baseURL: "https://openrouter.ai/api/v1",
+      dialect: "openrouter",
+    },
+    {
+      name: "anthropic",
+      baseURL: "https://api.anthropic.com/v1",
+      // The compatibility layer ignores `response_format`.
+      modes: ["tool", "prompt"],
+    },
+    {
+      name: "gemini",
+      baseURL: "https://generativelanguage.googleapis.com/v1beta/openai",
+      keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
+    },
+    {
+      name: "azure",
+      baseURLVariables: ["AZURE_BASE_URL", "AZURE_OPENAI_BASE_URL"],
+      keyVariables: ["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+      maxTokensField: "max_completion_tokens",
+    },
+    {
+      name: "groq",
+      baseURL: "https://api.groq.com/openai/v1",
+      maxTokensField: "max_completion_tokens",
+      serviceTier: "on_demand",
+    },
+    {
+      name: "mistral",
+      baseURL: "https://api.mistral.ai/v1",
+      // Unknown fields are refused; usage comes in the last chunk unasked.
+      streamOptions: false,
+      seedField: "random_seed",
+    },
+    {
+      name: "deepseek",
+      baseURL: "https://api.deepseek.com/v1",
+      modes: ["tool", "json_object", "prompt"],
+    },
+    { name: "xai", baseURL: "https://api.x.ai/v1", maxTokensField: "max_completion_tokens" },
+    { name: "together", baseURL: "https://api.together.xyz/v1" },
+    { name: "fireworks", baseURL: "https://api.fireworks.ai/inference/v1" },
+    { name: "ollama", baseURL: "http://localhost:11434/v1", keyVariables: [] },
+  ]
+}
+
+/** The known providers with the user's laid over them, by name. */
+export function providerTable(own: readonly Provider[] = []): ReadonlyMap<string, Provider> {
+  const table = new Map(knownProviders().map((provider) => [provider.name, provider]))
+  for (const provider of own) {
+    if (typeof provider?.name !== "string" || !/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(provider.name))
+      throw new InvalidArgumentError(
+        "providers[].name",
+        "a prefix of 1 to 64 letters, digits, `.`, `_` or `-`",
+        provider?.name,
+      )
+    table.set(provider.name, { ...table.get(provider.name), ...provider })
+  }
+  return table
+}
+
+/** The variables that may hold a provider's key, in order. */
+export function keyVariablesOf(provider: Provider): readonly string[] {
+  return provider.keyVariables ?? [`${variablePrefix(provider.name)}_API_KEY`]
+}
+
+/** The variables that may hold a provider's base URL, in order. */
+export function baseURLVariablesOf(provider: Provider): readonly string[] {
+  return provider.baseURLVariables ?? [`${variablePrefix(provider.name)}_BASE_URL`]
+}
+
+function variablePrefix(name: string): string {
+  return name.toUpperCase().replace(/[^A-Z0-9]/g, "_")
+}

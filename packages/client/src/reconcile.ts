@@ -1,0 +1,70 @@
+import type { Budget, StoredEntry, Subject } from "@p2/budget"
+import { InvalidArgumentError, type NanoUsd } from "@p2/core"
+import type { RouteBook } from "./internal/open-routes"
+import type { Route } from "./internal/route"
+import { isRecord, usageFromWire } from "./internal/usage-from-wire"
+
+/** What {@link reconcileRequest} found out. */
+export interface Reconciliation {
+  requestId: string
+  /** Attempts whose cost was corrected, in the ledger and in every scope. */
+  corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
+  /** Attempts whose cost was right already. */
+  confirmed: number[]
+  /** Attempts of which the provider says nothing, or not yet: no generation id, another provider, not found. */
+  unknown: number[]
+}
+
+/** Asks OpenRouter what a request's generations cost, and corrects what was charged. */
+export async function reconcileRequest(
+  requestId: string | undefined,
+  setting: { ledger: { budget: Budget; subject: Subject }; routes: RouteBook; signal?: AbortSignal | undefined },
+): Promise<Reconciliation> {
+  if (typeof requestId !== "string" || requestId === "")
+    throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
+  const { budget, subject } = setting.ledger
+  const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
+  const routes = await setting.routes.open()
+  for (const entry of await budget.usage.get(requestId, { subject })) {
+    if (entry.costSource === "none") continue
+    const route = routes.find((each) => each.provider.dialect === "openrouter" && each.provider.name === entry.provider)
+    const truth = route === undefined ? undefined : await askGeneration(route, entry, setting.signal)
+    if (truth === undefined) result.unknown.push(entry.attempt)
+    else if (truth.costNanoUsd === entry.costNanoUsd) result.confirmed.push(entry.attempt)
+    else {
+      const cost = { nanoUsd: truth.costNanoUsd, tokens: truth.tokens.inputTokens + truth.tokens.outputTokens }
+      const changes = { costNanoUsd: truth.costNanoUsd, costSource: "provider" as const, tokens: truth.tokens }
+      await budget.correct({ entry, cost, changes, subject })
+      result.corrected.push({ attempt: entry.attempt, fromNanoUsd: entry.costNanoUsd, toNanoUsd: truth.costNanoUsd })
+    }
+  }
+  return result
+}
+
+interface Truth {
+  costNanoUsd: NanoUsd
+  tokens: { inputTokens: number; outputTokens: number }
+}
+
+/** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
+async function askGeneration(
+  route: Route,
+  entry: StoredEntry,
+  signal: AbortSignal | undefined,
+): Promise<Truth | undefined> {
+  if (entry.generationId === undefined) return undefined
+  const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
+  const options = { maxRetries: 2, ...(signal === undefined ? {} : { signal }) }
+  const answer: unknown = await route.openai.get(path, options).catch((error: unknown) => {
+    // Not found: the provider writes it down some seconds after the call, or never had it.
+    if ((error as { status?: unknown }).status === 404) return undefined
+    throw error
+  })
+  const data = isRecord(answer) ? answer.data : undefined
+  if (!isRecord(data)) return undefined
+  const wire = { prompt_tokens: data.native_tokens_prompt, completion_tokens: data.native_tokens_completion }
+  const reported = usageFromWire({ ...wire, cost: data.total_cost, is_byok: data.is_byok })
+  if (reported?.cost === undefined) return undefined
+  const { inputTokens, outputTokens } = reported.usage
+  return { costNanoUsd: route.costOf(reported, undefined).nanoUsd, tokens: { inputTokens, outputTokens } }
+}

@@ -1,0 +1,103 @@
+import { P2Error } from "@p2/core"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest"
+import { z } from "zod"
+import { LLMClient } from "../src/index"
+import { openClient } from "./open-client"
+
+let provider: LocalProvider
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+beforeEach(() => {
+  for (const name of Object.keys(process.env)) if (/_(API_KEY|BASE_URL)$/.test(name)) vi.stubEnv(name, undefined)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  // Whatever was wrong, nothing may have been sent.
+  expect(provider.received).toHaveLength(0)
+})
+afterAll(() => provider.close())
+
+async function codeOf(run: () => unknown): Promise<string> {
+  try {
+    await run()
+  } catch (error) {
+    expect(P2Error.isInstance(error)).toBe(true)
+    expect((error as Error).message.length).toBeGreaterThan(20)
+    return (error as P2Error).code
+  }
+  return "none"
+}
+
+test("no messages", async () => {
+  const client = openClient(provider)
+  client.msg.clear()
+  expect(await codeOf(() => client.generate())).toBe("no-messages")
+  expect(await codeOf(() => client.generateResponse())).toBe("no-messages")
+  expect(client.countTokens()).toBe(0)
+})
+
+test("an unknown model names the nearest, and costs nothing to find out", async () => {
+  const make = () => new LLMClient({ model: "openai/gpt-4o-minni" }, { apiKey: "k" })
+  expect(await codeOf(make)).toBe("unknown-model")
+  expect(make).toThrow(/gpt-4o-mini/)
+  expect(await codeOf(() => openClient(provider, { fallbacks: ["openai/none-such"] }))).toBe("unknown-model")
+})
+
+test.each([
+  { maxBudget: -1 },
+  { maxBudget: Number.NaN },
+  { maxBudget: Number.POSITIVE_INFINITY },
+  { userBudget: 5 },
+  { maxTokens: 0 },
+])("%o", async (wrong) => {
+  expect(await codeOf(() => openClient(provider, wrong))).toBe("invalid-request")
+})
+
+test("an answer model that no schema can express", async () => {
+  expect(await codeOf(() => openClient(provider, { answerModel: z.object({ at: z.custom<URL>() }) }))).toBe(
+    "unsupported-schema",
+  )
+})
+
+test("a missing key names its variable; counting needs none", async () => {
+  const client = new LLMClient({ model: "anthropic/claude-sonnet-4-5" })
+  client.msg.addMessageUser("Hello")
+  expect(client.countTokens()).toBeGreaterThan(0)
+  expect(await codeOf(() => client.generate())).toBe("missing-key")
+  await expect(client.generate()).rejects.toThrow(/ANTHROPIC_API_KEY/)
+})
+
+test("a prompt that is larger than the context window", async () => {
+  const client = openClient(provider)
+  client.msg.addMessageUser("word ".repeat(130_000))
+  const result = await client.generate()
+  expect(result).toMatchObject({ ok: false, error: { code: "context-exceeded", kind: "refusal" } })
+  expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "refused" }] })
+})
+
+test("options that make no sense", async () => {
+  const make = (options: object) => () => new LLMClient({ model: "openai/gpt-4o-mini" }, options)
+  for (const options of [
+    { baseURL: "nowhere" },
+    { apiKey: " " },
+    { openai: {} },
+    { deadlines: { idleMs: 0 } },
+    { providers: [{ name: "" }] },
+  ])
+    expect(await codeOf(make(options))).toBe("invalid-argument")
+  const client = openClient(provider, {}, { store: "mysql://root:secret@host" })
+  expect(await codeOf(() => client.generate())).toBe("invalid-argument")
+  await expect(client.generate()).rejects.not.toThrow(/secret/)
+})
+
+test("web search where it cannot be limited", async () => {
+  expect(await codeOf(() => openClient(provider, { online: true }))).toBe("invalid-argument")
+})
+
+test("a closed client", async () => {
+  const client = openClient(provider)
+  await client.close()
+  expect(await codeOf(() => client.generate())).toBe("client-closed")
+})

@@ -1,0 +1,104 @@
+import { memoryStore } from "@p2/budget"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
+import { openClient, Person } from "./open-client"
+
+let provider: LocalProvider
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+beforeEach(() => {
+  provider.faults.clear()
+  provider.received.length = 0
+})
+afterAll(() => provider.close())
+
+type Sent = { role: string; content: string }[]
+const sent = (index: number) => provider.received[index]!.body.messages as Sent
+const rolesOf = (index: number) => sent(index).map(({ role }) => role)
+
+test("turns keep their order, and the answer becomes the assistant's turn", async () => {
+  const client = openClient(provider)
+  client.msg.addMessageSystem("Be short.")
+  const first = await client.generateResponse()
+  client.msg.addMessageUser("And his aunt?")
+  await client.generateResponse()
+  expect(rolesOf(0)).toEqual(["user", "system"])
+  expect(rolesOf(1)).toEqual(["user", "system", "assistant", "user"])
+  expect(sent(1)[2]?.content).toBe(first)
+})
+
+test("messages of the request come first, and a failure adds no turn", async () => {
+  const client = openClient(provider, { messages: [{ role: "system", content: "Be kind." }] })
+  provider.faults.next({ status: 400 })
+  expect((await client.generate()).ok).toBe(false)
+  expect(client.msg.getMessages().map(({ role }) => role)).toEqual(["system", "user"])
+})
+
+test("two calls at once have their own messages, receipts and answers", async () => {
+  const client = openClient(provider, { answerModel: Person })
+  const one = client.generate()
+  client.msg.addMessageUser("And Uriah Heep?")
+  const two = client.generate()
+  const [first, second] = await Promise.all([one, two])
+  expect(first.receipt.requestId).not.toBe(second.receipt.requestId)
+  expect(provider.received.map((_, index) => sent(index).length).sort()).toEqual([1, 2])
+  expect(client.msg.getMessages().filter(({ role }) => role === "assistant")).toHaveLength(2)
+})
+
+test("a repair sends paths, messages and the wrong answer, and leaves no trace in the conversation", async () => {
+  const client = openClient(provider, { answerModel: Person })
+  provider.faults.next({ answer: '{"name": "David", "age": "forty", "interests": []}' })
+  expect((await client.generate()).ok).toBe(true)
+  const [user, wrong, note] = sent(1)
+  expect([user?.role, wrong?.role, note?.role]).toEqual(["user", "assistant", "user"])
+  expect(wrong?.content).toContain("forty")
+  expect(note?.content).toMatch(/- age: /)
+  expect(client.msg.getMessages().map(({ role }) => role)).toEqual(["user", "assistant"])
+})
+
+test("images are passed on and counted", async () => {
+  const client = openClient(provider)
+  const before = client.countTokens()
+  const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+  client.msg.addMessageImage(`data:image/png;base64,${pixel}`, { detail: "low" })
+  expect(client.countTokens()).toBeGreaterThan(before + 50)
+  await client.generateResponse()
+  expect(JSON.stringify(provider.received[0]?.body.messages)).toContain(pixel)
+})
+
+test("meta, receipt and cost are those of the last call; before any, the cost is the estimate", async () => {
+  const client = openClient(provider, { maxTokens: 500 })
+  expect(client.meta).toBeUndefined()
+  expect(client.calculateCost()).toBe((await client.getBudgetInfo()).estimatedCost)
+  const { receipt } = await client.generate()
+  expect(client.receipt).toBe(receipt)
+  expect(client.calculateCost()).toBe(receipt.costNanoUsd / 1e9)
+  expect(client.meta).toMatchObject({ requestId: receipt.requestId, modelUsed: "gpt-4o-mini" })
+  expect(client.meta?.tokenCount).toBe(receipt.usage.inputTokens + receipt.usage.outputTokens)
+})
+
+test("what is counted before is what the provider counts", async () => {
+  const client = openClient(provider, { answerModel: Person })
+  const counted = client.countTokens()
+  expect((await client.generate()).receipt.usage.inputTokens).toBe(counted)
+})
+
+test("prompts and answers stay out of the ledger unless they are asked for, and out of errors always", async () => {
+  const store = memoryStore()
+  const silent = await openClient(provider, {}, { store }).generate()
+  const spoken = await openClient(provider, {}, { store, recordContent: true }).generate()
+  const entry = async (requestId: string) => (await store.ledger!.get({ root: "main", requestId }))[0]
+  expect(await entry(silent.receipt.requestId)).not.toMatchObject({ prompt: expect.any(String) })
+  expect(await entry(spoken.receipt.requestId)).toMatchObject({
+    prompt: expect.stringContaining("Copperfield"),
+    answer: expect.any(String),
+  })
+  provider.faults.next({ refusal: "I will not speak of Copperfield." })
+  const refused = await openClient(provider).generate()
+  expect(JSON.stringify(refused)).not.toContain("Copperfield")
+  expect(refused).toMatchObject({
+    ok: false,
+    error: { code: "answer-refused", refusal: "I will not speak of Copperfield." },
+  })
+})

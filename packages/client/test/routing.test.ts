@@ -1,0 +1,151 @@
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { createPriceTable, prices } from "@p2/pricing"
+import { OpenAI } from "openai"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { knownProviders, LLMClient } from "../src/index"
+import { chooseProvider } from "../src/internal/choose-provider"
+import { providerTable } from "../src/providers"
+import { openClient } from "./open-client"
+
+let provider: LocalProvider
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+beforeEach(() => {
+  for (const name of Object.keys(process.env)) if (/_(API_KEY|BASE_URL)$/.test(name)) vi.stubEnv(name, undefined)
+  provider.received.length = 0
+})
+afterEach(() => vi.unstubAllEnvs())
+afterAll(() => provider.close())
+
+const choose = (model: string, env: Record<string, string> = {}, options = {}) => {
+  const { provider: chosen, name, baseURL, apiKey } = chooseProvider(model, options, providerTable(), env)
+  return { provider: chosen.name, name, baseURL, apiKey }
+}
+
+describe("who is called", () => {
+  test("the prefix decides", () => {
+    expect(choose("groq/llama-3.3-70b-versatile", { GROQ_API_KEY: "g", OPENROUTER_API_KEY: "o" })).toEqual({
+      provider: "groq",
+      name: "llama-3.3-70b-versatile",
+      baseURL: "https://api.groq.com/openai/v1",
+      apiKey: "g",
+    })
+    for (const { name } of knownProviders()) expect(choose(`${name}/some-model`).provider).toBe(name)
+  })
+
+  test("without a known prefix it is OpenRouter when its key is set, else OpenAI", () => {
+    expect(choose("gpt-4o-mini", { OPENROUTER_API_KEY: "o" })).toMatchObject({
+      provider: "openrouter",
+      name: "gpt-4o-mini",
+    })
+    expect(choose("meta-llama/llama-3.3-70b", { OPENROUTER_API_KEY: "o" })).toMatchObject({ provider: "openrouter" })
+    expect(choose("gpt-4o-mini", { OPENAI_API_KEY: "a" })).toMatchObject({ provider: "openai", apiKey: "a" })
+    expect(() => choose("meta-llama/llama-3.3-70b")).toThrow(/known provider/)
+  })
+
+  test("variables replace the address; empty ones count as unset", () => {
+    expect(choose("openai/gpt-4o", { OPENAI_BASE_URL: "http://127.0.0.1:9/v1" }).baseURL).toBe("http://127.0.0.1:9/v1")
+    expect(choose("openai/gpt-4o", { OPENAI_BASE_URL: " " }).baseURL).toBe("https://api.openai.com/v1")
+    expect(choose("gemini/gemini-2.5-flash", { GOOGLE_API_KEY: "k" }).apiKey).toBe("k")
+  })
+
+  test("an address of one's own says who is meant, where the model does not", () => {
+    const env = { OPENROUTER_API_KEY: "o" }
+    expect(choose("gpt-4o-mini", env, { baseURL: "http://127.0.0.1:9/v1" }).provider).toBe("openai")
+    expect(choose("x", env, { baseURL: "https://api.groq.com/openai/v1" }).provider).toBe("groq")
+    expect(choose("x", env, { baseURL: "https://me.openai.azure.com/openai/v1" }).provider).toBe("azure")
+  })
+})
+
+describe("what is sent and priced", () => {
+  test("a bare model by way of OpenRouter gets its vendor's name there, and is priced there", async () => {
+    vi.stubEnv("OPENROUTER_API_KEY", "local")
+    vi.stubEnv("OPENROUTER_BASE_URL", provider.openRouterBaseURL)
+    const client = new LLMClient({ model: "gpt-4o-mini", maxBudget: "0.01" })
+    client.msg.addMessageUser("Hello")
+    const result = await client.generate()
+    expect(result).toMatchObject({ ok: true, receipt: { costSource: "provider" } })
+    expect(provider.received[0]?.body).toMatchObject({
+      model: "openai/gpt-4o-mini",
+      usage: { include: true },
+      provider: { max_price: { prompt: expect.any(Number), completion: expect.any(Number) } },
+      max_tokens: expect.any(Number),
+    })
+  })
+
+  test("OpenAI is told the tier and the limit in the field that it honours", async () => {
+    await openClient(provider, { maxTokens: 100, temperature: 0.5, stop: "END" }).generate()
+    expect(provider.received[0]?.body).toMatchObject({
+      model: "gpt-4o-mini",
+      service_tier: "default",
+      max_completion_tokens: 100,
+      temperature: 0.5,
+      stop: ["END"],
+    })
+    expect(provider.received[0]?.body).not.toHaveProperty("max_tokens")
+    expect(provider.received[0]?.headers["x-client-request-id"]).toMatch(/\.1$/)
+  })
+
+  test("an OpenAI instance of one's own is used, without its retries", async () => {
+    let calls = 0
+    const openai = new OpenAI({
+      baseURL: provider.baseURL,
+      apiKey: "own",
+      maxRetries: 5,
+      fetch: (url, init) => {
+        calls++
+        return fetch(url, init)
+      },
+    })
+    provider.faults.next({ status: 500 })
+    const client = new LLMClient({ model: "openai/gpt-4o-mini", retries: 0 }, { openai })
+    client.msg.addMessageUser("Hello")
+    expect((await client.generate()).receipt.attempts).toHaveLength(1)
+    expect(calls).toBe(1)
+    expect(provider.received[0]?.headers.authorization).toBe("Bearer own")
+  })
+
+  test("a deployment of one's own has one's own price", async () => {
+    const own = createPriceTable(
+      { "openai/gpt-4o-mini": { input: "1", output: "2", contextWindow: 1000 } },
+      { extends: prices },
+    )
+    const client = openClient(provider, { maxTokens: 50 }, { prices: own })
+    expect(client.getModelLimits().contextWindow).toBe(1000)
+    const result = await client.generate()
+    const { inputTokens, outputTokens } = result.receipt.usage
+    expect(result.receipt).toMatchObject({
+      costSource: "custom",
+      costNanoUsd: inputTokens * 1000 + outputTokens * 2000,
+    })
+  })
+
+  test("a provider of one's own has its own prefix, key and address", async () => {
+    vi.stubEnv("HOUSE_API_KEY", "house-key")
+    const own = createPriceTable({
+      "house/gpt-4o-mini": { input: "1", output: "2", contextWindow: 8000, maxOutputTokens: 500 },
+    })
+    const client = new LLMClient(
+      { model: "house/gpt-4o-mini" },
+      { prices: own, providers: [{ name: "house", baseURL: provider.baseURL, streamOptions: false }] },
+    )
+    client.msg.addMessageUser("Hello")
+    expect((await client.generate()).ok).toBe(true)
+    expect(provider.received[0]).toMatchObject({
+      headers: { authorization: "Bearer house-key" },
+      body: { max_tokens: 500 },
+    })
+  })
+
+  test("a server that has refused a mode is not asked in it again", async () => {
+    const { Person } = await import("./open-client")
+    provider.faults.next({ rejectModes: ["json_schema"] })
+    const request = { model: "openai/gpt-4.1", answerModel: Person }
+    expect((await openClient(provider, request).generate()).receipt.attempts.map(({ mode }) => mode)).toEqual([
+      "json_schema",
+      "tool",
+    ])
+    expect((await openClient(provider, request).generate()).receipt.attempts.map(({ mode }) => mode)).toEqual(["tool"])
+  })
+})

@@ -1,0 +1,60 @@
+import { expect, test } from "vitest"
+import { usageFromWire } from "../src/internal/usage-from-wire"
+
+test("OpenAI's details become the parts of the totals", () => {
+  const raw = {
+    prompt_tokens: 100,
+    completion_tokens: 50,
+    total_tokens: 150,
+    prompt_tokens_details: { cached_tokens: 40, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 30 },
+  }
+  expect(usageFromWire(raw)).toEqual({
+    usage: { inputTokens: 100, outputTokens: 50, cacheReadTokens: 40, reasoningTokens: 30, raw },
+    cost: undefined,
+  })
+})
+
+test("what a total has beyond its parts was thought, and is output (xAI, Gemini)", () => {
+  const raw = {
+    prompt_tokens: 10,
+    completion_tokens: 5,
+    total_tokens: 115,
+    completion_tokens_details: { reasoning_tokens: 100 },
+  }
+  expect(usageFromWire(raw)?.usage).toMatchObject({ inputTokens: 10, outputTokens: 105, reasoningTokens: 100 })
+})
+
+test("DeepSeek's cache hits and Anthropic's cache writes have their place", () => {
+  expect(
+    usageFromWire({ prompt_tokens: 10, completion_tokens: 1, prompt_cache_hit_tokens: 8 })?.usage.cacheReadTokens,
+  ).toBe(8)
+  expect(
+    usageFromWire({ prompt_tokens: 10, completion_tokens: 1, cache_creation_input_tokens: 4 })?.usage.cacheWriteTokens,
+  ).toBe(4)
+})
+
+test("OpenRouter's cost is kept with the rule for one's own key", () => {
+  const raw = {
+    prompt_tokens: 1,
+    completion_tokens: 1,
+    cost: 0.01,
+    is_byok: true,
+    cost_details: { upstream_inference_cost: 0.2 },
+  }
+  expect(usageFromWire(raw)?.cost).toEqual({ costUsd: 0.01, isByok: true, upstreamInferenceCost: 0.2 })
+})
+
+test("half a usage, or nonsense, is none: the bound is charged then", () => {
+  for (const raw of [
+    undefined,
+    null,
+    [],
+    {},
+    { prompt_tokens: 3 },
+    { prompt_tokens: -1, completion_tokens: 2 },
+    { prompt_tokens: 1.5, completion_tokens: 2 },
+    { prompt_tokens: "3", completion_tokens: 2 },
+  ])
+    expect(usageFromWire(raw)).toBeUndefined()
+})
