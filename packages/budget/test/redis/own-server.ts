@@ -1,0 +1,36 @@
+import { findRedisServer, type RedisServer, startRedis } from "@p2/redis-server"
+import { Redis } from "ioredis"
+import { onTestFinished } from "vitest"
+import { type RedisStoreOptions, redisStore } from "../../src/redis"
+import type { BudgetStore } from "../../src/store"
+import { StoreError } from "../../src/store-error"
+
+/** These tests break their server, so that one of `REDIS_URL` will not do. */
+export const noServer = (await findRedisServer({ fetch: true })) === undefined
+if (noServer && process.env.CI === "true") throw new Error("No redis-server, and CI=true forbids to skip.")
+
+/** A server, a client of it and a store, all of which end with the test. */
+export async function serverAndStore(
+  options: { args?: string[]; store?: Partial<RedisStoreOptions> } = {},
+): Promise<{ server: RedisServer; client: Redis; store: BudgetStore }> {
+  const server = await startRedis({ args: options.args })
+  const client = new Redis({ port: server.port, host: server.host, lazyConnect: true })
+  client.on("error", () => {})
+  const store = redisStore({ client, ...options.store })
+  onTestFinished(async () => {
+    await store.close?.()
+    client.disconnect()
+    await server.stop()
+  })
+  return { server, client, store }
+}
+
+/** What the call rejected with, which must be a `StoreError`. */
+export async function failureOf(call: Promise<unknown>): Promise<StoreError> {
+  const outcome = await call.then(
+    (value) => new Error(`Expected a StoreError, got ${JSON.stringify(value)}`),
+    (error: unknown) => error,
+  )
+  if (!(outcome instanceof StoreError)) throw outcome
+  return outcome
+}

@@ -1,0 +1,184 @@
+import { Cluster, Redis } from "ioredis"
+import { describe, expect, it } from "vitest"
+import { redisStore } from "../../src/redis"
+import { ownConnection } from "../../src/redis/redis-client"
+import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
+import { failureOf, noServer, serverAndStore } from "./own-server"
+
+const ROOT = "main"
+const MAX = Number.MAX_SAFE_INTEGER
+const request = (id: string, amount = 1, more = {}) => reserveRequest(ROOT, id, [cell("a", amount, null, more)])
+
+describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => {
+  it("keeps all digits of a number, where Lua's own conversion keeps 14", async () => {
+    const { client, store } = await serverAndStore()
+    expect(await client.eval("return tostring(1e15 + 1)", 0)).not.toBe("1000000000000001")
+    for (const [index, amount] of [1e14 + 1, 1e15 + 1, MAX - 1, MAX].entries()) {
+      const own = reserveRequest(ROOT, `r${index}`, [cell(`k${index}`, amount, amount)])
+      await store.reserve(own)
+      await store.settle(settleRequest(own, [amount]))
+      expect((await store.read({ root: ROOT, keys: [`k${index}`] })).cells[0]!.spent).toBe(amount)
+    }
+  })
+
+  it("a key of another type is damage, not zero, in cells and records", async () => {
+    const { client, store } = await serverAndStore()
+    await client.hset(`p2:1:{${ROOT}}:c:a`, "spent", "0")
+    const cells = [cell("b", 1, 10), cell("a", 1, 10)]
+    expect(await failureOf(store.reserve(reserveRequest(ROOT, "r1", cells)))).toMatchObject({
+      code: "corrupt",
+      applied: "no",
+    })
+    expect(await failureOf(store.read({ root: ROOT, keys: ["a"] }))).toMatchObject({ code: "corrupt" })
+    expect((await store.read({ root: ROOT, keys: ["b"] })).cells[0]!.reserved).toBe(0)
+    await client.sadd(`p2:1:{${ROOT}}:r:r2`, "x")
+    expect(await failureOf(store.reserve(reserveRequest(ROOT, "r2", [cell("b", 1)])))).toMatchObject({
+      code: "corrupt",
+    })
+    const lost = settleRequest(reserveRequest(ROOT, "r2", [cell("b", 1)]), [1])
+    expect(await failureOf(store.settle(lost))).toMatchObject({ code: "corrupt", applied: "no" })
+    expect((await store.read({ root: ROOT, keys: ["b"] })).cells[0]).toMatchObject({ spent: 0, reserved: 0 })
+  })
+
+  it("a damaged record or cell is set aside, and does not stop the leases behind it", async () => {
+    let now = Date.UTC(2060, 0, 1)
+    const { client, store } = await serverAndStore({ store: { now: () => now } })
+    for (const id of ["r1", "r2", "r3"]) {
+      await store.reserve(reserveRequest(ROOT, id, [cell(`of.${id}`, 5), cell("a", 5)], { leaseMs: 1_000 }))
+    }
+    await client.set(`p2:1:{${ROOT}}:r:r1`, "nonsense")
+    await client.set(`p2:1:{${ROOT}}:c:of.r2`, "nonsense")
+    now += 2_000
+    const swept = await store.sweep({ root: ROOT, max: 10 })
+    expect(swept.expired.map((one) => one.id)).toEqual(["r3"])
+    expect(swept.more).toBe(false)
+    // Their money stays reserved, and their ids are at hand for whoever repairs them.
+    expect(await client.zrange(`p2:1:{${ROOT}}:q`, "0", "-1")).toEqual(["r1", "r2"])
+    expect((await store.read({ root: ROOT, keys: ["a"] })).cells[0]).toMatchObject({ spent: 5, reserved: 10 })
+    expect(await client.get(`p2:1:{${ROOT}}:r:r1`)).toBe("nonsense")
+    await client.del(`p2:1:{${ROOT}}:c:of.r2`)
+    const late = reserveRequest(ROOT, "r2", [cell("of.r2", 5), cell("a", 5)])
+    expect(await store.settle(settleRequest(late, [2, 2]))).toMatchObject({ result: "committed" })
+    expect(await client.zrange(`p2:1:{${ROOT}}:q`, "0", "-1")).toEqual(["r1"])
+  })
+
+  it("every key has the root as its hash tag, whatever the prefix of the user's client", async () => {
+    const { server, client } = await serverAndStore()
+    const prefixed = new Redis({ port: server.port, host: server.host, keyPrefix: "{other}", lazyConnect: true })
+    const store = redisStore({ client: prefixed, prefix: "money" })
+    await store.reserve(request("r1"))
+    await store.settle(settleRequest(request("r1"), [1]))
+    const keys = await client.keys("*")
+    expect(keys.length).toBeGreaterThan(0)
+    for (const key of keys) expect(key).toMatch(/^money:1:\{main\}:/)
+    await store.close?.()
+    prefixed.disconnect()
+    for (const prefix of ["a{b", "", "a b", "x".repeat(65)]) {
+      expect(() => redisStore({ client, prefix })).toThrow("prefix")
+    }
+  })
+
+  it("uses the server's time: a client whose clock is wrong changes nothing", async () => {
+    const { client, store } = await serverAndStore()
+    const [seconds] = (await client.time()) as unknown as [number]
+    const answer = await store.reserve(request("r1"))
+    expect(Math.abs(answer.now - Number(seconds) * 1_000)).toBeLessThan(60_000)
+    const wrong = { startsAt: answer.now + 600_000, endsAt: answer.now + 86_400_000 }
+    expect(await store.reserve(request("r2", 1, wrong))).toMatchObject({ result: "stale-window" })
+  })
+
+  it("works on a connection of its own that queues and resends nothing, and closes only that", async () => {
+    const { client, store } = await serverAndStore()
+    await client.ping()
+    await store.reserve(request("r1"))
+    await store.close?.()
+    expect(await client.ping()).toBe("PONG")
+    expect(await failureOf(store.reserve(request("r2")))).toMatchObject({ code: "unavailable", applied: "no" })
+    const own = ownConnection(client, 500) as unknown as Redis
+    expect(own.options).toMatchObject({
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      keyPrefix: "",
+    })
+    const cluster = new Cluster([{ host: "127.0.0.1", port: 1 }], { lazyConnect: true })
+    const ownCluster = ownConnection(cluster, 500) as unknown as Cluster
+    expect(ownCluster.options).toMatchObject({
+      enableOfflineQueue: false,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      redisOptions: { autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
+    })
+  })
+
+  it("leaves no key without an end but what must not end: open leases and endless cells", async () => {
+    let now = Date.UTC(2060, 0, 1)
+    const { client, store } = await serverAndStore({ store: { now: () => now } })
+    const day = { startsAt: now, endsAt: now + 86_400_000 }
+    const entry = {
+      requestId: "q1",
+      attempt: 1,
+      model: "m",
+      reservedNanoUsd: 5,
+      status: "succeeded",
+      tokens: {},
+      costNanoUsd: 3,
+      costSource: "table",
+    } as const
+    const draft = { requestId: "q1", attempt: 1, model: "m", reservedNanoUsd: 5 }
+    const cells = [cell("day", 5, 10, day), cell("idle", 5, 10, { keepMs: 1_000 })]
+    for (const id of ["committed", "expired", "released"]) {
+      await store.reserve(
+        reserveRequest(
+          ROOT,
+          id,
+          cells.map((one) => ({ ...one, amount: 3, onExpire: 3 })),
+          { draft, leaseMs: 500 },
+        ),
+      )
+    }
+    const own = (id: string) =>
+      reserveRequest(
+        ROOT,
+        id,
+        cells.map((one) => ({ ...one, amount: 3, onExpire: 3 })),
+      )
+    await store.settle(settleRequest(own("committed"), [3, 3], { entry }))
+    await store.settle(settleRequest(own("released"), [], { outcome: "release" }))
+    await store.adjust({ root: ROOT, id: "a1", cell: cells[0]!, kind: "spent", delta: 1 })
+    now += 1_000
+    await store.sweep({ root: ROOT, max: 10 })
+    await store.ledger!.record({ root: ROOT, id: "refused", entry: { ...entry, status: "refused" } })
+    const keys = await client.keys("*")
+    expect(keys.filter((key) => key.includes(":u:")).length).toBeGreaterThanOrEqual(5)
+    for (const key of keys) expect([key, await client.pttl(key)]).toEqual([key, expect.any(Number)])
+    const endless = []
+    for (const key of keys) if ((await client.pttl(key)) === -1) endless.push(key)
+    expect(endless).toEqual([])
+  })
+
+  it("a lease longer than the retention is a mistake", async () => {
+    const { store } = await serverAndStore({ store: { retentionMs: 1_000 } })
+    await expect(store.reserve({ ...request("r1"), leaseMs: 1_001 })).rejects.toMatchObject({ kind: "mistake" })
+  })
+
+  it("twenty thousand expired reservations end in steps of at most 64", async () => {
+    let now = Date.UTC(2060, 0, 1)
+    const { client, store } = await serverAndStore({ store: { now: () => now, timeoutMs: 10_000, ledger: false } })
+    const cells = [cell("a", 1), cell("b", 1), cell("c", 1)]
+    const waiting = 20_000
+    for (let from = 0; from < waiting; from += 2_000) {
+      const ids = Array.from({ length: 2_000 }, (_, index) => `r${from + index}`)
+      await Promise.all(ids.map((id) => store.reserve(reserveRequest(ROOT, id, cells, { leaseMs: 1_000 }))))
+    }
+    now += 2_000
+    await client.config("RESETSTAT")
+    expect(await store.reserve(request("last"))).toMatchObject({ backlog: true, expired: { length: 16 } })
+    const { expired, more } = await store.sweep({ root: ROOT, max: waiting })
+    expect([expired.length, more]).toEqual([waiting - 16, false])
+    // 64 leases a step: the number of calls is the bound, since a time would depend on the machine.
+    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info("commandstats"))
+    expect(Number(calls![1])).toBeLessThanOrEqual(2 + Math.ceil(waiting / 64) + 1)
+    expect((await store.read({ root: ROOT, keys: ["a"] })).cells[0]).toMatchObject({ spent: waiting, reserved: 1 })
+  })
+})
