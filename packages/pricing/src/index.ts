@@ -24,6 +24,7 @@ export type {
   ReportedCost,
 } from "./price-table"
 export { RATE_FALLBACK, RATE_KINDS, type RateKind, type Rates } from "./rates"
+export { checkTableAge, StalePricesError, type TableAgeOptions } from "./table-age"
 export { usageFromAnthropic } from "./usage/anthropic"
 export { usageFromGemini } from "./usage/gemini"
 export { usageFromOpenAIChat } from "./usage/openai-chat"

@@ -35,12 +35,12 @@ export function fullRates(rates: Rates): FullRates {
  * fresh audio or images, never less. Reads give way before writes, because they are the cheapest.
  */
 export function billOf(model: string, rates: FullRates, usage: Usage): CostLine[] {
-  const audio = count(usage, "audioInputTokens")
-  const image = count(usage, "imageInputTokens")
-  const read = count(usage, "cacheReadTokens")
-  const write = count(usage, "cacheWriteTokens")
-  const write1h = count(usage, "cacheWrite1hTokens")
-  const input = count(usage, "inputTokens")
+  const audio = count(usage.audioInputTokens, "audioInputTokens")
+  const image = count(usage.imageInputTokens, "imageInputTokens")
+  const read = count(usage.cacheReadTokens, "cacheReadTokens")
+  const write = count(usage.cacheWriteTokens, "cacheWriteTokens")
+  const write1h = count(usage.cacheWrite1hTokens, "cacheWrite1hTokens")
+  const input = total(usage.inputTokens, "inputTokens")
   let text = input - audio - image
   if (text < 0) throw contradiction("audioInputTokens + imageInputTokens", "inputTokens", audio + image, input)
   if (read + write + write1h > input)
@@ -50,10 +50,10 @@ export function billOf(model: string, rates: FullRates, usage: Usage): CostLine[
       read + write + write1h,
       input,
     )
-  const reasoning = count(usage, "reasoningTokens")
-  const audioOutput = count(usage, "audioOutputTokens")
-  const imageOutput = count(usage, "imageOutputTokens")
-  const output = count(usage, "outputTokens")
+  const reasoning = count(usage.reasoningTokens, "reasoningTokens")
+  const audioOutput = count(usage.audioOutputTokens, "audioOutputTokens")
+  const imageOutput = count(usage.imageOutputTokens, "imageOutputTokens")
+  const output = total(usage.outputTokens, "outputTokens")
   const said = output - reasoning - audioOutput - imageOutput
   if (said < 0)
     throw contradiction(
@@ -81,7 +81,7 @@ export function billOf(model: string, rates: FullRates, usage: Usage): CostLine[
   add(lines, "audioOutput", audioOutput, rates.audioOutput)
   add(lines, "imageOutput", imageOutput, rates.imageOutput)
   if (rates.request > 0) lines.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
-  const searches = count(usage, "webSearches")
+  const searches = count(usage.webSearches, "webSearches")
   if (searches > 0) add(lines, "search", searches, searchRate(model, rates))
   return lines
 }
@@ -100,11 +100,13 @@ function add(lines: CostLine[], kind: RateKind, tokens: number, picoUsdPerUnit: 
   if (tokens > 0) lines.push({ kind, count: tokens, picoUsdPerUnit })
 }
 
-function count(usage: Usage, field: Exclude<keyof Usage, "raw">): number {
-  const value = usage[field]
-  if (value === undefined) {
-    if (field !== "inputTokens" && field !== "outputTokens") return 0
-  } else if (Number.isSafeInteger(value) && value >= 0) return value
+/** A count that may be absent. The two totals are checked by `total`. */
+function count(value: number | undefined, field: string): number {
+  return value === undefined ? 0 : total(value, field)
+}
+
+function total(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
   throw new InvalidArgumentError(`usage.${field}`, "an integer of at least 0", value)
 }
 

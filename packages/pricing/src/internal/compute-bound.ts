@@ -9,7 +9,7 @@ import { BilledCost } from "./compute-cost"
 import { exactPico, safePico } from "./exact-sum"
 import { holdsBetween, instantMs } from "./instant"
 import { noPriceYet } from "./no-price"
-import { type PricedSheet, type PricedTier, pricedRow, tierInRow } from "./priced-row"
+import { isAlways, type PricedRow, type PricedSheet, type PricedTier, tierInRow } from "./priced-row"
 
 /** The dearest thing that a token can be billed as. */
 interface WorstRate {
@@ -36,8 +36,9 @@ class WorstCost extends BilledCost implements Bound {
 }
 
 /** The most that a call can cost by the row. */
-export function boundOfRow(row: PriceRow, options: BoundOptions): Bound {
-  const cases = boundCases(row, options)
+export function boundOfRow(priced: PricedRow, options: BoundOptions): Bound {
+  const { row } = priced
+  const cases = boundCases(priced, options)
   const choices = positive(options.choices ?? 1, "choices")
   const maxOutputTokens = outputMaximum(row, options.maxOutputTokens, cases)
   let worst: { each: BoundCase; lines: CostLine[] } | undefined
@@ -49,7 +50,8 @@ export function boundOfRow(row: PriceRow, options: BoundOptions): Bound {
 }
 
 /** The largest number of output tokens whose bound fits into `options.budget`. */
-export function affordableOutput(row: PriceRow, options: AffordOptions): number {
+export function affordableOutput(priced: PricedRow, options: AffordOptions): number {
+  const { row } = priced
   const budget = options.budget
   if (!Number.isSafeInteger(budget) || budget < 0)
     throw new InvalidArgumentError("budget", "an integer of at least 0, in nano-USD", budget)
@@ -57,7 +59,7 @@ export function affordableOutput(row: PriceRow, options: AffordOptions): number 
   const most =
     options.maxOutputTokens === undefined ? row.maxOutputTokens : count(options.maxOutputTokens, "maxOutputTokens")
   let tokens = BigInt(most ?? Number.MAX_SAFE_INTEGER)
-  for (const { fixed, output } of boundCases(row, options)) {
+  for (const { fixed, output } of boundCases(priced, options)) {
     // ceil(pico / 1000) ≤ budget exactly when pico ≤ 1000 × budget.
     const left = BigInt(budget) * 1000n - exactPico(fixed)
     if (left < 0n) return 0
@@ -68,7 +70,8 @@ export function affordableOutput(row: PriceRow, options: AffordOptions): number 
 }
 
 /** One case for each sheet and tier that the call can reach. */
-function boundCases(row: PriceRow, options: BoundOptions | AffordOptions): BoundCase[] {
+function boundCases(priced: PricedRow, options: BoundOptions | AffordOptions): BoundCase[] {
+  const { row } = priced
   if (row.unbounded !== undefined)
     throw new UnboundedCostError(
       row.model,
@@ -78,7 +81,7 @@ function boundCases(row: PriceRow, options: BoundOptions | AffordOptions): Bound
   const inputTokens = count(options.inputTokens, "inputTokens")
   const webSearches = count(options.webSearches ?? 0, "webSearches")
   const cases: BoundCase[] = []
-  const sheets = reachableSheets(row, options)
+  const sheets = reachableSheets(priced, options)
   if (sheets.length === 0) throw noPriceYet(row.model)
   for (const sheet of sheets) {
     for (const tier of sheet.tiers) {
@@ -105,23 +108,19 @@ function boundCase(
   return { tier, fixed, output: worstRate(rates, outputKinds(options)) }
 }
 
-function reachableSheets(row: PriceRow, options: BoundOptions | AffordOptions): PricedSheet[] {
+function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOptions): PricedSheet[] {
   const start = instantMs(options.at ?? Date.now(), "at")
   const end = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
   if (end < start) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
-  const inTime = pricedRow(row).sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
+  const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
   if (options.serviceTier === undefined || options.serviceTier === "auto") return inTime
-  const name = tierInRow(row, options.serviceTier)
+  const name = tierInRow(priced.row, options.serviceTier)
   if (name === undefined) return inTime
   const own = inTime.filter(({ sheet }) => sheet.serviceTier === name)
   // A tier that does not hold at every moment falls back to standard rates at the others.
   const always = own.some(({ sheet }) => sheet.boundOnly !== true && isAlways(sheet))
   if (always || name === "default") return own
   return inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
-}
-
-function isAlways(sheet: PricedSheet["sheet"]): boolean {
-  return sheet.fromMs === undefined && sheet.untilMs === undefined && sheet.window === undefined
 }
 
 function inputKinds(row: PriceRow, options: BoundOptions | AffordOptions): RateKind[] {

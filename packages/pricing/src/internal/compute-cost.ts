@@ -6,7 +6,7 @@ import { billOf } from "./bill"
 import { exactPico, nanoFromPico, nanoFromSafePico, safePico } from "./exact-sum"
 import { instantMs } from "./instant"
 import { noPriceYet } from "./no-price"
-import { type PricedTier, pricedRow, sheetAt, tierFor } from "./priced-row"
+import { type PricedRow, sheetAt, tierFor } from "./priced-row"
 import { reportedPico } from "./reported-pico"
 
 /** A cost computed from lines. The exact sum is computed when it is asked for. */
@@ -57,8 +57,11 @@ class ReportedTotal implements Cost {
 }
 
 /** What a call cost by the row. */
-export function costOfRow(row: PriceRow, usage: Usage, options: CostOptions | undefined): Cost {
-  const { tier, rates } = tierOfCall(row, usage.inputTokens, options)
+export function costOfRow(priced: PricedRow, usage: Usage, options: CostOptions | undefined): Cost {
+  const { row } = priced
+  const sheet = sheetAt(priced, options?.serviceTier, options?.at)
+  if (sheet === undefined) throw noPriceYet(row.model)
+  const { tier, rates } = tierFor(sheet, usage.inputTokens)
   const cost = new BilledCost(row, tier, billOf(row.model, rates, usage))
   const reported = options?.reported
   return reported === undefined ? cost : costAsReported(row.model, reported, options, cost)
@@ -73,11 +76,4 @@ export function costAsReported(
 ): Cost {
   const at = instantMs(options?.at ?? Date.now(), "at")
   return new ReportedTotal(model, new Date(at).toISOString().slice(0, 10), reportedPico(reported), table)
-}
-
-function tierOfCall(row: PriceRow, inputTokens: number, options: CostOptions | undefined): PricedTier {
-  const priced = pricedRow(row)
-  const sheet = priced.only ?? sheetAt(priced, options?.serviceTier, instantMs(options?.at ?? Date.now(), "at"))
-  if (sheet === undefined) throw noPriceYet(row.model)
-  return tierFor(sheet, inputTokens)
 }

@@ -1,14 +1,14 @@
 import type { PriceTier } from "../cost"
 import type { PriceRow, PriceSheet } from "../price-row"
 import { type FullRates, fullRates } from "./bill"
-import { holdsAt } from "./instant"
+import { holdsAt, type Instant, instantMs } from "./instant"
 
 /** A row made ready for arithmetic: gaps filled, tiers described once. */
 export interface PricedRow {
   readonly row: PriceRow
   readonly sheets: readonly PricedSheet[]
-  /** The only sheet, when the price depends on nothing but the context tier. */
-  readonly only: PricedSheet | undefined
+  /** The standard sheet, when it holds at every instant: then a call without a service tier need not look at the clock. */
+  readonly standard: PricedSheet | undefined
 }
 
 export interface PricedSheet {
@@ -22,19 +22,16 @@ export interface PricedTier {
   readonly tier: PriceTier
 }
 
-const prepared = /* @__PURE__ */ new WeakMap<PriceRow, PricedRow>()
-
-/** The row made ready, once. */
+/** The row made ready; the table remembers it. */
 export function pricedRow(row: PriceRow): PricedRow {
-  let priced = prepared.get(row)
-  if (priced === undefined) {
-    const sheets = row.sheets.map(pricedSheet)
-    const first = sheets[0]
-    const plain = sheets.length === 1 && first?.sheet.fromMs === undefined && first?.sheet.untilMs === undefined
-    priced = { row, sheets, only: plain && first?.sheet.window === undefined ? first : undefined }
-    prepared.set(row, priced)
-  }
-  return priced
+  const sheets = row.sheets.map(pricedSheet)
+  const standard = sheets.filter(({ sheet }) => sheet.serviceTier === "default" && sheet.boundOnly !== true)
+  return { row, sheets, standard: standard.length === 1 && isAlways(standard[0]!.sheet) ? standard[0] : undefined }
+}
+
+/** Whether a sheet holds at every instant. */
+export function isAlways(sheet: PriceSheet): boolean {
+  return sheet.fromMs === undefined && sheet.untilMs === undefined && sheet.window === undefined
 }
 
 function pricedSheet(sheet: PriceSheet): PricedSheet {
@@ -73,7 +70,13 @@ export function tierInRow(row: PriceRow, serviceTier: string | undefined): strin
  * The sheet that decides at an instant. A service tier without a sheet of its own is billed at standard rates.
  * Undefined when no sheet holds: the price begins later, or has ended.
  */
-export function sheetAt(priced: PricedRow, serviceTier: string | undefined, atMs: number): PricedSheet | undefined {
+export function sheetAt(
+  priced: PricedRow,
+  serviceTier: string | undefined,
+  at: Instant | undefined,
+): PricedSheet | undefined {
+  if (priced.standard !== undefined && serviceTier === undefined && at === undefined) return priced.standard
+  const atMs = instantMs(at ?? Date.now(), "at")
   const name = tierInRow(priced.row, serviceTier)
   const own = name === undefined ? undefined : lastHolding(priced, name, atMs)
   return own ?? (name === "default" ? undefined : lastHolding(priced, "default", atMs))

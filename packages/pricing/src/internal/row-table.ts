@@ -4,9 +4,8 @@ import type { PriceRow, PriceSheet } from "../price-row"
 import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "../price-table"
 import { affordableOutput, boundOfRow } from "./compute-bound"
 import { costAsReported, costOfRow } from "./compute-cost"
-import { instantMs } from "./instant"
 import { noPriceYet } from "./no-price"
-import { pricedRow, sheetAt } from "./priced-row"
+import { type PricedRow, pricedRow, sheetAt } from "./priced-row"
 
 /** What a table needs in order to answer: rows by id. */
 export interface RowFinder {
@@ -22,7 +21,7 @@ const MEMORY_SIZE = 10_000
 /** The functions of this package over the rows of one finder. */
 export class RowTable implements PriceTable {
   readonly #finder: RowFinder
-  readonly #seen = new Map<string, PriceRow>()
+  readonly #seen = new Map<string, PricedRow>()
 
   constructor(finder: RowFinder) {
     this.#finder = finder
@@ -37,31 +36,23 @@ export class RowTable implements PriceTable {
   }
 
   findRow(model: string): PriceRow | undefined {
-    const seen = this.#seen.get(model)
-    if (seen !== undefined) return seen
-    const row = this.#finder.find(model)
-    if (row !== undefined) {
-      if (this.#seen.size >= MEMORY_SIZE) this.#seen.clear()
-      this.#seen.set(model, row)
-    }
-    return row
+    return this.#find(model)?.row
   }
 
   findPrice(model: string, options?: PriceOptions): Price | undefined {
-    const row = this.findRow(model)
-    return row === undefined ? undefined : priceOfRow(row, options)
+    const priced = this.#find(model)
+    return priced === undefined ? undefined : priceOfRow(priced, options)
   }
 
   priceOf(model: string, options?: PriceOptions): Price {
-    const row = this.#known(model)
-    const price = priceOfRow(row, options)
+    const price = priceOfRow(this.#known(model), options)
     if (price === undefined) throw noPriceYet(model)
     return price
   }
 
   costOf(model: string, usage: Usage, options?: CostOptions): Cost {
-    const row = this.findRow(model)
-    if (row !== undefined) return costOfRow(row, usage, options)
+    const priced = this.#find(model)
+    if (priced !== undefined) return costOfRow(priced, usage, options)
     if (options?.reported !== undefined) return costAsReported(model, options.reported, options)
     throw this.#unknown(model)
   }
@@ -74,10 +65,21 @@ export class RowTable implements PriceTable {
     return affordableOutput(this.#known(model), options)
   }
 
-  #known(model: string): PriceRow {
-    const row = this.findRow(model)
-    if (row === undefined) throw this.#unknown(model)
-    return row
+  #find(model: string): PricedRow | undefined {
+    const seen = this.#seen.get(model)
+    if (seen !== undefined) return seen
+    const row = this.#finder.find(model)
+    if (row === undefined) return undefined
+    if (this.#seen.size >= MEMORY_SIZE) this.#seen.clear()
+    const priced = pricedRow(row)
+    this.#seen.set(model, priced)
+    return priced
+  }
+
+  #known(model: string): PricedRow {
+    const priced = this.#find(model)
+    if (priced === undefined) throw this.#unknown(model)
+    return priced
   }
 
   #unknown(model: string): UnknownModelError {
@@ -89,9 +91,9 @@ export class RowTable implements PriceTable {
   }
 }
 
-function priceOfRow(row: PriceRow, options: PriceOptions | undefined): Price | undefined {
-  const priced = pricedRow(row)
-  const found = priced.only ?? sheetAt(priced, options?.serviceTier, instantMs(options?.at ?? Date.now(), "at"))
+function priceOfRow(priced: PricedRow, options: PriceOptions | undefined): Price | undefined {
+  const { row } = priced
+  const found = sheetAt(priced, options?.serviceTier, options?.at)
   if (found === undefined) return undefined
   const sheet: PriceSheet = found.sheet
   return {
