@@ -20,7 +20,7 @@ interface Tally {
 export async function runCrowd(options: DemoOptions, provider: Provider): Promise<void> {
   heading(`${options.callers} callers at once on a budget for ${options.affordable}`)
   const userId = randomUUID()
-  const request = { model: options.model, maxTokens: 100, userId, clientId: "demo" }
+  const request = { model: options.model, maxTokens: 300, userId, clientId: "demo" }
   const bound = await boundOf(request, options, provider)
   const userBudget = formatUsd(bound * options.affordable)
   table({ "Most one call can cost": dollars(bound), "Budget of the user": `$${userBudget}` })

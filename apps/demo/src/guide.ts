@@ -90,6 +90,21 @@ async function answered(options: DemoOptions, provider: Provider, userId: string
     )
   heading("Usage")
   client.printUsageInfo()
-  heading("Statistics of this client and of everybody the store remembers")
-  console.log("Usage stats:", await client.usageTracker.getUsageStats())
+  await printStatistics(client)
+}
+
+/** The statistics of this user, then of everybody who used this client: with a file or a server, of earlier runs too. */
+async function printStatistics(client: LLMClient<unknown>): Promise<void> {
+  heading("Usage stats of this user")
+  const { byModel: _models, byDay: _days, groups: _groups, ...user } = await client.usageTracker.getUsageStats()
+  table(user)
+  heading("Usage stats of the client, everybody together")
+  const everybody = await client.usageTracker.getUsageStats({ userId: null })
+  table({
+    "Total requests": everybody.totalRequests,
+    "Total tokens": everybody.totalTokens,
+    "Total cost": dollars(everybody.totalCostNanoUsd),
+  })
+  const byDay = everybody.byDay.map(({ group, totalCostNanoUsd }) => [group[0], dollars(totalCostNanoUsd)])
+  table(Object.fromEntries(byDay))
 }
