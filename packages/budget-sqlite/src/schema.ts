@@ -79,7 +79,7 @@ interface FileState {
   version: number | null
 }
 
-/** What the file is, by reading only. */
+/** What the file is, by reading only; inside a transaction. */
 function stateOf(connection: Connection): FileState {
   const pragma = (name: string) => Number(Object.values(connection.get(`PRAGMA ${name}`) ?? {})[0] ?? 0)
   const count = (where: string) =>
@@ -93,6 +93,16 @@ function stateOf(connection: Connection): FileState {
     userVersion: pragma("user_version"),
     tables: count(""),
     version,
+  }
+}
+
+/** The state at one instant: another process may be making the tables meanwhile. */
+function snapshotOf(connection: Connection): FileState {
+  connection.exec("BEGIN")
+  try {
+    return stateOf(connection)
+  } finally {
+    connection.exec("ROLLBACK")
   }
 }
 
@@ -129,13 +139,13 @@ function damaged(how: string): StoreError {
 
 /** Refuses what is not ours, then creates the tables or brings them to this version, in one transaction. */
 export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FULL"): void {
-  refuseForeign(stateOf(connection), connection.owned)
+  refuseForeign(snapshotOf(connection), connection.owned)
   if (connection.owned) {
     connection.exec("PRAGMA journal_mode = WAL")
     connection.exec(`PRAGMA synchronous = ${synchronous}`)
     connection.exec("PRAGMA temp_store = MEMORY")
   }
-  if (stateOf(connection).version === SCHEMA_VERSION) return
+  if (snapshotOf(connection).version === SCHEMA_VERSION) return
   connection.exec("BEGIN IMMEDIATE")
   try {
     // Another process may have done it while this one waited for the lock.
