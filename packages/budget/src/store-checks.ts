@@ -27,27 +27,35 @@ function checkPositive(argument: string, value: unknown): void {
   throw new InvalidArgumentError(argument, "a safe integer of at least 1", value)
 }
 
-function checkText(argument: string, value: unknown, optional: boolean): void {
-  if (typeof value === "string" || (optional && value === undefined)) return
-  throw new InvalidArgumentError(argument, optional ? "a string or absent" : "a string", value)
+function checkText(argument: string, value: unknown): void {
+  if (typeof value !== "string") throw new InvalidArgumentError(argument, "a string", value)
 }
 
-function checkRef(cell: CellRef, at: string): void {
-  checkName(`${at}.key`, cell.key, MAX_KEY_BYTES)
-  if (cell.startsAt !== null) checkNat(`${at}.startsAt`, cell.startsAt)
-  if (cell.endsAt !== null) checkNat(`${at}.endsAt`, cell.endsAt)
-  if (cell.keepMs !== null) checkPositive(`${at}.keepMs`, cell.keepMs)
+// A store runs these checks on every call: names of arguments are put together only when something is wrong.
+
+function checkCellNat(value: unknown, index: number, field: string): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return
+  checkNat(`cells[${index}].${field}`, value)
+}
+
+function checkRef(cell: CellRef, index: number): void {
+  const { key, startsAt, endsAt, keepMs } = cell
+  if (typeof key !== "string" || key.length > MAX_KEY_BYTES || !NAME.test(key))
+    checkName(`cells[${index}].key`, key, MAX_KEY_BYTES)
+  if (startsAt !== null) checkCellNat(startsAt, index, "startsAt")
+  if (endsAt !== null) checkCellNat(endsAt, index, "endsAt")
+  if (keepMs !== null && !(Number.isSafeInteger(keepMs) && keepMs >= 1)) checkPositive(`cells[${index}].keepMs`, keepMs)
 }
 
 function checkCells(cells: readonly CellRef[], maxCells: number): void {
   if (!Array.isArray(cells) || cells.length > maxCells)
     throw new InvalidArgumentError("cells", `a list of at most ${maxCells} cells`, cells)
-  const keys = new Set<string>()
-  for (const [index, cell] of cells.entries()) {
-    checkRef(cell, `cells[${index}]`)
-    if (keys.has(cell.key))
-      throw new InvalidArgumentError(`cells[${index}].key`, "a key that no other cell of the call has", cell.key)
-    keys.add(cell.key)
+  for (let index = 0; index < cells.length; index++) {
+    const cell = cells[index] as CellRef
+    checkRef(cell, index)
+    for (let before = 0; before < index; before++)
+      if ((cells[before] as CellRef).key === cell.key)
+        throw new InvalidArgumentError(`cells[${index}].key`, "a key that no other cell of the call has", cell.key)
   }
 }
 
@@ -59,13 +67,14 @@ function checkRootAndId(request: { root: Name; id: Name }): void {
 /** Every store checks again what core has checked, because anybody may call it. @throws InvalidArgumentError */
 export function checkReserveRequest(request: ReserveRequest, maxCells: number): void {
   checkRootAndId(request)
-  checkText("fingerprint", request.fingerprint, false)
+  checkText("fingerprint", request.fingerprint)
   checkPositive("leaseMs", request.leaseMs)
   checkCells(request.cells, maxCells)
-  for (const [index, { amount, limit, onExpire }] of request.cells.entries()) {
-    checkNat(`cells[${index}].amount`, amount)
-    checkNat(`cells[${index}].onExpire`, onExpire)
-    if (limit !== null) checkNat(`cells[${index}].limit`, limit)
+  for (let index = 0; index < request.cells.length; index++) {
+    const { amount, limit, onExpire } = request.cells[index]!
+    checkCellNat(amount, index, "amount")
+    checkCellNat(onExpire, index, "onExpire")
+    if (limit !== null) checkCellNat(limit, index, "limit")
     if (onExpire > amount)
       throw new InvalidArgumentError(`cells[${index}].onExpire`, `at most the amount ${amount}`, onExpire)
   }
@@ -75,15 +84,16 @@ export function checkReserveRequest(request: ReserveRequest, maxCells: number): 
 /** @throws InvalidArgumentError */
 export function checkSettleRequest(request: SettleRequest, maxCells: number): void {
   checkRootAndId(request)
-  checkText("fingerprint", request.fingerprint, false)
+  checkText("fingerprint", request.fingerprint)
   checkNat("revision", request.revision)
   if (request.outcome !== "commit" && request.outcome !== "release")
     throw new InvalidArgumentError("outcome", '"commit" or "release"', request.outcome)
   if (request.expiresAt !== null) checkNat("expiresAt", request.expiresAt)
   checkCells(request.cells, maxCells)
-  for (const [index, { reserved, amount }] of request.cells.entries()) {
-    checkNat(`cells[${index}].reserved`, reserved)
-    checkNat(`cells[${index}].amount`, amount)
+  for (let index = 0; index < request.cells.length; index++) {
+    const { reserved, amount } = request.cells[index]!
+    checkCellNat(reserved, index, "reserved")
+    checkCellNat(amount, index, "amount")
   }
   if (request.entry !== undefined) checkEntry(request.entry, "entry")
 }
@@ -104,7 +114,7 @@ export function checkReadRequest(request: { root: Name; keys: readonly Name[] })
 /** @throws InvalidArgumentError */
 export function checkAdjustRequest(request: AdjustRequest): void {
   checkRootAndId(request)
-  checkRef(request.cell, "cell")
+  checkCells([request.cell], 1)
   if (request.kind !== "spent" && request.kind !== "granted" && request.kind !== "reset")
     throw new InvalidArgumentError("kind", '"spent", "granted" or "reset"', request.kind)
   if (!Number.isSafeInteger(request.delta)) throw new InvalidArgumentError("delta", "a safe integer", request.delta)
@@ -172,29 +182,41 @@ function checkFilter(filter: UsageFilter): void {
   }
 }
 
+const DRAFT_TEXTS = ["userId", "clientId", "provider", "mode", "fingerprint"] as const
+const CONTENT_TEXTS = ["prompt", "answer"] as const
+
 function checkDraft(draft: UsageDraft, at: string): void {
-  checkText(`${at}.requestId`, draft.requestId, false)
-  checkText(`${at}.model`, draft.model, false)
-  checkPositive(`${at}.attempt`, draft.attempt)
-  checkNat(`${at}.reservedNanoUsd`, draft.reservedNanoUsd)
-  for (const field of ["userId", "clientId", "provider", "mode", "fingerprint"] as const)
-    checkText(`${at}.${field}`, draft[field], true)
-  for (const [name, value] of Object.entries(draft.tags ?? {}))
-    checkText(`${at}.tags.${name.slice(0, 40)}`, value, false)
+  if (typeof draft.requestId !== "string") checkText(`${at}.requestId`, draft.requestId)
+  if (typeof draft.model !== "string") checkText(`${at}.model`, draft.model)
+  if (!(Number.isSafeInteger(draft.attempt) && draft.attempt >= 1)) checkPositive(`${at}.attempt`, draft.attempt)
+  checkCount(draft.reservedNanoUsd, at, "reservedNanoUsd")
+  for (const field of DRAFT_TEXTS) if (draft[field] !== undefined) checkText(field, draft[field])
+  const { tags } = draft
+  if (tags !== undefined) for (const name of Object.keys(tags)) checkText("a tag", tags[name])
 }
 
 function checkEntry(entry: UsageEntry, at: string): void {
   checkDraft(entry, at)
-  checkNat(`${at}.costNanoUsd`, entry.costNanoUsd)
-  if (entry.tableCostNanoUsd !== undefined) checkNat(`${at}.tableCostNanoUsd`, entry.tableCostNanoUsd)
-  for (const counts of [entry.tokens, entry.costs ?? {}])
-    for (const [kind, count] of Object.entries(counts)) checkNat(`${at} count ${kind.slice(0, 40)}`, count)
-  for (const field of ["prompt", "answer"] as const) {
+  checkCount(entry.costNanoUsd, at, "costNanoUsd")
+  if (entry.tableCostNanoUsd !== undefined) checkCount(entry.tableCostNanoUsd, at, "tableCostNanoUsd")
+  checkCounts(entry.tokens, `${at}.tokens`)
+  if (entry.costs !== undefined) checkCounts(entry.costs, `${at}.costs`)
+  for (const field of CONTENT_TEXTS) {
     const text = entry[field]
-    checkText(`${at}.${field}`, text, true)
-    if (text !== undefined && utf8Bytes(text) > MAX_CONTENT_BYTES)
+    if (text === undefined) continue
+    checkText(field, text)
+    if (utf8Bytes(text) > MAX_CONTENT_BYTES)
       throw new InvalidArgumentError(`${at}.${field}`, `at most ${MAX_CONTENT_BYTES} bytes of UTF-8`, text)
   }
+}
+
+function checkCounts(counts: Record<string, number>, at: string): void {
+  for (const kind of Object.keys(counts)) checkCount(counts[kind], at, kind)
+}
+
+function checkCount(value: unknown, at: string, field: string): void {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return
+  checkNat(`${at}.${field.slice(0, 40)}`, value)
 }
 
 function utf8Bytes(text: string): number {

@@ -1,0 +1,369 @@
+// What the Redis store costs: ratios in one interleaved run, and the script's microseconds on the server.
+// Run `pnpm build` first, then `node bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must be a server of
+// yours for this alone (it is flushed), or starts a server of its own.
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Ratelimit } from "@upstash/ratelimit"
+import { Redis } from "ioredis"
+import { RateLimiterRedis } from "rate-limiter-flexible"
+import { findRedisServer } from "../../redis-server/fetch.mjs"
+import { redisStore } from "../dist/redis.js"
+
+const operations = Number(process.argv[2] ?? 4_000)
+const rounds = Number(process.argv[3] ?? 7)
+const PORT = 7_391
+
+const server = await start()
+const client = new Redis(server.url)
+const store = redisStore({ client, ledger: false, timeoutMs: 10_000 })
+const ledgerStore = redisStore({ client, prefix: "ledger", timeoutMs: 10_000 })
+
+const DAY_MS = 86_400_000
+const day = Math.floor(Date.now() / DAY_MS) * DAY_MS
+const window = { startsAt: day, endsAt: day + 2 * DAY_MS, keepMs: null }
+const cell = (key) => ({ key, ...window, amount: 1_000, limit: 9_000_000_000_000, onExpire: 1_000 })
+const THREE = [cell("u=alice|nanoUsd|day.UTC.0"), cell("c=web|nanoUsd|month.UTC.0"), cell("total|nanoUsd|total")]
+const ONE = THREE.slice(0, 1)
+const FINGERPRINT = "kq0Zp1v7yQ2w9tXcR4mB8g"
+
+let ids = 0
+const reserveOf = (cells, draft) => ({
+  root: "main",
+  id: `attempt-${ids++}`,
+  fingerprint: FINGERPRINT,
+  cells,
+  leaseMs: 60_000,
+  draft,
+})
+const settleOf = (request, expiresAt, entry) => ({
+  root: request.root,
+  id: request.id,
+  fingerprint: FINGERPRINT,
+  outcome: "commit",
+  revision: 0,
+  cells: request.cells.map(({ key, startsAt, endsAt, keepMs, amount }) => ({
+    key,
+    startsAt,
+    endsAt,
+    keepMs,
+    reserved: amount,
+    amount: 700,
+  })),
+  expiresAt,
+  entry,
+})
+const draftOf = (id) => ({
+  requestId: id,
+  attempt: 1,
+  clientId: "web",
+  userId: "alice",
+  model: "openai/gpt-4o-mini",
+  provider: "openai",
+  mode: "json_schema",
+  reservedNanoUsd: 1_000,
+})
+const entryOf = (id) => ({
+  ...draftOf(id),
+  status: "succeeded",
+  modelUsed: "gpt-4o-mini-2024-07-18",
+  tokens: { inputTokens: 812, cachedInputTokens: 512, outputTokens: 143 },
+  costs: { input: 300, output: 400 },
+  costNanoUsd: 700,
+  costSource: "table",
+  durationMs: 1_240,
+  generationId: "chatcmpl-9XyZ",
+})
+
+async function pair(on, cells, withEntry) {
+  const request = reserveOf(cells)
+  if (withEntry) request.draft = draftOf(request.id)
+  const held = await on.reserve(request)
+  if (held.result !== "ok") throw new Error(`reserve: ${held.result}`)
+  await on.settle(settleOf(request, held.expiresAt, withEntry ? entryOf(request.id) : undefined))
+}
+
+// The script that the store's numbers are compared with: what a counter with an end costs.
+const SMALL =
+  "local n = redis.call('INCRBY', KEYS[1], ARGV[1]) if n == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return { n, redis.call('PTTL', KEYS[1]) }"
+const small = { sha: createHash("sha1").update(SMALL).digest("hex") }
+const raw = { three: await recorded(THREE), one: await recorded(ONE) }
+const flexible = new RateLimiterRedis({ storeClient: client, points: 1e9, duration: 86_400, keyPrefix: "flexible" })
+const upstash = new Ratelimit({
+  redis: upstashShim(client),
+  limiter: Ratelimit.fixedWindow(1e9, "1 d"),
+  ephemeralCache: false,
+  timeout: 0,
+})
+await client.eval(SMALL, 1, "small", 1, 86_400_000)
+
+const variants = {
+  small: () => client.evalsha(small.sha, 1, "small", 1_000, 86_400_000),
+  "raw EVALSHA, reserve over 3 cells": () => raw.three(),
+  "reserve over 3 cells": () => store.reserve(reserveOf(THREE)),
+  "raw EVALSHA, reserve over 1 cell": () => raw.one(),
+  "reserve over 1 cell": () => store.reserve(reserveOf(ONE)),
+  "reserve and settle over 3 cells": () => pair(store, THREE, false),
+  "reserve and settle, with ledger": () => pair(ledgerStore, THREE, true),
+  "rate-limiter-flexible consume": () => flexible.consume("alice", 1_000),
+  "@upstash/ratelimit limit": () => upstash.limit("alice", { rate: 1_000 }),
+}
+
+console.log(
+  `redis ${server.version}, ioredis, node ${process.version}; ${operations} operations a round, ${rounds} rounds, medians`,
+)
+for (const concurrency of [1, 32, 256]) await compare(concurrency)
+await settleWithLedger()
+await serverMicroseconds()
+await users()
+await memory()
+await store.close()
+await ledgerStore.close()
+client.disconnect()
+await server.stop()
+
+async function compare(concurrency) {
+  const count = concurrency === 1 ? Math.ceil(operations / 4) : operations
+  const rates = Object.fromEntries(Object.keys(variants).map((name) => [name, []]))
+  for (let round = 0; round <= rounds; round++) {
+    await client.flushall()
+    for (const [name, operation] of shuffled(Object.entries(variants))) {
+      const rate = await rateOf(operation, count, concurrency)
+      // The first round warms up.
+      if (round > 0) rates[name].push(rate)
+    }
+  }
+  console.log(`\nconcurrency ${concurrency}`)
+  for (const name of Object.keys(variants)) {
+    const base =
+      name === "reserve over 3 cells"
+        ? "raw EVALSHA, reserve over 3 cells"
+        : name === "reserve over 1 cell"
+          ? "raw EVALSHA, reserve over 1 cell"
+          : undefined
+    const toRaw = base === undefined ? "" : `  ${ratio(rates[name], rates[base])} of the raw EVALSHA`
+    console.log(
+      `  ${name.padEnd(36)} ${String(Math.round(median(rates[name]))).padStart(7)} a second  ${ratio(rates[name], rates.small)} of the small script${toRaw}`,
+    )
+  }
+}
+
+/** The time of a settle alone, with and without its entry: reservations are made before, batch by batch. */
+async function settleWithLedger() {
+  console.log("\nsettle over 3 cells, time with an entry over time without")
+  for (const concurrency of [1, 32, 256]) {
+    const times = { plain: [], entry: [] }
+    for (let round = 0; round <= rounds; round++) {
+      await client.flushall()
+      for (const [name, on] of shuffled([
+        ["plain", store],
+        ["entry", ledgerStore],
+      ])) {
+        const count = concurrency === 1 ? Math.ceil(operations / 4) : operations
+        const settles = []
+        for (let from = 0; from < count; from += 500) {
+          const held = await Promise.all(
+            Array.from({ length: Math.min(500, count - from) }, async () => {
+              const request = reserveOf(THREE)
+              if (name === "entry") request.draft = draftOf(request.id)
+              return settleOf(
+                request,
+                (await on.reserve(request)).expiresAt,
+                name === "entry" ? entryOf(request.id) : undefined,
+              )
+            }),
+          )
+          settles.push(...held)
+        }
+        let next = 0
+        const rate = await rateOf(() => on.settle(settles[next++]), count, concurrency)
+        if (round > 0) times[name].push(1 / rate)
+      }
+    }
+    console.log(`  concurrency ${String(concurrency).padStart(3)}: ${ratio(times.entry, times.plain)}`)
+  }
+}
+
+async function serverMicroseconds() {
+  console.log("\nmicroseconds of the server a call (INFO commandstats)")
+  const measured = { ...variants }
+  for (const [name, operation] of Object.entries(measured)) {
+    await client.flushall()
+    await rateOf(operation, 500, 32)
+    await client.config("RESETSTAT")
+    await rateOf(operation, operations, 32)
+    const stats = await client.info("commandstats")
+    const match = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(stats)
+    if (match !== null)
+      console.log(
+        `  ${name.padEnd(36)} ${(Number(match[2]) / Number(match[1])).toFixed(1)} (${(Number(match[1]) / operations).toFixed(0)} calls an operation)`,
+      )
+  }
+}
+
+/** A reserve-and-settle pair among ten thousand users and among a million, whose cells are all there. */
+async function users() {
+  console.log("\nusers (server microseconds a call, reserve and settle over 3 cells)")
+  for (const count of [10_000, 1_000_000]) {
+    await client.flushall()
+    const cells = (user) => [cell(`u=user-${user}|nanoUsd|day.UTC.0`), THREE[1], THREE[2]]
+    let user = 0
+    const filled = Math.min(count, 1_000_000)
+    // Cells as the store writes them: 32 bytes with an end.
+    for (let from = 0; from < filled; from += 10_000) {
+      const pipeline = client.pipeline()
+      for (let index = from; index < from + 10_000; index++)
+        pipeline.set(
+          `p2:1:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`,
+          Buffer.alloc(32),
+          "PXAT",
+          window.endsAt + 3_600_000,
+        )
+      await pipeline.exec()
+    }
+    const operation = () => {
+      user = (user + 7_919) % count
+      return pair(store, cells(user), false)
+    }
+    await rateOf(operation, 1_000, 32)
+    await client.config("RESETSTAT")
+    const rate = await rateOf(operation, operations * 3, 32)
+    const match = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(await client.info("commandstats"))
+    console.log(
+      `  ${String(count).padStart(9)}: ${(Number(match[2]) / Number(match[1])).toFixed(2)} µs, ${Math.round(rate)} pairs a second, ${await client.dbsize()} keys`,
+    )
+  }
+}
+
+async function memory() {
+  console.log("\nbytes (difference of used_memory over 20,000 of each)")
+  const count = 20_000
+  const used = async () => Number(/used_memory:(\d+)/.exec(await client.info("memory"))[1])
+  const lane = async (operation) => {
+    const before = await used()
+    await rateOf(operation, count, 32)
+    return Math.round(((await used()) - before) / count)
+  }
+  await client.flushall()
+  await rateOf(() => store.reserve(reserveOf(THREE)), 500, 32)
+  let key = 0
+  console.log(
+    `  a cell                      ${await lane(() => store.adjust({ root: "main", id: "same", cell: cell(`u=user-${key++}|nanoUsd|day.UTC.0`), kind: "granted", delta: 1 }).catch(() => {}))} (by adjust with one id: only the first writes)`,
+  )
+  console.log(`  a held reservation, 3 cells ${await lane(() => store.reserve(reserveOf(THREE)))}`)
+  await client.flushall()
+  await rateOf(() => pair(store, THREE, false), 500, 32)
+  console.log(`  a resolved id               ${await lane(() => pair(store, THREE, false))}`)
+  await client.flushall()
+  await rateOf(() => pair(ledgerStore, THREE, true), 500, 32)
+  console.log(`  a resolved id and its entry ${await lane(() => pair(ledgerStore, THREE, true))}`)
+}
+
+async function rateOf(operation, count, concurrency) {
+  let left = count
+  const started = performance.now()
+  const lane = async () => {
+    while (left-- > 0) await operation()
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  return (count / (performance.now() - started)) * 1_000
+}
+
+/** The arguments of a reserve as the store sends them, sent again by ioredis alone with ids of their own. */
+async function recorded(cells) {
+  let seen
+  const spy = {
+    status: "ready",
+    duplicate: () => {
+      const own = new Redis(server.url)
+      const { evalsha } = own
+      own.evalsha = (...args) => {
+        seen = args
+        return evalsha.apply(own, args)
+      }
+      return own
+    },
+  }
+  const spied = redisStore({ client: spy, ledger: false, timeoutMs: 10_000 })
+  const request = reserveOf(cells)
+  await spied.reserve(request)
+  await spied.reserve(reserveOf(cells))
+  await spied.close()
+  const args = seen
+  const id = `attempt-${ids - 1}`
+  const [record, argument] = [args.findIndex((arg) => String(arg).endsWith(`r:${id}`)), args.indexOf(id)]
+  const base = String(args[record]).slice(0, -id.length)
+  const connection = new Redis(server.url)
+  once(client, "end").then(() => connection.disconnect())
+  return () => {
+    const own = args.slice()
+    own[argument] = `attempt-${ids++}`
+    own[record] = base + own[argument]
+    return connection.evalsha(...own)
+  }
+}
+
+/**
+ * What @upstash/ratelimit asks of its client, on ioredis, so that no network but the loopback is measured. Its scripts begin
+ * with a flag that only Upstash knows; it is left out.
+ */
+function upstashShim(redis) {
+  const known = new Map()
+  const sha1 = (text) => createHash("sha1").update(text).digest("hex")
+  return {
+    evalsha: async (sha, keys, args) => {
+      if (!known.has(sha)) throw new Error("NOSCRIPT")
+      return redis.evalsha(known.get(sha), keys.length, ...keys, ...args)
+    },
+    eval: (script, keys, args) => {
+      const plain = script.replace(/^#!lua flags=allow-key-locking\n/, "")
+      known.set(sha1(script), sha1(plain))
+      return redis.eval(plain, keys.length, ...keys, ...args)
+    },
+    get: (key) => redis.get(key),
+    set: (key, value) => redis.set(key, value),
+  }
+}
+
+function shuffled(items) {
+  return items
+    .map((item) => [Math.random(), item])
+    .sort((a, b) => a[0] - b[0])
+    .map(([, item]) => item)
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}
+
+function ratio(values, base) {
+  return median(values.map((value, index) => value / base[index])).toFixed(2)
+}
+
+async function start() {
+  const url = process.env.REDIS_URL
+  if (url) return { url, version: "of REDIS_URL", stop: async () => {} }
+  const program = await findRedisServer({ fetch: true })
+  if (program === undefined) throw new Error("No redis-server: set REDIS_URL, or put one on the PATH.")
+  const dir = mkdtempSync(join(tmpdir(), "p2-bench-"))
+  const child = spawn(
+    program,
+    ["--port", String(PORT), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no"],
+    { stdio: "ignore" },
+  )
+  const probe = new Redis(PORT, { maxRetriesPerRequest: null })
+  probe.on("error", () => {})
+  const version = /redis_version:(\S+)/.exec(await probe.info("server"))[1]
+  probe.disconnect()
+  const stop = async () => {
+    child.kill()
+    await once(child, "exit")
+    rmSync(dir, { recursive: true, force: true })
+  }
+  process.once("exit", () => child.kill("SIGKILL"))
+  return { url: `redis://127.0.0.1:${PORT}`, version, stop }
+}
