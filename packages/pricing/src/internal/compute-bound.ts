@@ -27,7 +27,7 @@ interface BoundCase {
 
 /** A bound with its bill. */
 class WorstCost extends BilledCost implements Bound {
-  readonly maxPrice?: NonNullable<Bound["maxPrice"]>
+  declare readonly maxPrice?: NonNullable<Bound["maxPrice"]>
 
   constructor(row: PriceRow, worst: BoundCase, lines: CostLine[], cases: readonly BoundCase[]) {
     super(row, worst.tier.tier, lines)

@@ -40,7 +40,7 @@ class ReportedTotal implements Cost {
   readonly model: string
   readonly asOf: string
   readonly basis = "provider"
-  readonly difference?: number
+  declare readonly difference?: number
   readonly #pico: bigint
 
   constructor(model: string, asOf: string, pico: bigint, table: Cost | undefined) {
