@@ -161,7 +161,7 @@ describe("refusals", () => {
 describe("limits", () => {
   it("may be a function of the subject, sync or async", async () => {
     const budget = budgetOn(world(), {
-      limits: async ({ tags }) => [{ scope: { tag: "team" }, limit: tags?.["team"] === "big" ? 10 : 1, per: "month" }],
+      limits: async ({ tags }) => [{ scope: { tag: "team" }, limit: tags?.team === "big" ? 10 : 1, per: "month" }],
     })
     await held(budget, { subject: { tags: { team: "big" } }, amount: { usd: 5 } })
     await refused(budget, { subject: { tags: { team: "small" } }, amount: { usd: 5 } })
@@ -652,7 +652,7 @@ describe("usage", () => {
 describe("roots", () => {
   it("are tenants: nothing of one counts in another", async () => {
     const budget = budgetOn(world(), {
-      root: ({ tags }) => tags?.["tenant"] ?? "main",
+      root: ({ tags }) => tags?.tenant ?? "main",
       limits: [{ scope: "total", limit: 1 }],
     })
     for (const tenant of ["a", "a}:{b", "__proto__", "😀"])
