@@ -1,6 +1,21 @@
-import type { AnswerFormat, Message, ToolDefinition } from "@p2/core"
-import { countTokens } from "./count-tokens"
-import { utf8Length } from "./estimate"
+import {
+  type AnswerFormat,
+  type ContentPart,
+  InvalidArgumentError,
+  type Message,
+  parseModelId,
+  type ToolDefinition,
+  withoutDate,
+} from "@p2/core"
+import type { TokenCalibration } from "./calibration"
+import { encodingNamed, encodingNameOf } from "./encoding-of-model"
+import { UnboundedInputError } from "./errors"
+import { estimateTokens } from "./estimate"
+import { modelForms } from "./model-limits"
+import { countOrdinary } from "./operations"
+import { imageRuleFor } from "./request/image-rules"
+import { imageTokens } from "./request/image-tokens"
+import { toolTokens } from "./request/tool-tokens"
 
 /** What is counted: the parts of a request that become input tokens. */
 export interface RequestTokensInput {
@@ -8,6 +23,8 @@ export interface RequestTokensInput {
   messages: readonly Message[]
   tools?: readonly ToolDefinition[] | undefined
   answerFormat?: AnswerFormat | undefined
+  /** Learnt corrections for the estimate. @defaultValue none */
+  calibration?: TokenCalibration | undefined
 }
 
 /** Input tokens of a request. */
@@ -16,15 +33,181 @@ export interface RequestTokens {
   tokens: number
   /** Whether `tokens` is exact by a published formula. */
   exact: boolean
-  /** What the provider can report at most. */
+  /** What the provider can report at most, by the margins that the README states. */
   upperBound: number
   /** How they were found. */
   basis: string
+  /** What kinds of parts the request has, such as `text+tools`: what a calibration is kept by. */
+  shape: string
 }
 
-/** Input tokens of a chat request. */
+/**
+ * Models of which OpenAI published that 3 tokens are added for each message, 1 for each name and 3 for the answer: its
+ * cookbook, "How to count tokens with tiktoken", 6.
+ * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
+ */
+const PUBLISHED = /^(gpt-4o|gpt-4o-mini|gpt-4|gpt-4-32k|gpt-3\.5-turbo)$/
+
+/** Models for which the cookbook starts every tool with 10 tokens and not with 7. */
+const OLDER_TOOLS = /^(gpt-4|gpt-3\.5|gpt-35)/
+
+/** Tokens that may be added to each message, to each request and around tools without being published. */
+const MARGIN = { message: 8, request: 32, tools: 1024, format: 128, call: 24 }
+
+/** Least bytes of audio in a second (8 kbit/s), and the most tokens that a provider counts for one (Gemini's 32). */
+const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
+
+/** Adds up what the parts of a request come to. */
+class RequestCount {
+  tokens = 0
+  upperBound = 0
+  /** Whether every part so far has an exact number. */
+  exact: boolean
+  readonly kinds = new Set<string>(["text"])
+  readonly isPublic: boolean
+  /** The model's own name, without provider and date. */
+  readonly name: string
+  private readonly measure: (text: string) => { tokens: number; upperBound: number }
+
+  constructor(readonly model: string) {
+    const name = encodingNameOf(model)
+    this.isPublic = name !== undefined
+    const bare = (modelForms(model).at(-1) ?? model).split("/").at(-1)!
+    this.name = withoutDate(bare) ?? bare
+    this.exact = this.isPublic && PUBLISHED.test(this.name)
+    const encoding = name === undefined ? undefined : encodingNamed(name)
+    this.measure = (text) => {
+      if (encoding === undefined) return estimateTokens(text, model)
+      const tokens = countOrdinary(encoding, text)
+      return { tokens, upperBound: tokens }
+    }
+  }
+
+  count = (text: string): number => this.measure(text).tokens
+
+  add(tokens: number, upperBound = tokens): void {
+    this.tokens += tokens
+    this.upperBound += upperBound
+  }
+
+  text(text: string | null | undefined): void {
+    if (text === undefined || text === null || text === "") return
+    if (typeof text !== "string") throw new InvalidArgumentError("messages[].content", "a string", text)
+    const { tokens, upperBound } = this.measure(text)
+    this.add(tokens, upperBound)
+  }
+
+  /** Adds what cannot be known exactly. */
+  inexactly(kind: string, tokens: number, upperBound: number): void {
+    this.exact = false
+    this.kinds.add(kind)
+    this.add(tokens, Math.max(tokens, upperBound))
+  }
+}
+
+/**
+ * Input tokens of a chat request: an estimate that is exact where a formula is published, and a bound that holds.
+ *
+ * @throws UnboundedInputError for files, whose tokens nothing bounds; InvalidArgumentError for what is no message
+ */
 export function countRequestTokens(input: RequestTokensInput): RequestTokens {
-  const text = JSON.stringify([input.messages, input.tools, input.answerFormat])
-  const tokens = countTokens(text, { model: input.model })
-  return { tokens, exact: false, upperBound: utf8Length(text) + 64, basis: "JSON of the request" }
+  const { model, messages, tools = [], answerFormat, calibration } = input
+  if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
+  parseModelId(model)
+  const request = new RequestCount(model)
+  messages.forEach((message, index) => {
+    addMessage(request, message, `messages[${index}]`)
+  })
+  request.add(3, 3 + MARGIN.request)
+  if (tools.length > 0) addTools(request, tools)
+  if (answerFormat !== undefined && answerFormat.type !== "text") addFormat(request, answerFormat)
+  const shape = [...request.kinds].join("+")
+  const factor = request.exact ? 1 : (calibration?.factor(model, shape) ?? 1)
+  const tokens = Math.max(1, Math.round(request.tokens * factor))
+  return {
+    tokens,
+    exact: request.exact,
+    upperBound: Math.max(tokens, request.upperBound),
+    basis: basisOf(request, factor),
+    shape,
+  }
+}
+
+function basisOf(request: RequestCount, factor: number): string {
+  const text = request.isPublic ? `${encodingNameOf(request.model)}` : "estimate by script, bound by bytes"
+  const formula = request.exact ? "OpenAI's published formula" : "formula with margins"
+  return `${text}; ${formula}${factor === 1 ? "" : `; calibrated × ${factor.toFixed(3)}`}`
+}
+
+function addMessage(request: RequestCount, message: Message, path: string): void {
+  if (typeof message !== "object" || message === null) throw new InvalidArgumentError(path, "a message", message)
+  request.add(3, 3 + MARGIN.message)
+  request.text(message.role)
+  if ("name" in message && message.name !== undefined) {
+    request.text(message.name)
+    request.add(1, 1 + MARGIN.message)
+  }
+  if (Array.isArray(message.content)) {
+    message.content.forEach((part, index) => {
+      addPart(request, part, `${path}.content[${index}]`)
+    })
+  } else request.text(message.content)
+  if (message.role === "tool") {
+    request.exact = false
+    request.kinds.add("tools")
+    request.add(0, request.count(message.tool_call_id) + MARGIN.call)
+  }
+  if (message.role !== "assistant") return
+  request.text(message.refusal)
+  for (const call of message.tool_calls ?? []) {
+    request.text(call.function.name)
+    request.text(call.function.arguments)
+    request.inexactly("tools", 4, request.count(call.id) + MARGIN.call)
+  }
+}
+
+function addPart(request: RequestCount, part: ContentPart | { type: "refusal"; refusal: string }, path: string): void {
+  if (part.type === "text") {
+    request.text(part.text)
+    // Several parts are one content; how they are parted is not published.
+    request.add(0, 4)
+  } else if (part.type === "refusal") request.text(part.refusal)
+  else if (part.type === "image_url") {
+    const { tokens, upperBound } = imageTokens(part, imageRuleFor(request.name))
+    request.inexactly("images", tokens, upperBound + MARGIN.message)
+  } else if (part.type === "input_audio") {
+    const seconds = Math.ceil((part.input_audio.data.length * 3) / 4 / AUDIO.bytesPerSecond)
+    request.inexactly("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + MARGIN.request)
+  } else if (part.type === "file") throw new UnboundedInputError(path, "a file")
+  else
+    throw new InvalidArgumentError(
+      `${path}.type`,
+      '"text", "image_url", "input_audio" or "file"',
+      (part as { type?: unknown }).type,
+    )
+}
+
+/**
+ * The bound is twice the definitions' JSON, because they are sent to the model in a form that is not published, and
+ * room for the instructions that come with tools: Anthropic states up to 530 tokens,
+ * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing.
+ */
+function addTools(request: RequestCount, tools: readonly ToolDefinition[]): void {
+  const json = boundOf(request, JSON.stringify(tools))
+  const perTool = OLDER_TOOLS.test(request.name) && !/^gpt-4(o|\.)/.test(request.name) ? 10 : 7
+  const usual = request.isPublic
+    ? toolTokens(tools, request.count, perTool)
+    : request.count(JSON.stringify(tools)) + 350
+  request.inexactly("tools", usual, 2 * json + MARGIN.tools)
+}
+
+/** Answer formats reach the model in a form that is not published: once as compact JSON is usual, twice is the bound. */
+function addFormat(request: RequestCount, answerFormat: AnswerFormat): void {
+  const sent = answerFormat.type === "json_schema" ? answerFormat.json_schema : answerFormat
+  const text = JSON.stringify(sent)
+  request.inexactly("format", request.count(text) + 10, 2 * boundOf(request, text) + MARGIN.format)
+}
+
+function boundOf(request: RequestCount, text: string): number {
+  return request.isPublic ? request.count(text) : estimateTokens(text, request.model).upperBound
 }

@@ -27,3 +27,18 @@ export class EncodingNotLoadedError extends P2Error {
     this.encoding = encoding
   }
 }
+
+/** A part of a request whose tokens have no bound that could be stated: code `unbounded-input`. */
+export class UnboundedInputError extends P2Error {
+  /** Where it is, such as `messages[2].content[0]`. */
+  readonly path: string
+
+  constructor(path: string, what: string) {
+    super(`No bound is known for the tokens of ${what} at \`${path}\`. Send its text or its pages as images instead.`, {
+      code: "unbounded-input",
+      kind: "mistake",
+    })
+    this.name = "UnboundedInputError"
+    this.path = path
+  }
+}

@@ -1,3 +1,4 @@
+export { createCalibration, type TokenCalibration, type TokenReport } from "./calibration"
 export { countRequestTokens, type RequestTokens, type RequestTokensInput } from "./count-request-tokens"
 export {
   countTokens,
@@ -11,7 +12,7 @@ export {
   truncateToTokens,
 } from "./count-tokens"
 export type { Encoding, EncodingName } from "./encoding"
-export { EncodingNotLoadedError, NoPublicTokenizerError } from "./errors"
+export { EncodingNotLoadedError, NoPublicTokenizerError, UnboundedInputError } from "./errors"
 export { estimateTokens, type TokenEstimate } from "./estimate"
 export { getModelLimits, type ModelLimits, modelLimitsAsOf } from "./model-limits"
 export type { SpecialOptions, TextSource } from "./operations"

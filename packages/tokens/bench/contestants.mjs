@@ -1,0 +1,35 @@
+/** Every tokenizer in one form: count a text, forget what was cached. */
+import AiTokenizer from "ai-tokenizer"
+import * as aiO200k from "ai-tokenizer/encoding/o200k_base"
+import * as gptTokenizer from "gpt-tokenizer/encoding/o200k_base"
+import { Tiktoken } from "js-tiktoken/lite"
+import o200k from "js-tiktoken/ranks/o200k_base"
+import { get_encoding } from "tiktoken"
+import * as ours from "../dist/o200k_base.js"
+
+export const OURS = "@p2/tokens"
+export const WASM = "tiktoken"
+
+/** @returns {{ name: string, count: (text: string) => number, forget: () => void }[]} */
+export function contestants() {
+  const wasm = get_encoding("o200k_base")
+  const js = new Tiktoken(o200k)
+  let ai = new AiTokenizer(aiO200k)
+  return [
+    { name: OURS, count: (text) => ours.countTokens(text), forget: () => ours.encoding.tokenizer().clearCache() },
+    {
+      name: "gpt-tokenizer",
+      count: (text) => gptTokenizer.countTokens(text),
+      forget: () => gptTokenizer.clearMergeCache(),
+    },
+    {
+      name: "ai-tokenizer",
+      count: (text) => ai.count(text),
+      forget: () => {
+        ai = new AiTokenizer(aiO200k)
+      },
+    },
+    { name: WASM, count: (text) => wasm.encode_ordinary(text).length, forget: () => {} },
+    { name: "js-tiktoken", count: (text) => js.encode(text, [], []).length, forget: () => {} },
+  ]
+}

@@ -1,0 +1,62 @@
+import type { ImagePart } from "@p2/core"
+import type { ImageRule } from "./image-rules"
+import { type ImageSize, imageSizeOf } from "./image-size"
+
+/** A number that is known, and what it is at most. */
+export interface Bounded {
+  tokens: number
+  upperBound: number
+  exact: boolean
+}
+
+/** Tokens of one image. An image without a known size counts as the largest. */
+export function imageTokens(part: ImagePart, rule: ImageRule): Bounded {
+  const { detail = "auto", url } = part.image_url
+  const size = imageSizeOf(url)
+  if (rule.kind === "tile") {
+    if (detail === "low") return exactly(rule.base)
+    const tokens = tileTokens(size, rule)
+    // "auto" lets the provider choose; it never takes more than "high".
+    return { tokens, upperBound: tokens, exact: size !== undefined && detail === "high" }
+  }
+  if (rule.kind === "patch") {
+    // What is billed and what is documented have differed downwards; a tenth is left for another rounding.
+    const tokens = patchTokens(size, rule)
+    return { tokens, upperBound: Math.ceil(tokens * 1.1), exact: false }
+  }
+  if (rule.kind === "area") {
+    const tokens =
+      size === undefined ? rule.most : Math.min(rule.most, Math.ceil((size.width * size.height) / rule.pixelsPerToken))
+    return { tokens, upperBound: rule.bound, exact: false }
+  }
+  return { tokens: rule.usual, upperBound: rule.most, exact: false }
+}
+
+function exactly(tokens: number): Bounded {
+  return { tokens, upperBound: tokens, exact: true }
+}
+
+/** https://platform.openai.com/docs/guides/images-vision#calculating-costs, "GPT-4o, GPT-4.1, … and o-series". */
+function tileTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "tile" }): number {
+  // The most tiles that a picture within 2048 × 768 covers.
+  if (size === undefined) return rule.base + 8 * rule.perTile
+  const toSquare = Math.min(1, 2048 / Math.max(size.width, size.height))
+  const toShort = Math.min(1, 768 / (Math.min(size.width, size.height) * toSquare))
+  const tiles = (side: number) => Math.max(1, Math.ceil((side * toSquare * toShort - 1e-6) / 512))
+  return rule.base + rule.perTile * tiles(size.width) * tiles(size.height)
+}
+
+/** The same page, "GPT-4.1-mini, GPT-4.1-nano, o4-mini": the scale is corrected so that whole patches fit. */
+function patchTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "patch" }): number {
+  if (size === undefined) return Math.ceil(rule.mostPatches * rule.multiplier)
+  const { width, height } = size
+  let patches = Math.ceil(width / 32) * Math.ceil(height / 32)
+  if (patches > rule.mostPatches) {
+    const shrink = Math.sqrt((32 * 32 * rule.mostPatches) / (width * height))
+    const across = (width * shrink) / 32
+    const down = (height * shrink) / 32
+    const fit = shrink * Math.min(Math.max(1, Math.floor(across)) / across, Math.max(1, Math.floor(down)) / down)
+    patches = Math.min(rule.mostPatches, Math.ceil((width * fit) / 32 - 1e-9) * Math.ceil((height * fit) / 32 - 1e-9))
+  }
+  return Math.ceil(patches * rule.multiplier)
+}

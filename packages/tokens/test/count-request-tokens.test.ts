@@ -1,0 +1,161 @@
+import type { ImagePart, Message, ToolDefinition } from "@p2/core"
+import { describe, expect, test } from "vitest"
+import { countRequestTokens, createCalibration } from "../src/index"
+import { imageRuleFor } from "../src/request/image-rules"
+import { imageSizeOf } from "../src/request/image-size"
+import { imageTokens } from "../src/request/image-tokens"
+
+/** The messages of OpenAI's cookbook, "How to count tokens with tiktoken", 6, with the counts that its API reported. */
+const JARGON: Message[] = [
+  {
+    role: "system",
+    content: "You are a helpful, pattern-following assistant that translates corporate jargon into plain English.",
+  },
+  { role: "system", name: "example_user", content: "New synergies will help drive top-line growth." },
+  { role: "system", name: "example_assistant", content: "Things working well together will increase revenue." },
+  {
+    role: "system",
+    name: "example_user",
+    content: "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
+  },
+  {
+    role: "system",
+    name: "example_assistant",
+    content: "Let's talk later when we're less busy about how to do better.",
+  },
+  {
+    role: "user",
+    content: "This late pivot means we don't have time to boil the ocean for the client deliverable.",
+  },
+]
+
+/** The same, 7: tools. */
+const WEATHER: { messages: Message[]; tools: ToolDefinition[] } = {
+  messages: [
+    { role: "system", content: "You are a helpful assistant that can answer to questions about the weather." },
+    { role: "user", content: "What's the weather like in San Francisco?" },
+  ],
+  tools: [
+    {
+      type: "function",
+      function: {
+        name: "get_current_weather",
+        description: "Get the current weather in a given location",
+        parameters: {
+          type: "object",
+          properties: {
+            location: { type: "string", description: "The city and state, e.g. San Francisco, CA" },
+            unit: { type: "string", description: "The unit of temperature to return", enum: ["celsius", "fahrenheit"] },
+          },
+          required: ["location"],
+        },
+      },
+    },
+  ],
+}
+
+describe("published examples", () => {
+  test.each([
+    ["gpt-4-0613", 129],
+    ["gpt-3.5-turbo-0613", 129],
+    ["gpt-4", 129],
+    ["gpt-4o", 124],
+    ["gpt-4o-mini", 124],
+    ["openrouter/openai/gpt-4o-mini-2024-07-18", 124],
+  ])("messages for %s", (model, tokens) => {
+    const counted = countRequestTokens({ model, messages: JARGON })
+    expect(counted).toMatchObject({ tokens })
+    expect(counted.upperBound).toBeGreaterThanOrEqual(tokens)
+  })
+
+  test.each([
+    ["gpt-3.5-turbo", 105],
+    ["gpt-4", 105],
+    ["gpt-4o", 101],
+    ["gpt-4o-mini", 101],
+  ])("tools for %s", (model, tokens) => {
+    const counted = countRequestTokens({ model, ...WEATHER })
+    expect(counted).toMatchObject({ tokens, exact: false, shape: "text+tools" })
+    expect(counted.upperBound).toBeGreaterThan(tokens)
+  })
+
+  // https://platform.openai.com/docs/guides/images-vision#calculating-costs
+  test.each([
+    ["gpt-4o", 1024, 1024, "high", 765],
+    ["gpt-4o", 2048, 4096, "high", 1105],
+    ["gpt-4o", 4096, 8192, "low", 85],
+    ["gpt-4.1-mini", 1024, 1024, "high", Math.ceil(1024 * 1.62)],
+    ["gpt-4.1-mini", 1800, 2400, "high", Math.ceil(1452 * 1.62)],
+  ] as const)("image for %s of %d × %d, %s", (model, width, height, detail, tokens) => {
+    expect(imageTokens(png(width, height, detail), imageRuleFor(model)).tokens).toBe(tokens)
+  })
+})
+
+/** The first bytes of a PNG, as far as its size. */
+function png(width: number, height: number, detail: "low" | "high"): ImagePart {
+  const bytes = Buffer.alloc(33)
+  bytes.write("89504e470d0a1a0a0000000d49484452", "hex")
+  bytes.writeUInt32BE(width, 16)
+  bytes.writeUInt32BE(height, 20)
+  return { type: "image_url", image_url: { url: `data:image/png;base64,${bytes.toString("base64")}`, detail } }
+}
+
+describe("image sizes", () => {
+  const url = (hex: string) => `data:image/x;base64,${Buffer.from(hex, "hex").toString("base64")}`
+  test.each([
+    ["gif", "474946383961 4001 f000 0000"],
+    ["webp VP8X", "52494646 00000000 57454250 56503858 0a000000 00000000 3f0100 ef0000 00"],
+    ["webp VP8L", "52494646 00000000 57454250 5650384c 00000000 2f 3fc13b00 0000000000"],
+    ["webp VP8", "52494646 00000000 57454250 56503820 00000000 000000 9d012a 4001 f000 0000"],
+    ["jpeg", "ffd8 ffe0 0004 0000 ffc4 0003 00 ffc2 0011 08 00f0 0140 03 00000000"],
+  ])("%s", (_, hex) => {
+    expect(imageSizeOf(url(hex.replaceAll(" ", "")))).toEqual({ width: 320, height: 240 })
+  })
+
+  test("is unknown for addresses and broken data", () => {
+    expect(imageSizeOf("https://example.com/a.png")).toBeUndefined()
+    expect(imageSizeOf("data:image/png;base64,AAAA")).toBeUndefined()
+    expect(imageSizeOf(url("ffd8ffe0"))).toBeUndefined()
+  })
+})
+
+describe("bounds", () => {
+  test("an image of unknown size counts as the largest", () => {
+    const part: ImagePart = { type: "image_url", image_url: { url: "https://example.com/a.png" } }
+    expect(imageTokens(part, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
+  })
+
+  test("a file is an error, audio is bounded by its length", () => {
+    const file: Message[] = [{ role: "user", content: [{ type: "file", file: { file_id: "f" } }] }]
+    expect(() => countRequestTokens({ model: "gpt-4o", messages: file })).toThrow(
+      expect.objectContaining({ code: "unbounded-input", path: "messages[0].content[0]" }),
+    )
+    const data = Buffer.alloc(10_000).toString("base64")
+    const audio: Message[] = [
+      { role: "user", content: [{ type: "input_audio", input_audio: { data, format: "mp3" } }] },
+    ]
+    expect(countRequestTokens({ model: "gpt-4o", messages: audio }).upperBound).toBeGreaterThanOrEqual(320)
+  })
+
+  test("a model without a public tokenizer is bounded by bytes", () => {
+    const messages: Message[] = [{ role: "user", content: "हिन्दी 中文 😀".repeat(20) }]
+    const counted = countRequestTokens({ model: "anthropic/claude-sonnet-4-5", messages })
+    expect(counted.exact).toBe(false)
+    expect(counted.upperBound).toBeGreaterThanOrEqual(Buffer.byteLength(String(messages[0]?.content)))
+    expect(counted.upperBound).toBeGreaterThan(counted.tokens)
+  })
+})
+
+test("calibration moves the estimate towards what is reported and never lowers the bound", () => {
+  const calibration = createCalibration()
+  const input = { model: "gpt-4o", ...WEATHER, calibration }
+  const before = countRequestTokens(input)
+  for (let round = 0; round < 20; round++) {
+    const { tokens, shape } = countRequestTokens(input)
+    calibration.calibrate("gpt-4o", { counted: tokens, reported: 80, shape })
+  }
+  const after = countRequestTokens(input)
+  expect(Math.abs(after.tokens - 80)).toBeLessThanOrEqual(1)
+  expect(after.upperBound).toBe(before.upperBound)
+  expect(countRequestTokens({ ...input, model: "gpt-4" }).tokens).toBe(105)
+})

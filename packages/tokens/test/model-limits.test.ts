@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest"
+import { encodingNameOf } from "../src/encoding-of-model"
+import { getModelLimits, modelLimitsAsOf } from "../src/index"
+
+describe("getModelLimits", () => {
+  test.each([
+    "gpt-4o-mini",
+    "openai/gpt-4o-mini",
+    "gpt-4o-mini-2024-07-18",
+    "openrouter/openai/gpt-4o-mini",
+    "openrouter/openai/gpt-4o-mini-2024-07-18",
+    "openrouter/openai/gpt-4o-mini:online",
+    "azure/gpt-4o-mini",
+  ])("finds %s", (model) => {
+    expect(getModelLimits(model)).toMatchObject({ contextWindow: 128_000, maxOutputTokens: 16_384 })
+  })
+
+  test.each(["gpt-4o-min", "gpt-4o-mini-2024-13-18", "gpt-4o-mini-x", "mini", "openai/gpt-4o-minimum"])(
+    "takes no neighbour for %s",
+    (model) => {
+      expect(() => getModelLimits(model)).toThrow(expect.objectContaining({ code: "unknown-model", model }))
+    },
+  )
+
+  test("names the nearest ids", () => {
+    expect(() => getModelLimits("gpt-4o-min")).toThrow(/gpt-4o-mini/)
+  })
+
+  test("is dated", () => {
+    expect(modelLimitsAsOf()).toMatch(/^20\d\d-\d\d-\d\d$/)
+  })
+})
+
+test.each([
+  ["gpt-4o", "o200k_base"],
+  ["openrouter/openai/gpt-4.1-mini:online", "o200k_base"],
+  ["gpt-5-mini-2025-08-07", "o200k_base"],
+  ["azure/gpt-4o", "o200k_base"],
+  ["o3", "o200k_base"],
+  ["gpt-4-0613", "cl100k_base"],
+  ["gpt-3.5-turbo-0125", "cl100k_base"],
+  ["text-embedding-3-small", "cl100k_base"],
+  ["gpt-oss-120b", "o200k_harmony"],
+  ["openrouter/openai/gpt-oss-20b:free", "o200k_harmony"],
+  ["anthropic/claude-sonnet-4-5", undefined],
+  ["google/gemini-2.5-pro", undefined],
+  ["somebody/gpt-4o", undefined],
+  ["gpt-4oh", undefined],
+])("encoding of %s is %s", (model, encoding) => {
+  expect(encodingNameOf(model)).toBe(encoding)
+})
