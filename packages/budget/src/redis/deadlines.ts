@@ -10,6 +10,8 @@ const STEP_MS = 10
 /** How many finished calls are kept before their places are given back. */
 const COMPACT = 1_024
 
+const DONE: PendingCall = { deadline: 0, done: true, expire: () => {} }
+
 /**
  * Ends calls at their deadline. All of them wait equally long and are answered in order, so that one queue and one timer
  * serve them all, where a timer for each would cost more than the rest of the call.
@@ -31,7 +33,8 @@ export class Deadlines {
   }
 
   #skipDone(): void {
-    while (this.#head < this.#queue.length && this.#queue[this.#head]!.done) this.#head++
+    // What is done is let go of at once, so that its answer does not grow old in memory.
+    while (this.#head < this.#queue.length && this.#queue[this.#head]!.done) this.#queue[this.#head++] = DONE
     if (this.#head >= COMPACT) {
       this.#queue.splice(0, this.#head)
       this.#head = 0

@@ -1,5 +1,5 @@
 import type { UsageDraft, UsageEntry } from "../ledger"
-import type { CellRef, ReserveRequest, SettleRequest } from "../store"
+import type { CellRef, ReserveRequest, SettleCell, SettleRequest } from "../store"
 import { indexParts } from "./names"
 
 /**
@@ -11,10 +11,11 @@ export function lifeOf(cell: CellRef, retentionMs: number): string {
 }
 
 /** The first two lines of a held record, which a settle must repeat: fingerprint, cells and what is reserved in them. */
-export function heldHead(fingerprint: string, cells: readonly { key: string }[], amounts: readonly number[]): string {
+export function heldHead(fingerprint: string, cells: readonly SettleCell[]): string {
   let head = `${JSON.stringify(fingerprint)}\n`
   for (let index = 0; index < cells.length; index++) {
-    head += index === 0 ? `${cells[index]!.key} ${amounts[index]}` : ` ${cells[index]!.key} ${amounts[index]}`
+    const { key, reserved } = cells[index]!
+    head += index === 0 ? `${key} ${reserved}` : ` ${key} ${reserved}`
   }
   return head
 }

@@ -29,6 +29,7 @@ import {
 } from "../store-checks"
 import { StoreError } from "../store-error"
 import { baseOf, indexParts } from "./names"
+import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
 import { chargesOf, heldHead, heldRecord, heldUntil, lifeOf, resolvedRecord } from "./record"
 import type { RedisClient } from "./redis-client"
 import { RedisConnection, type ScriptReply } from "./redis-connection"
@@ -115,7 +116,7 @@ class RedisStore implements BudgetStore {
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveResult> {
-    checkReserveRequest(request, this.capabilities.maxCells)
+    this.#checkReserve(request)
     if (request.leaseMs > this.#retentionMs) {
       throw new InvalidArgumentError(
         "leaseMs",
@@ -140,29 +141,20 @@ class RedisStore implements BudgetStore {
   }
 
   async settle(request: SettleRequest): Promise<SettleResult> {
-    checkSettleRequest(request, this.capabilities.maxCells)
+    this.#checkSettle(request)
     const { cells, entry } = request
     const ledger = this.ledger !== undefined
     const base = baseOf(this.#prefix, request.root)
-    const args: (string | number)[] = [
-      cells.length + (ledger ? 4 : 2),
-      `${base}l`,
-      `${base}r:${request.id}`,
-      ...cells.map((cell) => `${base}c:${cell.key}`),
-    ]
+    const args: (string | number)[] = [cells.length + (ledger ? 4 : 2), `${base}l`, `${base}r:${request.id}`]
+    for (const cell of cells) args.push(`${base}c:${cell.key}`)
     if (ledger) args.push(`${base}u:n`, `${base}u:e:${request.id}`)
-    const head = heldHead(
-      request.fingerprint,
-      cells,
-      cells.map((cell) => cell.reserved),
-    )
     args.push(
       this.#now(),
       request.id,
       request.outcome === "commit" ? "c" : "f",
       request.revision,
       request.expiresAt ?? "n",
-      head,
+      heldHead(request.fingerprint, cells),
       resolvedRecord(request),
       cells.length,
     )
@@ -251,48 +243,75 @@ class RedisStore implements BudgetStore {
     }
   }
 
+  #checkReserve(request: ReserveRequest): void {
+    const { maxCells } = this.capabilities
+    const plain = arePlainReserveCells(request.cells, maxCells) && arePlainNames(request.root, request.id)
+    const rest = isNat(request.leaseMs) && request.leaseMs > 0 && typeof request.fingerprint === "string"
+    if (!plain || !rest) checkReserveRequest(request, maxCells)
+    else if (request.draft !== undefined) checkReserveRequest({ ...request, cells: [] }, maxCells)
+  }
+
+  #checkSettle(request: SettleRequest): void {
+    const { maxCells } = this.capabilities
+    const plain = arePlainSettleCells(request.cells, maxCells) && arePlainNames(request.root, request.id)
+    const { outcome, expiresAt } = request
+    const rest =
+      isNat(request.revision) &&
+      typeof request.fingerprint === "string" &&
+      (outcome === "commit" || outcome === "release") &&
+      (expiresAt === null || isNat(expiresAt))
+    if (!plain || !rest) checkSettleRequest(request, maxCells)
+    else if (request.entry !== undefined) checkSettleRequest({ ...request, cells: [] }, maxCells)
+  }
+
   #reserved(request: ReserveRequest, reply: ScriptReply): ReserveResult {
-    const { cells } = request
-    const keys = cells.map((cell) => cell.key)
-    this.#refuseCorrupt(reply, request.root, keys)
+    const { cells: asked } = request
+    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(asked))
     const numbers = reply as unknown as number[]
-    const code = numbers[0]!
     const now = numbers[1]!
     const detail = numbers[2]!
-    const told = reply[4 + 3 * cells.length]
-    const answer = {
-      now,
-      cells: keys.map((key, index) => cellState(key, numbers, 4 + 3 * index)),
-      expired: told === undefined ? [] : expiredOf(told as unknown[]),
-      backlog: numbers[3] === 1,
+    const backlog = numbers[3] === 1
+    const cells: CellState[] = []
+    for (let index = 0; index < asked.length; index++) {
+      cells.push(cellState(asked[index]!.key, numbers, 4 + 3 * index))
     }
-    if (code === REPLY.ok || code === REPLY.replayed) {
-      return { ...answer, result: "ok", replayed: code === REPLY.replayed, expiresAt: detail }
-    }
-    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
-    if (code === REPLY.resolved) return { ...answer, result: "resolved", state: finalOf(detail) }
-    if (code === REPLY.staleWindow) {
-      return { ...answer, result: "stale-window", which: indexesOf(cells, (cell) => !isOpen(cell, now)) }
-    }
-    return {
-      ...answer,
-      result: "exceeded",
-      which: indexesOf(cells, (cell, index) => !fits(cell, answer.cells[index]!)),
+    const told = reply[4 + 3 * asked.length]
+    const expired = told === undefined ? [] : expiredOf(told as unknown[])
+    switch (numbers[0]) {
+      case REPLY.ok:
+        return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt: detail }
+      case REPLY.replayed:
+        return { now, cells, expired, backlog, result: "ok", replayed: true, expiresAt: detail }
+      case REPLY.mismatch:
+        return { now, cells, expired, backlog, result: "mismatch" }
+      case REPLY.resolved:
+        return { now, cells, expired, backlog, result: "resolved", state: finalOf(detail) }
+      case REPLY.staleWindow: {
+        const which = indexesOf(asked, (cell) => !isOpen(cell, now))
+        return { now, cells, expired, backlog, result: "stale-window", which }
+      }
+      default: {
+        const which = indexesOf(asked, (cell, index) => !fits(cell, cells[index]!))
+        return { now, cells, expired, backlog, result: "exceeded", which }
+      }
     }
   }
 
   #settled(request: SettleRequest, reply: ScriptReply): SettleResult {
-    const keys = request.cells.map((cell) => cell.key)
-    this.#refuseCorrupt(reply, request.root, keys)
+    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(request.cells))
     const numbers = reply as unknown as number[]
-    const code = numbers[0]!
-    const answer = { now: numbers[1]!, cells: keys.map((key, index) => cellChange(key, numbers, 5 + 5 * index)) }
-    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
-    if (code === REPLY.forgotten) return { ...answer, result: "forgotten" }
+    const now = numbers[1]!
+    const cells: CellChange[] = []
+    for (let index = 0; index < request.cells.length; index++) {
+      cells.push(cellChange(request.cells[index]!.key, numbers, 5 + 5 * index))
+    }
+    if (numbers[0] === REPLY.mismatch) return { now, cells, result: "mismatch" }
+    if (numbers[0] === REPLY.forgotten) return { now, cells, result: "forgotten" }
     return {
-      ...answer,
+      now,
+      cells,
       result: request.outcome === "commit" ? "committed" : "released",
-      replayed: code === REPLY.replayed,
+      replayed: numbers[0] === REPLY.replayed,
       late: numbers[3] === 1,
       recovered: numbers[4] === 1,
     }
@@ -320,6 +339,10 @@ function finalOf(state: number): Final {
 /** Numbers near 2^53 come as text (`scripts/script.ts` says why). */
 function exact(value: number | string | undefined): number {
   return typeof value === "number" ? value : Number(value)
+}
+
+function keysOf(cells: readonly { key: Name }[]): Name[] {
+  return cells.map((cell) => cell.key)
 }
 
 function cellState(key: Name, numbers: readonly number[], at: number): CellState {
