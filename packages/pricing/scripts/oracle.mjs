@@ -8,4 +8,5 @@ const run = spawnSync("vitest", ["run", "test/oracle.test.ts", "--reporter=verbo
   stdio: "inherit",
   env: { ...process.env, P2_ORACLE_CASES: values.cases },
 })
+if (run.error !== undefined) throw run.error
 process.exit(run.status ?? 1)

@@ -20,7 +20,7 @@ describe("what is found", () => {
 
   it("a retired id that people still call, as the issue states it", () => {
     const price = priceOf("openrouter/openai/gpt-4o-mini-2024-07-18")
-    expect(price.rates).toEqual({ input: 150_000, output: 600_000, cacheRead: 75_000 })
+    expect(price.rates).toEqual({ input: 150_000, output: 600_000, cacheRead: 75_000, search: 20_000_000_000 })
     expect([price.contextWindow, price.maxOutputTokens]).toEqual([128_000, 16_384])
   })
 
@@ -92,13 +92,20 @@ describe("what is unknown", () => {
 })
 
 describe("OpenRouter's suffixes", () => {
-  it(":online adds a search to the rates of the model", () => {
+  it(":online is the model with searches, which the rows of OpenRouter list", () => {
     const base = priceOf("openrouter/openai/gpt-4o-mini")
     const online = priceOf("openrouter/openai/gpt-4o-mini-2024-07-18:online")
     expect(online.rates).toEqual({ ...base.rates, search: 20_000_000_000 })
     const usage = { inputTokens: 0, outputTokens: 0, webSearches: 1 }
     expect(costOf("openrouter/openai/gpt-4o-mini:online", usage).nanoUsd).toBe(20_000_000)
-    expect(() => costOf("openrouter/openai/gpt-4o-mini", usage)).toThrow(/webSearches/)
+  })
+
+  it(":online costs even with a free model, which then is not free", () => {
+    const model = prices.models().find((each) => each.startsWith("openrouter/") && each.endsWith(":free"))!
+    const usage = { inputTokens: 10, outputTokens: 10, webSearches: 2 }
+    expect(costOf(`${model}:online`, usage).nanoUsd).toBe(40_000_000)
+    expect(priceOf(`${model}:online`).free).toBe(false)
+    expect(() => costOf(model, usage)).toThrow(/webSearches/)
   })
 
   it.each(["nitro", "floor"])(":%s is priced but not bounded", (suffix) => {

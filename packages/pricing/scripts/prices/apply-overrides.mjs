@@ -1,7 +1,16 @@
 // Puts the hand-kept entries of overrides.mjs over the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
-import { CLAUDE_HOUR, LIMITS, NOT_SOLD, PRICES, TIER_RATES, TIER_RATES_SOURCE, TIER_SHARES } from "./overrides.mjs"
+import {
+  CLAUDE_HOUR,
+  LIMITS,
+  NOT_SOLD,
+  OPENROUTER_SEARCH,
+  PRICES,
+  TIER_RATES,
+  TIER_RATES_SOURCE,
+  TIER_SHARES,
+} from "./overrides.mjs"
 
 const PER_PIECE = new Set(["request", "search"])
 
@@ -11,6 +20,7 @@ export function applyOverrides(rows) {
   for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
     addClaudeHour(row)
+    addOpenRouterSearch(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
@@ -117,6 +127,20 @@ function addClaudeHour(row) {
   }))
   row.sheets = sheets
   if (added) row.from = [...row.from, CLAUDE_HOUR]
+}
+
+/** A free model is free without a search, so its row stays as it is. */
+function addOpenRouterSearch(row) {
+  if (row.provider !== "openrouter" || row.free) return
+  const plugin = scaledUp(OPENROUTER_SEARCH.usd, 12)
+  row.sheets = row.sheets.map((sheet) => ({
+    ...sheet,
+    tiers: sheet.tiers.map((tier) => ({
+      ...tier,
+      rates: { ...tier.rates, search: Math.max(plugin, tier.rates.search ?? 0) },
+    })),
+  }))
+  row.from = withSource(row.from, OPENROUTER_SEARCH)
 }
 
 const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "google", xai: "spacexai" }

@@ -161,6 +161,16 @@ export const TIER_SHARES = [
 /** A Claude cache write for one hour is twice the base input, and is made only when the request asks for it. */
 export const CLAUDE_HOUR = { factor: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
 
+/**
+ * Any OpenRouter model can search with the web plugin: USD 4 per thousand results, five results unless asked otherwise. A
+ * vendor's own search through it is billed at the vendor's rate, so the dearer of the two is taken.
+ */
+export const OPENROUTER_SEARCH = {
+  usd: "0.02",
+  url: "https://openrouter.ai/docs/features/web-search",
+  day: "2026-11-23",
+}
+
 /** Context windows about which the packages differ, because one of them stops at the price threshold. */
 export const LIMITS = [
   {

@@ -2,397 +2,396 @@
 // Sources: @earendil-works/pi-ai 1.5.2 (MIT, 2026-11-10), @pydantic/genai-prices 0.1.8 (MIT, 2026-09-23),
 // and packages/pricing/scripts/prices/overrides.mjs. Notices: packages/pricing/THIRD_PARTY_NOTICES.
 export const table: string = `d2026-11-10
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
-s2026-09-23 @pydantic/genai-prices 0.1.8
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
-r.8 1.6r.2
-r3 6r.75
-r.7 1.4r.18
-r.2 .2
-r.15 .5
-r.3 2.5
-r.06 .24
-r.035 .14
-r2.5 12.5r.625
-r.8 3.2
-r1.5 2.25
-r.25 1.25
-r1 5r.1w1.25h2
-r5 25r.5w6.25h10
-r3 15r.3w3.75h6;200001:6 22.5r.6w7.5h12
-r3 15r.3w3.75h6
-r10 50r1w12.5h20
-r10 50r.25w12.5h20
-r5 25r.125w6.25h10
-r8 40r.2w10h16
-r4 20r.1w5h8
-r.5 2.5r.05w.625h1
-r.1 .5r.01w.125h.2;100001:.5 2.5r.05w.625h1
-r.05 .25r.005w.0625h.1;100001:.25 1.25r.025w.3125h.5
-r15 75r1.5w18.75h30
-r7.5 37.5r.75w9.375h15
-r2.5 12.5r.25w3.125h5
-r30 150r3w37.5h60
-r4 20r.2w5h8
-r2 10r.1w2.5h4
-r1.5 7.5r.15w1.875h3;200001:3 11.25r.3w3.75h6
-r1.5 7.5r.15w1.875h3
-r2 10r.2w2.5h4
-r1 5r.05w1.25h2
-r.22 .85r.06
-r.75 1.2
-r.42 1.25
-r.035 0
-r.01 0
-r.1 0
-r.25 2;128001:.5 4
-r.075 .3;128001:.1 .8
-r.5 2.5
-r.5 3;128001:1 6
-r.1 .4;128001:.2 .8
-r.1 .2
-r.24 0
-r.038 0
-r.15 0
-r2.5 10
-r.3 1.5r.15
-r.15 .6
-r.0375 .15
+r.8 1.6r.2s.02
+r3 6r.75s.02
+r.7 1.4r.18s.02
+r.2 .2s.02
+r.15 .5s.02
+r.3 2.5s.02
+r.06 .24s.02
+r.035 .14s.02
+r2.5 12.5r.625s.02
+r.8 3.2s.02
+r1.5 2.25s.02
+r.25 1.25s.02
+r1 5r.1w1.25h2s.02
+r5 25r.5w6.25h10s.02
+r3 15r.3w3.75h6s.02;200001:6 22.5r.6w7.5h12s.02
+r3 15r.3w3.75h6s.02
+r10 50r1w12.5h20s.02
+r10 50r.25w12.5h20s.02
+r5 25r.125w6.25h10s.02
+r8 40r.2w10h16s.02
+r4 20r.1w5h8s.02
+r.5 2.5r.05w.625h1s.02
+r.1 .5r.01w.125h.2s.02;100001:.5 2.5r.05w.625h1s.02
+r.05 .25r.005w.0625h.1s.02;100001:.25 1.25r.025w.3125h.5s.02
+r15 75r1.5w18.75h30s.02
+r7.5 37.5r.75w9.375h15s.02
+r2.5 12.5r.25w3.125h5s.02
+r30 150r3w37.5h60s.02
+r4 20r.2w5h8s.02
+r2 10r.1w2.5h4s.02
+r1.5 7.5r.15w1.875h3s.02;200001:3 11.25r.3w3.75h6s.02
+r1.5 7.5r.15w1.875h3s.02
+r2 10r.2w2.5h4s.02
+r1 5r.05w1.25h2s.02
+r.22 .85r.06s.02
+r.75 1.2s.02
+r.42 1.25s.02
+r.035 0s.02
+r.01 0s.02
+r.1 0s.02
+r.25 2s.02;128001:.5 4s.02
+r.075 .3s.02;128001:.1 .8s.02
+r.5 2.5s.02
+r.5 3s.02;128001:1 6s.02
+r.1 .4s.02;128001:.2 .8s.02
+r.1 .2s.02
+r.24 0s.02
+r.038 0s.02
+r.15 0s.02
+r2.5 10s.02
+r.3 1.5r.15s.02
+r.15 .6s.02
+r.0375 .15s.02
 r0 0
-r.32 .89
-r.29 1.14r.11
-r.25 .95r.13
-r.45 2.15
-r.5 2.15r.35
-r.1 .4
-r.27 1
-r.26 .38r.13
-r.27 .41
-r.091 .182r.0182
-r.0434 .3r.035
-r.048 .144r.012
-r.44 1.32r.014
-r.95526 1.91052r.079605
-r.111 4.44r.097
-r.006 .5r.005
-r.011 .2r.002
-r.112 .336r.00336
-r.6 3r.06
-r3 15r.3
-r.3 2.5r.03w.083333
-r.1 .4r.01w.083333
-r1.25 10r.125w.375;200001:2.5 15r.25w.375
-r1.25 10r.31w1.625
-r.5 3r.05w.083333
-r.25 1.5
-r2 12r.2w.375
-r.5 3
-r.25 1.5r.025w.083333
-r.125 .75r.0125
-r2 12r.2w.375;200001:4 18r.4w.375
-r1 6;200001:2 9
-r1.5 9r.15w.083333
-r.15 1.25r.015
-r.75 4.5r.075
-r.75 3.75r.075w.041667
-r.375 1.875r.0375w.041667
-r.825 4.125r.0825w.041667
-r2 10r.1w.1875
-r1 5r.05w.1875
-r1.5 7.5
-r.8 .8
-r.05 .15
-r.08 .45r.04
-r.02 .04
-r.08 .1r.046
-r.2 .4
-r.5 1.5
-r30 60
-r.017 .112
-r.05 .1
-r.06 .25r.015
-r.25 .75r.025
-r.021 .063r.0042
-r.06 .18r.012
-r.015 .045r.003
-r.045 .135r.009
-r.042 0
-r.02 0r.02
-r.042 0r.042
-r.35 .5r.04
-r.05 .7r.025
-r.08 .2r.02
-r1.125 1.125
-r.3 1.2r.006
-r.1 .28
-r.005 .01
-r.71 .71r.71
-r.35 1r.17
-r.1 .3
-r.05 .05
-r.1 .5r.004w.125
-r.3 1.2r.04
-r.24 .96r.032
-r1.25 4.25r.15
-r.1 .2r.002
-r4 20r.2
-r5 0
-r1.75 0
-r.07 .14
-r.5 .5
-r.2 1.1
-r.3 1.65
-r.3 1.2r.03
-r.29 .95r.03
-r.3 1.2r.06
-r.15 .9r.05
-r.21 .84r.042
-r.27 1.08r.054
-r.15 .6r.015
-r.224 .88r.0448
-r2 6r.2
-r.3 .9r.03
-r.4 2r.04
-r.2 .2r.02
-r.1 .1r.01
-r.15 .15r.015
-r.5 1.5r.05
-r.7 2.1r.07
-r.75 3.75
-r.029 .03
-r.2 .6r.02
-r.05 .09
-r.351 .555
-r.1 .3r.01
-r.57 2.3
-r.6 2.5
-r.6 2.5r.15
-r.41 2.06r.07
-r.65 3.41r.15
-r.6 3.5r.16
-r.75 3.5r.16
-r.192 16r.182
-r2 10r.2
-r2.28 11.4r.228
-r.8 1.2
-r.9 1.9
-r.042 0r.002
-r.06 0r.06
-r.04 0
-r.06 0
-r.075 .25r.015
-r.12 .4r.024
-r.7 .8
-r.12 .3
-r1 3
-r.13 .4
-r.06 .24r.012
-r.075 .4
-r.6 2.4r.12
-r.07 .2r.04
-r.15 .47r.02
-r1 2
-r3 4
-r1.5 2
-r10 30
-r5 15
-r2 8r.5
-r.4 1.6r.1
-r.2 .8r.05
-r.1 .4r.03
-r.05 .2r.0125
-r1 4r.25
-r2.5 10r1.25
-r.15 .6r.075
-r.075 .3r.0375
-r1.25 5r.625
-r1.25 10r.125
-r10 10r1.25
-r2.5 2r.25
-r.25 2r.025
-r.125 1r.0125
-r.05 .4r.005
-r.025 .2r.0025
-r15 120
-r7.5 60
-r1.25 10r.13
-r.25 2r.03
-r.625 5r.0625
-r1.75 14r.175
-r21 168
-r10.5 84
-r.875 7r.0875
-r2.5 15r.25;272000:5 22.5r.5
-r8 15r2
-r.375 2.25r.0375
-r.2 1.25r.02
-r.1 .625r.01
-r30 180;272000:60 270
-r15 90;272000:30 135
-r1.25 7.5r.125;272000:2.5 11.25r.25
-r5 30r.5;272000:10 45r1
-r.2 1.2r.02w.25;272000:.4 1.8r.04w.5
-r.1 .6r.01;272000:.2 .9r.02
-r4 20r.4w5;272000:8 30r.8w10
-r2 10r.2w2.5;272000:4 15r.4w5
-r2 12r.2w2.5;272000:4 18r.4w5
-r1 6r.1;272000:2 9r.2
-r10 50r1w12.5;272000:20 75r2w25
-r5 25r.5w6.25;272000:10 37.5r1w12.5
-r.1 .5r.01w.125s.01;272000:.2 .75r.02w.25s.01
-r.05 .25r.005w.0625s.01;272000:.1 .375r.01w.125s.01
-r2 10r.2w2.5s.01;272000:4 15r.4w5s.01
-r1 5r.1w1.25s.01;272000:2 7.5r.2w2.5s.01
-r2 10r.1w2.5;272000:4 15r.2w5
-r1 5r.05w1.25;272000:2 7.5r.1w2.5
-r.5 2.5r.025w.625;272000:1 3.75r.05w1.25
-r.6 2.4
-r5 30r.5
-r2.5 2.5r.25
-r8 8r2
-r8 8r2w10
-r.0296 .136
-r.03 .13r.03
-r.024 .112
-r150 600
-r1.1 4.4r.55
-r.55 2.2r.275
-r20 80
-r1.1 4.4r.275
-r.55 2.2r.1375
-r.05 .5r.003
-r.15 1.5
-r.02 0
-r1 1
-r2 8t3
-r3 15
-r2 8
-r.075 .5r.0375
-r.08 .13r.04
-r.36 .4
-r.06 .15
-r.26 .78r.052w.325;256001:.78 2.34r.156w.975
-r.26 .78
-r.1 .22
-r.13 .6
-r.14 .8r.05
-r.45 3.5
-r.12 .5
-r.1 .3r.1
-r.08 .4
-r.08 .28
-r.035 .138
-r.3 1r.1
-r.22 1.8
-r.195 .975r.039w.24375;32001:.325 1.625r.065w.40625;128001:.52 2.6r.104w.65
-r.12 .8r.07
-r.11 .8r.07
-r.65 3.25r.13w.8125
-r1.2 6
-r.78 3.9
-r.09 1.1
-r.21 1.9r.1
-r.26 2.6
-r.29 1
-r.104 .416
-r.25 .75r.12
-r.117 1.365
-r.26 2.08
-r.195 1.56
-r.14 1r.05
-r.6 3.6r.12
-r.39 2.34
-r.17 .25
-r.1 .15
-r.065 .26
-r.26 1.56;256001:.325 1.95
-r.4 2.4
-r.3 1.8w.375;256001:.375 2.25w.46875
-r.32 3.2
-r.289 2.4
-r.1 .9r.025
-r.14 1
-r.1875 1.125w.234375;256001:.75 3w.9375
-r1.04 6.24w1.3
-r.325 1.95w.40625;256001:1.3 3.9w1.625
-r.325 1.95w.40625
-r.03 .13r.006w.038;32001:.1 .4r.02w.125;256001:.2 .8r.04w.25
-r1.475 4.425r.295w1.84375
-r1.25 3.75r.25w1.5625
-r.32 1.28r.064w.4;256001:.96 3.84r.192w1.2
-r.4 1.6r.08w.5
-r.23 .92
-r2 6r.25
-r.15 1.875r.0375
-r.16 2r.04
-r.15 .47r.016
-r1.15 3.45
-r4 12r.5
-r.3 1r.04
-r.1 .1
-r.85 1.25
-r.2 .6r.05
-r.95 4r.15
-r.02 .05
-r.2 1.15r.04
-r1 2.7r.1
-r.14 .57
-r.132 .528r.033
-r.18 .6r.06
-r.417 1.2505r.021
-r.834 2.501r.042
-r.3 .5r.15
-r.5 .8
-r1 4.05r.17
-r.45 1.2r.1
-r.36 .96r.08
-r.8 3.2r.03
-r2.5 7.5r.25
-r.05 0r.05
-r.05 .2r.005
-r.15 .6r.03
-r.6 6
-r.2 .5r.05;128001:.4 1r.05
-r1.25 2.5r.2;200000:2.5 5r.4
-r1 2r.16;200000:2 4r.32
-r2 6r.3;200000:4 12r.6
-r2 6r.5;200000:4 12r1
-r1.6 4.8r.4;200000:3.2 9.6r.8
-r1 2r.2;200000:2 4r.4
-r.2 1.5r.02
-r.4 2r.08
-r.48 1.8r.096
-r.14 .28r.0028
-r.435 .87r.0036
-r4.35 8.7r.036
-r.6 2.2r.11
-r.2 1.1r.03
-r.6 1.8r.11
-r.5 2r.1
-r.3 .9r.055
-r.0605 .4
-r.06 .4r.01
-r.6 1.9r.119
-r.6 1.92r.12
-r1.2 4r.24
-r1.4 4.4r.26
-r.98 3.08r.182
-r.0062 6.8r.0052
-r.527 1.075r.178
-r.0699 1.4r.0689
-r.15 .5r.03
-r.03 .061r.013
-r.37 1.25r.075
-r2.8 8.8r.56
-r.45 2r.1
-r@@2026-09-22>5 25r.5w6.25h10|@2026-09-22>4 20r.2w5h8
-r.0999 8r.0999
-r.1824 9.3388r.18
-r.1 .5r.01w.125;272000:.2 .75r.02w.25
-r.0399 .0784r.03
+r.32 .89s.02
+r.29 1.14r.11s.02
+r.25 .95r.13s.02
+r.45 2.15s.02
+r.5 2.15r.35s.02
+r.1 .4s.02
+r.27 1s.02
+r.26 .38r.13s.02
+r.27 .41s.02
+r.091 .182r.0182s.02
+r.0434 .3r.035s.02
+r.048 .144r.012s.02
+r.44 1.32r.014s.02
+r.95526 1.91052r.079605s.02
+r.111 4.44r.097s.02
+r.006 .5r.005s.02
+r.011 .2r.002s.02
+r.112 .336r.00336s.02
+r.6 3r.06s.02
+r3 15r.3s.02
+r.3 2.5r.03w.083333s.02
+r.1 .4r.01w.083333s.02
+r1.25 10r.125w.375s.02;200001:2.5 15r.25w.375s.02
+r1.25 10r.31w1.625s.02
+r.5 3r.05w.083333s.02
+r.25 1.5s.02
+r2 12r.2w.375s.02
+r.5 3s.02
+r.25 1.5r.025w.083333s.02
+r.125 .75r.0125s.02
+r2 12r.2w.375s.02;200001:4 18r.4w.375s.02
+r1 6s.02;200001:2 9s.02
+r1.5 9r.15w.083333s.02
+r.15 1.25r.015s.02
+r.75 4.5r.075s.02
+r.75 3.75r.075w.041667s.02
+r.375 1.875r.0375w.041667s.02
+r.825 4.125r.0825w.041667s.02
+r2 10r.1w.1875s.02
+r1 5r.05w.1875s.02
+r1.5 7.5s.02
+r.8 .8s.02
+r.05 .15s.02
+r.08 .45r.04s.02
+r.02 .04s.02
+r.08 .1r.046s.02
+r.2 .4s.02
+r.5 1.5s.02
+r30 60s.02
+r.017 .112s.02
+r.05 .1s.02
+r.06 .25r.015s.02
+r.25 .75r.025s.02
+r.021 .063r.0042s.02
+r.06 .18r.012s.02
+r.015 .045r.003s.02
+r.045 .135r.009s.02
+r.042 0s.02
+r.02 0r.02s.02
+r.042 0r.042s.02
+r.35 .5r.04s.02
+r.05 .7r.025s.02
+r.08 .2r.02s.02
+r1.125 1.125s.02
+r.3 1.2r.006s.02
+r.1 .28s.02
+r.005 .01s.02
+r.71 .71r.71s.02
+r.35 1r.17s.02
+r.1 .3s.02
+r.05 .05s.02
+r.1 .5r.004w.125s.02
+r.3 1.2r.04s.02
+r.24 .96r.032s.02
+r1.25 4.25r.15s.02
+r.1 .2r.002s.02
+r4 20r.2s.02
+r5 0s.02
+r1.75 0s.02
+r.07 .14s.02
+r.5 .5s.02
+r.2 1.1s.02
+r.3 1.65s.02
+r.3 1.2r.03s.02
+r.29 .95r.03s.02
+r.3 1.2r.06s.02
+r.15 .9r.05s.02
+r.21 .84r.042s.02
+r.27 1.08r.054s.02
+r.15 .6r.015s.02
+r.224 .88r.0448s.02
+r2 6r.2s.02
+r.3 .9r.03s.02
+r.4 2r.04s.02
+r.2 .2r.02s.02
+r.1 .1r.01s.02
+r.15 .15r.015s.02
+r.5 1.5r.05s.02
+r.7 2.1r.07s.02
+r.75 3.75s.02
+r.029 .03s.02
+r.2 .6r.02s.02
+r.05 .09s.02
+r.351 .555s.02
+r.1 .3r.01s.02
+r.57 2.3s.02
+r.6 2.5s.02
+r.6 2.5r.15s.02
+r.41 2.06r.07s.02
+r.65 3.41r.15s.02
+r.6 3.5r.16s.02
+r.75 3.5r.16s.02
+r.192 16r.182s.02
+r2 10r.2s.02
+r2.28 11.4r.228s.02
+r.8 1.2s.02
+r.9 1.9s.02
+r.042 0r.002s.02
+r.06 0r.06s.02
+r.04 0s.02
+r.06 0s.02
+r.075 .25r.015s.02
+r.12 .4r.024s.02
+r.7 .8s.02
+r.12 .3s.02
+r1 3s.02
+r.13 .4s.02
+r.06 .24r.012s.02
+r.075 .4s.02
+r.6 2.4r.12s.02
+r.07 .2r.04s.02
+r.15 .47r.02s.02
+r1 2s.02
+r3 4s.02
+r1.5 2s.02
+r10 30s.02
+r5 15s.02
+r2 8r.5s.02
+r.4 1.6r.1s.02
+r.2 .8r.05s.02
+r.1 .4r.03s.02
+r.05 .2r.0125s.02
+r1 4r.25s.02
+r2.5 10r1.25s.02
+r.15 .6r.075s.02
+r.075 .3r.0375s.02
+r1.25 5r.625s.02
+r1.25 10r.125s.02
+r10 10r1.25s.02
+r2.5 2r.25s.02
+r.25 2r.025s.02
+r.125 1r.0125s.02
+r.05 .4r.005s.02
+r.025 .2r.0025s.02
+r15 120s.02
+r7.5 60s.02
+r1.25 10r.13s.02
+r.25 2r.03s.02
+r.625 5r.0625s.02
+r1.75 14r.175s.02
+r21 168s.02
+r10.5 84s.02
+r.875 7r.0875s.02
+r2.5 15r.25s.02;272000:5 22.5r.5s.02
+r8 15r2s.02
+r.375 2.25r.0375s.02
+r.2 1.25r.02s.02
+r.1 .625r.01s.02
+r30 180s.02;272000:60 270s.02
+r15 90s.02;272000:30 135s.02
+r1.25 7.5r.125s.02;272000:2.5 11.25r.25s.02
+r5 30r.5s.02;272000:10 45r1s.02
+r.2 1.2r.02w.25s.02;272000:.4 1.8r.04w.5s.02
+r.1 .6r.01s.02;272000:.2 .9r.02s.02
+r4 20r.4w5s.02;272000:8 30r.8w10s.02
+r2 10r.2w2.5s.02;272000:4 15r.4w5s.02
+r2 12r.2w2.5s.02;272000:4 18r.4w5s.02
+r1 6r.1s.02;272000:2 9r.2s.02
+r10 50r1w12.5s.02;272000:20 75r2w25s.02
+r5 25r.5w6.25s.02;272000:10 37.5r1w12.5s.02
+r.1 .5r.01w.125s.02;272000:.2 .75r.02w.25s.02
+r.05 .25r.005w.0625s.02;272000:.1 .375r.01w.125s.02
+r1 5r.1w1.25s.02;272000:2 7.5r.2w2.5s.02
+r2 10r.1w2.5s.02;272000:4 15r.2w5s.02
+r1 5r.05w1.25s.02;272000:2 7.5r.1w2.5s.02
+r.5 2.5r.025w.625s.02;272000:1 3.75r.05w1.25s.02
+r.6 2.4s.02
+r5 30r.5s.02
+r2.5 2.5r.25s.02
+r8 8r2s.02
+r8 8r2w10s.02
+r.0296 .136s.02
+r.03 .13r.03s.02
+r.024 .112s.02
+r150 600s.02
+r1.1 4.4r.55s.02
+r.55 2.2r.275s.02
+r20 80s.02
+r1.1 4.4r.275s.02
+r.55 2.2r.1375s.02
+r.05 .5r.003s.02
+r.15 1.5s.02
+r.02 0s.02
+r1 1s.02
+r2 8t3s.02
+r3 15s.02
+r2 8s.02
+r.075 .5r.0375s.02
+r.08 .13r.04s.02
+r.36 .4s.02
+r.06 .15s.02
+r.26 .78r.052w.325s.02;256001:.78 2.34r.156w.975s.02
+r.26 .78s.02
+r.1 .22s.02
+r.13 .6s.02
+r.14 .8r.05s.02
+r.45 3.5s.02
+r.12 .5s.02
+r.1 .3r.1s.02
+r.08 .4s.02
+r.08 .28s.02
+r.035 .138s.02
+r.3 1r.1s.02
+r.22 1.8s.02
+r.195 .975r.039w.24375s.02;32001:.325 1.625r.065w.40625s.02;128001:.52 2.6r.104w.65s.02
+r.12 .8r.07s.02
+r.11 .8r.07s.02
+r.65 3.25r.13w.8125s.02
+r1.2 6s.02
+r.78 3.9s.02
+r.09 1.1s.02
+r.21 1.9r.1s.02
+r.26 2.6s.02
+r.29 1s.02
+r.104 .416s.02
+r.25 .75r.12s.02
+r.117 1.365s.02
+r.26 2.08s.02
+r.195 1.56s.02
+r.14 1r.05s.02
+r.6 3.6r.12s.02
+r.39 2.34s.02
+r.17 .25s.02
+r.1 .15s.02
+r.065 .26s.02
+r.26 1.56s.02;256001:.325 1.95s.02
+r.4 2.4s.02
+r.3 1.8w.375s.02;256001:.375 2.25w.46875s.02
+r.32 3.2s.02
+r.289 2.4s.02
+r.1 .9r.025s.02
+r.14 1s.02
+r.1875 1.125w.234375s.02;256001:.75 3w.9375s.02
+r1.04 6.24w1.3s.02
+r.325 1.95w.40625s.02;256001:1.3 3.9w1.625s.02
+r.325 1.95w.40625s.02
+r.03 .13r.006w.038s.02;32001:.1 .4r.02w.125s.02;256001:.2 .8r.04w.25s.02
+r1.475 4.425r.295w1.84375s.02
+r1.25 3.75r.25w1.5625s.02
+r.32 1.28r.064w.4s.02;256001:.96 3.84r.192w1.2s.02
+r.4 1.6r.08w.5s.02
+r.23 .92s.02
+r2 6r.25s.02
+r.15 1.875r.0375s.02
+r.16 2r.04s.02
+r.15 .47r.016s.02
+r1.15 3.45s.02
+r4 12r.5s.02
+r.3 1r.04s.02
+r.1 .1s.02
+r.85 1.25s.02
+r.2 .6r.05s.02
+r.95 4r.15s.02
+r.02 .05s.02
+r.2 1.15r.04s.02
+r1 2.7r.1s.02
+r.14 .57s.02
+r.132 .528r.033s.02
+r.18 .6r.06s.02
+r.417 1.2505r.021s.02
+r.834 2.501r.042s.02
+r.3 .5r.15s.02
+r.5 .8s.02
+r1 4.05r.17s.02
+r.45 1.2r.1s.02
+r.36 .96r.08s.02
+r.8 3.2r.03s.02
+r2.5 7.5r.25s.02
+r.05 0r.05s.02
+r.05 .2r.005s.02
+r.15 .6r.03s.02
+r.6 6s.02
+r.2 .5r.05s.02;128001:.4 1r.05s.02
+r1.25 2.5r.2s.02;200000:2.5 5r.4s.02
+r1 2r.16s.02;200000:2 4r.32s.02
+r2 6r.3s.02;200000:4 12r.6s.02
+r2 6r.5s.02;200000:4 12r1s.02
+r1.6 4.8r.4s.02;200000:3.2 9.6r.8s.02
+r1 2r.2s.02;200000:2 4r.4s.02
+r.2 1.5r.02s.02
+r.4 2r.08s.02
+r.48 1.8r.096s.02
+r.14 .28r.0028s.02
+r.435 .87r.0036s.02
+r4.35 8.7r.036s.02
+r.6 2.2r.11s.02
+r.2 1.1r.03s.02
+r.6 1.8r.11s.02
+r.5 2r.1s.02
+r.3 .9r.055s.02
+r.0605 .4s.02
+r.06 .4r.01s.02
+r.6 1.9r.119s.02
+r.6 1.92r.12s.02
+r1.2 4r.24s.02
+r1.4 4.4r.26s.02
+r.98 3.08r.182s.02
+r.0062 6.8r.0052s.02
+r.527 1.075r.178s.02
+r.0699 1.4r.0689s.02
+r.15 .5r.03s.02
+r.03 .061r.013s.02
+r.37 1.25r.075s.02
+r2.8 8.8r.56s.02
+r.45 2r.1s.02
+r@@2026-09-22>5 25r.5w6.25h10s.02|@2026-09-22>4 20r.2w5h8s.02
+r.0999 8r.0999s.02
+r.1824 9.3388r.18s.02
+r.0399 .0784r.03s.02
 l131072,,32768
 l262144,,32768
 l32768,,=
@@ -636,7 +635,7 @@ popenrouter
 	cohere/command-r-08-2024	1f	o
 	cohere/command-r-plus-08-2024	1d	o
 	cohere/command-r7b-12-2024	1g	o
-	cohere/north-mini-code:free	1h	p	1	F
+	cohere/north-mini-code:free	1h	p	6	F
 	deepseek/deepseek-chat	1i	q
 	deepseek/deepseek-chat-v3-0324	1j	r
 	deepseek/deepseek-chat-v3.1	1k	s
@@ -656,7 +655,7 @@ popenrouter
 	deepseek/deepseek-v4.1-flash-1017	1x	x	1
 	deepseek/deepseek-v4.1-flash-1017:batch	1y	x	1
 	deepseek/deepseek-v4.1-flash:batch	1z	10	1
-	dots-studio/dots-3-note-preview:free	1h	11	1	F
+	dots-studio/dots-3-note-preview:free	1h	11	6	F
 	elorian/glimpse	20	12	1
 	fireworks/ember-1	21	x	1
 	google/gemini-2.5-flash	22	13
@@ -696,9 +695,9 @@ popenrouter
 	google/gemma-3-27b-it	2p	19
 	google/gemma-3-4b-it	2q	f	2
 	google/gemma-4-26b-a4b-it	2r	1a
-	google/gemma-4-26b-a4b-it:free	1h	1	1	F
+	google/gemma-4-26b-a4b-it:free	1h	1	6	F
 	google/gemma-4-31b-it	2s	1b
-	google/gemma-4-31b-it:free	1h	1	1	F
+	google/gemma-4-31b-it:free	1h	1	6	F
 	gpt-3.5-turbo-0125	2t	1c	2
 	gpt-4-0314	2u	1d
 	ibm-granite/granite-4.0-h-micro	2v	1e	2
@@ -714,10 +713,10 @@ popenrouter
 	liquid/d1-ultra	35	2	1
 	liquid/d1.1	34	3	1
 	liquid/lfm-2.5-2.6b	36	1h	1
-	liquid/lfm-2.5-2.6b:free	1h	1i	1	F
+	liquid/lfm-2.5-2.6b:free	1h	1i	6	F
 	liquid/lfm-2.5-24b-a2b	37	1h	1
 	liquid/lfm-3-1.7b	38	1j	1
-	liquid/lfm-3-1.7b:free	1h	1j	1	F
+	liquid/lfm-3-1.7b:free	1h	1j	6	F
 	mancer/weaver	39	1k	2
 	meituan/longcat-2.0	3a	1l	1
 	meta-llama/llama-3.1-70b-instruct	3b	f	2
@@ -804,14 +803,14 @@ popenrouter
 	nousresearch/hermes-4-405b	4z	f	2
 	nousresearch/hermes-4-70b	50	f	2
 	nvidia/nemotron-3-nano-30b-a3b	51	i
-	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	2a	1	F
+	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	2a	6	F
 	nvidia/nemotron-3-super-120b-a12b	52	1b
 	nvidia/nemotron-3-ultra-550b-a55b	53	2b
-	nvidia/nemotron-3-ultra-550b-a55b:free	1h	2c	1	F
+	nvidia/nemotron-3-ultra-550b-a55b:free	1h	2c	6	F
 	nvidia/nemotron-3.5-lightning	54	i	1
-	nvidia/nemotron-3.5-lightning:free	1h	2c	1	F
+	nvidia/nemotron-3.5-lightning:free	1h	2c	6	F
 	nvidia/nemotron-3.5-super-vl	55	x	1
-	nvidia/nemotron-3.5-super-vl:free	1h	2d	1	F
+	nvidia/nemotron-3.5-super-vl:free	1h	2d	6	F
 	openai/gpt-3.5-turbo	2t	1c	2
 	openai/gpt-3.5-turbo-0613	56	2e
 	openai/gpt-3.5-turbo-16k	57	2f
@@ -902,235 +901,235 @@ popenrouter
 	openai/gpt-6-luna-pro	6i	2o
 	openai/gpt-6-luna-pro:batch	6j	2o
 	openai/gpt-6-luna:batch	6j	2o
-	openai/gpt-6-sol	6k	2o
-	openai/gpt-6-sol-pro	6k	2o
-	openai/gpt-6-sol-pro:batch	6l	2o
-	openai/gpt-6-sol:batch	6l	2o
-	openai/gpt-6.1-sol	6m	2o	1
-	openai/gpt-6.1-sol-pro	6m	2o	1
-	openai/gpt-6.1-sol-pro:batch	6n	2o	1
-	openai/gpt-6.1-sol:batch	6n	2o	1
-	openai/gpt-6.1-terra	6n	2o	1
-	openai/gpt-6.1-terra-pro	6n	2o	1
-	openai/gpt-6.1-terra-pro:batch	6o	2o	1
-	openai/gpt-6.1-terra:batch	6o	2o	1
+	openai/gpt-6-sol	6d	2o
+	openai/gpt-6-sol-pro	6d	2o
+	openai/gpt-6-sol-pro:batch	6k	2o
+	openai/gpt-6-sol:batch	6k	2o
+	openai/gpt-6.1-sol	6l	2o	1
+	openai/gpt-6.1-sol-pro	6l	2o	1
+	openai/gpt-6.1-sol-pro:batch	6m	2o	1
+	openai/gpt-6.1-sol:batch	6m	2o	1
+	openai/gpt-6.1-terra	6m	2o	1
+	openai/gpt-6.1-terra-pro	6m	2o	1
+	openai/gpt-6.1-terra-pro:batch	6n	2o	1
+	openai/gpt-6.1-terra:batch	6n	2o	1
 	openai/gpt-audio	1d	2k
-	openai/gpt-audio-mini	6p	2k
-	openai/gpt-chat-latest	6q	2l
+	openai/gpt-audio-mini	6o	2k
+	openai/gpt-chat-latest	6p	2l
 	openai/gpt-image-1	5m	16	1
-	openai/gpt-image-1-mini	6r	16	1
-	openai/gpt-image-2	6s	16	1
-	openai/gpt-image-2.5-flare	6s	16	1
-	openai/gpt-image-2.5-sunburst	6s	16	1
-	openai/gpt-image-2.6-flare	6t	16	1
-	openai/gpt-image-2.6-sunburst	6t	16	1
+	openai/gpt-image-1-mini	6q	16	1
+	openai/gpt-image-2	6r	16	1
+	openai/gpt-image-2.5-flare	6r	16	1
+	openai/gpt-image-2.5-sunburst	6r	16	1
+	openai/gpt-image-2.6-flare	6s	16	1
+	openai/gpt-image-2.6-sunburst	6s	16	1
 	openai/gpt-oss-120b	5i	2r
-	openai/gpt-oss-120b:batch	6u	19	1
-	openai/gpt-oss-20b	6v	19
-	openai/gpt-oss-20b:batch	6w	19	1
+	openai/gpt-oss-120b:batch	6t	19	1
+	openai/gpt-oss-20b	6u	19
+	openai/gpt-oss-20b:batch	6v	19	1
 	openai/gpt-oss-safeguard-20b	5j	2r
-	openai/o1-pro	6x	8	2
+	openai/o1-pro	6w	8	2
 	openai/o3	5b	2s
-	openai/o3-mini	6y	8	2
-	openai/o3-mini-high	6y	8	2
-	openai/o3-mini:batch	6z	2s	1
-	openai/o3-pro	70	2s
+	openai/o3-mini	6x	8	2
+	openai/o3-mini-high	6x	8	2
+	openai/o3-mini:batch	6y	2s	1
+	openai/o3-pro	6z	2s
 	openai/o3:batch	5g	2s	1
-	openai/o4-mini	71	8	2
-	openai/o4-mini-high	71	8	2
-	openai/o4-mini:batch	72	2s	1
-	parallel/decisions-fast:free	1h	2t	1	F
-	particle-ai/particle-1	73	10	1
-	perceptron/perceptron-mk1	74	2	2
-	perceptron/perceptron-mk1.5	74	2u	1
+	openai/o4-mini	70	8	2
+	openai/o4-mini-high	70	8	2
+	openai/o4-mini:batch	71	2s	1
+	parallel/decisions-fast:free	1h	2t	6	F
+	particle-ai/particle-1	72	10	1
+	perceptron/perceptron-mk1	73	2	2
+	perceptron/perceptron-mk1.5	73	2u	1
 	perplexity/pplx-decider-flash-v1.2	12	e	1
-	perplexity/pplx-decider-v1.2	75	e	1
-	perplexity/sonar	76	2v	2
-	perplexity/sonar-deep-research	77	k	2
-	perplexity/sonar-pro	78	8	2
-	perplexity/sonar-reasoning-pro	79	k	2
-	prism-ml/ternary-bonsai-2-27b	7a	1	1
-	prism-ml/ternary-bonsai-2-9b	7b	2w	1
-	qwen/qwen-2.5-72b-instruct	7c	2x
+	perplexity/pplx-decider-v1.2	74	e	1
+	perplexity/sonar	75	2v	2
+	perplexity/sonar-deep-research	76	k	2
+	perplexity/sonar-pro	77	8	2
+	perplexity/sonar-reasoning-pro	78	k	2
+	prism-ml/ternary-bonsai-2-27b	79	1	1
+	prism-ml/ternary-bonsai-2-9b	7a	2w	1
+	qwen/qwen-2.5-72b-instruct	7b	2x
 	qwen/qwen-2.5-7b-instruct	19	2y
-	qwen/qwen-2.5-coder-32b-instruct	7d	2	2
-	qwen/qwen-plus	7e	2z
-	qwen/qwen-plus-2025-07-28	7f	d	2
-	qwen/qwen3-14b	7g	30
-	qwen/qwen3-235b-a22b	7h	f	2
-	qwen/qwen3-235b-a22b-2507	7i	19
-	qwen/qwen3-235b-a22b-thinking-2507	7j	2k
-	qwen/qwen3-30b-a3b	7k	31
-	qwen/qwen3-30b-a3b-instruct-2507	7l	i
-	qwen/qwen3-30b-a3b-thinking-2507	7m	29	2
-	qwen/qwen3-32b	7n	31
-	qwen/qwen3-8b	7o	f	2
-	qwen/qwen3-coder	7p	2w
+	qwen/qwen-2.5-coder-32b-instruct	7c	2	2
+	qwen/qwen-plus	7d	2z
+	qwen/qwen-plus-2025-07-28	7e	d	2
+	qwen/qwen3-14b	7f	30
+	qwen/qwen3-235b-a22b	7g	f	2
+	qwen/qwen3-235b-a22b-2507	7h	19
+	qwen/qwen3-235b-a22b-thinking-2507	7i	2k
+	qwen/qwen3-30b-a3b	7j	31
+	qwen/qwen3-30b-a3b-instruct-2507	7k	i
+	qwen/qwen3-30b-a3b-thinking-2507	7l	29	2
+	qwen/qwen3-32b	7m	31
+	qwen/qwen3-8b	7n	f	2
+	qwen/qwen3-coder	7o	2w
 	qwen/qwen3-coder-30b-a3b-instruct	1f	i
-	qwen/qwen3-coder-480b-a35b-07-25	7q	32	2
-	qwen/qwen3-coder-flash	7r	2c
-	qwen/qwen3-coder-next	7s	i
-	qwen/qwen3-coder-next-2025-02-03	7t	33	2
-	qwen/qwen3-coder-plus	7u	d	2
-	qwen/qwen3-max	7v	e	2
-	qwen/qwen3-max-thinking	7w	e	2
-	qwen/qwen3-max-thinking-20260123	7w	e	2
-	qwen/qwen3-next-80b-a3b-instruct	7x	1b
-	qwen/qwen3-next-80b-a3b-instruct-2509	7x	1b
-	qwen/qwen3-vl-235b-a22b-instruct	7y	0
-	qwen/qwen3-vl-235b-a22b-thinking	7z	f	2
+	qwen/qwen3-coder-480b-a35b-07-25	7p	32	2
+	qwen/qwen3-coder-flash	7q	2c
+	qwen/qwen3-coder-next	7r	i
+	qwen/qwen3-coder-next-2025-02-03	7s	33	2
+	qwen/qwen3-coder-plus	7t	d	2
+	qwen/qwen3-max	7u	e	2
+	qwen/qwen3-max-thinking	7v	e	2
+	qwen/qwen3-max-thinking-20260123	7v	e	2
+	qwen/qwen3-next-80b-a3b-instruct	7w	1b
+	qwen/qwen3-next-80b-a3b-instruct-2509	7w	1b
+	qwen/qwen3-vl-235b-a22b-instruct	7x	0
+	qwen/qwen3-vl-235b-a22b-thinking	7y	f	2
 	qwen/qwen3-vl-30b-a3b-instruct	1f	1b
-	qwen/qwen3-vl-30b-a3b-thinking	80	i
-	qwen/qwen3-vl-32b-instruct	81	f	2
-	qwen/qwen3-vl-8b-instruct	82	i
-	qwen/qwen3-vl-8b-thinking	83	f	2
-	qwen/qwen3.5-122b-a10b	84	2w
-	qwen/qwen3.5-122b-a10b-20260224	84	2w
-	qwen/qwen3.5-27b	7z	34
-	qwen/qwen3.5-27b-20260224	85	34	2
-	qwen/qwen3.5-35b-a3b	86	34
-	qwen/qwen3.5-35b-a3b-20260224	86	34
-	qwen/qwen3.5-397b-a17b	87	p
-	qwen/qwen3.5-397b-a17b-20260216	88	35	2
-	qwen/qwen3.5-9b	89	i
-	qwen/qwen3.5-9b-20260310	8a	33	2
-	qwen/qwen3.5-flash-02-23	8b	2c
-	qwen/qwen3.5-flash-20260224	8b	2c
-	qwen/qwen3.5-plus-02-15	8c	2c
-	qwen/qwen3.5-plus-20260216	8d	2c	2
-	qwen/qwen3.5-plus-20260420	8e	2c
-	qwen/qwen3.6-27b	8f	34
-	qwen/qwen3.6-27b-20260422	8g	36	2
-	qwen/qwen3.6-35b-a3b	8h	i
-	qwen/qwen3.6-35b-a3b-20260415	8i	33	2
-	qwen/qwen3.6-flash	8j	2c
-	qwen/qwen3.6-max-preview	8k	e	2
-	qwen/qwen3.6-max-preview-20260420	8k	e	2
-	qwen/qwen3.6-plus	8l	2c
-	qwen/qwen3.6-plus-04-02	8m	2c	2
-	qwen/qwen3.7-flash	8n	2c	1
-	qwen/qwen3.7-max	8o	2d
-	qwen/qwen3.7-max-20260520	8p	2d	2
-	qwen/qwen3.7-plus	8q	2d
-	qwen/qwen3.7-plus-20260602	8r	2d	2
-	qwen/qwen3.7-plus:batch	8s	j	1
-	qwen/qwen3.8-2.4t-a95b	8t	10	1
-	qwen/qwen3.8-27b	8u	i	1
-	qwen/qwen3.8-27b:batch	8v	i	1
-	qwen/qwen3.8-flash	8w	2d	1
-	qwen/qwen3.8-max-0902	8t	2d	1
-	qwen/qwen3.8-max-0902:batch	8x	j	1
-	qwen/qwen3.8-max-prime	8y	2d	1
-	qwen/qwen3.8-omni-flash	8w	2d	1
-	recursive/flint-v1.0:free	1h	i	1	F
-	reflection/beam-1.0-501b-a23b	8z	x	1
-	rekaai/reka-edge	90	37
+	qwen/qwen3-vl-30b-a3b-thinking	7z	i
+	qwen/qwen3-vl-32b-instruct	80	f	2
+	qwen/qwen3-vl-8b-instruct	81	i
+	qwen/qwen3-vl-8b-thinking	82	f	2
+	qwen/qwen3.5-122b-a10b	83	2w
+	qwen/qwen3.5-122b-a10b-20260224	83	2w
+	qwen/qwen3.5-27b	7y	34
+	qwen/qwen3.5-27b-20260224	84	34	2
+	qwen/qwen3.5-35b-a3b	85	34
+	qwen/qwen3.5-35b-a3b-20260224	85	34
+	qwen/qwen3.5-397b-a17b	86	p
+	qwen/qwen3.5-397b-a17b-20260216	87	35	2
+	qwen/qwen3.5-9b	88	i
+	qwen/qwen3.5-9b-20260310	89	33	2
+	qwen/qwen3.5-flash-02-23	8a	2c
+	qwen/qwen3.5-flash-20260224	8a	2c
+	qwen/qwen3.5-plus-02-15	8b	2c
+	qwen/qwen3.5-plus-20260216	8c	2c	2
+	qwen/qwen3.5-plus-20260420	8d	2c
+	qwen/qwen3.6-27b	8e	34
+	qwen/qwen3.6-27b-20260422	8f	36	2
+	qwen/qwen3.6-35b-a3b	8g	i
+	qwen/qwen3.6-35b-a3b-20260415	8h	33	2
+	qwen/qwen3.6-flash	8i	2c
+	qwen/qwen3.6-max-preview	8j	e	2
+	qwen/qwen3.6-max-preview-20260420	8j	e	2
+	qwen/qwen3.6-plus	8k	2c
+	qwen/qwen3.6-plus-04-02	8l	2c	2
+	qwen/qwen3.7-flash	8m	2c	1
+	qwen/qwen3.7-max	8n	2d
+	qwen/qwen3.7-max-20260520	8o	2d	2
+	qwen/qwen3.7-plus	8p	2d
+	qwen/qwen3.7-plus-20260602	8q	2d	2
+	qwen/qwen3.7-plus:batch	8r	j	1
+	qwen/qwen3.8-2.4t-a95b	8s	10	1
+	qwen/qwen3.8-27b	8t	i	1
+	qwen/qwen3.8-27b:batch	8u	i	1
+	qwen/qwen3.8-flash	8v	2d	1
+	qwen/qwen3.8-max-0902	8s	2d	1
+	qwen/qwen3.8-max-0902:batch	8w	j	1
+	qwen/qwen3.8-max-prime	8x	2d	1
+	qwen/qwen3.8-omni-flash	8v	2d	1
+	recursive/flint-v1.0:free	1h	i	6	F
+	reflection/beam-1.0-501b-a23b	8y	x	1
+	rekaai/reka-edge	8z	37
 	rekaai/reka-flash-3	19	3	2
-	relace/relace-apply-3	91	38	2
+	relace/relace-apply-3	90	38	2
 	relace/relace-search	4z	1a
-	respan/span-01	75	39	1
-	respan/span-01-lite:free	1h	39	1	F
+	respan/span-01	74	39	1
+	respan/span-01-lite:free	1h	39	6	F
 	respan/span-02	12	f	1
-	ricursiveai/ripple-65b-preview	92	10	1
-	sakana/fugu-max	8t	b	1
+	ricursiveai/ripple-65b-preview	91	10	1
+	sakana/fugu-max	8s	b	1
 	sakana/fugu-ultra	69	b	1
 	sakana/fugu-ultra-v2	69	b	1
-	sakana/sakana-namazu	93	2w	1
-	sao10k/l3-lunaris-8b	94	v	2
+	sakana/sakana-namazu	92	2w	1
+	sao10k/l3-lunaris-8b	93	v	2
 	sao10k/l3.3-euryale-70b	4x	f	2
 	scaledown/classify-1	4t	d	1
 	stepfun/step-3.5-flash	3f	2w
-	stepfun/step-3.7-flash	95	3a
-	stepfun/step-5-preview	96	a	1
-	tencent/hunyuan-a13b-instruct	97	f	2
-	tencent/hy3	98	3b	1
-	tencent/hy3-preview	99	i
-	tencent/hy4	9a	14	1
-	tencent/hy4-preview	9b	3c	1
-	thedrummer/cydonia-24b-v4.1	9c	f	2
-	thedrummer/skyfall-36b-v2	9d	2	2
-	thinkingmachines/inkling	9e	3d	1
-	thinkingmachines/inkling-2-small:free	1h	10	1	F
-	thinkingmachines/inkling-small	9f	3e	1
-	thinkingmachines/inkling-small:batch	9g	3e	1
+	stepfun/step-3.7-flash	94	3a
+	stepfun/step-5-preview	95	a	1
+	tencent/hunyuan-a13b-instruct	96	f	2
+	tencent/hy3	97	3b	1
+	tencent/hy3-preview	98	i
+	tencent/hy4	99	14	1
+	tencent/hy4-preview	9a	3c	1
+	thedrummer/cydonia-24b-v4.1	9b	f	2
+	thedrummer/skyfall-36b-v2	9c	2	2
+	thinkingmachines/inkling	9d	3d	1
+	thinkingmachines/inkling-2-small:free	1h	10	6	F
+	thinkingmachines/inkling-small	9e	3e	1
+	thinkingmachines/inkling-small:batch	9f	3e	1
 	togethercomputer/tev1-4b-experimental	33	2	1
 	typesafe/jev-1.13	33	e	1
 	typesafe/jev-1.14	33	e	1
-	unbiased/pareto-26.10	9h	10	1
-	unbiased/pareto-26.9	9i	j	1
+	unbiased/pareto-26.10	9g	10	1
+	unbiased/pareto-26.9	9h	j	1
 	undi95/remm-slerp-l2-13b	4p	3f	2
-	upstage/solar-decide	9j	3g	1
-	upstage/solar-decide-flash	9j	3g	1
-	upstage/solar-mini4	9k	3h	1
+	upstage/solar-decide	9i	3g	1
+	upstage/solar-decide-flash	9i	3g	1
+	upstage/solar-mini4	9j	3h	1
 	upstage/solar-pro-3	3z	f	2
-	upstage/solar-pro4	9l	3h	1
-	writer/palmyra-x5	9m	3i	2
-	x-ai/grok-4-fast	9n	3j	2
-	x-ai/grok-4.20	9o	3k
+	upstage/solar-pro4	9k	3h	1
+	writer/palmyra-x5	9l	3i	2
+	x-ai/grok-4-fast	9m	3j	2
+	x-ai/grok-4.20	9n	3k
 	x-ai/grok-4.20-multi-agent	41	3j	2
-	x-ai/grok-4.3	9o	3l
-	x-ai/grok-4.3:batch	9p	3l	1
-	x-ai/grok-4.5	9q	3m	1
-	x-ai/grok-4.6	9r	3m	1
-	x-ai/grok-4.6:batch	9s	3m	1
-	x-ai/grok-4.7	9r	3m	1
-	x-ai/grok-4.7:batch	9s	3m	1
-	x-ai/grok-build-0.1	9t	3a
-	x-ai/grok-code-fast-1	9u	38	2
-	xiaomi/mimo-v2.5	9v	2c
-	xiaomi/mimo-v2.5-pro	9w	i
-	xiaomi/mimo-v2.6-flash	9x	10	1
-	xiaomi/mimo-v2.6-pro	9y	10	1
-	xiaomi/mimo-v2.6-pro-ultraspeed	9z	10	1
-	xingchen-agi/xing4.0-29b-a4b:free	1h	i	1	F
-	z-ai/glm-4.5	a0	25
-	z-ai/glm-4.5-air	a1	25
-	z-ai/glm-4.5v	a2	3n
-	z-ai/glm-4.6	a3	3o
-	z-ai/glm-4.6v	a4	0
-	z-ai/glm-4.7	a0	3p
-	z-ai/glm-4.7-flash	a5	19
-	z-ai/glm-4.7-flash-20260119	a6	3q	2
-	z-ai/glm-5	a7	3o
-	z-ai/glm-5-20260211	a8	3r	2
-	z-ai/glm-5-turbo	a9	3o
-	z-ai/glm-5-turbo-20260315	a9	3o
-	z-ai/glm-5.1	aa	3o
-	z-ai/glm-5.1-20260406	ab	3r	2
-	z-ai/glm-5.2	ac	x
-	z-ai/glm-5.2-20260616	aa	x	2
-	z-ai/glm-5.2:batch	ad	x	1
-	z-ai/glm-5.3	ae	x
-	z-ai/glm-5.3-20260816	aa	x	2
-	z-ai/glm-5.3-flash	af	w
-	z-ai/glm-5.3-flash:batch	ag	x	1
-	z-ai/glm-5.3-flashx	ah	10	1
-	z-ai/glm-5.3-flashx-legal	ah	10	1
-	z-ai/glm-5.3-prime	ai	2d	1
-	z-ai/glm-5.3:batch	aj	10	1
-	z-ai/glm-5v-turbo	a9	3o	1
+	x-ai/grok-4.3	9n	3l
+	x-ai/grok-4.3:batch	9o	3l	1
+	x-ai/grok-4.5	9p	3m	1
+	x-ai/grok-4.6	9q	3m	1
+	x-ai/grok-4.6:batch	9r	3m	1
+	x-ai/grok-4.7	9q	3m	1
+	x-ai/grok-4.7:batch	9r	3m	1
+	x-ai/grok-build-0.1	9s	3a
+	x-ai/grok-code-fast-1	9t	38	2
+	xiaomi/mimo-v2.5	9u	2c
+	xiaomi/mimo-v2.5-pro	9v	i
+	xiaomi/mimo-v2.6-flash	9w	10	1
+	xiaomi/mimo-v2.6-pro	9x	10	1
+	xiaomi/mimo-v2.6-pro-ultraspeed	9y	10	1
+	xingchen-agi/xing4.0-29b-a4b:free	1h	i	6	F
+	z-ai/glm-4.5	9z	25
+	z-ai/glm-4.5-air	a0	25
+	z-ai/glm-4.5v	a1	3n
+	z-ai/glm-4.6	a2	3o
+	z-ai/glm-4.6v	a3	0
+	z-ai/glm-4.7	9z	3p
+	z-ai/glm-4.7-flash	a4	19
+	z-ai/glm-4.7-flash-20260119	a5	3q	2
+	z-ai/glm-5	a6	3o
+	z-ai/glm-5-20260211	a7	3r	2
+	z-ai/glm-5-turbo	a8	3o
+	z-ai/glm-5-turbo-20260315	a8	3o
+	z-ai/glm-5.1	a9	3o
+	z-ai/glm-5.1-20260406	aa	3r	2
+	z-ai/glm-5.2	ab	x
+	z-ai/glm-5.2-20260616	a9	x	2
+	z-ai/glm-5.2:batch	ac	x	1
+	z-ai/glm-5.3	ad	x
+	z-ai/glm-5.3-20260816	a9	x	2
+	z-ai/glm-5.3-flash	ae	w
+	z-ai/glm-5.3-flash:batch	af	x	1
+	z-ai/glm-5.3-flashx	ag	10	1
+	z-ai/glm-5.3-flashx-legal	ag	10	1
+	z-ai/glm-5.3-prime	ah	2d	1
+	z-ai/glm-5.3:batch	ai	10	1
+	z-ai/glm-5v-turbo	a8	3o	1
 	~anthropic/claude-fable-latest	j	b	3	C
 	~anthropic/claude-haiku-latest	m	b	3	C
-	~anthropic/claude-opus-latest	ak	b	3	C
+	~anthropic/claude-opus-latest	aj	b	3	C
 	~anthropic/claude-sonnet-latest	t	b	3	C
 	~deepseek/deepseek-flash-latest	1x	x	1
-	~deepseek/deepseek-pro-latest	al	3s	1
+	~deepseek/deepseek-pro-latest	ak	3s	1
 	~deepseek/deepseek-v4-flash-latest	1s	x	1
 	~google/gemini-flash-latest	2h	14
 	~google/gemini-pro-latest	2k	x
 	~liquid/d1-latest	34	3	1
 	~liquid/d1-ultra-latest	35	2	1
-	~moonshotai/kimi-latest	am	10
+	~moonshotai/kimi-latest	al	10
 	~openai/gpt-astra-latest	6g	2o	1
-	~openai/gpt-latest	6q	2q	2
-	~openai/gpt-luna-latest	an	2o	1
+	~openai/gpt-latest	6p	2q	2
+	~openai/gpt-luna-latest	6i	2o	1
 	~openai/gpt-mini-latest	2g	2l
-	~openai/gpt-sol-latest	6m	2o	1
-	~openai/gpt-terra-latest	6n	2o	1
+	~openai/gpt-sol-latest	6l	2o	1
+	~openai/gpt-terra-latest	6m	2o	1
 	~perplexity/pplx-decider-flash-latest	12	e	1
-	~perplexity/pplx-decider-latest	75	e	1
+	~perplexity/pplx-decider-latest	74	e	1
 	~typesafe/jev-latest	33	e	1
-	~unbiased/pareto-latest	9h	10	1
-	~x-ai/grok-latest	9r	3m	1
-	~z-ai/glm-flash-latest	ao	10	1
-	~z-ai/glm-latest	ae	x	1`
+	~unbiased/pareto-latest	9g	10	1
+	~x-ai/grok-latest	9q	3m	1
+	~z-ai/glm-flash-latest	am	10	1
+	~z-ai/glm-latest	ad	x	1`

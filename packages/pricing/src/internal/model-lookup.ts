@@ -1,6 +1,5 @@
 import { withoutDate } from "@p2/core"
 import type { PriceRow, PriceSheet } from "../price-row"
-import type { Rates } from "../rates"
 import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
 import { readTable, type TableIndex } from "./table-format"
 
@@ -68,7 +67,7 @@ export class ModelLookup {
     const row = this.#listed(model.slice(0, colon))
     if (row === undefined) return undefined
     const suffix = model.slice(colon + 1)
-    if (suffix === "online") return { ...row, model, sheets: row.sheets.map(withSearch) }
+    if (suffix === "online") return online(row, model)
     if (suffix === "nitro" || suffix === "floor") return { ...row, model, unbounded: `:${suffix}` }
     return undefined
   }
@@ -106,13 +105,13 @@ export class ModelLookup {
   }
 }
 
-function withSearch(sheet: PriceSheet): PriceSheet {
-  return {
-    ...sheet,
-    tiers: sheet.tiers.map((tier) => ({ ...tier, rates: searchable(tier.rates) })),
-  }
+/** The row with a rate for searches. A model that is free otherwise is not free with them. */
+function online(row: PriceRow, model: string): PriceRow {
+  const { free: _free, ...rest } = row
+  return { ...rest, model, sheets: row.sheets.map(withSearch) }
 }
 
-function searchable(rates: Rates): Rates {
-  return { ...rates, search: Math.max(rates.search ?? 0, ONLINE_SEARCH_PICO_USD) }
+function withSearch(sheet: PriceSheet): PriceSheet {
+  const tiers = sheet.tiers.map((tier) => ({ ...tier, rates: { search: ONLINE_SEARCH_PICO_USD, ...tier.rates } }))
+  return { ...sheet, tiers }
 }
