@@ -1,11 +1,19 @@
 // Reserve-and-settle pairs per second of the memory store over three cells, without usage entries and with them, beside a
-// bare loop of three Map updates. Run `pnpm build` first, then `node bench/memory.mjs [seconds]`.
+// bare loop of three Map updates. Per second of processor time, so that other work on the machine does not count.
+// Run `pnpm build` first, then `node bench/memory.mjs [pairs]`.
 import { memoryStore } from "../dist/index.js"
 
-const seconds = Number(process.argv[2] ?? 2)
-const ROUNDS = 3
-// Ids must leave as fast as they come, or the run measures the growth of the heap: the clock is a thousand times faster.
-const FAST = 1_000
+const PAIRS = Number(process.argv[2] ?? 400_000)
+const ROUNDS = 5
+// The store's clock moves a millisecond every ten pairs, so that ids leave as they come and about 60,000 are held.
+const PAIRS_PER_MS = 10
+const LEASE_MS = 1_000
+const RETENTION_MS = 5_000
+
+function processorSeconds() {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000_000
+}
 
 function cells(user, startsAt, endsAt) {
   const fixed = { keepMs: null, amount: 1_000, limit: null, onExpire: 1_000 }
@@ -27,65 +35,59 @@ const entryOf = (id) => ({
   costSource: "table",
 })
 
-async function pairs(withEntries, ms) {
-  const start = performance.now()
-  const clock = () => Math.floor(1_000_000 + (performance.now() - start) * FAST)
-  const store = memoryStore({ clock, retentionMs: 60_000, maxIds: 5_000_000, maxEntries: withEntries ? 100_000 : 0 })
+async function pairs(withEntries, count) {
+  let done = 0
+  const clock = () => 1_000_000 + Math.floor(done / PAIRS_PER_MS)
+  const store = memoryStore({ clock, retentionMs: RETENTION_MS, maxEntries: withEntries ? 100_000 : 0 })
   const users = Array.from({ length: 1_000 }, (_, user) => cells(`user${user}`, 0, Number.MAX_SAFE_INTEGER))
   const fingerprint = "0123456789abcdefghijkl"
-  let done = 0
-  while (performance.now() - start < ms) {
-    for (let index = 0; index < 1_000; index++, done++) {
-      const id = `id-${done}`
-      const asked = users[done % users.length]
-      const answer = await store.reserve({ root: "main", id, fingerprint, cells: asked, leaseMs: 60_000 })
-      if (answer.result !== "ok") throw new Error(`reserve: ${answer.result}`)
-      const settled = await store.settle({
-        root: "main",
-        id,
-        fingerprint,
-        outcome: "commit",
-        revision: 0,
-        cells: asked.map((cell) => ({
-          key: cell.key,
-          startsAt: cell.startsAt,
-          endsAt: cell.endsAt,
-          keepMs: null,
-          reserved: 1_000,
-          amount: 700,
-        })),
-        expiresAt: answer.expiresAt,
-        entry: withEntries ? entryOf(id) : undefined,
-      })
-      if (settled.result !== "committed") throw new Error(`settle: ${settled.result}`)
-    }
+  const start = processorSeconds()
+  for (; done < count; done++) {
+    const id = `id-${done}`
+    const asked = users[done % users.length]
+    const answer = await store.reserve({ root: "main", id, fingerprint, cells: asked, leaseMs: LEASE_MS })
+    if (answer.result !== "ok") throw new Error(`reserve: ${answer.result}`)
+    const settled = await store.settle({
+      root: "main",
+      id,
+      fingerprint,
+      outcome: "commit",
+      revision: 0,
+      cells: asked.map((cell) => ({
+        key: cell.key,
+        startsAt: cell.startsAt,
+        endsAt: cell.endsAt,
+        keepMs: null,
+        reserved: 1_000,
+        amount: 700,
+      })),
+      expiresAt: answer.expiresAt,
+      entry: withEntries ? entryOf(id) : undefined,
+    })
+    if (settled.result !== "committed") throw new Error(`settle: ${settled.result}`)
   }
-  return done / ((performance.now() - start) / 1_000)
+  return count / (processorSeconds() - start)
 }
 
-async function bareMaps(ms) {
+async function bareMaps(count) {
   const spent = new Map()
-  const start = performance.now()
-  let done = 0
+  const start = processorSeconds()
   const step = async (keys, by) => {
     for (const key of keys) spent.set(key, (spent.get(key) ?? 0) + by)
   }
-  while (performance.now() - start < ms) {
-    for (let index = 0; index < 1_000; index++, done++) {
-      const keys = [`user${done % 1_000}`, "web", "total"]
-      await step(keys, 1_000)
-      await step(keys, -300)
-    }
+  for (let done = 0; done < count; done++) {
+    const keys = [`user${done % 1_000}`, "web", "total"]
+    await step(keys, 1_000)
+    await step(keys, -300)
   }
-  return done / ((performance.now() - start) / 1_000)
+  return count / (processorSeconds() - start)
 }
 
 const show = (rate) => Math.round(rate).toLocaleString("en-US").padStart(10)
-await pairs(false, 500)
-await pairs(true, 500)
-const ms = (seconds * 1_000) / ROUNDS
+await pairs(false, PAIRS / 4)
+await pairs(true, PAIRS / 4)
 for (let round = 1; round <= ROUNDS; round++) {
-  const [plain, entries, bare] = [await pairs(false, ms), await pairs(true, ms), await bareMaps(ms)]
+  const [plain, entries, bare] = [await pairs(false, PAIRS), await pairs(true, PAIRS), await bareMaps(PAIRS)]
   console.log(
     `round ${round}: pairs/s over 3 cells ${show(plain)}   with usage entries ${show(entries)}   ` +
       `bare maps ${show(bare)}   ratio ${(plain / bare).toFixed(2)}`,

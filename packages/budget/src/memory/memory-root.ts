@@ -1,5 +1,5 @@
 import type { UsageDraft } from "../ledger"
-import type { CellRef, Final, Millis, Name, Nat, ReserveCell } from "../store"
+import type { Final, Millis, Name, Nat } from "../store"
 import { LeaseHeap } from "./lease-heap"
 
 /** Something that leaves the memory by itself. `forgetAt` is null while it must stay. */
@@ -16,7 +16,10 @@ export class MemoryCell implements Forgettable {
   granted = 0
   peak = 0
   touchedAt = 0
+  /** Whether the queue knows it. */
   queued = false
+  /** No longer in its root: a record that still names it has to make it anew. */
+  gone = false
 
   constructor(
     readonly root: MemoryRoot,
@@ -36,12 +39,6 @@ export class MemoryCell implements Forgettable {
   }
 }
 
-/** What a reservation set aside in one cell. */
-export interface HeldCell extends CellRef {
-  readonly amount: Nat
-  readonly onExpire: Nat
-}
-
 export class IdRecord implements Forgettable {
   state: "held" | Final = "held"
   heapIndex = -1
@@ -54,7 +51,10 @@ export class IdRecord implements Forgettable {
     readonly root: MemoryRoot,
     readonly id: Name,
     readonly fingerprint: string,
-    readonly cells: readonly HeldCell[],
+    /** In the order of the call; by their keys, since a cell may leave before the record does. */
+    readonly cells: readonly MemoryCell[],
+    readonly amounts: readonly Nat[],
+    readonly onExpire: readonly Nat[],
     public leaseEnd: Millis,
     public draft: UsageDraft | undefined,
   ) {}
@@ -94,16 +94,4 @@ export class MemoryRoot {
   readonly leases = new LeaseHeap()
 
   constructor(readonly name: Name) {}
-}
-
-/** The cells of a request as the record keeps them: a copy, so that a caller who changes his own changes nothing here. */
-export function heldCells(cells: readonly ReserveCell[]): HeldCell[] {
-  return cells.map(({ key, startsAt, endsAt, keepMs, amount, onExpire }) => ({
-    key,
-    startsAt,
-    endsAt,
-    keepMs,
-    amount,
-    onExpire,
-  }))
 }

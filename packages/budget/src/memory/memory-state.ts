@@ -26,7 +26,7 @@ import {
 import { StoreError } from "../store-error"
 import { ForgetQueue } from "./forget-queue"
 import { MemoryLedger } from "./memory-ledger"
-import { Adjustment, type Forgettable, type HeldCell, heldCells, IdRecord, MemoryCell, MemoryRoot } from "./memory-root"
+import { Adjustment, type Forgettable, IdRecord, MemoryCell, MemoryRoot } from "./memory-root"
 
 const MAX = Number.MAX_SAFE_INTEGER
 /** Most leases that a reserve ends beside its own. */
@@ -66,31 +66,33 @@ export class MemoryState {
     const now = this.#begin()
     const known = this.#roots.get(request.root)
     const expired = known === undefined ? [] : this.#expireDue(known, now, EXPIRE_IN_RESERVE, request.id)
-    const rest = { now, expired, backlog: known !== undefined && isDue(known, now) }
+    const backlog = known !== undefined && isDue(known, now)
     const record = known && this.#record(known, request.id, now)
-    const which = record === undefined ? this.#whichRefuse(known, request.cells, now) : undefined
-    if (record === undefined && which === undefined) {
+    const refusal = record === undefined ? this.#refusal(known, request.cells, now) : undefined
+    if (record === undefined && refusal === undefined) {
       const root = this.#rootWithRoom(request.root, request.cells, now)
-      this.#hold(root, request, now)
-      const cells = request.cells.map(({ key }) => stateOf(key, root.cells.get(key)))
-      return { ...rest, cells, result: "ok", replayed: false, expiresAt: now + request.leaseMs }
+      const cells = this.#hold(root, request, now).map(stateOf)
+      return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt: now + request.leaseMs }
     }
-    const cells = request.cells.map(({ key }) => stateOf(key, known && this.#cell(known, key, now)))
-    if (record === undefined) return { ...rest, cells, ...which! }
-    if (record.fingerprint !== request.fingerprint) return { ...rest, cells, result: "mismatch" }
-    if (record.state !== "held") return { ...rest, cells, result: "resolved", state: record.state }
-    return { ...rest, cells, result: "ok", replayed: true, expiresAt: record.leaseEnd }
+    const cells = request.cells.map(({ key }) => stateAt(key, known && this.#cell(known, key, now)))
+    if (record === undefined) return { now, cells, expired, backlog, ...refusal! }
+    if (record.fingerprint !== request.fingerprint) return { now, cells, expired, backlog, result: "mismatch" }
+    if (record.state !== "held") return { now, cells, expired, backlog, result: "resolved", state: record.state }
+    return { now, cells, expired, backlog, result: "ok", replayed: true, expiresAt: record.leaseEnd }
   }
 
   settle(request: SettleRequest): SettleResult {
     checkSettleRequest(request, this.maxCellsPerCall)
     const now = this.#begin()
-    const root = this.#rootOf(request.root)
-    const record = this.#record(root, request.id, now)
+    const known = this.#roots.get(request.root)
+    const record = known && this.#record(known, request.id, now)
     const answer = this.#decideSettle(request, record, now)
-    if (answer.result === "mismatch" || answer.result === "forgotten" || answer.replayed)
-      return { now, cells: this.#unchanged(root, request, now), ...answer }
-    return { now, cells: this.#resolve(root, request, record, now), ...answer }
+    if (answer.result === "mismatch" || answer.result === "forgotten" || answer.replayed) {
+      const cells = request.cells.map(({ key }) => unchanged(key, known && this.#cell(known, key, now)))
+      return { now, cells, ...answer }
+    }
+    const cells = this.#resolve(known ?? this.#rootOf(request.root), request, record, now)
+    return { now, cells, ...answer }
   }
 
   extend(request: { root: Name; id: Name; leaseMs: number }): ExtendResult {
@@ -110,7 +112,7 @@ export class MemoryState {
     checkReadRequest(request)
     const now = this.#limits.clock()
     const root = this.#roots.get(request.root)
-    const cells = request.keys.map((key) => stateOf(key, root && this.#cell(root, key, now)))
+    const cells = request.keys.map((key) => stateAt(key, root && this.#cell(root, key, now)))
     return { now, due: root?.leases.countDue(now) ?? 0, cells }
   }
 
@@ -120,11 +122,12 @@ export class MemoryState {
     const root = this.#rootOf(request.root)
     const { key } = request.cell
     const content = `${key} ${request.kind} ${request.delta}`
-    const known = alive(root.adjustments.get(request.id), now, this.retentionMs)
-    const unchanged = () => changeOf(key, this.#cell(root, key, now))
-    if (known !== undefined && known.content !== content) return { now, cell: unchanged(), result: "mismatch" }
-    if (known !== undefined) return { now, cell: unchanged(), result: "ok", replayed: true, applied: known.applied }
-    if (isClosed(request.cell, now)) return { now, cell: unchanged(), result: "stale-window" }
+    const last = root.adjustments.get(request.id)
+    const known = last === undefined || last.forgottenFrom <= now ? undefined : last
+    const same = () => unchanged(key, this.#cell(root, key, now))
+    if (known !== undefined && known.content !== content) return { now, cell: same(), result: "mismatch" }
+    if (known !== undefined) return { now, cell: same(), result: "ok", replayed: true, applied: known.applied }
+    if (isClosed(request.cell, now)) return { now, cell: same(), result: "stale-window" }
     this.#requireRoom(1, this.#cell(root, key, now) === undefined ? 1 : 0, now)
     const { change, applied } = this.#applyAdjustment(root, request, now)
     const adjustment = new Adjustment(root, request.id, content, applied, now + this.retentionMs)
@@ -156,14 +159,19 @@ export class MemoryState {
 
   // ── Deciding ──
 
-  #whichRefuse(
+  #refusal(
     root: MemoryRoot | undefined,
     cells: readonly ReserveCell[],
     now: Millis,
   ): { result: "stale-window" | "exceeded"; which: number[] } | undefined {
-    const stale = indexesOf(cells, (cell) => isClosed(cell, now))
+    const stale: number[] = []
+    const exceeded: number[] = []
+    for (let index = 0; index < cells.length; index++) {
+      const cell = cells[index]!
+      if (isClosed(cell, now)) stale.push(index)
+      else if (!fits(cell, root && this.#cell(root, cell.key, now))) exceeded.push(index)
+    }
     if (stale.length > 0) return { result: "stale-window", which: stale }
-    const exceeded = indexesOf(cells, (cell) => !fits(cell, root && this.#cell(root, cell.key, now)))
     return exceeded.length > 0 ? { result: "exceeded", which: exceeded } : undefined
   }
 
@@ -219,29 +227,40 @@ export class MemoryState {
     return root
   }
 
-  #hold(root: MemoryRoot, request: ReserveRequest, now: Millis): void {
-    const cells = heldCells(request.cells)
-    for (const cell of cells) this.#change(root, cell, now, 0, cell.amount)
+  #hold(root: MemoryRoot, request: ReserveRequest, now: Millis): MemoryCell[] {
     const { id, fingerprint, draft } = request
-    const record = new IdRecord(root, id, fingerprint, cells, now + request.leaseMs, draft && { ...draft })
-    // A record that is over may still be there; it is replaced, and leaves the queue by itself.
-    if (!root.records.has(id)) this.#ids++
-    root.records.set(id, record)
-    root.leases.add(record)
+    const amounts = request.cells.map(({ amount }) => amount)
+    const onExpire = request.cells.map((cell) => cell.onExpire)
+    const cells = request.cells.map((ref) => {
+      const cell = this.#cellFor(root, ref, now)
+      cell.reserved = cut(cell.reserved + ref.amount)
+      return cell
+    })
+    const leaseEnd = now + request.leaseMs
+    this.#keep(root, new IdRecord(root, id, fingerprint, cells, amounts, onExpire, leaseEnd, draft && { ...draft }))
+    root.leases.add(root.records.get(id)!)
+    return cells
+  }
+
+  /** A record that is over may still have the place of the new one; it leaves the queue by itself. */
+  #keep(root: MemoryRoot, record: IdRecord): void {
+    if (!root.records.has(record.id)) this.#ids++
+    root.records.set(record.id, record)
   }
 
   /** Replaces what is reserved or charged under this id by the amounts of the request. */
   #resolve(root: MemoryRoot, request: SettleRequest, known: IdRecord | undefined, now: Millis): CellChange[] {
     const commits = request.outcome === "commit"
+    const record = known ?? this.#lostRecord(root, request, now)
+    const isHeld = record.state === "held" && known !== undefined
     const amounts = request.cells.map(({ amount }) => (commits ? amount : 0))
+    const { charged } = record
     // The record's own cells: a retry after midnight may name the cells of the next window.
-    const cells: readonly HeldCell[] =
-      known?.cells ?? request.cells.map((cell) => ({ ...cell, amount: cell.reserved, onExpire: 0 }))
-    const isHeld = known?.state === "held"
-    const changes = cells.map((cell, index) =>
-      this.#change(root, cell, now, (amounts[index] ?? 0) - (known?.charged?.[index] ?? 0), isHeld ? -cell.amount : 0),
-    )
-    const record = known ?? this.#newRecord(root, request, cells, now)
+    const changes = record.cells.map((named, index) => {
+      const cell = this.#cellFor(root, named, now)
+      if (isHeld) cell.reserved = cut(cell.reserved - record.amounts[index]!)
+      return charge(cell, (amounts[index] ?? 0) - (charged?.[index] ?? 0))
+    })
     if (isHeld) root.leases.remove(record)
     const wasQueued = record.forgottenFrom !== null
     record.state = commits ? "committed" : "released"
@@ -250,44 +269,40 @@ export class MemoryState {
     record.draft = undefined
     record.forgottenFrom = Math.max(record.leaseEnd, now) + this.retentionMs
     if (!wasQueued) this.#queue.add(record, record.forgottenFrom)
-    this.#writeEntry(root, request, cells, amounts, now)
+    this.#writeEntry(root, request, record, now)
     return changes
   }
 
-  #newRecord(root: MemoryRoot, request: SettleRequest, cells: readonly HeldCell[], now: Millis): IdRecord {
-    const record = new IdRecord(root, request.id, request.fingerprint, cells, request.expiresAt ?? now, undefined)
-    if (!root.records.has(request.id)) this.#ids++
-    root.records.set(request.id, record)
+  /** The record of an id that is not known here. */
+  #lostRecord(root: MemoryRoot, request: SettleRequest, now: Millis): IdRecord {
+    const { id, fingerprint, expiresAt } = request
+    const cells = request.cells.map((ref) => this.#cellFor(root, ref, now))
+    const record = new IdRecord(root, id, fingerprint, cells, [], [], expiresAt ?? now, undefined)
+    this.#keep(root, record)
     return record
   }
 
-  #writeEntry(
-    root: MemoryRoot,
-    request: SettleRequest,
-    cells: readonly HeldCell[],
-    amounts: readonly number[],
-    now: Millis,
-  ): void {
+  #writeEntry(root: MemoryRoot, request: SettleRequest, record: IdRecord, now: Millis): void {
     if (this.ledger === undefined) return
     const entry: UsageEntry | undefined =
       request.entry ?? this.ledger.correction(root.name, request.id, request.outcome)
-    if (entry !== undefined)
-      this.ledger.write(root.name, request.id, entry, chargesOf(cells, amounts), request.revision, now)
+    if (entry !== undefined) this.ledger.write(root.name, request.id, entry, chargesOf(record), request.revision, now)
   }
 
   #applyAdjustment(root: MemoryRoot, request: AdjustRequest, now: Millis): { change: CellChange; applied: number } {
-    const before = stateOf(request.cell.key, this.#cell(root, request.cell.key, now))
+    const cell = this.#cellFor(root, request.cell, now)
+    const { spent, granted } = cell
     if (request.kind === "spent") {
-      const change = this.#change(root, request.cell, now, request.delta, 0)
-      return { change, applied: change.spent - before.spent }
+      const change = charge(cell, request.delta)
+      return { change, applied: change.spent - spent }
     }
     if (request.kind === "granted") {
-      const change = this.#change(root, request.cell, now, 0, 0, request.delta)
-      return { change, applied: change.granted - before.granted }
+      cell.granted = cut(granted + request.delta)
+      return { change: charge(cell, 0), applied: cell.granted - granted }
     }
-    const change = this.#change(root, request.cell, now, -before.spent, 0)
-    root.cells.get(request.cell.key)!.peak = 0
-    return { change: { ...change, peak: 0 }, applied: 0 - before.spent }
+    const change = charge(cell, -spent)
+    cell.peak = 0
+    return { change: { ...change, peak: 0 }, applied: 0 - spent }
   }
 
   // ── Leases ──
@@ -306,69 +321,65 @@ export class MemoryState {
 
   #expire(root: MemoryRoot, record: IdRecord, now: Millis): Expired {
     root.leases.remove(record)
-    const charged = record.cells.map(({ onExpire }) => onExpire)
-    const cells = record.cells.map((cell) => ({
-      ...this.#change(root, cell, now, cell.onExpire, -cell.amount),
-      charged: cell.onExpire,
-    }))
-    if (record.draft !== undefined)
-      this.ledger?.writeExpired(root.name, record.id, record.draft, chargesOf(record.cells, charged), now)
+    const cells = record.cells.map((named, index) => {
+      const cell = this.#cellFor(root, named, now)
+      cell.reserved = cut(cell.reserved - record.amounts[index]!)
+      const charged = record.onExpire[index]!
+      return { ...charge(cell, charged), charged }
+    })
     record.state = "expired"
-    record.charged = charged
-    record.draft = undefined
+    record.charged = record.onExpire
     record.forgottenFrom = now + this.retentionMs
     this.#queue.add(record, record.forgottenFrom)
+    if (record.draft !== undefined)
+      this.ledger?.writeExpired(root.name, record.id, record.draft, chargesOf(record), now)
+    record.draft = undefined
     return { id: record.id, cells }
   }
 
   // ── Cells and memory ──
 
-  #change(root: MemoryRoot, ref: CellRef, now: Millis, spent: number, reserved: number, granted = 0): CellChange {
-    let cell = this.#cell(root, ref.key, now)
-    if (cell === undefined) {
-      if (!root.cells.has(ref.key)) this.#cells++
-      cell = new MemoryCell(root, ref.key, ref.endsAt, ref.keepMs)
-      cell.touchedAt = now
-      root.cells.set(ref.key, cell)
-    }
+  /** The cell of a key, made if it is not there, touched now. */
+  #cellFor(root: MemoryRoot, ref: Pick<CellRef, "key" | "endsAt" | "keepMs">, now: Millis): MemoryCell {
+    // A record names the cell itself, which needs no look-up as long as it has not left.
+    const isOwn = ref instanceof MemoryCell && !ref.gone && !isOver(ref, now, this.retentionMs)
+    const cell = isOwn ? ref : (this.#cell(root, ref.key, now) ?? this.#newCell(root, ref))
+    cell.touchedAt = now
     cell.keepMs = ref.keepMs
     if (!cell.queued && (cell.endsAt !== null || cell.keepMs !== null)) {
       cell.queued = true
-      this.#queue.add(cell, cell.forgetAt(this.retentionMs) ?? now)
+      this.#queue.add(cell, cell.endsAt === null ? now + cell.keepMs! : cell.endsAt + this.retentionMs)
     }
-    const peakBefore = cell.peak
-    cell.touchedAt = now
-    cell.spent = cut(cell.spent + spent)
-    cell.reserved = cut(cell.reserved + reserved)
-    cell.granted = cut(cell.granted + granted)
-    if (cell.spent > cell.peak) cell.peak = cell.spent
-    return {
-      key: ref.key,
-      spent: cell.spent,
-      reserved: cell.reserved,
-      granted: cell.granted,
-      peakBefore,
-      peak: cell.peak,
-    }
+    return cell
+  }
+
+  #newCell(root: MemoryRoot, ref: Pick<CellRef, "key" | "endsAt" | "keepMs">): MemoryCell {
+    const over = root.cells.get(ref.key)
+    if (over === undefined) this.#cells++
+    else over.gone = true
+    const cell = new MemoryCell(root, ref.key, ref.endsAt, ref.keepMs)
+    root.cells.set(ref.key, cell)
+    return cell
   }
 
   #cell(root: MemoryRoot, key: Name, now: Millis): MemoryCell | undefined {
-    return alive(root.cells.get(key), now, this.retentionMs)
+    const cell = root.cells.get(key)
+    return cell === undefined || isOver(cell, now, this.retentionMs) ? undefined : cell
   }
 
   #record(root: MemoryRoot, id: Name, now: Millis): IdRecord | undefined {
-    return alive(root.records.get(id), now, this.retentionMs)
-  }
-
-  #unchanged(root: MemoryRoot, request: SettleRequest, now: Millis): CellChange[] {
-    return request.cells.map(({ key }) => changeOf(key, this.#cell(root, key, now)))
+    const record = root.records.get(id)
+    if (record === undefined) return undefined
+    return record.forgottenFrom !== null && record.forgottenFrom <= now ? undefined : record
   }
 
   #forget(item: Forgettable): void {
     const removed = item.forget()
     if (!removed) return
-    if (item instanceof MemoryCell) this.#cells--
-    else this.#ids--
+    if (item instanceof MemoryCell) {
+      item.gone = true
+      this.#cells--
+    } else this.#ids--
     const { root } = item
     if (root.records.size + root.cells.size + root.adjustments.size === 0) this.#roots.delete(root.name)
   }
@@ -386,10 +397,9 @@ function resolved(
   return { result, replayed: false, late: how.late ?? false, recovered: how.recovered ?? false }
 }
 
-function alive<Item extends Forgettable>(item: Item | undefined, now: Millis, retentionMs: number): Item | undefined {
-  if (item === undefined) return undefined
-  const at = item.forgetAt(retentionMs)
-  return at !== null && at <= now ? undefined : item
+function isOver(cell: MemoryCell, now: Millis, retentionMs: number): boolean {
+  const at = cell.forgetAt(retentionMs)
+  return at !== null && at <= now
 }
 
 function isDue(root: MemoryRoot, now: Millis): boolean {
@@ -407,12 +417,6 @@ function fits({ amount, limit }: ReserveCell, cell: MemoryCell | undefined): boo
   return amount <= cap - (cell?.spent ?? 0) - (cell?.reserved ?? 0)
 }
 
-function indexesOf<T>(items: readonly T[], test: (item: T) => boolean): number[] {
-  const found: number[] = []
-  for (let index = 0; index < items.length; index++) if (test(items[index]!)) found.push(index)
-  return found
-}
-
 function sameAmounts(request: SettleRequest, record: IdRecord): boolean {
   return (
     request.cells.length === record.charged?.length &&
@@ -420,8 +424,24 @@ function sameAmounts(request: SettleRequest, record: IdRecord): boolean {
   )
 }
 
-function chargesOf(cells: readonly CellRef[], amounts: readonly number[]): Record<Name, number> {
-  return Object.fromEntries(cells.map((cell, index) => [cell.key, amounts[index] ?? 0]))
+function chargesOf({ cells, charged }: IdRecord): Record<Name, number> {
+  const charges: Record<Name, number> = {}
+  for (let index = 0; index < cells.length; index++) {
+    const { key } = cells[index]!
+    const amount = charged?.[index] ?? 0
+    if (key === "__proto__")
+      Object.defineProperty(charges, key, { value: amount, enumerable: true, writable: true, configurable: true })
+    else charges[key] = amount
+  }
+  return charges
+}
+
+function charge(cell: MemoryCell, amount: number): CellChange {
+  const peakBefore = cell.peak
+  cell.spent = cut(cell.spent + amount)
+  if (cell.spent > peakBefore) cell.peak = cell.spent
+  const { key, spent, reserved, granted, peak } = cell
+  return { key, spent, reserved, granted, peakBefore, peak }
 }
 
 /** Exact, and never outside of the safe integers: what does not fit is cut off. */
@@ -430,11 +450,15 @@ function cut(sum: number): number {
   return Math.max(sum, -MAX)
 }
 
-function stateOf(key: Name, cell: MemoryCell | undefined): CellState {
-  return { key, spent: cell?.spent ?? 0, reserved: cell?.reserved ?? 0, granted: cell?.granted ?? 0 }
+function stateOf({ key, spent, reserved, granted }: MemoryCell): CellState {
+  return { key, spent, reserved, granted }
 }
 
-function changeOf(key: Name, cell: MemoryCell | undefined): CellChange {
+function stateAt(key: Name, cell: MemoryCell | undefined): CellState {
+  return cell === undefined ? { key, spent: 0, reserved: 0, granted: 0 } : stateOf(cell)
+}
+
+function unchanged(key: Name, cell: MemoryCell | undefined): CellChange {
   const peak = cell?.peak ?? 0
-  return { ...stateOf(key, cell), peakBefore: peak, peak }
+  return { ...stateAt(key, cell), peakBefore: peak, peak }
 }
