@@ -25,7 +25,8 @@ export class ModelLedger implements UsageLedger {
   }
 
   async get(request: Requested<"get">): Promise<StoredEntry[]> {
-    return this.sorted(request.root, { requestId: request.requestId }).sort((a, b) => a.attempt - b.attempt)
+    const attempts = this.sorted(request.root, { requestId: request.requestId })
+    return structuredClone(attempts.sort((a, b) => a.attempt - b.attempt))
   }
 
   async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
@@ -36,7 +37,7 @@ export class ModelLedger implements UsageLedger {
     const sorted = this.sorted(request.root, request.filter)
     if (newest) sorted.reverse()
     const rest = this.after(sorted, request.cursor, newest)
-    const entries = rest.slice(0, request.limit)
+    const entries = structuredClone(rest.slice(0, request.limit))
     const last = entries.at(-1)
     const cursor = last !== undefined && rest.length > entries.length ? `${last.at}/${last.id}` : null
     return { entries, cursor, dropped: 0 }
@@ -107,7 +108,6 @@ export class ModelLedger implements UsageLedger {
     return [...this.root(root).entries.values()]
       .filter((entry) => entry.at + this.retentionMs > now && this.passes(entry, filter))
       .sort(byTimeAndId)
-      .map((entry) => structuredClone(entry))
   }
 
   protected after(sorted: StoredEntry[], cursor: string | undefined, newest: boolean): StoredEntry[] {

@@ -310,10 +310,11 @@ export class ModelStore implements BudgetStore {
 
   /** Ids whose lease ran out, in order of (end of lease, id). */
   protected dueIds(root: ModelRoot, now: Millis): Name[] {
-    return [...root.records]
-      .filter(([, record]) => record.state === "held" && record.leaseEnd <= now)
-      .sort(([idA, a], [idB, b]) => a.leaseEnd - b.leaseEnd || (idA < idB ? -1 : 1))
-      .map(([id]) => id)
+    const due: [id: Name, leaseEnd: Millis][] = []
+    for (const [id, record] of root.records) {
+      if (record.state === "held" && record.leaseEnd <= now) due.push([id, record.leaseEnd])
+    }
+    return due.sort(([idA, a], [idB, b]) => a - b || (idA < idB ? -1 : 1)).map(([id]) => id)
   }
 
   /** Ends leases that ran out, oldest first, at most `max`; the caller's own id always. */

@@ -8,6 +8,7 @@ import { ledgerCases } from "./cases/ledger"
 import { mistakeCases } from "./cases/mistakes"
 import { processCases } from "./cases/processes"
 import { stateCases } from "./cases/states"
+import { subjectCases } from "./cases/subjects"
 import type { StoreCase } from "./store-case"
 
 /** Every case of the suite, as data. */
@@ -15,6 +16,7 @@ export const storeCases: readonly StoreCase[] = [
   ...contractCases,
   ...stateCases,
   ...mistakeCases,
+  ...subjectCases,
   ...concurrencyCases,
   ...leaseCases,
   ...fuzzCases,

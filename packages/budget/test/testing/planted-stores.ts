@@ -727,7 +727,11 @@ export const plants: Plant[] = [
     caughtBy: ["an id that was resolved and forgotten long ago"],
   },
   { name: "a lost id dropped", Store: DropsTheLost, caughtBy: ["state none: commit of an id that was never reserved"] },
-  { name: "names without case", Store: CaseBlind, caughtBy: ["names that look alike are different cells"] },
+  {
+    name: "names without case",
+    Store: CaseBlind,
+    caughtBy: ["names that look alike are different cells", "hostile names as user"],
+  },
   {
     name: "separators merged",
     Store: ColonsMerged,

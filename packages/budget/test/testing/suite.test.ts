@@ -133,7 +133,7 @@ describe("runners", () => {
     expect(report?.levels[0]).toMatchObject({ passed: 1, failed: 0 })
   })
 
-  it("node:test runs it", async () => {
+  it("node:test runs it", { timeout: 120_000 }, async () => {
     const folder = fileURLToPath(new URL(`../../node_modules/.cache/suite-${process.pid}`, import.meta.url))
     mkdirSync(folder, { recursive: true })
     try {
