@@ -20,27 +20,38 @@ function rankOf(table: RankTable, view: DataView, start: number, end: number): n
 
 /**
  * Merges the bytes from `start` to `end` as byte pair encoding does: always the pair with the lowest rank, the leftmost
- * of equals. Returns the number of tokens, and appends their ranks to `out` when it is given.
+ * of equals. Only ranks below `below` are merged. Returns the number of tokens, and appends their ranks to `out`.
  */
-export function mergePiece(table: RankTable, view: DataView, start: number, end: number, out?: number[]): number {
-  if (end - start > SCAN_MOST) return mergeLong(table, view, start, end, out)
+export function mergeExactly(
+  table: RankTable,
+  view: DataView,
+  start: number,
+  end: number,
+  out?: number[],
+  below = NONE,
+): number {
+  if (end - start > SCAN_MOST) return mergeLong(table, view, start, end, out, below)
   let count = end - start
-  for (let index = 0; index <= count; index++) {
+  for (let index = 0; index < count; index++) {
     starts[index] = start + index
     ranks[index] = index < count - 1 ? rankOf(table, view, start + index, start + index + 2) : NONE
   }
+  starts[count] = end
   for (;;) {
-    let lowest = NONE
-    let at = 0
+    let lowest = below
+    let at = -1
     for (let index = 0; index < count - 1; index++) {
       if (ranks[index]! < lowest) {
         lowest = ranks[index]!
         at = index
       }
     }
-    if (lowest === NONE) break
-    starts.copyWithin(at + 1, at + 2, count + 1)
-    ranks.copyWithin(at + 1, at + 2, count + 1)
+    if (at === -1) break
+    // By hand, because a call of copyWithin costs more than moving so few.
+    for (let index = at + 1; index < count; index++) {
+      starts[index] = starts[index + 1]!
+      ranks[index] = ranks[index + 1]!
+    }
     count--
     ranks[at] = at + 2 <= count ? rankOf(table, view, starts[at]!, starts[at + 2]!) : NONE
     if (at > 0) ranks[at - 1] = rankOf(table, view, starts[at - 1]!, starts[at + 1]!)
@@ -52,7 +63,14 @@ export function mergePiece(table: RankTable, view: DataView, start: number, end:
 }
 
 /** The same with a heap of pairs, in O(n log n). */
-function mergeLong(table: RankTable, view: DataView, start: number, end: number, out?: number[]): number {
+function mergeLong(
+  table: RankTable,
+  view: DataView,
+  start: number,
+  end: number,
+  out: number[] | undefined,
+  below: number,
+): number {
   const length = end - start
   const next = new Int32Array(length + 1)
   const previous = new Int32Array(length + 1)
@@ -64,7 +82,7 @@ function mergeLong(table: RankTable, view: DataView, start: number, end: number,
     if (index === length - 1) break
     const rank = rankOf(table, view, start + index, start + index + 2)
     pairRanks[index] = rank
-    if (rank !== NONE) heap.push(rank, index)
+    if (rank < below) heap.push(rank, index)
   }
   let count = length
   const refresh = (index: number) => {
@@ -72,7 +90,7 @@ function mergeLong(table: RankTable, view: DataView, start: number, end: number,
     const rank = middle < length ? rankOf(table, view, start + index, start + next[middle]!) : NONE
     if (rank === pairRanks[index]) return
     pairRanks[index] = rank
-    if (rank !== NONE) heap.push(rank, index)
+    if (rank < below) heap.push(rank, index)
   }
   for (let index = heap.pop(pairRanks); index !== -1; index = heap.pop(pairRanks)) {
     const gone = next[index]!

@@ -6,6 +6,9 @@ const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 /** A rank takes this many bits of a slot, the rest is part of the hash; no vocabulary has more ranks. */
 const RANK_BITS = 18
 
+/** Bits of the hash of a token's first three bytes. */
+const PREFIX_BITS = 16
+
 /**
  * A vocabulary as integers: an open-addressed table of ranks by the hash of their bytes. A hit is a hit only after the
  * bytes were compared. Ranges that are looked up must be followed by at least 8 more bytes in their buffer.
@@ -24,6 +27,10 @@ export class RankTable {
   readonly pairs: Int32Array
   /** Ranks of the single bytes. */
   readonly singles: Int32Array
+  /** The two parts of each token by 2 · rank; 0 and 0 while unknown, −1 for tokens that merging never gives. */
+  readonly splits: Int32Array
+  /** Lengths of the tokens that begin with the same three bytes, as bits; bit 31 for all above 30. */
+  private readonly lengths = new Int32Array(1 << PREFIX_BITS)
   private readonly slots: Int32Array
   private readonly slotMask: number
 
@@ -37,6 +44,7 @@ export class RankTable {
     // Between a quarter and a half of the slots are taken.
     const slotCount = 2 ** Math.ceil(Math.log2(this.size * 2))
     this.slots = new Int32Array(slotCount)
+    this.splits = new Int32Array(this.size * 2)
     this.slotMask = slotCount - 1
     this.pairs = new Int32Array(65536).fill(-1)
     this.singles = new Int32Array(256).fill(-1)
@@ -62,6 +70,11 @@ export class RankTable {
       }
       slot = (slot + 1) & this.slotMask
     }
+  }
+
+  /** Bits of the lengths that tokens of three bytes and more which begin at `at` may have; bit 31 for all above 30. */
+  lengthsAt(view: DataView, at: number): number {
+    return this.lengths[prefixHash(view, at)]!
   }
 
   lengthOf(rank: number): number {
@@ -91,11 +104,16 @@ export class RankTable {
     if (length === 0) return
     if (length === 1) this.singles[this.bytes[offset]!] = rank
     if (length === 2) this.pairs[this.bytes[offset]! * 256 + this.bytes[offset + 1]!] = rank
+    if (length > 2) this.lengths[prefixHash(this.view, offset)]! |= 1 << (length > 30 ? 31 : length)
     const hash = hashOf(this.view, offset, length)
     let slot = hash & this.slotMask
     while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask
     this.slots[slot] = ((hash >>> RANK_BITS) << RANK_BITS) | (rank + 1)
   }
+}
+
+function prefixHash(view: DataView, at: number): number {
+  return Math.imul(view.getInt32(at, true) & 0xffffff, 0x9e3779b1) >>> (32 - PREFIX_BITS)
 }
 
 /** A 32-bit hash of a range of bytes, read four at a time. */

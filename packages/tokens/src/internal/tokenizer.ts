@@ -1,5 +1,6 @@
 import { CASELESS, type CharClasses, charClasses, classAt, LOWER, NUMBER, OTHER, SPACE, UPPER } from "./char-classes"
-import { mergePiece } from "./merge"
+import { matchPiece } from "./match"
+import { mergeExactly } from "./merge"
 import { CACHED_MOST, PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
 import { hashOf, RankTable } from "./rank-table"
@@ -9,6 +10,13 @@ import type { Scan } from "./scan"
 export const PADDING = 16
 
 const QUOTE = 0x27
+
+/** Shortest piece for which matching from left to right is worth more than merging. */
+const MATCH_LEAST = 12
+
+function isBlankRun(view: DataView, start: number): boolean {
+  return view.getUint8(start) <= 0x20 && view.getUint8(start + 1) <= 0x20
+}
 
 /** Counts and encodes UTF-8 with one vocabulary and one pattern. */
 export class Tokenizer {
@@ -57,20 +65,28 @@ export class Tokenizer {
 
   countPiece(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const length = end - start
-    if (length > CACHED_MOST) return mergePiece(this.table, view, start, end)
+    if (length > CACHED_MOST) return this.split(view, start, end)
     const hash = hashOf(view, start, length)
     if (this.table.findHashed(view, start, length, hash) !== -1) return 1
     const known = this.cache.get(view, start, length, hash)
     if (known !== 0) return known
-    const count = mergePiece(this.table, view, start, end)
+    const count = this.split(view, start, end)
     this.cache.set(bytes, start, length, hash, count)
     return count
   }
 
   encodePiece(view: DataView, start: number, end: number, out: number[]): void {
     const rank = end - start <= this.table.maxLength ? this.table.find(view, start, end - start) : -1
-    if (rank === -1) mergePiece(this.table, view, start, end, out)
+    if (rank === -1) this.split(view, start, end, out)
     else out.push(rank)
+  }
+
+  /** Tokens of a piece that is none itself. */
+  private split(view: DataView, start: number, end: number, out?: number[]): number {
+    // Runs of white space are the pieces in which parts can have higher ranks than the whole (p50k_base).
+    if (end - start < MATCH_LEAST || isBlankRun(view, start)) return mergeExactly(this.table, view, start, end, out)
+    const count = matchPiece(this.table, view, start, end, out)
+    return count === -1 ? mergeExactly(this.table, view, start, end, out) : count
   }
 
   /**
