@@ -213,13 +213,20 @@ export const LIMITS = [
 export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
 
 /**
- * Where the thresholds of thresholds.mjs are from. xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages
- * write "more than 272K", the newer package counts from 272,000: the dearer reading of the single token between is taken.
+ * From which input on the dearer rates hold, whoever resells the model; the packages write the same rule as different numbers.
+ * xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages write "more than 272K", the older package
+ * counts from 272,000: the dearer reading of the single token between is taken. Nobody else has a tier at 272,000.
  */
 export const THRESHOLDS = [
-  { vendor: "openai", from: 272_000, url: GPT_6_2_SOL, day: "2026-11-23" },
-  { vendor: "xai", from: 200_000, url: XAI_PRICING, day: "2026-11-23" },
-  { vendor: "google", from: 200_001, url: "https://ai.google.dev/gemini-api/docs/pricing", day: "2026-09-23" },
+  { names: /./, above: [271_999, 272_000], from: 272_000, url: GPT_6_2_SOL, day: "2026-11-23" },
+  { names: /(^|[/.])grok-/, above: [199_999, 200_000], from: 200_000, url: XAI_PRICING, day: "2026-11-23" },
+  {
+    names: /(^|[/.])gemini-/,
+    above: [200_000],
+    from: 200_001,
+    url: "https://ai.google.dev/gemini-api/docs/pricing",
+    day: "2026-09-23",
+  },
 ]
 
 /** Providers whose models run on the user's own machine. Nobody bills them, so every name is free. */

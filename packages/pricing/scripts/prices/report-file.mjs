@@ -6,9 +6,15 @@ const usd = (rate) => {
   return text.startsWith(".") ? `0${text}` : text
 }
 
+function order(a, b) {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** The text of the report. */
 export function reportFile({ report, command, older }) {
   const lines = report
-    .sort((a, b) => (a.key + a.kind < b.key + b.kind ? -1 : 1))
+    .sort((a, b) => order(a.key, b.key) || order(a.kind, b.kind) || a.fromInputTokens - b.fromInputTokens)
     .map(({ key, source, kind, fromInputTokens, newerRate, olderRate }) => {
       const cells = [`\`${key}\``, kind, fromInputTokens, usd(newerRate), usd(olderRate), source.split(",")[0]]
       return `| ${cells.join(" | ")} |`

@@ -26,16 +26,7 @@ export function nanoFromSafePico(pico: number): NanoUsd {
   return (pico - rest) / PICO_PER_NANO + (rest > 0 ? 1 : 0)
 }
 
-/**
- * The sum of a bill in nano-USD, rounded up once.
- * @throws InvalidArgumentError beyond 2^53 − 1 nano-USD.
- */
-export function sumNanoUsd(lines: readonly CostLine[]): NanoUsd {
-  const pico = safePico(lines)
-  return pico === undefined ? nanoFromPico(exactPico(lines)) : nanoFromSafePico(pico)
-}
-
-/** The same for an exact amount. */
+/** The same for an amount of any size. @throws InvalidArgumentError beyond 2^53 − 1 nano-USD */
 export function nanoFromPico(pico: bigint): NanoUsd {
   const nano = (pico + 999n) / 1000n
   if (nano > BigInt(Number.MAX_SAFE_INTEGER))

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest"
+import { prices as anthropic } from "../src/anthropic"
+import { prices as google } from "../src/google"
+import { prices } from "../src/index"
+import { prices as openai } from "../src/openai"
+import { prices as openrouter } from "../src/openrouter"
+
+describe.each(Object.entries({ anthropic, google, openai, openrouter }))("@p2/pricing/%s", (provider, own) => {
+  it("holds the rows of its provider alone, and the same ones", () => {
+    expect(own.models()).toEqual(prices.models().filter((model) => model.startsWith(`${provider}/`)))
+    expect(own.models().map((model) => own.findRow(model))).toEqual(own.models().map((model) => prices.findRow(model)))
+    expect(own.tableDate).toBe(prices.tableDate)
+    expect(own.findPrice("ollama/llama3.2")).toBeUndefined()
+  })
+})
+
+it("a bare name works in the sub-path of its provider", () => {
+  expect(anthropic.priceOf("claude-opus-5-5").model).toBe("anthropic/claude-opus-5-5")
+  expect(openai.findPrice("claude-opus-5-5")).toBeUndefined()
+})
