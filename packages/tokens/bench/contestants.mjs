@@ -19,7 +19,7 @@ export function contestants() {
     { name: OURS, count: (text) => ours.countTokens(text), forget: () => ours.encoding.tokenizer().clearCache() },
     {
       name: "gpt-tokenizer",
-      count: (text) => gptTokenizer.countTokens(text),
+      count: (text) => gptTokenizer.countTokens(text, { disallowedSpecial: new Set() }),
       forget: () => gptTokenizer.clearMergeCache(),
     },
     {

@@ -1,5 +1,5 @@
 import { mergeExactly } from "./merge"
-import type { RankTable } from "./rank-table"
+import { type RankTable, UNKNOWN } from "./rank-table"
 
 /** Stack entries and flags that are kept between calls; longer pieces get their own. */
 const KEPT = 1 << 14
@@ -110,7 +110,7 @@ function areNeighbours(table: RankTable, view: DataView, first: number, second: 
 /** Finds the two parts of which merging makes a token, once; false when it never makes it. */
 function splitOf(table: RankTable, rank: number): boolean {
   const { splits } = table
-  if (splits[rank * 2] === 0 && splits[rank * 2 + 1] === 0) findSplit(table, rank)
+  if (splits[rank * 2] === UNKNOWN) findSplit(table, rank)
   return splits[rank * 2]! >= 0
 }
 

@@ -6,6 +6,9 @@ const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 /** A rank takes this many bits of a slot, the rest is part of the hash; no vocabulary has more ranks. */
 const RANK_BITS = 18
 
+/** A split that was not looked for yet. */
+export const UNKNOWN = -2
+
 /** Bits of the hash of a token's first three bytes. */
 const PREFIX_BITS = 16
 
@@ -27,7 +30,7 @@ export class RankTable {
   readonly pairs: Int32Array
   /** Ranks of the single bytes. */
   readonly singles: Int32Array
-  /** The two parts of each token by 2 · rank; 0 and 0 while unknown, −1 for tokens that merging never gives. */
+  /** The two parts of each token by 2 · rank; `UNKNOWN` at first, −1 for tokens that merging never gives. */
   readonly splits: Int32Array
   /** Lengths of the tokens that begin with the same three bytes, as bits; bit 31 for all above 30. */
   private readonly lengths = new Int32Array(1 << PREFIX_BITS)
@@ -44,7 +47,7 @@ export class RankTable {
     // Between a quarter and a half of the slots are taken.
     const slotCount = 2 ** Math.ceil(Math.log2(this.size * 2))
     this.slots = new Int32Array(slotCount)
-    this.splits = new Int32Array(this.size * 2)
+    this.splits = new Int32Array(this.size * 2).fill(UNKNOWN)
     this.slotMask = slotCount - 1
     this.pairs = new Int32Array(65536).fill(-1)
     this.singles = new Int32Array(256).fill(-1)

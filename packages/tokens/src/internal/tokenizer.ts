@@ -18,15 +18,26 @@ function isBlankRun(view: DataView, start: number): boolean {
   return view.getUint8(start) <= 0x20 && view.getUint8(start + 1) <= 0x20
 }
 
+/** Masks for the first and the second word of a piece of at most 8 bytes, by its length. */
+const LOW_MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1)
+const HIGH_MASKS = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
+
+/** Bits of a slot of `quick`. */
+const QUICK_BITS = 13
+
 /** Counts and encodes UTF-8 with one vocabulary and one pattern. */
 export class Tokenizer {
   readonly table: RankTable
   private readonly classes: CharClasses
   private readonly cache = new PieceCache()
+  /** Counts of pieces of at most 8 bytes: three numbers for each slot: its two words, and length · 16 + count. */
+  private readonly quick = new Int32Array(3 << QUICK_BITS)
 
   constructor(
     ranks: readonly RankData[],
     private readonly scan: Scan,
+    /** Whether parts of a run of white space can have higher ranks than the whole (p50k_base). */
+    private readonly mergesBlankRuns = false,
   ) {
     this.table = new RankTable(ranks)
     this.classes = charClasses()
@@ -42,12 +53,27 @@ export class Tokenizer {
    * when there are more than `most`, and then returns any number above it.
    */
   count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
-    const { scan, classes } = this
+    const { scan, classes, quick } = this
     let count = 0
     let at = start
     while (at < end && count <= most) {
       const to = scan(classes, bytes, at, end)
-      count += this.countPiece(bytes, view, at, to)
+      const length = to - at
+      if (length <= 8) {
+        const low = view.getInt32(at, true) & LOW_MASKS[length]!
+        const high = view.getInt32(at + 4, true) & HIGH_MASKS[length]!
+        const hash = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
+        const slot = (hash >>> (32 - QUICK_BITS)) * 3
+        const entry = quick[slot + 2]!
+        if (quick[slot] === low && quick[slot + 1] === high && entry >> 4 === length) count += entry & 15
+        else {
+          const tokens = this.countPiece(bytes, view, at, to)
+          quick[slot] = low
+          quick[slot + 1] = high
+          quick[slot + 2] = (length << 4) | tokens
+          count += tokens
+        }
+      } else count += this.countPiece(bytes, view, at, to)
       at = to
     }
     return count
@@ -83,8 +109,8 @@ export class Tokenizer {
 
   /** Tokens of a piece that is none itself. */
   private split(view: DataView, start: number, end: number, out?: number[]): number {
-    // Runs of white space are the pieces in which parts can have higher ranks than the whole (p50k_base).
-    if (end - start < MATCH_LEAST || isBlankRun(view, start)) return mergeExactly(this.table, view, start, end, out)
+    if (end - start < MATCH_LEAST || (this.mergesBlankRuns && isBlankRun(view, start)))
+      return mergeExactly(this.table, view, start, end, out)
     const count = matchPiece(this.table, view, start, end, out)
     return count === -1 ? mergeExactly(this.table, view, start, end, out) : count
   }
@@ -109,5 +135,6 @@ export class Tokenizer {
   /** Forgets every piece, so that a measurement can begin afresh. */
   clearCache(): void {
     this.cache.clear()
+    this.quick.fill(0)
   }
 }
