@@ -55,11 +55,19 @@ export class Connection {
   }
 
   get<T = Row>(sql: string, ...values: SqlValue[]): T | undefined {
-    return readRows(() => this.#prepared(sql).get(...values) ?? undefined) as T | undefined
+    try {
+      return (this.#prepared(sql).get(...values) ?? undefined) as T | undefined
+    } catch (error) {
+      throw damageOr(error)
+    }
   }
 
   all<T = Row>(sql: string, ...values: SqlValue[]): T[] {
-    return readRows(() => this.#prepared(sql).all(...values)) as T[]
+    try {
+      return this.#prepared(sql).all(...values) as T[]
+    } catch (error) {
+      throw damageOr(error)
+    }
   }
 
   /** As {@link all}, with integers as bigints: sums may pass 2^53. */
@@ -68,18 +76,19 @@ export class Connection {
   }
 
   /**
-   * Runs `begin` with SQLite's own waiting switched off: it would stop the event loop. A user's connection gets its
+   * Begins a transaction with SQLite's own waiting switched off: it would stop the event loop. A user's connection gets its
    * value back.
    */
-  withoutBusyTimeout(begin: () => void): void {
+  begin(sql: "BEGIN" | "BEGIN IMMEDIATE"): void {
     this.#busyTimeoutMs ??= Number(Object.values(this.get("PRAGMA busy_timeout") ?? {})[0] ?? 0)
+    // Never as a kept statement: in libsql one that met a lock stays "in progress" and then prevents every COMMIT.
     if (this.#busyTimeoutMs === 0) {
-      begin()
+      this.exec(sql)
       return
     }
     this.exec("PRAGMA busy_timeout = 0")
     try {
-      begin()
+      this.exec(sql)
     } finally {
       this.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`)
     }
@@ -122,17 +131,13 @@ export class Connection {
  * Nothing that the store writes in a row passes ±(2^53 − 1). `node:sqlite` throws where another hand wrote such a number;
  * the other libraries round it, which is found by whoever reads the row.
  */
-function readRows<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== "ERR_OUT_OF_RANGE") throw error
-    throw new StoreError("A row holds a number beyond 2^53 − 1, which the store never writes. It was left as it is.", {
-      code: "corrupt",
-      applied: "no",
-      cause: error,
-    })
-  }
+function damageOr(error: unknown): unknown {
+  if ((error as { code?: unknown }).code !== "ERR_OUT_OF_RANGE") return error
+  return new StoreError("A row holds a number beyond 2^53 − 1, which the store never writes. It was left as it is.", {
+    code: "corrupt",
+    applied: "no",
+    cause: error,
+  })
 }
 
 /** The user may have switched the whole connection to bigints, so both ways are said. */

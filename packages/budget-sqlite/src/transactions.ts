@@ -77,8 +77,7 @@ export class Transactions<Context> {
 
   #begin(): { state: "begun" } | { state: "busy" | "failed"; error: unknown } {
     try {
-      // Never as a kept statement: in libsql one that met a lock stays "in progress" and then prevents every COMMIT.
-      this.#connection.withoutBusyTimeout(() => this.#connection.exec(this.#kind.begin))
+      this.#connection.begin(this.#kind.begin)
       this.#failedBegins = 0
       return { state: "begun" }
     } catch (error) {
