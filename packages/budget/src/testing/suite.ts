@@ -8,7 +8,7 @@ import { SUITE_LEVELS, type SuiteFactory, type SuiteNeed, type SuiteOptions, typ
 /** The two functions of a test runner: vitest, node:test, jest. */
 export interface SuiteRunner {
   describe(name: string, body: () => void): unknown
-  it(name: string, body: () => Promise<void>): unknown
+  it(name: string, body: () => Promise<void>, timeoutMs?: number): unknown
 }
 
 /**
@@ -23,10 +23,11 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
       if (cases.length === 0) continue
       runner.describe(level, () => {
         for (const one of cases) {
-          runner.it(one.name, async () => {
+          const body = async () => {
             const failure = await collected.run(one, factory)
             if (failure !== undefined) throw failure
-          })
+          }
+          runner.it(one.name, body, options.timeoutMs ?? 60_000)
         }
       })
     }

@@ -1,4 +1,5 @@
 import type { BudgetStore } from "../store"
+import type { StoreReport } from "./report"
 
 /** What a store may claim, level by level. */
 export type SuiteLevel = "contract" | "concurrency" | "leases" | "idempotency" | "faults" | "processes" | "ledger"
@@ -99,6 +100,8 @@ export interface SuiteOptions {
   fuzzRuns?: number | undefined
   /** First seed of the fuzz cases; run i uses seed + i. A failure prints the seed that replays it with `fuzzRuns: 1`. @defaultValue 1 */
   seed?: number | undefined
+  /** Handed to the runner with each case, as the third argument of `it`, where it heeds one. @defaultValue 60000 */
+  timeoutMs?: number | undefined
   /** Receives the report when every case has run. */
-  onReport?: ((report: import("./report").StoreReport) => void) | undefined
+  onReport?: ((report: StoreReport) => void) | undefined
 }
