@@ -41,8 +41,8 @@ import { checkServer } from "./server-check"
 const MAX = Number.MAX_SAFE_INTEGER
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-/** Most leases that one step of a sweep ends: a step of 256 was seen to run 12 ms on the server. */
-const SWEEP_STEP = 64
+/** Most leases that one step of a sweep ends: about a millisecond of an idle server, as `bench/backlog.mjs` shows. */
+const SWEEP_STEP = 32
 const CHUNK_ENTRIES = 4_096
 
 export interface RedisStoreOptions {
