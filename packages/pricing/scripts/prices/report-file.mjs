@@ -13,20 +13,29 @@ function order(a, b) {
 
 /** The text of the report. */
 export function reportFile({ report, command, older }) {
-  const lines = report
+  const rows = report
     .sort((a, b) => order(a.key, b.key) || order(a.kind, b.kind) || a.fromInputTokens - b.fromInputTokens)
-    .map(({ key, source, kind, fromInputTokens, newerRate, olderRate }) => {
-      const cells = [`\`${key}\``, kind, fromInputTokens, usd(newerRate), usd(olderRate), source.split(",")[0]]
-      return `| ${cells.join(" | ")} |`
-    })
+    .map(({ key, source, kind, fromInputTokens, newerRate, olderRate }) => [
+      `\`${key}\``,
+      kind,
+      String(fromInputTokens),
+      usd(newerRate),
+      usd(olderRate),
+      source.split(",")[0],
+    ])
   return `# Disagreements between the sources
 
 Written by \`${command}\`. Where two sources state different standard prices of a provider for its own models, a cost uses the
 newer one and an upper bound counts the higher one. USD per million tokens; "from" is the number of input tokens at which the rate
 begins. The other source is ${older}. A cache rate that one of the two does not list stands here as its input rate.
 
-| model | kind | from | used | other | source of what is used |
-|---|---|---|---|---|---|
-${lines.join("\n")}
+${table([["model", "kind", "from", "used", "other", "source of what is used"], ...rows])}
 `
+}
+
+/** A Markdown table with columns of one width, as the formatter of this repository writes it. */
+function table([head, ...rows]) {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)))
+  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n")
 }
