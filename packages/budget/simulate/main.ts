@@ -21,6 +21,8 @@ async function main(): Promise<void> {
   for (let seed = first; seed < first + count; seed++) {
     const result = await runSeed(seed, server)
     calls += result.calls
+    const done = seed - first + 1
+    if (done % 1_000 === 0) console.log(`${done} of ${count} seeds, ${calls} calls, ${failed} failed`)
     if (values.trace) console.log(result.trace.join("\n"))
     if (result.violations.length === 0) continue
     failed++
