@@ -1,8 +1,22 @@
-import { P2Error } from "@p2/core"
+import { P2Error, type P2ErrorOptions } from "@p2/core"
 import type { DeadlineName, Receipt } from "./receipt"
 
 /** An error as it leaves the client: with what the request cost until then. */
 export type ErrorWithReceipt = P2Error & { readonly receipt: Receipt }
+
+/** Sets the name: a class does not know its own once a bundler has renamed it. */
+abstract class ClientError extends P2Error {
+  constructor(
+    name: string,
+    message: string,
+    code: string,
+    kind: P2ErrorOptions["kind"],
+    more?: Pick<P2ErrorOptions, "cause" | "retryable">,
+  ) {
+    super(message, { code, kind, ...more })
+    this.name = name
+  }
+}
 
 /** Provider errors by what the caller can do about them. */
 export type ProviderErrorCode =
@@ -75,43 +89,44 @@ const REMEDIES: Record<ProviderErrorCode, string> = {
 }
 
 /** No connection was made, so nothing was sent and nothing is owed: code `connection-failed`. */
-export class ConnectionFailedError extends P2Error {
+export class ConnectionFailedError extends ClientError {
   constructor(provider: string, cause: unknown) {
-    super(`No connection to ${provider} could be made. Nothing was sent. Check the base URL and the network.`, {
-      code: "connection-failed",
-      kind: "failure",
-      retryable: true,
-      cause,
-    })
-    this.name = "ConnectionFailedError"
+    super(
+      "ConnectionFailedError",
+      `No connection to ${provider} could be made. Nothing was sent. Check the base URL and the network.`,
+      "connection-failed",
+      "failure",
+      { retryable: true, cause },
+    )
   }
 }
 
 /** The connection ended before the answer did: code `connection-lost`. The call may have been billed. */
-export class ConnectionLostError extends P2Error {
+export class ConnectionLostError extends ClientError {
   constructor(provider: string, cause?: unknown) {
-    super(`The connection to ${provider} ended before the answer did. What it may have billed was charged.`, {
-      code: "connection-lost",
-      kind: "failure",
-      retryable: true,
-      cause,
-    })
-    this.name = "ConnectionLostError"
+    super(
+      "ConnectionLostError",
+      `The connection to ${provider} ended before the answer did. What it may have billed was charged.`,
+      "connection-lost",
+      "failure",
+      { retryable: true, cause },
+    )
   }
 }
 
 /** A deadline passed: code `deadline-exceeded`. */
-export class DeadlineExceededError extends P2Error {
+export class DeadlineExceededError extends ClientError {
   readonly deadline: DeadlineName
   readonly timeoutMs: number
 
   constructor(deadline: DeadlineName, timeoutMs: number) {
-    super(`The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`, {
-      code: "deadline-exceeded",
-      kind: "failure",
-      retryable: deadline !== "total",
-    })
-    this.name = "DeadlineExceededError"
+    super(
+      "DeadlineExceededError",
+      `The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`,
+      "deadline-exceeded",
+      "failure",
+      { retryable: deadline !== "total" },
+    )
     this.deadline = deadline
     this.timeoutMs = timeoutMs
   }
@@ -125,64 +140,65 @@ const OPTION_OF: Record<DeadlineName, string> = {
 }
 
 /** The model would not answer: code `answer-refused`. Never repaired. What it said is in `refusal`. */
-export class AnswerRefusedError extends P2Error {
+export class AnswerRefusedError extends ClientError {
   /** The model's words. Neither in the message nor enumerable, because they may quote the prompt. */
   declare readonly refusal: string
 
   constructor(refusal: string) {
-    super("The model refused to answer. Its words are in `error.refusal`; change the prompt.", {
-      code: "answer-refused",
-      kind: "failure",
-    })
-    this.name = "AnswerRefusedError"
+    super(
+      "AnswerRefusedError",
+      "The model refused to answer. Its words are in `error.refusal`; change the prompt.",
+      "answer-refused",
+      "failure",
+    )
     Object.defineProperty(this, "refusal", { value: refusal, enumerable: false })
   }
 }
 
 /** The provider's filter stopped the answer: code `content-filtered`. Never repaired. */
-export class ContentFilteredError extends P2Error {
+export class ContentFilteredError extends ClientError {
   constructor() {
-    super("The provider's content filter stopped the answer. Change the prompt.", {
-      code: "content-filtered",
-      kind: "failure",
-    })
-    this.name = "ContentFilteredError"
+    super(
+      "ContentFilteredError",
+      "The provider's content filter stopped the answer. Change the prompt.",
+      "content-filtered",
+      "failure",
+    )
   }
 }
 
 /** The answer ended at `maxTokens`: code `answer-truncated`. What came until then is in `text`. */
-export class AnswerTruncatedError extends P2Error {
+export class AnswerTruncatedError extends ClientError {
   readonly maxTokens: number
   /** The beginning of the answer. Not enumerable, so that logs do not show it. */
   declare readonly text: string
 
   constructor(maxTokens: number, text: string) {
     super(
+      "AnswerTruncatedError",
       `The answer was cut off after ${maxTokens} tokens. Raise \`maxTokens\`, or \`maxBudget\` if that was the limit.`,
-      {
-        code: "answer-truncated",
-        kind: "failure",
-      },
+      "answer-truncated",
+      "failure",
     )
-    this.name = "AnswerTruncatedError"
     this.maxTokens = maxTokens
     Object.defineProperty(this, "text", { value: text, enumerable: false })
   }
 }
 
 /** The answer has no content: code `answer-empty`. */
-export class AnswerEmptyError extends P2Error {
+export class AnswerEmptyError extends ClientError {
   constructor() {
-    super("The model answered with nothing. Change the prompt, or raise `repairs`.", {
-      code: "answer-empty",
-      kind: "failure",
-    })
-    this.name = "AnswerEmptyError"
+    super(
+      "AnswerEmptyError",
+      "The model answered with nothing. Change the prompt, or raise `repairs`.",
+      "answer-empty",
+      "failure",
+    )
   }
 }
 
 /** The request is larger than the model's context window: code `context-exceeded`. Nothing was sent. */
-export class ContextExceededError extends P2Error {
+export class ContextExceededError extends ClientError {
   readonly model: string
   /** Upper bound of the input's tokens. */
   readonly inputTokens: number
@@ -192,11 +208,12 @@ export class ContextExceededError extends P2Error {
 
   constructor(options: { model: string; inputTokens: number; outputTokens: number; contextWindow: number }) {
     super(
+      "ContextExceededError",
       `The request may take ${options.inputTokens} input and ${options.outputTokens} output tokens, more than the ` +
         `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`. Nothing was sent.`,
-      { code: "context-exceeded", kind: "refusal" },
+      "context-exceeded",
+      "refusal",
     )
-    this.name = "ContextExceededError"
     this.model = options.model
     this.inputTokens = options.inputTokens
     this.outputTokens = options.outputTokens
@@ -205,7 +222,7 @@ export class ContextExceededError extends P2Error {
 }
 
 /** No API key, or no base URL: code `missing-key`. The message names the variable. */
-export class MissingKeyError extends P2Error {
+export class MissingKeyError extends ClientError {
   readonly provider: string
   /** The environment variable that was looked at. */
   readonly variable: string
@@ -213,63 +230,65 @@ export class MissingKeyError extends P2Error {
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
     const option = what === "API key" ? "apiKey" : "baseURL"
     super(
+      "MissingKeyError",
       `No ${what} for ${provider}. Set the environment variable ${variable}, or pass \`${option}\` or \`openai\`.`,
-      {
-        code: "missing-key",
-        kind: "mistake",
-      },
+      "missing-key",
+      "mistake",
     )
-    this.name = "MissingKeyError"
     this.provider = provider
     this.variable = variable
   }
 }
 
 /** Nothing to say: code `no-messages`. */
-export class NoMessagesError extends P2Error {
+export class NoMessagesError extends ClientError {
   constructor() {
-    super("Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.", {
-      code: "no-messages",
-      kind: "mistake",
-    })
-    this.name = "NoMessagesError"
+    super(
+      "NoMessagesError",
+      "Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.",
+      "no-messages",
+      "mistake",
+    )
   }
 }
 
 /** A package that an option needs is not installed: code `missing-package`. */
-export class MissingPackageError extends P2Error {
+export class MissingPackageError extends ClientError {
   readonly packageName: string
 
   constructor(packageName: string, what: string, cause: unknown) {
-    super(`${what} needs the package ${packageName}. Install it: npm install ${packageName}`, {
-      code: "missing-package",
-      kind: "mistake",
-      cause,
-    })
-    this.name = "MissingPackageError"
+    super(
+      "MissingPackageError",
+      `${what} needs the package ${packageName}. Install it: npm install ${packageName}`,
+      "missing-package",
+      "mistake",
+      { cause },
+    )
     this.packageName = packageName
   }
 }
 
 /** Something that should not happen, wrapped so that it too has a code and a receipt: code `unexpected`. */
-export class UnexpectedError extends P2Error {
+export class UnexpectedError extends ClientError {
   constructor(cause: unknown) {
-    super("Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.", {
-      code: "unexpected",
-      kind: "failure",
-      cause,
-    })
-    this.name = "UnexpectedError"
+    super(
+      "UnexpectedError",
+      "Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.",
+      "unexpected",
+      "failure",
+      { cause },
+    )
   }
 }
 
 /** The client was closed: code `client-closed`. */
-export class ClientClosedError extends P2Error {
+export class ClientClosedError extends ClientError {
   constructor() {
-    super("Expected an open client, got one that was closed. Make a new LLMClient.", {
-      code: "client-closed",
-      kind: "mistake",
-    })
-    this.name = "ClientClosedError"
+    super(
+      "ClientClosedError",
+      "Expected an open client, got one that was closed. Make a new LLMClient.",
+      "client-closed",
+      "mistake",
+    )
   }
 }

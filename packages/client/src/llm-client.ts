@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import {
   type AnswerModel,
   type CompiledAnswer,
@@ -215,7 +214,7 @@ export class LLMClient<Answer = string> {
     const { deadlines, logger, recordContent } = this.#options
     const result = await runRequest({
       ...options,
-      requestId: randomUUID(),
+      requestId: crypto.randomUUID(),
       request: this.request as Request<unknown>,
       routes: await this.#routes.open(),
       messages,

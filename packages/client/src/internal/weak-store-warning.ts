@@ -14,8 +14,10 @@ export async function warnOfWeakStore(
   const process_ = globalThis as { [KEY]?: Set<string> }
   process_[KEY] ??= new Set()
   const { store } = budget
-  if (process_[KEY].has(store.name) || (await isStrong(budget))) return
+  if (process_[KEY].has(store.name)) return
+  // Before anything is waited for: a thousand clients may open at once.
   process_[KEY].add(store.name)
+  if (await isStrong(budget)) return
   const message =
     `A user or client limit is kept in the store "${store.name}", which ` +
     `${store.capabilities.shared ? "does not survive a restart" : "this process alone sees"}. ` +

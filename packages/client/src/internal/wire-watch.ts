@@ -1,5 +1,3 @@
-import { channel } from "node:diagnostics_channel"
-
 /** What is known of a request on its way to the wire. `unseen`: another transport than Node's own fetch. */
 export type WireState = "unseen" | "waiting" | "sent"
 
@@ -15,8 +13,10 @@ class WireWatch {
   readonly #ids = new WeakMap<object, string>()
 
   constructor() {
-    channel("undici:request:create").subscribe((message) => this.#created(requestIn(message)))
-    channel("undici:client:sendHeaders").subscribe((message) => this.#sent(requestIn(message)))
+    // Without these diagnostics (another runtime, Node before 20.16) every request stays `unseen`.
+    const diagnostics = process.getBuiltinModule?.("node:diagnostics_channel")
+    diagnostics?.subscribe("undici:request:create", (message) => this.#created(requestIn(message)))
+    diagnostics?.subscribe("undici:client:sendHeaders", (message) => this.#sent(requestIn(message)))
   }
 
   begin(id: string, onSent?: () => void): void {

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { formatUsd } from "@p2/core"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
+import { LLMClient } from "../src/index"
+import { openClient, Person } from "./open-client"
+
+let provider: LocalProvider
+const folder = mkdtempSync(join(tmpdir(), "p2-client-"))
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+beforeEach(() => provider.faults.clear())
+afterAll(async () => {
+  await provider.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A client with nothing said about its clock and its store but this. */
+function plainClient(request: object, options: object = {}) {
+  const client = new LLMClient(
+    { model: "openai/gpt-4o-mini", ...request },
+    { baseURL: provider.baseURL, apiKey: "local", ...options },
+  )
+  client.msg.addMessageUser("Hello")
+  return client
+}
+
+test("a file keeps the first client's statistics for the second", async () => {
+  const store = `file:${join(folder, "p2.db")}`
+  const first = plainClient({ userId: "u", userBudget: "1" }, { store })
+  const { receipt } = await first.generate()
+  expect(receipt).toMatchObject({ settlement: "settled" })
+  await first.close()
+  const second = plainClient({ userId: "u", userBudget: "1" }, { store })
+  expect(await second.usageTracker.getUsageStats()).toMatchObject({
+    totalRequests: 1,
+    totalCostNanoUsd: receipt.costNanoUsd,
+  })
+  expect((await second.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spent: receipt.costNanoUsd }])
+  await second.close()
+})
+
+test("clients share what they open by one address, and the last one closes it", async () => {
+  const store = `file:${join(folder, "shared.db")}`
+  const clients = Array.from({ length: 10 }, () => plainClient({ userId: "u" }, { store }))
+  await Promise.all(clients.map((client) => client.generate()))
+  await Promise.all(clients.slice(1).map((client) => client.close()))
+  expect(await clients[0]?.usageTracker.getUsageStats()).toMatchObject({ totalRequests: 10 })
+  await clients[0]?.close()
+})
+
+test("without a store the clients of a process share one, so that a user's limit holds over all of them", async () => {
+  const userId = crypto.randomUUID()
+  const logger = { warn: vi.fn() }
+  const request = { userId, maxTokens: 100 }
+  const probe = plainClient(request)
+  const bound = (await probe.getBudgetInfo()).upperBoundCostNanoUsd
+  provider.faults.always({ delayMs: 100 })
+  const results = await Promise.all(
+    Array.from({ length: 8 }, () =>
+      plainClient({ ...request, userBudget: formatUsd(bound * 3) }, { logger }).generate(),
+    ),
+  )
+  expect(results.filter(({ ok }) => ok)).toHaveLength(3)
+  expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded")).toHaveLength(5)
+  const warnings = logger.warn.mock.calls.filter(([message]) => /store "memory"/.test(message))
+  expect(warnings).toHaveLength(1)
+})
+
+test("what is printed is aligned, and has no key and no content", async () => {
+  const client = openClient(provider, { answerModel: Person, maxBudget: "0.05" })
+  const print = vi.spyOn(console, "log").mockImplementation(() => {})
+  client.printUsageInfo()
+  provider.faults.next({ wrongShape: true })
+  await client.generate()
+  client.printUsageInfo()
+  const [before, after] = print.mock.calls.map(([text]) => String(text))
+  print.mockRestore()
+  expect(before).toBe("No call has been made yet.")
+  const columns = after!.split("\n").filter((line) => /^(Model|Time|Input tokens|Cost) /.test(line))
+  expect(new Set(columns.map((line) => /^\S.*? {2,}(?=\S)/.exec(line)?.[0].length)).size).toBe(1)
+  expect(after).toMatch(/1\. {2}first .*invalid-answer/)
+  expect(after).toMatch(/2\. {2}repair .*succeeded/)
+  expect(after).not.toMatch(/Copperfield|local/)
+  expect(after).not.toContain("\x1b")
+})
+
+test("a client can be used with `await using`, and close waits for what runs", async () => {
+  provider.faults.next({ delayMs: 50 })
+  let ended = false
+  {
+    await using client = plainClient({})
+    client.generate().then(() => {
+      ended = true
+    })
+  }
+  expect(ended).toBe(true)
+})
