@@ -113,7 +113,10 @@ export class MemoryLedger implements UsageLedger {
   ): void {
     const root = this.#rootOf(rootName)
     const known = root.byId.get(id)
-    const stored: StoredEntry = { ...copyOf(entry), id, at: known?.entry.at ?? now, revision, charges }
+    const stored: StoredEntry = { ...entry, id, at: known?.entry.at ?? now, revision, charges }
+    stored.tokens = { ...entry.tokens }
+    if (entry.tags !== undefined) stored.tags = { ...entry.tags }
+    if (entry.costs !== undefined) stored.costs = { ...entry.costs }
     this.#contentChars += contentChars(stored) - (known === undefined ? 0 : contentChars(known.entry))
     if (known !== undefined) known.entry = stored
     else this.#append(root, { entry: stored, root, gone: false })
@@ -218,10 +221,9 @@ function contentChars(entry: UsageEntry): number {
   return (entry.prompt?.length ?? 0) + (entry.answer?.length ?? 0)
 }
 
-function copyOf<Entry extends UsageEntry>(entry: Entry): Entry {
-  const copy = { ...entry, tokens: { ...entry.tokens } }
+function copyOf(entry: StoredEntry): StoredEntry {
+  const copy = { ...entry, tokens: { ...entry.tokens }, charges: { ...entry.charges } }
   if (entry.tags !== undefined) copy.tags = { ...entry.tags }
   if (entry.costs !== undefined) copy.costs = { ...entry.costs }
-  if ("charges" in copy) Object.assign(copy, { charges: { ...(entry as unknown as StoredEntry).charges } })
   return copy
 }

@@ -46,6 +46,8 @@ export class IdRecord implements Forgettable {
   charged: readonly number[] | null = null
   revision = 0
   forgottenFrom: Millis | null = null
+  /** No longer in its root. */
+  gone = false
 
   constructor(
     readonly root: MemoryRoot,
@@ -64,7 +66,9 @@ export class IdRecord implements Forgettable {
   }
 
   forget(): boolean {
-    return this.root.records.get(this.id) === this && this.root.records.delete(this.id)
+    if (this.gone) return false
+    this.gone = true
+    return this.root.records.delete(this.id)
   }
 }
 

@@ -65,16 +65,19 @@ export class MemoryState {
     checkReserveRequest(request, this.maxCellsPerCall)
     const now = this.#begin()
     const known = this.#roots.get(request.root)
-    const expired = known === undefined ? [] : this.#expireDue(known, now, EXPIRE_IN_RESERVE, request.id)
+    const own = known?.records.get(request.id)
+    const expired = known === undefined ? [] : this.#expireDue(known, now, EXPIRE_IN_RESERVE, own)
     const backlog = known !== undefined && isDue(known, now)
-    const record = known && this.#record(known, request.id, now)
-    const refusal = record === undefined ? this.#refusal(known, request.cells, now) : undefined
+    const record = aliveRecord(own, now)
+    const found = request.cells.map(({ key }) => known && this.#cell(known, key, now))
+    const refusal = record === undefined ? refusalOf(request.cells, found, now) : undefined
     if (record === undefined && refusal === undefined) {
-      const root = this.#rootWithRoom(request.root, request.cells, now)
-      const cells = this.#hold(root, request, now).map(stateOf)
-      return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt: now + request.leaseMs }
+      this.#requireRoom(1, found, now)
+      const held = this.#hold(known ?? this.#rootOf(request.root), request, found, own, now)
+      const expiresAt = now + request.leaseMs
+      return { now, cells: held.map(stateOf), expired, backlog, result: "ok", replayed: false, expiresAt }
     }
-    const cells = request.cells.map(({ key }) => stateAt(key, known && this.#cell(known, key, now)))
+    const cells = request.cells.map(({ key }, index) => stateAt(key, found[index]))
     if (record === undefined) return { now, cells, expired, backlog, ...refusal! }
     if (record.fingerprint !== request.fingerprint) return { now, cells, expired, backlog, result: "mismatch" }
     if (record.state !== "held") return { now, cells, expired, backlog, result: "resolved", state: record.state }
@@ -128,7 +131,7 @@ export class MemoryState {
     if (known !== undefined && known.content !== content) return { now, cell: same(), result: "mismatch" }
     if (known !== undefined) return { now, cell: same(), result: "ok", replayed: true, applied: known.applied }
     if (isClosed(request.cell, now)) return { now, cell: same(), result: "stale-window" }
-    this.#requireRoom(1, this.#cell(root, key, now) === undefined ? 1 : 0, now)
+    this.#requireRoom(1, [this.#cell(root, key, now)], now)
     const { change, applied } = this.#applyAdjustment(root, request, now)
     const adjustment = new Adjustment(root, request.id, content, applied, now + this.retentionMs)
     if (!root.adjustments.has(request.id)) this.#ids++
@@ -159,22 +162,6 @@ export class MemoryState {
 
   // ── Deciding ──
 
-  #refusal(
-    root: MemoryRoot | undefined,
-    cells: readonly ReserveCell[],
-    now: Millis,
-  ): { result: "stale-window" | "exceeded"; which: number[] } | undefined {
-    const stale: number[] = []
-    const exceeded: number[] = []
-    for (let index = 0; index < cells.length; index++) {
-      const cell = cells[index]!
-      if (isClosed(cell, now)) stale.push(index)
-      else if (!fits(cell, root && this.#cell(root, cell.key, now))) exceeded.push(index)
-    }
-    if (stale.length > 0) return { result: "stale-window", which: stale }
-    return exceeded.length > 0 ? { result: "exceeded", which: exceeded } : undefined
-  }
-
   #decideSettle(request: SettleRequest, record: IdRecord | undefined, now: Millis): SettleDecision {
     const { outcome } = request
     const done = outcome === "commit" ? "committed" : "released"
@@ -196,16 +183,11 @@ export class MemoryState {
 
   // ── Writing ──
 
-  #rootWithRoom(name: Name, cells: readonly ReserveCell[], now: Millis): MemoryRoot {
-    const known = this.#roots.get(name)
-    let missing = 0
-    for (const { key } of cells) if (!known?.cells.has(key)) missing++
-    this.#requireRoom(1, missing, now)
-    return this.#rootOf(name)
-  }
-
-  #requireRoom(ids: number, cells: number, now: Millis): void {
+  /** `found` are the cells of a call that are there; those that are not need room as well. */
+  #requireRoom(ids: number, found: readonly (MemoryCell | undefined)[], now: Millis): void {
     const { maxIds, maxCells } = this.#limits
+    let cells = 0
+    for (const cell of found) if (cell === undefined) cells++
     const isFull = () => this.#ids + ids > maxIds || (cells > 0 && this.#cells + cells > maxCells)
     if (!isFull()) return
     this.#queue.drain(now, Number.POSITIVE_INFINITY)
@@ -227,25 +209,34 @@ export class MemoryState {
     return root
   }
 
-  #hold(root: MemoryRoot, request: ReserveRequest, now: Millis): MemoryCell[] {
+  #hold(
+    root: MemoryRoot,
+    request: ReserveRequest,
+    found: readonly (MemoryCell | undefined)[],
+    replaced: IdRecord | undefined,
+    now: Millis,
+  ): MemoryCell[] {
     const { id, fingerprint, draft } = request
     const amounts = request.cells.map(({ amount }) => amount)
-    const onExpire = request.cells.map((cell) => cell.onExpire)
-    const cells = request.cells.map((ref) => {
-      const cell = this.#cellFor(root, ref, now)
+    const isFull = request.cells.every(({ amount, onExpire }) => amount === onExpire)
+    const onExpire = isFull ? amounts : request.cells.map((cell) => cell.onExpire)
+    const cells = request.cells.map((ref, index) => {
+      const cell = this.#touch(found[index] ?? this.#newCell(root, ref), ref.keepMs, now)
       cell.reserved = cut(cell.reserved + ref.amount)
       return cell
     })
     const leaseEnd = now + request.leaseMs
-    this.#keep(root, new IdRecord(root, id, fingerprint, cells, amounts, onExpire, leaseEnd, draft && { ...draft }))
-    root.leases.add(root.records.get(id)!)
+    const record = new IdRecord(root, id, fingerprint, cells, amounts, onExpire, leaseEnd, draft && { ...draft })
+    this.#keep(record, replaced)
+    root.leases.add(record)
     return cells
   }
 
   /** A record that is over may still have the place of the new one; it leaves the queue by itself. */
-  #keep(root: MemoryRoot, record: IdRecord): void {
-    if (!root.records.has(record.id)) this.#ids++
-    root.records.set(record.id, record)
+  #keep(record: IdRecord, replaced: IdRecord | undefined): void {
+    if (replaced === undefined || replaced.gone) this.#ids++
+    else replaced.gone = true
+    record.root.records.set(record.id, record)
   }
 
   /** Replaces what is reserved or charged under this id by the amounts of the request. */
@@ -278,7 +269,7 @@ export class MemoryState {
     const { id, fingerprint, expiresAt } = request
     const cells = request.cells.map((ref) => this.#cellFor(root, ref, now))
     const record = new IdRecord(root, id, fingerprint, cells, [], [], expiresAt ?? now, undefined)
-    this.#keep(root, record)
+    this.#keep(record, root.records.get(id))
     return record
   }
 
@@ -308,14 +299,13 @@ export class MemoryState {
   // ── Leases ──
 
   /** Ends leases that ran out, oldest first, at most `max`; the caller's own always. */
-  #expireDue(root: MemoryRoot, now: Millis, max: number, own?: Name): Expired[] {
+  #expireDue(root: MemoryRoot, now: Millis, max: number, own?: IdRecord): Expired[] {
     const expired: Expired[] = []
     for (let first = root.leases.first(); first !== undefined && first.leaseEnd <= now; first = root.leases.first()) {
       if (expired.length === max) break
       expired.push(this.#expire(root, first, now))
     }
-    const mine = own === undefined ? undefined : root.records.get(own)
-    if (mine?.state === "held" && mine.leaseEnd <= now) expired.push(this.#expire(root, mine, now))
+    if (own?.state === "held" && own.leaseEnd <= now) expired.push(this.#expire(root, own, now))
     return expired
   }
 
@@ -344,11 +334,15 @@ export class MemoryState {
     // A record names the cell itself, which needs no look-up as long as it has not left.
     const isOwn = ref instanceof MemoryCell && !ref.gone && !isOver(ref, now, this.retentionMs)
     const cell = isOwn ? ref : (this.#cell(root, ref.key, now) ?? this.#newCell(root, ref))
+    return this.#touch(cell, ref.keepMs, now)
+  }
+
+  #touch(cell: MemoryCell, keepMs: number | null, now: Millis): MemoryCell {
     cell.touchedAt = now
-    cell.keepMs = ref.keepMs
-    if (!cell.queued && (cell.endsAt !== null || cell.keepMs !== null)) {
+    cell.keepMs = keepMs
+    if (!cell.queued && (cell.endsAt !== null || keepMs !== null)) {
       cell.queued = true
-      this.#queue.add(cell, cell.endsAt === null ? now + cell.keepMs! : cell.endsAt + this.retentionMs)
+      this.#queue.add(cell, cell.endsAt === null ? now + keepMs! : cell.endsAt + this.retentionMs)
     }
     return cell
   }
@@ -368,9 +362,7 @@ export class MemoryState {
   }
 
   #record(root: MemoryRoot, id: Name, now: Millis): IdRecord | undefined {
-    const record = root.records.get(id)
-    if (record === undefined) return undefined
-    return record.forgottenFrom !== null && record.forgottenFrom <= now ? undefined : record
+    return aliveRecord(root.records.get(id), now)
   }
 
   #forget(item: Forgettable): void {
@@ -400,6 +392,26 @@ function resolved(
 function isOver(cell: MemoryCell, now: Millis, retentionMs: number): boolean {
   const at = cell.forgetAt(retentionMs)
   return at !== null && at <= now
+}
+
+function aliveRecord(record: IdRecord | undefined, now: Millis): IdRecord | undefined {
+  return record !== undefined && record.forgottenFrom !== null && record.forgottenFrom <= now ? undefined : record
+}
+
+function refusalOf(
+  cells: readonly ReserveCell[],
+  found: readonly (MemoryCell | undefined)[],
+  now: Millis,
+): { result: "stale-window" | "exceeded"; which: number[] } | undefined {
+  const stale: number[] = []
+  const exceeded: number[] = []
+  for (let index = 0; index < cells.length; index++) {
+    const cell = cells[index]!
+    if (isClosed(cell, now)) stale.push(index)
+    else if (!fits(cell, found[index])) exceeded.push(index)
+  }
+  if (stale.length > 0) return { result: "stale-window", which: stale }
+  return exceeded.length > 0 ? { result: "exceeded", which: exceeded } : undefined
 }
 
 function isDue(root: MemoryRoot, now: Millis): boolean {
