@@ -156,6 +156,7 @@ async function settleWithLedger() {
   console.log("\nsettle over 3 cells, time with an entry over time without")
   for (const concurrency of [1, 32, 256]) {
     const times = { plain: [], entry: [] }
+    const micros = { plain: [], entry: [] }
     for (let round = 0; round <= rounds; round++) {
       await client.flushall()
       for (const [name, on] of shuffled([
@@ -179,12 +180,24 @@ async function settleWithLedger() {
           settles.push(...held)
         }
         let next = 0
+        const before = await cpuMicros()
         const rate = await rateOf(() => on.settle(settles[next++]), count, concurrency)
+        const cpu = ((await cpuMicros()) - before) / count
         if (round > 0) times[name].push(1 / rate)
+        if (round > 0) micros[name].push(cpu)
       }
     }
-    console.log(`  concurrency ${String(concurrency).padStart(3)}: ${ratio(times.entry, times.plain)}`)
+    console.log(
+      `  concurrency ${String(concurrency).padStart(3)}: ${ratio(times.entry, times.plain)}; processor of the server a settle: ${median(micros.plain).toFixed(1)} µs, with an entry ${median(micros.entry).toFixed(1)} µs`,
+    )
   }
+}
+
+/** Time that the server's main thread spent on a processor, input and output included. */
+async function cpuMicros() {
+  const text = await client.info("cpu")
+  const seconds = (name) => Number(new RegExp(`^${name}:(.*)$`, "m").exec(text)[1])
+  return (seconds("used_cpu_user_main_thread") + seconds("used_cpu_sys_main_thread")) * 1e6
 }
 
 async function serverMicroseconds() {
