@@ -72,7 +72,9 @@ export class Network {
         if (random.chance(this.weather.drop)) continue
         // A line sends again only what it gave up: of two copies the later one is answered.
         const answer = arrival === last ? { resolve, reject } : { resolve: ignore, reject: ignore }
-        time.at(arrival, undefined, () => this.#arrive(process, name, owner, member, copy, answer))
+        // What refuses one copy says nothing about the other.
+        const refused = copies === 2 ? "maybe" : "no"
+        time.at(arrival, undefined, () => this.#arrive(process, name, owner, member, copy, answer, refused))
       }
     })
   }
@@ -88,11 +90,12 @@ export class Network {
     member: string,
     request: unknown,
     { resolve, reject }: { resolve: (answer: unknown) => void; reject: (error: unknown) => void },
+    applied: "no" | "maybe",
   ): void {
     const { time } = this
     if (this.isDown) {
       this.#log(process, name, request, "finds the server down")
-      const refused = new StoreError("The server is down.", { code: "unavailable", applied: "no" })
+      const refused = new StoreError("The server is down.", { code: "unavailable", applied })
       time.at(time.now + this.#delay(), process, () => reject(refused))
       return
     }

@@ -19,7 +19,7 @@ async function failures(server: SimulatedServer, store: string, first: number, c
 describe("a simulation of processes, a bad network and crashes", () => {
   it("two hundred seeds on the memory store keep every promise", async () => {
     expect(await failures(memoryServer, "memory", 1, 200)).toEqual([])
-  }, 120_000)
+  }, 300_000)
 
   it("the same seed gives the same run", async () => {
     const [first, second] = [await runSeed(7, memoryServer), await runSeed(7, memoryServer)]
@@ -63,6 +63,6 @@ describe("a simulation of processes, a bad network and crashes", () => {
 
     it("twenty seeds on the Lua scripts keep every promise", async () => {
       expect(await failures(redis.server, "redis", 1, 20)).toEqual([])
-    }, 120_000)
+    }, 300_000)
   })
 })
