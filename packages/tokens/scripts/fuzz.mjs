@@ -1,0 +1,44 @@
+/**
+ * Compares every encoding with tiktoken on seeded strings: `pnpm fuzz --strings 1000000 [--encoding o200k_base] [--seed 1]`.
+ * Needs `pnpm build`. Ends with code 1 at the first difference, and prints the string.
+ */
+import { parseArgs } from "node:util"
+import { get_encoding } from "tiktoken"
+import * as cl100k from "../dist/cl100k_base.js"
+import * as o200k from "../dist/o200k_base.js"
+import * as p50k from "../dist/p50k_base.js"
+import * as r50k from "../dist/r50k_base.js"
+import { fuzzString, randomOf } from "./fuzz-strings.mjs"
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((argument) => argument !== "--"),
+  options: {
+    strings: { type: "string", default: "50000" },
+    encoding: { type: "string" },
+    seed: { type: "string", default: "1" },
+  },
+})
+const wellFormed = (text) => Buffer.from(text, "utf8").toString("utf8")
+
+for (const ours of [o200k, cl100k, p50k, r50k]) {
+  const { name } = ours.encoding
+  if (values.encoding !== undefined && values.encoding !== name) continue
+  const reference = get_encoding(name)
+  const random = randomOf(Number(values.seed))
+  const strings = Number(values.strings)
+  for (let index = 0; index < strings; index++) {
+    const text = fuzzString(random)
+    const tokens = ours.encode(text)
+    const expected = reference.encode_ordinary(text)
+    const isSame =
+      tokens.length === expected.length &&
+      tokens.every((token, at) => token === expected[at]) &&
+      ours.countTokens(text) === expected.length &&
+      ours.decode(tokens) === wellFormed(text)
+    if (isSame) continue
+    console.error(`${name}, string ${index}: ${JSON.stringify(text)}\n  ours ${tokens}\n  tiktoken ${expected}`)
+    process.exit(1)
+  }
+  console.log(`${name}: ${strings} strings, no difference (Node ${process.version})`)
+  reference.free()
+}

@@ -1,0 +1,88 @@
+import { get_encoding, type TiktokenEncoding } from "tiktoken"
+import { afterAll, describe, expect, test } from "vitest"
+import { encoding as cl100k } from "../src/cl100k_base"
+import { countTokens, decode, type Encoding, encode } from "../src/index"
+import { encoding as o200k } from "../src/o200k_base"
+import { encoding as harmony } from "../src/o200k_harmony"
+import { encoding as p50k } from "../src/p50k_base"
+import { encoding as r50k } from "../src/r50k_base"
+
+const ENCODINGS = [o200k, cl100k, p50k, r50k]
+const references = new Map(ENCODINGS.map(({ name }) => [name, get_encoding(name as TiktokenEncoding)]))
+afterAll(() => {
+  for (const reference of references.values()) reference.free()
+})
+
+const CORNERS: [string, string][] = [
+  ["U+FEFF is no white space", "a\ufeff b\ufeff\ufeff \ufeff"],
+  ["U+0085 is white space", "a\u0085\u0085b \u0085c"],
+  ["U+180E and U+200B are none", "a \u180e b \u200b c"],
+  ["a long s ends a contraction", "It'ſ we'ſx 'ſ 'Ss 'LLama"],
+  ["contractions in every case", "I'm I'M I'Ll I'lL DON'T y'all've 'tis 'REally"],
+  ["new letters of Unicode 16", "\u{1c89}\u{1c8a} \u{a7cb}\u{a7da} \u{105c0}a \u{16d40}"],
+  ["lone surrogates", "a\ud800b\udc00\ud800 \udfff\ud83d"],
+  ["upper and lower runs that go back", "中文ABC ABC中 ǅabc ʰABC ABCʰd A\u0301BC \u0301ABC"],
+  ["marks as prefix and in runs", "!\u0301a \u0301\u0301 1\u0301a \u0301 "],
+  ["spaces before newlines and at the end", "a  \n  b \n\n c   "],
+  ["slashes and newlines after signs", "!/\n/\r\n/a //\n\n//"],
+  ["digits of other scripts", "१२३४५ ٣٤٥ Ⅷ½² 1234567"],
+  ["special tokens are text", "<|endoftext|><|endofprompt|> <|im_start|>"],
+  ["nothing", ""],
+  ["NUL", "\u0000\u0000a\u0000"],
+  ["variation selectors of plane 14", "a\u{e0100}b\u{e01ef} \u{e0001}"],
+]
+
+describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
+  test.each(CORNERS)("%s", (_, text) => {
+    const expected = [...references.get(encoding.name)!.encode_ordinary(text)]
+    expect(encode(text, { encoding })).toEqual(expected)
+    expect(countTokens(text, { encoding })).toBe(expected.length)
+  })
+
+  test("every token is found by its bytes, and holes by none", () => {
+    const { table } = encoding.tokenizer()
+    let holes = 0
+    for (let rank = 0; rank < table.size; rank++) {
+      const length = table.lengthOf(rank)
+      if (length === 0) holes++
+      else if (table.find(table.view, table.offsets[rank]!, length) !== rank) expect(rank).toBe("found")
+    }
+    expect(holes).toBe(encoding.name === "p50k_base" ? 1 : 0)
+  })
+
+  test("allowed special tokens are single tokens", () => {
+    const text = "a<|endoftext|>b"
+    const tokens = encode(text, { encoding, allowedSpecial: "all" })
+    expect(tokens).toEqual([...references.get(encoding.name)!.encode(text, "all")])
+    expect(countTokens(text, { encoding, allowedSpecial: ["<|endoftext|>"] })).toBe(tokens.length)
+    expect(decode(tokens, { encoding })).toBe(text)
+    expect(() => encode(text, { encoding, allowedSpecial: ["<|nothing|>"] })).toThrow(/allowedSpecial/)
+  })
+})
+
+test("o200k_harmony has o200k_base's ranks and its own special tokens", () => {
+  expect(encode("Hello wörld", { encoding: harmony })).toEqual(encode("Hello wörld", { encoding: o200k }))
+  expect(encode("<|start|>user<|message|>Hi<|end|>", { encoding: harmony, allowedSpecial: "all" })).toEqual([
+    200006, 1428, 200008, 12194, 200007,
+  ])
+  expect(harmony.specialTokens.size).toBe(1091)
+})
+
+/** Every code point beside letters, numbers and signs, where its class decides about the splits; many in one text. */
+test("classes of all code points are those of tiktoken", () => {
+  const reference = references.get("cl100k_base")!
+  const ours = encodeWith(cl100k)
+  for (let first = 0x80; first < 0x110000; first += 512) {
+    let text = ""
+    // Planes 4 to 13 and the private ones hold nothing but what is unassigned: a sample will do.
+    const step = first < 0x33000 || (first >= 0xe0000 && first < 0xe1000) ? 1 : 37
+    for (let codePoint = first; codePoint < Math.min(first + 512, 0x110000); codePoint += step) {
+      if (codePoint >= 0xd800 && codePoint < 0xe000) continue
+      const character = String.fromCodePoint(codePoint)
+      text += `a${character}a 1${character}1 !${character}! `
+    }
+    if (ours(text) !== reference.encode_ordinary(text).join()) expect(`U+${first.toString(16)} to +511`).toBe("equal")
+  }
+})
+
+const encodeWith = (encoding: Encoding) => (text: string) => encode(text, { encoding }).join()
