@@ -1,54 +1,46 @@
-import type { Report } from "./check-request-options"
+import { type Check, list, type Report } from "./option-checks"
 
 const ROLES = ["system", "developer", "user", "assistant", "tool"]
-const PARTS = ["text", "image_url", "file", "input_audio", "refusal"]
+
+/** By the type of a part: where its text is. A file may be sent as an id instead. */
+const PARTS: Record<string, string> = {
+  text: "text",
+  image_url: "image_url.url",
+  file: "",
+  input_audio: "input_audio.data",
+  refusal: "refusal",
+}
 
 /** Whether `messages` is a list of messages as the API takes them: roles, contents and part types. */
-export function checkMessages(messages: unknown, path: string, report: Report): void {
-  if (!Array.isArray(messages) || messages.length > 10_000) {
-    report(path, "a list of at most 10000 messages", messages)
-    return
-  }
-  for (const [index, message] of messages.entries()) checkMessage(message, `${path}[${index}]`, report)
+export function checkMessages(messages: unknown, path: string, report: Report): unknown {
+  return list(10_000, checkMessage)(messages, path, report)
 }
 
-function checkMessage(message: unknown, path: string, report: Report): void {
-  if (typeof message !== "object" || message === null) {
-    report(path, "a message with a role and a content", message)
-    return
-  }
-  const { role, content, tool_calls, tool_call_id } = message as Record<string, unknown>
-  if (!ROLES.includes(role as string)) {
-    report(`${path}.role`, `one of ${ROLES.join(", ")}`, role)
-    return
-  }
+const checkMessage: Check = (message, path, report) => {
+  const { role, content, tool_calls, tool_call_id } = (message ?? {}) as Record<string, unknown>
+  if (!ROLES.includes(role as string)) return report(`${path}.role`, `one of ${ROLES.join(", ")}`, role)
   if (role === "tool" && typeof tool_call_id !== "string") report(`${path}.tool_call_id`, "a text", tool_call_id)
-  if (tool_calls !== undefined) checkToolCalls(tool_calls, `${path}.tool_calls`, report)
-  const silent = role === "assistant" && (content === undefined || content === null)
-  if (typeof content === "string" || silent) return
-  if (!Array.isArray(content)) report(`${path}.content`, "a text or a list of parts", content)
-  else for (const [index, part] of content.entries()) checkPart(part, `${path}.content[${index}]`, report)
+  if (tool_calls !== undefined) list(10_000, checkToolCall)(tool_calls, `${path}.tool_calls`, report)
+  if (Array.isArray(content)) list(10_000, checkPart)(content, `${path}.content`, report)
+  else if (typeof content !== "string" && (role !== "assistant" || (content ?? null) !== null))
+    report(`${path}.content`, "a text or a list of parts", content)
 }
 
-function checkToolCalls(calls: unknown, path: string, report: Report): void {
-  if (!Array.isArray(calls)) {
-    report(path, "a list of calls", calls)
-    return
-  }
-  for (const [index, call] of calls.entries()) {
-    const { id, function: called } = (call ?? {}) as {
-      id?: unknown
-      function?: { name?: unknown; arguments?: unknown }
-    }
-    const fine = typeof id === "string" && typeof called?.name === "string" && typeof called.arguments === "string"
-    if (!fine) report(`${path}[${index}]`, "a call with `id` and `function: { name, arguments }`", call)
-  }
+const checkToolCall: Check = (call, path, report) => {
+  const fields = ["id", "function.name", "function.arguments"]
+  for (const field of fields) checkText(call, field, path, report)
 }
 
-function checkPart(part: unknown, path: string, report: Report): void {
-  const { type, text, image_url } = (part ?? {}) as Record<string, unknown>
-  if (!PARTS.includes(type as string)) report(`${path}.type`, `one of ${PARTS.join(", ")}`, type)
-  else if (type === "text" && typeof text !== "string") report(`${path}.text`, "a text", text)
-  else if (type === "image_url" && typeof (image_url as { url?: unknown } | undefined)?.url !== "string")
-    report(`${path}.image_url.url`, "an address or a data: URL", (image_url as { url?: unknown } | undefined)?.url)
+const checkPart: Check = (part, path, report) => {
+  const { type } = (part ?? {}) as { type?: string }
+  const names = Object.keys(PARTS)
+  if (!names.includes(type!)) report(`${path}.type`, `one of ${names.join(", ")}`, type)
+  else if (PARTS[type!] !== "") checkText(part, PARTS[type!]!, path, report)
+}
+
+/** Whether there is a text at a field, or at a field of a field. */
+function checkText(holder: unknown, field: string, path: string, report: Report): void {
+  let value = holder
+  for (const key of field.split(".")) value = (value as Record<string, unknown> | null | undefined)?.[key]
+  if (typeof value !== "string") report(`${path}.${field}`, "a text", value)
 }

@@ -45,6 +45,8 @@ export class P2Error extends Error {
 export class InvalidArgumentError extends P2Error {
   /** Path of the argument, such as `usage.inputTokens`. */
   readonly argument: string
+  /** What it should have been, in words. */
+  readonly expected: string
 
   constructor(argument: string, expected: string, received: unknown) {
     super(`Expected \`${argument}\` to be ${expected}, got ${describeValue(received)}.`, {
@@ -53,6 +55,7 @@ export class InvalidArgumentError extends P2Error {
     })
     this.name = "InvalidArgumentError"
     this.argument = argument
+    this.expected = expected
   }
 }
 

@@ -14,68 +14,43 @@ const MARK = Symbol.for("@p2/request")
  * const cheaper = request.with({ maxBudget: "0.01" })
  */
 export class Request<Answer = string> {
-  readonly model: string
-  readonly answerModel: AnswerModel<Answer> | undefined
-  readonly messages: readonly Message[]
-  readonly temperature: number | undefined
-  readonly topP: number | undefined
-  readonly frequencyPenalty: number | undefined
-  readonly presencePenalty: number | undefined
-  readonly seed: number | undefined
+  declare readonly model: string
+  declare readonly answerModel: AnswerModel<Answer> | undefined
+  declare readonly messages: readonly Message[]
+  declare readonly temperature: number | undefined
+  declare readonly topP: number | undefined
+  declare readonly frequencyPenalty: number | undefined
+  declare readonly presencePenalty: number | undefined
+  declare readonly seed: number | undefined
   /** Always a list; undefined when nothing was given. */
-  readonly stop: readonly string[] | undefined
-  readonly maxTokens: number | undefined
+  declare readonly stop: readonly string[] | undefined
+  declare readonly maxTokens: number | undefined
   /** `maxBudget` in nano-USD; undefined: no limit on this request. */
-  readonly maxBudgetNanoUsd: NanoUsd | undefined
-  readonly userId: string | undefined
-  readonly clientId: string | undefined
-  readonly tags: Readonly<Record<string, string>>
-  readonly userBudget: RequestBudget | undefined
-  readonly clientBudget: RequestBudget | undefined
-  readonly fallbacks: readonly string[]
-  readonly online: boolean
-  readonly cachePrompt: boolean
-  readonly serviceTier: string
-  readonly stream: boolean
-  readonly timeoutMs: number
-  readonly retries: number
-  readonly repairs: number
-  readonly metadata: Readonly<Record<string, unknown>> | undefined
-  readonly verbose: boolean
+  declare readonly maxBudgetNanoUsd: NanoUsd | undefined
+  declare readonly userId: string | undefined
+  declare readonly clientId: string | undefined
+  declare readonly tags: Readonly<Record<string, string>>
+  declare readonly userBudget: RequestBudget | undefined
+  declare readonly clientBudget: RequestBudget | undefined
+  declare readonly fallbacks: readonly string[]
+  declare readonly online: boolean
+  declare readonly cachePrompt: boolean
+  declare readonly serviceTier: string
+  declare readonly stream: boolean
+  declare readonly timeoutMs: number
+  declare readonly retries: number
+  declare readonly repairs: number
+  declare readonly metadata: Readonly<Record<string, unknown>> | undefined
+  declare readonly verbose: boolean
   /** The options as they were given, frozen: what {@link Request.with} starts from. */
-  readonly options: Readonly<RequestOptions<Answer>>
+  declare readonly options: Readonly<RequestOptions<Answer>>
 
   /** @throws InvalidRequestError that lists every wrong field. */
   constructor(options: RequestOptions<Answer>) {
-    const checked = checkRequestOptions(options)
-    const given = checked.options
-    this.options = given
-    this.model = given.model
-    this.answerModel = given.answerModel
-    this.messages = given.messages ?? Object.freeze([])
-    this.temperature = given.temperature
-    this.topP = given.topP
-    this.frequencyPenalty = given.frequencyPenalty
-    this.presencePenalty = given.presencePenalty
-    this.seed = given.seed
-    this.stop = typeof given.stop === "string" ? Object.freeze([given.stop]) : given.stop
-    this.maxTokens = given.maxTokens
-    this.maxBudgetNanoUsd = checked.maxBudgetNanoUsd
-    this.userId = given.userId
-    this.clientId = given.clientId
-    this.tags = given.tags ?? Object.freeze({})
-    this.userBudget = checked.userBudget
-    this.clientBudget = checked.clientBudget
-    this.fallbacks = given.fallbacks ?? Object.freeze([])
-    this.online = given.online ?? false
-    this.cachePrompt = given.cachePrompt ?? false
-    this.serviceTier = given.serviceTier ?? "default"
-    this.stream = given.stream ?? false
-    this.timeoutMs = given.timeoutMs ?? 120_000
-    this.retries = given.retries ?? 2
-    this.repairs = given.repairs ?? 1
-    this.metadata = given.metadata
-    this.verbose = given.verbose ?? false
+    const { options: given, normal } = checkRequestOptions(options)
+    const { maxBudget: _, ...fields } = given
+    const { stop, maxBudget: maxBudgetNanoUsd, userBudget, clientBudget } = normal
+    Object.assign(this, defaults(), fields, { stop, maxBudgetNanoUsd, userBudget, clientBudget, options: given })
     Object.defineProperty(this, MARK, { value: true })
     Object.freeze(this)
   }
@@ -97,5 +72,21 @@ export class Request<Answer = string> {
   /** The request itself, or a request made of plain options. */
   static from<A = string>(value: Request<A> | RequestOptions<A>): Request<A> {
     return Request.isInstance(value) ? (value as Request<A>) : new Request<A>(value as RequestOptions<A>)
+  }
+}
+
+function defaults() {
+  return {
+    messages: Object.freeze([]),
+    tags: Object.freeze({}),
+    fallbacks: Object.freeze([]),
+    online: false,
+    cachePrompt: false,
+    serviceTier: "default",
+    stream: false,
+    timeoutMs: 120_000,
+    retries: 2,
+    repairs: 1,
+    verbose: false,
   }
 }

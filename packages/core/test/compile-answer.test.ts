@@ -54,6 +54,24 @@ describe("constructs of Zod", () => {
     expect(errorOf(endless()).construct).toBe("a schema without end")
     const itself: z.ZodType = z.lazy(() => itself)
     expect(errorOf(itself).construct).toBe("a schema that is only itself")
+    const through: z.ZodType = z.lazy(() =>
+      z.preprocess(
+        (value) => value,
+        z.preprocess((value) => value, through),
+      ),
+    )
+    expect(compileAnswer(through).parse("{}").ok).toBe(false)
+    const tree = z.object({
+      get child() {
+        return z.array(tree)
+      },
+    })
+    const other = z.object({
+      get child() {
+        return z.array(other)
+      },
+    })
+    expect(errorOf(z.intersection(tree, other)).construct).toMatch(/intersection/)
     expect(errorOf(z.object({ [Symbol("x")]: z.string() } as never)).construct).toBe("a symbol as a key")
   })
 
@@ -232,6 +250,65 @@ describe("what comes back", () => {
     expect(parse('{"answer":{"at":"2024-07-18"}}')).toEqual({ ok: true, answer: { at: new Date("2024-07-18") } })
     expect(parse('{"answer":{"at":"2024-07-18","note":null}}')).toEqual({ ok: true, answer: { at: "2024-07-18" } })
     expect(parse('{"answer":[{"key":"at","value":"3"}]}')).toEqual({ ok: true, answer: { at: 3n } })
+  })
+
+  it("tries the next option of a union when the first that looks right does not pass", async () => {
+    const { parse, parseAsync } = compileAnswer(
+      z.array(
+        z.union([
+          z.object({ at: z.date().min(new Date("2024-01-01")) }),
+          z.object({ at: z.string().length(10) }),
+          z.object({ at: z.string().refine(async () => true) }),
+        ]),
+      ),
+    )
+    expect(parse('{"answer":[{"at":"2024-07-18"},{"at":"1999-01-01"}]}')).toEqual({
+      ok: true,
+      answer: [{ at: new Date("2024-07-18") }, { at: "1999-01-01" }],
+    })
+    expect(await parseAsync('{"answer":[{"at":"1999-01-01T00:00Z"}]}')).toEqual({
+      ok: true,
+      answer: [{ at: "1999-01-01T00:00Z" }],
+    })
+    const small = compileAnswer(z.record(z.string(), z.union([z.bigint().max(5n), z.string()])))
+    expect(small.parse('{"answer":[{"key":"a","value":"5"},{"key":"b","value":"6"}]}')).toEqual({
+      ok: true,
+      answer: { a: 5n, b: "6" },
+    })
+  })
+
+  it("is read where null would do too, whatever else came with it", () => {
+    const schema = z.object({ a: z.object({ at: z.date() }).nullable(), b: z.object({ at: z.date() }).optional() })
+    const extra = { at: "2024-07-18", x: 1, y: 2, z: 3 }
+    const at = new Date("2024-07-18")
+    expect(compileAnswer(schema).parse(JSON.stringify({ a: extra, b: extra }))).toEqual({
+      ok: true,
+      answer: { a: { at }, b: { at } },
+    })
+  })
+
+  it("refuses a tuple that is too long in its natural form", () => {
+    const { parse } = compileAnswer(z.tuple([z.string(), z.string()]))
+    expect(parse('["a","b"]').ok).toBe(true)
+    expect(parse('["a","b","c"]').ok).toBe(false)
+    expect(parse('["a"]').ok).toBe(false)
+  })
+
+  it("takes recursive types by another, described name", () => {
+    const node: z.ZodType = z.lazy(() => z.object({ name: z.string(), next: described.nullable() }))
+    const described = z.lazy(() => node).describe("The next one.")
+    const { jsonSchema, parse } = compileAnswer(node)
+    expect(jsonSchema).toEqual({
+      type: "object",
+      properties: {
+        name: { type: "string" },
+        next: { anyOf: [{ description: "The next one.", anyOf: [{ $ref: "#" }] }, { type: "null" }] },
+      },
+      required: ["name", "next"],
+      additionalProperties: false,
+    })
+    const answer = { name: "a", next: { name: "b", next: null } }
+    expect(parse(JSON.stringify(answer))).toEqual({ ok: true, answer })
   })
 
   it("takes no longer than its size through nested unions", () => {

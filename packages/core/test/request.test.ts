@@ -149,6 +149,39 @@ describe("Request", () => {
     expect(Object.keys(issuesOf({ model: "m", maxBudget }))).toEqual(["maxBudget"])
   })
 
+  it("refuses a time zone where no calendar is asked", () => {
+    const budget = (per?: "day" | "total" | "1h") =>
+      issuesOf({ model: "m", userId: "u", userBudget: { limit: 1, per, timeZone: "Europe/Paris" } })
+    expect(budget("day")).toEqual({})
+    for (const per of ["1h", "total", undefined] as const)
+      expect(budget(per)).toEqual({ "userBudget.timeZone": '"Europe/Paris"' })
+  })
+
+  it("names the field of a message that is wrong", () => {
+    const parts = [
+      { type: "text" },
+      { type: "image_url", image_url: null },
+      { type: "input_audio", input_audio: {} },
+      { type: "toString" },
+      { type: "file", file: { file_id: "f" } },
+    ]
+    const calls = [{ id: "1", function: { name: "f", arguments: {} } }, null]
+    const messages = [
+      { role: "user", content: parts },
+      { role: "assistant", tool_calls: calls },
+    ]
+    expect(Object.keys(issuesOf({ model: "m", messages }))).toEqual([
+      "messages[0].content[0].text",
+      "messages[0].content[1].image_url.url",
+      "messages[0].content[2].input_audio.data",
+      "messages[0].content[3].type",
+      "messages[1].tool_calls[0].function.arguments",
+      "messages[1].tool_calls[1].id",
+      "messages[1].tool_calls[1].function.name",
+      "messages[1].tool_calls[1].function.arguments",
+    ])
+  })
+
   it("takes schemas of zod and zod/mini, and undefined for every option", () => {
     expect(new Request({ model: "m", answerModel: mini.object({ a: mini.string() }) }).answerModel).toBeDefined()
     const names = ["answerModel", "messages", "temperature", "maxBudget", "userBudget", "tags", "verbose"]

@@ -5,10 +5,11 @@ export type JsonSchema = Record<string, unknown>
 export const MISFIT: unique symbol = Symbol("misfit")
 
 /**
- * The form of an answer: what is sent to the provider is printed from it, and what comes back is read by it. A node
- * never holds a Zod schema; whether a value is right is for Zod to say, a node only knows the shape it travels in.
+ * The form of an answer: what is sent to the provider is printed from it, and what comes back is read by it. Whether a
+ * value is right is for Zod to say, a node only knows the shape it travels in. A node that refers to itself does so
+ * directly: while it is being read it is an object without a `kind`.
  */
-export type AnswerNode = (Leaf | Fields | List | Union | Absent | Hidden | Late) & {
+export type AnswerNode = (Leaf | Fields | List | Union) & {
   /** Becomes the `description`. */
   note?: string | undefined
   /** Set when the node refers to itself: its name in `$defs`. */
@@ -37,37 +38,34 @@ export interface List {
   kind: "list"
   item: AnswerNode
   as: "array" | "set" | "map" | "record"
-  bounds: JsonSchema
+  /** `type`, and the keywords that bound the number of items. */
+  json: JsonSchema
 }
 
+/** One of several forms; of one form only, where something has to be said about it. */
 export interface Union {
   kind: "union"
   options: AnswerNode[]
   /** Any JSON value at all. */
   any?: boolean | undefined
+  /** The user's code turns it into something else: not shown while the answer is unfinished. */
+  hidden?: boolean | undefined
+  /** Whether Zod takes a value for the option of this index: asked where several options look alike. */
+  accepts?: ((option: number, value: unknown) => boolean) | undefined
 }
 
-/** May be absent: `null` stands for that, since strict mode requires every key. */
-export interface Absent {
-  kind: "absent"
-  inner: AnswerNode
-}
-
-/** Something that the user's code turns into something else: not shown while the answer is unfinished. */
-export interface Hidden {
-  kind: "hidden"
-  inner: AnswerNode
-}
-
-/** A node that was still being read when it was met again. */
-export interface Late {
-  kind: "late"
-  target?: AnswerNode | undefined
-}
+/** Stands for a key that is not there, since strict mode requires every key. */
+export const ABSENT: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
 
 /** The node as an optional one, once. */
 export function absentOr(inner: AnswerNode, note?: string): AnswerNode {
-  return inner.kind === "absent" && note === undefined ? inner : { kind: "absent", inner, note }
+  const already = inner.kind === "union" && inner.options.includes(ABSENT)
+  return already && note === undefined ? inner : { kind: "union", options: [inner, ABSENT], note }
+}
+
+/** The node as one that the user's code turns into something else. */
+export function hidden(inner: AnswerNode): AnswerNode {
+  return { kind: "union", options: [inner], hidden: true }
 }
 
 /** A union of what is given, flattened where it is only one. */

@@ -1,45 +1,33 @@
-import { type AnswerNode, absentOr, type Leaf, unionOf } from "./answer-node"
-import { sentence } from "./read-leaf"
+import { type AnswerNode, type Fields, hidden, type Leaf, type Union, unionOf } from "./answer-node"
+import { isNumeric, sentence } from "./read-leaf"
 
 /** The form of values that have both forms; undefined when there is none, or none that can be told. */
-export function combineNodes(a: AnswerNode, b: AnswerNode): AnswerNode | undefined {
+export function combineNodes(a: AnswerNode, b: AnswerNode, inside = false): AnswerNode | undefined {
   if (a === b) return a
-  if (a.kind === "union" && a.any) return b
-  if (b.kind === "union" && b.any) return a
-  if (a.kind === "hidden") return hidden(combineNodes(a.inner, b))
-  if (b.kind === "hidden") return hidden(combineNodes(a, b.inner))
-  if (a.kind === "absent" || b.kind === "absent") {
-    const inner = combineNodes(a.kind === "absent" ? a.inner : a, b.kind === "absent" ? b.inner : b)
-    return inner !== undefined && a.kind === b.kind ? absentOr(inner) : inner
-  }
-  if (a.kind === "union") return distribute(a.options, (option) => combineNodes(option, b))
-  if (b.kind === "union") return distribute(b.options, (option) => combineNodes(a, option))
+  if (a.kind === "union") return a.any ? b : distribute(a, (option) => combineNodes(option, b, inside))
+  if (b.kind === "union") return b.any ? a : distribute(b, (option) => combineNodes(a, option, inside))
+  // Two types that refer to themselves would be combined without end.
+  if (inside && a.recursive && b.recursive) return undefined
   if (a.kind === "leaf" && b.kind === "leaf") return combineLeaves(a, b)
   if (a.kind === "fields" && b.kind === "fields" && a.tuple === b.tuple) return combineFields(a, b)
   if (a.kind === "list" && b.kind === "list" && a.as === b.as && isMergeable(a)) {
-    const item = combineNodes(a.item, b.item)
-    return item && { kind: "list", as: a.as, item, bounds: { ...a.bounds, ...b.bounds } }
+    const item = combineNodes(a.item, b.item, true)
+    return item && { kind: "list", as: a.as, item, json: { ...a.json, ...b.json }, note: a.note }
   }
   return undefined
 }
 
-function hidden(inner: AnswerNode | undefined): AnswerNode | undefined {
-  return inner && { kind: "hidden", inner }
+function distribute(union: Union, combine: (option: AnswerNode) => AnswerNode | undefined): AnswerNode | undefined {
+  const both = union.options.map(combine).filter((option) => option !== undefined)
+  if (both.length === 0) return undefined
+  return union.hidden ? hidden(unionOf(both)) : unionOf(both)
 }
 
-function distribute(
-  options: AnswerNode[],
-  combine: (option: AnswerNode) => AnswerNode | undefined,
-): AnswerNode | undefined {
-  const both = options.map(combine).filter((option) => option !== undefined)
-  return both.length === 0 ? undefined : unionOf(both)
-}
-
-function combineFields(a: AnswerNode & { kind: "fields" }, b: AnswerNode & { kind: "fields" }): AnswerNode | undefined {
+function combineFields(a: Fields, b: Fields): AnswerNode | undefined {
   const fields = new Map(a.fields)
   for (const [key, node] of b.fields) {
     const other = fields.get(key)
-    const both = other === undefined ? node : combineNodes(other, node)
+    const both = other === undefined ? node : combineNodes(other, node, true)
     if (both === undefined || (other !== undefined && !isMergeable(both))) return undefined
     fields.set(key, both)
   }
@@ -47,30 +35,26 @@ function combineFields(a: AnswerNode & { kind: "fields" }, b: AnswerNode & { kin
 }
 
 /** Zod merges what both sides of an intersection made of a value, and throws on sets and maps. */
-function isMergeable(node: AnswerNode): boolean {
-  if (node.kind === "fields") return [...node.fields.values()].every(isMergeable)
-  if (node.kind === "union") return node.options.every(isMergeable)
-  if (node.kind === "list") return node.as !== "set" && node.as !== "map" && isMergeable(node.item)
-  return node.kind === "absent" || node.kind === "hidden" ? isMergeable(node.inner) : true
+function isMergeable(node: AnswerNode, seen = new Set<AnswerNode>()): boolean {
+  if (seen.has(node)) return true
+  seen.add(node)
+  const all = (nodes: Iterable<AnswerNode>) => [...nodes].every((part) => isMergeable(part, seen))
+  if (node.kind === "fields") return all(node.fields.values())
+  if (node.kind === "union") return all(node.options)
+  return node.kind !== "list" || (!/set|map/.test(node.as) && isMergeable(node.item, seen))
 }
 
-function combineLeaves(a: Leaf & { note?: string | undefined }, b: Leaf & { note?: string | undefined }) {
-  const number = /^(number|integer)$/
-  const numeric = number.test(String(a.json.type)) && number.test(String(b.json.type))
+function combineLeaves(a: Leaf & AnswerNode, b: Leaf & AnswerNode): AnswerNode | undefined {
+  const numeric = isNumeric(a) && isNumeric(b)
   if ((a.json.type !== b.json.type && !numeric) || (a.read !== b.read && a.read && b.read)) return undefined
   const json = { ...a.json, ...b.json }
-  if (numeric && (a.json.type === "integer" || b.json.type === "integer")) json.type = "integer"
-  if (a.json.enum !== undefined && b.json.enum !== undefined) {
-    const values = (a.json.enum as unknown[]).filter((value) => (b.json.enum as unknown[]).includes(value))
+  if (a.json.type === "integer") json.type = "integer"
+  if (a.json.enum && b.json.enum) {
+    const others = new Set(b.json.enum as unknown[])
+    const values = (a.json.enum as unknown[]).filter((value) => others.has(value))
     if (values.length === 0) return undefined
     json.enum = values
   }
-  const both: AnswerNode = {
-    kind: "leaf",
-    json,
-    read: a.read ?? b.read,
-    prefixes: a.prefixes && b.prefixes,
-    note: sentence([a.note, b.note === a.note ? undefined : b.note]),
-  }
-  return both
+  const note = sentence([a.note, b.note === a.note ? undefined : b.note])
+  return { kind: "leaf", json, read: a.read ?? b.read, prefixes: a.prefixes && b.prefixes, note }
 }

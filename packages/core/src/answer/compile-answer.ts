@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "../errors"
 import { frozenCopy } from "../frozen-copy"
 import type { AnswerFormat, ToolDefinition } from "../messages"
 import type { AnswerModel } from "../request-options"
@@ -10,7 +9,7 @@ import { readPartialJson, Unfinished } from "./partial-json"
 import { SchemaPrinter } from "./print-schema"
 import { AnswerReader } from "./read-answer"
 import { SchemaReader } from "./read-schema"
-import { metaOf, type ZodResult, type ZodSchema } from "./zod-schema"
+import { asZodSchema, metaOf, type ZodResult, type ZodSchema } from "./zod-schema"
 
 /** An answer that fits, or why it does not. */
 export type AnswerResult<Answer> = { ok: true; answer: Answer } | { ok: false; error: InvalidAnswerError }
@@ -55,11 +54,10 @@ const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
  * @throws UnsupportedSchemaError when it cannot be expressed, or is larger than strict mode takes.
  */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
-  const known = typeof schema === "object" ? compiled.get(schema) : undefined
+  const zodSchema = asZodSchema(schema)
+  const known = compiled.get(schema)
   if (known !== undefined) return known as CompiledAnswer<Answer>
-  if (typeof schema !== "object" || schema?._zod === undefined)
-    throw new InvalidArgumentError("answerModel", 'a schema of Zod 4, from "zod" or "zod/mini"', schema)
-  const fresh = compile<Answer>(schema as unknown as ZodSchema)
+  const fresh = compile<Answer>(zodSchema)
   compiled.set(schema, fresh)
   return fresh
 }
@@ -70,16 +68,12 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const node = new SchemaReader().read(schema, "answer")
   const object = objectOf(node)
   const root: AnswerNode = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
-  const printer = new SchemaPrinter()
-  const json = printer.print(root)
-  const jsonSchema = frozenCopy(description === undefined ? json : { ...json, description })
+  const printer = new SchemaPrinter(root)
+  const jsonSchema = frozenCopy({ ...printer.print(), ...(description === undefined ? {} : { description }) })
   const about = description === undefined ? { name } : { name, description }
 
-  const decode = (value: unknown, partial: boolean) => {
-    const reader = new AnswerReader(partial)
-    const wrapped = object === undefined && isWrapper(value)
-    return reader.read(node, wrapped ? value.answer : value)
-  }
+  const decode = (value: unknown, partial: boolean) =>
+    new AnswerReader(partial).read(node, object === undefined && isWrapper(value) ? value.answer : value)
   const wrong = (reason: InvalidAnswerError["reason"], issues: readonly AnswerIssue[], cause?: unknown) => ({
     ok: false as const,
     error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
@@ -87,11 +81,10 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
     try {
       return { value: decode(JSON.parse(text), false) }
-    } catch (cause) {
-      const message = "Expected one JSON value, and nothing around it."
+    } catch (error) {
       // The message of a SyntaxError quotes the text, so it is not kept as the cause.
-      return cause instanceof SyntaxError
-        ? wrong("json", [{ path: [], code: "invalid_json", message }])
+      return error instanceof SyntaxError
+        ? wrong("json", [{ path: [], code: "invalid_json", message: "Expected one JSON value and nothing else." }])
         : wrong("shape", [{ path: [], code: "too_deep", message: "Expected fewer levels of nesting." }])
     }
   }
@@ -114,7 +107,7 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${JSON.stringify(jsonSchema)}`,
     parse(text: string) {
       const begun = begin(text)
-      if (!("value" in begun)) return begun
+      if ("error" in begun) return begun
       try {
         return finish(schema.safeParse(begun.value))
       } catch (error) {
@@ -123,12 +116,7 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     },
     async parseAsync(text: string) {
       const begun = begin(text)
-      if (!("value" in begun)) return begun
-      try {
-        return finish(await schema.safeParseAsync(begun.value))
-      } catch (error) {
-        return threw(error)
-      }
+      return "error" in begun ? begun : schema.safeParseAsync(begun.value).then(finish).catch(threw)
     },
     parsePartial(text: string) {
       const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))
@@ -139,7 +127,8 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
 
 /** The node when it can stand at the root, which must be an object. */
 function objectOf(node: AnswerNode): AnswerNode | undefined {
-  if (node.kind === "hidden") return objectOf(node.inner)
+  const alone = node.kind === "union" && node.options.length === 1 && node.recursive === undefined
+  if (alone) return objectOf(node.options[0]!)
   return node.kind === "fields" && !node.tuple ? node : undefined
 }
 

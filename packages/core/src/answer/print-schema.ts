@@ -5,115 +5,91 @@ import { sentence } from "./read-leaf"
 /**
  * What strict mode takes at most. Source: OpenAI, "Structured model outputs", section "Supported schemas",
  * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas, as recorded for February 2026 by
- * https://jsonschemaprofiles.unitvectorylabs.com/schemas/openai. "Levels" are objects inside objects there.
+ * https://jsonschemaprofiles.unitvectorylabs.com/schemas/openai
  */
-export const STRICT_LIMITS = {
-  properties: 5_000,
+const STRICT_LIMITS = {
   /** Objects inside objects. */
-  levels: 10,
-  enumValues: 1_000,
-  /** Of property names, definition names, enum and const values together. */
-  characters: 120_000,
-  /** An enum of more values than this may have only so many characters. */
-  longEnumValues: 250,
-  longEnumCharacters: 15_000,
-} as const
+  "levels of objects": 10,
+  properties: 5_000,
+  "enum values": 1_000,
+  /** Property names, definition names, enum and const values together. */
+  "characters of names and values": 120_000,
+  "characters in one long enum": 15_000,
+}
+
+/** An enum of more values is a long one. */
+const LONG_ENUM = 250
 
 /** Prints a form as strict JSON Schema, and counts what strict mode counts. */
 export class SchemaPrinter {
   /** Every property name that occurs. */
   readonly names = new Set<string>()
   readonly #definitions: Record<string, JsonSchema> = {}
-  #properties = 0
-  #enumValues = 0
-  #characters = 0
+  readonly #counts: Partial<Record<keyof typeof STRICT_LIMITS, number>> = {}
 
-  /**
-   * @param root an object
-   * @throws UnsupportedSchemaError when it is larger than strict mode takes.
-   */
-  print(root: AnswerNode): JsonSchema {
-    const json = this.#body(root, root, 0, "answer")
+  /** @param root an object. */
+  constructor(private readonly root: AnswerNode) {}
+
+  /** @throws UnsupportedSchemaError when it is larger than strict mode takes. */
+  print(): JsonSchema {
+    const json = this.#body(this.root, 0, "answer")
     return Object.keys(this.#definitions).length === 0 ? json : { ...json, $defs: this.#definitions }
   }
 
-  #node(node: AnswerNode, root: AnswerNode, level: number, path: string): JsonSchema {
-    if (node.kind === "late") return this.#node(node.target!, root, level, path)
-    if (node === root) return { $ref: "#" }
+  #node(node: AnswerNode, level: number, path: string): JsonSchema {
+    if (node === this.root) return { $ref: "#" }
     const { recursive } = node
-    if (recursive === undefined) return this.#body(node, root, level, path)
+    if (recursive === undefined) return this.#body(node, level, path)
     if (!Object.hasOwn(this.#definitions, recursive)) {
       this.#definitions[recursive] = {}
-      this.#characters += recursive.length
-      this.#definitions[recursive] = this.#body(node, root, 0, path)
+      this.#count("characters of names and values", recursive.length, path)
+      this.#definitions[recursive] = this.#body(node, 0, path)
     }
     return { $ref: `#/$defs/${recursive}` }
   }
 
-  #body(node: AnswerNode, root: AnswerNode, level: number, path: string): JsonSchema {
-    switch (node.kind) {
-      case "leaf":
-        this.#countEnum(node.json.enum as unknown[] | undefined, path)
-        return described(node.json, node.note)
-      case "fields": {
-        const properties = this.#fields(node.fields, root, level + 1, path)
-        const required = [...node.fields.keys()]
-        return described({ type: "object", properties, required, additionalProperties: false }, node.note)
-      }
-      case "list": {
-        const items = this.#node(node.item, root, level, `${path}[]`)
-        const hint = {
-          array: undefined,
-          set: "Distinct items.",
-          map: "Entries.",
-          record: "Entries with distinct keys.",
-        }
-        const note = sentence([node.note, hint[node.as]])
-        return described({ type: "array", items, ...node.bounds }, note)
-      }
-      case "union":
-        return described(anyOf(node.options.map((option) => this.#node(option, root, level, path))), node.note)
-      case "absent":
-        return described(anyOf([this.#node(node.inner, root, level, path), { type: "null" }]), node.note)
-      case "hidden":
-        return described(this.#node(node.inner, root, level, path), node.note)
-      case "late":
-        return this.#node(node, root, level, path)
-    }
+  #body(node: AnswerNode, level: number, path: string): JsonSchema {
+    return described(this.#bare(node, level, path), node.note)
   }
 
-  #fields(fields: Map<string, AnswerNode>, root: AnswerNode, level: number, path: string): JsonSchema {
-    this.#check(level, STRICT_LIMITS.levels, "levels of objects", path)
-    this.#properties += fields.size
-    this.#check(this.#properties, STRICT_LIMITS.properties, "properties", path)
-    const entries: [string, JsonSchema][] = []
-    for (const [key, node] of fields) {
+  #bare(node: AnswerNode, level: number, path: string): JsonSchema {
+    if (node.kind === "union") return anyOf(node.options.map((option) => this.#node(option, level, path)))
+    if (node.kind === "list") {
+      const { type, ...bounds } = node.json
+      return { type, items: this.#node(node.item, level, `${path}[]`), ...bounds }
+    }
+    if (node.kind === "leaf") {
+      if (node.json.enum !== undefined) this.#countEnum(node.json.enum as unknown[], path)
+      return node.json
+    }
+    this.#check("levels of objects", level + 1, path)
+    this.#count("properties", node.fields.size, path)
+    const properties = [...node.fields].map(([key, field]) => {
       this.names.add(key)
-      this.#characters += key.length
-      entries.push([key, this.#node(node, root, level, `${path}.${key}`)])
-    }
-    this.#check(this.#characters, STRICT_LIMITS.characters, "characters of names and values", path)
-    return Object.fromEntries(entries)
+      this.#count("characters of names and values", key.length, path)
+      return [key, this.#node(field, level + 1, `${path}.${key}`)]
+    })
+    const required = [...node.fields.keys()]
+    return { type: "object", properties: Object.fromEntries(properties), required, additionalProperties: false }
   }
 
-  #countEnum(values: unknown[] | undefined, path: string): void {
-    if (values === undefined) return
-    const characters = values.reduce<number>((sum, value) => sum + String(value).length, 0)
-    this.#enumValues += values.length
-    this.#characters += characters
-    this.#check(this.#enumValues, STRICT_LIMITS.enumValues, "enum values", path)
-    this.#check(this.#characters, STRICT_LIMITS.characters, "characters of names and values", path)
-    if (values.length > STRICT_LIMITS.longEnumValues)
-      this.#check(characters, STRICT_LIMITS.longEnumCharacters, "characters in one long enum", path)
+  #countEnum(values: unknown[], path: string): void {
+    const characters = values.map(String).join("").length
+    this.#count("enum values", values.length, path)
+    this.#count("characters of names and values", characters, path)
+    if (values.length > LONG_ENUM) this.#check("characters in one long enum", characters, path)
   }
 
-  #check(count: number, limit: number, what: string, path: string): void {
+  #count(what: keyof typeof STRICT_LIMITS, more: number, path: string): void {
+    const count = (this.#counts[what] ?? 0) + more
+    this.#counts[what] = count
+    this.#check(what, count, path)
+  }
+
+  #check(what: keyof typeof STRICT_LIMITS, count: number, path: string): void {
+    const limit = STRICT_LIMITS[what]
     if (count <= limit) return
-    throw new UnsupportedSchemaError(
-      path,
-      `more than ${limit} ${what}`,
-      "Providers refuse larger schemas: take fields away, share fewer values, or ask in several requests.",
-    )
+    throw new UnsupportedSchemaError(path, `more than ${limit} ${what}`, "Make it smaller, or ask in several requests.")
   }
 }
 
@@ -124,19 +100,20 @@ function described(json: JsonSchema, note: string | undefined): JsonSchema {
   return { ...json, description: sentence([note, json.description === note ? "" : (json.description as string)]) }
 }
 
+const NULL_TYPE = { type: "null" }
+
 /** Options without doubles, `null` last; bare types become a list of types. */
 function anyOf(options: JsonSchema[]): JsonSchema {
   const flat = options.flatMap((option) => {
     if (option.anyOf !== undefined && Object.keys(option).length === 1) return option.anyOf as JsonSchema[]
-    return Array.isArray(option.type) ? [{ ...option, type: option.type[0] }, { type: "null" }] : [option]
+    return Array.isArray(option.type) ? [{ ...option, type: option.type[0] }, NULL_TYPE] : [option]
   })
   const distinct = [...new Map(flat.map((option) => [JSON.stringify(option), option])).values()]
-  const isNull = (option: JsonSchema) => option.type === "null"
-  const [first, ...others] = distinct.filter((option) => !isNull(option))
-  if (first === undefined) return { type: "null" }
-  const nullable = distinct.some(isNull)
-  if (!nullable && others.length === 0) return first
-  if (nullable && others.length === 0 && typeof first.type === "string" && first.enum === undefined)
+  const others = distinct.filter(({ type }) => type !== "null")
+  const [first = NULL_TYPE] = others
+  const nullable = others.length < distinct.length
+  if (others.length === 0 || (others.length === 1 && !nullable)) return first
+  if (others.length === 1 && typeof first.type === "string" && !("enum" in first))
     return { ...first, type: [first.type, "null"] }
-  return { anyOf: [first, ...others, ...(nullable ? [{ type: "null" }] : [])] }
+  return { anyOf: nullable ? [...others, NULL_TYPE] : others }
 }

@@ -1,5 +1,19 @@
-import { type AnswerNode, type Fields, type Leaf, type List, MISFIT } from "./answer-node"
+import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, type Union } from "./answer-node"
 import { Unfinished } from "./partial-json"
+
+/** What a form makes of a value, and how badly the value fits it. */
+interface Reading {
+  value: unknown
+  misfits: number
+}
+
+/**
+ * How much it weighs when a value is `null`'s or is not; when a value is wrong; and when it is right, but in its natural
+ * form, or not whole yet.
+ */
+const NEVER = 1e6
+const WRONG = 2
+const ODD = 1
 
 /**
  * Turns what a provider sent into what the user's schema takes: nulls that stand for absence are dropped, entries
@@ -12,147 +26,123 @@ import { Unfinished } from "./partial-json"
 export class AnswerReader {
   #misfits = 0
   /** What a union made of an object, so that nested unions cost no more than their size. */
-  readonly #chosen = new Map<AnswerNode, Map<unknown, { value: unknown; misfits: number }>>()
+  readonly #chosen = new Map<AnswerNode, Map<unknown, Reading>>()
+  readonly #partial: boolean
 
   /** @param partial the value is unfinished: leave out what cannot be shown yet. */
-  constructor(private readonly partial: boolean) {}
-
-  read(node: AnswerNode, value: unknown): unknown {
-    switch (node.kind) {
-      case "leaf":
-        return this.#leaf(node, value)
-      case "fields":
-        return this.#fields(node, value)
-      case "list":
-        return this.#list(node, value)
-      case "union":
-        return this.#union(node, node.options, value)
-      case "absent":
-        return value === null && !this.#fits(node.inner, null) ? undefined : this.read(node.inner, value)
-      case "hidden":
-        return this.partial ? undefined : this.read(node.inner, value)
-      case "late":
-        return this.read(node.target!, value)
-    }
+  constructor(partial: boolean) {
+    this.#partial = partial
   }
 
-  /** A wrong value weighs more than a right one in its natural form. */
-  #misfit(value: unknown): unknown {
-    this.#misfits += 2
-    return this.partial ? undefined : value
+  read(node: AnswerNode, value: unknown): unknown {
+    if (node.kind === "leaf") return this.#leaf(node, value)
+    if (node.kind === "fields") return this.#fields(node, value)
+    if (node.kind === "list") return this.#list(node, value)
+    return node.hidden && this.#partial ? undefined : this.#union(node, value)
+  }
+
+  #misfit(value: unknown, weight = WRONG): unknown {
+    this.#misfits += weight
+    return this.#partial ? undefined : value
   }
 
   #leaf({ json, read, prefixes }: Leaf, value: unknown): unknown {
+    if (json.type === "null" && value !== null) return this.#misfit(value, NEVER)
     if (value instanceof Unfinished) {
       if (prefixes && json.type === "string") return value.text
       // In a union, an option that can show the beginning is preferred to one that must wait for the end.
-      this.#misfits += json.type === "string" ? 1 : 2
-      return undefined
+      return this.#misfit(undefined, json.type === "string" ? ODD : WRONG)
     }
     if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
-    if (read === undefined) return isOfType(value, json.type) ? value : this.#misfit(value)
-    const result = json.type === "null" && value !== null ? MISFIT : read(value)
+    const result = read !== undefined ? read(value) : isOfType(value, json.type) ? value : MISFIT
     return result === MISFIT ? this.#misfit(value) : result
   }
 
-  #fields({ fields, tuple }: Fields, value: unknown): unknown {
-    if (tuple && Array.isArray(value)) return this.#naturalTuple(fields, value)
+  #fields({ fields, tuple }: Fields, given: unknown): unknown {
+    const value = tuple && Array.isArray(given) ? this.#tupleOf(fields, given) : given
     if (!isObject(value)) return this.#misfit(value)
     const entries: [string, unknown][] = []
     for (const [key, item] of Object.entries(value)) {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(item) : this.read(field, item)
       // An absent `toString` would be looked up in the prototype, so its absence is written down.
-      if (this.#isThere(field, read) || (!this.partial && key in Object.prototype)) entries.push([key, read])
+      if (this.#isThere(field, read) || (!this.#partial && key in Object.prototype)) entries.push([key, read])
     }
-    if (!this.partial)
-      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += 2
+    const isMissing = ([key, field]: [string, AnswerNode]) => !Object.hasOwn(value, key) && !isOmittable(field)
+    if (!this.#partial) this.#misfits += WRONG * [...fields].filter(isMissing).length
     const result = Object.fromEntries(entries)
-    return tuple ? tupleOf(fields, result, this.partial) : result
+    return tuple ? listOf(fields, result, this.#partial) : result
   }
 
-  #naturalTuple(fields: Map<string, AnswerNode>, value: unknown[]): unknown[] {
-    this.#misfits++
-    const { rest, ...items } = Object.fromEntries(fields)
-    const known = Object.values(items)
-    const item = rest?.kind === "list" ? rest.item : undefined
-    return value.map((entry, index) => {
-      const node = known[index] ?? item
-      return node === undefined ? this.#misfit(entry) : this.read(node, entry)
-    })
+  /** A tuple in its natural form, as the object that is sent. */
+  #tupleOf(fields: Map<string, AnswerNode>, list: unknown[]): Record<string, unknown> {
+    this.#misfit(list, ODD)
+    const size = fields.has("rest") ? fields.size - 1 : fields.size
+    const entries = list.slice(0, size).map((item, index) => [`item${index + 1}`, item])
+    // Items too many are kept, for Zod to refuse them.
+    if (list.length > size || size < fields.size) entries.push(["rest", list.slice(size)])
+    return Object.fromEntries(entries)
   }
 
-  #list({ as, item }: List, value: unknown): unknown {
-    const entry = item.kind === "fields" ? item.fields : undefined
-    if (as === "record" && isObject(value) && entry !== undefined) {
-      this.#misfits++
-      const natural = Object.entries(value).map(([key, part]) => [key, this.read(entry.get("value")!, part)])
-      return Object.fromEntries(natural.filter(([, part]) => this.#isThere(entry.get("value"), part)))
+  #list({ as, item }: List, given: unknown): unknown {
+    let value = given
+    if (as === "record" && isObject(given)) {
+      this.#misfit(given, ODD)
+      value = Object.entries(given).map(([key, part]) => ({ key, value: part }))
     }
-    if (!Array.isArray(value)) return this.#misfit(value)
-    const items: unknown[] = []
-    for (const part of value) {
-      const read = this.read(item, part)
-      if (read !== undefined || !this.partial) items.push(read)
-    }
+    if (!Array.isArray(value)) return this.#misfit(given)
+    const items = value.map((part) => this.read(item, part)).filter((part) => part !== undefined || !this.#partial)
     if (as === "array") return items
     if (as === "set") return new Set(items)
-    const isPair = (part: unknown): part is { key: string; value: unknown } =>
-      isObject(part) && (!this.partial || ("key" in part && "value" in part))
-    const pairs = items.filter(isPair)
-    if (pairs.length < items.length && !this.partial) return this.#misfit(value)
-    if (as === "map") return new Map(pairs.map((pair) => [pair.key, pair.value]))
-    const there = pairs.filter((pair) => this.#isThere(entry?.get("value"), pair.value))
-    return Object.fromEntries(there.map((pair) => [pair.key, pair.value]))
+    const pairs = items.filter(
+      (part): part is { key: string; value: unknown } =>
+        isObject(part) && (!this.#partial || ("key" in part && "value" in part)),
+    )
+    if (pairs.length < items.length && !this.#partial) return this.#misfit(given)
+    const entries = pairs.map((pair) => [pair.key, pair.value] as const)
+    if (as === "map") return new Map(entries)
+    const field = item.kind === "fields" ? item.fields.get("value") : undefined
+    return Object.fromEntries(entries.filter(([, part]) => this.#isThere(field, part)))
   }
 
   /** Whether a key is written for what was read: undefined may be a value, or the absence of one. */
   #isThere(node: AnswerNode | undefined, value: unknown): boolean {
-    return value !== undefined || !(this.partial || node === undefined || isOmittable(node))
+    return value !== undefined || !(this.#partial || node === undefined || isOmittable(node))
   }
 
-  /** The first option that fits, else the one that fits best. */
-  #union(node: AnswerNode, options: AnswerNode[], value: unknown): unknown {
-    const chosen = this.#chosen.get(node)?.get(value)
+  #union(node: Union & AnswerNode, value: unknown): unknown {
     const before = this.#misfits
-    if (chosen !== undefined) {
-      this.#misfits += chosen.misfits
-      return chosen.value
-    }
-    let best: { value: unknown; misfits: number } | undefined
+    const known = this.#chosen.get(node) ?? new Map<unknown, Reading>()
+    const best = known.get(value) ?? this.#choose(node, value)
+    if (typeof value === "object") this.#chosen.set(node, known.set(value, best))
+    this.#misfits = before + best.misfits
+    return best.value
+  }
+
+  /** The option that fits best; where several fit as well as one another, the first of them that Zod takes. */
+  #choose({ options, accepts }: Union, value: unknown): Reading {
+    const readings: Reading[] = []
     for (const option of options) {
       this.#misfits = 0
-      const result = this.read(option, value)
-      if (best === undefined || this.#misfits < best.misfits) best = { value: result, misfits: this.#misfits }
-      if (best.misfits === 0) break
+      const read = this.read(option, value)
+      readings.push({ value: read, misfits: this.#misfits })
+      if (this.#misfits === 0 && (this.#partial || accepts === undefined)) break
     }
-    this.#misfits = before + best!.misfits
-    if (typeof value === "object") {
-      const known = this.#chosen.get(node) ?? new Map()
-      this.#chosen.set(node, known.set(value, best!))
-    }
-    return best!.value
-  }
-
-  #fits(node: AnswerNode, value: unknown): boolean {
-    const before = this.#misfits
-    this.#misfits = 0
-    this.read(node, value)
-    const fits = this.#misfits === 0
-    this.#misfits = before
-    return fits
+    const least = Math.min(...readings.map(({ misfits }) => misfits))
+    const first = readings.find(({ misfits }) => misfits === least)!
+    const rivals = readings.filter((reading) => reading.misfits === least && reading.value !== first.value)
+    if (this.#partial || accepts === undefined || rivals.length === 0) return first
+    return [first, ...rivals].find((reading) => accepts(readings.indexOf(reading), reading.value)) ?? first
   }
 }
 
 /** Whether Zod takes the absence of a key of this form. */
 function isOmittable(node: AnswerNode): boolean {
-  if (node.kind === "union") return node.options.some(isOmittable)
-  if (node.kind === "hidden") return isOmittable(node.inner)
-  return node.kind === "absent" || (node.kind === "late" && node.target!.kind === "absent")
+  return node === ABSENT || (node.kind === "union" && node.options.some(isOmittable))
 }
 
-/** The items in order; those at the end that are absent are left out. */
-function tupleOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>, partial: boolean): unknown[] {
+/** The items of a tuple in order; those at the end that are absent are left out. */
+function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>, partial: boolean): unknown[] {
   const items = [...fields].filter(([key]) => key !== "rest")
   const values = items.map(([key]) => object[key])
   const rest = Array.isArray(object.rest) ? object.rest : []

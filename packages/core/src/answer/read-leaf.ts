@@ -1,5 +1,5 @@
 import { type AnswerNode, type JsonSchema, type Leaf, MISFIT, unionOf } from "./answer-node"
-import { checksOf, type ZodDef, type ZodSchema } from "./zod-schema"
+import { checksOf, type ZodSchema } from "./zod-schema"
 
 const INTEGER = "^-?[0-9]+$"
 const NUMBER = "^-?[0-9]+(\\.[0-9]+)?$"
@@ -17,53 +17,33 @@ const FORMATS: Record<string, string> = {
   guid: "uuid",
 }
 
-/** A text: its format or pattern where strict mode takes it, else in words. */
+export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
+export const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
+export const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
+
+/** A text, its beginning included. */
 export function readString(schema: ZodSchema): AnswerNode {
   const json: JsonSchema = { type: "string" }
-  const hints = lengthHints(schema, "character")
-  for (const check of checksOf(schema)) {
-    if (check.check !== "string_format") continue
-    const { format = "", pattern } = check
-    const known = FORMATS[format]
-    if (known !== undefined && json.format === undefined && !check.local) {
-      json.format = known
-      if (format === "datetime" && !check.offset) hints.push("In UTC, ending in Z.")
-    } else if (pattern !== undefined && json.pattern === undefined && isPortable(pattern)) json.pattern = pattern.source
-    else hints.push(format === "regex" ? `Matches ${pattern}.` : `Format: ${format}.`)
-  }
-  return { kind: "leaf", json, note: sentence(hints), prefixes: true }
+  return { kind: "leaf", json, note: readChecks(schema, json), prefixes: true }
 }
 
-/** Whether a pattern means the same without its flags, and needs nothing that a provider's engine may not have. */
-function isPortable({ source, flags }: RegExp): boolean {
-  return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
-}
-
-/** A number with its bounds; `integer` where a format says so. */
+/** A number; an integer where a format says so. */
 export function readNumber(schema: ZodSchema): AnswerNode {
   const json: JsonSchema = { type: "number" }
-  const hints: string[] = []
-  for (const check of checksOf(schema)) {
-    const { value } = check
-    if (check.check === "number_format" && /int/.test(check.format ?? "")) {
-      json.type = "integer"
-      if (check.format === "int32") Object.assign(json, { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })
-      if (check.format === "uint32") Object.assign(json, { minimum: 0, maximum: 2 ** 32 - 1 })
-    } else if (!Number.isFinite(value)) continue
-    else if (check.check === "greater_than") json[check.inclusive ? "minimum" : "exclusiveMinimum"] = value
-    else if (check.check === "less_than") json[check.inclusive ? "maximum" : "exclusiveMaximum"] = value
-    else if (check.check === "multiple_of" && value !== 0) {
-      if (json.multipleOf === undefined) json.multipleOf = Math.abs(value as number)
-      else hints.push(`A multiple of ${value}.`)
-    }
-  }
-  return { kind: "leaf", json, note: sentence(hints) }
+  return { kind: "leaf", json, note: readChecks(schema, json) }
 }
 
 /** A bigint travels as its digits. */
 export function readBigint(schema: ZodSchema): AnswerNode {
-  const note = sentence(["An integer in decimal digits.", ...boundHints(schema, String)])
-  return { kind: "leaf", json: { type: "string", pattern: INTEGER }, read: toBigint, note }
+  const json: JsonSchema = { type: "string", pattern: INTEGER }
+  const note = sentence(["An integer in decimal digits.", readChecks(schema, json)])
+  return { kind: "leaf", json, note, read: toBigint }
+}
+
+/** A date travels as ISO 8601. */
+export function readDate(schema: ZodSchema): AnswerNode {
+  const json: JsonSchema = { type: "string", format: "date-time" }
+  return { kind: "leaf", json, note: readChecks(schema, json), read: toDate }
 }
 
 function toBigint(value: unknown): unknown {
@@ -71,86 +51,89 @@ function toBigint(value: unknown): unknown {
   return typeof value === "string" && /^-?\d{1,10000}$/.test(value) ? BigInt(value) : MISFIT
 }
 
-/** A date travels as ISO 8601. */
-export function readDate(schema: ZodSchema): AnswerNode {
-  const note = sentence(boundHints(schema, (value) => new Date(value as Date).toISOString()))
-  return { kind: "leaf", json: { type: "string", format: "date-time" }, read: toDate, note }
-}
-
 function toDate(value: unknown): unknown {
   const date = typeof value === "string" && /^\d{4}-\d\d-\d\d/.test(value) ? new Date(value) : undefined
   return date === undefined || Number.isNaN(date.getTime()) ? MISFIT : date
 }
 
+/** Writes what the checks of a schema say into `json` where strict mode has a keyword, and returns the rest in words. */
+export function readChecks(schema: ZodSchema, json: JsonSchema): string | undefined {
+  const words: string[] = []
+  const bound = (keyword: string, phrase: string, limit: unknown, unit = "") => {
+    if (limit === undefined) return
+    if (json.type === "string") words.push(`${phrase} ${limit instanceof Date ? limit.toISOString() : limit}${unit}.`)
+    else if (Number.isFinite(limit)) json[keyword] = limit
+  }
+  for (const { check, inclusive, value, length, size, minimum, maximum, format = "", ...more } of checksOf(schema)) {
+    const exactly = length ?? size
+    const least = minimum ?? exactly
+    const most = maximum ?? exactly
+    bound("minItems", "At least", least, least === 1 ? " character" : " characters")
+    bound("maxItems", "At most", most, most === 1 ? " character" : " characters")
+    if (check === "greater_than")
+      bound(inclusive ? "minimum" : "exclusiveMinimum", inclusive ? "At least" : "More than", value)
+    if (check === "less_than")
+      bound(inclusive ? "maximum" : "exclusiveMaximum", inclusive ? "At most" : "Less than", value)
+    if (check === "multiple_of" && value) {
+      if (json.type === "string" || json.multipleOf !== undefined) words.push(`A multiple of ${value}.`)
+      else json.multipleOf = Math.abs(value as number)
+    }
+    if (check === "number_format") readNumberFormat(format, json)
+    if (check === "string_format") words.push(readTextFormat(format, more, json))
+  }
+  return sentence(words)
+}
+
+function readNumberFormat(format: string, json: JsonSchema): void {
+  if (/int/.test(format)) json.type = "integer"
+  if (format === "int32") Object.assign(json, { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })
+  if (format === "uint32") Object.assign(json, { minimum: 0, maximum: 2 ** 32 - 1 })
+}
+
+function readTextFormat(
+  format: string,
+  { pattern, offset, local }: { pattern?: RegExp; offset?: boolean; local?: boolean },
+  json: JsonSchema,
+): string {
+  const known = FORMATS[format]
+  if (known !== undefined && json.format === undefined && !local) {
+    json.format = known
+    return format === "datetime" && !offset ? "In UTC, ending in Z." : ""
+  }
+  if (pattern === undefined || json.pattern !== undefined || !isPortable(pattern))
+    return format === "regex" ? `Matches ${pattern}.` : `Format: ${format}.`
+  json.pattern = pattern.source
+  return ""
+}
+
+/** Whether a pattern means the same without its flags, and needs nothing that a provider's engine may not have. */
+function isPortable({ source, flags }: RegExp): boolean {
+  return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
+}
+
 /** Values of an enum or a literal, grouped by type, since strict mode wants one type beside each `enum`. */
 export function readValues(values: readonly unknown[]): AnswerNode | undefined {
-  const groups = new Map<string, unknown[]>()
-  for (const value of values) {
-    const type = value === null ? "null" : typeof value
-    groups.set(type, [...(groups.get(type) ?? []), value])
-  }
-  const nodes: AnswerNode[] = []
-  for (const [type, group] of groups) {
-    if (type === "null") nodes.push(NULL)
-    else if (type === "undefined") nodes.push(UNDEFINED)
-    else if (type === "bigint") nodes.push(readBigintValues(group as bigint[]))
-    else if (/^(string|number|boolean)$/.test(type)) nodes.push({ kind: "leaf", json: { type, enum: group } })
-    else return undefined
-  }
-  return nodes.length === 0 ? undefined : unionOf(nodes)
+  const typeOf = (value: unknown) => (value === null ? "null" : typeof value)
+  const nodes = [...new Set(values.map(typeOf))].map((type): AnswerNode | undefined => {
+    if (type === "null") return NULL
+    if (type === "undefined") return UNDEFINED
+    const group = values.filter((value) => typeOf(value) === type)
+    if (type === "bigint") return { kind: "leaf", json: { type: "string", enum: group.map(String) }, read: toBigint }
+    return /string|number|boolean/.test(type) ? { kind: "leaf", json: { type, enum: group } } : undefined
+  })
+  return nodes.length === 0 || nodes.includes(undefined) ? undefined : unionOf(nodes as AnswerNode[])
 }
 
-function readBigintValues(values: bigint[]): AnswerNode {
-  const digits = values.map(String)
-  const read = (value: unknown) => (digits.includes(String(value)) ? BigInt(value as string) : MISFIT)
-  return { kind: "leaf", json: { type: "string", enum: digits }, read }
+export function isNumeric(node: AnswerNode): node is Leaf & AnswerNode {
+  return node.kind === "leaf" && /^(number|integer)$/.test(node.json.type as string)
 }
-
-export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
-export const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
-export const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
 
 /** What may be the key of a record: numbers as their digits, because the keys of JSON objects are texts. */
 export function readKey(key: AnswerNode): AnswerNode {
-  const type = key.kind === "leaf" ? key.json.type : undefined
-  if (key.kind !== "leaf" || (type !== "number" && type !== "integer")) return key
-  const values = key.json.enum as unknown[] | undefined
+  if (!isNumeric(key)) return key
+  const { type, enum: values } = key.json as { type: string; enum?: unknown[] }
   const json = values === undefined ? { pattern: type === "integer" ? INTEGER : NUMBER } : { enum: values.map(String) }
   return { kind: "leaf", json: { type: "string", ...json }, note: key.note }
-}
-
-/** `minItems` and `maxItems` from the checks of an array, set or map. */
-export function itemBounds(schema: ZodSchema): JsonSchema {
-  const { least, most } = lengths(schema)
-  return { ...(least === undefined ? {} : { minItems: least }), ...(most === undefined ? {} : { maxItems: most }) }
-}
-
-function lengthHints(schema: ZodSchema, unit: string): string[] {
-  const { least, most } = lengths(schema)
-  const hints: string[] = []
-  if (least !== undefined) hints.push(`At least ${least} ${unit}${least === 1 ? "" : "s"}.`)
-  if (most !== undefined) hints.push(`At most ${most} ${unit}${most === 1 ? "" : "s"}.`)
-  return hints
-}
-
-function lengths(schema: ZodSchema): { least?: number | undefined; most?: number | undefined } {
-  let least: number | undefined
-  let most: number | undefined
-  for (const { check = "", minimum, maximum, length, size } of checksOf(schema)) {
-    if (/^(min|max|length|size)_/.test(check)) {
-      least = minimum ?? length ?? size ?? least
-      most = maximum ?? length ?? size ?? most
-    }
-  }
-  return { least, most }
-}
-
-function boundHints(schema: ZodSchema, show: (value: unknown) => string): string[] {
-  const word = ({ check, inclusive }: ZodDef) =>
-    check === "greater_than" ? (inclusive ? "At least" : "More than") : inclusive ? "At most" : "Less than"
-  return checksOf(schema)
-    .filter(({ check }) => check === "greater_than" || check === "less_than")
-    .map((check) => `${word(check)} ${show(check.value)}.`)
 }
 
 /** Several remarks as one description. */

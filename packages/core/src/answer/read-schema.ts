@@ -1,11 +1,20 @@
 import { UnsupportedSchemaError } from "./answer-errors"
-import { type AnswerNode, absentOr, type Fields, type Late, unionOf } from "./answer-node"
+import {
+  ABSENT,
+  type AnswerNode,
+  absentOr,
+  type Fields,
+  hidden,
+  type JsonSchema,
+  type List,
+  unionOf,
+} from "./answer-node"
 import { combineNodes } from "./combine-nodes"
 import {
-  itemBounds,
   NAN,
   NULL,
   readBigint,
+  readChecks,
   readDate,
   readKey,
   readNumber,
@@ -21,34 +30,34 @@ const MAX_NESTING = 200
 
 /** Reads one schema of Zod, once, into the form in which its values travel. */
 export class SchemaReader {
-  readonly #done = new Map<ZodSchema, AnswerNode>()
-  readonly #open = new Map<ZodSchema, { late: Late; met: boolean }>()
+  readonly #nodes = new Map<ZodSchema, AnswerNode>()
   #any: AnswerNode | undefined
   #names = 0
+  #depth = 0
 
   /** @throws UnsupportedSchemaError with the path of what cannot be expressed. */
   read(schema: ZodSchema, path: string): AnswerNode {
-    const done = this.#done.get(schema)
-    if (done !== undefined) return done
-    const open = this.#open.get(schema)
-    if (open !== undefined) {
-      open.met = true
-      return open.late
+    const known = this.#nodes.get(schema)
+    if (known !== undefined) {
+      if (isOpen(known)) known.recursive ??= `type${++this.#names}`
+      return known
     }
-    if (this.#open.size > MAX_NESTING)
-      throw unsupported(path, "a schema without end", "Let `z.lazy` return the same schema each time.")
-    const here = { late: { kind: "late" } as Late, met: false }
-    this.#open.set(schema, here)
+    if (this.#depth++ > MAX_NESTING)
+      throw new UnsupportedSchemaError(path, "a schema without end", "Let `z.lazy` return the same schema each time.")
+    const node = {} as AnswerNode
+    this.#nodes.set(schema, node)
+    const made = this.#construct(schema, schema._zod.def, path)
+    this.#depth--
+    if (made === node || (made.kind === "union" && made.options.includes(node)))
+      throw new UnsupportedSchemaError(path, "a schema that is only itself", "Give it a type.")
     const { description } = metaOf(schema)
-    let node = this.#construct(schema, schema._zod.def, path)
-    this.#open.delete(schema)
-    if (node === here.late) throw unsupported(path, "a schema that is only itself", "Give it a type.")
-    if (description !== undefined) node = { ...node, note: sentence([description, node.note]) }
-    if (here.met) {
-      node = { ...node, recursive: node.recursive ?? `type${++this.#names}` }
-      here.late.target = node
+    // Another name of a schema that is still being read: there is nothing to copy yet.
+    if (isOpen(made) && description === undefined) {
+      this.#nodes.set(schema, made)
+      return made
     }
-    this.#done.set(schema, node)
+    Object.assign(node, isOpen(made) ? { kind: "union", options: [made] } : made)
+    node.note = sentence([description, node.note])
     return node
   }
 
@@ -84,13 +93,13 @@ export class SchemaReader {
       case "object":
         return this.#object(def, path)
       case "array":
-        return { kind: "list", as: "array", item: this.read(def.element, `${path}[]`), bounds: itemBounds(schema) }
+        return listOf(schema, "array", this.read(def.element, `${path}[]`))
       case "set":
-        return { kind: "list", as: "set", item: this.read(def.valueType, `${path}[]`), bounds: itemBounds(schema) }
+        return listOf(schema, "set", this.read(def.valueType, `${path}[]`), "Distinct items.")
       case "map":
-        return this.#entries(def, path, "map", schema)
+        return listOf(schema, "map", this.#entry(def, path), "Entries.")
       case "record":
-        return this.#record(def, path, schema)
+        return this.#record(schema, def, path)
       case "tuple":
         return this.#tuple(def, path)
       case "union":
@@ -106,107 +115,125 @@ export class SchemaReader {
         return absentOr(inner(), defaultNote(def))
       case "nonoptional": {
         const node = inner()
-        return node.kind === "absent" ? node.inner : node
+        const isOptional = node.kind === "union" && node.options.includes(ABSENT)
+        return isOptional ? unionOf(node.options.filter((option) => option !== ABSENT)) : node
       }
       case "success":
-        return { kind: "hidden", inner: inner() }
+        return hidden(inner())
       case "catch":
       case "readonly":
       case "promise":
         return inner()
       case "lazy":
-        return this.read(schema._zod.innerType ?? unsupportedLazy(path), path)
+        if (schema._zod.innerType) return this.read(schema._zod.innerType, path)
+        break
       case "pipe":
         return this.#pipe(schema, def, path)
-      default:
-        return readCustom(schema, def, path)
     }
+    return readCustom(schema, def, path)
   }
 
   #object({ shape }: ZodDef, path: string): Fields {
-    const fields = new Map<string, AnswerNode>()
     if (Object.getOwnPropertySymbols(shape).length > 0)
-      throw unsupported(path, "a symbol as a key", "Use a text as the key.")
-    for (const key of Object.keys(shape)) fields.set(key, this.read(shape[key]!, `${path}.${key}`))
-    return { kind: "fields", fields }
+      throw new UnsupportedSchemaError(path, "a symbol as a key", "Use a text.")
+    const fields = Object.keys(shape).map((key) => [key, this.read(shape[key]!, `${path}.${key}`)] as const)
+    return { kind: "fields", fields: new Map(fields) }
   }
 
   #tuple({ items, rest }: ZodDef, path: string): Fields {
-    const fields = new Map<string, AnswerNode>()
-    for (const [index, item] of items.entries()) fields.set(`item${index + 1}`, this.read(item, `${path}[${index}]`))
-    if (rest) fields.set("rest", { kind: "list", as: "array", item: this.read(rest, `${path}[]`), bounds: {} })
+    const fields = new Map(items.map((item, index) => [`item${index + 1}`, this.read(item, `${path}[${index}]`)]))
+    if (rest)
+      fields.set("rest", { kind: "list", as: "array", item: this.read(rest, `${path}[]`), json: { type: "array" } })
     return { kind: "fields", fields, tuple: true }
   }
 
   /** A record of known keys is an object; any other is a list of entries. */
-  #record(def: ZodDef, path: string, schema: ZodSchema): AnswerNode {
+  #record(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
     const keys = [...(def.keyType._zod.values ?? [])].filter((key) => /^(string|number)$/.test(typeof key))
-    if (keys.length === 0) return this.#entries(def, path, "record", schema)
+    if (keys.length === 0)
+      return listOf(schema, "record", this.#entry(def, path, readKey), "Entries with distinct keys.")
     const value = this.read(def.valueType, `${path}.*`)
     return { kind: "fields", fields: new Map(keys.map((key) => [String(key), def.partial ? absentOr(value) : value])) }
   }
 
-  #entries(def: ZodDef, path: string, as: "map" | "record", schema: ZodSchema): AnswerNode {
-    const key = this.read(def.keyType, `${path}.key`)
-    const fields = new Map([
-      ["key", as === "record" ? readKey(key) : key],
-      ["value", this.read(def.valueType, `${path}.*`)],
-    ])
-    return { kind: "list", as, item: { kind: "fields", fields }, bounds: itemBounds(schema) }
+  #entry({ keyType, valueType }: ZodDef, path: string, asKey = (key: AnswerNode) => key): Fields {
+    const key = asKey(this.read(keyType, `${path}.key`))
+    return {
+      kind: "fields",
+      fields: new Map([
+        ["key", key],
+        ["value", this.read(valueType, `${path}.*`)],
+      ]),
+    }
   }
 
   #union({ options }: ZodDef, path: string): AnswerNode {
     const possible = options.filter((option) => option._zod.def.type !== "never")
-    if (possible.length === 0) throw unsupported(path, "a union without options", "Give it an option.")
-    return unionOf(possible.map((option) => this.read(option, path)))
+    if (possible.length === 0) throw new UnsupportedSchemaError(path, "a union without options", "Give it an option.")
+    const accepts = (option: number, value: unknown) => {
+      try {
+        return possible[option]!.safeParse(value).success
+      } catch {
+        // The option's own code threw, or is asynchronous: Zod will tell.
+        return true
+      }
+    }
+    const forms = possible.map((option) => this.read(option, path))
+    return forms.length === 1 ? forms[0]! : { kind: "union", options: forms, accepts }
   }
 
   #intersection({ left, right }: ZodDef, path: string): AnswerNode {
     const both = combineNodes(this.read(left, path), this.read(right, path))
     if (both !== undefined) return both
-    throw unsupported(
-      path,
-      `an intersection of ${left._zod.def.type} and ${right._zod.def.type}`,
-      "Write it as one schema.",
-    )
+    const construct = `an intersection of ${left._zod.def.type} and ${right._zod.def.type}`
+    throw new UnsupportedSchemaError(path, construct, "Write it as one schema.")
   }
 
   /** What goes in is what is sent; `z.preprocess` and `z.unknown().pipe(…)` say nothing of that, so their end is sent. */
   #pipe(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
     const { in: source, out } = def
-    if (source._zod.def.type === "transform") return { kind: "hidden", inner: this.read(out, path) }
+    if (source._zod.def.type === "transform") return hidden(this.read(out, path))
     const words = stringboolWords(schema, def)
-    if (words !== undefined) return { kind: "hidden", inner: { kind: "leaf", json: { type: "string", enum: words } } }
+    if (words !== undefined) return hidden({ kind: "leaf", json: { type: "string", enum: words } })
     const input = this.read(source, path)
-    if (def.transform !== undefined || out._zod.def.type === "transform") return { kind: "hidden", inner: input }
+    if (def.transform !== undefined || out._zod.def.type === "transform") return hidden(input)
     return combineNodes(input, this.read(out, path)) ?? input
   }
 
   /** Any JSON value: objects travel as lists of entries, like records. */
   #anyJson(): AnswerNode {
     if (this.#any !== undefined) return this.#any
-    const late: Late = { kind: "late" }
-    const entry = new Map<string, AnswerNode>([
-      ["key", { kind: "leaf", json: { type: "string" } }],
-      ["value", late],
-    ])
-    const leaves = ["string", "number", "boolean", "null"].map(
+    const options = ["string", "number", "boolean", "null"].map(
       (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
     )
-    const options: AnswerNode[] = [
-      ...leaves,
-      { kind: "list", as: "array", item: late, bounds: {} },
-      { kind: "list", as: "record", item: { kind: "fields", fields: entry }, bounds: {} },
-    ]
-    this.#any = late.target = { kind: "union", options, any: true, recursive: "json" }
-    return this.#any
+    const any: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
+    const fields = new Map<string, AnswerNode>([
+      ["key", options[0]!],
+      ["value", any],
+    ])
+    const json = { type: "array" }
+    options.push({ kind: "list", as: "array", item: any, json })
+    options.push({ kind: "list", as: "record", item: { kind: "fields", fields }, json })
+    this.#any = any
+    return any
   }
+}
+
+/** Whether a node is still being read. */
+function isOpen(node: AnswerNode): boolean {
+  return node.kind === undefined
+}
+
+function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: string): AnswerNode {
+  const json: JsonSchema = { type: "array" }
+  readChecks(schema, json)
+  return { kind: "list", as, item, json, note }
 }
 
 function readEnum(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
   const node = readValues([...(schema._zod.values ?? def.values ?? Object.values(def.entries ?? {}))])
-  if (node === undefined) throw unsupported(path, `z.${def.type}() without a JSON value`, "Give it texts or numbers.")
-  return node
+  if (node !== undefined) return node
+  throw new UnsupportedSchemaError(path, `z.${def.type}() without a JSON value`, "Give it texts or numbers.")
 }
 
 /** The words of a `z.stringbool()`, which it names itself when it is given another. */
@@ -223,20 +250,16 @@ function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string
 }
 
 /** A custom type is sent when its metadata say as what: `z.instanceof(X).meta({ type: "string" })`. */
-function readCustom(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
+function readCustom(schema: ZodSchema, { type: kind }: ZodDef, path: string): AnswerNode {
   const { type } = metaOf(schema)
-  if (def.type === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
+  if (kind === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
     return { kind: "leaf", json: { type } }
   const remedies: Record<string, string> = {
-    custom: 'Say as what it travels, as in `.meta({ type: "string" })`, or use a schema of Zod.',
+    custom: 'Say as what it travels, as in `.meta({ type: "string" })`.',
     transform: "Begin with a schema, as in `z.string().transform(…)`.",
-    never: "Leave it out.",
+    lazy: "Let it return a schema.",
   }
-  throw unsupported(
-    path,
-    `z.${def.type}()`,
-    remedies[def.type] ?? "No JSON value can be one: leave it out of the answer.",
-  )
+  throw new UnsupportedSchemaError(path, `z.${kind}()`, remedies[kind] ?? "No JSON value can be one: leave it out.")
 }
 
 function defaultNote(def: ZodDef): string | undefined {
@@ -247,12 +270,4 @@ function defaultNote(def: ZodDef): string | undefined {
     // A bigint or a cycle: the model does without.
     return undefined
   }
-}
-
-function unsupportedLazy(path: string): never {
-  throw unsupported(path, "z.lazy() without a schema", "Let it return a schema.")
-}
-
-function unsupported(path: string, construct: string, remedy: string): UnsupportedSchemaError {
-  return new UnsupportedSchemaError(path, construct, remedy)
 }

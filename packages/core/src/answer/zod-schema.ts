@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from "../errors"
+
 /** The part of a Zod 4 schema that is read here: `_zod.def`, which Zod keeps stable for libraries. */
 export interface ZodSchema {
   _zod: {
@@ -65,6 +67,17 @@ export interface ZodDef {
   offset?: boolean
   local?: boolean
   precision?: number | null
+}
+
+/** @throws InvalidArgumentError when `value` is no schema of Zod 4. */
+export function asZodSchema(value: unknown): ZodSchema {
+  const { _zod, _def, safeParse } = (typeof value === "object" && value !== null ? value : {}) as Record<
+    string,
+    unknown
+  >
+  if (_zod !== undefined && typeof safeParse === "function") return value as ZodSchema
+  const old = _def === undefined ? "" : "; this one is of Zod 3"
+  throw new InvalidArgumentError("answerModel", `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
 }
 
 /** The schema's metadata, from the registry that every copy of Zod shares, or from its own method. */
