@@ -27,7 +27,7 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
             const failure = await collected.run(one, factory)
             if (failure !== undefined) throw failure
           }
-          runner.it(one.name, body, options.timeoutMs ?? 60_000)
+          runner.it(one.name, body, options.timeoutMs ?? 120_000)
         }
       })
     }
@@ -148,7 +148,7 @@ class Collector {
       store: target.store,
       root,
       target,
-      fuzzRuns: this.#options.fuzzRuns ?? 60,
+      fuzzRuns: this.#options.fuzzRuns ?? 40,
       seed: this.#options.seed ?? 1,
       get clock() {
         if (target.clock === undefined) throw new SuiteFailure("The target has no clock.")

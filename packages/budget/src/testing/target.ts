@@ -96,11 +96,11 @@ export interface SuiteOptions {
    * contradicts.
    */
   limits?: Partial<Record<SuiteNeed, string>> | undefined
-  /** Most random programs of each fuzz case. @defaultValue 60 */
+  /** Most random programs of each fuzz case. @defaultValue 40 */
   fuzzRuns?: number | undefined
   /** First seed of the fuzz cases; run i uses seed + i. A failure prints the seed that replays it with `fuzzRuns: 1`. @defaultValue 1 */
   seed?: number | undefined
-  /** Handed to the runner with each case, as the third argument of `it`, where it heeds one. @defaultValue 60000 */
+  /** Handed to the runner with each case, as the third argument of `it`, where it heeds one. @defaultValue 120000 */
   timeoutMs?: number | undefined
   /** Receives the report when every case has run. */
   onReport?: ((report: StoreReport) => void) | undefined
