@@ -162,7 +162,7 @@ describe("extractJson", () => {
   })
 
   it("ends on a megabyte of brackets", () => {
-    for (const text of ["{", "[", '{"', "[}", '"{'].map((part) => part.repeat(500_000)))
+    for (const text of ["{", "[", '{"', "[}", '"{', "{x}", '{"\\'].map((part) => part.repeat(500_000)))
       expect(extractJson(text)).toBeUndefined()
   })
 })

@@ -1,9 +1,16 @@
-/** How often the text is read at most, all beginnings that are tried together, so that brackets cannot cost a minute. */
+import { JsonReader } from "./partial-json"
+
+/**
+ * How much may be read, so that brackets cannot cost a minute: so many times the text, all beginnings that are tried
+ * together, and so many signs for what is no JSON, of which each costs as much as some hundreds to refuse.
+ */
 const MAX_READINGS = 8
+const SPARE_SIGNS = 1_000_000
+const REFUSAL_SIGNS = 1_000
 
 /**
  * The JSON text inside a model's prose: the whole text, else the last fenced block that is JSON, else the longest
- * balanced object or array that is JSON. Undefined when there is none.
+ * object or array that is JSON. Undefined when there is none.
  */
 export function extractJson(text: string): string | undefined {
   const whole = text.trim()
@@ -14,37 +21,25 @@ export function extractJson(text: string): string | undefined {
     const block = fences[index]!.trim()
     if (isJson(block)) return block
   }
-  return longestBalanced(whole)
+  return longestIn(whole)
 }
 
-function longestBalanced(text: string): string | undefined {
+function longestIn(text: string): string | undefined {
   const starts = /[{[]/g
   let longest: string | undefined
-  let work = MAX_READINGS * text.length
-  for (let start = starts.exec(text)?.index; start !== undefined && work > 0; start = starts.exec(text)?.index) {
-    const end = endOfBalanced(text, start)
-    work -= (end ?? text.length) - start
-    const found = end === undefined ? undefined : text.slice(start, end)
-    if (found === undefined || !isJson(found)) continue
-    if (found.length > (longest?.length ?? 0)) longest = found
-    starts.lastIndex = start + found.length
+  let signs = MAX_READINGS * text.length + SPARE_SIGNS
+  for (let start = starts.exec(text)?.index; start !== undefined && signs > 0; start = starts.exec(text)?.index) {
+    const reader = new JsonReader(text, start, String)
+    reader.value()
+    const found = text.slice(start, reader.at)
+    signs -= found.length
+    if (!reader.whole || !isJson(found)) signs -= REFUSAL_SIGNS
+    else {
+      if (found.length > (longest?.length ?? 0)) longest = found
+      starts.lastIndex = reader.at
+    }
   }
   return longest
-}
-
-/** Where the bracket that opens at `start` is closed; texts in quotes are passed over. */
-function endOfBalanced(text: string, start: number): number | undefined {
-  let depth = 0
-  let quoted = false
-  for (let at = start; at < text.length; at++) {
-    const sign = text[at]
-    if (quoted && sign === "\\") at++
-    else if (sign === '"') quoted = !quoted
-    else if (quoted) continue
-    else if (sign === "{" || sign === "[") depth++
-    else if ((sign === "}" || sign === "]") && --depth === 0) return at + 1
-  }
-  return undefined
 }
 
 function isJson(text: string): boolean {

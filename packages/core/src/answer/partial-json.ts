@@ -9,6 +9,8 @@ const NOTHING: unique symbol = Symbol("nothing")
 /** Objects inside objects that are followed; what is deeper is left out. */
 const MAX_DEPTH = 500
 
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
+
 /**
  * The value that an unfinished JSON text has so far, and undefined while it has none. Text before the first `{` or `[`
  * is passed over. A number, `true`, `false` or `null` counts when it is whole; a text from its first character.
@@ -19,28 +21,28 @@ export function parsePartialJson(text: string): unknown {
 
 /** The same, with the last text wrapped when it is unfinished. */
 export function readPartialJson(text: string, unfinished: (text: string) => unknown): unknown {
-  const value = new PartialReader(text, unfinished).root()
-  return value === NOTHING ? undefined : value
+  const start = text.search(/[{[]/)
+  return start === -1 ? undefined : new JsonReader(text, start, unfinished).value()
 }
 
-class PartialReader {
-  #at = 0
+/** Reads JSON from a `{` or `[` on, and keeps what it has read when the text ends or goes wrong. */
+export class JsonReader {
+  /** Whether the value was there to its end. */
+  whole = true
+  /** Where the next sign is read. */
+  at: number
+  readonly #text: string
+  readonly #unfinished: (text: string) => unknown
 
-  constructor(
-    private readonly text: string,
-    private readonly unfinished: (text: string) => unknown,
-  ) {}
-
-  root(): unknown {
-    const start = this.text.search(/[{[]/)
-    if (start === -1) return NOTHING
-    this.#at = start
-    return this.#value(0)
+  constructor(text: string, start: number, unfinished: (text: string) => unknown) {
+    this.at = start
+    this.#text = text
+    this.#unfinished = unfinished
   }
 
-  #value(depth: number): unknown {
+  value(depth = 0): unknown {
     this.#space()
-    const first = this.text[this.#at]
+    const first = this.#text[this.at]
     if (depth > MAX_DEPTH) return this.#end()
     if (first === "{") return this.#object(depth)
     if (first === "[") return this.#array(depth)
@@ -49,81 +51,81 @@ class PartialReader {
 
   /** Gives up: nothing after this is read. */
   #end(): typeof NOTHING {
-    this.#at = this.text.length
+    this.whole = false
     return NOTHING
   }
 
   #space(): void {
-    while (this.text.charCodeAt(this.#at) <= 32) this.#at++
+    while (this.#text.charCodeAt(this.at) <= 32) this.at++
   }
 
   /** Whether the next sign is `sign`, which is then passed. */
   #takes(sign: string): boolean {
     this.#space()
-    if (this.text[this.#at] !== sign) return false
-    this.#at++
+    if (this.#text[this.at] !== sign) return false
+    this.at++
     return true
   }
 
   #object(depth: number): unknown {
     const entries: [string, unknown][] = []
-    this.#at++
-    while (!this.#takes("}") && this.#at < this.text.length) {
-      const key = this.text[this.#at] === '"' ? this.#string(true) : this.#end()
-      if (typeof key !== "string" || !this.#takes(":")) break
-      const value = this.#value(depth + 1)
-      if (value !== NOTHING) entries.push([key, value])
-      if (!this.#takes(",") && this.text[this.#at] !== "}") this.#end()
-    }
+    this.#items("}", () => {
+      const key = this.#text[this.at] === '"' ? this.#string(true) : NOTHING
+      const value = typeof key === "string" && this.#takes(":") ? this.value(depth + 1) : this.#end()
+      if (value !== NOTHING) entries.push([key as string, value])
+    })
     return Object.fromEntries(entries)
   }
 
   #array(depth: number): unknown {
     const items: unknown[] = []
-    this.#at++
-    while (!this.#takes("]") && this.#at < this.text.length) {
-      const value = this.#value(depth + 1)
+    this.#items("]", () => {
+      const value = this.value(depth + 1)
       if (value !== NOTHING) items.push(value)
-      if (!this.#takes(",") && this.text[this.#at] !== "]") this.#end()
-    }
+    })
     return items
   }
 
-  #string(key = false): unknown {
-    const start = this.#at + 1
-    let end = start
-    for (;;) {
-      end = this.text.indexOf('"', end)
-      if (end === -1) return this.#open(this.text.slice(start), key)
-      let slashes = 0
-      while (this.text[end - 1 - slashes] === "\\") slashes++
-      if (slashes % 2 === 0) break
-      end++
+  #items(close: string, readItem: () => void): void {
+    this.at++
+    while (this.whole && !this.#takes(close)) {
+      readItem()
+      if (!this.#takes(",") && this.#text[this.at] !== close) this.#end()
     }
-    this.#at = end + 1
-    return decode(this.text.slice(start, end)) ?? this.#end()
+  }
+
+  #string(key = false): unknown {
+    const start = this.at + 1
+    let end = this.#text.indexOf('"', start)
+    while (end !== -1 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1)
+    if (end === -1) return this.#open(this.#text.slice(start), key)
+    this.at = end + 1
+    return decode(this.#text.slice(start, end)) ?? this.#end()
+  }
+
+  #isEscaped(at: number): boolean {
+    let slashes = 0
+    while (this.#text[at - 1 - slashes] === "\\") slashes++
+    return slashes % 2 === 1
   }
 
   /** The beginning of a text, without the half of an escape or of a character at its end. */
   #open(raw: string, key: boolean): unknown {
+    this.at = this.#text.length
     this.#end()
     const half = /(?:^|[^\\])(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$/.exec(raw)?.[1] ?? ""
     const text = decode(raw.slice(0, raw.length - half.length))?.replace(/[\uD800-\uDBFF]$/, "")
-    return text === undefined || key ? NOTHING : this.unfinished(text)
+    return text === undefined || key ? NOTHING : this.#unfinished(text)
   }
 
   #word(): unknown {
     const word = /[^\s,:[\]{}"]*/y
-    word.lastIndex = this.#at
-    const [found = ""] = word.exec(this.text) ?? []
-    this.#at += found.length
-    const cut = this.#at === this.text.length && !/^(true|false|null)$/.test(found)
-    if (found === "" || cut) return this.#end()
-    try {
-      return JSON.parse(found)
-    } catch {
-      return this.#end()
-    }
+    word.lastIndex = this.at
+    const [found = ""] = word.exec(this.#text) ?? []
+    this.at += found.length
+    if (found === "null") return null
+    if (found === "true" || found === "false") return found === "true"
+    return this.at < this.#text.length && NUMBER.test(found) ? Number(found) : this.#end()
   }
 }
 
