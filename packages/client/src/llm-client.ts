@@ -4,13 +4,14 @@ import {
   compileAnswer,
   type Message,
   MessageBuilder,
+  P2Error,
   Request,
   type RequestOptions,
   toUsdNumber,
 } from "@p2/core"
 import { AnswerStream, type GenerateResult } from "./answer-stream"
 import type { BudgetInfo } from "./budget-info"
-import { ClientClosedError, NoMessagesError } from "./client-errors"
+import { ClientClosedError, NoMessagesError, UnexpectedError } from "./client-errors"
 import type { ClientClock, LLMClientOptions } from "./client-options"
 import { firstMode } from "./internal/answer-modes"
 import { attachReceipt } from "./internal/attach-receipt"
@@ -211,15 +212,26 @@ export class LLMClient<Answer = string> {
   async #run(options: Pick<RunSetting, "signal" | "stream" | "onContent">): Promise<GenerateResult<Answer>> {
     // Taken before anything is waited for: what is added later belongs to the next call.
     const messages = this.msg.getMessages()
+    const setting = { ...options, messages, routes: await this.#routes.open(), purse: await this.#wallet.open() }
+    const result = await runRequest(this.#settingOf(setting)).catch((error: unknown) => {
+      throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
+    })
+    this.#last = result.receipt
+    if (this.request.verbose) console.log(this.#usageText())
+    if (!result.ok) return { ok: false, error: attachReceipt(result.error, result.receipt), receipt: result.receipt }
+    this.msg.addMessageAssistant(result.text)
+    return { ok: true, answer: result.answer as Answer, receipt: result.receipt }
+  }
+
+  #settingOf(
+    setting: Pick<RunSetting, "signal" | "stream" | "onContent" | "messages" | "routes" | "purse">,
+  ): RunSetting {
     const { deadlines, logger, recordContent } = this.#options
-    const result = await runRequest({
-      ...options,
+    return {
+      ...setting,
       requestId: crypto.randomUUID(),
       request: this.request as Request<unknown>,
-      routes: await this.#routes.open(),
-      messages,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      purse: await this.#wallet.open(),
       deadlines: {
         connectMs: deadlines?.connectMs ?? 10_000,
         firstContentMs: deadlines?.firstContentMs ?? 60_000,
@@ -228,12 +240,7 @@ export class LLMClient<Answer = string> {
       clock: this.#clock,
       logger,
       recordContent: recordContent ?? false,
-    })
-    this.#last = result.receipt
-    if (this.request.verbose) console.log(this.#usageText())
-    if (!result.ok) return { ok: false, error: attachReceipt(result.error, result.receipt), receipt: result.receipt }
-    this.msg.addMessageAssistant(result.text)
-    return { ok: true, answer: result.answer as Answer, receipt: result.receipt }
+    }
   }
 
   #usageText(): string {

@@ -85,6 +85,10 @@ describe("what is sent and priced", () => {
     })
     expect(provider.received[0]?.body).not.toHaveProperty("max_tokens")
     expect(provider.received[0]?.headers["x-client-request-id"]).toMatch(/\.1$/)
+    // The suite runs on the major version of the SDK that it says it runs on.
+    expect(provider.received[0]?.headers["x-stainless-package-version"]).toMatch(
+      new RegExp(`^${process.env.P2_OPENAI ?? "6"}\\.`),
+    )
   })
 
   test("an OpenAI instance of one's own is used, without its retries", async () => {

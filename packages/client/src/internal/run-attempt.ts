@@ -123,12 +123,12 @@ async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: A
     return await race.race(reserving)
   } catch (error) {
     // What is still set aside after we left is given back.
-    reserving.then(
-      (late) => {
-        if (late.ok) late.hold.release(entryOf(ask, receipt, undefined))
-      },
-      () => {},
-    )
+    reserving
+      .then((late) => {
+        if (late.ok) return late.hold.release(entryOf(ask, receipt, undefined))
+      })
+      // Not told apart from a store that is down: the lease ends by itself.
+      .catch(() => {})
     return { error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
   }
 }
@@ -202,8 +202,13 @@ function costOf(ask: Ask, completion: Completion): KnownCost | undefined {
   }
 }
 
-function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, setting: AttemptSetting, text: string) {
+/** Whatever the budget throws, the answer is not taken: what it could not be told is `pending`. */
+async function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, setting: AttemptSetting, text: string) {
   const content = setting.recordContent ? { prompt: ask.messages, answer: text } : undefined
   const entry = entryOf(ask, receipt, content)
-  return receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry)
+  try {
+    return await (receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry))
+  } catch {
+    return "pending"
+  }
 }

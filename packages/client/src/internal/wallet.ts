@@ -62,7 +62,12 @@ export class Wallet {
   }
 
   #open(): Promise<OpenedBudget> {
-    this.#opening ??= this.#connect()
+    this.#opening ??= this.#connect().catch((error: unknown) => {
+      // The next call tries again.
+      this.#opening = undefined
+      this.#purse = undefined
+      throw error
+    })
     return this.#opening
   }
 
