@@ -15,7 +15,9 @@ export function packageTests(options: { testTimeoutMs?: number; typecheck?: bool
     },
     test: {
       include: ["test/**/*.test.ts"],
-      testTimeout: options.testTimeoutMs ?? 30_000,
+      // Generous on purpose: a loaded machine is slow, and no test is about time.
+      testTimeout: options.testTimeoutMs ?? 120_000,
+      hookTimeout: 120_000,
       reporters: ["default", "json"],
       outputFile: { json: ".test-results.json" },
       typecheck: { enabled: options.typecheck ?? false, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },

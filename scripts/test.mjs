@@ -25,7 +25,14 @@ if (process.env.REDIS_URL === undefined) {
 const reports = [root, ...workspaceFolders()].map((folder) => join(folder, ".test-results.json"))
 for (const report of reports) rmSync(report, { force: true })
 
-const status = runTurbo(["test", "test:house", "--continue", "--output-logs=new-only", ...process.argv.slice(2)])
+const status = runTurbo([
+  "test",
+  "test:house",
+  "--continue",
+  "--concurrency=1",
+  "--output-logs=new-only",
+  ...process.argv.slice(2),
+])
 const failed = summarize()
 process.exit(status !== 0 || failed > 0 ? 1 : 0)
 

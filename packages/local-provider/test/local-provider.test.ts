@@ -1,5 +1,5 @@
 import OpenAI from "openai"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { z } from "zod"
 import { type LocalProvider, startLocalProvider } from "../src/index"
 
@@ -148,9 +148,11 @@ describe("faults", () => {
 
   it("a stall ends when the caller leaves", async () => {
     provider.faults.next({ stall: "headers" })
-    await expect(
-      openai.chat.completions.create({ model, messages }, { signal: AbortSignal.timeout(50) }),
-    ).rejects.toThrow()
+    const caller = new AbortController()
+    const call = openai.chat.completions.create({ model, messages }, { signal: caller.signal })
+    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1))
+    caller.abort()
+    await expect(call).rejects.toThrow()
     expect(provider.ledger.calls[0]).toMatchObject({ reported: false })
   })
 
