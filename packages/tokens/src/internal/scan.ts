@@ -152,11 +152,16 @@ function letterEnd(classes: CharClasses, bytes: Uint8Array, start: number): numb
 
 /** End of `\p{N}{1,most}`. */
 function numberEnd(classes: CharClasses, bytes: Uint8Array, start: number, most: number): number {
+  const { byByte } = classes
   let to = start
   for (let count = 0; count < most; count++) {
-    const packed = classAt(classes, bytes, to)
-    if ((packed & 15) !== NUMBER) break
-    to += packed >> 4
+    const kind = byByte[bytes[to]!]!
+    if (kind === NUMBER) to++
+    else if (kind === WIDE) {
+      const packed = classAt(classes, bytes, to)
+      if ((packed & 15) !== NUMBER) break
+      to += packed >> 4
+    } else break
   }
   return to
 }

@@ -12,7 +12,7 @@ export const PADDING = 16
 const QUOTE = 0x27
 
 /** Shortest piece for which matching from left to right is worth more than merging. */
-const MATCH_LEAST = 12
+const MATCH_LEAST = 9
 
 function isBlankRun(view: DataView, start: number): boolean {
   return view.getUint8(start) <= 0x20 && view.getUint8(start + 1) <= 0x20
