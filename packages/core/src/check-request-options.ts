@@ -1,12 +1,12 @@
 import { asZodSchema } from "./answer/zod-schema"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
-import { describeValue, InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "./errors"
 import { frozenCopy } from "./frozen-copy"
-import { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
+import { collectIssues } from "./invalid-request-error"
 import { nearestIds, parseModelId } from "./model-id"
 import { type NanoUsd, usd } from "./money"
-import { type Check, isPlainObject, list, number, parsed, type Report, rule, text } from "./option-checks"
+import { type Check, isPlainObject, list, number, parsed, rule, text } from "./option-checks"
 import type { RequestOptions } from "./request-options"
 
 export interface CheckedOptions<Answer> {
@@ -23,29 +23,25 @@ export interface CheckedOptions<Answer> {
 
 /** Validates everything, then throws one error with every issue, or returns a frozen copy. */
 export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): CheckedOptions<Answer> {
-  const issues: RequestIssue[] = []
-  const report: Report = (path, expected, received) => {
-    issues.push({ path, expected, received: describeValue(received) })
-  }
+  const { report, end } = collectIssues()
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    report("options", "an object with at least a `model`", given)
+  end()
   const checks: Record<string, Check> = optionChecks()
   const options = new Map<string, unknown>([["model", undefined]])
   const normal = new Map<string, unknown>()
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    report("options", "an object with at least a `model`", given)
-  else for (const [name, value] of Object.entries(given)) if (value !== undefined) options.set(name, value)
-  if (issues.length === 0) {
-    for (const [name, value] of options) {
-      if (Object.hasOwn(checks, name)) normal.set(name, checks[name]!(value, name, report))
-      else report(name, unknownOption(name, Object.keys(checks)), value)
-      // The schema is Zod's own object; metadata were copied when they were checked.
-      if (name === "metadata") options.set(name, normal.get(name))
-      if (name !== "answerModel") options.set(name, parsed(frozenCopy)(options.get(name), name, report))
-    }
-    for (const who of ["user", "client"])
-      if (options.has(`${who}Budget`) && !options.has(`${who}Id`))
-        report(`${who}Id`, `an id, because \`${who}Budget\` is given`, undefined)
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) options.set(name, value)
+  for (const [name, value] of options) {
+    if (Object.hasOwn(checks, name)) normal.set(name, checks[name]!(value, name, report))
+    else report(name, unknownOption(name, Object.keys(checks)), value)
+    // The schema is Zod's own object; metadata were copied when they were checked.
+    if (name === "metadata") options.set(name, normal.get(name))
+    if (name !== "answerModel") options.set(name, parsed(frozenCopy)(options.get(name), name, report))
   }
-  if (issues.length > 0) throw new InvalidRequestError(issues)
+  for (const who of ["user", "client"])
+    if (options.has(`${who}Budget`) && !options.has(`${who}Id`))
+      report(`${who}Id`, `an id, because \`${who}Budget\` is given`, undefined)
+  end()
   return {
     options: Object.freeze(Object.fromEntries(options)) as unknown as RequestOptions<Answer>,
     normal: Object.fromEntries(normal),

@@ -5,73 +5,52 @@ export type Bytes = Uint8Array | ArrayBuffer
 
 const MEBIBYTE = 2 ** 20
 
-/** The most that one image may have: 20 MiB of bytes. */
-export const MAX_IMAGE_BYTES = 20 * MEBIBYTE
-/** The most that one file may have: 50 MiB of bytes. */
-export const MAX_FILE_BYTES = 50 * MEBIBYTE
-
-/**
- * An address as it is, or the bytes of a PNG, JPEG, GIF or WebP as a `data:` URL.
- * @throws InvalidArgumentError for other bytes, other addresses, and more than 20 MiB.
- */
-export function toImageUrl(image: string | Bytes): string {
-  const expected = "an http(s) address, a data: URL of an image, or the bytes of a PNG, JPEG, GIF or WebP"
-  if (typeof image === "string") {
-    if (!/^https?:\/\/[^\s/]|^data:image\/(png|jpeg|gif|webp);base64,/i.test(image))
-      throw new InvalidArgumentError("image", expected, image)
-    checkSize("image", (image.length * 3) / 4, MAX_IMAGE_BYTES)
-    return image
-  }
-  const bytes = bytesOf("image", image, expected)
-  checkSize("image", bytes.length, MAX_IMAGE_BYTES)
-  const type = sniffImage(bytes)
-  if (type === undefined) throw new InvalidArgumentError("image", expected, image)
-  return `data:${type};base64,${toBase64(bytes)}`
+/** What is taken as an image and as a file, and how many bytes each may have. */
+const KINDS = {
+  image: {
+    expected: "an http(s) address, a data: URL of an image, or the bytes of a PNG, JPEG, GIF or WebP",
+    url: /^https?:\/\/[^\s/]|^data:image\/(png|jpeg|gif|webp);base64,/i,
+    limit: 20 * MEBIBYTE,
+  },
+  file: {
+    expected: "a data: URL, or bytes",
+    url: /^data:[\w.+-]+\/[\w.+-]+;base64,/,
+    limit: 50 * MEBIBYTE,
+  },
 }
 
+/** The first bytes of media types, which is what providers look at too. */
+const SIGNATURES: [type: string, bytes: RegExp][] = [
+  ["image/png", /^\x89PNG\r\n\x1A\n/],
+  ["image/jpeg", /^\xFF\xD8\xFF/],
+  ["image/gif", /^GIF8[79]a/],
+  ["image/webp", /^RIFF[\s\S]{4}WEBP/],
+  ["application/pdf", /^%PDF-/],
+]
+
 /**
- * A `data:` URL as it is, or bytes as one.
- * @throws InvalidArgumentError for anything else, and for more than 50 MiB.
+ * An address as it is, or bytes as a `data:` URL.
+ * @throws InvalidArgumentError for what is no image or file, for bytes that do not tell their type, and for more than
+ * 20 MiB of an image and 50 MiB of a file.
  */
-export function toFileUrl(file: string | Bytes, mediaType?: string): string {
-  const expected = "a data: URL, or bytes"
-  if (typeof file === "string") {
-    if (!/^data:[\w.+-]+\/[\w.+-]+;base64,/.test(file)) throw new InvalidArgumentError("file", expected, file)
-    checkSize("file", (file.length * 3) / 4, MAX_FILE_BYTES)
-    return file
-  }
-  const bytes = bytesOf("file", file, expected)
-  checkSize("file", bytes.length, MAX_FILE_BYTES)
-  const type = mediaType ?? sniffImage(bytes) ?? (startsWith(bytes, "%PDF-") ? "application/pdf" : undefined)
+export function toDataUrl(kind: keyof typeof KINDS, source: string | Bytes, mediaType?: string): string {
+  const { expected, url, limit } = KINDS[kind]
+  const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source
+  const size = typeof bytes === "string" ? Math.round((bytes.length * 3) / 4) : bytes?.length
+  if (typeof bytes === "string" ? !url.test(bytes) : !(bytes instanceof Uint8Array))
+    throw new InvalidArgumentError(kind, expected, source)
+  if (size > limit) throw new InvalidArgumentError(kind, `at most ${limit} bytes`, size)
+  if (typeof bytes === "string") return bytes
+  const type = mediaType ?? sniff(bytes)
+  if (kind === "image" && !type?.startsWith("image/")) throw new InvalidArgumentError(kind, expected, source)
   if (type === undefined || !/^[\w.+-]+\/[\w.+-]+$/.test(type))
-    throw new InvalidArgumentError(
-      "mediaType",
-      'a media type such as "text/csv", since the bytes do not tell',
-      mediaType,
-    )
+    throw new InvalidArgumentError("mediaType", 'a media type such as "text/csv", since the bytes do not tell', type)
   return `data:${type};base64,${toBase64(bytes)}`
 }
 
-function bytesOf(argument: string, value: Bytes, expected: string): Uint8Array {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value)
-  if (value instanceof Uint8Array) return value
-  throw new InvalidArgumentError(argument, expected, value)
-}
-
-function checkSize(argument: string, bytes: number, limit: number): void {
-  if (bytes > limit) throw new InvalidArgumentError(argument, `at most ${limit} bytes`, Math.round(bytes))
-}
-
-/** The media type by the first bytes, which is what providers look at too. */
-function sniffImage(bytes: Uint8Array): string | undefined {
-  if (startsWith(bytes, "\x89PNG\r\n\x1A\n")) return "image/png"
-  if (startsWith(bytes, "\xFF\xD8\xFF")) return "image/jpeg"
-  if (startsWith(bytes, "GIF87a") || startsWith(bytes, "GIF89a")) return "image/gif"
-  return startsWith(bytes, "RIFF") && startsWith(bytes.subarray(8), "WEBP") ? "image/webp" : undefined
-}
-
-function startsWith(bytes: Uint8Array, signature: string): boolean {
-  return [...signature].every((sign, index) => bytes[index] === sign.charCodeAt(0))
+function sniff(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 16))
+  return SIGNATURES.find(([, signature]) => signature.test(start))?.[0]
 }
 
 function toBase64(bytes: Uint8Array): string {

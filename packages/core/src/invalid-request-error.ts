@@ -1,4 +1,4 @@
-import { P2Error } from "./errors"
+import { describeValue, P2Error } from "./errors"
 
 /** One wrong field of a request. */
 export interface RequestIssue {
@@ -22,5 +22,19 @@ export class InvalidRequestError extends P2Error {
     })
     this.name = "InvalidRequestError"
     this.issues = issues
+  }
+}
+
+/** Collects what `report` is told, until `end` throws it all, if there is any. */
+export function collectIssues() {
+  const issues: RequestIssue[] = []
+  return {
+    report(path: string, expected: string, received: unknown): void {
+      issues.push({ path, expected, received: describeValue(received) })
+    },
+    /** @throws InvalidRequestError */
+    end(): void {
+      if (issues.length > 0) throw new InvalidRequestError(issues)
+    },
   }
 }

@@ -1,8 +1,8 @@
 import { checkMessages } from "./check-messages"
-import { type Bytes, toFileUrl, toImageUrl } from "./data-url"
-import { describeValue, InvalidArgumentError } from "./errors"
+import { type Bytes, toDataUrl } from "./data-url"
+import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
-import { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
+import { collectIssues } from "./invalid-request-error"
 import type { ContentPart, Message, ToolCall } from "./messages"
 import { toYaml } from "./to-yaml"
 
@@ -25,17 +25,17 @@ export class MessageBuilder {
 
   /** Adds a system message. */
   addMessageSystem(content: unknown): this {
-    return this.#add({ role: "system", content: toText(content) })
+    return this.#say("system", toText(content))
   }
 
   /** Adds a user message. */
   addMessageUser(content: unknown): this {
-    return this.#add({ role: "user", content: toText(content) })
+    return this.#say("user", toText(content))
   }
 
   /** Adds what the assistant said: an earlier answer, so that the conversation goes on. */
   addMessageAssistant(content: unknown): this {
-    return this.#add({ role: "assistant", content: toText(content) })
+    return this.#say("assistant", toText(content))
   }
 
   /**
@@ -43,7 +43,7 @@ export class MessageBuilder {
    * @throws InvalidArgumentError for a tag that is not 1 to 64 letters, digits, `_`, `-`.
    */
   addMessageBlock(tag: string, data: unknown): this {
-    return this.#add({ role: "user", content: checkedText(formatBlock(tag, data)) })
+    return this.#say("user", toText(formatBlock(tag, data)))
   }
 
   /**
@@ -54,9 +54,9 @@ export class MessageBuilder {
     const { detail } = options
     if (detail !== undefined && !/^(auto|low|high)$/.test(detail))
       throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
-    const url = toImageUrl(image)
-    const part: ContentPart = { type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }
-    return this.#add({ role: "user", content: [part] })
+    const url = toDataUrl("image", image)
+    const part: ContentPart = { type: "image_url", image_url: { url, ...(detail && { detail }) } }
+    return this.#say("user", [part])
   }
 
   /**
@@ -69,9 +69,9 @@ export class MessageBuilder {
   ): this {
     const part: ContentPart = {
       type: "file",
-      file: { file_data: toFileUrl(file, options.mediaType), filename: options.filename ?? "file" },
+      file: { file_data: toDataUrl("file", file, options.mediaType), filename: options.filename ?? "file" },
     }
-    return this.#add({ role: "user", content: [part] })
+    return this.#say("user", [part])
   }
 
   /** Adds the assistant's turn that asked for tools. */
@@ -90,11 +90,9 @@ export class MessageBuilder {
    */
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
-    const issues: RequestIssue[] = []
-    checkMessages(prompt, "prompt", (path, expected, received) => {
-      issues.push({ path, expected, received: describeValue(received) })
-    })
-    if (issues.length > 0) throw new InvalidRequestError(issues)
+    const { report, end } = collectIssues()
+    checkMessages(prompt, "prompt", report)
+    end()
     for (const message of prompt) this.#add(structuredClone(message))
     return this
   }
@@ -115,6 +113,10 @@ export class MessageBuilder {
     return this
   }
 
+  #say(role: "system" | "user" | "assistant", content: string | ContentPart[]): this {
+    return this.#add({ role, content } as Message)
+  }
+
   #add(message: Message): this {
     if (this.#messages.length >= MAX_MESSAGES)
       throw new InvalidArgumentError("messages", `at most ${MAX_MESSAGES} messages`, this.#messages.length + 1)
@@ -126,10 +128,7 @@ export class MessageBuilder {
 function toText(content: unknown): string {
   if (content === undefined || content === null)
     throw new InvalidArgumentError("content", "a text, or data to write as YAML", content)
-  return checkedText(typeof content === "string" ? content : toYaml(content))
-}
-
-function checkedText(text: string): string {
+  const text = typeof content === "string" ? content : toYaml(content)
   if (text.length <= MAX_CHARACTERS) return text
   throw new InvalidArgumentError("content", `at most ${MAX_CHARACTERS} characters`, text.length)
 }
