@@ -87,15 +87,18 @@ function nameAtProvider(model: string, choice: Choice, prices: PriceTable): { se
   return { sentModel: name, priceKey: qualified }
 }
 
+/** Your own limits, else the table's; where that has none, those that stand beside the price. */
 function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
   const price = prices.findPrice(priceKey)
-  if (price?.basis === "custom" && price.contextWindow !== undefined)
-    return {
-      contextWindow: price.contextWindow,
-      maxInputTokens: price.maxInputTokens,
-      maxOutputTokens: price.maxOutputTokens,
-    }
-  return getModelLimits(priceKey)
+  const { contextWindow, maxInputTokens, maxOutputTokens } = price ?? {}
+  const beside = contextWindow === undefined ? undefined : { contextWindow, maxInputTokens, maxOutputTokens }
+  if (price?.basis === "custom" && beside !== undefined) return beside
+  try {
+    return getModelLimits(priceKey)
+  } catch (error) {
+    if (beside === undefined) throw error
+    return beside
+  }
 }
 
 function modalitiesOf(messages: readonly Message[]): Modality[] {

@@ -1,0 +1,65 @@
+import { expectTypeOf, test } from "vitest"
+import { z } from "zod"
+import { LLMClient, type PartialAnswer } from "../src/index"
+
+/** Fifty fields: that this file is checked at all, within the suite's time, is the test. */
+const Wide = z.object({
+  field0: z.string(),
+  field1: z.number(),
+  field2: z.boolean().optional(),
+  field3: z.array(z.string()),
+  field4: z.object({ a: z.string(), b: z.number().nullable() }),
+  field5: z.string(),
+  field6: z.number(),
+  field7: z.boolean().optional(),
+  field8: z.array(z.string()),
+  field9: z.object({ a: z.string(), b: z.number().nullable() }),
+  field10: z.string(),
+  field11: z.number(),
+  field12: z.boolean().optional(),
+  field13: z.array(z.string()),
+  field14: z.object({ a: z.string(), b: z.number().nullable() }),
+  field15: z.string(),
+  field16: z.number(),
+  field17: z.boolean().optional(),
+  field18: z.array(z.string()),
+  field19: z.object({ a: z.string(), b: z.number().nullable() }),
+  field20: z.string(),
+  field21: z.number(),
+  field22: z.boolean().optional(),
+  field23: z.array(z.string()),
+  field24: z.object({ a: z.string(), b: z.number().nullable() }),
+  field25: z.string(),
+  field26: z.number(),
+  field27: z.boolean().optional(),
+  field28: z.array(z.string()),
+  field29: z.object({ a: z.string(), b: z.number().nullable() }),
+  field30: z.string(),
+  field31: z.number(),
+  field32: z.boolean().optional(),
+  field33: z.array(z.string()),
+  field34: z.object({ a: z.string(), b: z.number().nullable() }),
+  field35: z.string(),
+  field36: z.number(),
+  field37: z.boolean().optional(),
+  field38: z.array(z.string()),
+  field39: z.object({ a: z.string(), b: z.number().nullable() }),
+  field40: z.string(),
+  field41: z.number(),
+  field42: z.boolean().optional(),
+  field43: z.array(z.string()),
+  field44: z.object({ a: z.string(), b: z.number().nullable() }),
+  field45: z.string(),
+  field46: z.number(),
+  field47: z.boolean().optional(),
+  field48: z.array(z.string()),
+  field49: z.object({ a: z.string(), b: z.number().nullable() }),
+})
+
+test("fifty fields come through as they are, and as partials", () => {
+  const client = new LLMClient({ model: "m", answerModel: Wide })
+  expectTypeOf(client.generateResponse()).resolves.toEqualTypeOf<z.infer<typeof Wide>>()
+  expectTypeOf<PartialAnswer<z.infer<typeof Wide>>["field49"]>().toEqualTypeOf<
+    { a?: string | undefined; b?: number | null | undefined } | undefined
+  >()
+})
