@@ -46,7 +46,7 @@ export class Utf8Buffer {
 /** The buffer of calls that do not wait; taken while in use, so that a call inside a call makes its own. */
 let shared: Utf8Buffer | undefined
 
-/** Whether `text` may be cut before `index`: not between the halves of a surrogate pair. */
+/** Whether `index` lies between the halves of a surrogate pair. */
 export function isBetweenHalves(text: string, index: number): boolean {
   if (index <= 0 || index >= text.length) return false
   return (text.charCodeAt(index - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(index) & 0xfc00) === 0xdc00
