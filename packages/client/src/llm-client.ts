@@ -140,13 +140,14 @@ export class LLMClient<Answer = string> {
 
   /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
-    this.#checkReady()
-    return this.#track(this.#run({ signal: options.signal, stream: this.request.stream, onContent: undefined }))
+    const messages = this.#checkReady()
+    const { stream } = this.request
+    return this.#track(this.#run({ messages, signal: options.signal, stream, onContent: undefined }))
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
   stream(options: CallOptions = {}): AnswerStream<Answer> {
-    this.#checkReady()
+    const messages = this.#checkReady()
     const controller = new AbortController()
     const signal =
       options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal])
@@ -154,7 +155,7 @@ export class LLMClient<Answer = string> {
       compiled: this.#compiled,
       controller,
       start: (onText) =>
-        this.#track(this.#run({ signal, stream: true, onContent: (completion) => onText(completion.text) })),
+        this.#track(this.#run({ messages, signal, stream: true, onContent: (completion) => onText(completion.text) })),
     })
   }
 
@@ -203,16 +204,19 @@ export class LLMClient<Answer = string> {
     if (this.#closed) throw new ClientClosedError()
   }
 
-  #checkReady(): void {
+  /** Throws mistakes, and takes the messages: what is added later belongs to the next call. */
+  #checkReady(): Message[] {
     this.#checkOpen()
-    if (this.msg.getMessages().length === 0) throw new NoMessagesError()
+    const messages = this.msg.getMessages()
+    if (messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
+    return messages
   }
 
-  async #run(options: Pick<RunSetting, "signal" | "stream" | "onContent">): Promise<GenerateResult<Answer>> {
-    // Taken before anything is waited for: what is added later belongs to the next call.
-    const messages = this.msg.getMessages()
-    const setting = { ...options, messages, routes: await this.#routes.open(), purse: await this.#wallet.open() }
+  async #run(
+    options: Pick<RunSetting, "messages" | "signal" | "stream" | "onContent">,
+  ): Promise<GenerateResult<Answer>> {
+    const setting = { ...options, routes: await this.#routes.open(), purse: await this.#wallet.open() }
     const result = await runRequest(this.#settingOf(setting)).catch((error: unknown) => {
       throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
     })
