@@ -28,11 +28,11 @@ export function usd(amount: number | string, argument = "amount"): NanoUsd {
     throw new InvalidArgumentError(argument, 'dollars as a finite number or a decimal string such as "0.05"', amount)
   const digits = whole + fraction
   const shift = Number(exponent) - fraction.length + 9
-  const kept = shift >= 0 ? digits + "0".repeat(shift) : digits.slice(0, Math.max(0, digits.length + shift))
-  const dropped = shift >= 0 ? "" : digits.slice(Math.max(0, digits.length + shift))
+  const end = Math.max(0, digits.length + shift)
+  const dropped = digits.slice(end)
   if (typeof amount === "string" && /[1-9]/.test(dropped))
     throw new InvalidArgumentError(argument, "dollars with at most nine decimals", amount)
-  const nano = Number(kept)
+  const nano = Number(digits.padEnd(end, "0").slice(0, end))
   if (!Number.isSafeInteger(nano))
     throw new InvalidArgumentError(argument, "at most $9,007,199.254740991 (2^53 − 1 nano-USD)", amount)
   return sign === "-" && nano !== 0 ? -nano : nano

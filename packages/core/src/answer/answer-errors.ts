@@ -44,7 +44,7 @@ export class InvalidAnswerError extends P2Error {
     known?: ReadonlySet<string> | undefined
     cause?: unknown
   }) {
-    const { reason, issues, known = new Set<string>(), cause } = options
+    const { reason, issues, known = new Set(), cause } = options
     super(summary(reason, issues, known), { code: "invalid-answer", kind: "failure", cause })
     this.name = "InvalidAnswerError"
     this.reason = reason
@@ -55,7 +55,7 @@ export class InvalidAnswerError extends P2Error {
 function summary(reason: string, issues: readonly AnswerIssue[], known: ReadonlySet<string>): string {
   if (reason === "json") return "The answer is not JSON."
   if (reason === "code")
-    return "A check or transform of the answer model threw, so the answer could not be validated (see `cause`); asynchronous ones need `parseAsync`."
+    return "A check or transform of the answer model threw (see `cause`); asynchronous ones need `parseAsync`."
   const show = (key: string | number) => (typeof key === "number" ? `[${key}]` : known.has(key) ? `.${key}` : ".*")
   const places = issues.slice(0, 3).map(({ path, code }) => `${code} at answer${path.map(show).join("")}`)
   const more = issues.length > 3 ? ` and ${issues.length - 3} more` : ""

@@ -64,7 +64,10 @@ export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnsw
 
 function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const { id, title, description } = metaOf(schema)
-  const name = (title ?? id ?? "answer").replace(/[^\w-]+/g, "_").slice(0, 64) || "answer"
+  const name =
+    String(title ?? id ?? "answer")
+      .replace(/[^\w-]+/g, "_")
+      .slice(0, 64) || "answer"
   const node = new SchemaReader().read(schema, "answer")
   const object = objectOf(node)
   const root: AnswerNode = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
@@ -78,20 +81,21 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     ok: false as const,
     error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
   })
+  const because = (reason: InvalidAnswerError["reason"], code: string, message: string, cause?: unknown) =>
+    wrong(reason, [{ path: [], code, message }], cause)
   const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
     try {
       return { value: decode(JSON.parse(text), false) }
     } catch (error) {
       // The message of a SyntaxError quotes the text, so it is not kept as the cause.
       return error instanceof SyntaxError
-        ? wrong("json", [{ path: [], code: "invalid_json", message: "Expected one JSON value and nothing else." }])
-        : wrong("shape", [{ path: [], code: "too_deep", message: "Expected fewer levels of nesting." }])
+        ? because("json", "invalid_json", "Expected one JSON value and nothing else.")
+        : because("shape", "too_deep", "Expected fewer levels of nesting.")
     }
   }
   const finish = (result: ZodResult): AnswerResult<Answer> =>
     result.success ? { ok: true, answer: result.data as Answer } : wrong("shape", flattenIssues(result.error.issues))
-  const threw = (cause: unknown) =>
-    wrong("code", [{ path: [], code: "schema_threw", message: "A check of the schema threw." }], cause)
+  const threw = (cause: unknown) => because("code", "schema_threw", "A check of the schema threw.", cause)
 
   return Object.freeze({
     name,
@@ -133,7 +137,5 @@ function objectOf(node: AnswerNode): AnswerNode | undefined {
 }
 
 function isWrapper(value: unknown): value is { answer: unknown } {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
-  const keys = Object.keys(value)
-  return keys.length === 1 && keys[0] === "answer"
+  return typeof value === "object" && value !== null && Object.keys(value).join() === "answer"
 }

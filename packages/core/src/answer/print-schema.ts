@@ -27,17 +27,21 @@ export class SchemaPrinter {
   readonly #definitions: Record<string, JsonSchema> = {}
   readonly #counts: Partial<Record<keyof typeof STRICT_LIMITS, number>> = {}
 
+  readonly #root: AnswerNode
+
   /** @param root an object. */
-  constructor(private readonly root: AnswerNode) {}
+  constructor(root: AnswerNode) {
+    this.#root = root
+  }
 
   /** @throws UnsupportedSchemaError when it is larger than strict mode takes. */
   print(): JsonSchema {
-    const json = this.#body(this.root, 0, "answer")
+    const json = this.#body(this.#root, 0, "answer")
     return Object.keys(this.#definitions).length === 0 ? json : { ...json, $defs: this.#definitions }
   }
 
   #node(node: AnswerNode, level: number, path: string): JsonSchema {
-    if (node === this.root) return { $ref: "#" }
+    if (node === this.#root) return { $ref: "#" }
     const { recursive } = node
     if (recursive === undefined) return this.#body(node, level, path)
     if (!Object.hasOwn(this.#definitions, recursive)) {

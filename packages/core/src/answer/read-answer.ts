@@ -8,8 +8,8 @@ interface Reading {
 }
 
 /**
- * How much it weighs when a value is `null`'s or is not; when a value is wrong; and when it is right, but in its natural
- * form, or not whole yet.
+ * How much it weighs when a value stands where only `null` may; when it is wrong; and when it is right, but in its
+ * natural form, or not whole yet.
  */
 const NEVER = 1e6
 const WRONG = 2

@@ -4,46 +4,23 @@ import { checksOf, type ZodSchema } from "./zod-schema"
 const INTEGER = "^-?[0-9]+$"
 const NUMBER = "^-?[0-9]+(\\.[0-9]+)?$"
 
-/** Formats that strict mode knows, by Zod's name. */
-const FORMATS: Record<string, string> = {
-  datetime: "date-time",
-  date: "date",
-  duration: "duration",
-  email: "email",
-  hostname: "hostname",
-  ipv4: "ipv4",
-  ipv6: "ipv6",
-  uuid: "uuid",
-  guid: "uuid",
-}
-
 export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
 export const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
 export const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
 
-/** A text, its beginning included. */
-export function readString(schema: ZodSchema): AnswerNode {
-  const json: JsonSchema = { type: "string" }
-  return { kind: "leaf", json, note: readChecks(schema, json), prefixes: true }
-}
-
-/** A number; an integer where a format says so. */
-export function readNumber(schema: ZodSchema): AnswerNode {
-  const json: JsonSchema = { type: "number" }
-  return { kind: "leaf", json, note: readChecks(schema, json) }
+/** A value without parts, with what the checks of its schema say. */
+export function readLeaf(schema: ZodSchema, json: JsonSchema, more: Partial<Leaf> = {}, note?: string): AnswerNode {
+  return { kind: "leaf", json, note: sentence([note, readChecks(schema, json)]), ...more }
 }
 
 /** A bigint travels as its digits. */
 export function readBigint(schema: ZodSchema): AnswerNode {
-  const json: JsonSchema = { type: "string", pattern: INTEGER }
-  const note = sentence(["An integer in decimal digits.", readChecks(schema, json)])
-  return { kind: "leaf", json, note, read: toBigint }
+  return readLeaf(schema, { type: "string", pattern: INTEGER }, { read: toBigint }, "An integer in decimal digits.")
 }
 
 /** A date travels as ISO 8601. */
 export function readDate(schema: ZodSchema): AnswerNode {
-  const json: JsonSchema = { type: "string", format: "date-time" }
-  return { kind: "leaf", json, note: readChecks(schema, json), read: toDate }
+  return readLeaf(schema, { type: "string", format: "date-time" }, { read: toDate })
 }
 
 function toBigint(value: unknown): unknown {
@@ -64,12 +41,11 @@ export function readChecks(schema: ZodSchema, json: JsonSchema): string | undefi
     if (json.type === "string") words.push(`${phrase} ${limit instanceof Date ? limit.toISOString() : limit}${unit}.`)
     else if (Number.isFinite(limit)) json[keyword] = limit
   }
-  for (const { check, inclusive, value, length, size, minimum, maximum, format = "", ...more } of checksOf(schema)) {
-    const exactly = length ?? size
-    const least = minimum ?? exactly
-    const most = maximum ?? exactly
-    bound("minItems", "At least", least, least === 1 ? " character" : " characters")
-    bound("maxItems", "At most", most, most === 1 ? " character" : " characters")
+  const length = (keyword: string, phrase: string, limit: number | undefined) =>
+    bound(keyword, phrase, limit, limit === 1 ? " character" : " characters")
+  for (const { check, inclusive, value, length: exact, size = exact, format = "", ...more } of checksOf(schema)) {
+    length("minItems", "At least", more.minimum ?? size)
+    length("maxItems", "At most", more.maximum ?? size)
     if (check === "greater_than")
       bound(inclusive ? "minimum" : "exclusiveMinimum", inclusive ? "At least" : "More than", value)
     if (check === "less_than")
@@ -95,7 +71,7 @@ function readTextFormat(
   { pattern, offset, local }: { pattern?: RegExp; offset?: boolean; local?: boolean },
   json: JsonSchema,
 ): string {
-  const known = FORMATS[format]
+  const known = strictFormat(format)
   if (known !== undefined && json.format === undefined && !local) {
     json.format = known
     return format === "datetime" && !offset ? "In UTC, ending in Z." : ""
@@ -104,6 +80,13 @@ function readTextFormat(
     return format === "regex" ? `Matches ${pattern}.` : `Format: ${format}.`
   json.pattern = pattern.source
   return ""
+}
+
+/** The format of strict mode, by Zod's name. */
+function strictFormat(format: string): string | undefined {
+  if (format === "datetime") return "date-time"
+  if (format === "guid") return "uuid"
+  return /^(date|duration|email|hostname|ipv[46]|uuid)$/.test(format) ? format : undefined
 }
 
 /** Whether a pattern means the same without its flags, and needs nothing that a provider's engine may not have. */

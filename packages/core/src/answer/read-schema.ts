@@ -17,8 +17,7 @@ import {
   readChecks,
   readDate,
   readKey,
-  readNumber,
-  readString,
+  readLeaf,
   readValues,
   sentence,
   UNDEFINED,
@@ -65,12 +64,12 @@ export class SchemaReader {
     const inner = () => this.read(def.innerType, path)
     switch (def.type) {
       case "string":
-        return readString(schema)
+        return readLeaf(schema, { type: "string" }, { prefixes: true })
       case "number":
       case "int":
-        return readNumber(schema)
+        return readLeaf(schema, { type: "number" })
       case "boolean":
-        return { kind: "leaf", json: { type: "boolean" } }
+        return readLeaf(schema, { type: "boolean" })
       case "bigint":
         return readBigint(schema)
       case "date":
@@ -89,7 +88,7 @@ export class SchemaReader {
       case "literal":
         return readEnum(schema, def, path)
       case "template_literal":
-        return { kind: "leaf", json: { type: "string", pattern: schema._zod.pattern?.source } }
+        return readLeaf(schema, { type: "string", pattern: schema._zod.pattern?.source })
       case "object":
         return this.#object(def, path)
       case "array":
