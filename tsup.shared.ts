@@ -14,6 +14,8 @@ export function packageBuild(entry: string[], options: { platform?: "neutral" | 
     dts: { compilerOptions: { paths: {} } },
     clean: true,
     splitting: true,
+    // `node:sqlite` has no name without its prefix, and the import tests look for the prefix.
+    removeNodeProtocol: false,
     treeshake: false,
     sourcemap: false,
   })

@@ -22,6 +22,9 @@ if (process.env.REDIS_URL === undefined) {
     )
 }
 
+// Part of the cache key: what passed on one Node has not passed on another.
+process.env.P2_NODE_VERSION = process.version
+
 const reports = [root, ...workspaceFolders()].map((folder) => join(folder, ".test-results.json"))
 for (const report of reports) rmSync(report, { force: true })
 

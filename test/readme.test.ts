@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -10,7 +10,8 @@ import { filesBelow, fromRoot, packages, root } from "./workspace"
 /*
  * Every `ts` block of every README and docs page is type-checked against the built packages and run in a process of its
  * own. A `text` block that follows directly must be what it printed; `…` stands for anything on its line.
- * `ts no-run` is only type-checked: it needs a key or a server of the reader's.
+ * `ts no-run` is only type-checked: it needs a key or a server of the reader's. `ts from=path` shows a part of a file beside
+ * the page, and must be in it word for word.
  */
 interface Block {
   name: string
@@ -19,11 +20,29 @@ interface Block {
   output: string | undefined
 }
 
-const FENCE = /^```ts( no-run)?\n([\s\S]*?)^```\n(?:\n?```text\n([\s\S]*?)^```)?/gm
+const FENCE = /^```ts( no-run| from=\S+)?\n([\s\S]*?)^```\n(?:\n?```text\n([\s\S]*?)^```)?/gm
+
+interface Quote {
+  name: string
+  code: string
+  source: string
+}
+
+function quotesOf(file: string): Quote[] {
+  const markdown = readFileSync(file, "utf8")
+  return [...markdown.matchAll(FENCE)]
+    .filter((match) => match[1]?.startsWith(" from="))
+    .map((match) => ({
+      name: `${fromRoot(file)}:${markdown.slice(0, match.index).split("\n").length}`,
+      code: match[2]!,
+      source: join(dirname(file), match[1]!.slice(" from=".length)),
+    }))
+}
 
 function blocksOf(file: string): Block[] {
   const markdown = readFileSync(file, "utf8")
-  return [...markdown.matchAll(FENCE)].map((match) => {
+  const matches = [...markdown.matchAll(FENCE)].filter((match) => !match[1]?.startsWith(" from="))
+  return matches.map((match) => {
     const line = markdown.slice(0, match.index).split("\n").length
     return { name: `${fromRoot(file)}:${line}`, code: match[2]!, run: match[1] === undefined, output: match[3] }
   })
@@ -34,7 +53,8 @@ const pages = [
   join(root, "CONTRIBUTING.md"),
   ...packages.flatMap((entry) => filesBelow(entry.folder, [".md"])),
 ]
-const blocks = pages.filter((file) => !file.endsWith("CHANGELOG.md")).flatMap(blocksOf)
+const texts = pages.filter((file) => !file.endsWith("CHANGELOG.md"))
+const blocks = texts.flatMap(blocksOf)
 
 // The demo depends on every package, so modules beside its dependencies resolve as a user's would.
 const folder = join(root, "apps", "demo", "node_modules", ".p2-readme")
@@ -60,6 +80,11 @@ afterAll(async () => {
 describe("the code in the READMEs", () => {
   it("is there", () => {
     expect(blocks.filter((block) => block.run).length).toBeGreaterThan(5)
+  })
+
+  it("quotes files word for word", () => {
+    const quotes = texts.flatMap(quotesOf)
+    for (const quote of quotes) expect(readFileSync(quote.source, "utf8"), quote.name).toContain(quote.code)
   })
 
   it("type-checks against the built packages", () => {
