@@ -1,0 +1,44 @@
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { redisForTests } from "@p2/redis-server"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { LLMClient } from "../src/index"
+
+// Skips loudly where there is no Redis, and fails where CI forbids to skip.
+const redis = await redisForTests()
+let provider: LocalProvider
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+afterAll(async () => {
+  await provider.close()
+  await redis?.close()
+})
+
+describe.skipIf(redis === undefined)("a store by the address of a Redis", () => {
+  test("holds a user's limit over clients that share nothing else, keeps the ledger, and lets the process go", async () => {
+    const userId = crypto.randomUUID()
+    const open = (request: object) => {
+      const client = new LLMClient(
+        { model: "openai/gpt-4o-mini", maxTokens: 100, userId, ...request },
+        { baseURL: provider.baseURL, apiKey: "local", store: redis!.url },
+      )
+      client.msg.addMessageUser("Hello")
+      return client
+    }
+    const probe = open({})
+    const bound = (await probe.getBudgetInfo()).upperBoundCost
+    const { receipt } = await probe.generate()
+    expect(receipt.settlement).toBe("settled")
+    await probe.close()
+    const refused = open({ userBudget: bound / 2 })
+    expect(await refused.generate()).toMatchObject({
+      ok: false,
+      error: { code: "budget-exceeded", scope: "user", spent: receipt.costNanoUsd },
+    })
+    expect(await refused.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
+      costNanoUsd: receipt.costNanoUsd,
+      status: "succeeded",
+    })
+    await refused.close()
+  })
+})
