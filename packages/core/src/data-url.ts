@@ -3,19 +3,19 @@ import { InvalidArgumentError } from "./errors"
 /** Bytes of an image or a file. */
 export type Bytes = Uint8Array | ArrayBuffer
 
-const MEBIBYTE = 2 ** 20
-
 /** What is taken as an image and as a file, and how many bytes each may have. */
 const KINDS = {
   image: {
     expected: "an http(s) address, a data: URL of an image, or the bytes of a PNG, JPEG, GIF or WebP",
     url: /^https?:\/\/[^\s/]|^data:image\/(png|jpeg|gif|webp);base64,/i,
-    limit: 20 * MEBIBYTE,
+    /** 20 MiB. */
+    limit: 20_971_520,
   },
   file: {
     expected: "a data: URL, or bytes",
     url: /^data:[\w.+-]+\/[\w.+-]+;base64,/,
-    limit: 50 * MEBIBYTE,
+    /** 50 MiB. */
+    limit: 52_428_800,
   },
 }
 

@@ -22,9 +22,9 @@ const MARK = Symbol.for("@p2/error")
  * `instanceof`, which is false between the ESM and the CommonJS copy of this package.
  */
 export class P2Error extends Error {
-  readonly code: string
-  readonly kind: ErrorKind
-  readonly retryable: boolean
+  declare readonly code: string
+  declare readonly kind: ErrorKind
+  declare readonly retryable: boolean
 
   constructor(message: string, options: P2ErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -44,9 +44,9 @@ export class P2Error extends Error {
 /** A wrong argument: code `invalid-argument`. The message says what was expected, what came and what to do. */
 export class InvalidArgumentError extends P2Error {
   /** Path of the argument, such as `usage.inputTokens`. */
-  readonly argument: string
+  declare readonly argument: string
   /** What it should have been, in words. */
-  readonly expected: string
+  declare readonly expected: string
 
   constructor(argument: string, expected: string, received: unknown) {
     super(`Expected \`${argument}\` to be ${expected}, got ${describeValue(received)}.`, {
@@ -61,9 +61,9 @@ export class InvalidArgumentError extends P2Error {
 
 /** A model that the table does not hold: code `unknown-model`. Unknown is never free and never a default limit. */
 export class UnknownModelError extends P2Error {
-  readonly model: string
+  declare readonly model: string
   /** Known ids that are spelled most alike, nearest first. They are suggestions, never used instead. */
-  readonly nearest: readonly string[]
+  declare readonly nearest: readonly string[]
 
   constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
     const nearest = options.nearest ?? []

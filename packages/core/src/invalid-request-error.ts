@@ -12,7 +12,7 @@ export interface RequestIssue {
 
 /** Options that make no request: code `invalid-request`. Lists every wrong field, not only the first. */
 export class InvalidRequestError extends P2Error {
-  readonly issues: readonly RequestIssue[]
+  declare readonly issues: readonly RequestIssue[]
 
   constructor(issues: readonly RequestIssue[]) {
     const lines = issues.map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)

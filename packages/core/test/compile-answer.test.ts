@@ -149,6 +149,13 @@ describe("what is sent", () => {
     })
   })
 
+  it("says of formats that only the user knows what they are called", () => {
+    const schema = z.object({ a: z.stringFormat("constructor", () => true) }).meta({ title: "" })
+    const { name, jsonSchema } = compileAnswer(schema)
+    expect(name).toBe("answer")
+    expect(jsonSchema.properties).toEqual({ a: { type: "string", description: "Format: constructor." } })
+  })
+
   it("refers to recursive types, also below the root", () => {
     const node = z.object({
       get next() {

@@ -13,9 +13,9 @@ export interface AnswerIssue {
 /** A schema that no answer format can express: code `unsupported-schema`. Found before any money is spent. */
 export class UnsupportedSchemaError extends P2Error {
   /** Where in the schema, such as `answer.tags[]`; `answer` is the root. */
-  readonly path: string
+  declare readonly path: string
   /** What cannot be expressed, such as `z.function()`. */
-  readonly construct: string
+  declare readonly construct: string
 
   constructor(path: string, construct: string, remedy: string) {
     super(`The answer model cannot be sent to a provider: ${construct} at \`${path}\`. ${remedy}`, {
@@ -34,8 +34,8 @@ export class UnsupportedSchemaError extends P2Error {
  * The message holds nothing of the answer; `issues` may, in paths and in the messages of the user's own checks.
  */
 export class InvalidAnswerError extends P2Error {
-  readonly reason: "json" | "shape" | "code"
-  readonly issues: readonly AnswerIssue[]
+  declare readonly reason: "json" | "shape" | "code"
+  declare readonly issues: readonly AnswerIssue[]
 
   /** @param options `known` are the names of the schema: other keys are the answer's and are not shown. */
   constructor(options: {
