@@ -16,6 +16,7 @@ export function packageBuild(entry: string[], options: { platform?: "neutral" | 
     splitting: true,
     // `node:sqlite` has no name without its prefix, and the import tests look for the prefix.
     removeNodeProtocol: false,
+    external: [/^node:/],
     treeshake: false,
     sourcemap: false,
   })

@@ -31,6 +31,7 @@ const arguments_ = [
   "install",
   "--frozen-lockfile",
   "--reporter=append-only",
+  "--config.confirmModulesPurge=false",
 ]
 const result = spawnSync("npm", arguments_, {
   stdio: "inherit",
