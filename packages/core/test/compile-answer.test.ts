@@ -149,6 +149,18 @@ describe("what is sent", () => {
     })
   })
 
+  it("describes each place where one type stands", () => {
+    const { jsonSchema } = compileAnswer(
+      z.object({ a: z.any().describe("First."), b: z.unknown().describe("Second."), c: z.any() }),
+    )
+    expect(jsonSchema.properties).toEqual({
+      a: { description: "First.", anyOf: [{ $ref: "#/$defs/json" }] },
+      b: { description: "Second.", anyOf: [{ $ref: "#/$defs/json" }] },
+      c: { $ref: "#/$defs/json" },
+    })
+    expect(JSON.stringify(jsonSchema.$defs)).not.toContain("description")
+  })
+
   it("says of formats that only the user knows what they are called", () => {
     const schema = z.object({ a: z.stringFormat("constructor", () => true) }).meta({ title: "" })
     const { name, jsonSchema } = compileAnswer(schema)

@@ -50,12 +50,13 @@ export class SchemaReader {
     if (made === node || (made.kind === "union" && made.options.includes(node)))
       throw new UnsupportedSchemaError(path, "a schema that is only itself", "Give it a type.")
     const { description } = metaOf(schema)
-    // Another name of a schema that is still being read: there is nothing to copy yet.
+    // Another name of a type that refers to itself: its description is not that type's own.
+    const isNamed = isOpen(made) || made.recursive !== undefined
     if (isOpen(made) && description === undefined) {
       this.#nodes.set(schema, made)
       return made
     }
-    Object.assign(node, isOpen(made) ? { kind: "union", options: [made] } : made)
+    Object.assign(node, isNamed && description !== undefined ? { kind: "union", options: [made] } : made)
     node.note = sentence([description, node.note])
     return node
   }
