@@ -60,6 +60,15 @@ describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
   })
 })
 
+test.each([o200k, cl100k])("every number of up to three digits is one token of $name", (encoding) => {
+  for (let length = 1; length <= 3; length++)
+    for (let value = 0; value < 10 ** length; value++) {
+      const text = String(value).padStart(length, "0")
+      if (encode(text, { encoding }).length !== 1 || countTokens(text, { encoding }) !== 1)
+        expect(text).toBe("one token")
+    }
+})
+
 test("o200k_harmony has o200k_base's ranks and its own special tokens", () => {
   expect(encode("Hello wörld", { encoding: harmony })).toEqual(encode("Hello wörld", { encoding: o200k }))
   expect(encode("<|start|>user<|message|>Hi<|end|>", { encoding: harmony, allowedSpecial: "all" })).toEqual([
@@ -81,7 +90,9 @@ test("classes of all code points are those of tiktoken", () => {
       const character = String.fromCodePoint(codePoint)
       text += `a${character}a 1${character}1 !${character}! `
     }
-    if (ours(text) !== reference.encode_ordinary(text).join()) expect(`U+${first.toString(16)} to +511`).toBe("equal")
+    const expected = reference.encode_ordinary(text)
+    if (ours(text) !== expected.join() || countTokens(text, { encoding: cl100k }) !== expected.length)
+      expect(`U+${first.toString(16)} to +511`).toBe("equal")
   }
 })
 

@@ -6,7 +6,7 @@ import { Tokenizer } from "../internal/tokenizer"
 let tokenizer: Tokenizer | undefined
 
 function o200kTokenizer(): Tokenizer {
-  tokenizer ??= new Tokenizer([RANKS_O200K], scanO200k)
+  tokenizer ??= new Tokenizer([RANKS_O200K], scanO200k, { numbersAreTokens: true })
   return tokenizer
 }
 

@@ -11,7 +11,7 @@ export const p50kBase: Encoding = {
   name: "p50k_base",
   specialTokens: /* @__PURE__ */ new Map([["<|endoftext|>", 50256]]),
   tokenizer: () => {
-    tokenizer ??= new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k, true)
+    tokenizer ??= new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k, { mergesBlankRuns: true })
     return tokenizer
   },
 }

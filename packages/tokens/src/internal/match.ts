@@ -39,7 +39,7 @@ export function matchPiece(table: RankTable, view: DataView, start: number, end:
       continue
     }
     const to = at + table.lengthOf(token)
-    if (blocked[to - start] === 0 && (count === 0 || areNeighbours(table, view, stack[count - 1]!, token, at))) {
+    if (blocked[to - start] === 0 && (count === 0 || fits(table, view, stack[count - 1]!, token, at))) {
       stack[count++] = token
       at = to
       if (at < end) token = longestToken(table, view, at, end - at)
@@ -72,6 +72,15 @@ function longestToken(table: RankTable, view: DataView, at: number, most: number
     if (rank !== -1 && splitOf(table, rank)) return rank
   }
   return most > 0 ? table.singles[view.getUint8(at)]! : -1
+}
+
+/** Whether merging leaves the border between two tokens alone, from memory if it can. */
+function fits(table: RankTable, view: DataView, first: number, second: number, border: number): boolean {
+  const known = table.knownNeighbours(first, second)
+  if (known !== -1) return known === 1
+  const can = areNeighbours(table, view, first, second, border)
+  table.keepNeighbours(first, second, can)
+  return can
 }
 
 /**

@@ -9,8 +9,15 @@ const RANK_BITS = 18
 /** A split that was not looked for yet. */
 export const UNKNOWN = -2
 
-/** Bits of the hash of a token's first three bytes. */
+/** Bits of the hash of a token's first bytes. */
 const PREFIX_BITS = 16
+
+/** Bits of the slots for pairs of tokens. */
+const NEIGHBOUR_BITS = 13
+
+function neighbourSlot(first: number, second: number): number {
+  return (Math.imul(Math.imul(first, 0x9e3779b1) ^ second, 0x85ebca6b) >>> (32 - NEIGHBOUR_BITS)) * 2
+}
 
 /**
  * A vocabulary as integers: an open-addressed table of ranks by the hash of their bytes. A hit is a hit only after the
@@ -32,7 +39,12 @@ export class RankTable {
   readonly singles: Int32Array
   /** The two parts of each token by 2 · rank; `UNKNOWN` at first, −1 for tokens that merging never gives. */
   readonly splits: Int32Array
-  /** Lengths of the tokens that begin with the same three bytes, as bits; bit 31 for all above 30. */
+  /**
+   * What was found out about two tokens as neighbours, two numbers for each slot: the first token + 1, so that 0 is none,
+   * and the second · 2, plus 1 if merging leaves their border alone.
+   */
+  private readonly neighbours = new Int32Array(2 << NEIGHBOUR_BITS)
+  /** Lengths of the tokens that begin with the same bytes, as bits; bit 31 for all above 30. */
   private readonly lengths = new Int32Array(1 << PREFIX_BITS)
   private readonly slots: Int32Array
   private readonly slotMask: number
@@ -77,11 +89,29 @@ export class RankTable {
 
   /** Bits of the lengths that tokens of three bytes and more which begin at `at` may have; bit 31 for all above 30. */
   lengthsAt(view: DataView, at: number): number {
-    return this.lengths[prefixHash(view, at)]!
+    const lengths = this.lengths[prefixHash(view, at)]!
+    return view.getUint8(at) >= 0xf0 ? lengths | 8 : lengths
   }
 
   lengthOf(rank: number): number {
     return this.offsets[rank + 1]! - this.offsets[rank]!
+  }
+
+  /** Whether the two tokens can be neighbours: 1 or 0, or −1 when it is not known. */
+  knownNeighbours(first: number, second: number): number {
+    const slot = neighbourSlot(first, second)
+    const answer = this.neighbours[slot + 1]!
+    return this.neighbours[slot] === first + 1 && answer >> 1 === second ? answer & 1 : -1
+  }
+
+  keepNeighbours(first: number, second: number, can: boolean): void {
+    const slot = neighbourSlot(first, second)
+    this.neighbours[slot] = first + 1
+    this.neighbours[slot + 1] = second * 2 + (can ? 1 : 0)
+  }
+
+  forgetNeighbours(): void {
+    this.neighbours.fill(0)
   }
 
   private unpack(parts: readonly RankData[]): number {
@@ -115,8 +145,10 @@ export class RankTable {
   }
 }
 
+/** Hash of the first three bytes; of four where a character of four begins, because many share their first three. */
 function prefixHash(view: DataView, at: number): number {
-  return Math.imul(view.getInt32(at, true) & 0xffffff, 0x9e3779b1) >>> (32 - PREFIX_BITS)
+  const word = view.getInt32(at, true)
+  return Math.imul((word & 0xff) >= 0xf0 ? word : word & 0xffffff, 0x9e3779b1) >>> (32 - PREFIX_BITS)
 }
 
 /** A 32-bit hash of a range of bytes, read four at a time. */

@@ -18,12 +18,24 @@ function isBlankRun(view: DataView, start: number): boolean {
   return view.getUint8(start) <= 0x20 && view.getUint8(start + 1) <= 0x20
 }
 
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39
+}
+
 /** Masks for the first and the second word of a piece of at most 8 bytes, by its length. */
 const LOW_MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1)
 const HIGH_MASKS = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
 
 /** Bits of a slot of `quick`. */
 const QUICK_BITS = 13
+
+/** What is true of some vocabularies and patterns only. */
+export interface TokenizerTraits {
+  /** Parts of a run of white space can have higher ranks than the whole (p50k_base). */
+  readonly mergesBlankRuns?: boolean
+  /** The pattern cuts numbers after three digits, and every number of up to three ASCII digits is a token. */
+  readonly numbersAreTokens?: boolean
+}
 
 /** Counts and encodes UTF-8 with one vocabulary and one pattern. */
 export class Tokenizer {
@@ -36,8 +48,7 @@ export class Tokenizer {
   constructor(
     ranks: readonly RankData[],
     private readonly scan: Scan,
-    /** Whether parts of a run of white space can have higher ranks than the whole (p50k_base). */
-    private readonly mergesBlankRuns = false,
+    private readonly traits: TokenizerTraits = {},
   ) {
     this.table = new RankTable(ranks)
     this.classes = charClasses()
@@ -54,12 +65,27 @@ export class Tokenizer {
    */
   count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
     const { scan, classes, quick } = this
+    const { pairs } = this.table
+    const numbersAreTokens = this.traits.numbersAreTokens === true
     let count = 0
     let at = start
     while (at < end && count <= most) {
+      if (numbersAreTokens && isDigit(bytes[at]!)) {
+        // Up to three digits are a piece and a token; a digit of another script may belong to it too.
+        let to = at + 1
+        if (isDigit(bytes[to]!)) to++
+        if (isDigit(bytes[to]!) && to === at + 2) to++
+        if (to === at + 3 || bytes[to]! < 0x80) {
+          count++
+          at = to
+          continue
+        }
+      }
       const to = scan(classes, bytes, at, end)
       const length = to - at
-      if (length <= 8) {
+      if (length === 1) count++
+      else if (length === 2) count += pairs[(bytes[at]! << 8) | bytes[at + 1]!] === -1 ? 2 : 1
+      else if (length <= 8) {
         const low = view.getInt32(at, true) & LOW_MASKS[length]!
         const high = view.getInt32(at + 4, true) & HIGH_MASKS[length]!
         const hash = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
@@ -109,7 +135,7 @@ export class Tokenizer {
 
   /** Tokens of a piece that is none itself. */
   private split(view: DataView, start: number, end: number, out?: number[]): number {
-    if (end - start < MATCH_LEAST || (this.mergesBlankRuns && isBlankRun(view, start)))
+    if (end - start < MATCH_LEAST || (this.traits.mergesBlankRuns === true && isBlankRun(view, start)))
       return mergeExactly(this.table, view, start, end, out)
     const count = matchPiece(this.table, view, start, end, out)
     return count === -1 ? mergeExactly(this.table, view, start, end, out) : count
@@ -136,5 +162,6 @@ export class Tokenizer {
   clearCache(): void {
     this.cache.clear()
     this.quick.fill(0)
+    this.table.forgetNeighbours()
   }
 }
