@@ -1,6 +1,5 @@
 import type { UsageDraft, UsageEntry } from "../ledger"
 import type { CellRef, ReserveRequest, SettleCell, SettleRequest } from "../store"
-import { indexParts } from "./names"
 
 /**
  * When the key of a cell may leave, as the scripts read it: an instant; "-" and a time without reservations; or "n".
@@ -21,8 +20,8 @@ export function heldHead(fingerprint: string, cells: readonly SettleCell[]): str
 }
 
 /**
- * A held record without its state and lease: head, a line of charges and lives by cell, a line of index parts, and
- * the entry that an expiry would write.
+ * A held record without its state and lease: head, a line of charges and lives by cell, and the entry that an expiry
+ * would write.
  */
 export function heldRecord(request: ReserveRequest, retentionMs: number, ledger: boolean): string {
   const { cells } = request
@@ -34,8 +33,8 @@ export function heldRecord(request: ReserveRequest, retentionMs: number, ledger:
     head += `${space}${cell.key} ${cell.amount}`
     ends += `${space}${cell.onExpire} ${lifeOf(cell, retentionMs)}`
   }
-  if (!ledger || request.draft === undefined) return `${head}\n${ends}\n\n`
-  return `${head}\n${ends}\n${indexParts(request.draft)}\n${JSON.stringify(expiredEntry(request.draft))}`
+  if (!ledger || request.draft === undefined) return `${head}\n${ends}\n`
+  return `${head}\n${ends}\n${JSON.stringify(expiredEntry(request.draft))}`
 }
 
 /** The instant at which a held record may leave: never before the last of its cells, or their `reserved` would stay. */
@@ -53,15 +52,6 @@ export function resolvedRecord(request: SettleRequest): string {
   let line = `${request.revision}`
   for (const cell of request.cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
   return `${line}\n${JSON.stringify(request.fingerprint)}`
-}
-
-/** What each cell is charged, as an entry keeps it. */
-export function chargesOf(request: SettleRequest): string {
-  let line = ""
-  for (const [index, cell] of request.cells.entries()) {
-    line += `${index === 0 ? "" : " "}${cell.key} ${request.outcome === "commit" ? cell.amount : 0}`
-  }
-  return line
 }
 
 function expiredEntry(draft: UsageDraft): UsageEntry {

@@ -3,8 +3,8 @@ import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } f
 import { matchesFilter, UsageFold } from "../ledger-fold"
 import type { Millis, Name } from "../store"
 import { checkListRequest, checkPruneRequest, checkRecordRequest, checkTotalsRequest } from "../store-checks"
-import { StoreError } from "../store-error"
-import { baseOf, indexPart, indexParts } from "./names"
+import { compareEntries, jsonOf, readEntry, recordHead, textsOf } from "./entry"
+import { baseOf } from "./names"
 import type { RedisConnection } from "./redis-connection"
 import type { StoreScripts } from "./scripts"
 
@@ -39,16 +39,10 @@ export class RedisLedger implements UsageLedger {
     checkRecordRequest(request)
     const { id, entry } = request
     const base = baseOf(this.#prefix, request.root)
-    const reply = await this.#connection.run(this.#scripts.ledgerRecord, [
-      3,
-      `${base}l`,
-      `${base}u:n`,
-      `${base}u:e:${id}`,
-      this.#now(),
-      id,
-      indexParts(entry),
-      JSON.stringify(entry),
-    ])
+    const [json, ...whole] = jsonOf(entry)
+    const keys = [`${base}l`, `${base}u:n`, `${base}u:p:${id}`, `${base}r:${id}`]
+    const args = [keys.length, ...keys, this.#now(), recordHead(id), json, id, ...whole]
+    const reply = await this.#connection.run(this.#scripts.ledgerRecord, args)
     return { now: reply[1] as number }
   }
 
@@ -83,70 +77,67 @@ export class RedisLedger implements UsageLedger {
 
   async prune(request: Requested<"prune">): Promise<{ removed: number }> {
     checkPruneRequest(request)
-    const before = padded(Math.max(0, Math.min(request.before, LAST_INSTANT)))
+    const before = Math.max(0, Math.min(request.before, LAST_INSTANT))
     const key = `${baseOf(this.#prefix, request.root)}u:i`
-    for (let removed = 0; ; ) {
-      const reply = await this.#connection.run(this.#scripts.ledgerPrune, [1, key, before])
+    let [chunk, offset, removed] = ["", 0, 0]
+    do {
+      const reply = await this.#connection.run(this.#scripts.ledgerPrune, [1, key, before, chunk, offset])
       removed += reply[1] as number
-      if (reply[2] === 0) return { removed }
+      chunk = reply[2] as string
+      offset = reply[3] as number
+    } while (chunk !== "")
+    return { removed }
+  }
+
+  /** Every entry that matches, in order of (at, id), read chunk by chunk in steps that the server can afford. */
+  async *#scan(root: Name, filter: UsageFilter, newest: boolean, after?: Place): AsyncGenerator<StoredEntry> {
+    const sign = newest ? -1 : 1
+    let [from, to] = [Math.max(0, filter.from ?? 0), Math.min(filter.to ?? LAST_INSTANT, LAST_INSTANT)]
+    if (after !== undefined && newest) to = Math.min(to, after.at + 1)
+    if (after !== undefined && !newest) from = Math.max(from, after.at)
+    const key = `${baseOf(this.#prefix, root)}u:i`
+    const rest = [requestOf(filter), ...textsOf(filter)]
+    let [behind, inside, offset] = ["", "", 0]
+    let found: StoredEntry[] = []
+    for (;;) {
+      const args = [1, key, this.#now(), from, to, newest ? 1 : 0, behind, inside, offset, ...rest]
+      const reply = await this.#connection.run(this.#scripts.ledgerScan, args)
+      for (let index = 3; index < reply.length; index++) {
+        const { entry, shortened } = readEntry(reply[index] as string)
+        if (after !== undefined && compareEntries(entry, after) * sign <= 0) continue
+        if (matchesFilter(entry, filter)) found.push(shortened ? await this.#withTexts(root, entry) : entry)
+      }
+      const [, chunk, next] = reply as [number, string, number]
+      if (next >= 0) {
+        inside = chunk
+        offset = next
+        continue
+      }
+      yield* found.sort((a, b) => compareEntries(a, b) * sign)
+      if (chunk === "") return
+      found = []
+      behind = chunk
+      inside = ""
     }
   }
 
-  /** Every entry that matches, in order of (at, id), read in steps that the server can afford. */
-  async *#scan(root: Name, filter: UsageFilter, newest: boolean, after?: Place): AsyncGenerator<StoredEntry> {
-    const key = `${baseOf(this.#prefix, root)}u:i`
-    const part = narrowestPart(filter)
-    let [low, high] = [`[${padded(filter.from ?? 0)}`, `(${padded(filter.to ?? LAST_INSTANT)}`]
-    if (after !== undefined && newest) high = lower(high, `(${padded(after.at)}:${after.id}`)
-    if (after !== undefined && !newest) low = higher(low, `(${padded(after.at)}:${after.id}`)
-    let chunk = newest ? "+inf" : "-inf"
-    for (;;) {
-      const reply = await this.#connection.run(this.#scripts.ledgerScan, [
-        1,
-        key,
-        part,
-        low,
-        high,
-        newest ? 1 : 0,
-        chunk,
-      ])
-      for (let index = 2; index < reply.length; index += 2) {
-        const member = reply[index] as string
-        if (newest) high = `(${member}`
-        else low = `(${member}`
-        const stored = reply[index + 1] as string | null
-        // The index may outlive an entry that left at the end of its retention.
-        if (stored === null) continue
-        const entry = readEntry(member.slice(16), stored)
-        if (matchesFilter(entry, filter)) yield entry
-      }
-      chunk = reply[1] as string
-      if (chunk === "") return
-    }
+  /** An entry with its prompt and answer, which are kept apart where they are long. */
+  async #withTexts(root: Name, entry: StoredEntry): Promise<StoredEntry> {
+    const key = `${baseOf(this.#prefix, root)}u:b:${entry.id}`
+    const [, whole] = await this.#connection.run(this.#scripts.ledgerTexts, [1, key])
+    if (typeof whole !== "string") return entry
+    const { prompt, answer } = JSON.parse(whole) as UsageEntry
+    return { ...entry, ...(prompt === undefined ? {} : { prompt }), ...(answer === undefined ? {} : { answer }) }
   }
 }
 
 /** 15 digits hold every instant until the year 33,658. */
 const LAST_INSTANT = 999_999_999_999_999
 
-function padded(at: Millis): string {
-  return String(Math.max(0, Math.min(at, LAST_INSTANT))).padStart(15, "0")
-}
-
-function lower(a: string, b: string): string {
-  return a.slice(1) < b.slice(1) ? a : b
-}
-
-function higher(a: string, b: string): string {
-  return a.slice(1) > b.slice(1) ? a : b
-}
-
-/** The index part that the fewest entries have: a request's, a user's, a client's, or everybody's. */
-function narrowestPart(filter: UsageFilter): string {
-  if (filter.requestId !== undefined) return indexPart("q", filter.requestId)
-  if (filter.userId !== undefined) return indexPart("u", filter.userId)
-  if (filter.clientId !== undefined) return indexPart("c", filter.clientId)
-  return "t"
+/** The request as the places in a chunk name it, or "" where they do not know it: texts with a quote. */
+function requestOf(filter: UsageFilter): string {
+  const text = filter.requestId === undefined ? "" : JSON.stringify(filter.requestId).slice(1, -1)
+  return text.includes('"') ? "" : text
 }
 
 function placeOf(cursor: string | undefined): Place | undefined {
@@ -154,39 +145,4 @@ function placeOf(cursor: string | undefined): Place | undefined {
   const match = /^(\d{1,15})\/([A-Za-z0-9_.:|=-]{1,64})$/.exec(cursor)
   if (match === null) throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
   return { at: Number(match[1]), id: match[2]! }
-}
-
-/** An entry as `scripts/lua-ledger.ts` writes it. */
-function readEntry(id: Name, stored: string): StoredEntry {
-  const [first = "", , charges = "", json = ""] = splitLines(stored)
-  const [at, revision, mark] = first.split(" ")
-  try {
-    const entry = JSON.parse(json) as UsageEntry
-    const amounts: [Name, number][] = []
-    const words = charges === "" ? [] : charges.split(" ")
-    for (let index = 0; index < words.length; index += 2) amounts.push([words[index]!, Number(words[index + 1])])
-    // A release without an entry took the money back, so that the entry of the expiry no longer holds.
-    const taken = mark === "r" ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
-    return { ...entry, ...taken, id, at: Number(at), revision: Number(revision), charges: Object.fromEntries(amounts) }
-  } catch (cause) {
-    throw new StoreError(`The usage entry ${id} holds something that this store did not write.`, {
-      code: "corrupt",
-      applied: "no",
-      cause,
-    })
-  }
-}
-
-/** The three lines before the JSON, and the JSON. */
-function splitLines(stored: string): string[] {
-  const lines: string[] = []
-  let from = 0
-  for (let line = 0; line < 3; line++) {
-    const end = stored.indexOf("\n", from)
-    if (end === -1) return []
-    lines.push(stored.slice(from, end))
-    from = end + 1
-  }
-  lines.push(stored.slice(from))
-  return lines
 }

@@ -28,9 +28,10 @@ import {
   checkSweepRequest,
 } from "../store-checks"
 import { StoreError } from "../store-error"
-import { baseOf, indexParts } from "./names"
+import { jsonOf, settleHead } from "./entry"
+import { baseOf } from "./names"
 import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
-import { chargesOf, heldHead, heldRecord, heldUntil, lifeOf, resolvedRecord } from "./record"
+import { heldHead, heldRecord, heldUntil, lifeOf, resolvedRecord } from "./record"
 import type { RedisClient } from "./redis-client"
 import { RedisConnection, type ScriptReply } from "./redis-connection"
 import { RedisLedger } from "./redis-ledger"
@@ -43,7 +44,8 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 /** Most leases that one step of a sweep ends: about a millisecond of an idle server, as `bench/backlog.mjs` shows. */
 const SWEEP_STEP = 32
-const CHUNK_ENTRIES = 4_096
+/** Entries of one chunk of the ledger: what one step of a scan reads. */
+const CHUNK_ENTRIES = 512
 
 export interface RedisStoreOptions {
   /** An ioredis `Redis` or `Cluster`. The store works on a duplicate of it and closes only that. */
@@ -147,7 +149,7 @@ class RedisStore implements BudgetStore {
     const base = baseOf(this.#prefix, request.root)
     const args: (string | number)[] = [cells.length + (ledger ? 4 : 2), `${base}l`, `${base}r:${request.id}`]
     for (const cell of cells) args.push(`${base}c:${cell.key}`)
-    if (ledger) args.push(`${base}u:n`, `${base}u:e:${request.id}`)
+    if (ledger) args.push(`${base}u:n`, `${base}u:p:${request.id}`)
     args.push(
       this.#now(),
       request.id,
@@ -159,8 +161,8 @@ class RedisStore implements BudgetStore {
       cells.length,
     )
     for (const cell of cells) args.push(cell.reserved, cell.amount, lifeOf(cell, this.#retentionMs))
-    if (ledger) args.push(chargesOf(request))
-    if (ledger && entry !== undefined) args.push(indexParts(entry), JSON.stringify(entry))
+    if (ledger) args.push(settleHead(request))
+    if (ledger && entry !== undefined) args.push(...jsonOf(entry))
     return this.#settled(request, await this.#connection.run(this.#scripts.settle, args))
   }
 

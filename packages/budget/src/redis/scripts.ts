@@ -4,6 +4,7 @@ import { extendScript } from "./scripts/extend"
 import { ledgerPruneScript } from "./scripts/ledger-prune"
 import { ledgerRecordScript } from "./scripts/ledger-record"
 import { ledgerScanScript } from "./scripts/ledger-scan"
+import { ledgerTextsScript } from "./scripts/ledger-texts"
 import { readScript } from "./scripts/read"
 import { reserveScript } from "./scripts/reserve"
 import type { ScriptSettings } from "./scripts/script"
@@ -21,6 +22,7 @@ export interface StoreScripts {
   ledgerRecord: LoadedScript
   ledgerScan: LoadedScript
   ledgerPrune: LoadedScript
+  ledgerTexts: LoadedScript
 }
 
 export function loadedScripts(settings: ScriptSettings & { ledger: boolean }): StoreScripts {
@@ -32,7 +34,8 @@ export function loadedScripts(settings: ScriptSettings & { ledger: boolean }): S
     adjust: loadedScript(adjustScript(settings)),
     sweep: loadedScript(sweepScript(settings)),
     ledgerRecord: loadedScript(ledgerRecordScript(settings)),
-    ledgerScan: loadedScript(ledgerScanScript()),
+    ledgerScan: loadedScript(ledgerScanScript(settings)),
     ledgerPrune: loadedScript(ledgerPruneScript()),
+    ledgerTexts: loadedScript(ledgerTextsScript()),
   }
 }

@@ -1,38 +1,40 @@
 import { REPLY, type Script } from "./script"
 
-/** Most entries that one step removes. */
-const PRUNE_ENTRIES = 64
+/** Most entries that one step looks at. */
+const PRUNE_ENTRIES = 256
 
 /**
- * Removes entries written before an instant: one step.
+ * Removes entries written before an instant: one step. A chunk of which nothing later can be known leaves as a whole;
+ * in the others the entries are emptied, so that the places of those that stay still hold.
  *
- * KEYS: 1 the chunks. ARGV: 1 the instant, in 15 digits.
- * Reply: code, removed, 1 when there is more to do.
+ * KEYS: 1 the chunks. ARGV: 1 the instant, 2 the chunk to go on in or "", 3 from which entry of it.
+ * Reply: code, removed, chunk to go on in ("" at the end), from which entry.
  */
 export function ledgerPruneScript(): Script {
   const lua = `
 local call = redis.call
 local base = string.sub(KEYS[1], 1, -4)
-local removed = 0
-local chunks = call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', 0, 16)
-for i, chunk in ipairs(chunks) do
-  local chunkKey = base .. 'u:x:' .. chunk
-  local members = call('ZRANGEBYLEX', chunkKey, '[t ', '(t ' .. ARGV[1], 'LIMIT', 0, ${PRUNE_ENTRIES})
-  for j = 1, #members do
-    local suffix = string.sub(members[j], 2)
-    local entryKey = base .. 'u:e:' .. string.sub(members[j], 19)
-    local entry = call('GET', entryKey)
-    if entry then
-      local parts = string.match(entry, '^[^\\n]*\\n([^\\n]*)\\n')
-      for part in string.gmatch(parts or '', '%S+') do call('ZREM', chunkKey, part .. suffix) end
-      removed = removed + call('DEL', entryKey)
-    end
-    call('ZREM', chunkKey, members[j])
+local before, removed = tonumber(ARGV[1]), 0
+local from = ARGV[2] == '' and '-inf' or ARGV[2]
+local chunks = call('ZRANGEBYSCORE', KEYS[1], from, '(' .. ARGV[1], 'LIMIT', 0, 2)
+local chunk = chunks[1]
+if not chunk then return { ${REPLY.ok}, 0, '', 0 } end
+local offset = chunk == ARGV[2] and tonumber(ARGV[3]) or 0
+local chunkKey = base .. 'u:x:' .. chunk
+local lines = call('LRANGE', chunkKey, offset, offset + ${PRUNE_ENTRIES - 1})
+for i, line in ipairs(lines) do
+  local at, id = string.match(line, '^(%d+) (%S+)')
+  if at and tonumber(at) < before then
+    call('LSET', chunkKey, offset + i - 1, '')
+    call('DEL', base .. 'u:b:' .. id, base .. 'u:p:' .. id)
+    removed = removed + 1
   end
-  if #members > 0 then return { ${REPLY.ok}, removed, 1 } end
-  -- Nothing before the instant is left in it. The chunk that is written to stays known.
-  if call('EXISTS', chunkKey) == 0 and call('ZCARD', KEYS[1]) > 1 then call('ZREM', KEYS[1], chunk) end
 end
-return { ${REPLY.ok}, removed, 0 }`
+if #lines == ${PRUNE_ENTRIES} then return { ${REPLY.ok}, removed, chunk, offset + ${PRUNE_ENTRIES} } end
+if not chunks[2] then return { ${REPLY.ok}, removed, '', 0 } end
+-- The next chunk begins before the instant, so that everything in this one was earlier still.
+call('UNLINK', chunkKey, base .. 'u:y:' .. chunk)
+call('ZREM', KEYS[1], chunk)
+return { ${REPLY.ok}, removed, chunks[2], 0 }`
   return { name: "ledger-prune", lua }
 }

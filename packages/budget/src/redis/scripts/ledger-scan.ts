@@ -1,69 +1,97 @@
-import { REPLY, type Script } from "./script"
+import { LUA_NOW, REPLY, type Script, type ScriptSettings } from "./script"
 
-/** Most index members that one step reads, and most chunks it looks into. */
-export const SCAN_ENTRIES = 200
-const SCAN_CHUNKS = 400
+/** Most entries that one step looks at, and most chunks whose places by request it reads. */
+const SCAN_ENTRIES = 1_024
+const SCAN_CHUNKS = 500
 
 /**
- * One step through the entries of an index part, in order of (time, id).
+ * One step through the chunks: entries that hold every text that is looked for, in the order of their writing.
  *
- * KEYS: 1 the chunks. ARGV: 1 part, 2 lower and 3 upper bound of what follows the part, with "[" or "(" before it,
- *       4 "1" for newest first, 5 first chunk to look into (its time; "-inf" or "+inf" to begin).
- * Reply: code, time of the chunk to go on with ("" at the end), then per entry: id, stored text.
- * Bounds are of the form `<15 digits>:<id>`.
+ * KEYS: 1 the chunks. ARGV: 1 time or "", 2 first instant and 3 end of what is asked for, 4 "1" for newest first, 5 the
+ *       chunk to go on behind or "", 6 the chunk to go on in or "", 7 from which entry of it, 8 a request as JSON writes it or "", then texts.
+ * Reply: code, the chunk that was read ("" at the end), where to go on in it (-1: it is read to its end), then entries.
+ * With a request, chunks that hold nothing of it are passed over, and places in closed chunks are made where they are missing.
  */
-export function ledgerScanScript(): Script {
-  const lua = `
-local call = redis.call
+export function ledgerScanScript(settings: ScriptSettings): Script {
+  const lua = `${LUA_NOW}
 local base = string.sub(KEYS[1], 1, -4)
-local newest = ARGV[4] == '1'
-local low, high = string.sub(ARGV[2], 1, 1) .. ARGV[1] .. ' ' .. string.sub(ARGV[2], 2), string.sub(ARGV[3], 1, 1) .. ARGV[1] .. ' ' .. string.sub(ARGV[3], 2)
--- A chunk begins with the time in its name: those that begin after the upper bound hold nothing of interest.
-local last = tonumber(string.sub(ARGV[3], 2, 16)) or math.huge
-local chunks
-if newest then
-  chunks = call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[5])
-  local reversed = {}
-  for i = #chunks, 1, -1 do reversed[#reversed + 1] = chunks[i] end
-  chunks = reversed
-else
-  chunks = call('ZRANGEBYSCORE', KEYS[1], ARGV[5], '+inf')
-end
-local reply = { ${REPLY.ok}, '' }
-local left = ${SCAN_ENTRIES}
-for i, chunk in ipairs(chunks) do
-  if left <= 0 or i > ${SCAN_CHUNKS} then
-    reply[2] = chunk
-    break
+local from, to, newest, request = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[8]
+local reply = { ${REPLY.ok}, '', -1 }
+local function add(line)
+  if line == '' then return end
+  local at = tonumber(string.match(line, '^%d+') or 0)
+  if at + ${settings.ledgerRetentionMs} <= now then return end
+  for i = 9, #ARGV do
+    if not string.find(line, ARGV[i], 1, true) then return end
   end
-  if tonumber(chunk) <= last then
-    local members
-    if newest then
-      members = call('ZREVRANGEBYLEX', base .. 'u:x:' .. chunk, high, low, 'LIMIT', 0, left)
-    else
-      members = call('ZRANGEBYLEX', base .. 'u:x:' .. chunk, low, high, 'LIMIT', 0, left)
+  reply[#reply + 1] = line
+end
+local function nextChunk(after)
+  if newest then
+    if after ~= '' and tonumber(after) <= from then return nil end
+    return call('ZREVRANGEBYSCORE', KEYS[1], '(' .. (after == '' and ARGV[3] or after), '-inf', 'LIMIT', 0, 1)[1]
+  end
+  local found
+  if after == '' then
+    -- The chunk that begins last before the first instant may hold it.
+    found = call('ZREVRANGEBYSCORE', KEYS[1], ARGV[2], '-inf', 'LIMIT', 0, 1)[1]
+    if not found then found = call('ZRANGEBYSCORE', KEYS[1], ARGV[2], '+inf', 'LIMIT', 0, 1)[1] end
+  else
+    found = call('ZRANGEBYSCORE', KEYS[1], '(' .. after, '+inf', 'LIMIT', 0, 1)[1]
+  end
+  if found and tonumber(found) >= to then return nil end
+  return found
+end
+local function placesIn(chunk, places)
+  local lines = call('LRANGE', base .. 'u:x:' .. chunk, 0, -1)
+  local found = {}
+  for index, line in ipairs(lines) do
+    for name in string.gmatch(line, '"requestId":"([^"]*)"') do
+      found[name] = (found[name] and found[name] .. ' ' or '') .. string.format('%d', index - 1)
     end
-    if members[1] then
-      local keys, ids = {}, {}
-      local skip = #ARGV[1] + 18
-      for j = 1, #members do
-        ids[j] = string.sub(members[j], skip)
-        keys[j] = base .. 'u:e:' .. ids[j]
+  end
+  call('HSET', places, '', '')
+  for name, indexes in pairs(found) do call('HSET', places, name, indexes) end
+  local left = call('PTTL', base .. 'u:x:' .. chunk)
+  call('PEXPIRE', places, left > 0 and left or 1)
+end
+local chunk, offset = ARGV[6], tonumber(ARGV[7])
+if chunk == '' then
+  chunk, offset = nextChunk(ARGV[5]), 0
+  if request ~= '' then
+    local open = call('GET', base .. 'u:n')
+    open = open and #open == 16 and string.format('%.0f', (struct.unpack('<dd', open))) or ''
+    local made, passed = false, ''
+    for i = 1, ${SCAN_CHUNKS} do
+      if not chunk or chunk == open then break end
+      local places = base .. 'u:y:' .. chunk
+      local known = call('HMGET', places, request, '')
+      if not known[2] then
+        -- One a step, which is as much as this step may do. What is too long for that is read from end to end.
+        if made or call('LLEN', base .. 'u:x:' .. chunk) > ${SCAN_ENTRIES} then break end
+        placesIn(chunk, places)
+        made = true
+        known = call('HMGET', places, request, '')
       end
-      local entries = call('MGET', unpack(keys))
-      for j = 1, #members do
-        reply[#reply + 1] = string.sub(members[j], #ARGV[1] + 2)
-        reply[#reply + 1] = entries[j]
-      end
-      left = left - #members
-      -- The step is full: the next one goes on in this chunk, behind the last member.
-      if left <= 0 then
+      if known[1] or i == ${SCAN_CHUNKS} then
+        for index in string.gmatch(known[1] or '', '%d+') do add(call('LINDEX', base .. 'u:x:' .. chunk, index) or '') end
         reply[2] = chunk
-        break
+        return reply
       end
+      passed = chunk
+      chunk = nextChunk(chunk)
+    end
+    if chunk and made then
+      reply[2] = passed
+      return reply
     end
   end
 end
+if not chunk then return reply end
+local lines = call('LRANGE', base .. 'u:x:' .. chunk, offset, offset + ${SCAN_ENTRIES - 1})
+for i = 1, #lines do add(lines[i]) end
+reply[2] = chunk
+if #lines == ${SCAN_ENTRIES} then reply[3] = offset + ${SCAN_ENTRIES} end
 return reply`
   return { name: "ledger-scan", lua }
 }

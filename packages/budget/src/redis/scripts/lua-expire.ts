@@ -1,4 +1,4 @@
-import { luaLedger } from "./lua-ledger"
+import { luaLedger, NO_PLACE } from "./lua-ledger"
 import type { ScriptSettings } from "./script"
 
 /** Most cells that one step of expiry touches, so that leases over many cells do not make a long script. */
@@ -14,7 +14,7 @@ export function luaExpire(settings: ScriptSettings): string {
   return `${luaLedger(settings)}
 local function expire(base, ids)
   local cells, touched, expired, steps, done = {}, {}, {}, 0, 0
-  local meta, metaRead
+  local chunkKnown
   local function load(key)
     local cell = cells[key]
     if cell == nil then
@@ -47,7 +47,7 @@ local function expire(base, ids)
     elseif first ~= 'h' then
       setAside(id)
     else
-      local fingerprint, amounts, ends, parts, json = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
+      local fingerprint, amounts, ends, json = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
       local list, whole = {}, fingerprint ~= nil
       if whole then
         local nextEnd = string.gmatch(ends, '(%d+) (%S+)')
@@ -82,21 +82,23 @@ local function expire(base, ids)
           reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
         end
         steps = steps + #list + 1
-        call('SET', key, 'x' .. string.sub(record, 2, 9) .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint,
+        local place = ${NO_PLACE}
+        if json ~= '' then
+          if not chunkKnown then
+            knowChunk(call('GET', base .. 'u:n'))
+            chunkKnown = true
+          end
+          local head = id .. ' 0 -\\n' .. table.concat(charges, ' ') .. '\\n'
+          local old = call('GET', base .. 'u:p:' .. id)
+          if old and rewriteEntry(base, old, id, head, json) then place = old else place = appendEntry(base, head .. json) end
+        end
+        call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint,
           'PXAT', string.format('%.0f', now + ${settings.retentionMs}))
         call('ZREM', base .. 'l', id)
-        if json ~= '' then
-          if not metaRead then
-            meta = call('GET', base .. 'u:n')
-            metaRead = true
-          end
-          meta = writeEntry(base, id, call('GET', base .. 'u:e:' .. id), meta, '-', '0', parts, table.concat(charges, ' '), json)
-        end
         expired[#expired + 1] = exact(reply, 2)
       end
     end
   end
-  if meta then storeMeta(base, meta) end
   for key, life in pairs(touched) do
     local cell = cells[key]
     local v = struct.pack('<dddd', cell[1], cell[2], cell[3], cell[4])

@@ -1,67 +1,89 @@
 import type { ScriptSettings } from "./script"
 
 /**
- * Writing usage entries, inside the step that moves the money.
+ * Writing usage entries, inside the step that moves the money: one `RPUSH` an entry.
  *
- * `…u:e:<id>`   one entry: a line "at revision mark chunk", a line of index parts, a line of charges, the entry's JSON.
- * `…u:x:<chunk>` the index of a chunk, a sorted set without scores: "t", "q<request>", "u<user>", "c<client>", each
- *               followed by a space, the time in 15 digits, a colon and the id. A chunk holds a bounded number of
- *               entries and is named by the time of its first, so that no key grows without bound and the order of
- *               chunks is the order of time.
- * `…u:i`        the chunks, by time.
- * `…u:n`        the chunk that is written to: how many entries, its name, the time of its last entry, the time at
- *               which its end was last moved, as four doubles.
+ * `…u:x:<chunk>` entries in the order of their writing, as a list. A chunk is named by the time at which it begins, and
+ *                closed when it holds `chunkEntries` or is a quarter of the retention old, so that no key grows
+ *                without bound and every chunk ends as a whole.
+ * `…u:i`         the chunks, by time.
+ * `…u:n`         the chunk that is written to, as two doubles: its name, and its latest time once it is full.
+ * `…u:p:<id>`    where the entry of an id without a resolved record stands: what `record` wrote.
+ * `…u:b:<id>`    the whole JSON of an entry with a prompt or an answer that is too long for a chunk.
+ * `…u:y:<chunk>` places by request, made when a request is first asked for in a chunk that is closed.
  *
- * Defines `writeEntry(base, id, old, meta, mark, revision, parts, charges, json)`, which returns the new `meta` (to be handed to the
- * next call and stored by `storeMeta`). `json` nil keeps what the entry says and changes its charges only. Time never
- * goes back in a ledger: an entry is as late as the one before it.
+ * An entry is a line "at id revision mark", a line of charges, and its JSON; "" when it was pruned. A place is the
+ * chunk and the index in it, 12 bytes; resolved records carry the place of their entry.
+ *
+ * Defines `knowChunk(meta)`, `appendEntry(base, line)`, which returns the place, and `rewriteEntry(base, place, id, head,
+ * json)`, which says whether the entry was still there; `json` nil keeps what it says and changes its charges only.
+ * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before.
  */
 export function luaLedger(settings: ScriptSettings): string {
   const keep = settings.ledgerRetentionMs
-  const margin = Math.ceil(keep / 4)
+  const age = chunkAgeMs(settings)
   return `
-local function writeEntry(base, id, old, meta, mark, revision, parts, charges, json)
-  local entryKey = base .. 'u:e:' .. id
-  if old then
-    local at, chunk, oldParts, oldJson = string.match(old, '^(%d+) %S+ %S+ (%d+)\\n([^\\n]*)\\n[^\\n]*\\n(.*)$')
-    if not at then return meta end
-    if parts and parts ~= oldParts then
-      local chunkKey = base .. 'u:x:' .. chunk
-      local suffix = ' ' .. string.format('%015.0f', tonumber(at)) .. ':' .. id
-      for part in string.gmatch(oldParts, '%S+') do call('ZREM', chunkKey, part .. suffix) end
-      for part in string.gmatch(parts, '%S+') do call('ZADD', chunkKey, 0, part .. suffix) end
-    end
-    call('SET', entryKey, at .. ' ' .. revision .. ' ' .. mark .. ' ' .. chunk .. '\\n' .. (parts or oldParts) .. '\\n' .. charges
-      .. '\\n' .. (json or oldJson), 'PXAT', string.format('%.0f', tonumber(at) + ${keep}))
-    return meta
-  end
-  if not json then return meta end
-  local count, chunk, last, moved = 0, now, now, -1
-  if meta then count, chunk, last, moved = struct.unpack('<dddd', meta) end
-  local at = now
-  if at < last then at = last end
-  if count >= ${settings.chunkEntries} and at > last then count, chunk, moved = 0, at, -1 end
-  local name = string.format('%.0f', chunk)
-  local chunkKey = base .. 'u:x:' .. name
-  call('SET', entryKey, string.format('%.0f', at) .. ' ' .. revision .. ' ' .. mark .. ' ' .. name .. '\\n' .. parts .. '\\n'
-    .. charges .. '\\n' .. json, 'PXAT', string.format('%.0f', at + ${keep}))
-  local suffix = ' ' .. string.format('%015.0f', at) .. ':' .. id
-  local members = {}
-  for part in string.gmatch(parts, '%S+') do
-    members[#members + 1] = 0
-    members[#members + 1] = part .. suffix
-  end
-  call('ZADD', chunkKey, unpack(members))
-  if at - moved > ${margin} or moved < 0 then
-    local ends = string.format('%.0f', at + ${keep + 2 * margin})
-    call('ZADD', base .. 'u:i', chunk, name)
-    call('PEXPIREAT', base .. 'u:i', ends)
-    call('PEXPIREAT', chunkKey, ends)
-    moved = at
-  end
-  return struct.pack('<dddd', count + 1, chunk, at, moved)
+local chunkStart, chunkFull = 0, 0
+local function knowChunk(meta)
+  if meta and #meta == 16 then chunkStart, chunkFull = struct.unpack('<dd', meta) end
 end
-local function storeMeta(base, meta)
-  call('SET', base .. 'u:n', meta, 'PXAT', string.format('%.0f', now + ${keep + 2 * margin}))
+local function chunkEnds() return string.format('%.0f', chunkStart + ${keep + age}) end
+local function storeChunk(base)
+  call('SET', base .. 'u:n', struct.pack('<dd', chunkStart, chunkFull), 'PXAT', chunkEnds())
+end
+local function latestIn(chunkKey)
+  local latest = 0
+  for _, line in ipairs(call('LRANGE', chunkKey, 0, -1)) do
+    local at = tonumber(string.match(line, '^%d+') or 0)
+    if at > latest then latest = at end
+  end
+  return latest
+end
+local function appendEntry(base, line)
+  if chunkStart == 0 or (chunkFull > 0 and now > chunkFull) or now > chunkStart + ${age} then
+    local start = now
+    if chunkStart > 0 then
+      local latest = chunkFull
+      if latest == 0 then latest = latestIn(base .. 'u:x:' .. string.format('%.0f', chunkStart)) end
+      if start <= latest then start = latest + 1 end
+    end
+    chunkStart, chunkFull = start, 0
+    storeChunk(base)
+  end
+  local at = now
+  if at < chunkStart then at = chunkStart end
+  local name = string.format('%.0f', chunkStart)
+  local chunkKey = base .. 'u:x:' .. name
+  local count = call('RPUSH', chunkKey, string.format('%.0f', at) .. ' ' .. line)
+  if count == 1 then
+    call('PEXPIREAT', chunkKey, chunkEnds())
+    call('ZADD', base .. 'u:i', chunkStart, name)
+    call('PEXPIREAT', base .. 'u:i', chunkEnds())
+  elseif count >= ${settings.chunkEntries} and chunkFull == 0 then
+    chunkFull = latestIn(chunkKey)
+    storeChunk(base)
+  end
+  return struct.pack('<dI4', chunkStart, count - 1)
+end
+local function rewriteEntry(base, place, id, head, json)
+  if #place ~= 12 then return false end
+  local start, index = struct.unpack('<dI4', place)
+  if start == 0 then return false end
+  local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
+  local old = call('LINDEX', chunkKey, index)
+  if not old then return false end
+  local at, oldId, oldJson = string.match(old, '^(%d+) (%S+) [^\\n]*\\n[^\\n]*\\n(.*)$')
+  if oldId ~= id then return false end
+  call('LSET', chunkKey, index, at .. ' ' .. head .. (json or oldJson))
+  if json then call('DEL', base .. 'u:y:' .. string.format('%.0f', start)) end
+  return true
 end`
 }
+
+/** How long one chunk is written to at most, and how long an entry may stay in memory after the retention. */
+function chunkAgeMs(settings: ScriptSettings): number {
+  return Math.ceil(settings.ledgerRetentionMs / 4)
+}
+
+/** The place of no entry. */
+export const NO_PLACE = "string.rep('\\0', 12)"

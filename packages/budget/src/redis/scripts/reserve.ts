@@ -88,7 +88,7 @@ end
 
 if known then
   local state = string.byte(known)
-  local line = string.find(known, '\\n', 10, true)
+  local line = string.find(known, '\\n', state == 104 and 10 or 22, true)
   local mine = string.sub(ARGV[6], 1, string.find(ARGV[6], '\\n', 1, true) - 1)
   if state == 104 then
     if not line then return { ${REPLY.corrupt}, 0 } end

@@ -1,14 +1,14 @@
-import { luaLedger } from "./lua-ledger"
+import { luaLedger, NO_PLACE } from "./lua-ledger"
 import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Replaces what is reserved or charged under an id by the truth.
  *
- * KEYS: 1 leases, 2 the id's record, 3… the cells; with a ledger, last the open chunk and the id's entry.
+ * KEYS: 1 leases, 2 the id's record, 3… the cells; with a ledger, last the open chunk and the place of what `record` wrote.
  * ARGV: 1 time or "", 2 id, 3 "c" (commit) or "f" (free: release), 4 revision, 5 end of the lease or "n",
  *       6 fingerprint, cells and what was reserved in them ({@link heldHead}), 7 the record as it will be
  *       without state and lease ({@link resolvedRecord}), 8 how many cells, then per cell: reserved, amount, life;
- *       with a ledger then: charges, and with an entry: index parts, JSON.
+ *       with a ledger then the entry's head, and with an entry its JSON, and the whole JSON where that is shortened.
  * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
@@ -20,7 +20,7 @@ local stored = call('MGET', unpack(KEYS, 2))
 local known = stored[1]
 local head = ARGV[6]
 local code, late, recovered = ${REPLY.ok}, 0, 0
-local held, old, leaseEnd = false, nil, nil
+local held, old, leaseEnd, place = false, nil, nil, nil
 if known then
   if #known < 10 then return { ${REPLY.corrupt}, 0 } end
   local state = string.byte(known)
@@ -29,8 +29,9 @@ if known then
     held = string.sub(known, 10, 9 + #head) == head and string.byte(known, 10 + #head) == 10
     if not held then code = ${REPLY.mismatch} end
   else
-    local line = string.find(known, '\\n', 10, true)
+    local line = string.find(known, '\\n', 22, true)
     local mine = string.find(ARGV[7], '\\n', 1, true)
+    place = string.sub(known, 10, 21)
     if not line or not mine or not (state == 99 or state == 102 or state == 120) then return { ${REPLY.corrupt}, 0 } end
     if string.sub(known, line + 1) ~= string.sub(ARGV[7], mine + 1) then
       code = ${REPLY.mismatch}
@@ -39,11 +40,11 @@ if known then
     elseif state == 99 and release then
       code = ${REPLY.mismatch}
     else
-      local revision, amounts = string.match(string.sub(known, 10, line - 1), '^(%-?%d+) ?(.*)$')
+      local revision, amounts = string.match(string.sub(known, 22, line - 1), '^(%-?%d+) ?(.*)$')
       if not revision then return { ${REPLY.corrupt}, 0 } end
       if state == 99 and tonumber(ARGV[4]) <= tonumber(revision) then
         code = ${REPLY.replayed}
-        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 10, line - 1) ~= string.sub(ARGV[7], 1, mine - 1) then
+        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 22, line - 1) ~= string.sub(ARGV[7], 1, mine - 1) then
           code = ${REPLY.mismatch}
         end
       else
@@ -100,7 +101,8 @@ if not leaseEnd then
 end
 local ends = leaseEnd
 if ends < now then ends = now end
-call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. ARGV[7], 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
+${settings.ledger ? writeLedger(settings) : ""}
+call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[7], 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
 for i = 1, count do
   local life = ARGV[8 + 3 * i]
   local first = string.byte(life)
@@ -117,20 +119,27 @@ for i = 1, count do
   end
 end
 if held and call('ZREM', leases, ARGV[2]) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', ARGV[2]) end
-${settings.ledger ? writeLedger(settings) : ""}
 return reply`
   return { name: settings.ledger ? "settle-with-entry" : "settle", lua }
 }
 
-/** Without an entry of its own, a settle still corrects the entry that an expiry wrote. */
+/**
+ * The entry first, so that the record can say where it stands. Without an entry of its own, a settle still corrects the
+ * one that an expiry or `record` wrote.
+ */
 function writeLedger(settings: ScriptSettings): string {
   return `
-local entry, json = stored[count + 3], ARGV[11 + 3 * count]
-if entry or json then
+local entryHead, json = ARGV[9 + 3 * count], ARGV[10 + 3 * count]
+place = stored[count + 3] or place
+if json or place then
   ${luaLedger(settings)}
   local base = string.sub(leases, 1, -2)
-  local mark = (release and not json) and 'r' or '-'
-  local meta = writeEntry(base, ARGV[2], entry, stored[count + 2], mark, ARGV[4], ARGV[10 + 3 * count], ARGV[9 + 3 * count], json)
-  if meta then storeMeta(base, meta) end
+  local there = place and rewriteEntry(base, place, ARGV[2], entryHead, json)
+  if json and not there then
+    knowChunk(stored[count + 2])
+    place = appendEntry(base, entryHead .. json)
+  end
+  local whole = ARGV[11 + 3 * count]
+  if whole then call('SET', base .. 'u:b:' .. ARGV[2], whole, 'PXAT', string.format('%.0f', now + ${settings.ledgerRetentionMs})) end
 end`
 }
