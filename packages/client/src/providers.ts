@@ -2,8 +2,9 @@ import { InvalidArgumentError } from "@p2/core"
 import type { Provider } from "./provider"
 
 /**
- * The providers that the client knows, by their OpenAI-compatible endpoints. Sources: each provider's own page on its
- * OpenAI compatibility, read in November 2026. A function, so that nothing is built at import.
+ * The providers that the client knows, by their OpenAI-compatible endpoints. The sources are public pages, named beside
+ * what they say; where none is named, the provider's documentation as it is commonly known. No endpoint was called.
+ * A function, so that nothing is built at import.
  */
 export function knownProviders(): readonly Provider[] {
   return [
@@ -22,11 +23,13 @@ export function knownProviders(): readonly Provider[] {
     {
       name: "anthropic",
       baseURL: "https://api.anthropic.com/v1",
-      // The compatibility layer ignores `response_format`.
+      // The compatibility layer ignores `response_format`, `seed` and `service_tier`:
+      // https://docs.anthropic.com/en/api/openai-sdk
       modes: ["tool", "prompt"],
     },
     {
       name: "gemini",
+      // https://ai.google.dev/gemini-api/docs/openai
       baseURL: "https://generativelanguage.googleapis.com/v1beta/openai",
       keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     },
@@ -40,20 +43,24 @@ export function knownProviders(): readonly Provider[] {
       name: "groq",
       baseURL: "https://api.groq.com/openai/v1",
       maxTokensField: "max_completion_tokens",
+      // https://console.groq.com/docs/service-tiers
       serviceTier: "on_demand",
     },
     {
       name: "mistral",
       baseURL: "https://api.mistral.ai/v1",
-      // Unknown fields are refused; usage comes in the last chunk unasked.
+      // Fields that it does not know are refused, `stream_options.include_usage` and `max_completion_tokens` among them;
+      // usage comes in the last chunk unasked: https://github.com/TabbyML/tabby/pull/4082
       streamOptions: false,
       seedField: "random_seed",
     },
     {
       name: "deepseek",
       baseURL: "https://api.deepseek.com/v1",
+      // `response_format` is text or json_object.
       modes: ["tool", "json_object", "prompt"],
     },
+    // `max_tokens` is deprecated.
     { name: "xai", baseURL: "https://api.x.ai/v1", maxTokensField: "max_completion_tokens" },
     { name: "together", baseURL: "https://api.together.xyz/v1" },
     { name: "fireworks", baseURL: "https://api.fireworks.ai/inference/v1" },

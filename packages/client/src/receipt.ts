@@ -77,6 +77,8 @@ export interface AttemptTimings {
 /** What a request cost, attempt by attempt, and how that is known. */
 export interface Receipt {
   requestId: string
+  /** What the request was given as `metadata`. */
+  metadata?: Readonly<Record<string, unknown>> | undefined
   attempts: readonly AttemptReceipt[]
   /** Sum over the attempts that reported usage. */
   usage: Usage

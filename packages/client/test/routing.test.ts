@@ -153,3 +153,22 @@ describe("what is sent and priced", () => {
     expect((await openClient(provider, request).generate()).receipt.attempts.map(({ mode }) => mode)).toEqual(["tool"])
   })
 })
+
+test("a web search is one search of at most five results, by the engine that has a stated price", async () => {
+  const request = { model: "openrouter/openai/gpt-4o-mini", maxTokens: 500 }
+  const options = { baseURL: provider.openRouterBaseURL }
+  const offline = openClient(provider, request, options)
+  const online = openClient(provider, { ...request, online: true }, options)
+  const boundOf = async (client: LLMClient) => (await client.getBudgetInfo()).upperBoundCostNanoUsd
+  const { search, input } = prices.priceOf("openrouter/openai/gpt-4o-mini").rates
+  // Rates are pico-USD; what is found is billed as input, of which 5 × 2,000 tokens are set aside.
+  expect((await boundOf(online)) - (await boundOf(offline))).toBe(((search ?? 0) + 10_000 * input) / 1000)
+  expect((await online.generate()).ok).toBe(true)
+  expect(provider.received[0]?.body.plugins).toEqual([{ id: "web", engine: "exa", max_results: 5 }])
+})
+
+test("metadata come back in the receipt and are sent to nobody", async () => {
+  const { receipt } = await openClient(provider, { metadata: { job: 7 } }).generate()
+  expect(receipt.metadata).toEqual({ job: 7 })
+  expect(JSON.stringify(provider.received)).not.toContain("metadata")
+})

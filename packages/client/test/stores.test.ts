@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { memoryStore } from "@p2/budget"
 import { formatUsd } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
@@ -98,4 +99,21 @@ test("a client can be used with `await using`, and close waits for what runs", a
     })
   }
   expect(ended).toBe(true)
+})
+
+test.each(["memory", "file"])("an attempt that the store refuses is an entry too, in a %s store", async (kind) => {
+  const store = kind === "memory" ? memoryStore() : `file:${join(folder, "refused.db")}`
+  const request = { userId: "u", maxTokens: 100, retries: 0 }
+  const bound = (await plainClient(request).getBudgetInfo()).upperBoundCostNanoUsd
+  const client = plainClient({ ...request, userBudget: formatUsd(bound) }, { store, logger: {} })
+  expect((await client.generate()).ok).toBe(true)
+  const refused = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
+  expect(await client.generate()).toMatchObject(refused)
+  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, refusedAttempts: 1, expiredAttempts: 0 }
+  expect(await client.usageTracker.getUsageStats()).toMatchObject(counts)
+  await expect(client.stream().result).rejects.toMatchObject(refused.error)
+  const stats = await client.usageTracker.getUsageStats()
+  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, refusedAttempts: 2 })
+  expect(stats.totalCostNanoUsd).toBe((await client.getBudgetInfo()).scopes[0]?.spent)
+  await client.close()
 })

@@ -58,7 +58,7 @@ export interface RequestOptions<Answer = string> {
   retries?: number | undefined
   /** How often a wrong answer is sent back for repair: 0 to 10. @defaultValue 1 */
   repairs?: number | undefined
-  /** Plain data that is kept with the usage entry: up to 16 KiB of JSON. */
+  /** Plain data that comes back in the receipt, and goes nowhere else: up to 16,384 characters of JSON. */
   metadata?: Readonly<Record<string, unknown>> | undefined
   /** Print what happens, for people. @defaultValue false */
   verbose?: boolean | undefined

@@ -13,7 +13,7 @@ export interface Ask {
   mode: AnswerMode
 }
 
-/** Most web searches of one call with `online`: what the bound assumes and OpenRouter's plugin is told. */
+/** Most results of the one web search of a call with `online`: the price is that of up to 5. */
 export const MAX_WEB_RESULTS = 5
 
 /** The messages as they are sent: with the schema in words where the mode has no other place for it. */
@@ -76,7 +76,9 @@ function addOpenRouter(body: Record<string, unknown>, ask: Ask, maxPrice: Bound[
     ...(maxPrice === undefined ? {} : { max_price: maxPrice }),
     ...(ask.mode === "json_schema" ? { require_parameters: true } : {}),
   }
-  if (ask.request.online) body.plugins = [{ id: "web", max_results: MAX_WEB_RESULTS }]
+  // Exa searches once, at a stated price; a model's own search costs what its provider asks, as often as it likes.
+  // https://openrouter.ai/docs/features/web-search
+  if (ask.request.online) body.plugins = [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }]
 }
 
 /**

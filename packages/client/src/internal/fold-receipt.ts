@@ -6,14 +6,14 @@ const UNCERTAINTY: readonly CostSource[] = ["bound", "table", "custom", "provide
 
 /** The receipt of a request as the sum of its attempts. */
 export function foldReceipt(
-  requestId: string,
+  known: Pick<Receipt, "requestId" | "metadata">,
   attempts: readonly AttemptReceipt[],
   startedAt: number,
   totalMs: number,
 ): Receipt {
   const usages: Usage[] = []
   const receipt: Receipt = {
-    requestId,
+    ...known,
     attempts,
     usage: { inputTokens: 0, outputTokens: 0 },
     costNanoUsd: 0,

@@ -65,12 +65,12 @@ export async function runAttempt(ask: Ask, plan: Plan, setting: AttemptSetting):
   return { kind: "failed", error: judged.error, text, sent, receipt }
 }
 
-/** The receipt of an attempt that was not let out. */
-export function refusedReceipt(ask: Ask, setting: AttemptSetting, error: P2Error): AttemptReceipt {
+/** The outcome of an attempt that did not come as far as the store. */
+export function refusedOutcome(ask: Ask, setting: AttemptSetting, error: P2Error): AttemptOutcome {
   const receipt = blankReceipt(ask, setting, ask.request.maxTokens ?? 0)
   receipt.status = "refused"
   receipt.errorCode = error.code
-  return receipt
+  return { kind: "refused", refusal: { ok: false, error, leftNanoUsd: undefined, leftTokens: undefined }, receipt }
 }
 
 function blankReceipt(ask: Ask, setting: AttemptSetting, maxTokens: number): AttemptReceipt {

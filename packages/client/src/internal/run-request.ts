@@ -17,11 +17,11 @@ import { foldReceipt } from "./fold-receipt"
 import { modeMemory } from "./mode-memory"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 import { refusesMode } from "./provider-failure"
-import type { Purse, Refused } from "./purse"
+import type { Purse } from "./purse"
 import { repairNotes } from "./repair-notes"
 import { retryDelayMs } from "./retry-delay"
 import type { Route } from "./route"
-import { type AttemptOutcome, type AttemptSetting, refusedReceipt, runAttempt } from "./run-attempt"
+import { type AttemptOutcome, type AttemptSetting, refusedOutcome, runAttempt } from "./run-attempt"
 import { entryOf } from "./usage-entry"
 
 /** Everything a request needs to run. */
@@ -117,14 +117,12 @@ class RequestRun {
     const leftNanoUsd =
       request.maxBudgetNanoUsd === undefined ? undefined : request.maxBudgetNanoUsd - this.#spentNanoUsd
     const plan = planAttempt(ask, { maxTokens: this.#maxTokens, leftNanoUsd })
-    if (!plan.ok) {
-      race.finish({ abortTransport: false })
-      const receipt = refusedReceipt(ask, setting, plan.error)
-      await setting.purse.recordRefusal(receipt.id, entryOf(ask, receipt, undefined))
-      const refusal: Refused = { ok: false, error: plan.error, leftNanoUsd: undefined, leftTokens: undefined }
-      return { kind: "refused", refusal, receipt }
-    }
-    const outcome = await runAttempt(ask, plan, setting)
+    const outcome = plan.ok ? await runAttempt(ask, plan, setting) : refusedOutcome(ask, setting, plan.error)
+    // A store that hangs does not keep a refusal from its caller.
+    if (outcome.kind === "refused")
+      await race
+        .race(setting.purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
+        .catch(() => {})
     race.finish({ abortTransport: outcome.kind === "failed" })
     return outcome
   }
@@ -238,8 +236,9 @@ class RequestRun {
   }
 
   #receipt(): Receipt {
-    const { requestId } = this.#setting
-    return foldReceipt(requestId, this.#attempts, this.#startedAtEpoch, performance.now() - this.#startedAt)
+    const { requestId, request } = this.#setting
+    const totalMs = performance.now() - this.#startedAt
+    return foldReceipt({ requestId, metadata: request.metadata }, this.#attempts, this.#startedAtEpoch, totalMs)
   }
 
   #log(outcome: AttemptOutcome): void {

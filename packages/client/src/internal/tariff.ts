@@ -6,6 +6,12 @@ import type { Choice } from "./choose-provider"
 import type { KnownCost, Route } from "./route"
 import type { ReportedUsage } from "./usage-from-wire"
 
+/**
+ * What the bound sets aside for one result of a web search, which is billed as input. OpenRouter states no maximum; this
+ * is about 8,000 characters.
+ */
+const TOKENS_PER_WEB_RESULT = 2_000
+
 type Tariff = Pick<
   Route,
   | "sentModel"
@@ -27,7 +33,7 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
   const reach = (messages: readonly Message[]): Omit<BoundOptions, "inputTokens"> => {
     const at = Date.now()
     return {
-      webSearches: request.online ? MAX_WEB_RESULTS : 0,
+      webSearches: request.online ? 1 : 0,
       serviceTier: request.serviceTier,
       cacheWrites: request.cachePrompt ? "5m" : "none",
       inputModalities: modalitiesOf(messages),
@@ -41,15 +47,12 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
     sentModel,
     priceKey,
     limits: limitsOf(countedAs, prices),
-    countInput: ({ messages, structure }) => ({
-      messages,
-      ...countRequestTokens({
-        model: countedAs,
-        messages,
-        tools: structure.tools,
-        answerFormat: structure.response_format,
-      }),
-    }),
+    countInput: ({ messages, structure }) => {
+      const { tools, response_format: answerFormat } = structure
+      const { tokens, upperBound, exact } = countRequestTokens({ model: countedAs, messages, tools, answerFormat })
+      const found = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
+      return { messages, tokens, upperBound: upperBound + found, exact: exact && found === 0 }
+    },
     bound: (input, maxOutputTokens) => {
       const { nanoUsd, maxPrice } = prices.upperBound(priceKey, {
         ...reach(input.messages),
