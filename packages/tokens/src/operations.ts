@@ -114,7 +114,7 @@ export function decodeTokens(encoding: Encoding, tokens: Iterable<number>): stri
   let special: Map<number, string> | undefined
   for (const token of tokens) {
     checkCount("tokens[]", token, 0)
-    let part = token < table.size ? table.bytes.subarray(table.offsets[token], table.offsets[token + 1]) : undefined
+    let part = token < table.size ? table.bytesOf(token) : undefined
     if (part === undefined || part.length === 0) {
       special ??= new Map([...encoding.specialTokens].reverse().map(([name, rank]) => [rank, name]))
       const name = special.get(token)

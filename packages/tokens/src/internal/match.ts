@@ -126,7 +126,7 @@ function splitOf(table: RankTable, rank: number): boolean {
 function findSplit(table: RankTable, rank: number): void {
   const { splits, view, offsets } = table
   const start = offsets[rank]!
-  const end = offsets[rank + 1]!
+  const end = start + table.lengthOf(rank)
   if (end - start === 1) {
     splits[rank * 2] = rank
     splits[rank * 2 + 1] = rank

@@ -3,8 +3,11 @@ import { decodeRankData, type RankData } from "./rank-data"
 /** Masks that keep the first `index` bytes of a little-endian word. */
 const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 
-/** A rank takes this many bits of a slot, the rest is part of the hash; no vocabulary has more ranks. */
-const RANK_BITS = 18
+/** An offset takes this many bits of a slot, the rest is part of the hash; no vocabulary has more bytes. */
+const OFFSET_BITS = 22
+
+/** Bytes before those of each token: its length in the first, its rank in the others. */
+const HEADER = 4
 
 /** A split that was not looked for yet. */
 export const UNKNOWN = -2
@@ -20,18 +23,18 @@ function neighbourSlot(first: number, second: number): number {
 }
 
 /**
- * A vocabulary as integers: an open-addressed table of ranks by the hash of their bytes. A hit is a hit only after the
- * bytes were compared. Ranges that are looked up must be followed by at least 8 more bytes in their buffer.
+ * A vocabulary as integers: an open-addressed table of the places of tokens by the hash of their bytes. A hit is a hit only
+ * after the bytes were compared; length and rank stand before them, so that a search touches memory in two places only. Ranges that are looked up must be followed by at least 8 more bytes in their buffer.
  */
 export class RankTable {
   /** One more than the highest rank. */
   readonly size: number
   /** Length of the longest token in bytes. */
   readonly maxLength: number
-  /** Bytes of all tokens in the order of their ranks. */
+  /** Bytes of all tokens in the order of their ranks, each after its header. */
   readonly bytes: Uint8Array
   readonly view: DataView
-  /** Where each token's bytes begin; one more entry for the end of the last. */
+  /** Where each token's bytes begin. */
   readonly offsets: Int32Array
   /** Ranks of all tokens of two bytes, by first · 256 + second; −1 where there is none. */
   readonly pairs: Int32Array
@@ -52,9 +55,9 @@ export class RankTable {
   constructor(parts: readonly RankData[]) {
     const last = parts[parts.length - 1]!
     this.size = last.first + last.count
-    this.bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.size - part.count, 8))
+    this.bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.size + part.count * (HEADER - 1), 8))
     this.view = new DataView(this.bytes.buffer)
-    this.offsets = new Int32Array(this.size + 1)
+    this.offsets = new Int32Array(this.size)
     this.maxLength = this.unpack(parts)
     // Between a quarter and a half of the slots are taken.
     const slotCount = 2 ** Math.ceil(Math.log2(this.size * 2))
@@ -77,11 +80,10 @@ export class RankTable {
     for (;;) {
       const entry = this.slots[slot]!
       if (entry === 0) return -1
-      if ((entry ^ hash) >>> RANK_BITS === 0) {
-        const rank = (entry & ((1 << RANK_BITS) - 1)) - 1
-        const offset = this.offsets[rank]!
-        if (this.offsets[rank + 1]! - offset === length && sameBytes(this.view, offset, view, start, length))
-          return rank
+      if ((entry ^ hash) >>> OFFSET_BITS === 0) {
+        const offset = entry & ((1 << OFFSET_BITS) - 1)
+        const header = this.view.getInt32(offset - HEADER, true)
+        if ((header & 0xff) === length && sameBytes(this.view, offset, view, start, length)) return header >> 8
       }
       slot = (slot + 1) & this.slotMask
     }
@@ -94,7 +96,7 @@ export class RankTable {
   }
 
   lengthOf(rank: number): number {
-    return this.offsets[rank + 1]! - this.offsets[rank]!
+    return this.bytes[this.offsets[rank]! - HEADER]!
   }
 
   /** Whether the two tokens can be neighbours: 1 or 0, or −1 when it is not known. */
@@ -114,26 +116,33 @@ export class RankTable {
     this.neighbours.fill(0)
   }
 
+  /** Bytes of a token; empty for a rank without one. */
+  bytesOf(rank: number): Uint8Array {
+    return this.bytes.subarray(this.offsets[rank], this.offsets[rank]! + this.lengthOf(rank))
+  }
+
   private unpack(parts: readonly RankData[]): number {
     let to = 0
     let longest = 0
     for (const part of parts) {
       const data = decodeRankData(part)
+      let from = part.count
       for (let index = 0; index < part.count; index++) {
-        this.offsets[part.first + index] = to
         const length = data[index]!
+        this.view.setInt32(to, ((part.first + index) << 8) | length, true)
+        to += HEADER
+        this.offsets[part.first + index] = to
+        // By hand, because a call of set costs more than moving so few.
+        for (let left = length; left > 0; left--) this.bytes[to++] = data[from++]!
         if (length > longest) longest = length
-        to += length
       }
-      this.bytes.set(data.subarray(part.count), to - (part.size - part.count))
     }
-    this.offsets[this.size] = to
     return longest
   }
 
   private insert(rank: number): void {
     const offset = this.offsets[rank]!
-    const length = this.offsets[rank + 1]! - offset
+    const length = this.bytes[offset - HEADER]!
     if (length === 0) return
     if (length === 1) this.singles[this.bytes[offset]!] = rank
     if (length === 2) this.pairs[this.bytes[offset]! * 256 + this.bytes[offset + 1]!] = rank
@@ -141,7 +150,7 @@ export class RankTable {
     const hash = hashOf(this.view, offset, length)
     let slot = hash & this.slotMask
     while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask
-    this.slots[slot] = ((hash >>> RANK_BITS) << RANK_BITS) | (rank + 1)
+    this.slots[slot] = ((hash >>> OFFSET_BITS) << OFFSET_BITS) | offset
   }
 }
 
