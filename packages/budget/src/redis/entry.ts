@@ -1,5 +1,5 @@
 import type { StoredEntry, UsageEntry, UsageFilter } from "../ledger"
-import type { Name, SettleRequest } from "../store"
+import type { Name } from "../store"
 import { StoreError } from "../store-error"
 
 /** Longest JSON, in UTF-16 units, that stands in a chunk with its prompt and answer. */
@@ -7,20 +7,9 @@ const MAX_INLINE = 4_096
 /** Before the JSON of an entry whose prompt and answer are kept apart. */
 const SHORTENED = "@"
 
-/** The lines before the JSON of the entry of a settle: id, revision, mark, and what each cell is charged. */
-export function settleHead(request: SettleRequest): string {
-  const { cells, outcome } = request
-  let head = `${request.id} ${request.revision} ${outcome === "release" && request.entry === undefined ? "r" : "-"}\n`
-  for (let index = 0; index < cells.length; index++) {
-    const cell = cells[index]!
-    head += `${index === 0 ? "" : " "}${cell.key} ${outcome === "commit" ? cell.amount : 0}`
-  }
-  return `${head}\n`
-}
-
-/** {@link settleHead} for an entry without money. */
+/** The lines before the JSON of an entry without money. */
 export function recordHead(id: Name): string {
-  return `${id} 0 -\n\n`
+  return `${id} -\n0\n\n`
 }
 
 /** The JSON of an entry for its chunk and, where prompt and answer make it long, the whole. */
@@ -43,17 +32,20 @@ export function textsOf(filter: UsageFilter): string[] {
 export function readEntry(line: string): { entry: StoredEntry; shortened: boolean } {
   const first = line.indexOf("\n")
   const second = line.indexOf("\n", first + 1)
-  const [at = "", id = "", revision = "", mark] = line.slice(0, Math.max(0, first)).split(" ")
-  const shortened = line[second + 1] === SHORTENED
+  const third = line.indexOf("\n", second + 1)
+  const [at = "", id = "", mark] = line.slice(0, Math.max(0, first)).split(" ")
+  const shortened = line[third + 1] === SHORTENED
   try {
-    const entry = JSON.parse(line.slice(second + (shortened ? 2 : 1))) as UsageEntry
-    const words = second === first + 1 ? [] : line.slice(first + 1, second).split(" ")
-    const amounts: [Name, number][] = []
-    for (let index = 0; index < words.length; index += 2) amounts.push([words[index]!, Number(words[index + 1])])
+    const entry = JSON.parse(line.slice(third + (shortened ? 2 : 1))) as UsageEntry
+    const [revision, ...amounts] = line
+      .slice(first + 1, second)
+      .split(" ")
+      .map(Number)
+    const words = line.slice(second + 1, third).split(" ")
     // A release without an entry took the money back, so that the entry of the expiry no longer holds.
     const taken = mark === "r" ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
-    const charges = Object.fromEntries(amounts)
-    return { entry: { ...entry, ...taken, id, at: Number(at), revision: Number(revision), charges }, shortened }
+    const charges = Object.fromEntries(amounts.map((amount, index): [Name, number] => [words[2 * index]!, amount]))
+    return { entry: { ...entry, ...taken, id, at: Number(at), revision: revision!, charges }, shortened }
   } catch (cause) {
     throw new StoreError(`The usage entry ${id} holds something that this store did not write.`, {
       code: "corrupt",

@@ -47,11 +47,35 @@ export function heldUntil(cells: readonly CellRef[], retentionMs: number): strin
   return last === 0 ? "n" : String(last + retentionMs)
 }
 
-/** A resolved record without its state and lease: revision and charges, then the fingerprint. */
-export function resolvedRecord(request: SettleRequest): string {
+/** Revision and charges, as a resolved record and an entry begin with them. */
+export function chargeLine(request: SettleRequest, cells: readonly SettleCell[]): string {
   let line = `${request.revision}`
-  for (const cell of request.cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
-  return `${line}\n${JSON.stringify(request.fingerprint)}`
+  for (const cell of cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
+  return line
+}
+
+/** A cell to be settled, and when it may leave. */
+export interface SettledCell extends SettleCell {
+  life: string
+}
+
+/**
+ * The id's own cells, as the server told them, with the amounts of the request by their place: a retry after midnight may
+ * name the cells of the next window. Where the end of a cell is not known any more, it keeps the one it has.
+ */
+export function ownCells(told: string, request: SettleRequest, retentionMs: number): SettledCell[] {
+  const [names = "", ends = ""] = told.split("\n")
+  const [words, lives] = [names.split(" "), ends.split(" ")]
+  const cells: SettledCell[] = []
+  for (let index = 0; 2 * index + 1 < words.length; index++) {
+    const given = request.cells[index]
+    const key = words[2 * index]!
+    const known = given?.key === key ? lifeOf(given, retentionMs) : "k"
+    const window = { startsAt: null, endsAt: null, keepMs: null }
+    const life = lives[2 * index + 1] ?? known
+    cells.push({ ...window, key, reserved: Number(words[2 * index + 1]), amount: given?.amount ?? 0, life })
+  }
+  return cells
 }
 
 function expiredEntry(draft: UsageDraft): UsageEntry {

@@ -28,10 +28,10 @@ import {
   checkSweepRequest,
 } from "../store-checks"
 import { StoreError } from "../store-error"
-import { jsonOf, settleHead } from "./entry"
+import { jsonOf } from "./entry"
 import { baseOf } from "./names"
 import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
-import { heldHead, heldRecord, heldUntil, lifeOf, resolvedRecord } from "./record"
+import { chargeLine, heldHead, heldRecord, heldUntil, lifeOf, ownCells, type SettledCell } from "./record"
 import type { RedisClient } from "./redis-client"
 import { RedisConnection, type ScriptReply } from "./redis-connection"
 import { RedisLedger } from "./redis-ledger"
@@ -144,7 +144,15 @@ class RedisStore implements BudgetStore {
 
   async settle(request: SettleRequest): Promise<SettleResult> {
     this.#checkSettle(request)
-    const { cells, entry } = request
+    const cells: SettledCell[] = request.cells.map((cell) => ({ ...cell, life: lifeOf(cell, this.#retentionMs) }))
+    const reply = await this.#connection.run(this.#scripts.settle, this.#settleArgs(request, cells))
+    if (reply[0] !== REPLY.otherCells) return this.#settled(request, cells, reply)
+    const own = ownCells(reply[1] as string, request, this.#retentionMs)
+    return this.#settled(request, own, await this.#connection.run(this.#scripts.settle, this.#settleArgs(request, own)))
+  }
+
+  #settleArgs(request: SettleRequest, cells: readonly SettledCell[]): (string | number)[] {
+    const { entry } = request
     const ledger = this.ledger !== undefined
     const base = baseOf(this.#prefix, request.root)
     const args: (string | number)[] = [cells.length + (ledger ? 4 : 2), `${base}l`, `${base}r:${request.id}`]
@@ -157,13 +165,12 @@ class RedisStore implements BudgetStore {
       request.revision,
       request.expiresAt ?? "n",
       heldHead(request.fingerprint, cells),
-      resolvedRecord(request),
+      chargeLine(request, cells),
       cells.length,
     )
-    for (const cell of cells) args.push(cell.reserved, cell.amount, lifeOf(cell, this.#retentionMs))
-    if (ledger) args.push(settleHead(request))
+    for (const cell of cells) args.push(cell.reserved, cell.amount, cell.life)
     if (ledger && entry !== undefined) args.push(...jsonOf(entry))
-    return this.#settled(request, await this.#connection.run(this.#scripts.settle, args))
+    return args
   }
 
   async extend(request: { root: Name; id: Name; leaseMs: number }): Promise<ExtendResult> {
@@ -299,13 +306,13 @@ class RedisStore implements BudgetStore {
     }
   }
 
-  #settled(request: SettleRequest, reply: ScriptReply): SettleResult {
-    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(request.cells))
+  #settled(request: SettleRequest, settled: readonly SettledCell[], reply: ScriptReply): SettleResult {
+    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(settled))
     const numbers = reply as unknown as number[]
     const now = numbers[1]!
     const cells: CellChange[] = []
-    for (let index = 0; index < request.cells.length; index++) {
-      cells.push(cellChange(request.cells[index]!.key, numbers, 5 + 5 * index))
+    for (let index = 0; index < settled.length; index++) {
+      cells.push(cellChange(settled[index]!.key, numbers, 5 + 5 * index))
     }
     if (numbers[0] === REPLY.mismatch) return { now, cells, result: "mismatch" }
     if (numbers[0] === REPLY.forgotten) return { now, cells, result: "forgotten" }

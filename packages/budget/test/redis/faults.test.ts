@@ -1,17 +1,28 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, onTestFinished } from "vitest"
+import { redisStore } from "../../src/redis"
 import type { BudgetStore, ReserveRequest } from "../../src/store"
 import { adjustRequest, cell, reserveRequest, settleRequest } from "../../src/testing/requests"
-import { failureOf, noServer, serverAndStore } from "./own-server"
+import { eventually, failureOf, noServer, serverAndStore } from "./own-server"
 
 const ROOT = "main"
 const LIMIT = 100
-/** The store's timeout, and what a busy machine may take on top of it before a timer runs. */
-const IN_TIME_MS = 500 + 250
+/** Far beyond what a busy machine takes: where the timeout is not what a test is about. */
+const PATIENT = { timeoutMs: 20_000 }
 
 const request = (id: string, amount = 10): ReserveRequest => reserveRequest(ROOT, id, [cell("a", amount, LIMIT)])
 const cellOf = async (store: BudgetStore) => (await store.read({ root: ROOT, keys: ["a"] })).cells[0]
 
-/** Every member that could move money, each of which must fail in time. */
+/** The first failure of a call that is made again and again: the connection learns of its end in its own time. */
+async function failure(call: () => Promise<unknown>): Promise<void> {
+  while (
+    await call().then(
+      () => true,
+      () => false,
+    )
+  );
+}
+
+/** Every member that could move money, each of which must fail; that it does at all is what the timeout is for. */
 async function everyCallFails(store: BudgetStore): Promise<("no" | "maybe")[]> {
   const calls = [
     () => store.reserve(request("r-down")),
@@ -21,9 +32,7 @@ async function everyCallFails(store: BudgetStore): Promise<("no" | "maybe")[]> {
   ]
   const outcomes: ("no" | "maybe")[] = []
   for (const call of calls) {
-    const started = performance.now()
     const failure = await failureOf(call())
-    expect(performance.now() - started).toBeLessThan(IN_TIME_MS)
     expect(failure.code).toBe("unavailable")
     outcomes.push(failure.applied)
   }
@@ -31,47 +40,47 @@ async function everyCallFails(store: BudgetStore): Promise<("no" | "maybe")[]> {
 }
 
 describe.skipIf(noServer)("a Redis that fails", () => {
-  it("stopped: refused in time, nothing applied, and works again once it is back", async () => {
+  it("stopped: refused, nothing applied, and works again once it is back", async () => {
     const { server, store } = await serverAndStore({ args: ["--appendonly", "yes", "--appendfsync", "always"] })
-    await store.reserve(request("r1"))
+    await eventually(() => store.reserve(request("r1")))
     await server.kill()
+    await failure(() => cellOf(store))
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
     await server.restart()
-    await expect.poll(() => cellOf(store).catch(() => undefined), { timeout: 10_000 }).toMatchObject({ reserved: 10 })
+    expect(await eventually(() => cellOf(store))).toMatchObject({ reserved: 10 })
   })
 
-  it("never there: refused in time", async () => {
+  it("never there: refused", async () => {
     const { server, store } = await serverAndStore()
     await server.kill()
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
   })
 
-  it("paused: refused in time as maybe applied, and each call counts once however often it is sent", async () => {
-    const { server, store } = await serverAndStore()
-    await store.reserve(request("r1"))
+  it("paused: refused at the timeout as maybe applied, and each call counts once however often it is sent", async () => {
+    const { server, client, store: patient } = await serverAndStore({ store: PATIENT })
+    const store = redisStore({ client, timeoutMs: 500 })
+    onTestFinished(() => store.close?.())
+    await patient.reserve(request("r1"))
+    await eventually(() => cellOf(store))
     server.pause()
+    let answers = 0
+    const waiting = cellOf(patient).then(() => answers++)
     expect(await everyCallFails(store)).toEqual(["maybe", "maybe", "maybe", "maybe"])
+    // Four timeouts of 500 ms went by, and the store that was given 20 seconds still waits: the option decides.
+    expect(answers).toBe(0)
     server.resume()
-    await expect
-      .poll(
-        () =>
-          cellOf(store).then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 10_000 },
-      )
-      .toBe(true)
+    await waiting
+    expect(answers).toBe(1)
     // Whichever of them were applied while it woke up, sent again they count once.
     for (let round = 0; round < 2; round++) {
-      await store.settle(settleRequest(request("r-down"), [5]))
-      await store.adjust(adjustRequest(ROOT, "a-down", "a", "spent", 5))
+      await patient.settle(settleRequest(request("r-down"), [5]))
+      await patient.adjust(adjustRequest(ROOT, "a-down", "a", "spent", 5))
     }
-    expect(await cellOf(store)).toEqual({ key: "a", spent: 10, reserved: 10, granted: 0 })
+    expect(await cellOf(patient)).toEqual({ key: "a", spent: 10, reserved: 10, granted: 0 })
   })
 
   it("read-only after a failover: refused, not applied", async () => {
-    const { server, client, store } = await serverAndStore()
+    const { server, client, store } = await serverAndStore({ store: PATIENT })
     const other = await serverAndStore()
     await store.reserve(request("r1"))
     await client.replicaof(other.server.host, other.server.port)
@@ -82,7 +91,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
   })
 
   it("out of memory: refused, not applied in part, and what was open stays open", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("r1"))
     await client.config("SET", "maxmemory", "1mb")
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
@@ -96,7 +105,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
   })
 
   it("unable to save: refused, not applied", async () => {
-    const { client, store } = await serverAndStore({ args: ["--min-replicas-to-write", "0"] })
+    const { client, store } = await serverAndStore({ args: ["--min-replicas-to-write", "0"], store: PATIENT })
     await store.reserve(request("r1"))
     await client.config("SET", "min-replicas-to-write", "1")
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
@@ -105,7 +114,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
   })
 
   it("scripts flushed in the middle: nobody notices", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("r1"))
     await client.script("FLUSH")
     expect(await store.reserve(request("r2"))).toMatchObject({ result: "ok", replayed: false })
@@ -115,35 +124,38 @@ describe.skipIf(noServer)("a Redis that fails", () => {
   })
 
   it("killed and restarted with its append-only file under load: no answered commit is lost, none counts twice", async () => {
-    const { server, store } = await serverAndStore({ args: ["--appendonly", "yes", "--appendfsync", "always"] })
+    const { server, store } = await serverAndStore({
+      args: ["--appendonly", "yes", "--appendfsync", "always"],
+      store: PATIENT,
+    })
+    const attempt = (id: string) => ({ ...request(id, 1), cells: [cell("a", 1, null)] })
     const answered = new Set<string>()
-    const spend = async (id: string) => {
-      const cells = { ...request(id, 1), cells: [cell("a", 1, null)] }
-      await store.reserve(cells)
-      if ((await store.settle(settleRequest(cells, [1]))).result === "committed") answered.add(id)
+    const begun = new Set<string>()
+    let enough = () => {}
+    const isLoaded = new Promise<void>((resolve) => {
+      enough = resolve
+    })
+    let isDown = false
+    const spend = async (lane: number) => {
+      for (let turn = 0; !isDown; turn++) {
+        const id = `r${lane}.${turn}`
+        begun.add(id)
+        await store.reserve(attempt(id))
+        if ((await store.settle(settleRequest(attempt(id), [1]))).result === "committed") answered.add(id)
+        if (answered.size >= 20) enough()
+      }
     }
-    const ids = Array.from({ length: 400 }, (_, index) => `r${index}`)
-    const first = Promise.allSettled(ids.map(spend))
-    await expect.poll(() => answered.size, { interval: 1 }).toBeGreaterThan(0)
+    // Every lane goes on until its call fails, so that the server is killed with calls on their way.
+    const load = Promise.allSettled(Array.from({ length: 32 }, (_, lane) => spend(lane)))
+    await isLoaded
     await server.kill()
-    await first
+    isDown = true
+    await load
     await server.restart()
-    await expect
-      .poll(
-        () =>
-          cellOf(store).then(
-            () => true,
-            () => false,
-          ),
-        { timeout: 10_000 },
-      )
-      .toBe(true)
-    const before = (await cellOf(store))!
-    expect(before.spent).toBeGreaterThanOrEqual(answered.size)
-    for (const id of ids) {
-      const cells = { ...request(id, 1), cells: [cell("a", 1, null)] }
-      await store.settle(settleRequest(cells, [1]))
-    }
-    expect(await cellOf(store)).toEqual({ key: "a", spent: ids.length, reserved: 0, granted: 0 })
+    const { spent } = (await eventually(() => cellOf(store)))!
+    expect(spent).toBeGreaterThanOrEqual(answered.size)
+    expect(spent).toBeLessThanOrEqual(begun.size)
+    for (const id of begun) await store.settle(settleRequest(attempt(id), [1]))
+    expect(await cellOf(store)).toEqual({ key: "a", spent: begun.size, reserved: 0, granted: 0 })
   })
 })

@@ -25,6 +25,18 @@ export async function serverAndStore(
   return { server, client, store }
 }
 
+/** The answer of a call that may fail at first, until it does not: a server that wakes up takes its time. */
+export async function eventually<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "unavailable") throw error
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+}
+
 /** What the call rejected with, which must be a `StoreError`. */
 export async function failureOf(call: Promise<unknown>): Promise<StoreError> {
   const outcome = await call.then(

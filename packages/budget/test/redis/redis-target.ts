@@ -37,7 +37,7 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
         prefix,
         ledgerRetentionMs: LEDGER_RETENTION_MS,
         // The machine that runs the tests may be busy; the timeout has a test of its own.
-        timeoutMs: level === "faults" ? 500 : 5_000,
+        timeoutMs: level === "faults" ? 1_000 : 20_000,
         ...(virtual ? { now: () => now } : {}),
       })
     let store = open()

@@ -6,12 +6,14 @@ import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
 import { failureOf, noServer, serverAndStore } from "./own-server"
 
 const ROOT = "main"
+/** No test here is about the timeout, and the machine may be busy. */
+const PATIENT = { timeoutMs: 20_000 }
 const MAX = Number.MAX_SAFE_INTEGER
 const request = (id: string, amount = 1, more = {}) => reserveRequest(ROOT, id, [cell("a", amount, null, more)])
 
 describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => {
   it("keeps all digits of a number, where Lua's own conversion keeps 14", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     expect(await client.eval("return tostring(1e15 + 1)", 0)).not.toBe("1000000000000001")
     for (const [index, amount] of [1e14 + 1, 1e15 + 1, MAX - 1, MAX].entries()) {
       const own = reserveRequest(ROOT, `r${index}`, [cell(`k${index}`, amount, amount)])
@@ -22,7 +24,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
   })
 
   it("a key of another type is damage, not zero, in cells and records", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     await client.hset(`p2:1:{${ROOT}}:c:a`, "spent", "0")
     const cells = [cell("b", 1, 10), cell("a", 1, 10)]
     expect(await failureOf(store.reserve(reserveRequest(ROOT, "r1", cells)))).toMatchObject({
@@ -42,7 +44,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
 
   it("a damaged record or cell is set aside, and does not stop the leases behind it", async () => {
     let now = Date.UTC(2060, 0, 1)
-    const { client, store } = await serverAndStore({ store: { now: () => now } })
+    const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     for (const id of ["r1", "r2", "r3"]) {
       await store.reserve(reserveRequest(ROOT, id, [cell(`of.${id}`, 5), cell("a", 5)], { leaseMs: 1_000 }))
     }
@@ -63,9 +65,9 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
   })
 
   it("every key has the root as its hash tag, whatever the prefix of the user's client", async () => {
-    const { server, client } = await serverAndStore()
+    const { server, client } = await serverAndStore({ store: PATIENT })
     const prefixed = new Redis({ port: server.port, host: server.host, keyPrefix: "{other}", lazyConnect: true })
-    const store = redisStore({ client: prefixed, prefix: "money" })
+    const store = redisStore({ client: prefixed, prefix: "money", ...PATIENT })
     await store.reserve(request("r1"))
     await store.settle(settleRequest(request("r1"), [1]))
     const keys = await client.keys("*")
@@ -79,7 +81,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
   })
 
   it("uses the server's time: a client whose clock is wrong changes nothing", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     const [seconds] = (await client.time()) as unknown as [number]
     const answer = await store.reserve(request("r1"))
     expect(Math.abs(answer.now - Number(seconds) * 1_000)).toBeLessThan(60_000)
@@ -88,7 +90,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
   })
 
   it("works on a connection of its own that queues and resends nothing, and closes only that", async () => {
-    const { client, store } = await serverAndStore()
+    const { client, store } = await serverAndStore({ store: PATIENT })
     await client.ping()
     await store.reserve(request("r1"))
     await store.close?.()
@@ -113,7 +115,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
 
   it("leaves no key without an end but what must not end: open leases and endless cells", async () => {
     let now = Date.UTC(2060, 0, 1)
-    const { client, store } = await serverAndStore({ store: { now: () => now } })
+    const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     const day = { startsAt: now, endsAt: now + 86_400_000 }
     const entry = {
       requestId: "q1",
@@ -157,14 +159,58 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     expect(endless).toEqual([])
   })
 
+  it.each(["held", "expired", "committed"])(
+    "a settle that names the cells of the next window moves the money of its own, while %s",
+    async (state) => {
+      const midnight = Date.UTC(2060, 0, 2)
+      let now = midnight - 1_000
+      const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+      const day = (key: string, startsAt: number) => cell(key, 10, 10, { startsAt, endsAt: startsAt + 86_400_000 })
+      const draft = { requestId: "q1", attempt: 1, model: "m", reservedNanoUsd: 10 }
+      const entry = { ...draft, status: "succeeded", tokens: {}, costNanoUsd: 4, costSource: "table" } as const
+      const asked = (cells: ReturnType<typeof cell>[]) => reserveRequest(ROOT, "r1", cells, { leaseMs: 500, draft })
+      const before = asked([day("day.1", midnight - 86_400_000), cell("total", 10)])
+      const after = { ...before, cells: [day("day.2", midnight), cell("total", 10)] }
+      const { now: at } = await store.reserve(before)
+      if (state === "committed") await store.settle(settleRequest(before, [9, 9], { entry }))
+      if (state === "expired") now += 600
+      if (state === "expired") expect((await store.sweep({ root: ROOT, max: 1 })).expired).toHaveLength(1)
+      now = midnight + 1_000
+      const end = await client.pexpiretime(`p2:1:{${ROOT}}:c:day.1`)
+      const settled = await store.settle(settleRequest(after, [4, 4], { entry, revision: 1 }))
+      expect(settled).toMatchObject({ result: "committed", late: state === "expired" })
+      expect(settled.cells.map(({ key, spent, reserved }) => [key, spent, reserved])).toEqual([
+        ["day.1", 4, 0],
+        ["total", 4, 0],
+      ])
+      const { cells } = await store.read({ root: ROOT, keys: ["day.1", "day.2", "total"] })
+      expect(cells.map(({ spent, reserved }) => [spent, reserved])).toEqual([
+        [4, 0],
+        [0, 0],
+        [4, 0],
+      ])
+      expect(await client.pexpiretime(`p2:1:{${ROOT}}:c:day.1`)).toBe(end)
+      const [stored, ...more] = await store.ledger!.get({ root: ROOT, requestId: "q1" })
+      expect(stored).toMatchObject({
+        at: state === "expired" ? at + 600 : expect.any(Number),
+        charges: { "day.1": 4, total: 4 },
+      })
+      expect(more).toEqual([])
+      const again = await store.settle(settleRequest(after, [4, 4], { entry, revision: 1 }))
+      expect(again).toMatchObject({ result: "committed", replayed: true })
+      const stranger = { ...after, fingerprint: "another" }
+      expect(await store.settle(settleRequest(stranger, [4, 4], { revision: 2 }))).toMatchObject({ result: "mismatch" })
+    },
+  )
+
   it("a lease longer than the retention is a mistake", async () => {
-    const { store } = await serverAndStore({ store: { retentionMs: 1_000 } })
+    const { store } = await serverAndStore({ store: { ...PATIENT, retentionMs: 1_000 } })
     await expect(store.reserve({ ...request("r1"), leaseMs: 1_001 })).rejects.toMatchObject({ kind: "mistake" })
   })
 
   it("twenty thousand expired reservations end in steps of at most 32", async () => {
     let now = Date.UTC(2060, 0, 1)
-    const { client, store } = await serverAndStore({ store: { now: () => now, timeoutMs: 10_000, ledger: false } })
+    const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now, ledger: false } })
     const cells = [cell("a", 1), cell("b", 1), cell("c", 1)]
     const waiting = 20_000
     for (let from = 0; from < waiting; from += 2_000) {

@@ -64,7 +64,7 @@ local function expire(base, ids)
       if not whole then
         setAside(id)
       else
-        local reply, charged, charges = { id }, {}, {}
+        local reply, charged = { id }, {}
         for i, item in ipairs(list) do
           local cell = cells[item[1]]
           local before = cell[4]
@@ -76,7 +76,6 @@ local function expire(base, ids)
           if spent > before then cell[4] = spent end
           touched[item[1]] = item[4]
           charged[i] = item[5]
-          charges[i] = item[1] .. ' ' .. item[5]
           local at = #reply
           reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item[1], cell[1], cell[2], cell[3]
           reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
@@ -88,11 +87,11 @@ local function expire(base, ids)
             knowChunk(call('GET', base .. 'u:n'))
             chunkKnown = true
           end
-          local head = id .. ' 0 -\\n' .. table.concat(charges, ' ') .. '\\n'
+          local head = id .. ' -\\n0 ' .. table.concat(charged, ' ') .. '\\n' .. amounts .. '\\n'
           local old = call('GET', base .. 'u:p:' .. id)
           if old and rewriteEntry(base, old, id, head, json) then place = old else place = appendEntry(base, head .. json) end
         end
-        call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint,
+        call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint .. '\\n' .. amounts,
           'PXAT', string.format('%.0f', now + ${settings.retentionMs}))
         call('ZREM', base .. 'l', id)
         expired[#expired + 1] = exact(reply, 2)

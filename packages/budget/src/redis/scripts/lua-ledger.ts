@@ -12,7 +12,8 @@ import type { ScriptSettings } from "./script"
  * `…u:b:<id>`    the whole JSON of an entry with a prompt or an answer that is too long for a chunk.
  * `…u:y:<chunk>` places by request, made when a request is first asked for in a chunk that is closed.
  *
- * An entry is a line "at id revision mark", a line of charges, and its JSON; "" when it was pruned. A place is the
+ * An entry is a line "at id mark", a line of its revision and charges, a line of the cells (and what was reserved in
+ * them), and its JSON; "" when it was pruned. A place is the
  * chunk and the index in it, 12 bytes; resolved records carry the place of their entry.
  *
  * Defines `knowChunk(meta)`, `appendEntry(base, line)`, which returns the place, and `rewriteEntry(base, place, id, head,
@@ -72,7 +73,7 @@ local function rewriteEntry(base, place, id, head, json)
   local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
   local old = call('LINDEX', chunkKey, index)
   if not old then return false end
-  local at, oldId, oldJson = string.match(old, '^(%d+) (%S+) [^\\n]*\\n[^\\n]*\\n(.*)$')
+  local at, oldId, oldJson = string.match(old, '^(%d+) (%S+) [^\\n]*\\n[^\\n]*\\n[^\\n]*\\n(.*)$')
   if oldId ~= id then return false end
   call('LSET', chunkKey, index, at .. ' ' .. head .. (json or oldJson))
   if json then call('DEL', base .. 'u:y:' .. string.format('%.0f', start)) end

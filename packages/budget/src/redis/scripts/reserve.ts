@@ -98,7 +98,7 @@ if known then
       code = ${REPLY.mismatch}
     end
   elseif line and (state == 99 or state == 102 or state == 120) then
-    if string.sub(known, line + 1) == mine then
+    if string.sub(known, line + 1, line + #mine + 1) == mine .. '\\n' then
       code, reply[3] = ${REPLY.resolved}, state
     else
       code = ${REPLY.mismatch}

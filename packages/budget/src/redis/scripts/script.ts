@@ -24,6 +24,7 @@ export const REPLY = {
   mismatch: 4,
   resolved: 5,
   forgotten: 6,
+  otherCells: 7,
 } as const
 
 /**

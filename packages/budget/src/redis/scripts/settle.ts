@@ -6,10 +6,13 @@ import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings }
  *
  * KEYS: 1 leases, 2 the id's record, 3… the cells; with a ledger, last the open chunk and the place of what `record` wrote.
  * ARGV: 1 time or "", 2 id, 3 "c" (commit) or "f" (free: release), 4 revision, 5 end of the lease or "n",
- *       6 fingerprint, cells and what was reserved in them ({@link heldHead}), 7 the record as it will be
- *       without state and lease ({@link resolvedRecord}), 8 how many cells, then per cell: reserved, amount, life;
- *       with a ledger then the entry's head, and with an entry its JSON, and the whole JSON where that is shortened.
+ *       6 fingerprint, cells and what was reserved in them ({@link heldHead}), 7 revision and charges
+ *       ({@link chargeLine}), 8 how many cells, then per cell: reserved, amount, life;
+ *       with an entry then its JSON, and the whole JSON where that is shortened.
+ *       A life is as in `reserve`, or "k": the cell keeps the end it has, and is not made again.
  * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
+ *        Or, with nothing written, where the id's own cells are others (a retry after midnight): code, a line of them and
+ *        what was reserved, and a line of their charges and lives, which is empty once the id is resolved.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
   const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
@@ -19,6 +22,7 @@ local release = ARGV[3] == 'f'
 local stored = call('MGET', unpack(KEYS, 2))
 local known = stored[1]
 local head = ARGV[6]
+local mine = string.sub(head, 1, string.find(head, '\\n', 1, true))
 local code, late, recovered = ${REPLY.ok}, 0, 0
 local held, old, leaseEnd, place = false, nil, nil, nil
 if known then
@@ -27,13 +31,19 @@ if known then
   leaseEnd = struct.unpack('<d', known, 2)
   if state == 104 then
     held = string.sub(known, 10, 9 + #head) == head and string.byte(known, 10 + #head) == 10
-    if not held then code = ${REPLY.mismatch} end
+    if not held then
+      if string.sub(known, 10, 9 + #mine) ~= mine then code = ${REPLY.mismatch}
+      else return { ${REPLY.otherCells}, string.sub(known, 10 + #mine) } end
+    end
   else
     local line = string.find(known, '\\n', 22, true)
-    local mine = string.find(ARGV[7], '\\n', 1, true)
     place = string.sub(known, 10, 21)
-    if not line or not mine or not (state == 99 or state == 102 or state == 120) then return { ${REPLY.corrupt}, 0 } end
-    if string.sub(known, line + 1) ~= string.sub(ARGV[7], mine + 1) then
+    if not line or not (state == 99 or state == 102 or state == 120) then return { ${REPLY.corrupt}, 0 } end
+    local same = string.sub(known, line + 1) == head
+    if not same and string.sub(known, line + 1, line + #mine) == mine then
+      return { ${REPLY.otherCells}, string.sub(known, line + 1 + #mine) .. '\\n\\n' }
+    end
+    if not same then
       code = ${REPLY.mismatch}
     elseif state == 102 then
       code = release and ${REPLY.replayed} or ${REPLY.mismatch}
@@ -44,7 +54,7 @@ if known then
       if not revision then return { ${REPLY.corrupt}, 0 } end
       if state == 99 and tonumber(ARGV[4]) <= tonumber(revision) then
         code = ${REPLY.replayed}
-        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 22, line - 1) ~= string.sub(ARGV[7], 1, mine - 1) then
+        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 22, line - 1) ~= ARGV[7] then
           code = ${REPLY.mismatch}
         end
       else
@@ -102,7 +112,7 @@ end
 local ends = leaseEnd
 if ends < now then ends = now end
 ${settings.ledger ? writeLedger(settings) : ""}
-call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[7], 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
+call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[7] .. '\\n' .. head, 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
 for i = 1, count do
   local life = ARGV[8 + 3 * i]
   local first = string.byte(life)
@@ -114,6 +124,8 @@ for i = 1, count do
     else
       call('SET', KEYS[i + 2], cells[i])
     end
+  elseif first == 107 then
+    call('SET', KEYS[i + 2], cells[i], 'XX', 'KEEPTTL')
   elseif tonumber(life) > now then
     call('SET', KEYS[i + 2], cells[i], 'PXAT', life)
   end
@@ -129,17 +141,18 @@ return reply`
  */
 function writeLedger(settings: ScriptSettings): string {
   return `
-local entryHead, json = ARGV[9 + 3 * count], ARGV[10 + 3 * count]
+local json = ARGV[9 + 3 * count]
 place = stored[count + 3] or place
 if json or place then
   ${luaLedger(settings)}
   local base = string.sub(leases, 1, -2)
+  local entryHead = ARGV[2] .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[7] .. string.sub(head, #mine) .. '\\n'
   local there = place and rewriteEntry(base, place, ARGV[2], entryHead, json)
   if json and not there then
     knowChunk(stored[count + 2])
     place = appendEntry(base, entryHead .. json)
   end
-  local whole = ARGV[11 + 3 * count]
+  local whole = ARGV[10 + 3 * count]
   if whole then call('SET', base .. 'u:b:' .. ARGV[2], whole, 'PXAT', string.format('%.0f', now + ${settings.ledgerRetentionMs})) end
 end`
 }
