@@ -84,15 +84,9 @@ export class ModelLedger implements UsageLedger {
   writeExpired(root: ModelRoot, id: Name, record: ModelRecord, charged: readonly number[], now: Millis): void {
     if (record.draft === undefined) return
     const charges = Object.fromEntries(record.cells.map((cell, index) => [cell.key, charged[index]!]))
-    const costNanoUsd = record.draft.reservedNanoUsd
-    this.write(
-      root,
-      id,
-      { ...record.draft, status: "expired", tokens: {}, costNanoUsd, costSource: "bound" },
-      charges,
-      0,
-      now,
-    )
+    const { expireCostNanoUsd: costNanoUsd = record.draft.reservedNanoUsd, ...attempt } = record.draft
+    const costSource = record.draft.expireCostNanoUsd === 0 ? "none" : "bound"
+    this.write(root, id, { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }, charges, 0, now)
   }
 
   /** What a settle without an entry makes of an entry that is there, so that the sums still agree. */
