@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "@p2/core"
 
 const NAME = /^[A-Za-z0-9_.:|=-]+$/
 const MAX_TEXT_BYTES = 65_536
+const STATUSES: ReadonlySet<unknown> = new Set(["succeeded", "failed", "refused", "expired", "released"])
 
 export function checkName(argument: string, value: unknown, maxLength: number): void {
   // The alphabet is ASCII, so characters are bytes.
@@ -97,14 +98,18 @@ function checkDraft(argument: string, draft: UsageDraft): void {
   checkNat(`${argument}.attempt`, draft.attempt)
   checkText(`${argument}.model`, draft.model)
   checkNat(`${argument}.reservedNanoUsd`, draft.reservedNanoUsd)
-  for (const field of ["clientId", "userId", "provider", "mode"] as const) {
+  for (const field of ["clientId", "userId", "provider", "mode", "fingerprint"] as const) {
     if (draft[field] !== undefined) checkText(`${argument}.${field}`, draft[field])
   }
+  if (draft.expireCostNanoUsd !== undefined) checkNat(`${argument}.expireCostNanoUsd`, draft.expireCostNanoUsd)
+  for (const value of Object.values(draft.tags ?? {})) checkText(`${argument}.tags`, value)
 }
 
 export function checkEntry(argument: string, entry: UsageEntry): void {
   checkDraft(argument, entry)
-  checkText(`${argument}.status`, entry.status)
+  if (!STATUSES.has(entry.status)) {
+    throw new InvalidArgumentError(`${argument}.status`, `one of ${[...STATUSES].join(", ")}`, entry.status)
+  }
   checkNat(`${argument}.costNanoUsd`, entry.costNanoUsd)
   if (entry.tableCostNanoUsd !== undefined) checkNat(`${argument}.tableCostNanoUsd`, entry.tableCostNanoUsd)
   for (const [kind, count] of Object.entries(entry.tokens)) checkNat(`${argument}.tokens.${kind}`, count)

@@ -74,8 +74,9 @@ function otherTokensOf({ tokens }: UsageEntry): string | null {
 
 /** Fields without a column: nothing is filtered, grouped or summed by them. */
 function restOf(entry: UsageEntry): string {
-  const { mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer } = entry
-  return JSON.stringify({ mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer })
+  const { fingerprint, mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer } = entry
+  const rest = { fingerprint, mode, modelUsed, errorCode, costSource, costs, durationMs, generationId, prompt, answer }
+  return JSON.stringify(rest)
 }
 
 export function entryOf(row: EntryRow): StoredEntry {

@@ -32,8 +32,9 @@ function expire(batch: Batch, root: string, id: string): Expired {
   const resolved = { state: "expired", fingerprint, leaseEnd, revision: -1, cells: charged } as const
   batch.resolve(root, id, true, resolved, batch.now + batch.retentionMs)
   if (draft !== null) {
-    const bound = { costNanoUsd: draft.reservedNanoUsd, costSource: "bound" } as const
-    const entry: UsageEntry = { ...draft, ...bound, status: "expired", tokens: {} }
+    const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
+    const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
+    const entry: UsageEntry = { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }
     batch.entries.write(root, id, entry, {
       charges: Object.fromEntries(charged),
       revision: 0,

@@ -1,4 +1,4 @@
-import type { SettleRequest, SettleResult } from "@p2/budget"
+import type { CellRef, SettleRequest, SettleResult } from "@p2/budget"
 import type { Batch, ChargedCell, IdRecord } from "./batch"
 
 /** Replaces what is reserved, or what was charged, by the truth. Never refuses for lack of room. */
@@ -23,9 +23,10 @@ function commit(batch: Batch, request: SettleRequest, record: IdRecord | undefin
   if (request.revision > record.revision) {
     return resolve(batch, request, record, { late: false, recovered: false })
   }
+  // By their place: a retry after midnight may name the cells of the next window.
   const same =
     record.cells.length === request.cells.length &&
-    request.cells.every((cell) => record.cells.some(([key, charged]) => key === cell.key && charged === cell.amount))
+    request.cells.every(({ amount }, index) => amount === record.cells[index]![1])
   if (request.revision === record.revision && !same) return nothing(batch, request, "mismatch")
   return replayed(batch, request, "committed")
 }
@@ -44,19 +45,13 @@ function resolve(
 ): SettleResult {
   const { root, id } = request
   const state = request.outcome === "commit" ? "committed" : "released"
-  const before = new Map<string, { reserved: number; charged: number }>()
-  if (record?.state === "held") for (const [key, reserved] of record.cells) before.set(key, { reserved, charged: 0 })
-  else for (const [key, charged] of record?.cells ?? []) before.set(key, { reserved: 0, charged })
-
-  const charges = request.cells.map((cell): ChargedCell => [cell.key, state === "released" ? 0 : cell.amount])
-  const cells = request.cells.map((cell, index) => {
-    const { reserved = 0, charged = 0 } = before.get(cell.key) ?? {}
-    before.delete(cell.key)
-    return batch.change(root, cell, { spent: charges[index]![1] - charged, reserved: -reserved })
-  })
-  // Cells that this settlement does not name: nothing may stay reserved or charged in them.
-  for (const [key, { reserved, charged }] of before)
-    batch.change(root, { key }, { spent: -charged, reserved: -reserved })
+  const amounts = request.cells.map(({ amount }) => (state === "released" ? 0 : amount))
+  const moves = record === undefined ? undefined : movesOf(record, request.cells)
+  const cells = (moves ?? request.cells.map((ref) => ({ ref, reserved: 0, charged: 0 }))).map(
+    ({ ref, reserved, charged }, index) =>
+      batch.change(root, ref, { spent: (amounts[index] ?? 0) - charged, reserved: -reserved }),
+  )
+  const charges = cells.map(({ key }, index): ChargedCell => [key, amounts[index] ?? 0])
 
   const leaseEnd = record?.leaseEnd ?? request.expiresAt ?? batch.now
   const { fingerprint, revision } = request
@@ -66,6 +61,25 @@ function resolve(
   batch.resolve(root, id, record !== undefined, resolved, forgetAt)
   writeEntry(batch, request, record, Object.fromEntries(charges))
   return { now: batch.now, cells, result: state, replayed: false, ...how }
+}
+
+/** Where a settlement replaces what was set aside or charged. */
+interface Move {
+  ref: Pick<CellRef, "key"> & Partial<CellRef>
+  reserved: number
+  charged: number
+}
+
+/** The id's own cells, by their place: a retry after midnight may name the cells of the next window. */
+function movesOf(record: IdRecord, given: SettleRequest["cells"]): Move[] {
+  if (record.state === "held")
+    return record.cells.map(([key, reserved, , endsAt, keepMs]) => {
+      return { ref: { key, endsAt, keepMs }, reserved, charged: 0 }
+    })
+  return record.cells.map(([key, charged], index) => {
+    const named = given[index]
+    return { ref: named?.key === key ? named : { key }, reserved: 0, charged }
+  })
 }
 
 function writeEntry(

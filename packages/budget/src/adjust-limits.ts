@@ -2,10 +2,12 @@ import { InvalidArgumentError } from "@p2/core"
 import type { AmountInput, LimitStatus, LimitTarget } from "./budget"
 import type { BudgetContext } from "./budget-context"
 import { nameOf } from "./cell-key"
-import { cellsAt, type PlannedCell, planFor, statusOf } from "./plan"
+import { cellsAt, type PlannedCell, planFor, statusesOf, statusOf } from "./plan"
 import { readAmount } from "./read-amount"
 import type { ReadLimit } from "./read-limits"
 import type { AdjustRequest, AdjustResult, CellState } from "./store"
+import { checkCells } from "./store-calls"
+import { StoreError } from "./store-error"
 import type { Scope, Subject, Unit } from "./subject"
 
 const MAX_ROUNDS = 3
@@ -28,7 +30,8 @@ export async function statusFor(
       now = answer.now
       continue
     }
-    return cells.flatMap((cell, index) => cell.limits.map((limit) => statusOf(cell, answer.cells[index]!, limit)))
+    checkCells(answer.cells, cells.length, context.store.name)
+    return statusesOf(plan, cells, answer.cells, "each")
   }
 }
 
@@ -71,7 +74,12 @@ async function adjustEach(
   deltaOf: (unit: Unit) => number,
 ): Promise<LimitStatus[]> {
   const subject = target.subject ?? {}
-  const plan = planFor(subject, limits, "mistake")
+  // What `optional` skips in a call must not make a top-up that says it was done.
+  const plan = planFor(
+    subject,
+    limits.map((limit) => (limit.optional ? { ...limit, optional: false } : limit)),
+    "mistake",
+  )
   const root = nameOf(context.root(subject), "root")
   const id = target.id ?? crypto.randomUUID()
   await context.requireChecked()
@@ -109,9 +117,19 @@ async function adjustCell(
     const answer = await context.call(() => context.store.adjust({ ...request, cell }))
     if (answer.result === "mismatch")
       throw new InvalidArgumentError("id", "an id that no other top-up or reset had", request.id)
-    if (answer.result === "ok" || round === MAX_ROUNDS) return { cell: planned, answer }
+    checkCells([answer.cell], 1, context.store.name)
+    if (answer.result === "ok") return { cell: planned, answer }
+    if (round === MAX_ROUNDS) throw staleWindows(context.store.name, MAX_ROUNDS)
     now = answer.now
   }
+}
+
+/** The store names a time, and then says that its windows are not those of that time. */
+export function staleWindows(store: string, rounds: number): StoreError {
+  return new StoreError(`The store "${store}" found the windows of its own time stale, ${rounds} times in a row.`, {
+    code: "corrupt",
+    applied: "no",
+  })
 }
 
 /** The limits of one scope, all of one window. */

@@ -39,7 +39,8 @@ export class Alerts {
   changed(root: Name, cells: readonly PlannedCell[], changes: readonly CellChange[]): void {
     if (this.#deliver === undefined) return
     for (const change of changes) {
-      const cell = cells.find(({ key }) => key === change.key)
+      // A retry after midnight is charged in the day of its first reserve, whose cell it did not name.
+      const cell = cells.find(({ key }) => key === change.key) ?? this.#known(root, change.key)
       if (cell !== undefined) this.#passed(root, cell, change)
     }
   }
@@ -49,10 +50,14 @@ export class Alerts {
     if (this.#deliver === undefined) return
     for (const { cells } of expired) {
       for (const change of cells) {
-        const cell = this.#remembered.get(`${root} ${change.key}`) ?? this.#cellOf(change.key)
+        const cell = this.#known(root, change.key)
         if (cell !== undefined) this.#passed(root, cell, change)
       }
     }
+  }
+
+  #known(root: Name, key: Name) {
+    return this.#remembered.get(`${root} ${key}`) ?? this.#cellOf(key)
   }
 
   #cellOf(key: Name): (Omit<PlannedCell, "value"> & { value: string | null | undefined }) | undefined {
@@ -71,10 +76,13 @@ export class Alerts {
       for (const { fraction, at } of limit.alerts) {
         if (!(change.peakBefore < at && at <= change.peak)) continue
         const status = statusOf({ ...cell, value: null }, change, limit)
-        try {
-          this.#deliver!({ ...status, threshold: fraction, value: cell.value, root })
-        } catch (error) {
+        const failed = (error: unknown) =>
           this.#warn("onAlert threw an error; the alert is not delivered again.", error)
+        try {
+          const delivered: unknown = this.#deliver!({ ...status, threshold: fraction, value: cell.value, root })
+          if (delivered instanceof Promise) delivered.catch(failed)
+        } catch (error) {
+          failed(error)
         }
       }
     }

@@ -1,12 +1,13 @@
 import { InvalidArgumentError } from "@p2/core"
 import { Alerts } from "./alerts"
 import type { BudgetOptions, OnExpire } from "./budget"
+import { nameOf } from "./cell-key"
 import { LocalAllowance } from "./local-allowance"
 import { PendingSettles } from "./pending-settles"
 import { readAmount } from "./read-amount"
 import { type ReadLimit, readLimits } from "./read-limits"
 import type { BudgetStore, Millis, StoreCheck } from "./store"
-import { withinTimeout } from "./store-calls"
+import { checkNow, withinTimeout } from "./store-calls"
 import { StoreError } from "./store-error"
 import type { Subject } from "./subject"
 
@@ -29,6 +30,7 @@ export class BudgetContext {
   readonly reserving = new Map<string, Promise<unknown>>()
   /** Ends of heartbeats, for `close`. */
   readonly hearts = new Set<() => void>()
+  isClosed = false
   #offsetMs = 0
   #check: Promise<StoreCheck> | undefined
   #isChecked = false
@@ -43,10 +45,9 @@ export class BudgetContext {
       throw new InvalidArgumentError("leaseMs", `at most the store's retention of ${retentionMs} ms`, this.leaseMs)
     this.onExpire = checkOnExpire(options.onExpire ?? "charge", "onExpire")
     const { root = "main", limits } = options
+    if (typeof root !== "function") nameOf(root, "root")
     this.root = typeof root === "function" ? root : () => root
-    this.warn =
-      options.onWarning ??
-      ((message, cause) => console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause])))
+    this.warn = (message, cause) => warnBy(options.onWarning, message, cause)
     const known = typeof limits === "function" ? undefined : readLimits(limits, "limits")
     this.limitsOf = known === undefined ? limitsByFunction(limits as LimitsFunction) : () => known
     this.alerts = new Alerts(options.onAlert, this.warn, known ?? [])
@@ -67,6 +68,7 @@ export class BudgetContext {
   /** Calls the store within its time and learns its clock. */
   async call<T extends { now: Millis }>(call: () => Promise<T>): Promise<T> {
     const answer = await withinTimeout(call, this.storeTimeoutMs, this.store.name)
+    checkNow(answer, this.store.name)
     this.#offsetMs = answer.now - Date.now()
     return answer
   }
@@ -101,6 +103,19 @@ export class BudgetContext {
     this.#isChecked = answer.ok
     return answer
   }
+}
+
+/** A warning must not become a failure of the call that it is about. */
+function warnBy(onWarning: BudgetOptions["onWarning"], message: string, cause: unknown): void {
+  try {
+    if (onWarning !== undefined) {
+      onWarning(message, cause)
+      return
+    }
+  } catch {
+    // Said on the console instead.
+  }
+  console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
 }
 
 type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>

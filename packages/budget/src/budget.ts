@@ -105,7 +105,7 @@ export interface Reservation {
   readonly id: string
   readonly root: string
   readonly amount: Amount
-  /** Every limit as it stood right after the reserve. */
+  /** Every cell as it stood right after the reserve, with the smallest of its limits, in the order of `limits`. */
   readonly cells: readonly LimitStatus[]
   /** End of the lease by the store's clock; moves with each heartbeat. Null: the store is down and `onStoreFailure` admitted it. */
   readonly expiresAt: Millis | null
@@ -209,13 +209,14 @@ export interface Budget {
   /** The root of a subject, as the store knows it. */
   rootOf(subject?: Subject): string
   /**
-   * Sets the amount aside in every scope, or in none.
+   * Sets the amount aside in every scope, or in none. A refusal leaves no trace: whoever wants it in the ledger writes it
+   * with `usage.record`, since only the caller knows whether it is the end of a call or one of several tries.
    * @throws StoreError when the store is broken: nothing is admitted. AbortedError when a signal fires.
    */
   reserve(options: ReserveOptions): Promise<ReserveOutcome>
   /** Reserves, calls, settles. Rejects with what the function throws, after charging as `onError` says. */
   run<T>(options: RunOptions, call: (reservation: Reservation) => Promise<RunResult<T>>): Promise<RunOutcome<T>>
-  /** Where every limit of this subject stands. Limits whose scope the subject lacks are left out. */
+  /** Where every limit of this subject stands, in the order of `limits`. Limits whose scope the subject lacks are left out. */
   status(subject?: Subject, options?: { limits?: readonly Limit[] | undefined }): Promise<LimitStatus[]>
   /** Adds to a limit for its current window. */
   topUp(target: LimitTarget & { amount: AmountInput }): Promise<LimitStatus[]>
@@ -223,7 +224,10 @@ export interface Budget {
   reset(target: LimitTarget): Promise<LimitStatus[]>
   /** Charges an attempt otherwise than it was settled, from any process. */
   correct(options: CorrectOptions): Promise<Correction>
-  /** The same budget with one more limit, for one agent run: a cell of its own, no money set aside. */
+  /**
+   * The same budget with one more limit, for one agent run: a cell of its own, no money set aside. Its `close` flushes and
+   * leaves the store and the budget that it was made of open.
+   */
   child(options: { limit: Exclude<Limit["limit"], null>; id?: string | undefined }): Budget
   /** Ends reservations whose owner is gone. Reserves do this by themselves, a few at a time. */
   sweep(options?: {
@@ -234,6 +238,6 @@ export interface Budget {
   check(): Promise<StoreCheck>
   /** Waits until nothing is pending. True when all was confirmed in time. */
   flush(options?: { timeoutMs?: number | undefined }): Promise<boolean>
-  /** Flushes, stops heartbeats and closes the store. */
+  /** Flushes, stops heartbeats and closes the store. Later reserves reject, and later settles are tried once. */
   close(options?: CloseOptions): Promise<void>
 }

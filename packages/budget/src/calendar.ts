@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import { LeastRecent } from "./internal/least-recent"
 import type { Millis } from "./store"
+import { MAX_TIME } from "./store-calls"
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -41,6 +42,8 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
  * clock skips has no window, and a window that has started never comes back.
  */
 export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis): TimeWindow {
+  // The calendar of JavaScript ends there; without this the search below would never end.
+  if (!(Math.abs(now) <= MAX_TIME)) throw new InvalidArgumentError("time", "an instant in epoch milliseconds", now)
   let start = floorWall(period, now + offsetAt(timeZone, now))
   let startsAt = firstInstantAt(timeZone, start)
   for (;;) {

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { TimeWindow } from "./calendar"
 import { hashText } from "./internal/sha256"
 import type { Millis, Name } from "./store"
+import { MAX_TIME } from "./store-calls"
 import type { Scope, Unit } from "./subject"
 import { type Windowing, windowAt, windowingOfKind } from "./window"
 
@@ -80,7 +81,8 @@ export function readCellKey(key: Name): CellName | undefined {
   const windowing = windowingOfKind(kind)
   const start = total ? null : Number(timed.slice(dot + 1))
   const match = scope === "total" ? [scope, "total", ""] : /^([rucmx]|t[=:][^=:]+)([=:][^=:]+)$/.exec(scope)
-  if (windowing === undefined || match === null || (start !== null && !Number.isSafeInteger(start))) return undefined
+  if (windowing === undefined || match === null || (start !== null && !(start >= 0 && start <= MAX_TIME)))
+    return undefined
   const window = start === null ? null : windowAt(windowing, start)
   const part = match[2]!
   const value = scope === "total" ? null : part.startsWith("=") ? part.slice(1) : undefined

@@ -25,7 +25,9 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
     throw new InvalidArgumentError("revision", "a whole number of at least 1", revision)
   const { userId, clientId, tags, model, requestId } = entry
   const root = nameOf(context.root(options.subject ?? { userId, clientId, tags, model, requestId }), "root")
-  const cells = Object.entries(entry.charges).map(([key, charged]) => cellOf(key, charged, cost))
+  // In the order of a reserve, in which the store keeps them; a ledger may return its keys in another.
+  const keys = Object.keys(entry.charges).sort((a, b) => (withoutStart(a) < withoutStart(b) ? -1 : 1))
+  const cells = keys.map((key) => cellOf(key, entry.charges[key]!, cost))
   if (entry.fingerprint !== undefined) {
     const { fingerprint } = entry
     const truth = { ...attemptOf(entry), ...options.changes, fingerprint }
@@ -75,6 +77,11 @@ function cellOf(key: Name, charged: number, cost: Record<Unit, number | undefine
   const { startsAt, endsAt, family, unit } = name
   const isShort = endsAt === null && (family.startsWith("r|") || family.startsWith("x|"))
   return { key, startsAt, endsAt, keepMs: isShort ? DAY_MS : null, charged, amount: cost[unit] ?? charged }
+}
+
+/** What a plan orders its cells by. */
+function withoutStart(key: Name): string {
+  return key.replace(/\.\d+$/, "")
 }
 
 /** An entry without what the store added to it. */

@@ -1,7 +1,17 @@
 import { InvalidArgumentError } from "@p2/core"
 import { resetSpent, statusFor, topUp } from "./adjust-limits"
-import type { Budget, BudgetOptions, CloseOptions, Reservation, RunOptions, RunOutcome, RunResult } from "./budget"
+import type {
+  Budget,
+  BudgetOptions,
+  CloseOptions,
+  Reservation,
+  RunOptions,
+  RunOutcome,
+  RunResult,
+  Settlement,
+} from "./budget"
 import { BudgetContext } from "./budget-context"
+import { SettleMismatchError } from "./budget-errors"
 import { nameOf } from "./cell-key"
 import { correct } from "./correct"
 import { LedgerQueries } from "./ledger-queries"
@@ -38,7 +48,7 @@ function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budge
     },
     rootOf: (subject = {}) => nameOf(context.root(subject), "root"),
     reserve: (request) => reserve(context, children, request),
-    run: (request, call) => run(budget, request, call),
+    run: (request, call) => run(budget, context.warn, request, call),
     status: async (subject = {}, more) => statusFor(context, subject, await limitsFor(subject, more?.limits)),
     topUp: async (target) => topUp(context, await limitsFor(target.subject ?? {}), target),
     reset: async (target) => resetSpent(context, await limitsFor(target.subject ?? {}), target),
@@ -47,13 +57,15 @@ function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budge
     sweep: (request) => sweep(context, request?.subject ?? {}, request?.max ?? SWEEP_STEP),
     check: () => context.check(),
     flush: (request) => context.pending.flush(request?.timeoutMs ?? DEFAULT_FLUSH_MS),
-    close: (request) => close(context, request),
+    // The store and the heartbeats of others belong to the budget that the child was made of.
+    close: (request) => (children.length > 0 ? closeChild(context, request) : close(context, request)),
   }
   return budget
 }
 
 async function run<T>(
   budget: Budget,
+  warn: BudgetContext["warn"],
   options: RunOptions,
   call: (reservation: Reservation) => Promise<RunResult<T>>,
 ): Promise<RunOutcome<T>> {
@@ -64,10 +76,19 @@ async function run<T>(
   try {
     result = await call(reservation)
   } catch (error) {
-    await resolveFailure(reservation, options.onError ?? "charge", error)
+    await resolveFailure(reservation, options.onError ?? "charge", error).catch((second: unknown) =>
+      warn(`The failed call of reservation "${reservation.id}" could not be settled.`, second),
+    )
     throw error
   }
-  const settlement = await reservation.settle(result.cost, result.entry)
+  let settlement: Settlement
+  try {
+    settlement = await reservation.settle(result?.cost, result?.entry)
+  } catch (error) {
+    // The call was made, and what it cost makes no sense: the bound is charged, and the mistake is told.
+    if (!(error instanceof SettleMismatchError)) await reservation.settle(reservation.amount)
+    throw error
+  }
   return { ok: true, value: result.value, settlement }
 }
 
@@ -77,9 +98,15 @@ async function resolveFailure(
   onError: NonNullable<RunOptions["onError"]>,
   error: unknown,
 ): Promise<void> {
-  const choice = typeof onError === "function" ? onError(error) : onError
-  if (choice === "release") await reservation.release()
-  else await reservation.settle(choice === "charge" ? reservation.amount : choice)
+  try {
+    const choice = typeof onError === "function" ? onError(error) : onError
+    if (choice === "release") await reservation.release()
+    else await reservation.settle(choice === "charge" ? reservation.amount : choice)
+  } catch (second) {
+    // The callback broke, or said nothing that can be charged.
+    if (!(second instanceof SettleMismatchError)) await reservation.settle(reservation.amount)
+    throw second
+  }
 }
 
 async function sweep(
@@ -98,10 +125,15 @@ async function sweep(
   }
 }
 
+async function closeChild(context: BudgetContext, options: CloseOptions = {}): Promise<void> {
+  await context.pending.flush(options.timeoutMs ?? DEFAULT_FLUSH_MS)
+}
+
 async function close(context: BudgetContext, options: CloseOptions = {}): Promise<void> {
+  context.isClosed = true
   const isFlushed = await context.pending.flush(options.timeoutMs ?? DEFAULT_FLUSH_MS)
+  const left = context.pending.giveUp()
   if (!isFlushed) {
-    const left = context.pending.giveUp()
     context.warn(`Closed with ${left} settlements that the store did not confirm; their leases decide what is charged.`)
   }
   for (const stop of [...context.hearts]) stop()

@@ -71,8 +71,9 @@ export class HeldReservation implements Reservation {
   ): Promise<Settlement> {
     const charged = chargedOf(readAmount(cost, "cost"), this.amount, entry)
     const { draft, fingerprint } = this.#holding
+    const { expireCostNanoUsd: _expireCost, ...attempt } = draft
     const written: UsageEntry = entry ?? {
-      ...draft,
+      ...attempt,
       status: "succeeded",
       tokens: {},
       costNanoUsd: charged.nanoUsd ?? 0,
@@ -155,6 +156,7 @@ export class HeldReservation implements Reservation {
   }
 
   #startHeartbeat(): void {
+    if (this.#context.isClosed) return
     this.#context.hearts.add(this.#stop)
     this.#timer = setTimeout(() => void this.#beat(), this.#context.leaseMs / 3)
     // A reservation must not keep a process alive: if it ends, the lease decides.
@@ -169,8 +171,11 @@ export class HeldReservation implements Reservation {
       if (answer.state !== "held") return this.stopHeartbeat()
       this.#expiresAt = answer.expiresAt
     } catch (error) {
-      // The next beat tries again; two may fail before the lease ends.
-      if (!isStoreError(error)) throw error
+      // The next beat tries again; two may fail before the lease ends. Nobody waits for a beat: it must not throw.
+      if (!isStoreError(error)) {
+        this.#context.warn(`The lease of reservation "${id}" could not be extended.`, error)
+        return this.stopHeartbeat()
+      }
     }
     if (!this.#context.hearts.has(this.#stop)) return
     if (Date.now() < this.#beatsUntil) this.#startHeartbeat()

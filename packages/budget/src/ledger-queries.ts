@@ -5,7 +5,7 @@ import { nameOf } from "./cell-key"
 import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "./ledger"
 import type { WindowPeriod } from "./limit"
 import type { Millis, Name } from "./store"
-import { withinTimeout } from "./store-calls"
+import { MAX_TIME, withinTimeout } from "./store-calls"
 import type { BudgetUsage, UsageListQuery, UsageRoot, UsageTotalsQuery } from "./usage-queries"
 import { readWindowing, type Windowing, windowAt } from "./window"
 
@@ -88,6 +88,9 @@ export class LedgerQueries implements BudgetUsage {
     const windowing = readWindowing(per, timeZone, "totals")
     if (windowing.kind === "total") throw new InvalidArgumentError("totals.per", 'a period other than "total"', per)
     const { store } = this.#context
+    for (const [name, at] of Object.entries({ from: filter.from, to: filter.to }))
+      if (at !== undefined && !(Number.isSafeInteger(at) && Math.abs(at) <= MAX_TIME))
+        throw new InvalidArgumentError(`filter.${name}`, "an instant in epoch milliseconds", at)
     const end = filter.to ?? (await this.#context.call(() => store.read({ root, keys: ["time"] }))).now + 1
     const start = filter.from ?? startOfPeriods(windowing, end - 1, DEFAULT_BUCKETS)
     const buckets = [windowAt(windowing, start)!.startsAt]

@@ -20,6 +20,11 @@ export interface UsageDraft {
   mode?: string | undefined
   /** The upper bound that was set aside. */
   reservedNanoUsd: Nat
+  /**
+   * What the lease costs when it runs out, written by core from `onExpire`. It becomes the cost of the expired entry and
+   * is not kept there. @defaultValue `reservedNanoUsd`
+   */
+  expireCostNanoUsd?: Nat | undefined
   /** The reservation's fingerprint, written by core, so that any process can correct the attempt. Kept as it comes. */
   fingerprint?: string | undefined
 }

@@ -1,7 +1,10 @@
+import { InvalidArgumentError } from "@p2/core"
 import type { Millis, SettleRequest, SettleResult } from "./store"
 import { isStoreError } from "./store-calls"
 import type { StoreError } from "./store-error"
 
+/** Longer timers end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 const FIRST_DELAY_MS = 100
 const MOST_DELAY_MS = 5_000
 
@@ -26,6 +29,7 @@ export class PendingSettles {
   readonly #options: PendingOptions
   readonly #jobs = new Set<Job>()
   readonly #keys = new Map<string, number>()
+  #isClosed = false
   #waiters: (() => void)[] = []
 
   constructor(options: PendingOptions) {
@@ -43,6 +47,14 @@ export class PendingSettles {
 
   /** Sends in the background. `done` is called once, without an answer when it was given up. */
   add(request: SettleRequest, done: (answer: SettleResult | undefined) => void, failure?: StoreError): void {
+    if (this.#isClosed) {
+      this.#options.warn(
+        `The ${request.outcome} of reservation "${request.id}" came after the end of the budget and was not confirmed; its lease decides what is charged.`,
+        failure,
+      )
+      done(undefined)
+      return
+    }
     const job: Job = { request, endsAt: this.#endOf(request), attempts: 0, timer: undefined, done }
     if (failure !== undefined) this.#learn(job, failure)
     this.#jobs.add(job)
@@ -53,6 +65,7 @@ export class PendingSettles {
 
   /** Sends everything at once. True when nothing is pending any more within the time. */
   async flush(timeoutMs: number): Promise<boolean> {
+    if (!(timeoutMs >= 0)) throw new InvalidArgumentError("timeoutMs", "milliseconds, at least 0", timeoutMs)
     if (this.#jobs.size === 0) return true
     for (const job of this.#jobs) {
       if (job.timer === undefined) continue
@@ -63,15 +76,16 @@ export class PendingSettles {
     let timer: ReturnType<typeof setTimeout> | undefined
     const isEmpty = new Promise<void>((resolve) => this.#waiters.push(resolve))
     const isOver = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs)
+      timer = setTimeout(resolve, Math.min(timeoutMs, MAX_TIMER_MS))
     })
     await Promise.race([isEmpty, isOver])
     clearTimeout(timer)
     return this.#jobs.size === 0
   }
 
-  /** Stops sending; expiry decides about the rest. */
+  /** Stops sending, also what comes later; expiry decides about the rest. */
   giveUp(): number {
+    this.#isClosed = true
     const left = this.#jobs.size
     for (const job of [...this.#jobs]) this.#end(job, undefined)
     return left

@@ -22,6 +22,8 @@ export interface PlannedCell extends CellRef {
 
 /** The limits of one call, which become cells as soon as the time is known. */
 export interface Plan {
+  /** As they were given. */
+  limits: readonly ReadLimit[]
   applied: readonly AppliedLimit[]
 }
 
@@ -38,7 +40,7 @@ export function planFor(subject: Subject, limits: readonly ReadLimit[], missing:
   }
   // One order for every process and retry: the fingerprint and the store's cells follow it.
   applied.sort((a, b) => compare(identityOf(a), identityOf(b)) || smaller(a.limit, b.limit))
-  return { applied }
+  return { limits, applied }
 }
 
 /** The cells at an instant, each key once: the smallest limit wins. */
@@ -83,6 +85,20 @@ export function statusOf(cell: PlannedCell, state: CellState, limit = cell.limit
     startsAt: cell.startsAt,
     resetsAt: cell.endsAt,
   }
+}
+
+/** Where the limits of a plan stand, in the order in which they were given: each, or of each cell the smallest. */
+export function statusesOf(
+  plan: Plan,
+  cells: readonly PlannedCell[],
+  states: readonly CellState[],
+  which: "each" | "smallest",
+): LimitStatus[] {
+  const found = new Map<ReadLimit, LimitStatus>()
+  for (const [index, cell] of cells.entries())
+    for (const limit of which === "each" ? cell.limits : cell.limits.slice(0, 1))
+      found.set(limit, statusOf(cell, states[index]!, limit))
+  return plan.limits.flatMap((limit) => found.get(limit) ?? [])
 }
 
 /** The amount of a unit. @throws InvalidArgumentError when a limit counts it and the caller did not say how much. */

@@ -22,6 +22,6 @@ export function readAmount(input: AmountInput, argument: string): GivenAmount {
 
 function readNat(value: unknown, argument: string): number | undefined {
   if (value === undefined) return undefined
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return (value as number) + 0 // −0 is 0.
   throw new InvalidArgumentError(argument, "a whole number from 0 to 2^53 − 1", value)
 }

@@ -1,4 +1,5 @@
 import { AbortedError, InvalidArgumentError } from "@p2/core"
+import { staleWindows } from "./adjust-limits"
 import type { Amount, ReserveOptions, ReserveOutcome } from "./budget"
 import { type BudgetContext, checkOnExpire } from "./budget-context"
 import { IdMismatchError, ReservationResolvedError } from "./budget-errors"
@@ -6,12 +7,12 @@ import type { BudgetExceededError } from "./budget-exceeded-error"
 import { nameOf } from "./cell-key"
 import { HeldReservation, type Holding } from "./held-reservation"
 import type { UsageDraft } from "./ledger"
-import { amountOf, cellsAt, fingerprintOf, type Plan, type PlannedCell, planFor, statusOf } from "./plan"
+import { amountOf, cellsAt, fingerprintOf, type Plan, type PlannedCell, planFor, statusesOf } from "./plan"
 import { readAmount } from "./read-amount"
 import { type ReadLimit, readLimits } from "./read-limits"
 import { refusalOf } from "./refusal"
 import type { ReserveRequest, ReserveResult, SettleRequest } from "./store"
-import { isStoreError } from "./store-calls"
+import { checkCells, isStoreError } from "./store-calls"
 import { StoreError } from "./store-error"
 import type { Subject, Unit } from "./subject"
 import { checkWait, waitForRoom } from "./wait-for-room"
@@ -42,6 +43,8 @@ export async function reserve(
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
   const { wait } = options
+  if (context.isClosed)
+    throw new StoreError("The budget is closed. Make a new one.", { code: "unavailable", applied: "no" })
   if (wait !== undefined) checkWait(wait)
   const asked = await ask(context, children, options)
   const once = () => alone(context, asked, () => reserveOnce(context, asked))
@@ -64,6 +67,8 @@ async function ask(context: BudgetContext, children: readonly ReadLimit[], optio
   for (const { limit } of plan.applied) amountOf(limit.unit, amount)
   const fingerprint = fingerprintOf(plan, amount, floor)
   const draft: UsageDraft = { ...(options.draft ?? draftOf(subject, amount)), fingerprint }
+  // What the ledger says of an expired attempt is what its cell of money is charged.
+  if (floor !== undefined) draft.expireCostNanoUsd = floor.nanoUsd ?? 0
   const expiring = (cell: PlannedCell) => (floor ?? amount)[cell.limits[0]!.unit] ?? 0
   return { id, root, amount, floor, plan, fingerprint, draft, expiring, signal: options.signal }
 }
@@ -158,6 +163,7 @@ async function askStore(
     const request = requestOf(context, asked, cells)
     sending(request)
     const answer = await context.call(() => context.store.reserve(request))
+    checkCells(answer.cells, cells.length, context.store.name)
     context.alerts.expired(root, answer.expired)
     if (answer.result === "stale-window" && ++rounds < MAX_ROUNDS) {
       now = answer.now
@@ -183,17 +189,14 @@ function decide(
   if (answer.result === "ok") {
     context.alerts.remember(root, cells)
     const { expiresAt, replayed } = answer
-    const statuses = cells.map((cell, index) => statusOf(cell, answer.cells[index]!))
+    const statuses = statusesOf(asked.plan, cells, answer.cells, "smallest")
     const holding: Holding = { id, root, amount, fingerprint, cells, statuses, expiresAt, replayed, draft }
     return { ok: true, reservation: new HeldReservation(context, holding) }
   }
   if (answer.result === "exceeded") return { ok: false, error: refused(asked, cells, answer) }
   if (answer.result === "mismatch") throw new IdMismatchError(id)
   if (answer.result === "resolved") throw new ReservationResolvedError(id, answer.state)
-  throw new StoreError(
-    `The store "${context.store.name}" found the windows of its own time stale, ${MAX_ROUNDS} times in a row.`,
-    { code: "corrupt", applied: "no" },
-  )
+  throw staleWindows(context.store.name, MAX_ROUNDS)
 }
 
 function refused(

@@ -1,5 +1,9 @@
 import { P2Error } from "@p2/core"
+import type { CellState } from "./store"
 import { StoreError } from "./store-error"
+
+/** The last day that the calendar of JavaScript knows, a month before its end. */
+export const MAX_TIME = 8_640_000_000_000_000 - 40 * 86_400_000
 
 /** Waits for the store no longer than it may take. Rejects with a StoreError or a mistake and nothing else. */
 export function withinTimeout<T>(call: () => Promise<T>, timeoutMs: number, store: string): Promise<T> {
@@ -25,6 +29,28 @@ export function withinTimeout<T>(call: () => Promise<T>, timeoutMs: number, stor
       end(error)
     }
   })
+}
+
+/** What a store answers is believed only as far as it makes sense: a time that is none would make windows without an end. */
+export function checkNow(answer: unknown, store: string): void {
+  const now = (answer as { now?: unknown } | null | undefined)?.now
+  if (Number.isSafeInteger(now) && (now as number) >= 0 && (now as number) <= MAX_TIME) return
+  throw nonsense(store, "without a time `now` in epoch milliseconds")
+}
+
+/** Throws unless there are so many cells, all in whole numbers. */
+export function checkCells(cells: unknown, count: number, store: string): void {
+  const isRight = Array.isArray(cells) && cells.length === count && cells.every(isCellState)
+  if (!isRight) throw nonsense(store, `without the ${count} cells that it was asked about`)
+}
+
+function isCellState(cell: unknown): boolean {
+  const { spent, reserved, granted } = (cell ?? {}) as Partial<CellState>
+  return [spent, reserved, granted].every(Number.isSafeInteger)
+}
+
+function nonsense(store: string, how: string): StoreError {
+  return new StoreError(`The store "${store}" answered ${how}.`, { code: "corrupt", applied: "maybe" })
 }
 
 export function isStoreError(error: unknown): error is StoreError {

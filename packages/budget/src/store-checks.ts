@@ -183,6 +183,7 @@ function checkFilter(filter: UsageFilter): void {
 }
 
 const DRAFT_TEXTS = ["userId", "clientId", "provider", "mode", "fingerprint"] as const
+const STATUSES: readonly unknown[] = ["succeeded", "failed", "refused", "expired", "released"]
 const CONTENT_TEXTS = ["prompt", "answer"] as const
 
 function checkDraft(draft: UsageDraft, at: string): void {
@@ -190,6 +191,7 @@ function checkDraft(draft: UsageDraft, at: string): void {
   if (typeof draft.model !== "string") checkText(`${at}.model`, draft.model)
   if (!(Number.isSafeInteger(draft.attempt) && draft.attempt >= 1)) checkPositive(`${at}.attempt`, draft.attempt)
   checkCount(draft.reservedNanoUsd, at, "reservedNanoUsd")
+  if (draft.expireCostNanoUsd !== undefined) checkCount(draft.expireCostNanoUsd, at, "expireCostNanoUsd")
   for (const field of DRAFT_TEXTS) if (draft[field] !== undefined) checkText(field, draft[field])
   const { tags } = draft
   if (tags !== undefined) for (const name of Object.keys(tags)) checkText("a tag", tags[name])
@@ -197,6 +199,8 @@ function checkDraft(draft: UsageDraft, at: string): void {
 
 function checkEntry(entry: UsageEntry, at: string): void {
   checkDraft(entry, at)
+  if (!STATUSES.includes(entry.status))
+    throw new InvalidArgumentError(`${at}.status`, `one of ${STATUSES.join(", ")}`, entry.status)
   checkCount(entry.costNanoUsd, at, "costNanoUsd")
   if (entry.tableCostNanoUsd !== undefined) checkCount(entry.tableCostNanoUsd, at, "tableCostNanoUsd")
   checkCounts(entry.tokens, `${at}.tokens`)
@@ -211,6 +215,7 @@ function checkEntry(entry: UsageEntry, at: string): void {
 }
 
 function checkCounts(counts: Record<string, number>, at: string): void {
+  if (typeof counts !== "object" || counts === null) throw new InvalidArgumentError(at, "counts by kind", counts)
   for (const kind of Object.keys(counts)) checkCount(counts[kind], at, kind)
 }
 

@@ -185,7 +185,7 @@ describe("limits", () => {
     await refused(budget, { subject, amount: { usd: 2 }, limits: extra })
     const { cells } = await held(budget, { subject, amount: { usd: 1 }, limits: extra })
     expect(cells).toHaveLength(1)
-    expect((await budget.status(subject, { limits: extra })).map(({ limit }) => limit)).toEqual([USD, 5 * USD])
+    expect((await budget.status(subject, { limits: extra })).map(({ limit }) => limit)).toEqual([5 * USD, USD])
     await held(budget, { subject, amount: { usd: 4 } })
   })
 

@@ -126,8 +126,9 @@ export class MemoryLedger implements UsageLedger {
 
   /** The draft of a lease that ran out becomes its entry. */
   writeExpired(root: Name, id: Name, draft: UsageDraft, charges: Record<Name, number>, now: Millis): void {
-    const bound = { status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" } as const
-    this.write(root, id, { ...draft, ...bound }, charges, 0, now)
+    const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
+    const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
+    this.write(root, id, { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }, charges, 0, now)
   }
 
   /** What a settle without an entry makes of an entry that is there, so that the sums still agree. */

@@ -122,16 +122,18 @@ export class MemoryState {
   adjust(request: AdjustRequest): AdjustResult {
     checkAdjustRequest(request)
     const now = this.#begin()
-    const root = this.#rootOf(request.root)
+    // Nothing is kept of an adjustment that changes nothing, not even the name of its root.
+    const there = this.#roots.get(request.root)
     const { key } = request.cell
     const content = `${key} ${request.kind} ${request.delta}`
-    const last = root.adjustments.get(request.id)
+    const last = there?.adjustments.get(request.id)
     const known = last === undefined || last.forgottenFrom <= now ? undefined : last
-    const same = () => unchanged(key, this.#cell(root, key, now))
+    const same = () => unchanged(key, there && this.#cell(there, key, now))
     if (known !== undefined && known.content !== content) return { now, cell: same(), result: "mismatch" }
     if (known !== undefined) return { now, cell: same(), result: "ok", replayed: true, applied: known.applied }
     if (isClosed(request.cell, now)) return { now, cell: same(), result: "stale-window" }
-    this.#requireRoom(1, [this.#cell(root, key, now)], now)
+    this.#requireRoom(1, [there && this.#cell(there, key, now)], now)
+    const root = this.#rootOf(request.root)
     const { change, applied } = this.#applyAdjustment(root, request, now)
     const adjustment = new Adjustment(root, request.id, content, applied, now + this.retentionMs)
     if (!root.adjustments.has(request.id)) this.#ids++
