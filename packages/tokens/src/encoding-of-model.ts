@@ -6,13 +6,13 @@ import { EncodingNotLoadedError } from "./errors"
 import { findModelRow, modelForms } from "./model-limits"
 
 /**
- * OpenAI's models by encoding, from openai/tiktoken, tiktoken/model.py. Exact names; dates at the end are taken away
- * before they are looked up.
+ * OpenAI's models by encoding, from tiktoken 0.14.0 (17 August 2026), tiktoken/model.py. Exact names; dates at the end are
+ * taken away before they are looked up.
  */
 const MODELS: readonly (readonly [EncodingName, string])[] = [
   [
     "o200k_base",
-    "gpt-4o gpt-4o-mini chatgpt-4o-latest gpt-4o-search-preview gpt-4o-mini-search-preview gpt-4o-audio-preview gpt-4o-mini-audio-preview gpt-4o-realtime-preview gpt-4o-mini-realtime-preview gpt-4.1 gpt-4.1-mini gpt-4.1-nano gpt-4.5-preview gpt-5 gpt-5-mini gpt-5-nano gpt-5-pro gpt-5-codex gpt-5-chat gpt-5-chat-latest gpt-5-search-api gpt-5.1 gpt-5.1-chat gpt-5.1-chat-latest gpt-5.1-codex gpt-5.1-codex-mini gpt-5.1-codex-max gpt-5.2 gpt-5.2-pro gpt-5.2-chat gpt-5.2-chat-latest gpt-5.2-codex o1 o1-mini o1-preview o1-pro o3 o3-mini o3-pro o3-deep-research o4-mini o4-mini-deep-research",
+    "gpt-4o gpt-4o-mini chatgpt-4o-latest gpt-4o-search-preview gpt-4o-mini-search-preview gpt-4o-audio-preview gpt-4o-mini-audio-preview gpt-4o-realtime-preview gpt-4o-mini-realtime-preview gpt-4.1 gpt-4.1-mini gpt-4.1-nano gpt-4.5-preview o1 o1-mini o1-preview o1-pro o3 o3-mini o3-pro o3-deep-research o4-mini o4-mini-deep-research",
   ],
   [
     "cl100k_base",
@@ -20,6 +20,12 @@ const MODELS: readonly (readonly [EncodingName, string])[] = [
   ],
   ["o200k_harmony", "gpt-oss-120b gpt-oss-20b gpt-oss-safeguard-20b gpt-oss-safeguard-120b gpt-oss:120b gpt-oss:20b"],
 ]
+
+/**
+ * tiktoken's prefix "gpt-5" is o200k_base, with every version and every kind; here only where a version or a kind follows.
+ * gpt-6 is not in its table, so it is estimated.
+ */
+const GPT_5 = /^gpt-5(?:[.-][a-z0-9.-]+)?$/
 
 let byModel: Map<string, EncodingName> | undefined
 
@@ -33,8 +39,10 @@ export function encodingNameOf(model: string): EncodingName | undefined {
     const owner = provider === undefined || provider === "openai" || provider === "azure"
     const open = name.startsWith("gpt-oss")
     if (!owner && !open) continue
-    const encoding = byModel.get(name.startsWith("openai/") ? name.slice(7) : name)
+    const bare = name.startsWith("openai/") ? name.slice(7) : name
+    const encoding = byModel.get(bare)
     if (encoding !== undefined) return encoding
+    if (GPT_5.test(bare)) return "o200k_base"
   }
   const listed = findModelRow(model)?.encoding
   return listed !== undefined && isEncodingName(listed) ? listed : undefined

@@ -14,7 +14,11 @@ export type ImageRule =
 /** Day on which the rules were read. */
 export const IMAGE_RULES_AS_OF = "2026-01-15"
 
-/** https://platform.openai.com/docs/guides/images-vision#calculating-costs */
+/**
+ * https://platform.openai.com/docs/guides/images-vision#calculating-costs. On 2026-11-23 the page could not be opened; bills
+ * that users published agree with gpt-4o, gpt-4.1, gpt-4o-mini and o3 (https://community.openai.com/t/1262691) and are
+ * lower than the page for gpt-5-mini and gpt-5-nano: 1.2 and 1.5 (https://community.openai.com/t/1344040).
+ */
 const OPENAI: readonly (readonly [string, ImageRule])[] = [
   ["gpt-4o gpt-4.1 gpt-4.5-preview chatgpt-4o-latest gpt-4-turbo", { kind: "tile", base: 85, perTile: 170 }],
   ["gpt-4o-mini", { kind: "tile", base: 2833, perTile: 5667 }],
@@ -26,8 +30,9 @@ const OPENAI: readonly (readonly [string, ImageRule])[] = [
 ]
 
 /**
- * https://docs.claude.com/en/docs/build-with-claude/vision: width · height / 750, scaled to about 1,600 tokens; newer
- * models take images of up to 4,784 tokens. The bound leaves a fifth above that.
+ * https://docs.claude.com/en/docs/build-with-claude/vision: width · height / 750, scaled to about 1,600 tokens (1568 pixels
+ * on the long edge). From Opus 4.7 on it is 2576 pixels, 3.75 megapixels, which comes to 5,000 tokens; the bound leaves a
+ * seventh above that.
  */
 const CLAUDE: ImageRule = { kind: "area", pixelsPerToken: 750, most: 1600, bound: 5741 }
 
