@@ -2,14 +2,26 @@ import { AbortedError } from "@p2/core"
 import { DeadlineExceededError } from "../client-errors"
 import type { DeadlineName } from "../receipt"
 
+/** A deadline under way. */
+interface Deadline {
+  /** On the clock of `performance.now()`. */
+  at: number
+  lastsMs: number
+  timeoutMs: number
+  applies: (() => boolean) | undefined
+}
+
 /**
  * Ends an attempt when its deadline passes or the caller's signal fires, whatever the transport does: everything that
- * waits is raced against {@link DeadlineRace.ended}, and the transport is aborted besides.
+ * waits is raced against {@link DeadlineRace.ended}, and the transport is aborted besides. One timer, set to the nearest
+ * deadline, serves all of them.
  */
 export class DeadlineRace {
   readonly #controller = new AbortController()
-  readonly #timers: (NodeJS.Timeout | undefined)[] = []
+  readonly #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   readonly #caller: AbortSignal | undefined
+  #timer: NodeJS.Timeout | undefined
+  #firesAt = Number.POSITIVE_INFINITY
   #reject!: (error: AbortedError | DeadlineExceededError) => void
   /** Rejects once, when the attempt has to end. */
   readonly ended: Promise<never>
@@ -38,25 +50,21 @@ export class DeadlineRace {
    * When it passes and `applies` says false, nothing happens.
    */
   start(name: DeadlineName, timeoutMs: number, options: { inMs?: number; applies?: () => boolean } = {}): void {
-    const index = NAMES.indexOf(name)
-    clearTimeout(this.#timers[index])
-    if (this.error !== undefined) return
-    const onTime = () => {
-      if (options.applies?.() !== false) this.#end(new DeadlineExceededError(name, timeoutMs))
-    }
-    this.#timers[index] = setTimeout(onTime, Math.max(0, options.inMs ?? timeoutMs))
+    const lastsMs = Math.max(0, options.inMs ?? timeoutMs)
+    const at = performance.now() + lastsMs
+    this.#deadlines[name] = { at, lastsMs, timeoutMs, applies: options.applies }
+    this.#arm(at)
   }
 
-  /** Starts a running deadline of this name anew, without a new timer. */
+  /** Starts a running deadline of this name anew. */
   refresh(name: DeadlineName): void {
-    this.#timers[NAMES.indexOf(name)]?.refresh()
+    const deadline = this.#deadlines[name]
+    if (deadline !== undefined) deadline.at = performance.now() + deadline.lastsMs
   }
 
   /** Stops one deadline. */
   stop(name: DeadlineName): void {
-    const index = NAMES.indexOf(name)
-    clearTimeout(this.#timers[index])
-    this.#timers[index] = undefined
+    this.#deadlines[name] = undefined
   }
 
   /** The promise's outcome, or the end, whichever is first. A loser's rejection is swallowed. */
@@ -66,9 +74,33 @@ export class DeadlineRace {
 
   /** Stops everything. The transport is aborted if it is still at work. */
   finish(options: { abortTransport: boolean }): void {
-    for (const timer of this.#timers) clearTimeout(timer)
+    clearTimeout(this.#timer)
     this.#caller?.removeEventListener("abort", this.#onCallerAbort)
     if (options.abortTransport) this.#controller.abort()
+  }
+
+  #arm(at: number): void {
+    // A timer that fires too early sets itself again, which costs less than to replace it.
+    if (this.error !== undefined || at >= this.#firesAt) return
+    clearTimeout(this.#timer)
+    this.#firesAt = at
+    this.#timer = setTimeout(this.#onTimer, Math.ceil(at - performance.now()))
+  }
+
+  readonly #onTimer = () => {
+    this.#firesAt = Number.POSITIVE_INFINITY
+    const now = performance.now()
+    let next = this.#firesAt
+    for (const name of NAMES) {
+      const deadline = this.#deadlines[name]
+      if (deadline === undefined) continue
+      if (deadline.at > now) next = Math.min(next, deadline.at)
+      else {
+        this.stop(name)
+        if (deadline.applies?.() !== false) return this.#end(new DeadlineExceededError(name, deadline.timeoutMs))
+      }
+    }
+    if (next < this.#firesAt) this.#arm(next)
   }
 
   readonly #onCallerAbort = () => this.#end(new AbortedError("The call", this.#caller))

@@ -31,7 +31,6 @@ export interface Purse {
     /** Upper bound of input and output, for limits in tokens. */
     tokens: number
     draft: UsageDraft
-    signal: AbortSignal
   }): Promise<{ ok: true; hold: Hold } | Refused>
   /** Writes an attempt that was refused into the ledger. Never rejects. */
   recordRefusal(id: string, entry: UsageEntry): Promise<void>

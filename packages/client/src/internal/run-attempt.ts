@@ -117,7 +117,6 @@ async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: A
     amountNanoUsd: plan.boundNanoUsd,
     tokens: plan.inputUpperBound + plan.maxTokens,
     draft: draftOf(ask, receipt, plan.boundNanoUsd),
-    signal: race.signal,
   })
   try {
     return await race.race(reserving)

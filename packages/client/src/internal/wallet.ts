@@ -89,14 +89,13 @@ export class Wallet {
 
   #purseOf(budget: Budget): Purse {
     return {
-      reserve: async ({ id, amountNanoUsd, tokens, draft, signal }) => {
+      reserve: async ({ id, amountNanoUsd, tokens, draft }) => {
         const held = await budget.reserve({
           id,
           subject: { ...this.#subject, model: draft.model, requestId: draft.requestId },
           amount: { nanoUsd: amountNanoUsd, tokens },
           limits: this.#limits,
           draft,
-          signal,
         })
         return held.ok ? { ok: true, hold: holdOf(held.reservation, tokens) } : refusedBy(held.error)
       },
