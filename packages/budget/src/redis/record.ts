@@ -79,5 +79,7 @@ export function ownCells(told: string, request: SettleRequest, retentionMs: numb
 }
 
 function expiredEntry(draft: UsageDraft): UsageEntry {
-  return { ...draft, status: "expired", tokens: {}, costNanoUsd: draft.reservedNanoUsd, costSource: "bound" }
+  const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
+  const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
+  return { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }
 }
