@@ -13,7 +13,7 @@ const HEADER = 4
 export const UNKNOWN = -2
 
 /** Bits of the hash of a token's first bytes. */
-const PREFIX_BITS = 16
+const PREFIX_BITS = 17
 
 /** Bits of the slots for pairs of tokens. */
 const NEIGHBOUR_BITS = 13
