@@ -167,3 +167,9 @@ describe("what the provider reports", () => {
     expect("difference" in cost).toBe(false)
   })
 })
+
+describe("a usage that is none", () => {
+  it.each([null, undefined, 5, "5"])("is a mistake: %j", (usage) => {
+    expect(() => costOf("gpt-4o-mini", usage as never)).toThrow("Expected `usage` to be an object")
+  })
+})

@@ -6,6 +6,21 @@ import { Random } from "./random-usage"
 describe("the inverse of the bound", () => {
   const models = prices.models()
 
+  it("counts no more tokens than can be counted exactly, all answers together", () => {
+    const table = createPriceTable({ "test/tiny": { input: "0.000001", output: "0.000001" } })
+    const bound = (maxOutputTokens: number) =>
+      table.upperBound("test/tiny", { inputTokens: 0, maxOutputTokens, choices: 3 })
+    const most = table.affordableOutputTokens("test/tiny", {
+      inputTokens: 0,
+      choices: 3,
+      budget: Number.MAX_SAFE_INTEGER,
+    })
+    expect(most).toBe(Math.floor(Number.MAX_SAFE_INTEGER / 3))
+    expect(bound(most).picoUsd).toBe(BigInt(most) * 3n)
+    // 3 × (2^53 − 1) has no number of its own: rounded down it would be a bound below the cost.
+    expect(() => bound(Number.MAX_SAFE_INTEGER)).toThrow("`maxOutputTokens × choices`")
+  })
+
   it("is the largest count whose bound fits, for any row and any budget", () => {
     fc.assert(
       fc.property(
@@ -20,7 +35,7 @@ describe("the inverse of the bound", () => {
           const options = { inputTokens, choices, serviceTier, at }
           const tokens = affordableOutputTokens(model, { ...options, budget })
           const bound = (maxOutputTokens: number) => upperBound(model, { ...options, maxOutputTokens }).nanoUsd
-          const most = prices.findRow(model)!.maxOutputTokens ?? Number.MAX_SAFE_INTEGER
+          const most = prices.findRow(model)!.maxOutputTokens ?? Math.floor(Number.MAX_SAFE_INTEGER / choices)
           if (tokens > 0) expect(bound(tokens)).toBeLessThanOrEqual(budget)
           else if (bound(0) <= budget) expect(bound(1)).toBeGreaterThan(budget)
           if (tokens > 0 && tokens < most) expect(bound(tokens + 1)).toBeGreaterThan(budget)

@@ -41,9 +41,11 @@ export function boundOfRow(priced: PricedRow, options: BoundOptions): Bound {
   const cases = boundCases(priced, options)
   const choices = positive(options.choices ?? 1, "choices")
   const maxOutputTokens = outputMaximum(row, options.maxOutputTokens, cases)
+  // Beyond 2^53 − 1 the product itself would be rounded, perhaps down.
+  const outputTokens = count(maxOutputTokens * choices, "maxOutputTokens × choices")
   let worst: { each: BoundCase; lines: CostLine[] } | undefined
   for (const each of cases) {
-    const lines = withOutput(each, maxOutputTokens * choices)
+    const lines = withOutput(each, outputTokens)
     if (worst === undefined || isMore(lines, worst.lines)) worst = { each, lines }
   }
   return new WorstCost(row, worst!.each, worst!.lines, cases)
@@ -58,7 +60,9 @@ export function affordableOutput(priced: PricedRow, options: AffordOptions): num
   const choices = BigInt(positive(options.choices ?? 1, "choices"))
   const most =
     options.maxOutputTokens === undefined ? row.maxOutputTokens : count(options.maxOutputTokens, "maxOutputTokens")
-  let tokens = BigInt(most ?? Number.MAX_SAFE_INTEGER)
+  // What `upperBound` can count, for all answers together.
+  let tokens = BigInt(Number.MAX_SAFE_INTEGER) / choices
+  if (most !== undefined && BigInt(most) < tokens) tokens = BigInt(most)
   for (const { fixed, output } of boundCases(priced, options)) {
     // ceil(pico / 1000) ≤ budget exactly when pico ≤ 1000 × budget.
     const left = BigInt(budget) * 1000n - exactPico(fixed)
