@@ -68,9 +68,13 @@ export function knownProviders(): readonly Provider[] {
   ]
 }
 
+let known: ReadonlyMap<string, Provider> | undefined
+
 /** The known providers with the user's laid over them, by name. */
 export function providerTable(own: readonly Provider[] = []): ReadonlyMap<string, Provider> {
-  const table = new Map(knownProviders().map((provider) => [provider.name, provider]))
+  known ??= new Map(knownProviders().map((provider) => [provider.name, provider]))
+  if (own.length === 0) return known
+  const table = new Map(known)
   for (const provider of own) {
     if (typeof provider?.name !== "string" || !/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(provider.name))
       throw new InvalidArgumentError(

@@ -14,15 +14,18 @@ interface SharedBudget {
 }
 
 let shared: Map<string, SharedBudget> | undefined
+let byStore: WeakMap<BudgetStore, Budget> | undefined
 
 /**
- * A budget over the user's own store, which stays open, or over one that is opened by its address. Clients of a process
- * share what they open by the same address; the last one closes it.
+ * A budget over the user's own store, which stays open and has one budget for all clients, or over one that is opened by
+ * its address. Clients of a process share what they open by the same address; the last one closes it.
  */
 export async function openBudget(store: BudgetStore | string): Promise<OpenedBudget> {
   if (typeof store !== "string") {
-    const budget = createBudget({ store, limits: [] })
-    return { budget, release: () => budget.close({ keepStore: true }) }
+    byStore ??= new WeakMap()
+    const budget = byStore.get(store) ?? createBudget({ store, limits: [] })
+    byStore.set(store, budget)
+    return { budget, release: () => budget.flush().then(() => {}) }
   }
   shared ??= new Map()
   const known = shared.get(store) ?? { opening: openByAddress(store), users: 0 }
