@@ -1,6 +1,7 @@
 import { StoreError } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
 import { toStoreError } from "./sqlite-errors"
+import { givenRows, keptValues } from "./text"
 
 /** What a value may be in a statement. Integers are JavaScript numbers; nothing beyond ±(2^53 − 1) is ever bound. */
 export type SqlValue = string | number | bigint | null
@@ -45,18 +46,19 @@ export class Connection {
   }
 
   run(sql: string, ...values: SqlValue[]): void {
-    this.#prepared(sql).run(...values)
+    this.#prepared(sql).run(...keptValues(values))
   }
 
   /** The number of rows that the statement changed. */
   change(sql: string, ...values: SqlValue[]): number {
-    const result = this.#prepared(sql).run(...values) as { changes: number | bigint }
+    const result = this.#prepared(sql).run(...keptValues(values)) as { changes: number | bigint }
     return Number(result.changes)
   }
 
   get<T = Row>(sql: string, ...values: SqlValue[]): T | undefined {
     try {
-      return (this.#prepared(sql).get(...values) ?? undefined) as T | undefined
+      const row = this.#prepared(sql).get(...keptValues(values)) as T | null | undefined
+      return row === null || row === undefined ? undefined : givenRows([row])[0]
     } catch (error) {
       throw damageOr(error)
     }
@@ -64,7 +66,7 @@ export class Connection {
 
   all<T = Row>(sql: string, ...values: SqlValue[]): T[] {
     try {
-      return this.#prepared(sql).all(...values) as T[]
+      return givenRows(this.#prepared(sql).all(...keptValues(values)) as T[])
     } catch (error) {
       throw damageOr(error)
     }
@@ -72,7 +74,7 @@ export class Connection {
 
   /** As {@link all}, with integers as bigints: sums may pass 2^53. */
   allExact<T = Row>(sql: string, ...values: SqlValue[]): T[] {
-    return this.#prepared(sql, true).all(...values) as T[]
+    return givenRows(this.#prepared(sql, true).all(...keptValues(values)) as T[])
   }
 
   /**

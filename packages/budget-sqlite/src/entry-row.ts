@@ -2,6 +2,7 @@ import type { StoredEntry, UsageEntry } from "@p2/budget"
 import { corruptRow } from "./batch"
 import type { SqlValue } from "./connection"
 import { TOKEN_COLUMNS } from "./schema"
+import { givenText, keptText, mapTags } from "./text"
 
 export type EntryRow = Record<string, SqlValue> & {
   seq: number
@@ -53,7 +54,7 @@ export function valuesOf(entry: UsageEntry, charges: Record<string, number>, rev
     entry.tableCostNanoUsd ?? null,
     ...tokensOf(entry),
     otherTokensOf(entry),
-    entry.tags === undefined ? null : JSON.stringify(entry.tags),
+    entry.tags === undefined ? null : JSON.stringify(mapTags(entry.tags, keptText)),
     JSON.stringify(charges),
     restOf(entry),
   ]
@@ -67,7 +68,7 @@ export function tokensOf({ tokens }: UsageEntry): (number | null)[] {
 function otherTokensOf({ tokens }: UsageEntry): string | null {
   let other: Record<string, number> | undefined
   for (const kind of Object.keys(tokens)) {
-    if (!HAS_COLUMN.has(kind)) other = { ...other, [kind]: tokens[kind]! }
+    if (!HAS_COLUMN.has(kind)) other = { ...other, [keptText(kind)]: tokens[kind]! }
   }
   return other === undefined ? null : JSON.stringify(other)
 }
@@ -87,12 +88,12 @@ export function entryOf(row: EntryRow): StoredEntry {
     attempt: row.attempt,
     ...given("clientId", row.client_id),
     ...given("userId", row.user_id),
-    ...given("tags", parse(row, "tags")),
+    ...given("tags", tagsOf(row)),
     model: row.model,
     ...given("provider", row.provider),
     reservedNanoUsd: row.reserved,
     status: row.status,
-    tokens: { ...tokens, ...(parse(row, "other_tokens") as object | null) },
+    tokens: { ...tokens, ...otherTokensIn(row) },
     costNanoUsd: row.cost,
     ...given("tableCostNanoUsd", row.table_cost),
     ...(parse(row, "rest") as object),
@@ -102,6 +103,16 @@ export function entryOf(row: EntryRow): StoredEntry {
     charges: parse(row, "charges"),
   }
   return entry as unknown as StoredEntry
+}
+
+function otherTokensIn(row: EntryRow): Record<string, number> {
+  const other = (parse(row, "other_tokens") ?? {}) as Record<string, number>
+  return Object.fromEntries(Object.entries(other).map(([kind, count]) => [givenText(kind), count]))
+}
+
+function tagsOf(row: EntryRow): Record<string, string> | null {
+  const tags = parse(row, "tags") as Record<string, string> | null
+  return tags === null ? null : mapTags(tags, givenText)
 }
 
 function given(field: string, value: unknown): object {
