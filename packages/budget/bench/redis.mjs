@@ -263,9 +263,10 @@ async function memory() {
   await client.flushall()
   await rateOf(() => store.reserve(reserveOf(THREE)), 500, 32)
   let key = 0
-  console.log(
-    `  a cell                      ${await lane(() => store.adjust({ root: "main", id: "same", cell: cell(`u=user-${key++}|nanoUsd|day.UTC.0`), kind: "granted", delta: 1 }).catch(() => {}))} (by adjust with one id: only the first writes)`,
-  )
+  // A cell as the store writes it: 32 bytes with an end.
+  const ends = window.endsAt + 3_600_000
+  const aCell = () => client.set(`p2:1:{main}:c:u=user-${key++}|nanoUsd|day.UTC.0`, Buffer.alloc(32), "PXAT", ends)
+  console.log(`  a cell                      ${await lane(aCell)}`)
   console.log(`  a held reservation, 3 cells ${await lane(() => store.reserve(reserveOf(THREE)))}`)
   await client.flushall()
   await rateOf(() => pair(store, THREE, false), 500, 32)

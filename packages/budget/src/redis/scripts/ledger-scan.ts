@@ -43,15 +43,30 @@ local function nextChunk(after)
   return found
 end
 local function placesIn(chunk, places)
-  local lines = call('LRANGE', base .. 'u:x:' .. chunk, 0, -1)
-  local found = {}
-  for index, line in ipairs(lines) do
-    for name in string.gmatch(line, '"requestId":"([^"]*)"') do
-      found[name] = (found[name] and found[name] .. ' ' or '') .. string.format('%d', index - 1)
+  local found, last = {}, {}
+  for index, line in ipairs(call('LRANGE', base .. 'u:x:' .. chunk, 0, -1)) do
+    local _, name = string.find(line, '"requestId":"', 1, true)
+    while name do
+      local quote = string.find(line, '"', name + 1, true) or #line + 1
+      local text = string.sub(line, name + 1, quote - 1)
+      -- A tag may have that name too, so that a line can hold a text twice.
+      if last[text] ~= index then
+        found[text] = (found[text] and found[text] .. ' ' or '') .. string.format('%d', index - 1)
+        last[text] = index
+      end
+      _, name = string.find(line, '"requestId":"', quote, true)
     end
   end
-  call('HSET', places, '', '')
-  for name, indexes in pairs(found) do call('HSET', places, name, indexes) end
+  local fields = { '', '' }
+  for text, indexes in pairs(found) do
+    fields[#fields + 1] = text
+    fields[#fields + 1] = indexes
+    if #fields >= 1000 then
+      call('HSET', places, unpack(fields))
+      fields = { '', '' }
+    end
+  end
+  call('HSET', places, unpack(fields))
   local left = call('PTTL', base .. 'u:x:' .. chunk)
   call('PEXPIRE', places, left > 0 and left or 1)
 end
