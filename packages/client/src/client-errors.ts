@@ -4,17 +4,15 @@ import type { DeadlineName, Receipt } from "./receipt"
 /** An error as it leaves the client: with what the request cost until then. */
 export type ErrorWithReceipt = P2Error & { readonly receipt: Receipt }
 
-/** Sets the name: a class does not know its own once a bundler has renamed it. */
+/** Its name is its code in another case. It is set, because a class does not know its own once a bundler renamed it. */
 abstract class ClientError extends P2Error {
   constructor(
-    name: string,
-    message: string,
     code: string,
-    kind: P2ErrorOptions["kind"],
-    more?: Pick<P2ErrorOptions, "cause" | "retryable">,
+    message: string,
+    more: Pick<P2ErrorOptions, "cause" | "retryable"> & { kind?: P2ErrorOptions["kind"] } = {},
   ) {
-    super(message, { code, kind, ...more })
-    this.name = name
+    super(message, { code, kind: "failure", ...more })
+    this.name = `-${code}-error`.replace(/-./g, (start) => start.charAt(1).toUpperCase())
   }
 }
 
@@ -92,10 +90,8 @@ const REMEDIES: Record<ProviderErrorCode, string> = {
 export class ConnectionFailedError extends ClientError {
   constructor(provider: string, cause: unknown) {
     super(
-      "ConnectionFailedError",
-      `No connection to ${provider} could be made. Nothing was sent. Check the base URL and the network.`,
       "connection-failed",
-      "failure",
+      `No connection to ${provider} could be made. Nothing was sent. Check the base URL and the network.`,
       { retryable: true, cause },
     )
   }
@@ -105,10 +101,8 @@ export class ConnectionFailedError extends ClientError {
 export class ConnectionLostError extends ClientError {
   constructor(provider: string, cause?: unknown) {
     super(
-      "ConnectionLostError",
-      `The connection to ${provider} ended before the answer did. What it may have billed was charged.`,
       "connection-lost",
-      "failure",
+      `The connection to ${provider} ended before the answer did. What it may have billed was charged.`,
       { retryable: true, cause },
     )
   }
@@ -121,10 +115,8 @@ export class DeadlineExceededError extends ClientError {
 
   constructor(deadline: DeadlineName, timeoutMs: number) {
     super(
-      "DeadlineExceededError",
-      `The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`,
       "deadline-exceeded",
-      "failure",
+      `The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`,
       { retryable: deadline !== "total" },
     )
     this.deadline = deadline
@@ -145,12 +137,7 @@ export class AnswerRefusedError extends ClientError {
   declare readonly refusal: string
 
   constructor(refusal: string) {
-    super(
-      "AnswerRefusedError",
-      "The model refused to answer. Its words are in `error.refusal`; change the prompt.",
-      "answer-refused",
-      "failure",
-    )
+    super("answer-refused", "The model refused to answer. Its words are in `error.refusal`; change the prompt.")
     Object.defineProperty(this, "refusal", { value: refusal, enumerable: false })
   }
 }
@@ -158,12 +145,7 @@ export class AnswerRefusedError extends ClientError {
 /** The provider's filter stopped the answer: code `content-filtered`. Never repaired. */
 export class ContentFilteredError extends ClientError {
   constructor() {
-    super(
-      "ContentFilteredError",
-      "The provider's content filter stopped the answer. Change the prompt.",
-      "content-filtered",
-      "failure",
-    )
+    super("content-filtered", "The provider's content filter stopped the answer. Change the prompt.")
   }
 }
 
@@ -175,10 +157,8 @@ export class AnswerTruncatedError extends ClientError {
 
   constructor(maxTokens: number, text: string) {
     super(
-      "AnswerTruncatedError",
-      `The answer was cut off after ${maxTokens} tokens. Raise \`maxTokens\`, or \`maxBudget\` if that was the limit.`,
       "answer-truncated",
-      "failure",
+      `The answer was cut off after ${maxTokens} tokens. Raise \`maxTokens\`, or \`maxBudget\` if that was the limit.`,
     )
     this.maxTokens = maxTokens
     Object.defineProperty(this, "text", { value: text, enumerable: false })
@@ -188,12 +168,7 @@ export class AnswerTruncatedError extends ClientError {
 /** The answer has no content: code `answer-empty`. */
 export class AnswerEmptyError extends ClientError {
   constructor() {
-    super(
-      "AnswerEmptyError",
-      "The model answered with nothing. Change the prompt, or raise `repairs`.",
-      "answer-empty",
-      "failure",
-    )
+    super("answer-empty", "The model answered with nothing. Change the prompt, or raise `repairs`.")
   }
 }
 
@@ -208,11 +183,10 @@ export class ContextExceededError extends ClientError {
 
   constructor(options: { model: string; inputTokens: number; outputTokens: number; contextWindow: number }) {
     super(
-      "ContextExceededError",
+      "context-exceeded",
       `The request may take ${options.inputTokens} input and ${options.outputTokens} output tokens, more than the ` +
         `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`. Nothing was sent.`,
-      "context-exceeded",
-      "refusal",
+      { kind: "refusal" },
     )
     this.model = options.model
     this.inputTokens = options.inputTokens
@@ -230,10 +204,9 @@ export class MissingKeyError extends ClientError {
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
     const option = what === "API key" ? "apiKey" : "baseURL"
     super(
-      "MissingKeyError",
-      `No ${what} for ${provider}. Set the environment variable ${variable}, or pass \`${option}\` or \`openai\`.`,
       "missing-key",
-      "mistake",
+      `No ${what} for ${provider}. Set the environment variable ${variable}, or pass \`${option}\` or \`openai\`.`,
+      { kind: "mistake" },
     )
     this.provider = provider
     this.variable = variable
@@ -244,10 +217,9 @@ export class MissingKeyError extends ClientError {
 export class NoMessagesError extends ClientError {
   constructor() {
     super(
-      "NoMessagesError",
-      "Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.",
       "no-messages",
-      "mistake",
+      "Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.",
+      { kind: "mistake" },
     )
   }
 }
@@ -257,13 +229,10 @@ export class MissingPackageError extends ClientError {
   readonly packageName: string
 
   constructor(packageName: string, what: string, cause: unknown) {
-    super(
-      "MissingPackageError",
-      `${what} needs the package ${packageName}. Install it: npm install ${packageName}`,
-      "missing-package",
-      "mistake",
-      { cause },
-    )
+    super("missing-package", `${what} needs the package ${packageName}. Install it: npm install ${packageName}`, {
+      kind: "mistake",
+      cause,
+    })
     this.packageName = packageName
   }
 }
@@ -272,10 +241,8 @@ export class MissingPackageError extends ClientError {
 export class UnexpectedError extends ClientError {
   constructor(cause: unknown) {
     super(
-      "UnexpectedError",
-      "Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.",
       "unexpected",
-      "failure",
+      "Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.",
       { cause },
     )
   }
@@ -284,11 +251,8 @@ export class UnexpectedError extends ClientError {
 /** The client was closed: code `client-closed`. */
 export class ClientClosedError extends ClientError {
   constructor() {
-    super(
-      "ClientClosedError",
-      "Expected an open client, got one that was closed. Make a new LLMClient.",
-      "client-closed",
-      "mistake",
-    )
+    super("client-closed", "Expected an open client, got one that was closed. Make a new LLMClient.", {
+      kind: "mistake",
+    })
   }
 }

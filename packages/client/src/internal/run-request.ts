@@ -114,9 +114,7 @@ class RequestRun {
     const leftMs = this.#leftMs()
     race.start("total", request.timeoutMs, { inMs: leftMs })
     const setting = this.#attemptSetting(race, leftMs)
-    const leftNanoUsd =
-      request.maxBudgetNanoUsd === undefined ? undefined : request.maxBudgetNanoUsd - this.#spentNanoUsd
-    const plan = planAttempt(ask, { maxTokens: this.#maxTokens, leftNanoUsd })
+    const plan = planAttempt(ask, { maxTokens: this.#maxTokens, leftNanoUsd: this.#leftNanoUsd() })
     const outcome = plan.ok ? await runAttempt(ask, plan, setting) : refusedOutcome(ask, setting, plan.error)
     // A store that hangs does not keep a refusal from its caller.
     if (outcome.kind === "refused")
@@ -201,9 +199,7 @@ class RequestRun {
     const { request } = this.#setting
     if (request.maxTokens !== undefined || this.#repairs >= request.repairs) return this.#orFallback()
     const wanted = outcome.receipt.maxTokens * 4
-    const leftNanoUsd =
-      request.maxBudgetNanoUsd === undefined ? undefined : request.maxBudgetNanoUsd - this.#spentNanoUsd
-    const plan = planAttempt(ask, { maxTokens: wanted, leftNanoUsd })
+    const plan = planAttempt(ask, { maxTokens: wanted, leftNanoUsd: this.#leftNanoUsd() })
     if (!plan.ok || plan.maxTokens <= outcome.receipt.maxTokens) return this.#orFallback()
     this.#repairs++
     this.#maxTokens = wanted
@@ -229,6 +225,12 @@ class RequestRun {
     // Rejects only when the signal fires, which the caller of this looks at.
     if (next.delayMs !== undefined && next.delayMs > 0)
       await this.#setting.clock.sleep(next.delayMs, this.#setting.signal).catch(() => {})
+  }
+
+  /** Of `maxBudget`; undefined: no limit. */
+  #leftNanoUsd(): number | undefined {
+    const { maxBudgetNanoUsd } = this.#setting.request
+    return maxBudgetNanoUsd === undefined ? undefined : maxBudgetNanoUsd - this.#spentNanoUsd
   }
 
   #leftMs(): number {
