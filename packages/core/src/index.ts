@@ -4,6 +4,7 @@ export type { DeepPartial } from "./answer/deep-partial"
 export { extractJson } from "./answer/extract-json"
 export { parsePartialJson } from "./answer/partial-json"
 export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
+export { checkNames } from "./check-names"
 export {
   AbortedError,
   describeValue,

@@ -1,0 +1,16 @@
+import { expect, it } from "vitest"
+import { checkNames } from "../src/index"
+
+const names = new Set(["per", "timeZone"])
+
+it("passes what is known, undefined included", () => {
+  expect(() => checkNames({ per: "day", timeZone: undefined }, names, "limits[0]")).not.toThrow()
+})
+
+it("names what is not, and the nearest that is", () => {
+  const wrong = () => checkNames({ timezone: "UTC" }, names, "limits[0]")
+  expect(wrong).toThrow(
+    "Expected `limits[0].timezone` to be absent: there is no such option (did you mean `timeZone`?)",
+  )
+  expect(() => checkNames({ qqqqqqqqqqqq: 1 }, names, "")).toThrow("Expected `qqqqqqqqqqqq` to be absent")
+})
