@@ -100,6 +100,13 @@ export type Settlement =
   /** The id was resolved so long ago that the store has forgotten it; nothing was applied. */
   | { status: "forgotten" }
 
+export interface SettleOptions {
+  /** 0 is the first truth; a higher one replaces it. @defaultValue 0 */
+  revision?: number | undefined
+  /** How the attempt ended, for the ledger, when no entry says so. @defaultValue "succeeded" */
+  status?: "succeeded" | "failed" | undefined
+}
+
 /** Money set aside in every scope at once. A heartbeat keeps its lease until it is settled, released, or `maxHoldMs` is over. */
 export interface Reservation {
   readonly id: string
@@ -118,7 +125,7 @@ export interface Reservation {
    *
    * @throws SettleMismatchError when it was settled otherwise or released before.
    */
-  settle(cost: AmountInput, entry?: UsageEntry, options?: { revision?: number | undefined }): Promise<Settlement>
+  settle(cost: AmountInput, entry?: UsageEntry, options?: SettleOptions): Promise<Settlement>
   /** Gives everything back: nothing was sent. */
   release(entry?: UsageEntry): Promise<Settlement>
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkNames, InvalidArgumentError } from "@p2/core"
 import { resetSpent, statusFor, topUp } from "./adjust-limits"
 import type {
   Budget,
@@ -22,6 +22,18 @@ import type { Subject } from "./subject"
 
 const DEFAULT_FLUSH_MS = 5_000
 const SWEEP_STEP = 256
+const NAMES: ReadonlySet<string> = new Set([
+  "store",
+  "root",
+  "limits",
+  "onExpire",
+  "leaseMs",
+  "maxHoldMs",
+  "storeTimeoutMs",
+  "onStoreFailure",
+  "onAlert",
+  "onWarning",
+])
 
 /**
  * Limits over a store. Nothing is sent before the first call.
@@ -31,6 +43,7 @@ const SWEEP_STEP = 256
 export function createBudget(options: BudgetOptions): Budget {
   if (typeof options !== "object" || options === null)
     throw new InvalidArgumentError("options", "an object with `store` and `limits`", options)
+  checkNames(options, NAMES, "")
   return budgetOf(new BudgetContext(options), [])
 }
 
@@ -53,7 +66,12 @@ function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budge
     topUp: async (target) => topUp(context, await limitsFor(target.subject ?? {}), target),
     reset: async (target) => resetSpent(context, await limitsFor(target.subject ?? {}), target),
     correct: (request) => correct(context, request),
-    child: ({ limit, id = crypto.randomUUID() }) => budgetOf(context, [...children, ...childLimit(id, limit)]),
+    child: (request) => {
+      if (typeof request !== "object" || request === null)
+        throw new InvalidArgumentError("options", 'an object such as { limit: "0.50" }', request)
+      const { limit, id = crypto.randomUUID() } = request
+      return budgetOf(context, [...children, ...childLimit(id, limit)])
+    },
     sweep: (request) => sweep(context, request?.subject ?? {}, request?.max ?? SWEEP_STEP),
     check: () => context.check(),
     flush: (request) => context.pending.flush(request?.timeoutMs ?? DEFAULT_FLUSH_MS),
@@ -92,6 +110,8 @@ async function run<T>(
   return { ok: true, value: result.value, settlement }
 }
 
+const FAILED = { status: "failed" } as const
+
 /** The call threw: what it cost is not known, unless the caller says so. */
 async function resolveFailure(
   reservation: Reservation,
@@ -101,10 +121,10 @@ async function resolveFailure(
   try {
     const choice = typeof onError === "function" ? onError(error) : onError
     if (choice === "release") await reservation.release()
-    else await reservation.settle(choice === "charge" ? reservation.amount : choice)
+    else await reservation.settle(choice === "charge" ? reservation.amount : choice, undefined, FAILED)
   } catch (second) {
     // The callback broke, or said nothing that can be charged.
-    if (!(second instanceof SettleMismatchError)) await reservation.settle(reservation.amount)
+    if (!(second instanceof SettleMismatchError)) await reservation.settle(reservation.amount, undefined, FAILED)
     throw second
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Amount, AmountInput, LimitStatus, Reservation, Settlement } from "./budget"
+import type { Amount, AmountInput, LimitStatus, Reservation, Settlement, SettleOptions } from "./budget"
 import type { BudgetContext } from "./budget-context"
 import { SettleMismatchError } from "./budget-errors"
 import type { UsageDraft, UsageEntry } from "./ledger"
@@ -64,22 +64,21 @@ export class HeldReservation implements Reservation {
     return this.#expiresAt
   }
 
-  async settle(
-    cost: AmountInput,
-    entry?: UsageEntry,
-    options: { revision?: number | undefined } = {},
-  ): Promise<Settlement> {
+  async settle(cost: AmountInput, entry?: UsageEntry, options: SettleOptions = {}): Promise<Settlement> {
     const charged = chargedOf(readAmount(cost, "cost"), this.amount, entry)
     const { draft, fingerprint } = this.#holding
     const { expireCostNanoUsd: _expireCost, ...attempt } = draft
     const written: UsageEntry = entry ?? {
       ...attempt,
-      status: "succeeded",
+      status: options.status ?? "succeeded",
       tokens: {},
-      costNanoUsd: charged.nanoUsd ?? 0,
-      costSource: "custom",
+      costNanoUsd: 0,
+      // The reservation itself given as the cost: nobody knows it, so the most was charged.
+      costSource: cost === this.amount ? "bound" : "custom",
     }
-    return this.#resolve("commit", charged, { ...written, fingerprint }, options.revision ?? 0)
+    // The ledger agrees with the money whatever the entry says.
+    const costNanoUsd = charged.nanoUsd ?? written.costNanoUsd
+    return this.#resolve("commit", charged, { ...written, costNanoUsd, fingerprint }, options.revision ?? 0)
   }
 
   async release(entry?: UsageEntry): Promise<Settlement> {

@@ -18,6 +18,7 @@ export type {
   RunOutcome,
   RunResult,
   Settlement,
+  SettleOptions,
   WaitOptions,
 } from "./budget"
 export { IdMismatchError, NoLedgerError, ReservationResolvedError, SettleMismatchError } from "./budget-errors"

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkNames, InvalidArgumentError } from "@p2/core"
 import { MemoryState } from "./memory/memory-state"
 import type { BudgetStore, Millis } from "./store"
 
@@ -17,6 +17,15 @@ export interface MemoryStoreOptions {
   maxContentChars?: number | undefined
 }
 
+const NAMES: ReadonlySet<string> = new Set([
+  "clock",
+  "retentionMs",
+  "maxIds",
+  "maxCells",
+  "maxEntries",
+  "maxContentChars",
+])
+
 /** A store that says how full it is. */
 export interface MemoryStore extends BudgetStore {
   /** Ids (reservations and adjustments), cells and usage entries that are held now. */
@@ -30,6 +39,7 @@ export interface MemoryStore extends BudgetStore {
  * @throws InvalidArgumentError for an option that is not a whole number in range.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  checkNames(options, NAMES, "")
   const state = new MemoryState({
     clock: options.clock ?? Date.now,
     retentionMs: whole(options.retentionMs, 3_600_000, 1, "retentionMs"),

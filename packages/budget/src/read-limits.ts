@@ -1,4 +1,4 @@
-import { InvalidArgumentError, usd } from "@p2/core"
+import { checkNames, InvalidArgumentError, usd } from "@p2/core"
 import { familyOf } from "./cell-key"
 import type { Limit } from "./limit"
 import { readAmount } from "./read-amount"
@@ -8,6 +8,16 @@ import { readWindowing, type Windowing } from "./window"
 const DAY_MS = 86_400_000
 const MAX_LIMITS = 64
 const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
+
+const NAMES: ReadonlySet<string> = new Set([
+  "scope",
+  "limit",
+  "per",
+  "timeZone",
+  "alertAt",
+  "optional",
+  "forgetAfterMs",
+])
 
 /** A limit in one unit, after validation. */
 export interface ReadLimit {
@@ -32,6 +42,7 @@ export function readLimits(limits: readonly Limit[], argument: string): ReadLimi
 function readLimit(input: Limit, argument: string): ReadLimit[] {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
+  checkNames(input, NAMES, argument)
   const scope = readScope(input.scope, `${argument}.scope`)
   const windowing = readWindowing(input.per, input.timeZone, argument)
   const keepMs = readKeepMs(input, windowing, `${argument}.forgetAfterMs`)

@@ -1,4 +1,4 @@
-import { AbortedError, InvalidArgumentError } from "@p2/core"
+import { AbortedError, checkNames, InvalidArgumentError } from "@p2/core"
 import { staleWindows } from "./adjust-limits"
 import type { Amount, ReserveOptions, ReserveOutcome } from "./budget"
 import { type BudgetContext, checkOnExpire } from "./budget-context"
@@ -22,6 +22,19 @@ const MAX_ROUNDS = 3
 /** How often a backlog of expired reservations is swept before a refusal stands. */
 const MAX_SWEEPS = 8
 const SWEEP_MAX = 256
+const NAMES: ReadonlySet<string> = new Set([
+  "subject",
+  "amount",
+  "id",
+  "limits",
+  "wait",
+  "signal",
+  "onExpire",
+  "floor",
+  "draft",
+  "onError",
+])
+const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 
 /** One call of `reserve`, everything checked and nothing sent. */
 interface Asked {
@@ -42,6 +55,9 @@ export async function reserve(
   children: readonly ReadLimit[],
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
+  if (typeof options !== "object" || options === null)
+    throw new InvalidArgumentError("options", "an object with `subject` and `amount`", options)
+  checkNames(options, NAMES, "")
   const { wait } = options
   if (context.isClosed)
     throw new StoreError("The budget is closed. Make a new one.", { code: "unavailable", applied: "no" })
@@ -54,6 +70,7 @@ export async function reserve(
 
 async function ask(context: BudgetContext, children: readonly ReadLimit[], options: ReserveOptions): Promise<Asked> {
   const own = options.subject ?? {}
+  checkNames(own, SUBJECT_NAMES, "subject")
   const id = nameOf(options.id ?? crypto.randomUUID(), "id")
   const subject: Subject = { ...own, requestId: own.requestId ?? id }
   const root = nameOf(context.root(own), "root")

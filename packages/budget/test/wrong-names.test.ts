@@ -1,0 +1,59 @@
+import { expect, it } from "vitest"
+import { createBudget, memoryStore } from "../src/index"
+
+const limit = { scope: "user", limit: 1, per: "day" } as const
+const known = { subject: { userId: "ada" }, amount: { usd: "0.05" } }
+
+it.each([
+  [
+    "an option of createBudget",
+    () => createBudget({ store: memoryStore(), limits: [], onAlerts() {} } as never),
+    "onAlert",
+  ],
+  [
+    "a limit",
+    () => createBudget({ store: memoryStore(), limits: [{ ...limit, timezone: "UTC" }] } as never),
+    "timeZone",
+  ],
+  ["an option of memoryStore", () => memoryStore({ retention: 5 } as never), "retentionMs"],
+])("%s with a wrong name is a mistake that names the right one", (_what, wrong, right) => {
+  expect(wrong).toThrow(`did you mean \`${right}\`?`)
+})
+
+it("so are an option and a subject of reserve, and a limit of this call", async () => {
+  const budget = createBudget({ store: memoryStore(), limits: [] })
+  await expect(budget.reserve({ ...known, limit: [] } as never)).rejects.toThrow("did you mean `limits`?")
+  await expect(budget.reserve({ ...known, subject: { user: "ada" } } as never)).rejects.toThrow(
+    "did you mean `userId`?",
+  )
+  await expect(budget.reserve({ ...known, limits: [{ ...limit, period: "day" }] } as never)).rejects.toThrow(
+    "limits[0].period",
+  )
+  await expect(budget.reserve(undefined as never)).rejects.toThrow("Expected `options` to be an object")
+  expect(() => budget.child(undefined as never)).toThrow("Expected `options` to be an object")
+})
+
+it("a run that throws is a failed entry at the bound; a cost that the entry contradicts wins", async () => {
+  const budget = createBudget({ store: memoryStore(), limits: [limit] })
+  const broken = budget.run(known, async () => {
+    throw new Error("provider")
+  })
+  await expect(broken).rejects.toThrow("provider")
+  const held = await budget.reserve(known)
+  if (!held.ok) throw held.error
+  const entry = {
+    requestId: "r",
+    attempt: 1,
+    model: "m",
+    reservedNanoUsd: 1,
+    status: "succeeded",
+    tokens: {},
+    costNanoUsd: 1,
+    costSource: "table",
+  } as const
+  await held.reservation.settle({ usd: "0.02" }, { ...entry, userId: "ada" })
+  const [totals] = await budget.usage.totals({ filter: { userId: "ada" } })
+  expect(totals).toMatchObject({ succeeded: 1, failed: 1, failedCostNanoUsd: 50_000_000, costNanoUsd: 70_000_000 })
+  const { entries } = await budget.usage.list({ filter: { status: "failed" }, limit: 10 })
+  expect(entries[0]).toMatchObject({ costSource: "bound", costNanoUsd: 50_000_000 })
+})
