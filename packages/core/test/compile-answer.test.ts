@@ -53,14 +53,14 @@ describe("constructs of Zod", () => {
     const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
     expect(errorOf(endless()).construct).toBe("a schema without end")
     const itself: z.ZodType = z.lazy(() => itself)
-    expect(errorOf(itself).construct).toBe("a schema that is only itself")
+    expect(errorOf(itself).construct).toBe("a schema that comes back to itself before any value")
     const through: z.ZodType = z.lazy(() =>
       z.preprocess(
         (value) => value,
         z.preprocess((value) => value, through),
       ),
     )
-    expect(compileAnswer(through).parse("{}").ok).toBe(false)
+    expect(errorOf(through).construct).toBe("a schema that comes back to itself before any value")
     const tree = z.object({
       get child() {
         return z.array(tree)
@@ -73,6 +73,19 @@ describe("constructs of Zod", () => {
     })
     expect(errorOf(z.intersection(tree, other)).construct).toMatch(/intersection/)
     expect(errorOf(z.object({ [Symbol("x")]: z.string() } as never)).construct).toBe("a symbol as a key")
+  })
+
+  it("refuses unions made of each other, which no value ends, with their path", () => {
+    const a: z.ZodType = z.lazy(() => z.union([b, z.string()]))
+    const b: z.ZodType = z.lazy(() => z.union([c, z.number()]).nullable())
+    const c: z.ZodType = z.lazy(() => z.union([a.optional(), b]))
+    const object = z.lazy(() => z.object({ a: z.array(a) }))
+    const none: z.ZodType = z.lazy(() => z.union([z.lazy(() => none), z.lazy(() => none)]))
+    for (const schema of [a, b, c, object, none, z.intersection(z.object({ x: a }), z.object({ x: b }))])
+      expect(errorOf(schema).construct).toBe("a schema that comes back to itself before any value")
+    expect(errorOf(object).path).toBe("answer.a[]")
+    const list: z.ZodType = z.lazy(() => z.union([z.array(list), z.array(z.union([list, z.string()]))]))
+    expect(compileAnswer(list).parse('{"answer":[["a"],[]]}')).toEqual({ ok: true, answer: [["a"], []] })
   })
 
   it("refuses what is no schema of Zod 4", () => {
@@ -134,6 +147,8 @@ describe("what is sent", () => {
         list: z.array(z.string()).length(2),
         big: z.bigint().min(3n),
         day: z.date().max(new Date(0)),
+        dozens: z.bigint().multipleOf(12n),
+        sixth: z.number().multipleOf(2).multipleOf(-3),
       }),
     )
     expect(jsonSchema.properties).toEqual({
@@ -146,6 +161,12 @@ describe("what is sent", () => {
       list: { type: "array", items: { type: "string" }, minItems: 2, maxItems: 2 },
       big: { type: "string", pattern: "^-?[0-9]+$", description: "An integer in decimal digits. At least 3." },
       day: { type: "string", format: "date-time", description: "At most 1970-01-01T00:00:00.000Z." },
+      dozens: {
+        type: "string",
+        pattern: "^-?[0-9]+$",
+        description: "An integer in decimal digits. A multiple of 12.",
+      },
+      sixth: { type: "number", multipleOf: 2, description: "A multiple of -3." },
     })
   })
 
@@ -166,6 +187,15 @@ describe("what is sent", () => {
     const { name, jsonSchema } = compileAnswer(schema)
     expect(name).toBe("answer")
     expect(jsonSchema.properties).toEqual({ a: { type: "string", description: "Format: constructor." } })
+  })
+
+  it("takes a title that is no text as a name", () => {
+    for (const [title, name] of [
+      [5, "5"],
+      [{ en: "User" }, "_object_Object_"],
+      [null, "answer"],
+    ])
+      expect(compileAnswer(z.object({ a: z.string() }).meta({ title } as never)).name).toBe(name)
   })
 
   it("refers to recursive types, also below the root", () => {
@@ -344,6 +374,58 @@ describe("what comes back", () => {
     expect(compileAnswer(node).parsePartial(JSON.stringify(value))).toBeDefined()
   })
 
+  it("is refused where Zod would try the same value without end, and taken where it would not", async () => {
+    const node: z.ZodType = z.lazy(() =>
+      z.union([
+        z.object({ child: node.optional(), at: z.string().max(9) }),
+        z.object({ child: node.optional(), at: z.string().startsWith("b") }),
+      ]),
+    )
+    const nested = (levels: number, at: string) => {
+      let value: unknown = { child: null, at: "too long for it" }
+      for (let level = 0; level < levels; level++) value = { child: value, at }
+      return JSON.stringify({ answer: value })
+    }
+    const { parse, parseAsync } = compileAnswer(node)
+    const both = z.object({
+      get child() {
+        return halves.nullable()
+      },
+    })
+    const halves: z.ZodType = z.lazy(() => z.intersection(z.object({ own: both }), z.object({ own: both })))
+    for (const result of [parse(nested(200, "b")), await parseAsync(nested(200, "b"))])
+      expect(result.ok ? [] : result.error.issues).toEqual([
+        { path: [], code: "too_deep", message: "Expected fewer levels of nesting." },
+      ])
+    const shallow = parse(nested(3, "b"))
+    expect(shallow.ok ? [] : shallow.error.issues.map(({ path }) => path)).toEqual([["child", "child", "child", "at"]])
+    let twice: unknown = { own: { child: null } }
+    for (let level = 0; level < 200; level++) twice = { own: { child: twice } }
+    const doubled = compileAnswer(halves).parse(JSON.stringify(twice))
+    expect(doubled.ok ? [] : doubled.error.issues.map(({ code }) => code)).toEqual(["too_deep"])
+  })
+
+  it("may be deep where Zod looks at each value few times", () => {
+    const by: z.ZodType = z.lazy(() =>
+      z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("a"), of: by.nullable() }),
+        z.object({ kind: z.literal("b"), of: by.nullable() }),
+      ]),
+    )
+    let value: unknown = null
+    for (let level = 0; level < 100; level++) value = { kind: level % 2 === 0 ? "a" : "b", of: value }
+    expect(compileAnswer(by).parse(JSON.stringify({ answer: value }))).toEqual({ ok: true, answer: value })
+    let lists: unknown = "x"
+    for (let level = 0; level < 100; level++) lists = [lists]
+    expect(compileAnswer(z.object({ a: z.json() })).parse(JSON.stringify({ a: lists }))).toEqual({
+      ok: true,
+      answer: { a: lists },
+    })
+    const many = Array.from({ length: 20_000 }, (_, index) => (index % 2 === 0 ? { a: index } : { b: `${index}` }))
+    const either = z.array(z.union([z.strictObject({ a: z.int() }), z.strictObject({ b: z.string() })]))
+    expect(compileAnswer(either).parse(JSON.stringify({ answer: many }))).toEqual({ ok: true, answer: many })
+  })
+
   it("holds no key of the prototype", () => {
     const schema = z.object({ map: z.record(z.string(), z.unknown()) })
     const text = '{"map":[{"key":"__proto__","value":[{"key":"polluted","value":true}]}],"__proto__":{"polluted":true}}'
@@ -374,6 +456,27 @@ describe("answers that do not fit", () => {
   it("are told by the option of a union that fits best", () => {
     const union = z.union([z.object({ a: z.string(), b: z.string() }), z.object({ a: z.number(), b: z.string() })])
     expect(failure(union, '{"answer":{"a":1,"b":2}}').issues.map(({ path }) => path)).toEqual([["b"]])
+  })
+
+  it("are told by the option of the right kind, however many of its fields are wrong", () => {
+    const user = z.object({ a: z.string(), b: z.string() })
+    const paths = (schema: z.ZodType, answer: unknown) =>
+      failure(schema, JSON.stringify({ answer })).issues.map(({ path, code }) => [code, ...path])
+    const wrong = { a: 1, b: 2 }
+    const told = [
+      ["invalid_type", "a"],
+      ["invalid_type", "b"],
+    ]
+    expect(paths(z.union([z.string(), user]), wrong)).toEqual(told)
+    expect(paths(z.union([z.literal("none"), z.union([z.null(), user])]), wrong)).toEqual(told)
+    // Found by the property of compile-answer-property: two texts too long looked worse than no map at all.
+    const entries = ["2024-01-01", "2025-01-01"].map((key) => ({ key, value: "x".repeat(21) }))
+    const map = z.map(z.date(), z.string().max(20))
+    expect(paths(z.union([map, z.null()]), entries).map(([code]) => code)).toEqual(["too_big", "too_big"])
+    expect(paths(z.union([z.object({ of: z.null() }), z.object({ of: map })]), { of: entries })).toEqual([
+      ["too_big", "of"],
+      ["too_big", "of"],
+    ])
   })
 
   it("that are no JSON say so, without quoting it", () => {
@@ -415,5 +518,8 @@ describe("answers that do not fit", () => {
 
   it("have at most 50 issues", () => {
     expect(failure(z.array(z.string()), JSON.stringify({ answer: Array(1_000).fill(1) })).issues).toHaveLength(50)
+    const lists = z.array(z.union([z.array(z.string()), z.null()]))
+    const wrong = JSON.stringify({ answer: Array(60).fill(Array(60).fill(1)) })
+    expect(failure(lists, wrong).issues).toHaveLength(50)
   })
 })

@@ -1,3 +1,5 @@
+import type { ParseWork } from "./parse-work"
+
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = Record<string, unknown>
 
@@ -51,7 +53,7 @@ export interface Union {
   /** The user's code turns it into something else: not shown while the answer is unfinished. */
   hidden?: boolean | undefined
   /** Whether Zod takes a value for the option of this index: asked where several options look alike. */
-  accepts?: ((option: number, value: unknown) => boolean) | undefined
+  accepts?: ((option: number, value: unknown, work: ParseWork) => boolean) | undefined
 }
 
 /** Stands for a key that is not there, since strict mode requires every key. */

@@ -5,6 +5,7 @@ import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import type { AnswerNode, JsonSchema } from "./answer-node"
 import type { DeepPartial } from "./deep-partial"
 import { flattenIssues } from "./flatten-issues"
+import { ParseWork } from "./parse-work"
 import { readPartialJson, Unfinished } from "./partial-json"
 import { SchemaPrinter } from "./print-schema"
 import { AnswerReader } from "./read-answer"
@@ -68,15 +69,16 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     String(title ?? id ?? "answer")
       .replace(/[^\w-]+/g, "_")
       .slice(0, 64) || "answer"
-  const node = new SchemaReader().read(schema, "answer")
+  const reader = new SchemaReader()
+  const node = reader.read(schema, "answer")
   const object = objectOf(node)
   const root: AnswerNode = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
   const printer = new SchemaPrinter(root)
   const jsonSchema = frozenCopy({ ...printer.print(), ...(description === undefined ? {} : { description }) })
   const about = description === undefined ? { name } : { name, description }
 
-  const decode = (value: unknown, partial: boolean) =>
-    new AnswerReader(partial).read(node, object === undefined && isWrapper(value) ? value.answer : value)
+  const decode = (value: unknown, work?: ParseWork) =>
+    new AnswerReader(work).read(node, object === undefined && isWrapper(value) ? value.answer : value)
   const wrong = (reason: InvalidAnswerError["reason"], issues: readonly AnswerIssue[], cause?: unknown) => ({
     ok: false as const,
     error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
@@ -85,7 +87,10 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     wrong(reason, [{ path: [], code, message }], cause)
   const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
     try {
-      return { value: decode(JSON.parse(text), false) }
+      const work = new ParseWork(text.length)
+      const value = decode(JSON.parse(text), work)
+      if (reader.forks) work.spend(schema, value)
+      return { value }
     } catch (error) {
       // The message of a SyntaxError quotes the text, so it is not kept as the cause.
       return error instanceof SyntaxError
@@ -124,7 +129,13 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     },
     parsePartial(text: string) {
       const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))
-      return value === undefined ? undefined : (decode(value, true) as DeepPartial<Answer> | undefined)
+      try {
+        return value === undefined ? undefined : (decode(value) as DeepPartial<Answer> | undefined)
+      } catch (error) {
+        // Deeper than the stack: `parse` says so at the end.
+        if (error instanceof RangeError) return undefined
+        throw error
+      }
     },
   })
 }

@@ -1,4 +1,5 @@
 import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, type Union } from "./answer-node"
+import type { ParseWork } from "./parse-work"
 import { Unfinished } from "./partial-json"
 
 /** What a form makes of a value, and how badly the value fits it. */
@@ -27,11 +28,13 @@ export class AnswerReader {
   #misfits = 0
   /** What a union made of an object, so that nested unions cost no more than their size. */
   readonly #chosen = new Map<AnswerNode, Map<unknown, Reading>>()
+  readonly #work: ParseWork | undefined
   readonly #partial: boolean
 
-  /** @param partial the value is unfinished: leave out what cannot be shown yet. */
-  constructor(partial: boolean) {
-    this.#partial = partial
+  /** @param work what asking Zod may cost; without it the value is unfinished: leave out what cannot be shown yet. */
+  constructor(work: ParseWork | undefined) {
+    this.#work = work
+    this.#partial = work === undefined
   }
 
   read(node: AnswerNode, value: unknown): unknown {
@@ -131,8 +134,9 @@ export class AnswerReader {
     const least = Math.min(...readings.map(({ misfits }) => misfits))
     const first = readings.find(({ misfits }) => misfits === least)!
     const rivals = readings.filter((reading) => reading.misfits === least && reading.value !== first.value)
-    if (this.#partial || accepts === undefined || rivals.length === 0) return first
-    return [first, ...rivals].find((reading) => accepts(readings.indexOf(reading), reading.value)) ?? first
+    const work = this.#work
+    if (work === undefined || accepts === undefined || rivals.length === 0) return first
+    return [first, ...rivals].find((reading) => accepts(readings.indexOf(reading), reading.value, work)) ?? first
   }
 }
 

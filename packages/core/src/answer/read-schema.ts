@@ -10,6 +10,7 @@ import {
   unionOf,
 } from "./answer-node"
 import { combineNodes } from "./combine-nodes"
+import type { ParseWork } from "./parse-work"
 import {
   NAN,
   NULL,
@@ -27,17 +28,30 @@ import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
 /** Schemas inside schemas, at most: a lazy schema that makes a new one each time would never end. */
 const MAX_NESTING = 200
 
+/** Types whose parts are values of their own. */
+const CONTAINERS = /^(object|array|set|map|record|tuple)$/
+
 /** Reads one schema of Zod, once, into the form in which its values travel. */
 export class SchemaReader {
+  /** Whether some value is parsed by more than one schema. */
+  forks = false
   readonly #nodes = new Map<ZodSchema, AnswerNode>()
   #any: AnswerNode | undefined
   #names = 0
   #depth = 0
+  /** The schemas being read whose value is the one being read too: unions, wrappers, lazy ones. */
+  #outside = new Set<AnswerNode>()
 
   /** @throws UnsupportedSchemaError with the path of what cannot be expressed. */
   read(schema: ZodSchema, path: string): AnswerNode {
     const known = this.#nodes.get(schema)
     if (known !== undefined) {
+      if (this.#outside.has(known))
+        throw new UnsupportedSchemaError(
+          path,
+          "a schema that comes back to itself before any value",
+          "Put an object or an array between.",
+        )
       if (isOpen(known)) known.recursive ??= `type${++this.#names}`
       return known
     }
@@ -45,10 +59,11 @@ export class SchemaReader {
       throw new UnsupportedSchemaError(path, "a schema without end", "Let `z.lazy` return the same schema each time.")
     const node = {} as AnswerNode
     this.#nodes.set(schema, node)
+    const outside = this.#outside
+    this.#outside = CONTAINERS.test(schema._zod.def.type) ? new Set() : new Set(outside).add(node)
     const made = this.#construct(schema, schema._zod.def, path)
+    this.#outside = outside
     this.#depth--
-    if (made === node || (made.kind === "union" && made.options.includes(node)))
-      throw new UnsupportedSchemaError(path, "a schema that is only itself", "Give it a type.")
     const { description } = metaOf(schema)
     // Another name of a type that refers to itself: its description is not that type's own.
     const isNamed = isOpen(made) || made.recursive !== undefined
@@ -170,7 +185,8 @@ export class SchemaReader {
   #union({ options }: ZodDef, path: string): AnswerNode {
     const possible = options.filter((option) => option._zod.def.type !== "never")
     if (possible.length === 0) throw new UnsupportedSchemaError(path, "a union without options", "Give it an option.")
-    const accepts = (option: number, value: unknown) => {
+    const accepts = (option: number, value: unknown, work: ParseWork) => {
+      work.spend(possible[option]!, value)
       try {
         return possible[option]!.safeParse(value).success
       } catch {
@@ -178,11 +194,13 @@ export class SchemaReader {
         return true
       }
     }
+    this.forks ||= possible.length > 1
     const forms = possible.map((option) => this.read(option, path))
     return forms.length === 1 ? forms[0]! : { kind: "union", options: forms, accepts }
   }
 
   #intersection({ left, right }: ZodDef, path: string): AnswerNode {
+    this.forks = true
     const both = combineNodes(this.read(left, path), this.read(right, path))
     if (both !== undefined) return both
     const construct = `an intersection of ${left._zod.def.type} and ${right._zod.def.type}`
@@ -196,6 +214,7 @@ export class SchemaReader {
     const words = stringboolWords(schema, def)
     if (words !== undefined) return hidden({ kind: "leaf", json: { type: "string", enum: words } })
     const input = this.read(source, path)
+    this.forks = true
     if (def.transform !== undefined || out._zod.def.type === "transform") return hidden(input)
     return combineNodes(input, this.read(out, path)) ?? input
   }

@@ -7,6 +7,8 @@ export interface ZodSchema {
     values?: Set<unknown> | undefined
     pattern?: RegExp | undefined
     innerType?: ZodSchema
+    /** Of objects and unions of them: the values that a key may have. */
+    propValues?: Record<string, Set<unknown>> | undefined
   }
   meta?(): ZodMeta | undefined
   safeParse(value: unknown): ZodResult
@@ -48,6 +50,8 @@ export interface ZodDef {
   in: ZodSchema
   out: ZodSchema
   options: ZodSchema[]
+  discriminator?: string
+  unionFallback?: boolean
   items: ZodSchema[]
   rest?: ZodSchema | null
   entries: Record<string, string | number>
