@@ -203,6 +203,23 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     },
   )
 
+  it("closed with calls on their way: each of them ends, and none is said not to be applied that was", async () => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    await store.reserve(request("first"))
+    const ids = Array.from({ length: 50 }, (_, index) => `r${index}`)
+    const calls = ids.map((id) => store.reserve(request(id)))
+    await store.close?.()
+    const outcomes = await Promise.allSettled(calls)
+    const other = redisStore({ client, ...PATIENT })
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.status === "fulfilled") continue
+      expect(outcome.reason).toMatchObject({ name: "StoreError", code: "unavailable" })
+      if (outcome.reason.applied === "maybe") continue
+      expect(await other.extend({ root: ROOT, id: ids[index]!, leaseMs: 1 })).toMatchObject({ state: "unknown" })
+    }
+    await other.close?.()
+  })
+
   it("a lease longer than the retention is a mistake", async () => {
     const { store } = await serverAndStore({ store: { ...PATIENT, retentionMs: 1_000 } })
     await expect(store.reserve({ ...request("r1"), leaseMs: 1_001 })).rejects.toMatchObject({ kind: "mistake" })
