@@ -2,16 +2,20 @@ import type { SqlValue } from "./connection"
 
 /** Begins a text that is kept as its JSON. */
 const MARK = "\u0001p2:"
-/**
- * What a database cannot keep: a NUL, at which some libraries cut, and half of a surrogate pair, which is no UTF-8 (two
- * users would become one, and libsql ends the process when it reads one back). `u`: whole pairs do not match.
- */
-const UNKEEPABLE = /[\0\p{Surrogate}]/u
+/** In every Node since 20, and not yet in the types of ES2023. */
+interface MaybeWellFormed {
+  isWellFormed(): boolean
+}
 
-/** A text as the file keeps it: different texts are never kept as the same one. */
+/**
+ * A text as the file keeps it: different texts are never kept as the same one. What a database cannot keep is a NUL, at
+ * which some libraries cut, and half of a surrogate pair, which is no UTF-8: two users would become one, and libsql ends
+ * the process when it reads one back.
+ */
 export function keptText(text: string): string {
-  if (!UNKEEPABLE.test(text) && !text.startsWith(MARK)) return text
-  return MARK + JSON.stringify(text)
+  // V8 answers at once for texts of one byte a character, which a regular expression would walk through.
+  const isKeepable = (text as unknown as MaybeWellFormed).isWellFormed() && !text.includes("\0")
+  return isKeepable && !text.startsWith(MARK) ? text : MARK + JSON.stringify(text)
 }
 
 /** The text that {@link keptText} was given. */
@@ -19,9 +23,13 @@ export function givenText(text: string): string {
   return text.startsWith(MARK) ? (JSON.parse(text.slice(MARK.length)) as string) : text
 }
 
-/** Values to be bound. */
-export function keptValues(values: readonly SqlValue[]): SqlValue[] {
-  return values.map((value) => (typeof value === "string" ? keptText(value) : value))
+/** Values to be bound; changes the list. */
+export function keptValues(values: SqlValue[]): SqlValue[] {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!
+    if (typeof value === "string") values[index] = keptText(value)
+  }
+  return values
 }
 
 /** Rows as they were written, each text as it was given; changes the rows. */
