@@ -397,6 +397,8 @@ describe("what comes back", () => {
       expect(result.ok ? [] : result.error.issues).toEqual([
         { path: [], code: "too_deep", message: "Expected fewer levels of nesting." },
       ])
+    const chain = (levels: number): unknown => (levels === 0 ? null : { child: chain(levels - 1), at: "b" })
+    expect([12, 13].map((levels) => parse(JSON.stringify({ answer: chain(levels) })).ok)).toEqual([true, false])
     const shallow = parse(nested(3, "b"))
     expect(shallow.ok ? [] : shallow.error.issues.map(({ path }) => path)).toEqual([["child", "child", "child", "at"]])
     let twice: unknown = { own: { child: null } }

@@ -1,8 +1,10 @@
-import type { ZodSchema } from "./zod-schema"
+import type { ZodDef, ZodSchema } from "./zod-schema"
 
 /** Values that Zod may look at: so many for any answer, and so many more for each character of its text. */
 const VISITS = 100_000
 const VISITS_PER_CHARACTER = 20
+
+type Part = [schema: ZodSchema, value: unknown]
 
 /**
  * Bounds what Zod may do for one answer. Zod tries each option of a union from its beginning, so a value inside n
@@ -38,38 +40,31 @@ export class ParseWork {
 }
 
 /** What Zod parses for a value: each schema, with what it is given. */
-function partsOf(schema: ZodSchema, value: unknown): (readonly [ZodSchema, unknown])[] {
-  const { def } = schema._zod
-  const same = (...schemas: ZodSchema[]) => schemas.map((part) => [part, value] as const)
-  if (def.type === "union") return same(...optionsFor(schema, value))
-  if (def.type === "intersection") return same(def.left, def.right)
-  if (def.type === "pipe") return same(def.in, def.out)
-  if (def.type === "lazy") return schema._zod.innerType === undefined ? [] : same(schema._zod.innerType)
-  if (def.innerType !== undefined) return same(def.innerType)
-  const entries = (pairs: Iterable<[unknown, unknown]>) =>
-    [...pairs].flatMap(([key, item]) => [[def.keyType, key] as const, [def.valueType, item] as const])
-  if (value instanceof Map) return def.type === "map" ? entries(value) : []
-  if (value instanceof Set) return def.type === "set" ? [...value].map((item) => [def.valueType, item]) : []
-  if (Array.isArray(value)) return itemsOf(schema, value)
-  if (typeof value !== "object" || value === null) return []
-  if (def.type === "record") return entries(Object.entries(value))
-  if (def.type !== "object") return []
-  return Object.entries(def.shape).map(([key, field]) => [field, (value as Record<string, unknown>)[key]])
-}
-
-function itemsOf({ _zod: { def } }: ZodSchema, list: unknown[]): (readonly [ZodSchema, unknown])[] {
-  if (def.type === "array") return list.map((item) => [def.element, item])
-  if (def.type !== "tuple") return []
-  return list.flatMap((item, index) => {
-    const part = def.items[index] ?? def.rest
-    return part ? [[part, item] as const] : []
+function partsOf({ _zod: { def, innerType = def.innerType } }: ZodSchema, value: unknown): Part[] {
+  const { type } = def
+  const same = [def.left, def.right, def.in, def.out, innerType, ...(type === "union" ? optionsFor(def, value) : [])]
+  const parts = same.flatMap((schema): Part[] => (schema ? [[schema, value]] : []))
+  if (typeof value !== "object" || value === null) return parts
+  const isPlain = !(value instanceof Map || value instanceof Set || Array.isArray(value))
+  if (type === "object" && isPlain)
+    return Object.keys(def.shape).map((key) => [def.shape[key]!, (value as Record<string, unknown>)[key]])
+  if (type === "record" && isPlain) return Object.values(value).map((item) => [def.valueType, item])
+  if (type === "map" && value instanceof Map)
+    return [...value].flatMap(([key, item]): Part[] => [
+      [def.keyType, key],
+      [def.valueType, item],
+    ])
+  if (type === "set" && value instanceof Set) return [...value].map((item) => [def.valueType, item])
+  if (!Array.isArray(value) || !/^(array|tuple)$/.test(type)) return parts
+  return value.flatMap((item, index): Part[] => {
+    const schema = def.element ?? def.items[index] ?? def.rest
+    return schema ? [[schema, item]] : []
   })
 }
 
 /** All options, but for a union that looks at one key first. */
-function optionsFor({ _zod: { def } }: ZodSchema, value: unknown): ZodSchema[] {
-  const { discriminator: key, options } = def
-  if (key === undefined || def.unionFallback) return options
+function optionsFor({ discriminator: key, options, unionFallback }: ZodDef, value: unknown): ZodSchema[] {
+  if (key === undefined || unionFallback) return options
   const kind = (value as Record<string, unknown> | null | undefined)?.[key]
   return options.filter(({ _zod: { propValues } }) => propValues?.[key]?.has(kind) ?? true)
 }
