@@ -1,4 +1,4 @@
-import { type ChildEnd, serveStore } from "@p2/budget/testing"
+import { serveStore } from "@p2/budget/testing"
 import { sqliteStore } from "@p2/budget-sqlite"
 
-serveStore(sqliteStore(process.argv[2]!), process as unknown as ChildEnd)
+serveStore(sqliteStore(process.argv[2]!), process)

@@ -2,7 +2,7 @@ import { fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { connectStore, type ParentEnd, type SuiteCaseName, type SuiteTarget } from "@p2/budget/testing"
+import { connectStore, type SuiteCaseName, type SuiteTarget } from "@p2/budget/testing"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { faultyDatabase } from "./faulty-database"
 import { openDatabase } from "./open-database"
@@ -24,7 +24,7 @@ function targetOnRealTime(path: string, script: string, remove: () => void): Sui
     await store.close!()
     remove()
   }
-  return { store, spawn: () => connectStore(fork(script, [path]) as unknown as ParentEnd), close }
+  return { store, spawn: () => connectStore(fork(script, [path])), close }
 }
 
 /** On a connection that the test opened, so that it can fail, be damaged and be counted. */

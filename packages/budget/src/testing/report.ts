@@ -15,7 +15,7 @@ export interface LevelReport {
   passed: number
   failed: number
   notClaimed: number
-  /** Why cases are not claimed, each once. */
+  /** Why cases are not claimed, each of the declared reasons once. */
   reasons: string[]
   cases: CaseReport[]
 }
@@ -27,7 +27,7 @@ export interface StoreReport {
   store: string | null
   capabilities: StoreCapabilities | null
   check: StoreCheck | null
-  /** Whether nothing failed. */
+  /** Whether at least one case passed and none failed: a run in which nothing ran shows nothing. */
   ok: boolean
   levels: LevelReport[]
 }

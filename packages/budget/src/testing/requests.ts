@@ -16,8 +16,6 @@ import type { CaseBench } from "./store-case"
 /** Long enough that no lease ends by itself in a case on real time. */
 export const LEASE_MS = 60_000
 
-type CellInput = { key: string; amount: number } & Partial<ReserveCell>
-
 /** An endless cell unless told otherwise; charged in full if its owner vanishes. */
 export function cell(
   key: string,

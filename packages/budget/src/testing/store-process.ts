@@ -6,15 +6,15 @@ import type { StoreProcess } from "./target"
 
 /** The end of the channel that a child process has: `process` of Node, started with `fork`. */
 export interface ChildEnd {
-  send?(message: unknown): unknown
-  on(event: "message", listener: (message: never) => void): unknown
-  disconnect?(): void
+  send?: ((message: unknown) => unknown) | undefined
+  on(event: "message", listener: (message: unknown) => void): unknown
+  disconnect?: (() => void) | undefined
 }
 
 /** The end of the channel that the parent has: what `fork` of `node:child_process` returns. */
 export interface ParentEnd {
-  send(message: never): unknown
-  on(event: string, listener: (value: never) => void): unknown
+  send(message: object): unknown
+  on(event: "message" | "exit", listener: (value: unknown) => void): unknown
   kill(signal: "SIGKILL"): unknown
 }
 
@@ -39,7 +39,8 @@ const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 /** In the child: answers the parent's calls with this store until the parent closes it. `channel` is Node's `process`. */
 export function serveStore(store: BudgetStore, channel: ChildEnd): void {
   const send = (message: SuiteMessage): void => void channel.send?.(message)
-  channel.on("message", async (message: SuiteMessage) => {
+  channel.on("message", async (received) => {
+    const message = received as SuiteMessage
     if (message.kind === "close") {
       await store.close?.()
       channel.disconnect?.()
@@ -80,7 +81,7 @@ export function connectStore(child: ParentEnd): Promise<StoreProcess> {
         done()
       })
     })
-    const post = (message: SuiteMessage): void => void child.send(message as never)
+    const post = (message: SuiteMessage): void => void child.send(message)
     const caller = (part: "store" | "ledger", member: string) => (argument: unknown) =>
       new Promise((answered, failed) => {
         if (gone) return failed(lostProcess())
@@ -90,7 +91,8 @@ export function connectStore(child: ParentEnd): Promise<StoreProcess> {
       })
     const members = (part: "store" | "ledger", names: readonly string[]) =>
       Object.fromEntries(names.map((name) => [name, caller(part, name)]))
-    child.on("message", (message: SuiteMessage) => {
+    child.on("message", (received) => {
+      const message = received as SuiteMessage
       if (message.kind === "ready") {
         const ledger = message.ledger ? members("ledger", LEDGER_MEMBERS) : undefined
         const { name, capabilities } = message

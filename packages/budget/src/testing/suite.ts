@@ -1,4 +1,5 @@
 import type { StoreCapabilities, StoreCheck } from "../store"
+import { checkOptions, checkTarget } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
 import type { CaseBench, StoreCase } from "./store-case"
@@ -14,6 +15,8 @@ export interface SuiteRunner {
 /**
  * Registers every case with the runner, one `describe` a level and one `it` a case, and a last `it` that hands the
  * report to `options.onReport`. Cases that a declared limit excludes are not registered, but reported.
+ *
+ * @throws InvalidArgumentError for an option or a limit that does not exist, before any case is registered
  */
 export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, options: SuiteOptions = {}): void {
   const collected = new Collector(options)
@@ -37,7 +40,11 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
   })
 }
 
-/** Runs the cases one after another without a test runner. Never rejects because of the store: read the report. */
+/**
+ * Runs the cases one after another without a test runner. Never rejects because of the store: read the report.
+ *
+ * @throws InvalidArgumentError for an option or a limit that does not exist, before any case runs
+ */
 export async function runStoreSuite(
   factory: SuiteFactory,
   options: SuiteOptions & { only?: ((one: StoreCase) => boolean) | undefined } = {},
@@ -62,22 +69,30 @@ class Collector {
   #check: StoreCheck | null = null
 
   constructor(options: SuiteOptions) {
+    checkOptions(options)
     this.#options = options
   }
 
   /** Whether no declared limit excludes the case; remembers the reason when one does. */
   claims(one: StoreCase): boolean {
-    const reasons = one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])
+    const reasons = this.#reasons([one])
     if (reasons.length === 0) return true
-    this.#results.set(one, { name: one.name, status: "not claimed", reason: [...new Set(reasons)].join("; ") })
+    this.#results.set(one, { name: one.name, status: "not claimed", reason: reasons.join("; ") })
     return false
+  }
+
+  /** Why declared limits exclude these cases, each reason once. */
+  #reasons(cases: readonly StoreCase[]): string[] {
+    return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
   }
 
   async run(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
-      target = await factory({ level: one.level, name: one.name })
+      const made: unknown = await factory({ level: one.level, name: one.name })
+      checkTarget(made)
+      target = made
       await this.#describe(target)
       this.#refuseContradictions(target)
       for (const need of one.needs) requireNeed(target, need)
@@ -102,23 +117,23 @@ class Collector {
       store: this.#store,
       capabilities: this.#capabilities,
       check: this.#check,
-      ok: levels.every((level) => level.status !== "failed"),
+      ok: levels.every((level) => level.failed === 0) && levels.some((level) => level.passed > 0),
       levels,
     }
   }
 
   #level(level: (typeof SUITE_LEVELS)[number]): LevelReport {
-    const cases = storeCases.flatMap((one) => (one.level === level ? (this.#results.get(one) ?? []) : []))
+    const reported = storeCases.filter((one) => one.level === level && this.#results.has(one))
+    const cases = reported.map((one) => this.#results.get(one)!)
     const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
     const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
-    const unclaimed = cases.flatMap((one) => (one.status === "not claimed" ? (one.reason ?? []) : []))
     return {
       level,
       status: failed > 0 ? "failed" : passed > 0 ? "passed" : "not claimed",
       passed,
       failed,
       notClaimed,
-      reasons: [...new Set(unclaimed)],
+      reasons: this.#reasons(reported),
       cases,
     }
   }

@@ -27,6 +27,19 @@ export type SuiteNeed =
   | "damage"
   | "restart"
 
+/** The needs by name; a limit is declared under one of them. */
+export const SUITE_NEEDS: readonly SuiteNeed[] = [
+  "clock",
+  "size",
+  "ledger",
+  "ledgerRetention",
+  "processes",
+  "down",
+  "loseAnswer",
+  "damage",
+  "restart",
+]
+
 /** The store's time, under the suite's control. */
 export interface SuiteClock {
   /** Epoch milliseconds that the store sees. */
@@ -93,7 +106,7 @@ export interface SuiteOptions {
   /**
    * What the store or its factory cannot show, each with the reason, which the report prints. Cases that need it are
    * "not claimed". A need that is neither offered nor declared here fails its cases, and so does a limit that the store
-   * contradicts.
+   * contradicts. A name that is no need is a mistake.
    */
   limits?: Partial<Record<SuiteNeed, string>> | undefined
   /** Most random programs of each fuzz case. @defaultValue 40 */

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process"
 import { afterAll, describe, expect, it } from "vitest"
-import { connectStore, type ParentEnd } from "../../src/testing"
+import { connectStore } from "../../src/testing"
 import { cell, reserveRequest } from "../../src/testing/requests"
 import { bundleScript } from "./bundle-script"
 import { noServer, serverAndStore } from "./own-server"
@@ -16,8 +16,7 @@ afterAll(() => child.remove())
 describe.skipIf(noServer)("a limit of $5", () => {
   it(`admits exactly 50 of 4 × 1,000 reservations of $0.10 over three scopes, each sent one to five times (${REPEATS} repeats)`, async () => {
     const { server, store } = await serverAndStore({ store: { timeoutMs: 10_000, ledger: false } })
-    const open = () =>
-      connectStore(fork(child.file, [JSON.stringify({ urls: [server.url], prefix: "p2" })]) as unknown as ParentEnd)
+    const open = () => connectStore(fork(child.file, [JSON.stringify({ urls: [server.url], prefix: "p2" })]))
     const processes = await Promise.all([open(), open(), open(), open()])
     try {
       for (let repeat = 0; repeat < REPEATS; repeat++) {

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process"
 import { Cluster, Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
-import { connectStore, type ParentEnd, type SuiteFactory } from "../../src/testing"
+import { connectStore, type SuiteFactory } from "../../src/testing"
 import { type Line, startLine } from "./line"
 
 export interface RedisAddress {
@@ -57,7 +57,7 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
       size: async () => (await keys()).filter((key) => /:\{[^}]+\}:[cra]:/.test(key)).length,
       spawn: async () => {
         const urls = addresses.map(({ host, port }) => `redis://${host}:${port}`)
-        return connectStore(fork(childScript, [JSON.stringify({ urls, prefix })]) as unknown as ParentEnd)
+        return connectStore(fork(childScript, [JSON.stringify({ urls, prefix })]))
       },
       faults: {
         down: async () => {

@@ -4,7 +4,15 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { build } from "tsup"
 import { describe, expect, it } from "vitest"
-import { defineStoreSuite, runStoreSuite, type StoreReport, SUITE_LEVELS, storeCases } from "../../src/testing"
+import {
+  defineStoreSuite,
+  runStoreSuite,
+  type StoreReport,
+  SUITE_LEVELS,
+  type SuiteFactory,
+  type SuiteOptions,
+  storeCases,
+} from "../../src/testing"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
 import { modelFactory } from "./model-target"
 
@@ -51,6 +59,21 @@ describe("the report", () => {
     expect(processes).toMatchObject({ status: "not claimed", passed: 0, reasons: ["one process"] })
   })
 
+  it("names each reason once, also where a case lacks several things", async () => {
+    const both = { down: "in memory", restart: "in memory", damage: "nothing to overwrite", clock: "in memory" }
+    const report = await runStoreSuite(modelFactory(), { ...short, limits: { ...limits, ...both } })
+    const faults = report.levels.find((level) => level.level === "faults")
+    expect([...faults!.reasons].sort()).toEqual(["in memory", "nothing to overwrite"])
+  })
+
+  it("is not ok when no case ran", async () => {
+    const level = (name: string) => (one: { level: string }) => one.level === name
+    const excluded = await runStoreSuite(modelFactory(), { limits, only: level("processes") })
+    expect(excluded.levels.flatMap((one) => one.cases).every((one) => one.status === "not claimed")).toBe(true)
+    expect(excluded.ok).toBe(false)
+    expect((await runStoreSuite(modelFactory(), { limits, only: level("no such level") })).ok).toBe(false)
+  })
+
   it("tells a level that did not run from one that passed", async () => {
     const report = await runStoreSuite(modelFactory(), short)
     expect(report.levels.map((level) => level.status)).toEqual([
@@ -86,6 +109,36 @@ describe("limits are declared, not assumed", () => {
     }
     const report = await runStoreSuite(modelFactory(Shared), short)
     expect(report.levels[0]?.cases[0]).toMatchObject({ status: "failed", reason: expect.stringContaining("spawn") })
+  })
+
+  it.each([
+    [{ limits: { process: "one process" } }, /`limits.process`.*did you mean `processes`/],
+    [{ limit: { processes: "one process" } }, /`limit`.*did you mean `limits`/],
+    [{ limits: { processes: "" } }, /`limits.processes` to be the reason in words/],
+  ])("%j is a mistake at once", async (wrong, message) => {
+    const options = wrong as SuiteOptions
+    const mistake = { code: "invalid-argument", kind: "mistake", message: expect.stringMatching(message) }
+    await expect(runStoreSuite(modelFactory(), options)).rejects.toMatchObject(mistake)
+    const runner = { describe: () => {}, it: () => {} }
+    expect(() => defineStoreSuite(runner, modelFactory(), options)).toThrow(message)
+  })
+
+  const model = () => new ModelStore({ now: Date.now })
+  it.each([
+    ["the store itself", () => model(), /return \{ store \} instead of the store itself/],
+    ["nothing", () => undefined, /the factory's target` to be an object with the member `store`, got undefined/],
+    ["no store", () => ({}), /`target.store` to be the store to test, got undefined/],
+    ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
+    ["a store of a name", () => ({ store: { name: "x" } }), /`store.capabilities` to be an object \{ shared/],
+    [
+      "a store without a member",
+      () => ({ store: { name: "x", capabilities: {} } }),
+      /`store.reserve` to be a function/,
+    ],
+    ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name` to be a string/],
+  ])("a factory that returns %s is told what was expected", async (_what, factory, message) => {
+    const report = await runStoreSuite(factory as unknown as SuiteFactory, short)
+    expect(first(report)).toMatchObject({ status: "failed", reason: expect.stringMatching(message) })
   })
 
   it("a factory that throws fails its case and no other", async () => {
