@@ -61,7 +61,8 @@ test("refusals, parts, errors inside and Groq's usage are found", () => {
   expect(chunks({ error: { code: 502 } }).completion.error).toEqual({ code: 502 })
   expect(chunks({ choices: [{ index: 0, error: { code: 400 }, delta: {} }] }).completion.error).toEqual({ code: 400 })
   expect(
-    chunks({ choices: [], x_groq: { usage: { prompt_tokens: 1, completion_tokens: 1 } } }).completion.usage,
+    chunks({ ...delta({}, { finish_reason: "stop" }), x_groq: { usage: { prompt_tokens: 1, completion_tokens: 1 } } })
+      .completion.usage,
   ).toBeDefined()
 })
 

@@ -12,6 +12,7 @@ test("OpenAI's details become the parts of the totals", () => {
   expect(usageFromWire(raw)).toEqual({
     usage: { inputTokens: 100, outputTokens: 50, cacheReadTokens: 40, reasoningTokens: 30, raw },
     cost: undefined,
+    doubtful: false,
   })
 })
 

@@ -1,9 +1,8 @@
-import { isRecord, type ReportedUsage, usageFromWire } from "./usage-from-wire"
+import { isRecord, mostOf, type ReportedUsage, usageFromWire } from "./usage-from-wire"
 
 /** What arrived of an answer, also when it did not arrive whole. */
 export class Completion {
   finishReason: string | undefined
-  usage: ReportedUsage | undefined
   generationId: string | undefined
   model: string | undefined
   /** The tier that served, where the provider says so. */
@@ -18,6 +17,24 @@ export class Completion {
   #said = ""
   #arguments = ""
   #thoughts = 0
+  #reported: ReportedUsage | undefined
+  #counted = false
+
+  /**
+   * The usage of the whole call. A usage that came before the end, and one that tells of nothing although there is an
+   * answer, or that contradicts itself, is none: see `leastUsage`.
+   */
+  get usage(): ReportedUsage | undefined {
+    const reported = this.#reported
+    if (!this.#counted || reported === undefined || reported.doubtful) return undefined
+    const { inputTokens, outputTokens } = reported.usage
+    return this.#length() > 0 && (inputTokens === 0 || outputTokens === 0) ? undefined : reported
+  }
+
+  /** What was used at the least: everything that was reported, at whatever time. */
+  get leastUsage(): ReportedUsage | undefined {
+    return this.#reported
+  }
 
   /** The answer: what a forced tool was called with, else what was said. */
   get text(): string {
@@ -36,9 +53,26 @@ export class Completion {
     if (isRecord(body.error)) this.error = body.error
     // Groq hides the usage of a stream in a field of its own.
     const hidden = isRecord(body.x_groq) ? body.x_groq.usage : undefined
-    this.usage = usageFromWire(body.usage ?? hidden) ?? this.usage
     const choice = firstOf(body.choices)
-    if (choice === undefined) return false
+    const content = choice !== undefined && this.#takeChoice(choice)
+    this.#report(usageFromWire(body.usage ?? hidden))
+    return content
+  }
+
+  /** The provider said that this was all: what it reported until now is the whole. */
+  end(): void {
+    this.complete = true
+    this.#counted = this.#reported !== undefined
+  }
+
+  /** Some servers report a running usage in every chunk: it counts with or after the end, not before. */
+  #report(usage: ReportedUsage | undefined): void {
+    if (usage === undefined) return
+    this.#reported = this.#reported === undefined ? usage : mostOf(this.#reported, usage)
+    this.#counted ||= this.complete || this.error !== undefined
+  }
+
+  #takeChoice(choice: Record<string, unknown>): boolean {
     if (isRecord(choice.error)) this.error ??= choice.error
     if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") {
       this.finishReason = choice.finish_reason.slice(0, 64)

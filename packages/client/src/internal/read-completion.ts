@@ -33,7 +33,7 @@ export async function readCompletion(completion: Completion, options: ReadOption
     completion.malformed = true
     return
   }
-  completion.complete = true
+  completion.end()
   if (!isRecord(body) || (!Array.isArray(body.choices) && body.error === undefined)) completion.malformed = true
   if (completion.take(body)) options.onContent?.()
 }
@@ -60,7 +60,7 @@ async function readStream(completion: Completion, options: ReadOptions): Promise
   let content = false
   const reader = new SseReader((data) => {
     if (data === "[DONE]") {
-      completion.complete = true
+      completion.end()
       return
     }
     let chunk: unknown

@@ -10,6 +10,7 @@ import type { Hold, Purse, Refused } from "./purse"
 import type { KnownCost } from "./route"
 import { type Sent, send } from "./send"
 import { draftOf, entryOf } from "./usage-entry"
+import type { ReportedUsage } from "./usage-from-wire"
 
 /** What an attempt needs beside the question. */
 export interface AttemptSetting {
@@ -180,22 +181,24 @@ function fill(receipt: AttemptReceipt, ask: Ask, plan: Plan, sent: Sent, judged:
       "deadline" in judged.error ? (judged.error.deadline as AttemptReceipt["deadlineHit"]) : undefined
   }
   receipt.usage = completion.usage?.usage
-  const cost = costOf(ask, completion)
+  const cost = costOf(ask, completion, completion.usage)
   if (cost !== undefined) {
     receipt.costNanoUsd = cost.nanoUsd
     receipt.costSource = cost.source
     receipt.tableCostNanoUsd = cost.tableNanoUsd
   } else if (sent.owed === "unknown" || sent.owed === "reported") {
-    receipt.costNanoUsd = plan.boundNanoUsd
+    // A provider that did not keep to what was sent may have said of more than the bound.
+    const least = costOf(ask, completion, completion.leastUsage)?.nanoUsd ?? 0
+    receipt.costNanoUsd = Math.max(plan.boundNanoUsd, least)
     receipt.costSource = "bound"
   }
 }
 
 /** Undefined when nothing was reported, or something that the price list cannot price (it is not free, then). */
-function costOf(ask: Ask, completion: Completion): KnownCost | undefined {
-  if (completion.usage === undefined) return undefined
+function costOf(ask: Ask, completion: Completion, usage: ReportedUsage | undefined): KnownCost | undefined {
+  if (usage === undefined) return undefined
   try {
-    return ask.route.costOf(completion.usage, completion.serviceTier)
+    return ask.route.costOf(usage, completion.serviceTier)
   } catch {
     return undefined
   }

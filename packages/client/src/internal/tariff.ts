@@ -1,10 +1,9 @@
-import type { Message, Request } from "@p2/core"
-import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
+import type { Message, Request, Usage } from "@p2/core"
+import type { BoundOptions, Modality, PriceTable, ReportedCost } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
 import type { Choice } from "./choose-provider"
 import type { KnownCost, Route } from "./route"
-import type { ReportedUsage } from "./usage-from-wire"
 
 /**
  * What the bound sets aside for one result of a web search, which is billed as input. OpenRouter states no maximum; this
@@ -66,7 +65,11 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier: request.serviceTier }).nanoUsd,
     affordableTokens: (input, budget) =>
       prices.affordableOutputTokens(priceKey, { ...reach(input.messages), inputTokens: input.upperBound, budget }),
-    costOf: (reported, serviceTier) => knownCost(priceKey, reported, serviceTier ?? request.serviceTier, prices),
+    costOf: ({ usage, cost }, serviceTier) => {
+      // A field of that name means something only where it is documented.
+      const believed = choice.provider.dialect === "openrouter" ? cost : undefined
+      return knownCost(priceKey, usage, believed, serviceTier ?? request.serviceTier, prices)
+    },
   }
 }
 
@@ -118,8 +121,13 @@ function modalitiesOf(messages: readonly Message[]): Modality[] {
   return [...found]
 }
 
-function knownCost(priceKey: string, reported: ReportedUsage, serviceTier: string, prices: PriceTable): KnownCost {
-  const { usage, cost } = reported
-  const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier, reported: cost })
+function knownCost(
+  priceKey: string,
+  usage: Usage,
+  reported: ReportedCost | undefined,
+  serviceTier: string,
+  prices: PriceTable,
+): KnownCost {
+  const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier, reported })
   return { nanoUsd, source: basis, tableNanoUsd: difference === undefined ? undefined : nanoUsd - difference }
 }
