@@ -1,4 +1,4 @@
-import type { CompiledAnswer, DeepPartial } from "@p2/core"
+import { type CompiledAnswer, type DeepPartial, InvalidArgumentError } from "@p2/core"
 import type { ErrorWithReceipt } from "./client-errors"
 import type { Receipt } from "./receipt"
 
@@ -24,6 +24,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   #version = 0
   #seen = 0
   #over = false
+  #isRead = false
   #wake: (() => void) | undefined
 
   /** @internal Made by `client.stream()`. */
@@ -59,7 +60,26 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     if (!this.#over) this.#controller.abort(reason ?? new Error("The stream was cancelled."))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
+  /** @throws InvalidArgumentError when the stream was iterated before: its partials are gone. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<PartialAnswer<Answer>, void, undefined> {
+    if (this.#isRead)
+      throw new InvalidArgumentError("stream", "iterated once; `result` may be awaited again", "a second loop")
+    this.#isRead = true
+    const partials = this.#partials()
+    return {
+      next: () => partials.next(),
+      // Leaving before the first step would not reach the generator's own end.
+      return: () => {
+        this.cancel()
+        return partials.return()
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  async *#partials(): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
     let finished = false
     try {
       for (;;) {

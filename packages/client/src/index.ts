@@ -1,3 +1,5 @@
+export { BudgetExceededError } from "@p2/budget"
+export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { AnswerStream, type GenerateResult, type PartialAnswer } from "./answer-stream"
 export type { BudgetInfo, ScopeInfo } from "./budget-info"
 export {

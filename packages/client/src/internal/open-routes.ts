@@ -37,6 +37,12 @@ export class RouteBook {
           "false, because only models of openrouter can be limited in their searches",
           true,
         )
+      if (choice.provider.dialect === "openrouter" && /:online$/i.test(model))
+        throw new InvalidArgumentError(
+          "model",
+          "written without `:online`, and `online: true` beside it: the suffix alone has no maximum of searches",
+          model,
+        )
       return routeOf(model, choice, request, tariffFor(model, choice, request, prices))
     })
   }

@@ -56,9 +56,12 @@ export function insideError(completion: Completion, provider: string): ProviderE
   })
 }
 
+/** Statuses that a provider answers before it generates anything. Every other may have been billed. */
+const FREE_STATUSES: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 413, 422, 429])
+
 /** Whether a status proves that nothing was generated. */
 export function isFreeStatus(status: number): boolean {
-  return status >= 300 && status < 500 && status !== 408
+  return FREE_STATUSES.has(status)
 }
 
 function codeOf(status: number): ProviderErrorCode {

@@ -1,11 +1,4 @@
-import {
-  AbortedError,
-  type CompiledAnswer,
-  InvalidAnswerError,
-  type Message,
-  type P2Error,
-  type Request,
-} from "@p2/core"
+import { AbortedError, type CompiledAnswer, InvalidAnswerError, type Message, P2Error, type Request } from "@p2/core"
 import { AnswerEmptyError, AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../client-errors"
 import type { ClientClock, Logger } from "../client-options"
 import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../receipt"
@@ -114,15 +107,30 @@ class RequestRun {
     const leftMs = this.#leftMs()
     race.start("total", request.timeoutMs, { inMs: leftMs })
     const setting = this.#attemptSetting(race, leftMs)
-    const plan = planAttempt(ask, { maxTokens: this.#maxTokens, leftNanoUsd: this.#leftNanoUsd() })
-    const outcome = plan.ok ? await runAttempt(ask, plan, setting) : refusedOutcome(ask, setting, plan.error)
-    // A store that hangs does not keep a refusal from its caller.
-    if (outcome.kind === "refused")
-      await race
-        .race(setting.purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
-        .catch(() => {})
-    race.finish({ abortTransport: outcome.kind === "failed" })
-    return outcome
+    let abortTransport = true
+    try {
+      const plan = this.#plan(ask, this.#maxTokens)
+      const outcome = plan.ok ? await runAttempt(ask, plan, setting) : refusedOutcome(ask, setting, plan.error)
+      // A store that hangs does not keep a refusal from its caller.
+      if (outcome.kind === "refused")
+        await race
+          .race(setting.purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
+          .catch(() => {})
+      abortTransport = outcome.kind === "failed"
+      return outcome
+    } finally {
+      race.finish({ abortTransport })
+    }
+  }
+
+  /** A model whose cost has no bound (a fallback of `:nitro`, say) is refused like one that does not fit. */
+  #plan(ask: Ask, maxTokens: number | undefined): ReturnType<typeof planAttempt> {
+    try {
+      return planAttempt(ask, { maxTokens, leftNanoUsd: this.#leftNanoUsd() })
+    } catch (error) {
+      if (P2Error.isInstance(error)) return { ok: false, error }
+      throw error
+    }
   }
 
   #attemptSetting(race: DeadlineRace, leftMs: number): AttemptSetting {
@@ -199,7 +207,7 @@ class RequestRun {
     const { request } = this.#setting
     if (request.maxTokens !== undefined || this.#repairs >= request.repairs) return this.#orFallback()
     const wanted = outcome.receipt.maxTokens * 4
-    const plan = planAttempt(ask, { maxTokens: wanted, leftNanoUsd: this.#leftNanoUsd() })
+    const plan = this.#plan(ask, wanted)
     if (!plan.ok || plan.maxTokens <= outcome.receipt.maxTokens) return this.#orFallback()
     this.#repairs++
     this.#maxTokens = wanted

@@ -64,7 +64,9 @@ export async function send(options: SendOptions): Promise<Sent> {
     sent.error = insideError(sent.completion, options.provider)
     sent.owed = sent.completion.usage === undefined ? "unknown" : "reported"
   } catch (error) {
-    const reached = watch.state(id) !== "waiting" && !provesNotSent(error)
+    // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
+    const state = watch.state(id)
+    const reached = state === "sent" || (state === "unseen" && !provesNotSent(error))
     fail(sent, error, reached, options)
   } finally {
     watch.end(id)
@@ -84,6 +86,8 @@ async function exchange(sent: Sent, options: SendOptions): Promise<void> {
     // Ours fires first; this one only stops the SDK from waiting for less.
     timeout: Math.ceil(leftMs) + 60_000,
     headers: { ...options.headers, [REQUEST_ID_HEADER]: id },
+    // A redirect followed is a second call on one reservation, with the prompt and the key to another host.
+    fetchOptions: { redirect: "manual" },
   })
   const response = (await race.race(call.asResponse())) as Response
   sent.headersAt = performance.now()

@@ -37,7 +37,8 @@ class WireWatch {
     const entry = id === undefined ? undefined : this.#states.get(id)
     if (id === undefined || entry === undefined) return
     this.#ids.set(request, id)
-    entry.state = "waiting"
+    // Sent once is sent, whatever a second hop does.
+    if (entry.state === "unseen") entry.state = "waiting"
   }
 
   #sent(request: DiagnosedRequest | undefined): void {

@@ -1,0 +1,89 @@
+import { createServer, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { LLMClient } from "../src/index"
+
+let server: Server
+let hits = 0
+let answer: (response: ServerResponse) => void
+let provider: LocalProvider
+
+beforeEach(async () => {
+  hits = 0
+  server = createServer((request, response) => {
+    hits++
+    request.resume()
+    request.on("end", () => answer(response))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  provider = await startLocalProvider()
+})
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  await provider.close()
+})
+
+const address = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+
+function clientAt(baseURL: string, request: object = {}) {
+  const client = new LLMClient(
+    { model: "openai/gpt-4o-mini", maxTokens: 100, retries: 0, ...request },
+    { baseURL, apiKey: "k" },
+  )
+  client.msg.addMessageUser("Hello")
+  return client
+}
+
+test("a redirect is not followed: one reservation, one call", async () => {
+  answer = (response) => response.writeHead(307, { location: `${address()}/chat/completions` }).end()
+  const result = await clientAt(address()).generate()
+  expect(hits).toBe(1)
+  expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request" }, receipt: { costSource: "bound" } })
+})
+
+test("a redirect to where nobody listens does not make a sent call unsent", async () => {
+  answer = (response) => response.writeHead(307, { location: "http://127.0.0.1:59321/v1/chat/completions" }).end()
+  const result = await clientAt(address()).generate()
+  expect(result.receipt.costNanoUsd).toBeGreaterThan(0)
+})
+
+test("a fallback whose cost has no bound is refused with the receipt of what was paid", async () => {
+  provider.faults.always({ empty: true })
+  const request = {
+    model: "openrouter/openai/gpt-4o-mini",
+    fallbacks: ["openrouter/openai/gpt-4o-mini:nitro"],
+    repairs: 0,
+  }
+  const result = await clientAt(provider.openRouterBaseURL, request).generate()
+  expect(result).toMatchObject({ ok: false, error: { code: "unbounded-cost" } })
+  expect(result.receipt.costNanoUsd).toBe(provider.ledger.totalNanoUsd)
+  expect(result.receipt.attempts.length).toBe(2)
+})
+
+test("the suffix `:online` alone is a mistake, because nothing limits its searches", () => {
+  expect(() => clientAt(provider.openRouterBaseURL, { model: "openrouter/openai/gpt-4o-mini:online" })).toThrow(
+    "`online: true` beside it",
+  )
+})
+
+test("a stream is read by one loop; leaving before the first step ends the call", async () => {
+  const twice = clientAt(provider.baseURL).stream()
+  const first = twice[Symbol.asyncIterator]()
+  expect(() => twice[Symbol.asyncIterator]()).toThrow("iterated once")
+  await first.next()
+  await first.return?.()
+  const early = clientAt(provider.baseURL).stream()
+  await early[Symbol.asyncIterator]().return?.()
+  await expect(early.result).rejects.toMatchObject({ code: "aborted" })
+})
+
+test("wrong names and wrong stores are mistakes of the constructor", () => {
+  const make = (options: object) => () => new LLMClient({ model: "openai/gpt-4o-mini" }, options as never)
+  expect(make({ stores: "memory:" })).toThrow("did you mean `store`?")
+  expect(make({ deadlines: { connect: 5 } })).toThrow("did you mean `connectMs`?")
+  for (const store of ["sqlite:./x.db", "./x.db", {}, 5]) expect(make({ store })).toThrow("options.store")
+  expect(make({ budget: {} })).toThrow("options.budget")
+  expect(make({ store: "postgres://me:secret@host/db" })).not.toThrow("secret")
+})
