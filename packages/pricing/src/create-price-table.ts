@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
+import { checkFields } from "./internal/known-names"
 import { RowTable } from "./internal/row-table"
 import { type PriceEntry, rowFromEntry } from "./price-entry"
 import type { PriceRow } from "./price-row"
@@ -11,12 +12,17 @@ export interface PriceTableOptions {
   aliases?: Record<string, string> | undefined
 }
 
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["extends", "aliases"])
+
 /**
  * A table of your own: deployments and negotiated prices, as decimal strings of USD per million tokens, by exact id.
  * Entries win over aliases, aliases over the extended table.
- * @throws InvalidArgumentError for a wrong entry, or an alias for an id that neither knows
+ * @throws InvalidArgumentError for a wrong entry, an unknown name, or an alias for an id that neither knows
  */
 export function createPriceTable(entries: Record<string, PriceEntry>, options: PriceTableOptions = {}): PriceTable {
+  if (typeof entries !== "object" || entries === null || Array.isArray(entries))
+    throw new InvalidArgumentError("entries", "an object of price entries by id", entries)
+  checkFields(options, OPTION_NAMES, "options", "an object of options", "")
   const base = options.extends
   const rows = new Map<string, PriceRow>()
   for (const [model, entry] of Object.entries(entries)) rows.set(model, rowFromEntry(model, entry))

@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
+import { isoMs } from "./internal/instant"
+import { checkFields, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./internal/known-names"
 import { picoFromDecimal } from "./internal/reported-pico"
 import type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "./price-row"
 import { RATE_KINDS, type RateKind, type Rates } from "./rates"
@@ -19,7 +21,7 @@ export interface SheetEntry extends RateEntry {
 
 /** Rates that hold at some time only. Later entries of a list win over earlier ones. */
 export interface PeriodEntry extends SheetEntry {
-  /** First instant, ISO 8601. */
+  /** First instant, ISO 8601: a date means its midnight in UTC, a time has `Z` or an offset. */
   from?: string | undefined
   /** First instant at which it holds no more, ISO 8601. */
   until?: string | undefined
@@ -53,11 +55,13 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/
 /** A price written by hand, checked and made a row. @throws InvalidArgumentError that names the field */
 export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
   const path = `entries[${JSON.stringify(model)}]`
-  if (typeof entry !== "object" || entry === null) throw new InvalidArgumentError(path, "a price entry", entry)
+  checkFields(entry, ENTRY_NAMES, path, "a price entry")
   const sheets: PriceSheet[] = [sheetFromEntry(path, entry, "default")]
-  for (const [tier, sheet] of Object.entries(entry.serviceTiers ?? {}))
+  for (const [tier, sheet] of Object.entries(entry.serviceTiers ?? {})) {
+    checkFields(sheet, SHEET_NAMES, `${path}.serviceTiers.${tier}`, "the rates of a service tier")
     sheets.push(sheetFromEntry(`${path}.serviceTiers.${tier}`, sheet, tier))
-  for (const [index, period] of (entry.periods ?? []).entries())
+  }
+  for (const [index, period] of list(`${path}.periods`, entry.periods).entries())
     sheets.push(periodFromEntry(`${path}.periods[${index}]`, period))
   checkFree(path, entry, sheets)
   const asOf = entry.asOf ?? new Date().toISOString().slice(0, 10)
@@ -90,6 +94,7 @@ function checkFree(path: string, entry: PriceEntry, sheets: readonly PriceSheet[
 }
 
 function periodFromEntry(path: string, entry: PeriodEntry): PriceSheet {
+  checkFields(entry, PERIOD_NAMES, path, "the rates of some time")
   const window = entry.window
   if (window !== undefined) checkWindow(`${path}.window`, window)
   return {
@@ -103,7 +108,8 @@ function periodFromEntry(path: string, entry: PeriodEntry): PriceSheet {
 function sheetFromEntry(path: string, entry: SheetEntry, serviceTier: string): PriceSheet {
   const base = ratesFromEntry(path, entry)
   const tiers: ContextTier[] = [{ fromInputTokens: 0, rates: base }]
-  for (const [index, tier] of (entry.tiers ?? []).entries()) {
+  for (const [index, tier] of list(`${path}.tiers`, entry.tiers).entries()) {
+    checkFields(tier, TIER_NAMES, `${path}.tiers[${index}]`, "rates with `fromInputTokens`")
     const from = tier.fromInputTokens
     if (!Number.isSafeInteger(from) || from <= tiers[tiers.length - 1]!.fromInputTokens)
       throw new InvalidArgumentError(`${path}.tiers[${index}].fromInputTokens`, "an integer above the one before", from)
@@ -132,24 +138,35 @@ function ratesFromEntry(path: string, entry: Partial<RateEntry>, base?: Rates): 
 
 /** USD per million tokens (or per piece) to pico-USD, rounded up. */
 function rateFromDecimal(path: string, text: string, perPiece: boolean): number {
-  if (typeof text !== "string") throw new InvalidArgumentError(path, 'a decimal string of USD, such as "0.15"', text)
-  const pico = picoFromDecimal(text, path)
+  const expected = 'a decimal string of USD of at least 0, such as "0.15"'
+  if (typeof text !== "string") throw new InvalidArgumentError(path, expected, text)
+  const pico = picoFromDecimal(text, path, expected)
   const rate = perPiece ? pico : (pico + 999_999n) / 1_000_000n
   if (rate > BigInt(Number.MAX_SAFE_INTEGER)) throw new InvalidArgumentError(path, "at most 2^53 − 1 pico-USD", text)
   return Number(rate)
 }
 
 function checkWindow(path: string, window: DailyWindow): void {
+  checkFields(window, WINDOW_NAMES, path, "days and minutes")
   const minute = (value: number) => Number.isSafeInteger(value) && value >= 0 && value <= 1440
-  const days = window.days.length > 0 && window.days.every((day) => Number.isSafeInteger(day) && day >= 0 && day <= 6)
+  const days =
+    Array.isArray(window.days) &&
+    window.days.length > 0 &&
+    window.days.every((day) => Number.isSafeInteger(day) && day >= 0 && day <= 6)
   if (!days || !minute(window.startMinute) || !minute(window.endMinute))
     throw new InvalidArgumentError(path, "days of 0 to 6 and minutes of 0 to 1440", window)
 }
 
 function dateMs(path: string, text: string): number {
-  const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw new InvalidArgumentError(path, "a date in ISO 8601", text)
+  const ms = isoMs(text)
+  if (ms === undefined)
+    throw new InvalidArgumentError(path, "a date (UTC), or a date and time with `Z` or an offset, in ISO 8601", text)
   return ms
+}
+
+function list<T>(path: string, value: readonly T[] | undefined): readonly T[] {
+  if (value === undefined || Array.isArray(value)) return value ?? []
+  throw new InvalidArgumentError(path, "a list", value)
 }
 
 function limit<Name extends "contextWindow" | "maxInputTokens" | "maxOutputTokens">(

@@ -1,9 +1,11 @@
 import { P2Error } from "@p2/core"
 import { prices } from "./default-table"
 import { type Instant, instantMs } from "./internal/instant"
+import { checkFields } from "./internal/known-names"
 import type { PriceTable } from "./price-table"
 
 const DAY_MS = 86_400_000
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["table", "at", "maxAgeDays"])
 
 /** The newest source of a table is older than allowed: code `stale-prices`. */
 export class StalePricesError extends P2Error {
@@ -12,7 +14,7 @@ export class StalePricesError extends P2Error {
 
   constructor(tableDate: string, ageDays: number, maxAgeDays: number) {
     super(
-      `The newest price source is of ${tableDate}, ${ageDays} days ago; expected at most ${maxAgeDays}. Run pnpm prices:update with newer pins, or update the package.`,
+      `The newest price source is of ${tableDate}, ${ageDays} days ago; expected at most ${maxAgeDays}. Update @p2/pricing to its newest version, or give prices of your own with createPriceTable. (Maintainers: raise the pins and run pnpm prices:update.)`,
       { code: "stale-prices", kind: "failure" },
     )
     this.name = "StalePricesError"
@@ -31,6 +33,7 @@ export interface TableAgeOptions {
 
 /** Whole days since the newest source of a table. @throws StalePricesError when they are more than allowed */
 export function checkTableAge(options: TableAgeOptions = {}): number {
+  checkFields(options, OPTION_NAMES, "options", "an object of options", "")
   const { tableDate } = options.table ?? prices
   const maxAgeDays = options.maxAgeDays ?? 45
   const ageDays = Math.floor((instantMs(options.at ?? Date.now(), "at") - Date.parse(tableDate)) / DAY_MS)

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Usage } from "@p2/core"
+import type { Usage } from "@p2/core"
 import type { Cost, CostLine, PriceTier } from "../cost"
 import type { PriceRow } from "../price-row"
 import type { CostOptions, ReportedCost } from "../price-table"
@@ -58,8 +58,6 @@ class ReportedTotal implements Cost {
 
 /** What a call cost by the row. */
 export function costOfRow(priced: PricedRow, usage: Usage, options: CostOptions | undefined): Cost {
-  if (typeof usage !== "object" || usage === null)
-    throw new InvalidArgumentError("usage", "an object with `inputTokens` and `outputTokens`", usage)
   const { row } = priced
   const sheet = sheetAt(priced, options?.serviceTier, options?.at)
   if (sheet === undefined) throw noPriceYet(row.model)

@@ -1,18 +1,39 @@
 import { InvalidArgumentError } from "@p2/core"
 import type { DailyWindow, PriceSheet } from "../price-row"
 
-/** A moment: milliseconds since 1970, a `Date`, or a date and time in ISO 8601. */
+/**
+ * A moment after 2000: milliseconds since 1970, a `Date`, or ISO 8601: a date (midnight in UTC), or a date and time with
+ * `Z` or an offset.
+ */
 export type Instant = number | Date | string
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** Milliseconds since 1970. @throws InvalidArgumentError for what is no moment. */
+/** 2001-01-01. Nothing here had a price before it; seconds taken for milliseconds end in January 1970. */
+const FIRST_MS = 978_307_200_000
+
+const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
+
+/** Milliseconds since 1970. @throws InvalidArgumentError for what is no moment after 2000. */
 export function instantMs(instant: Instant, argument: string): number {
-  const ms = typeof instant === "number" ? instant : instant instanceof Date ? instant.getTime() : Date.parse(instant)
-  if (!Number.isFinite(ms) || Math.abs(ms) > 8.64e15)
-    throw new InvalidArgumentError(argument, "a Date, milliseconds since 1970 or an ISO 8601 date", instant)
-  return ms
+  const ms = typeof instant === "number" ? instant : instant instanceof Date ? instant.getTime() : isoMs(instant)
+  if (ms !== undefined && ms >= FIRST_MS && ms <= 8.64e15) return ms
+  throw new InvalidArgumentError(
+    argument,
+    "a moment after 2000: a Date, milliseconds (not seconds) since 1970, or in ISO 8601 a date (UTC) or a date and time with `Z` or an offset",
+    instant,
+  )
+}
+
+/** Milliseconds since 1970 of a real date in ISO 8601, whose time, if any, names its zone; else undefined. */
+export function isoMs(text: unknown): number | undefined {
+  const [iso, year, month, day] = typeof text === "string" ? (ISO.exec(text) ?? []) : []
+  if (iso === undefined) return undefined
+  // `Date.parse` takes the 30th of February for the 2nd of March.
+  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day)
+  const ms = Date.parse(iso)
+  return isDay && !Number.isNaN(ms) ? ms : undefined
 }
 
 /** Whether a sheet holds at an instant. */

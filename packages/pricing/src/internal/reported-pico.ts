@@ -18,13 +18,19 @@ export function reportedPico(reported: ReportedCost): bigint {
   return fee + picoFromDecimal(upstream, "reported.upstreamInferenceCost")
 }
 
-/** Dollars to pico-USD by their decimal digits; what is finer than that is rounded up. */
-export function picoFromDecimal(amount: number | string, argument: string): bigint {
+/**
+ * Dollars to pico-USD by their decimal digits; what is finer than that is rounded up.
+ * @param expected what the message asks for: rates are refused as numbers, so theirs must not offer any
+ */
+export function picoFromDecimal(
+  amount: number | string,
+  argument: string,
+  expected = "dollars of at least 0, as a number or a decimal string",
+): bigint {
   const text = typeof amount === "number" ? String(amount) : amount
   const match = typeof text === "string" && text.length <= 60 ? DECIMAL.exec(text.trim()) : null
   const [, whole = "", fraction = "", exponent = "0"] = match ?? []
-  if (match === null || whole + fraction === "")
-    throw new InvalidArgumentError(argument, "dollars of at least 0, as a number or a decimal string", amount)
+  if (match === null || whole + fraction === "") throw new InvalidArgumentError(argument, expected, amount)
   const digits = whole + fraction
   const shift = Number(exponent) - fraction.length + PICO_DIGITS
   if (shift >= 0) return BigInt(digits) * 10n ** BigInt(shift)

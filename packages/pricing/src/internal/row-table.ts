@@ -4,6 +4,7 @@ import type { PriceRow, PriceSheet } from "../price-row"
 import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "../price-table"
 import { affordableOutput, boundOfRow } from "./compute-bound"
 import { costAsReported, costOfRow } from "./compute-cost"
+import { checkAffordOptions, checkBoundOptions, checkCostArguments, checkPriceOptions } from "./known-names"
 import { noPriceYet } from "./no-price"
 import { type PricedRow, pricedRow, sheetAt } from "./priced-row"
 
@@ -40,17 +41,20 @@ export class RowTable implements PriceTable {
   }
 
   findPrice(model: string, options?: PriceOptions): Price | undefined {
+    checkPriceOptions(options)
     const priced = this.#find(model)
     return priced === undefined ? undefined : priceOfRow(priced, options)
   }
 
   priceOf(model: string, options?: PriceOptions): Price {
+    checkPriceOptions(options)
     const price = priceOfRow(this.#known(model), options)
     if (price === undefined) throw noPriceYet(model)
     return price
   }
 
   costOf(model: string, usage: Usage, options?: CostOptions): Cost {
+    checkCostArguments(usage, options)
     const priced = this.#find(model)
     if (priced !== undefined) return costOfRow(priced, usage, options)
     if (options?.reported !== undefined) return costAsReported(model, options.reported, options)
@@ -58,10 +62,12 @@ export class RowTable implements PriceTable {
   }
 
   upperBound(model: string, options: BoundOptions): Bound {
+    checkBoundOptions(options)
     return boundOfRow(this.#known(model), options)
   }
 
   affordableOutputTokens(model: string, options: AffordOptions): number {
+    checkAffordOptions(options)
     return affordableOutput(this.#known(model), options)
   }
 
