@@ -18,6 +18,24 @@ describe("docs/custom-store.md", () => {
     expect(readFileSync(`${budget}/examples/custom-store/${file}`, "utf8")).toContain(code)
   })
 
+  it("quotes every operation of the example", () => {
+    const shown = ["### Reserve", "### Settle", "### Adjust", "### Sweep"].map(
+      (heading) => page.split(`${heading}\n`)[1],
+    )
+    expect(shown.map((text) => text?.split("\n### ")[0]?.includes("```ts from src/"))).toEqual([true, true, true, true])
+  })
+
+  it("is in the package, with the example and everything else that the README links to", () => {
+    const { files } = JSON.parse(readFileSync(`${budget}/package.json`, "utf8")) as { files: string[] }
+    const packed = (path: string) => files.some((entry) => path === entry || path.startsWith(`${entry}/`))
+    const links = [...readFileSync(`${budget}/README.md`, "utf8").matchAll(/\]\(((?:docs|examples)\/[^)#]+)/g)]
+    expect(links.length).toBeGreaterThan(0)
+    expect(links.map((link) => link[1]!).filter((path) => !packed(path))).toEqual([])
+    const fromPage = [...page.matchAll(/\]\(\.\.\/([^)#]+)/g)].map((link) => link[1]!)
+    expect(fromPage.filter((path) => path !== "README.md" && !packed(path) && !packed(`${path}/src`))).toEqual([])
+    expect(quoted.map(({ file }) => `examples/custom-store/${file}`).filter((path) => !packed(path))).toEqual([])
+  })
+
   it("names every member of a store", () => {
     const source = readFileSync(`${budget}/src/store.ts`, "utf8").split("export interface BudgetStore {")[1]!
     const members = [...source.matchAll(/^ {2}(?:readonly )?(\w+)\??[(:]/gm)].map((match) => match[1]!)
