@@ -15,7 +15,7 @@ import { ClientClosedError, NoMessagesError, UnexpectedError } from "./client-er
 import type { ClientClock, LLMClientOptions } from "./client-options"
 import { firstMode } from "./internal/answer-modes"
 import { attachReceipt } from "./internal/attach-receipt"
-import { budgetInfoOf } from "./internal/budget-info-of"
+import { budgetInfoOf, leftIn } from "./internal/budget-info-of"
 import { type Ask, messagesToSend, structureOf } from "./internal/chat-body"
 import { checkClientOptions } from "./internal/check-client-options"
 import { estimateOf } from "./internal/estimate"
@@ -124,8 +124,8 @@ export class LLMClient<Answer = string> {
   /** What the next call would cost, against what it may: the request's own budget and every scope. Reads the store, changes nothing. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const estimate = estimateOf(this.#ask())
-    return budgetInfoOf(this.request as Request<unknown>, estimate, await this.#wallet.scopes())
+    const scopes = await this.#wallet.scopes()
+    return budgetInfoOf(this.request as Request<unknown>, estimateOf(this.#ask(), leftIn(scopes)), scopes)
   }
 
   /**
@@ -248,7 +248,7 @@ export class LLMClient<Answer = string> {
   }
 
   #usageText(): string {
-    return usageText(this.request as Request<unknown>, this.#routes.first, this.#last)
+    return usageText(this.request as Request<unknown>, this.#routes.of(this.#last?.attempts.at(-1)?.model), this.#last)
   }
 
   #track<T>(call: Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { BudgetUsage, StoredEntry, Subject, UsageFilter, UsageTotals } from "@p2/budget"
-import { InvalidArgumentError, toUsdNumber } from "@p2/core"
+import { checkNames, InvalidArgumentError, toUsdNumber } from "@p2/core"
 import type {
   ClientUsageData,
   RequestPage,
@@ -10,6 +10,17 @@ import type {
   UsageStats,
   UsageSums,
 } from "./usage-stats"
+
+const QUERY_NAMES: ReadonlySet<string> = new Set([
+  "userId",
+  "clientId",
+  "from",
+  "to",
+  "groupBy",
+  "timeZone",
+  "limit",
+  "cursor",
+])
 
 /** Where the tracker reads: the ledger of the subject's root. */
 export interface LedgerSource {
@@ -105,6 +116,14 @@ export class UsageTracker {
   }
 
   #filter(query: UsageQuery): UsageFilter {
+    checkNames(query, QUERY_NAMES, "query")
+    const asksNobody = query.userId === undefined && query.clientId === undefined
+    if (asksNobody && this.#own.userId === undefined && this.#own.clientId === undefined)
+      throw new InvalidArgumentError(
+        "query",
+        "given a `userId` or `clientId` (null: everybody), because the request has neither",
+        query,
+      )
     const userId = query.userId === undefined ? this.#own.userId : (query.userId ?? undefined)
     const clientId = query.clientId === undefined ? this.#own.clientId : (query.clientId ?? undefined)
     return { userId, clientId, from: millis(query.from, "from"), to: millis(query.to, "to") }

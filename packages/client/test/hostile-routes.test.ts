@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { LLMClient } from "../src/index"
 
 let server: Server
@@ -86,4 +86,32 @@ test("wrong names and wrong stores are mistakes of the constructor", () => {
   for (const store of ["sqlite:./x.db", "./x.db", {}, 5]) expect(make({ store })).toThrow("options.store")
   expect(make({ budget: {} })).toThrow("options.budget")
   expect(make({ store: "postgres://me:secret@host/db" })).not.toThrow("secret")
+})
+
+test("budget information says what the call will do, where nobody said how long the answer may be", async () => {
+  const userBudget = { limit: "0.0005", per: "day" } as const
+  const client = clientAt(provider.baseURL, { maxTokens: undefined, userId: "narrow", userBudget })
+  const info = await client.getBudgetInfo()
+  const result = await client.generate()
+  expect(result.ok).toBe(true)
+  expect(info).toMatchObject({ budgetExceeded: false, maxTokens: result.receipt.attempts.at(-1)?.maxTokens })
+  expect(info.upperBoundCostNanoUsd).toBeLessThanOrEqual(500_000)
+})
+
+test("usage is printed at the price of the model that answered", async () => {
+  provider.faults.next({ status: 503 })
+  const client = clientAt(provider.baseURL, { fallbacks: ["openai/gpt-4.1"] })
+  expect((await client.generate()).ok).toBe(true)
+  const printed: string[] = []
+  const log = vi.spyOn(console, "log").mockImplementation((line) => void printed.push(String(line)))
+  client.printUsageInfo()
+  log.mockRestore()
+  expect(printed.join("\n")).toMatch(/openai\/gpt-4\.1[\s\S]*\$2\.00 in, \$8\.00 out/)
+})
+
+test("a client of nobody is not told of everybody unless it asks", async () => {
+  const client = clientAt(provider.baseURL)
+  await expect(client.usageTracker.getUsageStats()).rejects.toThrow("null: everybody")
+  await expect(client.usageTracker.getUsageStats({ userId: null })).resolves.toHaveProperty("totalRequests")
+  await expect(client.usageTracker.getUsageStats({ user: "x" } as never)).rejects.toThrow("did you mean")
 })

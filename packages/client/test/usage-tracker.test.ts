@@ -12,7 +12,9 @@ afterAll(() => provider.close())
 
 /** Two users of one client: an answer, a repaired answer, a failure; a refusal; and a user of another client. */
 async function history() {
-  const store = memoryStore()
+  // A clock that never shows the same instant twice, so that the order of entries is the order of the calls.
+  let time = Date.now()
+  const store = memoryStore({ clock: () => ++time })
   const request = { answerModel: Person, clientId: "shop", maxTokens: 300 }
   const ann = openClient(provider, { ...request, userId: "ann", tags: { team: "search" } }, { store })
   const answered = await ann.generate()

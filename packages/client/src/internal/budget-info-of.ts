@@ -1,6 +1,6 @@
 import { type Request, toUsdNumber } from "@p2/core"
 import type { BudgetInfo, ScopeInfo } from "../budget-info"
-import type { Estimate } from "./estimate"
+import type { Estimate, Left } from "./estimate"
 
 /** A scope as the budget reports it, before it is asked whether it would refuse. */
 export type ScopeState = Omit<ScopeInfo, "exceeded">
@@ -28,6 +28,15 @@ export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, stat
     maxTokens: estimate.maxTokens,
     scopes,
   }
+}
+
+/** The least that the scopes have left. */
+export function leftIn(states: readonly ScopeState[]): Left {
+  const least = (unit: string) => {
+    const left = states.flatMap((state) => (state.unit === unit && state.remaining !== null ? [state.remaining] : []))
+    return left.length === 0 ? undefined : Math.min(...left)
+  }
+  return { nanoUsd: least("nanoUsd"), tokens: least("tokens") }
 }
 
 function needOf(unit: string, estimate: Estimate): number {

@@ -1,6 +1,6 @@
 import type { NanoUsd, P2Error } from "@p2/core"
 import { type Ask, messagesToSend, structureOf } from "./chat-body"
-import { planAttempt } from "./plan-attempt"
+import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 
 /** What the next call would probably cost, and at most. */
 export interface Estimate {
@@ -15,11 +15,26 @@ export interface Estimate {
   refusal: P2Error | undefined
 }
 
+/** The least that any scope has left, where it counts money and where it counts tokens. */
+export interface Left {
+  nanoUsd: NanoUsd | undefined
+  tokens: number | undefined
+}
+
 /** Plans the next call as it would be planned, without doing anything. */
-export function estimateOf(ask: Ask): Estimate {
+export function estimateOf(ask: Ask, left: Left = { nanoUsd: undefined, tokens: undefined }): Estimate {
   const { request, route } = ask
-  const within = planAttempt(ask, { leftNanoUsd: request.maxBudgetNanoUsd })
   const input = route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+  let within = planAttempt(ask, { leftNanoUsd: request.maxBudgetNanoUsd })
+  // Where nobody said how long the answer may be, a call asks for what the scopes have left.
+  if (within.ok && request.maxTokens === undefined) {
+    const fits = Math.min(
+      left.nanoUsd === undefined ? within.maxTokens : route.affordableTokens(input, Math.max(0, left.nanoUsd)),
+      left.tokens === undefined ? within.maxTokens : left.tokens - input.upperBound,
+    )
+    if (fits >= FLOOR_MAX_TOKENS && fits < within.maxTokens)
+      within = planAttempt(ask, { maxTokens: fits, leftNanoUsd: request.maxBudgetNanoUsd })
+  }
   // A call that does not fit is still described: by what it would ask for if money were no object.
   const free = within.ok ? within : planAttempt(ask, { leftNanoUsd: undefined })
   const maxTokens = free.ok ? free.maxTokens : (request.maxTokens ?? 0)

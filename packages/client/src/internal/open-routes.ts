@@ -52,6 +52,11 @@ export class RouteBook {
     return this.#routes[0]!
   }
 
+  /** The route of a model that was asked; the first one when there is none. */
+  of(model: string | undefined): Route {
+    return this.#routes.find((route) => route.model === model) ?? this.first
+  }
+
   /** Throws for the first provider without a key or an address. */
   checkKeys(): void {
     for (const choice of this.#choices) {
