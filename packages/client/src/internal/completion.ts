@@ -14,6 +14,8 @@ export class Completion {
   complete = false
   /** The body was no chat completion at all. */
   malformed = false
+  /** It was a page for people. */
+  webPage = false
   #said = ""
   #arguments = ""
   #thoughts = 0
@@ -62,6 +64,12 @@ export class Completion {
   /** The provider said that this was all: what it reported until now is the whole. */
   end(): void {
     this.complete = true
+    this.#counted = this.#reported !== undefined
+  }
+
+  /** Takes the usage that came with a status that is no success: nothing comes after it. */
+  takeUsage(usage: unknown): void {
+    this.#report(usageFromWire(usage))
     this.#counted = this.#reported !== undefined
   }
 

@@ -1,6 +1,7 @@
 import type { OpenAI } from "openai"
 import { MissingPackageError } from "../client-errors"
 import type { Choice } from "./choose-provider"
+import { fetchWithErrorLimit } from "./error-body"
 
 /** Most instances that are kept, oldest out first: one per base URL and key. */
 const CAPACITY = 100
@@ -22,6 +23,7 @@ export async function openaiFor(choice: Choice): Promise<OpenAI> {
     // The SDK wants a key where the provider wants none.
     apiKey: choice.apiKey ?? "none",
     maxRetries: 0,
+    fetch: fetchWithErrorLimit,
     // Other providers need not learn whose organization calls them.
     ...(isOpenAI ? {} : { organization: null, project: null }),
   })

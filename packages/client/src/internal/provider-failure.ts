@@ -1,6 +1,7 @@
 import { ProviderError, type ProviderErrorCode } from "../client-errors"
 import type { AnswerMode } from "../receipt"
 import type { Completion } from "./completion"
+import { ProviderReply } from "./provider-reply"
 import { readRetryAfter } from "./retry-delay"
 import { isRecord } from "./usage-from-wire"
 
@@ -19,16 +20,19 @@ interface ApiErrorShape {
 export function statusError(error: unknown, provider: string, now: number): ProviderError | undefined {
   const shape = error as ApiErrorShape | null
   if (typeof shape !== "object" || shape === null || typeof shape.status !== "number") return undefined
-  const code = codeOf(shape.status)
+  const { status, headers } = shape
+  const requestID = typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined
+  const [code, type] = [word(shape.code), word(shape.type)]
+  const providerMessage = typeof shape.message === "string" ? shape.message : undefined
   return new ProviderError({
-    code,
+    code: codeOf(status),
     provider,
-    status: shape.status,
-    providerCode: word(shape.code) ?? word(shape.type),
-    retryAfterMs: readRetryAfter(typeof shape.headers?.get === "function" ? shape.headers : undefined, now),
-    providerRequestId: typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined,
-    retryable: isRetryable(shape.status),
-    cause: error,
+    status,
+    providerCode: code ?? type,
+    retryAfterMs: readRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
+    providerRequestId: requestID,
+    retryable: isRetryable(status),
+    cause: new ProviderReply({ status, code, type, requestID, providerMessage, error: shape.error, headers }),
   })
 }
 
@@ -37,13 +41,23 @@ export function insideError(completion: Completion, provider: string): ProviderE
   const { error } = completion
   if (error !== undefined) {
     const status = numeric(error.code) ?? numeric(error.status)
+    const [code, type] = [word(error.code), word(error.type)]
+    const providerMessage = typeof error.message === "string" ? error.message : undefined
     return new ProviderError({
       code: "provider-error",
       provider,
       status,
-      providerCode: word(error.code) ?? word(error.type),
+      providerCode: code ?? type,
       retryable: status === undefined || isRetryable(status),
-      cause: error,
+      cause: new ProviderReply({
+        status,
+        code,
+        type,
+        requestID: undefined,
+        providerMessage,
+        error,
+        headers: undefined,
+      }),
     })
   }
   if (!completion.malformed || completion.text !== "") return undefined
@@ -52,7 +66,8 @@ export function insideError(completion: Completion, provider: string): ProviderE
     provider,
     status: 200,
     providerCode: "not-a-completion",
-    retryable: true,
+    // A web page is the answer of another server than the one that was meant.
+    retryable: !completion.webPage,
   })
 }
 
@@ -90,9 +105,9 @@ export function refusesMode(error: ProviderError, mode: AnswerMode): boolean {
 /** The provider's words: to look for patterns only, never to be shown. */
 function saidIn(cause: unknown): string {
   if (typeof cause !== "object" || cause === null) return ""
-  const shape = cause as ApiErrorShape & { param?: unknown }
-  const inside = isRecord(shape.error) ? [shape.error.message, shape.error.param, shape.error.code] : []
-  return [shape.message, shape.param, shape.code, ...inside]
+  const { providerMessage, code, error } = cause as Partial<ProviderReply>
+  const inside = isRecord(error) ? [error.message, error.param, error.code] : []
+  return [providerMessage, code, ...inside]
     .filter((part) => typeof part === "string")
     .join(" ")
     .slice(0, 4_000)

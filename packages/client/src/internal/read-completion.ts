@@ -11,6 +11,8 @@ export interface ReadOptions {
   response: Response
   race: DeadlineRace
   provider: string
+  /** Whether a stream was asked for. */
+  stream: boolean
   /** From one piece of content to the next, in milliseconds. */
   idleMs: number
   /** Called after each piece of content. */
@@ -22,8 +24,10 @@ export interface ReadOptions {
  * {@link ConnectionLostError} when the body broke off or was larger than {@link MAX_ANSWER_BYTES}.
  */
 export async function readCompletion(completion: Completion, options: ReadOptions): Promise<void> {
-  const type = options.response.headers.get("content-type") ?? ""
-  if (type.includes("text/event-stream")) return readStream(completion, options)
+  const type = (options.response.headers.get("content-type") ?? "").toLowerCase()
+  // Who was asked for a stream and does not say what it sends, sends a stream.
+  const streamed = type.includes("text/event-stream") || (options.stream && !/json|html/.test(type))
+  if (streamed) return readStream(completion, options)
   const text = await readText(options)
   let body: unknown
   try {
@@ -31,6 +35,7 @@ export async function readCompletion(completion: Completion, options: ReadOption
   } catch {
     // A body that says it is JSON and breaks off is a lost connection by another name.
     completion.malformed = true
+    completion.webPage = text.trimStart().startsWith("<")
     return
   }
   completion.end()

@@ -3,6 +3,7 @@ import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError } from "../client-errors"
 import { Completion } from "./completion"
 import type { DeadlineRace } from "./deadline-race"
+import { usageBesideError } from "./error-body"
 import { provesNotSent } from "./not-sent"
 import { insideError, isFreeStatus, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
@@ -99,6 +100,7 @@ async function exchange(sent: Sent, options: SendOptions): Promise<void> {
     response,
     race,
     provider,
+    stream: options.stream,
     idleMs: deadlines.idleMs,
     onContent: () => {
       sent.firstContentAt ??= performance.now()
@@ -110,12 +112,19 @@ async function exchange(sent: Sent, options: SendOptions): Promise<void> {
 function fail(sent: Sent, error: unknown, reached: boolean, options: SendOptions): void {
   const { race, provider } = options
   const status = statusError(error, provider, options.now())
+  if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
   sent.httpStatus = status?.status ?? sent.httpStatus
   if (race.error !== undefined) sent.error = race.error
   else if (status !== undefined) sent.error = status
   else if (!reached) sent.error = new ConnectionFailedError(provider, error)
   else sent.error = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
   if (sent.completion.usage !== undefined) sent.owed = "reported"
-  else if (status?.status !== undefined) sent.owed = isFreeStatus(status.status) ? "nothing" : "unknown"
+  else if (status?.status !== undefined)
+    sent.owed = provesNothingOwed(sent.completion, status.status) ? "nothing" : "unknown"
   else sent.owed = reached ? "unknown" : "unsent"
+}
+
+/** What was said to be used, however doubtful, was not nothing. */
+function provesNothingOwed(completion: Completion, status: number): boolean {
+  return isFreeStatus(status) && completion.leastUsage === undefined
 }

@@ -1,3 +1,6 @@
+/** Most characters of one line: 8 Mi, a quarter of the largest answer. */
+export const MAX_LINE_LENGTH = 8 * 1024 * 1024
+
 /**
  * Server-sent events, fed in pieces. Hands out the `data` of each event; comments, other fields and empty events are
  * dropped. (WHATWG HTML, section 9.2.6, without `id` and `retry`, which mean nothing here.)
@@ -5,13 +8,18 @@
 export class SseReader {
   readonly #decoder = new TextDecoder()
   readonly #onData: (data: string) => void
-  #rest = ""
+  /** The line that has not ended yet: joined once, when it does, because each joining copies it whole. */
+  #pieces: string[] = []
+  #length = 0
+  /** The last line ended with a carriage return: a line feed now is the other half of its end. */
+  #returned = false
   #data: string[] = []
 
   constructor(onData: (data: string) => void) {
     this.#onData = onData
   }
 
+  /** @throws RangeError when a line is longer than {@link MAX_LINE_LENGTH} */
   push(bytes: Uint8Array): void {
     this.#take(this.#decoder.decode(bytes, { stream: true }))
   }
@@ -19,27 +27,38 @@ export class SseReader {
   /** The stream is over: an event without its empty line still counts, because some servers forget it. */
   end(): void {
     this.#take(this.#decoder.decode())
-    // A carriage return that waited for its line feed, and a line that never ended.
-    const last = this.#rest.replace(/\r$/, "")
-    if (this.#rest !== "") this.#line(last)
-    this.#rest = ""
+    if (this.#length > 0) this.#endLine("")
     this.#dispatch()
   }
 
   #take(text: string): void {
     let start = 0
-    const all = this.#rest + text
-    const seen = this.#rest.endsWith("\r") ? this.#rest.length - 1 : this.#rest.length
-    for (let index = seen; index < all.length; index++) {
-      const code = all.charCodeAt(index)
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      const paired = code === 10 && this.#returned
+      this.#returned = code === 13
       if (code !== 10 && code !== 13) continue
-      // A carriage return at the very end may be half of a pair: wait for the next piece.
-      if (code === 13 && index === all.length - 1) break
-      this.#line(all.slice(start, index))
-      if (code === 13 && all.charCodeAt(index + 1) === 10) index++
+      if (!paired) this.#endLine(text.slice(start, index))
       start = index + 1
     }
-    this.#rest = all.slice(start)
+    if (start < text.length) this.#keep(text.slice(start))
+  }
+
+  #keep(piece: string): void {
+    this.#length += piece.length
+    if (this.#length > MAX_LINE_LENGTH) throw new RangeError(`A line is longer than ${MAX_LINE_LENGTH} characters.`)
+    this.#pieces.push(piece)
+  }
+
+  #endLine(last: string): void {
+    let line = last
+    if (this.#length > 0) {
+      this.#keep(last)
+      line = this.#pieces.join("")
+      this.#pieces = []
+      this.#length = 0
+    }
+    this.#line(line)
   }
 
   #line(line: string): void {

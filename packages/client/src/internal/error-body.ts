@@ -1,0 +1,48 @@
+import { isRecord } from "./usage-from-wire"
+
+/** Most bytes that are read of the body of a status that is no success: 1 MiB. */
+export const MAX_ERROR_BYTES = 1024 * 1024
+
+/** Bodies by the headers that came with them: the SDK's error keeps the headers, and of the body only `error`. */
+const bodies = new WeakMap<object, string>()
+
+/** The `fetch` of this moment, whose error bodies end at {@link MAX_ERROR_BYTES}: the SDK reads them to their end. */
+export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Promise<Response> {
+  const response = await fetch(...args)
+  if (response.ok || response.body === null) return response
+  const { body, headers } = response
+  const text = async () => {
+    const said = await readSome(body)
+    bodies.set(headers, said)
+    return said
+  }
+  return Object.defineProperty(response, "text", { value: text })
+}
+
+/** `usage` in the body of an error status; undefined where none is said, or where the body was read by somebody else. */
+export function usageBesideError(error: unknown): unknown {
+  const { headers, error: inside } = error as { headers?: unknown; error?: unknown }
+  const said = typeof headers === "object" && headers !== null ? bodies.get(headers) : undefined
+  try {
+    const body: unknown = JSON.parse(said ?? "")
+    if (isRecord(body) && body.usage !== undefined) return body.usage
+  } catch {
+    // No JSON: it says nothing of usage.
+  }
+  return isRecord(inside) ? inside.usage : undefined
+}
+
+async function readSome(body: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  const pieces: string[] = []
+  for (let left = MAX_ERROR_BYTES; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return pieces.join("") + decoder.decode()
+    pieces.push(decoder.decode(value.subarray(0, left), { stream: true }))
+    left -= value.byteLength
+    if (left > 0) continue
+    reader.cancel().catch(() => {})
+    return pieces.join("")
+  }
+}
