@@ -24,15 +24,17 @@ export class JsonFile {
   /** Runs `step` on the state, alone. When it throws, nothing is written: all or none. */
   update<T>(step: (state: State) => T): Promise<T> {
     return this.#alone(async () => {
-      const state = await this.#load()
+      const before = await this.#load()
+      const state = decode(before, this.path)
       const answer = step(state)
-      await this.#replace(encode(state))
+      const after = encode(state)
+      if (after !== before) await this.#replace(after)
       return answer
     })
   }
 
   look<T>(step: (state: State) => T): Promise<T> {
-    return this.#alone(async () => step(await this.#load()))
+    return this.#alone(async () => step(decode(await this.#load(), this.path)))
   }
 
   #alone<T>(run: () => Promise<T>): Promise<T> {
@@ -41,17 +43,11 @@ export class JsonFile {
     return next
   }
 
-  async #load(): Promise<State> {
-    let text: string
+  async #load(): Promise<string> {
     try {
-      text = await readFile(this.path, "utf8")
+      return await readFile(this.path, "utf8")
     } catch (error) {
       throw new StoreError(`Cannot read ${this.path}.`, { code: "unavailable", applied: "no", cause: error })
-    }
-    try {
-      return JSON.parse(text, (_key, value) => (Array.isArray(value?.map) ? new Map(value.map) : value))
-    } catch (error) {
-      throw new StoreError(`${this.path} is not JSON.`, { code: "corrupt", applied: "no", cause: error })
     }
   }
 
@@ -73,4 +69,12 @@ export class JsonFile {
 
 function encode(state: State): string {
   return JSON.stringify(state, (_key, value) => (value instanceof Map ? { map: [...value] } : value))
+}
+
+function decode(text: string, path: string): State {
+  try {
+    return JSON.parse(text, (_key, value) => (Array.isArray(value?.map) ? new Map(value.map) : value))
+  } catch (error) {
+    throw new StoreError(`${path} is not JSON.`, { code: "corrupt", applied: "no", cause: error })
+  }
 }

@@ -37,7 +37,7 @@ defineStoreSuite(
   },
   {
     name: "a store in one JSON file",
-    fuzzRuns: 5,
+    fuzzRuns: 3,
     limits: {
       processes: "one process at a time: nothing locks the file",
       ledger: "keeps no usage entries",
