@@ -11,8 +11,7 @@ export type ImageRule =
   | { kind: "area"; pixelsPerToken: number; most: number; bound: number }
   | { kind: "bounded"; usual: number; most: number }
 
-/** Day on which the rules were read. */
-export const IMAGE_RULES_AS_OF = "2026-01-15"
+/* The rules below are as of 2026-01-15. */
 
 /**
  * https://platform.openai.com/docs/guides/images-vision#calculating-costs. On 2026-11-23 the page could not be opened; bills
