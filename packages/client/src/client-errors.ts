@@ -35,7 +35,10 @@ export type ProviderErrorCode =
   /** Status 200 with an error inside, or with a body that is no chat completion. */
   | "provider-error"
 
-/** The provider answered with an error. Its own words are in `cause`, because they may quote the request. */
+/**
+ * The provider answered with an error. Its own words are in `cause.providerMessage`, its error object in `cause.error`:
+ * neither is enumerable, so that no log shows them, because they may quote the request and the key.
+ */
 export class ProviderError extends P2Error {
   declare readonly code: ProviderErrorCode
   readonly provider: string
@@ -76,14 +79,14 @@ export class ProviderError extends P2Error {
 }
 
 const REMEDIES: Record<ProviderErrorCode, string> = {
-  "provider-bad-request": "It refused the request as it was sent; its reason is in `error.cause`.",
+  "provider-bad-request": "It refused the request as it was sent; its reason is in `error.cause.providerMessage`.",
   "provider-auth": "Check the API key and what it may do.",
   "provider-payment": "Add credit at the provider.",
   "provider-not-found": "Check the model's id and the base URL.",
   "provider-timeout": "Try again later.",
   "provider-rate-limit": "Try again after `error.retryAfterMs`, or ask for a higher rate limit.",
   "provider-unavailable": "Try again later, or name `fallbacks`.",
-  "provider-error": "Its reason is in `error.cause`.",
+  "provider-error": "Its reason is in `error.cause.providerMessage`.",
 }
 
 /** No connection was made, so nothing was sent and nothing is owed: code `connection-failed`. */
