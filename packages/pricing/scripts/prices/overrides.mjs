@@ -48,6 +48,14 @@ const FLASH = {
   day: "2026-11-15",
 }
 
+/** The dearest list price of the two names from the end of the night discount to their retirement. */
+const OLD_DEEPSEEK = {
+  sheets: [{ input: "0.56", output: "1.68", cacheRead: "0.07" }],
+  context: 128_000,
+  url: "https://api-docs.deepseek.com/news/news250821",
+  day: "2025-08-21",
+}
+
 /** Whole prices. The last sheet that holds decides. */
 export const PRICES = {
   "openai/gpt-6.2-sol": {
@@ -76,6 +84,9 @@ export const PRICES = {
   // Retired names that DeepSeek serves with, and bills as, deepseek-flash.
   "deepseek/deepseek-v4-flash": FLASH,
   "deepseek/deepseek-v4-flash-vision-exp": FLASH,
+  // The night discount of these ended on 2025-09-05; the names are said to be retired since 2026-07-24.
+  "deepseek/deepseek-chat": OLD_DEEPSEEK,
+  "deepseek/deepseek-reasoner": OLD_DEEPSEEK,
   "deepseek/deepseek-v4-pro": {
     sheets: [
       { input: "0.435", output: "0.87", cacheRead: "0.003625", until: DEEPSEEK_PEAK_FROM },

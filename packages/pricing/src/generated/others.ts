@@ -11,6 +11,7 @@ s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/ab
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.cohere.com/docs/command-beta (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developer.puter.com/ai/cohere/ (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://aws.amazon.com/bedrock/cohere-command-embed/ (2026-11-23)
+s2025-08-21 https://api-docs.deepseek.com/news/news250821
 s2026-11-15 https://api-docs.deepseek.com/quick_start/pricing
 r.33 2.75r.0825w.33
 r.33 2.75a3A12
@@ -237,9 +238,11 @@ r.5 2.5r.2
 r3 15r.5
 r4 18r1
 r4 12r1
+r.56 1.68r.07
 r.135 .55r.035|@@@0123456@30@990>.27 1.1r.07
 r.15 .6r.003|@@@12345@60@240>.3 1.2r.006|@@@12345@360@600>.3 1.2r.006
 r.135 .55r.035|@@@0123456@30@990>.55 2.19r.14
+r.56 1.68r.07|@@@@@@b>.55 2.19r.14
 r.27 .95r.13
 r.2288 .3432
 r.27 .41
@@ -1347,43 +1350,43 @@ pcursor
 	grok-4.6	1e	w	1
 	grok-4.6-fast	68	w	1
 pdeepseek 1
-	deepseek-chat	69	2a	1
-	deepseek-chat-v3-0324	69	2a	1
-	deepseek-flash	6a	1h	9
-	deepseek-r1-0528	6b	2a	1
-	deepseek-reasoner	6b	2a	1
-	deepseek-v3.1-terminus	6c	8	1
-	deepseek-v3.2	6d	8	1
-	deepseek-v3.2-exp	6e	8	1
-	deepseek-v4-flash	6f	1h	9
-	deepseek-v4-flash-vision-exp	6a	1h	9
-	deepseek-v4-pro	6g	1h	9
+	deepseek-chat	69	8	9
+	deepseek-chat-v3-0324	6a	2a	1
+	deepseek-flash	6b	1h	a
+	deepseek-r1-0528	6c	2a	1
+	deepseek-reasoner	6d	8	9
+	deepseek-v3.1-terminus	6e	8	1
+	deepseek-v3.2	6f	8	1
+	deepseek-v3.2-exp	6g	8	1
+	deepseek-v4-flash	6h	1h	a
+	deepseek-v4-flash-vision-exp	6b	1h	a
+	deepseek-v4-pro	6i	1h	a
 pdoubleword
-	Qwen/Qwen3-14B-FP8	6h	1a	1
-	Qwen/Qwen3-Embedding-8B	6i	1a	1
-	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6j	1a	1
-	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6k	1a	1
-	Qwen/Qwen3.5-35B-A3B-FP8	6l	1a	1
-	Qwen/Qwen3.5-397B-A17B	6m	1a	1
-	Qwen/Qwen3.5-9B	6n	1a	1
-	Qwen/Qwen3.6-35B-A3B-FP8	6l	1a	1
-	Qwen/Qwen3.8-27B-FP8	6o	2c	1
-	deepseek-ai/DeepSeek-V4-Flash	6p	1a	1
-	deepseek-ai/DeepSeek-V4-Flash-0731	6q	1a	1
-	deepseek-ai/DeepSeek-V4-Pro	6r	1a	1
-	deepseek-ai/DeepSeek-V4.1-Flash	6s	1a	1
+	Qwen/Qwen3-14B-FP8	6j	1a	1
+	Qwen/Qwen3-Embedding-8B	6k	1a	1
+	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6l	1a	1
+	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6m	1a	1
+	Qwen/Qwen3.5-35B-A3B-FP8	6n	1a	1
+	Qwen/Qwen3.5-397B-A17B	6o	1a	1
+	Qwen/Qwen3.5-9B	6p	1a	1
+	Qwen/Qwen3.6-35B-A3B-FP8	6n	1a	1
+	Qwen/Qwen3.8-27B-FP8	6q	2c	1
+	deepseek-ai/DeepSeek-V4-Flash	6r	1a	1
+	deepseek-ai/DeepSeek-V4-Flash-0731	6s	1a	1
+	deepseek-ai/DeepSeek-V4-Pro	6t	1a	1
+	deepseek-ai/DeepSeek-V4.1-Flash	6u	1a	1
 	google/gemma-4-31B-it	1k	1a	1
 	mistralai/Devstral-2-123B-Instruct-2512	1y	1a	1
-	moonshotai/Kimi-K2.6	6t	1a	1
+	moonshotai/Kimi-K2.6	6v	1a	1
 	moonshotai/kimi-k3	3e	2d	1
-	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6u	1a	1
-	openai/gpt-oss-20b	6v	1a	1
-	zai-org/GLM-5.1-FP8	6w	1a	1
-	zai-org/GLM-5.2-FP8	6x	2d	1
+	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6w	1a	1
+	openai/gpt-oss-20b	6x	1a	1
+	zai-org/GLM-5.1-FP8	6y	1a	1
+	zai-org/GLM-5.2-FP8	6z	2d	1
 pfireworks
-	accounts/fireworks/models/deepseek-r1-0528	6y	2e	1
-	accounts/fireworks/models/deepseek-v3-0324	6z	2e	1
-	accounts/fireworks/models/deepseek-v3p2	70	2f	1
+	accounts/fireworks/models/deepseek-r1-0528	70	2e	1
+	accounts/fireworks/models/deepseek-v3-0324	71	2e	1
+	accounts/fireworks/models/deepseek-v3p2	72	2f	1
 	accounts/fireworks/models/deepseek-v4-flash	3c	2g	1
 	accounts/fireworks/models/deepseek-v4-flash-0731	3c	2g	1
 	accounts/fireworks/models/deepseek-v4-pro	4x	2d	1
@@ -1395,45 +1398,45 @@ pfireworks
 	accounts/fireworks/models/glm-5p2	56	2g	1
 	accounts/fireworks/models/glm-5p3	3h	2j
 	accounts/fireworks/models/glm-5p3-flash	58	2k
-	accounts/fireworks/models/gpt-oss-120b	71	1m	1
-	accounts/fireworks/models/gpt-oss-20b	72	1m	1
+	accounts/fireworks/models/gpt-oss-120b	73	1m	1
+	accounts/fireworks/models/gpt-oss-20b	74	1m	1
 	accounts/fireworks/models/inkling	54	2g	1
-	accounts/fireworks/models/kimi-k2p5	73	2c	1
+	accounts/fireworks/models/kimi-k2p5	75	2c	1
 	accounts/fireworks/models/kimi-k2p7-code	5s	2c	1
 	accounts/fireworks/models/kimi-k3	3e	1w	2
 	accounts/fireworks/models/kimi-k3p1-pro	51	1w
 	accounts/fireworks/models/llama-v3p1-8b-instruct	20	2h	1
 	accounts/fireworks/models/llama4-maverick-instruct-basic	2o	1	1
 	accounts/fireworks/models/minimax-m2p1	1x	2l	1
-	accounts/fireworks/models/minimax-m3	74	2m	2
-	accounts/fireworks/models/minimax-m3p1-flash	75	2n
-	accounts/fireworks/models/muse-spark-open	76	1w
+	accounts/fireworks/models/minimax-m3	76	2m	2
+	accounts/fireworks/models/minimax-m3p1-flash	77	2n
+	accounts/fireworks/models/muse-spark-open	78	1w
 	accounts/fireworks/models/nemotron-3-ultra-nvfp4	52	1d	1
-	accounts/fireworks/models/qwen2p5-vl-72b-instruct	6z	8	1
+	accounts/fireworks/models/qwen2p5-vl-72b-instruct	71	8	1
 	accounts/fireworks/models/qwen3-235b-a22b	2o	8	1
-	accounts/fireworks/models/qwen3p7-plus	77	2c	1
-	accounts/fireworks/models/qwen3p8-2p4t-a95b	78	x
-	accounts/fireworks/models/qwen3p8-max	78	x
+	accounts/fireworks/models/qwen3p7-plus	79	2c	1
+	accounts/fireworks/models/qwen3p8-2p4t-a95b	7a	x
+	accounts/fireworks/models/qwen3p8-max	7a	x
 	accounts/fireworks/routers/deepseek-flash-latest	5m	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	79	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7a	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-spot	79	1h
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	7b	1h
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7c	1h
+	accounts/fireworks/routers/deepseek-v4p1-flash-spot	7b	1h
 	accounts/fireworks/routers/glm-5p2-fast	57	2g	1
 	accounts/fireworks/routers/glm-5p2-fast-us	57	2g	1
-	accounts/fireworks/routers/glm-5p3-fast	7b	2o
-	accounts/fireworks/routers/glm-5p3-spot	7c	2j
-	accounts/fireworks/routers/glm-fast-latest	7b	2o
+	accounts/fireworks/routers/glm-5p3-fast	7d	2o
+	accounts/fireworks/routers/glm-5p3-spot	7e	2j
+	accounts/fireworks/routers/glm-fast-latest	7d	2o
 	accounts/fireworks/routers/glm-flash-latest	58	2k
 	accounts/fireworks/routers/glm-latest	3h	2j
-	accounts/fireworks/routers/kimi-fast-latest	7d	1w
-	accounts/fireworks/routers/kimi-k2p6-fast	7e	2c	1
-	accounts/fireworks/routers/kimi-k2p7-code-fast	7f	2c	1
-	accounts/fireworks/routers/kimi-k3-fast	7d	1w	2
-	accounts/fireworks/routers/kimi-k3-spot	7g	1w
-	accounts/fireworks/routers/kimi-k3-us	7h	2g	1
+	accounts/fireworks/routers/kimi-fast-latest	7f	1w
+	accounts/fireworks/routers/kimi-k2p6-fast	7g	2c	1
+	accounts/fireworks/routers/kimi-k2p7-code-fast	7h	2c	1
+	accounts/fireworks/routers/kimi-k3-fast	7f	1w	2
+	accounts/fireworks/routers/kimi-k3-spot	7i	1w
+	accounts/fireworks/routers/kimi-k3-us	7j	2g	1
 	accounts/fireworks/routers/kimi-latest	3e	1w
-	accounts/fireworks/routers/minimax-latest	74	2m
-	accounts/fireworks/routers/qwen-max-latest	78	x
+	accounts/fireworks/routers/minimax-latest	76	2m
+	accounts/fireworks/routers/qwen-max-latest	7a	x
 pgithub-copilot
 	claude-fable-5	7	5	3	C
 	claude-fable-5.1	8	5	3	C
@@ -1447,18 +1450,18 @@ pgithub-copilot
 	claude-sonnet-4.6	g	2r	4	C
 	claude-sonnet-5	i	5	3	C
 	claude-sonnet-5.5	j	5	4	C
-	gemini-3.5-flash	7i	2p	1
-	gemini-3.6-flash	7j	2p	1
-	gemini-3.7-flash	7j	2p	1
-	gemini-3.8-flash	7j	2q	2
-	gemini-4-argon	7k	2s
+	gemini-3.5-flash	7k	2p	1
+	gemini-3.6-flash	7l	2p	1
+	gemini-3.7-flash	7l	2p	1
+	gemini-3.8-flash	7l	2q	2
+	gemini-4-argon	7m	2s
 	gpt-5-mini	48	2p	1
 	gpt-5.3-codex	4b	5	2
 	gpt-5.4	4d	2t	1
 	gpt-5.4-mini	4e	2t	1
 	gpt-5.4-nano	4f	1g
 	gpt-5.5	4h	2t	1
-	gpt-5.6-luna	7l	e	2
+	gpt-5.6-luna	7n	e	2
 	gpt-5.6-sol	4j	e	2
 	gpt-5.6-terra	18	e	2
 	gpt-6-astra	19	5
@@ -1466,224 +1469,224 @@ pgithub-copilot
 	gpt-6-sol	1b	5
 	gpt-6.1-sol	1c	e
 	gpt-6.1-terra	1d	e
-	grok-4.5	7m	2u	2
-	grok-4.6	7m	2u	2
-	grok-4.7	7m	2u
+	grok-4.5	7o	2u	2
+	grok-4.6	7o	2u	2
+	grok-4.7	7o	2u
 	kimi-k2.7-code	5s	w	1
 	kimi-k3	3e	1w	2
 	mai-code-1-flash-picker	4e	w	1
-	mai-code-1.1-flash	7n	2v	2
+	mai-code-1.1-flash	7p	2v	2
 	microsoft-decision-1	61	1o
 pgoogle-vertex
 	anthropic/claude-sonnet-4	g	b	5	C
 	claude-3-5-haiku	2t	b	5	C
 	claude-3-5-sonnet	g	b	5	C
 	claude-3-7-sonnet	g	b	5	C
-	claude-3-haiku	7o	b	5	C
+	claude-3-haiku	7q	b	5	C
 	claude-3-opus	c	b	5	C
 	claude-4-opus	c	b	5	C
 	claude-4-sonnet	g	b	5	C
 	claude-fable-5	7	1	5	C
 	claude-fable-5-1	8	1	5	C
 	claude-opus-4	c	b	5	C
-	claude-opus-4-6	7p	1	5	C
+	claude-opus-4-6	7r	1	5	C
 	claude-opus-4-7	d	1	5	C
 	claude-opus-4-8	d	1	5	C
 	claude-opus-5	d	1	5	C
 	claude-opus-5-5	f	1	5	C
 	claude-sonnet-4	g	b	5	C
-	claude-sonnet-4-5	7q	b	5	C
+	claude-sonnet-4-5	7s	b	5	C
 	claude-sonnet-4-6	g	1	5	C
-	gemini-2.5-flash	7r	2s
-	gemini-2.5-flash-lite	7s	2s
+	gemini-2.5-flash	7t	2s
+	gemini-2.5-flash-lite	7u	2s
 	gemini-2.5-pro	47	2s
-	gemini-3-flash-preview	7t	2s
-	gemini-3.1-flash-lite	7u	2s
-	gemini-3.1-pro-preview	7v	2s
-	gemini-3.1-pro-preview-customtools	7v	2s
-	gemini-3.5-flash	7i	2s
-	gemini-3.5-flash-lite	7r	2s
-	gemini-3.6-flash	7j	2s
-	gemini-3.7-flash	7j	2s
-	gemini-3.8-flash	7j	2s
-	gemini-4-argon	7k	2s
+	gemini-3-flash-preview	7v	2s
+	gemini-3.1-flash-lite	7w	2s
+	gemini-3.1-pro-preview	7x	2s
+	gemini-3.1-pro-preview-customtools	7x	2s
+	gemini-3.5-flash	7k	2s
+	gemini-3.5-flash-lite	7t	2s
+	gemini-3.6-flash	7l	2s
+	gemini-3.7-flash	7l	2s
+	gemini-3.8-flash	7l	2s
+	gemini-4-argon	7m	2s
 pgroq
-	deepseek-r1-distill-llama-70b	7w	1m	1
-	llama-3.1-8b-instant	7x	y	2
-	llama-3.3-70b-versatile	7y	2w	2
+	deepseek-r1-distill-llama-70b	7y	1m	1
+	llama-3.1-8b-instant	7z	y	2
+	llama-3.3-70b-versatile	80	2w	2
 	meta-llama/llama-4-maverick-17b-128e-instruct	29	1m	1
 	meta-llama/llama-guard-4-12b	20	1m	1
-	moonshotai/kimi-k2-instruct	7z	1m	1
-	moonshotai/kimi-k2-instruct-0905	7z	1m	1
+	moonshotai/kimi-k2-instruct	81	1m	1
+	moonshotai/kimi-k2-instruct-0905	81	1m	1
 	openai/gpt-oss-120b	46	12	2
 	openai/gpt-oss-20b	5g	12	2
 	openai/gpt-oss-safeguard-20b	5g	12	2
-	qwen/qwen3-32b	80	1m	1
-	qwen/qwen3.6-27b	81	2x
-	qwen/qwen3.8-27b	82	2x
+	qwen/qwen3-32b	82	1m	1
+	qwen/qwen3.6-27b	83	2x
+	qwen/qwen3.8-27b	84	2x
 phuggingface
-	MiniMaxAI/MiniMax-M1-80k	83	2y
+	MiniMaxAI/MiniMax-M1-80k	85	2y
 	MiniMaxAI/MiniMax-M2	1x	2z
 	MiniMaxAI/MiniMax-M2.1	1x	2z
-	MiniMaxAI/MiniMax-M2.5	84	2z
-	MiniMaxAI/MiniMax-M2.7	74	2z
+	MiniMaxAI/MiniMax-M2.5	86	2z
+	MiniMaxAI/MiniMax-M2.7	76	2z
 	MiniMaxAI/MiniMax-M3	1x	30
 	MiniMaxAI/MiniMax-M3.1-Flash	2l	2n
-	Qwen/Qwen2.5-Coder-32B-Instruct	85	h
-	Qwen/Qwen3-235B-A22B	86	31
-	Qwen/Qwen3-235B-A22B-Instruct-2507	87	v
-	Qwen/Qwen3-235B-A22B-Thinking-2507	88	32
-	Qwen/Qwen3-30B-A3B	89	31
-	Qwen/Qwen3-32B	80	2x
-	Qwen/Qwen3-8B	8a	33
-	Qwen/Qwen3-Coder-30B-A3B-Instruct	8b	13
-	Qwen/Qwen3-Coder-480B-A35B-Instruct	8c	13
-	Qwen/Qwen3-Coder-Next	8d	13
-	Qwen/Qwen3-Next-80B-A3B-Instruct	8e	g
-	Qwen/Qwen3-VL-235B-A22B-Instruct	8f	2w
-	Qwen/Qwen3-VL-235B-A22B-Thinking	8g	2w
-	Qwen/Qwen3-VL-30B-A3B-Instruct	8h	2w
-	Qwen/Qwen3.5-122B-A10B	8i	13
-	Qwen/Qwen3.5-27B	8j	13
-	Qwen/Qwen3.5-35B-A3B	6l	13
-	Qwen/Qwen3.5-397B-A17B	6m	g
-	Qwen/Qwen3.5-9B	8k	13
-	Qwen/Qwen3.6-27B	8l	13
-	Qwen/Qwen3.6-35B-A3B	8m	13
-	Qwen/Qwen3.8-2.4T-A95B	8n	x
-	Qwen/Qwen3.8-27B	8o	g
+	Qwen/Qwen2.5-Coder-32B-Instruct	87	h
+	Qwen/Qwen3-235B-A22B	88	31
+	Qwen/Qwen3-235B-A22B-Instruct-2507	89	v
+	Qwen/Qwen3-235B-A22B-Thinking-2507	8a	32
+	Qwen/Qwen3-30B-A3B	8b	31
+	Qwen/Qwen3-32B	82	2x
+	Qwen/Qwen3-8B	8c	33
+	Qwen/Qwen3-Coder-30B-A3B-Instruct	8d	13
+	Qwen/Qwen3-Coder-480B-A35B-Instruct	8e	13
+	Qwen/Qwen3-Coder-Next	8f	13
+	Qwen/Qwen3-Next-80B-A3B-Instruct	8g	g
+	Qwen/Qwen3-VL-235B-A22B-Instruct	8h	2w
+	Qwen/Qwen3-VL-235B-A22B-Thinking	8i	2w
+	Qwen/Qwen3-VL-30B-A3B-Instruct	8j	2w
+	Qwen/Qwen3.5-122B-A10B	8k	13
+	Qwen/Qwen3.5-27B	8l	13
+	Qwen/Qwen3.5-35B-A3B	6n	13
+	Qwen/Qwen3.5-397B-A17B	6o	g
+	Qwen/Qwen3.5-9B	8m	13
+	Qwen/Qwen3.6-27B	8n	13
+	Qwen/Qwen3.6-35B-A3B	8o	13
+	Qwen/Qwen3.8-2.4T-A95B	8p	x
+	Qwen/Qwen3.8-27B	8q	g
 	XiaomiMiMo/MiMo-V2.5	1y	x
 	XiaomiMiMo/MiMo-V2.5-Pro	23	1w
-	deepseek-ai/DeepSeek-R1	8p	34
-	deepseek-ai/DeepSeek-R1-0528	8q	35
-	deepseek-ai/DeepSeek-V3	8r	36
-	deepseek-ai/DeepSeek-V3-0324	8s	37
-	deepseek-ai/DeepSeek-V3.1	8t	h
-	deepseek-ai/DeepSeek-V3.2	8u	38
-	deepseek-ai/DeepSeek-V4-Flash	6p	1p
-	deepseek-ai/DeepSeek-V4-Flash-0731	6p	1p
-	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	8v	1p
-	deepseek-ai/DeepSeek-V4-Pro	8w	39
-	deepseek-ai/DeepSeek-V4-Pro-0813	8x	1h
+	deepseek-ai/DeepSeek-R1	8r	34
+	deepseek-ai/DeepSeek-R1-0528	8s	35
+	deepseek-ai/DeepSeek-V3	8t	36
+	deepseek-ai/DeepSeek-V3-0324	8u	37
+	deepseek-ai/DeepSeek-V3.1	8v	h
+	deepseek-ai/DeepSeek-V3.2	8w	38
+	deepseek-ai/DeepSeek-V4-Flash	6r	1p
+	deepseek-ai/DeepSeek-V4-Flash-0731	6r	1p
+	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	8x	1p
+	deepseek-ai/DeepSeek-V4-Pro	8y	39
+	deepseek-ai/DeepSeek-V4-Pro-0813	8z	1h
 	deepseek-ai/DeepSeek-V4.1-Flash	1x	1p
 	deepseek-ai/DeepSeek-V4.1-Flash-1017	1x	1p
-	google/gemma-3-12b-it	8y	y
-	google/gemma-3-27b-it	8z	y
+	google/gemma-3-12b-it	90	y
+	google/gemma-3-27b-it	91	y
 	google/gemma-3-4b-it	4s	y
 	google/gemma-4-26B-A4B-it	1j	g
 	google/gemma-4-31B-it	1k	g
-	meta-llama/Llama-3.1-8B-Instruct	90	3a
-	meta-llama/Llama-3.3-70B-Instruct	7y	3a
+	meta-llama/Llama-3.1-8B-Instruct	92	3a
+	meta-llama/Llama-3.3-70B-Instruct	80	3a
 	moonshotai/Kimi-K2-Instruct	23	2x
 	moonshotai/Kimi-K2-Instruct-0905	23	v
-	moonshotai/Kimi-K2-Thinking	91	25
-	moonshotai/Kimi-K2.5	73	25
+	moonshotai/Kimi-K2-Thinking	93	25
+	moonshotai/Kimi-K2.5	75	25
 	moonshotai/Kimi-K2.6	3q	25
-	moonshotai/Kimi-K2.7-Code	6t	25
-	moonshotai/Kimi-K3	92	18
-	openai/gpt-oss-120b	93	2w
-	openai/gpt-oss-20b	94	2w
+	moonshotai/Kimi-K2.7-Code	6v	25
+	moonshotai/Kimi-K3	94	18
+	openai/gpt-oss-120b	95	2w
+	openai/gpt-oss-20b	96	2w
 	stepfun-ai/Step-3.5-Flash	26	24
-	stepfun-ai/Step-3.7-Flash	95	24
-	tencent/Hy3	96	3b
-	tencent/Hy4-preview	97	2q
-	thinkingmachines/Inkling	98	d
+	stepfun-ai/Step-3.7-Flash	97	24
+	tencent/Hy3	98	3b
+	tencent/Hy4-preview	99	2q
+	thinkingmachines/Inkling	9a	d
 	thinkingmachines/Inkling-Small	2q	3c
-	zai-org/GLM-4.5-Air	99	3d
-	zai-org/GLM-4.5V	9a	3e
-	zai-org/GLM-4.6	83	2z
-	zai-org/GLM-4.6V-Flash	9b	2w
-	zai-org/GLM-4.7	9c	2z
-	zai-org/GLM-5	9d	19
-	zai-org/GLM-5.1	9d	19
-	zai-org/GLM-5.2	6w	x
-	zai-org/GLM-5.3	6w	1w
-	zai-org/GLM-5.3-Flash	9e	1w
+	zai-org/GLM-4.5-Air	9b	3d
+	zai-org/GLM-4.5V	9c	3e
+	zai-org/GLM-4.6	85	2z
+	zai-org/GLM-4.6V-Flash	9d	2w
+	zai-org/GLM-4.7	9e	2z
+	zai-org/GLM-5	9f	19
+	zai-org/GLM-5.1	9f	19
+	zai-org/GLM-5.2	6y	x
+	zai-org/GLM-5.3	6y	1w
+	zai-org/GLM-5.3-Flash	9g	1w
 phuggingface-cerebras
 	meta-llama/llama-3.1-8b-instruct	1r	1a	1
 	meta-llama/llama-3.1-8b-instruct-fast	1r	1a	1
 phuggingface-fireworks-ai
-	meta-llama/llama-3.3-70b-instruct	6z	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	6z	1m	1
+	meta-llama/llama-3.3-70b-instruct	71	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	71	1m	1
 	openai/gpt-oss-120b	2l	1m	1
 	openai/gpt-oss-120b-fast	2l	1m	1
-	openai/gpt-oss-20b	9f	1m	1
-	openai/gpt-oss-20b-fast	9f	1m	1
+	openai/gpt-oss-20b	9h	1m	1
+	openai/gpt-oss-20b-fast	9h	1m	1
 phuggingface-groq
-	meta-llama/llama-3.3-70b-instruct	7y	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	7y	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct	9g	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	9g	1m	1
-	openai/gpt-oss-120b	9h	1m	1
-	openai/gpt-oss-120b-fast	9h	1m	1
-	openai/gpt-oss-20b	94	1m	1
-	openai/gpt-oss-20b-fast	94	1m	1
-	qwen/qwen3-32b	80	1m	1
-	qwen/qwen3-32b-fast	80	1m	1
+	meta-llama/llama-3.3-70b-instruct	80	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	80	1m	1
+	meta-llama/llama-4-scout-17b-16e-instruct	9i	1m	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	9i	1m	1
+	openai/gpt-oss-120b	9j	1m	1
+	openai/gpt-oss-120b-fast	9j	1m	1
+	openai/gpt-oss-20b	96	1m	1
+	openai/gpt-oss-20b-fast	96	1m	1
+	qwen/qwen3-32b	82	1m	1
+	qwen/qwen3-32b-fast	82	1m	1
 phuggingface-hyperbolic
-	deepseek-ai/deepseek-r1	8c	2f	1
-	deepseek-ai/deepseek-r1-0528	9i	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	9i	2f	1
-	deepseek-ai/deepseek-r1-fast	8c	2f	1
-	deepseek-ai/deepseek-v3-0324	9j	2f	1
-	deepseek-ai/deepseek-v3-0324-fast	9j	2f	1
-	meta-llama/llama-3.3-70b-instruct	9k	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9k	1m	1
-	openai/gpt-oss-120b	9l	1m	1
-	openai/gpt-oss-120b-fast	9l	1m	1
+	deepseek-ai/deepseek-r1	8e	2f	1
+	deepseek-ai/deepseek-r1-0528	9k	2f	1
+	deepseek-ai/deepseek-r1-0528-fast	9k	2f	1
+	deepseek-ai/deepseek-r1-fast	8e	2f	1
+	deepseek-ai/deepseek-v3-0324	9l	2f	1
+	deepseek-ai/deepseek-v3-0324-fast	9l	2f	1
+	meta-llama/llama-3.3-70b-instruct	9m	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	9m	1m	1
+	openai/gpt-oss-120b	9n	1m	1
+	openai/gpt-oss-120b-fast	9n	1m	1
 	openai/gpt-oss-20b	1r	1m	1
 	openai/gpt-oss-20b-fast	1r	1m	1
-	qwen/qwen2.5-vl-72b-instruct	9m	1o	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9m	1o	1
+	qwen/qwen2.5-vl-72b-instruct	9o	1o	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9o	1o	1
 	qwen/qwen2.5-vl-7b-instruct	20	1o	1
 	qwen/qwen2.5-vl-7b-instruct-fast	20	1o	1
-	qwen/qwen3-235b-a22b-instruct-2507	8c	2c	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	8c	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	8c	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8c	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	9l	2c	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	9l	2c	1
-	qwen/qwen3-next-80b-a3b-thinking	9l	2c	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	9l	2c	1
+	qwen/qwen3-235b-a22b-instruct-2507	8e	2c	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	8e	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct	8e	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	2c	1
+	qwen/qwen3-next-80b-a3b-instruct	9n	2c	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	9n	2c	1
+	qwen/qwen3-next-80b-a3b-thinking	9n	2c	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	9n	2c	1
 phuggingface-nebius
-	deepseek-ai/deepseek-r1-0528	9n	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	9n	2f	1
-	deepseek-ai/deepseek-v3-0324	9o	1o	1
-	deepseek-ai/deepseek-v3-0324-fast	9o	1o	1
-	google/gemma-2-2b-it	9p	4	1
-	google/gemma-2-2b-it-fast	9p	4	1
-	google/gemma-2-9b-it	9q	4	1
-	google/gemma-2-9b-it-fast	9q	4	1
+	deepseek-ai/deepseek-r1-0528	9p	2f	1
+	deepseek-ai/deepseek-r1-0528-fast	9p	2f	1
+	deepseek-ai/deepseek-v3-0324	9q	1o	1
+	deepseek-ai/deepseek-v3-0324-fast	9q	1o	1
+	google/gemma-2-2b-it	9r	4	1
+	google/gemma-2-2b-it-fast	9r	4	1
+	google/gemma-2-9b-it	9s	4	1
+	google/gemma-2-9b-it-fast	9s	4	1
 	google/gemma-3-27b-it	29	3f	1
 	google/gemma-3-27b-it-fast	29	3f	1
-	meta-llama/llama-3.1-8b-instruct	9q	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	9q	1m	1
-	meta-llama/llama-3.3-70b-instruct	9r	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9r	1m	1
-	moonshotai/kimi-k2-instruct	9s	1m	1
-	moonshotai/kimi-k2-instruct-fast	9s	1m	1
+	meta-llama/llama-3.1-8b-instruct	9s	1m	1
+	meta-llama/llama-3.1-8b-instruct-fast	9s	1m	1
+	meta-llama/llama-3.3-70b-instruct	9t	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	9t	1m	1
+	moonshotai/kimi-k2-instruct	9u	1m	1
+	moonshotai/kimi-k2-instruct-fast	9u	1m	1
 	moonshotai/kimi-k2-thinking	27	2c	1
 	moonshotai/kimi-k2-thinking-fast	27	2c	1
 	nousresearch/hermes-4-405b	23	1m	1
 	nousresearch/hermes-4-405b-fast	23	1m	1
 	nousresearch/hermes-4-70b	1j	1m	1
 	nousresearch/hermes-4-70b-fast	1j	1m	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1	9a	1m	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9a	1m	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1	9c	1m	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9c	1m	1
 	nvidia/nvidia-nemotron-nano-12b-v2	2n	1m	1
 	nvidia/nvidia-nemotron-nano-12b-v2-fast	2n	1m	1
 	openai/gpt-oss-120b	2l	1m	1
 	openai/gpt-oss-120b-fast	2l	1m	1
-	primeintellect/intellect-3-fp8	9t	1m	1
-	primeintellect/intellect-3-fp8-fast	9t	1m	1
-	qwen/qwen2.5-coder-7b	9q	1o	1
-	qwen/qwen2.5-coder-7b-fast	9q	1o	1
-	qwen/qwen2.5-vl-72b-instruct	9r	r	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9r	r	1
+	primeintellect/intellect-3-fp8	9v	1m	1
+	primeintellect/intellect-3-fp8-fast	9v	1m	1
+	qwen/qwen2.5-coder-7b	9s	1o	1
+	qwen/qwen2.5-coder-7b-fast	9s	1o	1
+	qwen/qwen2.5-vl-72b-instruct	9t	r	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9t	r	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	2c	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	2c	1
-	qwen/qwen3-235b-a22b-thinking-2507	86	2c	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	86	2c	1
+	qwen/qwen3-235b-a22b-thinking-2507	88	2c	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	88	2c	1
 	qwen/qwen3-30b-a3b-instruct-2507	26	2c	1
 	qwen/qwen3-30b-a3b-instruct-2507-fast	26	2c	1
 	qwen/qwen3-30b-a3b-thinking-2507	26	2c	1
@@ -1692,137 +1695,137 @@ phuggingface-nebius
 	qwen/qwen3-32b-fast	26	3g	1
 	qwen/qwen3-coder-30b-a3b-instruct	26	2c	1
 	qwen/qwen3-coder-30b-a3b-instruct-fast	26	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	9u	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	9u	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct	9w	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	9w	2c	1
 	zai-org/glm-4.5	37	1m	1
-	zai-org/glm-4.5-air	9v	1m	1
-	zai-org/glm-4.5-air-fast	9v	1m	1
+	zai-org/glm-4.5-air	9x	1m	1
+	zai-org/glm-4.5-air-fast	9x	1m	1
 	zai-org/glm-4.5-fast	37	1m	1
 phuggingface-novita
-	alpindale/wizardlm-2-8x22b	9w	3h	1
-	alpindale/wizardlm-2-8x22b-fast	9w	3h	1
-	baidu/ernie-4.5-21b-a3b-pt	9x	3i	1
-	baidu/ernie-4.5-21b-a3b-pt-fast	9x	3i	1
-	baidu/ernie-4.5-300b-a47b-base-pt	9y	3j	1
-	baidu/ernie-4.5-300b-a47b-base-pt-fast	9y	3j	1
-	baidu/ernie-4.5-vl-28b-a3b-pt	9z	3k	1
-	baidu/ernie-4.5-vl-28b-a3b-pt-fast	9z	3k	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt	a0	3j	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a0	3j	1
-	deepseek-ai/deepseek-prover-v2-671b	8p	2e	1
-	deepseek-ai/deepseek-prover-v2-671b-fast	8p	2e	1
-	deepseek-ai/deepseek-r1	8p	2a	1
-	deepseek-ai/deepseek-r1-0528	8p	2a	1
-	deepseek-ai/deepseek-r1-0528-fast	8p	2a	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	a1	4	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a1	4	1
-	deepseek-ai/deepseek-r1-fast	8p	2a	1
-	deepseek-ai/deepseek-v3	8r	2a	1
-	deepseek-ai/deepseek-v3-0324	8s	2f	1
-	deepseek-ai/deepseek-v3-0324-fast	8s	2f	1
-	deepseek-ai/deepseek-v3-fast	8r	2a	1
-	deepseek-ai/deepseek-v3.1	8t	1m	1
-	deepseek-ai/deepseek-v3.1-fast	8t	1m	1
-	deepseek-ai/deepseek-v3.1-terminus	8t	1m	1
-	deepseek-ai/deepseek-v3.1-terminus-fast	8t	1m	1
-	deepseek-ai/deepseek-v3.2	a2	2f	1
-	deepseek-ai/deepseek-v3.2-exp	6e	2f	1
-	deepseek-ai/deepseek-v3.2-exp-fast	6e	2f	1
-	deepseek-ai/deepseek-v3.2-fast	a2	2f	1
-	meta-llama/llama-3.1-8b-instruct	a3	1n	1
-	meta-llama/llama-3.1-8b-instruct-fast	a3	1n	1
-	meta-llama/llama-3.3-70b-instruct	a4	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	a4	1m	1
+	alpindale/wizardlm-2-8x22b	9y	3h	1
+	alpindale/wizardlm-2-8x22b-fast	9y	3h	1
+	baidu/ernie-4.5-21b-a3b-pt	9z	3i	1
+	baidu/ernie-4.5-21b-a3b-pt-fast	9z	3i	1
+	baidu/ernie-4.5-300b-a47b-base-pt	a0	3j	1
+	baidu/ernie-4.5-300b-a47b-base-pt-fast	a0	3j	1
+	baidu/ernie-4.5-vl-28b-a3b-pt	a1	3k	1
+	baidu/ernie-4.5-vl-28b-a3b-pt-fast	a1	3k	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt	a2	3j	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a2	3j	1
+	deepseek-ai/deepseek-prover-v2-671b	8r	2e	1
+	deepseek-ai/deepseek-prover-v2-671b-fast	8r	2e	1
+	deepseek-ai/deepseek-r1	8r	2a	1
+	deepseek-ai/deepseek-r1-0528	8r	2a	1
+	deepseek-ai/deepseek-r1-0528-fast	8r	2a	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	a3	4	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a3	4	1
+	deepseek-ai/deepseek-r1-fast	8r	2a	1
+	deepseek-ai/deepseek-v3	8t	2a	1
+	deepseek-ai/deepseek-v3-0324	8u	2f	1
+	deepseek-ai/deepseek-v3-0324-fast	8u	2f	1
+	deepseek-ai/deepseek-v3-fast	8t	2a	1
+	deepseek-ai/deepseek-v3.1	8v	1m	1
+	deepseek-ai/deepseek-v3.1-fast	8v	1m	1
+	deepseek-ai/deepseek-v3.1-terminus	8v	1m	1
+	deepseek-ai/deepseek-v3.1-terminus-fast	8v	1m	1
+	deepseek-ai/deepseek-v3.2	a4	2f	1
+	deepseek-ai/deepseek-v3.2-exp	6g	2f	1
+	deepseek-ai/deepseek-v3.2-exp-fast	6g	2f	1
+	deepseek-ai/deepseek-v3.2-fast	a4	2f	1
+	meta-llama/llama-3.1-8b-instruct	a5	1n	1
+	meta-llama/llama-3.1-8b-instruct-fast	a5	1n	1
+	meta-llama/llama-3.3-70b-instruct	a6	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	a6	1m	1
 	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	2d	1
 	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	2d	1
-	meta-llama/llama-4-scout-17b-16e-instruct	a5	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	a5	1m	1
-	meta-llama/meta-llama-3-70b-instruct	a6	4	1
-	meta-llama/meta-llama-3-70b-instruct-fast	a6	4	1
+	meta-llama/llama-4-scout-17b-16e-instruct	a7	1m	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	a7	1m	1
+	meta-llama/meta-llama-3-70b-instruct	a8	4	1
+	meta-llama/meta-llama-3-70b-instruct-fast	a8	4	1
 	meta-llama/meta-llama-3-8b-instruct	25	4	1
 	meta-llama/meta-llama-3-8b-instruct-fast	25	4	1
-	minimaxai/minimax-m1-80k	83	1	1
-	minimaxai/minimax-m1-80k-fast	83	1	1
+	minimaxai/minimax-m1-80k	85	1	1
+	minimaxai/minimax-m1-80k-fast	85	1	1
 	minimaxai/minimax-m2	1x	2l	1
 	minimaxai/minimax-m2-fast	1x	2l	1
 	minimaxai/minimax-m2.1	1x	2l	1
 	minimaxai/minimax-m2.1-fast	1x	2l	1
 	minimaxai/minimax-m2.5	1x	2l	1
 	minimaxai/minimax-m2.5-fast	1x	2l	1
-	moonshotai/kimi-k2-instruct	a7	1m	1
+	moonshotai/kimi-k2-instruct	a9	1m	1
 	moonshotai/kimi-k2-instruct-0905	27	2c	1
 	moonshotai/kimi-k2-instruct-0905-fast	27	2c	1
-	moonshotai/kimi-k2-instruct-fast	a7	1m	1
+	moonshotai/kimi-k2-instruct-fast	a9	1m	1
 	moonshotai/kimi-k2-thinking	27	2c	1
 	moonshotai/kimi-k2-thinking-fast	27	2c	1
 	moonshotai/kimi-k2.5	28	2c	1
 	moonshotai/kimi-k2.5-fast	28	2c	1
-	nousresearch/hermes-2-pro-llama-3-8b	a8	4	1
-	nousresearch/hermes-2-pro-llama-3-8b-fast	a8	4	1
-	openai/gpt-oss-120b	a9	1m	1
-	openai/gpt-oss-120b-fast	a9	1m	1
-	openai/gpt-oss-20b	aa	1m	1
-	openai/gpt-oss-20b-fast	aa	1m	1
-	qwen/qwen2.5-72b-instruct	ab	r	1
-	qwen/qwen2.5-72b-instruct-fast	ab	r	1
-	qwen/qwen3-235b-a22b	86	3g	1
-	qwen/qwen3-235b-a22b-fast	86	3g	1
-	qwen/qwen3-235b-a22b-instruct-2507	ac	1m	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	ac	1m	1
-	qwen/qwen3-235b-a22b-thinking-2507	88	1m	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	88	1m	1
-	qwen/qwen3-30b-a3b	ad	3g	1
-	qwen/qwen3-30b-a3b-fast	ad	3g	1
-	qwen/qwen3-32b	ae	3g	1
-	qwen/qwen3-32b-fast	ae	3g	1
-	qwen/qwen3-coder-480b-a35b-instruct	af	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	af	2c	1
-	qwen/qwen3-coder-next	8d	2c	1
-	qwen/qwen3-coder-next-fast	8d	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	ag	1m	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	ag	1m	1
-	qwen/qwen3-next-80b-a3b-thinking	ag	1m	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	ag	1m	1
-	qwen/qwen3-vl-235b-a22b-instruct	8f	1m	1
-	qwen/qwen3-vl-235b-a22b-instruct-fast	8f	1m	1
-	qwen/qwen3-vl-235b-a22b-thinking	8g	1m	1
-	qwen/qwen3-vl-235b-a22b-thinking-fast	8g	1m	1
-	qwen/qwen3-vl-30b-a3b-instruct	8h	1m	1
-	qwen/qwen3-vl-30b-a3b-instruct-fast	8h	1m	1
-	qwen/qwen3-vl-30b-a3b-thinking	ah	1m	1
-	qwen/qwen3-vl-30b-a3b-thinking-fast	ah	1m	1
-	qwen/qwen3-vl-8b-instruct	ai	1m	1
-	qwen/qwen3-vl-8b-instruct-fast	ai	1m	1
-	qwen/qwen3.5-122b-a10b	8i	2c	1
-	qwen/qwen3.5-122b-a10b-fast	8i	2c	1
-	qwen/qwen3.5-27b	8j	2c	1
-	qwen/qwen3.5-27b-fast	8j	2c	1
-	qwen/qwen3.5-35b-a3b	6l	2c	1
-	qwen/qwen3.5-35b-a3b-fast	6l	2c	1
-	qwen/qwen3.5-397b-a17b	6m	2c	1
-	qwen/qwen3.5-397b-a17b-fast	6m	2c	1
-	sao10k/l3-70b-euryale-v2.1	aj	4	1
-	sao10k/l3-70b-euryale-v2.1-fast	aj	4	1
-	sao10k/l3-8b-lunaris-v1	ak	4	1
-	sao10k/l3-8b-lunaris-v1-fast	ak	4	1
-	sao10k/l3-8b-stheno-v3.2	ak	4	1
-	sao10k/l3-8b-stheno-v3.2-fast	ak	4	1
+	nousresearch/hermes-2-pro-llama-3-8b	aa	4	1
+	nousresearch/hermes-2-pro-llama-3-8b-fast	aa	4	1
+	openai/gpt-oss-120b	ab	1m	1
+	openai/gpt-oss-120b-fast	ab	1m	1
+	openai/gpt-oss-20b	ac	1m	1
+	openai/gpt-oss-20b-fast	ac	1m	1
+	qwen/qwen2.5-72b-instruct	ad	r	1
+	qwen/qwen2.5-72b-instruct-fast	ad	r	1
+	qwen/qwen3-235b-a22b	88	3g	1
+	qwen/qwen3-235b-a22b-fast	88	3g	1
+	qwen/qwen3-235b-a22b-instruct-2507	ae	1m	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	ae	1m	1
+	qwen/qwen3-235b-a22b-thinking-2507	8a	1m	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	8a	1m	1
+	qwen/qwen3-30b-a3b	af	3g	1
+	qwen/qwen3-30b-a3b-fast	af	3g	1
+	qwen/qwen3-32b	ag	3g	1
+	qwen/qwen3-32b-fast	ag	3g	1
+	qwen/qwen3-coder-480b-a35b-instruct	ah	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	ah	2c	1
+	qwen/qwen3-coder-next	8f	2c	1
+	qwen/qwen3-coder-next-fast	8f	2c	1
+	qwen/qwen3-next-80b-a3b-instruct	ai	1m	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	ai	1m	1
+	qwen/qwen3-next-80b-a3b-thinking	ai	1m	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	ai	1m	1
+	qwen/qwen3-vl-235b-a22b-instruct	8h	1m	1
+	qwen/qwen3-vl-235b-a22b-instruct-fast	8h	1m	1
+	qwen/qwen3-vl-235b-a22b-thinking	8i	1m	1
+	qwen/qwen3-vl-235b-a22b-thinking-fast	8i	1m	1
+	qwen/qwen3-vl-30b-a3b-instruct	8j	1m	1
+	qwen/qwen3-vl-30b-a3b-instruct-fast	8j	1m	1
+	qwen/qwen3-vl-30b-a3b-thinking	aj	1m	1
+	qwen/qwen3-vl-30b-a3b-thinking-fast	aj	1m	1
+	qwen/qwen3-vl-8b-instruct	ak	1m	1
+	qwen/qwen3-vl-8b-instruct-fast	ak	1m	1
+	qwen/qwen3.5-122b-a10b	8k	2c	1
+	qwen/qwen3.5-122b-a10b-fast	8k	2c	1
+	qwen/qwen3.5-27b	8l	2c	1
+	qwen/qwen3.5-27b-fast	8l	2c	1
+	qwen/qwen3.5-35b-a3b	6n	2c	1
+	qwen/qwen3.5-35b-a3b-fast	6n	2c	1
+	qwen/qwen3.5-397b-a17b	6o	2c	1
+	qwen/qwen3.5-397b-a17b-fast	6o	2c	1
+	sao10k/l3-70b-euryale-v2.1	al	4	1
+	sao10k/l3-70b-euryale-v2.1-fast	al	4	1
+	sao10k/l3-8b-lunaris-v1	am	4	1
+	sao10k/l3-8b-lunaris-v1-fast	am	4	1
+	sao10k/l3-8b-stheno-v3.2	am	4	1
+	sao10k/l3-8b-stheno-v3.2-fast	am	4	1
 	xiaomimimo/mimo-v2-flash	26	2c	1
 	xiaomimimo/mimo-v2-flash-fast	26	2c	1
-	zai-org/autoglm-phone-9b-multilingual	al	28	1
-	zai-org/autoglm-phone-9b-multilingual-fast	al	28	1
-	zai-org/glm-4-32b-0414	am	r	1
-	zai-org/glm-4-32b-0414-fast	am	r	1
+	zai-org/autoglm-phone-9b-multilingual	an	28	1
+	zai-org/autoglm-phone-9b-multilingual-fast	an	28	1
+	zai-org/glm-4-32b-0414	ao	r	1
+	zai-org/glm-4-32b-0414-fast	ao	r	1
 	zai-org/glm-4.5	37	1m	1
-	zai-org/glm-4.5-air	99	1m	1
-	zai-org/glm-4.5-air-fast	99	1m	1
+	zai-org/glm-4.5-air	9b	1m	1
+	zai-org/glm-4.5-air-fast	9b	1m	1
 	zai-org/glm-4.5-fast	37	1m	1
-	zai-org/glm-4.5v	9a	28	1
-	zai-org/glm-4.5v-fast	9a	28	1
-	zai-org/glm-4.6	83	2l	1
-	zai-org/glm-4.6-fast	83	2l	1
-	zai-org/glm-4.6v-flash	9b	1m	1
-	zai-org/glm-4.6v-flash-fast	9b	1m	1
+	zai-org/glm-4.5v	9c	28	1
+	zai-org/glm-4.5v-fast	9c	28	1
+	zai-org/glm-4.6	85	2l	1
+	zai-org/glm-4.6-fast	85	2l	1
+	zai-org/glm-4.6v-flash	9d	1m	1
+	zai-org/glm-4.6v-flash-fast	9d	1m	1
 	zai-org/glm-4.7	37	2l	1
 	zai-org/glm-4.7-fast	37	2l	1
 	zai-org/glm-4.7-flash	38	b	1
@@ -1830,324 +1833,324 @@ phuggingface-novita
 	zai-org/glm-5	39	3l	1
 	zai-org/glm-5-fast	39	3l	1
 phuggingface-nscale
-	deepseek-ai/deepseek-r1-distill-llama-70b	an	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	an	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-8b	ak	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-8b-fast	ak	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	ap	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	ap	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-8b	am	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-8b-fast	am	1m	1
 	deepseek-ai/deepseek-r1-distill-qwen-1.5b	1r	1m	1
 	deepseek-ai/deepseek-r1-distill-qwen-1.5b-fast	1r	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b	9l	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9l	1m	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b	9n	1m	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9n	1m	1
 	deepseek-ai/deepseek-r1-distill-qwen-7b	1s	1m	1
 	deepseek-ai/deepseek-r1-distill-qwen-7b-fast	1s	1m	1
-	meta-llama/llama-3.1-8b-instruct	90	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	90	1m	1
-	meta-llama/llama-3.3-70b-instruct	9k	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9k	1m	1
+	meta-llama/llama-3.1-8b-instruct	92	1m	1
+	meta-llama/llama-3.1-8b-instruct-fast	92	1m	1
+	meta-llama/llama-3.3-70b-instruct	9m	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	9m	1m	1
 	meta-llama/llama-4-scout-17b-16e-instruct	1g	3m	1
 	meta-llama/llama-4-scout-17b-16e-instruct-fast	1g	3m	1
-	openai/gpt-oss-120b	ao	1m	1
-	openai/gpt-oss-120b-fast	ao	1m	1
-	openai/gpt-oss-20b	9f	1m	1
-	openai/gpt-oss-20b-fast	9f	1m	1
-	qwen/qwen2.5-coder-32b-instruct	85	1m	1
-	qwen/qwen2.5-coder-32b-instruct-fast	85	1m	1
-	qwen/qwen2.5-coder-3b-instruct	ap	1o	1
-	qwen/qwen2.5-coder-3b-instruct-fast	ap	1o	1
-	qwen/qwen2.5-coder-7b-instruct	ap	1m	1
-	qwen/qwen2.5-coder-7b-instruct-fast	ap	1m	1
+	openai/gpt-oss-120b	aq	1m	1
+	openai/gpt-oss-120b-fast	aq	1m	1
+	openai/gpt-oss-20b	9h	1m	1
+	openai/gpt-oss-20b-fast	9h	1m	1
+	qwen/qwen2.5-coder-32b-instruct	87	1m	1
+	qwen/qwen2.5-coder-32b-instruct-fast	87	1m	1
+	qwen/qwen2.5-coder-3b-instruct	ar	1o	1
+	qwen/qwen2.5-coder-3b-instruct-fast	ar	1o	1
+	qwen/qwen2.5-coder-7b-instruct	ar	1m	1
+	qwen/qwen2.5-coder-7b-instruct-fast	ar	1m	1
 	qwen/qwen3-14b	2n	3g	1
 	qwen/qwen3-14b-fast	2n	3g	1
 	qwen/qwen3-235b-a22b	29	r	1
 	qwen/qwen3-235b-a22b-fast	29	r	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	r	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	r	1
-	qwen/qwen3-32b	aq	3g	1
-	qwen/qwen3-32b-fast	aq	3g	1
-	qwen/qwen3-4b-instruct-2507	ap	2c	1
-	qwen/qwen3-4b-instruct-2507-fast	ap	2c	1
-	qwen/qwen3-4b-thinking-2507	ap	2c	1
-	qwen/qwen3-4b-thinking-2507-fast	ap	2c	1
-	qwen/qwen3-8b	8a	3g	1
-	qwen/qwen3-8b-fast	8a	3g	1
-	qwen/qwq-32b	ar	1m	1
-	qwen/qwq-32b-fast	ar	1m	1
+	qwen/qwen3-32b	as	3g	1
+	qwen/qwen3-32b-fast	as	3g	1
+	qwen/qwen3-4b-instruct-2507	ar	2c	1
+	qwen/qwen3-4b-instruct-2507-fast	ar	2c	1
+	qwen/qwen3-4b-thinking-2507	ar	2c	1
+	qwen/qwen3-4b-thinking-2507-fast	ar	2c	1
+	qwen/qwen3-8b	8c	3g	1
+	qwen/qwen3-8b-fast	8c	3g	1
+	qwen/qwq-32b	at	1m	1
+	qwen/qwq-32b-fast	at	1m	1
 phuggingface-ovhcloud
-	meta-llama/llama-3.1-8b-instruct	as	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	as	1m	1
-	meta-llama/llama-3.3-70b-instruct	at	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	at	1m	1
-	openai/gpt-oss-120b	au	1m	1
-	openai/gpt-oss-120b-fast	au	1m	1
-	openai/gpt-oss-20b	av	1m	1
-	openai/gpt-oss-20b-fast	av	1m	1
-	qwen/qwen2.5-vl-72b-instruct	aw	1o	1
-	qwen/qwen2.5-vl-72b-instruct-fast	aw	1o	1
-	qwen/qwen3-32b	ax	1o	1
-	qwen/qwen3-32b-fast	ax	1o	1
-	qwen/qwen3-coder-30b-a3b-instruct	8b	2c	1
-	qwen/qwen3-coder-30b-a3b-instruct-fast	8b	2c	1
+	meta-llama/llama-3.1-8b-instruct	au	1m	1
+	meta-llama/llama-3.1-8b-instruct-fast	au	1m	1
+	meta-llama/llama-3.3-70b-instruct	av	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	av	1m	1
+	openai/gpt-oss-120b	aw	1m	1
+	openai/gpt-oss-120b-fast	aw	1m	1
+	openai/gpt-oss-20b	ax	1m	1
+	openai/gpt-oss-20b-fast	ax	1m	1
+	qwen/qwen2.5-vl-72b-instruct	ay	1o	1
+	qwen/qwen2.5-vl-72b-instruct-fast	ay	1o	1
+	qwen/qwen3-32b	az	1o	1
+	qwen/qwen3-32b-fast	az	1o	1
+	qwen/qwen3-coder-30b-a3b-instruct	8d	2c	1
+	qwen/qwen3-coder-30b-a3b-instruct-fast	8d	2c	1
 phuggingface-publicai
-	aisingapore/gemma-sea-lion-v4-27b-it	ay	1a	1
-	aisingapore/gemma-sea-lion-v4-27b-it-fast	ay	1a	1
-	aisingapore/qwen-sea-lion-v4-32b-it	az	1a	1
-	aisingapore/qwen-sea-lion-v4-32b-it-fast	az	1a	1
-	allenai/olmo-3-7b-instruct	b0	1a	1
-	allenai/olmo-3-7b-instruct-fast	b0	1a	1
+	aisingapore/gemma-sea-lion-v4-27b-it	b0	1a	1
+	aisingapore/gemma-sea-lion-v4-27b-it-fast	b0	1a	1
+	aisingapore/qwen-sea-lion-v4-32b-it	b1	1a	1
+	aisingapore/qwen-sea-lion-v4-32b-it-fast	b1	1a	1
+	allenai/olmo-3-7b-instruct	b2	1a	1
+	allenai/olmo-3-7b-instruct-fast	b2	1a	1
 	allenai/olmo-3.1-32b-instruct	29	1a	1
 	allenai/olmo-3.1-32b-instruct-fast	29	1a	1
-	dicta-il/dictalm-3.0-24b-thinking	ay	1a	1
-	dicta-il/dictalm-3.0-24b-thinking-fast	ay	1a	1
-	swiss-ai/apertus-70b-instruct-2509	b1	1a	1
-	swiss-ai/apertus-70b-instruct-2509-fast	b1	1a	1
-	swiss-ai/apertus-8b-instruct-2509	b0	1a	1
-	swiss-ai/apertus-8b-instruct-2509-fast	b0	1a	1
-	utter-project/eurollm-22b-instruct-2512	b0	1a	1
-	utter-project/eurollm-22b-instruct-2512-fast	b0	1a	1
+	dicta-il/dictalm-3.0-24b-thinking	b0	1a	1
+	dicta-il/dictalm-3.0-24b-thinking-fast	b0	1a	1
+	swiss-ai/apertus-70b-instruct-2509	b3	1a	1
+	swiss-ai/apertus-70b-instruct-2509-fast	b3	1a	1
+	swiss-ai/apertus-8b-instruct-2509	b2	1a	1
+	swiss-ai/apertus-8b-instruct-2509-fast	b2	1a	1
+	utter-project/eurollm-22b-instruct-2512	b2	1a	1
+	utter-project/eurollm-22b-instruct-2512-fast	b2	1a	1
 phuggingface-sambanova
-	deepseek-ai/deepseek-r1-0528	b2	1m	1
-	deepseek-ai/deepseek-r1-0528-fast	b2	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	b3	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b3	1m	1
-	deepseek-ai/deepseek-v3-0324	b4	1m	1
-	deepseek-ai/deepseek-v3-0324-fast	b4	1m	1
-	meta-llama/llama-3.1-8b-instruct	b0	1n	1
-	meta-llama/llama-3.1-8b-instruct-fast	b0	1n	1
-	meta-llama/llama-3.3-70b-instruct	6j	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	6j	1m	1
-	openai/gpt-oss-120b	b5	1m	1
-	openai/gpt-oss-120b-fast	b5	1m	1
+	deepseek-ai/deepseek-r1-0528	b4	1m	1
+	deepseek-ai/deepseek-r1-0528-fast	b4	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	b5	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b5	1m	1
+	deepseek-ai/deepseek-v3-0324	b6	1m	1
+	deepseek-ai/deepseek-v3-0324-fast	b6	1m	1
+	meta-llama/llama-3.1-8b-instruct	b2	1n	1
+	meta-llama/llama-3.1-8b-instruct-fast	b2	1n	1
+	meta-llama/llama-3.3-70b-instruct	6l	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	6l	1m	1
+	openai/gpt-oss-120b	b7	1m	1
+	openai/gpt-oss-120b-fast	b7	1m	1
 	qwen/qwen3-32b	5c	1o	1
 	qwen/qwen3-32b-fast	5c	1o	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6j	1m	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6j	1m	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6l	1m	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6l	1m	1
 phuggingface-together
-	deepcogito/cogito-671b-v2.1	9j	2f	1
-	deepcogito/cogito-671b-v2.1-fast	9j	2f	1
-	deepcogito/cogito-671b-v2.1-fp8	9j	2f	1
-	deepcogito/cogito-671b-v2.1-fp8-fast	9j	2f	1
-	deepseek-ai/deepseek-r1	b6	2f	1
-	deepseek-ai/deepseek-r1-0528	b6	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	b6	2f	1
-	deepseek-ai/deepseek-r1-fast	b6	2f	1
-	deepseek-ai/deepseek-v3	9j	1m	1
-	deepseek-ai/deepseek-v3-0324	9j	1m	1
-	deepseek-ai/deepseek-v3-0324-fast	9j	1m	1
-	deepseek-ai/deepseek-v3-fast	9j	1m	1
-	deepseek-ai/deepseek-v3.1	b7	1m	1
-	deepseek-ai/deepseek-v3.1-fast	b7	1m	1
+	deepcogito/cogito-671b-v2.1	9l	2f	1
+	deepcogito/cogito-671b-v2.1-fast	9l	2f	1
+	deepcogito/cogito-671b-v2.1-fp8	9l	2f	1
+	deepcogito/cogito-671b-v2.1-fp8-fast	9l	2f	1
+	deepseek-ai/deepseek-r1	b8	2f	1
+	deepseek-ai/deepseek-r1-0528	b8	2f	1
+	deepseek-ai/deepseek-r1-0528-fast	b8	2f	1
+	deepseek-ai/deepseek-r1-fast	b8	2f	1
+	deepseek-ai/deepseek-v3	9l	1m	1
+	deepseek-ai/deepseek-v3-0324	9l	1m	1
+	deepseek-ai/deepseek-v3-0324-fast	9l	1m	1
+	deepseek-ai/deepseek-v3-fast	9l	1m	1
+	deepseek-ai/deepseek-v3.1	b9	1m	1
+	deepseek-ai/deepseek-v3.1-fast	b9	1m	1
 	essentialai/rnj-1-instruct	1s	1o	1
 	essentialai/rnj-1-instruct-fast	1s	1o	1
-	google/gemma-3n-e4b-it	b8	1o	1
-	google/gemma-3n-e4b-it-fast	b8	1o	1
-	meta-llama/llama-3.3-70b-instruct	b9	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	b9	1m	1
+	google/gemma-3n-e4b-it	ba	1o	1
+	google/gemma-3n-e4b-it-fast	ba	1o	1
+	meta-llama/llama-3.3-70b-instruct	bb	1m	1
+	meta-llama/llama-3.3-70b-instruct-fast	bb	1m	1
 	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	2d	1
 	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	2d	1
-	moonshotai/kimi-k2.5	ba	2c	1
-	moonshotai/kimi-k2.5-fast	ba	2c	1
+	moonshotai/kimi-k2.5	bc	2c	1
+	moonshotai/kimi-k2.5-fast	bc	2c	1
 	openai/gpt-oss-120b	2l	1m	1
 	openai/gpt-oss-120b-fast	2l	1m	1
-	openai/gpt-oss-20b	9f	1m	1
-	openai/gpt-oss-20b-fast	9f	1m	1
-	qwen/qwen2.5-7b-instruct	9l	1o	1
-	qwen/qwen2.5-7b-instruct-fast	9l	1o	1
+	openai/gpt-oss-20b	9h	1m	1
+	openai/gpt-oss-20b-fast	9h	1m	1
+	qwen/qwen2.5-7b-instruct	9n	1o	1
+	qwen/qwen2.5-7b-instruct-fast	9n	1o	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	2c	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	8c	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8c	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8	8c	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8c	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct	8e	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8	8e	2c	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8e	2c	1
 	qwen/qwen3-coder-next-fp8	2q	2c	1
 	qwen/qwen3-coder-next-fp8-fast	2q	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	ag	2c	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	ag	2c	1
-	qwen/qwen3-vl-8b-instruct	bb	2c	1
-	qwen/qwen3-vl-8b-instruct-fast	bb	2c	1
-	qwen/qwen3.5-397b-a17b	6m	2c	1
-	qwen/qwen3.5-397b-a17b-fast	6m	2c	1
-	qwen/qwen3.5-9b	bc	2c	1
-	qwen/qwen3.5-9b-fast	bc	2c	1
-	zai-org/glm-4.5-air-fp8	9t	1m	1
-	zai-org/glm-4.5-air-fp8-fast	9t	1m	1
+	qwen/qwen3-next-80b-a3b-instruct	ai	2c	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	ai	2c	1
+	qwen/qwen3-vl-8b-instruct	bd	2c	1
+	qwen/qwen3-vl-8b-instruct-fast	bd	2c	1
+	qwen/qwen3.5-397b-a17b	6o	2c	1
+	qwen/qwen3.5-397b-a17b-fast	6o	2c	1
+	qwen/qwen3.5-9b	be	2c	1
+	qwen/qwen3.5-9b-fast	be	2c	1
+	zai-org/glm-4.5-air-fp8	9v	1m	1
+	zai-org/glm-4.5-air-fp8-fast	9v	1m	1
 	zai-org/glm-4.6	37	2i	1
 	zai-org/glm-4.6-fast	37	2i	1
-	zai-org/glm-4.7-fp8	bd	2i	1
-	zai-org/glm-4.7-fp8-fast	bd	2i	1
+	zai-org/glm-4.7-fp8	bf	2i	1
+	zai-org/glm-4.7-fp8-fast	bf	2i	1
 	zai-org/glm-5	39	2i	1
 	zai-org/glm-5-fast	39	2i	1
 pkimi-coding
 	k3	3e	1w
 	k3-256k	3e	x
 	k3.1-pro	51	1w
-	k3.1-pro-highspeed	be	1w
+	k3.1-pro-highspeed	bg	1w
 	kimi-for-coding	5s	1s
-	kimi-for-coding-highspeed	7f	g
+	kimi-for-coding-highspeed	7h	g
 pmeta 1
-	muse-ember-1.0	bf	3n
-	muse-spark-1.1	76	1w
-	muse-spark-1.2	76	1w
-	muse-spark-1.2-contributor	bg	1w
-	muse-spark-1.3	76	1w
-	muse-spark-1.3-contributor	bg	1w
-	muse-wonder-1.0	be	1w
+	muse-ember-1.0	bh	3n
+	muse-spark-1.1	78	1w
+	muse-spark-1.2	78	1w
+	muse-spark-1.2-contributor	bi	1w
+	muse-spark-1.3	78	1w
+	muse-spark-1.3-contributor	bi	1w
+	muse-wonder-1.0	bg	1w
 pminimax 1
 	M2-her	1x	2a	1
-	MiniMax-M2	bh	2l	1
-	MiniMax-M2.1	bh	2l	1
-	MiniMax-M2.1-highspeed	bi	2l	1
-	MiniMax-M2.5	bh	2l	1
-	MiniMax-M2.5-highspeed	bi	2l	1
-	MiniMax-M2.7	bj	2z	2
-	MiniMax-M2.7-highspeed	bk	2z	2
-	MiniMax-M3	bl	3o
-	MiniMax-M3.1-Flash	75	3o
+	MiniMax-M2	bj	2l	1
+	MiniMax-M2.1	bj	2l	1
+	MiniMax-M2.1-highspeed	bk	2l	1
+	MiniMax-M2.5	bj	2l	1
+	MiniMax-M2.5-highspeed	bk	2l	1
+	MiniMax-M2.7	bl	2z	2
+	MiniMax-M2.7-highspeed	bm	2z	2
+	MiniMax-M3	bn	3o
+	MiniMax-M3.1-Flash	77	3o
 	m2-her	1x	2a	1
-	minimax-01	9t	3p	1
-	minimax-m1	bm	1a	1
-	minimax-m2	bh	2l	1
-	minimax-m2.1	bh	2l	1
-	minimax-m2.5	bh	2l	1
-	minimax-m2.7	bj	2z	2
-	minimax-m3	bl	1	1
+	minimax-01	9v	3p	1
+	minimax-m1	bo	1a	1
+	minimax-m2	bj	2l	1
+	minimax-m2.1	bj	2l	1
+	minimax-m2.5	bj	2l	1
+	minimax-m2.7	bl	2z	2
+	minimax-m3	bn	1	1
 pminimax-cn
-	MiniMax-M2.7	bn	2z
-	MiniMax-M2.7-highspeed	bo	2z
-	MiniMax-M3	bp	3o
-	MiniMax-M3.1-Flash	bq	3o
+	MiniMax-M2.7	bp	2z
+	MiniMax-M2.7-highspeed	bq	2z
+	MiniMax-M3	br	3o
+	MiniMax-M3.1-Flash	bs	3o
 pmistral 1
-	codestral-2501	br	3q	2
-	codestral-2508	br	q	2
-	codestral-latest	br	3q	2
+	codestral-2501	bt	3q	2
+	codestral-2508	bt	q	2
+	codestral-latest	bt	3q	2
 	deepseek-v4-1-flash-1017	4z	c
-	devstral-2512	bs	25	2
-	devstral-latest	bs	25
-	devstral-medium-latest	bs	25
+	devstral-2512	bu	25	2
+	devstral-latest	bu	25
+	devstral-medium-latest	bu	25
 	devstral-small	26	1a	1
 	devstral-small-2505	26	1a	1
 	devstral-small-2507	26	1a	1
 	devstral-small-latest	26	1a	1
 	glm-5-2	56	1w
 	labs-devstral-small-2512	26	1a	1
-	magistral-medium	bt	1a	1
-	magistral-medium-latest	bu	v
-	ministral-14b-2512	bv	25	2
+	magistral-medium	bv	1a	1
+	magistral-medium-latest	bw	v
+	ministral-14b-2512	bx	25	2
 	ministral-3b	25	1a	1
-	ministral-3b-2512	bw	3r	2
-	ministral-3b-latest	bw	z
+	ministral-3b-2512	by	3r	2
+	ministral-3b-latest	by	z
 	ministral-8b	1r	1a	1
 	ministral-8b-2410	1r	1a	1
-	ministral-8b-2512	bx	25	2
-	ministral-8b-latest	by	3b	2
-	mistral-7b	bz	1a	1
+	ministral-8b-2512	bz	25	2
+	ministral-8b-latest	c0	3b	2
+	mistral-7b	c1	1a	1
 	mistral-embed	1r	4	1
 	mistral-large	12	3s	1
 	mistral-large-2407	12	3s	1
 	mistral-large-2411	12	3s	1
-	mistral-large-2512	c0	25	2
-	mistral-large-4	c1	1r
-	mistral-large-4-0-8	c1	1r
-	mistral-large-latest	c2	25	2
-	mistral-medium	bs	y	2
-	mistral-medium-2312	c3	1a	1
-	mistral-medium-2505	bs	y	2
-	mistral-medium-2508	bs	25	2
-	mistral-medium-2604	c4	25
-	mistral-medium-3	c4	25	2
-	mistral-medium-3-5	c4	25	2
-	mistral-medium-3.5	c4	25	2
-	mistral-medium-latest	c5	25	2
-	mistral-nemo	bx	1z	2
+	mistral-large-2512	c2	25	2
+	mistral-large-4	c3	1r
+	mistral-large-4-0-8	c3	1r
+	mistral-large-latest	c4	25	2
+	mistral-medium	bu	y	2
+	mistral-medium-2312	c5	1a	1
+	mistral-medium-2505	bu	y	2
+	mistral-medium-2508	bu	25	2
+	mistral-medium-2604	c6	25
+	mistral-medium-3	c6	25	2
+	mistral-medium-3-5	c6	25	2
+	mistral-medium-3.5	c6	25	2
+	mistral-medium-latest	c7	25	2
+	mistral-nemo	bz	1z	2
 	mistral-saba	29	1a	1
 	mistral-saba-latest	29	1a	1
-	mistral-small-24b-instruct-2501	7x	1a	1
-	mistral-small-2506	c6	10
-	mistral-small-2603	75	24	2
+	mistral-small-24b-instruct-2501	7z	1a	1
+	mistral-small-2506	c8	10
+	mistral-small-2603	77	24	2
 	mistral-small-3.1-24b-instruct	5r	1a	1
-	mistral-small-3.2-24b-instruct	c7	1a	1
-	mistral-small-latest	75	24	2
-	mistral-tiny	bz	1a	1
-	mixtral-8x22b-instruct	6z	1a	1
-	mixtral-8x7b	c8	1a	1
-	open-mistral-7b	bz	1a	1
-	open-mistral-nemo	bx	1z	2
-	open-mixtral-8x7b	c8	1a	1
-	pixtral-12b	bx	1z	2
-	pixtral-12b-latest	bx	1z	2
+	mistral-small-3.2-24b-instruct	c9	1a	1
+	mistral-small-latest	77	24	2
+	mistral-tiny	c1	1a	1
+	mixtral-8x22b-instruct	71	1a	1
+	mixtral-8x7b	ca	1a	1
+	open-mistral-7b	c1	1a	1
+	open-mistral-nemo	bz	1z	2
+	open-mixtral-8x7b	ca	1a	1
+	pixtral-12b	bz	1z	2
+	pixtral-12b-latest	bz	1z	2
 	pixtral-large-2411	12	1a	1
 	pixtral-large-latest	12	1a	1
-	voxtral-small-24b-2507	c9	3t	2
-	voxtral-small-2507	c9	3t	2
-	voxtral-small-latest	c9	3t	2
+	voxtral-small-24b-2507	cb	3t	2
+	voxtral-small-2507	cb	3t	2
+	voxtral-small-latest	cb	3t	2
 	zai-glm-5-2	56	1w
 	zai-glm-5-3	56	1w
 	zai-glm-5-3-flash	58	1w
 pmodal
 	moonshotai/Kimi-K3	3e	2d	1
-	thinkingmachines/Inkling-NVFP4	ca	1a	1
+	thinkingmachines/Inkling-NVFP4	cc	1a	1
 pmoonshotai 1
-	kimi-k2	a7	1a	1
-	kimi-k2-0711-preview	91	1m	1
-	kimi-k2-0905-preview	91	2c	1
-	kimi-k2-thinking	91	2c	1
-	kimi-k2-thinking-turbo	cb	2c	1
-	kimi-k2-turbo-preview	cb	2c	1
-	kimi-k2.5	73	2c	1
+	kimi-k2	a9	1a	1
+	kimi-k2-0711-preview	93	1m	1
+	kimi-k2-0905-preview	93	2c	1
+	kimi-k2-thinking	93	2c	1
+	kimi-k2-thinking-turbo	cd	2c	1
+	kimi-k2-turbo-preview	cd	2c	1
+	kimi-k2.5	75	2c	1
 	kimi-k2.6	3q	25	2
 	kimi-k2.7-code	5s	25	2
-	kimi-k2.7-code-highspeed	7f	25	2
+	kimi-k2.7-code-highspeed	7h	25	2
 	kimi-k3	3e	d	2
 	kimi-k3.1-pro	51	d
-	kimi-k3.1-pro-highspeed	be	d
-	moonshot-v1-128k	bt	1m	1
-	moonshot-v1-128k-vision-preview	bt	1m	1
+	kimi-k3.1-pro-highspeed	bg	d
+	moonshot-v1-128k	bv	1m	1
+	moonshot-v1-128k-vision-preview	bv	1m	1
 	moonshot-v1-32k	23	1o	1
 	moonshot-v1-32k-vision-preview	23	1o	1
-	moonshot-v1-8k	cc	4	1
-	moonshot-v1-8k-vision-preview	cc	4	1
+	moonshot-v1-8k	ce	4	1
+	moonshot-v1-8k-vision-preview	ce	4	1
 pmoonshotai-cn
-	kimi-k2.6	cd	25
-	kimi-k2.7-code	ce	25
-	kimi-k2.7-code-highspeed	cf	25
+	kimi-k2.6	cf	25
+	kimi-k2.7-code	cg	25
+	kimi-k2.7-code-highspeed	ch	25
 	kimi-k3	3e	d
-	kimi-k3.1-pro	cg	d
-	kimi-k3.1-pro-highspeed	ch	d
+	kimi-k3.1-pro	ci	d
+	kimi-k3.1-pro-highspeed	cj	d
 pnovita
-	Sao10K/L3-8B-Stheno-v3.2	ak	4	1
-	cognitivecomputations/dolphin-mixtral-8x22b	6z	1a	1
-	deepseek/deepseek-r1	ci	2a	1
-	deepseek/deepseek-r1-distill-llama-70b	a1	4	1
+	Sao10K/L3-8B-Stheno-v3.2	am	4	1
+	cognitivecomputations/dolphin-mixtral-8x22b	71	1a	1
+	deepseek/deepseek-r1	ck	2a	1
+	deepseek/deepseek-r1-distill-llama-70b	a3	4	1
 	deepseek/deepseek-r1-distill-llama-8b	25	1a	1
 	deepseek/deepseek-r1-distill-qwen-14b	1s	1o	1
-	deepseek/deepseek-r1-distill-qwen-32b	9l	2a	1
-	deepseek/deepseek_v3	cj	2a	1
-	google/gemma-2-9b-it	ck	1a	1
-	gryphe/mythomax-l2-13b	cl	3u	1
-	jondurbin/airoboros-l2-70b	cm	1a	1
-	meta-llama/llama-3-70b-instruct	a6	4	1
+	deepseek/deepseek-r1-distill-qwen-32b	9n	2a	1
+	deepseek/deepseek_v3	cl	2a	1
+	google/gemma-2-9b-it	cm	1a	1
+	gryphe/mythomax-l2-13b	cn	3u	1
+	jondurbin/airoboros-l2-70b	co	1a	1
+	meta-llama/llama-3-70b-instruct	a8	4	1
 	meta-llama/llama-3-8b-instruct	25	4	1
-	meta-llama/llama-3.1-70b-instruct	cn	1a	1
-	meta-llama/llama-3.1-8b-instruct	ak	1n	1
-	meta-llama/llama-3.1-8b-instruct-bf16	90	1a	1
-	meta-llama/llama-3.1-8b-instruct-max	ak	1n	1
-	meta-llama/llama-3.2-11b-vision-instruct	90	1a	1
-	meta-llama/llama-3.2-1b-instruct	co	2h	1
-	meta-llama/llama-3.2-3b-instruct	cp	1o	1
-	meta-llama/llama-3.3-70b-instruct	cq	3v	1
-	microsoft/wizardlm-2-8x22b	9w	3h	1
-	mistralai/mistral-7b-instruct	cr	1a	1
-	mistralai/mistral-nemo	cs	3w	1
-	nousresearch/hermes-2-pro-llama-3-8b	a8	4	1
-	nousresearch/nous-hermes-llama2-13b	cs	3u	1
-	openchat/openchat-7b	90	3u	1
-	qwen/qwen-2-7b-instruct	ct	1o	1
+	meta-llama/llama-3.1-70b-instruct	cp	1a	1
+	meta-llama/llama-3.1-8b-instruct	am	1n	1
+	meta-llama/llama-3.1-8b-instruct-bf16	92	1a	1
+	meta-llama/llama-3.1-8b-instruct-max	am	1n	1
+	meta-llama/llama-3.2-11b-vision-instruct	92	1a	1
+	meta-llama/llama-3.2-1b-instruct	cq	2h	1
+	meta-llama/llama-3.2-3b-instruct	cr	1o	1
+	meta-llama/llama-3.3-70b-instruct	cs	3v	1
+	microsoft/wizardlm-2-8x22b	9y	3h	1
+	mistralai/mistral-7b-instruct	ct	1a	1
+	mistralai/mistral-nemo	cu	3w	1
+	nousresearch/hermes-2-pro-llama-3-8b	aa	4	1
+	nousresearch/nous-hermes-llama2-13b	cu	3u	1
+	openchat/openchat-7b	92	3u	1
+	qwen/qwen-2-7b-instruct	cv	1o	1
 	qwen/qwen-2-vl-72b-instruct	3j	1o	1
-	qwen/qwen-2.5-72b-instruct	ab	r	1
-	sao10k/l3-70b-euryale-v2.1	aj	4	1
-	sao10k/l3-8b-lunaris	ak	4	1
-	sao10k/l31-70b-euryale-v2.2	aj	4	1
-	sophosympatheia/midnight-rose-70b	a1	1a	1
-	teknium/openhermes-2.5-mistral-7b	cs	3u	1
+	qwen/qwen-2.5-72b-instruct	ad	r	1
+	sao10k/l3-70b-euryale-v2.1	al	4	1
+	sao10k/l3-8b-lunaris	am	4	1
+	sao10k/l31-70b-euryale-v2.2	al	4	1
+	sophosympatheia/midnight-rose-70b	a3	1a	1
+	teknium/openhermes-2.5-mistral-7b	cu	3u	1
 popenai-codex
 	gpt-5.6-luna	16	3x
 	gpt-5.6-sol	4j	3x
@@ -2158,7 +2161,7 @@ popenai-codex
 	gpt-6.1-sol	1c	2u
 	gpt-6.1-terra	1d	2u
 popencode
-	beam-free	cu	1w		F
+	beam-free	cw	1w		F
 	claude-fable-5	7	5	4	C
 	claude-fable-5-1	8	5	4	C
 	claude-fable-5-2	9	5	4	C
@@ -2170,33 +2173,33 @@ popencode
 	claude-opus-4-8	d	5	4	C
 	claude-opus-5	d	5	4	C
 	claude-opus-5-5	f	5	4	C
-	claude-sonnet-4-5	7q	6	4	C
+	claude-sonnet-4-5	7s	6	4	C
 	claude-sonnet-4-6	g	2q	4	C
 	claude-sonnet-5	i	5	4	C
 	claude-sonnet-5-5	j	5	4	C
 	deepseek-v4-pro	4x	1h
 	deepseek-v4.1-flash	5m	1h
-	deepseek-v4.1-flash-free	cu	7		F
-	flint-40b-free	cu	13		F
-	gemini-3-flash	7t	2s
-	gemini-3.1-pro	cv	2s
-	gemini-3.5-flash	7i	2s
-	gemini-3.5-flash-lite	7r	2s
-	gemini-3.6-flash	7j	2s
-	gemini-3.7-flash	7j	2s
-	gemini-3.8-flash	7j	2s
-	gemini-4-argon	7k	2s
-	glm-5	9d	2z
+	deepseek-v4.1-flash-free	cw	7		F
+	flint-40b-free	cw	13		F
+	gemini-3-flash	7v	2s
+	gemini-3.1-pro	cx	2s
+	gemini-3.5-flash	7k	2s
+	gemini-3.5-flash-lite	7t	2s
+	gemini-3.6-flash	7l	2s
+	gemini-3.7-flash	7l	2s
+	gemini-3.8-flash	7l	2s
+	gemini-4-argon	7m	2s
+	glm-5	9f	2z
 	glm-5.1	3h	2z
 	glm-5.2	3h	18
 	glm-5.3	3h	18
 	glm-5.3-flash	58	18
-	glm-5.3-flash-free	cu	7		F
-	gpt-5	cw	1g
-	gpt-5-codex	cw	1g
+	glm-5.3-flash-free	cw	7		F
+	gpt-5	cy	1g
+	gpt-5-codex	cy	1g
 	gpt-5-nano	49	1g
-	gpt-5.1	cw	1g
-	gpt-5.1-codex	cw	1g
+	gpt-5.1	cy	1g
+	gpt-5.1-codex	cy	1g
 	gpt-5.1-codex-max	47	1g
 	gpt-5.1-codex-mini	48	1g
 	gpt-5.2	4b	1g
@@ -2205,9 +2208,9 @@ popencode
 	gpt-5.4	4d	3x
 	gpt-5.4-mini	4e	1g
 	gpt-5.4-nano	4f	1g
-	gpt-5.4-pro	cx	e
+	gpt-5.4-pro	cz	e
 	gpt-5.5	4h	e
-	gpt-5.5-pro	cx	e
+	gpt-5.5-pro	cz	e
 	gpt-5.6-luna	16	e
 	gpt-5.6-sol	4j	e
 	gpt-5.6-terra	18	e
@@ -2215,146 +2218,146 @@ popencode
 	gpt-6-luna	1a	e
 	gpt-6-sol	1b	e
 	gpt-6.1-sol	1c	e
-	grok-4.5	cy	f
-	grok-4.6	7m	f
-	grok-4.7	7m	f
-	grok-build-0.1	cz	26
-	iceman-free	cu	x		F
-	inkling-2-small-free	cu	1w		F
+	grok-4.5	d0	f
+	grok-4.6	7o	f
+	grok-4.7	7o	f
+	grok-build-0.1	d1	26
+	iceman-free	cw	x		F
+	inkling-2-small-free	cw	1w		F
 	jev-1.13	61	r
-	jev-1.13-free	cu	r		F
-	kimi-k2.5	73	13
+	jev-1.13-free	cw	r		F
+	kimi-k2.5	75	13
 	kimi-k2.6	3q	13
 	kimi-k2.7-code	5s	25
-	kimi-k3	d0	1w
-	longcat-2.5-free	cu	1t		F
-	mimo-v2.6-flash-free	cu	7		F
-	minimax-m2.5	74	2z
-	minimax-m2.7	74	2z
-	minimax-m3	74	3y
-	minimax-m3.1-flash-free	cu	2n		F
-	mistral-large-4	d1	3z
-	muse-ember-1.0	d2	40
-	muse-spark-1.2	76	1w
-	muse-spark-1.3	76	1w
-	muse-wonder-1.0	be	1w
-	nemotron-3.5-lightning-free	cu	25		F
-	nemotron-3.5-super-vl-free	cu	1w		F
-	qwen3.5-plus	d3	13
-	qwen3.6-plus	d4	13
-	qwen3.8-flash	d5	18
-	qwen3.8-max	d6	x
+	kimi-k3	d2	1w
+	longcat-2.5-free	cw	1t		F
+	mimo-v2.6-flash-free	cw	7		F
+	minimax-m2.5	76	2z
+	minimax-m2.7	76	2z
+	minimax-m3	76	3y
+	minimax-m3.1-flash-free	cw	2n		F
+	mistral-large-4	d3	3z
+	muse-ember-1.0	d4	40
+	muse-spark-1.2	78	1w
+	muse-spark-1.3	78	1w
+	muse-wonder-1.0	bg	1w
+	nemotron-3.5-lightning-free	cw	25		F
+	nemotron-3.5-super-vl-free	cw	1w		F
+	qwen3.5-plus	d5	13
+	qwen3.6-plus	d6	13
+	qwen3.8-flash	d7	18
+	qwen3.8-max	d8	x
 popencode-go
-	beam-free	cu	1w		F
+	beam-free	cw	1w		F
 	claude-haiku-5-5	b	5	4	C
-	deepseek-v4-pro	d7	1h
-	deepseek-v4.1-flash	d8	1h
-	gemini-4-argon	7k	2s
+	deepseek-v4-pro	d9	1h
+	deepseek-v4.1-flash	da	1h
+	gemini-4-argon	7m	2s
 	glm-5.2	3h	18
 	glm-5.3	3h	18
 	glm-5.3-flash	58	18
 	gpt-5.6-luna	16	e
 	gpt-6-luna	1a	e
-	grok-4.7	7m	f
-	hy3	d9	2v
-	hy4	da	2s
-	hy4-preview	da	41
-	iceman-contributor-free	cu	x		F
+	grok-4.7	7o	f
+	hy3	db	2v
+	hy4	dc	2s
+	hy4-preview	dc	41
+	iceman-contributor-free	cw	x		F
 	kimi-k2.7-code	5s	25
-	kimi-k3	d0	1w
-	kimi-k3.1-pro	db	1w
+	kimi-k3	d2	1w
+	kimi-k3.1-pro	dd	1w
 	longcat-2.0	5m	18
-	longcat-2.5-free	cu	1t		F
-	mimo-v2.5	dc	5
-	mimo-v2.5-pro	8w	c
-	mimo-v2.6-flash	dc	1w
-	mimo-v2.6-pro	8w	1w
-	minimax-m3	bl	18
-	minimax-m3.1-flash	75	2n
-	muse-spark-1.2-contributor	bg	1w
-	muse-spark-1.3-contributor	bg	1w
-	qwen3.7-plus	dd	42
-	qwen3.8-flash	d5	18
-	qwen3.8-max	d6	18
-	step-5-preview	de	42
+	longcat-2.5-free	cw	1t		F
+	mimo-v2.5	de	5
+	mimo-v2.5-pro	8y	c
+	mimo-v2.6-flash	de	1w
+	mimo-v2.6-pro	8y	1w
+	minimax-m3	bn	18
+	minimax-m3.1-flash	77	2n
+	muse-spark-1.2-contributor	bi	1w
+	muse-spark-1.3-contributor	bi	1w
+	qwen3.7-plus	df	42
+	qwen3.8-flash	d7	18
+	qwen3.8-max	d8	18
+	step-5-preview	dg	42
 povhcloud
-	DeepSeek-R1-Distill-Llama-70B	at	1m	1
-	Llama-3.1-8B-Instruct	as	1m	1
-	Meta-Llama-3_3-70B-Instruct	at	1m	1
-	Mistral-7B-Instruct-v0.3	as	28	1
-	Mistral-Nemo-Instruct-2407	a8	28	1
-	Mistral-Small-3.2-24B-Instruct-2506	df	1m	1
-	Mixtral-8x7B-Instruct-v0.1	c8	1o	1
-	Qwen2.5-VL-72B-Instruct	aw	1o	1
-	Qwen3-32B	ax	1o	1
-	Qwen3-Coder-30B-A3B-Instruct	8b	2c	1
-	bge-base-en-v1.5	dg	43	1
-	bge-m3	dg	4	1
-	bge-multilingual-gemma2	dg	4	1
-	deepseek-r1-distill-llama-70b	at	1m	1
-	gpt-oss-120b	au	1m	1
-	gpt-oss-20b	av	1m	1
-	llama-3.1-8b-instruct	as	1m	1
-	meta-llama-3_3-70b-instruct	at	1m	1
-	mistral-7b-instruct-v0.3	as	28	1
-	mistral-nemo-instruct-2407	a8	28	1
-	mistral-small-3.2-24b-instruct-2506	df	1m	1
-	mixtral-8x7b-instruct-v0.1	c8	1o	1
-	qwen2.5-vl-72b-instruct	aw	1o	1
-	qwen3-32b	ax	1o	1
-	qwen3-coder-30b-a3b-instruct	8b	2c	1
+	DeepSeek-R1-Distill-Llama-70B	av	1m	1
+	Llama-3.1-8B-Instruct	au	1m	1
+	Meta-Llama-3_3-70B-Instruct	av	1m	1
+	Mistral-7B-Instruct-v0.3	au	28	1
+	Mistral-Nemo-Instruct-2407	aa	28	1
+	Mistral-Small-3.2-24B-Instruct-2506	dh	1m	1
+	Mixtral-8x7B-Instruct-v0.1	ca	1o	1
+	Qwen2.5-VL-72B-Instruct	ay	1o	1
+	Qwen3-32B	az	1o	1
+	Qwen3-Coder-30B-A3B-Instruct	8d	2c	1
+	bge-base-en-v1.5	di	43	1
+	bge-m3	di	4	1
+	bge-multilingual-gemma2	di	4	1
+	deepseek-r1-distill-llama-70b	av	1m	1
+	gpt-oss-120b	aw	1m	1
+	gpt-oss-20b	ax	1m	1
+	llama-3.1-8b-instruct	au	1m	1
+	meta-llama-3_3-70b-instruct	av	1m	1
+	mistral-7b-instruct-v0.3	au	28	1
+	mistral-nemo-instruct-2407	aa	28	1
+	mistral-small-3.2-24b-instruct-2506	dh	1m	1
+	mixtral-8x7b-instruct-v0.1	ca	1o	1
+	qwen2.5-vl-72b-instruct	ay	1o	1
+	qwen3-32b	az	1o	1
+	qwen3-coder-30b-a3b-instruct	8d	2c	1
 pperplexity 1
 	llama-3.1-sonar-large-128k-online	4p	1a	1
 	llama-3.1-sonar-small-128k-online	20	1a	1
-	r1-1776	dh	1a	1
-	sonar	di	8	1
-	sonar-pro	dj	b	1
-	sonar-pro-search	92	1a	1
-	sonar-reasoning	dk	1a	1
-	sonar-reasoning-pro	dl	8	1
+	r1-1776	dj	1a	1
+	sonar	dk	8	1
+	sonar-pro	dl	b	1
+	sonar-pro-search	94	1a	1
+	sonar-reasoning	dm	1a	1
+	sonar-reasoning-pro	dn	8	1
 pquicksilverpro
-	claude-fable-5	dm	1	1	C
-	claude-haiku-4-5	82	b	1	C
-	claude-opus-4-6	dn	1	1	C
-	claude-opus-4-8	dn	1	1	C
-	claude-opus-5	dn	1	1	C
-	claude-sonnet-4-6	do	1	1	C
-	claude-sonnet-5	dp	1	1	C
-	deepseek-v4-flash	dq	2d	1
-	deepseek-v4-pro	8w	2d	1
-	gemini-3-flash-preview	dr	2d	1
-	gemini-3-pro-image	ds	2d	1
-	gemini-3.1-flash-lite	dt	2d	1
-	gemini-3.1-pro-preview	du	2d	1
-	gemini-3.5-flash	dv	2d	1
-	gemini-3.5-flash-lite	dw	2d	1
-	gemini-3.6-flash	dx	2d	1
-	gemini-3.7-flash	dy	2d	1
-	glm-5.2	dz	2d	1
-	glm-5.3	dz	2d	1
-	glm-5.3-flash	e0	2d	1
-	gpt-5.6-luna	e1	2d	1
-	gpt-5.6-sol	e2	2d	1
-	gpt-5.6-terra	e3	2d	1
-	gpt-oss-120b	e4	1m	1
-	grok-4.5	e5	44	1
+	claude-fable-5	do	1	1	C
+	claude-haiku-4-5	84	b	1	C
+	claude-opus-4-6	dp	1	1	C
+	claude-opus-4-8	dp	1	1	C
+	claude-opus-5	dp	1	1	C
+	claude-sonnet-4-6	dq	1	1	C
+	claude-sonnet-5	dr	1	1	C
+	deepseek-v4-flash	ds	2d	1
+	deepseek-v4-pro	8y	2d	1
+	gemini-3-flash-preview	dt	2d	1
+	gemini-3-pro-image	du	2d	1
+	gemini-3.1-flash-lite	dv	2d	1
+	gemini-3.1-pro-preview	dw	2d	1
+	gemini-3.5-flash	dx	2d	1
+	gemini-3.5-flash-lite	dy	2d	1
+	gemini-3.6-flash	dz	2d	1
+	gemini-3.7-flash	e0	2d	1
+	glm-5.2	e1	2d	1
+	glm-5.3	e1	2d	1
+	glm-5.3-flash	e2	2d	1
+	gpt-5.6-luna	e3	2d	1
+	gpt-5.6-sol	e4	2d	1
+	gpt-5.6-terra	e5	2d	1
+	gpt-oss-120b	e6	1m	1
+	grok-4.5	e7	44	1
 	grok-4.6	1e	44	1
-	hy3	e6	2c	1
-	kimi-k2.6	e7	w	1
-	kimi-k2.7-code	e8	w	1
-	kimi-k3	e9	2d	1
-	mimo-v2.5	ea	2d	1
-	minimax-m3	eb	2d	1
-	muse-glimmer-30b	ec	1m	1
-	muse-spark-1.2	ed	2d	1
-	nemotron-3.5-lightning	ee	2c	1
-	qwen3.6-35b	ef	2c	1
-	qwen3.6-plus	eg	2d	1
-	qwen3.7-flash	eh	2d	1
-	qwen3.7-max	ei	2d	1
-	qwen3.7-plus	ej	2d	1
-	qwen3.8-27b	ek	1	1
-	qwen3.8-max	d6	2d	1
+	hy3	e8	2c	1
+	kimi-k2.6	e9	w	1
+	kimi-k2.7-code	ea	w	1
+	kimi-k3	eb	2d	1
+	mimo-v2.5	ec	2d	1
+	minimax-m3	ed	2d	1
+	muse-glimmer-30b	ee	1m	1
+	muse-spark-1.2	ef	2d	1
+	nemotron-3.5-lightning	eg	2c	1
+	qwen3.6-35b	eh	2c	1
+	qwen3.6-plus	ei	2d	1
+	qwen3.7-flash	ej	2d	1
+	qwen3.7-max	ek	2d	1
+	qwen3.7-plus	el	2d	1
+	qwen3.8-27b	em	1	1
+	qwen3.8-max	d8	2d	1
 pradius
 	balanced	3e	1r
 	cheap	5m	18
@@ -2371,8 +2374,8 @@ pradius
 	claude-sonnet-5	i	5	4	C
 	claude-sonnet-5-5	j	5	4	C
 	deepseek-v4.1-flash	5m	18
-	gemini-3.8-flash	7j	2s
-	gemini-4-argon	7k	1s
+	gemini-3.8-flash	7l	2s
+	gemini-4-argon	7m	1s
 	glm-5.3	3h	c
 	glm-5.3-flash	58	45
 	gpt-5.6-luna	16	3x
@@ -2383,366 +2386,366 @@ pradius
 	gpt-6-sol	1b	e
 	gpt-6.1-sol	1c	3x
 	gpt-6.1-terra	1d	3x
-	grok-4.7	7m	46
+	grok-4.7	7o	46
 	kimi-k3	3e	1r
 	kimi-k3.1-pro	51	1w
-	minimax-m3	74	47
-	minimax-m3.1-flash	75	3o
-	mistral-large-4	c1	1r
+	minimax-m3	76	47
+	minimax-m3.1-flash	77	3o
+	mistral-large-4	c3	1r
 	precise	4j	3x
 ptogether
-	MiniMaxAI/MiniMax-M3	74	48
-	Qwen/Qwen3.5-9B	8k	13
-	Qwen/Qwen3.6-Plus	el	42
-	Qwen/Qwen3.7-Max	em	18
-	deepseek-ai/DeepSeek-V4-Pro-0813	en	1p
+	MiniMaxAI/MiniMax-M3	76	48
+	Qwen/Qwen3.5-9B	8m	13
+	Qwen/Qwen3.6-Plus	en	42
+	Qwen/Qwen3.7-Max	eo	18
+	deepseek-ai/DeepSeek-V4-Pro-0813	ep	1p
 	deepseek-ai/DeepSeek-V4.1-Flash	5m	1p
-	meta-models/Muse-Spark-Open-816B-A42B	76	1w
+	meta-models/Muse-Spark-Open-816B-A42B	78	1w
 	moonshotai/Kimi-K3	3e	1w
 	moonshotai/Kimi-K3.1-Pro	51	1w
-	nvidia/NVIDIA-Nemotron-3.5-Super-VL	eo	25
+	nvidia/NVIDIA-Nemotron-3.5-Super-VL	eq	25
 	openai/gpt-oss-120b	2l	y
-	reflection/Beam-1.0-501B-A23B	ep	1w
+	reflection/Beam-1.0-501B-A23B	er	1w
 	thinkingmachines/Inkling	54	47
 	zai-org/GLM-5.2	3h	49
 	zai-org/GLM-5.3	3h	4a
 	zai-org/GLM-5.3-Flash	58	4b
 pvercel-ai-gateway
-	alibaba/qwen-3-14b	eq	31
+	alibaba/qwen-3-14b	es	31
 	alibaba/qwen-3-235b	2o	v
-	alibaba/qwen-3-30b	89	31
+	alibaba/qwen-3-30b	8b	31
 	alibaba/qwen-3-32b	2l	a
-	alibaba/qwen3-coder	er	g
+	alibaba/qwen3-coder	et	g
 	alibaba/qwen3-coder-30b-a3b	2l	o
 	alibaba/qwen3-coder-next	2q	26
-	alibaba/qwen3-max-thinking	es	4c
+	alibaba/qwen3-max-thinking	eu	4c
 	alibaba/qwen3-next-80b-a3b-instruct	2r	4d
 	alibaba/qwen3-next-80b-a3b-thinking	2r	25
-	alibaba/qwen3-vl-instruct	et	25
-	alibaba/qwen3.5-flash	eu	2q
-	alibaba/qwen3.5-plus	ev	2q
-	alibaba/qwen3.6-27b	6m	26
-	alibaba/qwen3.6-plus	ew	2q
-	alibaba/qwen3.7-flash	ex	4e
-	alibaba/qwen3.7-max	ey	4e
-	alibaba/qwen3.7-plus	ez	2q
-	alibaba/qwen3.8-2.4t-a95b	78	3b
-	alibaba/qwen3.8-27b	f0	25
-	alibaba/qwen3.8-flash	d5	4f
-	alibaba/qwen3.8-max	78	3b
-	alibaba/qwen3.8-max-0902	d6	4f
-	alibaba/qwen3.8-max-prime	f1	18
-	alibaba/qwen3.8-omni-flash	f2	18
-	amazon/nova-2-lite	f3	4g
-	amazon/nova-lite	f4	4h
-	amazon/nova-micro	f5	a
-	amazon/nova-pro	f6	4h
+	alibaba/qwen3-vl-instruct	ev	25
+	alibaba/qwen3.5-flash	ew	2q
+	alibaba/qwen3.5-plus	ex	2q
+	alibaba/qwen3.6-27b	6o	26
+	alibaba/qwen3.6-plus	ey	2q
+	alibaba/qwen3.7-flash	ez	4e
+	alibaba/qwen3.7-max	f0	4e
+	alibaba/qwen3.7-plus	f1	2q
+	alibaba/qwen3.8-2.4t-a95b	7a	3b
+	alibaba/qwen3.8-27b	f2	25
+	alibaba/qwen3.8-flash	d7	4f
+	alibaba/qwen3.8-max	7a	3b
+	alibaba/qwen3.8-max-0902	d8	4f
+	alibaba/qwen3.8-max-prime	f3	18
+	alibaba/qwen3.8-omni-flash	f4	18
+	amazon/nova-2-lite	f5	4g
+	amazon/nova-lite	f6	4h
+	amazon/nova-micro	f7	a
+	amazon/nova-pro	f8	4h
 	anthropic/claude-fable-5	7	5	4	C
 	anthropic/claude-fable-5-batch	d	5	4	C
 	anthropic/claude-fable-5.1	8	5	4	C
-	anthropic/claude-fable-5.1-batch	f7	5	4	C
+	anthropic/claude-fable-5.1-batch	f9	5	4	C
 	anthropic/claude-fable-5.2	9	5	4	C
-	anthropic/claude-fable-5.2-batch	f8	5	4	C
-	anthropic/claude-fable-5.2-fast	f9	5	4	C
+	anthropic/claude-fable-5.2-batch	fa	5	4	C
+	anthropic/claude-fable-5.2-fast	fb	5	4	C
 	anthropic/claude-haiku-4.5	a	6	4	C
-	anthropic/claude-haiku-4.5-batch	fa	6	4	C
+	anthropic/claude-haiku-4.5-batch	fc	6	4	C
 	anthropic/claude-haiku-5.5	b	5	4	C
-	anthropic/claude-haiku-5.5-batch	fb	5	4	C
+	anthropic/claude-haiku-5.5-batch	fd	5	4	C
 	anthropic/claude-opus-4.5	d	6	4	C
-	anthropic/claude-opus-4.5-batch	fc	6	4	C
+	anthropic/claude-opus-4.5-batch	fe	6	4	C
 	anthropic/claude-opus-4.6	d	5	4	C
-	anthropic/claude-opus-4.6-batch	fc	5	4	C
+	anthropic/claude-opus-4.6-batch	fe	5	4	C
 	anthropic/claude-opus-4.7	d	5	4	C
-	anthropic/claude-opus-4.7-batch	fc	5	4	C
+	anthropic/claude-opus-4.7-batch	fe	5	4	C
 	anthropic/claude-opus-4.8	d	5	4	C
-	anthropic/claude-opus-4.8-batch	fc	5	4	C
+	anthropic/claude-opus-4.8-batch	fe	5	4	C
 	anthropic/claude-opus-4.8-fast	7	5	4	C
 	anthropic/claude-opus-5	d	5	4	C
-	anthropic/claude-opus-5-batch	fc	5	4	C
+	anthropic/claude-opus-5-batch	fe	5	4	C
 	anthropic/claude-opus-5-fast	7	5	4	C
 	anthropic/claude-opus-5.5	f	5	4	C
 	anthropic/claude-opus-5.5-batch	j	5	4	C
-	anthropic/claude-opus-5.5-fast	fd	5	4	C
-	anthropic/claude-sonnet-4.5	7q	2q	4	C
-	anthropic/claude-sonnet-4.5-batch	fe	2q	4	C
+	anthropic/claude-opus-5.5-fast	ff	5	4	C
+	anthropic/claude-sonnet-4.5	7s	2q	4	C
+	anthropic/claude-sonnet-4.5-batch	fg	2q	4	C
 	anthropic/claude-sonnet-4.6	g	5	4	C
-	anthropic/claude-sonnet-4.6-batch	ff	5	4	C
+	anthropic/claude-sonnet-4.6-batch	fh	5	4	C
 	anthropic/claude-sonnet-5	i	5	4	C
 	anthropic/claude-sonnet-5-batch	a	5	4	C
 	anthropic/claude-sonnet-5.5	j	5	4	C
-	anthropic/claude-sonnet-5.5-batch	fg	5	4	C
-	baseten/elephant-1	fh	1n
-	baseten/joey-1	dg	1n
+	anthropic/claude-sonnet-5.5-batch	fi	5	4	C
+	baseten/elephant-1	fj	1n
+	baseten/joey-1	di	1n
 	baseten/mammoth-1	6	1n
-	bytedance/seed-1.6	fi	4i
-	bytedance/seed-1.8	fi	4j
-	bytedance/seed-2.1-turbo	fj	25
-	callstack/apex	fk	x
+	bytedance/seed-1.6	fk	4i
+	bytedance/seed-1.8	fk	4j
+	bytedance/seed-2.1-turbo	fl	25
+	callstack/apex	fm	x
 	cohere/command-a	32	4k
-	convaiinnovations/laya	fl	4
+	convaiinnovations/laya	fn	4
 	deepseek/deepseek-r1	v	a
-	deepseek/deepseek-v3.1	fm	4l
+	deepseek/deepseek-v3.1	fo	4l
 	deepseek/deepseek-v3.2	x	4m
 	deepseek/deepseek-v3.2-thinking	x	4m
 	deepseek/deepseek-v4-flash	4w	1h
 	deepseek/deepseek-v4-flash-0731	4w	1h
-	deepseek/deepseek-v4-flash-vision-exp	fn	d
+	deepseek/deepseek-v4-flash-vision-exp	fp	d
 	deepseek/deepseek-v4-pro	4y	4n
-	deepseek/deepseek-v4-pro-0813	fo	1h
+	deepseek/deepseek-v4-pro-0813	fq	1h
 	deepseek/deepseek-v4.1-flash	4z	1s
 	deepseek/deepseek-v4.1-flash-1017	4z	1r
 	deepseek/deepseek-v4.1-flash-1017-fast	50	1r
-	deepseek/deepseek-v4.1-flash-1017-ultrafast	7a	d
+	deepseek/deepseek-v4.1-flash-1017-ultrafast	7c	d
 	deepseek/deepseek-v4.1-flash-fast	50	1s
 	fireworks/ember-1	3e	d
-	google/gemini-2.5-flash	7r	0
-	google/gemini-2.5-flash-batch	fp	2q
-	google/gemini-2.5-flash-lite	7s	4o
-	google/gemini-2.5-flash-lite-batch	fq	4o
-	google/gemini-2.5-pro	fr	4o
-	google/gemini-2.5-pro-batch	fs	4o
-	google/gemini-3-flash	7t	4p
-	google/gemini-3-flash-batch	ft	2q
-	google/gemini-3.1-flash-lite	fu	4p
-	google/gemini-3.1-flash-lite-batch	fv	4p
-	google/gemini-3.1-pro-preview	cv	2q
-	google/gemini-3.1-pro-preview-batch	fw	2q
-	google/gemini-3.5-flash	7i	2q
-	google/gemini-3.5-flash-lite	7r	4p
-	google/gemini-3.5-flash-lite-batch	fx	4p
-	google/gemini-3.6-flash	7j	2q
-	google/gemini-3.6-flash-batch	fy	2q
-	google/gemini-3.7-flash	7j	0
-	google/gemini-3.8-flash	7j	0
-	google/gemini-4-argon	7k	4g
-	google/gemma-4-26b-a4b-it	75	x
+	google/gemini-2.5-flash	7t	0
+	google/gemini-2.5-flash-batch	fr	2q
+	google/gemini-2.5-flash-lite	7u	4o
+	google/gemini-2.5-flash-lite-batch	fs	4o
+	google/gemini-2.5-pro	ft	4o
+	google/gemini-2.5-pro-batch	fu	4o
+	google/gemini-3-flash	7v	4p
+	google/gemini-3-flash-batch	fv	2q
+	google/gemini-3.1-flash-lite	fw	4p
+	google/gemini-3.1-flash-lite-batch	fx	4p
+	google/gemini-3.1-pro-preview	cx	2q
+	google/gemini-3.1-pro-preview-batch	fy	2q
+	google/gemini-3.5-flash	7k	2q
+	google/gemini-3.5-flash-lite	7t	4p
+	google/gemini-3.5-flash-lite-batch	fz	4p
+	google/gemini-3.6-flash	7l	2q
+	google/gemini-3.6-flash-batch	g0	2q
+	google/gemini-3.7-flash	7l	0
+	google/gemini-3.8-flash	7l	0
+	google/gemini-4-argon	7m	4g
+	google/gemma-4-26b-a4b-it	77	x
 	google/gemma-4-31b-it	1k	x
-	inception/mercury-2	fz	1z
-	inception/mercury-2.5	g0	4q
-	inception/mercury-3	g1	18
-	inception/mercury-coder-small	8e	4r
-	inclusionai/ling-3.0-flash	g2	4i
-	inclusionai/ling-3.0-flash-fin	g3	4i
-	inclusionai/ling-3.0-flash-sante	g3	4i
-	inclusionai/ling-3.0-flash-vl	g3	4i
-	inclusionai/ling-3.1-flash	g4	g
-	inclusionai/ling-3.1-flash-1019	g4	1t
-	interfaze/interfaze-beta	g5	2r
+	inception/mercury-2	g1	1z
+	inception/mercury-2.5	g2	4q
+	inception/mercury-3	g3	18
+	inception/mercury-coder-small	8g	4r
+	inclusionai/ling-3.0-flash	g4	4i
+	inclusionai/ling-3.0-flash-fin	g5	4i
+	inclusionai/ling-3.0-flash-sante	g5	4i
+	inclusionai/ling-3.0-flash-vl	g5	4i
+	inclusionai/ling-3.1-flash	g6	g
+	inclusionai/ling-3.1-flash-1019	g6	1t
+	interfaze/interfaze-beta	g7	2r
 	liquid/d1	4v	28
 	liquid/d1-ultra	61	1o
-	liquid/lfm2.5-24b-a2b	g6	4s
+	liquid/lfm2.5-24b-a2b	g8	4s
 	meituan/longcat-2.5	5m	1w
 	meta/llama-3.1-70b	1o	a
 	meta/llama-3.1-8b	1p	a
 	meta/llama-3.3-70b	1o	a
 	meta/llama-4-maverick	1v	a
 	meta/llama-4-scout	1w	a
-	meta/muse-ember	d2	d
-	meta/muse-glimmer-30b	g7	y
-	meta/muse-spark-1.1	76	d
-	meta/muse-spark-1.2	76	d
-	meta/muse-spark-1.2-contributor	bg	d
-	meta/muse-spark-1.3	76	d
-	meta/muse-spark-1.3-contributor	bg	d
-	meta/muse-spark-open	76	d
-	meta/muse-wonder-1.0	be	d
+	meta/muse-ember	d4	d
+	meta/muse-glimmer-30b	g9	y
+	meta/muse-spark-1.1	78	d
+	meta/muse-spark-1.2	78	d
+	meta/muse-spark-1.2-contributor	bi	d
+	meta/muse-spark-1.3	78	d
+	meta/muse-spark-1.3-contributor	bi	d
+	meta/muse-spark-open	78	d
+	meta/muse-wonder-1.0	bg	d
 	microsoft/microsoft-decision-1	61	1o
-	minimax/minimax-m2	bh	4t
-	minimax/minimax-m2.1	bh	2z
-	minimax/minimax-m2.1-lightning	g8	2z
-	minimax/minimax-m2.5	bh	4u
-	minimax/minimax-m2.5-highspeed	bi	4u
-	minimax/minimax-m2.7	bj	4u
-	minimax/minimax-m2.7-highspeed	bk	4v
-	minimax/minimax-m3	74	2m
-	minimax/minimax-m3.1-flash	75	d
-	mistral/codestral	br	4w
-	mistral/ministral-14b	bv	24
-	mistral/ministral-3b	bw	4x
-	mistral/ministral-8b	bx	4y
-	mistral/mistral-large-3	c0	24
-	mistral/mistral-large-4	c1	1r
-	mistral/mistral-medium-3.5	c4	24
-	mistral/mistral-nemo	g9	y
-	mistral/mistral-small	75	4y
-	mixedbread/toast-1	ga	4z
-	moonshotai/kimi-k2	a7	y
+	minimax/minimax-m2	bj	4t
+	minimax/minimax-m2.1	bj	2z
+	minimax/minimax-m2.1-lightning	ga	2z
+	minimax/minimax-m2.5	bj	4u
+	minimax/minimax-m2.5-highspeed	bk	4u
+	minimax/minimax-m2.7	bl	4u
+	minimax/minimax-m2.7-highspeed	bm	4v
+	minimax/minimax-m3	76	2m
+	minimax/minimax-m3.1-flash	77	d
+	mistral/codestral	bt	4w
+	mistral/ministral-14b	bx	24
+	mistral/ministral-3b	by	4x
+	mistral/ministral-8b	bz	4y
+	mistral/mistral-large-3	c2	24
+	mistral/mistral-large-4	c3	1r
+	mistral/mistral-medium-3.5	c6	24
+	mistral/mistral-nemo	gb	y
+	mistral/mistral-small	77	4y
+	mixedbread/toast-1	gc	4z
+	moonshotai/kimi-k2	a9	y
 	moonshotai/kimi-k2.5	28	26
 	moonshotai/kimi-k2.6	3q	50
 	moonshotai/kimi-k2.7-code	5s	51
-	moonshotai/kimi-k2.7-code-highspeed	7f	g
+	moonshotai/kimi-k2.7-code-highspeed	7h	g
 	moonshotai/kimi-k3	3e	18
-	moonshotai/kimi-k3-fast	7d	18
+	moonshotai/kimi-k3-fast	7f	18
 	moonshotai/kimi-k3.1-pro	51	18
-	moonshotai/kimi-k3.1-pro-highspeed	gb	1w
-	nace-ai/drex-max-finance	gc	2c
-	nace-ai/drex-max-v1.1	gc	2c
-	nace-ai/drex-v2.0	gc	2c
-	nvidia/nemotron-3-nano-30b-a3b	gd	25
+	moonshotai/kimi-k3.1-pro-highspeed	gd	1w
+	nace-ai/drex-max-finance	ge	2c
+	nace-ai/drex-max-v1.1	ge	2c
+	nace-ai/drex-v2.0	ge	2c
+	nvidia/nemotron-3-nano-30b-a3b	gf	25
 	nvidia/nemotron-3-super-120b-a12b	2c	4i
 	nvidia/nemotron-3-ultra-550b-a55b	52	4p
-	nvidia/nemotron-3.5-lightning	ge	x
-	nvidia/nemotron-3.5-lightning-free	cu	4p		F
-	nvidia/nemotron-3.5-super-vl	gf	d
+	nvidia/nemotron-3.5-lightning	gg	x
+	nvidia/nemotron-3.5-lightning-free	cw	4p		F
+	nvidia/nemotron-3.5-super-vl	gh	d
 	nvidia/nemotron-nano-12b-v2-vl	29	y
 	nvidia/nemotron-nano-9b-v2	2b	y
 	openai/gpt-4.1	41	1j
-	openai/gpt-4.1-batch	gg	1j
-	openai/gpt-4.1-fast	gh	1j
+	openai/gpt-4.1-batch	gi	1j
+	openai/gpt-4.1-fast	gj	1j
 	openai/gpt-4.1-mini	42	1j
-	openai/gpt-4.1-mini-batch	gi	1j
-	openai/gpt-4.1-mini-fast	gj	1j
-	openai/gpt-4.1-nano	gk	1j
+	openai/gpt-4.1-mini-batch	gk	1j
+	openai/gpt-4.1-mini-fast	gl	1j
+	openai/gpt-4.1-nano	gm	1j
 	openai/gpt-4o	44	10
 	openai/gpt-4o-batch	5f	10
-	openai/gpt-4o-fast	gl	10
+	openai/gpt-4o-fast	gn	10
 	openai/gpt-4o-mini	46	10
 	openai/gpt-4o-mini-batch	5g	10
-	openai/gpt-4o-mini-fast	gm	10
+	openai/gpt-4o-mini-fast	go	10
 	openai/gpt-5	47	1g
-	openai/gpt-5-batch	gn	1g
-	openai/gpt-5-codex	go	1g
-	openai/gpt-5-fast	gp	1g
+	openai/gpt-5-batch	gp	1g
+	openai/gpt-5-codex	gq	1g
+	openai/gpt-5-fast	gr	1g
 	openai/gpt-5-mini	48	1g
-	openai/gpt-5-mini-batch	gq	1g
-	openai/gpt-5-mini-fast	gr	1g
+	openai/gpt-5-mini-batch	gs	1g
+	openai/gpt-5-mini-fast	gt	1g
 	openai/gpt-5-nano	49	1g
-	openai/gpt-5-nano-batch	gs	1g
+	openai/gpt-5-nano-batch	gu	1g
 	openai/gpt-5-pro	4a	52
-	openai/gpt-5-pro-batch	gt	52
-	openai/gpt-5.1-codex	go	1g
+	openai/gpt-5-pro-batch	gv	52
+	openai/gpt-5.1-codex	gq	1g
 	openai/gpt-5.1-codex-max	47	1g
-	openai/gpt-5.1-codex-mini	gu	1g
+	openai/gpt-5.1-codex-mini	gw	1g
 	openai/gpt-5.1-thinking	47	1g
-	openai/gpt-5.1-thinking-fast	gp	1g
+	openai/gpt-5.1-thinking-fast	gr	1g
 	openai/gpt-5.2	4b	1g
-	openai/gpt-5.2-batch	gv	1g
+	openai/gpt-5.2-batch	gx	1g
 	openai/gpt-5.2-codex	4b	1g
-	openai/gpt-5.2-fast	gw	1g
+	openai/gpt-5.2-fast	gy	1g
 	openai/gpt-5.2-pro	4c	1g
 	openai/gpt-5.3-codex	4b	1g
-	openai/gpt-5.3-codex-fast	gw	1g
+	openai/gpt-5.3-codex-fast	gy	1g
 	openai/gpt-5.4	4d	e
-	openai/gpt-5.4-batch	gx	e
+	openai/gpt-5.4-batch	gz	e
 	openai/gpt-5.4-fast	3x	e
 	openai/gpt-5.4-mini	4e	1g
-	openai/gpt-5.4-mini-batch	gy	1g
-	openai/gpt-5.4-mini-fast	7i	1g
+	openai/gpt-5.4-mini-batch	h0	1g
+	openai/gpt-5.4-mini-fast	7k	1g
 	openai/gpt-5.4-nano	4f	1g
-	openai/gpt-5.4-nano-batch	gz	1g
+	openai/gpt-5.4-nano-batch	h1	1g
 	openai/gpt-5.4-pro	4g	e
 	openai/gpt-5.5	4h	5
 	openai/gpt-5.5-batch	4d	5
-	openai/gpt-5.5-fast	h0	5
+	openai/gpt-5.5-fast	h2	5
 	openai/gpt-5.5-pro	4g	5
-	openai/gpt-5.5-pro-batch	h1	5
+	openai/gpt-5.5-pro-batch	h3	5
 	openai/gpt-5.6-luna	16	e
-	openai/gpt-5.6-luna-batch	h2	e
-	openai/gpt-5.6-luna-fast	h3	e
+	openai/gpt-5.6-luna-batch	h4	e
+	openai/gpt-5.6-luna-fast	h5	e
 	openai/gpt-5.6-sol	4j	e
 	openai/gpt-5.6-sol-batch	1b	e
-	openai/gpt-5.6-sol-fast	h4	e
+	openai/gpt-5.6-sol-fast	h6	e
 	openai/gpt-5.6-terra	18	e
-	openai/gpt-5.6-terra-batch	h5	e
-	openai/gpt-5.6-terra-fast	h6	e
+	openai/gpt-5.6-terra-batch	h7	e
+	openai/gpt-5.6-terra-fast	h8	e
 	openai/gpt-6-astra	19	e
-	openai/gpt-6-astra-batch	h7	e
-	openai/gpt-6-astra-fast	h8	e
+	openai/gpt-6-astra-batch	h9	e
+	openai/gpt-6-astra-fast	ha	e
 	openai/gpt-6-luna	1a	e
-	openai/gpt-6-luna-batch	h9	e
+	openai/gpt-6-luna-batch	hb	e
 	openai/gpt-6-luna-decisions	6	53
-	openai/gpt-6-luna-fast	ha	e
+	openai/gpt-6-luna-fast	hc	e
 	openai/gpt-6-sol	1b	e
-	openai/gpt-6-sol-batch	hb	e
+	openai/gpt-6-sol-batch	hd	e
 	openai/gpt-6-sol-fast	4j	e
 	openai/gpt-6.1-sol	1c	e
 	openai/gpt-6.1-sol-batch	1d	e
-	openai/gpt-6.1-sol-fast	hc	e
+	openai/gpt-6.1-sol-fast	he	e
 	openai/gpt-6.1-terra	1d	e
 	openai/gpt-6.1-terra-fast	1c	e
 	openai/gpt-oss-120b	53	y
-	openai/gpt-oss-20b	hd	h
+	openai/gpt-oss-20b	hf	h
 	openai/gpt-oss-safeguard-120b	2l	54
 	openai/gpt-oss-safeguard-20b	2n	54
 	openai/o1	4k	1l
 	openai/o3	41	1l
-	openai/o3-fast	gh	1l
+	openai/o3-fast	gj	1l
 	openai/o3-mini	4l	1l
 	openai/o3-pro	4n	1l
 	openai/o4-mini	4o	1l
-	particle/particle-1	he	1w
-	perplexity/pplx-decider-flash-v1.2	dg	2c
+	particle/particle-1	hg	1w
+	perplexity/pplx-decider-flash-v1.2	di	2c
 	perplexity/pplx-decider-v1.2	4v	2c
-	poolside/laguna-s-2.1	hf	18
-	quiverai/arrow-2	hg	y
-	quiverai/arrow-2-telos	hh	y
-	reflection/beam-free	cu	1w		F
-	sakana/fugu-max	78	4g
+	poolside/laguna-s-2.1	hh	18
+	quiverai/arrow-2	hi	y
+	quiverai/arrow-2-telos	hj	y
+	reflection/beam-free	cw	1w		F
+	sakana/fugu-max	7a	4g
 	sakana/fugu-ultra	4h	4g
 	sakana/fugu-ultra-v2	4h	4g
-	sakana/namazu	hi	26
-	scaledown/scaledown-classify-1	hj	3u
-	spacexai/grok-4.20-multi-agent	hk	55
-	spacexai/grok-4.20-multi-agent-batch	hl	55
-	spacexai/grok-4.20-multi-agent-beta	hk	55
-	spacexai/grok-4.20-non-reasoning	hk	55
-	spacexai/grok-4.20-non-reasoning-batch	hl	55
-	spacexai/grok-4.20-non-reasoning-beta	hk	55
-	spacexai/grok-4.20-reasoning	hk	55
-	spacexai/grok-4.20-reasoning-batch	hl	55
-	spacexai/grok-4.20-reasoning-beta	hk	55
-	spacexai/grok-4.3	hk	4g
-	spacexai/grok-4.3-batch	hl	4g
-	spacexai/grok-4.5	cy	f
-	spacexai/grok-4.6	7m	f
-	spacexai/grok-4.7	7m	f
-	spacexai/grok-build-0.1	hm	26
-	stepfun/step-3.7-flash	hn	26
-	stepfun/step-5-preview	de	d
-	tencent/hy3	d9	25
-	tencent/hy4	ho	41
-	tencent/hy4-preview	da	41
+	sakana/namazu	hk	26
+	scaledown/scaledown-classify-1	hl	3u
+	spacexai/grok-4.20-multi-agent	hm	55
+	spacexai/grok-4.20-multi-agent-batch	hn	55
+	spacexai/grok-4.20-multi-agent-beta	hm	55
+	spacexai/grok-4.20-non-reasoning	hm	55
+	spacexai/grok-4.20-non-reasoning-batch	hn	55
+	spacexai/grok-4.20-non-reasoning-beta	hm	55
+	spacexai/grok-4.20-reasoning	hm	55
+	spacexai/grok-4.20-reasoning-batch	hn	55
+	spacexai/grok-4.20-reasoning-beta	hm	55
+	spacexai/grok-4.3	hm	4g
+	spacexai/grok-4.3-batch	hn	4g
+	spacexai/grok-4.5	d0	f
+	spacexai/grok-4.6	7o	f
+	spacexai/grok-4.7	7o	f
+	spacexai/grok-build-0.1	ho	26
+	stepfun/step-3.7-flash	hp	26
+	stepfun/step-5-preview	dg	d
+	tencent/hy3	db	25
+	tencent/hy4	hq	41
+	tencent/hy4-preview	dc	41
 	thinkingmachines/inkling	54	26
-	thinkingmachines/inkling-small	hp	4g
+	thinkingmachines/inkling-small	hr	4g
 	typesafe-ai/jev	61	r
 	typesafe-ai/jev-1.13.0	61	r
 	typesafe-ai/jev-1.14.0	61	r
-	xiaomi/mimo-v2.6-flash	dc	1w
+	xiaomi/mimo-v2.6-flash	de	1w
 	xiaomi/mimo-v2.6-pro	3s	1w
-	xiaomi/mimo-v2.6-pro-ultraspeed	hq	1w
-	zai/glm-4.5	9c	56
-	zai/glm-4.5-air	hr	56
-	zai/glm-4.5v	hs	57
-	zai/glm-4.6	9c	58
+	xiaomi/mimo-v2.6-pro-ultraspeed	hs	1w
+	zai/glm-4.5	9e	56
+	zai/glm-4.5-air	ht	56
+	zai/glm-4.5v	hu	57
+	zai/glm-4.6	9e	58
 	zai/glm-4.7	37	59
 	zai/glm-4.7-flash	38	5a
-	zai/glm-4.7-flashx	ht	5b
+	zai/glm-4.7-flashx	hv	5b
 	zai/glm-5	39	5c
-	zai/glm-5-turbo	hu	5c
+	zai/glm-5-turbo	hw	5c
 	zai/glm-5.1	3h	5d
 	zai/glm-5.2	56	5
-	zai/glm-5.2-fast	hv	5
+	zai/glm-5.2-fast	hx	5
 	zai/glm-5.3	56	4g
 	zai/glm-5.3-fast	57	1r
 	zai/glm-5.3-flash	58	5e
-	zai/glm-5.3-flashx	hw	18
-	zai/glm-5.3-flashx-legal	hw	18
-	zai/glm-5v-turbo	hu	5b
+	zai/glm-5.3-flashx	hy	18
+	zai/glm-5.3-flashx-legal	hy	18
+	zai/glm-5v-turbo	hw	5b
 pvoyageai 1
 	voyage-01	6	1a	1
 	voyage-02	6	1a	1
 	voyage-2	6	1a	1
-	voyage-3	hx	1a	1
-	voyage-3-large	hy	1a	1
+	voyage-3	hz	1a	1
+	voyage-3-large	i0	1a	1
 	voyage-3-lite	4v	1a	1
-	voyage-3.5	hx	1a	1
+	voyage-3.5	hz	1a	1
 	voyage-3.5-lite	4v	1a	1
-	voyage-4	hx	1a	1
+	voyage-4	hz	1a	1
 	voyage-4-large	64	1a	1
 	voyage-4-lite	4v	1a	1
 	voyage-code-2	64	1a	1
-	voyage-code-3	hy	1a	1
-	voyage-context-3	hy	1a	1
+	voyage-code-3	i0	1a	1
+	voyage-context-3	i0	1a	1
 	voyage-finance-2	64	1a	1
 	voyage-large-2	64	1a	1
 	voyage-large-2-instruct	64	1a	1
@@ -2752,68 +2755,68 @@ pvoyageai 1
 	voyage-lite-02-instruct	6	1a	1
 	voyage-multilingual-2	64	1a	1
 pxai 1
-	grok-2	dp	1o	1
-	grok-2-1212	dp	1o	1
-	grok-2-latest	dp	1o	1
-	grok-2-vision	dp	1o	1
-	grok-2-vision-1212	dp	1o	1
-	grok-2-vision-latest	dp	1o	1
-	grok-3	hz	1m	1
-	grok-3-beta	hz	1m	1
-	grok-3-fast	i0	1m	1
-	grok-3-fast-beta	i0	1m	1
-	grok-3-fast-latest	i0	1m	1
-	grok-3-latest	hz	1m	1
-	grok-3-mini	i1	1m	1
-	grok-3-mini-beta	i1	1m	1
-	grok-3-mini-fast	i2	1m	1
-	grok-3-mini-fast-beta	i2	1m	1
-	grok-3-mini-fast-latest	i2	1m	1
-	grok-3-mini-latest	i1	1m	1
-	grok-4	hz	w	1
-	grok-4-0709	hz	w	1
-	grok-4-1-fast	i3	5f	1
-	grok-4-1-fast-non-reasoning	i3	5f	1
-	grok-4-1-fast-non-reasoning-latest	i3	5f	1
-	grok-4-1-fast-reasoning	i3	5f	1
-	grok-4-1-fast-reasoning-latest	i3	5f	1
-	grok-4-fast	i3	5f	1
-	grok-4-fast-non-reasoning	i3	5f	1
-	grok-4-fast-non-reasoning-latest	i3	5f	1
-	grok-4-fast-reasoning	i3	5f	1
-	grok-4-fast-reasoning-latest	i3	5f	1
-	grok-4-latest	hz	w	1
-	grok-4.20	hk	1	1
-	grok-4.20-multi-agent	i4	1	1
-	grok-4.3	i5	5g	2
-	grok-4.3-latest	hk	5g	2
-	grok-4.5	cy	f	2
-	grok-4.5-latest	cy	f	2
-	grok-4.6	7m	f	2
-	grok-4.6-latest	7m	f	2
-	grok-4.7	7m	f
-	grok-build-0.1	hm	w	1
-	grok-code-fast	i6	w	1
-	grok-code-fast-1	i6	w	1
-	grok-code-fast-1-0825	i6	w	1
-	grok-latest	cy	f	2
-	x-ai/grok-4.3	hk	5g	2
-	x-ai/grok-4.5	cy	f	2
-	x-ai/grok-4.6	7m	f	2
+	grok-2	dr	1o	1
+	grok-2-1212	dr	1o	1
+	grok-2-latest	dr	1o	1
+	grok-2-vision	dr	1o	1
+	grok-2-vision-1212	dr	1o	1
+	grok-2-vision-latest	dr	1o	1
+	grok-3	i1	1m	1
+	grok-3-beta	i1	1m	1
+	grok-3-fast	i2	1m	1
+	grok-3-fast-beta	i2	1m	1
+	grok-3-fast-latest	i2	1m	1
+	grok-3-latest	i1	1m	1
+	grok-3-mini	i3	1m	1
+	grok-3-mini-beta	i3	1m	1
+	grok-3-mini-fast	i4	1m	1
+	grok-3-mini-fast-beta	i4	1m	1
+	grok-3-mini-fast-latest	i4	1m	1
+	grok-3-mini-latest	i3	1m	1
+	grok-4	i1	w	1
+	grok-4-0709	i1	w	1
+	grok-4-1-fast	i5	5f	1
+	grok-4-1-fast-non-reasoning	i5	5f	1
+	grok-4-1-fast-non-reasoning-latest	i5	5f	1
+	grok-4-1-fast-reasoning	i5	5f	1
+	grok-4-1-fast-reasoning-latest	i5	5f	1
+	grok-4-fast	i5	5f	1
+	grok-4-fast-non-reasoning	i5	5f	1
+	grok-4-fast-non-reasoning-latest	i5	5f	1
+	grok-4-fast-reasoning	i5	5f	1
+	grok-4-fast-reasoning-latest	i5	5f	1
+	grok-4-latest	i1	w	1
+	grok-4.20	hm	1	1
+	grok-4.20-multi-agent	i6	1	1
+	grok-4.3	i7	5g	2
+	grok-4.3-latest	hm	5g	2
+	grok-4.5	d0	f	2
+	grok-4.5-latest	d0	f	2
+	grok-4.6	7o	f	2
+	grok-4.6-latest	7o	f	2
+	grok-4.7	7o	f
+	grok-build-0.1	ho	w	1
+	grok-code-fast	i8	w	1
+	grok-code-fast-1	i8	w	1
+	grok-code-fast-1-0825	i8	w	1
+	grok-latest	d0	f	2
+	x-ai/grok-4.3	hm	5g	2
+	x-ai/grok-4.5	d0	f	2
+	x-ai/grok-4.6	7o	f	2
 pxiaomi 1
-	mimo-v2.6-flash	dc	1w
+	mimo-v2.6-flash	de	1w
 	mimo-v2.6-pro	3s	1w
-	mimo-v2.6-pro-ultraspeed	hq	1w
+	mimo-v2.6-pro-ultraspeed	hs	1w
 pzai 1
 	GLM-5.2	3h	18	2
 	GLM-5.3	3h	18	2
-	GLM-5.3-Flash	i7	18	1
-	glm-4.7	9c	2z
-	glm-5-turbo	hu	5h
+	GLM-5.3-Flash	i9	18	1
+	glm-4.7	9e	2z
+	glm-5-turbo	hw	5h
 	glm-5.2	3h	18	2
 	glm-5.3	3h	18	2
 	glm-5.3-flash	58	18	2
 pzai-coding-cn
-	glm-4.6v	i8	5i
+	glm-4.6v	ia	5i
 	glm-5.3	3h	18
 	glm-5.3-flash	58	18`

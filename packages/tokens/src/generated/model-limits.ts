@@ -485,11 +485,11 @@ cursor/grok-4.5	256000
 cursor/grok-4.5-fast	256000			
 cursor/grok-4.6	256000			
 cursor/grok-4.6-fast	256000			
-deepseek/deepseek-chat	64000			
+deepseek/deepseek-chat	128000			
 deepseek/deepseek-chat-v3-0324	64000			
 deepseek/deepseek-flash	1000000		384000	
 deepseek/deepseek-r1-0528	64000			
-deepseek/deepseek-reasoner	64000			
+deepseek/deepseek-reasoner	128000			
 deepseek/deepseek-v3.1-terminus	128000			
 deepseek/deepseek-v3.2	128000			
 deepseek/deepseek-v3.2-exp	128000			
