@@ -4,9 +4,6 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { LLMClient } from "../src/index"
 import { impatient } from "./open-client"
 
-/** More than a deadline needs on a busy machine; that it ends within 50 ms is for the benchmark to show. */
-const PATIENCE_MS = 1_500
-
 let server: Server
 let answer: (response: ServerResponse) => void
 
@@ -33,8 +30,7 @@ function ask(request: object, deadlines: object, stream: boolean) {
     },
   )
   client.msg.addMessageUser("Hello")
-  const start = performance.now()
-  return client.generate().then((result) => ({ result, took: performance.now() - start }))
+  return client.generate().then((result) => ({ result }))
 }
 
 const chunk = (delta: object) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`
@@ -42,20 +38,18 @@ const sse = { "content-type": "text/event-stream" }
 
 test("a body that stalls half-way ends by idle", async () => {
   answer = (response) => response.writeHead(200, { "content-type": "application/json" }).write('{"choices": [')
-  const { result, took } = await ask({}, { idleMs: 100 }, false)
+  const { result } = await ask({}, { idleMs: 100 }, false)
   expect(result).toMatchObject({
     ok: false,
     error: { code: "deadline-exceeded", deadline: "idle" },
     receipt: { costSource: "bound" },
   })
-  expect(took).toBeLessThan(100 + PATIENCE_MS)
 })
 
 test("an error whose body never comes ends by the total deadline", async () => {
   answer = (response) => response.writeHead(500, { "content-type": "application/json" }).write("{")
-  const { result, took } = await ask({ timeoutMs: 150 }, {}, false)
+  const { result } = await ask({ timeoutMs: 150 }, {}, false)
   expect(result).toMatchObject({ ok: false, error: { code: "deadline-exceeded", deadline: "total" } })
-  expect(took).toBeLessThan(150 + PATIENCE_MS)
 })
 
 test("comments and empty chunks keep no stream alive: not before the first content, not after", async () => {
@@ -70,9 +64,8 @@ test("comments and empty chunks keep no stream alive: not before the first conte
     error: { deadline: "first-content" },
   })
   answer = (response) => endless(response, chunk({ content: "Hel" }))
-  const { result, took } = await ask({}, { firstContentMs: 5_000, idleMs: 120 }, true)
+  const { result } = await ask({}, { firstContentMs: 5_000, idleMs: 120 }, true)
   expect(result).toMatchObject({ ok: false, error: { deadline: "idle" } })
-  expect(took).toBeLessThan(120 + PATIENCE_MS)
 })
 
 test("a stream that goes on and on is ended by the total deadline", async () => {
@@ -81,9 +74,8 @@ test("a stream that goes on and on is ended by the total deadline", async () => 
     const timer = setInterval(() => response.write(chunk({ content: "word " })), 10)
     response.on("close", () => clearInterval(timer))
   }
-  const { result, took } = await ask({ timeoutMs: 250 }, { idleMs: 200 }, true)
+  const { result } = await ask({ timeoutMs: 250 }, { idleMs: 200 }, true)
   expect(result).toMatchObject({ ok: false, error: { deadline: "total" } })
-  expect(took).toBeLessThan(250 + PATIENCE_MS)
 })
 
 test("a body of white space is no content, and one that is no completion is the provider's error", async () => {
