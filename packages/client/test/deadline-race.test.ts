@@ -33,6 +33,21 @@ test("content keeps the idle deadline away, not the total one", async () => {
   expect(race.error).toMatchObject({ deadline: "total", retryable: false })
 })
 
+test("a deadline far away ends on its own time, and one that starts later may end sooner", () => {
+  const far = new DeadlineRace(undefined)
+  far.start("total", 60_000)
+  vi.advanceTimersByTime(59_999)
+  expect(far.error).toBeUndefined()
+  vi.advanceTimersByTime(1)
+  expect(far.error).toMatchObject({ deadline: "total" })
+  const near = new DeadlineRace(undefined)
+  near.start("total", 60_000)
+  vi.advanceTimersByTime(9_000)
+  near.start("idle", 500)
+  vi.advanceTimersByTime(500)
+  expect(near.error).toMatchObject({ deadline: "idle" })
+})
+
 test("a deadline that does not apply when it passes does nothing", () => {
   const race = new DeadlineRace(undefined)
   race.start("connect", 10, { applies: () => false })
@@ -43,12 +58,15 @@ test("a deadline that does not apply when it passes does nothing", () => {
 test("the caller's signal ends it, also when it fired before", async () => {
   const controller = new AbortController()
   const race = new DeadlineRace(controller.signal)
+  const waiting = race.race(never)
   controller.abort(new Error("enough"))
-  expect(await race.ended.catch((error: unknown) => error)).toMatchObject({
+  expect(await waiting.catch((error: unknown) => error)).toMatchObject({
     code: "aborted",
     cause: { message: "enough" },
   })
-  expect(new DeadlineRace(controller.signal).error).toMatchObject({ code: "aborted" })
+  const late = new DeadlineRace(controller.signal)
+  expect(late.error).toMatchObject({ code: "aborted" })
+  await expect(late.race(never)).rejects.toBe(late.error)
 })
 
 test("after the end nothing is left: no timer, no listener", () => {

@@ -99,7 +99,7 @@ export class MessageBuilder {
 
   /** A copy of the messages, in order. */
   getMessages(): Message[] {
-    return structuredClone(this.#messages)
+    return this.#messages.map(copyOf)
   }
 
   /** The conversation as one text, for people: each message after its role, parts that are no text by their type. */
@@ -123,6 +123,11 @@ export class MessageBuilder {
     this.#messages.push(message)
     return this
   }
+}
+
+/** Most messages are flat: a role and a text. */
+function copyOf(message: Message): Message {
+  return Object.values(message).every((value) => typeof value === "string") ? { ...message } : structuredClone(message)
 }
 
 function toText(content: unknown): string {

@@ -8,6 +8,7 @@ import {
   withoutDate,
 } from "@p2/core"
 import type { TokenCalibration } from "./calibration"
+import type { Encoding, EncodingName } from "./encoding"
 import { encodingNamed, encodingNameOf } from "./encoding-of-model"
 import { UnboundedInputError } from "./errors"
 import { estimateTokens } from "./estimate"
@@ -57,6 +58,34 @@ const MARGIN = { message: 8, request: 32, tools: 1024, format: 128, call: 24 }
 /** Least bytes of audio in a second (8 kbit/s), and the most tokens that a provider counts for one (Gemini's 32). */
 const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
 
+/** What has to be known of a model to count its requests. */
+interface CountedModel {
+  encodingName: EncodingName | undefined
+  /** Its own name, without provider and date. */
+  name: string
+  /** Whether OpenAI published the formula for its messages. */
+  published: boolean
+}
+
+/** Models that are remembered; beyond, all are forgotten, so that a caller's ids cannot fill the memory. */
+const REMEMBERED_MODELS = 1_000
+
+let known: Map<string, CountedModel> | undefined
+
+function countedModel(model: string): CountedModel {
+  known ??= new Map()
+  const remembered = known.get(model)
+  if (remembered !== undefined) return remembered
+  parseModelId(model)
+  const encodingName = encodingNameOf(model)
+  const bare = (modelForms(model).at(-1) ?? model).split("/").at(-1)!
+  const name = withoutDate(bare) ?? bare
+  const found = { encodingName, name, published: encodingName !== undefined && PUBLISHED.test(name) }
+  if (known.size >= REMEMBERED_MODELS) known.clear()
+  known.set(model, found)
+  return found
+}
+
 /** Adds up what the parts of a request come to. */
 class RequestCount {
   tokens = 0
@@ -64,26 +93,24 @@ class RequestCount {
   /** Whether every part so far has an exact number. */
   exact: boolean
   readonly kinds = new Set<string>(["text"])
-  readonly isPublic: boolean
   /** The model's own name, without provider and date. */
   readonly name: string
-  private readonly measure: (text: string) => { tokens: number; upperBound: number }
+  /** Undefined: the model's tokenizer is not public. */
+  readonly encoding: Encoding | undefined
 
   constructor(readonly model: string) {
-    const name = encodingNameOf(model)
-    this.isPublic = name !== undefined
-    const bare = (modelForms(model).at(-1) ?? model).split("/").at(-1)!
-    this.name = withoutDate(bare) ?? bare
-    this.exact = this.isPublic && PUBLISHED.test(this.name)
-    const encoding = name === undefined ? undefined : encodingNamed(name)
-    this.measure = (text) => {
-      if (encoding === undefined) return estimateTokens(text, model)
-      const tokens = countOrdinary(encoding, text)
-      return { tokens, upperBound: tokens }
-    }
+    const { encodingName, name, published } = countedModel(model)
+    this.name = name
+    this.exact = published
+    this.encoding = encodingName === undefined ? undefined : encodingNamed(encodingName)
   }
 
-  count = (text: string): number => this.measure(text).tokens
+  get isPublic(): boolean {
+    return this.encoding !== undefined
+  }
+
+  count = (text: string): number =>
+    this.encoding === undefined ? estimateTokens(text, this.model).tokens : countOrdinary(this.encoding, text)
 
   add(tokens: number, upperBound = tokens): void {
     this.tokens += tokens
@@ -93,8 +120,10 @@ class RequestCount {
   text(text: string | null | undefined): void {
     if (text === undefined || text === null || text === "") return
     if (typeof text !== "string") throw new InvalidArgumentError("messages[].content", "a string", text)
-    const { tokens, upperBound } = this.measure(text)
-    this.add(tokens, upperBound)
+    if (this.encoding === undefined) {
+      const { tokens, upperBound } = estimateTokens(text, this.model)
+      this.add(tokens, upperBound)
+    } else this.add(countOrdinary(this.encoding, text))
   }
 
   /** Adds what cannot be known exactly. */
@@ -113,7 +142,6 @@ class RequestCount {
 export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const { model, messages, tools = [], answerFormat, calibration } = input
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
-  parseModelId(model)
   const request = new RequestCount(model)
   messages.forEach((message, index) => {
     addMessage(request, message, `messages[${index}]`)
@@ -134,7 +162,7 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
 }
 
 function basisOf(request: RequestCount, factor: number): string {
-  const text = request.isPublic ? `${encodingNameOf(request.model)}` : "estimate by script, bound by bytes"
+  const text = request.encoding !== undefined ? request.encoding.name : "estimate by script, bound by bytes"
   const formula = request.exact ? "OpenAI's published formula" : "formula with margins"
   return `${text}; ${formula}${factor === 1 ? "" : `; calibrated × ${factor.toFixed(3)}`}`
 }

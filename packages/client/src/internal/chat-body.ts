@@ -1,7 +1,7 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import type { AnswerMode } from "../receipt"
-import type { Route } from "./route"
+import type { Route, Structure } from "./route"
 
 /** What one attempt asks for. */
 export interface Ask {
@@ -25,12 +25,14 @@ export function messagesToSend(ask: Ask): readonly Message[] {
   return [...messages.slice(0, index), { role: "system", content: compiled.instructions }, ...messages.slice(index)]
 }
 
+const JSON_OBJECT = Object.freeze({ type: "json_object" as const })
+
 /** The part of the body that asks for structure; counted as input like the messages. */
-export function structureOf(ask: Ask) {
+export function structureOf(ask: Ask): Structure {
   const { compiled, mode } = ask
   if (compiled === undefined) return {}
   if (mode === "json_schema") return { response_format: compiled.answerFormat }
-  if (mode === "json_object") return { response_format: { type: "json_object" as const } }
+  if (mode === "json_object") return { response_format: JSON_OBJECT }
   if (mode !== "tool") return {}
   return {
     tools: [compiled.tool],

@@ -11,10 +11,12 @@ interface Deadline {
   applies: (() => boolean) | undefined
 }
 
+/** Most milliseconds until the timer looks at the deadlines: one that starts later and ends sooner seldom has to replace it. */
+const LOOK_MS = 10_000
+
 /**
- * Ends an attempt when its deadline passes or the caller's signal fires, whatever the transport does: everything that
- * waits is raced against {@link DeadlineRace.ended}, and the transport is aborted besides. One timer, set to the nearest
- * deadline, serves all of them.
+ * Ends an attempt when its deadline passes or the caller's signal fires, whatever the transport does: what an attempt
+ * waits for is raced against the end, and the transport is aborted besides. One timer serves all deadlines.
  */
 export class DeadlineRace {
   readonly #controller = new AbortController()
@@ -22,18 +24,12 @@ export class DeadlineRace {
   readonly #caller: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
   #firesAt = Number.POSITIVE_INFINITY
-  #reject!: (error: AbortedError | DeadlineExceededError) => void
-  /** Rejects once, when the attempt has to end. */
-  readonly ended: Promise<never>
+  /** Ends the wait under way. */
+  #leave: ((error: AbortedError | DeadlineExceededError) => void) | undefined
   /** Why it ended. */
   error: AbortedError | DeadlineExceededError | undefined
 
   constructor(caller: AbortSignal | undefined) {
-    this.ended = new Promise<never>((_, reject) => {
-      this.#reject = reject
-    })
-    // Nobody may be waiting when it fires.
-    this.ended.catch(() => {})
     this.#caller = caller
     if (caller === undefined) return
     if (caller.aborted) this.#onCallerAbort()
@@ -67,9 +63,13 @@ export class DeadlineRace {
     this.#deadlines[name] = undefined
   }
 
-  /** The promise's outcome, or the end, whichever is first. A loser's rejection is swallowed. */
+  /** The promise's outcome, or the end, whichever is first; one wait at a time. A loser's rejection is swallowed. */
   race<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.ended])
+    return new Promise<T>((resolve, reject) => {
+      if (this.error !== undefined) reject(this.error)
+      this.#leave = reject
+      promise.then(resolve, reject)
+    })
   }
 
   /** Stops everything. The transport is aborted if it is still at work. */
@@ -83,8 +83,10 @@ export class DeadlineRace {
     // A timer that fires too early sets itself again, which costs less than to replace it.
     if (this.error !== undefined || at >= this.#firesAt) return
     clearTimeout(this.#timer)
-    this.#firesAt = at
-    this.#timer = setTimeout(this.#onTimer, Math.ceil(at - performance.now()))
+    const now = performance.now()
+    const inMs = Math.min(Math.ceil(at - now), LOOK_MS)
+    this.#firesAt = now + inMs
+    this.#timer = setTimeout(this.#onTimer, inMs)
   }
 
   readonly #onTimer = () => {
@@ -108,7 +110,7 @@ export class DeadlineRace {
   #end(error: AbortedError | DeadlineExceededError): void {
     if (this.error !== undefined) return
     this.error = error
-    this.#reject(error)
+    this.#leave?.(error)
     this.#controller.abort(error)
   }
 }

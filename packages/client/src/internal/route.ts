@@ -12,6 +12,13 @@ export interface KnownCost {
   tableNanoUsd: NanoUsd | undefined
 }
 
+/** The part of a call that asks for structure. */
+export interface Structure {
+  response_format?: AnswerFormat
+  tools?: ToolDefinition[]
+  tool_choice?: { type: "function"; function: { name: string } }
+}
+
 /** The input of a call, counted. */
 export interface CountedInput {
   tokens: number
@@ -36,10 +43,7 @@ export interface Route {
   serviceTier: string | undefined
   limits: { contextWindow: number; maxInputTokens?: number | undefined; maxOutputTokens?: number | undefined }
   openai: OpenAI
-  countInput(input: {
-    messages: readonly Message[]
-    structure: { response_format?: AnswerFormat; tools?: ToolDefinition[] }
-  }): CountedInput
+  countInput(input: { messages: readonly Message[]; structure: Structure }): CountedInput
   /** The most that a call can cost. */
   bound(input: CountedInput, maxTokens: number): { nanoUsd: NanoUsd; maxPrice: Bound["maxPrice"] }
   /** Published rates of a short input, in pico-USD per token. */

@@ -20,8 +20,6 @@ export interface AttemptSetting {
   purse: Purse
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   race: DeadlineRace
-  /** What is left of the total deadline. */
-  leftMs: number
   stream: boolean
   onContent: ((completion: Completion) => void) | undefined
   now: () => number
@@ -142,7 +140,7 @@ async function sendIt(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: At
     id: receipt.id,
     race: setting.race,
     stream: setting.stream,
-    leftMs: setting.leftMs,
+    timeoutMs: ask.request.timeoutMs,
     deadlines: setting.deadlines,
     onContent: setting.onContent,
     now: setting.now,

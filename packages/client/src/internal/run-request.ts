@@ -104,9 +104,8 @@ class RequestRun {
   async #attempt(ask: Ask): Promise<AttemptOutcome> {
     const { request, signal } = this.#setting
     const race = new DeadlineRace(signal)
-    const leftMs = this.#leftMs()
-    race.start("total", request.timeoutMs, { inMs: leftMs })
-    const setting = this.#attemptSetting(race, leftMs)
+    race.start("total", request.timeoutMs, { inMs: this.#leftMs() })
+    const setting = this.#attemptSetting(race)
     let abortTransport = true
     try {
       const plan = this.#plan(ask, this.#maxTokens)
@@ -133,7 +132,7 @@ class RequestRun {
     }
   }
 
-  #attemptSetting(race: DeadlineRace, leftMs: number): AttemptSetting {
+  #attemptSetting(race: DeadlineRace): AttemptSetting {
     const { requestId, purse, deadlines, stream, onContent, clock, recordContent } = this.#setting
     return {
       requestId,
@@ -142,7 +141,6 @@ class RequestRun {
       purse,
       deadlines,
       race,
-      leftMs,
       stream,
       onContent,
       now: clock.now,

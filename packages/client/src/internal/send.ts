@@ -18,8 +18,8 @@ export interface SendOptions {
   headers: Readonly<Record<string, string>> | undefined
   race: DeadlineRace
   stream: boolean
-  /** What is left of the total deadline. */
-  leftMs: number
+  /** The request's total deadline. */
+  timeoutMs: number
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   onContent: ((completion: Completion) => void) | undefined
   now: () => number
@@ -40,6 +40,9 @@ export interface Sent {
   headersAt: number | undefined
   firstContentAt: number | undefined
 }
+
+/** A redirect followed is a second call on one reservation, with the prompt and the key to another host. */
+const FETCH_OPTIONS = Object.freeze({ redirect: "manual" as const })
 
 /** Makes one HTTP call. Never rejects: what went wrong is in the result. */
 export async function send(options: SendOptions): Promise<Sent> {
@@ -79,16 +82,15 @@ export async function send(options: SendOptions): Promise<Sent> {
 }
 
 async function exchange(sent: Sent, options: SendOptions): Promise<void> {
-  const { openai, body, id, race, leftMs, deadlines, provider } = options
+  const { openai, body, id, race, timeoutMs, deadlines, provider } = options
   const { completion } = sent
   const call = openai.chat.completions.create(body as unknown as Parameters<typeof openai.chat.completions.create>[0], {
     signal: race.signal,
     maxRetries: 0,
-    // Ours fires first; this one only stops the SDK from waiting for less.
-    timeout: Math.ceil(leftMs) + 60_000,
+    // Ours fires first; this one only stops the SDK from waiting for less. Timers of one length cost Node least.
+    timeout: timeoutMs + 60_000,
     headers: { ...options.headers, [REQUEST_ID_HEADER]: id },
-    // A redirect followed is a second call on one reservation, with the prompt and the key to another host.
-    fetchOptions: { redirect: "manual" },
+    fetchOptions: FETCH_OPTIONS,
   })
   const response = (await race.race(call.asResponse())) as Response
   sent.headersAt = performance.now()

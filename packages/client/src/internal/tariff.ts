@@ -3,13 +3,15 @@ import type { BoundOptions, Modality, PriceTable, ReportedCost } from "@p2/prici
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
 import type { Choice } from "./choose-provider"
-import type { KnownCost, Route } from "./route"
+import type { KnownCost, Route, Structure } from "./route"
 
 /**
  * What the bound sets aside for one result of a web search, which is billed as input. OpenRouter states no maximum; this
  * is about 8,000 characters.
  */
 const TOKENS_PER_WEB_RESULT = 2_000
+
+const TEXT: readonly Modality[] = ["text"]
 
 type Tariff = Pick<
   Route,
@@ -36,7 +38,7 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
       serviceTier: request.serviceTier,
       cacheWrites: request.cachePrompt ? "5m" : "none",
       inputModalities: modalitiesOf(messages),
-      outputModalities: ["text"],
+      outputModalities: TEXT,
       at,
       // The provider may price the call as late as it ends; a minute is for clocks that differ.
       deadline: at + request.timeoutMs + 60_000,
@@ -47,10 +49,15 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
     priceKey,
     limits: limitsOf(countedAs, prices),
     countInput: ({ messages, structure }) => {
-      const { tools, response_format: answerFormat } = structure
-      const { tokens, upperBound, exact } = countRequestTokens({ model: countedAs, messages, tools, answerFormat })
+      const said = countRequestTokens({ model: countedAs, messages })
+      const asked = countStructure(countedAs, structure)
       const found = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
-      return { messages, tokens, upperBound: upperBound + found, exact: exact && found === 0 }
+      return {
+        messages,
+        tokens: said.tokens + asked.tokens,
+        upperBound: said.upperBound + asked.upperBound + found,
+        exact: said.exact && asked.exact && found === 0,
+      }
     },
     bound: (input, maxOutputTokens) => {
       const { nanoUsd, maxPrice } = prices.upperBound(priceKey, {
@@ -71,6 +78,36 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
       return knownCost(priceKey, usage, believed, serviceTier ?? request.serviceTier, prices)
     },
   }
+}
+
+interface Counted {
+  tokens: number
+  upperBound: number
+  exact: boolean
+}
+
+const NOTHING: Counted = { tokens: 0, upperBound: 0, exact: true }
+
+/** What a compiled answer adds to the input, for the model that it was last counted for. */
+let counted: WeakMap<object, Counted & { model: string }> | undefined
+
+/**
+ * What the demand for structure adds to the messages, whichever they are. The format or tool of a compiled answer is
+ * frozen to its leaves, so that it is counted once.
+ */
+function countStructure(model: string, structure: Structure): Counted {
+  const { tools, response_format: answerFormat } = structure
+  const frozen = answerFormat ?? tools?.[0]
+  if (frozen === undefined) return NOTHING
+  counted ??= new WeakMap()
+  const known = counted.get(frozen)
+  if (known?.model === model) return known
+  const alone = countRequestTokens({ model, messages: [] })
+  const whole = countRequestTokens({ model, messages: [], tools, answerFormat })
+  const { exact } = whole
+  const added = { model, tokens: whole.tokens - alone.tokens, upperBound: whole.upperBound - alone.upperBound, exact }
+  counted.set(frozen, added)
+  return added
 }
 
 /** The model's name where it is called, and the id by which it is priced. Resolved exactly or refused, never guessed. */
@@ -107,8 +144,9 @@ function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
   }
 }
 
-function modalitiesOf(messages: readonly Message[]): Modality[] {
-  const found = new Set<Modality>(["text"])
+function modalitiesOf(messages: readonly Message[]): readonly Modality[] {
+  if (messages.every(({ content }) => typeof content === "string")) return TEXT
+  const found = new Set<Modality>(TEXT)
   for (const { content } of messages) {
     if (typeof content === "string" || content == null) continue
     for (const part of content) {

@@ -1,0 +1,48 @@
+import { compileAnswer, type Message, Request } from "@p2/core"
+import { prices } from "@p2/pricing"
+import { countRequestTokens } from "@p2/tokens"
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { z } from "zod"
+import { structureOf } from "../src/internal/chat-body"
+import { RouteBook } from "../src/internal/open-routes"
+
+const Tree = z.object({ name: z.string().describe("A name"), tags: z.array(z.enum(["a", "b"])), size: z.bigint() })
+
+const messages: fc.Arbitrary<Message[]> = fc.array(
+  fc.oneof(
+    fc.record({ role: fc.constantFrom("system" as const, "user" as const), content: fc.string({ unit: "grapheme" }) }),
+    fc.record({ role: fc.constant("assistant" as const), content: fc.string() }),
+    fc.constant<Message>({
+      role: "user",
+      content: [
+        { type: "text", text: "What is this?" },
+        { type: "image_url", image_url: { url: "https://example.org/a.png", detail: "low" } },
+      ],
+    }),
+  ),
+  { maxLength: 6 },
+)
+
+test("the structure, counted once, and the messages come to what both are counted for together", () => {
+  const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
+  const models = ["openai/gpt-4o-mini", "openai/gpt-4", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"]
+  const routes = models.map((model) => ({
+    model: prices.findPrice(model)!.model,
+    route: new RouteBook(new Request({ model }) as Request<unknown>, { apiKey: "k" }).first,
+  }))
+  fc.assert(
+    fc.property(
+      messages,
+      fc.constantFrom(...routes),
+      fc.constantFrom("text", "json_schema", "tool", "json_object", "prompt"),
+      (said, { model, route }, mode) => {
+        const request = new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>
+        const structure = structureOf({ request, route, messages: said, compiled, mode: mode as "text" })
+        const { tools, response_format: answerFormat } = structure
+        const { tokens, upperBound, exact } = countRequestTokens({ model, messages: said, tools, answerFormat })
+        expect(route.countInput({ messages: said, structure })).toMatchObject({ tokens, upperBound, exact })
+      },
+    ),
+  )
+})
