@@ -1,10 +1,11 @@
 import { asZodSchema } from "./answer/zod-schema"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
+import { noSuchOption } from "./check-names"
 import { InvalidArgumentError } from "./errors"
 import { frozenCopy } from "./frozen-copy"
 import { collectIssues } from "./invalid-request-error"
-import { nearestIds, parseModelId } from "./model-id"
+import { parseModelId } from "./model-id"
 import { type NanoUsd, usd } from "./money"
 import { type Check, isPlainObject, list, number, parsed, rule, text } from "./option-checks"
 import type { RequestOptions } from "./request-options"
@@ -28,29 +29,22 @@ export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): Chec
     report("options", "an object with at least a `model`", given)
   end()
   const checks: Record<string, Check> = optionChecks()
-  const options = new Map<string, unknown>([["model", undefined]])
-  const normal = new Map<string, unknown>()
-  for (const [name, value] of Object.entries(given)) if (value !== undefined) options.set(name, value)
-  for (const [name, value] of options) {
-    if (Object.hasOwn(checks, name)) normal.set(name, checks[name]!(value, name, report))
-    else report(name, unknownOption(name, Object.keys(checks)), value)
-    // The schema is Zod's own object; metadata were copied when they were checked.
-    if (name === "metadata") options.set(name, normal.get(name))
-    if (name !== "answerModel") options.set(name, parsed(frozenCopy)(options.get(name), name, report))
+  const options: Record<string, unknown> = {}
+  const normal: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries({ model: undefined, ...(given as object) })) {
+    if (value === undefined && name !== "model") continue
+    if (Object.hasOwn(checks, name)) {
+      normal[name] = checks[name]!(value, name, report)
+      // The schema is Zod's own object; metadata were copied when they were checked.
+      const plain = name === "metadata" ? normal[name] : value
+      options[name] = name === "answerModel" ? value : parsed(frozenCopy)(plain, name, report)
+    } else report(name, noSuchOption(name, Object.keys(checks)), value)
   }
   for (const who of ["user", "client"])
-    if (options.has(`${who}Budget`) && !options.has(`${who}Id`))
+    if (`${who}Budget` in options && !(`${who}Id` in options))
       report(`${who}Id`, `an id, because \`${who}Budget\` is given`, undefined)
   end()
-  return {
-    options: Object.freeze(Object.fromEntries(options)) as unknown as RequestOptions<Answer>,
-    normal: Object.fromEntries(normal),
-  }
-}
-
-function unknownOption(name: string, known: string[]): string {
-  const [nearest] = nearestIds(name, known, 1)
-  return nearest === undefined ? "no such option" : `no such option (did you mean \`${nearest}\`?)`
+  return { options: Object.freeze(options) as unknown as RequestOptions<Answer>, normal }
 }
 
 /** One check per option: the list of option names, too. */

@@ -15,9 +15,14 @@ export function formatBlock(tag: string, data: unknown): string {
   return data.map((item, index) => block(tag, `${tag}_${index + 1}`, item)).join("\n\n")
 }
 
+/** Signs without a width, and the same with white space. */
+const UNSEEN = "\\p{Cf}*"
+const GAP = "[\\s\\p{Cf}]*"
+
 function block(tag: string, name: string, data: unknown): string {
   const text = typeof data === "string" ? data : toYaml(data)
-  // White space and case are what a model reads over; a number may follow.
-  const end = new RegExp(`\\[(\\s*)/(?=\\s*${tag}(_\\d+)?\\s*\\])`, "gi")
+  // White space, case and signs that are not seen are what a model reads over; a number may follow.
+  const shown = [...tag].join(UNSEEN)
+  const end = new RegExp(`\\[(${GAP})/(?=${GAP}${shown}(${UNSEEN}_${UNSEEN}\\d+)?${GAP}\\])`, "giu")
   return `[${name}]\n${text.replace(end, "[$1\\/")}\n[/${name}]`
 }

@@ -4,13 +4,12 @@ import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
 import { collectIssues } from "./invalid-request-error"
 import type { ContentPart, Message, ToolCall } from "./messages"
-import { toYaml } from "./to-yaml"
+import { parsed } from "./option-checks"
+import { MAX_CHARACTERS, toYaml } from "./to-yaml"
 
 /** Detail in which a model looks at an image. */
 export type ImageDetail = "auto" | "low" | "high"
 
-/** The most that one message may have as text. */
-const MAX_CHARACTERS = 10_000_000
 const MAX_MESSAGES = 10_000
 
 /**
@@ -52,7 +51,7 @@ export class MessageBuilder {
    */
   addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
     const { detail } = options
-    if (detail !== undefined && !/^(auto|low|high)$/.test(detail))
+    if (detail !== undefined && !["auto", "low", "high"].includes(detail))
       throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
     const url = toDataUrl("image", image)
     const part: ContentPart = { type: "image_url", image_url: { url, ...(detail && { detail }) } }
@@ -67,16 +66,15 @@ export class MessageBuilder {
     file: string | Bytes,
     options: { filename?: string | undefined; mediaType?: string | undefined } = {},
   ): this {
-    const part: ContentPart = {
-      type: "file",
-      file: { file_data: toDataUrl("file", file, options.mediaType), filename: options.filename ?? "file" },
-    }
+    const { filename = "file", mediaType } = options
+    if (typeof filename !== "string") throw new InvalidArgumentError("filename", "a text", filename)
+    const part: ContentPart = { type: "file", file: { file_data: toDataUrl("file", file, mediaType), filename } }
     return this.#say("user", [part])
   }
 
   /** Adds the assistant's turn that asked for tools. */
   addToolCalls(calls: readonly ToolCall[], content: string | null = null): this {
-    return this.addPrompt([{ role: "assistant", content, tool_calls: [...calls] }])
+    return this.addPrompt([{ role: "assistant", content, tool_calls: calls as ToolCall[] }])
   }
 
   /** Adds what a tool returned; `toolCallId` is the `id` of its call. */
@@ -91,9 +89,11 @@ export class MessageBuilder {
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
     const { report, end } = collectIssues()
-    checkMessages(prompt, "prompt", report)
+    const messages = parsed(copiesOf)(prompt, "prompt", report)
     end()
-    for (const message of prompt) this.#add(structuredClone(message))
+    checkMessages(messages, "prompt", report)
+    end()
+    for (const message of messages as Message[]) this.#add(message)
     return this
   }
 
@@ -125,9 +125,20 @@ export class MessageBuilder {
   }
 }
 
+/** Copied before anything is looked at, so that nothing which computes its fields can change them afterwards. */
+function copiesOf(messages: readonly Message[]): readonly Message[] {
+  try {
+    return Array.isArray(messages) ? messages.map(copyOf) : messages
+  } catch {
+    throw new InvalidArgumentError("prompt", "plain data, without functions", messages)
+  }
+}
+
 /** Most messages are flat: a role and a text. */
 function copyOf(message: Message): Message {
-  return Object.values(message).every((value) => typeof value === "string") ? { ...message } : structuredClone(message)
+  return Object.values(message ?? {}).every((text) => typeof text === "string")
+    ? { ...message }
+    : structuredClone(message)
 }
 
 function toText(content: unknown): string {

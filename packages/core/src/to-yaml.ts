@@ -3,6 +3,9 @@ import { InvalidArgumentError } from "./errors"
 /** Lists inside lists that are followed; more is a mistake. */
 const MAX_DEPTH = 100
 
+/** The most that one message may have as text: data that share their parts could be written without end. */
+export const MAX_CHARACTERS = 10_000_000
+
 /** Words that YAML would read as something else than text, in any case. */
 const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i
 
@@ -10,61 +13,78 @@ const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i
  * Plain data as readable YAML 1.2: `JSON.stringify`'s view of the data (`toJSON` is used, undefined fields are left
  * out), and beside it maps as objects, sets as lists, and bigints as digits.
  *
- * @throws InvalidArgumentError for cycles and for more than 100 levels.
+ * @throws InvalidArgumentError for cycles, for more than 100 levels, and for more than 10,000,000 characters.
  */
 export function toYaml(data: unknown): string {
-  return emit(plain(data), "", 0)
+  return new YamlWriter().write(plain(data), "", 0)
 }
 
-/** The value to print: scalars, arrays and objects only. */
-function plain(value: unknown): unknown {
+/** The value to print: scalars, arrays and objects only. As in JSON, what `toJSON` returns is not asked again. */
+function plain(given: unknown): unknown {
+  const value = typeof (given as { toJSON?: unknown } | null)?.toJSON === "function" ? fromJson(given) : given
   if (typeof value === "number") return Number.isFinite(value) ? value : null
   if (typeof value === "function" || typeof value === "symbol" || value === undefined) return null
-  if (typeof value !== "object" || value === null) return value
-  const { toJSON } = value as { toJSON?: unknown }
-  if (typeof toJSON === "function") return plain(toJSON.call(value, ""))
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item]))
   return value instanceof Set ? [...value] : value
 }
 
-/** `value` at an indent: on the line where it begins when it is a scalar or empty, else on lines of its own. */
-function emit(value: unknown, indent: string, depth: number): string {
-  if (typeof value === "string") return emitText(value, indent)
-  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "0" : String(value)
-  if (depth > MAX_DEPTH)
-    throw new InvalidArgumentError("data", `data of at most ${MAX_DEPTH} levels, without cycles`, value)
-  const lines = Array.isArray(value)
-    ? value.map((item) => emitItem(plain(item), indent, depth))
-    : Object.entries(value)
-        .filter(([, item]) => item !== undefined && typeof item !== "function" && typeof item !== "symbol")
-        .map(([key, item]) => emitField(key, plain(item), indent, depth))
-  if (lines.length === 0) return Array.isArray(value) ? "[]" : "{}"
-  return lines.join(`\n${indent}`)
+function fromJson(value: unknown): unknown {
+  return (value as { toJSON(key: string): unknown }).toJSON("")
 }
 
-function emitItem(item: unknown, indent: string, depth: number): string {
-  return `- ${emit(item, `${indent}  `, depth + 1)}`
+class YamlWriter {
+  #left = MAX_CHARACTERS
+
+  /** `value` at an indent: on the line where it begins when it is a scalar or empty, else on lines of its own. */
+  write(value: unknown, indent: string, depth: number): string {
+    if (typeof value !== "object" || value === null) return this.#count(scalar(value, indent), value)
+    if (depth > MAX_DEPTH) throw tooLarge(value)
+    const lines = Array.isArray(value)
+      ? value.map((item) => `- ${this.write(plain(item), `${indent}  `, depth + 1)}`)
+      : Object.entries(value)
+          .filter(([, item]) => item !== undefined && typeof item !== "function" && typeof item !== "symbol")
+          .map(([key, item]) => this.#field(key, plain(item), indent, depth))
+    if (lines.length === 0) return Array.isArray(value) ? "[]" : "{}"
+    this.#left -= (lines.length - 1) * indent.length
+    return lines.join(`\n${indent}`)
+  }
+
+  #field(key: string, item: unknown, indent: string, depth: number): string {
+    const name = this.#count(isPlainKey(key) ? key : quote(key), item)
+    const inner = `${indent}  `
+    const text = this.write(item, inner, depth + 1)
+    // A key of more than 1,024 characters must be announced by a question mark.
+    if (name.length > 1_000) return `? ${name}\n${indent}: ${text}`
+    return isNested(item) ? `${name}:\n${inner}${text}` : `${name}: ${text}`
+  }
+
+  #count(text: string, value: unknown): string {
+    this.#left -= text.length
+    if (this.#left < 0) throw tooLarge(value)
+    return text
+  }
 }
 
-function emitField(key: string, item: unknown, indent: string, depth: number): string {
-  const name = emitKey(key)
-  const inner = `${indent}  `
-  const text = emit(item, inner, depth + 1)
-  // A key of more than 1,024 characters must be announced by a question mark.
-  if (name.length > 1_000) return `? ${name}\n${indent}: ${text}`
-  return isNested(item) ? `${name}:\n${inner}${text}` : `${name}: ${text}`
+function tooLarge(value: unknown): InvalidArgumentError {
+  const most = `data of at most ${MAX_DEPTH} levels and ${MAX_CHARACTERS} characters, without cycles`
+  return new InvalidArgumentError("data", most, value)
+}
+
+function scalar(value: unknown, indent: string): string {
+  if (typeof value === "string") return textOf(value, indent)
+  return Object.is(value, -0) ? "0" : String(value)
 }
 
 function isNested(item: unknown): boolean {
   return typeof item === "object" && item !== null && Object.values(item).some((part) => part !== undefined)
 }
 
-function emitKey(key: string): string {
-  return /^[A-Za-z_][\w-]*$/.test(key) && !RESERVED.test(key) ? key : quote(key)
+function isPlainKey(key: string): boolean {
+  return /^[A-Za-z_][\w-]*$/.test(key) && !RESERVED.test(key)
 }
 
 /** Plain where no reader can take it for something else, several lines as a literal block, else in quotes. */
-function emitText(text: string, indent: string): string {
+function textOf(text: string, indent: string): string {
   if (isPlainText(text)) return text
   if (!isBlockText(text)) return quote(text)
   const ends = text.endsWith("\n")

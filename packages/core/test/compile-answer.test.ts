@@ -253,6 +253,24 @@ describe("limits of strict mode", () => {
   })
 })
 
+describe("schemas that ask for too much", () => {
+  it("end early where an intersection of unions has a form for each choice", () => {
+    const choice = (index: number) =>
+      z.union([z.object({ [`a${index}`]: z.string() }), z.object({ [`b${index}`]: z.string() })])
+    const all = Array.from({ length: 40 }, (_, index) => choice(index)).reduce<z.ZodType>(
+      (both, next) => z.intersection(both, next),
+      choice(40),
+    )
+    expect(() => compileAnswer(all)).toThrow(/an intersection of intersection and union/)
+  })
+
+  it("have no number that JSON cannot say, and no definition missing", () => {
+    expect(() => compileAnswer(z.literal([1, Number.NaN]))).toThrow(/without a JSON value/)
+    expect(() => compileAnswer(z.literal(Number.POSITIVE_INFINITY))).toThrow(/without a JSON value/)
+    expect(() => compileAnswer({ _zod: {}, safeParse() {} } as never)).toThrow(/a schema of Zod 4/)
+  })
+})
+
 describe("what comes back", () => {
   it("keeps null where the schema takes it, and strips it where it stands for absence", () => {
     const schema = z.object({
@@ -426,6 +444,22 @@ describe("what comes back", () => {
     const many = Array.from({ length: 20_000 }, (_, index) => (index % 2 === 0 ? { a: index } : { b: `${index}` }))
     const either = z.array(z.union([z.strictObject({ a: z.int() }), z.strictObject({ b: z.string() })]))
     expect(compileAnswer(either).parse(JSON.stringify({ answer: many }))).toEqual({ ok: true, answer: many })
+  })
+
+  it("is refused where a record has an object as a key, and read by the option that has none", () => {
+    const { parse } = compileAnswer(z.object({ of: z.record(z.string(), z.string()) }))
+    const result = parse('{"of":[{"key":{"toString":"x"},"value":"y"}]}')
+    expect(result.ok ? [] : result.error.issues).toMatchObject([{ path: ["of"], code: "invalid_type" }])
+    const either = compileAnswer(
+      z.discriminatedUnion("kind", [
+        z.object({ kind: z.literal("a"), of: z.map(z.object({ toString: z.string() }), z.object({})) }),
+        z.object({ kind: z.literal("b"), of: z.record(z.int(), z.string()) }),
+      ]),
+    )
+    expect(either.parse('{"answer":{"kind":"a","of":[{"key":{"toString":"x"},"value":{}}]}}')).toEqual({
+      ok: true,
+      answer: { kind: "a", of: new Map([[{ toString: "x" }, {}]]) },
+    })
   })
 
   it("holds no key of the prototype", () => {

@@ -146,4 +146,18 @@ describe("toYaml", () => {
     cycle.self = cycle
     expect(() => toYaml(cycle)).toThrow(InvalidArgumentError)
   })
+
+  it("refuses what shares its parts until it is written without end", () => {
+    let shared: unknown = { text: "x" }
+    for (let level = 0; level < 90; level++) shared = [shared, shared]
+    expect(() => toYaml(shared)).toThrow(/at most 100 levels and 10000000 characters, without cycles/)
+    expect(() => toYaml({ ["k".repeat(5_000_001)]: "v".repeat(5_000_000) })).toThrow(InvalidArgumentError)
+    const many = Array.from({ length: 1_000_000 }, () => 1)
+    expect(toYaml(many)).toBe(many.map(() => "- 1").join("\n"))
+  })
+
+  it("asks toJSON once, as JSON.stringify does", () => {
+    const itself = { a: 1, toJSON: () => itself }
+    expect(parse(toYaml(itself))).toEqual(JSON.parse(JSON.stringify(itself)))
+  })
 })

@@ -1,9 +1,13 @@
 import { type AnswerNode, type Fields, hidden, type Leaf, type Union, unionOf } from "./answer-node"
 import { isNumeric, sentence } from "./read-leaf"
 
+/** Pairs of options that are tried: an intersection of n unions has the product of their options. */
+const MAX_PAIRS = 1_000
+
 /** The form of values that have both forms; undefined when there is none, or none that can be told. */
 export function combineNodes(a: AnswerNode, b: AnswerNode, inside = false): AnswerNode | undefined {
   if (a === b) return a
+  if (optionsIn(a) * optionsIn(b) > MAX_PAIRS) return undefined
   if (a.kind === "union") return a.any ? b : distribute(a, (option) => combineNodes(option, b, inside))
   if (b.kind === "union") return b.any ? a : distribute(b, (option) => combineNodes(a, option, inside))
   // Two types that refer to themselves would be combined without end.
@@ -15,6 +19,10 @@ export function combineNodes(a: AnswerNode, b: AnswerNode, inside = false): Answ
     return item && { kind: "list", as: a.as, item, json: { ...a.json, ...b.json }, note: a.note }
   }
   return undefined
+}
+
+function optionsIn(node: AnswerNode): number {
+  return node.kind === "union" && !node.any ? node.options.reduce((sum, option) => sum + optionsIn(option), 0) : 1
 }
 
 function distribute(union: Union, combine: (option: AnswerNode) => AnswerNode | undefined): AnswerNode | undefined {

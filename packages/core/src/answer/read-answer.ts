@@ -104,6 +104,8 @@ export class AnswerReader {
     if (pairs.length < items.length && !this.#partial) return this.#misfit(given)
     const entries = pairs.map((pair) => [pair.key, pair.value] as const)
     if (as === "map") return new Map(entries)
+    // An object as a key would be asked for its name, and throw where the answer says what its `toString` is.
+    if (entries.some(([key]) => typeof key === "object")) return this.#misfit(given)
     const field = item.kind === "fields" ? item.fields.get("value") : undefined
     return Object.fromEntries(entries.filter(([, part]) => this.#isThere(field, part)))
   }

@@ -102,7 +102,9 @@ export function readValues(values: readonly unknown[]): AnswerNode | undefined {
     if (type === "undefined") return UNDEFINED
     const group = values.filter((value) => typeOf(value) === type)
     if (type === "bigint") return { kind: "leaf", json: { type: "string", enum: group.map(String) }, read: toBigint }
-    return /string|number|boolean/.test(type) ? { kind: "leaf", json: { type, enum: group } } : undefined
+    return group.every((value) => /string|boolean/.test(type) || Number.isFinite(value))
+      ? { kind: "leaf", json: { type, enum: group } }
+      : undefined
   })
   return nodes.length === 0 || nodes.includes(undefined) ? undefined : unionOf(nodes as AnswerNode[])
 }

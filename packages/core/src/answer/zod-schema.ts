@@ -75,12 +75,9 @@ export interface ZodDef {
 
 /** @throws InvalidArgumentError when `value` is no schema of Zod 4. */
 export function asZodSchema(value: unknown): ZodSchema {
-  const { _zod, _def, safeParse } = (typeof value === "object" && value !== null ? value : {}) as Record<
-    string,
-    unknown
-  >
-  if (_zod !== undefined && typeof safeParse === "function") return value as ZodSchema
-  const old = _def === undefined ? "" : "; this one is of Zod 3"
+  const schema = value as (Partial<ZodSchema> & { _def?: unknown }) | null | undefined
+  if (typeof schema?._zod?.def?.type === "string" && typeof schema.safeParse === "function") return schema as ZodSchema
+  const old = schema?._def === undefined ? "" : "; this one is of Zod 3"
   throw new InvalidArgumentError("answerModel", `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
 }
 
