@@ -31,6 +31,11 @@ function checkText(argument: string, value: unknown): void {
   if (typeof value !== "string") throw new InvalidArgumentError(argument, "a string", value)
 }
 
+/** Keys that passed the check before, such as those of the cells that a store has. */
+interface CheckedKeys {
+  has(key: Name): boolean
+}
+
 // A store runs these checks on every call: names of arguments are put together only when something is wrong.
 
 function checkCellNat(value: unknown, index: number, field: string): void {
@@ -38,21 +43,21 @@ function checkCellNat(value: unknown, index: number, field: string): void {
   checkNat(`cells[${index}].${field}`, value)
 }
 
-function checkRef(cell: CellRef, index: number): void {
+function checkRef(cell: CellRef, index: number, checked: CheckedKeys | undefined): void {
   const { key, startsAt, endsAt, keepMs } = cell
-  if (typeof key !== "string" || key.length > MAX_KEY_BYTES || !NAME.test(key))
+  if (checked?.has(key) !== true && (typeof key !== "string" || key.length > MAX_KEY_BYTES || !NAME.test(key)))
     checkName(`cells[${index}].key`, key, MAX_KEY_BYTES)
   if (startsAt !== null) checkCellNat(startsAt, index, "startsAt")
   if (endsAt !== null) checkCellNat(endsAt, index, "endsAt")
   if (keepMs !== null && !(Number.isSafeInteger(keepMs) && keepMs >= 1)) checkPositive(`cells[${index}].keepMs`, keepMs)
 }
 
-function checkCells(cells: readonly CellRef[], maxCells: number): void {
+function checkCells(cells: readonly CellRef[], maxCells: number, checked?: CheckedKeys): void {
   if (!Array.isArray(cells) || cells.length > maxCells)
     throw new InvalidArgumentError("cells", `a list of at most ${maxCells} cells`, cells)
   for (let index = 0; index < cells.length; index++) {
     const cell = cells[index] as CellRef
-    checkRef(cell, index)
+    checkRef(cell, index, checked)
     for (let before = 0; before < index; before++)
       if ((cells[before] as CellRef).key === cell.key)
         throw new InvalidArgumentError(`cells[${index}].key`, "a key that no other cell of the call has", cell.key)
@@ -67,9 +72,14 @@ function checkRootAndId(request: { root: Name; id: Name }): void {
 /** Every store checks again what core has checked, because anybody may call it. @throws InvalidArgumentError */
 export function checkReserveRequest(request: ReserveRequest, maxCells: number): void {
   checkRootAndId(request)
+  checkReserveContent(request, maxCells)
+}
+
+/** All but root and id. */
+export function checkReserveContent(request: ReserveRequest, maxCells: number, checked?: CheckedKeys): void {
   checkText("fingerprint", request.fingerprint)
   checkPositive("leaseMs", request.leaseMs)
-  checkCells(request.cells, maxCells)
+  checkCells(request.cells, maxCells, checked)
   for (let index = 0; index < request.cells.length; index++) {
     const { amount, limit, onExpire } = request.cells[index]!
     checkCellNat(amount, index, "amount")
@@ -84,12 +94,17 @@ export function checkReserveRequest(request: ReserveRequest, maxCells: number): 
 /** @throws InvalidArgumentError */
 export function checkSettleRequest(request: SettleRequest, maxCells: number): void {
   checkRootAndId(request)
+  checkSettleContent(request, maxCells)
+}
+
+/** All but root and id. */
+export function checkSettleContent(request: SettleRequest, maxCells: number, checked?: CheckedKeys): void {
   checkText("fingerprint", request.fingerprint)
   checkNat("revision", request.revision)
   if (request.outcome !== "commit" && request.outcome !== "release")
     throw new InvalidArgumentError("outcome", '"commit" or "release"', request.outcome)
   if (request.expiresAt !== null) checkNat("expiresAt", request.expiresAt)
-  checkCells(request.cells, maxCells)
+  checkCells(request.cells, maxCells, checked)
   for (let index = 0; index < request.cells.length; index++) {
     const { reserved, amount } = request.cells[index]!
     checkCellNat(reserved, index, "reserved")

@@ -71,6 +71,30 @@ describe("a memory store that is full", () => {
     expect(store.size().ids).toBe(0)
   })
 
+  it("keeps what it admits when making room took the root and the old id of the call", async () => {
+    let now = START
+    const retentionMs = 6_400
+    const store = memoryStore({ clock: () => now, retentionMs, maxIds: 66 })
+    const late = Array.from({ length: 65 }, (_, index) => `late${index}`)
+    for (const id of late) await store.reserve(ask(id, ["k"]))
+    now += 1_000
+    await store.sweep({ root: "main", max: 100 })
+    now += 1_000
+    const other = { ...ask("a", []), root: "other", cells: [{ ...cell("k"), keepMs: 1_000, limit: 1 }] }
+    await store.reserve({ ...other, leaseMs: 1 })
+    now += 1
+    await store.sweep({ root: "other", max: 1 })
+    now += retentionMs - 1_500
+    // They stay longer than the queue thinks, and an operation that looks at a few of them finds nothing to forget.
+    for (const id of late) await settle(store, id, ["k"])
+    now += 1_700
+    expect(store.size().ids).toBe(66)
+    expect(store.size().cells).toBe(1)
+    expect(await store.reserve(other)).toMatchObject({ result: "ok", replayed: false })
+    expect(await store.reserve({ ...other, id: "b" })).toMatchObject({ result: "exceeded" })
+    expect((await store.read({ root: "other", keys: ["k"] })).cells[0]).toMatchObject({ reserved: 1 })
+  })
+
   it("drops the oldest usage entries and says how many", async () => {
     const store = memoryStore({ clock: () => START, maxEntries: 10 })
     const entry = {

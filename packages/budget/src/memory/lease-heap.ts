@@ -1,37 +1,44 @@
-import type { IdRecord } from "./memory-root"
+import { NONE } from "./id-table"
+import type { RecordTable } from "./record-table"
 
 /**
  * Held records in order of (end of lease, id), with removal from the middle: an operation is O(log n), and a lease that
  * is settled leaves nothing behind.
  */
 export class LeaseHeap {
-  readonly #items: IdRecord[] = []
+  readonly #items: number[] = []
+  readonly #records: RecordTable
 
-  first(): IdRecord | undefined {
-    return this.#items[0]
+  constructor(records: RecordTable) {
+    this.#records = records
   }
 
-  add(record: IdRecord): void {
-    record.heapIndex = this.#items.length
+  /** The record whose lease ends first, if it ended by now; otherwise {@link NONE}. */
+  firstDue(now: number): number {
+    const items = this.#items
+    return items.length > 0 && this.#records.leaseEnds[items[0]!]! <= now ? items[0]! : NONE
+  }
+
+  add(record: number): void {
     this.#items.push(record)
-    this.#up(record.heapIndex)
+    this.#up(this.#items.length - 1)
   }
 
-  remove(record: IdRecord): void {
-    const index = record.heapIndex
-    if (index < 0) return
+  remove(record: number): void {
+    const { heapIndexes } = this.#records
+    const index = heapIndexes[record]!
+    if (index === NONE) return
     const last = this.#items.pop()!
-    record.heapIndex = -1
+    heapIndexes[record] = NONE
     if (last === record) return
     this.#items[index] = last
-    last.heapIndex = index
     this.#up(index)
-    this.#down(last.heapIndex)
+    this.#down(heapIndexes[last]!)
   }
 
   /** After the end of a lease moved later. */
-  moved(record: IdRecord): void {
-    this.#down(record.heapIndex)
+  moved(record: number): void {
+    this.#down(this.#records.heapIndexes[record]!)
   }
 
   /** How many leases ended at or before `now`; visits only those. */
@@ -41,7 +48,7 @@ export class LeaseHeap {
     while (open.length > 0) {
       const index = open.pop()!
       const record = this.#items[index]
-      if (record === undefined || record.leaseEnd > now) continue
+      if (record === undefined || this.#records.leaseEnds[record]! > now) continue
       count++
       open.push(2 * index + 1, 2 * index + 2)
     }
@@ -49,18 +56,17 @@ export class LeaseHeap {
   }
 
   #up(start: number): void {
-    const record = this.#items[start]!
+    const items = this.#items
+    const record = items[start]!
     let index = start
     while (index > 0) {
       const parent = (index - 1) >> 1
-      const above = this.#items[parent]!
-      if (!isBefore(record, above)) break
-      this.#items[index] = above
-      above.heapIndex = index
+      const above = items[parent]!
+      if (!this.#isBefore(record, above)) break
+      this.#put(above, index)
       index = parent
     }
-    this.#items[index] = record
-    record.heapIndex = index
+    this.#put(record, index)
   }
 
   #down(start: number): void {
@@ -70,18 +76,23 @@ export class LeaseHeap {
     for (;;) {
       let child = 2 * index + 1
       if (child >= items.length) break
-      if (child + 1 < items.length && isBefore(items[child + 1]!, items[child]!)) child++
+      if (child + 1 < items.length && this.#isBefore(items[child + 1]!, items[child]!)) child++
       const below = items[child]!
-      if (!isBefore(below, record)) break
-      items[index] = below
-      below.heapIndex = index
+      if (!this.#isBefore(below, record)) break
+      this.#put(below, index)
       index = child
     }
-    items[index] = record
-    record.heapIndex = index
+    this.#put(record, index)
   }
-}
 
-function isBefore(a: IdRecord, b: IdRecord): boolean {
-  return a.leaseEnd < b.leaseEnd || (a.leaseEnd === b.leaseEnd && a.id < b.id)
+  #put(record: number, index: number): void {
+    this.#items[index] = record
+    this.#records.heapIndexes[record] = index
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const { leaseEnds, ids } = this.#records
+    const [endA, endB] = [leaseEnds[a]!, leaseEnds[b]!]
+    return endA < endB || (endA === endB && ids.compare(a, b) < 0)
+  }
 }

@@ -1,6 +1,6 @@
-import type { UsageDraft } from "../ledger"
-import type { Final, Millis, Name, Nat } from "../store"
+import type { Millis, Name } from "../store"
 import { LeaseHeap } from "./lease-heap"
+import type { RecordTable } from "./record-table"
 
 /** Something that leaves the memory by itself. `forgetAt` is null while it must stay. */
 export interface Forgettable {
@@ -35,40 +35,8 @@ export class MemoryCell implements Forgettable {
   }
 
   forget(): boolean {
-    return this.root.cells.get(this.key) === this && this.root.cells.delete(this.key)
-  }
-}
-
-export class IdRecord implements Forgettable {
-  state: "held" | Final = "held"
-  heapIndex = -1
-  /** What each cell is charged under this id now. */
-  charged: readonly number[] | null = null
-  revision = 0
-  forgottenFrom: Millis | null = null
-  /** No longer in its root. */
-  gone = false
-
-  constructor(
-    readonly root: MemoryRoot,
-    readonly id: Name,
-    readonly fingerprint: string,
-    /** In the order of the call; by their keys, since a cell may leave before the record does. */
-    readonly cells: readonly MemoryCell[],
-    readonly amounts: readonly Nat[],
-    readonly onExpire: readonly Nat[],
-    public leaseEnd: Millis,
-    public draft: UsageDraft | undefined,
-  ) {}
-
-  forgetAt(): Millis | null {
-    return this.forgottenFrom
-  }
-
-  forget(): boolean {
-    if (this.gone) return false
     this.gone = true
-    return this.root.records.delete(this.id)
+    return this.root.cells.get(this.key) === this && this.root.cells.delete(this.key)
   }
 }
 
@@ -93,9 +61,21 @@ export class Adjustment implements Forgettable {
 /** Everything that one root holds, usage entries left out. */
 export class MemoryRoot {
   readonly cells = new Map<Name, MemoryCell>()
-  readonly records = new Map<Name, IdRecord>()
   readonly adjustments = new Map<Name, Adjustment>()
-  readonly leases = new LeaseHeap()
+  readonly leases: LeaseHeap
+  /** How many records the table has of it. */
+  records = 0
 
-  constructor(readonly name: Name) {}
+  constructor(
+    readonly name: Name,
+    records: RecordTable,
+    /** Spreads the same id of different roots. */
+    readonly seed: number,
+  ) {
+    this.leases = new LeaseHeap(records)
+  }
+
+  get isEmpty(): boolean {
+    return this.records + this.cells.size + this.adjustments.size === 0
+  }
 }

@@ -18,21 +18,27 @@ import type {
 import {
   checkAdjustRequest,
   checkExtendRequest,
+  checkName,
   checkReadRequest,
-  checkReserveRequest,
-  checkSettleRequest,
+  checkReserveContent,
+  checkSettleContent,
   checkSweepRequest,
+  MAX_ID_BYTES,
 } from "../store-checks"
 import { StoreError } from "../store-error"
 import { ForgetQueue } from "./forget-queue"
+import { NONE } from "./id-table"
 import { MemoryLedger } from "./memory-ledger"
-import { Adjustment, type Forgettable, IdRecord, MemoryCell, MemoryRoot } from "./memory-root"
+import { Adjustment, type Forgettable, MemoryCell, MemoryRoot } from "./memory-root"
+import { COMMITTED, EXPIRED, HELD, RELEASED, RecordTable } from "./record-table"
 
 const MAX = Number.MAX_SAFE_INTEGER
 /** Most leases that a reserve ends beside its own. */
 const EXPIRE_IN_RESERVE = 16
-/** Most things that an operation forgets; more than an operation can add. */
+/** Most things of a kind that an operation forgets; more than an operation can add. */
 const FORGET_PER_OPERATION = 64
+/** Spreads numbers of roots over 32 bits. */
+const SPREAD = 0x9e3779b1
 
 export interface MemoryLimits {
   clock: () => Millis
@@ -43,72 +49,97 @@ export interface MemoryLimits {
   maxContentChars: number
 }
 
-/** The contract's state table over maps. Nothing here waits, so that each member is one atomic step. */
+/** The contract's state table over maps and tables. Nothing here waits, so that each member is one atomic step. */
 export class MemoryState {
   readonly retentionMs: number
   readonly maxCellsPerCall = 32
   readonly ledger: MemoryLedger | undefined
   readonly #limits: MemoryLimits
   readonly #roots = new Map<Name, MemoryRoot>()
-  readonly #queue: ForgetQueue
-  #ids = 0
+  readonly #records = new RecordTable()
+  readonly #oldRecords: ForgetQueue<number>
+  readonly #oldItems: ForgetQueue<Forgettable>
+  #rootsMade = 0
+  #adjustments = 0
   #cells = 0
 
   constructor(limits: MemoryLimits) {
     this.#limits = limits
-    this.retentionMs = limits.retentionMs
-    this.#queue = new ForgetQueue(limits.retentionMs, (item) => this.#forget(item))
+    const { retentionMs } = limits
+    this.retentionMs = retentionMs
+    this.#oldRecords = new ForgetQueue<number>(retentionMs, {
+      forgetAt: (record) => this.#records.forgottenFrom[record]!,
+      forget: (record) => this.#forgetRecord(record),
+    })
+    this.#oldItems = new ForgetQueue<Forgettable>(retentionMs, {
+      forgetAt: (item) => item.forgetAt(retentionMs),
+      forget: (item) => this.#forgetItem(item),
+    })
     if (limits.maxEntries > 0) this.ledger = new MemoryLedger(limits.clock, limits.maxEntries, limits.maxContentChars)
   }
 
   reserve(request: ReserveRequest): ReserveResult {
-    checkReserveRequest(request, this.maxCellsPerCall)
     const now = this.#begin()
-    const known = this.#roots.get(request.root)
-    const own = known?.records.get(request.id)
+    const { id, cells: asked } = request
+    const known = this.#checkedRoot(request.root)
+    const hash = this.#records.ids.hashOf(id)
+    checkReserveContent(request, this.maxCellsPerCall, known?.cells)
+    const own = known === undefined ? NONE : this.#records.ids.find(known, id, hash)
     const expired = known === undefined ? [] : this.#expireDue(known, now, EXPIRE_IN_RESERVE, own)
-    const backlog = known !== undefined && isDue(known, now)
-    const record = aliveRecord(own, now)
-    const found = request.cells.map(({ key }) => known && this.#cell(known, key, now))
-    const refusal = record === undefined ? refusalOf(request.cells, found, now) : undefined
-    if (record === undefined && refusal === undefined) {
+    const backlog = known !== undefined && known.leases.firstDue(now) !== NONE
+    const record = this.#aliveOrNone(own, now)
+    const found = this.#find(known, asked, now)
+    const refusal = record === NONE ? refusalOf(asked, found, now) : undefined
+    if (record === NONE && refusal === undefined) {
       this.#requireRoom(1, found, now)
-      const held = this.#hold(known ?? this.#rootOf(request.root), request, found, own, now)
+      // Only now: making room may have taken the root, and what stood under the id.
+      const root = this.#rootOf(request.root)
+      const replaced = own === NONE ? NONE : this.#records.ids.find(root, id, hash)
       const expiresAt = now + request.leaseMs
-      return { now, cells: held.map(stateOf), expired, backlog, result: "ok", replayed: false, expiresAt }
+      const cells = this.#hold(root, request, hash, found, replaced, now)
+      return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt }
     }
-    const cells = request.cells.map(({ key }, index) => stateAt(key, found[index]))
-    if (record === undefined) return { now, cells, expired, backlog, ...refusal! }
-    if (record.fingerprint !== request.fingerprint) return { now, cells, expired, backlog, result: "mismatch" }
-    if (record.state !== "held") return { now, cells, expired, backlog, result: "resolved", state: record.state }
-    return { now, cells, expired, backlog, result: "ok", replayed: true, expiresAt: record.leaseEnd }
+    const cells = statesAt(asked, found)
+    if (record === NONE) return { now, cells, expired, backlog, ...refusal! }
+    const { fingerprints, states, leaseEnds } = this.#records
+    if (fingerprints[record] !== request.fingerprint) return { now, cells, expired, backlog, result: "mismatch" }
+    if (states[record] !== HELD)
+      return { now, cells, expired, backlog, result: "resolved", state: this.#records.finalOf(record) }
+    return { now, cells, expired, backlog, result: "ok", replayed: true, expiresAt: leaseEnds[record]! }
   }
 
   settle(request: SettleRequest): SettleResult {
-    checkSettleRequest(request, this.maxCellsPerCall)
     const now = this.#begin()
-    const known = this.#roots.get(request.root)
-    const record = known && this.#record(known, request.id, now)
-    const answer = this.#decideSettle(request, record, now)
-    if (answer.result === "mismatch" || answer.result === "forgotten" || answer.replayed) {
+    const known = this.#checkedRoot(request.root)
+    const hash = this.#records.ids.hashOf(request.id)
+    checkSettleContent(request, this.maxCellsPerCall, known?.cells)
+    const own = known === undefined ? NONE : this.#records.ids.find(known, request.id, hash)
+    const record = this.#aliveOrNone(own, now)
+    const { result, changes, late, recovered } = this.#decideSettle(request, record, now)
+    if (!changes) {
       const cells = request.cells.map(({ key }) => unchanged(key, known && this.#cell(known, key, now)))
-      return { now, cells, ...answer }
+      if (result === "mismatch" || result === "forgotten") return { now, cells, result }
+      return { now, cells, result, replayed: true, late, recovered }
     }
-    const cells = this.#resolve(known ?? this.#rootOf(request.root), request, record, now)
-    return { now, cells, ...answer }
+    const root = known ?? this.#rootOf(request.root)
+    const cells = this.#resolve(root, request, hash, record === NONE ? own : record, record === NONE, now)
+    return { now, cells, result: result as "committed" | "released", replayed: false, late, recovered }
   }
 
   extend(request: { root: Name; id: Name; leaseMs: number }): ExtendResult {
     checkExtendRequest(request)
     const now = this.#limits.clock()
     const root = this.#roots.get(request.root)
-    const record = root && this.#record(root, request.id, now)
-    if (root === undefined || record === undefined) return { now, state: "unknown" }
-    if (record.state !== "held") return { now, state: record.state }
-    if (record.leaseEnd <= now) return { now, state: "expired" }
-    record.leaseEnd = Math.max(record.leaseEnd, now + request.leaseMs)
+    const { ids, states, leaseEnds } = this.#records
+    const own = root === undefined ? NONE : ids.find(root, request.id, ids.hashOf(request.id))
+    const record = this.#aliveOrNone(own, now)
+    if (root === undefined || record === NONE) return { now, state: "unknown" }
+    if (states[record] !== HELD) return { now, state: this.#records.finalOf(record) }
+    if (leaseEnds[record]! <= now) return { now, state: "expired" }
+    const expiresAt = Math.max(leaseEnds[record]!, now + request.leaseMs)
+    leaseEnds[record] = expiresAt
     root.leases.moved(record)
-    return { now, state: "held", expiresAt: record.leaseEnd }
+    return { now, state: "held", expiresAt }
   }
 
   read(request: { root: Name; keys: Name[] }): { now: Millis; due: number; cells: CellState[] } {
@@ -136,51 +167,77 @@ export class MemoryState {
     const root = this.#rootOf(request.root)
     const { change, applied } = this.#applyAdjustment(root, request, now)
     const adjustment = new Adjustment(root, request.id, content, applied, now + this.retentionMs)
-    if (!root.adjustments.has(request.id)) this.#ids++
+    if (!root.adjustments.has(request.id)) this.#adjustments++
     root.adjustments.set(request.id, adjustment)
-    this.#queue.add(adjustment, adjustment.forgottenFrom)
+    this.#oldItems.add(adjustment, adjustment.forgottenFrom)
     return { now, cell: change, result: "ok", replayed: false, applied }
   }
 
   sweep(request: { root: Name; max: number }): { now: Millis; expired: Expired[]; more: boolean } {
     checkSweepRequest(request)
-    const now = this.#begin()
-    this.#queue.drain(now, Number.POSITIVE_INFINITY)
+    const now = this.#limits.clock()
+    this.#drain(now, Number.POSITIVE_INFINITY)
     const root = this.#roots.get(request.root)
     if (root === undefined) return { now, expired: [], more: false }
-    const expired = this.#expireDue(root, now, request.max)
-    return { now, expired, more: isDue(root, now) }
+    const expired = this.#expireDue(root, now, request.max, NONE)
+    return { now, expired, more: root.leases.firstDue(now) !== NONE }
   }
 
   size(): { ids: number; cells: number; entries: number } {
     return { ids: this.#ids, cells: this.#cells, entries: this.ledger?.size ?? 0 }
   }
 
+  get #ids(): number {
+    return this.#records.count + this.#adjustments
+  }
+
   #begin(): Millis {
     const now = this.#limits.clock()
-    this.#queue.drain(now, FORGET_PER_OPERATION)
+    this.#drain(now, FORGET_PER_OPERATION)
     return now
+  }
+
+  #drain(now: Millis, max: number): void {
+    this.#oldRecords.drain(now, max)
+    this.#oldItems.drain(now, max)
   }
 
   // ── Deciding ──
 
-  #decideSettle(request: SettleRequest, record: IdRecord | undefined, now: Millis): SettleDecision {
-    const { outcome } = request
-    const done = outcome === "commit" ? "committed" : "released"
-    if (record === undefined) {
+  #decideSettle(request: SettleRequest, record: number, now: Millis): SettleDecision {
+    const commits = request.outcome === "commit"
+    const result = commits ? "committed" : "released"
+    if (record === NONE) {
       const { expiresAt } = request
       const isLost = expiresAt === null || now < expiresAt + this.retentionMs
-      if (outcome === "release" || isLost) return resolved(done, { recovered: outcome === "commit" })
-      return { result: "forgotten" }
+      if (commits && !isLost) return { result: "forgotten", changes: false, late: false, recovered: false }
+      return { result, changes: true, late: false, recovered: commits }
     }
-    if (record.fingerprint !== request.fingerprint) return { result: "mismatch" }
-    if (record.state === "held") return resolved(done)
-    if (record.state === "expired") return resolved(done, { late: true })
-    if (record.state !== done) return { result: "mismatch" }
-    if (done === "committed" && request.revision > record.revision) return resolved(done)
-    if (done === "committed" && request.revision === record.revision && !sameAmounts(request, record))
-      return { result: "mismatch" }
-    return { ...resolved(done), replayed: true }
+    const { fingerprints, states, revisions } = this.#records
+    const state = states[record]!
+    const mismatch = { result: "mismatch", changes: false, late: false, recovered: false } as const
+    if (fingerprints[record] !== request.fingerprint || !this.#namesAll(request, record)) return mismatch
+    if (state === HELD || state === EXPIRED) return { result, changes: true, late: state === EXPIRED, recovered: false }
+    if (state !== (commits ? COMMITTED : RELEASED)) return mismatch
+    const changes = commits && request.revision > revisions[record]!
+    if (commits && request.revision === revisions[record] && !this.#hasAmounts(request, record)) return mismatch
+    return { result, changes, late: false, recovered: false }
+  }
+
+  /** The content that a fingerprint stands for has as many cells. */
+  #namesAll({ cells }: SettleRequest, record: number): boolean {
+    const { next } = this.#records.lines
+    let count = 0
+    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!) count++
+    return count === cells.length
+  }
+
+  #hasAmounts({ cells }: SettleRequest, record: number): boolean {
+    const { next, amounts } = this.#records.lines
+    let line = this.#records.firstLines[record]!
+    for (let index = 0; index < cells.length; index++, line = next[line]!)
+      if (cells[index]!.amount !== amounts[line]) return false
+    return true
   }
 
   // ── Writing ──
@@ -189,10 +246,10 @@ export class MemoryState {
   #requireRoom(ids: number, found: readonly (MemoryCell | undefined)[], now: Millis): void {
     const { maxIds, maxCells } = this.#limits
     let cells = 0
-    for (const cell of found) if (cell === undefined) cells++
+    for (let index = 0; index < found.length; index++) if (found[index] === undefined) cells++
     const isFull = () => this.#ids + ids > maxIds || (cells > 0 && this.#cells + cells > maxCells)
     if (!isFull()) return
-    this.#queue.drain(now, Number.POSITIVE_INFINITY)
+    this.#drain(now, Number.POSITIVE_INFINITY)
     if (!isFull()) return
     const what = this.#ids + ids > maxIds ? `maxIds (${maxIds}) ids` : `maxCells (${maxCells}) cells`
     throw new StoreError(
@@ -202,84 +259,129 @@ export class MemoryState {
     )
   }
 
+  #checkedRoot(name: Name): MemoryRoot | undefined {
+    const root = this.#roots.get(name)
+    // A root that is there has been checked.
+    if (root === undefined) checkName("root", name, MAX_ID_BYTES)
+    return root
+  }
+
   #rootOf(name: Name): MemoryRoot {
     let root = this.#roots.get(name)
     if (root === undefined) {
-      root = new MemoryRoot(name)
+      root = new MemoryRoot(name, this.#records, Math.imul(++this.#rootsMade, SPREAD))
       this.#roots.set(name, root)
     }
     return root
   }
 
+  /** Makes the record and sets the amounts aside. */
   #hold(
     root: MemoryRoot,
     request: ReserveRequest,
+    hash: number,
     found: readonly (MemoryCell | undefined)[],
-    replaced: IdRecord | undefined,
+    replaced: number,
     now: Millis,
-  ): MemoryCell[] {
-    const { id, fingerprint, draft } = request
-    const amounts = request.cells.map(({ amount }) => amount)
-    const isFull = request.cells.every(({ amount, onExpire }) => amount === onExpire)
-    const onExpire = isFull ? amounts : request.cells.map((cell) => cell.onExpire)
-    const cells = request.cells.map((ref, index) => {
+  ): CellState[] {
+    const { cells: asked, draft } = request
+    const records = this.#records
+    const record = records.add(root, request.id, hash, replaced)
+    records.fingerprints[record] = request.fingerprint
+    if (draft !== undefined && this.ledger !== undefined) records.drafts[record] = { ...draft }
+    records.leaseEnds[record] = now + request.leaseMs
+    const states = new Array<CellState>(asked.length)
+    let line = NONE
+    for (let index = asked.length - 1; index >= 0; index--) {
+      const ref = asked[index]!
       const cell = this.#touch(found[index] ?? this.#newCell(root, ref), ref.keepMs, now)
       cell.reserved = cut(cell.reserved + ref.amount)
-      return cell
-    })
-    const leaseEnd = now + request.leaseMs
-    const record = new IdRecord(root, id, fingerprint, cells, amounts, onExpire, leaseEnd, draft && { ...draft })
-    this.#keep(record, replaced)
+      line = records.lines.before(line, cell, ref.amount, ref.onExpire)
+      states[index] = stateOf(cell)
+    }
+    records.firstLines[record] = line
     root.leases.add(record)
-    return cells
+    return states
   }
 
-  /** A record that is over may still have the place of the new one; it leaves the queue by itself. */
-  #keep(record: IdRecord, replaced: IdRecord | undefined): void {
-    if (replaced === undefined || replaced.gone) this.#ids++
-    else replaced.gone = true
-    record.root.records.set(record.id, record)
-  }
-
-  /** Replaces what is reserved or charged under this id by the amounts of the request. */
-  #resolve(root: MemoryRoot, request: SettleRequest, known: IdRecord | undefined, now: Millis): CellChange[] {
+  /**
+   * Replaces what is reserved or charged under this id by the amounts of the request. `own` is the id's record, or one
+   * that is over, or none.
+   */
+  #resolve(
+    root: MemoryRoot,
+    request: SettleRequest,
+    hash: number,
+    own: number,
+    isLost: boolean,
+    now: Millis,
+  ): CellChange[] {
+    const records = this.#records
+    const record = isLost ? this.#lostRecord(root, request, hash, own, now) : own
+    const isHeld = !isLost && records.states[record] === HELD
     const commits = request.outcome === "commit"
-    const record = known ?? this.#lostRecord(root, request, now)
-    const isHeld = record.state === "held" && known !== undefined
-    const amounts = request.cells.map(({ amount }) => (commits ? amount : 0))
-    const { charged } = record
+    const { next, amounts } = records.lines
+    const changes = new Array<CellChange>(request.cells.length)
     // The record's own cells: a retry after midnight may name the cells of the next window.
-    const changes = record.cells.map((named, index) => {
-      const cell = this.#cellFor(root, named, now)
-      if (isHeld) cell.reserved = cut(cell.reserved - record.amounts[index]!)
-      return charge(cell, (amounts[index] ?? 0) - (charged?.[index] ?? 0))
-    })
+    let line = records.firstLines[record]!
+    for (let index = 0; index < changes.length; index++, line = next[line]!) {
+      const cell = this.#cellOfLine(root, line, now)
+      const amount = commits ? request.cells[index]!.amount : 0
+      const before = amounts[line]!
+      if (isHeld) cell.reserved = cut(cell.reserved - before)
+      changes[index] = charge(cell, isHeld ? amount : amount - before)
+      amounts[line] = amount
+    }
     if (isHeld) root.leases.remove(record)
-    const wasQueued = record.forgottenFrom !== null
-    record.state = commits ? "committed" : "released"
-    record.charged = amounts
-    record.revision = request.revision
-    record.draft = undefined
-    record.forgottenFrom = Math.max(record.leaseEnd, now) + this.retentionMs
-    if (!wasQueued) this.#queue.add(record, record.forgottenFrom)
+    records.states[record] = commits ? COMMITTED : RELEASED
+    records.revisions[record] = request.revision
+    this.#close(record, Math.max(records.leaseEnds[record]!, now) + this.retentionMs)
     this.#writeEntry(root, request, record, now)
     return changes
   }
 
-  /** The record of an id that is not known here. */
-  #lostRecord(root: MemoryRoot, request: SettleRequest, now: Millis): IdRecord {
-    const { id, fingerprint, expiresAt } = request
-    const cells = request.cells.map((ref) => this.#cellFor(root, ref, now))
-    const record = new IdRecord(root, id, fingerprint, cells, [], [], expiresAt ?? now, undefined)
-    this.#keep(record, root.records.get(id))
+  /** It is over: its draft is not needed any more, and from `forgottenFrom` on nor is the rest. */
+  #close(record: number, forgottenFrom: Millis): void {
+    const records = this.#records
+    const wasOpen = records.forgottenFrom[record] === Number.POSITIVE_INFINITY
+    records.forgottenFrom[record] = forgottenFrom
+    records.drafts[record] = undefined
+    if (wasOpen) this.#oldRecords.add(record, forgottenFrom)
+  }
+
+  /** The record of an id that is not known here, with nothing charged yet. */
+  #lostRecord(root: MemoryRoot, request: SettleRequest, hash: number, replaced: number, now: Millis): number {
+    const records = this.#records
+    const record = records.add(root, request.id, hash, replaced)
+    records.fingerprints[record] = request.fingerprint
+    records.leaseEnds[record] = request.expiresAt ?? now
+    let line = NONE
+    for (let index = request.cells.length - 1; index >= 0; index--)
+      line = records.lines.before(line, this.#cellFor(root, request.cells[index]!, now), 0, 0)
+    records.firstLines[record] = line
     return record
   }
 
-  #writeEntry(root: MemoryRoot, request: SettleRequest, record: IdRecord, now: Millis): void {
+  #writeEntry(root: MemoryRoot, request: SettleRequest, record: number, now: Millis): void {
     if (this.ledger === undefined) return
     const entry: UsageEntry | undefined =
       request.entry ?? this.ledger.correction(root.name, request.id, request.outcome)
-    if (entry !== undefined) this.ledger.write(root.name, request.id, entry, chargesOf(record), request.revision, now)
+    if (entry === undefined) return
+    this.ledger.write(root.name, request.id, entry, this.#chargesOf(record), request.revision, now)
+  }
+
+  /** What each cell is charged under this id now. */
+  #chargesOf(record: number): Record<Name, number> {
+    const { next, cells, amounts } = this.#records.lines
+    const charges: Record<Name, number> = {}
+    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!) {
+      const { key } = cells[line]!
+      const value = amounts[line]!
+      if (key === "__proto__")
+        Object.defineProperty(charges, key, { value, enumerable: true, writable: true, configurable: true })
+      else charges[key] = value
+    }
+    return charges
   }
 
   #applyAdjustment(root: MemoryRoot, request: AdjustRequest, now: Millis): { change: CellChange; applied: number } {
@@ -301,42 +403,57 @@ export class MemoryState {
   // ── Leases ──
 
   /** Ends leases that ran out, oldest first, at most `max`; the caller's own always. */
-  #expireDue(root: MemoryRoot, now: Millis, max: number, own?: IdRecord): Expired[] {
+  #expireDue(root: MemoryRoot, now: Millis, max: number, own: number): Expired[] {
     const expired: Expired[] = []
-    for (let first = root.leases.first(); first !== undefined && first.leaseEnd <= now; first = root.leases.first()) {
+    const { leases } = root
+    for (let first = leases.firstDue(now); first !== NONE; first = leases.firstDue(now)) {
       if (expired.length === max) break
       expired.push(this.#expire(root, first, now))
     }
-    if (own?.state === "held" && own.leaseEnd <= now) expired.push(this.#expire(root, own, now))
+    const { states, leaseEnds } = this.#records
+    if (own !== NONE && states[own] === HELD && leaseEnds[own]! <= now) expired.push(this.#expire(root, own, now))
     return expired
   }
 
-  #expire(root: MemoryRoot, record: IdRecord, now: Millis): Expired {
+  #expire(root: MemoryRoot, record: number, now: Millis): Expired {
+    const records = this.#records
     root.leases.remove(record)
-    const cells = record.cells.map((named, index) => {
-      const cell = this.#cellFor(root, named, now)
-      cell.reserved = cut(cell.reserved - record.amounts[index]!)
-      const charged = record.onExpire[index]!
-      return { ...charge(cell, charged), charged }
-    })
-    record.state = "expired"
-    record.charged = record.onExpire
-    record.forgottenFrom = now + this.retentionMs
-    this.#queue.add(record, record.forgottenFrom)
-    if (record.draft !== undefined)
-      this.ledger?.writeExpired(root.name, record.id, record.draft, chargesOf(record), now)
-    record.draft = undefined
-    return { id: record.id, cells }
+    const { next, amounts, onExpire } = records.lines
+    const cells: Expired["cells"] = []
+    for (let line = records.firstLines[record]!; line !== NONE; line = next[line]!) {
+      const cell = this.#cellOfLine(root, line, now)
+      cell.reserved = cut(cell.reserved - amounts[line]!)
+      const charged = onExpire[line]!
+      cells.push({ ...charge(cell, charged), charged })
+      amounts[line] = charged
+    }
+    records.states[record] = EXPIRED
+    const id = records.ids.idOf(record)
+    const draft = records.drafts[record]
+    this.#close(record, now + this.retentionMs)
+    if (draft !== undefined) this.ledger?.writeExpired(root.name, id, draft, this.#chargesOf(record), now)
+    return { id, cells }
   }
 
   // ── Cells and memory ──
 
+  #find(root: MemoryRoot | undefined, refs: readonly CellRef[], now: Millis): (MemoryCell | undefined)[] {
+    const found = new Array<MemoryCell | undefined>(refs.length)
+    for (let index = 0; index < refs.length; index++)
+      found[index] = root === undefined ? undefined : this.#cell(root, refs[index]!.key, now)
+    return found
+  }
+
+  /** A record names the cell itself, which needs no look-up as long as it has not left. */
+  #cellOfLine(root: MemoryRoot, line: number, now: Millis): MemoryCell {
+    const named = this.#records.lines.cells[line]!
+    const isThere = !named.gone && !isOver(named, now, this.retentionMs)
+    return isThere ? this.#touch(named, named.keepMs, now) : this.#cellFor(root, named, now)
+  }
+
   /** The cell of a key, made if it is not there, touched now. */
   #cellFor(root: MemoryRoot, ref: Pick<CellRef, "key" | "endsAt" | "keepMs">, now: Millis): MemoryCell {
-    // A record names the cell itself, which needs no look-up as long as it has not left.
-    const isOwn = ref instanceof MemoryCell && !ref.gone && !isOver(ref, now, this.retentionMs)
-    const cell = isOwn ? ref : (this.#cell(root, ref.key, now) ?? this.#newCell(root, ref))
-    return this.#touch(cell, ref.keepMs, now)
+    return this.#touch(this.#cell(root, ref.key, now) ?? this.#newCell(root, ref), ref.keepMs, now)
   }
 
   #touch(cell: MemoryCell, keepMs: number | null, now: Millis): MemoryCell {
@@ -344,7 +461,7 @@ export class MemoryState {
     cell.keepMs = keepMs
     if (!cell.queued && (cell.endsAt !== null || keepMs !== null)) {
       cell.queued = true
-      this.#queue.add(cell, cell.endsAt === null ? now + keepMs! : cell.endsAt + this.retentionMs)
+      this.#oldItems.add(cell, cell.endsAt === null ? now + keepMs! : cell.endsAt + this.retentionMs)
     }
     return cell
   }
@@ -363,32 +480,35 @@ export class MemoryState {
     return cell === undefined || isOver(cell, now, this.retentionMs) ? undefined : cell
   }
 
-  #record(root: MemoryRoot, id: Name, now: Millis): IdRecord | undefined {
-    return aliveRecord(root.records.get(id), now)
+  #aliveOrNone(record: number, now: Millis): number {
+    return record === NONE || this.#records.isAlive(record, now) ? record : NONE
   }
 
-  #forget(item: Forgettable): void {
-    const removed = item.forget()
-    if (!removed) return
-    if (item instanceof MemoryCell) {
-      item.gone = true
-      this.#cells--
-    } else this.#ids--
-    const { root } = item
-    if (root.records.size + root.cells.size + root.adjustments.size === 0) this.#roots.delete(root.name)
+  #forgetRecord(record: number): void {
+    const root = this.#records.ids.rootOf(record)
+    this.#records.remove(record)
+    this.#leaveEmpty(root)
+  }
+
+  #forgetItem(item: Forgettable): void {
+    if (!item.forget()) return
+    if (item instanceof MemoryCell) this.#cells--
+    else this.#adjustments--
+    this.#leaveEmpty(item.root)
+  }
+
+  #leaveEmpty(root: MemoryRoot): void {
+    // Another root of this name may be there by now.
+    if (root.isEmpty && this.#roots.get(root.name) === root) this.#roots.delete(root.name)
   }
 }
 
-type SettleDecision =
-  | { result: "committed" | "released"; replayed: boolean; late: boolean; recovered: boolean }
-  | { result: "mismatch" }
-  | { result: "forgotten" }
-
-function resolved(
-  result: "committed" | "released",
-  how: { late?: boolean; recovered?: boolean } = {},
-): Extract<SettleDecision, { replayed: boolean }> {
-  return { result, replayed: false, late: how.late ?? false, recovered: how.recovered ?? false }
+interface SettleDecision {
+  result: "committed" | "released" | "mismatch" | "forgotten"
+  /** False: it is answered as it stands. */
+  changes: boolean
+  late: boolean
+  recovered: boolean
 }
 
 function isOver(cell: MemoryCell, now: Millis, retentionMs: number): boolean {
@@ -396,29 +516,25 @@ function isOver(cell: MemoryCell, now: Millis, retentionMs: number): boolean {
   return at !== null && at <= now
 }
 
-function aliveRecord(record: IdRecord | undefined, now: Millis): IdRecord | undefined {
-  return record !== undefined && record.forgottenFrom !== null && record.forgottenFrom <= now ? undefined : record
-}
-
 function refusalOf(
   cells: readonly ReserveCell[],
   found: readonly (MemoryCell | undefined)[],
   now: Millis,
 ): { result: "stale-window" | "exceeded"; which: number[] } | undefined {
-  const stale: number[] = []
-  const exceeded: number[] = []
+  let stale: number[] | undefined
+  let exceeded: number[] | undefined
   for (let index = 0; index < cells.length; index++) {
     const cell = cells[index]!
-    if (isClosed(cell, now)) stale.push(index)
-    else if (!fits(cell, found[index])) exceeded.push(index)
+    if (isClosed(cell, now)) {
+      stale ??= []
+      stale.push(index)
+    } else if (!fits(cell, found[index])) {
+      exceeded ??= []
+      exceeded.push(index)
+    }
   }
-  if (stale.length > 0) return { result: "stale-window", which: stale }
-  return exceeded.length > 0 ? { result: "exceeded", which: exceeded } : undefined
-}
-
-function isDue(root: MemoryRoot, now: Millis): boolean {
-  const first = root.leases.first()
-  return first !== undefined && first.leaseEnd <= now
+  if (stale !== undefined) return { result: "stale-window", which: stale }
+  return exceeded === undefined ? undefined : { result: "exceeded", which: exceeded }
 }
 
 function isClosed(cell: CellRef, now: Millis): boolean {
@@ -429,25 +545,6 @@ function fits({ amount, limit }: ReserveCell, cell: MemoryCell | undefined): boo
   if (amount === 0) return true
   const cap = limit === null ? MAX : Math.min(MAX, limit + (cell?.granted ?? 0))
   return amount <= cap - (cell?.spent ?? 0) - (cell?.reserved ?? 0)
-}
-
-function sameAmounts(request: SettleRequest, record: IdRecord): boolean {
-  return (
-    request.cells.length === record.charged?.length &&
-    request.cells.every((cell, index) => cell.amount === record.charged![index])
-  )
-}
-
-function chargesOf({ cells, charged }: IdRecord): Record<Name, number> {
-  const charges: Record<Name, number> = {}
-  for (let index = 0; index < cells.length; index++) {
-    const { key } = cells[index]!
-    const amount = charged?.[index] ?? 0
-    if (key === "__proto__")
-      Object.defineProperty(charges, key, { value: amount, enumerable: true, writable: true, configurable: true })
-    else charges[key] = amount
-  }
-  return charges
 }
 
 function charge(cell: MemoryCell, amount: number): CellChange {
@@ -470,6 +567,10 @@ function stateOf({ key, spent, reserved, granted }: MemoryCell): CellState {
 
 function stateAt(key: Name, cell: MemoryCell | undefined): CellState {
   return cell === undefined ? { key, spent: 0, reserved: 0, granted: 0 } : stateOf(cell)
+}
+
+function statesAt(cells: readonly CellRef[], found: readonly (MemoryCell | undefined)[]): CellState[] {
+  return cells.map(({ key }, index) => stateAt(key, found[index]))
 }
 
 function unchanged(key: Name, cell: MemoryCell | undefined): CellChange {
