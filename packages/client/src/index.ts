@@ -21,6 +21,7 @@ export {
   UnexpectedError,
 } from "./client-errors"
 export type { ClientClock, Deadlines, LLMClientOptions, Logger } from "./client-options"
+export { fetchWithErrorLimit } from "./fetch-with-error-limit"
 export { type CallMeta, type CallOptions, LLMClient } from "./llm-client"
 export type { Provider, StructuredMode } from "./provider"
 export { knownProviders } from "./providers"

@@ -3,9 +3,10 @@ import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
 import { memoryStore } from "@p2/budget"
 import { prices } from "@p2/pricing"
+import { OpenAI } from "openai"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { LLMClient } from "../src/index"
-import { MAX_ERROR_BYTES } from "../src/internal/error-body"
+import { MAX_ERROR_BYTES } from "../src/fetch-with-error-limit"
+import { fetchWithErrorLimit, LLMClient, type LLMClientOptions } from "../src/index"
 import { MAX_LINE_LENGTH, SseReader } from "../src/internal/sse-reader"
 import { impatient } from "./open-client"
 
@@ -30,12 +31,13 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-function ask(request: object = {}) {
+const address = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+
+function ask(request: object = {}, own?: LLMClientOptions) {
   const client = new LLMClient(
     { model: "openai/gpt-4o-mini", maxTokens: 100, retries: 0, repairs: 0, ...request },
     {
-      baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-      apiKey: "sk-the-key",
+      ...(own ?? { baseURL: address(), apiKey: "sk-the-key" }),
       store: memoryStore(),
       logger: {},
       clock: impatient,
@@ -74,7 +76,12 @@ describe("what an error status costs", () => {
   })
 })
 
-test("the body of an error is read to a limit, and the connection is left", async () => {
+const instances: [string, () => LLMClientOptions | undefined][] = [
+  ["of the client", () => undefined],
+  ["of the user", () => ({ openai: new OpenAI({ baseURL: address(), apiKey: "k", fetch: fetchWithErrorLimit }) })],
+]
+
+test.each(instances)("the body of an error is read to a limit by an instance %s", async (_, own) => {
   let written = 0
   let left: () => void
   const gone = new Promise<void>((resolve) => {
@@ -94,7 +101,7 @@ test("the body of an error is read to a limit, and the connection is left", asyn
     }
     more()
   }
-  const result = await ask()
+  const result = await ask({}, own())
   expect(result).toMatchObject({ ok: false, error: { code: "provider-unavailable", status: 500 } })
   await gone
   expect(written).toBeLessThan(32 * MAX_ERROR_BYTES)

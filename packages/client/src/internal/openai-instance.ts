@@ -1,7 +1,7 @@
 import type { OpenAI } from "openai"
 import { MissingPackageError } from "../client-errors"
+import { fetchWithErrorLimit } from "../fetch-with-error-limit"
 import type { Choice } from "./choose-provider"
-import { fetchWithErrorLimit } from "./error-body"
 
 /** Most instances that are kept, oldest out first: one per base URL and key. */
 const CAPACITY = 100

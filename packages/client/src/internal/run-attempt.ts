@@ -1,31 +1,16 @@
 import { P2Error } from "@p2/core"
 import { UnexpectedError } from "../client-errors"
-import type { AttemptReason, AttemptReceipt } from "../receipt"
-import { type Ask, chatBody } from "./chat-body"
+import type { AttemptReceipt } from "../receipt"
+import type { Ask } from "./chat-body"
 import type { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
 import { type Judgement, judgeAnswer } from "./judge-answer"
 import type { Plan } from "./plan-attempt"
-import type { Hold, Purse, Refused } from "./purse"
+import type { Hold, Refused } from "./purse"
 import type { KnownCost } from "./route"
+import type { Attempt } from "./run-setting"
 import { type Sent, send } from "./send"
 import { draftOf, entryOf } from "./usage-entry"
 import type { ReportedUsage } from "./usage-from-wire"
-
-/** What an attempt needs beside the question. */
-export interface AttemptSetting {
-  requestId: string
-  number: number
-  reason: AttemptReason
-  purse: Purse
-  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
-  race: DeadlineRace
-  stream: boolean
-  onContent: ((completion: Completion) => void) | undefined
-  now: () => number
-  /** Whether prompts and answers go to the ledger. */
-  recordContent: boolean
-}
 
 export type AttemptOutcome =
   | { kind: "answered"; answer: unknown; text: string; receipt: AttemptReceipt }
@@ -35,10 +20,10 @@ export type AttemptOutcome =
   | { kind: "failed"; error: P2Error; text: string; sent: Sent | undefined; receipt: AttemptReceipt }
 
 /** One attempt: reserve, send, judge, settle. Two calls to the store when it is admitted at once. Never rejects. */
-export async function runAttempt(ask: Ask, plan: Plan, setting: AttemptSetting): Promise<AttemptOutcome> {
+export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = performance.now()
-  const receipt = blankReceipt(ask, setting, plan.maxTokens)
-  const reserved = await reserve(ask, plan, receipt, setting)
+  const receipt = blankReceipt(ask, attempt, plan.maxTokens)
+  const reserved = await reserve(ask, plan, receipt, attempt)
   receipt.timings.reserveMs = performance.now() - startedAt
   receipt.timings.totalMs = receipt.timings.reserveMs
   if ("error" in reserved && !("ok" in reserved)) {
@@ -51,12 +36,13 @@ export async function runAttempt(ask: Ask, plan: Plan, setting: AttemptSetting):
     return { kind: "refused", refusal: reserved, receipt }
   }
   receipt.reservedNanoUsd = plan.boundNanoUsd
-  const sent = await sendIt(ask, plan, receipt, setting, startedAt)
-  const judged = await judge(ask, plan, sent, setting)
+  const sent = await send(ask, plan, receipt.id, attempt)
+  const judged = sent.error === undefined ? await judge(ask, plan, sent, attempt) : wrong(sent.error)
   fill(receipt, ask, plan, sent, judged)
+  fillTimes(receipt, sent, startedAt)
   const settlingAt = performance.now()
   receipt.timings.totalMs = settlingAt - startedAt
-  receipt.settlement = await settle(reserved.hold, ask, receipt, setting, sent.completion.text)
+  receipt.settlement = await settle(reserved.hold, ask, receipt, attempt, sent.completion.text)
   receipt.timings.settleMs = performance.now() - settlingAt
   receipt.timings.totalMs += receipt.timings.settleMs
   const { text } = sent.completion
@@ -65,23 +51,23 @@ export async function runAttempt(ask: Ask, plan: Plan, setting: AttemptSetting):
 }
 
 /** The outcome of an attempt that did not come as far as the store. */
-export function refusedOutcome(ask: Ask, setting: AttemptSetting, error: P2Error): AttemptOutcome {
-  const receipt = blankReceipt(ask, setting, ask.request.maxTokens ?? 0)
+export function refusedOutcome(ask: Ask, attempt: Attempt, error: P2Error): AttemptOutcome {
+  const receipt = blankReceipt(ask, attempt, ask.request.maxTokens ?? 0)
   receipt.status = "refused"
   receipt.errorCode = error.code
   return { kind: "refused", refusal: { ok: false, error, leftNanoUsd: undefined, leftTokens: undefined }, receipt }
 }
 
-function blankReceipt(ask: Ask, setting: AttemptSetting, maxTokens: number): AttemptReceipt {
+function blankReceipt(ask: Ask, attempt: Attempt, maxTokens: number): AttemptReceipt {
   return {
-    attempt: setting.number,
-    id: `${setting.requestId}.${setting.number}`,
-    reason: setting.reason,
+    attempt: attempt.number,
+    id: `${attempt.run.requestId}.${attempt.number}`,
+    reason: attempt.reason,
     model: ask.route.model,
     modelUsed: undefined,
     provider: ask.route.provider.name,
     mode: ask.mode,
-    streamed: setting.stream,
+    streamed: attempt.run.stream,
     status: "released",
     httpStatus: undefined,
     finishReason: undefined,
@@ -96,7 +82,7 @@ function blankReceipt(ask: Ask, setting: AttemptSetting, maxTokens: number): Att
     generationId: undefined,
     settlement: "none",
     timings: {
-      startedAt: setting.now(),
+      startedAt: attempt.run.clock.now(),
       reserveMs: 0,
       headersMs: undefined,
       firstContentMs: undefined,
@@ -108,10 +94,10 @@ function blankReceipt(ask: Ask, setting: AttemptSetting, maxTokens: number): Att
 
 type Reserved = { ok: true; hold: Hold } | Refused | { error: P2Error }
 
-async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: AttemptSetting): Promise<Reserved> {
-  const { race, purse } = setting
+async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, attempt: Attempt): Promise<Reserved> {
+  const { race } = attempt
   if (race.error !== undefined) return { error: race.error }
-  const reserving = purse.reserve({
+  const reserving = attempt.run.purse.reserve({
     id: receipt.id,
     amountNanoUsd: plan.boundNanoUsd,
     tokens: plan.inputUpperBound + plan.maxTokens,
@@ -131,30 +117,11 @@ async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: A
   }
 }
 
-async function sendIt(ask: Ask, plan: Plan, receipt: AttemptReceipt, setting: AttemptSetting, startedAt: number) {
-  const sent = await send({
-    openai: ask.route.openai,
-    provider: ask.route.provider.name,
-    headers: ask.route.provider.headers,
-    body: chatBody(ask, { maxTokens: plan.maxTokens, stream: setting.stream, maxPrice: plan.maxPrice }),
-    id: receipt.id,
-    race: setting.race,
-    stream: setting.stream,
-    timeoutMs: ask.request.timeoutMs,
-    deadlines: setting.deadlines,
-    onContent: setting.onContent,
-    now: setting.now,
-  })
-  if (sent.headersAt !== undefined) receipt.timings.headersMs = sent.headersAt - startedAt
-  if (sent.firstContentAt !== undefined) receipt.timings.firstContentMs = sent.firstContentAt - startedAt
-  return sent
-}
-
 /** The schema's own code may wait for something: it has what is left of the deadline. */
-async function judge(ask: Ask, plan: Plan, sent: Sent, setting: AttemptSetting): Promise<Judgement<unknown>> {
-  if (sent.error !== undefined) return { ok: false, error: sent.error }
+async function judge(ask: Ask, plan: Plan, sent: Sent, attempt: Attempt): Promise<Judgement<unknown>> {
+  const { race } = attempt
   try {
-    return await setting.race.race(
+    return await race.race(
       judgeAnswer(sent.completion, {
         compiled: ask.compiled,
         maxTokens: plan.maxTokens,
@@ -162,8 +129,18 @@ async function judge(ask: Ask, plan: Plan, sent: Sent, setting: AttemptSetting):
       }),
     )
   } catch (error) {
-    return { ok: false, error: setting.race.error ?? new UnexpectedError(error) }
+    return wrong(race.error ?? new UnexpectedError(error))
   }
+}
+
+function wrong(error: P2Error): { ok: false; error: P2Error } {
+  return { ok: false, error }
+}
+
+function fillTimes(receipt: AttemptReceipt, sent: Sent, startedAt: number): void {
+  const { headersAt, firstContentAt } = sent
+  if (headersAt !== undefined) receipt.timings.headersMs = headersAt - startedAt
+  if (firstContentAt !== undefined) receipt.timings.firstContentMs = firstContentAt - startedAt
 }
 
 function fill(receipt: AttemptReceipt, ask: Ask, plan: Plan, sent: Sent, judged: Judgement<unknown>): void {
@@ -203,8 +180,8 @@ function costOf(ask: Ask, completion: Completion, usage: ReportedUsage | undefin
 }
 
 /** Whatever the budget throws, the answer is not taken: what it could not be told is `pending`. */
-async function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, setting: AttemptSetting, text: string) {
-  const content = setting.recordContent ? { prompt: ask.messages, answer: text } : undefined
+async function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, attempt: Attempt, text: string) {
+  const content = attempt.run.recordContent ? { prompt: ask.messages, answer: text } : undefined
   const entry = entryOf(ask, receipt, content)
   try {
     return await (receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry))

@@ -1,40 +1,18 @@
-import { AbortedError, type CompiledAnswer, InvalidAnswerError, type Message, P2Error, type Request } from "@p2/core"
+import { AbortedError, InvalidAnswerError, type Message, P2Error } from "@p2/core"
 import { AnswerEmptyError, AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../client-errors"
-import type { ClientClock, Logger } from "../client-options"
 import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../receipt"
 import { firstMode, nextMode } from "./answer-modes"
 import { type Ask, messagesToSend, structureOf } from "./chat-body"
-import type { Completion } from "./completion"
 import { DeadlineRace } from "./deadline-race"
 import { foldReceipt } from "./fold-receipt"
 import { modeMemory } from "./mode-memory"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 import { refusesMode } from "./provider-failure"
-import type { Purse } from "./purse"
 import { repairNotes } from "./repair-notes"
 import { retryDelayMs } from "./retry-delay"
-import type { Route } from "./route"
-import { type AttemptOutcome, type AttemptSetting, refusedOutcome, runAttempt } from "./run-attempt"
+import { type AttemptOutcome, refusedOutcome, runAttempt } from "./run-attempt"
+import type { RunSetting } from "./run-setting"
 import { entryOf } from "./usage-entry"
-
-/** Everything a request needs to run. */
-export interface RunSetting {
-  requestId: string
-  request: Request<unknown>
-  /** The request's model and its fallbacks, in order. */
-  routes: readonly Route[]
-  /** A snapshot: what is added to the conversation meanwhile belongs to the next request. */
-  messages: readonly Message[]
-  compiled: CompiledAnswer<unknown> | undefined
-  purse: Purse
-  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
-  signal: AbortSignal | undefined
-  stream: boolean
-  onContent: ((completion: Completion) => void) | undefined
-  clock: ClientClock
-  logger: Logger | undefined
-  recordContent: boolean
-}
 
 export type RunResult =
   | { ok: true; answer: unknown; text: string; receipt: Receipt }
@@ -102,18 +80,18 @@ class RequestRun {
   }
 
   async #attempt(ask: Ask): Promise<AttemptOutcome> {
-    const { request, signal } = this.#setting
+    const { request, purse, signal } = this.#setting
     const race = new DeadlineRace(signal)
     race.start("total", request.timeoutMs, { inMs: this.#leftMs() })
-    const setting = this.#attemptSetting(race)
+    const attempt = { run: this.#setting, number: this.#attempts.length + 1, reason: this.#reason, race }
     let abortTransport = true
     try {
       const plan = this.#plan(ask, this.#maxTokens)
-      const outcome = plan.ok ? await runAttempt(ask, plan, setting) : refusedOutcome(ask, setting, plan.error)
+      const outcome = plan.ok ? await runAttempt(ask, plan, attempt) : refusedOutcome(ask, attempt, plan.error)
       // A store that hangs does not keep a refusal from its caller.
       if (outcome.kind === "refused")
         await race
-          .race(setting.purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
+          .race(purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
           .catch(() => {})
       abortTransport = outcome.kind === "failed"
       return outcome
@@ -129,22 +107,6 @@ class RequestRun {
     } catch (error) {
       if (P2Error.isInstance(error)) return { ok: false, error }
       throw error
-    }
-  }
-
-  #attemptSetting(race: DeadlineRace): AttemptSetting {
-    const { requestId, purse, deadlines, stream, onContent, clock, recordContent } = this.#setting
-    return {
-      requestId,
-      number: this.#attempts.length + 1,
-      reason: this.#reason,
-      purse,
-      deadlines,
-      race,
-      stream,
-      onContent,
-      now: clock.now,
-      recordContent,
     }
   }
 

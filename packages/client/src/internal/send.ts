@@ -1,29 +1,14 @@
 import type { P2Error } from "@p2/core"
-import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError } from "../client-errors"
+import { usageBesideError } from "../fetch-with-error-limit"
+import { type Ask, chatBody } from "./chat-body"
 import { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
-import { usageBesideError } from "./error-body"
 import { provesNotSent } from "./not-sent"
+import type { Plan } from "./plan-attempt"
 import { insideError, isFreeStatus, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
+import type { Attempt } from "./run-setting"
 import { REQUEST_ID_HEADER, wireWatch } from "./wire-watch"
-
-export interface SendOptions {
-  openai: OpenAI
-  provider: string
-  body: Record<string, unknown>
-  /** Id of the attempt. */
-  id: string
-  headers: Readonly<Record<string, string>> | undefined
-  race: DeadlineRace
-  stream: boolean
-  /** The request's total deadline. */
-  timeoutMs: number
-  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
-  onContent: ((completion: Completion) => void) | undefined
-  now: () => number
-}
 
 /** How far a call came. */
 export interface Sent {
@@ -45,8 +30,9 @@ export interface Sent {
 const FETCH_OPTIONS = Object.freeze({ redirect: "manual" as const })
 
 /** Makes one HTTP call. Never rejects: what went wrong is in the result. */
-export async function send(options: SendOptions): Promise<Sent> {
-  const { race, id, deadlines } = options
+export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): Promise<Sent> {
+  const { race, run } = attempt
+  const provider = ask.route.provider.name
   const sent: Sent = {
     completion: new Completion(),
     error: undefined,
@@ -61,17 +47,17 @@ export async function send(options: SendOptions): Promise<Sent> {
   }
   const watch = wireWatch()
   watch.begin(id, () => race.stop("connect"))
-  race.start("connect", deadlines.connectMs, { applies: () => watch.state(id) === "waiting" })
-  if (options.stream) race.start("first-content", deadlines.firstContentMs)
+  race.start("connect", run.deadlines.connectMs, { applies: () => watch.state(id) === "waiting" })
+  if (run.stream) race.start("first-content", run.deadlines.firstContentMs)
   try {
-    await exchange(sent, options)
-    sent.error = insideError(sent.completion, options.provider)
+    await exchange(sent, ask, plan, id, attempt)
+    sent.error = insideError(sent.completion, provider)
     sent.owed = sent.completion.usage === undefined ? "unknown" : "reported"
   } catch (error) {
     // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
     const state = watch.state(id)
     const reached = state === "sent" || (state === "unseen" && !provesNotSent(error))
-    fail(sent, error, reached, options)
+    fail(sent, error, reached, ask, attempt)
   } finally {
     watch.end(id)
     race.stop("connect")
@@ -81,15 +67,17 @@ export async function send(options: SendOptions): Promise<Sent> {
   return sent
 }
 
-async function exchange(sent: Sent, options: SendOptions): Promise<void> {
-  const { openai, body, id, race, timeoutMs, deadlines, provider } = options
+async function exchange(sent: Sent, ask: Ask, plan: Plan, id: string, attempt: Attempt): Promise<void> {
+  const { openai, provider } = ask.route
+  const { race, run } = attempt
   const { completion } = sent
+  const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: run.stream, maxPrice: plan.maxPrice })
   const call = openai.chat.completions.create(body as unknown as Parameters<typeof openai.chat.completions.create>[0], {
     signal: race.signal,
     maxRetries: 0,
     // Ours fires first; this one only stops the SDK from waiting for less. Timers of one length cost Node least.
-    timeout: timeoutMs + 60_000,
-    headers: { ...options.headers, [REQUEST_ID_HEADER]: id },
+    timeout: ask.request.timeoutMs + 60_000,
+    headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
     fetchOptions: FETCH_OPTIONS,
   })
   const response = (await race.race(call.asResponse())) as Response
@@ -101,19 +89,19 @@ async function exchange(sent: Sent, options: SendOptions): Promise<void> {
   await readCompletion(completion, {
     response,
     race,
-    provider,
-    stream: options.stream,
-    idleMs: deadlines.idleMs,
+    provider: provider.name,
+    stream: run.stream,
+    idleMs: run.deadlines.idleMs,
     onContent: () => {
       sent.firstContentAt ??= performance.now()
-      options.onContent?.(completion)
+      run.onContent?.(completion)
     },
   })
 }
 
-function fail(sent: Sent, error: unknown, reached: boolean, options: SendOptions): void {
-  const { race, provider } = options
-  const status = statusError(error, provider, options.now())
+function fail(sent: Sent, error: unknown, reached: boolean, ask: Ask, { race, run }: Attempt): void {
+  const provider = ask.route.provider.name
+  const status = statusError(error, provider, run.clock.now())
   if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
   sent.httpStatus = status?.status ?? sent.httpStatus
   if (race.error !== undefined) sent.error = race.error

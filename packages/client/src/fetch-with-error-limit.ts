@@ -1,4 +1,4 @@
-import { isRecord } from "./usage-from-wire"
+import { isRecord } from "./internal/usage-from-wire"
 
 /** Most bytes that are read of the body of a status that is no success: 1 MiB. */
 export const MAX_ERROR_BYTES = 1024 * 1024
@@ -6,7 +6,13 @@ export const MAX_ERROR_BYTES = 1024 * 1024
 /** Bodies by the headers that came with them: the SDK's error keeps the headers, and of the body only `error`. */
 const bodies = new WeakMap<object, string>()
 
-/** The `fetch` of this moment, whose error bodies end at {@link MAX_ERROR_BYTES}: the SDK reads them to their end. */
+/**
+ * The `fetch` of this moment, whose error bodies end at 1 MiB: the SDK reads them to their end, however long a server
+ * goes on. The client's own instances have it; give it to yours.
+ *
+ * @example
+ * const openai = new OpenAI({ fetch: fetchWithErrorLimit })
+ */
 export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Promise<Response> {
   const response = await fetch(...args)
   if (response.ok || response.body === null) return response

@@ -1,0 +1,35 @@
+import type { CompiledAnswer, Message, Request } from "@p2/core"
+import type { ClientClock, Logger } from "../client-options"
+import type { AttemptReason } from "../receipt"
+import type { Completion } from "./completion"
+import type { DeadlineRace } from "./deadline-race"
+import type { Purse } from "./purse"
+import type { Route } from "./route"
+
+/** Everything a request needs to run. */
+export interface RunSetting {
+  requestId: string
+  request: Request<unknown>
+  /** The request's model and its fallbacks, in order. */
+  routes: readonly Route[]
+  /** A snapshot: what is added to the conversation meanwhile belongs to the next request. */
+  messages: readonly Message[]
+  compiled: CompiledAnswer<unknown> | undefined
+  purse: Purse
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  signal: AbortSignal | undefined
+  stream: boolean
+  onContent: ((completion: Completion) => void) | undefined
+  clock: ClientClock
+  logger: Logger | undefined
+  /** Whether prompts and answers go to the ledger. */
+  recordContent: boolean
+}
+
+/** One attempt of a run. */
+export interface Attempt {
+  run: RunSetting
+  number: number
+  reason: AttemptReason
+  race: DeadlineRace
+}
