@@ -16,6 +16,8 @@ interface Cell {
   touchedAt: number
   /** Whether the file has a row of it. */
   stored: boolean
+  /** Whether it is to be written when the transaction ends. */
+  changed: boolean
 }
 
 /** One cell of an id: what is set aside in it (held), or what it was charged (resolved). */
@@ -78,8 +80,9 @@ export function corruptRow(what: string): StoreError {
  * loads everything that it touches before it changes anything, so that one that fails leaves no trace in the others.
  */
 export class Batch {
-  readonly #cells = new Map<string, Cell>()
-  readonly #dirty = new Map<string, { root: string; key: string }>()
+  /** By root, then by key: a name made of both would have to be hashed at each look. */
+  readonly #cells = new Map<string, Map<string, Cell>>()
+  readonly #changed: { root: string; key: string; cell: Cell }[] = []
   readonly #withoutDue = new Set<string>()
 
   constructor(
@@ -90,14 +93,19 @@ export class Batch {
     readonly housekeeping: Housekeeping,
   ) {}
 
+  /** Reads the cell, so that one that makes no sense is found before anything changes. */
+  load(root: string, key: string): void {
+    this.#cell(root, key)
+  }
+
   stateOf(root: string, key: string): CellState {
     const { spent, reserved, granted } = this.#cell(root, key)
     return { key, spent, reserved, granted }
   }
 
   unchanged(root: string, key: string): CellChange {
-    const { peak } = this.#cell(root, key)
-    return { ...this.stateOf(root, key), peakBefore: peak, peak }
+    const { spent, reserved, granted, peak } = this.#cell(root, key)
+    return { key, spent, reserved, granted, peakBefore: peak, peak }
   }
 
   /**
@@ -109,7 +117,8 @@ export class Batch {
     ref: Pick<CellRef, "key"> & Partial<CellRef>,
     by: { spent?: number; reserved?: number; granted?: number; resetPeak?: boolean },
   ): CellChange {
-    const cell = this.#cell(root, ref.key)
+    const { key } = ref
+    const cell = this.#cell(root, key)
     const peakBefore = cell.peak
     cell.spent = sum(cell.spent, by.spent ?? 0)
     cell.reserved = sum(cell.reserved, by.reserved ?? 0)
@@ -118,8 +127,10 @@ export class Batch {
     if (ref.endsAt !== undefined) cell.endsAt = ref.endsAt
     if (ref.keepMs !== undefined) cell.keepMs = ref.keepMs
     cell.touchedAt = this.now
-    this.#dirty.set(`${root} ${ref.key}`, { root, key: ref.key })
-    return { ...this.stateOf(root, ref.key), peakBefore, peak: cell.peak }
+    if (!cell.changed) this.#changed.push({ root, key, cell })
+    cell.changed = true
+    const { spent, reserved, granted, peak } = cell
+    return { key, spent, reserved, granted, peakBefore, peak }
   }
 
   /** Undefined: never seen, or forgotten. Throws when the row makes no sense. */
@@ -154,8 +165,7 @@ export class Batch {
 
   /** Writes the cells and sums that changed. */
   finish(): void {
-    for (const [name, { root, key }] of this.#dirty) {
-      const cell = this.#cells.get(name)!
+    for (const { root, key, cell } of this.#changed) {
       const { spent, reserved, granted, peak, endsAt, keepMs, touchedAt } = cell
       const sql = cell.stored ? UPDATE_CELL : INSERT_CELL
       this.connection.run(sql, spent, reserved, granted, peak, endsAt, keepMs, touchedAt, root, key)
@@ -165,25 +175,47 @@ export class Batch {
   }
 
   #cell(root: string, key: string): Cell {
-    const name = `${root} ${key}`
-    const known = this.#cells.get(name)
+    let cells = this.#cells.get(root)
+    if (cells === undefined) {
+      cells = new Map()
+      this.#cells.set(root, cells)
+    }
+    const known = cells.get(key)
     if (known !== undefined) return known
     const row = this.connection.get<CellRow>(SELECT_CELL, root, key)
     const cell = cellOf(row, key, this.now, this.retentionMs)
-    this.#cells.set(name, cell)
+    cells.set(key, cell)
     return cell
   }
 }
 
 /** The cell in a row, zeros where there is none or where its time is over. */
 export function cellOf(row: CellRow | undefined, key: string, now: number, retentionMs: number): Cell {
-  const zeros = { spent: 0, reserved: 0, granted: 0, peak: 0, endsAt: null, keepMs: null, touchedAt: now }
-  if (row === undefined) return { ...zeros, stored: false }
+  if (row === undefined) return emptyCell(now, false)
   const { spent, reserved, granted, peak, ends_at: endsAt, keep_ms: keepMs, touched_at: touchedAt } = row
-  const sane = [spent, reserved, granted, peak, touchedAt].every(Number.isSafeInteger)
+  const sane =
+    Number.isSafeInteger(spent) &&
+    Number.isSafeInteger(reserved) &&
+    Number.isSafeInteger(granted) &&
+    Number.isSafeInteger(peak) &&
+    Number.isSafeInteger(touchedAt)
   if (!sane || reserved < 0 || peak < 0 || spent > peak) throw corruptRow(`cell ${key}`)
-  if (reserved === 0 && isOver(endsAt, keepMs, touchedAt, now, retentionMs)) return { ...zeros, stored: true }
-  return { spent, reserved, granted, peak, endsAt, keepMs, touchedAt, stored: true }
+  if (reserved === 0 && isOver(endsAt, keepMs, touchedAt, now, retentionMs)) return emptyCell(now, true)
+  return { spent, reserved, granted, peak, endsAt, keepMs, touchedAt, stored: true, changed: false }
+}
+
+function emptyCell(now: number, stored: boolean): Cell {
+  return {
+    spent: 0,
+    reserved: 0,
+    granted: 0,
+    peak: 0,
+    endsAt: null,
+    keepMs: null,
+    touchedAt: now,
+    stored,
+    changed: false,
+  }
 }
 
 function isOver(endsAt: number | null, keepMs: number | null, touchedAt: number, now: number, retentionMs: number) {

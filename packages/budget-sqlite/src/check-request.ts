@@ -37,13 +37,30 @@ function checkRef(argument: string, cell: CellRef): void {
   if (cell.keepMs !== null) checkNat(`${argument}.keepMs`, cell.keepMs)
 }
 
+/** Whether {@link checkRef} has nothing to say. Hardly a call is wrong, and paths are written down only for an error. */
+function isRef({ key, startsAt, endsAt, keepMs }: CellRef): boolean {
+  return (
+    typeof key === "string" &&
+    key.length <= 200 &&
+    NAME.test(key) &&
+    (startsAt === null || Number.isSafeInteger(startsAt)) &&
+    (endsAt === null || Number.isSafeInteger(endsAt)) &&
+    (keepMs === null || isNat(keepMs))
+  )
+}
+
+function isNat(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
 function checkRefs(cells: readonly CellRef[], maxCells: number): void {
   if (!Array.isArray(cells) || cells.length > maxCells) {
     throw new InvalidArgumentError("cells", `at most ${maxCells} cells`, cells)
   }
   const keys = new Set<string>()
-  for (const [index, cell] of cells.entries()) {
-    checkRef(`cells[${index}]`, cell)
+  for (let index = 0; index < cells.length; index++) {
+    const cell = cells[index]!
+    if (!isRef(cell)) checkRef(`cells[${index}]`, cell)
     if (keys.has(cell.key)) throw new InvalidArgumentError(`cells[${index}].key`, "in the call only once", cell.key)
     keys.add(cell.key)
   }
@@ -56,6 +73,8 @@ export function checkReserve(request: ReserveRequest, maxCells: number): void {
   checkNat("leaseMs", request.leaseMs, 1)
   checkRefs(request.cells, maxCells)
   for (const [index, cell] of request.cells.entries()) {
+    const { amount, onExpire, limit } = cell
+    if (isNat(amount) && isNat(onExpire) && (limit === null || isNat(limit)) && onExpire <= amount) continue
     checkNat(`cells[${index}].amount`, cell.amount)
     checkNat(`cells[${index}].onExpire`, cell.onExpire)
     if (cell.limit !== null) checkNat(`cells[${index}].limit`, cell.limit)
@@ -77,6 +96,7 @@ export function checkSettle(request: SettleRequest, maxCells: number): void {
   if (request.expiresAt !== null) checkInteger("expiresAt", request.expiresAt)
   checkRefs(request.cells, maxCells)
   for (const [index, cell] of request.cells.entries()) {
+    if (isNat(cell.reserved) && isNat(cell.amount)) continue
     checkNat(`cells[${index}].reserved`, cell.reserved)
     checkNat(`cells[${index}].amount`, cell.amount)
   }
@@ -99,10 +119,12 @@ function checkDraft(argument: string, draft: UsageDraft): void {
   checkText(`${argument}.model`, draft.model)
   checkNat(`${argument}.reservedNanoUsd`, draft.reservedNanoUsd)
   for (const field of ["clientId", "userId", "provider", "mode", "fingerprint"] as const) {
-    if (draft[field] !== undefined) checkText(`${argument}.${field}`, draft[field])
+    const value = draft[field]
+    if (value !== undefined && typeof value !== "string") checkText(`${argument}.${field}`, value)
   }
   if (draft.expireCostNanoUsd !== undefined) checkNat(`${argument}.expireCostNanoUsd`, draft.expireCostNanoUsd)
-  for (const value of Object.values(draft.tags ?? {})) checkText(`${argument}.tags`, value)
+  if (draft.tags === undefined) return
+  for (const value of Object.values(draft.tags)) checkText(`${argument}.tags`, value)
 }
 
 export function checkEntry(argument: string, entry: UsageEntry): void {
@@ -112,7 +134,9 @@ export function checkEntry(argument: string, entry: UsageEntry): void {
   }
   checkNat(`${argument}.costNanoUsd`, entry.costNanoUsd)
   if (entry.tableCostNanoUsd !== undefined) checkNat(`${argument}.tableCostNanoUsd`, entry.tableCostNanoUsd)
-  for (const [kind, count] of Object.entries(entry.tokens)) checkNat(`${argument}.tokens.${kind}`, count)
+  for (const kind of Object.keys(entry.tokens)) {
+    if (!isNat(entry.tokens[kind])) checkNat(`${argument}.tokens.${kind}`, entry.tokens[kind])
+  }
   for (const field of ["prompt", "answer"] as const) {
     const text = entry[field]
     if (text !== undefined && Buffer.byteLength(text) > MAX_TEXT_BYTES) {

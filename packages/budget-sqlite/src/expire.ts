@@ -21,7 +21,7 @@ export function expireDue(batch: Batch, root: string, ids: readonly string[]): E
 function expire(batch: Batch, root: string, id: string): Expired {
   const record = batch.record(root, id)
   if (record?.state !== "held") throw new Error(`the id ${id} is not held`)
-  for (const [key] of record.cells) batch.stateOf(root, key)
+  for (const [key] of record.cells) batch.load(root, key)
   const draft = record.draft === null ? null : (parsed(record.draft, id) as UsageDraft)
   const cells = record.cells.map(([key, reserved, onExpire, endsAt, keepMs]) => ({
     ...batch.change(root, { key, endsAt, keepMs }, { spent: onExpire, reserved: -reserved }),

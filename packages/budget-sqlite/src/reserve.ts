@@ -20,7 +20,7 @@ export function reserve(batch: Batch, request: ReserveRequest): ReserveResult {
   const { root, id } = request
   // Whatever makes no sense is found here, before anything changes.
   let record = batch.record(root, id)
-  for (const cell of request.cells) batch.stateOf(root, cell.key)
+  for (const cell of request.cells) batch.load(root, cell.key)
   const { expired, backlog } = expireFirst(batch, root, id, record?.state === "held" && record.leaseEnd <= batch.now)
   if (expired.some((one) => one.id === id)) record = batch.record(root, id)
 
@@ -75,13 +75,9 @@ function isOpen(cell: CellRef, now: number): boolean {
 function fits(batch: Batch, root: string, cell: ReserveCell): boolean {
   if (cell.amount === 0) return true
   const { spent, reserved, granted } = batch.stateOf(root, cell.key)
-  // Bigints, because a limit, a grant and what is spent may each be near 2^53.
-  const cap = cell.limit === null ? BigInt(MAX) : min(BigInt(MAX), BigInt(cell.limit) + BigInt(granted))
-  return BigInt(cell.amount) <= cap - BigInt(spent) - BigInt(reserved)
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
+  // Numbers decide this exactly: each is a safe integer, and a sum of two that is not rounds to 2^53 or above, past every cap.
+  const cap = cell.limit === null ? MAX : Math.min(MAX, cell.limit + granted)
+  return cell.amount + (spent + reserved) <= cap
 }
 
 const EXTEND = "UPDATE p2_ids SET lease_end = ? WHERE root = ? AND id = ?"

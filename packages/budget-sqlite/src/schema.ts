@@ -1,4 +1,5 @@
 import { StoreError } from "@p2/budget"
+import type { USAGE_COUNTS } from "@p2/core"
 import type { Connection } from "./connection"
 
 /** Marks a file as ours (`PRAGMA application_id`): "p2bs" in ASCII. */
@@ -7,7 +8,10 @@ export const APPLICATION_ID = 0x70326273
 /** Version of the tables (`PRAGMA user_version`, and `p2_meta.version` in a file shared with the user's tables). */
 export const SCHEMA_VERSION = 1
 
-/** Kinds of tokens that have a column. Others are kept in `other_tokens`, as JSON. */
+/**
+ * Kinds of tokens that have a column in this version of the tables. Others are kept in `other_tokens`, as JSON: a count that
+ * a later core adds has no column in the files that exist, so this is not core's list. A test tells when they part.
+ */
 export const TOKEN_COLUMNS = [
   "inputTokens",
   "cacheReadTokens",
@@ -20,7 +24,7 @@ export const TOKEN_COLUMNS = [
   "audioOutputTokens",
   "imageOutputTokens",
   "webSearches",
-] as const
+] as const satisfies readonly (typeof USAGE_COUNTS)[number][]
 
 /** Usage is summed ahead by quarters of an hour, because every time zone's offset is a multiple of one. */
 export const QUARTER_MS = 900_000

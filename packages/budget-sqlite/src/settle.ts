@@ -4,8 +4,8 @@ import type { Batch, ChargedCell, IdRecord } from "./batch"
 /** Replaces what is reserved, or what was charged, by the truth. Never refuses for lack of room. */
 export function settle(batch: Batch, request: SettleRequest): SettleResult {
   const record = batch.record(request.root, request.id)
-  for (const cell of request.cells) batch.stateOf(request.root, cell.key)
-  for (const [key] of record?.cells ?? []) batch.stateOf(request.root, key)
+  for (const cell of request.cells) batch.load(request.root, cell.key)
+  for (const [key] of record?.cells ?? []) batch.load(request.root, key)
   if (record !== undefined && record.fingerprint !== request.fingerprint) return nothing(batch, request, "mismatch")
   return request.outcome === "commit" ? commit(batch, request, record) : release(batch, request, record)
 }

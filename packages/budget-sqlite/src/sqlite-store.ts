@@ -1,6 +1,6 @@
 import type { BudgetStore, StoreCheck } from "@p2/budget"
 import { StoreError } from "@p2/budget"
-import { InvalidArgumentError } from "@p2/core"
+import { checkNames, InvalidArgumentError } from "@p2/core"
 import type { Batch } from "./batch"
 import { checkAdjust, checkName, checkNat, checkReserve, checkRoot, checkSettle } from "./check-request"
 import { isDatabase, pathOf, type SqliteDatabase } from "./connection"
@@ -30,6 +30,14 @@ export interface SqliteStoreOptions {
   now?: (() => number) | undefined
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  "synchronous",
+  "timeoutMs",
+  "retentionMs",
+  "ledgerRetentionMs",
+  "now",
+] satisfies (keyof SqliteStoreOptions)[])
+
 /** Most cells in one call. */
 const MAX_CELLS = 64
 /** Leases that one transaction of `sweep` ends. */
@@ -47,17 +55,28 @@ const SWEEP_STEP = 64
 export function sqliteStore(location: string | SqliteDatabase, options: SqliteStoreOptions = {}): BudgetStore {
   const settings = settingsOf(location, options)
   let opening: Promise<OpenFile> | undefined
+  let opened: OpenFile | undefined
   let closed = false
   const file = (): Promise<OpenFile> => {
     if (closed) return Promise.reject(closedError())
-    opening ??= openFile(settings).catch((error: unknown) => {
-      // The next call tries again: a full disk or a held lock may have passed.
-      opening = undefined
-      throw error
-    })
+    opening ??= openFile(settings).then(
+      (file) => {
+        opened = file
+        return file
+      },
+      (error: unknown) => {
+        // The next call tries again: a full disk or a held lock may have passed.
+        opening = undefined
+        throw error
+      },
+    )
     return opening
   }
-  const write = async <T>(doing: string, apply: (batch: Batch) => T) => (await file()).write.run(doing, apply)
+  // An open file is not waited for: a turn of promises costs as much as a statement.
+  const write = <T>(doing: string, apply: (batch: Batch) => T): Promise<T> =>
+    opened === undefined || closed
+      ? file().then((open) => open.write.run(doing, apply))
+      : opened.write.run(doing, apply)
 
   return {
     name: "sqlite",
@@ -144,6 +163,8 @@ export interface StoreSettings {
 }
 
 function settingsOf(location: unknown, options: SqliteStoreOptions): StoreSettings {
+  if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options", "an object", options)
+  checkNames(options, OPTIONS, "options")
   const { synchronous = "NORMAL", timeoutMs = 2_000, retentionMs = 3_600_000, ledgerRetentionMs = null } = options
   if (typeof location !== "string" && !isDatabase(location)) {
     throw new InvalidArgumentError(
@@ -154,6 +175,9 @@ function settingsOf(location: unknown, options: SqliteStoreOptions): StoreSettin
   }
   if (synchronous !== "NORMAL" && synchronous !== "FULL") {
     throw new InvalidArgumentError("options.synchronous", '"NORMAL" or "FULL"', synchronous)
+  }
+  if (options.now !== undefined && typeof options.now !== "function") {
+    throw new InvalidArgumentError("options.now", "a function that returns epoch milliseconds", options.now)
   }
   checkNat("options.timeoutMs", timeoutMs)
   checkNat("options.retentionMs", retentionMs, 1)
