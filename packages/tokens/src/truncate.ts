@@ -23,7 +23,7 @@ function tokenEnds(encoding: Encoding, text: string, most: number): { ends: numb
       tokens.length = 0
       tokenizer.encodePiece(view, at, to, tokens)
       for (const token of tokens) {
-        at += table.lengthOf(token)
+        at += table.lengths[token]!
         let cut = at
         while ((bytes[cut]! & 0xc0) === 0x80) cut--
         if (cut > seen) {

@@ -2,6 +2,7 @@ import { get_encoding, type TiktokenEncoding } from "tiktoken"
 import { afterAll, describe, expect, test } from "vitest"
 import { encoding as cl100k } from "../src/cl100k_base"
 import { countTokens, decode, type Encoding, encode } from "../src/index"
+import { mergeExactly } from "../src/internal/merge"
 import { encoding as o200k } from "../src/o200k_base"
 import { encoding as harmony } from "../src/o200k_harmony"
 import { encoding as p50k } from "../src/p50k_base"
@@ -28,6 +29,15 @@ const CORNERS: [string, string][] = [
   ["digits of other scripts", "१२३४५ ٣٤٥ Ⅷ½² 1234567"],
   ["special tokens are text", "<|endoftext|><|endofprompt|> <|im_start|>"],
   ["nothing", ""],
+  [
+    "words of every case and length, before every sign",
+    "a aB Ab AB ABc aBC _a -A 'a ’a abcdefg abcdefgh  abcdefghi\na\tb~z@z`z{a}z[ z",
+  ],
+  [
+    "words that end at digits, letters beyond ASCII and apostrophes",
+    "ab1 abé aé Aé abA' ab's aB's A'S don't\u0301 a\u0301",
+  ],
+  ["digits that end at digits of other scripts", "1२ 12२ 123२ 1234२५"],
   ["NUL", "\u0000\u0000a\u0000"],
   ["variation selectors of plane 14", "a\u{e0100}b\u{e01ef} \u{e0001}"],
 ]
@@ -43,11 +53,23 @@ describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
     const { table } = encoding.tokenizer()
     let holes = 0
     for (let rank = 0; rank < table.size; rank++) {
-      const length = table.lengthOf(rank)
+      const length = table.lengths[rank]!
       if (length === 0) holes++
       else if (table.find(table.view, table.offsets[rank]!, length) !== rank) expect(rank).toBe("found")
     }
     expect(holes).toBe(encoding.name === "p50k_base" ? 1 : 0)
+  })
+
+  test("every token is made of two by merging its bytes", () => {
+    const { table } = encoding.tokenizer()
+    for (let rank = 0; rank < table.size; rank++) {
+      const start = table.offsets[rank]!
+      const length = table.lengths[rank]!
+      if (length < 2) continue
+      const parts: number[] = []
+      mergeExactly(table, table.view, start, start + length, parts, rank)
+      if (parts.length !== 2) expect(rank).toBe("made of two")
+    }
   })
 
   test("allowed special tokens are single tokens", () => {

@@ -16,7 +16,7 @@ export const cl100kBase: Encoding = {
     ["<|endofprompt|>", 100276],
   ]),
   tokenizer: () => {
-    tokenizer ??= new Tokenizer([RANKS_CL100K], scanCl100k, { numbersAreTokens: true })
+    tokenizer ??= new Tokenizer([RANKS_CL100K], scanCl100k, { anyPrefix: true, cased: false, numbersAreTokens: true })
     return tokenizer
   },
 }

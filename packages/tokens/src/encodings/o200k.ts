@@ -6,7 +6,7 @@ import { Tokenizer } from "../internal/tokenizer"
 let tokenizer: Tokenizer | undefined
 
 function o200kTokenizer(): Tokenizer {
-  tokenizer ??= new Tokenizer([RANKS_O200K], scanO200k, { numbersAreTokens: true })
+  tokenizer ??= new Tokenizer([RANKS_O200K], scanO200k, { anyPrefix: true, cased: true, numbersAreTokens: true })
   return tokenizer
 }
 

@@ -11,7 +11,11 @@ export const p50kBase: Encoding = {
   name: "p50k_base",
   specialTokens: /* @__PURE__ */ new Map([["<|endoftext|>", 50256]]),
   tokenizer: () => {
-    tokenizer ??= new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k, { mergesBlankRuns: true })
+    tokenizer ??= new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k, {
+      anyPrefix: false,
+      cased: false,
+      mergesBlankRuns: true,
+    })
     return tokenizer
   },
 }

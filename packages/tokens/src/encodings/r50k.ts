@@ -10,7 +10,7 @@ export const r50kBase: Encoding = {
   name: "r50k_base",
   specialTokens: /* @__PURE__ */ new Map([["<|endoftext|>", 50256]]),
   tokenizer: () => {
-    tokenizer ??= new Tokenizer([RANKS_R50K], scanR50k)
+    tokenizer ??= new Tokenizer([RANKS_R50K], scanR50k, { anyPrefix: false, cased: false })
     return tokenizer
   },
 }

@@ -15,8 +15,8 @@ let keptBlocked: Uint8Array | undefined
  * taking the longest token each time and going back where a neighbour does not fit; a place from which nothing fits is
  * marked, so that no place is tried twice.
  *
- * It holds for vocabularies in which a token's parts have lower ranks than the token. Runs of white space in p50k_base
- * have not, so they are merged; that is up to the caller. −1 when no sequence fits.
+ * It holds for vocabularies in which every token is made by merging its bytes, of parts with lower ranks than its own. Runs
+ * of white space in p50k_base are not, so they are merged; that is up to the caller. −1 when no sequence fits.
  */
 export function matchPiece(table: RankTable, view: DataView, start: number, end: number, out?: number[]): number {
   const length = end - start
@@ -28,50 +28,51 @@ export function matchPiece(table: RankTable, view: DataView, start: number, end:
   if (isShort) for (let index = 0; index <= length; index++) blocked[index] = 0
   let count = 0
   let at = start
-  let token = longestToken(table, view, at, end - at)
+  let found = longestToken(table, view, at, end - at)
   while (at < end) {
-    if (token === -1) {
+    if (found === -1) {
       if (count === 0) return -1
       blocked[at - start] = 1
-      const last = stack[--count]!
-      at -= table.lengthOf(last)
-      token = longestToken(table, view, at, table.lengthOf(last) - 1)
+      const length = table.lengths[stack[--count]!]!
+      at -= length
+      found = longestToken(table, view, at, length - 1)
       continue
     }
-    const to = at + table.lengthOf(token)
+    const token = found >> 8
+    const to = at + (found & 255)
     if (blocked[to - start] === 0 && (count === 0 || fits(table, view, stack[count - 1]!, token, at))) {
       stack[count++] = token
       at = to
-      if (at < end) token = longestToken(table, view, at, end - at)
-    } else token = longestToken(table, view, at, to - at - 1)
+      if (at < end) found = longestToken(table, view, at, end - at)
+    } else found = longestToken(table, view, at, to - at - 1)
   }
   if (out !== undefined) for (let index = 0; index < count; index++) out.push(stack[index]!)
   return count
 }
 
-/** The longest token that merging can give, of at most `most` bytes at `at`; −1 when `most` is 0. */
+/** The longest token of at most `most` bytes at `at`, as rank · 256 + length; −1 when `most` is 0. */
 function longestToken(table: RankTable, view: DataView, at: number, most: number): number {
   if (most > 2) {
     const lengths = table.lengthsAt(view, at)
     if (lengths < 0 && most > 30) {
       for (let length = Math.min(most, table.maxLength); length > 30; length--) {
         const rank = table.find(view, at, length)
-        if (rank !== -1 && splitOf(table, rank)) return rank
+        if (rank !== -1) return (rank << 8) | length
       }
     }
     let left = lengths & 0x7fffffff & (most >= 30 ? -1 : (2 << most) - 1)
     while (left !== 0) {
       const length = 31 - Math.clz32(left)
       const rank = table.find(view, at, length)
-      if (rank !== -1 && splitOf(table, rank)) return rank
+      if (rank !== -1) return (rank << 8) | length
       left ^= 1 << length
     }
   }
   if (most > 1) {
     const rank = table.pairs[view.getUint16(at)]!
-    if (rank !== -1 && splitOf(table, rank)) return rank
+    if (rank !== -1) return (rank << 8) | 2
   }
-  return most > 0 ? table.singles[view.getUint8(at)]! : -1
+  return most > 0 ? (table.singles[view.getUint8(at)]! << 8) | 1 : -1
 }
 
 /** Whether merging leaves the border between two tokens alone, from memory if it can. */
@@ -88,11 +89,11 @@ function fits(table: RankTable, view: DataView, first: number, second: number, b
  * parts at the border would have been merged if together they had a lower rank than what was undone.
  */
 function areNeighbours(table: RankTable, view: DataView, first: number, second: number, border: number): boolean {
-  const { splits } = table
+  const { splits, lengths } = table
   let left = first
   let right = second
-  let leftLength = table.lengthOf(left)
-  let rightLength = table.lengthOf(right)
+  let leftLength = lengths[left]!
+  let rightLength = lengths[right]!
   let limit = 0x7fffffff
   for (;;) {
     const length = leftLength + rightLength
@@ -103,37 +104,27 @@ function areNeighbours(table: RankTable, view: DataView, first: number, second: 
     }
     if (leftLength > 1 && (left > right || rightLength === 1)) {
       limit = left
-      left = splits[left * 2 + 1]!
-      leftLength = table.lengthOf(left)
-      splitOf(table, left)
+      left = splits[splitOf(table, left) + 1]!
+      leftLength = lengths[left]!
     } else if (rightLength > 1) {
       // Of two merges with the same rank the left one comes first, so here the border's would.
       limit = right + 1
-      right = splits[right * 2]!
-      rightLength = table.lengthOf(right)
-      splitOf(table, right)
+      right = splits[splitOf(table, right)]!
+      rightLength = lengths[right]!
     } else return true
   }
 }
 
-/** Finds the two parts of which merging makes a token, once; false when it never makes it. */
-function splitOf(table: RankTable, rank: number): boolean {
-  const { splits } = table
-  if (splits[rank * 2] === UNKNOWN) findSplit(table, rank)
-  return splits[rank * 2]! >= 0
+/** Where the two parts of which merging makes a token stand in `splits`; found once. */
+function splitOf(table: RankTable, rank: number): number {
+  if (table.splits[rank * 2] === UNKNOWN) findSplit(table, rank)
+  return rank * 2
 }
 
 function findSplit(table: RankTable, rank: number): void {
-  const { splits, view, offsets } = table
-  const start = offsets[rank]!
-  const end = start + table.lengthOf(rank)
-  if (end - start === 1) {
-    splits[rank * 2] = rank
-    splits[rank * 2 + 1] = rank
-    return
-  }
+  const start = table.offsets[rank]!
   const parts: number[] = []
-  mergeExactly(table, view, start, end, parts, rank)
-  splits[rank * 2] = parts.length === 2 ? parts[0]! : -1
-  splits[rank * 2 + 1] = parts.length === 2 ? parts[1]! : -1
+  mergeExactly(table, table.view, start, start + table.lengths[rank]!, parts, rank)
+  // Every token of every vocabulary has two; a test looks at all of them.
+  table.splits.set(parts, rank * 2)
 }

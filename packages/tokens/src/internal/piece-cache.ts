@@ -6,6 +6,11 @@ const ARENA_BYTES = 1 << 19
 /** Longest piece that is kept, in bytes. */
 export const CACHED_MOST = 255
 
+/** Short pieces' hashes are good in their upper bits only. */
+function slotOf(hash: number): number {
+  return ((hash ^ (hash >>> 16)) & (SLOTS - 1)) * 2
+}
+
 /**
  * Token counts of pieces, of a fixed size that no text can grow: a piece takes the slot that its hash names, and its
  * bytes go round in an arena. An entry counts only if the bytes it points at are the piece, so one that was overwritten
@@ -20,7 +25,7 @@ export class PieceCache {
 
   /** The count of the piece, or 0. */
   get(view: DataView, start: number, length: number, hash: number): number {
-    const slot = (hash & (SLOTS - 1)) * 2
+    const slot = slotOf(hash)
     const entry = this.slots[slot + 1]!
     if (entry >> 8 !== length || !sameBytes(this.view, this.slots[slot]!, view, start, length)) return 0
     return entry & 255
@@ -32,7 +37,7 @@ export class PieceCache {
     const at = this.next
     for (let index = 0; index < length; index++) this.arena[at + index] = bytes[start + index]!
     this.next += length
-    const slot = (hash & (SLOTS - 1)) * 2
+    const slot = slotOf(hash)
     this.slots[slot] = at
     this.slots[slot + 1] = length * 256 + count
   }

@@ -9,7 +9,7 @@ export interface RankData {
   readonly base64: string
 }
 
-/** Decodes base64 without padding; by hand, because no decoder is both in every engine and fast. */
+/** Decodes base64 without padding; by hand, because no decoder is both in every engine and fast. Zeros follow the data. */
 export function decodeRankData(data: RankData): Uint8Array {
   const text = new TextEncoder().encode(data.base64)
   const values = new Uint8Array(128)
@@ -17,7 +17,7 @@ export function decodeRankData(data: RankData): Uint8Array {
     const code = value < 26 ? 65 + value : value < 52 ? 71 + value : value < 62 ? value - 4 : value === 62 ? 43 : 47
     values[code] = value
   }
-  const bytes = new Uint8Array(data.size + 3)
+  const bytes = new Uint8Array(data.size + 8)
   let to = 0
   for (let from = 0; from < text.length; from += 4) {
     const bits =
@@ -29,5 +29,5 @@ export function decodeRankData(data: RankData): Uint8Array {
     bytes[to++] = bits >> 8
     bytes[to++] = bits
   }
-  return bytes.subarray(0, data.size)
+  return bytes.fill(0, data.size)
 }

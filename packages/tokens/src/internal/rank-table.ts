@@ -1,16 +1,26 @@
 import { decodeRankData, type RankData } from "./rank-data"
 
 /** Masks that keep the first `index` bytes of a little-endian word. */
-const MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
+const MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 
-/** An offset takes this many bits of a slot, the rest is part of the hash; no vocabulary has more bytes. */
+/** Longest token that stands in the short table. */
+export const SHORT_MOST = 8
+
+/** Masks for the first and the second word of at most 8 bytes, by their number. */
+export const LOW_MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1)
+export const HIGH_MASKS = /* @__PURE__ */ Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
+
+/** Numbers of an entry of the short table: its two words, and rank · 16 + length; 0 for none. */
+const ENTRY = 3
+
+/** An offset takes this many bits of a long slot, the rest is part of the hash; no vocabulary has more long bytes. */
 const OFFSET_BITS = 22
 
-/** Bytes before those of each token: its length in the first, its rank in the others. */
+/** Bytes before those of each long token: its length in the first, its rank in the others. */
 const HEADER = 4
 
 /** A split that was not looked for yet. */
-export const UNKNOWN = -2
+export const UNKNOWN = -1
 
 /** Bits of the hash of a token's first bytes. */
 const PREFIX_BITS = 17
@@ -23,24 +33,27 @@ function neighbourSlot(first: number, second: number): number {
 }
 
 /**
- * A vocabulary as integers: an open-addressed table of the places of tokens by the hash of their bytes. A hit is a hit only
- * after the bytes were compared; length and rank stand before them, so that a search touches memory in two places only. Ranges that are looked up must be followed by at least 8 more bytes in their buffer.
+ * A vocabulary as integers. Tokens of at most 8 bytes stand whole in an open-addressed table, so that a search touches
+ * memory in one place; longer ones by the hash of their bytes. A hit is a hit only after all bytes were compared. Ranges
+ * that are looked up must be followed by at least 8 more bytes in their buffer.
  */
 export class RankTable {
   /** One more than the highest rank. */
   readonly size: number
   /** Length of the longest token in bytes. */
   readonly maxLength: number
-  /** Bytes of all tokens in the order of their ranks, each after its header. */
+  /** The short table, then the bytes of all longer tokens, each after its header. */
   readonly bytes: Uint8Array
   readonly view: DataView
   /** Where each token's bytes begin. */
   readonly offsets: Int32Array
+  /** Length of each token; 0 for a rank without one. */
+  readonly lengths: Uint8Array
   /** Ranks of all tokens of two bytes, by first · 256 + second; −1 where there is none. */
   readonly pairs: Int32Array
   /** Ranks of the single bytes. */
   readonly singles: Int32Array
-  /** The two parts of each token by 2 · rank; `UNKNOWN` at first, −1 for tokens that merging never gives. */
+  /** The two parts of which merging makes each token, by 2 · rank; `UNKNOWN` at first. */
   readonly splits: Int32Array
   /**
    * What was found out about two tokens as neighbours, two numbers for each slot: the first token + 1, so that 0 is none,
@@ -48,55 +61,88 @@ export class RankTable {
    */
   private readonly neighbours = new Int32Array(2 << NEIGHBOUR_BITS)
   /** Lengths of the tokens that begin with the same bytes, as bits; bit 31 for all above 30. */
-  private readonly lengths = new Int32Array(1 << PREFIX_BITS)
-  private readonly slots: Int32Array
-  private readonly slotMask: number
+  private readonly prefixes = new Int32Array(1 << PREFIX_BITS)
+  /** The short table, as numbers. */
+  private readonly short: Int32Array
+  private readonly shortShift: number
+  private readonly shortMask: number
+  /** Places of the long tokens after the short table. */
+  private readonly long: Int32Array
+  private readonly longMask: number
+  private readonly longStart: number
 
   constructor(parts: readonly RankData[]) {
     const last = parts[parts.length - 1]!
     this.size = last.first + last.count
-    this.bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.size + part.count * (HEADER - 1), 8))
+    this.lengths = new Uint8Array(this.size)
+    const data = parts.map(decodeRankData)
+    for (const [index, { first, count }] of parts.entries()) this.lengths.set(data[index]!.subarray(0, count), first)
+    let shortCount = 0
+    let longBytes = 0
+    for (const length of this.lengths) {
+      if (length <= SHORT_MOST) shortCount++
+      else longBytes += HEADER + length
+    }
+    const shortBits = Math.ceil(Math.log2(shortCount * 1.5))
+    const longCount = this.size - shortCount
+    this.shortShift = 32 - shortBits
+    this.shortMask = (1 << shortBits) - 1
+    this.longStart = (ENTRY * 4) << shortBits
+    this.bytes = new Uint8Array(this.longStart + longBytes + 8)
     this.view = new DataView(this.bytes.buffer)
-    this.offsets = new Int32Array(this.size)
-    this.maxLength = this.unpack(parts)
+    this.short = new Int32Array(this.bytes.buffer, 0, ENTRY << shortBits)
     // Between a quarter and a half of the slots are taken.
-    const slotCount = 2 ** Math.ceil(Math.log2(this.size * 2))
-    this.slots = new Int32Array(slotCount)
+    this.long = new Int32Array(2 ** Math.ceil(Math.log2(longCount * 2)))
+    this.longMask = this.long.length - 1
+    this.offsets = new Int32Array(this.size)
     this.splits = new Int32Array(this.size * 2).fill(UNKNOWN)
-    this.slotMask = slotCount - 1
     this.pairs = new Int32Array(65536).fill(-1)
     this.singles = new Int32Array(256).fill(-1)
-    for (let rank = 0; rank < this.size; rank++) this.insert(rank)
+    let to = this.longStart
+    for (const [index, part] of parts.entries()) to = this.unpack(part, data[index]!, to)
+    this.maxLength = this.lengths.reduce((longest, length) => Math.max(longest, length), 0)
   }
 
   /** Rank of the token with these bytes, or −1. */
   find(view: DataView, start: number, length: number): number {
-    return this.findHashed(view, start, length, hashOf(view, start, length))
+    if (length > SHORT_MOST) return this.findLong(view, start, length, hashOf(view, start, length))
+    const low = view.getInt32(start, true) & LOW_MASKS[length]!
+    const high = view.getInt32(start + 4, true) & HIGH_MASKS[length]!
+    return this.findShort(low, high, length, shortHash(low, high))
   }
 
-  /** The same when the hash is known. */
-  findHashed(view: DataView, start: number, length: number, hash: number): number {
-    let slot = hash & this.slotMask
+  /** Rank of the token of at most 8 bytes with these two words and their hash, or −1. */
+  findShort(low: number, high: number, length: number, hash: number): number {
+    const { short } = this
+    let slot = hash >>> this.shortShift
     for (;;) {
-      const entry = this.slots[slot]!
+      const at = slot * ENTRY
+      const entry = short[at + 2]!
+      if (entry === 0) return -1
+      if (short[at] === low && short[at + 1] === high && (entry & 15) === length) return entry >> 4
+      slot = (slot + 1) & this.shortMask
+    }
+  }
+
+  /** Rank of the token of more than 8 bytes with this hash, or −1. */
+  findLong(view: DataView, start: number, length: number, hash: number): number {
+    let slot = hash & this.longMask
+    for (;;) {
+      const entry = this.long[slot]!
       if (entry === 0) return -1
       if ((entry ^ hash) >>> OFFSET_BITS === 0) {
-        const offset = entry & ((1 << OFFSET_BITS) - 1)
+        const offset = this.longStart + (entry & ((1 << OFFSET_BITS) - 1))
         const header = this.view.getInt32(offset - HEADER, true)
         if ((header & 0xff) === length && sameBytes(this.view, offset, view, start, length)) return header >> 8
       }
-      slot = (slot + 1) & this.slotMask
+      slot = (slot + 1) & this.longMask
     }
   }
 
   /** Bits of the lengths that tokens of three bytes and more which begin at `at` may have; bit 31 for all above 30. */
   lengthsAt(view: DataView, at: number): number {
-    const lengths = this.lengths[prefixHash(view, at)]!
+    const lengths = this.prefixes[prefixHash(view.getInt32(at, true))]!
     return view.getUint8(at) >= 0xf0 ? lengths | 8 : lengths
-  }
-
-  lengthOf(rank: number): number {
-    return this.bytes[this.offsets[rank]! - HEADER]!
   }
 
   /** Whether the two tokens can be neighbours: 1 or 0, or −1 when it is not known. */
@@ -118,46 +164,57 @@ export class RankTable {
 
   /** Bytes of a token; empty for a rank without one. */
   bytesOf(rank: number): Uint8Array {
-    return this.bytes.subarray(this.offsets[rank], this.offsets[rank]! + this.lengthOf(rank))
+    return this.bytes.subarray(this.offsets[rank], this.offsets[rank]! + this.lengths[rank]!)
   }
 
-  private unpack(parts: readonly RankData[]): number {
-    let to = 0
-    let longest = 0
-    for (const part of parts) {
-      const data = decodeRankData(part)
-      let from = part.count
-      for (let index = 0; index < part.count; index++) {
-        const length = data[index]!
-        this.view.setInt32(to, ((part.first + index) << 8) | length, true)
-        to += HEADER
-        this.offsets[part.first + index] = to
-        // By hand, because a call of set costs more than moving so few.
-        for (let left = length; left > 0; left--) this.bytes[to++] = data[from++]!
-        if (length > longest) longest = length
+  /** Puts the tokens of one part into the tables, long ones from `longAt` on. Returns where the next goes. */
+  private unpack(part: RankData, data: Uint8Array, longAt: number): number {
+    const view = new DataView(data.buffer)
+    let from = part.count
+    let to = longAt
+    for (let rank = part.first; rank < part.first + part.count; rank++) {
+      const length = this.lengths[rank]!
+      if (length === 0) continue
+      const low = view.getInt32(from, true) & LOW_MASKS[Math.min(length, 8)]!
+      if (length > 2) this.prefixes[prefixHash(low)]! |= 1 << (length > 30 ? 31 : length)
+      if (length <= SHORT_MOST) {
+        this.insertShort(rank, low, view.getInt32(from + 4, true) & HIGH_MASKS[length]!, length)
+        from += length
+        continue
       }
+      const hash = hashOf(view, from, length)
+      this.view.setInt32(to, (rank << 8) | length, true)
+      to += HEADER
+      this.offsets[rank] = to
+      // By hand, because a call of set costs more than moving so few.
+      for (let left = length; left > 0; left--) this.bytes[to++] = data[from++]!
+      let slot = hash & this.longMask
+      while (this.long[slot] !== 0) slot = (slot + 1) & this.longMask
+      this.long[slot] = ((hash >>> OFFSET_BITS) << OFFSET_BITS) | (to - length - this.longStart)
     }
-    return longest
+    return to
   }
 
-  private insert(rank: number): void {
-    const offset = this.offsets[rank]!
-    const length = this.bytes[offset - HEADER]!
-    if (length === 0) return
-    if (length === 1) this.singles[this.bytes[offset]!] = rank
-    if (length === 2) this.pairs[this.bytes[offset]! * 256 + this.bytes[offset + 1]!] = rank
-    if (length > 2) this.lengths[prefixHash(this.view, offset)]! |= 1 << (length > 30 ? 31 : length)
-    const hash = hashOf(this.view, offset, length)
-    let slot = hash & this.slotMask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask
-    this.slots[slot] = ((hash >>> OFFSET_BITS) << OFFSET_BITS) | offset
+  private insertShort(rank: number, low: number, high: number, length: number): void {
+    if (length === 1) this.singles[low] = rank
+    if (length === 2) this.pairs[((low & 255) << 8) | (low >> 8)] = rank
+    let slot = shortHash(low, high) >>> this.shortShift
+    while (this.short[slot * ENTRY + 2] !== 0) slot = (slot + 1) & this.shortMask
+    this.short[slot * ENTRY] = low
+    this.short[slot * ENTRY + 1] = high
+    this.short[slot * ENTRY + 2] = (rank << 4) | length
+    this.offsets[rank] = slot * ENTRY * 4
   }
 }
 
 /** Hash of the first three bytes; of four where a character of four begins, because many share their first three. */
-function prefixHash(view: DataView, at: number): number {
-  const word = view.getInt32(at, true)
+function prefixHash(word: number): number {
   return Math.imul((word & 0xff) >= 0xf0 ? word : word & 0xffffff, 0x9e3779b1) >>> (32 - PREFIX_BITS)
+}
+
+/** Hash of at most 8 bytes; its upper bits are the good ones. */
+export function shortHash(low: number, high: number): number {
+  return Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
 }
 
 /** A 32-bit hash of a range of bytes, read four at a time. */

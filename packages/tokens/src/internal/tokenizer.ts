@@ -3,13 +3,17 @@ import { matchPiece } from "./match"
 import { mergeExactly } from "./merge"
 import { CACHED_MOST, PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
-import { hashOf, RankTable } from "./rank-table"
+import { HIGH_MASKS, hashOf, LOW_MASKS, RankTable, SHORT_MOST, shortHash } from "./rank-table"
 import type { Scan } from "./scan"
+import { ENDS_LOWER, LETTER, lettersIn, PREFIX, type WordBytes, type WordRules, wordBytes } from "./words"
 
 /** Zero bytes that follow a text in its buffer: words are read four bytes at a time, and runs end at a zero. */
 export const PADDING = 16
 
 const QUOTE = 0x27
+
+/** Among the starts of words: a digit of a pattern whose numbers are tokens. */
+const DIGIT = 4
 
 /** Shortest piece for which matching from left to right is worth more than merging. */
 const MATCH_LEAST = 9
@@ -18,19 +22,11 @@ function isBlankRun(view: DataView, start: number): boolean {
   return view.getUint8(start) <= 0x20 && view.getUint8(start + 1) <= 0x20
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39
-}
-
-/** Masks for the first and the second word of a piece of at most 8 bytes, by its length. */
-const LOW_MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1)
-const HIGH_MASKS = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
-
 /** Bits of a slot of `quick`. */
 const QUICK_BITS = 13
 
 /** What is true of some vocabularies and patterns only. */
-export interface TokenizerTraits {
+export interface TokenizerTraits extends WordRules {
   /** Parts of a run of white space can have higher ranks than the whole (p50k_base). */
   readonly mergesBlankRuns?: boolean
   /** The pattern cuts numbers after three digits, and every number of up to three ASCII digits is a token. */
@@ -41,6 +37,7 @@ export interface TokenizerTraits {
 export class Tokenizer {
   readonly table: RankTable
   private readonly classes: CharClasses
+  private readonly words: WordBytes
   private readonly cache = new PieceCache()
   /** Counts of pieces of at most 8 bytes: three numbers for each slot: its two words, and length · 16 + count. */
   private readonly quick = new Int32Array(3 << QUICK_BITS)
@@ -48,10 +45,12 @@ export class Tokenizer {
   constructor(
     ranks: readonly RankData[],
     private readonly scan: Scan,
-    private readonly traits: TokenizerTraits = {},
+    private readonly traits: TokenizerTraits,
   ) {
     this.table = new RankTable(ranks)
     this.classes = charClasses()
+    this.words = wordBytes(this.classes, traits)
+    if (traits.numbersAreTokens === true) this.words.starts.fill(DIGIT, 0x30, 0x3a)
   }
 
   /** End of the piece that begins at `at`. */
@@ -65,42 +64,51 @@ export class Tokenizer {
    */
   count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
     const { scan, classes, quick } = this
+    const { starts, ends } = this.words
     const { pairs } = this.table
-    const numbersAreTokens = this.traits.numbersAreTokens === true
     let count = 0
     let at = start
     while (at < end && count <= most) {
-      if (numbersAreTokens && isDigit(bytes[at]!)) {
+      let low = view.getInt32(at, true)
+      let high = view.getInt32(at + 4, true)
+      const first = starts[low & 255]!
+      let length = 0
+      if (first === LETTER || (first === PREFIX && starts[(low >> 8) & 255] === LETTER)) {
+        length = lettersIn(low, high, first)
+        const after = ends[bytes[at + length]!]!
+        if (length === 8 || after === 0 || (after === ENDS_LOWER && bytes[at + length - 1]! < 0x61)) length = 0
+      } else if (first === DIGIT) {
         // Up to three digits are a piece and a token; a digit of another script may belong to it too.
-        let to = at + 1
-        if (isDigit(bytes[to]!)) to++
-        if (isDigit(bytes[to]!) && to === at + 2) to++
-        if (to === at + 3 || bytes[to]! < 0x80) {
+        const second = starts[(low >> 8) & 255]! === DIGIT ? 1 : 0
+        const third = starts[(low >> 16) & 255]! === DIGIT ? second : 0
+        const digits = 1 + second + third
+        if (digits === 3 || bytes[at + digits]! < 0x80) {
           count++
-          at = to
+          at += digits
           continue
         }
       }
-      const to = scan(classes, bytes, at, end)
-      const length = to - at
-      if (length === 1) count++
-      else if (length === 2) count += pairs[(bytes[at]! << 8) | bytes[at + 1]!] === -1 ? 2 : 1
-      else if (length <= 8) {
-        const low = view.getInt32(at, true) & LOW_MASKS[length]!
-        const high = view.getInt32(at + 4, true) & HIGH_MASKS[length]!
-        const hash = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
-        const slot = (hash >>> (32 - QUICK_BITS)) * 3
-        const entry = quick[slot + 2]!
-        if (quick[slot] === low && quick[slot + 1] === high && entry >> 4 === length) count += entry & 15
-        else {
-          const tokens = this.countPiece(bytes, view, at, to)
-          quick[slot] = low
-          quick[slot + 1] = high
-          quick[slot + 2] = (length << 4) | tokens
-          count += tokens
+      if (length === 0) {
+        length = scan(classes, bytes, at, end) - at
+        if (length <= 2) {
+          count += length === 2 && pairs[(bytes[at]! << 8) | bytes[at + 1]!] === -1 ? 2 : 1
+          at += length
+          continue
         }
-      } else count += this.countPiece(bytes, view, at, to)
-      at = to
+        if (length > SHORT_MOST) {
+          count += this.countLong(bytes, view, at, at + length)
+          at += length
+          continue
+        }
+      }
+      low &= LOW_MASKS[length]!
+      high &= HIGH_MASKS[length]!
+      const hash = shortHash(low, high)
+      const slot = (hash >>> (32 - QUICK_BITS)) * 3
+      const entry = quick[slot + 2]!
+      if (quick[slot] === low && quick[slot + 1] === high && entry >> 4 === length) count += entry & 15
+      else count += this.countShort(bytes, view, at, length, low, high)
+      at += length
     }
     return count
   }
@@ -115,15 +123,40 @@ export class Tokenizer {
     }
   }
 
-  countPiece(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  /** Tokens of a piece of at most 8 bytes, which is given by its words too; kept in `quick`. */
+  private countShort(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    length: number,
+    low: number,
+    high: number,
+  ): number {
+    const hash = shortHash(low, high)
+    const isToken = this.table.findShort(low, high, length, hash) !== -1
+    const count = isToken ? 1 : this.countSplit(bytes, view, start, start + length, hash)
+    const slot = (hash >>> (32 - QUICK_BITS)) * 3
+    this.quick[slot] = low
+    this.quick[slot + 1] = high
+    this.quick[slot + 2] = (length << 4) | count
+    return count
+  }
+
+  /** Tokens of a piece of more than 8 bytes. */
+  private countLong(bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const length = end - start
     if (length > CACHED_MOST) return this.split(view, start, end)
     const hash = hashOf(view, start, length)
-    if (this.table.findHashed(view, start, length, hash) !== -1) return 1
-    const known = this.cache.get(view, start, length, hash)
+    if (this.table.findLong(view, start, length, hash) !== -1) return 1
+    return this.countSplit(bytes, view, start, end, hash)
+  }
+
+  /** Tokens of a piece of at most `CACHED_MOST` bytes that is none itself. */
+  private countSplit(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number {
+    const known = this.cache.get(view, start, end - start, hash)
     if (known !== 0) return known
     const count = this.split(view, start, end)
-    this.cache.set(bytes, start, length, hash, count)
+    this.cache.set(bytes, start, end - start, hash, count)
     return count
   }
 
