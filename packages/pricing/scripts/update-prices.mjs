@@ -1,12 +1,13 @@
-// Builds the committed tables, the limits of @p2/tokens and disagreements.md from the pinned sources. Run: pnpm prices:update
+// Builds the committed tables, the limits of @p2/tokens and the two reports from the pinned sources. Run: pnpm prices:update
 import { writeFileSync } from "node:fs"
 import { applyOverrides } from "./prices/apply-overrides.mjs"
 import { GENAI_PRICES, readGenaiPrices } from "./prices/genai-prices.mjs"
 import { limitsFile, templateText } from "./prices/limits-file.mjs"
+import { addMaxOutputs } from "./prices/max-output.mjs"
 import { disagreements, FIRST_PARTIES, mergeRows } from "./prices/merge.mjs"
 import { FREE_NAME, FREE_PROVIDERS, PROVIDER_NAMES } from "./prices/overrides.mjs"
 import { PI_AI, readPiAi } from "./prices/pi-ai.mjs"
-import { reportFile } from "./prices/report-file.mjs"
+import { derivedFile, reportFile } from "./prices/report-file.mjs"
 import { tableText } from "./prices/table-text.mjs"
 
 const COMMAND = "pnpm prices:update"
@@ -25,6 +26,7 @@ const rows = mergeRows(piAi.rows, genaiPrices.rows, piAi.day)
 leaveOutRetired()
 addFreeRows()
 applyOverrides(rows)
+addMaxOutputs([...rows.values()], [...piAi.zero.values()])
 for (const row of rows.values()) describeSource(row)
 const report = disagreements(rows, genaiPrices.rows, piAi.day)
 const sorted = [...rows.values()].sort((a, b) => order(a.provider, b.provider) || order(a.name, b.name))
@@ -42,6 +44,7 @@ writeFileSync(
   new URL("../disagreements.md", import.meta.url),
   reportFile({ report, command: COMMAND, older: names.older }),
 )
+writeFileSync(new URL("../derived-maximums.md", import.meta.url), derivedFile({ rows: sorted, command: COMMAND }))
 printSummary()
 
 function order(a, b) {
@@ -75,8 +78,6 @@ function describeSource(row) {
   const name = (from) => names[from] ?? from.url
   row.asOf = day(first)
   row.source = [name(first), ...others.map((from) => `${name(from)} (${day(from)})`)].join(", ")
-  // Input and output share the window, so an answer is never longer than it.
-  row.outputFromWindow = row.maxOutput === undefined && row.context !== undefined
 }
 
 /** Bare names of first parties that no other first party sells. */
@@ -120,16 +121,17 @@ function printSummary() {
   const chat = sorted.filter(
     (row) => row.chat ?? row.sheets.some((sheet) => sheet.tiers.some((tier) => tier.rates.output > 0)),
   )
-  const share = (list) => `${list.length} (${((100 * list.length) / chat.length).toFixed(1)} %)`
+  const share = (basis) => {
+    const { length } = chat.filter((row) => row.maxOutputBasis === basis)
+    return `${length} (${((100 * length) / chat.length).toFixed(1)} %)`
+  }
   console.log(
     `rows ${sorted.length}, providers ${new Set(sorted.map((row) => row.provider)).size}, aliases ${Object.keys(aliases).length}`,
   )
   console.log(
-    `chat rows ${chat.length}; maximum output listed ${share(chat.filter((row) => row.maxOutput !== undefined))},`,
+    `chat rows ${chat.length}; maximum output listed ${share("listed")}, by the same model elsewhere ${share("same model")},`,
   )
-  console.log(
-    `  with the context window standing in ${share(chat.filter((row) => row.maxOutput !== undefined || row.outputFromWindow))}`,
-  )
+  console.log(`  the context window ${share("context window")}, none ${share(undefined)}`)
   console.log(
     `unpriced: ${piAi.zero.size} at price 0, ${genaiPrices.unpriced.length} without a price that can be stated; disagreements ${report.length}`,
   )

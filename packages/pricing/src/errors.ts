@@ -3,10 +3,13 @@ import { P2Error } from "@p2/core"
 /** A call whose cost has no upper bound: code `unbounded-cost`. */
 export class UnboundedCostError extends P2Error {
   readonly model: string
-  /** `output`: nobody said how long the answer may be; `routing`: the provider's routing chooses the price. */
-  readonly reason: "output" | "routing"
+  /**
+   * `output`: nobody said how long the answer may be; `routing`: the provider's routing chooses the price; `searches`: the model
+   * searches as often as it likes, and each search is billed.
+   */
+  readonly reason: "output" | "routing" | "searches"
 
-  constructor(model: string, reason: "output" | "routing", message: string) {
+  constructor(model: string, reason: UnboundedCostError["reason"], message: string) {
     super(message, { code: "unbounded-cost", kind: "mistake" })
     this.name = "UnboundedCostError"
     this.model = model

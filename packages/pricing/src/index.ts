@@ -12,7 +12,7 @@ export {
 export { UnboundedCostError, UnpricedUsageError } from "./errors"
 export type { Instant } from "./internal/instant"
 export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
-export type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "./price-row"
+export type { ContextTier, DailyWindow, MaxOutputBasis, PriceRow, PriceSheet, Unbounded } from "./price-row"
 export type {
   AffordOptions,
   BoundOptions,

@@ -36,6 +36,24 @@ export interface PriceSheet {
   readonly tiers: readonly ContextTier[]
 }
 
+/**
+ * How a maximum of output is known.
+ *
+ * - `listed`: a source states it for this row.
+ * - `same model`: it is stated for the same model of another seller; this one may allow more.
+ * - `context window`: nobody states one, and an answer cannot be longer than the window that it shares with the input.
+ *
+ * A bound believes `listed`. For `same model` it counts the context window, which holds whatever the seller allows.
+ */
+export type MaxOutputBasis = "listed" | "same model" | "context window"
+
+/** Why a row has no bound. */
+export interface Unbounded {
+  readonly reason: "routing" | "searches"
+  /** For people: what the error says. */
+  readonly why: string
+}
+
 /** Everything that is known about the price of one model at one provider. */
 export interface PriceRow {
   /** The key, `provider/name`. */
@@ -48,12 +66,14 @@ export interface PriceRow {
   readonly maxInputTokens?: number
   /** Tokens that one answer may have at most. */
   readonly maxOutputTokens?: number
+  /** How that is known; absent where it is not known, and in prices of your own. */
+  readonly maxOutputBasis?: MaxOutputBasis
   /** Cache writes happen only when the request asks for them (Anthropic), so a caller can rule them out. */
   readonly cacheWriteOnRequest?: boolean
   /** Said to be free; nothing is free because a number is missing. */
   readonly free?: boolean
-  /** Routing chooses the price (`:nitro`, `:floor`): it can be priced, but not bounded. */
-  readonly unbounded?: string
+  /** It can be priced, but not bounded: routing chooses the price, or the model searches as often as it likes. */
+  readonly unbounded?: Unbounded
   /** Day on which the source said so, `YYYY-MM-DD`. */
   readonly asOf: string
   /** Where the price is from: a package with its version, or a URL. */

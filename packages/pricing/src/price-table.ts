@@ -1,7 +1,7 @@
 import type { NanoUsd, Usage } from "@p2/core"
 import type { Bound, Cost, PriceTier } from "./cost"
 import type { Instant } from "./internal/instant"
-import type { ContextTier, PriceRow } from "./price-row"
+import type { ContextTier, MaxOutputBasis, PriceRow } from "./price-row"
 import type { Rates } from "./rates"
 
 export interface PriceOptions {
@@ -32,7 +32,7 @@ export type Modality = "text" | "audio" | "image"
 export interface BoundOptions {
   /** Most tokens that the input can have. */
   inputTokens: number
-  /** Most tokens that one answer can have. @defaultValue the model's own maximum; an error when that is unknown */
+  /** Most tokens that one answer can have. @defaultValue what no answer of the model can pass; an error when that is unknown */
   maxOutputTokens?: number | undefined
   /** Number of answers asked for (`n`). @defaultValue 1 */
   choices?: number | undefined
@@ -49,16 +49,16 @@ export interface BoundOptions {
    * (Anthropic); elsewhere the provider decides. @defaultValue "any"
    */
   cacheWrites?: "any" | "5m" | "none" | undefined
-  /** What the input may consist of. @defaultValue everything */
+  /** What the input may consist of; an error where it has no rate. @defaultValue everything that has a rate */
   inputModalities?: readonly Modality[] | undefined
-  /** What the answer may consist of. @defaultValue everything */
+  /** What the answer may consist of; an error where it has no rate. @defaultValue everything that has a rate */
   outputModalities?: readonly Modality[] | undefined
 }
 
 export interface AffordOptions extends Omit<BoundOptions, "maxOutputTokens"> {
   /** Money that is there, in nano-USD. */
   budget: NanoUsd
-  /** Never answer more than this. @defaultValue the model's own maximum, where it is known */
+  /** Never answer more than this. @defaultValue what no answer of the model can pass, where it is known */
   maxOutputTokens?: number | undefined
 }
 
@@ -78,6 +78,8 @@ export interface Price {
   readonly contextWindow?: number
   readonly maxInputTokens?: number
   readonly maxOutputTokens?: number
+  /** How that is known: for this seller, for the same model of another one, or by the context window alone. */
+  readonly maxOutputBasis?: MaxOutputBasis
   /** Said to be free. */
   readonly free: boolean
   /** Day on which the source said so, `YYYY-MM-DD`. */

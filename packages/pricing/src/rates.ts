@@ -24,8 +24,8 @@ export type RateKind = (typeof RATE_KINDS)[number]
  * Rates as published: integers of pico-USD (1e-12 USD) per token, and per piece for `request` and `search`.
  * Pico-USD per token is the same number as micro-USD per million tokens: $0.15 per million is `150000`.
  *
- * A kind that is absent is billed as the kind it is a part of: see {@link RATE_FALLBACK}. `search` has no such kind: a
- * search without a rate is an error.
+ * A kind that is absent is billed as the kind it is a part of: see {@link RATE_FALLBACK}. Audio, drawn images and searches have no
+ * such kind, because they cost many times what text costs: using one without a rate is an error.
  */
 export type Rates = { readonly input: number; readonly output: number } & {
   readonly [kind in Exclude<RateKind, "input" | "output">]?: number
@@ -36,9 +36,6 @@ export const RATE_FALLBACK = {
   cacheRead: "input",
   cacheWrite: "input",
   cacheWrite1h: "cacheWrite",
-  audioInput: "input",
   imageInput: "input",
   reasoning: "output",
-  audioOutput: "output",
-  imageOutput: "output",
 } as const satisfies Partial<Record<RateKind, RateKind>>

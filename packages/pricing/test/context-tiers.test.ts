@@ -41,7 +41,8 @@ describe.each(VENDORS)("$vendor moves the whole request from $from input tokens 
     }
   })
 
-  it.each(tiered)("%s: the bound moves at the same token, and not before", (model) => {
+  const bounded = tiered.filter((model) => prices.findRow(model)!.unbounded === undefined)
+  it.each(bounded)("%s: the bound moves at the same token, and not before", (model) => {
     const at = Date.UTC(2026, 10, 23)
     const options = { maxOutputTokens: 1000, serviceTier: "default", at, deadline: at, cacheWrites: "none" as const }
     const bound = (inputTokens: number) => upperBound(model, { ...options, inputTokens }).tier!.fromInputTokens

@@ -41,7 +41,7 @@ describe(`${CASES} random calls over all rows`, () => {
 
   it("never exceed the bound of their input and output", { timeout: 600_000 }, () => {
     const random = new Random(5)
-    const rows = everyRow()
+    const rows = everyRow().filter((row) => row.unbounded === undefined)
     const over: unknown[] = []
     let tight = 0
     for (let index = 0; index < CASES; index++) {

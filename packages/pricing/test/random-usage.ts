@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import type { PriceRow } from "../src/index"
+import type { PriceRow, RateKind } from "../src/index"
 
 /** A small generator of random numbers with a seed (mulberry32), so that a failure can be repeated. */
 export class Random {
@@ -38,14 +38,22 @@ export function randomUsage(random: Random, row: PriceRow): Usage {
   const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))
   const usage: Usage = { inputTokens: Math.max(0, near), outputTokens: Math.floor(10 ** (random.fraction() * 7)) - 1 }
   share(random, usage.inputTokens, ["cacheReadTokens", "cacheWriteTokens", "cacheWrite1hTokens"], usage)
-  share(random, usage.inputTokens, ["audioInputTokens", "imageInputTokens"], usage)
-  share(random, usage.outputTokens, ["reasoningTokens", "audioOutputTokens", "imageOutputTokens"], usage)
-  const searchable = row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates.search !== undefined))
-  if (searchable && random.chance(0.5)) usage.webSearches = random.upTo(5)
+  // What has no rate of its own and no other kind to be billed as is an error, which has its own tests.
+  const priced = (kind: RateKind) =>
+    row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates[kind] !== undefined))
+  const input: Part[] = priced("audioInput") ? ["audioInputTokens", "imageInputTokens"] : ["imageInputTokens"]
+  share(random, usage.inputTokens, input, usage)
+  const output: Part[] = ["reasoningTokens"]
+  if (priced("audioOutput")) output.push("audioOutputTokens")
+  if (priced("imageOutput")) output.push("imageOutputTokens")
+  share(random, usage.outputTokens, output, usage)
+  if (priced("search") && random.chance(0.5)) usage.webSearches = random.upTo(5)
   return usage
 }
 
-function share(random: Random, total: number, parts: Exclude<keyof Usage, "raw">[], usage: Usage): void {
+type Part = Exclude<keyof Usage, "raw">
+
+function share(random: Random, total: number, parts: readonly Part[], usage: Usage): void {
   let left = total
   for (const part of parts) {
     if (random.chance(0.5)) continue

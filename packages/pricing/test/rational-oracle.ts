@@ -63,13 +63,13 @@ function billed(rates: Rates, usage: Usage): bigint {
     pico += (rest < 0n ? text : count) * each
     text = rest < 0n ? 0n : rest
   }
-  pico += text * rate("input") + audio * rate("audioInput", "input") + image * rate("imageInput", "input")
+  pico += text * rate("input") + image * rate("imageInput", "input")
+  if (audio > 0n) pico += audio * rate("audioInput")
   const thought = tokens(usage.reasoningTokens)
   const [spoken, drawn] = [tokens(usage.audioOutputTokens), tokens(usage.imageOutputTokens)]
-  pico +=
-    thought * rate("reasoning", "output") +
-    spoken * rate("audioOutput", "output") +
-    drawn * rate("imageOutput", "output")
+  pico += thought * rate("reasoning", "output")
+  if (spoken > 0n) pico += spoken * rate("audioOutput")
+  if (drawn > 0n) pico += drawn * rate("imageOutput")
   pico += (tokens(usage.outputTokens) - thought - spoken - drawn) * rate("output")
   pico += BigInt(rates.request ?? 0)
   if ((usage.webSearches ?? 0) > 0) pico += tokens(usage.webSearches) * rate("search")

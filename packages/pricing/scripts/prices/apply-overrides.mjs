@@ -4,9 +4,13 @@ import { compare } from "./merge.mjs"
 import {
   CLAUDE_HOUR,
   LIMITS,
+  MEDIA_RATES,
   NOT_SOLD,
   OPENROUTER_SEARCH,
+  OWN_SEARCH,
   PRICES,
+  PROMOTION,
+  SEARCHES_FREELY,
   TIER_RATES,
   TIER_RATES_SOURCE,
   TIER_SHARES,
@@ -21,9 +25,12 @@ export function applyOverrides(rows) {
   for (const row of rows.values()) {
     addClaudeHour(row)
     addOpenRouterSearch(row)
+    addMediaRates(row)
+    addOwnSearch(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
+    addPromotion(row)
     setLimits(row)
     row.sheets = row.sheets.map(withoutIdleTiers)
   }
@@ -143,6 +150,55 @@ function addOpenRouterSearch(row) {
   row.from = withSource(row.from, OPENROUTER_SEARCH)
 }
 
+/** Changes the rates of every tier of every sheet. */
+function changeRates(row, change) {
+  row.sheets = row.sheets.map((sheet) => ({
+    ...sheet,
+    tiers: sheet.tiers.map((tier) => ({ ...tier, rates: change(tier.rates) })),
+  }))
+}
+
+function addMediaRates(row) {
+  const entry = MEDIA_RATES.find((each) => each.names.test(row.key))
+  if (entry === undefined) return
+  const listed = ratesFrom(entry.rates ?? {})
+  changeRates(row, (rates) => ({ ...(entry.audioAsInput && { audioInput: rates.input }), ...listed, ...rates }))
+  row.from = withSource(row.from, entry)
+}
+
+/** A model that searches by itself bills its search with the request; a model whose searches nobody can count has no bound. */
+function addOwnSearch(row) {
+  if (SEARCHES_FREELY.names.test(row.key)) {
+    row.searchesFreely = true
+    row.from = withSource(row.from, SEARCHES_FREELY)
+  }
+  const entry = OWN_SEARCH.find((each) => each.names.test(row.key))
+  if (entry === undefined) return
+  const fee = ({ request }) => scaledUp(request, 12)
+  changeRates(row, (rates) => ({
+    ...rates,
+    request: fee(entry),
+    search: row.provider === "openrouter" ? rates.search : 0,
+  }))
+  row.from = withSource(row.from, entry)
+  if (entry.bound === undefined) return
+  const tiers = row.sheets[0].tiers.map((tier) => ({ ...tier, rates: { ...tier.rates, request: fee(entry.bound) } }))
+  row.sheets = [...row.sheets, { serviceTier: "default", boundOnly: true, tiers }]
+  row.from = withSource(row.from, { ...entry.bound, day: entry.day })
+}
+
+/** Every sheet ends with the promotion and is followed by one at the full price. */
+function addPromotion(row) {
+  if (!PROMOTION.names.test(row.key)) return
+  const { until } = PROMOTION
+  const full = row.sheets.map((sheet) => ({ ...sheet, from: until, ...scaled(sheet, PROMOTION.factor) }))
+  row.sheets =
+    row.provider === "google"
+      ? [...row.sheets.map((sheet) => ({ ...sheet, until })), ...full]
+      : [...row.sheets, ...full.map((sheet) => ({ ...sheet, boundOnly: true }))]
+  row.from = withSource(row.from, PROMOTION)
+}
+
 const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "google", xai: "spacexai" }
 const VERCEL_TIERS = { batch: "batch", fast: "priority" }
 
@@ -218,9 +274,9 @@ function withoutIdleTiers(sheet) {
 function setLimits(row) {
   for (const limit of LIMITS) {
     if (!limit.names.test(row.key)) continue
-    row.context = limit.context
-    row.maxInput = limit.maxInput
-    row.maxOutput = limit.maxOutput
+    row.context = limit.context ?? row.context
+    row.maxInput = limit.maxInput ?? row.maxInput
+    row.maxOutput = limit.maxOutput ?? row.maxOutput
     row.from = withSource(row.from, limit)
   }
 }

@@ -4,7 +4,7 @@
 export function limitsFile({ rows, aliases, day, header }) {
   const lines = rows
     .filter((row) => row.context !== undefined)
-    .map((row) => [row.key, row.context, row.maxInput ?? "", row.maxOutput ?? "", ""].join("\t"))
+    .map((row) => [row.key, row.context, row.maxInput ?? "", statedOutput(row) ?? "", ""].join("\t"))
   const names = Object.entries(aliases).map((pair) => pair.join("\t"))
   return [
     header,
@@ -17,6 +17,11 @@ export function limitsFile({ rows, aliases, day, header }) {
     `export const limitsAliases: string = ${templateText(names)}`,
     "",
   ].join("\n")
+}
+
+/** The window says nothing that it does not say already. */
+function statedOutput({ maxOutput, maxOutputBasis }) {
+  return maxOutputBasis === "context window" ? undefined : maxOutput
 }
 
 /** A template literal with one line per entry, so that a diff shows which model changed. */

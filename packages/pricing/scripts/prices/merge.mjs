@@ -72,7 +72,7 @@ function mergeRow(fresh, stale, today) {
 
 /**
  * Where the rows of first parties differ from the older source, the hand-kept ones included. A cache rate that one of the two does
- * not list is what it would bill instead, the input rate.
+ * not list is what it would bill instead, the input rate; a fee per request that one of them does not list is none.
  */
 export function disagreements(rows, older, today) {
   const report = []
@@ -85,7 +85,7 @@ export function disagreements(rows, older, today) {
     )
     const standing = standingSheet(other, today)
     if (own === undefined || standing === undefined) continue
-    for (const each of compare(filled(own), filled(standing)))
+    for (const each of compare(filled(own), filled(standing), [...SHARED, "request"]))
       if (lists(own, each.kind) || lists(standing, each.kind)) report.push({ key, source: row.source, ...each })
   }
   return report
@@ -96,11 +96,12 @@ function lists(sheet, kind) {
 }
 
 function filled(sheet) {
-  const fill = ({ input, cacheRead = input, cacheWrite = input, ...rates }) => ({
+  const fill = ({ input, cacheRead = input, cacheWrite = input, request = 0, ...rates }) => ({
     input,
     ...rates,
     cacheRead,
     cacheWrite,
+    request,
   })
   return { tiers: sheet.tiers.map((tier) => ({ ...tier, rates: fill(tier.rates) })) }
 }
@@ -130,14 +131,14 @@ export function ratesFor(sheet, inputTokens) {
 }
 
 /** Where two sheets state different rates of the same kind at the same tier. */
-export function compare(fresh, stale) {
+export function compare(fresh, stale, kinds = SHARED) {
   const starts = [...new Set([...fresh.tiers, ...stale.tiers].map((tier) => tier.fromInputTokens))].sort(
     (a, b) => a - b,
   )
   const found = []
   for (const fromInputTokens of starts) {
     const [left, right] = [ratesFor(fresh, fromInputTokens), ratesFor(stale, fromInputTokens)]
-    for (const kind of SHARED) {
+    for (const kind of kinds) {
       const [newerRate, olderRate] = [left[kind], right[kind]]
       if (newerRate !== undefined && olderRate !== undefined && newerRate !== olderRate)
         found.push({ kind, fromInputTokens, newerRate, olderRate })

@@ -11,7 +11,12 @@ const OPENAI_PRICING = "https://developers.openai.com/api/docs/pricing"
 const CLAUDE_PRICING = "https://platform.claude.com/docs/en/about-claude/pricing"
 const CLAUDE_BATCH = "https://platform.claude.com/docs/en/build-with-claude/batch-processing"
 const GEMINI_TIERS = "https://ai.google.dev/gemini-api/docs/optimization"
+const GEMINI_PRICING = "https://ai.google.dev/gemini-api/docs/pricing"
+const PERPLEXITY_PRICING = "https://docs.perplexity.ai/getting-started/pricing"
 const XAI_PRICING = "https://docs.x.ai/developers/pricing"
+
+/** The day on which the stored copies of pages without a day were read. */
+const READ = "2026-11-27"
 
 /** DeepSeek raised prices and began peak hours at this moment. https://docs.apiyi.com/en/news/deepseek-price-increase-2026-08.md */
 const DEEPSEEK_PEAK_FROM = "2026-08-16T16:00Z"
@@ -48,12 +53,16 @@ const FLASH = {
   day: "2026-11-15",
 }
 
-/** The dearest list price of the two names from the end of the night discount to their retirement. */
+/**
+ * The two names from the end of the night discount, 2025-09-05 16:00 UTC, to their retirement. This list was followed by cheaper ones
+ * ($0.28 / $0.42 from 2025-09-29, then those of deepseek-flash), and which of them a name that still answers is billed by is
+ * nowhere said: the dearest stays, above deepseek-flash at its peak hours too.
+ */
 const OLD_DEEPSEEK = {
   sheets: [{ input: "0.56", output: "1.68", cacheRead: "0.07" }],
   context: 128_000,
-  url: "https://api-docs.deepseek.com/news/news250821",
-  day: "2025-08-21",
+  url: DEEPSEEK,
+  day: "2025-09-05",
 }
 
 /** Whole prices. The last sheet that holds decides. */
@@ -85,8 +94,8 @@ export const PRICES = {
   "deepseek/deepseek-v4-flash": FLASH,
   "deepseek/deepseek-v4-flash-vision-exp": FLASH,
   // The night discount of these ended on 2025-09-05; the names are said to be retired since 2026-07-24.
-  "deepseek/deepseek-chat": OLD_DEEPSEEK,
-  "deepseek/deepseek-reasoner": OLD_DEEPSEEK,
+  "deepseek/deepseek-chat": { ...OLD_DEEPSEEK, maxOutput: 8_192 },
+  "deepseek/deepseek-reasoner": { ...OLD_DEEPSEEK, maxOutput: 65_536 },
   "deepseek/deepseek-v4-pro": {
     sheets: [
       { input: "0.435", output: "0.87", cacheRead: "0.003625", until: DEEPSEEK_PEAK_FROM },
@@ -157,8 +166,8 @@ export const TIER_SHARES = [
   },
   // Half of the standard price on all usage, cache reads and writes included.
   { provider: "anthropic", names: /^claude-/, tiers: { batch: [1, 2] }, url: CLAUDE_BATCH, day: "2026-11-23" },
-  // Batch and flex are half price; priority is "75% to 100% more", of which the most is taken. What the page does not
-  // halve, the cached tokens, stays whole.
+  // Batch and flex are half price; priority is "75% to 100% more", without a figure for each model, so the most is taken: a
+  // priority call is never priced below its bill. What the page does not halve, the cached tokens, stays whole.
   {
     provider: "google",
     names: /^gemini-(2\.5|3|3\.\d|4)-/,
@@ -182,7 +191,9 @@ export const OPENROUTER_SEARCH = {
   day: "2026-11-23",
 }
 
-/** Context windows about which the packages differ, because one of them stops at the price threshold. */
+const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
+
+/** Limits about which the packages differ, because one of them stops at the price threshold, or which neither lists. */
 export const LIMITS = [
   {
     names: /^openai\/gpt-(5\.6|6(\.1)?)-(sol|luna|terra|astra)(-20\d\d-\d\d-\d\d)?$/,
@@ -218,7 +229,150 @@ export const LIMITS = [
     url: "https://developer.puter.com/ai/cohere/",
     day: "2026-11-23",
   },
+  { names: /^openai\/gpt-4o-(mini-)?audio-preview$/, maxOutput: 16_384, url: `${OPENAI_MODELS}/gpt-4o-audio-preview` },
+  { names: /^openai\/gpt-audio(-2025-08-28)?$/, maxOutput: 16_384, url: `${OPENAI_MODELS}/gpt-audio` },
+  { names: /^openai\/gpt-audio-mini(-2025-1[02]-\d\d)?$/, maxOutput: 16_384, url: `${OPENAI_MODELS}/gpt-audio-mini` },
+  {
+    names: /^openai\/gpt-4o-(mini-)?realtime-preview$/,
+    maxOutput: 4_096,
+    url: `${OPENAI_MODELS}/gpt-4o-realtime-preview`,
+  },
+  { names: /^openai\/gpt-realtime-1\.5$/, maxOutput: 4_096, url: `${OPENAI_MODELS}/gpt-realtime-1.5` },
+  { names: /^openai\/gpt-realtime-2$/, maxOutput: 32_000, url: `${OPENAI_MODELS}/gpt-realtime-2` },
+  { names: /^openai\/gpt-realtime-2\.1-mini$/, maxOutput: 32_000, url: `${OPENAI_MODELS}/gpt-realtime-2.1-mini` },
+  { names: /^openai\/codex-mini(-latest)?$/, maxOutput: 100_000, url: `${OPENAI_MODELS}/codex-mini-latest` },
+  {
+    names: /^openai\/gpt-4o-search-preview(-2025-03-11)?$/,
+    maxOutput: 16_384,
+    url: "https://www.modelmeta.dev/models/gpt-4o-search-preview",
+  },
+  {
+    names: /^(openai|azure)\/o1-preview(-2024-09-12)?$/,
+    maxOutput: 32_768,
+    url: "https://www.openai-hk.com/docs/en/openai/o1.html",
+  },
+  {
+    names: /^(openai|azure)\/o1-mini(-2024-09-12)?$/,
+    maxOutput: 65_536,
+    url: "https://www.openai-hk.com/docs/en/openai/o1.html",
+  },
+  {
+    names: /^(openai|openrouter\/openai)\/gpt-3\.5-turbo(-0125)?$/,
+    maxOutput: 4_096,
+    url: "https://vercel.com/ai-gateway/models/gpt-3.5-turbo",
+  },
+  {
+    names: /^openai\/gpt-(3\.5-turbo-1106|4-(1106-)?vision-preview)$/,
+    maxOutput: 4_096,
+    url: "https://github.com/ChatGPTNextWeb/ChatGPT-Next-Web/discussions/3208",
+  },
+  {
+    names: /^anthropic\/claude-3-haiku$/,
+    maxOutput: 4_096,
+    url: "https://vercel.com/ai-gateway/models/claude-3-haiku",
+  },
+  {
+    names: /^anthropic\/claude-3-5-haiku-latest$/,
+    maxOutput: 8_192,
+    url: "https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog",
+  },
+  {
+    names: /^anthropic\/claude-3-7-sonnet-latest$/,
+    maxOutput: 64_000,
+    url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html",
+  },
+  {
+    names: /^cohere\/command-r-plus$/,
+    maxOutput: 4_096,
+    url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/cohere.rs.html",
+  },
+  {
+    names: /^google\/gemini-2\.0-flash$/,
+    maxOutput: 8_192,
+    url: "https://ai.google.dev/gemini-api/docs/models/gemini",
+  },
+  {
+    names: /^(openrouter\/)?perplexity\/sonar$/,
+    maxOutput: 4_096,
+    url: "https://opencode.ai/data/perplexity/sonar.json",
+  },
+  {
+    names: /^(openrouter\/)?perplexity\/sonar-pro$/,
+    maxOutput: 8_000,
+    url: "https://perplexity.mintlify.app/guides/models/sonar-pro",
+  },
+].map((limit) => ({ day: READ, ...limit }))
+
+/**
+ * Rates of audio and of drawn images that neither package lists. Where Google's page has one price for text, images, video and audio,
+ * audio is input; elsewhere a kind without a rate is an error, not text.
+ */
+export const MEDIA_RATES = [
+  {
+    names: /^openai\/gpt-4o-audio-preview$/,
+    rates: { audioInput: "40", audioOutput: "80" },
+    url: `${OPENAI_MODELS}/gpt-4o-audio-preview`,
+    day: READ,
+  },
+  {
+    names: /^openai\/gpt-4o-mini-audio-preview$/,
+    rates: { audioInput: "10", audioOutput: "20" },
+    url: `${OPENAI_MODELS}/gpt-4o-mini-audio-preview`,
+    day: READ,
+  },
+  {
+    names: /^google\/gemini-(2\.5-pro|3-pro|3\.1-pro|3\.5-flash(-lite)?|3\.[678]-flash)(-(preview|latest)[\w-]*)?$/,
+    audioAsInput: true,
+    url: GEMINI_PRICING,
+    day: "2026-10-07",
+  },
 ]
+
+/**
+ * Models that search with every request and bill it beside the tokens, by how much of the web they read: the dearest counts. `bound` is
+ * a higher price that another source states. A search that a usage counts is the one that the request pays for already.
+ */
+export const OWN_SEARCH = [
+  { names: /^(openrouter\/)?perplexity\/sonar(-reasoning)?$/, request: "0.012", url: PERPLEXITY_PRICING },
+  { names: /^(openrouter\/)?perplexity\/sonar-(pro|reasoning-pro)$/, request: "0.014", url: PERPLEXITY_PRICING },
+  {
+    names: /^(openrouter\/)?perplexity\/sonar-pro-search$/,
+    request: "0.022",
+    url: "https://token-plan.pages.dev/en/perplexity-token-api/",
+  },
+  {
+    // $25 per thousand calls, the text that was found included.
+    names: /^openai\/gpt-4o-search-preview(-2025-03-11)?$/,
+    request: "0.025",
+    bound: { request: "0.035", url: "https://openrouter.ai/openai/gpt-4o-search-preview/api" },
+    url: "https://community.openai.com/t/search-web-using-openai-api/1363698",
+  },
+  {
+    names: /^openai\/gpt-4o-mini-search-preview(-2025-03-11)?$/,
+    request: "0.025",
+    bound: { request: "0.0275", url: "https://benchable.ai/models/openai/gpt-4o-mini-search-preview-2025-03-11" },
+    url: "https://community.openai.com/t/search-web-using-openai-api/1363698",
+  },
+].map((entry) => ({ day: READ, ...entry }))
+
+/** Models that search as often as they see fit, each search billed: no number of tokens bounds what they cost. */
+export const SEARCHES_FREELY = {
+  names: /(^|\/)(sonar-deep-research|o[34](-mini)?-deep-research|deep-research-|llama-3\.1-sonar-)/,
+  url: PERPLEXITY_PRICING,
+  day: READ,
+}
+
+/**
+ * Half price until the end of 2026. Google's own rows have both prices with their dates; resellers that pass Google's price on today
+ * are bounded by the full one from then on.
+ */
+export const PROMOTION = {
+  names: /(^|\/)gemini-3\.[678]-flash([:-]batch)?$/,
+  until: "2027-01-01",
+  factor: [2, 1],
+  url: GEMINI_PRICING,
+  day: "2026-10-07",
+}
 
 /** Rows of a package that their provider does not sell: OpenAI gives the weights of gpt-oss away and its price page lists none. */
 export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
@@ -235,7 +389,7 @@ export const THRESHOLDS = [
     names: /(^|[/.])gemini-/,
     above: [200_000],
     from: 200_001,
-    url: "https://ai.google.dev/gemini-api/docs/pricing",
+    url: GEMINI_PRICING,
     day: "2026-09-23",
   },
 ]

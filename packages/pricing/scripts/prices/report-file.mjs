@@ -1,8 +1,8 @@
-// disagreements.md: where the sources state different first-party prices.
+// disagreements.md, where the sources state different first-party prices, and derived-maximums.md.
 import { decimalText } from "./decimal.mjs"
 
-const usd = (rate) => {
-  const text = decimalText(rate, 6)
+const usd = (rate, kind) => {
+  const text = decimalText(rate, kind === "request" ? 12 : 6)
   return text.startsWith(".") ? `0${text}` : text
 }
 
@@ -19,17 +19,31 @@ export function reportFile({ report, command, older }) {
       `\`${key}\``,
       kind,
       String(fromInputTokens),
-      usd(newerRate),
-      usd(olderRate),
+      usd(newerRate, kind),
+      usd(olderRate, kind),
       source.split(",")[0],
     ])
   return `# Disagreements between the sources
 
 Written by \`${command}\`. Where two sources state different standard prices of a provider for its own models, a cost uses the
-newer one and an upper bound counts the higher one. USD per million tokens; "from" is the number of input tokens at which the rate
+newer one and an upper bound counts the higher one. USD per million tokens, or per request; "from" is the number of input tokens at which the rate
 begins. The other source is ${older}. A cache rate that one of the two does not list stands here as its input rate.
 
 ${table([["model", "kind", "from", "used", "other", "source of what is used"], ...rows])}
+`
+}
+
+/** Which rows have a maximum of output that is listed for the same model of another seller, and whose it is. */
+export function derivedFile({ rows, command }) {
+  const derived = rows
+    .filter((row) => row.maxOutputBasis === "same model")
+    .map((row) => [`\`${row.key}\``, String(row.maxOutput), `\`${row.maxOutputFrom}\``])
+  return `# Maximums of output by the same model of another seller
+
+Written by \`${command}\`. No source states a maximum of output for these rows. What stands in the table is what a provider that sells models
+of its own lists, else the highest that any seller lists, and never above the row's own context window. A bound does not rely on it.
+
+${table([["model", "maximum", "listed for"], ...derived])}
 `
 }
 

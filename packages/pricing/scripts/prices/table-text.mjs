@@ -40,6 +40,12 @@ function sheetText(sheet) {
   return `${head === "" ? "" : `${head}>`}${tiers.join(";")}`
 }
 
+/** The maximum of output with its basis. */
+function maxOutputText({ maxOutput, maxOutputBasis }) {
+  if (maxOutputBasis === "context window") return "="
+  return maxOutputBasis === "same model" ? `~${maxOutput}` : (maxOutput ?? "")
+}
+
 /** Numbers values in the order in which they come, as base-36 text. */
 class Numbering {
   texts = []
@@ -69,14 +75,14 @@ export function tableText({ day, rows, firstParties, providerNames, freeProvider
       body.push(`p${provider}${firstParties.includes(provider) ? " 1" : ""}`)
     }
     const source = sources.of(`${row.asOf} ${row.source}`)
-    const flags = `${row.cacheWriteOnRequest ? "C" : ""}${row.free ? "F" : ""}${row.noBareName ? "X" : ""}`
-    const limit = [row.context ?? "", row.maxInput ?? "", row.maxOutput ?? (row.outputFromWindow ? "=" : "")].join(",")
+    const flags = [row.cacheWriteOnRequest && "C", row.free && "F", row.searchesFreely && "S", row.noBareName && "X"]
+    const limit = [row.context ?? "", row.maxInput ?? "", maxOutputText(row)].join(",")
     const fields = [
       row.name,
       rates.of(row.sheets.map(sheetText).join("|")),
       limits.of(limit),
       source === "0" ? "" : source,
-      flags,
+      flags.filter(Boolean).join(""),
     ]
     body.push(`\t${fields.join("\t").replace(/\t+$/, "")}`)
   }

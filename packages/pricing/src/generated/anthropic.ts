@@ -3,6 +3,9 @@
 // and packages/pricing/scripts/prices/overrides.mjs. Notices: packages/pricing/THIRD_PARTY_NOTICES.
 export const table: string = `d2026-11-10
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://vercel.com/ai-gateway/models/claude-3-haiku (2026-11-27)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
@@ -30,39 +33,42 @@ r@@2026-03-13>3 15r.3w3.75h6s.01;200001:6 22.5r.6w7.5h12s.01|@2026-03-13>3 15r.3
 r2 10r.2w2.5h4s.01|batch>1 5r.1w1.25h4s.01
 r2 10r.1w2.5h4|batch>1 5r.05w1.25h4
 l200000,,=
-l1000000,,128000
+l200000,,8192
 l200000,,64000
+l200000,,4096
+l1000000,,128000
+l200000,,~32000
 l,,
 panthropic 1
 	claude-2	0	0		C
-	claude-3-5-haiku-latest	1	0		C
+	claude-3-5-haiku-latest	1	1	1	C
 	claude-3-5-sonnet	2	0		C
-	claude-3-7-sonnet-latest	2	0		C
-	claude-3-haiku	3	0		C
+	claude-3-7-sonnet-latest	2	2	2	C
+	claude-3-haiku	3	3	3	C
 	claude-3-opus-latest	4	0		C
 	claude-3-sonnet	5	0		C
-	claude-fable-5	6	1	1	C
-	claude-fable-5-1	7	1	1	C
-	claude-fable-5-2	8	1	2	C
-	claude-haiku-4-5	9	2	1	C
-	claude-haiku-4-5-20251001	a	2	3	C
-	claude-haiku-5-5	b	1	2	C
-	claude-opus-4	c	0		C
+	claude-fable-5	6	4	4	C
+	claude-fable-5-1	7	4	4	C
+	claude-fable-5-2	8	4	5	C
+	claude-haiku-4-5	9	2	4	C
+	claude-haiku-4-5-20251001	a	2	6	C
+	claude-haiku-5-5	b	4	5	C
+	claude-opus-4	c	5		C
 	claude-opus-4-0	c	0		C
-	claude-opus-4-1	c	0		C
-	claude-opus-4-20250514	c	0		C
-	claude-opus-4-5	d	2	1	C
-	claude-opus-4-5-20251101	e	2	3	C
-	claude-opus-4-6	f	1	1	C
-	claude-opus-4-7	d	1	1	C
-	claude-opus-4-8	g	1	1	C
-	claude-opus-5	g	1	1	C
-	claude-opus-5-5	h	1	1	C
+	claude-opus-4-1	c	5		C
+	claude-opus-4-20250514	c	5		C
+	claude-opus-4-5	d	2	4	C
+	claude-opus-4-5-20251101	e	2	6	C
+	claude-opus-4-6	f	4	4	C
+	claude-opus-4-7	d	4	4	C
+	claude-opus-4-8	g	4	4	C
+	claude-opus-5	g	4	4	C
+	claude-opus-5-5	h	4	4	C
 	claude-sonnet-4	2	0		C
 	claude-sonnet-4-0	2	0		C
-	claude-sonnet-4-5	i	2	4	C
-	claude-sonnet-4-5-20250929	5	2	3	C
-	claude-sonnet-4-6	j	1	1	C
-	claude-sonnet-5	k	1	1	C
-	claude-sonnet-5-5	l	1	2	C
-	claude-v1	0	3		C`
+	claude-sonnet-4-5	i	2	7	C
+	claude-sonnet-4-5-20250929	5	2	6	C
+	claude-sonnet-4-6	j	4	4	C
+	claude-sonnet-5	k	4	4	C
+	claude-sonnet-5-5	l	4	5	C
+	claude-v1	0	6		C`

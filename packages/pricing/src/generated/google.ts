@@ -2,11 +2,16 @@
 // Sources: @earendil-works/pi-ai 1.5.2 (MIT, 2026-11-10), @pydantic/genai-prices 0.1.8 (MIT, 2026-09-23),
 // and packages/pricing/scripts/prices/overrides.mjs. Notices: packages/pricing/THIRD_PARTY_NOTICES.
 export const table: string = `d2026-11-10
-s2026-11-10 @earendil-works/pi-ai 1.5.2
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/models/gemini (2026-11-27)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2
 r2 12r.2;200001:4 18r.4
 r.125 .375
 r.075 .3r.01875;128001:.15 .6r.0375
@@ -21,19 +26,22 @@ r.1 .4r.01a.3|batch>.05 .2r.01a.3|flex>.05 .2r.01a.15|priority>.2 .8r.02a.6
 r.5 10|batch>.25 5|flex>.25 5|priority>1 20
 r.5 2a3A12|batch>.25 1a1.5A6|flex>.25 1a1.5A6|priority>1 4a6A24
 r.15 .6|batch>.075 .3|flex>.075 .3|priority>.3 1.2
-r1.25 10r.125;200001:2.5 15r.25|batch>.625 5r.125;200001:1.25 7.5r.25|flex>.625 5r.125;200001:1.25 7.5r.25|priority>2.5 20r.25;200001:5 30r.5
+r1.25 10r.125a1.25;200001:2.5 15r.25a2.5|batch>.625 5r.125a1.25;200001:1.25 7.5r.25a2.5|flex>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|priority>2.5 20r.25a2.5;200001:5 30r.5a5
+r1 20a1|batch>.5 10a.5|flex>.5 10a.5|priority>2 40a2
 r1 20|batch>.5 10|flex>.5 10|priority>2 40
 r.5 3r.05a1|batch>.25 1.5r.05a1|flex>.25 1.5r.05a.5|priority>1 6r.1a2
 r2 12I120|batch>1 6I60|flex>1 6I60|priority>4 24I240
+r2 12r.2a2;200001:4 18r.4a4|batch>1 6r.2a1;200001:2 9r.4a2|flex>1 6r.2a1;200001:2 9r.4a2|priority>4 24r.4a4;200001:8 36r.8a8
 r2 12r.2;200001:4 18r.4|batch>1 6r.2;200001:2 9r.4|flex>1 6r.2;200001:2 9r.4|priority>4 24r.4;200001:8 36r.8
 r.5 3I60|batch>.25 1.5I30|flex>.25 1.5I30|priority>1 6I120
 r.25 1.5r.025a.5|batch>.125 .75r.025a.25|flex>.125 .75r.025a.25|priority>.5 3r.05a1
 r.25 1.5I30|batch>.125 .75I15|flex>.125 .75I15|priority>.5 3I60
 r.25 1.5r.025|batch>.125 .75r.025|flex>.125 .75r.025|priority>.5 3r.05
-r1.5 9r.15|batch>.75 4.5r.15|flex>.75 4.5r.15|priority>3 18r.3
-r.3 2.5r.03|batch>.15 1.25r.015|flex>.15 1.25r.03|priority>.6 5r.06
-r.75 3.75r.075|batch>.375 1.875r.0375|flex>.375 1.875r.075|priority>1.5 7.5r.15
-r.75 3.75r.075|batch>.375 1.875r.075|flex>.375 1.875r.075|priority>1.5 7.5r.15
+r2 12r.2a2;200001:4 18r.4a4|batch>1 6r.2a2;200001:2 9r.4a4|flex>1 6r.2a1;200001:2 9r.4a2|priority>4 24r.4a4;200001:8 36r.8a8
+r1.5 9r.15a1.5|batch>.75 4.5r.15a.75|flex>.75 4.5r.15a.75|priority>3 18r.3a3
+r.3 2.5r.03a.3|batch>.15 1.25r.015a.3|flex>.15 1.25r.03a.15|priority>.6 5r.06a.6
+r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.0375a.75|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.075a1.5|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
+r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.075a.375|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.15a.75|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
 r2 10r.1|batch>1 5r.1|flex>1 5r.1|priority>4 20r.2
 r.15 0
 r.0375 .15r.01;128001:.075 .3r.02
@@ -47,67 +55,69 @@ r.15 .6r.015
 l1048576,,65536
 l32768,,=
 l1000000,,=
+l1000000,,8192
 l128000,,64000
 l8192,,=
 l,,
+l1000000,,~32768
 l1048576,,32768
 l2000000,,=
 l131072,,65536
-l262144,,=
+l262144,,~32768
 xgemini google
 pgoogle 1
-	deep-research-max-preview-04-2026	0	0
-	deep-research-preview-04-2026	0	0
+	deep-research-max-preview-04-2026	0	0		S
+	deep-research-preview-04-2026	0	0		S
 	gemini-1.0-pro	1	1	1
 	gemini-1.0-pro-vision-001	1	1	1
 	gemini-1.5-flash	2	2	1
 	gemini-1.5-pro	3	2	1
-	gemini-2.0-flash	4	2	1
+	gemini-2.0-flash	4	3	2
 	gemini-2.0-flash-lite	5	2	1
-	gemini-2.5-computer-use-preview-10-2025	6	3	2
-	gemini-2.5-flash	7	0	3
-	gemini-2.5-flash-image	8	2	4
-	gemini-2.5-flash-image-preview	8	2	4
-	gemini-2.5-flash-latest	9	0	3
-	gemini-2.5-flash-lite	a	0	3
-	gemini-2.5-flash-lite-preview-tts	b	4	4
-	gemini-2.5-flash-native-audio-latest	c	5	4
-	gemini-2.5-flash-preview	d	5	4
-	gemini-2.5-flash-preview-05-20:thinking	d	5	4
-	gemini-2.5-flash-preview-09-2025	9	0	3
-	gemini-2.5-flash-preview-tts	b	4	4
-	gemini-2.5-flash-preview:thinking	d	5	4
-	gemini-2.5-flash-tts	b	4	4
-	gemini-2.5-pro	e	0	3
-	gemini-2.5-pro-preview-tts	f	4	4
-	gemini-2.5-pro-tts	f	4	4
-	gemini-3-flash-preview	g	0	3
-	gemini-3-pro-image	h	2	4
-	gemini-3-pro-image-preview	h	2	4
-	gemini-3-pro-preview	i	5	4
-	gemini-3-pro-text-preview	i	5	4
-	gemini-3.1-flash-image	j	2	4
-	gemini-3.1-flash-image-preview	j	2	4
-	gemini-3.1-flash-lite	k	0	3
-	gemini-3.1-flash-lite-image	l	5	4
-	gemini-3.1-flash-lite-preview	m	0	2
-	gemini-3.1-pro-preview	i	0	3
-	gemini-3.1-pro-preview-customtools	i	0	2
-	gemini-3.5-flash	n	0	3
-	gemini-3.5-flash-lite	o	0	3
-	gemini-3.6-flash	p	0	3
-	gemini-3.7-flash	q	0	3
-	gemini-3.8-flash	q	0	3
-	gemini-4-argon	r	6	2
-	gemini-embedding-001	s	5	1
-	gemini-flash-1.5	2	5	1
-	gemini-flash-1.5-8b	t	2	1
-	gemini-flash-latest	u	0
-	gemini-flash-lite-latest	v	0
-	gemini-live-2.5-flash	w	5	1
+	gemini-2.5-computer-use-preview-10-2025	6	4	3
+	gemini-2.5-flash	7	0	4
+	gemini-2.5-flash-image	8	2	5
+	gemini-2.5-flash-image-preview	8	2	5
+	gemini-2.5-flash-latest	9	0	4
+	gemini-2.5-flash-lite	a	0	4
+	gemini-2.5-flash-lite-preview-tts	b	5	5
+	gemini-2.5-flash-native-audio-latest	c	6	5
+	gemini-2.5-flash-preview	d	6	5
+	gemini-2.5-flash-preview-05-20:thinking	d	6	5
+	gemini-2.5-flash-preview-09-2025	9	0	4
+	gemini-2.5-flash-preview-tts	b	5	5
+	gemini-2.5-flash-preview:thinking	d	6	5
+	gemini-2.5-flash-tts	b	5	5
+	gemini-2.5-pro	e	0	6
+	gemini-2.5-pro-preview-tts	f	5	7
+	gemini-2.5-pro-tts	g	5	5
+	gemini-3-flash-preview	h	0	4
+	gemini-3-pro-image	i	7	5
+	gemini-3-pro-image-preview	i	2	5
+	gemini-3-pro-preview	j	6	7
+	gemini-3-pro-text-preview	k	6	5
+	gemini-3.1-flash-image	l	2	5
+	gemini-3.1-flash-image-preview	l	2	5
+	gemini-3.1-flash-lite	m	0	4
+	gemini-3.1-flash-lite-image	n	6	5
+	gemini-3.1-flash-lite-preview	o	0	3
+	gemini-3.1-pro-preview	p	0	6
+	gemini-3.1-pro-preview-customtools	j	0	8
+	gemini-3.5-flash	q	0	6
+	gemini-3.5-flash-lite	r	0	6
+	gemini-3.6-flash	s	0	6
+	gemini-3.7-flash	t	0	6
+	gemini-3.8-flash	t	0	6
+	gemini-4-argon	u	8	3
+	gemini-embedding-001	v	6	1
+	gemini-flash-1.5	2	6	1
+	gemini-flash-1.5-8b	w	2	1
+	gemini-flash-latest	x	0	9
+	gemini-flash-lite-latest	y	0	9
+	gemini-live-2.5-flash	z	6	1
 	gemini-pro	1	1	1
-	gemini-pro-1.5	x	7	1
-	gemini-pro-latest	0	0
-	gemini-robotics-er-2-preview	y	8
-	gemma-2-27b-it	z	5	1
-	gemma-4-26b-a4b-it-maas	10	9	1`
+	gemini-pro-1.5	10	9	1
+	gemini-pro-latest	0	0	9
+	gemini-robotics-er-2-preview	11	a	9
+	gemma-2-27b-it	12	6	1
+	gemma-4-26b-a4b-it-maas	13	b	1`

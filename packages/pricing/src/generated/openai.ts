@@ -4,15 +4,31 @@
 export const table: string = `d2026-11-10
 s2026-09-23 @pydantic/genai-prices 0.1.8
 s2026-11-10 @earendil-works/pi-ai 1.5.2
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/codex-mini-latest (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://vercel.com/ai-gateway/models/gpt-3.5-turbo (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://github.com/ChatGPTNextWeb/ChatGPT-Next-Web/discussions/3208 (2026-11-27)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://openai.com/api-priority-processing/ (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing (2026-11-05), https://openai.com/api-priority-processing/ (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-audio-preview (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-mini-audio-preview (2026-11-27), https://developers.openai.com/api/docs/models/gpt-4o-audio-preview (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-realtime-preview (2026-11-27)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://community.openai.com/t/search-web-using-openai-api/1363698 (2026-11-27), https://benchable.ai/models/openai/gpt-4o-mini-search-preview-2025-03-11 (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://community.openai.com/t/search-web-using-openai-api/1363698 (2026-11-27), https://openrouter.ai/openai/gpt-4o-search-preview/api (2026-11-27), https://www.modelmeta.dev/models/gpt-4o-search-preview (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
 s2026-11-23 https://developers.openai.com/api/docs/models/gpt-6.2-sol, https://developers.openai.com/api/docs/pricing (2026-11-05)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio-mini (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-1.5 (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2 (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2.1-mini (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing (2026-11-05), https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
 r.4 .4
 r.5 .5
 r5 30r.5
@@ -39,14 +55,15 @@ r.1 .4r.025|batch>.05 .2r.0125
 r75 150r37.5
 r2.5 10r1.25s.01|batch>1.25 5r.625s.01|priority>4.25 17r2.125s.01
 r5 15s.01|batch>2.5 7.5s.01|priority>8.75 26.25s.01
-r2.5 10
+r2.5 10a40A80
 r.15 .6r.075s.01|batch>.075 .3r.0375s.01|priority>.25 1r.125s.01
-r.15 .6
+r.15 .6a10A20
 r.6 2.4r.3a10A20
-r.15 .6r.075s.01
+r.15 .6r.075q.025s0|@@@@@@b>.15 .6r.075q.0275s0
 r1.25 5a3
 r.6 12
 r5 20r2.5a40A80
+r2.5 10q.025s0|@@@@@@b>2.5 10q.035s0
 r2.5 10a6
 r6 18
 r1.25 10r.125s.01|batch>.625 5r.0625s.01|flex>.625 5r.0625s.01|priority>2.5 20r.25s.01
@@ -120,235 +137,245 @@ r.1 0
 l,,
 l400000,,128000
 l128000,,=
-l200000,,=
+l200000,,100000
 l8192,,=
+l16385,,4096
+l16385,,~3685
+l16385,,~4096
 l16385,,=
 l8192,,8192
 l128000,,4096
 l32000,,=
 l1047576,,32768
 l128000,,16384
+l16000,,4096
 l16000,,=
+l32000,,4096
+l400000,,~128000
 l400000,,=
 l272000,,128000
 l1050000,,128000
 l128000,,32000
 l1050000,922000,128000
-l200000,,100000
+l,,~128000
+l,,32000
+l128000,,65536
+l128000,,32768
+l200000,,=
 popenai 1
 	ada	0	0
 	babbage	1	0
 	chat-latest	2	1	1
 	chatgpt-4o-latest	3	2
-	codex-mini	4	3
-	codex-mini-latest	4	3
+	codex-mini	4	3	2
+	codex-mini-latest	4	3	2
 	computer-use	5	4
 	curie	6	0
 	davinci	7	0
 	gpt-3.5-0301	8	0
-	gpt-3.5-turbo	9	5
-	gpt-3.5-turbo-0125	9	5
+	gpt-3.5-turbo	9	5	3
+	gpt-3.5-turbo-0125	9	5	3
 	gpt-3.5-turbo-0301	8	0
-	gpt-3.5-turbo-0613	8	5
-	gpt-3.5-turbo-1106	a	5
-	gpt-3.5-turbo-16k	b	5
-	gpt-3.5-turbo-16k-0613	b	5
-	gpt-3.5-turbo-instruct	8	5
-	gpt-3.5-turbo-instruct-0914	8	5
-	gpt-35-turbo	9	5
-	gpt-35-turbo-16k	b	5
-	gpt-35-turbo-16k-0613	b	5
-	gpt-4	c	6	2
-	gpt-4-0125-preview	d	7	3
-	gpt-4-0314	e	6	3
-	gpt-4-0613	e	6	3
-	gpt-4-1106-preview	d	7	3
-	gpt-4-1106-vision-preview	d	2
-	gpt-4-32k	f	8
-	gpt-4-32k-0314	f	8
-	gpt-4-32k-0613	f	8
-	gpt-4-turbo	g	7	2
-	gpt-4-turbo-0125-preview	d	7	3
-	gpt-4-turbo-2024-04-09	g	7	2
-	gpt-4-turbo-preview	d	7	3
-	gpt-4-vision-preview	d	2
-	gpt-4.1	h	9	4
-	gpt-4.1-2025-04-14	i	9	2
-	gpt-4.1-mini	j	9	4
-	gpt-4.1-mini-2025-04-14	k	9	2
-	gpt-4.1-nano	l	9	5
-	gpt-4.1-nano-2025-04-14	m	9	2
+	gpt-3.5-turbo-0613	8	6
+	gpt-3.5-turbo-1106	a	5	4
+	gpt-3.5-turbo-16k	b	7
+	gpt-3.5-turbo-16k-0613	b	8
+	gpt-3.5-turbo-instruct	8	8
+	gpt-3.5-turbo-instruct-0914	8	8
+	gpt-35-turbo	9	7
+	gpt-35-turbo-16k	b	7
+	gpt-35-turbo-16k-0613	b	8
+	gpt-4	c	9	5
+	gpt-4-0125-preview	d	a	6
+	gpt-4-0314	e	9	6
+	gpt-4-0613	e	9	6
+	gpt-4-1106-preview	d	a	6
+	gpt-4-1106-vision-preview	d	a	4
+	gpt-4-32k	f	b
+	gpt-4-32k-0314	f	b
+	gpt-4-32k-0613	f	b
+	gpt-4-turbo	g	a	5
+	gpt-4-turbo-0125-preview	d	a	6
+	gpt-4-turbo-2024-04-09	g	a	5
+	gpt-4-turbo-preview	d	a	6
+	gpt-4-vision-preview	d	a	4
+	gpt-4.1	h	c	7
+	gpt-4.1-2025-04-14	i	c	5
+	gpt-4.1-mini	j	c	7
+	gpt-4.1-mini-2025-04-14	k	c	5
+	gpt-4.1-nano	l	c	8
+	gpt-4.1-nano-2025-04-14	m	c	5
 	gpt-4.5-preview	n	0
-	gpt-4o	o	a	4
-	gpt-4o-2024-05-13	p	7	5
-	gpt-4o-2024-08-06	o	a	5
-	gpt-4o-2024-11-20	o	a	5
-	gpt-4o-audio-preview	q	2
-	gpt-4o-mini	r	a	4
-	gpt-4o-mini-2024-07-18	r	a	5
-	gpt-4o-mini-audio-preview	s	2
-	gpt-4o-mini-realtime-preview	t	b
-	gpt-4o-mini-search-preview	u	a	3
-	gpt-4o-mini-search-preview-2025-03-11	u	a	3
-	gpt-4o-mini-transcribe	v	b
+	gpt-4o	o	d	7
+	gpt-4o-2024-05-13	p	a	8
+	gpt-4o-2024-08-06	o	d	8
+	gpt-4o-2024-11-20	o	d	8
+	gpt-4o-audio-preview	q	d	9
+	gpt-4o-mini	r	d	7
+	gpt-4o-mini-2024-07-18	r	d	8
+	gpt-4o-mini-audio-preview	s	d	a
+	gpt-4o-mini-realtime-preview	t	e	b
+	gpt-4o-mini-search-preview	u	d	c
+	gpt-4o-mini-search-preview-2025-03-11	u	d	c
+	gpt-4o-mini-transcribe	v	f
 	gpt-4o-mini-tts	w	0
-	gpt-4o-realtime-preview	x	8
-	gpt-4o-search-preview	q	2
-	gpt-4o-search-preview-2025-03-11	q	2
-	gpt-4o-transcribe	y	b
-	gpt-4o-transcribe-diarize	y	b
-	gpt-4o:extended	z	0
-	gpt-5	10	1	5
-	gpt-5-1	11	1	2
-	gpt-5-1-2025-11-13	11	1	2
-	gpt-5-1-chat	11	1	2
-	gpt-5-1-chat-latest	11	1	2
-	gpt-5-1-codex	11	1	2
-	gpt-5-1-codex-max	11	1	2
-	gpt-5-1-codex-mini	12	c	6
-	gpt-5-1-mini	12	c	6
-	gpt-5-2	13	1	2
-	gpt-5-2-2025-12-11	13	1	2
-	gpt-5-2-chat	13	1	2
-	gpt-5-2-chat-latest	13	1	2
-	gpt-5-2-codex	13	1	2
-	gpt-5-2-pro-2025-12-11	14	1	2
-	gpt-5-2025-08-07	11	1	2
-	gpt-5-3	15	2	6
-	gpt-5-3-chat	15	2	6
-	gpt-5-3-chat-latest	15	2	6
-	gpt-5-3-codex	15	1	2
-	gpt-5-4	16	d	2
-	gpt-5-4-2026-03-05	16	d	2
-	gpt-5-4-mini	17	1	2
-	gpt-5-4-mini-2026-03-17	17	1	2
-	gpt-5-4-nano	18	1	2
-	gpt-5-4-nano-2026-03-17	18	1	2
-	gpt-5-4-pro	19	e	2
-	gpt-5-4-pro-2026-03-05	19	e	2
-	gpt-5-5	1a	d	2
-	gpt-5-5-2026-04-23	1a	d	2
-	gpt-5-5-2026-04-24	1a	d	2
-	gpt-5-5-chat	1a	d	2
-	gpt-5-5-chat-latest	1a	d	2
-	gpt-5-5-codex	1a	d	2
-	gpt-5-5-pro	19	e	2
-	gpt-5-5-pro-2026-04-23	19	e	2
-	gpt-5-6	1b	d	2
-	gpt-5-6-luna	1c	d	2
-	gpt-5-6-sol	1b	d	2
-	gpt-5-6-terra	1d	d	2
-	gpt-5-chat	11	1	2
-	gpt-5-chat-latest	11	a	2
-	gpt-5-codex	1e	1	5
-	gpt-5-image	1f	0	6
-	gpt-5-image-mini	1g	0	6
-	gpt-5-mini	1h	1	5
-	gpt-5-mini-2025-08-07	1i	1	2
-	gpt-5-nano	1j	1	2
-	gpt-5-pro	1k	1	3
-	gpt-5-pro-2025-10-06	1k	1	2
-	gpt-5.1	10	1	5
-	gpt-5.1-2025-11-13	11	1	2
-	gpt-5.1-chat	11	1	2
-	gpt-5.1-chat-latest	11	1	2
-	gpt-5.1-codex	1e	1	5
-	gpt-5.1-codex-max	11	1	2
-	gpt-5.1-codex-mini	12	c	6
-	gpt-5.1-mini	1l	c	6
-	gpt-5.2	1m	1	5
-	gpt-5.2-2025-12-11	13	1	2
-	gpt-5.2-chat	13	1	2
-	gpt-5.2-chat-latest	13	1	2
-	gpt-5.2-codex	13	1	2
-	gpt-5.2-pro	14	1	2
-	gpt-5.2-pro-2025-12-11	14	1	2
-	gpt-5.3	1n	2	6
-	gpt-5.3-chat	15	2	6
-	gpt-5.3-chat-latest	15	2	6
-	gpt-5.3-codex	1o	1	2
-	gpt-5.3-codex-spark	15	f	7
-	gpt-5.4	1p	e	5
-	gpt-5.4-2026-03-05	16	e	2
-	gpt-5.4-image-2	1q	0	6
-	gpt-5.4-mini	1r	1	5
-	gpt-5.4-mini-2026-03-17	17	1	2
-	gpt-5.4-nano	1s	1	2
-	gpt-5.4-nano-2026-03-17	18	1	2
-	gpt-5.4-pro	19	e	2
-	gpt-5.4-pro-2026-03-05	19	e	2
-	gpt-5.5	1t	e	5
-	gpt-5.5-2026-04-23	1a	e	2
-	gpt-5.5-2026-04-24	1a	e	2
-	gpt-5.5-chat	1a	d	2
-	gpt-5.5-chat-latest	1a	d	2
-	gpt-5.5-codex	1a	d	2
-	gpt-5.5-pro	19	e	3
-	gpt-5.5-pro-2026-04-23	19	e	2
-	gpt-5.6	1u	d	2
-	gpt-5.6-cyber	1v	1	7
-	gpt-5.6-luna	1w	g	8
-	gpt-5.6-sol	1x	g	8
-	gpt-5.6-terra	1y	g	8
-	gpt-6-astra	1z	g	8
-	gpt-6-luna	20	g	8
-	gpt-6-sol	21	g	8
-	gpt-6.1-sol	22	g	9
-	gpt-6.1-terra	23	g	9
-	gpt-6.2-sol	24	g	a
-	gpt-audio	25	2
-	gpt-audio-1.5	25	2
-	gpt-audio-2025-08-28	25	2
-	gpt-audio-mini	26	2
-	gpt-audio-mini-2025-10-06	26	2
-	gpt-audio-mini-2025-12-15	26	2
-	gpt-chat-latest	2	0
-	gpt-daybreak-blue-latest	27	e	1
-	gpt-daybreak-red-latest	28	1	1
-	gpt-image-1	29	0
-	gpt-image-1-mini	2a	0
-	gpt-image-1.5	2b	0
-	gpt-image-1.5-2025-12-16	2b	0
-	gpt-image-2	2c	0
-	gpt-image-2-2026-04-21	2c	0
-	gpt-realtime	2d	8
-	gpt-realtime-1.5	2d	8
-	gpt-realtime-2	2e	2
-	gpt-realtime-2.1	2e	2
-	gpt-realtime-2.1-mini	2f	0
-	gpt-realtime-2025-08-28	2d	8
-	gpt-realtime-mini	2f	0
-	gpt-realtime-mini-2025-10-06	2f	0
-	gpt-realtime-mini-2025-12-15	2f	0
-	o1	2g	h	2
-	o1-2024-12-17	2g	h	2
-	o1-mini	2h	2	6
-	o1-mini-2024-09-12	2h	2	6
-	o1-preview	2i	2
-	o1-preview-2024-09-12	2i	2
-	o1-pro	2j	h	2
-	o1-pro-2025-03-19	2j	h	2
-	o3	2k	h	5
-	o3-2025-04-16	2l	h	2
-	o3-deep-research	2m	3
-	o3-deep-research-2025-06-26	2m	3
-	o3-mini	2h	h	2
-	o3-mini-2025-01-31	2h	h	2
-	o3-mini-high	2n	h	3
-	o3-pro	2o	h	2
-	o3-pro-2025-06-10	2o	h	2
-	o4-mini	2p	h	5
-	o4-mini-2025-04-16	2q	h	2
-	o4-mini-deep-research	2r	3
-	o4-mini-deep-research-2025-06-26	2r	3
-	o4-mini-high	2s	h	3
+	gpt-4o-realtime-preview	x	g	b
+	gpt-4o-search-preview	y	d	d
+	gpt-4o-search-preview-2025-03-11	y	d	d
+	gpt-4o-transcribe	z	f
+	gpt-4o-transcribe-diarize	z	f
+	gpt-4o:extended	10	0
+	gpt-5	11	1	8
+	gpt-5-1	12	1	5
+	gpt-5-1-2025-11-13	12	1	5
+	gpt-5-1-chat	12	1	5
+	gpt-5-1-chat-latest	12	1	5
+	gpt-5-1-codex	12	1	5
+	gpt-5-1-codex-max	12	1	5
+	gpt-5-1-codex-mini	13	h	e
+	gpt-5-1-mini	13	i	e
+	gpt-5-2	14	1	5
+	gpt-5-2-2025-12-11	14	1	5
+	gpt-5-2-chat	14	1	5
+	gpt-5-2-chat-latest	14	1	5
+	gpt-5-2-codex	14	1	5
+	gpt-5-2-pro-2025-12-11	15	1	5
+	gpt-5-2025-08-07	12	1	5
+	gpt-5-3	16	2	e
+	gpt-5-3-chat	16	2	e
+	gpt-5-3-chat-latest	16	2	e
+	gpt-5-3-codex	16	1	5
+	gpt-5-4	17	j	5
+	gpt-5-4-2026-03-05	17	j	5
+	gpt-5-4-mini	18	1	5
+	gpt-5-4-mini-2026-03-17	18	1	5
+	gpt-5-4-nano	19	1	5
+	gpt-5-4-nano-2026-03-17	19	1	5
+	gpt-5-4-pro	1a	k	5
+	gpt-5-4-pro-2026-03-05	1a	k	5
+	gpt-5-5	1b	j	5
+	gpt-5-5-2026-04-23	1b	j	5
+	gpt-5-5-2026-04-24	1b	j	5
+	gpt-5-5-chat	1b	j	5
+	gpt-5-5-chat-latest	1b	j	5
+	gpt-5-5-codex	1b	j	5
+	gpt-5-5-pro	1a	k	5
+	gpt-5-5-pro-2026-04-23	1a	k	5
+	gpt-5-6	1c	j	5
+	gpt-5-6-luna	1d	j	5
+	gpt-5-6-sol	1c	j	5
+	gpt-5-6-terra	1e	j	5
+	gpt-5-chat	12	1	5
+	gpt-5-chat-latest	12	d	5
+	gpt-5-codex	1f	1	8
+	gpt-5-image	1g	0	e
+	gpt-5-image-mini	1h	0	e
+	gpt-5-mini	1i	1	8
+	gpt-5-mini-2025-08-07	1j	1	5
+	gpt-5-nano	1k	1	5
+	gpt-5-pro	1l	1	6
+	gpt-5-pro-2025-10-06	1l	1	5
+	gpt-5.1	11	1	8
+	gpt-5.1-2025-11-13	12	1	5
+	gpt-5.1-chat	12	1	5
+	gpt-5.1-chat-latest	12	1	5
+	gpt-5.1-codex	1f	1	8
+	gpt-5.1-codex-max	12	1	5
+	gpt-5.1-codex-mini	13	h	e
+	gpt-5.1-mini	1m	i	e
+	gpt-5.2	1n	1	8
+	gpt-5.2-2025-12-11	14	1	5
+	gpt-5.2-chat	14	1	5
+	gpt-5.2-chat-latest	14	1	5
+	gpt-5.2-codex	14	1	5
+	gpt-5.2-pro	15	1	5
+	gpt-5.2-pro-2025-12-11	15	1	5
+	gpt-5.3	1o	2	e
+	gpt-5.3-chat	16	2	e
+	gpt-5.3-chat-latest	16	2	e
+	gpt-5.3-codex	1p	1	5
+	gpt-5.3-codex-spark	16	l	f
+	gpt-5.4	1q	k	8
+	gpt-5.4-2026-03-05	17	k	5
+	gpt-5.4-image-2	1r	0	e
+	gpt-5.4-mini	1s	1	8
+	gpt-5.4-mini-2026-03-17	18	1	5
+	gpt-5.4-nano	1t	1	5
+	gpt-5.4-nano-2026-03-17	19	1	5
+	gpt-5.4-pro	1a	k	5
+	gpt-5.4-pro-2026-03-05	1a	k	5
+	gpt-5.5	1u	k	8
+	gpt-5.5-2026-04-23	1b	k	5
+	gpt-5.5-2026-04-24	1b	k	5
+	gpt-5.5-chat	1b	j	5
+	gpt-5.5-chat-latest	1b	j	5
+	gpt-5.5-codex	1b	j	5
+	gpt-5.5-pro	1a	k	6
+	gpt-5.5-pro-2026-04-23	1a	k	5
+	gpt-5.6	1v	j	5
+	gpt-5.6-cyber	1w	1	f
+	gpt-5.6-luna	1x	m	g
+	gpt-5.6-sol	1y	m	g
+	gpt-5.6-terra	1z	m	g
+	gpt-6-astra	20	m	g
+	gpt-6-luna	21	m	g
+	gpt-6-sol	22	m	g
+	gpt-6.1-sol	23	m	h
+	gpt-6.1-terra	24	m	h
+	gpt-6.2-sol	25	m	i
+	gpt-audio	26	d	j
+	gpt-audio-1.5	26	2
+	gpt-audio-2025-08-28	26	d	j
+	gpt-audio-mini	27	d	k
+	gpt-audio-mini-2025-10-06	27	d	k
+	gpt-audio-mini-2025-12-15	27	d	k
+	gpt-chat-latest	2	n
+	gpt-daybreak-blue-latest	28	k	1
+	gpt-daybreak-red-latest	29	1	1
+	gpt-image-1	2a	0
+	gpt-image-1-mini	2b	0
+	gpt-image-1.5	2c	0
+	gpt-image-1.5-2025-12-16	2c	0
+	gpt-image-2	2d	0
+	gpt-image-2-2026-04-21	2d	0
+	gpt-realtime	2e	b
+	gpt-realtime-1.5	2e	g	l
+	gpt-realtime-2	2f	l	m
+	gpt-realtime-2.1	2f	2
+	gpt-realtime-2.1-mini	2g	o	n
+	gpt-realtime-2025-08-28	2e	b
+	gpt-realtime-mini	2g	0
+	gpt-realtime-mini-2025-10-06	2g	0
+	gpt-realtime-mini-2025-12-15	2g	0
+	o1	2h	3	5
+	o1-2024-12-17	2h	3	5
+	o1-mini	2i	p	o
+	o1-mini-2024-09-12	2i	p	o
+	o1-preview	2j	q	p
+	o1-preview-2024-09-12	2j	q	p
+	o1-pro	2k	3	5
+	o1-pro-2025-03-19	2k	3	5
+	o3	2l	3	8
+	o3-2025-04-16	2m	3	5
+	o3-deep-research	2n	r	q	S
+	o3-deep-research-2025-06-26	2n	r	q	S
+	o3-mini	2i	3	5
+	o3-mini-2025-01-31	2i	3	5
+	o3-mini-high	2o	3	6
+	o3-pro	2p	3	5
+	o3-pro-2025-06-10	2p	3	5
+	o4-mini	2q	3	8
+	o4-mini-2025-04-16	2r	3	5
+	o4-mini-deep-research	2s	r	q	S
+	o4-mini-deep-research-2025-06-26	2s	r	q	S
+	o4-mini-high	2t	3	6
 	text-ada-001	0	0
 	text-curie-001	6	0
 	text-davinci-001	7	0
 	text-davinci-002	7	0
 	text-davinci-003	7	0
-	text-embedding-3-large	2t	4
-	text-embedding-3-small	2u	4
-	text-embedding-ada	2v	4
-	text-embedding-ada-002	2v	4
-	text-embedding-ada-002-v2	2v	4`
+	text-embedding-3-large	2u	4
+	text-embedding-3-small	2v	4
+	text-embedding-ada	2w	4
+	text-embedding-ada-002	2w	4
+	text-embedding-ada-002-v2	2w	4`

@@ -9,6 +9,11 @@ s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-2
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://openrouter.ai/docs/features/web-search (2026-11-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23), https://vercel.com/ai-gateway/models/gpt-3.5-turbo (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23), https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://opencode.ai/data/perplexity/sonar.json (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23), https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23), https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://perplexity.mintlify.app/guides/models/sonar-pro (2026-11-27)
 r.8 1.6r.2s.02
 r3 6r.75s.02
 r.7 1.4r.18s.02
@@ -98,9 +103,9 @@ r1 6s.02;200001:2 9s.02
 r1.5 9r.15w.083333s.02
 r.15 1.25r.015s.02
 r.75 4.5r.075s.02
-r.75 3.75r.075w.041667s.02
-r.375 1.875r.0375w.041667s.02
-r.825 4.125r.0825w.041667s.02
+r.75 3.75r.075w.041667s.02|@2027-01-01@@@@@b>1.5 7.5r.15w.083334s.02
+r.375 1.875r.0375w.041667s.02|@2027-01-01@@@@@b>.75 3.75r.075w.083334s.02
+r.825 4.125r.0825w.041667s.02|@2027-01-01@@@@@b>1.65 8.25r.165w.083334s.02
 r2 10r.1w.1875s.02
 r1 5r.05w.1875s.02
 r1.5 7.5s.02
@@ -266,10 +271,10 @@ r.55 2.2r.1375s.02
 r.05 .5r.003s.02
 r.15 1.5s.02
 r.02 0s.02
-r1 1s.02
+r1 1q.012s.02
 r2 8t3s.02
-r3 15s.02
-r2 8s.02
+r3 15q.014s.02
+r2 8q.014s.02
 r.075 .5r.0375s.02
 r.08 .13r.04s.02
 r.36 .4s.02
@@ -390,6 +395,7 @@ r2.8 8.8r.56s.02
 r.45 2r.1s.02
 r@@2026-09-22>5 25r.5w6.25h10s.02|@2026-09-22>4 20r.2w5h8s.02
 r.0999 8r.0999s.02
+r.75 3.75r.075w.041667s.02
 r.1824 9.3388r.18s.02
 r.0399 .0784r.03s.02
 l131072,,32768
@@ -400,12 +406,13 @@ l1000000,,65535
 l300000,,5120
 l128000,,5120
 l1000000,,32000
-l200000,,=
+l200000,,~4096
 l200000,,64000
 l1000000,,64000
 l1000000,,128000
 l200000,,32000
 l1000000,,=
+l1000000,,~128000
 l262144,,=
 l131072,,=
 l123000,,=
@@ -421,7 +428,7 @@ l256000,,64000
 l163840,,16384
 l128000,,115200
 l163840,,147456
-l64000,,=
+l64000,,~32768
 l163840,,32768
 l8192,,=
 l1048575,,943717
@@ -438,11 +445,13 @@ l,,
 l65536,,58982
 l131072,,16384
 l131072,,117964
+l131072,,~131072
 l256000,,128000
 l262144,,16384
-l16385,,=
+l16385,,~4096
 l8191,,4096
-l131000,,=
+l131000,,~131000
+l128000,,~128000
 l262144,,250000
 l1000000,,262144
 l128000,,8192
@@ -450,13 +459,14 @@ l65536,,8192
 l262144,,8192
 l8000,,=
 l1048756,,262144
+l131072,,~4096
 l60000,,=
 l524288,,32768
 l327680,,16384
 l163840,,=
 l65535,,=
 l1000192,,=
-l204800,,=
+l204800,,~131072
 l,,58982
 l196608,,176947
 l,,176947
@@ -478,9 +488,10 @@ l256000,,65536
 l202800,,182520
 l1000000,,65536
 l1000000,,131072
-l4095,,3685
 l16385,,4096
+l4095,,3685
 l4095,,=
+l128000,,~4096
 l128000,,4096
 l1047576,,32768
 l1047576,,942818
@@ -492,18 +503,24 @@ l1050000,,128000
 l272000,,=
 l1050000,,=
 l131072,,65536
+l200000,,~100000
 l200000,,100000
 l32000,,=
 l36864,,8192
-l127072,,=
+l127072,,4096
+l200000,,8000
 l262144,,65536
 l32768,,16384
 l32768,,29491
 l1000000,,32768
+l1000000,,~32768
 l40960,,36864
+l131072,,~16384
 l40960,,16384
+l131072,,~32768
 l,,65536
 l,,235929
+l262144,,~65536
 l262144,,81920
 l,,64000
 l,,81920
@@ -518,9 +535,10 @@ l524288,,262144
 l6144,,=
 l524288,,=
 l524288,,131072
-l1040000,,=
+l1040000,,~8192
 l2000000,,=
 l2000000,,1800000
+l2000000,,~2000000
 l1000000,,900000
 l500000,,450000
 l65536,,16384
@@ -588,11 +606,11 @@ popenrouter
 	anthropic/claude-opus-4.7:batch	q	b	4	C
 	anthropic/claude-opus-4.7:beta	d	b	3	C
 	anthropic/claude-opus-4.8	d	b	3	C
-	anthropic/claude-opus-4.8-fast	g	d	5	C
+	anthropic/claude-opus-4.8-fast	g	e	5	C
 	anthropic/claude-opus-4.8:batch	q	b	4	C
 	anthropic/claude-opus-4.8:beta	d	b	3	C
 	anthropic/claude-opus-5	d	b	3	C
-	anthropic/claude-opus-5-fast	g	d	5	C
+	anthropic/claude-opus-5-fast	g	e	5	C
 	anthropic/claude-opus-5.5	s	b	3	C
 	anthropic/claude-opus-5.5:batch	t	b	4	C
 	anthropic/claude-opus-5.5:beta	s	b	3	C
@@ -613,523 +631,523 @@ popenrouter
 	anthropic/claude-sonnet-5.5:batch	x	b	4	C
 	anthropic/claude-sonnet-5:batch	c	b	4	C
 	anthropic/claude-sonnet-5:beta	w	b	3	C
-	arcee-ai/trinity-large-thinking	y	e	2
-	arcee-ai/virtuoso-large	z	f	2
-	baidu/ernie-4.5-vl-424b-a47b	10	g	2
-	baseten/elephant-1	11	h	1
-	baseten/joey-1	12	h	1
-	baseten/mammoth-1	13	h	1
+	arcee-ai/trinity-large-thinking	y	f	2
+	arcee-ai/virtuoso-large	z	g	2
+	baidu/ernie-4.5-vl-424b-a47b	10	h	2
+	baseten/elephant-1	11	i	1
+	baseten/joey-1	12	i	1
+	baseten/mammoth-1	13	i	1
 	bytedance-seed/seed-1.6	14	1
 	bytedance-seed/seed-1.6-flash	15	1
-	bytedance-seed/seed-2-1-turbo	16	i	1
-	bytedance-seed/seed-2.0-code	17	j	1
-	bytedance-seed/seed-2.0-lite	14	j
-	bytedance-seed/seed-2.0-mini	18	j
-	bytedance/ui-tars-1.5-7b	19	k	2
+	bytedance-seed/seed-2-1-turbo	16	j	1
+	bytedance-seed/seed-2.0-code	17	k	1
+	bytedance-seed/seed-2.0-lite	14	k
+	bytedance-seed/seed-2.0-mini	18	k
+	bytedance/ui-tars-1.5-7b	19	l	2
 	cloudflare/clairic	13	3	1
 	cloudflare/clef	1a	3	1
-	cloudflare/clef-flash	1b	l	1
+	cloudflare/clef-flash	1b	m	1
 	cloudflare/clef-omni	1c	3	1
-	cohere/command-a	1d	m
-	cohere/command-a-plus	1e	n	1
-	cohere/command-r-08-2024	1f	o
-	cohere/command-r-plus-08-2024	1d	o
-	cohere/command-r7b-12-2024	1g	o
-	cohere/north-mini-code:free	1h	p	6	F
-	deepseek/deepseek-chat	1i	q
-	deepseek/deepseek-chat-v3-0324	1j	r
-	deepseek/deepseek-chat-v3.1	1k	s
-	deepseek/deepseek-r1	1l	t	2
-	deepseek/deepseek-r1-0528	1m	u
-	deepseek/deepseek-r1-distill-llama-70b	1n	v	2
-	deepseek/deepseek-v3.1-terminus	1o	s
-	deepseek/deepseek-v3.2	1p	s
-	deepseek/deepseek-v3.2-exp	1q	s
-	deepseek/deepseek-v4-flash	1r	w
-	deepseek/deepseek-v4-flash-0731	1s	x	1
-	deepseek/deepseek-v4-flash-0731:batch	1t	y	1
-	deepseek/deepseek-v4-flash-vision-exp	1u	w	1
-	deepseek/deepseek-v4-pro	1v	z
-	deepseek/deepseek-v4-pro-0813	1w	x	1
-	deepseek/deepseek-v4.1-flash	1x	x	1
-	deepseek/deepseek-v4.1-flash-1017	1x	x	1
-	deepseek/deepseek-v4.1-flash-1017:batch	1y	x	1
-	deepseek/deepseek-v4.1-flash:batch	1z	10	1
-	dots-studio/dots-3-note-preview:free	1h	11	6	F
-	elorian/glimpse	20	12	1
-	fireworks/ember-1	21	x	1
-	google/gemini-2.5-flash	22	13
+	cohere/command-a	1d	n
+	cohere/command-a-plus	1e	o	1
+	cohere/command-r-08-2024	1f	p
+	cohere/command-r-plus-08-2024	1d	p
+	cohere/command-r7b-12-2024	1g	p
+	cohere/north-mini-code:free	1h	q	6	F
+	deepseek/deepseek-chat	1i	r
+	deepseek/deepseek-chat-v3-0324	1j	s
+	deepseek/deepseek-chat-v3.1	1k	t
+	deepseek/deepseek-r1	1l	u	2
+	deepseek/deepseek-r1-0528	1m	v
+	deepseek/deepseek-r1-distill-llama-70b	1n	w	2
+	deepseek/deepseek-v3.1-terminus	1o	t
+	deepseek/deepseek-v3.2	1p	t
+	deepseek/deepseek-v3.2-exp	1q	t
+	deepseek/deepseek-v4-flash	1r	x
+	deepseek/deepseek-v4-flash-0731	1s	y	1
+	deepseek/deepseek-v4-flash-0731:batch	1t	z	1
+	deepseek/deepseek-v4-flash-vision-exp	1u	x	1
+	deepseek/deepseek-v4-pro	1v	10
+	deepseek/deepseek-v4-pro-0813	1w	y	1
+	deepseek/deepseek-v4.1-flash	1x	y	1
+	deepseek/deepseek-v4.1-flash-1017	1x	y	1
+	deepseek/deepseek-v4.1-flash-1017:batch	1y	y	1
+	deepseek/deepseek-v4.1-flash:batch	1z	11	1
+	dots-studio/dots-3-note-preview:free	1h	12	6	F
+	elorian/glimpse	20	13	1
+	fireworks/ember-1	21	y	1
+	google/gemini-2.5-flash	22	14
 	google/gemini-2.5-flash-image	22	2
-	google/gemini-2.5-flash-lite	23	13
-	google/gemini-2.5-pro	24	14
-	google/gemini-2.5-pro-preview	24	14
-	google/gemini-2.5-pro-preview-05-06	25	14	2
-	google/gemini-3-flash-preview	26	14
-	google/gemini-3-flash-preview:batch	27	14	1
-	google/gemini-3-pro-image	28	15	1
+	google/gemini-2.5-flash-lite	23	14
+	google/gemini-2.5-pro	24	15
+	google/gemini-2.5-pro-preview	24	15
+	google/gemini-2.5-pro-preview-05-06	25	15	2
+	google/gemini-3-flash-preview	26	15
+	google/gemini-3-flash-preview:batch	27	15	1
+	google/gemini-3-pro-image	28	16	1
 	google/gemini-3-pro-image-preview	28	3
-	google/gemini-3.1-flash-image	29	16	1
+	google/gemini-3.1-flash-image	29	17	1
 	google/gemini-3.1-flash-image-preview	29	3
-	google/gemini-3.1-flash-lite	2a	14
-	google/gemini-3.1-flash-lite-image	27	16	1
-	google/gemini-3.1-flash-lite-preview	2a	14
-	google/gemini-3.1-flash-lite:batch	2b	14	1
-	google/gemini-3.1-pro-preview	2c	14
-	google/gemini-3.1-pro-preview-customtools	2c	14
-	google/gemini-3.1-pro-preview:batch	2d	14	1
-	google/gemini-3.5-flash	2e	14
-	google/gemini-3.5-flash-lite	22	14	1
-	google/gemini-3.5-flash-lite:batch	2f	14	1
-	google/gemini-3.5-flash:batch	2g	14	1
-	google/gemini-3.6-flash	2h	14	1
-	google/gemini-3.6-flash:batch	2i	14	1
-	google/gemini-3.7-flash	2h	14	1
-	google/gemini-3.7-flash:batch	2i	14	1
-	google/gemini-3.8-flash	2j	14	1
-	google/gemini-3.8-flash:batch	2i	14	1
-	google/gemini-4-argon	2k	x	1
-	google/gemini-4-argon:batch	2l	x	1
-	google/gemini-nano-banana-2.1	2m	17	1
-	google/gemma-2-27b-it	2n	v	2
-	google/gemma-3-12b-it	2o	18
-	google/gemma-3-27b-it	2p	19
-	google/gemma-3-4b-it	2q	f	2
-	google/gemma-4-26b-a4b-it	2r	1a
+	google/gemini-3.1-flash-lite	2a	15
+	google/gemini-3.1-flash-lite-image	27	17	1
+	google/gemini-3.1-flash-lite-preview	2a	15
+	google/gemini-3.1-flash-lite:batch	2b	15	1
+	google/gemini-3.1-pro-preview	2c	15
+	google/gemini-3.1-pro-preview-customtools	2c	15
+	google/gemini-3.1-pro-preview:batch	2d	15	1
+	google/gemini-3.5-flash	2e	15
+	google/gemini-3.5-flash-lite	22	15	1
+	google/gemini-3.5-flash-lite:batch	2f	15	1
+	google/gemini-3.5-flash:batch	2g	15	1
+	google/gemini-3.6-flash	2h	15	7
+	google/gemini-3.6-flash:batch	2i	15	7
+	google/gemini-3.7-flash	2h	15	7
+	google/gemini-3.7-flash:batch	2i	15	7
+	google/gemini-3.8-flash	2j	15	7
+	google/gemini-3.8-flash:batch	2i	15	7
+	google/gemini-4-argon	2k	y	1
+	google/gemini-4-argon:batch	2l	y	1
+	google/gemini-nano-banana-2.1	2m	18	1
+	google/gemma-2-27b-it	2n	w	2
+	google/gemma-3-12b-it	2o	19
+	google/gemma-3-27b-it	2p	1a
+	google/gemma-3-4b-it	2q	1b	2
+	google/gemma-4-26b-a4b-it	2r	1c
 	google/gemma-4-26b-a4b-it:free	1h	1	6	F
-	google/gemma-4-31b-it	2s	1b
+	google/gemma-4-31b-it	2s	1d
 	google/gemma-4-31b-it:free	1h	1	6	F
-	gpt-3.5-turbo-0125	2t	1c	2
-	gpt-4-0314	2u	1d
-	ibm-granite/granite-4.0-h-micro	2v	1e	2
-	ibm-granite/granite-4.1-8b	2w	f	2
-	ibm-granite/granite-4.2-8b	2x	19	1
-	inception/mercury-2	2y	k	2
+	gpt-3.5-turbo-0125	2t	1e	2
+	gpt-4-0314	2u	1f
+	ibm-granite/granite-4.0-h-micro	2v	1g	2
+	ibm-granite/granite-4.1-8b	2w	g	2
+	ibm-granite/granite-4.2-8b	2x	1a	1
+	inception/mercury-2	2y	1h	2
 	inclusionai/ling-3.0-flash	2z	1	1
 	inclusionai/ling-3.0-flash-vl	30	0	1
-	inclusionai/ling-3.0-tiny	31	1f	1
-	inclusionai/ling-3.1-flash	32	1g	1
-	jaredpalmer/kev-4b	33	v	1
+	inclusionai/ling-3.0-tiny	31	1i	1
+	inclusionai/ling-3.1-flash	32	1j	1
+	jaredpalmer/kev-4b	33	w	1
 	liquid/d1	34	3	1
 	liquid/d1-ultra	35	2	1
 	liquid/d1.1	34	3	1
-	liquid/lfm-2.5-2.6b	36	1h	1
-	liquid/lfm-2.5-2.6b:free	1h	1i	6	F
-	liquid/lfm-2.5-24b-a2b	37	1h	1
-	liquid/lfm-3-1.7b	38	1j	1
-	liquid/lfm-3-1.7b:free	1h	1j	6	F
-	mancer/weaver	39	1k	2
-	meituan/longcat-2.0	3a	1l	1
-	meta-llama/llama-3.1-70b-instruct	3b	f	2
-	meta-llama/llama-3.1-8b-instruct	2q	18
-	meta-llama/llama-3.2-1b-instruct	3c	1m	2
-	meta-llama/llama-3.3-70b-instruct	3d	r
-	meta-llama/llama-4-maverick	3e	1n
-	meta-llama/llama-4-scout	3f	1o
-	meta-llama/llama-guard-4-12b	3g	1p	2
-	meta/muse-ember	3h	x	1
-	meta/muse-glimmer-30b	3i	18	1
-	meta/muse-glimmer-30b:batch	3j	18	1
-	meta/muse-spark-1.1	3k	x	1
-	meta/muse-spark-1.2	3k	x	1
-	meta/muse-spark-1.2-contributor	3l	x	1
-	meta/muse-spark-1.3	3k	x	1
-	meta/muse-spark-1.3-contributor	3l	x	1
-	meta/muse-spark-open	3k	10	1
-	meta/muse-wonder	3m	x	1
-	microsoft/mai-image-2.5	3n	16	1
-	microsoft/mai-image-2.5-pro	3n	16	1
-	microsoft/mai-image-2.6	3n	16	1
-	microsoft/mai-image-2.6-flash	3o	16	1
+	liquid/lfm-2.5-2.6b	36	1k	1
+	liquid/lfm-2.5-2.6b:free	1h	1l	6	F
+	liquid/lfm-2.5-24b-a2b	37	1k	1
+	liquid/lfm-3-1.7b	38	1m	1
+	liquid/lfm-3-1.7b:free	1h	1m	6	F
+	mancer/weaver	39	1n	2
+	meituan/longcat-2.0	3a	1o	1
+	meta-llama/llama-3.1-70b-instruct	3b	1p	2
+	meta-llama/llama-3.1-8b-instruct	2q	19
+	meta-llama/llama-3.2-1b-instruct	3c	1q	2
+	meta-llama/llama-3.3-70b-instruct	3d	s
+	meta-llama/llama-4-maverick	3e	1r
+	meta-llama/llama-4-scout	3f	1s
+	meta-llama/llama-guard-4-12b	3g	1t	2
+	meta/muse-ember	3h	y	1
+	meta/muse-glimmer-30b	3i	19	1
+	meta/muse-glimmer-30b:batch	3j	19	1
+	meta/muse-spark-1.1	3k	y	1
+	meta/muse-spark-1.2	3k	y	1
+	meta/muse-spark-1.2-contributor	3l	y	1
+	meta/muse-spark-1.3	3k	y	1
+	meta/muse-spark-1.3-contributor	3l	y	1
+	meta/muse-spark-open	3k	11	1
+	meta/muse-wonder	3m	y	1
+	microsoft/mai-image-2.5	3n	17	1
+	microsoft/mai-image-2.5-pro	3n	17	1
+	microsoft/mai-image-2.6	3n	17	1
+	microsoft/mai-image-2.6-flash	3o	17	1
 	microsoft/microsoft-decision-1	33	2	1
-	microsoft/phi-4	3p	h	2
-	microsoft/wizardlm-2-8x22b	3q	1q	2
-	minimax/minimax-01	3r	1r	2
+	microsoft/phi-4	3p	i	2
+	microsoft/wizardlm-2-8x22b	3q	1u	2
+	minimax/minimax-01	3r	1v	2
 	minimax/minimax-m1	3s	d	2
 	minimax/minimax-m2-her	3t	3	2
 	minimax/minimax-m2-her-20260123	3t	3	2
-	minimax/minimax-m2.1	3u	1s	2
-	minimax/minimax-m2.5	3v	17
-	minimax/minimax-m2.5-20260211	3w	1t	2
-	minimax/minimax-m2.7	3x	1u
-	minimax/minimax-m2.7-20260318	3y	1v	2
-	minimax/minimax-m3	3v	1w
-	minimax/minimax-m3-20260531	3v	1w
-	minimax/minimax-m3.1-flash	3z	1x	1
-	minimax/minimax-m3:batch	40	1w	1
-	mistral-large-2411	41	1y
-	mistralai/codestral-2508	42	1z
-	mistralai/devstral-2512	43	20
-	mistralai/ministral-14b-2512	44	20
-	mistralai/ministral-3b-2512	45	21
-	mistralai/ministral-8b-2512	46	20
-	mistralai/mistral-large	41	1y
-	mistralai/mistral-large-2407	41	21
-	mistralai/mistral-large-2512	47	20
-	mistralai/mistral-large-4-0	48	22	1
-	mistralai/mistral-medium-3	43	21
-	mistralai/mistral-medium-3-5	2m	20
-	mistralai/mistral-medium-3-5:batch	49	20	1
-	mistralai/mistral-medium-3.1	43	21
-	mistralai/mistral-nemo	4a	18
-	mistralai/mistral-saba	4b	23
+	minimax/minimax-m2.1	3u	1w	2
+	minimax/minimax-m2.5	3v	18
+	minimax/minimax-m2.5-20260211	3w	1x	2
+	minimax/minimax-m2.7	3x	1y
+	minimax/minimax-m2.7-20260318	3y	1z	2
+	minimax/minimax-m3	3v	20
+	minimax/minimax-m3-20260531	3v	20
+	minimax/minimax-m3.1-flash	3z	21	1
+	minimax/minimax-m3:batch	40	20	1
+	mistral-large-2411	41	22
+	mistralai/codestral-2508	42	23
+	mistralai/devstral-2512	43	24
+	mistralai/ministral-14b-2512	44	24
+	mistralai/ministral-3b-2512	45	25
+	mistralai/ministral-8b-2512	46	24
+	mistralai/mistral-large	41	22
+	mistralai/mistral-large-2407	41	25
+	mistralai/mistral-large-2512	47	24
+	mistralai/mistral-large-4-0	48	26	1
+	mistralai/mistral-medium-3	43	25
+	mistralai/mistral-medium-3-5	2m	24
+	mistralai/mistral-medium-3-5:batch	49	24	1
+	mistralai/mistral-medium-3.1	43	25
+	mistralai/mistral-nemo	4a	19
+	mistralai/mistral-saba	4b	27
 	mistralai/mistral-small-24b-instruct-2501	4c	2	2
-	mistralai/mistral-small-2603	3z	20
-	mistralai/mistral-small-3.1-24b-instruct	4d	1y
-	mistralai/mistral-small-3.2-24b-instruct	4e	23
-	mistralai/mixtral-8x22b-instruct	41	24
-	mistralai/voxtral-small-24b-2507	4e	23
-	moonshotai/kimi-k2	4f	25
-	moonshotai/kimi-k2-0905	4g	26
-	moonshotai/kimi-k2-thinking	4h	26
-	moonshotai/kimi-k2.5	4i	27
-	moonshotai/kimi-k2.6	4j	i
-	moonshotai/kimi-k2.7-code	4k	i
-	moonshotai/kimi-k2.7-code-20260612	4l	i	2
-	moonshotai/kimi-k3	4m	10
-	moonshotai/kimi-k3-20260715	21	10	2
-	moonshotai/kimi-k3.1-pro	4n	10	1
-	moonshotai/kimi-k3:batch	4o	28	1
-	morph/morph-v3-fast	4p	29	2
-	morph/morph-v3-large	4q	e	2
+	mistralai/mistral-small-2603	3z	24
+	mistralai/mistral-small-3.1-24b-instruct	4d	22
+	mistralai/mistral-small-3.2-24b-instruct	4e	27
+	mistralai/mixtral-8x22b-instruct	41	28
+	mistralai/voxtral-small-24b-2507	4e	27
+	moonshotai/kimi-k2	4f	29
+	moonshotai/kimi-k2-0905	4g	2a
+	moonshotai/kimi-k2-thinking	4h	2a
+	moonshotai/kimi-k2.5	4i	2b
+	moonshotai/kimi-k2.6	4j	j
+	moonshotai/kimi-k2.7-code	4k	j
+	moonshotai/kimi-k2.7-code-20260612	4l	j	2
+	moonshotai/kimi-k3	4m	11
+	moonshotai/kimi-k3-20260715	21	11	2
+	moonshotai/kimi-k3.1-pro	4n	11	1
+	moonshotai/kimi-k3:batch	4o	2c	1
+	morph/morph-v3-fast	4p	2d	2
+	morph/morph-v3-large	4q	f	2
 	morph/reflex	4r	3	1
-	nace-ai/drex-max	4s	e	1
-	nace-ai/drex-max-finance	4s	e	1
-	nace-ai/drex-v1.5	4t	f	1
-	nace-ai/drex-v2.0	4u	f	1
-	nex-agi/nex-n2.5-pro	4v	i	1
-	nex-agi/nex-n2.6	4w	i	1
-	nousresearch/hermes-3-llama-3.1-405b	4x	f	2
-	nousresearch/hermes-3-llama-3.1-70b	4y	f	2
-	nousresearch/hermes-4-405b	4z	f	2
-	nousresearch/hermes-4-70b	50	f	2
-	nvidia/nemotron-3-nano-30b-a3b	51	i
-	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	2a	6	F
-	nvidia/nemotron-3-super-120b-a12b	52	1b
-	nvidia/nemotron-3-ultra-550b-a55b	53	2b
-	nvidia/nemotron-3-ultra-550b-a55b:free	1h	2c	6	F
-	nvidia/nemotron-3.5-lightning	54	i	1
-	nvidia/nemotron-3.5-lightning:free	1h	2c	6	F
-	nvidia/nemotron-3.5-super-vl	55	x	1
-	nvidia/nemotron-3.5-super-vl:free	1h	2d	6	F
-	openai/gpt-3.5-turbo	2t	1c	2
-	openai/gpt-3.5-turbo-0613	56	2e
-	openai/gpt-3.5-turbo-16k	57	2f
-	openai/gpt-3.5-turbo-instruct	58	2g	2
-	openai/gpt-4	2u	1d
-	openai/gpt-4-turbo	59	k	2
-	openai/gpt-4-turbo-preview	59	k	2
-	openai/gpt-4-turbo:batch	5a	2h	1
-	openai/gpt-4.1	5b	2i
-	openai/gpt-4.1-mini	5c	2i
-	openai/gpt-4.1-mini-2025-04-14	5c	2i
-	openai/gpt-4.1-mini:batch	5d	2i	1
-	openai/gpt-4.1-nano	5e	2j
-	openai/gpt-4.1-nano:batch	5f	2i	1
-	openai/gpt-4.1:batch	5g	2i	1
-	openai/gpt-4o	5h	2k
-	openai/gpt-4o-2024-05-13	5a	2h
-	openai/gpt-4o-2024-08-06	5h	2k
-	openai/gpt-4o-2024-11-20	5h	2k
-	openai/gpt-4o-audio-preview	5h	2k
-	openai/gpt-4o-mini	5i	2k
-	openai/gpt-4o-mini-2024-07-18	5i	2k
-	openai/gpt-4o-mini:batch	5j	2k	1
-	openai/gpt-4o:batch	5k	2k	1
-	openai/gpt-5	5l	2l
-	openai/gpt-5-2025-08-07	5l	2l
-	openai/gpt-5-chat	5l	2l
-	openai/gpt-5-codex	5l	2l
-	openai/gpt-5-image	5m	2m
-	openai/gpt-5-image-mini	5n	2m
-	openai/gpt-5-mini	5o	2l
-	openai/gpt-5-mini-2025-08-07	5o	2l
-	openai/gpt-5-mini:batch	5p	2l	1
-	openai/gpt-5-nano	5q	2l
-	openai/gpt-5-nano:batch	5r	2l	1
-	openai/gpt-5-pro	5s	2l
-	openai/gpt-5-pro:batch	5t	2l	1
-	openai/gpt-5.1	5l	2l
-	openai/gpt-5.1-chat	5u	2l	2
-	openai/gpt-5.1-codex	5u	2l
-	openai/gpt-5.1-codex-max	5l	2l
-	openai/gpt-5.1-codex-mini	5v	2l
-	openai/gpt-5.1-codex-mini-20251113	5o	2l	2
-	openai/gpt-5.1:batch	5w	2l	1
-	openai/gpt-5.2	5x	2l
-	openai/gpt-5.2-20251211	5x	2l
-	openai/gpt-5.2-chat	5x	2n
-	openai/gpt-5.2-codex	5x	2l
-	openai/gpt-5.2-pro	5y	2l
-	openai/gpt-5.2-pro-20251211	5y	2l
-	openai/gpt-5.2-pro:batch	5z	2l	1
-	openai/gpt-5.2:batch	60	2l	1
-	openai/gpt-5.3-codex	5x	2l
-	openai/gpt-5.3-codex-20260224	5x	2l
-	openai/gpt-5.4	61	2o
-	openai/gpt-5.4-20260305	61	2o
-	openai/gpt-5.4-image-2	62	2p
-	openai/gpt-5.4-mini	2g	2l
-	openai/gpt-5.4-mini:batch	63	2l	1
-	openai/gpt-5.4-nano	64	2l
-	openai/gpt-5.4-nano:batch	65	2l	1
-	openai/gpt-5.4-pro	66	2o
-	openai/gpt-5.4-pro:batch	67	2o	1
-	openai/gpt-5.4:batch	68	2o	1
-	openai/gpt-5.5	69	2o
-	openai/gpt-5.5-pro	66	2o
-	openai/gpt-5.5-pro:batch	67	2o	1
-	openai/gpt-5.5:batch	61	2o	1
-	openai/gpt-5.6-luna	6a	2o
-	openai/gpt-5.6-luna-pro	6a	2o	1
-	openai/gpt-5.6-luna-pro:batch	6b	2o	1
-	openai/gpt-5.6-luna:batch	6b	2o	1
-	openai/gpt-5.6-sol	6c	2o
-	openai/gpt-5.6-sol-pro	6c	2o	1
-	openai/gpt-5.6-sol-pro:batch	6d	2o	1
-	openai/gpt-5.6-sol:batch	6d	2o	1
-	openai/gpt-5.6-terra	6e	2o
-	openai/gpt-5.6-terra-pro	6e	2o	1
-	openai/gpt-5.6-terra-pro:batch	6f	2o	1
-	openai/gpt-5.6-terra:batch	6f	2o	1
-	openai/gpt-5:batch	5w	2l	1
-	openai/gpt-6-astra	6g	2o	1
-	openai/gpt-6-astra-pro	6g	2o	1
-	openai/gpt-6-astra-pro:batch	6h	2o	1
-	openai/gpt-6-astra:batch	6h	2o	1
-	openai/gpt-6-luna	6i	2o
-	openai/gpt-6-luna-decisions	13	2q	1
-	openai/gpt-6-luna-pro	6i	2o
-	openai/gpt-6-luna-pro:batch	6j	2o
-	openai/gpt-6-luna:batch	6j	2o
-	openai/gpt-6-sol	6d	2o
-	openai/gpt-6-sol-pro	6d	2o
-	openai/gpt-6-sol-pro:batch	6k	2o
-	openai/gpt-6-sol:batch	6k	2o
-	openai/gpt-6.1-sol	6l	2o	1
-	openai/gpt-6.1-sol-pro	6l	2o	1
-	openai/gpt-6.1-sol-pro:batch	6m	2o	1
-	openai/gpt-6.1-sol:batch	6m	2o	1
-	openai/gpt-6.1-terra	6m	2o	1
-	openai/gpt-6.1-terra-pro	6m	2o	1
-	openai/gpt-6.1-terra-pro:batch	6n	2o	1
-	openai/gpt-6.1-terra:batch	6n	2o	1
-	openai/gpt-audio	1d	2k
-	openai/gpt-audio-mini	6o	2k
-	openai/gpt-chat-latest	6p	2l
-	openai/gpt-image-1	5m	16	1
-	openai/gpt-image-1-mini	6q	16	1
-	openai/gpt-image-2	6r	16	1
-	openai/gpt-image-2.5-flare	6r	16	1
-	openai/gpt-image-2.5-sunburst	6r	16	1
-	openai/gpt-image-2.6-flare	6s	16	1
-	openai/gpt-image-2.6-sunburst	6s	16	1
-	openai/gpt-oss-120b	5i	2r
-	openai/gpt-oss-120b:batch	6t	19	1
-	openai/gpt-oss-20b	6u	19
-	openai/gpt-oss-20b:batch	6v	19	1
-	openai/gpt-oss-safeguard-20b	5j	2r
-	openai/o1-pro	6w	8	2
-	openai/o3	5b	2s
-	openai/o3-mini	6x	8	2
-	openai/o3-mini-high	6x	8	2
-	openai/o3-mini:batch	6y	2s	1
-	openai/o3-pro	6z	2s
-	openai/o3:batch	5g	2s	1
-	openai/o4-mini	70	8	2
-	openai/o4-mini-high	70	8	2
-	openai/o4-mini:batch	71	2s	1
-	parallel/decisions-fast:free	1h	2t	6	F
-	particle-ai/particle-1	72	10	1
+	nace-ai/drex-max	4s	f	1
+	nace-ai/drex-max-finance	4s	f	1
+	nace-ai/drex-v1.5	4t	g	1
+	nace-ai/drex-v2.0	4u	g	1
+	nex-agi/nex-n2.5-pro	4v	j	1
+	nex-agi/nex-n2.6	4w	j	1
+	nousresearch/hermes-3-llama-3.1-405b	4x	g	2
+	nousresearch/hermes-3-llama-3.1-70b	4y	g	2
+	nousresearch/hermes-4-405b	4z	g	2
+	nousresearch/hermes-4-70b	50	g	2
+	nvidia/nemotron-3-nano-30b-a3b	51	j
+	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	2e	6	F
+	nvidia/nemotron-3-super-120b-a12b	52	1d
+	nvidia/nemotron-3-ultra-550b-a55b	53	2f
+	nvidia/nemotron-3-ultra-550b-a55b:free	1h	2g	6	F
+	nvidia/nemotron-3.5-lightning	54	j	1
+	nvidia/nemotron-3.5-lightning:free	1h	2g	6	F
+	nvidia/nemotron-3.5-super-vl	55	y	1
+	nvidia/nemotron-3.5-super-vl:free	1h	2h	6	F
+	openai/gpt-3.5-turbo	2t	2i	8
+	openai/gpt-3.5-turbo-0613	56	2j
+	openai/gpt-3.5-turbo-16k	57	2i
+	openai/gpt-3.5-turbo-instruct	58	2k	2
+	openai/gpt-4	2u	1f
+	openai/gpt-4-turbo	59	2l	2
+	openai/gpt-4-turbo-preview	59	2l	2
+	openai/gpt-4-turbo:batch	5a	2m	1
+	openai/gpt-4.1	5b	2n
+	openai/gpt-4.1-mini	5c	2n
+	openai/gpt-4.1-mini-2025-04-14	5c	2n
+	openai/gpt-4.1-mini:batch	5d	2n	1
+	openai/gpt-4.1-nano	5e	2o
+	openai/gpt-4.1-nano:batch	5f	2n	1
+	openai/gpt-4.1:batch	5g	2n	1
+	openai/gpt-4o	5h	2p
+	openai/gpt-4o-2024-05-13	5a	2m
+	openai/gpt-4o-2024-08-06	5h	2p
+	openai/gpt-4o-2024-11-20	5h	2p
+	openai/gpt-4o-audio-preview	5h	2p
+	openai/gpt-4o-mini	5i	2p
+	openai/gpt-4o-mini-2024-07-18	5i	2p
+	openai/gpt-4o-mini:batch	5j	2p	1
+	openai/gpt-4o:batch	5k	2p	1
+	openai/gpt-5	5l	2q
+	openai/gpt-5-2025-08-07	5l	2q
+	openai/gpt-5-chat	5l	2q
+	openai/gpt-5-codex	5l	2q
+	openai/gpt-5-image	5m	2r
+	openai/gpt-5-image-mini	5n	2r
+	openai/gpt-5-mini	5o	2q
+	openai/gpt-5-mini-2025-08-07	5o	2q
+	openai/gpt-5-mini:batch	5p	2q	1
+	openai/gpt-5-nano	5q	2q
+	openai/gpt-5-nano:batch	5r	2q	1
+	openai/gpt-5-pro	5s	2q
+	openai/gpt-5-pro:batch	5t	2q	1
+	openai/gpt-5.1	5l	2q
+	openai/gpt-5.1-chat	5u	2q	2
+	openai/gpt-5.1-codex	5u	2q
+	openai/gpt-5.1-codex-max	5l	2q
+	openai/gpt-5.1-codex-mini	5v	2q
+	openai/gpt-5.1-codex-mini-20251113	5o	2q	2
+	openai/gpt-5.1:batch	5w	2q	1
+	openai/gpt-5.2	5x	2q
+	openai/gpt-5.2-20251211	5x	2q
+	openai/gpt-5.2-chat	5x	2s
+	openai/gpt-5.2-codex	5x	2q
+	openai/gpt-5.2-pro	5y	2q
+	openai/gpt-5.2-pro-20251211	5y	2q
+	openai/gpt-5.2-pro:batch	5z	2q	1
+	openai/gpt-5.2:batch	60	2q	1
+	openai/gpt-5.3-codex	5x	2q
+	openai/gpt-5.3-codex-20260224	5x	2q
+	openai/gpt-5.4	61	2t
+	openai/gpt-5.4-20260305	61	2t
+	openai/gpt-5.4-image-2	62	2u
+	openai/gpt-5.4-mini	2g	2q
+	openai/gpt-5.4-mini:batch	63	2q	1
+	openai/gpt-5.4-nano	64	2q
+	openai/gpt-5.4-nano:batch	65	2q	1
+	openai/gpt-5.4-pro	66	2t
+	openai/gpt-5.4-pro:batch	67	2t	1
+	openai/gpt-5.4:batch	68	2t	1
+	openai/gpt-5.5	69	2t
+	openai/gpt-5.5-pro	66	2t
+	openai/gpt-5.5-pro:batch	67	2t	1
+	openai/gpt-5.5:batch	61	2t	1
+	openai/gpt-5.6-luna	6a	2t
+	openai/gpt-5.6-luna-pro	6a	2t	1
+	openai/gpt-5.6-luna-pro:batch	6b	2t	1
+	openai/gpt-5.6-luna:batch	6b	2t	1
+	openai/gpt-5.6-sol	6c	2t
+	openai/gpt-5.6-sol-pro	6c	2t	1
+	openai/gpt-5.6-sol-pro:batch	6d	2t	1
+	openai/gpt-5.6-sol:batch	6d	2t	1
+	openai/gpt-5.6-terra	6e	2t
+	openai/gpt-5.6-terra-pro	6e	2t	1
+	openai/gpt-5.6-terra-pro:batch	6f	2t	1
+	openai/gpt-5.6-terra:batch	6f	2t	1
+	openai/gpt-5:batch	5w	2q	1
+	openai/gpt-6-astra	6g	2t	1
+	openai/gpt-6-astra-pro	6g	2t	1
+	openai/gpt-6-astra-pro:batch	6h	2t	1
+	openai/gpt-6-astra:batch	6h	2t	1
+	openai/gpt-6-luna	6i	2t
+	openai/gpt-6-luna-decisions	13	2v	1
+	openai/gpt-6-luna-pro	6i	2t
+	openai/gpt-6-luna-pro:batch	6j	2t
+	openai/gpt-6-luna:batch	6j	2t
+	openai/gpt-6-sol	6d	2t
+	openai/gpt-6-sol-pro	6d	2t
+	openai/gpt-6-sol-pro:batch	6k	2t
+	openai/gpt-6-sol:batch	6k	2t
+	openai/gpt-6.1-sol	6l	2t	1
+	openai/gpt-6.1-sol-pro	6l	2t	1
+	openai/gpt-6.1-sol-pro:batch	6m	2t	1
+	openai/gpt-6.1-sol:batch	6m	2t	1
+	openai/gpt-6.1-terra	6m	2t	1
+	openai/gpt-6.1-terra-pro	6m	2t	1
+	openai/gpt-6.1-terra-pro:batch	6n	2t	1
+	openai/gpt-6.1-terra:batch	6n	2t	1
+	openai/gpt-audio	1d	2p
+	openai/gpt-audio-mini	6o	2p
+	openai/gpt-chat-latest	6p	2q
+	openai/gpt-image-1	5m	17	1
+	openai/gpt-image-1-mini	6q	17	1
+	openai/gpt-image-2	6r	17	1
+	openai/gpt-image-2.5-flare	6r	17	1
+	openai/gpt-image-2.5-sunburst	6r	17	1
+	openai/gpt-image-2.6-flare	6s	17	1
+	openai/gpt-image-2.6-sunburst	6s	17	1
+	openai/gpt-oss-120b	5i	2w
+	openai/gpt-oss-120b:batch	6t	1a	1
+	openai/gpt-oss-20b	6u	1a
+	openai/gpt-oss-20b:batch	6v	1a	1
+	openai/gpt-oss-safeguard-20b	5j	2w
+	openai/o1-pro	6w	2x	2
+	openai/o3	5b	2y
+	openai/o3-mini	6x	2x	2
+	openai/o3-mini-high	6x	2x	2
+	openai/o3-mini:batch	6y	2y	1
+	openai/o3-pro	6z	2y
+	openai/o3:batch	5g	2y	1
+	openai/o4-mini	70	2x	2
+	openai/o4-mini-high	70	2x	2
+	openai/o4-mini:batch	71	2y	1
+	parallel/decisions-fast:free	1h	2z	6	F
+	particle-ai/particle-1	72	11	1
 	perceptron/perceptron-mk1	73	2	2
-	perceptron/perceptron-mk1.5	73	2u	1
-	perplexity/pplx-decider-flash-v1.2	12	e	1
-	perplexity/pplx-decider-v1.2	74	e	1
-	perplexity/sonar	75	2v	2
-	perplexity/sonar-deep-research	76	k	2
-	perplexity/sonar-pro	77	8	2
-	perplexity/sonar-reasoning-pro	78	k	2
+	perceptron/perceptron-mk1.5	73	30	1
+	perplexity/pplx-decider-flash-v1.2	12	f	1
+	perplexity/pplx-decider-v1.2	74	f	1
+	perplexity/sonar	75	31	9
+	perplexity/sonar-deep-research	76	l	a	S
+	perplexity/sonar-pro	77	32	b
+	perplexity/sonar-reasoning-pro	78	l	a
 	prism-ml/ternary-bonsai-2-27b	79	1	1
-	prism-ml/ternary-bonsai-2-9b	7a	2w	1
-	qwen/qwen-2.5-72b-instruct	7b	2x
-	qwen/qwen-2.5-7b-instruct	19	2y
+	prism-ml/ternary-bonsai-2-9b	7a	33	1
+	qwen/qwen-2.5-72b-instruct	7b	34
+	qwen/qwen-2.5-7b-instruct	19	35
 	qwen/qwen-2.5-coder-32b-instruct	7c	2	2
-	qwen/qwen-plus	7d	2z
-	qwen/qwen-plus-2025-07-28	7e	d	2
-	qwen/qwen3-14b	7f	30
-	qwen/qwen3-235b-a22b	7g	f	2
-	qwen/qwen3-235b-a22b-2507	7h	19
-	qwen/qwen3-235b-a22b-thinking-2507	7i	2k
-	qwen/qwen3-30b-a3b	7j	31
-	qwen/qwen3-30b-a3b-instruct-2507	7k	i
-	qwen/qwen3-30b-a3b-thinking-2507	7l	29	2
-	qwen/qwen3-32b	7m	31
-	qwen/qwen3-8b	7n	f	2
-	qwen/qwen3-coder	7o	2w
-	qwen/qwen3-coder-30b-a3b-instruct	1f	i
-	qwen/qwen3-coder-480b-a35b-07-25	7p	32	2
-	qwen/qwen3-coder-flash	7q	2c
-	qwen/qwen3-coder-next	7r	i
-	qwen/qwen3-coder-next-2025-02-03	7s	33	2
+	qwen/qwen-plus	7d	36
+	qwen/qwen-plus-2025-07-28	7e	37	2
+	qwen/qwen3-14b	7f	38
+	qwen/qwen3-235b-a22b	7g	39	2
+	qwen/qwen3-235b-a22b-2507	7h	1a
+	qwen/qwen3-235b-a22b-thinking-2507	7i	2p
+	qwen/qwen3-30b-a3b	7j	3a
+	qwen/qwen3-30b-a3b-instruct-2507	7k	j
+	qwen/qwen3-30b-a3b-thinking-2507	7l	2d	2
+	qwen/qwen3-32b	7m	3a
+	qwen/qwen3-8b	7n	3b	2
+	qwen/qwen3-coder	7o	33
+	qwen/qwen3-coder-30b-a3b-instruct	1f	j
+	qwen/qwen3-coder-480b-a35b-07-25	7p	3c	2
+	qwen/qwen3-coder-flash	7q	2g
+	qwen/qwen3-coder-next	7r	j
+	qwen/qwen3-coder-next-2025-02-03	7s	3d	2
 	qwen/qwen3-coder-plus	7t	d	2
-	qwen/qwen3-max	7u	e	2
-	qwen/qwen3-max-thinking	7v	e	2
-	qwen/qwen3-max-thinking-20260123	7v	e	2
-	qwen/qwen3-next-80b-a3b-instruct	7w	1b
-	qwen/qwen3-next-80b-a3b-instruct-2509	7w	1b
+	qwen/qwen3-max	7u	f	2
+	qwen/qwen3-max-thinking	7v	3e	2
+	qwen/qwen3-max-thinking-20260123	7v	3e	2
+	qwen/qwen3-next-80b-a3b-instruct	7w	1d
+	qwen/qwen3-next-80b-a3b-instruct-2509	7w	1d
 	qwen/qwen3-vl-235b-a22b-instruct	7x	0
-	qwen/qwen3-vl-235b-a22b-thinking	7y	f	2
-	qwen/qwen3-vl-30b-a3b-instruct	1f	1b
-	qwen/qwen3-vl-30b-a3b-thinking	7z	i
-	qwen/qwen3-vl-32b-instruct	80	f	2
-	qwen/qwen3-vl-8b-instruct	81	i
-	qwen/qwen3-vl-8b-thinking	82	f	2
-	qwen/qwen3.5-122b-a10b	83	2w
-	qwen/qwen3.5-122b-a10b-20260224	83	2w
-	qwen/qwen3.5-27b	7y	34
-	qwen/qwen3.5-27b-20260224	84	34	2
-	qwen/qwen3.5-35b-a3b	85	34
-	qwen/qwen3.5-35b-a3b-20260224	85	34
-	qwen/qwen3.5-397b-a17b	86	p
-	qwen/qwen3.5-397b-a17b-20260216	87	35	2
-	qwen/qwen3.5-9b	88	i
-	qwen/qwen3.5-9b-20260310	89	33	2
-	qwen/qwen3.5-flash-02-23	8a	2c
-	qwen/qwen3.5-flash-20260224	8a	2c
-	qwen/qwen3.5-plus-02-15	8b	2c
-	qwen/qwen3.5-plus-20260216	8c	2c	2
-	qwen/qwen3.5-plus-20260420	8d	2c
-	qwen/qwen3.6-27b	8e	34
-	qwen/qwen3.6-27b-20260422	8f	36	2
-	qwen/qwen3.6-35b-a3b	8g	i
-	qwen/qwen3.6-35b-a3b-20260415	8h	33	2
-	qwen/qwen3.6-flash	8i	2c
-	qwen/qwen3.6-max-preview	8j	e	2
-	qwen/qwen3.6-max-preview-20260420	8j	e	2
-	qwen/qwen3.6-plus	8k	2c
-	qwen/qwen3.6-plus-04-02	8l	2c	2
-	qwen/qwen3.7-flash	8m	2c	1
-	qwen/qwen3.7-max	8n	2d
-	qwen/qwen3.7-max-20260520	8o	2d	2
-	qwen/qwen3.7-plus	8p	2d
-	qwen/qwen3.7-plus-20260602	8q	2d	2
-	qwen/qwen3.7-plus:batch	8r	j	1
-	qwen/qwen3.8-2.4t-a95b	8s	10	1
-	qwen/qwen3.8-27b	8t	i	1
-	qwen/qwen3.8-27b:batch	8u	i	1
-	qwen/qwen3.8-flash	8v	2d	1
-	qwen/qwen3.8-max-0902	8s	2d	1
-	qwen/qwen3.8-max-0902:batch	8w	j	1
-	qwen/qwen3.8-max-prime	8x	2d	1
-	qwen/qwen3.8-omni-flash	8v	2d	1
-	recursive/flint-v1.0:free	1h	i	6	F
-	reflection/beam-1.0-501b-a23b	8y	x	1
-	rekaai/reka-edge	8z	37
+	qwen/qwen3-vl-235b-a22b-thinking	7y	3b	2
+	qwen/qwen3-vl-30b-a3b-instruct	1f	1d
+	qwen/qwen3-vl-30b-a3b-thinking	7z	j
+	qwen/qwen3-vl-32b-instruct	80	g	2
+	qwen/qwen3-vl-8b-instruct	81	j
+	qwen/qwen3-vl-8b-thinking	82	g	2
+	qwen/qwen3.5-122b-a10b	83	33
+	qwen/qwen3.5-122b-a10b-20260224	83	33
+	qwen/qwen3.5-27b	7y	3f
+	qwen/qwen3.5-27b-20260224	84	3f	2
+	qwen/qwen3.5-35b-a3b	85	3f
+	qwen/qwen3.5-35b-a3b-20260224	85	3f
+	qwen/qwen3.5-397b-a17b	86	q
+	qwen/qwen3.5-397b-a17b-20260216	87	3g	2
+	qwen/qwen3.5-9b	88	j
+	qwen/qwen3.5-9b-20260310	89	3d	2
+	qwen/qwen3.5-flash-02-23	8a	2g
+	qwen/qwen3.5-flash-20260224	8a	2g
+	qwen/qwen3.5-plus-02-15	8b	2g
+	qwen/qwen3.5-plus-20260216	8c	2g	2
+	qwen/qwen3.5-plus-20260420	8d	2g
+	qwen/qwen3.6-27b	8e	3f
+	qwen/qwen3.6-27b-20260422	8f	3h	2
+	qwen/qwen3.6-35b-a3b	8g	j
+	qwen/qwen3.6-35b-a3b-20260415	8h	3d	2
+	qwen/qwen3.6-flash	8i	2g
+	qwen/qwen3.6-max-preview	8j	f	2
+	qwen/qwen3.6-max-preview-20260420	8j	f	2
+	qwen/qwen3.6-plus	8k	2g
+	qwen/qwen3.6-plus-04-02	8l	2g	2
+	qwen/qwen3.7-flash	8m	2g	1
+	qwen/qwen3.7-max	8n	2h
+	qwen/qwen3.7-max-20260520	8o	2h	2
+	qwen/qwen3.7-plus	8p	2h
+	qwen/qwen3.7-plus-20260602	8q	2h	2
+	qwen/qwen3.7-plus:batch	8r	k	1
+	qwen/qwen3.8-2.4t-a95b	8s	11	1
+	qwen/qwen3.8-27b	8t	j	1
+	qwen/qwen3.8-27b:batch	8u	j	1
+	qwen/qwen3.8-flash	8v	2h	1
+	qwen/qwen3.8-max-0902	8s	2h	1
+	qwen/qwen3.8-max-0902:batch	8w	k	1
+	qwen/qwen3.8-max-prime	8x	2h	1
+	qwen/qwen3.8-omni-flash	8v	2h	1
+	recursive/flint-v1.0:free	1h	j	6	F
+	reflection/beam-1.0-501b-a23b	8y	y	1
+	rekaai/reka-edge	8z	3i
 	rekaai/reka-flash-3	19	3	2
-	relace/relace-apply-3	90	38	2
-	relace/relace-search	4z	1a
-	respan/span-01	74	39	1
-	respan/span-01-lite:free	1h	39	6	F
-	respan/span-02	12	f	1
-	ricursiveai/ripple-65b-preview	91	10	1
+	relace/relace-apply-3	90	3j	2
+	relace/relace-search	4z	1c
+	respan/span-01	74	3k	1
+	respan/span-01-lite:free	1h	3k	6	F
+	respan/span-02	12	g	1
+	ricursiveai/ripple-65b-preview	91	11	1
 	sakana/fugu-max	8s	b	1
 	sakana/fugu-ultra	69	b	1
 	sakana/fugu-ultra-v2	69	b	1
-	sakana/sakana-namazu	92	2w	1
-	sao10k/l3-lunaris-8b	93	v	2
-	sao10k/l3.3-euryale-70b	4x	f	2
+	sakana/sakana-namazu	92	33	1
+	sao10k/l3-lunaris-8b	93	w	2
+	sao10k/l3.3-euryale-70b	4x	g	2
 	scaledown/classify-1	4t	d	1
-	stepfun/step-3.5-flash	3f	2w
-	stepfun/step-3.7-flash	94	3a
+	stepfun/step-3.5-flash	3f	33
+	stepfun/step-3.7-flash	94	3l
 	stepfun/step-5-preview	95	a	1
-	tencent/hunyuan-a13b-instruct	96	f	2
-	tencent/hy3	97	3b	1
-	tencent/hy3-preview	98	i
-	tencent/hy4	99	14	1
-	tencent/hy4-preview	9a	3c	1
-	thedrummer/cydonia-24b-v4.1	9b	f	2
+	tencent/hunyuan-a13b-instruct	96	g	2
+	tencent/hy3	97	3m	1
+	tencent/hy3-preview	98	j
+	tencent/hy4	99	15	1
+	tencent/hy4-preview	9a	3n	1
+	thedrummer/cydonia-24b-v4.1	9b	g	2
 	thedrummer/skyfall-36b-v2	9c	2	2
-	thinkingmachines/inkling	9d	3d	1
-	thinkingmachines/inkling-2-small:free	1h	10	6	F
-	thinkingmachines/inkling-small	9e	3e	1
-	thinkingmachines/inkling-small:batch	9f	3e	1
+	thinkingmachines/inkling	9d	3o	1
+	thinkingmachines/inkling-2-small:free	1h	11	6	F
+	thinkingmachines/inkling-small	9e	3p	1
+	thinkingmachines/inkling-small:batch	9f	3p	1
 	togethercomputer/tev1-4b-experimental	33	2	1
-	typesafe/jev-1.13	33	e	1
-	typesafe/jev-1.14	33	e	1
-	unbiased/pareto-26.10	9g	10	1
-	unbiased/pareto-26.9	9h	j	1
-	undi95/remm-slerp-l2-13b	4p	3f	2
-	upstage/solar-decide	9i	3g	1
-	upstage/solar-decide-flash	9i	3g	1
-	upstage/solar-mini4	9j	3h	1
-	upstage/solar-pro-3	3z	f	2
-	upstage/solar-pro4	9k	3h	1
-	writer/palmyra-x5	9l	3i	2
-	x-ai/grok-4-fast	9m	3j	2
-	x-ai/grok-4.20	9n	3k
-	x-ai/grok-4.20-multi-agent	41	3j	2
-	x-ai/grok-4.3	9n	3l
-	x-ai/grok-4.3:batch	9o	3l	1
-	x-ai/grok-4.5	9p	3m	1
-	x-ai/grok-4.6	9q	3m	1
-	x-ai/grok-4.6:batch	9r	3m	1
-	x-ai/grok-4.7	9q	3m	1
-	x-ai/grok-4.7:batch	9r	3m	1
-	x-ai/grok-build-0.1	9s	3a
-	x-ai/grok-code-fast-1	9t	38	2
-	xiaomi/mimo-v2.5	9u	2c
-	xiaomi/mimo-v2.5-pro	9v	i
-	xiaomi/mimo-v2.6-flash	9w	10	1
-	xiaomi/mimo-v2.6-pro	9x	10	1
-	xiaomi/mimo-v2.6-pro-ultraspeed	9y	10	1
-	xingchen-agi/xing4.0-29b-a4b:free	1h	i	6	F
-	z-ai/glm-4.5	9z	25
-	z-ai/glm-4.5-air	a0	25
-	z-ai/glm-4.5v	a1	3n
-	z-ai/glm-4.6	a2	3o
+	typesafe/jev-1.13	33	f	1
+	typesafe/jev-1.14	33	f	1
+	unbiased/pareto-26.10	9g	11	1
+	unbiased/pareto-26.9	9h	k	1
+	undi95/remm-slerp-l2-13b	4p	3q	2
+	upstage/solar-decide	9i	3r	1
+	upstage/solar-decide-flash	9i	3r	1
+	upstage/solar-mini4	9j	3s	1
+	upstage/solar-pro-3	3z	g	2
+	upstage/solar-pro4	9k	3s	1
+	writer/palmyra-x5	9l	3t	2
+	x-ai/grok-4-fast	9m	3u	2
+	x-ai/grok-4.20	9n	3v
+	x-ai/grok-4.20-multi-agent	41	3w	2
+	x-ai/grok-4.3	9n	3x
+	x-ai/grok-4.3:batch	9o	3x	1
+	x-ai/grok-4.5	9p	3y	1
+	x-ai/grok-4.6	9q	3y	1
+	x-ai/grok-4.6:batch	9r	3y	1
+	x-ai/grok-4.7	9q	3y	1
+	x-ai/grok-4.7:batch	9r	3y	1
+	x-ai/grok-build-0.1	9s	3l
+	x-ai/grok-code-fast-1	9t	3j	2
+	xiaomi/mimo-v2.5	9u	2g
+	xiaomi/mimo-v2.5-pro	9v	j
+	xiaomi/mimo-v2.6-flash	9w	11	1
+	xiaomi/mimo-v2.6-pro	9x	11	1
+	xiaomi/mimo-v2.6-pro-ultraspeed	9y	11	1
+	xingchen-agi/xing4.0-29b-a4b:free	1h	j	6	F
+	z-ai/glm-4.5	9z	29
+	z-ai/glm-4.5-air	a0	29
+	z-ai/glm-4.5v	a1	3z
+	z-ai/glm-4.6	a2	40
 	z-ai/glm-4.6v	a3	0
-	z-ai/glm-4.7	9z	3p
-	z-ai/glm-4.7-flash	a4	19
-	z-ai/glm-4.7-flash-20260119	a5	3q	2
-	z-ai/glm-5	a6	3o
-	z-ai/glm-5-20260211	a7	3r	2
-	z-ai/glm-5-turbo	a8	3o
-	z-ai/glm-5-turbo-20260315	a8	3o
-	z-ai/glm-5.1	a9	3o
-	z-ai/glm-5.1-20260406	aa	3r	2
-	z-ai/glm-5.2	ab	x
-	z-ai/glm-5.2-20260616	a9	x	2
-	z-ai/glm-5.2:batch	ac	x	1
-	z-ai/glm-5.3	ad	x
-	z-ai/glm-5.3-20260816	a9	x	2
-	z-ai/glm-5.3-flash	ae	w
-	z-ai/glm-5.3-flash:batch	af	x	1
-	z-ai/glm-5.3-flashx	ag	10	1
-	z-ai/glm-5.3-flashx-legal	ag	10	1
-	z-ai/glm-5.3-prime	ah	2d	1
-	z-ai/glm-5.3:batch	ai	10	1
-	z-ai/glm-5v-turbo	a8	3o	1
+	z-ai/glm-4.7	9z	41
+	z-ai/glm-4.7-flash	a4	1a
+	z-ai/glm-4.7-flash-20260119	a5	42	2
+	z-ai/glm-5	a6	40
+	z-ai/glm-5-20260211	a7	43	2
+	z-ai/glm-5-turbo	a8	40
+	z-ai/glm-5-turbo-20260315	a8	40
+	z-ai/glm-5.1	a9	40
+	z-ai/glm-5.1-20260406	aa	43	2
+	z-ai/glm-5.2	ab	y
+	z-ai/glm-5.2-20260616	a9	y	2
+	z-ai/glm-5.2:batch	ac	y	1
+	z-ai/glm-5.3	ad	y
+	z-ai/glm-5.3-20260816	a9	y	2
+	z-ai/glm-5.3-flash	ae	x
+	z-ai/glm-5.3-flash:batch	af	y	1
+	z-ai/glm-5.3-flashx	ag	11	1
+	z-ai/glm-5.3-flashx-legal	ag	11	1
+	z-ai/glm-5.3-prime	ah	2h	1
+	z-ai/glm-5.3:batch	ai	11	1
+	z-ai/glm-5v-turbo	a8	40	1
 	~anthropic/claude-fable-latest	j	b	3	C
 	~anthropic/claude-haiku-latest	m	b	3	C
 	~anthropic/claude-opus-latest	aj	b	3	C
 	~anthropic/claude-sonnet-latest	t	b	3	C
-	~deepseek/deepseek-flash-latest	1x	x	1
-	~deepseek/deepseek-pro-latest	ak	3s	1
-	~deepseek/deepseek-v4-flash-latest	1s	x	1
-	~google/gemini-flash-latest	2h	14
-	~google/gemini-pro-latest	2k	x
+	~deepseek/deepseek-flash-latest	1x	y	1
+	~deepseek/deepseek-pro-latest	ak	44	1
+	~deepseek/deepseek-v4-flash-latest	1s	y	1
+	~google/gemini-flash-latest	al	15
+	~google/gemini-pro-latest	2k	y
 	~liquid/d1-latest	34	3	1
 	~liquid/d1-ultra-latest	35	2	1
-	~moonshotai/kimi-latest	al	10
-	~openai/gpt-astra-latest	6g	2o	1
-	~openai/gpt-latest	6p	2q	2
-	~openai/gpt-luna-latest	6i	2o	1
-	~openai/gpt-mini-latest	2g	2l
-	~openai/gpt-sol-latest	6l	2o	1
-	~openai/gpt-terra-latest	6m	2o	1
-	~perplexity/pplx-decider-flash-latest	12	e	1
-	~perplexity/pplx-decider-latest	74	e	1
-	~typesafe/jev-latest	33	e	1
-	~unbiased/pareto-latest	9g	10	1
-	~x-ai/grok-latest	9q	3m	1
-	~z-ai/glm-flash-latest	am	10	1
-	~z-ai/glm-latest	ad	x	1`
+	~moonshotai/kimi-latest	am	11
+	~openai/gpt-astra-latest	6g	2t	1
+	~openai/gpt-latest	6p	2v	2
+	~openai/gpt-luna-latest	6i	2t	1
+	~openai/gpt-mini-latest	2g	2q
+	~openai/gpt-sol-latest	6l	2t	1
+	~openai/gpt-terra-latest	6m	2t	1
+	~perplexity/pplx-decider-flash-latest	12	f	1
+	~perplexity/pplx-decider-latest	74	f	1
+	~typesafe/jev-latest	33	f	1
+	~unbiased/pareto-latest	9g	11	1
+	~x-ai/grok-latest	9q	3y	1
+	~z-ai/glm-flash-latest	an	11	1
+	~z-ai/glm-latest	ad	y	1`

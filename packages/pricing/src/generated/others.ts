@@ -8,11 +8,20 @@ s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-2
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.cohere.com/docs/command-beta (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developer.puter.com/ai/cohere/ (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://aws.amazon.com/bedrock/cohere-command-embed/ (2026-11-23)
-s2025-08-21 https://api-docs.deepseek.com/news/news250821
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://aws.amazon.com/bedrock/cohere-command-embed/ (2026-11-23), https://docs.rs/mixtape-core/latest/src/mixtape_core/models/cohere.rs.html (2026-11-27)
+s2025-09-05 https://api-docs.deepseek.com/quick_start/pricing
 s2026-11-15 https://api-docs.deepseek.com/quick_start/pricing
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://opencode.ai/data/perplexity/sonar.json (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://perplexity.mintlify.app/guides/models/sonar-pro (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://token-plan.pages.dev/en/perplexity-token-api/ (2026-11-27)
 r.33 2.75r.0825w.33
 r.33 2.75a3A12
 r.06 .24r.015w.06
@@ -286,7 +295,7 @@ r1.9 8r.38
 r2.1 10.5r.21
 r3.3 16.5r.33
 r1.5 9r.15
-r.75 3.75r.075
+r.75 3.75r.075|@2027-01-01@@@@@b>1.5 7.5r.15
 r2 10r.1
 r.2 1.2r.02w.25;200001:.4 1.8r.04w.5
 r2 6r.5;200000:4 12r1
@@ -501,10 +510,11 @@ r1 2.7r.1
 r.1 .31
 r.01 0
 r2 8
-r1 1q.012
-r3 15q.014
-r1 5q.012
-r2 8q.014
+r1 1q.012s0
+r3 15q.014s0
+r3 15q.022s0
+r1 5q.012s0
+r2 8q.014s0
 r8 40
 r4 20
 r2.4 12
@@ -516,8 +526,8 @@ r.2125 1.275
 r1.7 10.2
 r1.275 7.65
 r.255 2.125
-r1.275 6.375
-r.6375 3.1875r.06375
+r1.275 6.375|@2027-01-01@@@@@b>2.55 12.75
+r.6375 3.1875r.06375|@2027-01-01@@@@@b>1.275 6.375r.1275
 r1.12 3.52r.208
 r.06 .2r.012
 r.08 .48r.008w.1
@@ -589,7 +599,7 @@ r.25 1.5r.03
 r.125 .75r.015
 r1 6r.2;200001:2 9r.4
 r.15 1.25r.015
-r.375 1.875r.0375
+r.375 1.875r.0375|@2027-01-01@@@@@b>.75 3.75r.075
 r.25 .75r.025
 r.04 .15r.004
 r.1 .35r.01
@@ -676,6 +686,7 @@ l1000000,,65535
 l1000000,,=
 l300000,,10000
 l128000,,10000
+l1000000,,~10000
 l8192,,=
 l1000000,,128000
 l200000,,64000
@@ -683,11 +694,13 @@ l200000,,32000
 l128000,,=
 l163840,,81920
 l128000,,8192
-l200000,,=
+l1000000,,~128000
+l200000,,~64000
 l1048576,,128000
 l1048576,,1048576
 l1050000,,128000
 l500000,,500000
+l128000,,~128000
 l262144,,32768
 l131072,,8192
 l128000,,4096
@@ -704,8 +717,9 @@ l32768,,4096
 l32768,,8192
 l262144,,16000
 l262144,,16384
-l256000,,=
+l256000,,~8192
 l262144,,131072
+l256000,,~131072
 l131072,,131072
 l131072,,128000
 l128000,,16384
@@ -713,35 +727,56 @@ l32768,,16384
 l131072,,65536
 l262144,,65536
 l262144,,262000
+l256000,,~256000
+l200000,,=
 l1000000,,10000
 l122880,,8192
 l1040000,,8192
 l1000000,,131072
 l202752,,131072
+l,,~943718
+l,,~384000
+l,,~1048576
 l,,
-l163000,,=
-l196000,,=
-l262000,,=
-l202000,,=
-l205000,,=
+l,,~131072
+l,,~4096
+l,,~16384
+l,,~115200
+l163000,,~147456
+l1000000,,~384000
+l1000000,,~1000000
+l196000,,~131072
+l262000,,~262000
+l1000000,,~131072
+l1000000,,~235929
+l202000,,~131072
+l205000,,~131100
 l400000,,128000
 l1000000,,384000
 l8192,,8192
 l1047576,,32768
 l128000,,32000
 l200000,,100000
+l128000,,65536
+l128000,,32768
 l131072,,=
 l16384,,=
 l32768,,=
 l1048576,,384000
-l1048000,,=
+l1048000,,~384000
 l1048576,,262144
 l1048576,,32768
 l1000000,,262144
 l202800,,202800
 l128072,,128072
+l1048000,,~1048000
+l200000,,~131072
 l1048576,,131072
+l131072,,~32768
 l131072,,40960
+l128000,,~8192
+l32768,,~8192
+l131072,,~8192
 l1000000,,32768
 l128000,,128000
 l256000,,16384
@@ -756,27 +791,54 @@ l65536,,=
 l24576,,=
 l64000,,=
 l4096,,4096
-l262144,,=
-l1048576,,=
-l160000,,=
-l163840,,=
-l1040000,,=
-l131000,,=
-l202752,,=
+l256000,,=
+l128000,,~4000
+l64000,,~64000
+l64000,,~32768
+l,,~36864
+l,,~32768
+l,,~81920
+l,,~64000
+l,,~235929
+l262144,,~262144
+l,,~262144
+l1048576,,~1048576
+l1048576,,~131072
+l160000,,~32768
+l160000,,~160000
+l163840,,~147456
+l1040000,,~384000
+l1040000,,~1040000
+l1048576,,~384000
+l131000,,~131000
+l202752,,~131072
+l1040000,,~131072
 l1048573,,262144
 l1048573,,131072
-l204800,,=
+l131072,,~131072
+l131000,,~16384
+l204800,,~131072
 l512000,,512000
 l1000000,,512000
+l262000,,=
+l128000,,~16384
+l262144,,~131072
+l1040000,,~262144
+l1040000,,=
 l1048572,,262144
-l264000,,=
+l262144,,=
+l264000,,~128000
 l1000000,,64000
 l1000000,,32000
+l264000,,~65536
 l1048576,,65536
-l400000,,=
+l400000,,~128000
 l500000,,128000
 l256000,,128000
+l200000,,~4096
+l200000,,~32000
 l131072,,32768
+l131072,,~16384
 l131072,,16384
 l1000000,,80000
 l204800,,131072
@@ -795,32 +857,75 @@ l262144,,128000
 l524288,,1048576
 l131072,,98304
 l65536,,16384
-l110000,,=
-l40960,,=
+l131072,,~115200
+l163840,,~32768
+l163840,,~163840
+l262144,,~16384
+l262144,,~65536
+l262144,,~262114
+l32768,,~32768
+l110000,,~110000
+l262144,,~81920
+l262144,,~235929
+l40960,,~16384
+l131072,,~98304
 l65535,,=
 l120000,,=
 l123000,,=
 l30000,,=
-l202800,,=
-l890000,,=
+l160000,,=
+l64000,,~8192
+l131072,,~128000
+l16384,,~16384
+l1048576,,=
+l1000000,,~80000
+l204800,,~204800
+l131072,,~81920
+l40960,,~32768
+l262144,,~256000
+l262144,,~64000
+l65536,,~16384
+l202800,,~131100
+l890000,,~16384
+l40960,,~36864
+l32000,,~16384
+l32768,,~16384
+l163840,,=
+l202752,,~131100
 l1048576,,524288
+l204800,,=
+l204800,,~131000
 l1000000,,524288
 l1000192,,=
+l1000000,,~524288
 l256000,,4096
+l,,~256000
+l,,~4000
 l131072,,262144
 l,,262144
+l,,~26214
+l,,~128000
+l,,~52428
 l32768,,32000
 l4096,,=
-l12288,,=
-l60288,,=
+l131000,,=
+l12288,,~12288
+l60288,,~60288
 l272000,,128000
 l512000,,128000
 l524288,,262144
 l1048576,,270000
 l1024000,,64000
 l1000000,,65536
+l65536,,~65536
 l512,,=
-l500000,,=
+l200000,,8000
+l1048576,,~65536
+l1048576,,~32768
+l1048576,,~128000
+l500000,,~500000
+l1048576,,~524288
+l1000000,,~262144
 l1048575,,131072
 l500000,,450000
 l524288,,131072
@@ -870,7 +975,6 @@ l1000000,,131000
 l2000000,,=
 l1000000,,30000
 l200000,,131072
-l128000,,32768
 follama
 flmstudio
 xx-ai xai
@@ -883,1940 +987,1940 @@ pamazon-bedrock
 	amazon.nova-2-sonic-v1:0	1	1	1
 	amazon.nova-lite-v1:0	2	2	2
 	amazon.nova-micro-v1:0	3	3	2
-	amazon.nova-premier-v1:0	4	1	1
+	amazon.nova-premier-v1:0	4	4	1
 	amazon.nova-pro-v1:0	5	2	2
-	amazon.titan-embed-text-v1	6	4	1
-	anthropic.claude-fable-5	7	5	3	C
-	anthropic.claude-fable-5-1	8	5	3	C
-	anthropic.claude-fable-5-2	9	5	4	C
-	anthropic.claude-haiku-4-5-20251001-v1:0	a	6	4	C
-	anthropic.claude-haiku-5-5	b	5	4	C
-	anthropic.claude-opus-4-1-20250805-v1:0	c	7	4	C
-	anthropic.claude-opus-4-5-20251101-v1:0	d	6	4	C
-	anthropic.claude-opus-4-6-v1	e	5	4	C
-	anthropic.claude-opus-4-7	d	5	4	C
-	anthropic.claude-opus-4-8	d	5	4	C
-	anthropic.claude-opus-5	e	5	3	C
-	anthropic.claude-opus-5-5	f	5	3	C
-	anthropic.claude-sonnet-4-5-20250929-v1:0	g	6	4	C
-	anthropic.claude-sonnet-4-6	h	5	4	C
-	anthropic.claude-sonnet-5	i	5	4	C
-	anthropic.claude-sonnet-5-5	j	5	4	C
+	amazon.titan-embed-text-v1	6	5	1
+	anthropic.claude-fable-5	7	6	3	C
+	anthropic.claude-fable-5-1	8	6	3	C
+	anthropic.claude-fable-5-2	9	6	4	C
+	anthropic.claude-haiku-4-5-20251001-v1:0	a	7	4	C
+	anthropic.claude-haiku-5-5	b	6	4	C
+	anthropic.claude-opus-4-1-20250805-v1:0	c	8	4	C
+	anthropic.claude-opus-4-5-20251101-v1:0	d	7	4	C
+	anthropic.claude-opus-4-6-v1	e	6	4	C
+	anthropic.claude-opus-4-7	d	6	4	C
+	anthropic.claude-opus-4-8	d	6	4	C
+	anthropic.claude-opus-5	e	6	3	C
+	anthropic.claude-opus-5-5	f	6	3	C
+	anthropic.claude-sonnet-4-5-20250929-v1:0	g	7	4	C
+	anthropic.claude-sonnet-4-6	h	6	4	C
+	anthropic.claude-sonnet-5	i	6	4	C
+	anthropic.claude-sonnet-5-5	j	6	4	C
 	apac.amazon.nova-lite-v1:0	k	2
 	apac.amazon.nova-micro-v1:0	l	3
 	apac.amazon.nova-pro-v1:0	m	2
-	apac.anthropic.claude-sonnet-4-20250514-v1:0	g	6	4	C
-	au.anthropic.claude-haiku-4-5-20251001-v1:0	n	6	4	C
-	au.anthropic.claude-haiku-5-5	o	5	4	C
-	au.anthropic.claude-opus-4-6-v1	e	5	4	C
-	au.anthropic.claude-opus-4-7	e	5	4	C
-	au.anthropic.claude-opus-4-8	e	5	4	C
-	au.anthropic.claude-opus-5	e	5	3	C
-	au.anthropic.claude-opus-5-5	p	5	2	C
-	au.anthropic.claude-sonnet-4-5-20250929-v1:0	h	6	4	C
-	au.anthropic.claude-sonnet-4-6	h	5	4	C
-	au.anthropic.claude-sonnet-5	q	5	4	C
-	au.anthropic.claude-sonnet-5-5	r	5	4	C
+	apac.anthropic.claude-sonnet-4-20250514-v1:0	g	7	4	C
+	au.anthropic.claude-haiku-4-5-20251001-v1:0	n	7	4	C
+	au.anthropic.claude-haiku-5-5	o	6	4	C
+	au.anthropic.claude-opus-4-6-v1	e	6	4	C
+	au.anthropic.claude-opus-4-7	e	6	4	C
+	au.anthropic.claude-opus-4-8	e	6	4	C
+	au.anthropic.claude-opus-5	e	6	3	C
+	au.anthropic.claude-opus-5-5	p	6	2	C
+	au.anthropic.claude-sonnet-4-5-20250929-v1:0	h	7	4	C
+	au.anthropic.claude-sonnet-4-6	h	6	4	C
+	au.anthropic.claude-sonnet-5	q	6	4	C
+	au.anthropic.claude-sonnet-5-5	r	6	4	C
 	ca.amazon.nova-lite-v1:0	s	2
-	claude-fable-5	t	5	5	C
-	claude-fable-5-1	u	5	5	C
-	claude-opus-5	e	5	3	C
-	claude-opus-5-5	p	5	1	C
-	deepseek.r1-v1:0	v	8	1
-	deepseek.v3-v1:0	w	9
-	deepseek.v3.2	x	9
+	claude-fable-5	t	6	5	C
+	claude-fable-5-1	u	6	5	C
+	claude-opus-5	e	6	3	C
+	claude-opus-5-5	p	6	1	C
+	deepseek.r1-v1:0	v	9	1
+	deepseek.v3-v1:0	w	a
+	deepseek.v3.2	x	a
 	eu.amazon.nova-2-lite-v1:0	y	0
 	eu.amazon.nova-lite-v1:0	z	2
 	eu.amazon.nova-micro-v1:0	10	3
 	eu.amazon.nova-pro-v1:0	11	2
-	eu.anthropic.claude-fable-5	t	5	4	C
-	eu.anthropic.claude-haiku-4-5-20251001-v1:0	n	6	4	C
-	eu.anthropic.claude-haiku-5-5	o	5	4	C
-	eu.anthropic.claude-opus-4-5-20251101-v1:0	e	6	4	C
-	eu.anthropic.claude-opus-4-6-v1	e	5	4	C
-	eu.anthropic.claude-opus-4-7	e	5	4	C
-	eu.anthropic.claude-opus-4-8	e	5	4	C
-	eu.anthropic.claude-opus-5	e	5	3	C
-	eu.anthropic.claude-opus-5-5	p	5	2	C
-	eu.anthropic.claude-sonnet-4-20250514-v1:0	g	6	4	C
-	eu.anthropic.claude-sonnet-4-5-20250929-v1:0	h	6	4	C
-	eu.anthropic.claude-sonnet-4-6	h	5	4	C
-	eu.anthropic.claude-sonnet-5	q	5	4	C
-	eu.anthropic.claude-sonnet-5-5	r	5	4	C
-	eu.mistral.pixtral-large-2502-v1:0	12	a
+	eu.anthropic.claude-fable-5	t	6	4	C
+	eu.anthropic.claude-haiku-4-5-20251001-v1:0	n	7	4	C
+	eu.anthropic.claude-haiku-5-5	o	6	4	C
+	eu.anthropic.claude-opus-4-5-20251101-v1:0	e	7	4	C
+	eu.anthropic.claude-opus-4-6-v1	e	6	4	C
+	eu.anthropic.claude-opus-4-7	e	6	4	C
+	eu.anthropic.claude-opus-4-8	e	6	4	C
+	eu.anthropic.claude-opus-5	e	6	3	C
+	eu.anthropic.claude-opus-5-5	p	6	2	C
+	eu.anthropic.claude-sonnet-4-20250514-v1:0	g	7	4	C
+	eu.anthropic.claude-sonnet-4-5-20250929-v1:0	h	7	4	C
+	eu.anthropic.claude-sonnet-4-6	h	6	4	C
+	eu.anthropic.claude-sonnet-5	q	6	4	C
+	eu.anthropic.claude-sonnet-5-5	r	6	4	C
+	eu.mistral.pixtral-large-2502-v1:0	12	b
 	global.amazon.nova-2-lite-v1:0	13	0	2
-	global.anthropic.claude-fable-5	7	5	4	C
-	global.anthropic.claude-fable-5-1	8	5	4	C
-	global.anthropic.claude-fable-5-1-v1:0	8	1	5	C
-	global.anthropic.claude-fable-5-2	9	5	4	C
-	global.anthropic.claude-fable-5-v1:0	7	1	5	C
-	global.anthropic.claude-haiku-4-5-20251001-v1:0	a	6	3	C
-	global.anthropic.claude-haiku-5-5	b	5	4	C
-	global.anthropic.claude-opus-4-5-20251101-v1:0	d	6	4	C
-	global.anthropic.claude-opus-4-5-v1:0	d	b	5	C
-	global.anthropic.claude-opus-4-6-v1	d	5	4	C
-	global.anthropic.claude-opus-4-6-v1:0	d	1	5	C
-	global.anthropic.claude-opus-4-7	d	5	4	C
-	global.anthropic.claude-opus-4-7-v1:0	d	1	5	C
-	global.anthropic.claude-opus-4-8	d	5	4	C
-	global.anthropic.claude-opus-4-8-v1:0	d	1	5	C
-	global.anthropic.claude-opus-5	d	5	3	C
-	global.anthropic.claude-opus-5-5	f	5	2	C
-	global.anthropic.claude-sonnet-4-20250514-v1:0	g	6	3	C
-	global.anthropic.claude-sonnet-4-5-20250929-v1:0	g	6	3	C
-	global.anthropic.claude-sonnet-4-6	g	5	4	C
-	global.anthropic.claude-sonnet-4-6-v1:0	g	1	5	C
-	global.anthropic.claude-sonnet-5	i	5	4	C
-	global.anthropic.claude-sonnet-5-5	j	5	4	C
-	global.anthropic.claude-sonnet-5-v1:0	i	1	5	C
-	global.moonshotai.kimi-k3	14	c
-	global.moonshotai.kimi-k3.1	15	d
-	global.openai.gpt-5.6-luna	16	e	2
-	global.openai.gpt-5.6-sol	17	e	2
-	global.openai.gpt-5.6-terra	18	e	2
-	global.openai.gpt-6-astra	19	e
-	global.openai.gpt-6-luna	1a	e
-	global.openai.gpt-6-sol	1b	e
-	global.openai.gpt-6.1-sol	1c	e
-	global.openai.gpt-6.1-terra	1d	e
-	global.xai.grok-4.6	1e	f
-	global.xai.grok-4.7	1e	f
-	global.zai.glm-5.3	1f	5
-	google.gemma-3-12b-it	1g	8	1
-	google.gemma-3-27b-it	1h	8	1
-	google.gemma-3-4b-it	1i	8	1
-	google.gemma-4-26b-a4b	1j	g
-	google.gemma-4-31b	1k	g
-	google.gemma-4-e2b	1i	h
-	in.anthropic.claude-haiku-4-5-20251001-v1:0	n	6	4	C
-	in.anthropic.claude-opus-5	e	5	4	C
-	in.anthropic.claude-sonnet-5	q	5	4	C
-	in.openai.gpt-5.6-luna	1l	e
-	in.openai.gpt-5.6-terra	1m	e
+	global.anthropic.claude-fable-5	7	6	4	C
+	global.anthropic.claude-fable-5-1	8	6	4	C
+	global.anthropic.claude-fable-5-1-v1:0	8	c	5	C
+	global.anthropic.claude-fable-5-2	9	6	4	C
+	global.anthropic.claude-fable-5-v1:0	7	c	5	C
+	global.anthropic.claude-haiku-4-5-20251001-v1:0	a	7	3	C
+	global.anthropic.claude-haiku-5-5	b	6	4	C
+	global.anthropic.claude-opus-4-5-20251101-v1:0	d	7	4	C
+	global.anthropic.claude-opus-4-5-v1:0	d	d	5	C
+	global.anthropic.claude-opus-4-6-v1	d	6	4	C
+	global.anthropic.claude-opus-4-6-v1:0	d	c	5	C
+	global.anthropic.claude-opus-4-7	d	6	4	C
+	global.anthropic.claude-opus-4-7-v1:0	d	c	5	C
+	global.anthropic.claude-opus-4-8	d	6	4	C
+	global.anthropic.claude-opus-4-8-v1:0	d	c	5	C
+	global.anthropic.claude-opus-5	d	6	3	C
+	global.anthropic.claude-opus-5-5	f	6	2	C
+	global.anthropic.claude-sonnet-4-20250514-v1:0	g	7	3	C
+	global.anthropic.claude-sonnet-4-5-20250929-v1:0	g	7	3	C
+	global.anthropic.claude-sonnet-4-6	g	6	4	C
+	global.anthropic.claude-sonnet-4-6-v1:0	g	c	5	C
+	global.anthropic.claude-sonnet-5	i	6	4	C
+	global.anthropic.claude-sonnet-5-5	j	6	4	C
+	global.anthropic.claude-sonnet-5-v1:0	i	c	5	C
+	global.moonshotai.kimi-k3	14	e
+	global.moonshotai.kimi-k3.1	15	f
+	global.openai.gpt-5.6-luna	16	g	2
+	global.openai.gpt-5.6-sol	17	g	2
+	global.openai.gpt-5.6-terra	18	g	2
+	global.openai.gpt-6-astra	19	g
+	global.openai.gpt-6-luna	1a	g
+	global.openai.gpt-6-sol	1b	g
+	global.openai.gpt-6.1-sol	1c	g
+	global.openai.gpt-6.1-terra	1d	g
+	global.xai.grok-4.6	1e	h
+	global.xai.grok-4.7	1e	h
+	global.zai.glm-5.3	1f	6
+	google.gemma-3-12b-it	1g	i	1
+	google.gemma-3-27b-it	1h	i	1
+	google.gemma-3-4b-it	1i	i	1
+	google.gemma-4-26b-a4b	1j	j
+	google.gemma-4-31b	1k	j
+	google.gemma-4-e2b	1i	k
+	in.anthropic.claude-haiku-4-5-20251001-v1:0	n	7	4	C
+	in.anthropic.claude-opus-5	e	6	4	C
+	in.anthropic.claude-sonnet-5	q	6	4	C
+	in.openai.gpt-5.6-luna	1l	g
+	in.openai.gpt-5.6-terra	1m	g
 	jp.amazon.nova-2-lite-v1:0	1n	0
-	jp.anthropic.claude-haiku-4-5-20251001-v1:0	n	6	4	C
-	jp.anthropic.claude-haiku-5-5	o	5	4	C
-	jp.anthropic.claude-opus-4-7	e	5	4	C
-	jp.anthropic.claude-opus-4-8	e	5	4	C
-	jp.anthropic.claude-opus-5	e	5	3	C
-	jp.anthropic.claude-opus-5-5	p	5	2	C
-	jp.anthropic.claude-sonnet-4-5-20250929-v1:0	h	6	4	C
-	jp.anthropic.claude-sonnet-4-6	h	5	4	C
-	jp.anthropic.claude-sonnet-5	q	5	4	C
-	meta.llama3-1-70b-instruct-v1:0	1o	i	2
-	meta.llama3-1-8b-instruct-v1:0	1p	i	2
-	meta.llama3-2-11b-instruct-v1:0	1q	8	1
-	meta.llama3-2-1b-instruct-v1:0	1r	8	1
-	meta.llama3-2-3b-instruct-v1:0	1s	8	1
-	meta.llama3-2-90b-instruct-v1:0	1o	8	1
-	meta.llama3-3-70b-instruct-v1:0	1o	i	2
-	meta.llama3-70b-instruct-v1:0	1t	4	1
-	meta.llama3-8b-instruct-v1:0	1u	4	1
-	meta.llama4-maverick-17b-instruct-v1:0	1v	j	2
-	meta.llama4-scout-17b-instruct-v1:0	1w	k	2
-	minimax.minimax-m2	1x	l
-	minimax.minimax-m2.1	1x	m
-	minimax.minimax-m2.5	1x	n
-	mistral.devstral-2-123b	1y	o	2
-	mistral.magistral-small-2509	1z	p	2
-	mistral.ministral-3-14b-instruct	20	i	2
-	mistral.ministral-3-3b-instruct	1r	q	2
-	mistral.ministral-3-8b-instruct	1s	i	2
-	mistral.mistral-7b-instruct-v0:2	21	r	1
-	mistral.mistral-large-2402-v1:0	22	r	1
-	mistral.mistral-large-3-675b-instruct	1z	o	2
-	mistral.mistral-small-2402-v1:0	23	r	1
-	mistral.mixtral-8x7b-instruct-v0:1	24	r	1
-	mistral.pixtral-large-2502-v1:0	12	a	2
-	mistral.voxtral-mini-3b-2507	25	s	2
-	mistral.voxtral-small-24b-2507	26	t	2
-	moonshot.kimi-k2-thinking	27	u
-	moonshotai.kimi-k2.5	28	v
-	nvidia.nemotron-nano-12b-v2	29	h
-	nvidia.nemotron-nano-3-30b	2a	o
-	nvidia.nemotron-nano-3-30b:0	2a	w	1
-	nvidia.nemotron-nano-9b-v2	2b	h
-	nvidia.nemotron-nano-9b-v2:0	2b	8	1
-	nvidia.nemotron-super-3-120b	2c	x
-	nvidia.nemotron-super-3-120b:0	2c	w	1
-	openai.gpt-5.4	2d	5	2
-	openai.gpt-5.5	2e	5	2
-	openai.gpt-5.6-luna	1l	e
-	openai.gpt-5.6-sol	2f	e
-	openai.gpt-5.6-terra	1m	e
-	openai.gpt-6-astra	2g	e
-	openai.gpt-6-luna	2h	e
-	openai.gpt-6-sol	2i	e
-	openai.gpt-6.1-sol	2j	e
-	openai.gpt-6.1-terra	2k	e
-	openai.gpt-oss-120b	2l	y
-	openai.gpt-oss-120b-1:0	2l	z	2
-	openai.gpt-oss-20b	2m	y
-	openai.gpt-oss-20b-1:0	2m	z	2
-	openai.gpt-oss-safeguard-120b	2l	10
-	openai.gpt-oss-safeguard-20b	2n	10
-	qwen.qwen3-235b-a22b-2507-v1:0	2o	x
-	qwen.qwen3-32b-v1:0	2l	11	2
-	qwen.qwen3-coder-30b-a3b-v1:0	2l	x	2
-	qwen.qwen3-coder-480b-a35b-v1:0	2p	12	2
-	qwen.qwen3-coder-next	2q	13
-	qwen.qwen3-next-80b-a3b	2r	14
-	qwen.qwen3-vl-235b-a22b	2s	14
-	qwen.qwen3-vl-235b-a22b-v1:0	2s	w	1
-	regional.anthropic.claude-3-5-haiku-20241022-v1:0	2t	b	5	C
-	regional.anthropic.claude-3-5-sonnet-20240620-v1:0	g	b	5	C
-	regional.anthropic.claude-3-5-sonnet-20241022-v2:0	g	b	5	C
-	regional.anthropic.claude-3-7-sonnet-20250219-v1:0	g	b	5	C
-	regional.anthropic.claude-3-haiku-20240307-v1:0	2u	b	1	C
-	regional.anthropic.claude-3-opus-20240229-v1:0	2v	b	1	C
-	regional.anthropic.claude-3-sonnet-20240229-v1:0	g	b	5	C
-	us-gov.openai.gpt-oss-120b-1:0	2w	10
-	us-gov.openai.gpt-oss-20b-1:0	2x	10
+	jp.anthropic.claude-haiku-4-5-20251001-v1:0	n	7	4	C
+	jp.anthropic.claude-haiku-5-5	o	6	4	C
+	jp.anthropic.claude-opus-4-7	e	6	4	C
+	jp.anthropic.claude-opus-4-8	e	6	4	C
+	jp.anthropic.claude-opus-5	e	6	3	C
+	jp.anthropic.claude-opus-5-5	p	6	2	C
+	jp.anthropic.claude-sonnet-4-5-20250929-v1:0	h	7	4	C
+	jp.anthropic.claude-sonnet-4-6	h	6	4	C
+	jp.anthropic.claude-sonnet-5	q	6	4	C
+	meta.llama3-1-70b-instruct-v1:0	1o	l	2
+	meta.llama3-1-8b-instruct-v1:0	1p	l	2
+	meta.llama3-2-11b-instruct-v1:0	1q	9	1
+	meta.llama3-2-1b-instruct-v1:0	1r	9	1
+	meta.llama3-2-3b-instruct-v1:0	1s	9	1
+	meta.llama3-2-90b-instruct-v1:0	1o	9	1
+	meta.llama3-3-70b-instruct-v1:0	1o	l	2
+	meta.llama3-70b-instruct-v1:0	1t	5	1
+	meta.llama3-8b-instruct-v1:0	1u	5	1
+	meta.llama4-maverick-17b-instruct-v1:0	1v	m	2
+	meta.llama4-scout-17b-instruct-v1:0	1w	n	2
+	minimax.minimax-m2	1x	o
+	minimax.minimax-m2.1	1x	p
+	minimax.minimax-m2.5	1x	q
+	mistral.devstral-2-123b	1y	r	2
+	mistral.magistral-small-2509	1z	s	2
+	mistral.ministral-3-14b-instruct	20	l	2
+	mistral.ministral-3-3b-instruct	1r	t	2
+	mistral.ministral-3-8b-instruct	1s	l	2
+	mistral.mistral-7b-instruct-v0:2	21	u	1
+	mistral.mistral-large-2402-v1:0	22	u	1
+	mistral.mistral-large-3-675b-instruct	1z	r	2
+	mistral.mistral-small-2402-v1:0	23	u	1
+	mistral.mixtral-8x7b-instruct-v0:1	24	u	1
+	mistral.pixtral-large-2502-v1:0	12	b	2
+	mistral.voxtral-mini-3b-2507	25	v	2
+	mistral.voxtral-small-24b-2507	26	w	2
+	moonshot.kimi-k2-thinking	27	x
+	moonshotai.kimi-k2.5	28	y
+	nvidia.nemotron-nano-12b-v2	29	k
+	nvidia.nemotron-nano-3-30b	2a	r
+	nvidia.nemotron-nano-3-30b:0	2a	z	1
+	nvidia.nemotron-nano-9b-v2	2b	k
+	nvidia.nemotron-nano-9b-v2:0	2b	9	1
+	nvidia.nemotron-super-3-120b	2c	10
+	nvidia.nemotron-super-3-120b:0	2c	11	1
+	openai.gpt-5.4	2d	6	2
+	openai.gpt-5.5	2e	6	2
+	openai.gpt-5.6-luna	1l	g
+	openai.gpt-5.6-sol	2f	g
+	openai.gpt-5.6-terra	1m	g
+	openai.gpt-6-astra	2g	g
+	openai.gpt-6-luna	2h	g
+	openai.gpt-6-sol	2i	g
+	openai.gpt-6.1-sol	2j	g
+	openai.gpt-6.1-terra	2k	g
+	openai.gpt-oss-120b	2l	12
+	openai.gpt-oss-120b-1:0	2l	13	2
+	openai.gpt-oss-20b	2m	12
+	openai.gpt-oss-20b-1:0	2m	13	2
+	openai.gpt-oss-safeguard-120b	2l	14
+	openai.gpt-oss-safeguard-20b	2n	14
+	qwen.qwen3-235b-a22b-2507-v1:0	2o	10
+	qwen.qwen3-32b-v1:0	2l	15	2
+	qwen.qwen3-coder-30b-a3b-v1:0	2l	10	2
+	qwen.qwen3-coder-480b-a35b-v1:0	2p	16	2
+	qwen.qwen3-coder-next	2q	17
+	qwen.qwen3-next-80b-a3b	2r	18
+	qwen.qwen3-vl-235b-a22b	2s	18
+	qwen.qwen3-vl-235b-a22b-v1:0	2s	19	1
+	regional.anthropic.claude-3-5-haiku-20241022-v1:0	2t	1a	5	C
+	regional.anthropic.claude-3-5-sonnet-20240620-v1:0	g	1a	5	C
+	regional.anthropic.claude-3-5-sonnet-20241022-v2:0	g	1a	5	C
+	regional.anthropic.claude-3-7-sonnet-20250219-v1:0	g	1a	5	C
+	regional.anthropic.claude-3-haiku-20240307-v1:0	2u	1a	1	C
+	regional.anthropic.claude-3-opus-20240229-v1:0	2v	1a	1	C
+	regional.anthropic.claude-3-sonnet-20240229-v1:0	g	1a	5	C
+	us-gov.openai.gpt-oss-120b-1:0	2w	14
+	us-gov.openai.gpt-oss-20b-1:0	2x	14
 	us.amazon.nova-2-lite-v1:0	0	0
 	us.amazon.nova-lite-v1:0	2	2
 	us.amazon.nova-micro-v1:0	3	3
-	us.amazon.nova-premier-v1:0	2y	15
+	us.amazon.nova-premier-v1:0	2y	1b
 	us.amazon.nova-pro-v1:0	5	2
-	us.anthropic.claude-fable-5	t	5	4	C
-	us.anthropic.claude-fable-5-1	u	5	4	C
-	us.anthropic.claude-fable-5-2	2z	5	4	C
-	us.anthropic.claude-haiku-4-5-20251001-v1:0	n	6	4	C
-	us.anthropic.claude-haiku-5-5	o	5	4	C
-	us.anthropic.claude-opus-4-1-20250805-v1:0	c	7	4	C
-	us.anthropic.claude-opus-4-5-20251101-v1:0	e	6	4	C
-	us.anthropic.claude-opus-4-6-v1	e	5	4	C
-	us.anthropic.claude-opus-4-7	e	5	4	C
-	us.anthropic.claude-opus-4-8	e	5	4	C
-	us.anthropic.claude-opus-5	e	5	3	C
-	us.anthropic.claude-opus-5-5	p	5	2	C
-	us.anthropic.claude-sonnet-4-20250514-v1:0	g	6	4	C
-	us.anthropic.claude-sonnet-4-5-20250929-v1:0	h	6	4	C
-	us.anthropic.claude-sonnet-4-6	h	5	4	C
-	us.anthropic.claude-sonnet-5	q	5	4	C
-	us.anthropic.claude-sonnet-5-5	r	5	4	C
-	us.meta.llama3-1-70b-instruct-v1:0	1o	i
-	us.meta.llama3-1-8b-instruct-v1:0	1p	i
-	us.meta.llama3-3-70b-instruct-v1:0	1o	i
-	us.meta.llama4-maverick-17b-instruct-v1:0	1v	j
-	us.meta.llama4-scout-17b-instruct-v1:0	1w	k
-	us.mistral.pixtral-large-2502-v1:0	12	a
-	us.moonshotai.kimi-k3	30	c
-	us.moonshotai.kimi-k3.1	31	d
-	us.openai.gpt-5.6-luna	1l	e
-	us.openai.gpt-5.6-sol	2f	e
-	us.openai.gpt-5.6-terra	1m	e
-	us.openai.gpt-6-astra	2g	e
-	us.openai.gpt-6-luna	2h	e
-	us.openai.gpt-6-sol	2i	e
-	us.openai.gpt-6.1-sol	2j	e
-	us.openai.gpt-6.1-terra	2k	e
-	us.writer.palmyra-x4-v1:0	32	16
-	us.writer.palmyra-x5-v1:0	33	17
-	us.xai.grok-4.6	34	f
-	us.xai.grok-4.7	34	f
-	us.zai.glm-5.3	35	5
-	writer.palmyra-x4-v1:0	32	16	2
-	writer.palmyra-x5-v1:0	33	17	2
-	xai.grok-4.3	36	18
-	xai.grok-4.6	34	f
-	zai.glm-4.7	37	19
-	zai.glm-4.7-flash	38	19
-	zai.glm-5	39	19
+	us.anthropic.claude-fable-5	t	6	4	C
+	us.anthropic.claude-fable-5-1	u	6	4	C
+	us.anthropic.claude-fable-5-2	2z	6	4	C
+	us.anthropic.claude-haiku-4-5-20251001-v1:0	n	7	4	C
+	us.anthropic.claude-haiku-5-5	o	6	4	C
+	us.anthropic.claude-opus-4-1-20250805-v1:0	c	8	4	C
+	us.anthropic.claude-opus-4-5-20251101-v1:0	e	7	4	C
+	us.anthropic.claude-opus-4-6-v1	e	6	4	C
+	us.anthropic.claude-opus-4-7	e	6	4	C
+	us.anthropic.claude-opus-4-8	e	6	4	C
+	us.anthropic.claude-opus-5	e	6	3	C
+	us.anthropic.claude-opus-5-5	p	6	2	C
+	us.anthropic.claude-sonnet-4-20250514-v1:0	g	7	4	C
+	us.anthropic.claude-sonnet-4-5-20250929-v1:0	h	7	4	C
+	us.anthropic.claude-sonnet-4-6	h	6	4	C
+	us.anthropic.claude-sonnet-5	q	6	4	C
+	us.anthropic.claude-sonnet-5-5	r	6	4	C
+	us.meta.llama3-1-70b-instruct-v1:0	1o	l
+	us.meta.llama3-1-8b-instruct-v1:0	1p	l
+	us.meta.llama3-3-70b-instruct-v1:0	1o	l
+	us.meta.llama4-maverick-17b-instruct-v1:0	1v	m
+	us.meta.llama4-scout-17b-instruct-v1:0	1w	n
+	us.mistral.pixtral-large-2502-v1:0	12	b
+	us.moonshotai.kimi-k3	30	e
+	us.moonshotai.kimi-k3.1	31	f
+	us.openai.gpt-5.6-luna	1l	g
+	us.openai.gpt-5.6-sol	2f	g
+	us.openai.gpt-5.6-terra	1m	g
+	us.openai.gpt-6-astra	2g	g
+	us.openai.gpt-6-luna	2h	g
+	us.openai.gpt-6-sol	2i	g
+	us.openai.gpt-6.1-sol	2j	g
+	us.openai.gpt-6.1-terra	2k	g
+	us.writer.palmyra-x4-v1:0	32	1c
+	us.writer.palmyra-x5-v1:0	33	1d
+	us.xai.grok-4.6	34	h
+	us.xai.grok-4.7	34	h
+	us.zai.glm-5.3	35	6
+	writer.palmyra-x4-v1:0	32	1c	2
+	writer.palmyra-x5-v1:0	33	1d	2
+	xai.grok-4.3	36	1e
+	xai.grok-4.6	34	h
+	zai.glm-4.7	37	1f
+	zai.glm-4.7-flash	38	1f
+	zai.glm-5	39	1f
 pant-ling 1
-	Ling-2.6-1T	3a	13
-	Ling-2.6-flash	3b	13
-	Ring-2.6-1T	3a	13
+	Ling-2.6-1T	3a	17
+	Ling-2.6-flash	3b	17
+	Ring-2.6-1T	3a	17
 parcee 1
-	deepseek/deepseek-v4-flash-latest	3c	1a	1
-	deepseek/deepseek-v4-pro	3d	1a	1
-	moonshotai/kimi-k3	3e	1a	1
-	thinkingmachines/inkling-small	3f	1a	1
-	trinity-large-thinking	3g	1a	1
-	zai-org/glm-5.2	3h	1a	1
+	deepseek/deepseek-v4-flash-latest	3c	1g	1
+	deepseek/deepseek-v4-pro	3d	1h	1
+	moonshotai/kimi-k3	3e	1i	1
+	thinkingmachines/inkling-small	3f	1i	1
+	trinity-large-thinking	3g	1j	1
+	zai-org/glm-5.2	3h	1k	1
 pavian
-	Meta-Llama-3.1-405B-Instruct	3i	1a	1
-	Meta-Llama-3.1-70B-Instruct	3j	1a	1
-	Meta-Llama-3.1-8B-Instruct	1r	1a	1
-	Meta-Llama-3.3-70B-Instruct	3j	1a	1
-	deepseek/deepseek-v3.2	3k	1b	1
-	deepseek/deepseek-v4-flash	3l	1	1
-	deepseek/deepseek-v4-pro	3m	1	1
-	deepseek/deepseek-v4-pro-0813	3n	1	1
-	minimax/minimax-m2.5	3o	1c	1
-	moonshotai/kimi-k2.5	3p	1d	1
-	moonshotai/kimi-k2.6	3q	1d	1
-	xiaomi/mimo-v2.5	3r	1	1
-	xiaomi/mimo-v2.5-pro	3s	1	1
-	z-ai/glm-4.7	3t	1e	1
-	z-ai/glm-5	3u	1f	1
-	z-ai/glm-5.1	3v	1e	1
-	z-ai/glm-5.2	3w	1	1
+	Meta-Llama-3.1-405B-Instruct	3i	1j	1
+	Meta-Llama-3.1-70B-Instruct	3j	1l	1
+	Meta-Llama-3.1-8B-Instruct	1r	1m	1
+	Meta-Llama-3.3-70B-Instruct	3j	1n	1
+	deepseek/deepseek-v3.2	3k	1o	1
+	deepseek/deepseek-v4-flash	3l	1p	1
+	deepseek/deepseek-v4-pro	3m	1p	1
+	deepseek/deepseek-v4-pro-0813	3n	1q	1
+	minimax/minimax-m2.5	3o	1r	1
+	moonshotai/kimi-k2.5	3p	1s	1
+	moonshotai/kimi-k2.6	3q	1s	1
+	xiaomi/mimo-v2.5	3r	1t	1
+	xiaomi/mimo-v2.5-pro	3s	1u	1
+	z-ai/glm-4.7	3t	1v	1
+	z-ai/glm-5	3u	1w	1
+	z-ai/glm-5.1	3v	1v	1
+	z-ai/glm-5.2	3w	1t	1
 pazure
-	chat-latest	3x	1g
-	deepseek-v4-pro	3y	1h
-	gpt-4	3z	1i
-	gpt-4-turbo	40	i
-	gpt-4.1	41	1j
-	gpt-4.1-mini	42	1j
-	gpt-4.1-nano	43	1j
-	gpt-4o	44	10
-	gpt-4o-2024-05-13	45	i
-	gpt-4o-2024-08-06	44	10
-	gpt-4o-2024-11-20	44	10
-	gpt-4o-mini	46	10
-	gpt-5	47	1g
-	gpt-5-chat-latest	47	10
-	gpt-5-mini	48	1g
-	gpt-5-nano	49	1g
-	gpt-5-pro	4a	1g
-	gpt-5.1	47	1g
-	gpt-5.2	4b	1g
-	gpt-5.2-pro	4c	1g
-	gpt-5.3-codex	4b	1g
-	gpt-5.3-codex-spark	4b	1k
-	gpt-5.4	4d	e
-	gpt-5.4-mini	4e	1g
-	gpt-5.4-nano	4f	1g
-	gpt-5.4-pro	4g	e
-	gpt-5.5	4h	e
-	gpt-5.5-pro	4g	e
-	gpt-5.6-cyber	4i	1g
-	gpt-5.6-luna	16	e
-	gpt-5.6-sol	4j	e
-	gpt-5.6-terra	18	e
-	gpt-6-astra	19	e
-	gpt-6-luna	1a	e
-	gpt-6-sol	1b	e
-	gpt-6.1-sol	1c	e
-	gpt-6.1-terra	1d	e
-	gpt-daybreak-blue-latest	4j	e
-	gpt-daybreak-red-latest	4i	1g
-	o1	4k	1l	2
-	o1-2024-12-17	4k	1l	2
-	o1-mini	4l	8	1
-	o1-mini-2024-09-12	4l	8	1
-	o1-preview	4k	8	1
-	o1-preview-2024-09-12	4k	8	1
-	o1-pro	4m	1l
-	o3	41	1l	2
-	o3-2025-04-16	41	1l	2
-	o3-mini	4l	1l	2
-	o3-mini-2025-01-31	4l	1l	2
-	o3-pro	4n	1l
-	o4-mini	4o	1l	2
-	phi-3-medium-128k-instruct	4p	1m	1
-	phi-3-mini-128k-instruct	1r	1m	1
-	phi-3.5-mini-128k-instruct	1r	1m	1
-	phi-4	4q	1n	1
-	phi-4-mini-instruct	4r	1m	1
-	phi-4-multimodal-instruct	4s	1m	1
-	phi-4-reasoning-plus	4t	1o	1
-	text-embedding-3-large	4u	4	1
-	text-embedding-3-small	4v	4	1
+	chat-latest	3x	1x
+	deepseek-v4-pro	3y	1y
+	gpt-4	3z	1z
+	gpt-4-turbo	40	l
+	gpt-4.1	41	20
+	gpt-4.1-mini	42	20
+	gpt-4.1-nano	43	20
+	gpt-4o	44	14
+	gpt-4o-2024-05-13	45	l
+	gpt-4o-2024-08-06	44	14
+	gpt-4o-2024-11-20	44	14
+	gpt-4o-mini	46	14
+	gpt-5	47	1x
+	gpt-5-chat-latest	47	14
+	gpt-5-mini	48	1x
+	gpt-5-nano	49	1x
+	gpt-5-pro	4a	1x
+	gpt-5.1	47	1x
+	gpt-5.2	4b	1x
+	gpt-5.2-pro	4c	1x
+	gpt-5.3-codex	4b	1x
+	gpt-5.3-codex-spark	4b	21
+	gpt-5.4	4d	g
+	gpt-5.4-mini	4e	1x
+	gpt-5.4-nano	4f	1x
+	gpt-5.4-pro	4g	g
+	gpt-5.5	4h	g
+	gpt-5.5-pro	4g	g
+	gpt-5.6-cyber	4i	1x
+	gpt-5.6-luna	16	g
+	gpt-5.6-sol	4j	g
+	gpt-5.6-terra	18	g
+	gpt-6-astra	19	g
+	gpt-6-luna	1a	g
+	gpt-6-sol	1b	g
+	gpt-6.1-sol	1c	g
+	gpt-6.1-terra	1d	g
+	gpt-daybreak-blue-latest	4j	g
+	gpt-daybreak-red-latest	4i	1x
+	o1	4k	22	2
+	o1-2024-12-17	4k	22	2
+	o1-mini	4l	23	6
+	o1-mini-2024-09-12	4l	23	6
+	o1-preview	4k	24	6
+	o1-preview-2024-09-12	4k	24	6
+	o1-pro	4m	22
+	o3	41	22	2
+	o3-2025-04-16	41	22	2
+	o3-mini	4l	22	2
+	o3-mini-2025-01-31	4l	22	2
+	o3-pro	4n	22
+	o4-mini	4o	22	2
+	phi-3-medium-128k-instruct	4p	25	1
+	phi-3-mini-128k-instruct	1r	25	1
+	phi-3.5-mini-128k-instruct	1r	25	1
+	phi-4	4q	26	1
+	phi-4-mini-instruct	4r	25	1
+	phi-4-multimodal-instruct	4s	25	1
+	phi-4-reasoning-plus	4t	27	1
+	text-embedding-3-large	4u	5	1
+	text-embedding-3-small	4v	5	1
 pbaseten
-	deepseek-ai/DeepSeek-V4-Flash-0731	4w	1p	2
-	deepseek-ai/DeepSeek-V4-Pro	4x	1q	1
-	deepseek-ai/DeepSeek-V4-Pro-0813	4y	1r	2
-	deepseek-ai/DeepSeek-V4.1-Flash	4z	1s
-	deepseek-ai/DeepSeek-V4.1-Flash-1017	4z	1r
-	deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast	50	1r
-	deepseek-ai/DeepSeek-V4.1-Flash-Fast	50	1s
-	moonshotai/Kimi-K2.6	3q	1d	1
-	moonshotai/Kimi-K2.7-Code	3q	1d	1
-	moonshotai/Kimi-K3	3e	1r	2
-	moonshotai/Kimi-K3.1-Pro	51	1t
-	nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B	52	1u	2
-	openai/gpt-oss-120b	53	1v	2
-	thinkingmachines/inkling	54	1q	1
-	thinkingmachines/inkling-small	3f	1q	1
-	zai-org/GLM-4.7	55	b	1
-	zai-org/GLM-5.2	56	1r	2
-	zai-org/GLM-5.2-Fast	57	1r	2
-	zai-org/GLM-5.3	56	1r	2
-	zai-org/GLM-5.3-Fast	57	1r
-	zai-org/GLM-5.3-Flash	58	1w	2
+	deepseek-ai/DeepSeek-V4-Flash-0731	4w	28	2
+	deepseek-ai/DeepSeek-V4-Pro	4x	29	1
+	deepseek-ai/DeepSeek-V4-Pro-0813	4y	2a	2
+	deepseek-ai/DeepSeek-V4.1-Flash	4z	2b
+	deepseek-ai/DeepSeek-V4.1-Flash-1017	4z	2a
+	deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast	50	2a
+	deepseek-ai/DeepSeek-V4.1-Flash-Fast	50	2b
+	moonshotai/Kimi-K2.6	3q	1s	1
+	moonshotai/Kimi-K2.7-Code	3q	1s	1
+	moonshotai/Kimi-K3	3e	2a	2
+	moonshotai/Kimi-K3.1-Pro	51	2c
+	nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B	52	2d	2
+	openai/gpt-oss-120b	53	2e	2
+	thinkingmachines/inkling	54	2f	1
+	thinkingmachines/inkling-small	3f	2f	1
+	zai-org/GLM-4.7	55	2g	1
+	zai-org/GLM-5.2	56	2a	2
+	zai-org/GLM-5.2-Fast	57	2a	2
+	zai-org/GLM-5.3	56	2a	2
+	zai-org/GLM-5.3-Fast	57	2a
+	zai-org/GLM-5.3-Flash	58	2h	2
 pcerebras
-	gemma-4-31b	59	1m	1
-	gpt-oss-120b	5a	1x	2
-	llama-3.3-70b	5b	8	1
-	llama3.1-8b	1r	1o	1
-	qwen-3-32b	5c	1m	1
-	qwen-3.8-27b	5d	1x
-	zai-glm-4.7	5e	1m	1
+	gemma-4-31b	59	2i	1
+	gpt-oss-120b	5a	2j	2
+	llama-3.3-70b	5b	2k	1
+	llama3.1-8b	1r	2l	1
+	qwen-3-32b	5c	2m	1
+	qwen-3.8-27b	5d	2j
+	zai-glm-4.7	5e	25	1
 pcloudflare-ai-gateway
-	claude-fable-5	7	5	4	C
-	claude-fable-5-1	8	5	4	C
-	claude-haiku-4-5	a	6	4	C
-	claude-haiku-5-5	b	5	4	C
-	claude-opus-4-5	d	6	4	C
-	claude-opus-4-6	d	5	4	C
-	claude-opus-4-7	d	5	4	C
-	claude-opus-4-8	d	5	4	C
-	claude-opus-5	d	5	4	C
-	claude-opus-5-5	f	5	4	C
-	claude-sonnet-4-5	g	6	4	C
-	claude-sonnet-4-6	g	5	4	C
-	claude-sonnet-5	i	5	4	C
-	claude-sonnet-5-5	j	5	4	C
-	gpt-4.1	41	1j
-	gpt-4.1-mini	42	1j
-	gpt-4.1-nano	43	1y
-	gpt-4o	5f	10
-	gpt-4o-mini	5g	10
-	gpt-5	47	1z
-	gpt-5-mini	48	1z
-	gpt-5-nano	49	1z
-	gpt-5.1	47	1z
-	gpt-5.4	5h	5
-	gpt-5.4-mini	4e	1z
-	gpt-5.4-nano	4f	1z
-	gpt-5.4-pro	5i	5
-	gpt-5.5	5j	5
-	gpt-5.5-pro	5i	5
-	gpt-5.6-luna	16	e
-	gpt-5.6-sol	4j	e
-	gpt-5.6-terra	18	e
-	gpt-6-astra	19	e
-	gpt-6-luna	1a	e
-	gpt-6-sol	1b	e
-	gpt-6.1-sol	1c	e
-	gpt-6.1-terra	1d	e
-	o3	41	1l
-	o3-mini	4l	1l
-	o4-mini	4o	1l
-	workers-ai/@cf/deepseek-ai/deepseek-v4-flash-0731	5k	d
-	workers-ai/@cf/deepseek-ai/deepseek-v4-pro-0813	5l	d
-	workers-ai/@cf/deepseek-ai/deepseek-v4.1-flash-1017	5m	d
-	workers-ai/@cf/google/gemma-4-26b-a4b-it	5n	20
-	workers-ai/@cf/ibm-granite/granite-4.0-h-micro	5o	21
-	workers-ai/@cf/meta/llama-3.3-70b-instruct-fp8-fast	5p	22
-	workers-ai/@cf/meta/llama-4-scout-17b-16e-instruct	5q	23
-	workers-ai/@cf/mistralai/mistral-small-3.1-24b-instruct	5r	1z
-	workers-ai/@cf/moonshotai/kimi-k2.6	3q	24
-	workers-ai/@cf/moonshotai/kimi-k2.7-code	5s	25
-	workers-ai/@cf/nvidia/nemotron-3-120b-a12b	1z	26
-	workers-ai/@cf/openai/gpt-oss-120b	5t	10
-	workers-ai/@cf/openai/gpt-oss-20b	5u	10
-	workers-ai/@cf/qwen/qwen3-30b-a3b-fp8	5v	27
-	workers-ai/@cf/qwen/qwen3.8-27b	5w	25
-	workers-ai/@cf/zai-org/glm-4.7-flash	5x	y
-	workers-ai/@cf/zai-org/glm-5.2	3h	24
-	workers-ai/@cf/zai-org/glm-5.3	3h	d
-	workers-ai/@cf/zai-org/glm-5.3-flash	58	d
+	claude-fable-5	7	6	4	C
+	claude-fable-5-1	8	6	4	C
+	claude-haiku-4-5	a	7	4	C
+	claude-haiku-5-5	b	6	4	C
+	claude-opus-4-5	d	7	4	C
+	claude-opus-4-6	d	6	4	C
+	claude-opus-4-7	d	6	4	C
+	claude-opus-4-8	d	6	4	C
+	claude-opus-5	d	6	4	C
+	claude-opus-5-5	f	6	4	C
+	claude-sonnet-4-5	g	7	4	C
+	claude-sonnet-4-6	g	6	4	C
+	claude-sonnet-5	i	6	4	C
+	claude-sonnet-5-5	j	6	4	C
+	gpt-4.1	41	20
+	gpt-4.1-mini	42	20
+	gpt-4.1-nano	43	2n
+	gpt-4o	5f	14
+	gpt-4o-mini	5g	14
+	gpt-5	47	2o
+	gpt-5-mini	48	2o
+	gpt-5-nano	49	2o
+	gpt-5.1	47	2o
+	gpt-5.4	5h	6
+	gpt-5.4-mini	4e	2o
+	gpt-5.4-nano	4f	2o
+	gpt-5.4-pro	5i	6
+	gpt-5.5	5j	6
+	gpt-5.5-pro	5i	6
+	gpt-5.6-luna	16	g
+	gpt-5.6-sol	4j	g
+	gpt-5.6-terra	18	g
+	gpt-6-astra	19	g
+	gpt-6-luna	1a	g
+	gpt-6-sol	1b	g
+	gpt-6.1-sol	1c	g
+	gpt-6.1-terra	1d	g
+	o3	41	22
+	o3-mini	4l	22
+	o4-mini	4o	22
+	workers-ai/@cf/deepseek-ai/deepseek-v4-flash-0731	5k	f
+	workers-ai/@cf/deepseek-ai/deepseek-v4-pro-0813	5l	f
+	workers-ai/@cf/deepseek-ai/deepseek-v4.1-flash-1017	5m	f
+	workers-ai/@cf/google/gemma-4-26b-a4b-it	5n	2p
+	workers-ai/@cf/ibm-granite/granite-4.0-h-micro	5o	2q
+	workers-ai/@cf/meta/llama-3.3-70b-instruct-fp8-fast	5p	2r
+	workers-ai/@cf/meta/llama-4-scout-17b-16e-instruct	5q	2s
+	workers-ai/@cf/mistralai/mistral-small-3.1-24b-instruct	5r	2o
+	workers-ai/@cf/moonshotai/kimi-k2.6	3q	2t
+	workers-ai/@cf/moonshotai/kimi-k2.7-code	5s	2u
+	workers-ai/@cf/nvidia/nemotron-3-120b-a12b	1z	2v
+	workers-ai/@cf/openai/gpt-oss-120b	5t	14
+	workers-ai/@cf/openai/gpt-oss-20b	5u	14
+	workers-ai/@cf/qwen/qwen3-30b-a3b-fp8	5v	2w
+	workers-ai/@cf/qwen/qwen3.8-27b	5w	2u
+	workers-ai/@cf/zai-org/glm-4.7-flash	5x	12
+	workers-ai/@cf/zai-org/glm-5.2	3h	2t
+	workers-ai/@cf/zai-org/glm-5.3	3h	f
+	workers-ai/@cf/zai-org/glm-5.3-flash	58	f
 pcloudflare-workers-ai
-	@cf/cloudflare/clef	5y	28
-	@cf/cloudflare/clef-flash	5z	29
-	@cf/cloudflare/clef-omni	60	2a
-	@cf/deepseek-ai/deepseek-v4-flash-0731	5k	d	2
-	@cf/deepseek-ai/deepseek-v4-pro-0813	5l	d	2
-	@cf/deepseek-ai/deepseek-v4.1-flash-1017	5m	d
-	@cf/google/gemma-4-26b-a4b-it	5n	20	2
-	@cf/ibm-granite/granite-4.0-h-micro	5o	21	2
-	@cf/meta/llama-3.3-70b-instruct-fp8-fast	5p	22	2
-	@cf/meta/llama-4-scout-17b-16e-instruct	5q	23	2
-	@cf/mistralai/mistral-small-3.1-24b-instruct	5r	1z	2
-	@cf/moonshotai/kimi-k2.6	3q	24	2
-	@cf/moonshotai/kimi-k2.7-code	5s	25	2
-	@cf/nvidia/nemotron-3-120b-a12b	1z	26	2
-	@cf/openai/gpt-oss-120b	5t	10	2
-	@cf/openai/gpt-oss-20b	5u	10	2
-	@cf/qwen/qwen3-30b-a3b-fp8	5v	27	2
-	@cf/qwen/qwen3.8-27b	5w	25	2
-	@cf/zai-org/glm-4.7-flash	5x	y	2
-	@cf/zai-org/glm-5.2	3h	24	2
-	@cf/zai-org/glm-5.3	3h	d
-	@cf/zai-org/glm-5.3-flash	58	d	2
-	typesafe/jev	61	r
-	typesafe/jev-1.14.0	61	r
+	@cf/cloudflare/clef	5y	2x
+	@cf/cloudflare/clef-flash	5z	2y
+	@cf/cloudflare/clef-omni	60	2z
+	@cf/deepseek-ai/deepseek-v4-flash-0731	5k	f	2
+	@cf/deepseek-ai/deepseek-v4-pro-0813	5l	f	2
+	@cf/deepseek-ai/deepseek-v4.1-flash-1017	5m	f
+	@cf/google/gemma-4-26b-a4b-it	5n	2p	2
+	@cf/ibm-granite/granite-4.0-h-micro	5o	2q	2
+	@cf/meta/llama-3.3-70b-instruct-fp8-fast	5p	2r	2
+	@cf/meta/llama-4-scout-17b-16e-instruct	5q	2s	2
+	@cf/mistralai/mistral-small-3.1-24b-instruct	5r	2o	2
+	@cf/moonshotai/kimi-k2.6	3q	2t	2
+	@cf/moonshotai/kimi-k2.7-code	5s	2u	2
+	@cf/nvidia/nemotron-3-120b-a12b	1z	2v	2
+	@cf/openai/gpt-oss-120b	5t	14	2
+	@cf/openai/gpt-oss-20b	5u	14	2
+	@cf/qwen/qwen3-30b-a3b-fp8	5v	2w	2
+	@cf/qwen/qwen3.8-27b	5w	2u	2
+	@cf/zai-org/glm-4.7-flash	5x	12	2
+	@cf/zai-org/glm-5.2	3h	2t	2
+	@cf/zai-org/glm-5.3	3h	f
+	@cf/zai-org/glm-5.3-flash	58	f	2
+	typesafe/jev	61	u
+	typesafe/jev-1.14.0	61	u
 pcohere 1
-	c4ai-aya-expanse-32b	1z	8	1
-	c4ai-aya-expanse-8b	1z	4	1
-	command	62	2b	6
-	command-a	32	w	7
-	command-a-03-2025	32	w	7
-	command-light	1u	2b	6
-	command-r	2l	8	8
-	command-r-08-2024	2l	8	8
-	command-r-plus	32	8	8
-	command-r-plus-08-2024	32	8	8
-	command-r7b	63	8	8
-	command-r7b-12-2024	63	8	8
-	embed-v4.0	64	8	1
+	c4ai-aya-expanse-32b	1z	9	1
+	c4ai-aya-expanse-8b	1z	5	1
+	command	62	30	7
+	command-a	32	z	8
+	command-a-03-2025	32	31	8
+	command-light	1u	30	7
+	command-r	2l	9	9
+	command-r-08-2024	2l	32	9
+	command-r-plus	32	l	a
+	command-r-plus-08-2024	32	32	9
+	command-r7b	63	9	9
+	command-r7b-12-2024	63	32	9
+	embed-v4.0	64	9	1
 pcursor
-	composer-2.5	65	b	1
-	composer-2.5-fast	66	b	1
-	grok-4.5	1e	w	1
-	grok-4.5-fast	67	w	1
-	grok-4.6	1e	w	1
-	grok-4.6-fast	68	w	1
+	composer-2.5	65	1a	1
+	composer-2.5-fast	66	1a	1
+	grok-4.5	1e	19	1
+	grok-4.5-fast	67	31	1
+	grok-4.6	1e	19	1
+	grok-4.6-fast	68	31	1
 pdeepseek 1
-	deepseek-chat	69	8	9
-	deepseek-chat-v3-0324	6a	2a	1
-	deepseek-flash	6b	1h	a
-	deepseek-r1-0528	6c	2a	1
-	deepseek-reasoner	6d	8	9
-	deepseek-v3.1-terminus	6e	8	1
-	deepseek-v3.2	6f	8	1
-	deepseek-v3.2-exp	6g	8	1
-	deepseek-v4-flash	6h	1h	a
-	deepseek-v4-flash-vision-exp	6b	1h	a
-	deepseek-v4-pro	6i	1h	a
+	deepseek-chat	69	b	b
+	deepseek-chat-v3-0324	6a	33	1
+	deepseek-flash	6b	1y	c
+	deepseek-r1-0528	6c	34	1
+	deepseek-reasoner	6d	23	b
+	deepseek-v3.1-terminus	6e	i	1
+	deepseek-v3.2	6f	i	1
+	deepseek-v3.2-exp	6g	i	1
+	deepseek-v4-flash	6h	1y	c
+	deepseek-v4-flash-vision-exp	6b	1y	c
+	deepseek-v4-pro	6i	1y	c
 pdoubleword
-	Qwen/Qwen3-14B-FP8	6j	1a	1
-	Qwen/Qwen3-Embedding-8B	6k	1a	1
-	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6l	1a	1
-	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6m	1a	1
-	Qwen/Qwen3.5-35B-A3B-FP8	6n	1a	1
-	Qwen/Qwen3.5-397B-A17B	6o	1a	1
-	Qwen/Qwen3.5-9B	6p	1a	1
-	Qwen/Qwen3.6-35B-A3B-FP8	6n	1a	1
-	Qwen/Qwen3.8-27B-FP8	6q	2c	1
-	deepseek-ai/DeepSeek-V4-Flash	6r	1a	1
-	deepseek-ai/DeepSeek-V4-Flash-0731	6s	1a	1
-	deepseek-ai/DeepSeek-V4-Pro	6t	1a	1
-	deepseek-ai/DeepSeek-V4.1-Flash	6u	1a	1
-	google/gemma-4-31B-it	1k	1a	1
-	mistralai/Devstral-2-123B-Instruct-2512	1y	1a	1
-	moonshotai/Kimi-K2.6	6v	1a	1
-	moonshotai/kimi-k3	3e	2d	1
-	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6w	1a	1
-	openai/gpt-oss-20b	6x	1a	1
-	zai-org/GLM-5.1-FP8	6y	1a	1
-	zai-org/GLM-5.2-FP8	6z	2d	1
+	Qwen/Qwen3-14B-FP8	6j	35	1
+	Qwen/Qwen3-Embedding-8B	6k	1j	1
+	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6l	36	1
+	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6m	36	1
+	Qwen/Qwen3.5-35B-A3B-FP8	6n	37	1
+	Qwen/Qwen3.5-397B-A17B	6o	38	1
+	Qwen/Qwen3.5-9B	6p	39	1
+	Qwen/Qwen3.6-35B-A3B-FP8	6n	39	1
+	Qwen/Qwen3.8-27B-FP8	6q	3a	1
+	deepseek-ai/DeepSeek-V4-Flash	6r	1h	1
+	deepseek-ai/DeepSeek-V4-Flash-0731	6s	1i	1
+	deepseek-ai/DeepSeek-V4-Pro	6t	1h	1
+	deepseek-ai/DeepSeek-V4.1-Flash	6u	1g	1
+	google/gemma-4-31B-it	1k	36	1
+	mistralai/Devstral-2-123B-Instruct-2512	1y	1j	1
+	moonshotai/Kimi-K2.6	6v	3b	1
+	moonshotai/kimi-k3	3e	3c	1
+	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6w	1j	1
+	openai/gpt-oss-20b	6x	1k	1
+	zai-org/GLM-5.1-FP8	6y	1k	1
+	zai-org/GLM-5.2-FP8	6z	3d	1
 pfireworks
-	accounts/fireworks/models/deepseek-r1-0528	70	2e	1
-	accounts/fireworks/models/deepseek-v3-0324	71	2e	1
-	accounts/fireworks/models/deepseek-v3p2	72	2f	1
-	accounts/fireworks/models/deepseek-v4-flash	3c	2g	1
-	accounts/fireworks/models/deepseek-v4-flash-0731	3c	2g	1
-	accounts/fireworks/models/deepseek-v4-pro	4x	2d	1
-	accounts/fireworks/models/deepseek-v4p1-flash	5m	1h
-	accounts/fireworks/models/deepseek-v4p1-flash-1017	5m	1h
-	accounts/fireworks/models/ember-1	3e	1w
-	accounts/fireworks/models/gemma-3-27b-it	1r	2h	1
-	accounts/fireworks/models/glm-4p7	37	2i	1
-	accounts/fireworks/models/glm-5p2	56	2g	1
-	accounts/fireworks/models/glm-5p3	3h	2j
-	accounts/fireworks/models/glm-5p3-flash	58	2k
-	accounts/fireworks/models/gpt-oss-120b	73	1m	1
-	accounts/fireworks/models/gpt-oss-20b	74	1m	1
-	accounts/fireworks/models/inkling	54	2g	1
-	accounts/fireworks/models/kimi-k2p5	75	2c	1
-	accounts/fireworks/models/kimi-k2p7-code	5s	2c	1
-	accounts/fireworks/models/kimi-k3	3e	1w	2
-	accounts/fireworks/models/kimi-k3p1-pro	51	1w
-	accounts/fireworks/models/llama-v3p1-8b-instruct	20	2h	1
+	accounts/fireworks/models/deepseek-r1-0528	70	3e	1
+	accounts/fireworks/models/deepseek-v3-0324	71	3f	1
+	accounts/fireworks/models/deepseek-v3p2	72	3g	1
+	accounts/fireworks/models/deepseek-v4-flash	3c	3h	1
+	accounts/fireworks/models/deepseek-v4-flash-0731	3c	3i	1
+	accounts/fireworks/models/deepseek-v4-pro	4x	3j	1
+	accounts/fireworks/models/deepseek-v4p1-flash	5m	1y
+	accounts/fireworks/models/deepseek-v4p1-flash-1017	5m	1y
+	accounts/fireworks/models/ember-1	3e	2h
+	accounts/fireworks/models/gemma-3-27b-it	1r	3k	1
+	accounts/fireworks/models/glm-4p7	37	3l	1
+	accounts/fireworks/models/glm-5p2	56	3m	1
+	accounts/fireworks/models/glm-5p3	3h	3n
+	accounts/fireworks/models/glm-5p3-flash	58	3o
+	accounts/fireworks/models/gpt-oss-120b	73	3p	1
+	accounts/fireworks/models/gpt-oss-20b	74	3p	1
+	accounts/fireworks/models/inkling	54	3i	1
+	accounts/fireworks/models/kimi-k2p5	75	3a	1
+	accounts/fireworks/models/kimi-k2p7-code	5s	3a	1
+	accounts/fireworks/models/kimi-k3	3e	2h	2
+	accounts/fireworks/models/kimi-k3p1-pro	51	2h
+	accounts/fireworks/models/llama-v3p1-8b-instruct	20	3q	1
 	accounts/fireworks/models/llama4-maverick-instruct-basic	2o	1	1
-	accounts/fireworks/models/minimax-m2p1	1x	2l	1
-	accounts/fireworks/models/minimax-m3	76	2m	2
-	accounts/fireworks/models/minimax-m3p1-flash	77	2n
-	accounts/fireworks/models/muse-spark-open	78	1w
-	accounts/fireworks/models/nemotron-3-ultra-nvfp4	52	1d	1
-	accounts/fireworks/models/qwen2p5-vl-72b-instruct	71	8	1
-	accounts/fireworks/models/qwen3-235b-a22b	2o	8	1
-	accounts/fireworks/models/qwen3p7-plus	79	2c	1
-	accounts/fireworks/models/qwen3p8-2p4t-a95b	7a	x
-	accounts/fireworks/models/qwen3p8-max	7a	x
-	accounts/fireworks/routers/deepseek-flash-latest	5m	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	7b	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7c	1h
-	accounts/fireworks/routers/deepseek-v4p1-flash-spot	7b	1h
-	accounts/fireworks/routers/glm-5p2-fast	57	2g	1
-	accounts/fireworks/routers/glm-5p2-fast-us	57	2g	1
-	accounts/fireworks/routers/glm-5p3-fast	7d	2o
-	accounts/fireworks/routers/glm-5p3-spot	7e	2j
-	accounts/fireworks/routers/glm-fast-latest	7d	2o
-	accounts/fireworks/routers/glm-flash-latest	58	2k
-	accounts/fireworks/routers/glm-latest	3h	2j
-	accounts/fireworks/routers/kimi-fast-latest	7f	1w
-	accounts/fireworks/routers/kimi-k2p6-fast	7g	2c	1
-	accounts/fireworks/routers/kimi-k2p7-code-fast	7h	2c	1
-	accounts/fireworks/routers/kimi-k3-fast	7f	1w	2
-	accounts/fireworks/routers/kimi-k3-spot	7i	1w
-	accounts/fireworks/routers/kimi-k3-us	7j	2g	1
-	accounts/fireworks/routers/kimi-latest	3e	1w
-	accounts/fireworks/routers/minimax-latest	76	2m
-	accounts/fireworks/routers/qwen-max-latest	7a	x
+	accounts/fireworks/models/minimax-m2p1	1x	3r	1
+	accounts/fireworks/models/minimax-m3	76	3s	2
+	accounts/fireworks/models/minimax-m3p1-flash	77	3t
+	accounts/fireworks/models/muse-spark-open	78	2h
+	accounts/fireworks/models/nemotron-3-ultra-nvfp4	52	3u	1
+	accounts/fireworks/models/qwen2p5-vl-72b-instruct	71	9	1
+	accounts/fireworks/models/qwen3-235b-a22b	2o	3v	1
+	accounts/fireworks/models/qwen3p7-plus	79	3w	1
+	accounts/fireworks/models/qwen3p8-2p4t-a95b	7a	10
+	accounts/fireworks/models/qwen3p8-max	7a	10
+	accounts/fireworks/routers/deepseek-flash-latest	5m	1y
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	7b	1y
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7c	1y
+	accounts/fireworks/routers/deepseek-v4p1-flash-spot	7b	1y
+	accounts/fireworks/routers/glm-5p2-fast	57	3x	1
+	accounts/fireworks/routers/glm-5p2-fast-us	57	3y	1
+	accounts/fireworks/routers/glm-5p3-fast	7d	3z
+	accounts/fireworks/routers/glm-5p3-spot	7e	3n
+	accounts/fireworks/routers/glm-fast-latest	7d	3z
+	accounts/fireworks/routers/glm-flash-latest	58	3o
+	accounts/fireworks/routers/glm-latest	3h	3n
+	accounts/fireworks/routers/kimi-fast-latest	7f	2h
+	accounts/fireworks/routers/kimi-k2p6-fast	7g	40	1
+	accounts/fireworks/routers/kimi-k2p7-code-fast	7h	40	1
+	accounts/fireworks/routers/kimi-k3-fast	7f	2h	2
+	accounts/fireworks/routers/kimi-k3-spot	7i	2h
+	accounts/fireworks/routers/kimi-k3-us	7j	3y	1
+	accounts/fireworks/routers/kimi-latest	3e	2h
+	accounts/fireworks/routers/minimax-latest	76	3s
+	accounts/fireworks/routers/qwen-max-latest	7a	10
 pgithub-copilot
-	claude-fable-5	7	5	3	C
-	claude-fable-5.1	8	5	3	C
-	claude-haiku-4.5	a	6	3	C
-	claude-haiku-5.5	b	5	4	C
-	claude-opus-4.7	d	2p	5	C
-	claude-opus-4.8	d	2q	3	C
-	claude-opus-4.8-fast	7	2p	5	C
-	claude-opus-5	d	2q	3	C
-	claude-opus-5.5	f	5	4	C
-	claude-sonnet-4.6	g	2r	4	C
-	claude-sonnet-5	i	5	3	C
-	claude-sonnet-5.5	j	5	4	C
-	gemini-3.5-flash	7k	2p	1
-	gemini-3.6-flash	7l	2p	1
-	gemini-3.7-flash	7l	2p	1
-	gemini-3.8-flash	7l	2q	2
-	gemini-4-argon	7m	2s
-	gpt-5-mini	48	2p	1
-	gpt-5.3-codex	4b	5	2
-	gpt-5.4	4d	2t	1
-	gpt-5.4-mini	4e	2t	1
-	gpt-5.4-nano	4f	1g
-	gpt-5.5	4h	2t	1
-	gpt-5.6-luna	7n	e	2
-	gpt-5.6-sol	4j	e	2
-	gpt-5.6-terra	18	e	2
-	gpt-6-astra	19	5
-	gpt-6-luna	1a	5
-	gpt-6-sol	1b	5
-	gpt-6.1-sol	1c	e
-	gpt-6.1-terra	1d	e
-	grok-4.5	7o	2u	2
-	grok-4.6	7o	2u	2
-	grok-4.7	7o	2u
-	kimi-k2.7-code	5s	w	1
-	kimi-k3	3e	1w	2
-	mai-code-1-flash-picker	4e	w	1
-	mai-code-1.1-flash	7p	2v	2
-	microsoft-decision-1	61	1o
+	claude-fable-5	7	6	3	C
+	claude-fable-5.1	8	6	3	C
+	claude-haiku-4.5	a	7	3	C
+	claude-haiku-5.5	b	6	4	C
+	claude-opus-4.7	d	41	5	C
+	claude-opus-4.8	d	42	3	C
+	claude-opus-4.8-fast	7	41	5	C
+	claude-opus-5	d	42	3	C
+	claude-opus-5.5	f	6	4	C
+	claude-sonnet-4.6	g	43	4	C
+	claude-sonnet-5	i	6	3	C
+	claude-sonnet-5.5	j	6	4	C
+	gemini-3.5-flash	7k	44	1
+	gemini-3.6-flash	7l	44	d
+	gemini-3.7-flash	7l	44	d
+	gemini-3.8-flash	7l	42	e
+	gemini-4-argon	7m	45
+	gpt-5-mini	48	41	1
+	gpt-5.3-codex	4b	6	2
+	gpt-5.4	4d	46	1
+	gpt-5.4-mini	4e	46	1
+	gpt-5.4-nano	4f	1x
+	gpt-5.5	4h	46	1
+	gpt-5.6-luna	7n	g	2
+	gpt-5.6-sol	4j	g	2
+	gpt-5.6-terra	18	g	2
+	gpt-6-astra	19	6
+	gpt-6-luna	1a	6
+	gpt-6-sol	1b	6
+	gpt-6.1-sol	1c	g
+	gpt-6.1-terra	1d	g
+	grok-4.5	7o	47	2
+	grok-4.6	7o	47	2
+	grok-4.7	7o	47
+	kimi-k2.7-code	5s	19	1
+	kimi-k3	3e	2h	2
+	mai-code-1-flash-picker	4e	31	1
+	mai-code-1.1-flash	7p	48	2
+	microsoft-decision-1	61	27
 pgoogle-vertex
-	anthropic/claude-sonnet-4	g	b	5	C
-	claude-3-5-haiku	2t	b	5	C
-	claude-3-5-sonnet	g	b	5	C
-	claude-3-7-sonnet	g	b	5	C
-	claude-3-haiku	7q	b	5	C
-	claude-3-opus	c	b	5	C
-	claude-4-opus	c	b	5	C
-	claude-4-sonnet	g	b	5	C
-	claude-fable-5	7	1	5	C
-	claude-fable-5-1	8	1	5	C
-	claude-opus-4	c	b	5	C
-	claude-opus-4-6	7r	1	5	C
-	claude-opus-4-7	d	1	5	C
-	claude-opus-4-8	d	1	5	C
-	claude-opus-5	d	1	5	C
-	claude-opus-5-5	f	1	5	C
-	claude-sonnet-4	g	b	5	C
-	claude-sonnet-4-5	7s	b	5	C
-	claude-sonnet-4-6	g	1	5	C
-	gemini-2.5-flash	7t	2s
-	gemini-2.5-flash-lite	7u	2s
-	gemini-2.5-pro	47	2s
-	gemini-3-flash-preview	7v	2s
-	gemini-3.1-flash-lite	7w	2s
-	gemini-3.1-pro-preview	7x	2s
-	gemini-3.1-pro-preview-customtools	7x	2s
-	gemini-3.5-flash	7k	2s
-	gemini-3.5-flash-lite	7t	2s
-	gemini-3.6-flash	7l	2s
-	gemini-3.7-flash	7l	2s
-	gemini-3.8-flash	7l	2s
-	gemini-4-argon	7m	2s
+	anthropic/claude-sonnet-4	g	1a	5	C
+	claude-3-5-haiku	2t	1a	5	C
+	claude-3-5-sonnet	g	1a	5	C
+	claude-3-7-sonnet	g	1a	5	C
+	claude-3-haiku	7q	49	5	C
+	claude-3-opus	c	1a	5	C
+	claude-4-opus	c	4a	5	C
+	claude-4-sonnet	g	1a	5	C
+	claude-fable-5	7	c	5	C
+	claude-fable-5-1	8	c	5	C
+	claude-opus-4	c	4a	5	C
+	claude-opus-4-6	7r	c	5	C
+	claude-opus-4-7	d	c	5	C
+	claude-opus-4-8	d	c	5	C
+	claude-opus-5	d	c	5	C
+	claude-opus-5-5	f	c	5	C
+	claude-sonnet-4	g	1a	5	C
+	claude-sonnet-4-5	7s	d	5	C
+	claude-sonnet-4-6	g	c	5	C
+	gemini-2.5-flash	7t	45
+	gemini-2.5-flash-lite	7u	45
+	gemini-2.5-pro	47	45
+	gemini-3-flash-preview	7v	45
+	gemini-3.1-flash-lite	7w	45
+	gemini-3.1-pro-preview	7x	45
+	gemini-3.1-pro-preview-customtools	7x	45
+	gemini-3.5-flash	7k	45
+	gemini-3.5-flash-lite	7t	45
+	gemini-3.6-flash	7l	45	f
+	gemini-3.7-flash	7l	45	f
+	gemini-3.8-flash	7l	45	f
+	gemini-4-argon	7m	45
 pgroq
-	deepseek-r1-distill-llama-70b	7y	1m	1
-	llama-3.1-8b-instant	7z	y	2
-	llama-3.3-70b-versatile	80	2w	2
-	meta-llama/llama-4-maverick-17b-128e-instruct	29	1m	1
-	meta-llama/llama-guard-4-12b	20	1m	1
-	moonshotai/kimi-k2-instruct	81	1m	1
-	moonshotai/kimi-k2-instruct-0905	81	1m	1
-	openai/gpt-oss-120b	46	12	2
-	openai/gpt-oss-20b	5g	12	2
-	openai/gpt-oss-safeguard-20b	5g	12	2
-	qwen/qwen3-32b	82	1m	1
-	qwen/qwen3.6-27b	83	2x
-	qwen/qwen3.8-27b	84	2x
+	deepseek-r1-distill-llama-70b	7y	25	1
+	llama-3.1-8b-instant	7z	12	2
+	llama-3.3-70b-versatile	80	4b	2
+	meta-llama/llama-4-maverick-17b-128e-instruct	29	25	1
+	meta-llama/llama-guard-4-12b	20	25	1
+	moonshotai/kimi-k2-instruct	81	4c	1
+	moonshotai/kimi-k2-instruct-0905	81	4c	1
+	openai/gpt-oss-120b	46	16	2
+	openai/gpt-oss-20b	5g	16	2
+	openai/gpt-oss-safeguard-20b	5g	16	2
+	qwen/qwen3-32b	82	4c	1
+	qwen/qwen3.6-27b	83	4d
+	qwen/qwen3.8-27b	84	4d
 phuggingface
-	MiniMaxAI/MiniMax-M1-80k	85	2y
-	MiniMaxAI/MiniMax-M2	1x	2z
-	MiniMaxAI/MiniMax-M2.1	1x	2z
-	MiniMaxAI/MiniMax-M2.5	86	2z
-	MiniMaxAI/MiniMax-M2.7	76	2z
-	MiniMaxAI/MiniMax-M3	1x	30
-	MiniMaxAI/MiniMax-M3.1-Flash	2l	2n
-	Qwen/Qwen2.5-Coder-32B-Instruct	87	h
-	Qwen/Qwen3-235B-A22B	88	31
-	Qwen/Qwen3-235B-A22B-Instruct-2507	89	v
-	Qwen/Qwen3-235B-A22B-Thinking-2507	8a	32
-	Qwen/Qwen3-30B-A3B	8b	31
-	Qwen/Qwen3-32B	82	2x
-	Qwen/Qwen3-8B	8c	33
-	Qwen/Qwen3-Coder-30B-A3B-Instruct	8d	13
-	Qwen/Qwen3-Coder-480B-A35B-Instruct	8e	13
-	Qwen/Qwen3-Coder-Next	8f	13
-	Qwen/Qwen3-Next-80B-A3B-Instruct	8g	g
-	Qwen/Qwen3-VL-235B-A22B-Instruct	8h	2w
-	Qwen/Qwen3-VL-235B-A22B-Thinking	8i	2w
-	Qwen/Qwen3-VL-30B-A3B-Instruct	8j	2w
-	Qwen/Qwen3.5-122B-A10B	8k	13
-	Qwen/Qwen3.5-27B	8l	13
-	Qwen/Qwen3.5-35B-A3B	6n	13
-	Qwen/Qwen3.5-397B-A17B	6o	g
-	Qwen/Qwen3.5-9B	8m	13
-	Qwen/Qwen3.6-27B	8n	13
-	Qwen/Qwen3.6-35B-A3B	8o	13
-	Qwen/Qwen3.8-2.4T-A95B	8p	x
-	Qwen/Qwen3.8-27B	8q	g
-	XiaomiMiMo/MiMo-V2.5	1y	x
-	XiaomiMiMo/MiMo-V2.5-Pro	23	1w
-	deepseek-ai/DeepSeek-R1	8r	34
-	deepseek-ai/DeepSeek-R1-0528	8s	35
-	deepseek-ai/DeepSeek-V3	8t	36
-	deepseek-ai/DeepSeek-V3-0324	8u	37
-	deepseek-ai/DeepSeek-V3.1	8v	h
-	deepseek-ai/DeepSeek-V3.2	8w	38
-	deepseek-ai/DeepSeek-V4-Flash	6r	1p
-	deepseek-ai/DeepSeek-V4-Flash-0731	6r	1p
-	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	8x	1p
-	deepseek-ai/DeepSeek-V4-Pro	8y	39
-	deepseek-ai/DeepSeek-V4-Pro-0813	8z	1h
-	deepseek-ai/DeepSeek-V4.1-Flash	1x	1p
-	deepseek-ai/DeepSeek-V4.1-Flash-1017	1x	1p
-	google/gemma-3-12b-it	90	y
-	google/gemma-3-27b-it	91	y
-	google/gemma-3-4b-it	4s	y
-	google/gemma-4-26B-A4B-it	1j	g
-	google/gemma-4-31B-it	1k	g
-	meta-llama/Llama-3.1-8B-Instruct	92	3a
-	meta-llama/Llama-3.3-70B-Instruct	80	3a
-	moonshotai/Kimi-K2-Instruct	23	2x
-	moonshotai/Kimi-K2-Instruct-0905	23	v
-	moonshotai/Kimi-K2-Thinking	93	25
-	moonshotai/Kimi-K2.5	75	25
-	moonshotai/Kimi-K2.6	3q	25
-	moonshotai/Kimi-K2.7-Code	6v	25
-	moonshotai/Kimi-K3	94	18
-	openai/gpt-oss-120b	95	2w
-	openai/gpt-oss-20b	96	2w
-	stepfun-ai/Step-3.5-Flash	26	24
-	stepfun-ai/Step-3.7-Flash	97	24
-	tencent/Hy3	98	3b
-	tencent/Hy4-preview	99	2q
-	thinkingmachines/Inkling	9a	d
-	thinkingmachines/Inkling-Small	2q	3c
-	zai-org/GLM-4.5-Air	9b	3d
-	zai-org/GLM-4.5V	9c	3e
-	zai-org/GLM-4.6	85	2z
-	zai-org/GLM-4.6V-Flash	9d	2w
-	zai-org/GLM-4.7	9e	2z
-	zai-org/GLM-5	9f	19
-	zai-org/GLM-5.1	9f	19
-	zai-org/GLM-5.2	6y	x
-	zai-org/GLM-5.3	6y	1w
-	zai-org/GLM-5.3-Flash	9g	1w
+	MiniMaxAI/MiniMax-M1-80k	85	4e
+	MiniMaxAI/MiniMax-M2	1x	4f
+	MiniMaxAI/MiniMax-M2.1	1x	4f
+	MiniMaxAI/MiniMax-M2.5	86	4f
+	MiniMaxAI/MiniMax-M2.7	76	4f
+	MiniMaxAI/MiniMax-M3	1x	4g
+	MiniMaxAI/MiniMax-M3.1-Flash	2l	3t
+	Qwen/Qwen2.5-Coder-32B-Instruct	87	k
+	Qwen/Qwen3-235B-A22B	88	4h
+	Qwen/Qwen3-235B-A22B-Instruct-2507	89	y
+	Qwen/Qwen3-235B-A22B-Thinking-2507	8a	4i
+	Qwen/Qwen3-30B-A3B	8b	4h
+	Qwen/Qwen3-32B	82	4d
+	Qwen/Qwen3-8B	8c	4j
+	Qwen/Qwen3-Coder-30B-A3B-Instruct	8d	17
+	Qwen/Qwen3-Coder-480B-A35B-Instruct	8e	17
+	Qwen/Qwen3-Coder-Next	8f	17
+	Qwen/Qwen3-Next-80B-A3B-Instruct	8g	j
+	Qwen/Qwen3-VL-235B-A22B-Instruct	8h	4b
+	Qwen/Qwen3-VL-235B-A22B-Thinking	8i	4b
+	Qwen/Qwen3-VL-30B-A3B-Instruct	8j	4b
+	Qwen/Qwen3.5-122B-A10B	8k	17
+	Qwen/Qwen3.5-27B	8l	17
+	Qwen/Qwen3.5-35B-A3B	6n	17
+	Qwen/Qwen3.5-397B-A17B	6o	j
+	Qwen/Qwen3.5-9B	8m	17
+	Qwen/Qwen3.6-27B	8n	17
+	Qwen/Qwen3.6-35B-A3B	8o	17
+	Qwen/Qwen3.8-2.4T-A95B	8p	10
+	Qwen/Qwen3.8-27B	8q	j
+	XiaomiMiMo/MiMo-V2.5	1y	10
+	XiaomiMiMo/MiMo-V2.5-Pro	23	2h
+	deepseek-ai/DeepSeek-R1	8r	4k
+	deepseek-ai/DeepSeek-R1-0528	8s	4l
+	deepseek-ai/DeepSeek-V3	8t	4m
+	deepseek-ai/DeepSeek-V3-0324	8u	4n
+	deepseek-ai/DeepSeek-V3.1	8v	k
+	deepseek-ai/DeepSeek-V3.2	8w	4o
+	deepseek-ai/DeepSeek-V4-Flash	6r	28
+	deepseek-ai/DeepSeek-V4-Flash-0731	6r	28
+	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	8x	28
+	deepseek-ai/DeepSeek-V4-Pro	8y	4p
+	deepseek-ai/DeepSeek-V4-Pro-0813	8z	1y
+	deepseek-ai/DeepSeek-V4.1-Flash	1x	28
+	deepseek-ai/DeepSeek-V4.1-Flash-1017	1x	28
+	google/gemma-3-12b-it	90	12
+	google/gemma-3-27b-it	91	12
+	google/gemma-3-4b-it	4s	12
+	google/gemma-4-26B-A4B-it	1j	j
+	google/gemma-4-31B-it	1k	j
+	meta-llama/Llama-3.1-8B-Instruct	92	4q
+	meta-llama/Llama-3.3-70B-Instruct	80	4q
+	moonshotai/Kimi-K2-Instruct	23	4d
+	moonshotai/Kimi-K2-Instruct-0905	23	y
+	moonshotai/Kimi-K2-Thinking	93	2u
+	moonshotai/Kimi-K2.5	75	2u
+	moonshotai/Kimi-K2.6	3q	2u
+	moonshotai/Kimi-K2.7-Code	6v	2u
+	moonshotai/Kimi-K3	94	1e
+	openai/gpt-oss-120b	95	4b
+	openai/gpt-oss-20b	96	4b
+	stepfun-ai/Step-3.5-Flash	26	2t
+	stepfun-ai/Step-3.7-Flash	97	2t
+	tencent/Hy3	98	4r
+	tencent/Hy4-preview	99	42
+	thinkingmachines/Inkling	9a	f
+	thinkingmachines/Inkling-Small	2q	4s
+	zai-org/GLM-4.5-Air	9b	4t
+	zai-org/GLM-4.5V	9c	4u
+	zai-org/GLM-4.6	85	4f
+	zai-org/GLM-4.6V-Flash	9d	4b
+	zai-org/GLM-4.7	9e	4f
+	zai-org/GLM-5	9f	1f
+	zai-org/GLM-5.1	9f	1f
+	zai-org/GLM-5.2	6y	10
+	zai-org/GLM-5.3	6y	2h
+	zai-org/GLM-5.3-Flash	9g	2h
 phuggingface-cerebras
-	meta-llama/llama-3.1-8b-instruct	1r	1a	1
-	meta-llama/llama-3.1-8b-instruct-fast	1r	1a	1
+	meta-llama/llama-3.1-8b-instruct	1r	1m	1
+	meta-llama/llama-3.1-8b-instruct-fast	1r	1m	1
 phuggingface-fireworks-ai
-	meta-llama/llama-3.3-70b-instruct	71	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	71	1m	1
-	openai/gpt-oss-120b	2l	1m	1
-	openai/gpt-oss-120b-fast	2l	1m	1
-	openai/gpt-oss-20b	9h	1m	1
-	openai/gpt-oss-20b-fast	9h	1m	1
+	meta-llama/llama-3.3-70b-instruct	71	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	71	4v	1
+	openai/gpt-oss-120b	2l	3p	1
+	openai/gpt-oss-120b-fast	2l	3p	1
+	openai/gpt-oss-20b	9h	3p	1
+	openai/gpt-oss-20b-fast	9h	3p	1
 phuggingface-groq
-	meta-llama/llama-3.3-70b-instruct	80	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	80	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct	9i	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	9i	1m	1
-	openai/gpt-oss-120b	9j	1m	1
-	openai/gpt-oss-120b-fast	9j	1m	1
-	openai/gpt-oss-20b	96	1m	1
-	openai/gpt-oss-20b-fast	96	1m	1
-	qwen/qwen3-32b	82	1m	1
-	qwen/qwen3-32b-fast	82	1m	1
+	meta-llama/llama-3.3-70b-instruct	80	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	80	4v	1
+	meta-llama/llama-4-scout-17b-16e-instruct	9i	4c	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	9i	4c	1
+	openai/gpt-oss-120b	9j	3p	1
+	openai/gpt-oss-120b-fast	9j	3p	1
+	openai/gpt-oss-20b	96	3p	1
+	openai/gpt-oss-20b-fast	96	3p	1
+	qwen/qwen3-32b	82	4c	1
+	qwen/qwen3-32b-fast	82	4c	1
 phuggingface-hyperbolic
-	deepseek-ai/deepseek-r1	8e	2f	1
-	deepseek-ai/deepseek-r1-0528	9k	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	9k	2f	1
-	deepseek-ai/deepseek-r1-fast	8e	2f	1
-	deepseek-ai/deepseek-v3-0324	9l	2f	1
-	deepseek-ai/deepseek-v3-0324-fast	9l	2f	1
-	meta-llama/llama-3.3-70b-instruct	9m	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9m	1m	1
-	openai/gpt-oss-120b	9n	1m	1
-	openai/gpt-oss-120b-fast	9n	1m	1
-	openai/gpt-oss-20b	1r	1m	1
-	openai/gpt-oss-20b-fast	1r	1m	1
-	qwen/qwen2.5-vl-72b-instruct	9o	1o	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9o	1o	1
-	qwen/qwen2.5-vl-7b-instruct	20	1o	1
-	qwen/qwen2.5-vl-7b-instruct-fast	20	1o	1
-	qwen/qwen3-235b-a22b-instruct-2507	8e	2c	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	8e	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	8e	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	9n	2c	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	9n	2c	1
-	qwen/qwen3-next-80b-a3b-thinking	9n	2c	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	9n	2c	1
+	deepseek-ai/deepseek-r1	8e	4w	1
+	deepseek-ai/deepseek-r1-0528	9k	4w	1
+	deepseek-ai/deepseek-r1-0528-fast	9k	4w	1
+	deepseek-ai/deepseek-r1-fast	8e	4w	1
+	deepseek-ai/deepseek-v3-0324	9l	4x	1
+	deepseek-ai/deepseek-v3-0324-fast	9l	4x	1
+	meta-llama/llama-3.3-70b-instruct	9m	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	9m	4v	1
+	openai/gpt-oss-120b	9n	3p	1
+	openai/gpt-oss-120b-fast	9n	3p	1
+	openai/gpt-oss-20b	1r	3p	1
+	openai/gpt-oss-20b-fast	1r	3p	1
+	qwen/qwen2.5-vl-72b-instruct	9o	27	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9o	27	1
+	qwen/qwen2.5-vl-7b-instruct	20	27	1
+	qwen/qwen2.5-vl-7b-instruct-fast	20	27	1
+	qwen/qwen3-235b-a22b-instruct-2507	8e	4y	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	8e	4y	1
+	qwen/qwen3-coder-480b-a35b-instruct	8e	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	4z	1
+	qwen/qwen3-next-80b-a3b-instruct	9n	50	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	9n	50	1
+	qwen/qwen3-next-80b-a3b-thinking	9n	3a	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	9n	3a	1
 phuggingface-nebius
-	deepseek-ai/deepseek-r1-0528	9p	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	9p	2f	1
-	deepseek-ai/deepseek-v3-0324	9q	1o	1
-	deepseek-ai/deepseek-v3-0324-fast	9q	1o	1
-	google/gemma-2-2b-it	9r	4	1
-	google/gemma-2-2b-it-fast	9r	4	1
-	google/gemma-2-9b-it	9s	4	1
-	google/gemma-2-9b-it-fast	9s	4	1
-	google/gemma-3-27b-it	29	3f	1
-	google/gemma-3-27b-it-fast	29	3f	1
-	meta-llama/llama-3.1-8b-instruct	9s	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	9s	1m	1
-	meta-llama/llama-3.3-70b-instruct	9t	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9t	1m	1
-	moonshotai/kimi-k2-instruct	9u	1m	1
-	moonshotai/kimi-k2-instruct-fast	9u	1m	1
-	moonshotai/kimi-k2-thinking	27	2c	1
-	moonshotai/kimi-k2-thinking-fast	27	2c	1
-	nousresearch/hermes-4-405b	23	1m	1
-	nousresearch/hermes-4-405b-fast	23	1m	1
-	nousresearch/hermes-4-70b	1j	1m	1
-	nousresearch/hermes-4-70b-fast	1j	1m	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1	9c	1m	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9c	1m	1
-	nvidia/nvidia-nemotron-nano-12b-v2	2n	1m	1
-	nvidia/nvidia-nemotron-nano-12b-v2-fast	2n	1m	1
-	openai/gpt-oss-120b	2l	1m	1
-	openai/gpt-oss-120b-fast	2l	1m	1
-	primeintellect/intellect-3-fp8	9v	1m	1
-	primeintellect/intellect-3-fp8-fast	9v	1m	1
-	qwen/qwen2.5-coder-7b	9s	1o	1
-	qwen/qwen2.5-coder-7b-fast	9s	1o	1
-	qwen/qwen2.5-vl-72b-instruct	9t	r	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9t	r	1
-	qwen/qwen3-235b-a22b-instruct-2507	29	2c	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	29	2c	1
-	qwen/qwen3-235b-a22b-thinking-2507	88	2c	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	88	2c	1
-	qwen/qwen3-30b-a3b-instruct-2507	26	2c	1
-	qwen/qwen3-30b-a3b-instruct-2507-fast	26	2c	1
-	qwen/qwen3-30b-a3b-thinking-2507	26	2c	1
-	qwen/qwen3-30b-a3b-thinking-2507-fast	26	2c	1
-	qwen/qwen3-32b	26	3g	1
-	qwen/qwen3-32b-fast	26	3g	1
-	qwen/qwen3-coder-30b-a3b-instruct	26	2c	1
-	qwen/qwen3-coder-30b-a3b-instruct-fast	26	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	9w	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	9w	2c	1
-	zai-org/glm-4.5	37	1m	1
-	zai-org/glm-4.5-air	9x	1m	1
-	zai-org/glm-4.5-air-fast	9x	1m	1
-	zai-org/glm-4.5-fast	37	1m	1
+	deepseek-ai/deepseek-r1-0528	9p	4w	1
+	deepseek-ai/deepseek-r1-0528-fast	9p	4w	1
+	deepseek-ai/deepseek-v3-0324	9q	51	1
+	deepseek-ai/deepseek-v3-0324-fast	9q	51	1
+	google/gemma-2-2b-it	9r	5	1
+	google/gemma-2-2b-it-fast	9r	5	1
+	google/gemma-2-9b-it	9s	5	1
+	google/gemma-2-9b-it-fast	9s	5	1
+	google/gemma-3-27b-it	29	52	1
+	google/gemma-3-27b-it-fast	29	52	1
+	meta-llama/llama-3.1-8b-instruct	9s	4c	1
+	meta-llama/llama-3.1-8b-instruct-fast	9s	4c	1
+	meta-llama/llama-3.3-70b-instruct	9t	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	9t	4v	1
+	moonshotai/kimi-k2-instruct	9u	4c	1
+	moonshotai/kimi-k2-instruct-fast	9u	4c	1
+	moonshotai/kimi-k2-thinking	27	3a	1
+	moonshotai/kimi-k2-thinking-fast	27	3a	1
+	nousresearch/hermes-4-405b	23	25	1
+	nousresearch/hermes-4-405b-fast	23	25	1
+	nousresearch/hermes-4-70b	1j	25	1
+	nousresearch/hermes-4-70b-fast	1j	25	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1	9c	4c	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9c	4c	1
+	nvidia/nvidia-nemotron-nano-12b-v2	2n	25	1
+	nvidia/nvidia-nemotron-nano-12b-v2-fast	2n	25	1
+	openai/gpt-oss-120b	2l	3p	1
+	openai/gpt-oss-120b-fast	2l	3p	1
+	primeintellect/intellect-3-fp8	9v	25	1
+	primeintellect/intellect-3-fp8-fast	9v	25	1
+	qwen/qwen2.5-coder-7b	9s	27	1
+	qwen/qwen2.5-coder-7b-fast	9s	27	1
+	qwen/qwen2.5-vl-72b-instruct	9t	u	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9t	u	1
+	qwen/qwen3-235b-a22b-instruct-2507	29	4y	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	29	4y	1
+	qwen/qwen3-235b-a22b-thinking-2507	88	53	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	88	53	1
+	qwen/qwen3-30b-a3b-instruct-2507	26	54	1
+	qwen/qwen3-30b-a3b-instruct-2507-fast	26	54	1
+	qwen/qwen3-30b-a3b-thinking-2507	26	40	1
+	qwen/qwen3-30b-a3b-thinking-2507-fast	26	40	1
+	qwen/qwen3-32b	26	55	1
+	qwen/qwen3-32b-fast	26	55	1
+	qwen/qwen3-coder-30b-a3b-instruct	26	54	1
+	qwen/qwen3-coder-30b-a3b-instruct-fast	26	54	1
+	qwen/qwen3-coder-480b-a35b-instruct	9w	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	9w	4z	1
+	zai-org/glm-4.5	37	56	1
+	zai-org/glm-4.5-air	9x	56	1
+	zai-org/glm-4.5-air-fast	9x	56	1
+	zai-org/glm-4.5-fast	37	56	1
 phuggingface-novita
-	alpindale/wizardlm-2-8x22b	9y	3h	1
-	alpindale/wizardlm-2-8x22b-fast	9y	3h	1
-	baidu/ernie-4.5-21b-a3b-pt	9z	3i	1
-	baidu/ernie-4.5-21b-a3b-pt-fast	9z	3i	1
-	baidu/ernie-4.5-300b-a47b-base-pt	a0	3j	1
-	baidu/ernie-4.5-300b-a47b-base-pt-fast	a0	3j	1
-	baidu/ernie-4.5-vl-28b-a3b-pt	a1	3k	1
-	baidu/ernie-4.5-vl-28b-a3b-pt-fast	a1	3k	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt	a2	3j	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a2	3j	1
-	deepseek-ai/deepseek-prover-v2-671b	8r	2e	1
-	deepseek-ai/deepseek-prover-v2-671b-fast	8r	2e	1
-	deepseek-ai/deepseek-r1	8r	2a	1
-	deepseek-ai/deepseek-r1-0528	8r	2a	1
-	deepseek-ai/deepseek-r1-0528-fast	8r	2a	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	a3	4	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a3	4	1
-	deepseek-ai/deepseek-r1-fast	8r	2a	1
-	deepseek-ai/deepseek-v3	8t	2a	1
-	deepseek-ai/deepseek-v3-0324	8u	2f	1
-	deepseek-ai/deepseek-v3-0324-fast	8u	2f	1
-	deepseek-ai/deepseek-v3-fast	8t	2a	1
-	deepseek-ai/deepseek-v3.1	8v	1m	1
-	deepseek-ai/deepseek-v3.1-fast	8v	1m	1
-	deepseek-ai/deepseek-v3.1-terminus	8v	1m	1
-	deepseek-ai/deepseek-v3.1-terminus-fast	8v	1m	1
-	deepseek-ai/deepseek-v3.2	a4	2f	1
-	deepseek-ai/deepseek-v3.2-exp	6g	2f	1
-	deepseek-ai/deepseek-v3.2-exp-fast	6g	2f	1
-	deepseek-ai/deepseek-v3.2-fast	a4	2f	1
-	meta-llama/llama-3.1-8b-instruct	a5	1n	1
-	meta-llama/llama-3.1-8b-instruct-fast	a5	1n	1
-	meta-llama/llama-3.3-70b-instruct	a6	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	a6	1m	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	2d	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	2d	1
-	meta-llama/llama-4-scout-17b-16e-instruct	a7	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	a7	1m	1
-	meta-llama/meta-llama-3-70b-instruct	a8	4	1
-	meta-llama/meta-llama-3-70b-instruct-fast	a8	4	1
-	meta-llama/meta-llama-3-8b-instruct	25	4	1
-	meta-llama/meta-llama-3-8b-instruct-fast	25	4	1
-	minimaxai/minimax-m1-80k	85	1	1
-	minimaxai/minimax-m1-80k-fast	85	1	1
-	minimaxai/minimax-m2	1x	2l	1
-	minimaxai/minimax-m2-fast	1x	2l	1
-	minimaxai/minimax-m2.1	1x	2l	1
-	minimaxai/minimax-m2.1-fast	1x	2l	1
-	minimaxai/minimax-m2.5	1x	2l	1
-	minimaxai/minimax-m2.5-fast	1x	2l	1
-	moonshotai/kimi-k2-instruct	a9	1m	1
-	moonshotai/kimi-k2-instruct-0905	27	2c	1
-	moonshotai/kimi-k2-instruct-0905-fast	27	2c	1
-	moonshotai/kimi-k2-instruct-fast	a9	1m	1
-	moonshotai/kimi-k2-thinking	27	2c	1
-	moonshotai/kimi-k2-thinking-fast	27	2c	1
-	moonshotai/kimi-k2.5	28	2c	1
-	moonshotai/kimi-k2.5-fast	28	2c	1
-	nousresearch/hermes-2-pro-llama-3-8b	aa	4	1
-	nousresearch/hermes-2-pro-llama-3-8b-fast	aa	4	1
-	openai/gpt-oss-120b	ab	1m	1
-	openai/gpt-oss-120b-fast	ab	1m	1
-	openai/gpt-oss-20b	ac	1m	1
-	openai/gpt-oss-20b-fast	ac	1m	1
-	qwen/qwen2.5-72b-instruct	ad	r	1
-	qwen/qwen2.5-72b-instruct-fast	ad	r	1
-	qwen/qwen3-235b-a22b	88	3g	1
-	qwen/qwen3-235b-a22b-fast	88	3g	1
-	qwen/qwen3-235b-a22b-instruct-2507	ae	1m	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	ae	1m	1
-	qwen/qwen3-235b-a22b-thinking-2507	8a	1m	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	8a	1m	1
-	qwen/qwen3-30b-a3b	af	3g	1
-	qwen/qwen3-30b-a3b-fast	af	3g	1
-	qwen/qwen3-32b	ag	3g	1
-	qwen/qwen3-32b-fast	ag	3g	1
-	qwen/qwen3-coder-480b-a35b-instruct	ah	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	ah	2c	1
-	qwen/qwen3-coder-next	8f	2c	1
-	qwen/qwen3-coder-next-fast	8f	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	ai	1m	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	ai	1m	1
-	qwen/qwen3-next-80b-a3b-thinking	ai	1m	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	ai	1m	1
-	qwen/qwen3-vl-235b-a22b-instruct	8h	1m	1
-	qwen/qwen3-vl-235b-a22b-instruct-fast	8h	1m	1
-	qwen/qwen3-vl-235b-a22b-thinking	8i	1m	1
-	qwen/qwen3-vl-235b-a22b-thinking-fast	8i	1m	1
-	qwen/qwen3-vl-30b-a3b-instruct	8j	1m	1
-	qwen/qwen3-vl-30b-a3b-instruct-fast	8j	1m	1
-	qwen/qwen3-vl-30b-a3b-thinking	aj	1m	1
-	qwen/qwen3-vl-30b-a3b-thinking-fast	aj	1m	1
-	qwen/qwen3-vl-8b-instruct	ak	1m	1
-	qwen/qwen3-vl-8b-instruct-fast	ak	1m	1
-	qwen/qwen3.5-122b-a10b	8k	2c	1
-	qwen/qwen3.5-122b-a10b-fast	8k	2c	1
-	qwen/qwen3.5-27b	8l	2c	1
-	qwen/qwen3.5-27b-fast	8l	2c	1
-	qwen/qwen3.5-35b-a3b	6n	2c	1
-	qwen/qwen3.5-35b-a3b-fast	6n	2c	1
-	qwen/qwen3.5-397b-a17b	6o	2c	1
-	qwen/qwen3.5-397b-a17b-fast	6o	2c	1
-	sao10k/l3-70b-euryale-v2.1	al	4	1
-	sao10k/l3-70b-euryale-v2.1-fast	al	4	1
-	sao10k/l3-8b-lunaris-v1	am	4	1
-	sao10k/l3-8b-lunaris-v1-fast	am	4	1
-	sao10k/l3-8b-stheno-v3.2	am	4	1
-	sao10k/l3-8b-stheno-v3.2-fast	am	4	1
-	xiaomimimo/mimo-v2-flash	26	2c	1
-	xiaomimimo/mimo-v2-flash-fast	26	2c	1
-	zai-org/autoglm-phone-9b-multilingual	an	28	1
-	zai-org/autoglm-phone-9b-multilingual-fast	an	28	1
-	zai-org/glm-4-32b-0414	ao	r	1
-	zai-org/glm-4-32b-0414-fast	ao	r	1
-	zai-org/glm-4.5	37	1m	1
-	zai-org/glm-4.5-air	9b	1m	1
-	zai-org/glm-4.5-air-fast	9b	1m	1
-	zai-org/glm-4.5-fast	37	1m	1
-	zai-org/glm-4.5v	9c	28	1
-	zai-org/glm-4.5v-fast	9c	28	1
-	zai-org/glm-4.6	85	2l	1
-	zai-org/glm-4.6-fast	85	2l	1
-	zai-org/glm-4.6v-flash	9d	1m	1
-	zai-org/glm-4.6v-flash-fast	9d	1m	1
-	zai-org/glm-4.7	37	2l	1
-	zai-org/glm-4.7-fast	37	2l	1
-	zai-org/glm-4.7-flash	38	b	1
-	zai-org/glm-4.7-flash-fast	38	b	1
-	zai-org/glm-5	39	3l	1
-	zai-org/glm-5-fast	39	3l	1
+	alpindale/wizardlm-2-8x22b	9y	57	1
+	alpindale/wizardlm-2-8x22b-fast	9y	57	1
+	baidu/ernie-4.5-21b-a3b-pt	9z	58	1
+	baidu/ernie-4.5-21b-a3b-pt-fast	9z	58	1
+	baidu/ernie-4.5-300b-a47b-base-pt	a0	59	1
+	baidu/ernie-4.5-300b-a47b-base-pt-fast	a0	59	1
+	baidu/ernie-4.5-vl-28b-a3b-pt	a1	5a	1
+	baidu/ernie-4.5-vl-28b-a3b-pt-fast	a1	5a	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt	a2	59	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a2	59	1
+	deepseek-ai/deepseek-prover-v2-671b	8r	5b	1
+	deepseek-ai/deepseek-prover-v2-671b-fast	8r	5b	1
+	deepseek-ai/deepseek-r1	8r	34	1
+	deepseek-ai/deepseek-r1-0528	8r	34	1
+	deepseek-ai/deepseek-r1-0528-fast	8r	34	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	a3	5	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a3	5	1
+	deepseek-ai/deepseek-r1-fast	8r	34	1
+	deepseek-ai/deepseek-v3	8t	5c	1
+	deepseek-ai/deepseek-v3-0324	8u	4x	1
+	deepseek-ai/deepseek-v3-0324-fast	8u	4x	1
+	deepseek-ai/deepseek-v3-fast	8t	5c	1
+	deepseek-ai/deepseek-v3.1	8v	5d	1
+	deepseek-ai/deepseek-v3.1-fast	8v	5d	1
+	deepseek-ai/deepseek-v3.1-terminus	8v	3p	1
+	deepseek-ai/deepseek-v3.1-terminus-fast	8v	3p	1
+	deepseek-ai/deepseek-v3.2	a4	3g	1
+	deepseek-ai/deepseek-v3.2-exp	6g	3g	1
+	deepseek-ai/deepseek-v3.2-exp-fast	6g	3g	1
+	deepseek-ai/deepseek-v3.2-fast	a4	3g	1
+	meta-llama/llama-3.1-8b-instruct	a5	5e	1
+	meta-llama/llama-3.1-8b-instruct-fast	a5	5e	1
+	meta-llama/llama-3.3-70b-instruct	a6	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	a6	4v	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	5f	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	5f	1
+	meta-llama/llama-4-scout-17b-16e-instruct	a7	4c	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	a7	4c	1
+	meta-llama/meta-llama-3-70b-instruct	a8	5	1
+	meta-llama/meta-llama-3-70b-instruct-fast	a8	5	1
+	meta-llama/meta-llama-3-8b-instruct	25	5	1
+	meta-llama/meta-llama-3-8b-instruct-fast	25	5	1
+	minimaxai/minimax-m1-80k	85	5g	1
+	minimaxai/minimax-m1-80k-fast	85	5g	1
+	minimaxai/minimax-m2	1x	5h	1
+	minimaxai/minimax-m2-fast	1x	5h	1
+	minimaxai/minimax-m2.1	1x	3r	1
+	minimaxai/minimax-m2.1-fast	1x	3r	1
+	minimaxai/minimax-m2.5	1x	3r	1
+	minimaxai/minimax-m2.5-fast	1x	3r	1
+	moonshotai/kimi-k2-instruct	a9	4c	1
+	moonshotai/kimi-k2-instruct-0905	27	4y	1
+	moonshotai/kimi-k2-instruct-0905-fast	27	4y	1
+	moonshotai/kimi-k2-instruct-fast	a9	4c	1
+	moonshotai/kimi-k2-thinking	27	3a	1
+	moonshotai/kimi-k2-thinking-fast	27	3a	1
+	moonshotai/kimi-k2.5	28	3a	1
+	moonshotai/kimi-k2.5-fast	28	3a	1
+	nousresearch/hermes-2-pro-llama-3-8b	aa	5	1
+	nousresearch/hermes-2-pro-llama-3-8b-fast	aa	5	1
+	openai/gpt-oss-120b	ab	3p	1
+	openai/gpt-oss-120b-fast	ab	3p	1
+	openai/gpt-oss-20b	ac	3p	1
+	openai/gpt-oss-20b-fast	ac	3p	1
+	qwen/qwen2.5-72b-instruct	ad	u	1
+	qwen/qwen2.5-72b-instruct-fast	ad	u	1
+	qwen/qwen3-235b-a22b	88	55	1
+	qwen/qwen3-235b-a22b-fast	88	55	1
+	qwen/qwen3-235b-a22b-instruct-2507	ae	4c	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	ae	4c	1
+	qwen/qwen3-235b-a22b-thinking-2507	8a	5i	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	8a	5i	1
+	qwen/qwen3-30b-a3b	af	5j	1
+	qwen/qwen3-30b-a3b-fast	af	5j	1
+	qwen/qwen3-32b	ag	55	1
+	qwen/qwen3-32b-fast	ag	55	1
+	qwen/qwen3-coder-480b-a35b-instruct	ah	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	ah	4z	1
+	qwen/qwen3-coder-next	8f	5k	1
+	qwen/qwen3-coder-next-fast	8f	5k	1
+	qwen/qwen3-next-80b-a3b-instruct	ai	3p	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	ai	3p	1
+	qwen/qwen3-next-80b-a3b-thinking	ai	3p	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	ai	3p	1
+	qwen/qwen3-vl-235b-a22b-instruct	8h	2i	1
+	qwen/qwen3-vl-235b-a22b-instruct-fast	8h	2i	1
+	qwen/qwen3-vl-235b-a22b-thinking	8i	2i	1
+	qwen/qwen3-vl-235b-a22b-thinking-fast	8i	2i	1
+	qwen/qwen3-vl-30b-a3b-instruct	8j	2i	1
+	qwen/qwen3-vl-30b-a3b-instruct-fast	8j	2i	1
+	qwen/qwen3-vl-30b-a3b-thinking	aj	3p	1
+	qwen/qwen3-vl-30b-a3b-thinking-fast	aj	3p	1
+	qwen/qwen3-vl-8b-instruct	ak	3p	1
+	qwen/qwen3-vl-8b-instruct-fast	ak	3p	1
+	qwen/qwen3.5-122b-a10b	8k	4z	1
+	qwen/qwen3.5-122b-a10b-fast	8k	4z	1
+	qwen/qwen3.5-27b	8l	53	1
+	qwen/qwen3.5-27b-fast	8l	53	1
+	qwen/qwen3.5-35b-a3b	6n	53	1
+	qwen/qwen3.5-35b-a3b-fast	6n	53	1
+	qwen/qwen3.5-397b-a17b	6o	5l	1
+	qwen/qwen3.5-397b-a17b-fast	6o	5l	1
+	sao10k/l3-70b-euryale-v2.1	al	5	1
+	sao10k/l3-70b-euryale-v2.1-fast	al	5	1
+	sao10k/l3-8b-lunaris-v1	am	5	1
+	sao10k/l3-8b-lunaris-v1-fast	am	5	1
+	sao10k/l3-8b-stheno-v3.2	am	5	1
+	sao10k/l3-8b-stheno-v3.2-fast	am	5	1
+	xiaomimimo/mimo-v2-flash	26	40	1
+	xiaomimimo/mimo-v2-flash-fast	26	40	1
+	zai-org/autoglm-phone-9b-multilingual	an	2x	1
+	zai-org/autoglm-phone-9b-multilingual-fast	an	2x	1
+	zai-org/glm-4-32b-0414	ao	u	1
+	zai-org/glm-4-32b-0414-fast	ao	u	1
+	zai-org/glm-4.5	37	56	1
+	zai-org/glm-4.5-air	9b	56	1
+	zai-org/glm-4.5-air-fast	9b	56	1
+	zai-org/glm-4.5-fast	37	56	1
+	zai-org/glm-4.5v	9c	5m	1
+	zai-org/glm-4.5v-fast	9c	5m	1
+	zai-org/glm-4.6	85	3r	1
+	zai-org/glm-4.6-fast	85	3r	1
+	zai-org/glm-4.6v-flash	9d	2i	1
+	zai-org/glm-4.6v-flash-fast	9d	2i	1
+	zai-org/glm-4.7	37	3r	1
+	zai-org/glm-4.7-fast	37	3r	1
+	zai-org/glm-4.7-flash	38	2g	1
+	zai-org/glm-4.7-flash-fast	38	2g	1
+	zai-org/glm-5	39	5n	1
+	zai-org/glm-5-fast	39	5n	1
 phuggingface-nscale
-	deepseek-ai/deepseek-r1-distill-llama-70b	ap	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	ap	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-8b	am	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-8b-fast	am	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-1.5b	1r	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-1.5b-fast	1r	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b	9n	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9n	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-7b	1s	1m	1
-	deepseek-ai/deepseek-r1-distill-qwen-7b-fast	1s	1m	1
-	meta-llama/llama-3.1-8b-instruct	92	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	92	1m	1
-	meta-llama/llama-3.3-70b-instruct	9m	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	9m	1m	1
-	meta-llama/llama-4-scout-17b-16e-instruct	1g	3m	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	1g	3m	1
-	openai/gpt-oss-120b	aq	1m	1
-	openai/gpt-oss-120b-fast	aq	1m	1
-	openai/gpt-oss-20b	9h	1m	1
-	openai/gpt-oss-20b-fast	9h	1m	1
-	qwen/qwen2.5-coder-32b-instruct	87	1m	1
-	qwen/qwen2.5-coder-32b-instruct-fast	87	1m	1
-	qwen/qwen2.5-coder-3b-instruct	ar	1o	1
-	qwen/qwen2.5-coder-3b-instruct-fast	ar	1o	1
-	qwen/qwen2.5-coder-7b-instruct	ar	1m	1
-	qwen/qwen2.5-coder-7b-instruct-fast	ar	1m	1
-	qwen/qwen3-14b	2n	3g	1
-	qwen/qwen3-14b-fast	2n	3g	1
-	qwen/qwen3-235b-a22b	29	r	1
-	qwen/qwen3-235b-a22b-fast	29	r	1
-	qwen/qwen3-235b-a22b-instruct-2507	29	r	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	29	r	1
-	qwen/qwen3-32b	as	3g	1
-	qwen/qwen3-32b-fast	as	3g	1
-	qwen/qwen3-4b-instruct-2507	ar	2c	1
-	qwen/qwen3-4b-instruct-2507-fast	ar	2c	1
-	qwen/qwen3-4b-thinking-2507	ar	2c	1
-	qwen/qwen3-4b-thinking-2507-fast	ar	2c	1
-	qwen/qwen3-8b	8c	3g	1
-	qwen/qwen3-8b-fast	8c	3g	1
-	qwen/qwq-32b	at	1m	1
-	qwen/qwq-32b-fast	at	1m	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	ap	25	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	ap	25	1
+	deepseek-ai/deepseek-r1-distill-llama-8b	am	25	1
+	deepseek-ai/deepseek-r1-distill-llama-8b-fast	am	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-1.5b	1r	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-1.5b-fast	1r	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b	9n	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9n	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-7b	1s	25	1
+	deepseek-ai/deepseek-r1-distill-qwen-7b-fast	1s	25	1
+	meta-llama/llama-3.1-8b-instruct	92	4c	1
+	meta-llama/llama-3.1-8b-instruct-fast	92	4c	1
+	meta-llama/llama-3.3-70b-instruct	9m	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	9m	4v	1
+	meta-llama/llama-4-scout-17b-16e-instruct	1g	5o	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	1g	5o	1
+	openai/gpt-oss-120b	aq	3p	1
+	openai/gpt-oss-120b-fast	aq	3p	1
+	openai/gpt-oss-20b	9h	3p	1
+	openai/gpt-oss-20b-fast	9h	3p	1
+	qwen/qwen2.5-coder-32b-instruct	87	2m	1
+	qwen/qwen2.5-coder-32b-instruct-fast	87	2m	1
+	qwen/qwen2.5-coder-3b-instruct	ar	27	1
+	qwen/qwen2.5-coder-3b-instruct-fast	ar	27	1
+	qwen/qwen2.5-coder-7b-instruct	ar	25	1
+	qwen/qwen2.5-coder-7b-instruct-fast	ar	25	1
+	qwen/qwen3-14b	2n	5p	1
+	qwen/qwen3-14b-fast	2n	5p	1
+	qwen/qwen3-235b-a22b	29	5q	1
+	qwen/qwen3-235b-a22b-fast	29	5q	1
+	qwen/qwen3-235b-a22b-instruct-2507	29	5q	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	29	5q	1
+	qwen/qwen3-32b	as	55	1
+	qwen/qwen3-32b-fast	as	55	1
+	qwen/qwen3-4b-instruct-2507	ar	40	1
+	qwen/qwen3-4b-instruct-2507-fast	ar	40	1
+	qwen/qwen3-4b-thinking-2507	ar	40	1
+	qwen/qwen3-4b-thinking-2507-fast	ar	40	1
+	qwen/qwen3-8b	8c	5j	1
+	qwen/qwen3-8b-fast	8c	5j	1
+	qwen/qwq-32b	at	25	1
+	qwen/qwq-32b-fast	at	25	1
 phuggingface-ovhcloud
-	meta-llama/llama-3.1-8b-instruct	au	1m	1
-	meta-llama/llama-3.1-8b-instruct-fast	au	1m	1
-	meta-llama/llama-3.3-70b-instruct	av	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	av	1m	1
-	openai/gpt-oss-120b	aw	1m	1
-	openai/gpt-oss-120b-fast	aw	1m	1
-	openai/gpt-oss-20b	ax	1m	1
-	openai/gpt-oss-20b-fast	ax	1m	1
-	qwen/qwen2.5-vl-72b-instruct	ay	1o	1
-	qwen/qwen2.5-vl-72b-instruct-fast	ay	1o	1
-	qwen/qwen3-32b	az	1o	1
-	qwen/qwen3-32b-fast	az	1o	1
-	qwen/qwen3-coder-30b-a3b-instruct	8d	2c	1
-	qwen/qwen3-coder-30b-a3b-instruct-fast	8d	2c	1
+	meta-llama/llama-3.1-8b-instruct	au	4c	1
+	meta-llama/llama-3.1-8b-instruct-fast	au	4c	1
+	meta-llama/llama-3.3-70b-instruct	av	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	av	4v	1
+	openai/gpt-oss-120b	aw	3p	1
+	openai/gpt-oss-120b-fast	aw	3p	1
+	openai/gpt-oss-20b	ax	3p	1
+	openai/gpt-oss-20b-fast	ax	3p	1
+	qwen/qwen2.5-vl-72b-instruct	ay	27	1
+	qwen/qwen2.5-vl-72b-instruct-fast	ay	27	1
+	qwen/qwen3-32b	az	5r	1
+	qwen/qwen3-32b-fast	az	5r	1
+	qwen/qwen3-coder-30b-a3b-instruct	8d	54	1
+	qwen/qwen3-coder-30b-a3b-instruct-fast	8d	54	1
 phuggingface-publicai
-	aisingapore/gemma-sea-lion-v4-27b-it	b0	1a	1
-	aisingapore/gemma-sea-lion-v4-27b-it-fast	b0	1a	1
-	aisingapore/qwen-sea-lion-v4-32b-it	b1	1a	1
-	aisingapore/qwen-sea-lion-v4-32b-it-fast	b1	1a	1
-	allenai/olmo-3-7b-instruct	b2	1a	1
-	allenai/olmo-3-7b-instruct-fast	b2	1a	1
-	allenai/olmo-3.1-32b-instruct	29	1a	1
-	allenai/olmo-3.1-32b-instruct-fast	29	1a	1
-	dicta-il/dictalm-3.0-24b-thinking	b0	1a	1
-	dicta-il/dictalm-3.0-24b-thinking-fast	b0	1a	1
-	swiss-ai/apertus-70b-instruct-2509	b3	1a	1
-	swiss-ai/apertus-70b-instruct-2509-fast	b3	1a	1
-	swiss-ai/apertus-8b-instruct-2509	b2	1a	1
-	swiss-ai/apertus-8b-instruct-2509-fast	b2	1a	1
-	utter-project/eurollm-22b-instruct-2512	b2	1a	1
-	utter-project/eurollm-22b-instruct-2512-fast	b2	1a	1
+	aisingapore/gemma-sea-lion-v4-27b-it	b0	1j	1
+	aisingapore/gemma-sea-lion-v4-27b-it-fast	b0	1j	1
+	aisingapore/qwen-sea-lion-v4-32b-it	b1	1j	1
+	aisingapore/qwen-sea-lion-v4-32b-it-fast	b1	1j	1
+	allenai/olmo-3-7b-instruct	b2	1j	1
+	allenai/olmo-3-7b-instruct-fast	b2	1j	1
+	allenai/olmo-3.1-32b-instruct	29	1j	1
+	allenai/olmo-3.1-32b-instruct-fast	29	1j	1
+	dicta-il/dictalm-3.0-24b-thinking	b0	1j	1
+	dicta-il/dictalm-3.0-24b-thinking-fast	b0	1j	1
+	swiss-ai/apertus-70b-instruct-2509	b3	1j	1
+	swiss-ai/apertus-70b-instruct-2509-fast	b3	1j	1
+	swiss-ai/apertus-8b-instruct-2509	b2	1j	1
+	swiss-ai/apertus-8b-instruct-2509-fast	b2	1j	1
+	utter-project/eurollm-22b-instruct-2512	b2	1j	1
+	utter-project/eurollm-22b-instruct-2512-fast	b2	1j	1
 phuggingface-sambanova
-	deepseek-ai/deepseek-r1-0528	b4	1m	1
-	deepseek-ai/deepseek-r1-0528-fast	b4	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	b5	1m	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b5	1m	1
-	deepseek-ai/deepseek-v3-0324	b6	1m	1
-	deepseek-ai/deepseek-v3-0324-fast	b6	1m	1
-	meta-llama/llama-3.1-8b-instruct	b2	1n	1
-	meta-llama/llama-3.1-8b-instruct-fast	b2	1n	1
-	meta-llama/llama-3.3-70b-instruct	6l	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	6l	1m	1
-	openai/gpt-oss-120b	b7	1m	1
-	openai/gpt-oss-120b-fast	b7	1m	1
-	qwen/qwen3-32b	5c	1o	1
-	qwen/qwen3-32b-fast	5c	1o	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6l	1m	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6l	1m	1
+	deepseek-ai/deepseek-r1-0528	b4	2i	1
+	deepseek-ai/deepseek-r1-0528-fast	b4	2i	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	b5	25	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b5	25	1
+	deepseek-ai/deepseek-v3-0324	b6	3p	1
+	deepseek-ai/deepseek-v3-0324-fast	b6	3p	1
+	meta-llama/llama-3.1-8b-instruct	b2	5e	1
+	meta-llama/llama-3.1-8b-instruct-fast	b2	5e	1
+	meta-llama/llama-3.3-70b-instruct	6l	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	6l	4v	1
+	openai/gpt-oss-120b	b7	3p	1
+	openai/gpt-oss-120b-fast	b7	3p	1
+	qwen/qwen3-32b	5c	5r	1
+	qwen/qwen3-32b-fast	5c	5r	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6l	25	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6l	25	1
 phuggingface-together
-	deepcogito/cogito-671b-v2.1	9l	2f	1
-	deepcogito/cogito-671b-v2.1-fast	9l	2f	1
-	deepcogito/cogito-671b-v2.1-fp8	9l	2f	1
-	deepcogito/cogito-671b-v2.1-fp8-fast	9l	2f	1
-	deepseek-ai/deepseek-r1	b8	2f	1
-	deepseek-ai/deepseek-r1-0528	b8	2f	1
-	deepseek-ai/deepseek-r1-0528-fast	b8	2f	1
-	deepseek-ai/deepseek-r1-fast	b8	2f	1
-	deepseek-ai/deepseek-v3	9l	1m	1
-	deepseek-ai/deepseek-v3-0324	9l	1m	1
-	deepseek-ai/deepseek-v3-0324-fast	9l	1m	1
-	deepseek-ai/deepseek-v3-fast	9l	1m	1
-	deepseek-ai/deepseek-v3.1	b9	1m	1
-	deepseek-ai/deepseek-v3.1-fast	b9	1m	1
-	essentialai/rnj-1-instruct	1s	1o	1
-	essentialai/rnj-1-instruct-fast	1s	1o	1
-	google/gemma-3n-e4b-it	ba	1o	1
-	google/gemma-3n-e4b-it-fast	ba	1o	1
-	meta-llama/llama-3.3-70b-instruct	bb	1m	1
-	meta-llama/llama-3.3-70b-instruct-fast	bb	1m	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	2d	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	2d	1
-	moonshotai/kimi-k2.5	bc	2c	1
-	moonshotai/kimi-k2.5-fast	bc	2c	1
-	openai/gpt-oss-120b	2l	1m	1
-	openai/gpt-oss-120b-fast	2l	1m	1
-	openai/gpt-oss-20b	9h	1m	1
-	openai/gpt-oss-20b-fast	9h	1m	1
-	qwen/qwen2.5-7b-instruct	9n	1o	1
-	qwen/qwen2.5-7b-instruct-fast	9n	1o	1
-	qwen/qwen3-235b-a22b-instruct-2507	29	2c	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	29	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct	8e	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8	8e	2c	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8e	2c	1
-	qwen/qwen3-coder-next-fp8	2q	2c	1
-	qwen/qwen3-coder-next-fp8-fast	2q	2c	1
-	qwen/qwen3-next-80b-a3b-instruct	ai	2c	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	ai	2c	1
-	qwen/qwen3-vl-8b-instruct	bd	2c	1
-	qwen/qwen3-vl-8b-instruct-fast	bd	2c	1
-	qwen/qwen3.5-397b-a17b	6o	2c	1
-	qwen/qwen3.5-397b-a17b-fast	6o	2c	1
-	qwen/qwen3.5-9b	be	2c	1
-	qwen/qwen3.5-9b-fast	be	2c	1
-	zai-org/glm-4.5-air-fp8	9v	1m	1
-	zai-org/glm-4.5-air-fp8-fast	9v	1m	1
-	zai-org/glm-4.6	37	2i	1
-	zai-org/glm-4.6-fast	37	2i	1
-	zai-org/glm-4.7-fp8	bf	2i	1
-	zai-org/glm-4.7-fp8-fast	bf	2i	1
-	zai-org/glm-5	39	2i	1
-	zai-org/glm-5-fast	39	2i	1
+	deepcogito/cogito-671b-v2.1	9l	5s	1
+	deepcogito/cogito-671b-v2.1-fast	9l	5s	1
+	deepcogito/cogito-671b-v2.1-fp8	9l	5s	1
+	deepcogito/cogito-671b-v2.1-fp8-fast	9l	5s	1
+	deepseek-ai/deepseek-r1	b8	4w	1
+	deepseek-ai/deepseek-r1-0528	b8	4w	1
+	deepseek-ai/deepseek-r1-0528-fast	b8	4w	1
+	deepseek-ai/deepseek-r1-fast	b8	4w	1
+	deepseek-ai/deepseek-v3	9l	2m	1
+	deepseek-ai/deepseek-v3-0324	9l	3p	1
+	deepseek-ai/deepseek-v3-0324-fast	9l	3p	1
+	deepseek-ai/deepseek-v3-fast	9l	2m	1
+	deepseek-ai/deepseek-v3.1	b9	5d	1
+	deepseek-ai/deepseek-v3.1-fast	b9	5d	1
+	essentialai/rnj-1-instruct	1s	27	1
+	essentialai/rnj-1-instruct-fast	1s	27	1
+	google/gemma-3n-e4b-it	ba	27	1
+	google/gemma-3n-e4b-it-fast	ba	27	1
+	meta-llama/llama-3.3-70b-instruct	bb	4v	1
+	meta-llama/llama-3.3-70b-instruct-fast	bb	4v	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5q	5f	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5q	5f	1
+	moonshotai/kimi-k2.5	bc	3a	1
+	moonshotai/kimi-k2.5-fast	bc	3a	1
+	openai/gpt-oss-120b	2l	3p	1
+	openai/gpt-oss-120b-fast	2l	3p	1
+	openai/gpt-oss-20b	9h	3p	1
+	openai/gpt-oss-20b-fast	9h	3p	1
+	qwen/qwen2.5-7b-instruct	9n	27	1
+	qwen/qwen2.5-7b-instruct-fast	9n	27	1
+	qwen/qwen3-235b-a22b-instruct-2507	29	4y	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	29	4y	1
+	qwen/qwen3-coder-480b-a35b-instruct	8e	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8e	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8	8e	4z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8e	4z	1
+	qwen/qwen3-coder-next-fp8	2q	5k	1
+	qwen/qwen3-coder-next-fp8-fast	2q	5k	1
+	qwen/qwen3-next-80b-a3b-instruct	ai	50	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	ai	50	1
+	qwen/qwen3-vl-8b-instruct	bd	54	1
+	qwen/qwen3-vl-8b-instruct-fast	bd	54	1
+	qwen/qwen3.5-397b-a17b	6o	5l	1
+	qwen/qwen3.5-397b-a17b-fast	6o	5l	1
+	qwen/qwen3.5-9b	be	54	1
+	qwen/qwen3.5-9b-fast	be	54	1
+	zai-org/glm-4.5-air-fp8	9v	56	1
+	zai-org/glm-4.5-air-fp8-fast	9v	56	1
+	zai-org/glm-4.6	37	3l	1
+	zai-org/glm-4.6-fast	37	3l	1
+	zai-org/glm-4.7-fp8	bf	3l	1
+	zai-org/glm-4.7-fp8-fast	bf	3l	1
+	zai-org/glm-5	39	5t	1
+	zai-org/glm-5-fast	39	5t	1
 pkimi-coding
-	k3	3e	1w
-	k3-256k	3e	x
-	k3.1-pro	51	1w
-	k3.1-pro-highspeed	bg	1w
-	kimi-for-coding	5s	1s
-	kimi-for-coding-highspeed	7h	g
+	k3	3e	2h
+	k3-256k	3e	10
+	k3.1-pro	51	2h
+	k3.1-pro-highspeed	bg	2h
+	kimi-for-coding	5s	2b
+	kimi-for-coding-highspeed	7h	j
 pmeta 1
-	muse-ember-1.0	bh	3n
-	muse-spark-1.1	78	1w
-	muse-spark-1.2	78	1w
-	muse-spark-1.2-contributor	bi	1w
-	muse-spark-1.3	78	1w
-	muse-spark-1.3-contributor	bi	1w
-	muse-wonder-1.0	bg	1w
+	muse-ember-1.0	bh	5u
+	muse-spark-1.1	78	2h
+	muse-spark-1.2	78	2h
+	muse-spark-1.2-contributor	bi	2h
+	muse-spark-1.3	78	2h
+	muse-spark-1.3-contributor	bi	2h
+	muse-wonder-1.0	bg	2h
 pminimax 1
-	M2-her	1x	2a	1
-	MiniMax-M2	bj	2l	1
-	MiniMax-M2.1	bj	2l	1
-	MiniMax-M2.1-highspeed	bk	2l	1
-	MiniMax-M2.5	bj	2l	1
-	MiniMax-M2.5-highspeed	bk	2l	1
-	MiniMax-M2.7	bl	2z	2
-	MiniMax-M2.7-highspeed	bm	2z	2
-	MiniMax-M3	bn	3o
-	MiniMax-M3.1-Flash	77	3o
-	m2-her	1x	2a	1
-	minimax-01	9v	3p	1
-	minimax-m1	bo	1a	1
-	minimax-m2	bj	2l	1
-	minimax-m2.1	bj	2l	1
-	minimax-m2.5	bj	2l	1
-	minimax-m2.7	bl	2z	2
-	minimax-m3	bn	1	1
+	M2-her	1x	2z	1
+	MiniMax-M2	bj	5h	1
+	MiniMax-M2.1	bj	3r	1
+	MiniMax-M2.1-highspeed	bk	5v	1
+	MiniMax-M2.5	bj	3r	1
+	MiniMax-M2.5-highspeed	bk	5w	1
+	MiniMax-M2.7	bl	4f	2
+	MiniMax-M2.7-highspeed	bm	4f	2
+	MiniMax-M3	bn	5x
+	MiniMax-M3.1-Flash	77	5x
+	m2-her	1x	2z	1
+	minimax-01	9v	5y	1
+	minimax-m1	bo	1j	1
+	minimax-m2	bj	5h	1
+	minimax-m2.1	bj	3r	1
+	minimax-m2.5	bj	3r	1
+	minimax-m2.7	bl	4f	2
+	minimax-m3	bn	5z	1
 pminimax-cn
-	MiniMax-M2.7	bp	2z
-	MiniMax-M2.7-highspeed	bq	2z
-	MiniMax-M3	br	3o
-	MiniMax-M3.1-Flash	bs	3o
+	MiniMax-M2.7	bp	4f
+	MiniMax-M2.7-highspeed	bq	4f
+	MiniMax-M3	br	5x
+	MiniMax-M3.1-Flash	bs	5x
 pmistral 1
-	codestral-2501	bt	3q	2
-	codestral-2508	bt	q	2
-	codestral-latest	bt	3q	2
-	deepseek-v4-1-flash-1017	4z	c
-	devstral-2512	bu	25	2
-	devstral-latest	bu	25
-	devstral-medium-latest	bu	25
-	devstral-small	26	1a	1
-	devstral-small-2505	26	1a	1
-	devstral-small-2507	26	1a	1
-	devstral-small-latest	26	1a	1
-	glm-5-2	56	1w
-	labs-devstral-small-2512	26	1a	1
-	magistral-medium	bv	1a	1
-	magistral-medium-latest	bw	v
-	ministral-14b-2512	bx	25	2
-	ministral-3b	25	1a	1
-	ministral-3b-2512	by	3r	2
-	ministral-3b-latest	by	z
-	ministral-8b	1r	1a	1
-	ministral-8b-2410	1r	1a	1
-	ministral-8b-2512	bz	25	2
-	ministral-8b-latest	c0	3b	2
-	mistral-7b	c1	1a	1
-	mistral-embed	1r	4	1
-	mistral-large	12	3s	1
-	mistral-large-2407	12	3s	1
-	mistral-large-2411	12	3s	1
-	mistral-large-2512	c2	25	2
-	mistral-large-4	c3	1r
-	mistral-large-4-0-8	c3	1r
-	mistral-large-latest	c4	25	2
-	mistral-medium	bu	y	2
-	mistral-medium-2312	c5	1a	1
-	mistral-medium-2505	bu	y	2
-	mistral-medium-2508	bu	25	2
-	mistral-medium-2604	c6	25
-	mistral-medium-3	c6	25	2
-	mistral-medium-3-5	c6	25	2
-	mistral-medium-3.5	c6	25	2
-	mistral-medium-latest	c7	25	2
-	mistral-nemo	bz	1z	2
-	mistral-saba	29	1a	1
-	mistral-saba-latest	29	1a	1
-	mistral-small-24b-instruct-2501	7z	1a	1
-	mistral-small-2506	c8	10
-	mistral-small-2603	77	24	2
-	mistral-small-3.1-24b-instruct	5r	1a	1
-	mistral-small-3.2-24b-instruct	c9	1a	1
-	mistral-small-latest	77	24	2
-	mistral-tiny	c1	1a	1
-	mixtral-8x22b-instruct	71	1a	1
-	mixtral-8x7b	ca	1a	1
-	open-mistral-7b	c1	1a	1
-	open-mistral-nemo	bz	1z	2
-	open-mixtral-8x7b	ca	1a	1
-	pixtral-12b	bz	1z	2
-	pixtral-12b-latest	bz	1z	2
-	pixtral-large-2411	12	1a	1
-	pixtral-large-latest	12	1a	1
-	voxtral-small-24b-2507	cb	3t	2
-	voxtral-small-2507	cb	3t	2
-	voxtral-small-latest	cb	3t	2
-	zai-glm-5-2	56	1w
-	zai-glm-5-3	56	1w
-	zai-glm-5-3-flash	58	1w
+	codestral-2501	bt	60	2
+	codestral-2508	bt	t	2
+	codestral-latest	bt	60	2
+	deepseek-v4-1-flash-1017	4z	e
+	devstral-2512	bu	2u	2
+	devstral-latest	bu	2u
+	devstral-medium-latest	bu	2u
+	devstral-small	26	1j	1
+	devstral-small-2505	26	1j	1
+	devstral-small-2507	26	1j	1
+	devstral-small-latest	26	1j	1
+	glm-5-2	56	2h
+	labs-devstral-small-2512	26	61	1
+	magistral-medium	bv	1j	1
+	magistral-medium-latest	bw	y
+	ministral-14b-2512	bx	2u	2
+	ministral-3b	25	62	1
+	ministral-3b-2512	by	63	2
+	ministral-3b-latest	by	13
+	ministral-8b	1r	62	1
+	ministral-8b-2410	1r	1j	1
+	ministral-8b-2512	bz	2u	2
+	ministral-8b-latest	c0	4r	2
+	mistral-7b	c1	1j	1
+	mistral-embed	1r	5	1
+	mistral-large	12	64	1
+	mistral-large-2407	12	64	1
+	mistral-large-2411	12	64	1
+	mistral-large-2512	c2	2u	2
+	mistral-large-4	c3	2a
+	mistral-large-4-0-8	c3	2a
+	mistral-large-latest	c4	2u	2
+	mistral-medium	bu	12	2
+	mistral-medium-2312	c5	1j	1
+	mistral-medium-2505	bu	12	2
+	mistral-medium-2508	bu	2u	2
+	mistral-medium-2604	c6	2u
+	mistral-medium-3	c6	2u	2
+	mistral-medium-3-5	c6	2u	2
+	mistral-medium-3.5	c6	2u	2
+	mistral-medium-latest	c7	2u	2
+	mistral-nemo	bz	2o	2
+	mistral-saba	29	65	1
+	mistral-saba-latest	29	65	1
+	mistral-small-24b-instruct-2501	7z	1j	1
+	mistral-small-2506	c8	14
+	mistral-small-2603	77	2t	2
+	mistral-small-3.1-24b-instruct	5r	66	1
+	mistral-small-3.2-24b-instruct	c9	65	1
+	mistral-small-latest	77	2t	2
+	mistral-tiny	c1	1j	1
+	mixtral-8x22b-instruct	71	67	1
+	mixtral-8x7b	ca	1j	1
+	open-mistral-7b	c1	1j	1
+	open-mistral-nemo	bz	2o	2
+	open-mixtral-8x7b	ca	1j	1
+	pixtral-12b	bz	2o	2
+	pixtral-12b-latest	bz	2o	2
+	pixtral-large-2411	12	1j	1
+	pixtral-large-latest	12	1j	1
+	voxtral-small-24b-2507	cb	68	2
+	voxtral-small-2507	cb	68	2
+	voxtral-small-latest	cb	68	2
+	zai-glm-5-2	56	2h
+	zai-glm-5-3	56	2h
+	zai-glm-5-3-flash	58	2h
 pmodal
-	moonshotai/Kimi-K3	3e	2d	1
-	thinkingmachines/Inkling-NVFP4	cc	1a	1
+	moonshotai/Kimi-K3	3e	3c	1
+	thinkingmachines/Inkling-NVFP4	cc	1i	1
 pmoonshotai 1
-	kimi-k2	a9	1a	1
-	kimi-k2-0711-preview	93	1m	1
-	kimi-k2-0905-preview	93	2c	1
-	kimi-k2-thinking	93	2c	1
-	kimi-k2-thinking-turbo	cd	2c	1
-	kimi-k2-turbo-preview	cd	2c	1
-	kimi-k2.5	75	2c	1
-	kimi-k2.6	3q	25	2
-	kimi-k2.7-code	5s	25	2
-	kimi-k2.7-code-highspeed	7h	25	2
-	kimi-k3	3e	d	2
-	kimi-k3.1-pro	51	d
-	kimi-k3.1-pro-highspeed	bg	d
-	moonshot-v1-128k	bv	1m	1
-	moonshot-v1-128k-vision-preview	bv	1m	1
-	moonshot-v1-32k	23	1o	1
-	moonshot-v1-32k-vision-preview	23	1o	1
-	moonshot-v1-8k	ce	4	1
-	moonshot-v1-8k-vision-preview	ce	4	1
+	kimi-k2	a9	1k	1
+	kimi-k2-0711-preview	93	25	1
+	kimi-k2-0905-preview	93	40	1
+	kimi-k2-thinking	93	3a	1
+	kimi-k2-thinking-turbo	cd	40	1
+	kimi-k2-turbo-preview	cd	40	1
+	kimi-k2.5	75	3a	1
+	kimi-k2.6	3q	2u	2
+	kimi-k2.7-code	5s	2u	2
+	kimi-k2.7-code-highspeed	7h	2u	2
+	kimi-k3	3e	f	2
+	kimi-k3.1-pro	51	f
+	kimi-k3.1-pro-highspeed	bg	f
+	moonshot-v1-128k	bv	25	1
+	moonshot-v1-128k-vision-preview	bv	25	1
+	moonshot-v1-32k	23	27	1
+	moonshot-v1-32k-vision-preview	23	27	1
+	moonshot-v1-8k	ce	5	1
+	moonshot-v1-8k-vision-preview	ce	5	1
 pmoonshotai-cn
-	kimi-k2.6	cf	25
-	kimi-k2.7-code	cg	25
-	kimi-k2.7-code-highspeed	ch	25
-	kimi-k3	3e	d
-	kimi-k3.1-pro	ci	d
-	kimi-k3.1-pro-highspeed	cj	d
+	kimi-k2.6	cf	2u
+	kimi-k2.7-code	cg	2u
+	kimi-k2.7-code-highspeed	ch	2u
+	kimi-k3	3e	f
+	kimi-k3.1-pro	ci	f
+	kimi-k3.1-pro-highspeed	cj	f
 pnovita
-	Sao10K/L3-8B-Stheno-v3.2	am	4	1
-	cognitivecomputations/dolphin-mixtral-8x22b	71	1a	1
-	deepseek/deepseek-r1	ck	2a	1
-	deepseek/deepseek-r1-distill-llama-70b	a3	4	1
-	deepseek/deepseek-r1-distill-llama-8b	25	1a	1
-	deepseek/deepseek-r1-distill-qwen-14b	1s	1o	1
-	deepseek/deepseek-r1-distill-qwen-32b	9n	2a	1
-	deepseek/deepseek_v3	cl	2a	1
-	google/gemma-2-9b-it	cm	1a	1
-	gryphe/mythomax-l2-13b	cn	3u	1
-	jondurbin/airoboros-l2-70b	co	1a	1
-	meta-llama/llama-3-70b-instruct	a8	4	1
-	meta-llama/llama-3-8b-instruct	25	4	1
-	meta-llama/llama-3.1-70b-instruct	cp	1a	1
-	meta-llama/llama-3.1-8b-instruct	am	1n	1
-	meta-llama/llama-3.1-8b-instruct-bf16	92	1a	1
-	meta-llama/llama-3.1-8b-instruct-max	am	1n	1
-	meta-llama/llama-3.2-11b-vision-instruct	92	1a	1
-	meta-llama/llama-3.2-1b-instruct	cq	2h	1
-	meta-llama/llama-3.2-3b-instruct	cr	1o	1
-	meta-llama/llama-3.3-70b-instruct	cs	3v	1
-	microsoft/wizardlm-2-8x22b	9y	3h	1
-	mistralai/mistral-7b-instruct	ct	1a	1
-	mistralai/mistral-nemo	cu	3w	1
-	nousresearch/hermes-2-pro-llama-3-8b	aa	4	1
-	nousresearch/nous-hermes-llama2-13b	cu	3u	1
-	openchat/openchat-7b	92	3u	1
-	qwen/qwen-2-7b-instruct	cv	1o	1
-	qwen/qwen-2-vl-72b-instruct	3j	1o	1
-	qwen/qwen-2.5-72b-instruct	ad	r	1
-	sao10k/l3-70b-euryale-v2.1	al	4	1
-	sao10k/l3-8b-lunaris	am	4	1
-	sao10k/l31-70b-euryale-v2.2	al	4	1
-	sophosympatheia/midnight-rose-70b	a3	1a	1
-	teknium/openhermes-2.5-mistral-7b	cu	3u	1
+	Sao10K/L3-8B-Stheno-v3.2	am	5	1
+	cognitivecomputations/dolphin-mixtral-8x22b	71	1j	1
+	deepseek/deepseek-r1	ck	34	1
+	deepseek/deepseek-r1-distill-llama-70b	a3	5	1
+	deepseek/deepseek-r1-distill-llama-8b	25	1j	1
+	deepseek/deepseek-r1-distill-qwen-14b	1s	27	1
+	deepseek/deepseek-r1-distill-qwen-32b	9n	2z	1
+	deepseek/deepseek_v3	cl	5c	1
+	google/gemma-2-9b-it	cm	1j	1
+	gryphe/mythomax-l2-13b	cn	69	1
+	jondurbin/airoboros-l2-70b	co	1j	1
+	meta-llama/llama-3-70b-instruct	a8	5	1
+	meta-llama/llama-3-8b-instruct	25	5	1
+	meta-llama/llama-3.1-70b-instruct	cp	1l	1
+	meta-llama/llama-3.1-8b-instruct	am	5e	1
+	meta-llama/llama-3.1-8b-instruct-bf16	92	1m	1
+	meta-llama/llama-3.1-8b-instruct-max	am	26	1
+	meta-llama/llama-3.2-11b-vision-instruct	92	1j	1
+	meta-llama/llama-3.2-1b-instruct	cq	6a	1
+	meta-llama/llama-3.2-3b-instruct	cr	27	1
+	meta-llama/llama-3.3-70b-instruct	cs	6b	1
+	microsoft/wizardlm-2-8x22b	9y	57	1
+	mistralai/mistral-7b-instruct	ct	1j	1
+	mistralai/mistral-nemo	cu	6c	1
+	nousresearch/hermes-2-pro-llama-3-8b	aa	5	1
+	nousresearch/nous-hermes-llama2-13b	cu	69	1
+	openchat/openchat-7b	92	69	1
+	qwen/qwen-2-7b-instruct	cv	27	1
+	qwen/qwen-2-vl-72b-instruct	3j	27	1
+	qwen/qwen-2.5-72b-instruct	ad	5q	1
+	sao10k/l3-70b-euryale-v2.1	al	5	1
+	sao10k/l3-8b-lunaris	am	5	1
+	sao10k/l31-70b-euryale-v2.2	al	5	1
+	sophosympatheia/midnight-rose-70b	a3	1j	1
+	teknium/openhermes-2.5-mistral-7b	cu	69	1
 popenai-codex
-	gpt-5.6-luna	16	3x
-	gpt-5.6-sol	4j	3x
-	gpt-5.6-terra	18	3x
-	gpt-6-astra	19	3x
-	gpt-6-luna	1a	3x
-	gpt-6-sol	1b	3x
-	gpt-6.1-sol	1c	2u
-	gpt-6.1-terra	1d	2u
+	gpt-5.6-luna	16	6d
+	gpt-5.6-sol	4j	6d
+	gpt-5.6-terra	18	6d
+	gpt-6-astra	19	6d
+	gpt-6-luna	1a	6d
+	gpt-6-sol	1b	6d
+	gpt-6.1-sol	1c	47
+	gpt-6.1-terra	1d	47
 popencode
-	beam-free	cw	1w		F
-	claude-fable-5	7	5	4	C
-	claude-fable-5-1	8	5	4	C
-	claude-fable-5-2	9	5	4	C
-	claude-haiku-4-5	a	6	4	C
-	claude-haiku-5-5	b	5	4	C
-	claude-opus-4-5	d	6	4	C
-	claude-opus-4-6	d	5	4	C
-	claude-opus-4-7	d	5	4	C
-	claude-opus-4-8	d	5	4	C
-	claude-opus-5	d	5	4	C
-	claude-opus-5-5	f	5	4	C
-	claude-sonnet-4-5	7s	6	4	C
-	claude-sonnet-4-6	g	2q	4	C
-	claude-sonnet-5	i	5	4	C
-	claude-sonnet-5-5	j	5	4	C
-	deepseek-v4-pro	4x	1h
-	deepseek-v4.1-flash	5m	1h
-	deepseek-v4.1-flash-free	cw	7		F
-	flint-40b-free	cw	13		F
-	gemini-3-flash	7v	2s
-	gemini-3.1-pro	cx	2s
-	gemini-3.5-flash	7k	2s
-	gemini-3.5-flash-lite	7t	2s
-	gemini-3.6-flash	7l	2s
-	gemini-3.7-flash	7l	2s
-	gemini-3.8-flash	7l	2s
-	gemini-4-argon	7m	2s
-	glm-5	9f	2z
-	glm-5.1	3h	2z
-	glm-5.2	3h	18
-	glm-5.3	3h	18
-	glm-5.3-flash	58	18
-	glm-5.3-flash-free	cw	7		F
-	gpt-5	cy	1g
-	gpt-5-codex	cy	1g
-	gpt-5-nano	49	1g
-	gpt-5.1	cy	1g
-	gpt-5.1-codex	cy	1g
-	gpt-5.1-codex-max	47	1g
-	gpt-5.1-codex-mini	48	1g
-	gpt-5.2	4b	1g
-	gpt-5.2-codex	4b	1g
-	gpt-5.3-codex	4b	1g
-	gpt-5.4	4d	3x
-	gpt-5.4-mini	4e	1g
-	gpt-5.4-nano	4f	1g
-	gpt-5.4-pro	cz	e
-	gpt-5.5	4h	e
-	gpt-5.5-pro	cz	e
-	gpt-5.6-luna	16	e
-	gpt-5.6-sol	4j	e
-	gpt-5.6-terra	18	e
-	gpt-6-astra	19	e
-	gpt-6-luna	1a	e
-	gpt-6-sol	1b	e
-	gpt-6.1-sol	1c	e
-	grok-4.5	d0	f
-	grok-4.6	7o	f
-	grok-4.7	7o	f
-	grok-build-0.1	d1	26
-	iceman-free	cw	x		F
-	inkling-2-small-free	cw	1w		F
-	jev-1.13	61	r
-	jev-1.13-free	cw	r		F
-	kimi-k2.5	75	13
-	kimi-k2.6	3q	13
-	kimi-k2.7-code	5s	25
-	kimi-k3	d2	1w
-	longcat-2.5-free	cw	1t		F
-	mimo-v2.6-flash-free	cw	7		F
-	minimax-m2.5	76	2z
-	minimax-m2.7	76	2z
-	minimax-m3	76	3y
-	minimax-m3.1-flash-free	cw	2n		F
-	mistral-large-4	d3	3z
-	muse-ember-1.0	d4	40
-	muse-spark-1.2	78	1w
-	muse-spark-1.3	78	1w
-	muse-wonder-1.0	bg	1w
-	nemotron-3.5-lightning-free	cw	25		F
-	nemotron-3.5-super-vl-free	cw	1w		F
-	qwen3.5-plus	d5	13
-	qwen3.6-plus	d6	13
-	qwen3.8-flash	d7	18
-	qwen3.8-max	d8	x
+	beam-free	cw	2h		F
+	claude-fable-5	7	6	4	C
+	claude-fable-5-1	8	6	4	C
+	claude-fable-5-2	9	6	4	C
+	claude-haiku-4-5	a	7	4	C
+	claude-haiku-5-5	b	6	4	C
+	claude-opus-4-5	d	7	4	C
+	claude-opus-4-6	d	6	4	C
+	claude-opus-4-7	d	6	4	C
+	claude-opus-4-8	d	6	4	C
+	claude-opus-5	d	6	4	C
+	claude-opus-5-5	f	6	4	C
+	claude-sonnet-4-5	7s	7	4	C
+	claude-sonnet-4-6	g	42	4	C
+	claude-sonnet-5	i	6	4	C
+	claude-sonnet-5-5	j	6	4	C
+	deepseek-v4-pro	4x	1y
+	deepseek-v4.1-flash	5m	1y
+	deepseek-v4.1-flash-free	cw	8		F
+	flint-40b-free	cw	17		F
+	gemini-3-flash	7v	45
+	gemini-3.1-pro	cx	45
+	gemini-3.5-flash	7k	45
+	gemini-3.5-flash-lite	7t	45
+	gemini-3.6-flash	7l	45	f
+	gemini-3.7-flash	7l	45	f
+	gemini-3.8-flash	7l	45	f
+	gemini-4-argon	7m	45
+	glm-5	9f	4f
+	glm-5.1	3h	4f
+	glm-5.2	3h	1e
+	glm-5.3	3h	1e
+	glm-5.3-flash	58	1e
+	glm-5.3-flash-free	cw	8		F
+	gpt-5	cy	1x
+	gpt-5-codex	cy	1x
+	gpt-5-nano	49	1x
+	gpt-5.1	cy	1x
+	gpt-5.1-codex	cy	1x
+	gpt-5.1-codex-max	47	1x
+	gpt-5.1-codex-mini	48	1x
+	gpt-5.2	4b	1x
+	gpt-5.2-codex	4b	1x
+	gpt-5.3-codex	4b	1x
+	gpt-5.4	4d	6d
+	gpt-5.4-mini	4e	1x
+	gpt-5.4-nano	4f	1x
+	gpt-5.4-pro	cz	g
+	gpt-5.5	4h	g
+	gpt-5.5-pro	cz	g
+	gpt-5.6-luna	16	g
+	gpt-5.6-sol	4j	g
+	gpt-5.6-terra	18	g
+	gpt-6-astra	19	g
+	gpt-6-luna	1a	g
+	gpt-6-sol	1b	g
+	gpt-6.1-sol	1c	g
+	grok-4.5	d0	h
+	grok-4.6	7o	h
+	grok-4.7	7o	h
+	grok-build-0.1	d1	2v
+	iceman-free	cw	10		F
+	inkling-2-small-free	cw	2h		F
+	jev-1.13	61	u
+	jev-1.13-free	cw	u		F
+	kimi-k2.5	75	17
+	kimi-k2.6	3q	17
+	kimi-k2.7-code	5s	2u
+	kimi-k3	d2	2h
+	longcat-2.5-free	cw	2c		F
+	mimo-v2.6-flash-free	cw	8		F
+	minimax-m2.5	76	4f
+	minimax-m2.7	76	4f
+	minimax-m3	76	6e
+	minimax-m3.1-flash-free	cw	3t		F
+	mistral-large-4	d3	6f
+	muse-ember-1.0	d4	6g
+	muse-spark-1.2	78	2h
+	muse-spark-1.3	78	2h
+	muse-wonder-1.0	bg	2h
+	nemotron-3.5-lightning-free	cw	2u		F
+	nemotron-3.5-super-vl-free	cw	2h		F
+	qwen3.5-plus	d5	17
+	qwen3.6-plus	d6	17
+	qwen3.8-flash	d7	1e
+	qwen3.8-max	d8	10
 popencode-go
-	beam-free	cw	1w		F
-	claude-haiku-5-5	b	5	4	C
-	deepseek-v4-pro	d9	1h
-	deepseek-v4.1-flash	da	1h
-	gemini-4-argon	7m	2s
-	glm-5.2	3h	18
-	glm-5.3	3h	18
-	glm-5.3-flash	58	18
-	gpt-5.6-luna	16	e
-	gpt-6-luna	1a	e
-	grok-4.7	7o	f
-	hy3	db	2v
-	hy4	dc	2s
-	hy4-preview	dc	41
-	iceman-contributor-free	cw	x		F
-	kimi-k2.7-code	5s	25
-	kimi-k3	d2	1w
-	kimi-k3.1-pro	dd	1w
-	longcat-2.0	5m	18
-	longcat-2.5-free	cw	1t		F
-	mimo-v2.5	de	5
-	mimo-v2.5-pro	8y	c
-	mimo-v2.6-flash	de	1w
-	mimo-v2.6-pro	8y	1w
-	minimax-m3	bn	18
-	minimax-m3.1-flash	77	2n
-	muse-spark-1.2-contributor	bi	1w
-	muse-spark-1.3-contributor	bi	1w
-	qwen3.7-plus	df	42
-	qwen3.8-flash	d7	18
-	qwen3.8-max	d8	18
-	step-5-preview	dg	42
+	beam-free	cw	2h		F
+	claude-haiku-5-5	b	6	4	C
+	deepseek-v4-pro	d9	1y
+	deepseek-v4.1-flash	da	1y
+	gemini-4-argon	7m	45
+	glm-5.2	3h	1e
+	glm-5.3	3h	1e
+	glm-5.3-flash	58	1e
+	gpt-5.6-luna	16	g
+	gpt-6-luna	1a	g
+	grok-4.7	7o	h
+	hy3	db	48
+	hy4	dc	45
+	hy4-preview	dc	6h
+	iceman-contributor-free	cw	10		F
+	kimi-k2.7-code	5s	2u
+	kimi-k3	d2	2h
+	kimi-k3.1-pro	dd	2h
+	longcat-2.0	5m	1e
+	longcat-2.5-free	cw	2c		F
+	mimo-v2.5	de	6
+	mimo-v2.5-pro	8y	e
+	mimo-v2.6-flash	de	2h
+	mimo-v2.6-pro	8y	2h
+	minimax-m3	bn	1e
+	minimax-m3.1-flash	77	3t
+	muse-spark-1.2-contributor	bi	2h
+	muse-spark-1.3-contributor	bi	2h
+	qwen3.7-plus	df	6i
+	qwen3.8-flash	d7	1e
+	qwen3.8-max	d8	1e
+	step-5-preview	dg	6i
 povhcloud
-	DeepSeek-R1-Distill-Llama-70B	av	1m	1
-	Llama-3.1-8B-Instruct	au	1m	1
-	Meta-Llama-3_3-70B-Instruct	av	1m	1
-	Mistral-7B-Instruct-v0.3	au	28	1
-	Mistral-Nemo-Instruct-2407	aa	28	1
-	Mistral-Small-3.2-24B-Instruct-2506	dh	1m	1
-	Mixtral-8x7B-Instruct-v0.1	ca	1o	1
-	Qwen2.5-VL-72B-Instruct	ay	1o	1
-	Qwen3-32B	az	1o	1
-	Qwen3-Coder-30B-A3B-Instruct	8d	2c	1
-	bge-base-en-v1.5	di	43	1
-	bge-m3	di	4	1
-	bge-multilingual-gemma2	di	4	1
-	deepseek-r1-distill-llama-70b	av	1m	1
-	gpt-oss-120b	aw	1m	1
-	gpt-oss-20b	ax	1m	1
-	llama-3.1-8b-instruct	au	1m	1
-	meta-llama-3_3-70b-instruct	av	1m	1
-	mistral-7b-instruct-v0.3	au	28	1
-	mistral-nemo-instruct-2407	aa	28	1
-	mistral-small-3.2-24b-instruct-2506	dh	1m	1
-	mixtral-8x7b-instruct-v0.1	ca	1o	1
-	qwen2.5-vl-72b-instruct	ay	1o	1
-	qwen3-32b	az	1o	1
-	qwen3-coder-30b-a3b-instruct	8d	2c	1
+	DeepSeek-R1-Distill-Llama-70B	av	25	1
+	Llama-3.1-8B-Instruct	au	4c	1
+	Meta-Llama-3_3-70B-Instruct	av	4v	1
+	Mistral-7B-Instruct-v0.3	au	6j	1
+	Mistral-Nemo-Instruct-2407	aa	2x	1
+	Mistral-Small-3.2-24B-Instruct-2506	dh	25	1
+	Mixtral-8x7B-Instruct-v0.1	ca	27	1
+	Qwen2.5-VL-72B-Instruct	ay	27	1
+	Qwen3-32B	az	5r	1
+	Qwen3-Coder-30B-A3B-Instruct	8d	54	1
+	bge-base-en-v1.5	di	6k	1
+	bge-m3	di	5	1
+	bge-multilingual-gemma2	di	5	1
+	deepseek-r1-distill-llama-70b	av	25	1
+	gpt-oss-120b	aw	3p	1
+	gpt-oss-20b	ax	3p	1
+	llama-3.1-8b-instruct	au	4c	1
+	meta-llama-3_3-70b-instruct	av	4v	1
+	mistral-7b-instruct-v0.3	au	6j	1
+	mistral-nemo-instruct-2407	aa	2x	1
+	mistral-small-3.2-24b-instruct-2506	dh	25	1
+	mixtral-8x7b-instruct-v0.1	ca	27	1
+	qwen2.5-vl-72b-instruct	ay	27	1
+	qwen3-32b	az	5r	1
+	qwen3-coder-30b-a3b-instruct	8d	54	1
 pperplexity 1
-	llama-3.1-sonar-large-128k-online	4p	1a	1
-	llama-3.1-sonar-small-128k-online	20	1a	1
-	r1-1776	dj	1a	1
-	sonar	dk	8	1
-	sonar-pro	dl	b	1
-	sonar-pro-search	94	1a	1
-	sonar-reasoning	dm	1a	1
-	sonar-reasoning-pro	dn	8	1
+	llama-3.1-sonar-large-128k-online	4p	1j	g	S
+	llama-3.1-sonar-small-128k-online	20	1j	g	S
+	r1-1776	dj	1j	1
+	sonar	dk	l	h
+	sonar-pro	dl	6l	i
+	sonar-pro-search	dm	1j	j
+	sonar-reasoning	dn	1j	g
+	sonar-reasoning-pro	do	9	g
 pquicksilverpro
-	claude-fable-5	do	1	1	C
-	claude-haiku-4-5	84	b	1	C
-	claude-opus-4-6	dp	1	1	C
-	claude-opus-4-8	dp	1	1	C
-	claude-opus-5	dp	1	1	C
-	claude-sonnet-4-6	dq	1	1	C
-	claude-sonnet-5	dr	1	1	C
-	deepseek-v4-flash	ds	2d	1
-	deepseek-v4-pro	8y	2d	1
-	gemini-3-flash-preview	dt	2d	1
-	gemini-3-pro-image	du	2d	1
-	gemini-3.1-flash-lite	dv	2d	1
-	gemini-3.1-pro-preview	dw	2d	1
-	gemini-3.5-flash	dx	2d	1
-	gemini-3.5-flash-lite	dy	2d	1
-	gemini-3.6-flash	dz	2d	1
-	gemini-3.7-flash	e0	2d	1
-	glm-5.2	e1	2d	1
-	glm-5.3	e1	2d	1
-	glm-5.3-flash	e2	2d	1
-	gpt-5.6-luna	e3	2d	1
-	gpt-5.6-sol	e4	2d	1
-	gpt-5.6-terra	e5	2d	1
-	gpt-oss-120b	e6	1m	1
-	grok-4.5	e7	44	1
-	grok-4.6	1e	44	1
-	hy3	e8	2c	1
-	kimi-k2.6	e9	w	1
-	kimi-k2.7-code	ea	w	1
-	kimi-k3	eb	2d	1
-	mimo-v2.5	ec	2d	1
-	minimax-m3	ed	2d	1
-	muse-glimmer-30b	ee	1m	1
-	muse-spark-1.2	ef	2d	1
-	nemotron-3.5-lightning	eg	2c	1
-	qwen3.6-35b	eh	2c	1
-	qwen3.6-plus	ei	2d	1
-	qwen3.7-flash	ej	2d	1
-	qwen3.7-max	ek	2d	1
-	qwen3.7-plus	el	2d	1
-	qwen3.8-27b	em	1	1
-	qwen3.8-max	d8	2d	1
+	claude-fable-5	dp	c	1	C
+	claude-haiku-4-5	84	d	1	C
+	claude-opus-4-6	dq	c	1	C
+	claude-opus-4-8	dq	c	1	C
+	claude-opus-5	dq	c	1	C
+	claude-sonnet-4-6	dr	c	1	C
+	claude-sonnet-5	ds	c	1	C
+	deepseek-v4-flash	dt	3j	1
+	deepseek-v4-pro	8y	3j	1
+	gemini-3-flash-preview	du	6m	1
+	gemini-3-pro-image	dv	6n	1
+	gemini-3.1-flash-lite	dw	6m	1
+	gemini-3.1-pro-preview	dx	6m	1
+	gemini-3.5-flash	dy	6m	1
+	gemini-3.5-flash-lite	dz	6m	1
+	gemini-3.6-flash	e0	6m	d
+	gemini-3.7-flash	e1	6m	d
+	glm-5.2	e2	3d	1
+	glm-5.3	e2	3d	1
+	glm-5.3-flash	e3	3d	1
+	gpt-5.6-luna	e4	6o	1
+	gpt-5.6-sol	e5	6o	1
+	gpt-5.6-terra	e6	6o	1
+	gpt-oss-120b	e7	3p	1
+	grok-4.5	e8	6p	1
+	grok-4.6	1e	6p	1
+	hy3	e9	3a	1
+	kimi-k2.6	ea	19	1
+	kimi-k2.7-code	eb	19	1
+	kimi-k3	ec	3c	1
+	mimo-v2.5	ed	3d	1
+	minimax-m3	ee	6q	1
+	muse-glimmer-30b	ef	3p	1
+	muse-spark-1.2	eg	3d	1
+	nemotron-3.5-lightning	eh	54	1
+	qwen3.6-35b	ei	40	1
+	qwen3.6-plus	ej	6m	1
+	qwen3.7-flash	ek	6m	1
+	qwen3.7-max	el	3d	1
+	qwen3.7-plus	em	3d	1
+	qwen3.8-27b	en	6r	1
+	qwen3.8-max	d8	3d	1
 pradius
-	balanced	3e	1r
-	cheap	5m	18
-	claude-fable-5	7	5	4	C
-	claude-fable-5-1	8	5	4	C
-	claude-fable-5-2	9	5	4	C
-	claude-haiku-4-5	a	6	4	C
-	claude-haiku-5-5	b	5	4	C
-	claude-opus-4-5	d	6	4	C
-	claude-opus-4-8	d	5	4	C
-	claude-opus-5	d	5	4	C
-	claude-opus-5-5	f	5	4	C
-	claude-sonnet-4-5	g	6	4	C
-	claude-sonnet-5	i	5	4	C
-	claude-sonnet-5-5	j	5	4	C
-	deepseek-v4.1-flash	5m	18
-	gemini-3.8-flash	7l	2s
-	gemini-4-argon	7m	1s
-	glm-5.3	3h	c
-	glm-5.3-flash	58	45
-	gpt-5.6-luna	16	3x
-	gpt-5.6-sol	4j	3x
-	gpt-5.6-terra	18	3x
-	gpt-6-astra	19	3x
-	gpt-6-luna	1a	e
-	gpt-6-sol	1b	e
-	gpt-6.1-sol	1c	3x
-	gpt-6.1-terra	1d	3x
-	grok-4.7	7o	46
-	kimi-k3	3e	1r
-	kimi-k3.1-pro	51	1w
-	minimax-m3	76	47
-	minimax-m3.1-flash	77	3o
-	mistral-large-4	c3	1r
-	precise	4j	3x
+	balanced	3e	2a
+	cheap	5m	1e
+	claude-fable-5	7	6	4	C
+	claude-fable-5-1	8	6	4	C
+	claude-fable-5-2	9	6	4	C
+	claude-haiku-4-5	a	7	4	C
+	claude-haiku-5-5	b	6	4	C
+	claude-opus-4-5	d	7	4	C
+	claude-opus-4-8	d	6	4	C
+	claude-opus-5	d	6	4	C
+	claude-opus-5-5	f	6	4	C
+	claude-sonnet-4-5	g	7	4	C
+	claude-sonnet-5	i	6	4	C
+	claude-sonnet-5-5	j	6	4	C
+	deepseek-v4.1-flash	5m	1e
+	gemini-3.8-flash	7l	45	f
+	gemini-4-argon	7m	2b
+	glm-5.3	3h	e
+	glm-5.3-flash	58	6s
+	gpt-5.6-luna	16	6d
+	gpt-5.6-sol	4j	6d
+	gpt-5.6-terra	18	6d
+	gpt-6-astra	19	6d
+	gpt-6-luna	1a	g
+	gpt-6-sol	1b	g
+	gpt-6.1-sol	1c	6d
+	gpt-6.1-terra	1d	6d
+	grok-4.7	7o	6t
+	kimi-k3	3e	2a
+	kimi-k3.1-pro	51	2h
+	minimax-m3	76	6u
+	minimax-m3.1-flash	77	5x
+	mistral-large-4	c3	2a
+	precise	4j	6d
 ptogether
-	MiniMaxAI/MiniMax-M3	76	48
-	Qwen/Qwen3.5-9B	8m	13
-	Qwen/Qwen3.6-Plus	en	42
-	Qwen/Qwen3.7-Max	eo	18
-	deepseek-ai/DeepSeek-V4-Pro-0813	ep	1p
-	deepseek-ai/DeepSeek-V4.1-Flash	5m	1p
-	meta-models/Muse-Spark-Open-816B-A42B	78	1w
-	moonshotai/Kimi-K3	3e	1w
-	moonshotai/Kimi-K3.1-Pro	51	1w
-	nvidia/NVIDIA-Nemotron-3.5-Super-VL	eq	25
-	openai/gpt-oss-120b	2l	y
-	reflection/Beam-1.0-501B-A23B	er	1w
-	thinkingmachines/Inkling	54	47
-	zai-org/GLM-5.2	3h	49
-	zai-org/GLM-5.3	3h	4a
-	zai-org/GLM-5.3-Flash	58	4b
+	MiniMaxAI/MiniMax-M3	76	6v
+	Qwen/Qwen3.5-9B	8m	17
+	Qwen/Qwen3.6-Plus	eo	6i
+	Qwen/Qwen3.7-Max	ep	1e
+	deepseek-ai/DeepSeek-V4-Pro-0813	eq	28
+	deepseek-ai/DeepSeek-V4.1-Flash	5m	28
+	meta-models/Muse-Spark-Open-816B-A42B	78	2h
+	moonshotai/Kimi-K3	3e	2h
+	moonshotai/Kimi-K3.1-Pro	51	2h
+	nvidia/NVIDIA-Nemotron-3.5-Super-VL	er	2u
+	openai/gpt-oss-120b	2l	12
+	reflection/Beam-1.0-501B-A23B	es	2h
+	thinkingmachines/Inkling	54	6u
+	zai-org/GLM-5.2	3h	6w
+	zai-org/GLM-5.3	3h	6x
+	zai-org/GLM-5.3-Flash	58	6y
 pvercel-ai-gateway
-	alibaba/qwen-3-14b	es	31
-	alibaba/qwen-3-235b	2o	v
-	alibaba/qwen-3-30b	8b	31
-	alibaba/qwen-3-32b	2l	a
-	alibaba/qwen3-coder	et	g
-	alibaba/qwen3-coder-30b-a3b	2l	o
-	alibaba/qwen3-coder-next	2q	26
-	alibaba/qwen3-max-thinking	eu	4c
-	alibaba/qwen3-next-80b-a3b-instruct	2r	4d
-	alibaba/qwen3-next-80b-a3b-thinking	2r	25
-	alibaba/qwen3-vl-instruct	ev	25
-	alibaba/qwen3.5-flash	ew	2q
-	alibaba/qwen3.5-plus	ex	2q
-	alibaba/qwen3.6-27b	6o	26
-	alibaba/qwen3.6-plus	ey	2q
-	alibaba/qwen3.7-flash	ez	4e
-	alibaba/qwen3.7-max	f0	4e
-	alibaba/qwen3.7-plus	f1	2q
-	alibaba/qwen3.8-2.4t-a95b	7a	3b
-	alibaba/qwen3.8-27b	f2	25
-	alibaba/qwen3.8-flash	d7	4f
-	alibaba/qwen3.8-max	7a	3b
-	alibaba/qwen3.8-max-0902	d8	4f
-	alibaba/qwen3.8-max-prime	f3	18
-	alibaba/qwen3.8-omni-flash	f4	18
-	amazon/nova-2-lite	f5	4g
-	amazon/nova-lite	f6	4h
-	amazon/nova-micro	f7	a
-	amazon/nova-pro	f8	4h
-	anthropic/claude-fable-5	7	5	4	C
-	anthropic/claude-fable-5-batch	d	5	4	C
-	anthropic/claude-fable-5.1	8	5	4	C
-	anthropic/claude-fable-5.1-batch	f9	5	4	C
-	anthropic/claude-fable-5.2	9	5	4	C
-	anthropic/claude-fable-5.2-batch	fa	5	4	C
-	anthropic/claude-fable-5.2-fast	fb	5	4	C
-	anthropic/claude-haiku-4.5	a	6	4	C
-	anthropic/claude-haiku-4.5-batch	fc	6	4	C
-	anthropic/claude-haiku-5.5	b	5	4	C
-	anthropic/claude-haiku-5.5-batch	fd	5	4	C
-	anthropic/claude-opus-4.5	d	6	4	C
-	anthropic/claude-opus-4.5-batch	fe	6	4	C
-	anthropic/claude-opus-4.6	d	5	4	C
-	anthropic/claude-opus-4.6-batch	fe	5	4	C
-	anthropic/claude-opus-4.7	d	5	4	C
-	anthropic/claude-opus-4.7-batch	fe	5	4	C
-	anthropic/claude-opus-4.8	d	5	4	C
-	anthropic/claude-opus-4.8-batch	fe	5	4	C
-	anthropic/claude-opus-4.8-fast	7	5	4	C
-	anthropic/claude-opus-5	d	5	4	C
-	anthropic/claude-opus-5-batch	fe	5	4	C
-	anthropic/claude-opus-5-fast	7	5	4	C
-	anthropic/claude-opus-5.5	f	5	4	C
-	anthropic/claude-opus-5.5-batch	j	5	4	C
-	anthropic/claude-opus-5.5-fast	ff	5	4	C
-	anthropic/claude-sonnet-4.5	7s	2q	4	C
-	anthropic/claude-sonnet-4.5-batch	fg	2q	4	C
-	anthropic/claude-sonnet-4.6	g	5	4	C
-	anthropic/claude-sonnet-4.6-batch	fh	5	4	C
-	anthropic/claude-sonnet-5	i	5	4	C
-	anthropic/claude-sonnet-5-batch	a	5	4	C
-	anthropic/claude-sonnet-5.5	j	5	4	C
-	anthropic/claude-sonnet-5.5-batch	fi	5	4	C
-	baseten/elephant-1	fj	1n
-	baseten/joey-1	di	1n
-	baseten/mammoth-1	6	1n
-	bytedance/seed-1.6	fk	4i
-	bytedance/seed-1.8	fk	4j
-	bytedance/seed-2.1-turbo	fl	25
-	callstack/apex	fm	x
-	cohere/command-a	32	4k
-	convaiinnovations/laya	fn	4
-	deepseek/deepseek-r1	v	a
-	deepseek/deepseek-v3.1	fo	4l
-	deepseek/deepseek-v3.2	x	4m
-	deepseek/deepseek-v3.2-thinking	x	4m
-	deepseek/deepseek-v4-flash	4w	1h
-	deepseek/deepseek-v4-flash-0731	4w	1h
-	deepseek/deepseek-v4-flash-vision-exp	fp	d
-	deepseek/deepseek-v4-pro	4y	4n
-	deepseek/deepseek-v4-pro-0813	fq	1h
-	deepseek/deepseek-v4.1-flash	4z	1s
-	deepseek/deepseek-v4.1-flash-1017	4z	1r
-	deepseek/deepseek-v4.1-flash-1017-fast	50	1r
-	deepseek/deepseek-v4.1-flash-1017-ultrafast	7c	d
-	deepseek/deepseek-v4.1-flash-fast	50	1s
-	fireworks/ember-1	3e	d
+	alibaba/qwen-3-14b	et	4h
+	alibaba/qwen-3-235b	2o	y
+	alibaba/qwen-3-30b	8b	4h
+	alibaba/qwen-3-32b	2l	b
+	alibaba/qwen3-coder	eu	j
+	alibaba/qwen3-coder-30b-a3b	2l	r
+	alibaba/qwen3-coder-next	2q	2v
+	alibaba/qwen3-max-thinking	ev	6z
+	alibaba/qwen3-next-80b-a3b-instruct	2r	70
+	alibaba/qwen3-next-80b-a3b-thinking	2r	2u
+	alibaba/qwen3-vl-instruct	ew	2u
+	alibaba/qwen3.5-flash	ex	42
+	alibaba/qwen3.5-plus	ey	42
+	alibaba/qwen3.6-27b	6o	2v
+	alibaba/qwen3.6-plus	ez	42
+	alibaba/qwen3.7-flash	f0	71
+	alibaba/qwen3.7-max	f1	71
+	alibaba/qwen3.7-plus	f2	42
+	alibaba/qwen3.8-2.4t-a95b	7a	4r
+	alibaba/qwen3.8-27b	f3	2u
+	alibaba/qwen3.8-flash	d7	72
+	alibaba/qwen3.8-max	7a	4r
+	alibaba/qwen3.8-max-0902	d8	72
+	alibaba/qwen3.8-max-prime	f4	1e
+	alibaba/qwen3.8-omni-flash	f5	1e
+	amazon/nova-2-lite	f6	73
+	amazon/nova-lite	f7	74
+	amazon/nova-micro	f8	b
+	amazon/nova-pro	f9	74
+	anthropic/claude-fable-5	7	6	4	C
+	anthropic/claude-fable-5-batch	d	6	4	C
+	anthropic/claude-fable-5.1	8	6	4	C
+	anthropic/claude-fable-5.1-batch	fa	6	4	C
+	anthropic/claude-fable-5.2	9	6	4	C
+	anthropic/claude-fable-5.2-batch	fb	6	4	C
+	anthropic/claude-fable-5.2-fast	fc	6	4	C
+	anthropic/claude-haiku-4.5	a	7	4	C
+	anthropic/claude-haiku-4.5-batch	fd	7	4	C
+	anthropic/claude-haiku-5.5	b	6	4	C
+	anthropic/claude-haiku-5.5-batch	fe	6	4	C
+	anthropic/claude-opus-4.5	d	7	4	C
+	anthropic/claude-opus-4.5-batch	ff	7	4	C
+	anthropic/claude-opus-4.6	d	6	4	C
+	anthropic/claude-opus-4.6-batch	ff	6	4	C
+	anthropic/claude-opus-4.7	d	6	4	C
+	anthropic/claude-opus-4.7-batch	ff	6	4	C
+	anthropic/claude-opus-4.8	d	6	4	C
+	anthropic/claude-opus-4.8-batch	ff	6	4	C
+	anthropic/claude-opus-4.8-fast	7	6	4	C
+	anthropic/claude-opus-5	d	6	4	C
+	anthropic/claude-opus-5-batch	ff	6	4	C
+	anthropic/claude-opus-5-fast	7	6	4	C
+	anthropic/claude-opus-5.5	f	6	4	C
+	anthropic/claude-opus-5.5-batch	j	6	4	C
+	anthropic/claude-opus-5.5-fast	fg	6	4	C
+	anthropic/claude-sonnet-4.5	7s	42	4	C
+	anthropic/claude-sonnet-4.5-batch	fh	42	4	C
+	anthropic/claude-sonnet-4.6	g	6	4	C
+	anthropic/claude-sonnet-4.6-batch	fi	6	4	C
+	anthropic/claude-sonnet-5	i	6	4	C
+	anthropic/claude-sonnet-5-batch	a	6	4	C
+	anthropic/claude-sonnet-5.5	j	6	4	C
+	anthropic/claude-sonnet-5.5-batch	fj	6	4	C
+	baseten/elephant-1	fk	26
+	baseten/joey-1	di	26
+	baseten/mammoth-1	6	26
+	bytedance/seed-1.6	fl	75
+	bytedance/seed-1.8	fl	76
+	bytedance/seed-2.1-turbo	fm	2u
+	callstack/apex	fn	10
+	cohere/command-a	32	77
+	convaiinnovations/laya	fo	5
+	deepseek/deepseek-r1	v	b
+	deepseek/deepseek-v3.1	fp	78
+	deepseek/deepseek-v3.2	x	79
+	deepseek/deepseek-v3.2-thinking	x	79
+	deepseek/deepseek-v4-flash	4w	1y
+	deepseek/deepseek-v4-flash-0731	4w	1y
+	deepseek/deepseek-v4-flash-vision-exp	fq	f
+	deepseek/deepseek-v4-pro	4y	7a
+	deepseek/deepseek-v4-pro-0813	fr	1y
+	deepseek/deepseek-v4.1-flash	4z	2b
+	deepseek/deepseek-v4.1-flash-1017	4z	2a
+	deepseek/deepseek-v4.1-flash-1017-fast	50	2a
+	deepseek/deepseek-v4.1-flash-1017-ultrafast	7c	f
+	deepseek/deepseek-v4.1-flash-fast	50	2b
+	fireworks/ember-1	3e	f
 	google/gemini-2.5-flash	7t	0
-	google/gemini-2.5-flash-batch	fr	2q
-	google/gemini-2.5-flash-lite	7u	4o
-	google/gemini-2.5-flash-lite-batch	fs	4o
-	google/gemini-2.5-pro	ft	4o
-	google/gemini-2.5-pro-batch	fu	4o
-	google/gemini-3-flash	7v	4p
-	google/gemini-3-flash-batch	fv	2q
-	google/gemini-3.1-flash-lite	fw	4p
-	google/gemini-3.1-flash-lite-batch	fx	4p
-	google/gemini-3.1-pro-preview	cx	2q
-	google/gemini-3.1-pro-preview-batch	fy	2q
-	google/gemini-3.5-flash	7k	2q
-	google/gemini-3.5-flash-lite	7t	4p
-	google/gemini-3.5-flash-lite-batch	fz	4p
-	google/gemini-3.6-flash	7l	2q
-	google/gemini-3.6-flash-batch	g0	2q
-	google/gemini-3.7-flash	7l	0
-	google/gemini-3.8-flash	7l	0
-	google/gemini-4-argon	7m	4g
-	google/gemma-4-26b-a4b-it	77	x
-	google/gemma-4-31b-it	1k	x
-	inception/mercury-2	g1	1z
-	inception/mercury-2.5	g2	4q
-	inception/mercury-3	g3	18
-	inception/mercury-coder-small	8g	4r
-	inclusionai/ling-3.0-flash	g4	4i
-	inclusionai/ling-3.0-flash-fin	g5	4i
-	inclusionai/ling-3.0-flash-sante	g5	4i
-	inclusionai/ling-3.0-flash-vl	g5	4i
-	inclusionai/ling-3.1-flash	g6	g
-	inclusionai/ling-3.1-flash-1019	g6	1t
-	interfaze/interfaze-beta	g7	2r
-	liquid/d1	4v	28
-	liquid/d1-ultra	61	1o
-	liquid/lfm2.5-24b-a2b	g8	4s
-	meituan/longcat-2.5	5m	1w
-	meta/llama-3.1-70b	1o	a
-	meta/llama-3.1-8b	1p	a
-	meta/llama-3.3-70b	1o	a
-	meta/llama-4-maverick	1v	a
-	meta/llama-4-scout	1w	a
-	meta/muse-ember	d4	d
-	meta/muse-glimmer-30b	g9	y
-	meta/muse-spark-1.1	78	d
-	meta/muse-spark-1.2	78	d
-	meta/muse-spark-1.2-contributor	bi	d
-	meta/muse-spark-1.3	78	d
-	meta/muse-spark-1.3-contributor	bi	d
-	meta/muse-spark-open	78	d
-	meta/muse-wonder-1.0	bg	d
-	microsoft/microsoft-decision-1	61	1o
-	minimax/minimax-m2	bj	4t
-	minimax/minimax-m2.1	bj	2z
-	minimax/minimax-m2.1-lightning	ga	2z
-	minimax/minimax-m2.5	bj	4u
-	minimax/minimax-m2.5-highspeed	bk	4u
-	minimax/minimax-m2.7	bl	4u
-	minimax/minimax-m2.7-highspeed	bm	4v
-	minimax/minimax-m3	76	2m
-	minimax/minimax-m3.1-flash	77	d
-	mistral/codestral	bt	4w
-	mistral/ministral-14b	bx	24
-	mistral/ministral-3b	by	4x
-	mistral/ministral-8b	bz	4y
-	mistral/mistral-large-3	c2	24
-	mistral/mistral-large-4	c3	1r
-	mistral/mistral-medium-3.5	c6	24
-	mistral/mistral-nemo	gb	y
-	mistral/mistral-small	77	4y
-	mixedbread/toast-1	gc	4z
-	moonshotai/kimi-k2	a9	y
-	moonshotai/kimi-k2.5	28	26
-	moonshotai/kimi-k2.6	3q	50
-	moonshotai/kimi-k2.7-code	5s	51
-	moonshotai/kimi-k2.7-code-highspeed	7h	g
-	moonshotai/kimi-k3	3e	18
-	moonshotai/kimi-k3-fast	7f	18
-	moonshotai/kimi-k3.1-pro	51	18
-	moonshotai/kimi-k3.1-pro-highspeed	gd	1w
-	nace-ai/drex-max-finance	ge	2c
-	nace-ai/drex-max-v1.1	ge	2c
-	nace-ai/drex-v2.0	ge	2c
-	nvidia/nemotron-3-nano-30b-a3b	gf	25
-	nvidia/nemotron-3-super-120b-a12b	2c	4i
-	nvidia/nemotron-3-ultra-550b-a55b	52	4p
-	nvidia/nemotron-3.5-lightning	gg	x
-	nvidia/nemotron-3.5-lightning-free	cw	4p		F
-	nvidia/nemotron-3.5-super-vl	gh	d
-	nvidia/nemotron-nano-12b-v2-vl	29	y
-	nvidia/nemotron-nano-9b-v2	2b	y
-	openai/gpt-4.1	41	1j
-	openai/gpt-4.1-batch	gi	1j
-	openai/gpt-4.1-fast	gj	1j
-	openai/gpt-4.1-mini	42	1j
-	openai/gpt-4.1-mini-batch	gk	1j
-	openai/gpt-4.1-mini-fast	gl	1j
-	openai/gpt-4.1-nano	gm	1j
-	openai/gpt-4o	44	10
-	openai/gpt-4o-batch	5f	10
-	openai/gpt-4o-fast	gn	10
-	openai/gpt-4o-mini	46	10
-	openai/gpt-4o-mini-batch	5g	10
-	openai/gpt-4o-mini-fast	go	10
-	openai/gpt-5	47	1g
-	openai/gpt-5-batch	gp	1g
-	openai/gpt-5-codex	gq	1g
-	openai/gpt-5-fast	gr	1g
-	openai/gpt-5-mini	48	1g
-	openai/gpt-5-mini-batch	gs	1g
-	openai/gpt-5-mini-fast	gt	1g
-	openai/gpt-5-nano	49	1g
-	openai/gpt-5-nano-batch	gu	1g
-	openai/gpt-5-pro	4a	52
-	openai/gpt-5-pro-batch	gv	52
-	openai/gpt-5.1-codex	gq	1g
-	openai/gpt-5.1-codex-max	47	1g
-	openai/gpt-5.1-codex-mini	gw	1g
-	openai/gpt-5.1-thinking	47	1g
-	openai/gpt-5.1-thinking-fast	gr	1g
-	openai/gpt-5.2	4b	1g
-	openai/gpt-5.2-batch	gx	1g
-	openai/gpt-5.2-codex	4b	1g
-	openai/gpt-5.2-fast	gy	1g
-	openai/gpt-5.2-pro	4c	1g
-	openai/gpt-5.3-codex	4b	1g
-	openai/gpt-5.3-codex-fast	gy	1g
-	openai/gpt-5.4	4d	e
-	openai/gpt-5.4-batch	gz	e
-	openai/gpt-5.4-fast	3x	e
-	openai/gpt-5.4-mini	4e	1g
-	openai/gpt-5.4-mini-batch	h0	1g
-	openai/gpt-5.4-mini-fast	7k	1g
-	openai/gpt-5.4-nano	4f	1g
-	openai/gpt-5.4-nano-batch	h1	1g
-	openai/gpt-5.4-pro	4g	e
-	openai/gpt-5.5	4h	5
-	openai/gpt-5.5-batch	4d	5
-	openai/gpt-5.5-fast	h2	5
-	openai/gpt-5.5-pro	4g	5
-	openai/gpt-5.5-pro-batch	h3	5
-	openai/gpt-5.6-luna	16	e
-	openai/gpt-5.6-luna-batch	h4	e
-	openai/gpt-5.6-luna-fast	h5	e
-	openai/gpt-5.6-sol	4j	e
-	openai/gpt-5.6-sol-batch	1b	e
-	openai/gpt-5.6-sol-fast	h6	e
-	openai/gpt-5.6-terra	18	e
-	openai/gpt-5.6-terra-batch	h7	e
-	openai/gpt-5.6-terra-fast	h8	e
-	openai/gpt-6-astra	19	e
-	openai/gpt-6-astra-batch	h9	e
-	openai/gpt-6-astra-fast	ha	e
-	openai/gpt-6-luna	1a	e
-	openai/gpt-6-luna-batch	hb	e
-	openai/gpt-6-luna-decisions	6	53
-	openai/gpt-6-luna-fast	hc	e
-	openai/gpt-6-sol	1b	e
-	openai/gpt-6-sol-batch	hd	e
-	openai/gpt-6-sol-fast	4j	e
-	openai/gpt-6.1-sol	1c	e
-	openai/gpt-6.1-sol-batch	1d	e
-	openai/gpt-6.1-sol-fast	he	e
-	openai/gpt-6.1-terra	1d	e
-	openai/gpt-6.1-terra-fast	1c	e
-	openai/gpt-oss-120b	53	y
-	openai/gpt-oss-20b	hf	h
-	openai/gpt-oss-safeguard-120b	2l	54
-	openai/gpt-oss-safeguard-20b	2n	54
-	openai/o1	4k	1l
-	openai/o3	41	1l
-	openai/o3-fast	gj	1l
-	openai/o3-mini	4l	1l
-	openai/o3-pro	4n	1l
-	openai/o4-mini	4o	1l
-	particle/particle-1	hg	1w
-	perplexity/pplx-decider-flash-v1.2	di	2c
-	perplexity/pplx-decider-v1.2	4v	2c
-	poolside/laguna-s-2.1	hh	18
-	quiverai/arrow-2	hi	y
-	quiverai/arrow-2-telos	hj	y
-	reflection/beam-free	cw	1w		F
-	sakana/fugu-max	7a	4g
-	sakana/fugu-ultra	4h	4g
-	sakana/fugu-ultra-v2	4h	4g
-	sakana/namazu	hk	26
-	scaledown/scaledown-classify-1	hl	3u
-	spacexai/grok-4.20-multi-agent	hm	55
-	spacexai/grok-4.20-multi-agent-batch	hn	55
-	spacexai/grok-4.20-multi-agent-beta	hm	55
-	spacexai/grok-4.20-non-reasoning	hm	55
-	spacexai/grok-4.20-non-reasoning-batch	hn	55
-	spacexai/grok-4.20-non-reasoning-beta	hm	55
-	spacexai/grok-4.20-reasoning	hm	55
-	spacexai/grok-4.20-reasoning-batch	hn	55
-	spacexai/grok-4.20-reasoning-beta	hm	55
-	spacexai/grok-4.3	hm	4g
-	spacexai/grok-4.3-batch	hn	4g
-	spacexai/grok-4.5	d0	f
-	spacexai/grok-4.6	7o	f
-	spacexai/grok-4.7	7o	f
-	spacexai/grok-build-0.1	ho	26
-	stepfun/step-3.7-flash	hp	26
-	stepfun/step-5-preview	dg	d
-	tencent/hy3	db	25
-	tencent/hy4	hq	41
-	tencent/hy4-preview	dc	41
-	thinkingmachines/inkling	54	26
-	thinkingmachines/inkling-small	hr	4g
-	typesafe-ai/jev	61	r
-	typesafe-ai/jev-1.13.0	61	r
-	typesafe-ai/jev-1.14.0	61	r
-	xiaomi/mimo-v2.6-flash	de	1w
-	xiaomi/mimo-v2.6-pro	3s	1w
-	xiaomi/mimo-v2.6-pro-ultraspeed	hs	1w
-	zai/glm-4.5	9e	56
-	zai/glm-4.5-air	ht	56
-	zai/glm-4.5v	hu	57
-	zai/glm-4.6	9e	58
-	zai/glm-4.7	37	59
-	zai/glm-4.7-flash	38	5a
-	zai/glm-4.7-flashx	hv	5b
-	zai/glm-5	39	5c
-	zai/glm-5-turbo	hw	5c
-	zai/glm-5.1	3h	5d
-	zai/glm-5.2	56	5
-	zai/glm-5.2-fast	hx	5
-	zai/glm-5.3	56	4g
-	zai/glm-5.3-fast	57	1r
-	zai/glm-5.3-flash	58	5e
-	zai/glm-5.3-flashx	hy	18
-	zai/glm-5.3-flashx-legal	hy	18
-	zai/glm-5v-turbo	hw	5b
+	google/gemini-2.5-flash-batch	fs	42
+	google/gemini-2.5-flash-lite	7u	7b
+	google/gemini-2.5-flash-lite-batch	ft	7b
+	google/gemini-2.5-pro	fu	7b
+	google/gemini-2.5-pro-batch	fv	7b
+	google/gemini-3-flash	7v	7c
+	google/gemini-3-flash-batch	fw	42
+	google/gemini-3.1-flash-lite	fx	7c
+	google/gemini-3.1-flash-lite-batch	fy	7c
+	google/gemini-3.1-pro-preview	cx	42
+	google/gemini-3.1-pro-preview-batch	fz	42
+	google/gemini-3.5-flash	7k	42
+	google/gemini-3.5-flash-lite	7t	7c
+	google/gemini-3.5-flash-lite-batch	g0	7c
+	google/gemini-3.6-flash	7l	42	f
+	google/gemini-3.6-flash-batch	g1	42	f
+	google/gemini-3.7-flash	7l	0	f
+	google/gemini-3.8-flash	7l	0	f
+	google/gemini-4-argon	7m	73
+	google/gemma-4-26b-a4b-it	77	10
+	google/gemma-4-31b-it	1k	10
+	inception/mercury-2	g2	2o
+	inception/mercury-2.5	g3	7d
+	inception/mercury-3	g4	1e
+	inception/mercury-coder-small	8g	7e
+	inclusionai/ling-3.0-flash	g5	75
+	inclusionai/ling-3.0-flash-fin	g6	75
+	inclusionai/ling-3.0-flash-sante	g6	75
+	inclusionai/ling-3.0-flash-vl	g6	75
+	inclusionai/ling-3.1-flash	g7	j
+	inclusionai/ling-3.1-flash-1019	g7	2c
+	interfaze/interfaze-beta	g8	43
+	liquid/d1	4v	2x
+	liquid/d1-ultra	61	27
+	liquid/lfm2.5-24b-a2b	g9	7f
+	meituan/longcat-2.5	5m	2h
+	meta/llama-3.1-70b	1o	b
+	meta/llama-3.1-8b	1p	b
+	meta/llama-3.3-70b	1o	b
+	meta/llama-4-maverick	1v	b
+	meta/llama-4-scout	1w	b
+	meta/muse-ember	d4	f
+	meta/muse-glimmer-30b	ga	12
+	meta/muse-spark-1.1	78	f
+	meta/muse-spark-1.2	78	f
+	meta/muse-spark-1.2-contributor	bi	f
+	meta/muse-spark-1.3	78	f
+	meta/muse-spark-1.3-contributor	bi	f
+	meta/muse-spark-open	78	f
+	meta/muse-wonder-1.0	bg	f
+	microsoft/microsoft-decision-1	61	27
+	minimax/minimax-m2	bj	7g
+	minimax/minimax-m2.1	bj	4f
+	minimax/minimax-m2.1-lightning	gb	4f
+	minimax/minimax-m2.5	bj	7h
+	minimax/minimax-m2.5-highspeed	bk	7h
+	minimax/minimax-m2.7	bl	7h
+	minimax/minimax-m2.7-highspeed	bm	7i
+	minimax/minimax-m3	76	3s
+	minimax/minimax-m3.1-flash	77	f
+	mistral/codestral	bt	7j
+	mistral/ministral-14b	bx	2t
+	mistral/ministral-3b	by	7k
+	mistral/ministral-8b	bz	7l
+	mistral/mistral-large-3	c2	2t
+	mistral/mistral-large-4	c3	2a
+	mistral/mistral-medium-3.5	c6	2t
+	mistral/mistral-nemo	gc	12
+	mistral/mistral-small	77	7l
+	mixedbread/toast-1	gd	7m
+	moonshotai/kimi-k2	a9	12
+	moonshotai/kimi-k2.5	28	2v
+	moonshotai/kimi-k2.6	3q	7n
+	moonshotai/kimi-k2.7-code	5s	7o
+	moonshotai/kimi-k2.7-code-highspeed	7h	j
+	moonshotai/kimi-k3	3e	1e
+	moonshotai/kimi-k3-fast	7f	1e
+	moonshotai/kimi-k3.1-pro	51	1e
+	moonshotai/kimi-k3.1-pro-highspeed	ge	2h
+	nace-ai/drex-max-finance	gf	40
+	nace-ai/drex-max-v1.1	gf	40
+	nace-ai/drex-v2.0	gf	40
+	nvidia/nemotron-3-nano-30b-a3b	gg	2u
+	nvidia/nemotron-3-super-120b-a12b	2c	75
+	nvidia/nemotron-3-ultra-550b-a55b	52	7c
+	nvidia/nemotron-3.5-lightning	gh	10
+	nvidia/nemotron-3.5-lightning-free	cw	7c		F
+	nvidia/nemotron-3.5-super-vl	gi	f
+	nvidia/nemotron-nano-12b-v2-vl	29	12
+	nvidia/nemotron-nano-9b-v2	2b	12
+	openai/gpt-4.1	41	20
+	openai/gpt-4.1-batch	gj	20
+	openai/gpt-4.1-fast	gk	20
+	openai/gpt-4.1-mini	42	20
+	openai/gpt-4.1-mini-batch	gl	20
+	openai/gpt-4.1-mini-fast	gm	20
+	openai/gpt-4.1-nano	gn	20
+	openai/gpt-4o	44	14
+	openai/gpt-4o-batch	5f	14
+	openai/gpt-4o-fast	go	14
+	openai/gpt-4o-mini	46	14
+	openai/gpt-4o-mini-batch	5g	14
+	openai/gpt-4o-mini-fast	gp	14
+	openai/gpt-5	47	1x
+	openai/gpt-5-batch	gq	1x
+	openai/gpt-5-codex	gr	1x
+	openai/gpt-5-fast	gs	1x
+	openai/gpt-5-mini	48	1x
+	openai/gpt-5-mini-batch	gt	1x
+	openai/gpt-5-mini-fast	gu	1x
+	openai/gpt-5-nano	49	1x
+	openai/gpt-5-nano-batch	gv	1x
+	openai/gpt-5-pro	4a	7p
+	openai/gpt-5-pro-batch	gw	7p
+	openai/gpt-5.1-codex	gr	1x
+	openai/gpt-5.1-codex-max	47	1x
+	openai/gpt-5.1-codex-mini	gx	1x
+	openai/gpt-5.1-thinking	47	1x
+	openai/gpt-5.1-thinking-fast	gs	1x
+	openai/gpt-5.2	4b	1x
+	openai/gpt-5.2-batch	gy	1x
+	openai/gpt-5.2-codex	4b	1x
+	openai/gpt-5.2-fast	gz	1x
+	openai/gpt-5.2-pro	4c	1x
+	openai/gpt-5.3-codex	4b	1x
+	openai/gpt-5.3-codex-fast	gz	1x
+	openai/gpt-5.4	4d	g
+	openai/gpt-5.4-batch	h0	g
+	openai/gpt-5.4-fast	3x	g
+	openai/gpt-5.4-mini	4e	1x
+	openai/gpt-5.4-mini-batch	h1	1x
+	openai/gpt-5.4-mini-fast	7k	1x
+	openai/gpt-5.4-nano	4f	1x
+	openai/gpt-5.4-nano-batch	h2	1x
+	openai/gpt-5.4-pro	4g	g
+	openai/gpt-5.5	4h	6
+	openai/gpt-5.5-batch	4d	6
+	openai/gpt-5.5-fast	h3	6
+	openai/gpt-5.5-pro	4g	6
+	openai/gpt-5.5-pro-batch	h4	6
+	openai/gpt-5.6-luna	16	g
+	openai/gpt-5.6-luna-batch	h5	g
+	openai/gpt-5.6-luna-fast	h6	g
+	openai/gpt-5.6-sol	4j	g
+	openai/gpt-5.6-sol-batch	1b	g
+	openai/gpt-5.6-sol-fast	h7	g
+	openai/gpt-5.6-terra	18	g
+	openai/gpt-5.6-terra-batch	h8	g
+	openai/gpt-5.6-terra-fast	h9	g
+	openai/gpt-6-astra	19	g
+	openai/gpt-6-astra-batch	ha	g
+	openai/gpt-6-astra-fast	hb	g
+	openai/gpt-6-luna	1a	g
+	openai/gpt-6-luna-batch	hc	g
+	openai/gpt-6-luna-decisions	6	7q
+	openai/gpt-6-luna-fast	hd	g
+	openai/gpt-6-sol	1b	g
+	openai/gpt-6-sol-batch	he	g
+	openai/gpt-6-sol-fast	4j	g
+	openai/gpt-6.1-sol	1c	g
+	openai/gpt-6.1-sol-batch	1d	g
+	openai/gpt-6.1-sol-fast	hf	g
+	openai/gpt-6.1-terra	1d	g
+	openai/gpt-6.1-terra-fast	1c	g
+	openai/gpt-oss-120b	53	12
+	openai/gpt-oss-20b	hg	k
+	openai/gpt-oss-safeguard-120b	2l	7r
+	openai/gpt-oss-safeguard-20b	2n	7r
+	openai/o1	4k	22
+	openai/o3	41	22
+	openai/o3-fast	gk	22
+	openai/o3-mini	4l	22
+	openai/o3-pro	4n	22
+	openai/o4-mini	4o	22
+	particle/particle-1	hh	2h
+	perplexity/pplx-decider-flash-v1.2	di	40
+	perplexity/pplx-decider-v1.2	4v	40
+	poolside/laguna-s-2.1	hi	1e
+	quiverai/arrow-2	hj	12
+	quiverai/arrow-2-telos	hk	12
+	reflection/beam-free	cw	2h		F
+	sakana/fugu-max	7a	73
+	sakana/fugu-ultra	4h	73
+	sakana/fugu-ultra-v2	4h	73
+	sakana/namazu	hl	2v
+	scaledown/scaledown-classify-1	hm	69
+	spacexai/grok-4.20-multi-agent	hn	7s
+	spacexai/grok-4.20-multi-agent-batch	ho	7s
+	spacexai/grok-4.20-multi-agent-beta	hn	7s
+	spacexai/grok-4.20-non-reasoning	hn	7s
+	spacexai/grok-4.20-non-reasoning-batch	ho	7s
+	spacexai/grok-4.20-non-reasoning-beta	hn	7s
+	spacexai/grok-4.20-reasoning	hn	7s
+	spacexai/grok-4.20-reasoning-batch	ho	7s
+	spacexai/grok-4.20-reasoning-beta	hn	7s
+	spacexai/grok-4.3	hn	73
+	spacexai/grok-4.3-batch	ho	73
+	spacexai/grok-4.5	d0	h
+	spacexai/grok-4.6	7o	h
+	spacexai/grok-4.7	7o	h
+	spacexai/grok-build-0.1	hp	2v
+	stepfun/step-3.7-flash	hq	2v
+	stepfun/step-5-preview	dg	f
+	tencent/hy3	db	2u
+	tencent/hy4	hr	6h
+	tencent/hy4-preview	dc	6h
+	thinkingmachines/inkling	54	2v
+	thinkingmachines/inkling-small	hs	73
+	typesafe-ai/jev	61	u
+	typesafe-ai/jev-1.13.0	61	u
+	typesafe-ai/jev-1.14.0	61	u
+	xiaomi/mimo-v2.6-flash	de	2h
+	xiaomi/mimo-v2.6-pro	3s	2h
+	xiaomi/mimo-v2.6-pro-ultraspeed	ht	2h
+	zai/glm-4.5	9e	7t
+	zai/glm-4.5-air	hu	7t
+	zai/glm-4.5v	hv	7u
+	zai/glm-4.6	9e	7v
+	zai/glm-4.7	37	7w
+	zai/glm-4.7-flash	38	7x
+	zai/glm-4.7-flashx	hw	7y
+	zai/glm-5	39	7z
+	zai/glm-5-turbo	hx	7z
+	zai/glm-5.1	3h	80
+	zai/glm-5.2	56	6
+	zai/glm-5.2-fast	hy	6
+	zai/glm-5.3	56	73
+	zai/glm-5.3-fast	57	2a
+	zai/glm-5.3-flash	58	81
+	zai/glm-5.3-flashx	hz	1e
+	zai/glm-5.3-flashx-legal	hz	1e
+	zai/glm-5v-turbo	hx	7y
 pvoyageai 1
-	voyage-01	6	1a	1
-	voyage-02	6	1a	1
-	voyage-2	6	1a	1
-	voyage-3	hz	1a	1
-	voyage-3-large	i0	1a	1
-	voyage-3-lite	4v	1a	1
-	voyage-3.5	hz	1a	1
-	voyage-3.5-lite	4v	1a	1
-	voyage-4	hz	1a	1
-	voyage-4-large	64	1a	1
-	voyage-4-lite	4v	1a	1
-	voyage-code-2	64	1a	1
-	voyage-code-3	i0	1a	1
-	voyage-context-3	i0	1a	1
-	voyage-finance-2	64	1a	1
-	voyage-large-2	64	1a	1
-	voyage-large-2-instruct	64	1a	1
-	voyage-law-2	64	1a	1
-	voyage-lite-01	6	1a	1
-	voyage-lite-01-instruct	6	1a	1
-	voyage-lite-02-instruct	6	1a	1
-	voyage-multilingual-2	64	1a	1
+	voyage-01	6	1j	1
+	voyage-02	6	1j	1
+	voyage-2	6	1j	1
+	voyage-3	i0	1j	1
+	voyage-3-large	i1	1j	1
+	voyage-3-lite	4v	1j	1
+	voyage-3.5	i0	1j	1
+	voyage-3.5-lite	4v	1j	1
+	voyage-4	i0	1j	1
+	voyage-4-large	64	1j	1
+	voyage-4-lite	4v	1j	1
+	voyage-code-2	64	1j	1
+	voyage-code-3	i1	1j	1
+	voyage-context-3	i1	1j	1
+	voyage-finance-2	64	1j	1
+	voyage-large-2	64	1j	1
+	voyage-large-2-instruct	64	1j	1
+	voyage-law-2	64	1j	1
+	voyage-lite-01	6	1j	1
+	voyage-lite-01-instruct	6	1j	1
+	voyage-lite-02-instruct	6	1j	1
+	voyage-multilingual-2	64	1j	1
 pxai 1
-	grok-2	dr	1o	1
-	grok-2-1212	dr	1o	1
-	grok-2-latest	dr	1o	1
-	grok-2-vision	dr	1o	1
-	grok-2-vision-1212	dr	1o	1
-	grok-2-vision-latest	dr	1o	1
-	grok-3	i1	1m	1
-	grok-3-beta	i1	1m	1
-	grok-3-fast	i2	1m	1
-	grok-3-fast-beta	i2	1m	1
-	grok-3-fast-latest	i2	1m	1
-	grok-3-latest	i1	1m	1
-	grok-3-mini	i3	1m	1
-	grok-3-mini-beta	i3	1m	1
-	grok-3-mini-fast	i4	1m	1
-	grok-3-mini-fast-beta	i4	1m	1
-	grok-3-mini-fast-latest	i4	1m	1
-	grok-3-mini-latest	i3	1m	1
-	grok-4	i1	w	1
-	grok-4-0709	i1	w	1
-	grok-4-1-fast	i5	5f	1
-	grok-4-1-fast-non-reasoning	i5	5f	1
-	grok-4-1-fast-non-reasoning-latest	i5	5f	1
-	grok-4-1-fast-reasoning	i5	5f	1
-	grok-4-1-fast-reasoning-latest	i5	5f	1
-	grok-4-fast	i5	5f	1
-	grok-4-fast-non-reasoning	i5	5f	1
-	grok-4-fast-non-reasoning-latest	i5	5f	1
-	grok-4-fast-reasoning	i5	5f	1
-	grok-4-fast-reasoning-latest	i5	5f	1
-	grok-4-latest	i1	w	1
-	grok-4.20	hm	1	1
-	grok-4.20-multi-agent	i6	1	1
-	grok-4.3	i7	5g	2
-	grok-4.3-latest	hm	5g	2
-	grok-4.5	d0	f	2
-	grok-4.5-latest	d0	f	2
-	grok-4.6	7o	f	2
-	grok-4.6-latest	7o	f	2
-	grok-4.7	7o	f
-	grok-build-0.1	ho	w	1
-	grok-code-fast	i8	w	1
-	grok-code-fast-1	i8	w	1
-	grok-code-fast-1-0825	i8	w	1
-	grok-latest	d0	f	2
-	x-ai/grok-4.3	hm	5g	2
-	x-ai/grok-4.5	d0	f	2
-	x-ai/grok-4.6	7o	f	2
+	grok-2	ds	27	1
+	grok-2-1212	ds	27	1
+	grok-2-latest	ds	27	1
+	grok-2-vision	ds	27	1
+	grok-2-vision-1212	ds	27	1
+	grok-2-vision-latest	ds	27	1
+	grok-3	i2	25	1
+	grok-3-beta	i2	25	1
+	grok-3-fast	i3	25	1
+	grok-3-fast-beta	i3	25	1
+	grok-3-fast-latest	i3	25	1
+	grok-3-latest	i2	25	1
+	grok-3-mini	i4	25	1
+	grok-3-mini-beta	i4	25	1
+	grok-3-mini-fast	i5	25	1
+	grok-3-mini-fast-beta	i5	25	1
+	grok-3-mini-fast-latest	i5	25	1
+	grok-3-mini-latest	i4	25	1
+	grok-4	i2	31	1
+	grok-4-0709	i2	31	1
+	grok-4-1-fast	i6	82	1
+	grok-4-1-fast-non-reasoning	i6	82	1
+	grok-4-1-fast-non-reasoning-latest	i6	82	1
+	grok-4-1-fast-reasoning	i6	82	1
+	grok-4-1-fast-reasoning-latest	i6	82	1
+	grok-4-fast	i6	82	1
+	grok-4-fast-non-reasoning	i6	82	1
+	grok-4-fast-non-reasoning-latest	i6	82	1
+	grok-4-fast-reasoning	i6	82	1
+	grok-4-fast-reasoning-latest	i6	82	1
+	grok-4-latest	i2	31	1
+	grok-4.20	hn	1q	1
+	grok-4.20-multi-agent	i7	1q	1
+	grok-4.3	i8	83	2
+	grok-4.3-latest	hn	83	2
+	grok-4.5	d0	h	2
+	grok-4.5-latest	d0	h	2
+	grok-4.6	7o	h	2
+	grok-4.6-latest	7o	h	2
+	grok-4.7	7o	h
+	grok-build-0.1	hp	19	1
+	grok-code-fast	i9	31	1
+	grok-code-fast-1	i9	31	1
+	grok-code-fast-1-0825	i9	31	1
+	grok-latest	d0	h	2
+	x-ai/grok-4.3	hn	83	2
+	x-ai/grok-4.5	d0	h	2
+	x-ai/grok-4.6	7o	h	2
 pxiaomi 1
-	mimo-v2.6-flash	de	1w
-	mimo-v2.6-pro	3s	1w
-	mimo-v2.6-pro-ultraspeed	hs	1w
+	mimo-v2.6-flash	de	2h
+	mimo-v2.6-pro	3s	2h
+	mimo-v2.6-pro-ultraspeed	ht	2h
 pzai 1
-	GLM-5.2	3h	18	2
-	GLM-5.3	3h	18	2
-	GLM-5.3-Flash	i9	18	1
-	glm-4.7	9e	2z
-	glm-5-turbo	hw	5h
-	glm-5.2	3h	18	2
-	glm-5.3	3h	18	2
-	glm-5.3-flash	58	18	2
+	GLM-5.2	3h	1e	2
+	GLM-5.3	3h	1e	2
+	GLM-5.3-Flash	ia	1e	1
+	glm-4.7	9e	4f
+	glm-5-turbo	hx	84
+	glm-5.2	3h	1e	2
+	glm-5.3	3h	1e	2
+	glm-5.3-flash	58	1e	2
 pzai-coding-cn
-	glm-4.6v	ia	5i
-	glm-5.3	3h	18
-	glm-5.3-flash	58	18`
+	glm-4.6v	ib	24
+	glm-5.3	3h	1e
+	glm-5.3-flash	58	1e`

@@ -3,9 +3,12 @@ import type { CostLine } from "../cost"
 import { UnpricedUsageError } from "../errors"
 import { RATE_FALLBACK, type RateKind, type Rates } from "../rates"
 
-/** Rates in which every kind of token has a number. */
-export type FullRates = { readonly [kind in Exclude<RateKind, "search">]: number } & {
-  readonly search: number | undefined
+/** Kinds that nothing else stands in for: without a rate they are an error. */
+export type UnsharedKind = "audioInput" | "audioOutput" | "imageOutput" | "search"
+
+/** Rates in which every kind that can be billed as another has a number. */
+export type FullRates = { readonly [kind in Exclude<RateKind, UnsharedKind>]: number } & {
+  readonly [kind in UnsharedKind]: number | undefined
 }
 
 /** Fills the kinds that have no rate of their own. */
@@ -16,12 +19,12 @@ export function fullRates(rates: Rates): FullRates {
     cacheRead: rates.cacheRead ?? rates[RATE_FALLBACK.cacheRead],
     cacheWrite,
     cacheWrite1h: rates.cacheWrite1h ?? cacheWrite,
-    audioInput: rates.audioInput ?? rates[RATE_FALLBACK.audioInput],
+    audioInput: rates.audioInput,
     imageInput: rates.imageInput ?? rates[RATE_FALLBACK.imageInput],
     output: rates.output,
     reasoning: rates.reasoning ?? rates[RATE_FALLBACK.reasoning],
-    audioOutput: rates.audioOutput ?? rates[RATE_FALLBACK.audioOutput],
-    imageOutput: rates.imageOutput ?? rates[RATE_FALLBACK.imageOutput],
+    audioOutput: rates.audioOutput,
+    imageOutput: rates.imageOutput,
     request: rates.request ?? 0,
     search: rates.search,
   }
@@ -74,25 +77,35 @@ export function billOf(model: string, rates: FullRates, usage: Usage): CostLine[
   add(lines, "cacheRead", textRead, rates.cacheRead)
   add(lines, "cacheWrite", textWrite, rates.cacheWrite)
   add(lines, "cacheWrite1h", textWrite1h, rates.cacheWrite1h)
-  add(lines, "audioInput", audio, rates.audioInput)
+  if (audio > 0) add(lines, "audioInput", audio, rateOf(model, rates, "audioInput"))
   add(lines, "imageInput", image, rates.imageInput)
   add(lines, "output", said, rates.output)
   add(lines, "reasoning", reasoning, rates.reasoning)
-  add(lines, "audioOutput", audioOutput, rates.audioOutput)
-  add(lines, "imageOutput", imageOutput, rates.imageOutput)
+  if (audioOutput > 0) add(lines, "audioOutput", audioOutput, rateOf(model, rates, "audioOutput"))
+  if (imageOutput > 0) add(lines, "imageOutput", imageOutput, rateOf(model, rates, "imageOutput"))
   if (rates.request > 0) lines.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
   const searches = count(usage.webSearches, "webSearches")
-  if (searches > 0) add(lines, "search", searches, searchRate(model, rates))
+  if (searches > 0) add(lines, "search", searches, rateOf(model, rates, "search"))
   return lines
 }
 
-/** The rate of one search. @throws UnpricedUsageError where the price has none. */
-export function searchRate(model: string, rates: FullRates): number {
-  if (rates.search !== undefined) return rates.search
+const USAGE_OF: Readonly<Record<UnsharedKind, string>> = {
+  audioInput: "audioInputTokens",
+  audioOutput: "audioOutputTokens",
+  imageOutput: "imageOutputTokens",
+  search: "webSearches",
+}
+
+/** The rate of a kind that nothing else stands in for. @throws UnpricedUsageError where the price has none. */
+export function rateOf(model: string, rates: FullRates, kind: UnsharedKind): number {
+  const rate = rates[kind]
+  if (rate !== undefined) return rate
+  const unit = kind === "search" ? "USD per search" : "USD per million tokens"
+  const instead = kind === "search" ? "do not let the provider search" : "use a model that has one"
   throw new UnpricedUsageError(
     model,
-    "webSearches",
-    "Add `search` (USD per search) to a price of your own with createPriceTable, or do not let the provider search.",
+    USAGE_OF[kind],
+    `Add \`${kind}\` (${unit}) to a price of your own with createPriceTable, or ${instead}.`,
   )
 }
 

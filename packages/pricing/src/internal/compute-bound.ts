@@ -4,7 +4,7 @@ import { UnboundedCostError } from "../errors"
 import type { PriceRow } from "../price-row"
 import type { AffordOptions, BoundOptions, Modality } from "../price-table"
 import type { RateKind } from "../rates"
-import { type FullRates, searchRate } from "./bill"
+import { type FullRates, rateOf, type UnsharedKind } from "./bill"
 import { BilledCost } from "./compute-cost"
 import { exactPico, safePico } from "./exact-sum"
 import { holdsBetween, instantMs } from "./instant"
@@ -59,7 +59,7 @@ export function affordableOutput(priced: PricedRow, options: AffordOptions): num
     throw new InvalidArgumentError("budget", "an integer of at least 0, in nano-USD", budget)
   const choices = BigInt(positive(options.choices ?? 1, "choices"))
   const most =
-    options.maxOutputTokens === undefined ? row.maxOutputTokens : count(options.maxOutputTokens, "maxOutputTokens")
+    options.maxOutputTokens === undefined ? certainMaximum(row) : count(options.maxOutputTokens, "maxOutputTokens")
   // What `upperBound` can count, for all answers together.
   let tokens = BigInt(Number.MAX_SAFE_INTEGER) / choices
   if (most !== undefined && BigInt(most) < tokens) tokens = BigInt(most)
@@ -79,8 +79,8 @@ function boundCases(priced: PricedRow, options: BoundOptions | AffordOptions): B
   if (row.unbounded !== undefined)
     throw new UnboundedCostError(
       row.model,
-      "routing",
-      `No upper bound is known for "${row.model}": with ${row.unbounded} the router chooses the price. Ask for the model without it.`,
+      row.unbounded.reason,
+      `No upper bound is known for "${row.model}": ${row.unbounded.why}`,
     )
   const inputTokens = count(options.inputTokens, "inputTokens")
   const webSearches = count(options.webSearches ?? 0, "webSearches")
@@ -104,12 +104,13 @@ function boundCase(
   options: BoundOptions | AffordOptions,
 ): BoundCase {
   const { rates } = tier
-  const input = worstRate(rates, inputKinds(row, options))
+  const input = worstRate(row, rates, inputKinds(row, options), options.inputModalities)
   const fixed: CostLine[] = []
   if (inputTokens > 0) fixed.push({ kind: input.kind, count: inputTokens, picoUsdPerUnit: input.picoUsdPerUnit })
   if (rates.request > 0) fixed.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
-  if (webSearches > 0) fixed.push({ kind: "search", count: webSearches, picoUsdPerUnit: searchRate(row.model, rates) })
-  return { tier, fixed, output: worstRate(rates, outputKinds(options)) }
+  if (webSearches > 0)
+    fixed.push({ kind: "search", count: webSearches, picoUsdPerUnit: rateOf(row.model, rates, "search") })
+  return { tier, fixed, output: worstRate(row, rates, outputKinds(options), options.outputModalities) }
 }
 
 function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOptions): PricedSheet[] {
@@ -151,9 +152,21 @@ function withModalities(
   return kinds
 }
 
-function worstRate(rates: FullRates, kinds: readonly RateKind[]): WorstRate {
+/**
+ * The dearest of some kinds. One without a rate is an error where the caller named its modality; where nobody did, the model is taken
+ * not to have it, and a cost with it is an error too.
+ */
+function worstRate(
+  row: PriceRow,
+  rates: FullRates,
+  kinds: readonly RateKind[],
+  named: readonly Modality[] | undefined,
+): WorstRate {
   let worst: WorstRate = { kind: kinds[0]!, picoUsdPerUnit: rates[kinds[0]!]! }
-  for (const kind of kinds) if (rates[kind]! > worst.picoUsdPerUnit) worst = { kind, picoUsdPerUnit: rates[kind]! }
+  for (const kind of kinds) {
+    const rate = rates[kind] ?? (named === undefined ? 0 : rateOf(row.model, rates, kind as UnsharedKind))
+    if (rate > worst.picoUsdPerUnit) worst = { kind, picoUsdPerUnit: rate }
+  }
   return worst
 }
 
@@ -166,15 +179,21 @@ function isMore(a: readonly CostLine[], b: readonly CostLine[]): boolean {
   return left === undefined || right === undefined ? exactPico(a) > exactPico(b) : left > right
 }
 
+/** What no answer can pass. What the same model may say at another seller is not certain, the context window is. */
+function certainMaximum(row: PriceRow): number | undefined {
+  return row.maxOutputBasis === "same model" ? row.contextWindow : row.maxOutputTokens
+}
+
 /** The requested or the known maximum. Where the answer costs nothing its length does not matter. */
 function outputMaximum(row: PriceRow, requested: number | undefined, cases: readonly BoundCase[]): number {
   if (requested !== undefined) return count(requested, "maxOutputTokens")
-  if (row.maxOutputTokens !== undefined) return row.maxOutputTokens
+  const most = certainMaximum(row)
+  if (most !== undefined) return most
   if (cases.every(({ output }) => output.picoUsdPerUnit === 0)) return 0
   throw new UnboundedCostError(
     row.model,
     "output",
-    `No maximum of output tokens is known for "${row.model}", so its cost has no upper bound. Pass \`maxOutputTokens\`.`,
+    `No certain maximum of output tokens is known for "${row.model}", so its cost has no upper bound. Pass \`maxOutputTokens\`.`,
   )
 }
 

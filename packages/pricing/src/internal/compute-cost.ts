@@ -1,4 +1,4 @@
-import type { Usage } from "@p2/core"
+import { P2Error, type Usage } from "@p2/core"
 import type { Cost, CostLine, PriceTier } from "../cost"
 import type { PriceRow } from "../price-row"
 import type { CostOptions, ReportedCost } from "../price-table"
@@ -58,13 +58,28 @@ class ReportedTotal implements Cost {
 
 /** What a call cost by the row. */
 export function costOfRow(priced: PricedRow, usage: Usage, options: CostOptions | undefined): Cost {
+  const reported = options?.reported
+  if (reported === undefined) return listCost(priced, usage, options)
+  return costAsReported(priced.row.model, reported, options, listCostIfPriced(priced, usage, options))
+}
+
+function listCost(priced: PricedRow, usage: Usage, options: CostOptions | undefined): Cost {
   const { row } = priced
   const sheet = sheetAt(priced, options?.serviceTier, options?.at)
   if (sheet === undefined) throw noPriceYet(row.model)
   const { tier, rates } = tierFor(sheet, usage.inputTokens)
-  const cost = new BilledCost(row, tier, billOf(row.model, rates, usage))
-  const reported = options?.reported
-  return reported === undefined ? cost : costAsReported(row.model, reported, options, cost)
+  return new BilledCost(row, tier, billOf(row.model, rates, usage))
+}
+
+/** What the provider charged is known even where the list has no rate for what was used; a usage that cannot be is a mistake. */
+function listCostIfPriced(priced: PricedRow, usage: Usage, options: CostOptions | undefined): Cost | undefined {
+  try {
+    return listCost(priced, usage, options)
+  } catch (error) {
+    if (P2Error.isInstance(error) && (error.code === "unpriced-usage" || error.code === "unknown-model"))
+      return undefined
+    throw error
+  }
 }
 
 /** What a call cost by the provider's word, with its difference to the table where there is one. */

@@ -1,5 +1,5 @@
 import { withoutDate } from "@p2/core"
-import type { PriceRow, PriceSheet } from "../price-row"
+import type { PriceRow, PriceSheet, Unbounded } from "../price-row"
 import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
 import { readTable, type TableIndex } from "./table-format"
 
@@ -68,7 +68,7 @@ export class ModelLookup {
     if (row === undefined) return undefined
     const suffix = model.slice(colon + 1)
     if (suffix === "online") return online(row, model)
-    if (suffix === "nitro" || suffix === "floor") return { ...row, model, unbounded: `:${suffix}` }
+    if (suffix === "nitro" || suffix === "floor") return { ...row, model, unbounded: routed(suffix) }
     return undefined
   }
 
@@ -103,6 +103,10 @@ export class ModelLookup {
     }
     return this.#index
   }
+}
+
+function routed(suffix: string): Unbounded {
+  return { reason: "routing", why: `with :${suffix} the router chooses the price. Ask for the model without it.` }
 }
 
 /** The row with a rate for searches. A model that is free otherwise is not free with them. */

@@ -112,6 +112,7 @@ function priceOfRow(priced: PricedRow, options: PriceOptions | undefined): Price
     ...(row.contextWindow === undefined ? {} : { contextWindow: row.contextWindow }),
     ...(row.maxInputTokens === undefined ? {} : { maxInputTokens: row.maxInputTokens }),
     ...(row.maxOutputTokens === undefined ? {} : { maxOutputTokens: row.maxOutputTokens }),
+    ...(row.maxOutputBasis === undefined ? {} : { maxOutputBasis: row.maxOutputBasis }),
     free: row.free === true,
     asOf: row.asOf,
     source: row.source,

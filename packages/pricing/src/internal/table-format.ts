@@ -1,4 +1,4 @@
-import type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "../price-row"
+import type { ContextTier, DailyWindow, PriceRow, PriceSheet, Unbounded } from "../price-row"
 import type { RateKind, Rates } from "../rates"
 
 /**
@@ -8,13 +8,13 @@ import type { RateKind, Rates } from "../rates"
  * - `s<day> <source>` a source, numbered from 0;
  * - `r<sheets>` rates, numbered from 0 (below);
  * - `l<context>,<input>,<output>` limits in tokens, any of them empty, numbered from 0; an output of `=` is the context window,
- *   which input and output share, where no smaller maximum is listed;
+ *   which input and output share, one after `~` is what another seller of the same model lists;
  * - `p<provider> <flags>` starts a provider; flag `1`: its bare names are aliases;
  * - `a<alias> <key>` one more alias;
  * - `x<provider> <provider>` another name for a provider;
  * - `f<provider>` a provider whose models run on the user's own machine, and are free;
  * - anything after a tab is a row of the provider: `\t<name>\t<rates>\t<limits>\t<source>\t<flags>`, numbers in base 36,
- *   with flag `F` free, `C` cache writes happen on request only, `X` no bare name.
+ *   with flag `F` free, `C` cache writes happen on request only, `S` searches as often as it likes, `X` no bare name.
  *
  * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers when the head says nothing. The head is
  * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, cut where it says no more.
@@ -148,6 +148,18 @@ export function readTable(text: string, into: TableIndex): void {
   }
 }
 
+const SEARCHES_FREELY: Unbounded = {
+  reason: "searches",
+  why: "it searches as often as it sees fit, and each search is billed. A price of your own with createPriceTable can be bounded.",
+}
+
+function readMaxOutput(text: string, context: string): Pick<PriceRow, "maxOutputTokens" | "maxOutputBasis"> {
+  if (text === "") return {}
+  if (text === "=") return { maxOutputTokens: Number(context), maxOutputBasis: "context window" }
+  if (text.startsWith("~")) return { maxOutputTokens: Number(text.slice(1)), maxOutputBasis: "same model" }
+  return { maxOutputTokens: Number(text), maxOutputBasis: "listed" }
+}
+
 function addPair(map: Map<string, string>, pair: string): void {
   const space = pair.indexOf(" ")
   map.set(pair.slice(0, space), pair.slice(space + 1))
@@ -168,9 +180,10 @@ function readRow(
     sheets: readSheets(parts.rates[Number.parseInt(rates, 36)]!),
     ...(context === "" ? {} : { contextWindow: Number(context) }),
     ...(input === "" ? {} : { maxInputTokens: Number(input) }),
-    ...(output === "" ? {} : { maxOutputTokens: Number(output === "=" ? context : output) }),
+    ...readMaxOutput(output, context),
     ...(flags.includes("C") ? { cacheWriteOnRequest: true } : {}),
     ...(flags.includes("F") ? { free: true } : {}),
+    ...(flags.includes("S") ? { unbounded: SEARCHES_FREELY } : {}),
     asOf: said.slice(0, 10),
     source: said.slice(11),
     basis: "table",

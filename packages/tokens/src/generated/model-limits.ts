@@ -8,7 +8,7 @@ export const limitsTable: string = `amazon-bedrock/amazon.nova-2-lite-v1:0	10000
 amazon-bedrock/amazon.nova-2-sonic-v1:0	1000000			
 amazon-bedrock/amazon.nova-lite-v1:0	300000		10000	
 amazon-bedrock/amazon.nova-micro-v1:0	128000		10000	
-amazon-bedrock/amazon.nova-premier-v1:0	1000000			
+amazon-bedrock/amazon.nova-premier-v1:0	1000000		10000	
 amazon-bedrock/amazon.nova-pro-v1:0	300000		10000	
 amazon-bedrock/amazon.titan-embed-text-v1	8192			
 amazon-bedrock/anthropic.claude-fable-5	1000000		128000	
@@ -72,28 +72,28 @@ amazon-bedrock/eu.mistral.pixtral-large-2502-v1:0	128000		8192
 amazon-bedrock/global.amazon.nova-2-lite-v1:0	1000000		65535	
 amazon-bedrock/global.anthropic.claude-fable-5	1000000		128000	
 amazon-bedrock/global.anthropic.claude-fable-5-1	1000000		128000	
-amazon-bedrock/global.anthropic.claude-fable-5-1-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-fable-5-1-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-fable-5-2	1000000		128000	
-amazon-bedrock/global.anthropic.claude-fable-5-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-fable-5-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-haiku-4-5-20251001-v1:0	200000		64000	
 amazon-bedrock/global.anthropic.claude-haiku-5-5	1000000		128000	
 amazon-bedrock/global.anthropic.claude-opus-4-5-20251101-v1:0	200000		64000	
-amazon-bedrock/global.anthropic.claude-opus-4-5-v1:0	200000			
+amazon-bedrock/global.anthropic.claude-opus-4-5-v1:0	200000		64000	
 amazon-bedrock/global.anthropic.claude-opus-4-6-v1	1000000		128000	
-amazon-bedrock/global.anthropic.claude-opus-4-6-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-opus-4-6-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-opus-4-7	1000000		128000	
-amazon-bedrock/global.anthropic.claude-opus-4-7-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-opus-4-7-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-opus-4-8	1000000		128000	
-amazon-bedrock/global.anthropic.claude-opus-4-8-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-opus-4-8-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-opus-5	1000000		128000	
 amazon-bedrock/global.anthropic.claude-opus-5-5	1000000		128000	
 amazon-bedrock/global.anthropic.claude-sonnet-4-20250514-v1:0	200000		64000	
 amazon-bedrock/global.anthropic.claude-sonnet-4-5-20250929-v1:0	200000		64000	
 amazon-bedrock/global.anthropic.claude-sonnet-4-6	1000000		128000	
-amazon-bedrock/global.anthropic.claude-sonnet-4-6-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-sonnet-4-6-v1:0	1000000		128000	
 amazon-bedrock/global.anthropic.claude-sonnet-5	1000000		128000	
 amazon-bedrock/global.anthropic.claude-sonnet-5-5	1000000		128000	
-amazon-bedrock/global.anthropic.claude-sonnet-5-v1:0	1000000			
+amazon-bedrock/global.anthropic.claude-sonnet-5-v1:0	1000000		128000	
 amazon-bedrock/global.moonshotai.kimi-k3	1048576		128000	
 amazon-bedrock/global.moonshotai.kimi-k3.1	1048576		1048576	
 amazon-bedrock/global.openai.gpt-5.6-luna	1050000		128000	
@@ -107,9 +107,9 @@ amazon-bedrock/global.openai.gpt-6.1-terra	1050000		128000
 amazon-bedrock/global.xai.grok-4.6	500000		500000	
 amazon-bedrock/global.xai.grok-4.7	500000		500000	
 amazon-bedrock/global.zai.glm-5.3	1000000		128000	
-amazon-bedrock/google.gemma-3-12b-it	128000			
-amazon-bedrock/google.gemma-3-27b-it	128000			
-amazon-bedrock/google.gemma-3-4b-it	128000			
+amazon-bedrock/google.gemma-3-12b-it	128000		128000	
+amazon-bedrock/google.gemma-3-27b-it	128000		128000	
+amazon-bedrock/google.gemma-3-4b-it	128000		128000	
 amazon-bedrock/google.gemma-4-26b-a4b	262144		32768	
 amazon-bedrock/google.gemma-4-31b	262144		32768	
 amazon-bedrock/google.gemma-4-e2b	131072		8192	
@@ -159,11 +159,11 @@ amazon-bedrock/moonshot.kimi-k2-thinking	262144		16000
 amazon-bedrock/moonshotai.kimi-k2.5	262144		16384	
 amazon-bedrock/nvidia.nemotron-nano-12b-v2	131072		8192	
 amazon-bedrock/nvidia.nemotron-nano-3-30b	262144		8192	
-amazon-bedrock/nvidia.nemotron-nano-3-30b:0	256000			
+amazon-bedrock/nvidia.nemotron-nano-3-30b:0	256000		8192	
 amazon-bedrock/nvidia.nemotron-nano-9b-v2	131072		8192	
 amazon-bedrock/nvidia.nemotron-nano-9b-v2:0	128000			
 amazon-bedrock/nvidia.nemotron-super-3-120b	262144		131072	
-amazon-bedrock/nvidia.nemotron-super-3-120b:0	256000			
+amazon-bedrock/nvidia.nemotron-super-3-120b:0	256000		131072	
 amazon-bedrock/openai.gpt-5.4	1000000		128000	
 amazon-bedrock/openai.gpt-5.5	1000000		128000	
 amazon-bedrock/openai.gpt-5.6-luna	1050000		128000	
@@ -187,7 +187,7 @@ amazon-bedrock/qwen.qwen3-coder-480b-a35b-v1:0	131072		65536
 amazon-bedrock/qwen.qwen3-coder-next	262144		65536	
 amazon-bedrock/qwen.qwen3-next-80b-a3b	262144		262000	
 amazon-bedrock/qwen.qwen3-vl-235b-a22b	262144		262000	
-amazon-bedrock/qwen.qwen3-vl-235b-a22b-v1:0	256000			
+amazon-bedrock/qwen.qwen3-vl-235b-a22b-v1:0	256000		256000	
 amazon-bedrock/regional.anthropic.claude-3-5-haiku-20241022-v1:0	200000			
 amazon-bedrock/regional.anthropic.claude-3-5-sonnet-20240620-v1:0	200000			
 amazon-bedrock/regional.anthropic.claude-3-5-sonnet-20241022-v2:0	200000			
@@ -251,10 +251,10 @@ ant-ling/Ling-2.6-1T	262144		65536
 ant-ling/Ling-2.6-flash	262144		65536	
 ant-ling/Ring-2.6-1T	262144		65536	
 anthropic/claude-2	200000			
-anthropic/claude-3-5-haiku-latest	200000			
+anthropic/claude-3-5-haiku-latest	200000		8192	
 anthropic/claude-3-5-sonnet	200000			
-anthropic/claude-3-7-sonnet-latest	200000			
-anthropic/claude-3-haiku	200000			
+anthropic/claude-3-7-sonnet-latest	200000		64000	
+anthropic/claude-3-haiku	200000		4096	
 anthropic/claude-3-opus-latest	200000			
 anthropic/claude-3-sonnet	200000			
 anthropic/claude-fable-5	1000000		128000	
@@ -263,10 +263,10 @@ anthropic/claude-fable-5-2	1000000		128000
 anthropic/claude-haiku-4-5	200000		64000	
 anthropic/claude-haiku-4-5-20251001	200000		64000	
 anthropic/claude-haiku-5-5	1000000		128000	
-anthropic/claude-opus-4	200000			
+anthropic/claude-opus-4	200000		32000	
 anthropic/claude-opus-4-0	200000			
-anthropic/claude-opus-4-1	200000			
-anthropic/claude-opus-4-20250514	200000			
+anthropic/claude-opus-4-1	200000		32000	
+anthropic/claude-opus-4-20250514	200000		32000	
 anthropic/claude-opus-4-5	200000		64000	
 anthropic/claude-opus-4-5-20251101	200000		64000	
 anthropic/claude-opus-4-6	1000000		128000	
@@ -281,19 +281,19 @@ anthropic/claude-sonnet-4-5-20250929	200000		64000
 anthropic/claude-sonnet-4-6	1000000		128000	
 anthropic/claude-sonnet-5	1000000		128000	
 anthropic/claude-sonnet-5-5	1000000		128000	
-avian/deepseek/deepseek-v3.2	163000			
-avian/deepseek/deepseek-v4-flash	1000000			
-avian/deepseek/deepseek-v4-pro	1000000			
-avian/deepseek/deepseek-v4-pro-0813	1000000			
-avian/minimax/minimax-m2.5	196000			
-avian/moonshotai/kimi-k2.5	262000			
-avian/moonshotai/kimi-k2.6	262000			
-avian/xiaomi/mimo-v2.5	1000000			
-avian/xiaomi/mimo-v2.5-pro	1000000			
-avian/z-ai/glm-4.7	202000			
-avian/z-ai/glm-5	205000			
-avian/z-ai/glm-5.1	202000			
-avian/z-ai/glm-5.2	1000000			
+avian/deepseek/deepseek-v3.2	163000		147456	
+avian/deepseek/deepseek-v4-flash	1000000		384000	
+avian/deepseek/deepseek-v4-pro	1000000		384000	
+avian/deepseek/deepseek-v4-pro-0813	1000000		1000000	
+avian/minimax/minimax-m2.5	196000		131072	
+avian/moonshotai/kimi-k2.5	262000		262000	
+avian/moonshotai/kimi-k2.6	262000		262000	
+avian/xiaomi/mimo-v2.5	1000000		131072	
+avian/xiaomi/mimo-v2.5-pro	1000000		235929	
+avian/z-ai/glm-4.7	202000		131072	
+avian/z-ai/glm-5	205000		131100	
+avian/z-ai/glm-5.1	202000		131072	
+avian/z-ai/glm-5.2	1000000		131072	
 azure/chat-latest	400000		128000	
 azure/deepseek-v4-pro	1000000		384000	
 azure/gpt-4	8192		8192	
@@ -335,10 +335,10 @@ azure/gpt-daybreak-blue-latest	1050000		128000
 azure/gpt-daybreak-red-latest	400000		128000	
 azure/o1	200000		100000	
 azure/o1-2024-12-17	200000		100000	
-azure/o1-mini	128000			
-azure/o1-mini-2024-09-12	128000			
-azure/o1-preview	128000			
-azure/o1-preview-2024-09-12	128000			
+azure/o1-mini	128000		65536	
+azure/o1-mini-2024-09-12	128000		65536	
+azure/o1-preview	128000		32768	
+azure/o1-preview-2024-09-12	128000		32768	
 azure/o1-pro	200000		100000	
 azure/o3	200000		100000	
 azure/o3-2025-04-16	200000		100000	
@@ -356,31 +356,31 @@ azure/phi-4-reasoning-plus	32768
 azure/text-embedding-3-large	8192			
 azure/text-embedding-3-small	8192			
 baseten/deepseek-ai/DeepSeek-V4-Flash-0731	1048576		384000	
-baseten/deepseek-ai/DeepSeek-V4-Pro	1048000			
+baseten/deepseek-ai/DeepSeek-V4-Pro	1048000		384000	
 baseten/deepseek-ai/DeepSeek-V4-Pro-0813	1048576		262144	
 baseten/deepseek-ai/DeepSeek-V4.1-Flash	1048576		32768	
 baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017	1048576		262144	
 baseten/deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast	1048576		262144	
 baseten/deepseek-ai/DeepSeek-V4.1-Flash-Fast	1048576		32768	
-baseten/moonshotai/Kimi-K2.6	262000			
-baseten/moonshotai/Kimi-K2.7-Code	262000			
+baseten/moonshotai/Kimi-K2.6	262000		262000	
+baseten/moonshotai/Kimi-K2.7-Code	262000		262000	
 baseten/moonshotai/Kimi-K3	1048576		262144	
 baseten/moonshotai/Kimi-K3.1-Pro	1000000		262144	
 baseten/nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B	202800		202800	
 baseten/openai/gpt-oss-120b	128072		128072	
-baseten/thinkingmachines/inkling	1048000			
-baseten/thinkingmachines/inkling-small	1048000			
-baseten/zai-org/GLM-4.7	200000			
+baseten/thinkingmachines/inkling	1048000		1048000	
+baseten/thinkingmachines/inkling-small	1048000		1048000	
+baseten/zai-org/GLM-4.7	200000		131072	
 baseten/zai-org/GLM-5.2	1048576		262144	
 baseten/zai-org/GLM-5.2-Fast	1048576		262144	
 baseten/zai-org/GLM-5.3	1048576		262144	
 baseten/zai-org/GLM-5.3-Fast	1048576		262144	
 baseten/zai-org/GLM-5.3-Flash	1048576		131072	
-cerebras/gemma-4-31b	131072			
+cerebras/gemma-4-31b	131072		32768	
 cerebras/gpt-oss-120b	131072		40960	
-cerebras/llama-3.3-70b	128000			
-cerebras/llama3.1-8b	32768			
-cerebras/qwen-3-32b	131072			
+cerebras/llama-3.3-70b	128000		8192	
+cerebras/llama3.1-8b	32768		8192	
+cerebras/qwen-3-32b	131072		8192	
 cerebras/qwen-3.8-27b	131072		40960	
 cerebras/zai-glm-4.7	131072			
 cloudflare-ai-gateway/claude-fable-5	1000000		128000	
@@ -469,74 +469,74 @@ cloudflare-workers-ai/typesafe/jev-1.14.0	32000
 cohere/c4ai-aya-expanse-32b	128000			
 cohere/c4ai-aya-expanse-8b	8192			
 cohere/command	4096		4096	
-cohere/command-a	256000			
+cohere/command-a	256000		8192	
 cohere/command-a-03-2025	256000			
 cohere/command-light	4096		4096	
 cohere/command-r	128000			
-cohere/command-r-08-2024	128000			
-cohere/command-r-plus	128000			
-cohere/command-r-plus-08-2024	128000			
+cohere/command-r-08-2024	128000		4000	
+cohere/command-r-plus	128000		4096	
+cohere/command-r-plus-08-2024	128000		4000	
 cohere/command-r7b	128000			
-cohere/command-r7b-12-2024	128000			
+cohere/command-r7b-12-2024	128000		4000	
 cohere/embed-v4.0	128000			
 cursor/composer-2.5	200000			
 cursor/composer-2.5-fast	200000			
-cursor/grok-4.5	256000			
+cursor/grok-4.5	256000		256000	
 cursor/grok-4.5-fast	256000			
-cursor/grok-4.6	256000			
+cursor/grok-4.6	256000		256000	
 cursor/grok-4.6-fast	256000			
-deepseek/deepseek-chat	128000			
-deepseek/deepseek-chat-v3-0324	64000			
+deepseek/deepseek-chat	128000		8192	
+deepseek/deepseek-chat-v3-0324	64000		64000	
 deepseek/deepseek-flash	1000000		384000	
-deepseek/deepseek-r1-0528	64000			
-deepseek/deepseek-reasoner	128000			
-deepseek/deepseek-v3.1-terminus	128000			
-deepseek/deepseek-v3.2	128000			
-deepseek/deepseek-v3.2-exp	128000			
+deepseek/deepseek-r1-0528	64000		32768	
+deepseek/deepseek-reasoner	128000		65536	
+deepseek/deepseek-v3.1-terminus	128000		128000	
+deepseek/deepseek-v3.2	128000		128000	
+deepseek/deepseek-v3.2-exp	128000		128000	
 deepseek/deepseek-v4-flash	1000000		384000	
 deepseek/deepseek-v4-flash-vision-exp	1000000		384000	
 deepseek/deepseek-v4-pro	1000000		384000	
-doubleword/Qwen/Qwen3.8-27B-FP8	262144			
-doubleword/moonshotai/kimi-k3	1048576			
-doubleword/zai-org/GLM-5.2-FP8	1048576			
-fireworks/accounts/fireworks/models/deepseek-r1-0528	160000			
-fireworks/accounts/fireworks/models/deepseek-v3-0324	160000			
-fireworks/accounts/fireworks/models/deepseek-v3p2	163840			
-fireworks/accounts/fireworks/models/deepseek-v4-flash	1040000			
-fireworks/accounts/fireworks/models/deepseek-v4-flash-0731	1040000			
-fireworks/accounts/fireworks/models/deepseek-v4-pro	1048576			
+doubleword/Qwen/Qwen3.8-27B-FP8	262144		262144	
+doubleword/moonshotai/kimi-k3	1048576		1048576	
+doubleword/zai-org/GLM-5.2-FP8	1048576		131072	
+fireworks/accounts/fireworks/models/deepseek-r1-0528	160000		32768	
+fireworks/accounts/fireworks/models/deepseek-v3-0324	160000		160000	
+fireworks/accounts/fireworks/models/deepseek-v3p2	163840		147456	
+fireworks/accounts/fireworks/models/deepseek-v4-flash	1040000		384000	
+fireworks/accounts/fireworks/models/deepseek-v4-flash-0731	1040000		1040000	
+fireworks/accounts/fireworks/models/deepseek-v4-pro	1048576		384000	
 fireworks/accounts/fireworks/models/deepseek-v4p1-flash	1000000		384000	
 fireworks/accounts/fireworks/models/deepseek-v4p1-flash-1017	1000000		384000	
 fireworks/accounts/fireworks/models/ember-1	1048576		131072	
-fireworks/accounts/fireworks/models/gemma-3-27b-it	131000			
-fireworks/accounts/fireworks/models/glm-4p7	202752			
-fireworks/accounts/fireworks/models/glm-5p2	1040000			
+fireworks/accounts/fireworks/models/gemma-3-27b-it	131000		131000	
+fireworks/accounts/fireworks/models/glm-4p7	202752		131072	
+fireworks/accounts/fireworks/models/glm-5p2	1040000		131072	
 fireworks/accounts/fireworks/models/glm-5p3	1048573		262144	
 fireworks/accounts/fireworks/models/glm-5p3-flash	1048573		131072	
-fireworks/accounts/fireworks/models/gpt-oss-120b	131072			
-fireworks/accounts/fireworks/models/gpt-oss-20b	131072			
-fireworks/accounts/fireworks/models/inkling	1040000			
-fireworks/accounts/fireworks/models/kimi-k2p5	262144			
-fireworks/accounts/fireworks/models/kimi-k2p7-code	262144			
+fireworks/accounts/fireworks/models/gpt-oss-120b	131072		131072	
+fireworks/accounts/fireworks/models/gpt-oss-20b	131072		131072	
+fireworks/accounts/fireworks/models/inkling	1040000		1040000	
+fireworks/accounts/fireworks/models/kimi-k2p5	262144		262144	
+fireworks/accounts/fireworks/models/kimi-k2p7-code	262144		262144	
 fireworks/accounts/fireworks/models/kimi-k3	1048576		131072	
 fireworks/accounts/fireworks/models/kimi-k3p1-pro	1048576		131072	
-fireworks/accounts/fireworks/models/llama-v3p1-8b-instruct	131000			
+fireworks/accounts/fireworks/models/llama-v3p1-8b-instruct	131000		16384	
 fireworks/accounts/fireworks/models/llama4-maverick-instruct-basic	1000000			
-fireworks/accounts/fireworks/models/minimax-m2p1	204800			
+fireworks/accounts/fireworks/models/minimax-m2p1	204800		131072	
 fireworks/accounts/fireworks/models/minimax-m3	512000		512000	
 fireworks/accounts/fireworks/models/minimax-m3p1-flash	1000000		512000	
 fireworks/accounts/fireworks/models/muse-spark-open	1048576		131072	
 fireworks/accounts/fireworks/models/nemotron-3-ultra-nvfp4	262000			
 fireworks/accounts/fireworks/models/qwen2p5-vl-72b-instruct	128000			
-fireworks/accounts/fireworks/models/qwen3-235b-a22b	128000			
-fireworks/accounts/fireworks/models/qwen3p7-plus	262144			
+fireworks/accounts/fireworks/models/qwen3-235b-a22b	128000		16384	
+fireworks/accounts/fireworks/models/qwen3p7-plus	262144		131072	
 fireworks/accounts/fireworks/models/qwen3p8-2p4t-a95b	262144		131072	
 fireworks/accounts/fireworks/models/qwen3p8-max	262144		131072	
 fireworks/accounts/fireworks/routers/deepseek-flash-latest	1000000		384000	
 fireworks/accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	1000000		384000	
 fireworks/accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	1000000		384000	
 fireworks/accounts/fireworks/routers/deepseek-v4p1-flash-spot	1000000		384000	
-fireworks/accounts/fireworks/routers/glm-5p2-fast	1040000			
+fireworks/accounts/fireworks/routers/glm-5p2-fast	1040000		262144	
 fireworks/accounts/fireworks/routers/glm-5p2-fast-us	1040000			
 fireworks/accounts/fireworks/routers/glm-5p3-fast	1048572		262144	
 fireworks/accounts/fireworks/routers/glm-5p3-spot	1048573		262144	
@@ -556,25 +556,25 @@ github-copilot/claude-fable-5	1000000		128000
 github-copilot/claude-fable-5.1	1000000		128000	
 github-copilot/claude-haiku-4.5	200000		64000	
 github-copilot/claude-haiku-5.5	1000000		128000	
-github-copilot/claude-opus-4.7	264000			
+github-copilot/claude-opus-4.7	264000		128000	
 github-copilot/claude-opus-4.8	1000000		64000	
-github-copilot/claude-opus-4.8-fast	264000			
+github-copilot/claude-opus-4.8-fast	264000		128000	
 github-copilot/claude-opus-5	1000000		64000	
 github-copilot/claude-opus-5.5	1000000		128000	
 github-copilot/claude-sonnet-4.6	1000000		32000	
 github-copilot/claude-sonnet-5	1000000		128000	
 github-copilot/claude-sonnet-5.5	1000000		128000	
-github-copilot/gemini-3.5-flash	264000			
-github-copilot/gemini-3.6-flash	264000			
-github-copilot/gemini-3.7-flash	264000			
+github-copilot/gemini-3.5-flash	264000		65536	
+github-copilot/gemini-3.6-flash	264000		65536	
+github-copilot/gemini-3.7-flash	264000		65536	
 github-copilot/gemini-3.8-flash	1000000		64000	
 github-copilot/gemini-4-argon	1048576		65536	
-github-copilot/gpt-5-mini	264000			
+github-copilot/gpt-5-mini	264000		128000	
 github-copilot/gpt-5.3-codex	1000000		128000	
-github-copilot/gpt-5.4	400000			
-github-copilot/gpt-5.4-mini	400000			
+github-copilot/gpt-5.4	400000		128000	
+github-copilot/gpt-5.4-mini	400000		128000	
 github-copilot/gpt-5.4-nano	400000		128000	
-github-copilot/gpt-5.5	400000			
+github-copilot/gpt-5.5	400000		128000	
 github-copilot/gpt-5.6-luna	1050000		128000	
 github-copilot/gpt-5.6-sol	1050000		128000	
 github-copilot/gpt-5.6-terra	1050000		128000	
@@ -586,7 +586,7 @@ github-copilot/gpt-6.1-terra	1050000		128000
 github-copilot/grok-4.5	500000		128000	
 github-copilot/grok-4.6	500000		128000	
 github-copilot/grok-4.7	500000		128000	
-github-copilot/kimi-k2.7-code	256000			
+github-copilot/kimi-k2.7-code	256000		256000	
 github-copilot/kimi-k3	1048576		131072	
 github-copilot/mai-code-1-flash-picker	256000			
 github-copilot/mai-code-1.1-flash	256000		128000	
@@ -597,7 +597,7 @@ google/gemini-1.0-pro	32768
 google/gemini-1.0-pro-vision-001	32768			
 google/gemini-1.5-flash	1000000			
 google/gemini-1.5-pro	1000000			
-google/gemini-2.0-flash	1000000			
+google/gemini-2.0-flash	1000000		8192	
 google/gemini-2.0-flash-lite	1000000			
 google/gemini-2.5-computer-use-preview-10-2025	128000		64000	
 google/gemini-2.5-flash	1048576		65536	
@@ -613,7 +613,7 @@ google/gemini-2.5-pro	1048576		65536
 google/gemini-2.5-pro-preview-tts	8192			
 google/gemini-2.5-pro-tts	8192			
 google/gemini-3-flash-preview	1048576		65536	
-google/gemini-3-pro-image	1000000			
+google/gemini-3-pro-image	1000000		32768	
 google/gemini-3-pro-image-preview	1000000			
 google/gemini-3.1-flash-image	1000000			
 google/gemini-3.1-flash-image-preview	1000000			
@@ -634,26 +634,26 @@ google/gemini-pro	32768
 google/gemini-pro-1.5	2000000			
 google/gemini-pro-latest	1048576		65536	
 google/gemini-robotics-er-2-preview	131072		65536	
-google/gemma-4-26b-a4b-it-maas	262144			
+google/gemma-4-26b-a4b-it-maas	262144		32768	
 google-vertex/anthropic/claude-sonnet-4	200000			
 google-vertex/claude-3-5-haiku	200000			
 google-vertex/claude-3-5-sonnet	200000			
 google-vertex/claude-3-7-sonnet	200000			
-google-vertex/claude-3-haiku	200000			
+google-vertex/claude-3-haiku	200000		4096	
 google-vertex/claude-3-opus	200000			
-google-vertex/claude-4-opus	200000			
+google-vertex/claude-4-opus	200000		32000	
 google-vertex/claude-4-sonnet	200000			
-google-vertex/claude-fable-5	1000000			
-google-vertex/claude-fable-5-1	1000000			
-google-vertex/claude-opus-4	200000			
-google-vertex/claude-opus-4-6	1000000			
-google-vertex/claude-opus-4-7	1000000			
-google-vertex/claude-opus-4-8	1000000			
-google-vertex/claude-opus-5	1000000			
-google-vertex/claude-opus-5-5	1000000			
+google-vertex/claude-fable-5	1000000		128000	
+google-vertex/claude-fable-5-1	1000000		128000	
+google-vertex/claude-opus-4	200000		32000	
+google-vertex/claude-opus-4-6	1000000		128000	
+google-vertex/claude-opus-4-7	1000000		128000	
+google-vertex/claude-opus-4-8	1000000		128000	
+google-vertex/claude-opus-5	1000000		128000	
+google-vertex/claude-opus-5-5	1000000		128000	
 google-vertex/claude-sonnet-4	200000			
-google-vertex/claude-sonnet-4-5	200000			
-google-vertex/claude-sonnet-4-6	1000000			
+google-vertex/claude-sonnet-4-5	200000		64000	
+google-vertex/claude-sonnet-4-6	1000000		128000	
 google-vertex/gemini-2.5-flash	1048576		65536	
 google-vertex/gemini-2.5-flash-lite	1048576		65536	
 google-vertex/gemini-2.5-pro	1048576		65536	
@@ -672,12 +672,12 @@ groq/llama-3.1-8b-instant	131072		131072
 groq/llama-3.3-70b-versatile	131072		32768	
 groq/meta-llama/llama-4-maverick-17b-128e-instruct	131072			
 groq/meta-llama/llama-guard-4-12b	131072			
-groq/moonshotai/kimi-k2-instruct	131072			
-groq/moonshotai/kimi-k2-instruct-0905	131072			
+groq/moonshotai/kimi-k2-instruct	131072		16384	
+groq/moonshotai/kimi-k2-instruct-0905	131072		16384	
 groq/openai/gpt-oss-120b	131072		65536	
 groq/openai/gpt-oss-20b	131072		65536	
 groq/openai/gpt-oss-safeguard-20b	131072		65536	
-groq/qwen/qwen3-32b	131072			
+groq/qwen/qwen3-32b	131072		16384	
 groq/qwen/qwen3.6-27b	131072		16384	
 groq/qwen/qwen3.8-27b	131072		16384	
 huggingface/MiniMaxAI/MiniMax-M1-80k	1000000		80000	
@@ -757,98 +757,98 @@ huggingface/zai-org/GLM-5.1	202752		131072
 huggingface/zai-org/GLM-5.2	262144		131072	
 huggingface/zai-org/GLM-5.3	1048576		131072	
 huggingface/zai-org/GLM-5.3-Flash	1048576		131072	
-huggingface-fireworks-ai/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-fireworks-ai/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-fireworks-ai/openai/gpt-oss-120b	131072			
-huggingface-fireworks-ai/openai/gpt-oss-120b-fast	131072			
-huggingface-fireworks-ai/openai/gpt-oss-20b	131072			
-huggingface-fireworks-ai/openai/gpt-oss-20b-fast	131072			
-huggingface-groq/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-groq/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-groq/meta-llama/llama-4-scout-17b-16e-instruct	131072			
-huggingface-groq/meta-llama/llama-4-scout-17b-16e-instruct-fast	131072			
-huggingface-groq/openai/gpt-oss-120b	131072			
-huggingface-groq/openai/gpt-oss-120b-fast	131072			
-huggingface-groq/openai/gpt-oss-20b	131072			
-huggingface-groq/openai/gpt-oss-20b-fast	131072			
-huggingface-groq/qwen/qwen3-32b	131072			
-huggingface-groq/qwen/qwen3-32b-fast	131072			
-huggingface-hyperbolic/deepseek-ai/deepseek-r1	163840			
-huggingface-hyperbolic/deepseek-ai/deepseek-r1-0528	163840			
-huggingface-hyperbolic/deepseek-ai/deepseek-r1-0528-fast	163840			
-huggingface-hyperbolic/deepseek-ai/deepseek-r1-fast	163840			
-huggingface-hyperbolic/deepseek-ai/deepseek-v3-0324	163840			
-huggingface-hyperbolic/deepseek-ai/deepseek-v3-0324-fast	163840			
-huggingface-hyperbolic/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-hyperbolic/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-hyperbolic/openai/gpt-oss-120b	131072			
-huggingface-hyperbolic/openai/gpt-oss-120b-fast	131072			
-huggingface-hyperbolic/openai/gpt-oss-20b	131072			
-huggingface-hyperbolic/openai/gpt-oss-20b-fast	131072			
+huggingface-fireworks-ai/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-fireworks-ai/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-fireworks-ai/openai/gpt-oss-120b	131072		131072	
+huggingface-fireworks-ai/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-fireworks-ai/openai/gpt-oss-20b	131072		131072	
+huggingface-fireworks-ai/openai/gpt-oss-20b-fast	131072		131072	
+huggingface-groq/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-groq/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-groq/meta-llama/llama-4-scout-17b-16e-instruct	131072		16384	
+huggingface-groq/meta-llama/llama-4-scout-17b-16e-instruct-fast	131072		16384	
+huggingface-groq/openai/gpt-oss-120b	131072		131072	
+huggingface-groq/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-groq/openai/gpt-oss-20b	131072		131072	
+huggingface-groq/openai/gpt-oss-20b-fast	131072		131072	
+huggingface-groq/qwen/qwen3-32b	131072		16384	
+huggingface-groq/qwen/qwen3-32b-fast	131072		16384	
+huggingface-hyperbolic/deepseek-ai/deepseek-r1	163840		32768	
+huggingface-hyperbolic/deepseek-ai/deepseek-r1-0528	163840		32768	
+huggingface-hyperbolic/deepseek-ai/deepseek-r1-0528-fast	163840		32768	
+huggingface-hyperbolic/deepseek-ai/deepseek-r1-fast	163840		32768	
+huggingface-hyperbolic/deepseek-ai/deepseek-v3-0324	163840		163840	
+huggingface-hyperbolic/deepseek-ai/deepseek-v3-0324-fast	163840		163840	
+huggingface-hyperbolic/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-hyperbolic/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-hyperbolic/openai/gpt-oss-120b	131072		131072	
+huggingface-hyperbolic/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-hyperbolic/openai/gpt-oss-20b	131072		131072	
+huggingface-hyperbolic/openai/gpt-oss-20b-fast	131072		131072	
 huggingface-hyperbolic/qwen/qwen2.5-vl-72b-instruct	32768			
 huggingface-hyperbolic/qwen/qwen2.5-vl-72b-instruct-fast	32768			
 huggingface-hyperbolic/qwen/qwen2.5-vl-7b-instruct	32768			
 huggingface-hyperbolic/qwen/qwen2.5-vl-7b-instruct-fast	32768			
-huggingface-hyperbolic/qwen/qwen3-235b-a22b-instruct-2507	262144			
-huggingface-hyperbolic/qwen/qwen3-235b-a22b-instruct-2507-fast	262144			
-huggingface-hyperbolic/qwen/qwen3-coder-480b-a35b-instruct	262144			
-huggingface-hyperbolic/qwen/qwen3-coder-480b-a35b-instruct-fast	262144			
-huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-instruct	262144			
-huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-instruct-fast	262144			
-huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-thinking	262144			
-huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-thinking-fast	262144			
-huggingface-nebius/deepseek-ai/deepseek-r1-0528	163840			
-huggingface-nebius/deepseek-ai/deepseek-r1-0528-fast	163840			
-huggingface-nebius/deepseek-ai/deepseek-v3-0324	32768			
-huggingface-nebius/deepseek-ai/deepseek-v3-0324-fast	32768			
+huggingface-hyperbolic/qwen/qwen3-235b-a22b-instruct-2507	262144		16384	
+huggingface-hyperbolic/qwen/qwen3-235b-a22b-instruct-2507-fast	262144		16384	
+huggingface-hyperbolic/qwen/qwen3-coder-480b-a35b-instruct	262144		65536	
+huggingface-hyperbolic/qwen/qwen3-coder-480b-a35b-instruct-fast	262144		65536	
+huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-instruct	262144		262114	
+huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-instruct-fast	262144		262114	
+huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-thinking	262144		262144	
+huggingface-hyperbolic/qwen/qwen3-next-80b-a3b-thinking-fast	262144		262144	
+huggingface-nebius/deepseek-ai/deepseek-r1-0528	163840		32768	
+huggingface-nebius/deepseek-ai/deepseek-r1-0528-fast	163840		32768	
+huggingface-nebius/deepseek-ai/deepseek-v3-0324	32768		32768	
+huggingface-nebius/deepseek-ai/deepseek-v3-0324-fast	32768		32768	
 huggingface-nebius/google/gemma-2-2b-it	8192			
 huggingface-nebius/google/gemma-2-2b-it-fast	8192			
 huggingface-nebius/google/gemma-2-9b-it	8192			
 huggingface-nebius/google/gemma-2-9b-it-fast	8192			
-huggingface-nebius/google/gemma-3-27b-it	110000			
-huggingface-nebius/google/gemma-3-27b-it-fast	110000			
-huggingface-nebius/meta-llama/llama-3.1-8b-instruct	131072			
-huggingface-nebius/meta-llama/llama-3.1-8b-instruct-fast	131072			
-huggingface-nebius/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-nebius/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-nebius/moonshotai/kimi-k2-instruct	131072			
-huggingface-nebius/moonshotai/kimi-k2-instruct-fast	131072			
-huggingface-nebius/moonshotai/kimi-k2-thinking	262144			
-huggingface-nebius/moonshotai/kimi-k2-thinking-fast	262144			
+huggingface-nebius/google/gemma-3-27b-it	110000		110000	
+huggingface-nebius/google/gemma-3-27b-it-fast	110000		110000	
+huggingface-nebius/meta-llama/llama-3.1-8b-instruct	131072		16384	
+huggingface-nebius/meta-llama/llama-3.1-8b-instruct-fast	131072		16384	
+huggingface-nebius/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-nebius/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-nebius/moonshotai/kimi-k2-instruct	131072		16384	
+huggingface-nebius/moonshotai/kimi-k2-instruct-fast	131072		16384	
+huggingface-nebius/moonshotai/kimi-k2-thinking	262144		262144	
+huggingface-nebius/moonshotai/kimi-k2-thinking-fast	262144		262144	
 huggingface-nebius/nousresearch/hermes-4-405b	131072			
 huggingface-nebius/nousresearch/hermes-4-405b-fast	131072			
 huggingface-nebius/nousresearch/hermes-4-70b	131072			
 huggingface-nebius/nousresearch/hermes-4-70b-fast	131072			
-huggingface-nebius/nvidia/llama-3_1-nemotron-ultra-253b-v1	131072			
-huggingface-nebius/nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	131072			
+huggingface-nebius/nvidia/llama-3_1-nemotron-ultra-253b-v1	131072		16384	
+huggingface-nebius/nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	131072		16384	
 huggingface-nebius/nvidia/nvidia-nemotron-nano-12b-v2	131072			
 huggingface-nebius/nvidia/nvidia-nemotron-nano-12b-v2-fast	131072			
-huggingface-nebius/openai/gpt-oss-120b	131072			
-huggingface-nebius/openai/gpt-oss-120b-fast	131072			
+huggingface-nebius/openai/gpt-oss-120b	131072		131072	
+huggingface-nebius/openai/gpt-oss-120b-fast	131072		131072	
 huggingface-nebius/primeintellect/intellect-3-fp8	131072			
 huggingface-nebius/primeintellect/intellect-3-fp8-fast	131072			
 huggingface-nebius/qwen/qwen2.5-coder-7b	32768			
 huggingface-nebius/qwen/qwen2.5-coder-7b-fast	32768			
 huggingface-nebius/qwen/qwen2.5-vl-72b-instruct	32000			
 huggingface-nebius/qwen/qwen2.5-vl-72b-instruct-fast	32000			
-huggingface-nebius/qwen/qwen3-235b-a22b-instruct-2507	262144			
-huggingface-nebius/qwen/qwen3-235b-a22b-instruct-2507-fast	262144			
-huggingface-nebius/qwen/qwen3-235b-a22b-thinking-2507	262144			
-huggingface-nebius/qwen/qwen3-235b-a22b-thinking-2507-fast	262144			
-huggingface-nebius/qwen/qwen3-30b-a3b-instruct-2507	262144			
-huggingface-nebius/qwen/qwen3-30b-a3b-instruct-2507-fast	262144			
+huggingface-nebius/qwen/qwen3-235b-a22b-instruct-2507	262144		16384	
+huggingface-nebius/qwen/qwen3-235b-a22b-instruct-2507-fast	262144		16384	
+huggingface-nebius/qwen/qwen3-235b-a22b-thinking-2507	262144		81920	
+huggingface-nebius/qwen/qwen3-235b-a22b-thinking-2507-fast	262144		81920	
+huggingface-nebius/qwen/qwen3-30b-a3b-instruct-2507	262144		235929	
+huggingface-nebius/qwen/qwen3-30b-a3b-instruct-2507-fast	262144		235929	
 huggingface-nebius/qwen/qwen3-30b-a3b-thinking-2507	262144			
 huggingface-nebius/qwen/qwen3-30b-a3b-thinking-2507-fast	262144			
-huggingface-nebius/qwen/qwen3-32b	40960			
-huggingface-nebius/qwen/qwen3-32b-fast	40960			
-huggingface-nebius/qwen/qwen3-coder-30b-a3b-instruct	262144			
-huggingface-nebius/qwen/qwen3-coder-30b-a3b-instruct-fast	262144			
-huggingface-nebius/qwen/qwen3-coder-480b-a35b-instruct	262144			
-huggingface-nebius/qwen/qwen3-coder-480b-a35b-instruct-fast	262144			
-huggingface-nebius/zai-org/glm-4.5	131072			
-huggingface-nebius/zai-org/glm-4.5-air	131072			
-huggingface-nebius/zai-org/glm-4.5-air-fast	131072			
-huggingface-nebius/zai-org/glm-4.5-fast	131072			
+huggingface-nebius/qwen/qwen3-32b	40960		16384	
+huggingface-nebius/qwen/qwen3-32b-fast	40960		16384	
+huggingface-nebius/qwen/qwen3-coder-30b-a3b-instruct	262144		235929	
+huggingface-nebius/qwen/qwen3-coder-30b-a3b-instruct-fast	262144		235929	
+huggingface-nebius/qwen/qwen3-coder-480b-a35b-instruct	262144		65536	
+huggingface-nebius/qwen/qwen3-coder-480b-a35b-instruct-fast	262144		65536	
+huggingface-nebius/zai-org/glm-4.5	131072		98304	
+huggingface-nebius/zai-org/glm-4.5-air	131072		98304	
+huggingface-nebius/zai-org/glm-4.5-air-fast	131072		98304	
+huggingface-nebius/zai-org/glm-4.5-fast	131072		98304	
 huggingface-novita/alpindale/wizardlm-2-8x22b	65535			
 huggingface-novita/alpindale/wizardlm-2-8x22b-fast	65535			
 huggingface-novita/baidu/ernie-4.5-21b-a3b-pt	120000			
@@ -861,96 +861,96 @@ huggingface-novita/baidu/ernie-4.5-vl-424b-a47b-base-pt	123000
 huggingface-novita/baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	123000			
 huggingface-novita/deepseek-ai/deepseek-prover-v2-671b	160000			
 huggingface-novita/deepseek-ai/deepseek-prover-v2-671b-fast	160000			
-huggingface-novita/deepseek-ai/deepseek-r1	64000			
-huggingface-novita/deepseek-ai/deepseek-r1-0528	64000			
-huggingface-novita/deepseek-ai/deepseek-r1-0528-fast	64000			
+huggingface-novita/deepseek-ai/deepseek-r1	64000		32768	
+huggingface-novita/deepseek-ai/deepseek-r1-0528	64000		32768	
+huggingface-novita/deepseek-ai/deepseek-r1-0528-fast	64000		32768	
 huggingface-novita/deepseek-ai/deepseek-r1-distill-llama-70b	8192			
 huggingface-novita/deepseek-ai/deepseek-r1-distill-llama-70b-fast	8192			
-huggingface-novita/deepseek-ai/deepseek-r1-fast	64000			
-huggingface-novita/deepseek-ai/deepseek-v3	64000			
-huggingface-novita/deepseek-ai/deepseek-v3-0324	163840			
-huggingface-novita/deepseek-ai/deepseek-v3-0324-fast	163840			
-huggingface-novita/deepseek-ai/deepseek-v3-fast	64000			
-huggingface-novita/deepseek-ai/deepseek-v3.1	131072			
-huggingface-novita/deepseek-ai/deepseek-v3.1-fast	131072			
-huggingface-novita/deepseek-ai/deepseek-v3.1-terminus	131072			
-huggingface-novita/deepseek-ai/deepseek-v3.1-terminus-fast	131072			
-huggingface-novita/deepseek-ai/deepseek-v3.2	163840			
-huggingface-novita/deepseek-ai/deepseek-v3.2-exp	163840			
-huggingface-novita/deepseek-ai/deepseek-v3.2-exp-fast	163840			
-huggingface-novita/deepseek-ai/deepseek-v3.2-fast	163840			
-huggingface-novita/meta-llama/llama-3.1-8b-instruct	16384			
-huggingface-novita/meta-llama/llama-3.1-8b-instruct-fast	16384			
-huggingface-novita/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-novita/meta-llama/llama-3.3-70b-instruct-fast	131072			
+huggingface-novita/deepseek-ai/deepseek-r1-fast	64000		32768	
+huggingface-novita/deepseek-ai/deepseek-v3	64000		8192	
+huggingface-novita/deepseek-ai/deepseek-v3-0324	163840		163840	
+huggingface-novita/deepseek-ai/deepseek-v3-0324-fast	163840		163840	
+huggingface-novita/deepseek-ai/deepseek-v3-fast	64000		8192	
+huggingface-novita/deepseek-ai/deepseek-v3.1	131072		128000	
+huggingface-novita/deepseek-ai/deepseek-v3.1-fast	131072		128000	
+huggingface-novita/deepseek-ai/deepseek-v3.1-terminus	131072		131072	
+huggingface-novita/deepseek-ai/deepseek-v3.1-terminus-fast	131072		131072	
+huggingface-novita/deepseek-ai/deepseek-v3.2	163840		147456	
+huggingface-novita/deepseek-ai/deepseek-v3.2-exp	163840		147456	
+huggingface-novita/deepseek-ai/deepseek-v3.2-exp-fast	163840		147456	
+huggingface-novita/deepseek-ai/deepseek-v3.2-fast	163840		147456	
+huggingface-novita/meta-llama/llama-3.1-8b-instruct	16384		16384	
+huggingface-novita/meta-llama/llama-3.1-8b-instruct-fast	16384		16384	
+huggingface-novita/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-novita/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
 huggingface-novita/meta-llama/llama-4-maverick-17b-128e-instruct-fp8	1048576			
 huggingface-novita/meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	1048576			
-huggingface-novita/meta-llama/llama-4-scout-17b-16e-instruct	131072			
-huggingface-novita/meta-llama/llama-4-scout-17b-16e-instruct-fast	131072			
+huggingface-novita/meta-llama/llama-4-scout-17b-16e-instruct	131072		16384	
+huggingface-novita/meta-llama/llama-4-scout-17b-16e-instruct-fast	131072		16384	
 huggingface-novita/meta-llama/meta-llama-3-70b-instruct	8192			
 huggingface-novita/meta-llama/meta-llama-3-70b-instruct-fast	8192			
 huggingface-novita/meta-llama/meta-llama-3-8b-instruct	8192			
 huggingface-novita/meta-llama/meta-llama-3-8b-instruct-fast	8192			
-huggingface-novita/minimaxai/minimax-m1-80k	1000000			
-huggingface-novita/minimaxai/minimax-m1-80k-fast	1000000			
-huggingface-novita/minimaxai/minimax-m2	204800			
-huggingface-novita/minimaxai/minimax-m2-fast	204800			
-huggingface-novita/minimaxai/minimax-m2.1	204800			
-huggingface-novita/minimaxai/minimax-m2.1-fast	204800			
-huggingface-novita/minimaxai/minimax-m2.5	204800			
-huggingface-novita/minimaxai/minimax-m2.5-fast	204800			
-huggingface-novita/moonshotai/kimi-k2-instruct	131072			
-huggingface-novita/moonshotai/kimi-k2-instruct-0905	262144			
-huggingface-novita/moonshotai/kimi-k2-instruct-0905-fast	262144			
-huggingface-novita/moonshotai/kimi-k2-instruct-fast	131072			
-huggingface-novita/moonshotai/kimi-k2-thinking	262144			
-huggingface-novita/moonshotai/kimi-k2-thinking-fast	262144			
-huggingface-novita/moonshotai/kimi-k2.5	262144			
-huggingface-novita/moonshotai/kimi-k2.5-fast	262144			
+huggingface-novita/minimaxai/minimax-m1-80k	1000000		80000	
+huggingface-novita/minimaxai/minimax-m1-80k-fast	1000000		80000	
+huggingface-novita/minimaxai/minimax-m2	204800		204800	
+huggingface-novita/minimaxai/minimax-m2-fast	204800		204800	
+huggingface-novita/minimaxai/minimax-m2.1	204800		131072	
+huggingface-novita/minimaxai/minimax-m2.1-fast	204800		131072	
+huggingface-novita/minimaxai/minimax-m2.5	204800		131072	
+huggingface-novita/minimaxai/minimax-m2.5-fast	204800		131072	
+huggingface-novita/moonshotai/kimi-k2-instruct	131072		16384	
+huggingface-novita/moonshotai/kimi-k2-instruct-0905	262144		16384	
+huggingface-novita/moonshotai/kimi-k2-instruct-0905-fast	262144		16384	
+huggingface-novita/moonshotai/kimi-k2-instruct-fast	131072		16384	
+huggingface-novita/moonshotai/kimi-k2-thinking	262144		262144	
+huggingface-novita/moonshotai/kimi-k2-thinking-fast	262144		262144	
+huggingface-novita/moonshotai/kimi-k2.5	262144		262144	
+huggingface-novita/moonshotai/kimi-k2.5-fast	262144		262144	
 huggingface-novita/nousresearch/hermes-2-pro-llama-3-8b	8192			
 huggingface-novita/nousresearch/hermes-2-pro-llama-3-8b-fast	8192			
-huggingface-novita/openai/gpt-oss-120b	131072			
-huggingface-novita/openai/gpt-oss-120b-fast	131072			
-huggingface-novita/openai/gpt-oss-20b	131072			
-huggingface-novita/openai/gpt-oss-20b-fast	131072			
+huggingface-novita/openai/gpt-oss-120b	131072		131072	
+huggingface-novita/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-novita/openai/gpt-oss-20b	131072		131072	
+huggingface-novita/openai/gpt-oss-20b-fast	131072		131072	
 huggingface-novita/qwen/qwen2.5-72b-instruct	32000			
 huggingface-novita/qwen/qwen2.5-72b-instruct-fast	32000			
-huggingface-novita/qwen/qwen3-235b-a22b	40960			
-huggingface-novita/qwen/qwen3-235b-a22b-fast	40960			
-huggingface-novita/qwen/qwen3-235b-a22b-instruct-2507	131072			
-huggingface-novita/qwen/qwen3-235b-a22b-instruct-2507-fast	131072			
-huggingface-novita/qwen/qwen3-235b-a22b-thinking-2507	131072			
-huggingface-novita/qwen/qwen3-235b-a22b-thinking-2507-fast	131072			
-huggingface-novita/qwen/qwen3-30b-a3b	40960			
-huggingface-novita/qwen/qwen3-30b-a3b-fast	40960			
-huggingface-novita/qwen/qwen3-32b	40960			
-huggingface-novita/qwen/qwen3-32b-fast	40960			
-huggingface-novita/qwen/qwen3-coder-480b-a35b-instruct	262144			
-huggingface-novita/qwen/qwen3-coder-480b-a35b-instruct-fast	262144			
-huggingface-novita/qwen/qwen3-coder-next	262144			
-huggingface-novita/qwen/qwen3-coder-next-fast	262144			
-huggingface-novita/qwen/qwen3-next-80b-a3b-instruct	131072			
-huggingface-novita/qwen/qwen3-next-80b-a3b-instruct-fast	131072			
-huggingface-novita/qwen/qwen3-next-80b-a3b-thinking	131072			
-huggingface-novita/qwen/qwen3-next-80b-a3b-thinking-fast	131072			
-huggingface-novita/qwen/qwen3-vl-235b-a22b-instruct	131072			
-huggingface-novita/qwen/qwen3-vl-235b-a22b-instruct-fast	131072			
-huggingface-novita/qwen/qwen3-vl-235b-a22b-thinking	131072			
-huggingface-novita/qwen/qwen3-vl-235b-a22b-thinking-fast	131072			
-huggingface-novita/qwen/qwen3-vl-30b-a3b-instruct	131072			
-huggingface-novita/qwen/qwen3-vl-30b-a3b-instruct-fast	131072			
-huggingface-novita/qwen/qwen3-vl-30b-a3b-thinking	131072			
-huggingface-novita/qwen/qwen3-vl-30b-a3b-thinking-fast	131072			
-huggingface-novita/qwen/qwen3-vl-8b-instruct	131072			
-huggingface-novita/qwen/qwen3-vl-8b-instruct-fast	131072			
-huggingface-novita/qwen/qwen3.5-122b-a10b	262144			
-huggingface-novita/qwen/qwen3.5-122b-a10b-fast	262144			
-huggingface-novita/qwen/qwen3.5-27b	262144			
-huggingface-novita/qwen/qwen3.5-27b-fast	262144			
-huggingface-novita/qwen/qwen3.5-35b-a3b	262144			
-huggingface-novita/qwen/qwen3.5-35b-a3b-fast	262144			
-huggingface-novita/qwen/qwen3.5-397b-a17b	262144			
-huggingface-novita/qwen/qwen3.5-397b-a17b-fast	262144			
+huggingface-novita/qwen/qwen3-235b-a22b	40960		16384	
+huggingface-novita/qwen/qwen3-235b-a22b-fast	40960		16384	
+huggingface-novita/qwen/qwen3-235b-a22b-instruct-2507	131072		16384	
+huggingface-novita/qwen/qwen3-235b-a22b-instruct-2507-fast	131072		16384	
+huggingface-novita/qwen/qwen3-235b-a22b-thinking-2507	131072		81920	
+huggingface-novita/qwen/qwen3-235b-a22b-thinking-2507-fast	131072		81920	
+huggingface-novita/qwen/qwen3-30b-a3b	40960		32768	
+huggingface-novita/qwen/qwen3-30b-a3b-fast	40960		32768	
+huggingface-novita/qwen/qwen3-32b	40960		16384	
+huggingface-novita/qwen/qwen3-32b-fast	40960		16384	
+huggingface-novita/qwen/qwen3-coder-480b-a35b-instruct	262144		65536	
+huggingface-novita/qwen/qwen3-coder-480b-a35b-instruct-fast	262144		65536	
+huggingface-novita/qwen/qwen3-coder-next	262144		256000	
+huggingface-novita/qwen/qwen3-coder-next-fast	262144		256000	
+huggingface-novita/qwen/qwen3-next-80b-a3b-instruct	131072		131072	
+huggingface-novita/qwen/qwen3-next-80b-a3b-instruct-fast	131072		131072	
+huggingface-novita/qwen/qwen3-next-80b-a3b-thinking	131072		131072	
+huggingface-novita/qwen/qwen3-next-80b-a3b-thinking-fast	131072		131072	
+huggingface-novita/qwen/qwen3-vl-235b-a22b-instruct	131072		32768	
+huggingface-novita/qwen/qwen3-vl-235b-a22b-instruct-fast	131072		32768	
+huggingface-novita/qwen/qwen3-vl-235b-a22b-thinking	131072		32768	
+huggingface-novita/qwen/qwen3-vl-235b-a22b-thinking-fast	131072		32768	
+huggingface-novita/qwen/qwen3-vl-30b-a3b-instruct	131072		32768	
+huggingface-novita/qwen/qwen3-vl-30b-a3b-instruct-fast	131072		32768	
+huggingface-novita/qwen/qwen3-vl-30b-a3b-thinking	131072		131072	
+huggingface-novita/qwen/qwen3-vl-30b-a3b-thinking-fast	131072		131072	
+huggingface-novita/qwen/qwen3-vl-8b-instruct	131072		131072	
+huggingface-novita/qwen/qwen3-vl-8b-instruct-fast	131072		131072	
+huggingface-novita/qwen/qwen3.5-122b-a10b	262144		65536	
+huggingface-novita/qwen/qwen3.5-122b-a10b-fast	262144		65536	
+huggingface-novita/qwen/qwen3.5-27b	262144		81920	
+huggingface-novita/qwen/qwen3.5-27b-fast	262144		81920	
+huggingface-novita/qwen/qwen3.5-35b-a3b	262144		81920	
+huggingface-novita/qwen/qwen3.5-35b-a3b-fast	262144		81920	
+huggingface-novita/qwen/qwen3.5-397b-a17b	262144		64000	
+huggingface-novita/qwen/qwen3.5-397b-a17b-fast	262144		64000	
 huggingface-novita/sao10k/l3-70b-euryale-v2.1	8192			
 huggingface-novita/sao10k/l3-70b-euryale-v2.1-fast	8192			
 huggingface-novita/sao10k/l3-8b-lunaris-v1	8192			
@@ -963,22 +963,22 @@ huggingface-novita/zai-org/autoglm-phone-9b-multilingual	65536
 huggingface-novita/zai-org/autoglm-phone-9b-multilingual-fast	65536			
 huggingface-novita/zai-org/glm-4-32b-0414	32000			
 huggingface-novita/zai-org/glm-4-32b-0414-fast	32000			
-huggingface-novita/zai-org/glm-4.5	131072			
-huggingface-novita/zai-org/glm-4.5-air	131072			
-huggingface-novita/zai-org/glm-4.5-air-fast	131072			
-huggingface-novita/zai-org/glm-4.5-fast	131072			
-huggingface-novita/zai-org/glm-4.5v	65536			
-huggingface-novita/zai-org/glm-4.5v-fast	65536			
-huggingface-novita/zai-org/glm-4.6	204800			
-huggingface-novita/zai-org/glm-4.6-fast	204800			
-huggingface-novita/zai-org/glm-4.6v-flash	131072			
-huggingface-novita/zai-org/glm-4.6v-flash-fast	131072			
-huggingface-novita/zai-org/glm-4.7	204800			
-huggingface-novita/zai-org/glm-4.7-fast	204800			
-huggingface-novita/zai-org/glm-4.7-flash	200000			
-huggingface-novita/zai-org/glm-4.7-flash-fast	200000			
-huggingface-novita/zai-org/glm-5	202800			
-huggingface-novita/zai-org/glm-5-fast	202800			
+huggingface-novita/zai-org/glm-4.5	131072		98304	
+huggingface-novita/zai-org/glm-4.5-air	131072		98304	
+huggingface-novita/zai-org/glm-4.5-air-fast	131072		98304	
+huggingface-novita/zai-org/glm-4.5-fast	131072		98304	
+huggingface-novita/zai-org/glm-4.5v	65536		16384	
+huggingface-novita/zai-org/glm-4.5v-fast	65536		16384	
+huggingface-novita/zai-org/glm-4.6	204800		131072	
+huggingface-novita/zai-org/glm-4.6-fast	204800		131072	
+huggingface-novita/zai-org/glm-4.6v-flash	131072		32768	
+huggingface-novita/zai-org/glm-4.6v-flash-fast	131072		32768	
+huggingface-novita/zai-org/glm-4.7	204800		131072	
+huggingface-novita/zai-org/glm-4.7-fast	204800		131072	
+huggingface-novita/zai-org/glm-4.7-flash	200000		131072	
+huggingface-novita/zai-org/glm-4.7-flash-fast	200000		131072	
+huggingface-novita/zai-org/glm-5	202800		131100	
+huggingface-novita/zai-org/glm-5-fast	202800		131100	
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-llama-70b	131072			
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-llama-70b-fast	131072			
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-llama-8b	131072			
@@ -989,122 +989,122 @@ huggingface-nscale/deepseek-ai/deepseek-r1-distill-qwen-32b	131072
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-qwen-32b-fast	131072			
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-qwen-7b	131072			
 huggingface-nscale/deepseek-ai/deepseek-r1-distill-qwen-7b-fast	131072			
-huggingface-nscale/meta-llama/llama-3.1-8b-instruct	131072			
-huggingface-nscale/meta-llama/llama-3.1-8b-instruct-fast	131072			
-huggingface-nscale/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-nscale/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-nscale/meta-llama/llama-4-scout-17b-16e-instruct	890000			
-huggingface-nscale/meta-llama/llama-4-scout-17b-16e-instruct-fast	890000			
-huggingface-nscale/openai/gpt-oss-120b	131072			
-huggingface-nscale/openai/gpt-oss-120b-fast	131072			
-huggingface-nscale/openai/gpt-oss-20b	131072			
-huggingface-nscale/openai/gpt-oss-20b-fast	131072			
-huggingface-nscale/qwen/qwen2.5-coder-32b-instruct	131072			
-huggingface-nscale/qwen/qwen2.5-coder-32b-instruct-fast	131072			
+huggingface-nscale/meta-llama/llama-3.1-8b-instruct	131072		16384	
+huggingface-nscale/meta-llama/llama-3.1-8b-instruct-fast	131072		16384	
+huggingface-nscale/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-nscale/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-nscale/meta-llama/llama-4-scout-17b-16e-instruct	890000		16384	
+huggingface-nscale/meta-llama/llama-4-scout-17b-16e-instruct-fast	890000		16384	
+huggingface-nscale/openai/gpt-oss-120b	131072		131072	
+huggingface-nscale/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-nscale/openai/gpt-oss-20b	131072		131072	
+huggingface-nscale/openai/gpt-oss-20b-fast	131072		131072	
+huggingface-nscale/qwen/qwen2.5-coder-32b-instruct	131072		8192	
+huggingface-nscale/qwen/qwen2.5-coder-32b-instruct-fast	131072		8192	
 huggingface-nscale/qwen/qwen2.5-coder-3b-instruct	32768			
 huggingface-nscale/qwen/qwen2.5-coder-3b-instruct-fast	32768			
 huggingface-nscale/qwen/qwen2.5-coder-7b-instruct	131072			
 huggingface-nscale/qwen/qwen2.5-coder-7b-instruct-fast	131072			
-huggingface-nscale/qwen/qwen3-14b	40960			
-huggingface-nscale/qwen/qwen3-14b-fast	40960			
-huggingface-nscale/qwen/qwen3-235b-a22b	32000			
-huggingface-nscale/qwen/qwen3-235b-a22b-fast	32000			
-huggingface-nscale/qwen/qwen3-235b-a22b-instruct-2507	32000			
-huggingface-nscale/qwen/qwen3-235b-a22b-instruct-2507-fast	32000			
-huggingface-nscale/qwen/qwen3-32b	40960			
-huggingface-nscale/qwen/qwen3-32b-fast	40960			
+huggingface-nscale/qwen/qwen3-14b	40960		36864	
+huggingface-nscale/qwen/qwen3-14b-fast	40960		36864	
+huggingface-nscale/qwen/qwen3-235b-a22b	32000		16384	
+huggingface-nscale/qwen/qwen3-235b-a22b-fast	32000		16384	
+huggingface-nscale/qwen/qwen3-235b-a22b-instruct-2507	32000		16384	
+huggingface-nscale/qwen/qwen3-235b-a22b-instruct-2507-fast	32000		16384	
+huggingface-nscale/qwen/qwen3-32b	40960		16384	
+huggingface-nscale/qwen/qwen3-32b-fast	40960		16384	
 huggingface-nscale/qwen/qwen3-4b-instruct-2507	262144			
 huggingface-nscale/qwen/qwen3-4b-instruct-2507-fast	262144			
 huggingface-nscale/qwen/qwen3-4b-thinking-2507	262144			
 huggingface-nscale/qwen/qwen3-4b-thinking-2507-fast	262144			
-huggingface-nscale/qwen/qwen3-8b	40960			
-huggingface-nscale/qwen/qwen3-8b-fast	40960			
+huggingface-nscale/qwen/qwen3-8b	40960		32768	
+huggingface-nscale/qwen/qwen3-8b-fast	40960		32768	
 huggingface-nscale/qwen/qwq-32b	131072			
 huggingface-nscale/qwen/qwq-32b-fast	131072			
-huggingface-ovhcloud/meta-llama/llama-3.1-8b-instruct	131072			
-huggingface-ovhcloud/meta-llama/llama-3.1-8b-instruct-fast	131072			
-huggingface-ovhcloud/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-ovhcloud/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-ovhcloud/openai/gpt-oss-120b	131072			
-huggingface-ovhcloud/openai/gpt-oss-120b-fast	131072			
-huggingface-ovhcloud/openai/gpt-oss-20b	131072			
-huggingface-ovhcloud/openai/gpt-oss-20b-fast	131072			
+huggingface-ovhcloud/meta-llama/llama-3.1-8b-instruct	131072		16384	
+huggingface-ovhcloud/meta-llama/llama-3.1-8b-instruct-fast	131072		16384	
+huggingface-ovhcloud/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-ovhcloud/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-ovhcloud/openai/gpt-oss-120b	131072		131072	
+huggingface-ovhcloud/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-ovhcloud/openai/gpt-oss-20b	131072		131072	
+huggingface-ovhcloud/openai/gpt-oss-20b-fast	131072		131072	
 huggingface-ovhcloud/qwen/qwen2.5-vl-72b-instruct	32768			
 huggingface-ovhcloud/qwen/qwen2.5-vl-72b-instruct-fast	32768			
-huggingface-ovhcloud/qwen/qwen3-32b	32768			
-huggingface-ovhcloud/qwen/qwen3-32b-fast	32768			
-huggingface-ovhcloud/qwen/qwen3-coder-30b-a3b-instruct	262144			
-huggingface-ovhcloud/qwen/qwen3-coder-30b-a3b-instruct-fast	262144			
-huggingface-sambanova/deepseek-ai/deepseek-r1-0528	131072			
-huggingface-sambanova/deepseek-ai/deepseek-r1-0528-fast	131072			
+huggingface-ovhcloud/qwen/qwen3-32b	32768		16384	
+huggingface-ovhcloud/qwen/qwen3-32b-fast	32768		16384	
+huggingface-ovhcloud/qwen/qwen3-coder-30b-a3b-instruct	262144		235929	
+huggingface-ovhcloud/qwen/qwen3-coder-30b-a3b-instruct-fast	262144		235929	
+huggingface-sambanova/deepseek-ai/deepseek-r1-0528	131072		32768	
+huggingface-sambanova/deepseek-ai/deepseek-r1-0528-fast	131072		32768	
 huggingface-sambanova/deepseek-ai/deepseek-r1-distill-llama-70b	131072			
 huggingface-sambanova/deepseek-ai/deepseek-r1-distill-llama-70b-fast	131072			
-huggingface-sambanova/deepseek-ai/deepseek-v3-0324	131072			
-huggingface-sambanova/deepseek-ai/deepseek-v3-0324-fast	131072			
-huggingface-sambanova/meta-llama/llama-3.1-8b-instruct	16384			
-huggingface-sambanova/meta-llama/llama-3.1-8b-instruct-fast	16384			
-huggingface-sambanova/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-sambanova/meta-llama/llama-3.3-70b-instruct-fast	131072			
-huggingface-sambanova/openai/gpt-oss-120b	131072			
-huggingface-sambanova/openai/gpt-oss-120b-fast	131072			
-huggingface-sambanova/qwen/qwen3-32b	32768			
-huggingface-sambanova/qwen/qwen3-32b-fast	32768			
+huggingface-sambanova/deepseek-ai/deepseek-v3-0324	131072		131072	
+huggingface-sambanova/deepseek-ai/deepseek-v3-0324-fast	131072		131072	
+huggingface-sambanova/meta-llama/llama-3.1-8b-instruct	16384		16384	
+huggingface-sambanova/meta-llama/llama-3.1-8b-instruct-fast	16384		16384	
+huggingface-sambanova/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-sambanova/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
+huggingface-sambanova/openai/gpt-oss-120b	131072		131072	
+huggingface-sambanova/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-sambanova/qwen/qwen3-32b	32768		16384	
+huggingface-sambanova/qwen/qwen3-32b-fast	32768		16384	
 huggingface-sambanova/tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	131072			
 huggingface-sambanova/tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	131072			
 huggingface-together/deepcogito/cogito-671b-v2.1	163840			
 huggingface-together/deepcogito/cogito-671b-v2.1-fast	163840			
 huggingface-together/deepcogito/cogito-671b-v2.1-fp8	163840			
 huggingface-together/deepcogito/cogito-671b-v2.1-fp8-fast	163840			
-huggingface-together/deepseek-ai/deepseek-r1	163840			
-huggingface-together/deepseek-ai/deepseek-r1-0528	163840			
-huggingface-together/deepseek-ai/deepseek-r1-0528-fast	163840			
-huggingface-together/deepseek-ai/deepseek-r1-fast	163840			
-huggingface-together/deepseek-ai/deepseek-v3	131072			
-huggingface-together/deepseek-ai/deepseek-v3-0324	131072			
-huggingface-together/deepseek-ai/deepseek-v3-0324-fast	131072			
-huggingface-together/deepseek-ai/deepseek-v3-fast	131072			
-huggingface-together/deepseek-ai/deepseek-v3.1	131072			
-huggingface-together/deepseek-ai/deepseek-v3.1-fast	131072			
+huggingface-together/deepseek-ai/deepseek-r1	163840		32768	
+huggingface-together/deepseek-ai/deepseek-r1-0528	163840		32768	
+huggingface-together/deepseek-ai/deepseek-r1-0528-fast	163840		32768	
+huggingface-together/deepseek-ai/deepseek-r1-fast	163840		32768	
+huggingface-together/deepseek-ai/deepseek-v3	131072		8192	
+huggingface-together/deepseek-ai/deepseek-v3-0324	131072		131072	
+huggingface-together/deepseek-ai/deepseek-v3-0324-fast	131072		131072	
+huggingface-together/deepseek-ai/deepseek-v3-fast	131072		8192	
+huggingface-together/deepseek-ai/deepseek-v3.1	131072		128000	
+huggingface-together/deepseek-ai/deepseek-v3.1-fast	131072		128000	
 huggingface-together/essentialai/rnj-1-instruct	32768			
 huggingface-together/essentialai/rnj-1-instruct-fast	32768			
 huggingface-together/google/gemma-3n-e4b-it	32768			
 huggingface-together/google/gemma-3n-e4b-it-fast	32768			
-huggingface-together/meta-llama/llama-3.3-70b-instruct	131072			
-huggingface-together/meta-llama/llama-3.3-70b-instruct-fast	131072			
+huggingface-together/meta-llama/llama-3.3-70b-instruct	131072		115200	
+huggingface-together/meta-llama/llama-3.3-70b-instruct-fast	131072		115200	
 huggingface-together/meta-llama/llama-4-maverick-17b-128e-instruct-fp8	1048576			
 huggingface-together/meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	1048576			
-huggingface-together/moonshotai/kimi-k2.5	262144			
-huggingface-together/moonshotai/kimi-k2.5-fast	262144			
-huggingface-together/openai/gpt-oss-120b	131072			
-huggingface-together/openai/gpt-oss-120b-fast	131072			
-huggingface-together/openai/gpt-oss-20b	131072			
-huggingface-together/openai/gpt-oss-20b-fast	131072			
+huggingface-together/moonshotai/kimi-k2.5	262144		262144	
+huggingface-together/moonshotai/kimi-k2.5-fast	262144		262144	
+huggingface-together/openai/gpt-oss-120b	131072		131072	
+huggingface-together/openai/gpt-oss-120b-fast	131072		131072	
+huggingface-together/openai/gpt-oss-20b	131072		131072	
+huggingface-together/openai/gpt-oss-20b-fast	131072		131072	
 huggingface-together/qwen/qwen2.5-7b-instruct	32768			
 huggingface-together/qwen/qwen2.5-7b-instruct-fast	32768			
-huggingface-together/qwen/qwen3-235b-a22b-instruct-2507	262144			
-huggingface-together/qwen/qwen3-235b-a22b-instruct-2507-fast	262144			
-huggingface-together/qwen/qwen3-coder-480b-a35b-instruct	262144			
-huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fast	262144			
-huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fp8	262144			
-huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	262144			
-huggingface-together/qwen/qwen3-coder-next-fp8	262144			
-huggingface-together/qwen/qwen3-coder-next-fp8-fast	262144			
-huggingface-together/qwen/qwen3-next-80b-a3b-instruct	262144			
-huggingface-together/qwen/qwen3-next-80b-a3b-instruct-fast	262144			
-huggingface-together/qwen/qwen3-vl-8b-instruct	262144			
-huggingface-together/qwen/qwen3-vl-8b-instruct-fast	262144			
-huggingface-together/qwen/qwen3.5-397b-a17b	262144			
-huggingface-together/qwen/qwen3.5-397b-a17b-fast	262144			
-huggingface-together/qwen/qwen3.5-9b	262144			
-huggingface-together/qwen/qwen3.5-9b-fast	262144			
-huggingface-together/zai-org/glm-4.5-air-fp8	131072			
-huggingface-together/zai-org/glm-4.5-air-fp8-fast	131072			
-huggingface-together/zai-org/glm-4.6	202752			
-huggingface-together/zai-org/glm-4.6-fast	202752			
-huggingface-together/zai-org/glm-4.7-fp8	202752			
-huggingface-together/zai-org/glm-4.7-fp8-fast	202752			
-huggingface-together/zai-org/glm-5	202752			
-huggingface-together/zai-org/glm-5-fast	202752			
+huggingface-together/qwen/qwen3-235b-a22b-instruct-2507	262144		16384	
+huggingface-together/qwen/qwen3-235b-a22b-instruct-2507-fast	262144		16384	
+huggingface-together/qwen/qwen3-coder-480b-a35b-instruct	262144		65536	
+huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fast	262144		65536	
+huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fp8	262144		65536	
+huggingface-together/qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	262144		65536	
+huggingface-together/qwen/qwen3-coder-next-fp8	262144		256000	
+huggingface-together/qwen/qwen3-coder-next-fp8-fast	262144		256000	
+huggingface-together/qwen/qwen3-next-80b-a3b-instruct	262144		262114	
+huggingface-together/qwen/qwen3-next-80b-a3b-instruct-fast	262144		262114	
+huggingface-together/qwen/qwen3-vl-8b-instruct	262144		235929	
+huggingface-together/qwen/qwen3-vl-8b-instruct-fast	262144		235929	
+huggingface-together/qwen/qwen3.5-397b-a17b	262144		64000	
+huggingface-together/qwen/qwen3.5-397b-a17b-fast	262144		64000	
+huggingface-together/qwen/qwen3.5-9b	262144		235929	
+huggingface-together/qwen/qwen3.5-9b-fast	262144		235929	
+huggingface-together/zai-org/glm-4.5-air-fp8	131072		98304	
+huggingface-together/zai-org/glm-4.5-air-fp8-fast	131072		98304	
+huggingface-together/zai-org/glm-4.6	202752		131072	
+huggingface-together/zai-org/glm-4.6-fast	202752		131072	
+huggingface-together/zai-org/glm-4.7-fp8	202752		131072	
+huggingface-together/zai-org/glm-4.7-fp8-fast	202752		131072	
+huggingface-together/zai-org/glm-5	202752		131100	
+huggingface-together/zai-org/glm-5-fast	202752		131100	
 kimi-coding/k3	1048576		131072	
 kimi-coding/k3-256k	262144		131072	
 kimi-coding/k3.1-pro	1048576		131072	
@@ -1119,22 +1119,22 @@ meta/muse-spark-1.3	1048576		131072
 meta/muse-spark-1.3-contributor	1048576		131072	
 meta/muse-wonder-1.0	1048576		131072	
 minimax/M2-her	64000			
-minimax/MiniMax-M2	204800			
-minimax/MiniMax-M2.1	204800			
+minimax/MiniMax-M2	204800		204800	
+minimax/MiniMax-M2.1	204800		131072	
 minimax/MiniMax-M2.1-highspeed	204800			
-minimax/MiniMax-M2.5	204800			
-minimax/MiniMax-M2.5-highspeed	204800			
+minimax/MiniMax-M2.5	204800		131072	
+minimax/MiniMax-M2.5-highspeed	204800		131000	
 minimax/MiniMax-M2.7	204800		131072	
 minimax/MiniMax-M2.7-highspeed	204800		131072	
 minimax/MiniMax-M3	1000000		524288	
 minimax/MiniMax-M3.1-Flash	1000000		524288	
 minimax/m2-her	64000			
 minimax/minimax-01	1000192			
-minimax/minimax-m2	204800			
-minimax/minimax-m2.1	204800			
-minimax/minimax-m2.5	204800			
+minimax/minimax-m2	204800		204800	
+minimax/minimax-m2.1	204800		131072	
+minimax/minimax-m2.5	204800		131072	
 minimax/minimax-m2.7	204800		131072	
-minimax/minimax-m3	1000000			
+minimax/minimax-m3	1000000		524288	
 minimax-cn/MiniMax-M2.7	204800		131072	
 minimax-cn/MiniMax-M2.7-highspeed	204800		131072	
 minimax-cn/MiniMax-M3	1000000		524288	
@@ -1179,13 +1179,13 @@ mistral/voxtral-small-latest	32768		32000
 mistral/zai-glm-5-2	1048576		131072	
 mistral/zai-glm-5-3	1048576		131072	
 mistral/zai-glm-5-3-flash	1048576		131072	
-modal/moonshotai/Kimi-K3	1048576			
+modal/moonshotai/Kimi-K3	1048576		1048576	
 moonshotai/kimi-k2-0711-preview	131072			
 moonshotai/kimi-k2-0905-preview	262144			
-moonshotai/kimi-k2-thinking	262144			
+moonshotai/kimi-k2-thinking	262144		262144	
 moonshotai/kimi-k2-thinking-turbo	262144			
 moonshotai/kimi-k2-turbo-preview	262144			
-moonshotai/kimi-k2.5	262144			
+moonshotai/kimi-k2.5	262144		262144	
 moonshotai/kimi-k2.6	262144		262144	
 moonshotai/kimi-k2.7-code	262144		262144	
 moonshotai/kimi-k2.7-code-highspeed	262144		262144	
@@ -1205,53 +1205,53 @@ moonshotai-cn/kimi-k3	1048576		1048576
 moonshotai-cn/kimi-k3.1-pro	1048576		1048576	
 moonshotai-cn/kimi-k3.1-pro-highspeed	1048576		1048576	
 novita/Sao10K/L3-8B-Stheno-v3.2	8192			
-novita/deepseek/deepseek-r1	64000			
+novita/deepseek/deepseek-r1	64000		32768	
 novita/deepseek/deepseek-r1-distill-llama-70b	8192			
 novita/deepseek/deepseek-r1-distill-qwen-14b	32768			
 novita/deepseek/deepseek-r1-distill-qwen-32b	64000			
-novita/deepseek/deepseek_v3	64000			
+novita/deepseek/deepseek_v3	64000		8192	
 novita/gryphe/mythomax-l2-13b	4096			
 novita/meta-llama/llama-3-70b-instruct	8192			
 novita/meta-llama/llama-3-8b-instruct	8192			
-novita/meta-llama/llama-3.1-8b-instruct	16384			
+novita/meta-llama/llama-3.1-8b-instruct	16384		16384	
 novita/meta-llama/llama-3.1-8b-instruct-max	16384			
 novita/meta-llama/llama-3.2-1b-instruct	131000			
 novita/meta-llama/llama-3.2-3b-instruct	32768			
-novita/meta-llama/llama-3.3-70b-instruct	12288			
+novita/meta-llama/llama-3.3-70b-instruct	12288		12288	
 novita/microsoft/wizardlm-2-8x22b	65535			
-novita/mistralai/mistral-nemo	60288			
+novita/mistralai/mistral-nemo	60288		60288	
 novita/nousresearch/hermes-2-pro-llama-3-8b	8192			
 novita/nousresearch/nous-hermes-llama2-13b	4096			
 novita/openchat/openchat-7b	4096			
 novita/qwen/qwen-2-7b-instruct	32768			
 novita/qwen/qwen-2-vl-72b-instruct	32768			
-novita/qwen/qwen-2.5-72b-instruct	32000			
+novita/qwen/qwen-2.5-72b-instruct	32000		16384	
 novita/sao10k/l3-70b-euryale-v2.1	8192			
 novita/sao10k/l3-8b-lunaris	8192			
 novita/sao10k/l31-70b-euryale-v2.2	8192			
 novita/teknium/openhermes-2.5-mistral-7b	4096			
 openai/chat-latest	400000		128000	
 openai/chatgpt-4o-latest	128000			
-openai/codex-mini	200000			
-openai/codex-mini-latest	200000			
+openai/codex-mini	200000		100000	
+openai/codex-mini-latest	200000		100000	
 openai/computer-use	8192			
-openai/gpt-3.5-turbo	16385			
-openai/gpt-3.5-turbo-0125	16385			
-openai/gpt-3.5-turbo-0613	16385			
-openai/gpt-3.5-turbo-1106	16385			
-openai/gpt-3.5-turbo-16k	16385			
+openai/gpt-3.5-turbo	16385		4096	
+openai/gpt-3.5-turbo-0125	16385		4096	
+openai/gpt-3.5-turbo-0613	16385		3685	
+openai/gpt-3.5-turbo-1106	16385		4096	
+openai/gpt-3.5-turbo-16k	16385		4096	
 openai/gpt-3.5-turbo-16k-0613	16385			
 openai/gpt-3.5-turbo-instruct	16385			
 openai/gpt-3.5-turbo-instruct-0914	16385			
-openai/gpt-35-turbo	16385			
-openai/gpt-35-turbo-16k	16385			
+openai/gpt-35-turbo	16385		4096	
+openai/gpt-35-turbo-16k	16385		4096	
 openai/gpt-35-turbo-16k-0613	16385			
 openai/gpt-4	8192		8192	
 openai/gpt-4-0125-preview	128000		4096	
 openai/gpt-4-0314	8192		8192	
 openai/gpt-4-0613	8192		8192	
 openai/gpt-4-1106-preview	128000		4096	
-openai/gpt-4-1106-vision-preview	128000			
+openai/gpt-4-1106-vision-preview	128000		4096	
 openai/gpt-4-32k	32000			
 openai/gpt-4-32k-0314	32000			
 openai/gpt-4-32k-0613	32000			
@@ -1259,7 +1259,7 @@ openai/gpt-4-turbo	128000		4096
 openai/gpt-4-turbo-0125-preview	128000		4096	
 openai/gpt-4-turbo-2024-04-09	128000		4096	
 openai/gpt-4-turbo-preview	128000		4096	
-openai/gpt-4-vision-preview	128000			
+openai/gpt-4-vision-preview	128000		4096	
 openai/gpt-4.1	1047576		32768	
 openai/gpt-4.1-2025-04-14	1047576		32768	
 openai/gpt-4.1-mini	1047576		32768	
@@ -1270,17 +1270,17 @@ openai/gpt-4o	128000		16384
 openai/gpt-4o-2024-05-13	128000		4096	
 openai/gpt-4o-2024-08-06	128000		16384	
 openai/gpt-4o-2024-11-20	128000		16384	
-openai/gpt-4o-audio-preview	128000			
+openai/gpt-4o-audio-preview	128000		16384	
 openai/gpt-4o-mini	128000		16384	
 openai/gpt-4o-mini-2024-07-18	128000		16384	
-openai/gpt-4o-mini-audio-preview	128000			
-openai/gpt-4o-mini-realtime-preview	16000			
+openai/gpt-4o-mini-audio-preview	128000		16384	
+openai/gpt-4o-mini-realtime-preview	16000		4096	
 openai/gpt-4o-mini-search-preview	128000		16384	
 openai/gpt-4o-mini-search-preview-2025-03-11	128000		16384	
 openai/gpt-4o-mini-transcribe	16000			
-openai/gpt-4o-realtime-preview	32000			
-openai/gpt-4o-search-preview	128000			
-openai/gpt-4o-search-preview-2025-03-11	128000			
+openai/gpt-4o-realtime-preview	32000		4096	
+openai/gpt-4o-search-preview	128000		16384	
+openai/gpt-4o-search-preview-2025-03-11	128000		16384	
 openai/gpt-4o-transcribe	16000			
 openai/gpt-4o-transcribe-diarize	16000			
 openai/gpt-5	400000		128000	
@@ -1290,7 +1290,7 @@ openai/gpt-5-1-chat	400000		128000
 openai/gpt-5-1-chat-latest	400000		128000	
 openai/gpt-5-1-codex	400000		128000	
 openai/gpt-5-1-codex-max	400000		128000	
-openai/gpt-5-1-codex-mini	400000			
+openai/gpt-5-1-codex-mini	400000		128000	
 openai/gpt-5-1-mini	400000			
 openai/gpt-5-2	400000		128000	
 openai/gpt-5-2-2025-12-11	400000		128000	
@@ -1337,7 +1337,7 @@ openai/gpt-5.1-chat	400000		128000
 openai/gpt-5.1-chat-latest	400000		128000	
 openai/gpt-5.1-codex	400000		128000	
 openai/gpt-5.1-codex-max	400000		128000	
-openai/gpt-5.1-codex-mini	400000			
+openai/gpt-5.1-codex-mini	400000		128000	
 openai/gpt-5.1-mini	400000			
 openai/gpt-5.2	400000		128000	
 openai/gpt-5.2-2025-12-11	400000		128000	
@@ -1378,25 +1378,25 @@ openai/gpt-6-sol	1050000	922000	128000
 openai/gpt-6.1-sol	1050000	922000	128000	
 openai/gpt-6.1-terra	1050000	922000	128000	
 openai/gpt-6.2-sol	1050000	922000	128000	
-openai/gpt-audio	128000			
+openai/gpt-audio	128000		16384	
 openai/gpt-audio-1.5	128000			
-openai/gpt-audio-2025-08-28	128000			
-openai/gpt-audio-mini	128000			
-openai/gpt-audio-mini-2025-10-06	128000			
-openai/gpt-audio-mini-2025-12-15	128000			
+openai/gpt-audio-2025-08-28	128000		16384	
+openai/gpt-audio-mini	128000		16384	
+openai/gpt-audio-mini-2025-10-06	128000		16384	
+openai/gpt-audio-mini-2025-12-15	128000		16384	
 openai/gpt-daybreak-blue-latest	1050000		128000	
 openai/gpt-daybreak-red-latest	400000		128000	
 openai/gpt-realtime	32000			
-openai/gpt-realtime-1.5	32000			
-openai/gpt-realtime-2	128000			
+openai/gpt-realtime-1.5	32000		4096	
+openai/gpt-realtime-2	128000		32000	
 openai/gpt-realtime-2.1	128000			
 openai/gpt-realtime-2025-08-28	32000			
 openai/o1	200000		100000	
 openai/o1-2024-12-17	200000		100000	
-openai/o1-mini	128000			
-openai/o1-mini-2024-09-12	128000			
-openai/o1-preview	128000			
-openai/o1-preview-2024-09-12	128000			
+openai/o1-mini	128000		65536	
+openai/o1-mini-2024-09-12	128000		65536	
+openai/o1-preview	128000		32768	
+openai/o1-preview-2024-09-12	128000		32768	
 openai/o1-pro	200000		100000	
 openai/o1-pro-2025-03-19	200000		100000	
 openai/o3	200000		100000	
@@ -1557,8 +1557,8 @@ openrouter/amazon/nova-micro-v1	128000		5120
 openrouter/amazon/nova-premier-v1	1000000		32000	
 openrouter/amazon/nova-pro-v1	300000		5120	
 openrouter/anthracite-org/magnum-v4-72b	32768			
-openrouter/anthropic/claude-3-haiku	200000			
-openrouter/anthropic/claude-3-haiku:beta	200000			
+openrouter/anthropic/claude-3-haiku	200000		4096	
+openrouter/anthropic/claude-3-haiku:beta	200000		4096	
 openrouter/anthropic/claude-4.5-haiku-20251001	200000		64000	
 openrouter/anthropic/claude-4.5-haiku-20251001:beta	200000		64000	
 openrouter/anthropic/claude-4.5-opus-20251124	200000		64000	
@@ -1602,11 +1602,11 @@ openrouter/anthropic/claude-opus-4.7-fast	1000000
 openrouter/anthropic/claude-opus-4.7:batch	1000000		128000	
 openrouter/anthropic/claude-opus-4.7:beta	1000000		128000	
 openrouter/anthropic/claude-opus-4.8	1000000		128000	
-openrouter/anthropic/claude-opus-4.8-fast	1000000			
+openrouter/anthropic/claude-opus-4.8-fast	1000000		128000	
 openrouter/anthropic/claude-opus-4.8:batch	1000000		128000	
 openrouter/anthropic/claude-opus-4.8:beta	1000000		128000	
 openrouter/anthropic/claude-opus-5	1000000		128000	
-openrouter/anthropic/claude-opus-5-fast	1000000			
+openrouter/anthropic/claude-opus-5-fast	1000000		128000	
 openrouter/anthropic/claude-opus-5.5	1000000		128000	
 openrouter/anthropic/claude-opus-5.5:batch	1000000		128000	
 openrouter/anthropic/claude-opus-5.5:beta	1000000		128000	
@@ -1653,7 +1653,7 @@ openrouter/cohere/north-mini-code:free	256000		64000
 openrouter/deepseek/deepseek-chat	163840		16384	
 openrouter/deepseek/deepseek-chat-v3-0324	128000		115200	
 openrouter/deepseek/deepseek-chat-v3.1	163840		147456	
-openrouter/deepseek/deepseek-r1	64000			
+openrouter/deepseek/deepseek-r1	64000		32768	
 openrouter/deepseek/deepseek-r1-0528	163840		32768	
 openrouter/deepseek/deepseek-r1-distill-llama-70b	8192			
 openrouter/deepseek/deepseek-v3.1-terminus	163840		147456	
@@ -1705,17 +1705,17 @@ openrouter/google/gemini-nano-banana-2.1	65536		58982
 openrouter/google/gemma-2-27b-it	8192			
 openrouter/google/gemma-3-12b-it	131072		16384	
 openrouter/google/gemma-3-27b-it	131072		117964	
-openrouter/google/gemma-3-4b-it	131072			
+openrouter/google/gemma-3-4b-it	131072		131072	
 openrouter/google/gemma-4-26b-a4b-it	256000		128000	
 openrouter/google/gemma-4-26b-a4b-it:free	262144		32768	
 openrouter/google/gemma-4-31b-it	262144		16384	
 openrouter/google/gemma-4-31b-it:free	262144		32768	
-openrouter/gpt-3.5-turbo-0125	16385			
+openrouter/gpt-3.5-turbo-0125	16385		4096	
 openrouter/gpt-4-0314	8191		4096	
-openrouter/ibm-granite/granite-4.0-h-micro	131000			
+openrouter/ibm-granite/granite-4.0-h-micro	131000		131000	
 openrouter/ibm-granite/granite-4.1-8b	131072			
 openrouter/ibm-granite/granite-4.2-8b	131072		117964	
-openrouter/inception/mercury-2	128000			
+openrouter/inception/mercury-2	128000		128000	
 openrouter/inclusionai/ling-3.0-flash	262144		32768	
 openrouter/inclusionai/ling-3.0-flash-vl	131072		32768	
 openrouter/inclusionai/ling-3.0-tiny	262144		250000	
@@ -1731,7 +1731,7 @@ openrouter/liquid/lfm-3-1.7b	262144		8192
 openrouter/liquid/lfm-3-1.7b:free	262144		8192	
 openrouter/mancer/weaver	8000			
 openrouter/meituan/longcat-2.0	1048756		262144	
-openrouter/meta-llama/llama-3.1-70b-instruct	131072			
+openrouter/meta-llama/llama-3.1-70b-instruct	131072		4096	
 openrouter/meta-llama/llama-3.1-8b-instruct	131072		16384	
 openrouter/meta-llama/llama-3.2-1b-instruct	60000			
 openrouter/meta-llama/llama-3.3-70b-instruct	128000		115200	
@@ -1755,7 +1755,7 @@ openrouter/minimax/minimax-01	1000192
 openrouter/minimax/minimax-m1	1000000			
 openrouter/minimax/minimax-m2-her	65536			
 openrouter/minimax/minimax-m2-her-20260123	65536			
-openrouter/minimax/minimax-m2.1	204800			
+openrouter/minimax/minimax-m2.1	204800		131072	
 openrouter/minimax/minimax-m2.5	65536		58982	
 openrouter/minimax/minimax-m2.7	196608		176947	
 openrouter/minimax/minimax-m3	524288		512000	
@@ -1817,13 +1817,13 @@ openrouter/nvidia/nemotron-3.5-lightning	262144		235929
 openrouter/nvidia/nemotron-3.5-lightning:free	1000000		65536	
 openrouter/nvidia/nemotron-3.5-super-vl	1048576		943718	
 openrouter/nvidia/nemotron-3.5-super-vl:free	1000000		131072	
-openrouter/openai/gpt-3.5-turbo	16385			
+openrouter/openai/gpt-3.5-turbo	16385		4096	
 openrouter/openai/gpt-3.5-turbo-0613	4095		3685	
 openrouter/openai/gpt-3.5-turbo-16k	16385		4096	
 openrouter/openai/gpt-3.5-turbo-instruct	4095			
 openrouter/openai/gpt-4	8191		4096	
-openrouter/openai/gpt-4-turbo	128000			
-openrouter/openai/gpt-4-turbo-preview	128000			
+openrouter/openai/gpt-4-turbo	128000		4096	
+openrouter/openai/gpt-4-turbo-preview	128000		4096	
 openrouter/openai/gpt-4-turbo:batch	128000		4096	
 openrouter/openai/gpt-4.1	1047576		32768	
 openrouter/openai/gpt-4.1-mini	1047576		32768	
@@ -1927,15 +1927,15 @@ openrouter/openai/gpt-oss-120b:batch	131072		117964
 openrouter/openai/gpt-oss-20b	131072		117964	
 openrouter/openai/gpt-oss-20b:batch	131072		117964	
 openrouter/openai/gpt-oss-safeguard-20b	131072		65536	
-openrouter/openai/o1-pro	200000			
+openrouter/openai/o1-pro	200000		100000	
 openrouter/openai/o3	200000		100000	
-openrouter/openai/o3-mini	200000			
-openrouter/openai/o3-mini-high	200000			
+openrouter/openai/o3-mini	200000		100000	
+openrouter/openai/o3-mini-high	200000		100000	
 openrouter/openai/o3-mini:batch	200000		100000	
 openrouter/openai/o3-pro	200000		100000	
 openrouter/openai/o3:batch	200000		100000	
-openrouter/openai/o4-mini	200000			
-openrouter/openai/o4-mini-high	200000			
+openrouter/openai/o4-mini	200000		100000	
+openrouter/openai/o4-mini-high	200000		100000	
 openrouter/openai/o4-mini:batch	200000		100000	
 openrouter/parallel/decisions-fast:free	32000			
 openrouter/particle-ai/particle-1	1048576		131072	
@@ -1943,9 +1943,9 @@ openrouter/perceptron/perceptron-mk1	32768
 openrouter/perceptron/perceptron-mk1.5	36864		8192	
 openrouter/perplexity/pplx-decider-flash-v1.2	262144			
 openrouter/perplexity/pplx-decider-v1.2	262144			
-openrouter/perplexity/sonar	127072			
+openrouter/perplexity/sonar	127072		4096	
 openrouter/perplexity/sonar-deep-research	128000			
-openrouter/perplexity/sonar-pro	200000			
+openrouter/perplexity/sonar-pro	200000		8000	
 openrouter/perplexity/sonar-reasoning-pro	128000			
 openrouter/prism-ml/ternary-bonsai-2-27b	262144		32768	
 openrouter/prism-ml/ternary-bonsai-2-9b	262144		65536	
@@ -1953,28 +1953,28 @@ openrouter/qwen/qwen-2.5-72b-instruct	32768		16384
 openrouter/qwen/qwen-2.5-7b-instruct	32768		29491	
 openrouter/qwen/qwen-2.5-coder-32b-instruct	32768			
 openrouter/qwen/qwen-plus	1000000		32768	
-openrouter/qwen/qwen-plus-2025-07-28	1000000			
+openrouter/qwen/qwen-plus-2025-07-28	1000000		32768	
 openrouter/qwen/qwen3-14b	40960		36864	
-openrouter/qwen/qwen3-235b-a22b	131072			
+openrouter/qwen/qwen3-235b-a22b	131072		16384	
 openrouter/qwen/qwen3-235b-a22b-2507	131072		117964	
 openrouter/qwen/qwen3-235b-a22b-thinking-2507	128000		16384	
 openrouter/qwen/qwen3-30b-a3b	40960		16384	
 openrouter/qwen/qwen3-30b-a3b-instruct-2507	262144		235929	
 openrouter/qwen/qwen3-30b-a3b-thinking-2507	81920			
 openrouter/qwen/qwen3-32b	40960		16384	
-openrouter/qwen/qwen3-8b	131072			
+openrouter/qwen/qwen3-8b	131072		32768	
 openrouter/qwen/qwen3-coder	262144		65536	
 openrouter/qwen/qwen3-coder-30b-a3b-instruct	262144		235929	
 openrouter/qwen/qwen3-coder-flash	1000000		65536	
 openrouter/qwen/qwen3-coder-next	262144		235929	
 openrouter/qwen/qwen3-coder-plus	1000000			
 openrouter/qwen/qwen3-max	262144			
-openrouter/qwen/qwen3-max-thinking	262144			
-openrouter/qwen/qwen3-max-thinking-20260123	262144			
+openrouter/qwen/qwen3-max-thinking	262144		65536	
+openrouter/qwen/qwen3-max-thinking-20260123	262144		65536	
 openrouter/qwen/qwen3-next-80b-a3b-instruct	262144		16384	
 openrouter/qwen/qwen3-next-80b-a3b-instruct-2509	262144		16384	
 openrouter/qwen/qwen3-vl-235b-a22b-instruct	131072		32768	
-openrouter/qwen/qwen3-vl-235b-a22b-thinking	131072			
+openrouter/qwen/qwen3-vl-235b-a22b-thinking	131072		32768	
 openrouter/qwen/qwen3-vl-30b-a3b-instruct	262144		16384	
 openrouter/qwen/qwen3-vl-30b-a3b-thinking	262144		235929	
 openrouter/qwen/qwen3-vl-32b-instruct	131072			
@@ -2056,10 +2056,10 @@ openrouter/upstage/solar-decide-flash	524288
 openrouter/upstage/solar-mini4	524288		131072	
 openrouter/upstage/solar-pro-3	131072			
 openrouter/upstage/solar-pro4	524288		131072	
-openrouter/writer/palmyra-x5	1040000			
+openrouter/writer/palmyra-x5	1040000		8192	
 openrouter/x-ai/grok-4-fast	2000000			
 openrouter/x-ai/grok-4.20	2000000		1800000	
-openrouter/x-ai/grok-4.20-multi-agent	2000000			
+openrouter/x-ai/grok-4.20-multi-agent	2000000		2000000	
 openrouter/x-ai/grok-4.3	1000000		900000	
 openrouter/x-ai/grok-4.3:batch	1000000		900000	
 openrouter/x-ai/grok-4.5	500000		450000	
@@ -2124,75 +2124,75 @@ openrouter/~x-ai/grok-latest	500000		450000
 openrouter/~z-ai/glm-flash-latest	1048576		131072	
 openrouter/~z-ai/glm-latest	1048576		943718	
 ovhcloud/DeepSeek-R1-Distill-Llama-70B	131072			
-ovhcloud/Llama-3.1-8B-Instruct	131072			
-ovhcloud/Meta-Llama-3_3-70B-Instruct	131072			
-ovhcloud/Mistral-7B-Instruct-v0.3	65536			
+ovhcloud/Llama-3.1-8B-Instruct	131072		16384	
+ovhcloud/Meta-Llama-3_3-70B-Instruct	131072		115200	
+ovhcloud/Mistral-7B-Instruct-v0.3	65536		65536	
 ovhcloud/Mistral-Nemo-Instruct-2407	65536			
 ovhcloud/Mistral-Small-3.2-24B-Instruct-2506	131072			
 ovhcloud/Mixtral-8x7B-Instruct-v0.1	32768			
 ovhcloud/Qwen2.5-VL-72B-Instruct	32768			
-ovhcloud/Qwen3-32B	32768			
-ovhcloud/Qwen3-Coder-30B-A3B-Instruct	262144			
+ovhcloud/Qwen3-32B	32768		16384	
+ovhcloud/Qwen3-Coder-30B-A3B-Instruct	262144		235929	
 ovhcloud/bge-base-en-v1.5	512			
 ovhcloud/bge-m3	8192			
 ovhcloud/bge-multilingual-gemma2	8192			
 ovhcloud/deepseek-r1-distill-llama-70b	131072			
-ovhcloud/gpt-oss-120b	131072			
-ovhcloud/gpt-oss-20b	131072			
-ovhcloud/llama-3.1-8b-instruct	131072			
-ovhcloud/meta-llama-3_3-70b-instruct	131072			
-ovhcloud/mistral-7b-instruct-v0.3	65536			
+ovhcloud/gpt-oss-120b	131072		131072	
+ovhcloud/gpt-oss-20b	131072		131072	
+ovhcloud/llama-3.1-8b-instruct	131072		16384	
+ovhcloud/meta-llama-3_3-70b-instruct	131072		115200	
+ovhcloud/mistral-7b-instruct-v0.3	65536		65536	
 ovhcloud/mistral-nemo-instruct-2407	65536			
 ovhcloud/mistral-small-3.2-24b-instruct-2506	131072			
 ovhcloud/mixtral-8x7b-instruct-v0.1	32768			
 ovhcloud/qwen2.5-vl-72b-instruct	32768			
-ovhcloud/qwen3-32b	32768			
-ovhcloud/qwen3-coder-30b-a3b-instruct	262144			
-perplexity/sonar	128000			
-perplexity/sonar-pro	200000			
+ovhcloud/qwen3-32b	32768		16384	
+ovhcloud/qwen3-coder-30b-a3b-instruct	262144		235929	
+perplexity/sonar	128000		4096	
+perplexity/sonar-pro	200000		8000	
 perplexity/sonar-reasoning-pro	128000			
-quicksilverpro/claude-fable-5	1000000			
-quicksilverpro/claude-haiku-4-5	200000			
-quicksilverpro/claude-opus-4-6	1000000			
-quicksilverpro/claude-opus-4-8	1000000			
-quicksilverpro/claude-opus-5	1000000			
-quicksilverpro/claude-sonnet-4-6	1000000			
-quicksilverpro/claude-sonnet-5	1000000			
-quicksilverpro/deepseek-v4-flash	1048576			
-quicksilverpro/deepseek-v4-pro	1048576			
-quicksilverpro/gemini-3-flash-preview	1048576			
-quicksilverpro/gemini-3-pro-image	1048576			
-quicksilverpro/gemini-3.1-flash-lite	1048576			
-quicksilverpro/gemini-3.1-pro-preview	1048576			
-quicksilverpro/gemini-3.5-flash	1048576			
-quicksilverpro/gemini-3.5-flash-lite	1048576			
-quicksilverpro/gemini-3.6-flash	1048576			
-quicksilverpro/gemini-3.7-flash	1048576			
-quicksilverpro/glm-5.2	1048576			
-quicksilverpro/glm-5.3	1048576			
-quicksilverpro/glm-5.3-flash	1048576			
-quicksilverpro/gpt-5.6-luna	1048576			
-quicksilverpro/gpt-5.6-sol	1048576			
-quicksilverpro/gpt-5.6-terra	1048576			
-quicksilverpro/gpt-oss-120b	131072			
-quicksilverpro/grok-4.5	500000			
-quicksilverpro/grok-4.6	500000			
-quicksilverpro/hy3	262144			
-quicksilverpro/kimi-k2.6	256000			
-quicksilverpro/kimi-k2.7-code	256000			
-quicksilverpro/kimi-k3	1048576			
-quicksilverpro/mimo-v2.5	1048576			
-quicksilverpro/minimax-m3	1048576			
-quicksilverpro/muse-glimmer-30b	131072			
-quicksilverpro/muse-spark-1.2	1048576			
-quicksilverpro/nemotron-3.5-lightning	262144			
+quicksilverpro/claude-fable-5	1000000		128000	
+quicksilverpro/claude-haiku-4-5	200000		64000	
+quicksilverpro/claude-opus-4-6	1000000		128000	
+quicksilverpro/claude-opus-4-8	1000000		128000	
+quicksilverpro/claude-opus-5	1000000		128000	
+quicksilverpro/claude-sonnet-4-6	1000000		128000	
+quicksilverpro/claude-sonnet-5	1000000		128000	
+quicksilverpro/deepseek-v4-flash	1048576		384000	
+quicksilverpro/deepseek-v4-pro	1048576		384000	
+quicksilverpro/gemini-3-flash-preview	1048576		65536	
+quicksilverpro/gemini-3-pro-image	1048576		32768	
+quicksilverpro/gemini-3.1-flash-lite	1048576		65536	
+quicksilverpro/gemini-3.1-pro-preview	1048576		65536	
+quicksilverpro/gemini-3.5-flash	1048576		65536	
+quicksilverpro/gemini-3.5-flash-lite	1048576		65536	
+quicksilverpro/gemini-3.6-flash	1048576		65536	
+quicksilverpro/gemini-3.7-flash	1048576		65536	
+quicksilverpro/glm-5.2	1048576		131072	
+quicksilverpro/glm-5.3	1048576		131072	
+quicksilverpro/glm-5.3-flash	1048576		131072	
+quicksilverpro/gpt-5.6-luna	1048576		128000	
+quicksilverpro/gpt-5.6-sol	1048576		128000	
+quicksilverpro/gpt-5.6-terra	1048576		128000	
+quicksilverpro/gpt-oss-120b	131072		131072	
+quicksilverpro/grok-4.5	500000		500000	
+quicksilverpro/grok-4.6	500000		500000	
+quicksilverpro/hy3	262144		262144	
+quicksilverpro/kimi-k2.6	256000		256000	
+quicksilverpro/kimi-k2.7-code	256000		256000	
+quicksilverpro/kimi-k3	1048576		1048576	
+quicksilverpro/mimo-v2.5	1048576		131072	
+quicksilverpro/minimax-m3	1048576		524288	
+quicksilverpro/muse-glimmer-30b	131072		131072	
+quicksilverpro/muse-spark-1.2	1048576		131072	
+quicksilverpro/nemotron-3.5-lightning	262144		235929	
 quicksilverpro/qwen3.6-35b	262144			
-quicksilverpro/qwen3.6-plus	1048576			
-quicksilverpro/qwen3.7-flash	1048576			
-quicksilverpro/qwen3.7-max	1048576			
-quicksilverpro/qwen3.7-plus	1048576			
-quicksilverpro/qwen3.8-27b	1000000			
-quicksilverpro/qwen3.8-max	1048576			
+quicksilverpro/qwen3.6-plus	1048576		65536	
+quicksilverpro/qwen3.7-flash	1048576		65536	
+quicksilverpro/qwen3.7-max	1048576		131072	
+quicksilverpro/qwen3.7-plus	1048576		131072	
+quicksilverpro/qwen3.8-27b	1000000		262144	
+quicksilverpro/qwen3.8-max	1048576		131072	
 radius/balanced	1048576		262144	
 radius/cheap	1000000		131072	
 radius/claude-fable-5	1000000		128000	
@@ -2594,8 +2594,8 @@ xai/grok-4-fast-non-reasoning-latest	2000000
 xai/grok-4-fast-reasoning	2000000			
 xai/grok-4-fast-reasoning-latest	2000000			
 xai/grok-4-latest	256000			
-xai/grok-4.20	1000000			
-xai/grok-4.20-multi-agent	1000000			
+xai/grok-4.20	1000000		1000000	
+xai/grok-4.20-multi-agent	1000000		1000000	
 xai/grok-4.3	1000000		30000	
 xai/grok-4.3-latest	1000000		30000	
 xai/grok-4.5	500000		500000	
@@ -2603,7 +2603,7 @@ xai/grok-4.5-latest	500000		500000
 xai/grok-4.6	500000		500000	
 xai/grok-4.6-latest	500000		500000	
 xai/grok-4.7	500000		500000	
-xai/grok-build-0.1	256000			
+xai/grok-build-0.1	256000		256000	
 xai/grok-code-fast	256000			
 xai/grok-code-fast-1	256000			
 xai/grok-code-fast-1-0825	256000			

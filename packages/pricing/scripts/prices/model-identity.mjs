@@ -1,0 +1,41 @@
+// Which names of different sellers mean the same model. Used for limits alone, never for a price.
+
+/** How sellers write the same name, in the order in which it is undone. Each is spelling; none makes two models of one family one. */
+const SPELLINGS = [
+  // Bedrock's regions, and its vendors before the name.
+  [/^(global|regional|us|eu|apac|au|jp|us-gov)\./, ""],
+  [
+    /^(ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen|writer|zai)\./,
+    "",
+  ],
+  // Bedrock's and Vertex' versions of a deployment.
+  [/[-@]v\d+:\d+$/, ""],
+  [/:\d+$/, ""],
+  // Words about how it is served, not which model it is.
+  [/:beta$/, ""],
+  [/-maas$/, ""],
+  [/-(fp8|bf16|nvfp4)$/, ""],
+  // Dots, underscores and Fireworks' p between the numbers of a version.
+  [/(\d)p(\d)/g, "$1.$2"],
+  [/[._@]/g, "-"],
+  // Names that one vendor's models have under two spellings.
+  [/^meta-llama-/, "llama-"],
+  [/^llama-?v?(\d)/, "llama-$1"],
+  [/^gpt-35-/, "gpt-3-5-"],
+  [/^claude-(\d(?:-\d)?)-(opus|sonnet|haiku)$/, "claude-$2-$1"],
+  [/^gemini-(pro|flash)-(\d-\d)/, "gemini-$2-$1"],
+]
+
+/** The model that a row's name means, without vendor, region and spelling. */
+export function identityOf({ provider, name }) {
+  let identity = name.slice(name.lastIndexOf("/") + 1).toLowerCase()
+  // Hugging Face lists every model a second time under the policy by which a server is chosen.
+  if (provider.startsWith("huggingface-")) identity = identity.replace(/-fast$/, "")
+  for (const [pattern, replacement] of SPELLINGS) identity = identity.replace(pattern, replacement)
+  return identity
+}
+
+/** The model of which this is one day's version. */
+export function withoutVersionDay(identity) {
+  return identity.replace(/-(20\d\d-?\d\d-?\d\d|latest)$/, "")
+}
