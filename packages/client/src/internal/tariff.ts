@@ -144,7 +144,8 @@ function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
   }
 }
 
-function modalitiesOf(messages: readonly Message[]): readonly Modality[] {
+/** What the input consists of; undefined, which is everything that the model has a rate for, where that cannot be told. */
+function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undefined {
   if (messages.every(({ content }) => typeof content === "string")) return TEXT
   const found = new Set<Modality>(TEXT)
   for (const { content } of messages) {
@@ -153,7 +154,7 @@ function modalitiesOf(messages: readonly Message[]): readonly Modality[] {
       if (part.type === "image_url") found.add("image")
       else if (part.type === "input_audio") found.add("audio")
       // A file may be anything.
-      else if (part.type === "file") return ["text", "image", "audio"]
+      else if (part.type === "file") return undefined
     }
   }
   return [...found]
