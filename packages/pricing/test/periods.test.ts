@@ -37,6 +37,37 @@ describe("DeepSeek's peak hours, 01:00–04:00 and 06:00–10:00 UTC on weekdays
   })
 })
 
+describe("Gemini 3.6 to 3.8 Flash, half price until the end of 2026", () => {
+  it.each([
+    ["2026-12-31T23:59:59.999Z", undefined, 0.75],
+    ["2027-01-01T00:00:00.000Z", undefined, 1.5],
+    ["2026-12-31T23:59:59.999Z", "batch", 0.375],
+    ["2027-01-01T00:00:00.000Z", "batch", 0.75],
+    ["2027-01-01T00:00:00.000Z", "priority", 3],
+  ])("at %s in tier %s cost %d", (at, serviceTier, usd) => {
+    for (const model of ["gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash"])
+      expect(inputAt(model, at, serviceTier), model).toBe(usd)
+  })
+
+  it.each([
+    "google/gemini-3.8-flash",
+    "openrouter/google/gemini-3.7-flash",
+    "vercel-ai-gateway/google/gemini-3.6-flash",
+  ])("the bound of %s counts the full price once the call can last into it", (model) => {
+    const bound = (deadline: string) =>
+      upperBound(model, {
+        inputTokens: 1_000_000,
+        maxOutputTokens: 0,
+        inputModalities: ["text"],
+        serviceTier: "default",
+        at: "2026-12-31T23:00:00Z",
+        deadline,
+      }).nanoUsd / 1e9
+    expect(bound("2026-12-31T23:59:59Z")).toBe(0.75)
+    expect(bound("2027-01-01T00:00:00Z")).toBe(1.5)
+  })
+})
+
 describe("hours over midnight belong to the day on which they start", () => {
   const table = createPriceTable({
     "test/night": {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { type PriceRow, prices, RATE_KINDS, tableDate } from "../src/index"
 
@@ -12,10 +13,25 @@ describe("the table", () => {
     expect(new Set(rows.map((row) => row.provider)).size).toBeGreaterThanOrEqual(40)
   })
 
-  it("knows the most output tokens of at least 95 % of the rows that answer", () => {
+  it("knows the most output tokens of at least 95 % of the rows that answer, and says how", () => {
     const chat = rows.filter((row) => row.sheets.some((sheet) => sheet.tiers.some((tier) => tier.rates.output > 0)))
-    const known = chat.filter((row) => row.maxOutputTokens !== undefined)
-    expect(known.length / chat.length).toBeGreaterThanOrEqual(0.95)
+    const share = (...bases: unknown[]) => chat.filter((row) => bases.includes(row.maxOutputBasis)).length / chat.length
+    expect(share("listed", "same model", "context window")).toBeGreaterThanOrEqual(0.95)
+    expect(share("listed", "same model")).toBeGreaterThanOrEqual(0.83)
+    expect(share("listed")).toBeGreaterThanOrEqual(0.65)
+    for (const row of rows) expect(row.maxOutputBasis === undefined, row.model).toBe(row.maxOutputTokens === undefined)
+  })
+
+  it("takes a maximum of another seller within the row's own window, as derived-maximums.md says", () => {
+    const report = readFileSync(new URL("../derived-maximums.md", import.meta.url), "utf8")
+    const lines = [...report.matchAll(/^\| `([^`]+)` +\| (\d+) +\| `([^`]+)`/gm)]
+    const derived = rows.filter((row) => row.maxOutputBasis === "same model")
+    expect(lines.map(([, model]) => model).sort()).toEqual(derived.map((row) => row.model).sort())
+    for (const [, model, maximum] of lines) {
+      const row = prices.findRow(model!)!
+      expect(row.maxOutputTokens, model).toBe(Number(maximum))
+      expect(row.maxOutputTokens! <= (row.contextWindow ?? Number.POSITIVE_INFINITY), model).toBe(true)
+    }
   })
 
   it("says of every row where it is from and when", () => {

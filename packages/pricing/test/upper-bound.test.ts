@@ -73,6 +73,38 @@ describe("a bound", () => {
     expect(upperBound("gpt-4o-mini", { inputTokens: 0, serviceTier: "default" }).nanoUsd).toBe(16_384 * 600)
   })
 
+  it("believes a maximum that is listed, and counts the window where the same model of another seller lists one", () => {
+    const at = { inputTokens: 0, serviceTier: "default", outputModalities: ["text" as const] }
+    const bound = (model: string) => {
+      const { maxOutputTokens, maxOutputBasis, contextWindow, rates } = prices.priceOf(model)
+      const tokens = upperBound(model, at).lines.find(({ picoUsdPerUnit }) => picoUsdPerUnit === rates.output)?.count
+      return { maxOutputTokens, maxOutputBasis, contextWindow, tokens }
+    }
+    expect(bound("gpt-4o-mini")).toMatchObject({ maxOutputBasis: "listed", maxOutputTokens: 16_384, tokens: 16_384 })
+    expect(bound("quicksilverpro/claude-opus-5")).toMatchObject({
+      maxOutputBasis: "same model",
+      maxOutputTokens: 128_000,
+      tokens: 1_000_000,
+    })
+    expect(bound("xai/grok-3")).toMatchObject({
+      maxOutputBasis: "context window",
+      maxOutputTokens: 131_072,
+      tokens: 131_072,
+    })
+  })
+
+  it("is an error where only another seller lists a maximum and no window is known", () => {
+    const uncertain = prices.models().filter((model) => {
+      const { maxOutputBasis, contextWindow } = prices.findRow(model)!
+      return maxOutputBasis === "same model" && contextWindow === undefined
+    })
+    expect(uncertain.length).toBeGreaterThan(10)
+    for (const model of uncertain) {
+      expect(() => upperBound(model, { inputTokens: 1 }), model).toThrow(UnboundedCostError)
+      expect(upperBound(model, { inputTokens: 1, maxOutputTokens: 1 }).nanoUsd, model).toBeGreaterThan(0)
+    }
+  })
+
   it("counts a cache write of an hour, unless the caller rules it out where the provider asks first", () => {
     const bound = (cacheWrites?: "any" | "5m" | "none") =>
       upperBound("claude-opus-5-5", { inputTokens: 1000, maxOutputTokens: 0, serviceTier: "default", cacheWrites })
