@@ -1,6 +1,7 @@
 import {
   type AnswerFormat,
   type ContentPart,
+  type ImagePart,
   InvalidArgumentError,
   type Message,
   parseModelId,
@@ -12,7 +13,7 @@ import type { Encoding, EncodingName } from "./encoding"
 import { encodingNamed, encodingNameOf } from "./encoding-of-model"
 import { UnboundedInputError } from "./errors"
 import { estimateTokens } from "./estimate"
-import { modelForms } from "./model-limits"
+import { findModelRow, modelForms } from "./model-limits"
 import { countOrdinary } from "./operations"
 import { imageRuleFor } from "./request/image-rules"
 import { imageTokens } from "./request/image-tokens"
@@ -137,7 +138,8 @@ class RequestCount {
 /**
  * Input tokens of a chat request: an estimate that is exact where a formula is published, and a bound that holds.
  *
- * @throws UnboundedInputError for files, whose tokens nothing bounds; InvalidArgumentError for what is no message
+ * @throws UnboundedInputError for files, whose tokens nothing bounds, and for an image by address where neither the model's
+ * rules nor its limits are known; InvalidArgumentError for what is no message
  */
 export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const { model, messages, tools = [], answerFormat, calibration } = input
@@ -201,18 +203,37 @@ function addPart(request: RequestCount, part: ContentPart | { type: "refusal"; r
     request.add(0, 4)
   } else if (part.type === "refusal") request.text(part.refusal)
   else if (part.type === "image_url") {
-    const { tokens, upperBound } = imageTokens(part, imageRuleFor(request.name))
-    request.inexactly("images", tokens, upperBound + MARGIN.message)
+    const rule = imageRuleFor(request.name)
+    const { tokens, upperBound } = imageTokens(part, rule)
+    const most = rule.kind === "bounded" ? Math.max(upperBound, unruledBound(request, part, path)) : upperBound
+    request.inexactly("images", tokens, most + MARGIN.message)
   } else if (part.type === "input_audio") {
     const seconds = Math.ceil((part.input_audio.data.length * 3) / 4 / AUDIO.bytesPerSecond)
     request.inexactly("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + MARGIN.request)
-  } else if (part.type === "file") throw new UnboundedInputError(path, "a file")
+  } else if (part.type === "file")
+    throw new UnboundedInputError(path, "a file", { remedy: "Send its text or its pages as images instead." })
   else
     throw new InvalidArgumentError(
       `${path}.type`,
       '"text", "image_url", "input_audio" or "file"',
       (part as { type?: unknown }).type,
     )
+}
+
+/**
+ * What an image can come to where no rule is published: users were billed for the text of a `data:` URL (66,000 tokens for
+ * 1920 × 1080 with gpt-5.4-mini, https://community.openai.com/t/1380539). What an address leads to is not known here, but
+ * no input is longer than the model takes.
+ */
+function unruledBound(request: RequestCount, part: ImagePart, path: string): number {
+  const { url } = part.image_url
+  if (/^data:/i.test(url)) return boundOf(request, url)
+  const row = findModelRow(request.model)
+  if (row === undefined)
+    throw new UnboundedInputError(path, "an image by address, for a model without known rules and limits,", {
+      remedy: "Send it as a data: URL instead.",
+    })
+  return Math.max(row.contextWindow, row.maxInputTokens ?? 0)
 }
 
 /**

@@ -33,8 +33,8 @@ export class UnboundedInputError extends P2Error {
   /** Where it is, such as `messages[2].content[0]`. */
   readonly path: string
 
-  constructor(path: string, what: string) {
-    super(`No bound is known for the tokens of ${what} at \`${path}\`. Send its text or its pages as images instead.`, {
+  constructor(path: string, what: string, { remedy }: { remedy: string }) {
+    super(`No bound is known for the tokens of ${what} at \`${path}\`. ${remedy}`, {
       code: "unbounded-input",
       kind: "mistake",
     })

@@ -1,6 +1,6 @@
 import type { ImagePart, Message, ToolDefinition } from "@p2/core"
 import { describe, expect, test } from "vitest"
-import { countRequestTokens, createCalibration } from "../src/index"
+import { countRequestTokens, countTokens, createCalibration, getModelLimits } from "../src/index"
 import { imageRuleFor } from "../src/request/image-rules"
 import { imageSizeOf } from "../src/request/image-size"
 import { imageTokens } from "../src/request/image-tokens"
@@ -123,6 +123,42 @@ describe("bounds", () => {
   test("an image of unknown size counts as the largest", () => {
     const part: ImagePart = { type: "image_url", image_url: { url: "https://example.com/a.png" } }
     expect(imageTokens(part, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
+  })
+
+  describe("an image for a model without published rules", () => {
+    const boundOf = (model: string, url: string) =>
+      countRequestTokens({ model, messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] })
+        .upperBound
+
+    test("may be billed as the text of its URL", () => {
+      // As long as the one of which a user reports 66,000 tokens: 131 KB as PNG.
+      let state = 1
+      const bytes = Buffer.alloc(131_000)
+      for (let index = 0; index < bytes.length; index++) {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+        bytes[index] = state >>> 24
+      }
+      const url = `data:image/png;base64,${bytes.toString("base64")}`
+      for (const model of ["gpt-5.4-mini", "openai/gpt-5.4-mini"])
+        expect(boundOf(model, url)).toBeGreaterThanOrEqual(countTokens(url, { model }))
+      expect(boundOf("gpt-5.4-mini", url)).toBeGreaterThan(66_000)
+      expect(boundOf("gemini/gemini-2.5-flash", url)).toBeGreaterThanOrEqual(url.length)
+      expect(boundOf("no-such-model", `DATA:${url.slice(5)}`)).toBeGreaterThanOrEqual(url.length)
+    })
+
+    test("is never bounded below what published rules come to", () => {
+      expect(boundOf("gpt-5.4-mini", "data:image/png;base64,AAAA")).toBeGreaterThanOrEqual(24_600)
+    })
+
+    test("by address takes at most what the model takes, or is an error", () => {
+      const address = "https://example.com/a.png"
+      expect(boundOf("gemini/gemini-2.5-flash", address)).toBeGreaterThanOrEqual(
+        getModelLimits("gemini/gemini-2.5-flash").contextWindow,
+      )
+      expect(() => boundOf("no-such-model", address)).toThrow(
+        expect.objectContaining({ code: "unbounded-input", message: expect.stringContaining("data: URL") }),
+      )
+    })
   })
 
   test("a file is an error, audio is bounded by its length", () => {

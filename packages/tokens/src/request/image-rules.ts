@@ -3,7 +3,7 @@
  * - `tile`: fit into 2048 × 2048, then the short side to 768, then `perTile` for each 512 × 512 tile and `base`.
  * - `patch`: 32 × 32 patches, scaled down to at most `mostPatches`, times `multiplier`.
  * - `area`: width × height / `pixelsPerToken`, at most `most`.
- * - `bounded`: no formula is published; `most` holds for every image.
+ * - `bounded`: no formula is published; `most` is what every published one stays within.
  */
 export type ImageRule =
   | { kind: "tile"; base: number; perTile: number }
@@ -36,8 +36,9 @@ const OPENAI: readonly (readonly [string, ImageRule])[] = [
 const CLAUDE: ImageRule = { kind: "area", pixelsPerToken: 750, most: 1600, bound: 5741 }
 
 /**
- * What holds where nothing is published: 10,000 patches, the most that any published rule takes, at the highest published
- * multiplier of 2.46.
+ * Where nothing is published, or what is published was refuted by bills (gpt-5.4-mini, https://community.openai.com/t/1380539
+ * and /t/1377015): 10,000 patches, the most that any published rule takes, at the highest published multiplier of 2.46.
+ * The bound of a request is also at least what the image could come to as text.
  */
 export const UNLISTED: ImageRule = { kind: "bounded", usual: 1600, most: 24_600 }
 
