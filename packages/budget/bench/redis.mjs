@@ -225,13 +225,13 @@ async function users() {
     const cells = (user) => [cell(`u=user-${user}|nanoUsd|day.UTC.0`), THREE[1], THREE[2]]
     let user = 0
     const filled = Math.min(count, 1_000_000)
-    // Cells as the store writes them: 32 bytes with an end.
+    // Cells as the store writes them: 40 bytes with an end.
     for (let from = 0; from < filled; from += 10_000) {
       const pipeline = client.pipeline()
       for (let index = from; index < from + 10_000; index++)
         pipeline.set(
-          `p2:1:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`,
-          Buffer.alloc(32),
+          `p2:2:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`,
+          Buffer.alloc(40),
           "PXAT",
           window.endsAt + 3_600_000,
         )
@@ -263,9 +263,9 @@ async function memory() {
   await client.flushall()
   await rateOf(() => store.reserve(reserveOf(THREE)), 500, 32)
   let key = 0
-  // A cell as the store writes it: 32 bytes with an end.
+  // A cell as the store writes it: 40 bytes with an end.
   const ends = window.endsAt + 3_600_000
-  const aCell = () => client.set(`p2:1:{main}:c:u=user-${key++}|nanoUsd|day.UTC.0`, Buffer.alloc(32), "PXAT", ends)
+  const aCell = () => client.set(`p2:2:{main}:c:u=user-${key++}|nanoUsd|day.UTC.0`, Buffer.alloc(40), "PXAT", ends)
   console.log(`  a cell                      ${await lane(aCell)}`)
   console.log(`  a held reservation, 3 cells ${await lane(() => store.reserve(reserveOf(THREE)))}`)
   await client.flushall()

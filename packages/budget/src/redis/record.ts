@@ -1,12 +1,10 @@
 import type { UsageDraft, UsageEntry } from "../ledger"
 import type { CellRef, ReserveRequest, SettleCell, SettleRequest } from "../store"
 
-/**
- * When the key of a cell may leave, as the scripts read it: an instant; "-" and a time without reservations; or "n".
- */
-export function lifeOf(cell: CellRef, retentionMs: number): string {
-  if (cell.endsAt !== null) return String(cell.endsAt + retentionMs)
-  return cell.keepMs === null ? "n" : `-${cell.keepMs}`
+/** When the key of a cell may leave: an instant; negative, a time without reservations; or 0 for never. */
+export function lifeOf(cell: CellRef, retentionMs: number): number {
+  if (cell.endsAt !== null) return cell.endsAt + retentionMs
+  return cell.keepMs === null ? 0 : -cell.keepMs
 }
 
 /** The first two lines of a held record, which a settle must repeat: fingerprint, cells and what is reserved in them. */
@@ -37,14 +35,17 @@ export function heldRecord(request: ReserveRequest, retentionMs: number, ledger:
   return `${head}\n${ends}\n${JSON.stringify(expiredEntry(request.draft))}`
 }
 
-/** The instant at which a held record may leave: never before the last of its cells, or their `reserved` would stay. */
-export function heldUntil(cells: readonly CellRef[], retentionMs: number): string {
+/**
+ * The instant at which a held record may leave: never before the last of its cells, or their `reserved` would stay; 0: it
+ * has none.
+ */
+export function heldUntil(cells: readonly CellRef[], retentionMs: number): number {
   let last = 0
   for (const cell of cells) {
-    if (cell.endsAt === null) return "n"
+    if (cell.endsAt === null) return 0
     if (cell.endsAt > last) last = cell.endsAt
   }
-  return last === 0 ? "n" : String(last + retentionMs)
+  return last === 0 ? 0 : last + retentionMs
 }
 
 /** Revision and charges, as a resolved record and an entry begin with them. */
@@ -56,7 +57,8 @@ export function chargeLine(request: SettleRequest, cells: readonly SettleCell[])
 
 /** A cell to be settled, and when it may leave. */
 export interface SettledCell extends SettleCell {
-  life: string
+  /** As {@link lifeOf}, or "k": it keeps the end it has, and is not made again. */
+  life: number | "k"
 }
 
 /**
@@ -70,9 +72,10 @@ export function ownCells(told: string, request: SettleRequest, retentionMs: numb
   for (let index = 0; 2 * index + 1 < words.length; index++) {
     const given = request.cells[index]
     const key = words[2 * index]!
-    const known = given?.key === key ? lifeOf(given, retentionMs) : "k"
+    const known = given?.key === key ? lifeOf(given, retentionMs) : ("k" as const)
     const window = { startsAt: null, endsAt: null, keepMs: null }
-    const life = lives[2 * index + 1] ?? known
+    const end = lives[2 * index + 1]
+    const life = end === undefined ? known : Number(end)
     cells.push({ ...window, key, reserved: Number(words[2 * index + 1]), amount: given?.amount ?? 0, life })
   }
   return cells

@@ -11,6 +11,8 @@ export interface RedisClient {
 export interface OwnConnection {
   readonly status: string
   readonly isCluster?: boolean
+  /** The socket of a single server; a Cluster has one a node. */
+  readonly stream?: { cork(): void; uncork(): void } | undefined
   connect(): Promise<unknown>
   disconnect(): void
   on(event: string, listener: (value?: unknown) => void): unknown

@@ -8,6 +8,9 @@ import type { Script } from "./scripts/script"
 /** Most calls that may wait for an answer at once; more are refused, so that a server that hangs cannot fill the memory. */
 const MAX_WAITING = 50_000
 
+/** Most calls that leave in one write. */
+const MAX_GATHERED = 8
+
 /** A script with the name under which the server caches it. */
 export interface LoadedScript extends Script {
   readonly sha: string
@@ -32,6 +35,8 @@ export class RedisConnection {
   #preparing: Promise<void> | undefined
   #lastError: unknown
   #closed = false
+  /** Calls of this tick that share a write with others. */
+  #gathered = 0
   /** Calls that came before the connection was ready. */
   readonly #waiters = new Set<() => void>()
 
@@ -109,6 +114,7 @@ export class RedisConnection {
         done: false,
         expire: () => reject(timedOut(this.timeoutMs, true)),
       }
+      if (this.#deadlines.waiting > 0) this.#gather(own)
       this.#deadlines.add(pending)
       const answered = (reply: unknown) => {
         pending.done = true
@@ -122,6 +128,29 @@ export class RedisConnection {
         if (pending.done || !(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) return failed(error)
         own.eval(script.lua, ...args).then(answered, failed)
       })
+    })
+  }
+
+  /**
+   * Calls of one tick leave a few to a write, since each write is a call of the system that costs more than a script does.
+   * No more than a few, so that the server is at work while the next are made. What a connection that breaks had not sent
+   * yet counts as sent: "maybe applied" is never too little.
+   */
+  #gather(own: OwnConnection): void {
+    const { stream } = own
+    if (stream === undefined) return
+    if (this.#gathered > 0) {
+      if (this.#gathered++ % MAX_GATHERED === 0) {
+        stream.uncork()
+        stream.cork()
+      }
+      return
+    }
+    this.#gathered = 1
+    stream.cork()
+    process.nextTick(() => {
+      this.#gathered = 0
+      stream.uncork()
     })
   }
 

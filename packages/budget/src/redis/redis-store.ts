@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkNames, InvalidArgumentError } from "@p2/core"
 import type { UsageLedger } from "../ledger"
 import type {
   AdjustRequest,
@@ -129,16 +129,20 @@ class RedisStore implements BudgetStore {
     const { cells } = request
     const base = baseOf(this.#prefix, request.root)
     const args: (string | number)[] = [cells.length + 2, `${base}l`, `${base}r:${request.id}`]
-    for (const cell of cells) args.push(`${base}c:${cell.key}`)
     let [latestStart, earliestEnd] = [0, MAX]
-    for (const { startsAt, endsAt } of cells) {
+    let numbers = ""
+    for (const cell of cells) {
+      const { startsAt, endsAt } = cell
       if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
       if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
+      args.push(`${base}c:${cell.key}`)
+      numbers += `${cell.amount}\0${cell.limit ?? -1}\0${lifeOf(cell, this.#retentionMs)}\0`
     }
-    const record = heldRecord(request, this.#retentionMs, this.ledger !== undefined)
     const until = heldUntil(cells, this.#retentionMs)
-    args.push(this.#now(), request.id, request.leaseMs, latestStart, earliestEnd, record, until)
-    for (const cell of cells) args.push(cell.amount, cell.limit ?? "n", lifeOf(cell, this.#retentionMs))
+    args.push(
+      `${this.#now()}\0${request.leaseMs}\0${latestStart}\0${earliestEnd}\0${until}\0${numbers}`,
+      heldRecord(request, this.#retentionMs, this.ledger !== undefined),
+    )
     return this.#reserved(request, await this.#connection.run(this.#scripts.reserve, args))
   }
 
@@ -156,19 +160,14 @@ class RedisStore implements BudgetStore {
     const ledger = this.ledger !== undefined
     const base = baseOf(this.#prefix, request.root)
     const args: (string | number)[] = [cells.length + (ledger ? 4 : 2), `${base}l`, `${base}r:${request.id}`]
-    for (const cell of cells) args.push(`${base}c:${cell.key}`)
     if (ledger) args.push(`${base}u:n`, `${base}u:p:${request.id}`)
-    args.push(
-      this.#now(),
-      request.id,
-      request.outcome === "commit" ? "c" : "f",
-      request.revision,
-      request.expiresAt ?? "n",
-      heldHead(request.fingerprint, cells),
-      chargeLine(request, cells),
-      cells.length,
-    )
-    for (const cell of cells) args.push(cell.reserved, cell.amount, cell.life)
+    const outcome = request.outcome === "commit" ? "c" : "f"
+    let numbers = `${this.#now()}\0${outcome}\0${request.revision}\0${request.expiresAt ?? "n"}\0`
+    for (const cell of cells) {
+      args.push(`${base}c:${cell.key}`)
+      numbers += `${cell.reserved}\0${cell.amount}\0${cell.life}\0`
+    }
+    args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
     if (ledger && entry !== undefined) args.push(...jsonOf(entry))
     return args
   }
@@ -397,10 +396,22 @@ function indexesOf<T>(items: readonly T[], test: (item: T, index: number) => boo
 
 const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/
 
+const NAMES: ReadonlySet<string> = new Set([
+  "client",
+  "prefix",
+  "retentionMs",
+  "ledger",
+  "ledgerRetentionMs",
+  "timeoutMs",
+  "onWarning",
+  "now",
+])
+
 function checkOptions(options: RedisStoreOptions): void {
   if (typeof options?.client?.duplicate !== "function") {
     throw new InvalidArgumentError("client", "an ioredis Redis or Cluster", options?.client)
   }
+  checkNames(options, NAMES, "")
   if (options.prefix !== undefined && !PREFIX.test(options.prefix)) {
     throw new InvalidArgumentError("prefix", "1 to 64 letters, digits and _ . : -", options.prefix)
   }

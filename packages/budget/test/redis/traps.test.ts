@@ -25,7 +25,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
 
   it("a key of another type is damage, not zero, in cells and records", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
-    await client.hset(`p2:1:{${ROOT}}:c:a`, "spent", "0")
+    await client.hset(`p2:2:{${ROOT}}:c:a`, "spent", "0")
     const cells = [cell("b", 1, 10), cell("a", 1, 10)]
     expect(await failureOf(store.reserve(reserveRequest(ROOT, "r1", cells)))).toMatchObject({
       code: "corrupt",
@@ -33,7 +33,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     })
     expect(await failureOf(store.read({ root: ROOT, keys: ["a"] }))).toMatchObject({ code: "corrupt" })
     expect((await store.read({ root: ROOT, keys: ["b"] })).cells[0]!.reserved).toBe(0)
-    await client.sadd(`p2:1:{${ROOT}}:r:r2`, "x")
+    await client.sadd(`p2:2:{${ROOT}}:r:r2`, "x")
     expect(await failureOf(store.reserve(reserveRequest(ROOT, "r2", [cell("b", 1)])))).toMatchObject({
       code: "corrupt",
     })
@@ -48,20 +48,20 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     for (const id of ["r1", "r2", "r3"]) {
       await store.reserve(reserveRequest(ROOT, id, [cell(`of.${id}`, 5), cell("a", 5)], { leaseMs: 1_000 }))
     }
-    await client.set(`p2:1:{${ROOT}}:r:r1`, "nonsense")
-    await client.set(`p2:1:{${ROOT}}:c:of.r2`, "nonsense")
+    await client.set(`p2:2:{${ROOT}}:r:r1`, "nonsense")
+    await client.set(`p2:2:{${ROOT}}:c:of.r2`, "nonsense")
     now += 2_000
     const swept = await store.sweep({ root: ROOT, max: 10 })
     expect(swept.expired.map((one) => one.id)).toEqual(["r3"])
     expect(swept.more).toBe(false)
     // Their money stays reserved, and their ids are at hand for whoever repairs them.
-    expect(await client.zrange(`p2:1:{${ROOT}}:q`, "0", "-1")).toEqual(["r1", "r2"])
+    expect(await client.zrange(`p2:2:{${ROOT}}:q`, "0", "-1")).toEqual(["r1", "r2"])
     expect((await store.read({ root: ROOT, keys: ["a"] })).cells[0]).toMatchObject({ spent: 5, reserved: 10 })
-    expect(await client.get(`p2:1:{${ROOT}}:r:r1`)).toBe("nonsense")
-    await client.del(`p2:1:{${ROOT}}:c:of.r2`)
+    expect(await client.get(`p2:2:{${ROOT}}:r:r1`)).toBe("nonsense")
+    await client.del(`p2:2:{${ROOT}}:c:of.r2`)
     const late = reserveRequest(ROOT, "r2", [cell("of.r2", 5), cell("a", 5)])
     expect(await store.settle(settleRequest(late, [2, 2]))).toMatchObject({ result: "committed" })
-    expect(await client.zrange(`p2:1:{${ROOT}}:q`, "0", "-1")).toEqual(["r1"])
+    expect(await client.zrange(`p2:2:{${ROOT}}:q`, "0", "-1")).toEqual(["r1"])
   })
 
   it("every key has the root as its hash tag, whatever the prefix of the user's client", async () => {
@@ -72,7 +72,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     await store.settle(settleRequest(request("r1"), [1]))
     const keys = await client.keys("*")
     expect(keys.length).toBeGreaterThan(0)
-    for (const key of keys) expect(key).toMatch(/^money:1:\{main\}:/)
+    for (const key of keys) expect(key).toMatch(/^money:2:\{main\}:/)
     await store.close?.()
     prefixed.disconnect()
     for (const prefix of ["a{b", "", "a b", "x".repeat(65)]) {
@@ -176,7 +176,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
       if (state === "expired") now += 600
       if (state === "expired") expect((await store.sweep({ root: ROOT, max: 1 })).expired).toHaveLength(1)
       now = midnight + 1_000
-      const end = await client.pexpiretime(`p2:1:{${ROOT}}:c:day.1`)
+      const end = await client.pexpiretime(`p2:2:{${ROOT}}:c:day.1`)
       const settled = await store.settle(settleRequest(after, [4, 4], { entry, revision: 1 }))
       expect(settled).toMatchObject({ result: "committed", late: state === "expired" })
       expect(settled.cells.map(({ key, spent, reserved }) => [key, spent, reserved])).toEqual([
@@ -189,7 +189,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
         [0, 0],
         [4, 0],
       ])
-      expect(await client.pexpiretime(`p2:1:{${ROOT}}:c:day.1`)).toBe(end)
+      expect(await client.pexpiretime(`p2:2:{${ROOT}}:c:day.1`)).toBe(end)
       const [stored, ...more] = await store.ledger!.get({ root: ROOT, requestId: "q1" })
       expect(stored).toMatchObject({
         at: state === "expired" ? at + 600 : expect.any(Number),
@@ -218,6 +218,23 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
       expect(await other.extend({ root: ROOT, id: ids[index]!, leaseMs: 1 })).toMatchObject({ state: "unknown" })
     }
     await other.close?.()
+  })
+
+  it("calls of one tick, far more than one write takes, are each answered with their own answer", async () => {
+    const { store } = await serverAndStore({ store: PATIENT })
+    await store.reserve(request("first"))
+    const amounts = Array.from({ length: 100 }, (_, index) => index + 1)
+    const answers = await Promise.all(
+      amounts.map((amount) => store.reserve(reserveRequest(ROOT, `r${amount}`, [cell(`k${amount}`, amount)]))),
+    )
+    expect(answers.map((answer) => answer.cells[0])).toEqual(
+      amounts.map((amount) => ({ key: `k${amount}`, spent: 0, reserved: amount, granted: 0 })),
+    )
+  })
+
+  it("an option that does not exist is a mistake, with the nearest that does", () => {
+    const client = { status: "wait", duplicate: () => undefined }
+    expect(() => redisStore({ client, retentionMS: 1_000 } as never)).toThrow("retentionMs")
   })
 
   it("a lease longer than the retention is a mistake", async () => {

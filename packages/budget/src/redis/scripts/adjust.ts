@@ -1,4 +1,5 @@
-import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_CELL_END, LUA_MAX, luaReadCell, luaWriteCell } from "./lua-cell"
+import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Corrects, tops up or resets a cell, once per id.
@@ -9,19 +10,13 @@ import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings }
  * Reply: code, now, applied, spent, reserved, granted, peak before, peak.
  */
 export function adjustScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
-local stored = call('MGET', KEYS[1], KEYS[2])
-for i = 1, 2 do
-  if not stored[i] and call('EXISTS', KEYS[i]) == 1 then return { ${REPLY.corrupt}, i - 1 } end
-end
-local s, r, g, p = 0, 0, 0, 0
-if stored[2] then
-  if #stored[2] ~= 32 then return { ${REPLY.corrupt}, 1 } end
-  s, r, g, p = struct.unpack('<dddd', stored[2])
-  if not sane(s, r, g, p) then return { ${REPLY.corrupt}, 1 } end
-end
-if stored[1] then
-  local applied, content = string.match(stored[1], '^(%-?%d+)\\n(.*)$')
+  const lua = `${luaNow()}${LUA_EXACT}
+${LUA_MAX}
+local known, v = pcall('GET', KEYS[1]), pcall('GET', KEYS[2])
+if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
+${luaReadCell(`return { ${REPLY.corrupt}, 1 }`)}
+if known then
+  local applied, content = string.match(known, '^(%-?%d+)\\n(.*)$')
   if not applied then return { ${REPLY.corrupt}, 0 } end
   local code = content == ARGV[4] and ${REPLY.replayed} or ${REPLY.mismatch}
   return exact({ code, now, tonumber(applied), s, r, g, p, p }, 3)
@@ -43,15 +38,10 @@ else
   applied, s, p = -s, 0, 0
 end
 call('SET', KEYS[1], string.format('%.0f', applied) .. '\\n' .. ARGV[4], 'PXAT', string.format('%.0f', now + ${settings.retentionMs}))
-local cell = struct.pack('<dddd', s, r, g, p)
-local first = string.byte(ARGV[7])
-if first == 110 or (first == 45 and r > 0) then
-  call('SET', KEYS[2], cell)
-elseif first == 45 then
-  call('SET', KEYS[2], cell, 'PXAT', string.format('%.0f', now - ARGV[7]))
-else
-  call('SET', KEYS[2], cell, 'PXAT', ARGV[7])
-end
+local was, life = r, ARGV[7] + 0
+${LUA_CELL_END}
+local cell = struct.pack('<ddddd', s, r, g, p, life)
+${luaWriteCell("KEYS[2]", "cell", "ends")}
 return exact({ ${REPLY.ok}, now, applied, s, r, g, before, p }, 3)`
   return { name: "adjust", lua }
 }

@@ -1,4 +1,4 @@
-import { LUA_NOW, REPLY, type Script } from "./script"
+import { luaNow, REPLY, type Script } from "./script"
 
 /**
  * Moves the end of a lease forward, never back, and never revives.
@@ -7,7 +7,7 @@ import { LUA_NOW, REPLY, type Script } from "./script"
  * Reply: code, now, letter of the state ("h", "c", "f", "x", 0 for unknown), end of the lease.
  */
 export function extendScript(): Script {
-  const lua = `${LUA_NOW}
+  const lua = `${luaNow()}
 local known = redis.pcall('GET', KEYS[2])
 if not known then return { ${REPLY.ok}, now, 0, 0 } end
 if type(known) ~= 'string' or #known < 10 then return { ${REPLY.corrupt}, 0 } end

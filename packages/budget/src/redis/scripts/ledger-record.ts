@@ -1,5 +1,5 @@
 import { luaLedger } from "./lua-ledger"
-import { LUA_NOW, REPLY, type Script, type ScriptSettings } from "./script"
+import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Writes an entry that moves no money, unless the id has one.
@@ -10,7 +10,7 @@ import { LUA_NOW, REPLY, type Script, type ScriptSettings } from "./script"
  */
 export function ledgerRecordScript(settings: ScriptSettings): Script {
   const ends = `string.format('%.0f', now + ${settings.ledgerRetentionMs})`
-  const lua = `${LUA_NOW}${luaLedger(settings)}
+  const lua = `${luaNow()}${luaLedger(settings)}
 local stored = call('MGET', KEYS[2], KEYS[3], KEYS[4])
 if stored[2] then return { ${REPLY.ok}, now } end
 local known = stored[3]

@@ -1,4 +1,4 @@
-import { LUA_NOW, REPLY, type Script, type ScriptSettings } from "./script"
+import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /** Most entries that one step looks at, and most chunks whose places by request it reads. */
 const SCAN_ENTRIES = 1_024
@@ -13,7 +13,7 @@ const SCAN_CHUNKS = 500
  * With a request, chunks that hold nothing of it are passed over, and places in closed chunks are made where they are missing.
  */
 export function ledgerScanScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}
+  const lua = `${luaNow()}
 local base = string.sub(KEYS[1], 1, -4)
 local from, to, newest, request = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[8]
 local reply = { ${REPLY.ok}, '', -1 }

@@ -1,5 +1,6 @@
+import { LUA_CELL_END, luaReadCell, luaWriteCell } from "./lua-cell"
 import { luaLedger, NO_PLACE } from "./lua-ledger"
-import type { ScriptSettings } from "./script"
+import { LUA_EXACT, type ScriptSettings } from "./script"
 
 /** Most cells that one step of expiry touches, so that leases over many cells do not make a long script. */
 const MAX_CELLS = 256
@@ -11,22 +12,17 @@ const MAX_CELLS = 256
  * Defines `expire(base, ids)`, which returns the replies of the leases it ended and how many of `ids` it dealt with.
  */
 export function luaExpire(settings: ScriptSettings): string {
-  return `${luaLedger(settings)}
+  return `${LUA_EXACT}${luaLedger(settings)}
 local function expire(base, ids)
   local cells, touched, expired, steps, done = {}, {}, {}, 0, 0
   local chunkKnown
   local function load(key)
     local cell = cells[key]
     if cell == nil then
-      local v = redis.pcall('GET', base .. 'c:' .. key)
-      if v == false then
-        cell = { 0, 0, 0, 0 }
-      elseif type(v) == 'string' and #v == 32 then
-        cell = { struct.unpack('<dddd', v) }
-        if not sane(cell[1], cell[2], cell[3], cell[4]) then cell = false end
-      else
-        cell = false
-      end
+      cells[key] = false
+      local v = pcall('GET', base .. 'c:' .. key)
+      ${luaReadCell("return false")}
+      cell = { s, r, g, p, l, r }
       cells[key] = cell
     end
     return cell
@@ -39,7 +35,7 @@ local function expire(base, ids)
     if steps >= ${MAX_CELLS} then break end
     done = done + 1
     local key = base .. 'r:' .. id
-    local record = redis.pcall('GET', key)
+    local record = pcall('GET', key)
     local first = type(record) == 'string' and string.sub(record, 1, 1)
     if record == false or first == 'c' or first == 'x' or first == 'f' then
       -- Its record left with the last of its cells, or is resolved: there is nothing to charge.
@@ -54,7 +50,8 @@ local function expire(base, ids)
         for cellKey, amount in string.gmatch(amounts, '(%S+) (%d+)') do
           local charge, life = nextEnd()
           local cell = load(cellKey)
-          if not charge or not cell then
+          life = tonumber(life)
+          if not life or not cell then
             whole = false
             break
           end
@@ -100,15 +97,10 @@ local function expire(base, ids)
   end
   for key, life in pairs(touched) do
     local cell = cells[key]
-    local v = struct.pack('<dddd', cell[1], cell[2], cell[3], cell[4])
-    local first = string.byte(life)
-    if first == 45 and cell[2] == 0 then
-      call('SET', base .. 'c:' .. key, v, 'PXAT', string.format('%.0f', now - tonumber(life)))
-    elseif first == 110 or first == 45 then
-      call('SET', base .. 'c:' .. key, v)
-    elseif tonumber(life) > now then
-      call('SET', base .. 'c:' .. key, v, 'PXAT', life)
-    end
+    local r, l, was = cell[2], cell[5], cell[6]
+    ${LUA_CELL_END}
+    local v = struct.pack('<ddddd', cell[1], r, cell[3], cell[4], life)
+    ${luaWriteCell("base .. 'c:' .. key", "v", "ends")}
   end
   return expired, done
 end`

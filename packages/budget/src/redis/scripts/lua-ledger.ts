@@ -26,7 +26,7 @@ export function luaLedger(settings: ScriptSettings): string {
   return `
 local chunkStart, chunkFull = 0, 0
 local function knowChunk(meta)
-  if meta and #meta == 16 then chunkStart, chunkFull = struct.unpack('<dd', meta) end
+  if type(meta) == 'string' and #meta == 16 then chunkStart, chunkFull = struct.unpack('<dd', meta) end
 end
 local function chunkEnds() return string.format('%.0f', chunkStart + ${keep + age}) end
 local function storeChunk(base)

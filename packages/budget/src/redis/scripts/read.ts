@@ -1,4 +1,5 @@
-import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script } from "./script"
+import { LUA_MAX, luaReadCell } from "./lua-cell"
+import { LUA_EXACT, luaNow, REPLY, type Script } from "./script"
 
 /**
  * Reads cells and counts the leases that ran out. Writes nothing.
@@ -7,20 +8,12 @@ import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script } from "./script"
  * Reply: code, now, due, then per cell: spent, reserved, granted.
  */
 export function readScript(): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
-local reply = { ${REPLY.ok}, now, call('ZCOUNT', KEYS[1], '-inf', now) }
-if #KEYS == 1 then return reply end
-local stored = call('MGET', unpack(KEYS, 2))
+  const lua = `${luaNow()}${LUA_EXACT}
+${LUA_MAX}
+local reply = { ${REPLY.ok}, now, call('ZCOUNT', KEYS[1], '-inf', nowText) }
 for i = 1, #KEYS - 1 do
-  local v = stored[i]
-  local s, r, g, p = 0, 0, 0, 0
-  if v then
-    if #v ~= 32 then return { ${REPLY.corrupt}, i } end
-    s, r, g, p = struct.unpack('<dddd', v)
-    if not sane(s, r, g, p) then return { ${REPLY.corrupt}, i } end
-  elseif call('EXISTS', KEYS[i + 1]) == 1 then
-    return { ${REPLY.corrupt}, i }
-  end
+  local v = pcall('GET', KEYS[i + 1])
+  ${luaReadCell(`return { ${REPLY.corrupt}, i }`)}
   local at = 1 + 3 * i
   reply[at], reply[at + 1], reply[at + 2] = s, r, g
 end

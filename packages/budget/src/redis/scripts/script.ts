@@ -28,28 +28,25 @@ export const REPLY = {
 } as const
 
 /**
- * The time in milliseconds: the server's, or the first argument where a simulation hands one in.
+ * The time in milliseconds: the server's, or `given` where a simulation hands one in.
  *
- * Sets `now`.
+ * Sets `now`, and `nowText` for the commands: a number would be printed again for each.
  */
-export const LUA_NOW = `
-local call = redis.call
-local now = tonumber(ARGV[1])
-if not now then
+export function luaNow(given = "ARGV[1]"): string {
+  return `
+local call, pcall = redis.call, redis.pcall
+local nowText = ${given}
+if nowText == '' then
   local time = call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end`
-
-/**
- * A cell is 32 bytes: spent, reserved, granted and peak as little-endian doubles, which hold every integer to 2^53
- * exactly; nothing is formatted, so nothing is rounded. `sane` says whether four numbers can be a cell.
- */
-export const LUA_SANE = `
-local MAX = 9007199254740991
-local function sane(s, r, g, p)
-  return s % 1 == 0 and r % 1 == 0 and g % 1 == 0 and p % 1 == 0
-    and s >= -MAX and s <= MAX and r >= 0 and r <= MAX and g >= -MAX and g <= MAX and p >= 0 and p <= MAX
-end`
+  local micros = time[2]
+  if #micros == 6 then
+    nowText = time[1] .. string.sub(micros, 1, 3)
+  else
+    nowText = string.format('%s%03d', time[1], micros / 1000)
+  end
+end
+local now = nowText + 0`
+}
 
 /**
  * Makes the numbers of a reply exact from place `first` on: the server sends every integer as it is, but clients were

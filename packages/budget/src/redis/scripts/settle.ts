@@ -1,27 +1,32 @@
+import { LUA_CELL_END, LUA_IS_BIG, LUA_MAX, luaReadCell, luaWriteCell } from "./lua-cell"
 import { luaLedger, NO_PLACE } from "./lua-ledger"
-import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Replaces what is reserved or charged under an id by the truth.
  *
- * KEYS: 1 leases, 2 the id's record, 3… the cells; with a ledger, last the open chunk and the place of what `record` wrote.
- * ARGV: 1 time or "", 2 id, 3 "c" (commit) or "f" (free: release), 4 revision, 5 end of the lease or "n",
- *       6 fingerprint, cells and what was reserved in them ({@link heldHead}), 7 revision and charges
- *       ({@link chargeLine}), 8 how many cells, then per cell: reserved, amount, life;
- *       with an entry then its JSON, and the whole JSON where that is shortened.
- *       A life is as in `reserve`, or "k": the cell keeps the end it has, and is not made again.
+ * KEYS: 1 leases, 2 the id's record; with a ledger the open chunk and the place of what `record` wrote; then the cells.
+ * ARGV: 1 texts, each with a NUL behind it: time or "", "c" (commit) or "f" (free: release), revision,
+ *       end of the lease or "n", then per cell: reserved, amount, life (`lua-cell.ts`) or "k": the cell keeps the end it has, and is
+ *       not made again; 2 fingerprint, cells and what was reserved in them ({@link heldHead}); 3 revision and charges
+ *       ({@link chargeLine}); with an entry, 4 its JSON, and 5 the whole JSON where that is shortened.
  * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
  *        Or, with nothing written, where the id's own cells are others (a retry after midnight): code, a line of them and
  *        what was reserved, and a line of their charges and lives, which is empty once the id is resolved.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
+  const first = settings.ledger ? 4 : 2
+  const lua = `
+local given, outcome, revised, expiresAt, at = struct.unpack('ssss', ARGV[1])
+${luaNow("given")}
+${LUA_MAX}
 local leases, key = KEYS[1], KEYS[2]
-local count = tonumber(ARGV[8])
-local release = ARGV[3] == 'f'
-local stored = call('MGET', unpack(KEYS, 2))
-local known = stored[1]
-local head = ARGV[6]
+local id = string.sub(key, #leases + 2)
+local count = #KEYS - ${first}
+local release = outcome == 'f'
+local known = pcall('GET', key)
+if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
+local head = ARGV[2]
 local mine = string.sub(head, 1, string.find(head, '\\n', 1, true))
 local code, late, recovered = ${REPLY.ok}, 0, 0
 local held, old, leaseEnd, place = false, nil, nil, nil
@@ -52,9 +57,9 @@ if known then
     else
       local revision, amounts = string.match(string.sub(known, 22, line - 1), '^(%-?%d+) ?(.*)$')
       if not revision then return { ${REPLY.corrupt}, 0 } end
-      if state == 99 and tonumber(ARGV[4]) <= tonumber(revision) then
+      if state == 99 and tonumber(revised) <= tonumber(revision) then
         code = ${REPLY.replayed}
-        if tonumber(ARGV[4]) == tonumber(revision) and string.sub(known, 22, line - 1) ~= ARGV[7] then
+        if tonumber(revised) == tonumber(revision) and string.sub(known, 22, line - 1) ~= ARGV[3] then
           code = ${REPLY.mismatch}
         end
       else
@@ -65,72 +70,55 @@ if known then
     end
   end
 elseif not release then
-  if ARGV[5] == 'n' or now < ARGV[5] + ${settings.retentionMs} then recovered = 1 else code = ${REPLY.forgotten} end
+  if expiresAt == 'n' or now < expiresAt + ${settings.retentionMs} then recovered = 1 else code = ${REPLY.forgotten} end
 end
 
-local reply = { code, now, string.byte(ARGV[3]), late, recovered }
-local cells = {}
-local missing = not known
+local reply = { code, now, string.byte(outcome), late, recovered }
+local cells, keyEnds = {}, {}
+local isBig
 for i = 1, count do
-  local v = stored[i + 1]
-  local s, r, g, p = 0, 0, 0, 0
-  if v then
-    if #v ~= 32 then return { ${REPLY.corrupt}, i } end
-    s, r, g, p = struct.unpack('<dddd', v)
-    if not sane(s, r, g, p) then return { ${REPLY.corrupt}, i } end
-  else
-    missing = true
-  end
-  local before = p
+  local reserved, amount, life
+  reserved, amount, life, at = struct.unpack('sss', ARGV[1], at)
+  local v = pcall('GET', KEYS[i + ${first}])
+  ${luaReadCell(`return { ${REPLY.corrupt}, i }`)}
+  local before, was = p, r
   if code == ${REPLY.ok} then
     if held then
-      r = r - ARGV[6 + 3 * i]
+      r = r - reserved
       if r < 0 then r = 0 end
     end
-    if not release then s = s + ARGV[7 + 3 * i] end
+    if not release then s = s + amount end
     if old and old[i] then s = s - old[i] end
     if s > MAX then s = MAX elseif s < -MAX then s = -MAX end
     if s > p then p = s end
-    cells[i] = struct.pack('<dddd', s, r, g, p)
+    local keeps = life == 'k'
+    life = keeps and (l or 0) or life + 0
+    ${LUA_CELL_END}
+    if keeps then ends = v and true or -1 end
+    cells[i], keyEnds[i] = struct.pack('<ddddd', s, r, g, p, life), ends
   end
-  local at = 1 + 5 * i
-  reply[at], reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = s, r, g, before, p
+  local after = 1 + 5 * i
+  reply[after], reply[after + 1], reply[after + 2], reply[after + 3], reply[after + 4] = s, r, g, before, p
+  if ${LUA_IS_BIG} then isBig = true end
 end
-if missing then
-  -- MGET reads a key of another type as absent, and absent would count as zero.
-  for i = 0, count do
-    if not stored[i + 1] and call('EXISTS', KEYS[i + 2]) == 1 then return { ${REPLY.corrupt}, i } end
-  end
+if isBig then
+  ${LUA_EXACT}
+  exact(reply, 6)
 end
-exact(reply, 6)
 if code ~= ${REPLY.ok} then return reply end
 
 if not leaseEnd then
   leaseEnd = now
-  if ARGV[5] ~= 'n' then leaseEnd = tonumber(ARGV[5]) end
+  if expiresAt ~= 'n' then leaseEnd = tonumber(expiresAt) end
 end
 local ends = leaseEnd
 if ends < now then ends = now end
 ${settings.ledger ? writeLedger(settings) : ""}
-call('SET', key, ARGV[3] .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[7] .. '\\n' .. head, 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
+call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[3] .. '\\n' .. head, 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
 for i = 1, count do
-  local life = ARGV[8 + 3 * i]
-  local first = string.byte(life)
-  if first == 110 then
-    call('SET', KEYS[i + 2], cells[i])
-  elseif first == 45 then
-    if reply[2 + 5 * i] == 0 then
-      call('SET', KEYS[i + 2], cells[i], 'PXAT', string.format('%.0f', now - life))
-    else
-      call('SET', KEYS[i + 2], cells[i])
-    end
-  elseif first == 107 then
-    call('SET', KEYS[i + 2], cells[i], 'XX', 'KEEPTTL')
-  elseif tonumber(life) > now then
-    call('SET', KEYS[i + 2], cells[i], 'PXAT', life)
-  end
+  ${luaWriteCell(`KEYS[i + ${first}]`, "cells[i]", "keyEnds[i]")}
 end
-if held and call('ZREM', leases, ARGV[2]) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', ARGV[2]) end
+if held and call('ZREM', leases, id) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', id) end
 return reply`
   return { name: settings.ledger ? "settle-with-entry" : "settle", lua }
 }
@@ -141,18 +129,19 @@ return reply`
  */
 function writeLedger(settings: ScriptSettings): string {
   return `
-local json = ARGV[9 + 3 * count]
-place = stored[count + 3] or place
+local json = ARGV[4]
+local noted = pcall('GET', KEYS[4])
+if type(noted) == 'string' then place = noted end
 if json or place then
   ${luaLedger(settings)}
   local base = string.sub(leases, 1, -2)
-  local entryHead = ARGV[2] .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[7] .. string.sub(head, #mine) .. '\\n'
-  local there = place and rewriteEntry(base, place, ARGV[2], entryHead, json)
+  local entryHead = id .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[3] .. string.sub(head, #mine) .. '\\n'
+  local there = place and rewriteEntry(base, place, id, entryHead, json)
   if json and not there then
-    knowChunk(stored[count + 2])
+    knowChunk(pcall('GET', KEYS[3]))
     place = appendEntry(base, entryHead .. json)
   end
-  local whole = ARGV[10 + 3 * count]
-  if whole then call('SET', base .. 'u:b:' .. ARGV[2], whole, 'PXAT', string.format('%.0f', now + ${settings.ledgerRetentionMs})) end
+  local whole = ARGV[5]
+  if whole then call('SET', base .. 'u:b:' .. id, whole, 'PXAT', string.format('%.0f', now + ${settings.ledgerRetentionMs})) end
 end`
 }

@@ -1,5 +1,6 @@
+import { LUA_MAX } from "./lua-cell"
 import { luaExpire } from "./lua-expire"
-import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings } from "./script"
+import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Ends leases that ran out, oldest first: one step of a sweep.
@@ -8,14 +9,15 @@ import { LUA_EXACT, LUA_NOW, LUA_SANE, REPLY, type Script, type ScriptSettings }
  * Reply: code, now, how many are still due, how many were dealt with, then an array per lease as in `reserve`.
  */
 export function sweepScript(settings: ScriptSettings): Script {
-  const lua = `${LUA_NOW}${LUA_SANE}${LUA_EXACT}
+  const lua = `${luaNow()}
+${LUA_MAX}
 local leases = KEYS[1]
 local reply = { ${REPLY.ok}, now, 0, 0 }
-local due = call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, ARGV[2])
+local due = call('ZRANGEBYSCORE', leases, '-inf', nowText, 'LIMIT', 0, ARGV[2])
 if not due[1] then return reply end
 ${luaExpire(settings)}
 local expired, done = expire(string.sub(leases, 1, -2), due)
-reply[3] = call('ZCOUNT', leases, '-inf', now)
+reply[3] = call('ZCOUNT', leases, '-inf', nowText)
 reply[4] = done
 for i = 1, #expired do reply[4 + i] = expired[i] end
 return reply`
