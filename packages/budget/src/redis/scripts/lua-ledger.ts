@@ -16,7 +16,7 @@ import type { ScriptSettings } from "./script"
  * them), and its JSON; "" when it was pruned. A place is the
  * chunk and the index in it, 12 bytes; resolved records carry the place of their entry.
  *
- * Defines `knowChunk(meta)`, `appendEntry(base, line)`, which returns the place, and `rewriteEntry(base, place, id, head,
+ * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, count)` for after an entry was pushed, `appendEntry(base, line)`, which returns the place, and `rewriteEntry(base, place, id, head,
  * json)`, which says whether the entry was still there; `json` nil keeps what it says and changes its charges only.
  * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before.
  */
@@ -40,6 +40,16 @@ local function latestIn(chunkKey)
   end
   return latest
 end
+local function tendChunk(base, chunkKey, count)
+  if count == 1 then
+    call('PEXPIREAT', chunkKey, chunkEnds())
+    call('ZADD', base .. 'u:i', chunkStart, string.format('%.0f', chunkStart))
+    call('PEXPIREAT', base .. 'u:i', chunkEnds())
+  elseif count >= ${settings.chunkEntries} and chunkFull == 0 then
+    chunkFull = latestIn(chunkKey)
+    storeChunk(base)
+  end
+end
 local function appendEntry(base, line)
   if chunkStart == 0 or (chunkFull > 0 and now > chunkFull) or now > chunkStart + ${age} then
     local start = now
@@ -53,17 +63,9 @@ local function appendEntry(base, line)
   end
   local at = now
   if at < chunkStart then at = chunkStart end
-  local name = string.format('%.0f', chunkStart)
-  local chunkKey = base .. 'u:x:' .. name
+  local chunkKey = base .. 'u:x:' .. string.format('%.0f', chunkStart)
   local count = call('RPUSH', chunkKey, string.format('%.0f', at) .. ' ' .. line)
-  if count == 1 then
-    call('PEXPIREAT', chunkKey, chunkEnds())
-    call('ZADD', base .. 'u:i', chunkStart, name)
-    call('PEXPIREAT', base .. 'u:i', chunkEnds())
-  elseif count >= ${settings.chunkEntries} and chunkFull == 0 then
-    chunkFull = latestIn(chunkKey)
-    storeChunk(base)
-  end
+  tendChunk(base, chunkKey, count)
   return struct.pack('<dI4', chunkStart, count - 1)
 end
 local function rewriteEntry(base, place, id, head, json)
@@ -82,7 +84,7 @@ end`
 }
 
 /** How long one chunk is written to at most, and how long an entry may stay in memory after the retention. */
-function chunkAgeMs(settings: ScriptSettings): number {
+export function chunkAgeMs(settings: ScriptSettings): number {
   return Math.ceil(settings.ledgerRetentionMs / 4)
 }
 

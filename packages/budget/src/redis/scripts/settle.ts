@@ -1,5 +1,5 @@
 import { LUA_CELL_END, LUA_IS_BIG, LUA_MAX, luaReadCell, luaWriteCell } from "./lua-cell"
-import { luaLedger, NO_PLACE } from "./lua-ledger"
+import { chunkAgeMs, luaLedger, NO_PLACE } from "./lua-ledger"
 import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
@@ -133,13 +133,28 @@ local json = ARGV[4]
 local noted = pcall('GET', KEYS[4])
 if type(noted) == 'string' then place = noted end
 if json or place then
-  ${luaLedger(settings)}
   local base = string.sub(leases, 1, -2)
   local entryHead = id .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[3] .. string.sub(head, #mine) .. '\\n'
-  local there = place and rewriteEntry(base, place, id, entryHead, json)
-  if json and not there then
-    knowChunk(pcall('GET', KEYS[3]))
-    place = appendEntry(base, entryHead .. json)
+  local start, full = 0, 0
+  local chunk = not place and pcall('GET', KEYS[3])
+  if type(chunk) == 'string' and #chunk == 16 then start, full = struct.unpack('<dd', chunk) end
+  if start > 0 and full == 0 and now >= start and now <= start + ${chunkAgeMs(settings)} then
+    -- A new entry for the open chunk, which is nearly always so: the functions below need not even be made.
+    local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
+    local length = call('RPUSH', chunkKey, nowText .. ' ' .. entryHead .. json)
+    place = struct.pack('<dI4', start, length - 1)
+    if length == 1 or length >= ${settings.chunkEntries} then
+      ${luaLedger(settings)}
+      knowChunk(chunk)
+      tendChunk(base, chunkKey, length)
+    end
+  else
+    ${luaLedger(settings)}
+    local there = place and rewriteEntry(base, place, id, entryHead, json)
+    if json and not there then
+      knowChunk(pcall('GET', KEYS[3]))
+      place = appendEntry(base, entryHead .. json)
+    end
   end
   local whole = ARGV[5]
   if whole then call('SET', base .. 'u:b:' .. id, whole, 'PXAT', string.format('%.0f', now + ${settings.ledgerRetentionMs})) end
