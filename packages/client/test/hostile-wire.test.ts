@@ -1,12 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
+import { gzipSync } from "node:zlib"
 import { memoryStore } from "@p2/budget"
 import { prices } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { MAX_ERROR_BYTES } from "../src/fetch-with-error-limit"
 import { fetchWithErrorLimit, LLMClient, type LLMClientOptions } from "../src/index"
+import { MAX_ANSWER_BYTES } from "../src/internal/read-completion"
 import { MAX_LINE_LENGTH, SseReader } from "../src/internal/sse-reader"
 import { impatient } from "./open-client"
 
@@ -107,6 +109,15 @@ test.each(instances)("the body of an error is read to a limit by an instance %s"
   expect(written).toBeLessThan(32 * MAX_ERROR_BYTES)
   const { providerMessage } = (result as { error: { cause: { providerMessage: string } } }).error.cause
   expect(providerMessage.length).toBeLessThanOrEqual(MAX_ERROR_BYTES + 10)
+})
+
+test.each([200, 500])("a small body that unpacks to a large one is read to the limit (%i)", async (status) => {
+  const bomb = gzipSync(Buffer.alloc(2 * MAX_ANSWER_BYTES, "x"))
+  answer = (response) =>
+    response.writeHead(status, { "content-type": "application/json", "content-encoding": "gzip" }).end(bomb)
+  const { ok, receipt } = await ask()
+  expect(ok).toBe(false)
+  expect(receipt).toMatchObject({ costNanoUsd: receipt.reservedNanoUsd, costSource: "bound" })
 })
 
 describe("a stream", () => {
