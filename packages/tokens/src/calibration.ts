@@ -30,8 +30,10 @@ export function createCalibration(): TokenCalibration {
   const factor = (model: string, shape = "text") => factors.get(`${shape} ${model}`) ?? 1
   return {
     factor,
-    calibrate(model, { counted, reported, shape = "text" }) {
+    calibrate(model, report) {
       parseModelId(model)
+      if (typeof report !== "object" || report === null) throw new InvalidArgumentError("report", "an object", report)
+      const { counted, reported, shape = "text" } = report
       for (const [name, value] of Object.entries({ counted, reported }))
         if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError(name, "a number above 0", value)
       const key = `${shape} ${model}`

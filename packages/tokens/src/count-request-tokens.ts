@@ -145,14 +145,16 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const { model, messages, tools = [], answerFormat, calibration } = input
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
   const request = new RequestCount(model)
-  messages.forEach((message, index) => {
-    addMessage(request, message, `messages[${index}]`)
-  })
+  if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
+  // Not forEach, which would pass over holes.
+  for (const [index, message] of messages.entries()) addMessage(request, message, `messages[${index}]`)
   request.add(3, 3 + MARGIN.request)
   if (tools.length > 0) addTools(request, tools)
-  if (answerFormat !== undefined && answerFormat.type !== "text") addFormat(request, answerFormat)
+  if (answerFormat !== undefined && answerFormat?.type !== "text") addFormat(request, answerFormat)
   const shape = [...request.kinds].join("+")
   const factor = request.exact ? 1 : (calibration?.factor(model, shape) ?? 1)
+  if (!Number.isFinite(factor) || factor <= 0)
+    throw new InvalidArgumentError("calibration.factor()", "a number above 0", factor)
   const tokens = Math.max(1, Math.round(request.tokens * factor))
   return {
     tokens,
@@ -182,33 +184,68 @@ function addMessage(request: RequestCount, message: Message, path: string): void
       addPart(request, part, `${path}.content[${index}]`)
     })
   } else request.text(message.content)
+  addOtherFields(request, message, path)
   if (message.role === "tool") {
     request.exact = false
     request.kinds.add("tools")
-    request.add(0, request.count(message.tool_call_id) + MARGIN.call)
+    request.add(0, request.count(textAt(message.tool_call_id, `${path}.tool_call_id`)) + MARGIN.call)
   }
   if (message.role !== "assistant") return
   request.text(message.refusal)
-  for (const call of message.tool_calls ?? []) {
-    request.text(call.function.name)
-    request.text(call.function.arguments)
-    request.inexactly("tools", 4, request.count(call.id) + MARGIN.call)
+  for (const [index, call] of [...(message.tool_calls ?? [])].entries()) {
+    const at = `${path}.tool_calls[${index}]`
+    request.text(textAt(call?.function?.name, `${at}.function.name`))
+    request.text(textAt(call.function.arguments, `${at}.function.arguments`))
+    request.inexactly("tools", 4, request.count(textAt(call.id, `${at}.id`)) + MARGIN.call)
   }
 }
 
+/** Fields of messages that are counted by name, or are nothing that the model reads. */
+const COUNTED = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
+
+/** What a message has besides, such as the `function_call` of older requests, may reach the model: twice its JSON bounds it. */
+function addOtherFields(request: RequestCount, message: Message, path: string): void {
+  for (const [name, value] of Object.entries(message)) {
+    if (COUNTED.has(name) || value === undefined || value === null) continue
+    if (name === "audio")
+      throw new UnboundedInputError(`${path}.audio`, "an earlier answer's audio", { remedy: "Send its transcript." })
+    const text = jsonOf({ [name]: value }, `${path}.${name}`)
+    request.inexactly("other", request.count(text), 2 * boundOf(request, text))
+  }
+}
+
+function textAt(value: unknown, path: string): string {
+  if (typeof value !== "string") throw new InvalidArgumentError(path, "a string", value)
+  return value
+}
+
+/** @throws InvalidArgumentError for what is no JSON: circles, bigints */
+function jsonOf(value: unknown, path: string): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch {}
+  if (text === undefined) throw new InvalidArgumentError(path, "what can be written as JSON", value)
+  return text
+}
+
 function addPart(request: RequestCount, part: ContentPart | { type: "refusal"; refusal: string }, path: string): void {
+  if (typeof part !== "object" || part === null) throw new InvalidArgumentError(path, "a content part", part)
   if (part.type === "text") {
     request.text(part.text)
     // Several parts are one content; how they are parted is not published.
     request.add(0, 4)
   } else if (part.type === "refusal") request.text(part.refusal)
   else if (part.type === "image_url") {
+    textAt(part.image_url?.url, `${path}.image_url.url`)
     const rule = imageRuleFor(request.name)
     const { tokens, upperBound } = imageTokens(part, rule)
     const most = rule.kind === "bounded" ? Math.max(upperBound, unruledBound(request, part, path)) : upperBound
     request.inexactly("images", tokens, most + MARGIN.message)
   } else if (part.type === "input_audio") {
-    const seconds = Math.ceil((part.input_audio.data.length * 3) / 4 / AUDIO.bytesPerSecond)
+    const seconds = Math.ceil(
+      (textAt(part.input_audio?.data, `${path}.input_audio.data`).length * 3) / 4 / AUDIO.bytesPerSecond,
+    )
     request.inexactly("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + MARGIN.request)
   } else if (part.type === "file")
     throw new UnboundedInputError(path, "a file", { remedy: "Send its text or its pages as images instead." })
@@ -242,18 +279,18 @@ function unruledBound(request: RequestCount, part: ImagePart, path: string): num
  * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing.
  */
 function addTools(request: RequestCount, tools: readonly ToolDefinition[]): void {
-  const json = boundOf(request, JSON.stringify(tools))
+  const text = jsonOf(tools, "tools")
+  for (const [index, tool] of tools.entries()) textAt(tool?.function?.name, `tools[${index}].function.name`)
+  const json = boundOf(request, text)
   const perTool = OLDER_TOOLS.test(request.name) && !/^gpt-4(o|\.)/.test(request.name) ? 10 : 7
-  const usual = request.isPublic
-    ? toolTokens(tools, request.count, perTool)
-    : request.count(JSON.stringify(tools)) + 350
+  const usual = request.isPublic ? toolTokens(tools, request.count, perTool) : request.count(text) + 350
   request.inexactly("tools", usual, 2 * json + MARGIN.tools)
 }
 
 /** Answer formats reach the model in a form that is not published: once as compact JSON is usual, twice is the bound. */
 function addFormat(request: RequestCount, answerFormat: AnswerFormat): void {
-  const sent = answerFormat.type === "json_schema" ? answerFormat.json_schema : answerFormat
-  const text = JSON.stringify(sent)
+  const sent = answerFormat?.type === "json_schema" ? answerFormat.json_schema : (answerFormat ?? undefined)
+  const text = jsonOf(sent, "answerFormat")
   request.inexactly("format", request.count(text) + 10, 2 * boundOf(request, text) + MARGIN.format)
 }
 

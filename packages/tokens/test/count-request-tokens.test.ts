@@ -195,3 +195,52 @@ test("calibration moves the estimate towards what is reported and never lowers t
   expect(after.upperBound).toBe(before.upperBound)
   expect(countRequestTokens({ ...input, model: "gpt-4" }).tokens).toBe(105)
 })
+
+describe("odd requests", () => {
+  const circle: Record<string, unknown> = { properties: {} }
+  circle.properties = { circle }
+  const user = (content: unknown) => ({ messages: [{ role: "user", content }] })
+  const tool = (parameters: unknown) => ({ tools: [{ type: "function", function: { name: "f", parameters } }] })
+  const call = (tool_calls: unknown) => ({ messages: [{ role: "assistant", content: null, tool_calls }] })
+  const count = (part: object) =>
+    countRequestTokens({ model: "gpt-4o", messages: [], ...part } as Parameters<typeof countRequestTokens>[0])
+
+  test.each<[string, object, string]>([
+    ["a hole", { messages: new Array(1) }, "messages[0]"],
+    ["no part", user([null]), "messages[0].content[0]"],
+    ["no image", user([{ type: "image_url", image_url: null }]), "messages[0].content[0].image_url.url"],
+    ["no audio", user([{ type: "input_audio" }]), "messages[0].content[0].input_audio.data"],
+    ["no call", call([{}]), "messages[0].tool_calls[0].function.name"],
+    ["no id", { messages: [{ role: "tool", content: "a" }] }, "messages[0].tool_call_id"],
+    ["no tools", { tools: "abc" }, "tools"],
+    ["no tool", { tools: [null] }, "tools[0].function.name"],
+    ["a circle", tool(circle), "tools"],
+    ["a bigint", tool({ properties: { a: { minimum: 1n } } }), "tools"],
+    ["no format", { answerFormat: null }, "answerFormat"],
+    ["a factor that is none", { model: "gpt-5", calibration: { factor: () => Number.NaN } }, "calibration.factor()"],
+  ])("%s is named", (_, part, path) => {
+    expect(() => count(part)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
+    expect(() => count(part)).toThrow(`\`${path}\``)
+  })
+
+  test.each([
+    null,
+    true,
+    { properties: null },
+    { properties: { a: null, b: { type: ["string"], enum: [null, Object.create(null)] } } },
+  ])("tools with %j are bounded by their JSON", (parameters) => {
+    expect(count(tool(parameters)).upperBound).toBeGreaterThan(
+      2 * countTokens(JSON.stringify(tool(parameters).tools), { model: "gpt-4o" }),
+    )
+  })
+
+  test("fields of a message that are not known are in the bound", () => {
+    const function_call = { name: "f", arguments: "some words ".repeat(500) }
+    const counted = count({ messages: [{ role: "assistant", content: null, function_call }] })
+    expect(counted).toMatchObject({ exact: false, shape: "text+other" })
+    expect(counted.upperBound).toBeGreaterThan(1000)
+    expect(() => count({ messages: [{ role: "assistant", content: null, audio: { id: "a" } }] })).toThrow(
+      expect.objectContaining({ code: "unbounded-input", path: "messages[0].audio" }),
+    )
+  })
+})

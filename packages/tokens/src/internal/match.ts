@@ -1,5 +1,5 @@
 import { mergeExactly } from "./merge"
-import { type RankTable, UNKNOWN } from "./rank-table"
+import type { RankTable } from "./rank-table"
 
 /** Stack entries and flags that are kept between calls; longer pieces get their own. */
 const KEPT = 1 << 14
@@ -89,7 +89,7 @@ function fits(table: RankTable, view: DataView, first: number, second: number, b
  * parts at the border would have been merged if together they had a lower rank than what was undone.
  */
 function areNeighbours(table: RankTable, view: DataView, first: number, second: number, border: number): boolean {
-  const { splits, lengths } = table
+  const { lengths } = table
   let left = first
   let right = second
   let leftLength = lengths[left]!
@@ -104,27 +104,25 @@ function areNeighbours(table: RankTable, view: DataView, first: number, second: 
     }
     if (leftLength > 1 && (left > right || rightLength === 1)) {
       limit = left
-      left = splits[splitOf(table, left) + 1]!
+      findSplit(table, left)
+      left = table.rightOf(left)
       leftLength = lengths[left]!
     } else if (rightLength > 1) {
       // Of two merges with the same rank the left one comes first, so here the border's would.
       limit = right + 1
-      right = splits[splitOf(table, right)]!
+      findSplit(table, right)
+      right = table.leftOf(right)
       rightLength = lengths[right]!
     } else return true
   }
 }
 
-/** Where the two parts of which merging makes a token stand in `splits`; found once. */
-function splitOf(table: RankTable, rank: number): number {
-  if (table.splits[rank * 2] === UNKNOWN) findSplit(table, rank)
-  return rank * 2
-}
-
+/** Finds the two parts of which merging makes a token, once. */
 function findSplit(table: RankTable, rank: number): void {
+  if (table.hasSplit(rank)) return
   const start = table.offsets[rank]!
   const parts: number[] = []
   mergeExactly(table, table.view, start, start + table.lengths[rank]!, parts, rank)
   // Every token of every vocabulary has two; a test looks at all of them.
-  table.splits.set(parts, rank * 2)
+  table.keepSplit(rank, parts[0]!, parts[1]!)
 }

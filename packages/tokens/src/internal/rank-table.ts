@@ -19,8 +19,8 @@ const OFFSET_BITS = 22
 /** Bytes before those of each long token: its length in the first, its rank in the others. */
 const HEADER = 4
 
-/** A split that was not looked for yet. */
-export const UNKNOWN = -1
+/** In the place of the upper bits: a split that was not looked for yet. */
+const UNKNOWN = 0xff
 
 /** Bits of the hash of a token's first bytes. */
 const PREFIX_BITS = 17
@@ -53,8 +53,9 @@ export class RankTable {
   readonly pairs: Int32Array
   /** Ranks of the single bytes. */
   readonly singles: Int32Array
-  /** The two parts of which merging makes each token, by 2 · rank; `UNKNOWN` at first. */
-  readonly splits: Int32Array
+  /** The two parts of which merging makes each token: 16 bits of both by 2 · rank, and 4 and 4 more by rank. */
+  private readonly splits: Uint16Array
+  private readonly splitsAbove: Uint8Array
   /**
    * What was found out about two tokens as neighbours, two numbers for each slot: the first token + 1, so that 0 is none,
    * and the second · 2, plus 1 if merging leaves their border alone.
@@ -95,7 +96,8 @@ export class RankTable {
     this.long = new Int32Array(2 ** Math.ceil(Math.log2(longCount * 2)))
     this.longMask = this.long.length - 1
     this.offsets = new Int32Array(this.size)
-    this.splits = new Int32Array(this.size * 2).fill(UNKNOWN)
+    this.splits = new Uint16Array(this.size * 2)
+    this.splitsAbove = new Uint8Array(this.size).fill(UNKNOWN)
     this.pairs = new Int32Array(65536).fill(-1)
     this.singles = new Int32Array(256).fill(-1)
     let to = this.longStart
@@ -160,6 +162,24 @@ export class RankTable {
 
   forgetNeighbours(): void {
     this.neighbours.fill(0)
+  }
+
+  hasSplit(rank: number): boolean {
+    return this.splitsAbove[rank] !== UNKNOWN
+  }
+
+  keepSplit(rank: number, left: number, right: number): void {
+    this.splits[rank * 2] = left
+    this.splits[rank * 2 + 1] = right
+    this.splitsAbove[rank] = ((left >> 16) << 4) | (right >> 16)
+  }
+
+  leftOf(rank: number): number {
+    return this.splits[rank * 2]! | ((this.splitsAbove[rank]! >> 4) << 16)
+  }
+
+  rightOf(rank: number): number {
+    return this.splits[rank * 2 + 1]! | ((this.splitsAbove[rank]! & 15) << 16)
   }
 
   /** Bytes of a token; empty for a rank without one. */

@@ -22,10 +22,10 @@ export function toolTokens(tools: readonly ToolDefinition[], count: CountText, f
 
 function propertyTokens(name: string, schema: unknown, count: CountText): number {
   const field = (typeof schema === "object" && schema !== null ? schema : {}) as Record<string, unknown>
-  let tokens = 3 + count(`${name}:${String(field.type ?? "")}:${withoutFullStop(field.description)}`)
+  let tokens = 3 + count(`${name}:${textOf(field.type ?? "")}:${withoutFullStop(field.description)}`)
   if (Array.isArray(field.enum)) {
     tokens -= 3
-    for (const item of field.enum) tokens += 3 + count(String(item))
+    for (const item of field.enum) tokens += 3 + count(textOf(item))
   }
   // The formula knows no inner fields; their JSON is what they can add.
   const inner = field.properties ?? field.items ?? field.anyOf
@@ -34,4 +34,9 @@ function propertyTokens(name: string, schema: unknown, count: CountText): number
 
 function withoutFullStop(text: unknown): string {
   return typeof text === "string" ? text.replace(/\.$/, "") : ""
+}
+
+/** As text; what is no text as its JSON, because an object may have no form as text. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "")
 }
