@@ -4,15 +4,15 @@ import type { DeadlineName, Receipt } from "./receipt"
 /** An error as it leaves the client: with what the request cost until then. */
 export type ErrorWithReceipt = P2Error & { readonly receipt: Receipt }
 
-/** Its name is its code in another case. It is set, because a class does not know its own once a bundler renamed it. */
+/** Most of what goes wrong here is a failure. */
 abstract class ClientError extends P2Error {
-  constructor(
-    code: string,
-    message: string,
-    more: Pick<P2ErrorOptions, "cause" | "retryable"> & { kind?: P2ErrorOptions["kind"] } = {},
-  ) {
+  constructor(code: string, message: string, more: Partial<P2ErrorOptions> = {}) {
     super(message, { code, kind: "failure", ...more })
-    this.name = `-${code}-error`.replace(/-./g, (start) => start.charAt(1).toUpperCase())
+  }
+
+  /** Sets what no log should show, because it may quote the prompt. */
+  protected hide(name: string, value: string): void {
+    Object.defineProperty(this, name, { value, enumerable: false })
   }
 }
 
@@ -39,17 +39,17 @@ export type ProviderErrorCode =
  * The provider answered with an error. Its own words are in `cause.providerMessage`, its error object in `cause.error`:
  * neither is enumerable, so that no log shows them, because they may quote the request and the key.
  */
-export class ProviderError extends P2Error {
+export class ProviderError extends ClientError {
   declare readonly code: ProviderErrorCode
-  readonly provider: string
+  declare readonly provider: string
   /** Status of the response, or the numeric code inside a 200. */
-  readonly status: number | undefined
+  declare readonly status: number | undefined
   /** The provider's word for the error, such as `model_not_found`. */
-  readonly providerCode: string | undefined
+  declare readonly providerCode: string | undefined
   /** When the provider asks to come back, in milliseconds from the answer. */
-  readonly retryAfterMs: number | undefined
+  declare readonly retryAfterMs: number | undefined
   /** The provider's id of the request, for its support. */
-  readonly providerRequestId: string | undefined
+  declare readonly providerRequestId: string | undefined
 
   constructor(options: {
     code: ProviderErrorCode
@@ -61,20 +61,12 @@ export class ProviderError extends P2Error {
     retryable: boolean
     cause?: unknown
   }) {
-    const said = options.status === undefined ? "an error" : `status ${options.status}`
-    const word = options.providerCode === undefined ? "" : ` (${options.providerCode})`
-    super(`${options.provider} answered ${said}${word}. ${REMEDIES[options.code]}`, {
-      code: options.code,
-      kind: "failure",
-      retryable: options.retryable,
-      cause: options.cause,
-    })
+    const { code, retryable, cause, ...told } = options
+    const said = told.status === undefined ? "an error" : `status ${told.status}`
+    const word = told.providerCode === undefined ? "" : ` (${told.providerCode})`
+    super(code, `${told.provider} answered ${said}${word}. ${REMEDIES[code]}`, { retryable, cause })
     this.name = "ProviderError"
-    this.provider = options.provider
-    this.status = options.status
-    this.providerCode = options.providerCode
-    this.retryAfterMs = options.retryAfterMs
-    this.providerRequestId = options.providerRequestId
+    Object.assign(this, told)
   }
 }
 
@@ -141,7 +133,7 @@ export class AnswerRefusedError extends ClientError {
 
   constructor(refusal: string) {
     super("answer-refused", "The model refused to answer. Its words are in `error.refusal`; change the prompt.")
-    Object.defineProperty(this, "refusal", { value: refusal, enumerable: false })
+    this.hide("refusal", refusal)
   }
 }
 
@@ -164,7 +156,7 @@ export class AnswerTruncatedError extends ClientError {
       `The answer was cut off after ${maxTokens} tokens. Raise \`maxTokens\`, or \`maxBudget\` if that was the limit.`,
     )
     this.maxTokens = maxTokens
-    Object.defineProperty(this, "text", { value: text, enumerable: false })
+    this.hide("text", text)
   }
 }
 
@@ -177,12 +169,12 @@ export class AnswerEmptyError extends ClientError {
 
 /** The request is larger than the model's context window: code `context-exceeded`. Nothing was sent. */
 export class ContextExceededError extends ClientError {
-  readonly model: string
+  declare readonly model: string
   /** Upper bound of the input's tokens. */
-  readonly inputTokens: number
+  declare readonly inputTokens: number
   /** Output tokens that were asked for, or the least that makes sense. */
-  readonly outputTokens: number
-  readonly contextWindow: number
+  declare readonly outputTokens: number
+  declare readonly contextWindow: number
 
   constructor(options: { model: string; inputTokens: number; outputTokens: number; contextWindow: number }) {
     super(
@@ -191,10 +183,7 @@ export class ContextExceededError extends ClientError {
         `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`. Nothing was sent.`,
       { kind: "refusal" },
     )
-    this.model = options.model
-    this.inputTokens = options.inputTokens
-    this.outputTokens = options.outputTokens
-    this.contextWindow = options.contextWindow
+    Object.assign(this, options)
   }
 }
 

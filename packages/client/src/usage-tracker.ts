@@ -41,22 +41,21 @@ export class UsageTracker {
 
   /** Sums over the request's own user and client, unless the query names others or, with `null`, all. */
   async getUsageStats(query: UsageQuery = {}): Promise<UsageStats> {
-    const { usage, subject } = await this.#source()
     const filter = this.#filter(query)
-    const { timeZone } = query
-    const [all, byModel, byDay] = await Promise.all([
-      usage.totals({ subject, filter }),
-      usage.totals({ subject, filter, groupBy: ["model"] }),
-      usage.totals({ subject, filter, per: "day", timeZone }),
+    const { timeZone, groupBy } = query
+    const [sums, byModel, byDay] = await Promise.all([
+      this.#sums(filter),
+      this.#groups("model", filter),
+      this.#groups("day", filter, timeZone),
     ])
     const stats: UsageStats = {
       userId: filter.userId ?? null,
       clientId: filter.clientId ?? null,
-      ...sumsOf(all[0]),
-      byModel: byModel.map((totals) => groupOf(totals, totals.group)),
-      byDay: byDay.map((totals) => groupOf(totals, [dayName(totals.group[0], timeZone)])),
+      ...sums,
+      byModel,
+      byDay,
     }
-    if (query.groupBy !== undefined) stats.groups = await this.#groups(query.groupBy, filter, timeZone)
+    if (groupBy !== undefined) stats.groups = await this.#groups(groupBy, filter, timeZone)
     return stats
   }
 
@@ -64,20 +63,13 @@ export class UsageTracker {
   async getClientUsageData(clientId = this.#own.clientId): Promise<ClientUsageData> {
     if (clientId === undefined)
       throw new InvalidArgumentError("clientId", "a client id, because the request has none", clientId)
-    const { usage, subject } = await this.#source()
-    const filter = { clientId }
-    const [all, byModel] = await Promise.all([
-      usage.totals({ subject, filter }),
-      usage.totals({ subject, filter, groupBy: ["model"] }),
+    const [sums, byModel, recent] = await Promise.all([
+      this.#sums({ clientId }),
+      this.#groups("model", { clientId }),
+      this.listRequests({ clientId, userId: null, limit: 10 }),
     ])
-    const recent = await this.listRequests({ clientId, userId: null, limit: 10 })
-    return {
-      clientId,
-      ...sumsOf(all[0]),
-      modelsUsed: byModel.map((totals) => String(totals.group[0])),
-      byModel: byModel.map((totals) => groupOf(totals, totals.group)),
-      recentRequests: recent.requests,
-    }
+    const modelsUsed = byModel.map(({ group }) => String(group[0]))
+    return { clientId, ...sums, modelsUsed, byModel, recentRequests: recent.requests }
   }
 
   /** Everything the ledger has of one request; undefined when it has nothing. */
@@ -117,38 +109,39 @@ export class UsageTracker {
 
   #filter(query: UsageQuery): UsageFilter {
     checkNames(query, QUERY_NAMES, "query")
-    const asksNobody = query.userId === undefined && query.clientId === undefined
-    if (asksNobody && this.#own.userId === undefined && this.#own.clientId === undefined)
+    const { userId = this.#own.userId, clientId = this.#own.clientId } = query
+    if (userId === undefined && clientId === undefined)
       throw new InvalidArgumentError(
         "query",
         "given a `userId` or `clientId` (null: everybody), because the request has neither",
         query,
       )
-    const userId = query.userId === undefined ? this.#own.userId : (query.userId ?? undefined)
-    const clientId = query.clientId === undefined ? this.#own.clientId : (query.clientId ?? undefined)
-    return { userId, clientId, from: millis(query.from, "from"), to: millis(query.to, "to") }
+    const [from, to] = [millis(query.from, "from"), millis(query.to, "to")]
+    return { userId: userId ?? undefined, clientId: clientId ?? undefined, from, to }
+  }
+
+  async #sums(filter: UsageFilter): Promise<UsageSums> {
+    const { usage, subject } = await this.#source()
+    const [all] = await usage.totals({ subject, filter })
+    return sumsOf(all)
   }
 
   async #groups(
     grouping: UsageGrouping | readonly UsageGrouping[],
     filter: UsageFilter,
-    timeZone: string | undefined,
+    timeZone?: string,
   ): Promise<UsageGroupSums[]> {
     const { usage, subject } = await this.#source()
-    const wanted = (Array.isArray(grouping) ? grouping : [grouping]) as UsageGrouping[]
+    const wanted = [grouping].flat() as UsageGrouping[]
     const day = wanted.indexOf("day")
     const groupBy = wanted.filter((each) => each !== "day").map(columnOf)
-    const totals = await usage.totals({
-      subject,
-      filter,
-      groupBy,
-      ...(day === -1 ? {} : { per: "day" as const, timeZone }),
-    })
+    const time = day === -1 ? {} : { per: "day" as const, timeZone }
+    const totals = await usage.totals({ subject, filter, groupBy, ...time })
     return totals.map((each) => {
-      if (day === -1) return groupOf(each, each.group)
+      const group = each.group.map((value) => (value === null ? null : String(value)))
       // The ledger puts the time first; the caller said where it wants it.
-      const [start, ...rest] = each.group
-      return groupOf(each, rest.toSpliced(day, 0, dayName(start, timeZone)))
+      if (day !== -1) group.splice(day, 0, dayName(group.shift(), timeZone))
+      return { group, ...sumsOf(each) }
     })
   }
 }
@@ -177,75 +170,59 @@ function millis(value: Date | number | undefined, argument: string): number | un
   return Math.floor(at)
 }
 
-function groupOf(totals: UsageTotals, group: readonly (string | number | null)[]): UsageGroupSums {
-  return { group: group.map((value) => (value === null ? null : String(value))), ...sumsOf(totals) }
-}
-
 function sumsOf(totals: UsageTotals | undefined): UsageSums {
-  const requests = totals?.requests ?? 0
-  const succeeded = totals?.succeeded ?? 0
-  const inputTokens = totals?.tokens.inputTokens ?? 0
-  const outputTokens = totals?.tokens.outputTokens ?? 0
-  const money = {
-    totalCostNanoUsd: totals?.costNanoUsd ?? 0,
-    reservedNanoUsd: totals?.reservedNanoUsd ?? 0,
-    failedCostNanoUsd: totals?.failedCostNanoUsd ?? 0,
-    providerDifferenceNanoUsd: totals?.differenceNanoUsd ?? 0,
-  }
+  const { requests = 0, succeeded = 0, attempts = 0, refused = 0, expired = 0 } = totals ?? {}
+  const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals ?? {}
+  const { inputTokens = 0, outputTokens = 0 } = totals?.tokens ?? {}
   return {
     totalRequests: requests,
     // A request has at most one attempt that succeeds: the last.
     successfulRequests: succeeded,
     failedRequests: requests - succeeded,
-    attempts: totals?.attempts ?? 0,
-    refusedAttempts: totals?.refused ?? 0,
-    expiredAttempts: totals?.expired ?? 0,
+    attempts,
+    refusedAttempts: refused,
+    expiredAttempts: expired,
     inputTokens,
     outputTokens,
     totalTokens: inputTokens + outputTokens,
-    totalCost: toUsdNumber(money.totalCostNanoUsd),
-    totalCostNanoUsd: money.totalCostNanoUsd,
-    reservedCost: toUsdNumber(money.reservedNanoUsd),
-    reservedNanoUsd: money.reservedNanoUsd,
-    failedCost: toUsdNumber(money.failedCostNanoUsd),
-    failedCostNanoUsd: money.failedCostNanoUsd,
-    providerDifference: toUsdNumber(money.providerDifferenceNanoUsd),
-    providerDifferenceNanoUsd: money.providerDifferenceNanoUsd,
+    totalCost: toUsdNumber(costNanoUsd),
+    totalCostNanoUsd: costNanoUsd,
+    reservedCost: toUsdNumber(reservedNanoUsd),
+    reservedNanoUsd,
+    failedCost: toUsdNumber(failedCostNanoUsd),
+    failedCostNanoUsd,
+    providerDifference: toUsdNumber(differenceNanoUsd),
+    providerDifferenceNanoUsd: differenceNanoUsd,
   }
 }
 
 /** A request as the fold of its attempts, which are at least one. */
 function recordOf(entries: readonly StoredEntry[]): RequestRecord {
   const attempts = [...entries].sort((a, b) => a.attempt - b.attempt)
-  const last = attempts.at(-1)!
-  const record: RequestRecord = {
-    requestId: last.requestId,
+  const { requestId, status, errorCode, model, modelUsed, provider, userId, clientId, tags } = attempts.at(-1)!
+  const sum = (part: (entry: StoredEntry) => number | undefined) =>
+    attempts.reduce((total, entry) => total + (part(entry) ?? 0), 0)
+  const inputTokens = sum((entry) => entry.tokens.inputTokens)
+  const outputTokens = sum((entry) => entry.tokens.outputTokens)
+  const costNanoUsd = sum((entry) => entry.costNanoUsd)
+  return {
+    requestId,
     at: new Date(Math.min(...attempts.map((entry) => entry.at))),
-    status: last.status,
-    errorCode: last.errorCode,
-    model: last.model,
-    modelUsed: last.modelUsed,
-    provider: last.provider,
-    userId: last.userId,
-    clientId: last.clientId,
-    tags: last.tags,
-    inputTokens: 0,
-    outputTokens: 0,
-    totalTokens: 0,
-    cost: 0,
-    costNanoUsd: 0,
-    reservedNanoUsd: 0,
-    durationMs: 0,
+    status,
+    errorCode,
+    model,
+    modelUsed,
+    provider,
+    userId,
+    clientId,
+    tags,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cost: toUsdNumber(costNanoUsd),
+    costNanoUsd,
+    reservedNanoUsd: sum((entry) => entry.reservedNanoUsd),
+    durationMs: sum((entry) => entry.durationMs),
     attempts,
   }
-  for (const entry of attempts) {
-    record.inputTokens += entry.tokens.inputTokens ?? 0
-    record.outputTokens += entry.tokens.outputTokens ?? 0
-    record.costNanoUsd += entry.costNanoUsd
-    record.reservedNanoUsd += entry.reservedNanoUsd
-    record.durationMs += entry.durationMs ?? 0
-  }
-  record.totalTokens = record.inputTokens + record.outputTokens
-  record.cost = toUsdNumber(record.costNanoUsd)
-  return record
 }

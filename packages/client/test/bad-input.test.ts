@@ -84,11 +84,16 @@ test("options that make no sense", async () => {
     { apiKey: " " },
     { openai: {} },
     { deadlines: { idleMs: 0 } },
+    { deadlines: 5 },
+    { recordContent: "no" },
     { providers: [{ name: "" }] },
     { store: "mysql://root:secret@host" },
   ])
     expect(await codeOf(make(options))).toBe("invalid-argument")
   expect(make({ store: "mysql://root:secret@host" })).not.toThrow(/secret/)
+  expect(make({ apiKey: ["secret"] })).toThrow(
+    'Expected `options.apiKey` to be a text that is not empty, got "object".',
+  )
 })
 
 test("web search where it cannot be limited", async () => {

@@ -28,7 +28,8 @@ export class P2Error extends Error {
 
   constructor(message: string, options: P2ErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = "P2Error"
+    // Set, because a class does not know its own name once a bundler has renamed it.
+    this.name = new.target === P2Error ? "P2Error" : nameOf(options.code)
     this.code = options.code
     this.kind = options.kind
     this.retryable = options.retryable ?? false
@@ -37,8 +38,13 @@ export class P2Error extends Error {
 
   /** Whether `value` is a p2 error, from whichever copy of the package. */
   static isInstance(value: unknown): value is P2Error {
-    return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[MARK] === true
+    return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }
+}
+
+/** A class is named as its code is: `InvalidArgumentError` has the code `invalid-argument`. */
+function nameOf(code: string): string {
+  return `-${code}-error`.replace(/-./g, (start) => start.charAt(1).toUpperCase())
 }
 
 /** A wrong argument: code `invalid-argument`. The message says what was expected, what came and what to do. */
@@ -53,7 +59,6 @@ export class InvalidArgumentError extends P2Error {
       code: "invalid-argument",
       kind: "mistake",
     })
-    this.name = "InvalidArgumentError"
     this.argument = argument
     this.expected = expected
   }
@@ -72,7 +77,6 @@ export class UnknownModelError extends P2Error {
       code: "unknown-model",
       kind: "mistake",
     })
-    this.name = "UnknownModelError"
     this.model = model
     this.nearest = nearest
   }
@@ -82,7 +86,6 @@ export class UnknownModelError extends P2Error {
 export class AbortedError extends P2Error {
   constructor(what: string, signal?: AbortSignal) {
     super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failure", cause: signal?.reason })
-    this.name = "AbortedError"
   }
 }
 

@@ -6,10 +6,10 @@ const MAX_DEPTH = 1_000
  * A copy of plain data, frozen to its leaves.
  * @throws InvalidArgumentError for more than 1,000 levels, which a cycle has.
  */
-export function frozenCopy<T>(value: T, argument = "data", depth = 0): T {
+export function frozenCopy<T>(value: T, depth = 0): T {
   if (typeof value !== "object" || value === null) return value
-  if (depth > MAX_DEPTH) throw new InvalidArgumentError(argument, "plain data without cycles", value)
-  if (Array.isArray(value)) return Object.freeze(value.map((item) => frozenCopy(item, argument, depth + 1))) as T
-  const entries = Object.entries(value).map(([key, item]) => [key, frozenCopy(item, argument, depth + 1)])
+  if (depth > MAX_DEPTH) throw new InvalidArgumentError("data", "plain data without cycles", value)
+  if (Array.isArray(value)) return Object.freeze(value.map((item) => frozenCopy(item, depth + 1))) as T
+  const entries = Object.entries(value).map(([key, item]) => [key, frozenCopy(item, depth + 1)])
   return Object.freeze(Object.fromEntries(entries)) as T
 }

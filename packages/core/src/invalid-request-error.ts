@@ -20,7 +20,6 @@ export class InvalidRequestError extends P2Error {
       code: "invalid-request",
       kind: "mistake",
     })
-    this.name = "InvalidRequestError"
     this.issues = issues
   }
 }

@@ -66,7 +66,7 @@ export class Request<Answer = string> {
 
   /** Whether `value` is a request, from whichever copy (ESM or CommonJS) of this package. */
   static isInstance(value: unknown): value is Request<unknown> {
-    return typeof value === "object" && value !== null && (value as Record<symbol, unknown>)[MARK] === true
+    return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }
 
   /** The request itself, or a request made of plain options. */

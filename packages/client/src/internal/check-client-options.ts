@@ -1,58 +1,70 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
-import type { LLMClientOptions } from "../client-options"
+import type { Deadlines, LLMClientOptions } from "../client-options"
+
+/** What an option has to be, and how what came is shown where it may hold a secret. */
+type Rule = [expected: string, fits: (value: unknown) => boolean, shown?: (value: unknown) => unknown]
 
 const MAX_DEADLINE_MS = 2 ** 31 - 1
-const NAMES: ReadonlySet<string> = new Set([
-  "store",
-  "budget",
-  "openai",
-  "baseURL",
-  "apiKey",
-  "prices",
-  "providers",
-  "logger",
-  "deadlines",
-  "recordContent",
-  "clock",
-])
-const DEADLINE_NAMES: ReadonlySet<string> = new Set(["connectMs", "firstContentMs", "idleMs"])
+const ANYTHING: Rule = ["anything", () => true]
 
-/** Throws the first mistake in the options. Stores, providers and prices are checked where they are used. */
+/** By the names of all options. Providers and prices are checked where they are used. */
+const RULES: Record<keyof LLMClientOptions, Rule> = {
+  store: [
+    'a store, "memory:", "file:./p2.db" or "redis://…"',
+    (store) =>
+      typeof store === "string"
+        ? /^(memory:|file:|rediss?:\/\/)/.test(store)
+        : typeof at(store, "reserve") === "function",
+    // An address may hold a password: only its scheme is shown.
+    (store) => (typeof store === "string" ? store.split(":", 1)[0] : store),
+  ],
+  budget: ["a budget from `createBudget`", (budget) => typeof at(budget, "reserve") === "function"],
+  openai: [
+    "an instance of OpenAI from the package `openai`",
+    (openai) => typeof at(at(at(openai, "chat"), "completions"), "create") === "function",
+  ],
+  baseURL: [
+    'an http(s) address such as "https://api.openai.com/v1"',
+    (address) => typeof address === "string" && /^https?:/i.test(address) && URL.canParse(address),
+  ],
+  // What came is not shown: it may be half a key.
+  apiKey: ["a text that is not empty", (key) => typeof key === "string" && key.trim() !== "", (key) => typeof key],
+  recordContent: ["true or false", (value) => typeof value === "boolean"],
+  deadlines: ["an object", (deadlines) => typeof deadlines === "object" && deadlines !== null],
+  prices: ANYTHING,
+  providers: ANYTHING,
+  logger: ANYTHING,
+  clock: ANYTHING,
+}
+
+const DEADLINE: Rule = [
+  "milliseconds above 0 and at most 2^31 − 1",
+  (value) => Number.isFinite(value) && (value as number) > 0 && (value as number) <= MAX_DEADLINE_MS,
+]
+const DEADLINES: Record<keyof Deadlines, Rule> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
+
+/** Throws the first mistake in the options. */
 export function checkClientOptions(options: LLMClientOptions): void {
   if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options", "an object", options)
-  checkNames(options, NAMES, "options")
-  checkNames(options.deadlines ?? {}, DEADLINE_NAMES, "options.deadlines")
-  checkStore(options.store)
-  if (options.budget !== undefined && typeof options.budget?.reserve !== "function")
-    throw new InvalidArgumentError("options.budget", "a budget from `createBudget`", options.budget)
+  checkEach(options, RULES, "options")
+  checkEach(options.deadlines ?? {}, DEADLINES, "options.deadlines")
   if (options.store !== undefined && options.budget !== undefined)
     throw new InvalidArgumentError(
       "options.budget",
       "given without `store`, because a budget has a store of its own",
       options.budget,
     )
-  if (options.openai !== undefined && typeof options.openai?.chat?.completions?.create !== "function")
-    throw new InvalidArgumentError("options.openai", "an instance of OpenAI from the package `openai`", options.openai)
-  if (options.baseURL !== undefined) checkUrl(options.baseURL)
-  if (options.apiKey !== undefined && (typeof options.apiKey !== "string" || options.apiKey.trim() === ""))
-    // What came is not shown: it may be half a key.
-    throw new InvalidArgumentError("options.apiKey", "a text that is not empty", typeof options.apiKey)
-  for (const name of ["connectMs", "firstContentMs", "idleMs"] as const) {
-    const value = options.deadlines?.[name]
-    if (value === undefined || (Number.isFinite(value) && value > 0 && value <= MAX_DEADLINE_MS)) continue
-    throw new InvalidArgumentError(`options.deadlines.${name}`, "milliseconds above 0 and at most 2^31 − 1", value)
+}
+
+function checkEach(options: object, rules: Record<string, Rule>, path: string): void {
+  checkNames(options, new Set(Object.keys(rules)), path)
+  for (const [name, [expected, fits, shown]] of Object.entries(rules)) {
+    const value = at(options, name)
+    if (value === undefined || fits(value)) continue
+    throw new InvalidArgumentError(`${path}.${name}`, expected, shown === undefined ? value : shown(value))
   }
 }
 
-function checkStore(store: unknown): void {
-  if (store === undefined || typeof (store as { reserve?: unknown } | null)?.reserve === "function") return
-  // An address may hold a password: only its scheme is shown.
-  const shown = typeof store === "string" ? store.split(":", 1)[0] : store
-  if (typeof store === "string" && /^(memory:|file:|rediss?:\/\/)/.test(store)) return
-  throw new InvalidArgumentError("options.store", 'a store, "memory:", "file:./p2.db" or "redis://…"', shown)
-}
-
-function checkUrl(value: unknown): void {
-  if (typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value)) return
-  throw new InvalidArgumentError("options.baseURL", 'an http(s) address such as "https://api.openai.com/v1"', value)
+function at(holder: unknown, name: string): unknown {
+  return (holder as Record<string, unknown> | null | undefined)?.[name]
 }

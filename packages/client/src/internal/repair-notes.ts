@@ -22,7 +22,8 @@ export function repairNotes(answer: string, error: InvalidAnswerError): Message[
 
 function cut(text: string): string {
   if (text === "") return "(nothing)"
-  return text.length <= MAX_ANSWER ? text : `${text.slice(0, MAX_ANSWER)}…`
+  // Half of a character is refused by some servers.
+  return text.length <= MAX_ANSWER ? text : `${text.slice(0, MAX_ANSWER).replace(/[\uD800-\uDBFF]$/, "")}…`
 }
 
 function pathText(path: readonly (string | number)[]): string {

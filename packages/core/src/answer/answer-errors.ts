@@ -22,9 +22,7 @@ export class UnsupportedSchemaError extends P2Error {
       code: "unsupported-schema",
       kind: "mistake",
     })
-    this.name = "UnsupportedSchemaError"
-    this.path = path
-    this.construct = construct
+    Object.assign(this, { path, construct })
   }
 }
 
@@ -44,19 +42,17 @@ export class InvalidAnswerError extends P2Error {
     known?: ReadonlySet<string> | undefined
     cause?: unknown
   }) {
-    const { reason, issues, known = new Set(), cause } = options
+    const { reason, issues, known, cause } = options
     super(summary(reason, issues, known), { code: "invalid-answer", kind: "failure", cause })
-    this.name = "InvalidAnswerError"
-    this.reason = reason
-    this.issues = issues
+    Object.assign(this, { reason, issues })
   }
 }
 
-function summary(reason: string, issues: readonly AnswerIssue[], known: ReadonlySet<string>): string {
+function summary(reason: string, issues: readonly AnswerIssue[], known: ReadonlySet<string> | undefined): string {
   if (reason === "json") return "The answer is not JSON."
   if (reason === "code")
     return "A check or transform of the answer model threw (see `cause`); asynchronous ones need `parseAsync`."
-  const show = (key: string | number) => (typeof key === "number" ? `[${key}]` : known.has(key) ? `.${key}` : ".*")
+  const show = (key: string | number) => (typeof key === "number" ? `[${key}]` : known?.has(key) ? `.${key}` : ".*")
   const places = issues.slice(0, 3).map(({ path, code }) => `${code} at answer${path.map(show).join("")}`)
   const more = issues.length > 3 ? ` and ${issues.length - 3} more` : ""
   return `The answer does not fit the answer model: ${places.join(", ")}${more}.`

@@ -59,10 +59,18 @@ export interface Union {
 /** Stands for a key that is not there, since strict mode requires every key. */
 export const ABSENT: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
 
+function mayBeAbsent(node: AnswerNode): node is Union & AnswerNode {
+  return node.kind === "union" && node.options.includes(ABSENT)
+}
+
 /** The node as an optional one, once. */
 export function absentOr(inner: AnswerNode, note?: string): AnswerNode {
-  const already = inner.kind === "union" && inner.options.includes(ABSENT)
-  return already && note === undefined ? inner : { kind: "union", options: [inner, ABSENT], note }
+  return mayBeAbsent(inner) && note === undefined ? inner : { kind: "union", options: [inner, ABSENT], note }
+}
+
+/** The node as one that must be there. */
+export function present(node: AnswerNode): AnswerNode {
+  return mayBeAbsent(node) ? unionOf(node.options.filter((option) => option !== ABSENT)) : node
 }
 
 /** The node as one that the user's code turns into something else. */

@@ -83,8 +83,7 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     ok: false as const,
     error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
   })
-  const because = (reason: InvalidAnswerError["reason"], code: string, message: string, cause?: unknown) =>
-    wrong(reason, [{ path: [], code, message }], cause)
+  const whole = (code: string, message: string): AnswerIssue[] => [{ path: [], code, message }]
   const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
     try {
       const work = new ParseWork(text.length)
@@ -94,13 +93,13 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     } catch (error) {
       // The message of a SyntaxError quotes the text, so it is not kept as the cause.
       return error instanceof SyntaxError
-        ? because("json", "invalid_json", "Expected one JSON value and nothing else.")
-        : because("shape", "too_deep", "Expected fewer levels of nesting.")
+        ? wrong("json", whole("invalid_json", "Expected one JSON value and nothing else."))
+        : wrong("shape", whole("too_deep", "Expected fewer levels of nesting."))
     }
   }
   const finish = (result: ZodResult): AnswerResult<Answer> =>
     result.success ? { ok: true, answer: result.data as Answer } : wrong("shape", flattenIssues(result.error.issues))
-  const threw = (cause: unknown) => because("code", "schema_threw", "A check of the schema threw.", cause)
+  const threw = (cause: unknown) => wrong("code", whole("schema_threw", "A check of the schema threw."), cause)
 
   return Object.freeze({
     name,
@@ -148,5 +147,5 @@ function objectOf(node: AnswerNode): AnswerNode | undefined {
 }
 
 function isWrapper(value: unknown): value is { answer: unknown } {
-  return typeof value === "object" && value !== null && Object.keys(value).join() === "answer"
+  return Object.keys(Object(value)).join() === "answer"
 }

@@ -16,7 +16,8 @@ export function flattenIssues(issues: readonly ZodIssue[], at: readonly Property
     const path = [...at, ...issue.path]
     const inner = issue.code === "invalid_union" ? bestOption(issue) : issue.issues
     if (inner !== undefined && inner.length > 0) return flattenIssues(inner, path)
-    return [{ path: path.map(segment), code: issue.code ?? "custom", message: issue.message.slice(0, MAX_MESSAGE) }]
+    const keys = path.map((key) => (typeof key === "symbol" ? String(key) : key))
+    return [{ path: keys, code: issue.code ?? "custom", message: issue.message.slice(0, MAX_MESSAGE) }]
   })
   return flat.slice(0, MAX_ISSUES)
 }
@@ -38,8 +39,4 @@ function weigh(issues: readonly ZodIssue[], depth: number): number {
     if (!/^(invalid_(type|value|union)|unrecognized_keys)$/.test(issue.code ?? "")) return sum + OUT_OF_BOUNDS
     return sum + (below === 0 && issue.code !== "unrecognized_keys" ? OTHER : OTHER_PART)
   }, 0)
-}
-
-function segment(key: PropertyKey): string | number {
-  return typeof key === "symbol" ? String(key) : key
 }

@@ -66,12 +66,16 @@ function readNumberFormat(format: string, json: JsonSchema): void {
   if (format === "uint32") Object.assign(json, { minimum: 0, maximum: 2 ** 32 - 1 })
 }
 
+/** Zod's names of the formats that strict mode has; two of them are called otherwise there. */
+const STRICT_FORMATS = /^(date|datetime|duration|email|guid|hostname|ipv[46]|uuid)$/
+const OTHER_NAMES: Record<string, string> = { datetime: "date-time", guid: "uuid" }
+
 function readTextFormat(
   format: string,
   { pattern, offset, local }: { pattern?: RegExp; offset?: boolean; local?: boolean },
   json: JsonSchema,
 ): string {
-  const known = strictFormat(format)
+  const known = STRICT_FORMATS.test(format) ? (OTHER_NAMES[format] ?? format) : undefined
   if (known !== undefined && json.format === undefined && !local) {
     json.format = known
     return format === "datetime" && !offset ? "In UTC, ending in Z." : ""
@@ -80,13 +84,6 @@ function readTextFormat(
     return format === "regex" ? `Matches ${pattern}.` : `Format: ${format}.`
   json.pattern = pattern.source
   return ""
-}
-
-/** The format of strict mode, by Zod's name. */
-function strictFormat(format: string): string | undefined {
-  if (format === "datetime") return "date-time"
-  if (format === "guid") return "uuid"
-  return /^(date|duration|email|hostname|ipv[46]|uuid)$/.test(format) ? format : undefined
 }
 
 /** Whether a pattern means the same without its flags, and needs nothing that a provider's engine may not have. */

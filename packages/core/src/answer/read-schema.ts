@@ -1,14 +1,5 @@
 import { UnsupportedSchemaError } from "./answer-errors"
-import {
-  ABSENT,
-  type AnswerNode,
-  absentOr,
-  type Fields,
-  hidden,
-  type JsonSchema,
-  type List,
-  unionOf,
-} from "./answer-node"
+import { type AnswerNode, absentOr, type Fields, hidden, type JsonSchema, type List, present } from "./answer-node"
 import { combineNodes } from "./combine-nodes"
 import type { ParseWork } from "./parse-work"
 import {
@@ -128,11 +119,8 @@ export class SchemaReader {
       case "default":
       case "prefault":
         return absentOr(inner(), defaultNote(def))
-      case "nonoptional": {
-        const node = inner()
-        const isOptional = node.kind === "union" && node.options.includes(ABSENT)
-        return isOptional ? unionOf(node.options.filter((option) => option !== ABSENT)) : node
-      }
+      case "nonoptional":
+        return present(inner())
       case "success":
         return hidden(inner())
       case "catch":
@@ -173,13 +161,7 @@ export class SchemaReader {
 
   #entry({ keyType, valueType }: ZodDef, path: string, asKey = (key: AnswerNode) => key): Fields {
     const key = asKey(this.read(keyType, `${path}.key`))
-    return {
-      kind: "fields",
-      fields: new Map([
-        ["key", key],
-        ["value", this.read(valueType, `${path}.*`)],
-      ]),
-    }
+    return entryOf(key, this.read(valueType, `${path}.*`))
   }
 
   #union({ options }: ZodDef, path: string): AnswerNode {
@@ -226,13 +208,9 @@ export class SchemaReader {
       (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
     )
     const any: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
-    const fields = new Map<string, AnswerNode>([
-      ["key", options[0]!],
-      ["value", any],
-    ])
     const json = { type: "array" }
     options.push({ kind: "list", as: "array", item: any, json })
-    options.push({ kind: "list", as: "record", item: { kind: "fields", fields }, json })
+    options.push({ kind: "list", as: "record", item: entryOf(options[0]!, any), json })
     this.#any = any
     return any
   }
@@ -241,6 +219,10 @@ export class SchemaReader {
 /** Whether a node is still being read. */
 function isOpen(node: AnswerNode): boolean {
   return node.kind === undefined
+}
+
+function entryOf(key: AnswerNode, value: AnswerNode): Fields {
+  return { kind: "fields", fields: new Map(Object.entries({ key, value })) }
 }
 
 function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: string): AnswerNode {
