@@ -24,6 +24,8 @@ export function createPriceTable(entries: Record<string, PriceEntry>, options: P
     throw new InvalidArgumentError("entries", "an object of price entries by id", entries)
   checkFields(options, OPTION_NAMES, "options", "an object of options", "")
   const base = options.extends
+  if (base !== undefined && typeof base?.findRow !== "function")
+    throw new InvalidArgumentError("extends", "a price table, such as `prices`", base)
   const rows = new Map<string, PriceRow>()
   for (const [model, entry] of Object.entries(entries)) rows.set(model, rowFromEntry(model, entry))
   const aliases = new Map(Object.entries(options.aliases ?? {}))

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import { isoMs } from "./internal/instant"
 import { checkFields, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./internal/known-names"
+import { STANDARD_NAMES } from "./internal/priced-row"
 import { picoFromDecimal } from "./internal/reported-pico"
 import type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "./price-row"
 import { RATE_KINDS, type RateKind, type Rates } from "./rates"
@@ -59,13 +60,22 @@ export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
   const sheets: PriceSheet[] = [sheetFromEntry(path, entry, "default")]
   for (const [tier, sheet] of Object.entries(entry.serviceTiers ?? {})) {
     checkFields(sheet, SHEET_NAMES, `${path}.serviceTiers.${tier}`, "the rates of a service tier")
+    if (STANDARD_NAMES.includes(tier))
+      throw new InvalidArgumentError(
+        `${path}.serviceTiers.${tier}`,
+        "a service tier beside the standard one, whose rates are those of the entry",
+        tier,
+      )
     sheets.push(sheetFromEntry(`${path}.serviceTiers.${tier}`, sheet, tier))
   }
   for (const [index, period] of list(`${path}.periods`, entry.periods).entries())
     sheets.push(periodFromEntry(`${path}.periods[${index}]`, period))
   checkFree(path, entry, sheets)
   const asOf = entry.asOf ?? new Date().toISOString().slice(0, 10)
-  if (!DAY.test(asOf)) throw new InvalidArgumentError(`${path}.asOf`, "a day as YYYY-MM-DD", asOf)
+  if (!DAY.test(asOf) || isoMs(asOf) === undefined)
+    throw new InvalidArgumentError(`${path}.asOf`, "a day as YYYY-MM-DD", asOf)
+  if (entry.source !== undefined && typeof entry.source !== "string")
+    throw new InvalidArgumentError(`${path}.source`, "text", entry.source)
   return {
     model,
     provider: model.includes("/") ? model.slice(0, model.indexOf("/")) : "custom",
@@ -95,12 +105,18 @@ function checkFree(path: string, entry: PriceEntry, sheets: readonly PriceSheet[
 
 function periodFromEntry(path: string, entry: PeriodEntry): PriceSheet {
   checkFields(entry, PERIOD_NAMES, path, "the rates of some time")
-  const window = entry.window
+  const { window, serviceTier = "default" } = entry
   if (window !== undefined) checkWindow(`${path}.window`, window)
+  if (serviceTier !== "default" && STANDARD_NAMES.includes(serviceTier))
+    throw new InvalidArgumentError(`${path}.serviceTier`, '"default" for the standard tier', serviceTier)
+  const fromMs = entry.from === undefined ? undefined : dateMs(`${path}.from`, entry.from)
+  const untilMs = entry.until === undefined ? undefined : dateMs(`${path}.until`, entry.until)
+  if (fromMs !== undefined && untilMs !== undefined && untilMs <= fromMs)
+    throw new InvalidArgumentError(`${path}.until`, "a moment after `from`, or the period never holds", entry.until)
   return {
-    ...sheetFromEntry(path, entry, entry.serviceTier ?? "default"),
-    ...(entry.from === undefined ? {} : { fromMs: dateMs(`${path}.from`, entry.from) }),
-    ...(entry.until === undefined ? {} : { untilMs: dateMs(`${path}.until`, entry.until) }),
+    ...sheetFromEntry(path, entry, serviceTier),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(untilMs === undefined ? {} : { untilMs }),
     ...(window === undefined ? {} : { window }),
   }
 }

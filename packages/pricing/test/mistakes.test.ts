@@ -107,8 +107,51 @@ describe("what is missing, or of another kind, is a mistake", () => {
       ".window",
     ],
     ["checkTableAge(null)", () => js.checkTableAge(null), "`options`"],
+    [
+      "a modality that is none",
+      () => js.upperBound(MODEL, { inputTokens: 1, inputModalities: ["audi"] }),
+      "`inputModalities`",
+    ],
+    [
+      "a modality as text",
+      () => js.upperBound(MODEL, { inputTokens: 1, outputModalities: "text" }),
+      "`outputModalities`",
+    ],
+    ["a cache write that is none", () => js.upperBound(MODEL, { inputTokens: 1, cacheWrites: "1h" }), "`cacheWrites`"],
+    ["a service tier of 5", () => js.costOf(MODEL, USAGE, { serviceTier: 5 }), "`serviceTier`"],
+    [
+      "a service tier of null in a bound",
+      () => js.upperBound(MODEL, { inputTokens: 1, serviceTier: null }),
+      "`serviceTier`",
+    ],
+    ["a moment of null", () => js.costOf(MODEL, USAGE, { at: null }), "`at`"],
+    ["a moment of null in a bound", () => js.upperBound(MODEL, { inputTokens: 1, at: null }), "`at`"],
+    ["a table to extend that is none", () => js.createPriceTable({}, { extends: {} }), "`extends`"],
+    ["a day that is none", () => js.createPriceTable({ a: { input: "1", output: "1", asOf: "2026-02-30" } }), ".asOf"],
+    ["a source of 5", () => js.createPriceTable({ a: { input: "1", output: "1", source: 5 } }), ".source"],
   ])("%s", (_what, call, argument) => {
     expect(mistake(call)).toContain(argument)
+  })
+})
+
+describe("rates that could never hold are a mistake", () => {
+  const rates = { input: "1", output: "1" }
+  it.each(["default", "standard", "auto", "on_demand", "standard_only"])("a second standard tier, %s", (tier) => {
+    expect(mistake(() => createPriceTable({ a: { ...rates, serviceTiers: { [tier]: rates } } }))).toContain(
+      `serviceTiers.${tier}`,
+    )
+    const period = () => createPriceTable({ a: { ...rates, periods: [{ ...rates, serviceTier: tier }] } })
+    if (tier === "default") expect(period().priceOf("a").rates.input).toBe(1_000_000)
+    else expect(mistake(period)).toContain("periods[0].serviceTier")
+  })
+
+  it.each([
+    ["2027-01-01", "2027-01-01"],
+    ["2027-01-01", "2026-12-31"],
+  ])("a period from %s until %s", (from, until) => {
+    expect(mistake(() => createPriceTable({ a: { ...rates, periods: [{ ...rates, from, until }] } }))).toContain(
+      "periods[0].until",
+    )
   })
 })
 

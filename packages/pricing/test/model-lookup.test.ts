@@ -44,6 +44,7 @@ describe("what is unknown", () => {
     "gpt-4o-mini-2024-02-30",
     "gpt-4o-mini-2024-7-18",
     "gpt-4o-mini-20240718-20240718",
+    "gpt-4o-mini-2024-07-18-2024-07-18",
     "gpt-4o-min",
     "GPT-4o-mini",
     "gpt-4o-mini ",
@@ -61,6 +62,11 @@ describe("what is unknown", () => {
     "ollamas/llama3",
     "constructor",
     "__proto__",
+    "openrouter/__proto__:online",
+    "openrouter/openai/gpt-4o-mini:online:online",
+    "openrouter/openai/gpt-4o-mini:nitro:online",
+    "openrouter/openai/gpt-4o-mini:",
+    "gpt-4o-mini\u0000",
     "",
   ])("%j", (model) => {
     expect(findPrice(model)).toBeUndefined()

@@ -114,7 +114,7 @@ function boundCase(
 }
 
 function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOptions): PricedSheet[] {
-  const start = instantMs(options.at ?? Date.now(), "at")
+  const start = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const end = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
   if (end < start) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
   const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
@@ -129,16 +129,38 @@ function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOption
 }
 
 function inputKinds(row: PriceRow, options: BoundOptions | AffordOptions): RateKind[] {
-  const modalities = options.inputModalities
-  const writes = row.cacheWriteOnRequest === true ? (options.cacheWrites ?? "any") : "any"
+  const asked = oneOf(options.cacheWrites ?? "any", CACHE_WRITES, "cacheWrites")
+  const writes = row.cacheWriteOnRequest === true ? asked : "any"
   const kinds: RateKind[] = ["input", "cacheRead"]
   if (writes !== "none") kinds.push("cacheWrite")
   if (writes === "any") kinds.push("cacheWrite1h")
-  return withModalities(kinds, modalities, "audioInput", "imageInput")
+  return withModalities(kinds, modalitiesOf(options, "inputModalities"), "audioInput", "imageInput")
 }
 
 function outputKinds(options: BoundOptions | AffordOptions): RateKind[] {
-  return withModalities(["output", "reasoning"], options.outputModalities, "audioOutput", "imageOutput")
+  const modalities = modalitiesOf(options, "outputModalities")
+  return withModalities(["output", "reasoning"], modalities, "audioOutput", "imageOutput")
+}
+
+const CACHE_WRITES = ["any", "5m", "none"] as const
+const MODALITIES = ["text", "audio", "image"] as const
+
+/** A misspelt modality would leave out its rates, so it is a mistake. */
+function modalitiesOf(
+  options: BoundOptions | AffordOptions,
+  argument: "inputModalities" | "outputModalities",
+): readonly Modality[] | undefined {
+  const modalities = options[argument]
+  if (modalities === undefined) return undefined
+  if (!Array.isArray(modalities))
+    throw new InvalidArgumentError(argument, 'a list of "text", "audio" and "image"', modalities)
+  for (const modality of modalities) oneOf(modality, MODALITIES, argument)
+  return modalities
+}
+
+function oneOf<Name extends string>(value: Name, names: readonly Name[], argument: string): Name {
+  if (names.includes(value)) return value
+  throw new InvalidArgumentError(argument, `one of ${names.map((name) => `"${name}"`).join(", ")}`, value)
 }
 
 function withModalities(

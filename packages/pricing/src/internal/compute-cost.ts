@@ -89,6 +89,6 @@ export function costAsReported(
   options: CostOptions | undefined,
   table?: Cost,
 ): Cost {
-  const at = instantMs(options?.at ?? Date.now(), "at")
+  const at = instantMs(options?.at === undefined ? Date.now() : options.at, "at")
   return new ReportedTotal(model, new Date(at).toISOString().slice(0, 10), reportedPico(reported), table)
 }

@@ -40,7 +40,8 @@ export class ModelLookup {
     const found = this.#named(model)
     if (found !== undefined) return found
     const undated = withoutDate(model)
-    if (undated !== undefined) {
+    // One date, not two: nobody sells a dated model under a second date.
+    if (undated !== undefined && withoutDate(undated) === undefined) {
       const row = this.#named(undated)
       if (row !== undefined) return row
     }

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "@p2/core"
 import type { PriceTier } from "../cost"
 import type { PriceRow, PriceSheet } from "../price-row"
 import { type FullRates, fullRates } from "./bill"
@@ -47,7 +48,8 @@ function pricedSheet(sheet: PriceSheet): PricedSheet {
   return { sheet, tiers }
 }
 
-const STANDARD_NAMES: readonly string[] = ["default", "standard", "auto", "on_demand", "standard_only"]
+/** What providers call their standard service tier. */
+export const STANDARD_NAMES: readonly string[] = ["default", "standard", "auto", "on_demand", "standard_only"]
 
 /** The name under which the sheets know a service tier: providers call their standard one by several names. */
 function sheetName(serviceTier: string | undefined): string {
@@ -60,6 +62,8 @@ const SAME_TIER: Readonly<Record<string, string>> = { fast: "priority", priority
 
 /** The service tier of the row that a name means; undefined when the row has none. */
 export function tierInRow(row: PriceRow, serviceTier: string | undefined): string | undefined {
+  if (serviceTier !== undefined && typeof serviceTier !== "string")
+    throw new InvalidArgumentError("serviceTier", "the name of a service tier", serviceTier)
   const name = sheetName(serviceTier)
   if (row.sheets.some((sheet) => sheet.serviceTier === name)) return name
   const other = SAME_TIER[name]
@@ -76,7 +80,7 @@ export function sheetAt(
   at: Instant | undefined,
 ): PricedSheet | undefined {
   if (priced.standard !== undefined && serviceTier === undefined && at === undefined) return priced.standard
-  const atMs = instantMs(at ?? Date.now(), "at")
+  const atMs = instantMs(at === undefined ? Date.now() : at, "at")
   const name = tierInRow(priced.row, serviceTier)
   const own = name === undefined ? undefined : lastHolding(priced, name, atMs)
   return own ?? (name === "default" ? undefined : lastHolding(priced, "default", atMs))
