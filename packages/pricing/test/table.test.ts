@@ -76,12 +76,13 @@ describe("the table", () => {
     }
   })
 
-  it("bills an hour in Claude's cache above five minutes, at twice the input", () => {
+  it("bills an hour in Claude's cache above five minutes, at twice the input, in every service tier", () => {
     const claude = rows.filter(
       (row) => row.provider === "anthropic" && row.sheets[0]!.tiers[0]!.rates.cacheWrite !== undefined,
     )
     expect(claude.length).toBeGreaterThan(15)
     for (const row of claude)
-      for (const { rates } of row.sheets[0]!.tiers) expect(rates.cacheWrite1h, row.model).toBe(2 * rates.input)
+      for (const { serviceTier, tiers } of row.sheets)
+        for (const { rates } of tiers) expect(rates.cacheWrite1h, `${row.model} ${serviceTier}`).toBe(2 * rates.input)
   })
 })

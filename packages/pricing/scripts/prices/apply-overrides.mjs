@@ -223,7 +223,25 @@ function addVendorTiers(row, rows) {
   }
 }
 
-/** Adds a service tier; kinds and context tiers that it does not name are as in the standard sheet. */
+const OUTPUT_KINDS = new Set(["output", "reasoning", "audioOutput", "imageOutput"])
+
+/**
+ * Rates of a service tier, with the kinds that it does not name in the same proportion to its input or output: an hour in Claude's cache
+ * is twice the input of the tier. What is billed by the piece stays, and a cache read is not made cheaper than anybody says.
+ */
+function inProportion(standardRates, rates) {
+  const full = { ...standardRates, ...rates }
+  for (const kind of Object.keys(standardRates)) {
+    if (rates[kind] !== undefined || PER_PIECE.has(kind)) continue
+    const base = OUTPUT_KINDS.has(kind) ? "output" : "input"
+    const [named, before] = [full[base], standardRates[base]]
+    if (before === 0 || (kind === "cacheRead" && named < before)) continue
+    full[kind] = Math.ceil((standardRates[kind] * named) / before)
+  }
+  return full
+}
+
+/** Adds a service tier; context tiers that it does not name are as in the standard sheet. */
 function addTier(row, serviceTier, tiers, own) {
   const starts = new Set([...tiers, ...own.tiers].map((tier) => tier.fromInputTokens))
   const merged = [...starts]
@@ -233,7 +251,7 @@ function addTier(row, serviceTier, tiers, own) {
       const rates = tiers.filter((tier) => tier.fromInputTokens <= fromInputTokens).at(-1)
       // A longer context that the tier does not list is served, and billed, as standard.
       const listed = rates.fromInputTokens >= standardRates.fromInputTokens
-      return { fromInputTokens, rates: listed ? { ...standardRates.rates, ...rates.rates } : standardRates.rates }
+      return { fromInputTokens, rates: listed ? inProportion(standardRates.rates, rates.rates) : standardRates.rates }
     })
   row.sheets = [...row.sheets, { serviceTier, tiers: merged }]
 }

@@ -19,17 +19,16 @@ r1.25 5;128001:2.5 10
 r.1 .4r.025a.7
 r.075 .3
 r1.25 10;200001:2.5 15|batch>.625 5;200001:1.25 7.5|flex>.625 5;200001:1.25 7.5|priority>2.5 20;200001:5 30
-r.3 2.5r.03a1|batch>.15 1.25r.03a1|flex>.15 1.25r.03a.5|priority>.6 5r.06a2
-r.3 2.5I30|batch>.15 1.25I15|flex>.15 1.25I15|priority>.6 5I60
 r.3 2.5r.03a1|batch>.15 1.25r.03a.5|flex>.15 1.25r.03a.5|priority>.6 5r.06a2
-r.1 .4r.01a.3|batch>.05 .2r.01a.3|flex>.05 .2r.01a.15|priority>.2 .8r.02a.6
+r.3 2.5I30|batch>.15 1.25I15|flex>.15 1.25I15|priority>.6 5I60
+r.1 .4r.01a.3|batch>.05 .2r.01a.15|flex>.05 .2r.01a.15|priority>.2 .8r.02a.6
 r.5 10|batch>.25 5|flex>.25 5|priority>1 20
 r.5 2a3A12|batch>.25 1a1.5A6|flex>.25 1a1.5A6|priority>1 4a6A24
 r.15 .6|batch>.075 .3|flex>.075 .3|priority>.3 1.2
-r1.25 10r.125a1.25;200001:2.5 15r.25a2.5|batch>.625 5r.125a1.25;200001:1.25 7.5r.25a2.5|flex>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|priority>2.5 20r.25a2.5;200001:5 30r.5a5
+r1.25 10r.125a1.25;200001:2.5 15r.25a2.5|batch>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|flex>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|priority>2.5 20r.25a2.5;200001:5 30r.5a5
 r1 20a1|batch>.5 10a.5|flex>.5 10a.5|priority>2 40a2
 r1 20|batch>.5 10|flex>.5 10|priority>2 40
-r.5 3r.05a1|batch>.25 1.5r.05a1|flex>.25 1.5r.05a.5|priority>1 6r.1a2
+r.5 3r.05a1|batch>.25 1.5r.05a.5|flex>.25 1.5r.05a.5|priority>1 6r.1a2
 r2 12I120|batch>1 6I60|flex>1 6I60|priority>4 24I240
 r2 12r.2a2;200001:4 18r.4a4|batch>1 6r.2a1;200001:2 9r.4a2|flex>1 6r.2a1;200001:2 9r.4a2|priority>4 24r.4a4;200001:8 36r.8a8
 r2 12r.2;200001:4 18r.4|batch>1 6r.2;200001:2 9r.4|flex>1 6r.2;200001:2 9r.4|priority>4 24r.4;200001:8 36r.8
@@ -37,10 +36,9 @@ r.5 3I60|batch>.25 1.5I30|flex>.25 1.5I30|priority>1 6I120
 r.25 1.5r.025a.5|batch>.125 .75r.025a.25|flex>.125 .75r.025a.25|priority>.5 3r.05a1
 r.25 1.5I30|batch>.125 .75I15|flex>.125 .75I15|priority>.5 3I60
 r.25 1.5r.025|batch>.125 .75r.025|flex>.125 .75r.025|priority>.5 3r.05
-r2 12r.2a2;200001:4 18r.4a4|batch>1 6r.2a2;200001:2 9r.4a4|flex>1 6r.2a1;200001:2 9r.4a2|priority>4 24r.4a4;200001:8 36r.8a8
 r1.5 9r.15a1.5|batch>.75 4.5r.15a.75|flex>.75 4.5r.15a.75|priority>3 18r.3a3
-r.3 2.5r.03a.3|batch>.15 1.25r.015a.3|flex>.15 1.25r.03a.15|priority>.6 5r.06a.6
-r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.0375a.75|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.075a1.5|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
+r.3 2.5r.03a.3|batch>.15 1.25r.015a.15|flex>.15 1.25r.03a.15|priority>.6 5r.06a.6
+r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.0375a.375|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.075a.75|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
 r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.075a.375|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.15a.75|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
 r2 10r.1|batch>1 5r.1|flex>1 5r.1|priority>4 20r.2
 r.15 0
@@ -78,46 +76,46 @@ pgoogle 1
 	gemini-2.5-flash	7	0	4
 	gemini-2.5-flash-image	8	2	5
 	gemini-2.5-flash-image-preview	8	2	5
-	gemini-2.5-flash-latest	9	0	4
-	gemini-2.5-flash-lite	a	0	4
-	gemini-2.5-flash-lite-preview-tts	b	5	5
-	gemini-2.5-flash-native-audio-latest	c	6	5
-	gemini-2.5-flash-preview	d	6	5
-	gemini-2.5-flash-preview-05-20:thinking	d	6	5
-	gemini-2.5-flash-preview-09-2025	9	0	4
-	gemini-2.5-flash-preview-tts	b	5	5
-	gemini-2.5-flash-preview:thinking	d	6	5
-	gemini-2.5-flash-tts	b	5	5
-	gemini-2.5-pro	e	0	6
-	gemini-2.5-pro-preview-tts	f	5	7
-	gemini-2.5-pro-tts	g	5	5
-	gemini-3-flash-preview	h	0	4
-	gemini-3-pro-image	i	7	5
-	gemini-3-pro-image-preview	i	2	5
-	gemini-3-pro-preview	j	6	7
-	gemini-3-pro-text-preview	k	6	5
-	gemini-3.1-flash-image	l	2	5
-	gemini-3.1-flash-image-preview	l	2	5
-	gemini-3.1-flash-lite	m	0	4
-	gemini-3.1-flash-lite-image	n	6	5
-	gemini-3.1-flash-lite-preview	o	0	3
-	gemini-3.1-pro-preview	p	0	6
-	gemini-3.1-pro-preview-customtools	j	0	8
-	gemini-3.5-flash	q	0	6
-	gemini-3.5-flash-lite	r	0	6
-	gemini-3.6-flash	s	0	6
-	gemini-3.7-flash	t	0	6
-	gemini-3.8-flash	t	0	6
-	gemini-4-argon	u	8	3
-	gemini-embedding-001	v	6	1
+	gemini-2.5-flash-latest	7	0	4
+	gemini-2.5-flash-lite	9	0	4
+	gemini-2.5-flash-lite-preview-tts	a	5	5
+	gemini-2.5-flash-native-audio-latest	b	6	5
+	gemini-2.5-flash-preview	c	6	5
+	gemini-2.5-flash-preview-05-20:thinking	c	6	5
+	gemini-2.5-flash-preview-09-2025	7	0	4
+	gemini-2.5-flash-preview-tts	a	5	5
+	gemini-2.5-flash-preview:thinking	c	6	5
+	gemini-2.5-flash-tts	a	5	5
+	gemini-2.5-pro	d	0	6
+	gemini-2.5-pro-preview-tts	e	5	7
+	gemini-2.5-pro-tts	f	5	5
+	gemini-3-flash-preview	g	0	4
+	gemini-3-pro-image	h	7	5
+	gemini-3-pro-image-preview	h	2	5
+	gemini-3-pro-preview	i	6	7
+	gemini-3-pro-text-preview	j	6	5
+	gemini-3.1-flash-image	k	2	5
+	gemini-3.1-flash-image-preview	k	2	5
+	gemini-3.1-flash-lite	l	0	4
+	gemini-3.1-flash-lite-image	m	6	5
+	gemini-3.1-flash-lite-preview	n	0	3
+	gemini-3.1-pro-preview	i	0	6
+	gemini-3.1-pro-preview-customtools	i	0	8
+	gemini-3.5-flash	o	0	6
+	gemini-3.5-flash-lite	p	0	6
+	gemini-3.6-flash	q	0	6
+	gemini-3.7-flash	r	0	6
+	gemini-3.8-flash	r	0	6
+	gemini-4-argon	s	8	3
+	gemini-embedding-001	t	6	1
 	gemini-flash-1.5	2	6	1
-	gemini-flash-1.5-8b	w	2	1
-	gemini-flash-latest	x	0	9
-	gemini-flash-lite-latest	y	0	9
-	gemini-live-2.5-flash	z	6	1
+	gemini-flash-1.5-8b	u	2	1
+	gemini-flash-latest	v	0	9
+	gemini-flash-lite-latest	w	0	9
+	gemini-live-2.5-flash	x	6	1
 	gemini-pro	1	1	1
-	gemini-pro-1.5	10	9	1
+	gemini-pro-1.5	y	9	1
 	gemini-pro-latest	0	0	9
-	gemini-robotics-er-2-preview	11	a	9
-	gemma-2-27b-it	12	6	1
-	gemma-4-26b-a4b-it-maas	13	b	1`
+	gemini-robotics-er-2-preview	z	a	9
+	gemma-2-27b-it	10	6	1
+	gemma-4-26b-a4b-it-maas	11	b	1`
