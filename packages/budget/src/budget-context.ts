@@ -28,6 +28,8 @@ export class BudgetContext {
   readonly pending: PendingSettles
   /** Ids whose reserve is under way here, by root: an id is never sent twice at once. */
   readonly reserving = new Map<string, Promise<unknown>>()
+  /** How many reservations are held here, by root and id: a reserve of the same id that is not answered must not release them. */
+  readonly #held = new Map<string, number>()
   /** Ends of heartbeats, for `close`. */
   readonly hearts = new Set<() => void>()
   isClosed = false
@@ -58,6 +60,23 @@ export class BudgetContext {
       retentionMs,
       warn: this.warn,
     })
+  }
+
+  hold(root: string, id: string): void {
+    const key = `${root} ${id}`
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
+  }
+
+  letGo(root: string, id: string): void {
+    const key = `${root} ${id}`
+    const left = (this.#held.get(key) ?? 1) - 1
+    if (left === 0) this.#held.delete(key)
+    else this.#held.set(key, left)
+  }
+
+  /** Whether a reservation of this id is held here, or its end is on the way. */
+  isInUse(root: string, id: string): boolean {
+    return this.#held.has(`${root} ${id}`) || this.pending.has(root, id)
   }
 
   /** The store's time as far as it is known here. Every answer corrects it, so that a wrong clock here changes nothing. */

@@ -30,12 +30,15 @@ export class HeldReservation implements Reservation {
   #timer: ReturnType<typeof setTimeout> | undefined
   #expiresAt: Millis | null
   #isAllowed: boolean
+  #isHeld = true
+  #resolving = 0
 
   constructor(context: BudgetContext, holding: Holding) {
     this.#context = context
     this.#holding = holding
     this.#expiresAt = holding.expiresAt
     this.#isAllowed = holding.expiresAt === null
+    context.hold(holding.root, holding.id)
     this.#beatsUntil = Date.now() + context.maxHoldMs
     if (holding.expiresAt !== null) this.#startHeartbeat()
   }
@@ -89,6 +92,14 @@ export class HeldReservation implements Reservation {
   stopHeartbeat(): void {
     clearTimeout(this.#timer)
     this.#context.hearts.delete(this.#stop)
+    this.#letGo()
+  }
+
+  /** Not while a settlement is on its way: a release that overtakes it would make it a mismatch. */
+  #letGo(): void {
+    if (!this.#isHeld || this.#resolving > 0) return
+    this.#isHeld = false
+    this.#context.letGo(this.root, this.id)
   }
 
   async #resolve(
@@ -99,7 +110,6 @@ export class HeldReservation implements Reservation {
   ): Promise<Settlement> {
     if (!Number.isSafeInteger(revision) || revision < 0)
       throw new InvalidArgumentError("revision", "a whole number of at least 0", revision)
-    this.stopHeartbeat()
     const { root, id, fingerprint, cells } = this.#holding
     const request: SettleRequest = {
       root,
@@ -118,6 +128,8 @@ export class HeldReservation implements Reservation {
       expiresAt: this.#expiresAt,
       entry,
     }
+    this.#resolving++
+    this.stopHeartbeat()
     try {
       const answer = await this.#context.call(() => this.#context.store.settle(request))
       return this.#settled(answer, outcome, charged)
@@ -125,6 +137,9 @@ export class HeldReservation implements Reservation {
       if (!isStoreError(error)) throw error
       this.#context.pending.add(request, (answer) => this.#settledLater(answer, outcome, charged), error)
       return { status: "pending", error }
+    } finally {
+      this.#resolving--
+      this.#letGo()
     }
   }
 

@@ -272,6 +272,8 @@ function isUnanswered(error: unknown): boolean {
 
 /** What may be held without an owner is given back, until the store confirms it. */
 function releaseLater(context: BudgetContext, request: ReserveRequest): void {
+  // It has an owner: the reserve that was not answered can only have found what an earlier one made.
+  if (context.isInUse(request.root, request.id)) return
   const release: SettleRequest = {
     root: request.root,
     id: request.id,

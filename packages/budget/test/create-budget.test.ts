@@ -384,6 +384,39 @@ describe("a store that fails", () => {
     await held(budget, { subject, amount: { usd: 1 } })
   })
 
+  it("does not end what another call holds under the id of a lost reserve", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits })
+    const request = { subject, amount: { usd: 0.4 }, id: "shared" }
+    const first = await held(budget, request)
+    at.faults.push({ member: "reserve", kind: "lost" })
+    await expect(budget.reserve(request)).rejects.toMatchObject({ applied: "maybe" })
+    expect(await budget.flush()).toBe(true)
+    expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0.4 * USD, spent: 0 })
+    expect(await first.settle({ usd: 0.3 })).toMatchObject({ status: "settled", replayed: false })
+    expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 * USD })
+  })
+
+  it("does not end what another call is settling under the id of a lost reserve", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits })
+    const request = { subject, amount: { usd: 0.4 }, id: "shared" }
+    const first = await held(budget, request)
+    at.faults.push({ member: "reserve", kind: "lost" }, { member: "settle", kind: "down" })
+    // The settle fails while the reserve is under way: a release now would come before it.
+    const [second, settled] = await Promise.allSettled([budget.reserve(request), first.settle({ usd: 0.3 })])
+    expect(second).toMatchObject({ status: "rejected", reason: { applied: "maybe" } })
+    expect(settled).toMatchObject({ status: "fulfilled", value: { status: "pending" } })
+    expect(await budget.flush()).toBe(true)
+    expect(at.warnings).toEqual([])
+    expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 * USD })
+    // Nothing of it is remembered: a lost reserve of a new id is given back as ever.
+    at.faults.push({ member: "reserve", kind: "lost" })
+    await expect(budget.reserve({ ...request, id: "other" })).rejects.toMatchObject({ applied: "maybe" })
+    expect(await budget.flush()).toBe(true)
+    expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0 })
+  })
+
   it("does not take the answer: a settle is pending, sent again with the same bytes, and confirmed", async () => {
     const at = world()
     const budget = budgetOn(at, { limits })

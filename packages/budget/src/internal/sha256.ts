@@ -15,15 +15,14 @@ const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 
 /** SHA-256 of bytes, as 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const state = [...START]
+  const state = Int32Array.from(START)
   const words = new Int32Array(64)
   const tail = tailOf(bytes)
   const whole = bytes.length - (bytes.length % 64)
   for (let at = 0; at < whole; at += 64) compress(state, words, bytes, at)
   for (let at = 0; at < tail.length; at += 64) compress(state, words, tail, at)
   const digest = new Uint8Array(32)
-  for (const [index, word] of state.entries())
-    for (let byte = 0; byte < 4; byte++) digest[index * 4 + byte] = word >>> (24 - 8 * byte)
+  for (let byte = 0; byte < 32; byte++) digest[byte] = state[byte >> 2]! >>> (24 - 8 * (byte & 3))
   return digest
 }
 
@@ -59,18 +58,26 @@ function tailOf(bytes: Uint8Array): Uint8Array {
   return tail
 }
 
-function compress(state: number[], w: Int32Array, bytes: Uint8Array, at: number): void {
+function compress(state: Int32Array, w: Int32Array, bytes: Uint8Array, at: number): void {
   for (let i = 0; i < 16; i++) {
     const p = at + 4 * i
     w[i] = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!
   }
   for (let i = 16; i < 64; i++) {
-    const [x, y] = [w[i - 15]!, w[i - 2]!]
+    const x = w[i - 15]!
+    const y = w[i - 2]!
     const s0 = rotate(x, 7) ^ rotate(x, 18) ^ (x >>> 3)
     const s1 = rotate(y, 17) ^ rotate(y, 19) ^ (y >>> 10)
     w[i] = (w[i - 16]! + s0 + w[i - 7]! + s1) | 0
   }
-  let [a, b, c, d, e, f, g, h] = state as [number, number, number, number, number, number, number, number]
+  let a = state[0]!
+  let b = state[1]!
+  let c = state[2]!
+  let d = state[3]!
+  let e = state[4]!
+  let f = state[5]!
+  let g = state[6]!
+  let h = state[7]!
   for (let i = 0; i < 64; i++) {
     const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
     const t1 = (h + s1 + ((e & f) ^ (~e & g)) + K[i]! + w[i]!) | 0
@@ -85,7 +92,14 @@ function compress(state: number[], w: Int32Array, bytes: Uint8Array, at: number)
     b = a
     a = (t1 + t2) | 0
   }
-  for (const [index, value] of [a, b, c, d, e, f, g, h].entries()) state[index] = (state[index]! + value) | 0
+  state[0] = state[0]! + a
+  state[1] = state[1]! + b
+  state[2] = state[2]! + c
+  state[3] = state[3]! + d
+  state[4] = state[4]! + e
+  state[5] = state[5]! + f
+  state[6] = state[6]! + g
+  state[7] = state[7]! + h
 }
 
 function rotate(x: number, by: number): number {

@@ -216,7 +216,7 @@ export class MemoryState {
     const { fingerprints, states, revisions } = this.#records
     const state = states[record]!
     const mismatch = { result: "mismatch", changes: false, late: false, recovered: false } as const
-    if (fingerprints[record] !== request.fingerprint || !this.#namesAll(request, record)) return mismatch
+    if (fingerprints[record] !== request.fingerprint) return mismatch
     if (state === HELD || state === EXPIRED) return { result, changes: true, late: state === EXPIRED, recovered: false }
     if (state !== (commits ? COMMITTED : RELEASED)) return mismatch
     const changes = commits && request.revision > revisions[record]!
@@ -224,19 +224,12 @@ export class MemoryState {
     return { result, changes, late: false, recovered: false }
   }
 
-  /** The content that a fingerprint stands for has as many cells. */
-  #namesAll({ cells }: SettleRequest, record: number): boolean {
-    const { next } = this.#records.lines
-    let count = 0
-    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!) count++
-    return count === cells.length
-  }
-
+  /** By their place, and a cell that is not named is charged nothing. */
   #hasAmounts({ cells }: SettleRequest, record: number): boolean {
     const { next, amounts } = this.#records.lines
-    let line = this.#records.firstLines[record]!
-    for (let index = 0; index < cells.length; index++, line = next[line]!)
-      if (cells[index]!.amount !== amounts[line]) return false
+    let index = 0
+    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!)
+      if ((cells[index++]?.amount ?? 0) !== amounts[line]) return false
     return true
   }
 
@@ -321,15 +314,14 @@ export class MemoryState {
     const isHeld = !isLost && records.states[record] === HELD
     const commits = request.outcome === "commit"
     const { next, amounts } = records.lines
-    const changes = new Array<CellChange>(request.cells.length)
+    const changes: CellChange[] = []
     // The record's own cells: a retry after midnight may name the cells of the next window.
-    let line = records.firstLines[record]!
-    for (let index = 0; index < changes.length; index++, line = next[line]!) {
+    for (let line = records.firstLines[record]!; line !== NONE; line = next[line]!) {
       const cell = this.#cellOfLine(root, line, now)
-      const amount = commits ? request.cells[index]!.amount : 0
+      const amount = commits ? (request.cells[changes.length]?.amount ?? 0) : 0
       const before = amounts[line]!
       if (isHeld) cell.reserved = cut(cell.reserved - before)
-      changes[index] = charge(cell, isHeld ? amount : amount - before)
+      changes.push(charge(cell, isHeld ? amount : amount - before))
       amounts[line] = amount
     }
     if (isHeld) root.leases.remove(record)

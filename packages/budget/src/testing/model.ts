@@ -235,24 +235,30 @@ export class ModelStore implements BudgetStore {
     how: { late?: boolean; recovered?: boolean } = {},
   ): SettleResult {
     const amounts = request.cells.map((cell) => (state === "released" ? 0 : cell.amount))
-    const cells = request.cells.map((ref, index) =>
+    const own = this.cellsOf(record, request)
+    const cells = own.map((ref, index) =>
       this.change(root, ref, now, {
-        spent: amounts[index]! - (record?.charged[index] ?? 0),
-        reserved: record?.state === "held" ? -record.cells[index]!.amount : 0,
+        spent: (amounts[index] ?? 0) - (record?.charged[index] ?? 0),
+        reserved: record?.state === "held" ? -ref.amount : 0,
       }),
     )
     root.records.set(request.id, {
       state,
       fingerprint: request.fingerprint,
-      cells: record?.cells ?? [],
+      cells: own,
       leaseEnd: record?.leaseEnd ?? now,
       charged: amounts,
       revision: request.revision,
       draft: record?.draft,
       forgetAt: this.resolvedUntil(record?.leaseEnd ?? request.expiresAt ?? now, now),
     })
-    this.writeEntry(root, request, amounts, now)
+    this.writeEntry(root, request, own, amounts, now)
     return { now, cells, result: state, replayed: false, late: how.late ?? false, recovered: how.recovered ?? false }
+  }
+
+  /** The record's own cells: a retry after midnight may name those of the next window. */
+  protected cellsOf(record: ModelRecord | undefined, request: SettleRequest): ReserveCell[] {
+    return record?.cells ?? request.cells.map((ref) => ({ ...ref, amount: 0, limit: null, onExpire: 0 }))
   }
 
   /** Not before `wasLost` answers no, or the same money could be charged again. */
@@ -436,8 +442,14 @@ export class ModelStore implements BudgetStore {
     return new ModelLedger((name) => this.root(name), this.now, retentionMs)
   }
 
-  protected writeEntry(root: ModelRoot, request: SettleRequest, amounts: number[], now: Millis): void {
-    const charges = Object.fromEntries(request.cells.map((cell, index) => [cell.key, amounts[index]!]))
+  protected writeEntry(
+    root: ModelRoot,
+    request: SettleRequest,
+    cells: readonly CellRef[],
+    amounts: readonly number[],
+    now: Millis,
+  ): void {
+    const charges = Object.fromEntries(cells.map(({ key }, index) => [key, amounts[index] ?? 0]))
     const entry: UsageEntry | undefined = request.entry ?? this.ledger.correction(root, request.id, request.outcome)
     if (entry !== undefined) this.ledger.write(root, request.id, entry, charges, request.revision, now)
   }

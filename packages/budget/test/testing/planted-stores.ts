@@ -47,6 +47,19 @@ class OneScopeAtATime extends ModelStore {
   }
 }
 
+class SettlesWhereToldTo extends ModelStore {
+  protected override cellsOf(record: ModelRecord | undefined, request: SettleRequest): ReserveCell[] {
+    const own = super.cellsOf(record, request)
+    return request.cells.map((ref, index) => ({ ...own[index]!, ...ref, amount: own[index]!.amount }))
+  }
+}
+
+class EntryOfTheNamedCells extends ModelStore {
+  protected override writeEntry(...[root, request, , amounts, now]: Parameters<ModelStore["writeEntry"]>): void {
+    super.writeEntry(root, request, request.cells, amounts, now)
+  }
+}
+
 class FloatMoney extends ModelStore {
   protected override sum(a: number, b: number): number {
     return (a / 1e9 + b / 1e9) * 1e9
@@ -519,6 +532,21 @@ class ExpiryWithoutEntry extends ModelLedger {
   override writeExpired(): void {}
 }
 
+class ExpiredAtTheBound extends ModelLedger {
+  override writeExpired(...[root, id, record, charged, now]: Parameters<ModelLedger["writeExpired"]>): void {
+    const { expireCostNanoUsd: _dropped, ...draft } = record.draft ?? {}
+    super.writeExpired(root, id, { ...record, draft: draft as ModelRecord["draft"] }, charged, now)
+  }
+}
+
+class ExpiredKeepsTheSaying extends ModelLedger {
+  override writeExpired(...[root, id, record, charged, now]: Parameters<ModelLedger["writeExpired"]>): void {
+    super.writeExpired(root, id, record, charged, now)
+    const { expireCostNanoUsd } = record.draft ?? {}
+    if (expireCostNanoUsd !== undefined) Object.assign(root.entries.get(id)!, { expireCostNanoUsd })
+  }
+}
+
 class LateWriteMovesTime extends ModelLedger {
   override write(...[root, id, entry, charges, revision, now]: Parameters<ModelLedger["write"]>): void {
     root.entries.delete(id)
@@ -562,8 +590,8 @@ class KeepsEntriesForEver extends ModelLedger {
 }
 
 class SpendsWithoutEntry extends ModelStore {
-  protected override writeEntry(root: ModelRoot, request: SettleRequest, amounts: number[], now: number): void {
-    if (request.revision === 0) super.writeEntry(root, request, amounts, now)
+  protected override writeEntry(...asked: Parameters<ModelStore["writeEntry"]>): void {
+    if (asked[1].revision === 0) super.writeEntry(...asked)
   }
 }
 
@@ -726,6 +754,11 @@ export const plants: Plant[] = [
     Store: ChargesTheForgotten,
     caughtBy: ["an id that was resolved and forgotten long ago"],
   },
+  {
+    name: "a settle in the windows that it names",
+    Store: SettlesWhereToldTo,
+    caughtBy: ["a settle after a retry across midnight"],
+  },
   { name: "a lost id dropped", Store: DropsTheLost, caughtBy: ["state none: commit of an id that was never reserved"] },
   {
     name: "names without case",
@@ -762,6 +795,21 @@ export const plants: Plant[] = [
     name: "money without its entry",
     Store: SpendsWithoutEntry,
     caughtBy: ["a replayed commit writes no second entry", "for every cell, spent is"],
+  },
+  {
+    name: "an entry of the cells that the settle names",
+    Store: EntryOfTheNamedCells,
+    caughtBy: ["after a retry across midnight the entry names"],
+  },
+  {
+    name: "an expired entry at the whole bound",
+    Store: withLedger(ExpiredAtTheBound),
+    caughtBy: ["an expired entry costs what its draft says"],
+  },
+  {
+    name: "an expired entry that keeps what expiry costs",
+    Store: withLedger(ExpiredKeepsTheSaying),
+    caughtBy: ["an expired entry costs what its draft says"],
   },
   { name: "pages by offset", Store: withLedger(PagesByOffset), caughtBy: ["a page is stable under writes"] },
   { name: "pages by time alone", Store: withLedger(PagesByTime), caughtBy: ["the order is (time, id)"] },

@@ -145,18 +145,20 @@ function replaceCharge(
   state: "committed" | "released",
   retentionMs: number,
 ): CellChange[] {
-  const charged = request.cells.map((cell) => (state === "released" ? 0 : cell.amount))
-  const cells = request.cells.map((cell, index) =>
+  // The cells of the reserve, by their place: a retry after midnight may name those of the next window.
+  const own = known?.cells ?? request.cells.map((cell) => ({ ...cell, amount: 0, limit: null, onExpire: 0 }))
+  const charged = own.map((_, index) => (state === "released" ? 0 : (request.cells[index]?.amount ?? 0)))
+  const cells = own.map((cell, index) =>
     rules.change(cell, {
       spent: charged[index]! - (known?.charged[index] ?? 0),
-      reserved: known?.state === "held" ? -(known.cells[index]?.amount ?? 0) : 0,
+      reserved: known?.state === "held" ? -cell.amount : 0,
     }),
   )
   const leaseEnd = known?.leaseEnd ?? request.expiresAt ?? rules.now
   rules.root.ids.set(request.id, {
     state,
     fingerprint: request.fingerprint,
-    cells: known?.cells ?? [],
+    cells: own,
     leaseEnd,
     charged,
     revision: request.revision,

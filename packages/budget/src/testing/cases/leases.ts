@@ -1,5 +1,5 @@
 import type { Expired } from "../../store"
-import { equal, match, ok } from "../expect"
+import { equal, fail, match, ok } from "../expect"
 import {
   adjustRequest,
   cell,
@@ -338,6 +338,41 @@ export const leaseCases = casesOf("leases", [
       )
       match(await held.commit([4]), { result: "committed", late: false }, "commit after midnight")
       await expectCell(bench, "day.1", { spent: 4 })
+    },
+  ],
+  [
+    "a settle after a retry across midnight is charged in the day of the reserve, whatever windows it names",
+    ["clock"],
+    async (bench) => {
+      const ends = [
+        ["commit", [4], { spent: 4 }],
+        ["release", [], {}],
+      ] as const
+      const today = await windowed(bench, DAY_MS - 1_000, 1_000)
+      const tomorrow = { startsAt: today.endsAt, endsAt: today.endsAt + DAY_MS }
+      for (const [outcome] of ends) await hold(bench, outcome, [cell(`${outcome}.1`, 5, 10, today)])
+      await bench.clock.advance(1_000)
+      for (const [outcome, amounts, left] of ends) {
+        // Core computes the windows anew. The fingerprint is of what was asked, not of when.
+        const { fingerprint } = reserveRequest(bench.root, outcome, [cell(`${outcome}.1`, 5)])
+        const cells = [cell(`${outcome}.2`, 5, 10, tomorrow)]
+        const retry = reserveRequest(bench.root, outcome, cells, { fingerprint })
+        const answer = await bench.store.reserve(retry)
+        if (answer.result !== "ok") fail(`retry of ${outcome}: expected ok, got ${answer.result}`)
+        ok(answer.replayed, `retry of ${outcome}: expected a replay`)
+        const settle = settleRequest(retry, amounts, { outcome, expiresAt: answer.expiresAt })
+        const settled = await bench.store.settle(settle)
+        match(settled, { result: outcome === "commit" ? "committed" : "released", replayed: false }, outcome)
+        equal(
+          settled.cells.map(({ key }) => key),
+          [`${outcome}.1`],
+          `the cells that the ${outcome} changed`,
+        )
+        await expectCell(bench, `${outcome}.1`, left, `today after the ${outcome}`)
+        await expectCell(bench, `${outcome}.2`, {}, `tomorrow after the ${outcome}`)
+        match(await bench.store.settle(settle), { replayed: true }, `${outcome} sent again`)
+        await expectCell(bench, `${outcome}.1`, left, `today after the ${outcome} was sent again`)
+      }
     },
   ],
   [

@@ -1,5 +1,5 @@
 import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../../ledger"
-import { equal, match, mistake, ok } from "../expect"
+import { equal, fail, match, mistake, ok } from "../expect"
 import { createRandom } from "../random"
 import { adjusted, cell, cellState, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
 import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
@@ -222,6 +222,55 @@ export const ledgerCases = casesOf(
         equal((await all(bench, { status: "expired" })).length, 0, "entries of the old status")
         equal((await all(bench, { status: "succeeded" })).length, 1, "entries of the new status")
         await expectSums(bench, ["a"])
+      },
+    ],
+    [
+      "an expired entry costs what its draft says that expiry costs, and does not keep the saying",
+      ["clock"],
+      async (bench) => {
+        const costs = [
+          [undefined, { costNanoUsd: 10, costSource: "bound" }],
+          [6, { costNanoUsd: 6, costSource: "bound" }],
+          [0, { costNanoUsd: 0, costSource: "none" }],
+        ] as const
+        for (const [onExpire, told] of costs) {
+          const id = `r${onExpire ?? ""}`
+          const draft = { ...draftOf(usageEntry(id, 10)), fingerprint: "core's own" }
+          const said = onExpire === undefined ? draft : { ...draft, expireCostNanoUsd: onExpire }
+          await hold(bench, id, [cell("a", 10, null, { onExpire: onExpire ?? 10 })], { draft: said })
+          await bench.clock.advance(LEASE_MS)
+          await bench.store.sweep({ root: bench.root, max: 10 })
+          const [entry, ...more] = await ledgerOf(bench).get({ root: bench.root, requestId: id })
+          equal(more.length, 0, `further entries of ${id}`)
+          match(entry!, { id, status: "expired", reservedNanoUsd: 10, fingerprint: "core's own", ...told }, id)
+          ok(!("expireCostNanoUsd" in entry!), `${id}: expireCostNanoUsd is for the expiry alone`)
+          await expectSums(bench, ["a"])
+        }
+        const [sums] = await totals(bench, [])
+        match(sums!, { expired: 3, costNanoUsd: 16, failedCostNanoUsd: 16 }, "totals")
+        await expectCell(bench, "a", { spent: 16 })
+      },
+    ],
+    [
+      "after a retry across midnight the entry names the cells that were charged",
+      ["clock"],
+      async (bench) => {
+        const now = bench.clock.now()
+        const [today, tomorrow] = [
+          { startsAt: now - 1_000, endsAt: now + 1_000 },
+          { startsAt: now + 1_000, endsAt: now + 3_000 },
+        ]
+        const entry = usageEntry("q1", 4)
+        const draft = draftOf(entry)
+        const { request } = await hold(bench, "r1", [cell("day.1", 5, 10, today)], { draft })
+        await bench.clock.advance(1_000)
+        const retry = { ...request, cells: [cell("day.2", 5, 10, tomorrow)] }
+        const answer = await bench.store.reserve(retry)
+        if (answer.result !== "ok") fail(`retry: expected ok, got ${answer.result}`)
+        await bench.store.settle(settleRequest(retry, [4], { expiresAt: answer.expiresAt, entry }))
+        const [written] = await all(bench)
+        equal(written!.charges, { "day.1": 4 }, "charges")
+        await expectSums(bench, ["day.1", "day.2"])
       },
     ],
     [
