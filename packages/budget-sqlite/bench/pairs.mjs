@@ -83,7 +83,8 @@ async function recordStatements(Database, path) {
           log.push([sql, mode, values])
           return statement[mode](...values)
         }
-      return { run: record("run"), get: record("get"), all: record("all") }
+      // Everything else of the statement is seen by the store as well.
+      return Object.assign(Object.create(statement), { run: record("run"), get: record("get"), all: record("all") })
     },
   }
   const store = sqliteStore(recording)

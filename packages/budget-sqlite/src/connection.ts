@@ -114,11 +114,27 @@ export class Connection {
     if (this.owned) this.#database.close()
   }
 
+  /**
+   * libsql ends the process when a text that it reads is no UTF-8, as one in a damaged file may be. From it texts are read as
+   * bytes, and decoded by {@link givenRows}.
+   */
+  #withTextsAsBytes(statement: SqliteStatement, sql: string): SqliteStatement {
+    const { columns, interrupt } = statement as { columns?: () => { name: string }[]; interrupt?: unknown }
+    // Of the libraries that fit, only libsql can interrupt a statement.
+    const isLibsql = typeof interrupt === "function" && typeof columns === "function"
+    if (!isLibsql || !sql.startsWith("SELECT")) return statement
+    const names = columns.call(statement).map(({ name }) => `"${name}"`)
+    const asBytes = names.map(
+      (name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) ELSE ${name} END AS ${name}`,
+    )
+    return this.#database.prepare(`SELECT ${asBytes.join(", ")} FROM (${sql})`)
+  }
+
   #prepared(sql: string, exact = false): SqliteStatement {
     const key = exact ? `exact ${sql}` : sql
     const known = this.#statements.get(key)
     if (known !== undefined) return known
-    const statement = this.#database.prepare(sql)
+    const statement = this.#withTextsAsBytes(this.#database.prepare(sql), sql)
     readIntegersAs(statement, exact)
     if (this.#statements.size >= MAX_STATEMENTS) {
       const oldest = this.#statements.keys().next().value

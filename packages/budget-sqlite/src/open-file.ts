@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises"
+import { InvalidArgumentError } from "@p2/core"
 import { Batch, corruptRow } from "./batch"
 import { Connection, openPath } from "./connection"
 import { EntryWriter } from "./entry-writer"
@@ -67,7 +68,9 @@ async function prepare(connection: Connection, settings: StoreSettings): Promise
 export function nowIn(connection: Connection, settings: StoreSettings, write: boolean): number {
   const stored = connection.get<{ now: number }>(SELECT_NOW)?.now
   if (!Number.isSafeInteger(stored)) throw corruptRow("the file's time")
-  const now = Math.max(Math.trunc(settings.now()), stored!)
+  const clock = Math.trunc(settings.now())
+  if (!Number.isSafeInteger(clock)) throw new InvalidArgumentError("options.now", "to return epoch milliseconds", clock)
+  const now = Math.max(clock, stored!)
   if (write && now > stored!) connection.run(UPDATE_NOW, now)
   return now
 }

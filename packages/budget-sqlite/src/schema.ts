@@ -141,6 +141,19 @@ function damaged(how: string): StoreError {
   )
 }
 
+/**
+ * Throws unless every table and index is there as a step of {@link MIGRATIONS} made it. Elsewhere the damage of a name would
+ * look like a mistake in a statement, and libsql ends the process over a column whose name is no UTF-8.
+ */
+function refuseChangedTables(connection: Connection): void {
+  const rows = connection.all<{ sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+  const made = new Set(rows.map(({ sql }) => sql))
+  for (const statement of MIGRATIONS.join("").split(";")) {
+    const sql = statement.trim()
+    if (sql.startsWith("CREATE") && !made.has(sql)) throw damaged("its tables are not as the store makes them")
+  }
+}
+
 /** Refuses what is not ours, then creates the tables or brings them to this version, in one transaction. */
 export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FULL"): void {
   refuseForeign(snapshotOf(connection), connection.owned)
@@ -149,7 +162,10 @@ export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FUL
     connection.exec(`PRAGMA synchronous = ${synchronous}`)
     connection.exec("PRAGMA temp_store = MEMORY")
   }
-  if (snapshotOf(connection).version === SCHEMA_VERSION) return
+  if (snapshotOf(connection).version === SCHEMA_VERSION) {
+    refuseChangedTables(connection)
+    return
+  }
   connection.exec("BEGIN IMMEDIATE")
   try {
     // Another process may have done it while this one waited for the lock.

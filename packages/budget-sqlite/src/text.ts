@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer"
+import { StoreError } from "@p2/budget"
 import type { SqlValue } from "./connection"
 
 /** Begins a text that is kept as its JSON. */
@@ -37,9 +39,22 @@ export function givenRows<Row>(rows: Row[]): Row[] {
   for (const row of rows as Record<string, unknown>[])
     for (const column of Object.keys(row)) {
       const value = row[column]
-      if (typeof value === "string" && value.startsWith(MARK)) row[column] = givenText(value)
+      // libsql gives the bytes of one row as a Buffer and those of several as an ArrayBuffer.
+      if (value instanceof Uint8Array) row[column] = givenText(decoded(value))
+      else if (value instanceof ArrayBuffer) row[column] = givenText(decoded(new Uint8Array(value)))
+      else if (typeof value === "string" && value.startsWith(MARK)) row[column] = givenText(value)
     }
   return rows
+}
+
+/** The store keeps no bytes but those of texts. */
+function decoded(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (isUtf8(text)) return text.toString("utf8")
+  throw new StoreError("A row holds a text that is no UTF-8, which the store never writes. It was left as it is.", {
+    code: "corrupt",
+    applied: "no",
+  })
 }
 
 /** Names and values of tags, which SQLite takes out of their JSON one by one. */

@@ -136,6 +136,67 @@ it("pages that were overwritten are reported as damage, and stay as they are", a
   expect(digest()).toBe(before)
 })
 
+it("texts that are no UTF-8 any more are damage of their own row, and do not end the process", async () => {
+  const store = sqliteStore(path)
+  const entry: UsageEntry = {
+    ...{ requestId: "q", attempt: 1, model: "m", reservedNanoUsd: 1, status: "succeeded", tokens: {} },
+    ...{ costNanoUsd: 1, costSource: "table" },
+  }
+  for (const id of ["r1", "r2"]) await reserve(store, id)
+  await commit(store, "r2", entry)
+  const database = openDatabase(path)
+  database.exec("UPDATE p2_ids SET state = CAST(x'68656cff' AS TEXT) WHERE id = 'r1'")
+  database.exec("UPDATE p2_entries SET rest = CAST(x'7bff7d' AS TEXT)")
+  const damage = { name: "StoreError", code: "corrupt", applied: "no" }
+  // Together with one that is sound, which must not fail of its neighbour.
+  const [damaged, sound] = await Promise.allSettled([reserve(store, "r1"), reserve(store, "r3")])
+  expect(damaged).toMatchObject({ status: "rejected", reason: damage })
+  expect(sound).toMatchObject({ status: "fulfilled", value: { result: "ok" } })
+  await expect(store.ledger!.get({ root: "main", requestId: "q" })).rejects.toMatchObject(damage)
+  await expect(store.ledger!.list({ root: "main", filter: {}, limit: 9 })).rejects.toMatchObject(damage)
+  // A step of the housekeeping walks over the damaged row as well, and nobody who calls it along fails of that.
+  expect(await store.sweep({ root: "main", max: 1 })).toMatchObject({ expired: [] })
+  expect(await store.ledger!.totals({ root: "main", filter: {}, groupBy: [] })).toMatchObject([{ costNanoUsd: 1 }])
+  await store.close!()
+  database.close()
+})
+
+it("300 files of which random bytes were overwritten are used or reported as damage", { timeout: 60_000 }, async () => {
+  const store = sqliteStore(path)
+  for (let index = 0; index < 60; index++) await reserve(store, `r${index}`)
+  for (let index = 0; index < 60; index += 2) await commit(store, `r${index}`)
+  await store.close!()
+  const sound = readFileSync(path)
+  const outcomes = new Set<string>()
+  for (let round = 0; round < 300; round++) {
+    const bytes = Buffer.from(sound)
+    // Behind the header, whose marks say what the file is and who may write it.
+    const place = (hit: number) => 100 + ((round * 7_919 + hit * 104_729) % (bytes.length - 100))
+    for (let hit = 0; hit <= round % 40; hit++) bytes[place(hit)] = (hit * 37) % 256
+    const copy = join(folder, `${round}.db`)
+    writeFileSync(copy, bytes)
+    const damaged = sqliteStore(copy)
+    const calls = [
+      () => reserve(damaged, "new"),
+      () => reserve(damaged, "r1"),
+      () => commit(damaged, "r3"),
+      () => damaged.read({ root: "main", keys: ["a"] }),
+      () => damaged.sweep({ root: "main", max: 9 }),
+      () => damaged.ledger!.list({ root: "main", filter: {}, limit: 99 }),
+      () => damaged.ledger!.totals({ root: "main", filter: {}, groupBy: ["model"] }),
+    ]
+    for (const call of calls)
+      outcomes.add(
+        await call().then(
+          () => "used",
+          (error) => `${error.name} ${error.code}`,
+        ),
+      )
+    await damaged.close!()
+  }
+  expect([...outcomes].sort()).toEqual(["StoreError corrupt", "used"])
+})
+
 describe("a connection that may not write", () => {
   it("is refused at once for a new file, with what to do", async () => {
     const database = openDatabase(path)

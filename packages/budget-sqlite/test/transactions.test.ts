@@ -135,6 +135,15 @@ describe("time", () => {
 })
 
 describe("mistakes", () => {
+  it("a clock that returns no time is refused by the call that asks it", async () => {
+    const store = sqliteStore(path, { now: () => Number.NaN })
+    await expect(store.reserve(reserveOf("r0"))).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringMatching(/options.now/),
+    })
+    await store.close!()
+  })
+
   it("are thrown at once, before anything is opened", () => {
     expect(() => sqliteStore("")).toThrow(/location/)
     expect(() => sqliteStore(7 as unknown as string)).toThrow(/a path such as/)
