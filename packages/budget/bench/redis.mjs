@@ -1,5 +1,5 @@
 // What the Redis store costs: ratios in one interleaved run, and the script's microseconds on the server.
-// Run `pnpm build` first, then `node bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must be a server of
+// Run `pnpm build` first, then `node --expose-gc bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must be a server of
 // yours for this alone (it is flushed), or starts a server of its own.
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -13,8 +13,8 @@ import { RateLimiterRedis } from "rate-limiter-flexible"
 import { findRedisServer } from "../../redis-server/fetch.mjs"
 import { redisStore } from "../dist/redis.js"
 
-const operations = Number(process.argv[2] ?? 4_000)
-const rounds = Number(process.argv[3] ?? 7)
+const operations = Number(process.argv[2] ?? 1_500)
+const rounds = Number(process.argv[3] ?? 15)
 const PORT = 7_391
 
 const server = await start()
@@ -98,10 +98,12 @@ const upstash = new Ratelimit({
   ephemeralCache: false,
   timeout: 0,
 })
+const plain = new Redis(server.url, { enableOfflineQueue: false, lazyConnect: true })
+await plain.connect()
 await client.eval(SMALL, 1, "small", 1, 86_400_000)
 
 const variants = {
-  small: () => client.evalsha(small.sha, 1, "small", 1_000, 86_400_000),
+  small: () => plain.evalsha(small.sha, 1, "small", 1_000, 86_400_000),
   "raw EVALSHA, reserve over 3 cells": () => raw.three(),
   "reserve over 3 cells": () => store.reserve(reserveOf(THREE)),
   "raw EVALSHA, reserve over 1 cell": () => raw.one(),
@@ -123,14 +125,19 @@ await memory()
 await store.close()
 await ledgerStore.close()
 client.disconnect()
+plain.disconnect()
 await server.stop()
 
+/** Slices are short and their order is shuffled, so that what else the machine does falls on all alike. */
 async function compare(concurrency) {
   const count = concurrency === 1 ? Math.ceil(operations / 4) : operations
   const rates = Object.fromEntries(Object.keys(variants).map((name) => [name, []]))
   for (let round = 0; round <= rounds; round++) {
-    await client.flushall()
     for (const [name, operation] of shuffled(Object.entries(variants))) {
+      // Every slice begins with an empty server and an empty heap: leases and garbage of one are not paid for by the next.
+      await client.flushall()
+      await rateOf(operation, Math.ceil(count / 10), concurrency)
+      globalThis.gc?.()
       const rate = await rateOf(operation, count, concurrency)
       // The first round warms up.
       if (round > 0) rates[name].push(rate)
@@ -180,6 +187,7 @@ async function settleWithLedger() {
           settles.push(...held)
         }
         let next = 0
+        globalThis.gc?.()
         const before = await cpuMicros()
         const rate = await rateOf(() => on.settle(settles[next++]), count, concurrency)
         const cpu = ((await cpuMicros()) - before) / count
@@ -217,38 +225,57 @@ async function serverMicroseconds() {
   }
 }
 
-/** A reserve-and-settle pair among ten thousand users and among a million, whose cells are all there. */
+/**
+ * A reserve-and-settle pair among ten thousand users and among a million, whose cells are all there: in turn on two
+ * databases of one server, since a machine that is slower for a minute must not be taken for a larger table.
+ */
 async function users() {
-  console.log("\nusers (server microseconds a call, reserve and settle over 3 cells)")
-  for (const count of [10_000, 1_000_000]) {
-    await client.flushall()
-    const cells = (user) => [cell(`u=user-${user}|nanoUsd|day.UTC.0`), THREE[1], THREE[2]]
-    let user = 0
-    const filled = Math.min(count, 1_000_000)
-    // Cells as the store writes them: 40 bytes with an end.
-    for (let from = 0; from < filled; from += 10_000) {
-      const pipeline = client.pipeline()
-      for (let index = from; index < from + 10_000; index++)
-        pipeline.set(
-          `p2:2:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`,
-          Buffer.alloc(40),
-          "PXAT",
-          window.endsAt + 3_600_000,
-        )
-      await pipeline.exec()
-    }
-    const operation = () => {
-      user = (user + 7_919) % count
-      return pair(store, cells(user), false)
-    }
-    await rateOf(operation, 1_000, 32)
-    await client.config("RESETSTAT")
-    const rate = await rateOf(operation, operations * 3, 32)
-    const match = /cmdstat_evalsha:calls=(\d+),usec=(\d+)/.exec(await client.info("commandstats"))
-    console.log(
-      `  ${String(count).padStart(9)}: ${(Number(match[2]) / Number(match[1])).toFixed(2)} µs, ${Math.round(rate)} pairs a second, ${await client.dbsize()} keys`,
-    )
+  console.log("\nusers (processor time of the server a reserve-and-settle pair over 3 cells, input and output in it)")
+  const counts = [10_000, 1_000_000]
+  await client.flushall()
+  const sides = []
+  for (const [db, count] of counts.entries()) {
+    const own = new Redis(server.url, { db: db + 1 })
+    for (let from = 0; from < count; from += 10_000) await fillCells(own, from, from + 10_000)
+    sides.push({
+      count,
+      own,
+      store: redisStore({ client: own, ledger: false, timeoutMs: 10_000 }),
+      micros: [],
+      user: 0,
+    })
   }
+  for (let round = 0; round <= rounds * 2; round++) {
+    for (const side of shuffled(sides)) {
+      const operation = () => {
+        side.user = (side.user + 7_919) % side.count
+        return pair(side.store, [cell(`u=user-${side.user}|nanoUsd|day.UTC.0`), THREE[1], THREE[2]], false)
+      }
+      globalThis.gc?.()
+      const before = await cpuMicros()
+      await rateOf(operation, operations, 32)
+      if (round > 0) side.micros.push(((await cpuMicros()) - before) / operations)
+    }
+  }
+  for (const { count, own, store: used, micros } of sides) {
+    console.log(`  ${String(count).padStart(9)}: ${median(micros).toFixed(2)} µs, ${await own.dbsize()} keys`)
+    await used.close()
+    own.disconnect()
+  }
+  console.log(`  a million over ten thousand: ${ratio(sides[1].micros, sides[0].micros)}`)
+  await client.flushall()
+}
+
+/** Cells as the store writes them: 40 bytes with an end. */
+async function fillCells(own, from, to) {
+  const ends = window.endsAt + 3_600_000
+  const value = Buffer.alloc(40)
+  value.writeDoubleLE(ends, 32)
+  const pipeline = own.pipeline()
+  for (let index = from; index < to; index++) {
+    pipeline.set(`p2:2:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`, value, "PXAT", ends)
+  }
+  await pipeline.exec()
 }
 
 async function memory() {
@@ -308,14 +335,20 @@ async function recorded(cells) {
   await spied.close()
   const args = seen
   const id = `attempt-${ids - 1}`
-  const [record, argument] = [args.findIndex((arg) => String(arg).endsWith(`r:${id}`)), args.indexOf(id)]
+  const record = args.findIndex((arg) => String(arg).endsWith(`r:${id}`))
   const base = String(args[record]).slice(0, -id.length)
-  const connection = new Redis(server.url)
+  // Everything but the store is as it is for the store: the settings of its connection too.
+  const connection = new Redis(server.url, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+  })
+  await connection.connect()
   once(client, "end").then(() => connection.disconnect())
   return () => {
     const own = args.slice()
-    own[argument] = `attempt-${ids++}`
-    own[record] = base + own[argument]
+    own[record] = `${base}attempt-${ids++}`
     return connection.evalsha(...own)
   }
 }

@@ -2,7 +2,7 @@ import { Cluster, Redis } from "ioredis"
 import { describe, expect, it } from "vitest"
 import { redisStore } from "../../src/redis"
 import { ownConnection } from "../../src/redis/redis-client"
-import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
+import { adjustRequest, cell, reserveRequest, settleRequest } from "../../src/testing/requests"
 import { failureOf, noServer, serverAndStore } from "./own-server"
 
 const ROOT = "main"
@@ -218,6 +218,71 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
       expect(await other.extend({ root: ROOT, id: ids[index]!, leaseMs: 1 })).toMatchObject({ state: "unknown" })
     }
     await other.close?.()
+  })
+
+  it("a cell leaves at the end it was last given, also where most changes leave the end of its key alone", async () => {
+    const now = Date.UTC(2060, 0, 1)
+    const { client, store } = await serverAndStore({ store: { ...PATIENT, retentionMs: 60_000, now: () => now } })
+    const endOf = (key: string) => client.pexpiretime(`p2:2:{${ROOT}}:c:${key}`)
+    const take = (id: string, more: object) => reserveRequest(ROOT, id, [cell("a", 1, null, more)], { leaseMs: 1_000 })
+    for (const [id, endsAt] of Object.entries({ r1: now + 1_000, r2: now + 1_000, r3: now + 9_000 })) {
+      await store.reserve(take(id, { startsAt: now, endsAt }))
+      expect(await endOf("a")).toBe(endsAt + 60_000)
+    }
+    // Endless, then kept for a while: never while something is reserved, and a while after every change that leaves nothing.
+    await store.reserve(take("r4", {}))
+    expect(await endOf("a")).toBe(-1)
+    for (const id of ["r1", "r2", "r3", "r4"]) {
+      const kept = { ...take(id, { keepMs: 5_000 }) }
+      expect(await endOf("a")).toBe(-1)
+      expect(await store.settle(settleRequest(kept, [1]))).toMatchObject({ result: "committed" })
+    }
+    expect(await endOf("a")).toBe(now + 5_000)
+    expect((await store.read({ root: ROOT, keys: ["a"] })).cells[0]).toMatchObject({ spent: 4, reserved: 0 })
+    await store.adjust(adjustRequest(ROOT, "a1", "a", "spent", 5))
+    expect(await endOf("a")).toBe(-1)
+  })
+
+  it.each([
+    ["too short", Buffer.alloc(32)],
+    ["a part of a unit", Buffer.from(new Float64Array([0.5, 0, 0, 0, 0]).buffer)],
+    ["no number", Buffer.from(new Float64Array([Number.NaN, 0, 0, 0, 0]).buffer)],
+    ["less than nothing reserved", Buffer.from(new Float64Array([0, -1, 0, 0, 0]).buffer)],
+    ["more than can be counted", Buffer.from(new Float64Array([0, 0, 0, 2 ** 53, 0]).buffer)],
+  ])("a damaged cell (%s) is refused by every member and stays as it is", async (_, damaged) => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    await client.set(`p2:2:{${ROOT}}:c:a`, damaged)
+    const calls = [
+      () => store.reserve(request("r1")),
+      () => store.settle(settleRequest(request("r1"), [1])),
+      () => store.read({ root: ROOT, keys: ["a"] }),
+      () => store.adjust(adjustRequest(ROOT, "a1", "a", "reset", 0)),
+    ]
+    for (const call of calls) expect(await failureOf(call())).toMatchObject({ code: "corrupt", applied: "no" })
+    expect(await client.getBuffer(`p2:2:{${ROOT}}:c:a`)).toEqual(damaged)
+    expect(await client.exists(`p2:2:{${ROOT}}:r:r1`)).toBe(0)
+  })
+
+  it("a clock that goes back gives no money back, ends no lease early and keeps entries in order", async () => {
+    let now = Date.UTC(2060, 0, 1)
+    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+    const draft = { requestId: "q1", attempt: 1, model: "m", reservedNanoUsd: 1 }
+    const entry = { ...draft, status: "succeeded", tokens: {}, costNanoUsd: 1, costSource: "table" } as const
+    const limited = (id: string) => reserveRequest(ROOT, id, [cell("a", 1, 3)], { leaseMs: 1_000, draft })
+    for (const id of ["r1", "r2"]) await store.reserve(limited(id))
+    await store.settle(settleRequest(limited("r1"), [1], { entry }))
+    now -= 3_600_000
+    expect(await store.reserve(limited("r1"))).toMatchObject({ result: "resolved", state: "committed" })
+    expect(await store.reserve(limited("r2"))).toMatchObject({ result: "ok", replayed: true })
+    expect(await store.reserve(limited("r3"))).toMatchObject({ result: "ok", expired: [] })
+    expect(await store.reserve(limited("r4"))).toMatchObject({ result: "exceeded" })
+    for (const id of ["r1", "r2", "r3"]) {
+      expect(await store.settle(settleRequest(limited(id), [1], { entry }))).toMatchObject({ result: "committed" })
+    }
+    expect((await store.read({ root: ROOT, keys: ["a"] })).cells[0]).toMatchObject({ spent: 3, reserved: 0 })
+    const entries = await store.ledger!.get({ root: ROOT, requestId: "q1" })
+    expect(entries.map(({ id }) => id).sort()).toEqual(["r1", "r2", "r3"])
+    expect(Math.min(...entries.map(({ at }) => at))).toBe(now + 3_600_000)
   })
 
   it("calls of one tick, far more than one write takes, are each answered with their own answer", async () => {
