@@ -1,6 +1,7 @@
 import type { Encoding } from "../encoding"
 import { RANKS_P50K } from "../generated/ranks-p50k"
 import { RANKS_R50K } from "../generated/ranks-r50k"
+import { mergeAnyLength } from "../internal/merge-any-length"
 import { scanR50k } from "../internal/scan"
 import { Tokenizer } from "../internal/tokenizer"
 
@@ -14,7 +15,7 @@ export const p50kBase: Encoding = {
     tokenizer ??= new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k, {
       anyPrefix: false,
       cased: false,
-      mergesBlankRuns: true,
+      mergeBlankRun: mergeAnyLength,
     })
     return tokenizer
   },

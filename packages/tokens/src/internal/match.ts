@@ -16,7 +16,8 @@ let keptBlocked: Uint8Array | undefined
  * marked, so that no place is tried twice.
  *
  * It holds for vocabularies in which every token is made by merging its bytes, of parts with lower ranks than its own. Runs
- * of white space in p50k_base are not, so they are merged; that is up to the caller. −1 when no sequence fits.
+ * of white space in p50k_base are not, so they are merged; that is up to the caller. A sequence
+ * is always found, because every byte is a token.
  */
 export function matchPiece(table: RankTable, view: DataView, start: number, end: number, out?: number[]): number {
   const length = end - start
@@ -31,7 +32,6 @@ export function matchPiece(table: RankTable, view: DataView, start: number, end:
   let found = longestToken(table, view, at, end - at)
   while (at < end) {
     if (found === -1) {
-      if (count === 0) return -1
       blocked[at - start] = 1
       const length = table.lengths[stack[--count]!]!
       at -= length
@@ -72,7 +72,7 @@ function longestToken(table: RankTable, view: DataView, at: number, most: number
     const rank = table.pairs[view.getUint16(at)]!
     if (rank !== -1) return (rank << 8) | 2
   }
-  return most > 0 ? (table.singles[view.getUint8(at)]! << 8) | 1 : -1
+  return most > 0 ? (table.find(view, at, 1) << 8) | 1 : -1
 }
 
 /** Whether merging leaves the border between two tokens alone, from memory if it can. */

@@ -1,17 +1,17 @@
 import type { RankTable } from "./rank-table"
 
 /** Stands for a pair that is no token. */
-const NONE = 0x7fffffff
+export const NONE = 0x7fffffff
 
-/** Longest piece that is merged by looking for the lowest rank again after every merge. */
-const SCAN_MOST = 160
+/** Longest piece that is merged by looking for the lowest rank again after every merge; no token is longer. */
+export const SCAN_MOST = 160
 
 /** Reused by every short merge: where the parts begin, and the rank of each part with the next. */
 const starts = new Int32Array(SCAN_MOST + 2)
 const ranks = new Int32Array(SCAN_MOST + 2)
 
 /** Rank of two neighbouring parts together, or `NONE`. */
-function rankOf(table: RankTable, view: DataView, start: number, end: number): number {
+export function rankOf(table: RankTable, view: DataView, start: number, end: number): number {
   const length = end - start
   if (length > table.maxLength) return NONE
   const rank = length === 2 ? table.pairs[view.getUint16(start)]! : table.find(view, start, length)
@@ -19,7 +19,7 @@ function rankOf(table: RankTable, view: DataView, start: number, end: number): n
 }
 
 /**
- * Merges the bytes from `start` to `end` as byte pair encoding does: always the pair with the lowest rank, the leftmost
+ * Merges the at most `SCAN_MOST` bytes from `start` to `end` as byte pair encoding does: always the pair with the lowest rank, the leftmost
  * of equals. Only ranks below `below` are merged. Returns the number of tokens, and appends their ranks to `out`.
  */
 export function mergeExactly(
@@ -30,7 +30,6 @@ export function mergeExactly(
   out?: number[],
   below = NONE,
 ): number {
-  if (end - start > SCAN_MOST) return mergeLong(table, view, start, end, out, below)
   let count = end - start
   for (let index = 0; index < count; index++) {
     starts[index] = start + index
@@ -60,106 +59,4 @@ export function mergeExactly(
     for (let index = 0; index < count; index++)
       out.push(table.find(view, starts[index]!, starts[index + 1]! - starts[index]!))
   return count
-}
-
-/** The same with a heap of pairs, in O(n log n). */
-function mergeLong(
-  table: RankTable,
-  view: DataView,
-  start: number,
-  end: number,
-  out: number[] | undefined,
-  below: number,
-): number {
-  const length = end - start
-  const next = new Int32Array(length + 1)
-  const previous = new Int32Array(length + 1)
-  const pairRanks = new Int32Array(length + 1).fill(NONE)
-  const heap = new PairHeap(length)
-  for (let index = 0; index < length; index++) {
-    next[index] = index + 1
-    previous[index] = index - 1
-    if (index === length - 1) break
-    const rank = rankOf(table, view, start + index, start + index + 2)
-    pairRanks[index] = rank
-    if (rank < below) heap.push(rank, index)
-  }
-  let count = length
-  const refresh = (index: number) => {
-    const middle = next[index]!
-    const rank = middle < length ? rankOf(table, view, start + index, start + next[middle]!) : NONE
-    if (rank === pairRanks[index]) return
-    pairRanks[index] = rank
-    if (rank < below) heap.push(rank, index)
-  }
-  for (let index = heap.pop(pairRanks); index !== -1; index = heap.pop(pairRanks)) {
-    const gone = next[index]!
-    const after = next[gone]!
-    pairRanks[gone] = NONE
-    next[index] = after
-    if (after < length) previous[after] = index
-    count--
-    pairRanks[index] = NONE
-    refresh(index)
-    if (previous[index]! >= 0) refresh(previous[index]!)
-  }
-  if (out !== undefined)
-    for (let index = 0; index < length; index = next[index]!)
-      out.push(table.find(view, start + index, next[index]! - index))
-  return count
-}
-
-/** Positions by rank, then by place; entries that no longer hold are passed over. */
-class PairHeap {
-  /** rank · 2^32 + position: both are exact in a double. */
-  private keys: Float64Array
-  private size = 0
-
-  constructor(capacity: number) {
-    this.keys = new Float64Array(capacity + 1)
-  }
-
-  push(rank: number, position: number): void {
-    if (this.size === this.keys.length) {
-      const larger = new Float64Array(this.keys.length * 2)
-      larger.set(this.keys)
-      this.keys = larger
-    }
-    const key = rank * 2 ** 32 + position
-    let at = this.size++
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      if (this.keys[parent]! <= key) break
-      this.keys[at] = this.keys[parent]!
-      at = parent
-    }
-    this.keys[at] = key
-  }
-
-  /** The position of the lowest pair that still has the rank it was pushed with, or −1. */
-  pop(pairRanks: Int32Array): number {
-    while (this.size > 0) {
-      const key = this.keys[0]!
-      this.removeFirst()
-      const rank = Math.floor(key / 2 ** 32)
-      const position = key - rank * 2 ** 32
-      if (pairRanks[position] === rank) return position
-    }
-    return -1
-  }
-
-  private removeFirst(): void {
-    const { keys } = this
-    const key = keys[--this.size]!
-    let at = 0
-    for (;;) {
-      let child = at * 2 + 1
-      if (child >= this.size) break
-      if (child + 1 < this.size && keys[child + 1]! < keys[child]!) child++
-      if (keys[child]! >= key) break
-      keys[at] = keys[child]!
-      at = child
-    }
-    keys[at] = key
-  }
 }

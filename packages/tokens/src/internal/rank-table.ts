@@ -1,8 +1,5 @@
 import { decodeRankData, type RankData } from "./rank-data"
 
-/** Masks that keep the first `index` bytes of a little-endian word. */
-const MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
-
 /** Longest token that stands in the short table. */
 export const SHORT_MOST = 8
 
@@ -51,8 +48,6 @@ export class RankTable {
   readonly lengths: Uint8Array
   /** Ranks of all tokens of two bytes, by first · 256 + second; −1 where there is none. */
   readonly pairs: Int32Array
-  /** Ranks of the single bytes. */
-  readonly singles: Int32Array
   /** The two parts of which merging makes each token: 16 bits of both by 2 · rank, and 4 and 4 more by rank. */
   private readonly splits: Uint16Array
   private readonly splitsAbove: Uint8Array
@@ -99,7 +94,6 @@ export class RankTable {
     this.splits = new Uint16Array(this.size * 2)
     this.splitsAbove = new Uint8Array(this.size).fill(UNKNOWN)
     this.pairs = new Int32Array(65536).fill(-1)
-    this.singles = new Int32Array(256).fill(-1)
     let to = this.longStart
     for (const [index, part] of parts.entries()) to = this.unpack(part, data[index]!, to)
     this.maxLength = this.lengths.reduce((longest, length) => Math.max(longest, length), 0)
@@ -216,7 +210,6 @@ export class RankTable {
   }
 
   private insertShort(rank: number, low: number, high: number, length: number): void {
-    if (length === 1) this.singles[low] = rank
     if (length === 2) this.pairs[((low & 255) << 8) | (low >> 8)] = rank
     let slot = shortHash(low, high) >>> this.shortShift
     while (this.short[slot * ENTRY + 2] !== 0) slot = (slot + 1) & this.shortMask
@@ -248,7 +241,7 @@ export function hashOf(view: DataView, start: number, length: number): number {
     at += 4
     left -= 4
   }
-  hash = Math.imul(hash ^ (view.getInt32(at, true) & MASKS[left]!), 0x85ebca6b)
+  hash = Math.imul(hash ^ (view.getInt32(at, true) & LOW_MASKS[left]!), 0x85ebca6b)
   hash ^= hash >>> 13
   hash = Math.imul(hash, 0xc2b2ae35)
   return hash ^ (hash >>> 16)
@@ -259,5 +252,5 @@ export function sameBytes(a: DataView, atA: number, b: DataView, atB: number, le
   let offset = 0
   for (; length - offset > 4; offset += 4)
     if (a.getInt32(atA + offset, true) !== b.getInt32(atB + offset, true)) return false
-  return ((a.getInt32(atA + offset, true) ^ b.getInt32(atB + offset, true)) & MASKS[length - offset]!) === 0
+  return ((a.getInt32(atA + offset, true) ^ b.getInt32(atB + offset, true)) & LOW_MASKS[length - offset]!) === 0
 }

@@ -27,8 +27,8 @@ const QUICK_BITS = 13
 
 /** What is true of some vocabularies and patterns only. */
 export interface TokenizerTraits extends WordRules {
-  /** Parts of a run of white space can have higher ranks than the whole (p50k_base). */
-  readonly mergesBlankRuns?: boolean
+  /** Merges runs of white space, whose parts can have higher ranks than the whole (p50k_base). */
+  readonly mergeBlankRun?: typeof mergeExactly
   /** The pattern cuts numbers after three digits, and every number of up to three ASCII digits is a token. */
   readonly numbersAreTokens?: boolean
 }
@@ -168,10 +168,10 @@ export class Tokenizer {
 
   /** Tokens of a piece that is none itself. */
   private split(view: DataView, start: number, end: number, out?: number[]): number {
-    if (end - start < MATCH_LEAST || (this.traits.mergesBlankRuns === true && isBlankRun(view, start)))
-      return mergeExactly(this.table, view, start, end, out)
-    const count = matchPiece(this.table, view, start, end, out)
-    return count === -1 ? mergeExactly(this.table, view, start, end, out) : count
+    if (end - start < MATCH_LEAST) return mergeExactly(this.table, view, start, end, out)
+    const { mergeBlankRun } = this.traits
+    if (mergeBlankRun !== undefined && isBlankRun(view, start)) return mergeBlankRun(this.table, view, start, end, out)
+    return matchPiece(this.table, view, start, end, out)
   }
 
   /**
