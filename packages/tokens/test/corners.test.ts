@@ -2,6 +2,7 @@ import { get_encoding, type TiktokenEncoding } from "tiktoken"
 import { afterAll, describe, expect, test } from "vitest"
 import { encoding as cl100k } from "../src/cl100k_base"
 import { countTokens, decode, type Encoding, encode } from "../src/index"
+import { FOUR_BYTES } from "../src/internal/match"
 import { mergeExactly } from "../src/internal/merge"
 import { encoding as o200k } from "../src/o200k_base"
 import { encoding as harmony } from "../src/o200k_harmony"
@@ -69,6 +70,15 @@ describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
       const parts: number[] = []
       mergeExactly(table, table.view, start, start + length, parts, rank)
       if (parts.length !== 2) expect(rank).toBe("made of two")
+    }
+  })
+
+  test("a character of four bytes stands in no token after anything but a space", () => {
+    const { table } = encoding.tokenizer()
+    for (let rank = 0; rank < table.size; rank++) {
+      const bytes = table.bytesOf(rank)
+      for (let index = 1; index < bytes.length; index++)
+        if (bytes[index]! >= FOUR_BYTES && bytes[index - 1] !== 0x20) expect(rank).toBe("cut before the character")
     }
   })
 

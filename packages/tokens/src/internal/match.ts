@@ -4,6 +4,10 @@ import type { RankTable } from "./rank-table"
 /** Stack entries and flags that are kept between calls; longer pieces get their own. */
 const KEPT = 1 << 14
 
+const SPACE = 0x20
+/** The least first byte of characters of four bytes: emoji and the rarer scripts. */
+export const FOUR_BYTES = 0xf0
+
 let keptStack: Int32Array | undefined
 let keptBlocked: Uint8Array | undefined
 
@@ -72,11 +76,13 @@ function longestToken(table: RankTable, view: DataView, at: number, most: number
     const rank = table.pairs[view.getUint16(at)]!
     if (rank !== -1) return (rank << 8) | 2
   }
-  return most > 0 ? (table.find(view, at, 1) << 8) | 1 : -1
+  return most > 0 ? (table.singles[view.getUint8(at)]! << 8) | 1 : -1
 }
 
 /** Whether merging leaves the border between two tokens alone, from memory if it can. */
 function fits(table: RankTable, view: DataView, first: number, second: number, border: number): boolean {
+  // In no vocabulary does a token go on from anything but a space into a character of four bytes; a test looks at all.
+  if (view.getUint8(border) >= FOUR_BYTES && view.getUint8(border - 1) !== SPACE) return true
   const known = table.knownNeighbours(first, second)
   if (known !== -1) return known === 1
   const can = areNeighbours(table, view, first, second, border)

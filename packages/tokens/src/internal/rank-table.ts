@@ -48,6 +48,8 @@ export class RankTable {
   readonly lengths: Uint8Array
   /** Ranks of all tokens of two bytes, by first · 256 + second; −1 where there is none. */
   readonly pairs: Int32Array
+  /** Ranks of the tokens of one byte, which every byte is. */
+  readonly singles = new Int32Array(256)
   /** The two parts of which merging makes each token: 16 bits of both by 2 · rank, and 4 and 4 more by rank. */
   private readonly splits: Uint16Array
   private readonly splitsAbove: Uint8Array
@@ -210,7 +212,8 @@ export class RankTable {
   }
 
   private insertShort(rank: number, low: number, high: number, length: number): void {
-    if (length === 2) this.pairs[((low & 255) << 8) | (low >> 8)] = rank
+    if (length === 1) this.singles[low] = rank
+    else if (length === 2) this.pairs[((low & 255) << 8) | (low >> 8)] = rank
     let slot = shortHash(low, high) >>> this.shortShift
     while (this.short[slot * ENTRY + 2] !== 0) slot = (slot + 1) & this.shortMask
     this.short[slot * ENTRY] = low

@@ -1,5 +1,5 @@
 import { CASELESS, type CharClasses, charClasses, classAt, LOWER, NUMBER, OTHER, SPACE, UPPER } from "./char-classes"
-import { matchPiece } from "./match"
+import { FOUR_BYTES, matchPiece } from "./match"
 import { mergeExactly } from "./merge"
 import { CACHED_MOST, PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
@@ -168,7 +168,9 @@ export class Tokenizer {
 
   /** Tokens of a piece that is none itself. */
   private split(view: DataView, start: number, end: number, out?: number[]): number {
-    if (end - start < MATCH_LEAST) return mergeExactly(this.table, view, start, end, out)
+    // Characters of four bytes leave no border in doubt, so that matching is worth more from two of them on.
+    if (end - start < MATCH_LEAST && view.getUint8(start) < FOUR_BYTES)
+      return mergeExactly(this.table, view, start, end, out)
     const { mergeBlankRun } = this.traits
     if (mergeBlankRun !== undefined && isBlankRun(view, start)) return mergeBlankRun(this.table, view, start, end, out)
     return matchPiece(this.table, view, start, end, out)
