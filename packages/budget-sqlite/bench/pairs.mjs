@@ -77,14 +77,17 @@ async function recordStatements(Database, path) {
     close: () => database.close(),
     prepare: (sql) => {
       const statement = database.prepare(sql)
-      const record =
-        (mode) =>
-        (...values) => {
-          log.push([sql, mode, values])
-          return statement[mode](...values)
-        }
-      // Everything else of the statement is seen by the store as well.
-      return Object.assign(Object.create(statement), { run: record("run"), get: record("get"), all: record("all") })
+      // Everything else of the statement is seen by the store as well, on the statement itself.
+      return new Proxy(statement, {
+        get(_, name) {
+          if (typeof statement[name] !== "function") return statement[name]
+          if (!["run", "get", "all"].includes(name)) return statement[name].bind(statement)
+          return (...values) => {
+            log.push([sql, name, values])
+            return statement[name](...values)
+          }
+        },
+      })
     },
   }
   const store = sqliteStore(recording)
