@@ -6,7 +6,10 @@ import { BLOCK_CHARS, isBetweenHalves, Utf8Buffer } from "./internal/utf8-blocks
 export interface TokenCounter {
   /** Appends a piece of text. */
   add(text: string): void
-  /** Tokens of everything that was added, as if it had been one text. */
+  /**
+   * Tokens of everything that was added, as if it had been one text. Reading it counts the end that may still change, so
+   * that reading it after every small piece costs the square of a run without a place to cut.
+   */
   readonly tokens: number
   /** Begins again with no text. */
   reset(): void
