@@ -17,6 +17,23 @@ export class ReservationResolvedError extends P2Error {
   }
 }
 
+/**
+ * `run` met its id held by another caller, who may be sending this call, or died with it. Code `reservation-held`.
+ * When that lease has run out, the id is over: what may have been sent under it is not sent again.
+ */
+export class ReservationHeldError extends P2Error {
+  readonly id: string
+
+  constructor(id: string) {
+    super(
+      `The reservation "${id}" is held by another caller, whose call may be under way: it was not sent again. Wait for that one, or run under a new id.`,
+      { code: "reservation-held", kind: "failure" },
+    )
+    this.name = "ReservationHeldError"
+    this.id = id
+  }
+}
+
 /** The id is known with other content. Code `id-mismatch`. */
 export class IdMismatchError extends P2Error {
   readonly id: string

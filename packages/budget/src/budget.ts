@@ -221,7 +221,11 @@ export interface Budget {
    * @throws StoreError when the store is broken: nothing is admitted. AbortedError when a signal fires.
    */
   reserve(options: ReserveOptions): Promise<ReserveOutcome>
-  /** Reserves, calls, settles. Rejects with what the function throws, after charging as `onError` says. */
+  /**
+   * Reserves, calls, settles. Rejects with what the function throws, after charging as `onError` says.
+   * @throws ReservationHeldError when another caller holds the given `id`; ReservationResolvedError when it is over. The
+   * function is not called then: one id is one call.
+   */
   run<T>(options: RunOptions, call: (reservation: Reservation) => Promise<RunResult<T>>): Promise<RunOutcome<T>>
   /** Where every limit of this subject stands, in the order of `limits`. Limits whose scope the subject lacks are left out. */
   status(subject?: Subject, options?: { limits?: readonly Limit[] | undefined }): Promise<LimitStatus[]>

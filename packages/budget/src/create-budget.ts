@@ -11,9 +11,10 @@ import type {
   Settlement,
 } from "./budget"
 import { BudgetContext } from "./budget-context"
-import { SettleMismatchError } from "./budget-errors"
+import { ReservationHeldError, SettleMismatchError } from "./budget-errors"
 import { nameOf } from "./cell-key"
 import { correct } from "./correct"
+import type { HeldReservation } from "./held-reservation"
 import { LedgerQueries } from "./ledger-queries"
 import type { Limit } from "./limit"
 import { childLimit, type ReadLimit, readLimits } from "./read-limits"
@@ -90,6 +91,12 @@ async function run<T>(
   const outcome = await budget.reserve(options)
   if (!outcome.ok) return outcome
   const { reservation } = outcome
+  // An id made here is nobody else's: a store that sent it twice has found its own.
+  if (reservation.replayed && options.id !== undefined) {
+    // Whoever made it keeps it alive and settles it: two calls on one reservation would spend it twice.
+    ;(reservation as HeldReservation).stopHeartbeat()
+    throw new ReservationHeldError(reservation.id)
+  }
   let result: RunResult<T>
   try {
     result = await call(reservation)

@@ -21,7 +21,13 @@ export type {
   SettleOptions,
   WaitOptions,
 } from "./budget"
-export { IdMismatchError, NoLedgerError, ReservationResolvedError, SettleMismatchError } from "./budget-errors"
+export {
+  IdMismatchError,
+  NoLedgerError,
+  ReservationHeldError,
+  ReservationResolvedError,
+  SettleMismatchError,
+} from "./budget-errors"
 export { BudgetExceededError, type RefusedLimit } from "./budget-exceeded-error"
 export { createBudget } from "./create-budget"
 export type {

@@ -7,8 +7,10 @@ import {
   IdMismatchError,
   memoryStore,
   type Reservation,
+  ReservationHeldError,
   ReservationResolvedError,
   type ReserveOptions,
+  type ReserveRequest,
   SettleMismatchError,
 } from "../src"
 import { budgetOn, NOON, world } from "./budget-world"
@@ -634,6 +636,37 @@ describe("run", () => {
     const outcome = await budget.run({ amount: { usd: 1 } }, async () => ({ value: "hi", cost: { usd: 0.25 } }))
     expect(outcome).toMatchObject({ ok: true, value: "hi", settlement: { status: "settled" } })
     expect((await budget.run({ amount: { usd: 1 } }, async () => ({ value: 1, cost: { usd: 0 } }))).ok).toBe(false)
+  })
+
+  it("calls once for one id, whoever else asks with it", async () => {
+    const here = world()
+    const budgets = [1, 2].map(() => budgetOn(here, { limits: [{ scope: "total", limit: 9 }] }))
+    const calls: string[] = []
+    const outcomes = await Promise.allSettled(
+      [...budgets, ...budgets].map((budget) =>
+        budget.run({ id: "one", amount: { usd: 1 } }, async ({ id }) => {
+          calls.push(id)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          return { value: "hi", cost: { usd: 0.25 } }
+        }),
+      ),
+    )
+    expect(calls).toEqual(["one"])
+    const errors = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []))
+    expect(errors.map((error) => [error instanceof ReservationHeldError, error.code, error.id])).toEqual(
+      Array(3).fill([true, "reservation-held", "one"]),
+    )
+    expect((await budgets[0]!.status())[0]).toMatchObject({ spent: USD / 4, reserved: 0 })
+    const again = budgets[1]!.run({ id: "one", amount: { usd: 1 } }, async () => ({ value: 1, cost: { usd: 0 } }))
+    await expect(again).rejects.toMatchObject({ code: "reservation-resolved", state: "committed" })
+  })
+
+  it("goes on when a store finds the reservation that it made itself under an id of ours", async () => {
+    const inner = memoryStore()
+    const twice = { ...inner, reserve: async (r: ReserveRequest) => inner.reserve(r).then(() => inner.reserve(r)) }
+    const budget = createBudget({ store: twice, limits: [{ scope: "total", limit: 9 }] })
+    const outcome = await budget.run({ amount: { usd: 1 } }, async () => ({ value: "hi", cost: { usd: 0.25 } }))
+    expect(outcome).toMatchObject({ ok: true, value: "hi" })
   })
 
   it("charges the bound of a call that throws, unless told otherwise", async () => {
