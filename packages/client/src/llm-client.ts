@@ -29,6 +29,12 @@ import type { Receipt } from "./receipt"
 import { type Reconciliation, reconcileRequest } from "./reconcile"
 import { UsageTracker } from "./usage-tracker"
 
+/** What a call says, and how its answer becomes a turn of the conversation. */
+interface Asked {
+  messages: Message[]
+  remember: (answer: string) => void
+}
+
 /** What a call may be given. */
 export interface CallOptions {
   /** Ends the call; it is settled at once. */
@@ -141,14 +147,14 @@ export class LLMClient<Answer = string> {
 
   /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
-    const messages = this.#checkReady()
+    const asked = this.#checkReady()
     const { stream } = this.request
-    return this.#track(this.#run({ messages, signal: options.signal, stream, onContent: undefined }))
+    return this.#track(this.#run({ ...asked, signal: options.signal, stream, onContent: undefined }))
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
   stream(options: CallOptions = {}): AnswerStream<Answer> {
-    const messages = this.#checkReady()
+    const asked = this.#checkReady()
     const controller = new AbortController()
     const signal =
       options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal])
@@ -156,7 +162,7 @@ export class LLMClient<Answer = string> {
       compiled: this.#compiled,
       controller,
       start: (onText) =>
-        this.#track(this.#run({ messages, signal, stream: true, onContent: (completion) => onText(completion.text) })),
+        this.#track(this.#run({ ...asked, signal, stream: true, onContent: (completion) => onText(completion.text) })),
     })
   }
 
@@ -205,18 +211,19 @@ export class LLMClient<Answer = string> {
     if (this.#closed) throw new ClientClosedError()
   }
 
-  /** Throws mistakes, and takes the messages: what is added later belongs to the next call. */
-  #checkReady(): Message[] {
+  /** Throws mistakes, and takes the messages: what is added later belongs to the next call, and stands behind the answer. */
+  #checkReady(): Asked {
     this.#checkOpen()
     const messages = this.msg.getMessages()
     if (messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
-    return messages
+    return { messages, remember: this.msg.openTurn() }
   }
 
-  async #run(
-    options: Pick<RunSetting, "messages" | "signal" | "stream" | "onContent">,
-  ): Promise<GenerateResult<Answer>> {
+  async #run({
+    remember,
+    ...options
+  }: Asked & Pick<RunSetting, "signal" | "stream" | "onContent">): Promise<GenerateResult<Answer>> {
     const setting = { ...options, routes: await this.#routes.open(), purse: await this.#wallet.open() }
     const result = await runRequest(this.#settingOf(setting)).catch((error: unknown) => {
       throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
@@ -224,7 +231,7 @@ export class LLMClient<Answer = string> {
     this.#last = result.receipt
     if (this.request.verbose) console.log(this.#usageText())
     if (!result.ok) return { ok: false, error: attachReceipt(result.error, result.receipt), receipt: result.receipt }
-    this.msg.addMessageAssistant(result.text)
+    remember(result.text)
     return { ok: true, answer: result.answer as Answer, receipt: result.receipt }
   }
 

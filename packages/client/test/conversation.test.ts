@@ -46,6 +46,45 @@ test("two calls at once have their own messages, receipts and answers", async ()
   expect(client.msg.getMessages().filter(({ role }) => role === "assistant")).toHaveLength(2)
 })
 
+test("what is said during a call stands behind its answer", async () => {
+  const client = openClient(provider)
+  const call = client.generate()
+  client.msg.addMessageUser("And his aunt?")
+  await call
+  await client.generate()
+  expect(rolesOf(1)).toEqual(["user", "assistant", "user"])
+  await Promise.all([client.generate(), client.generate()])
+  expect(client.msg.getMessages().map(({ role }) => role)).toEqual([
+    "user",
+    "assistant",
+    "user",
+    "assistant",
+    "assistant",
+    "assistant",
+  ])
+})
+
+test("an answer to what was cleared away during the call is no turn of the new conversation", async () => {
+  const client = openClient(provider)
+  const call = client.generate()
+  client.msg.clear().addMessageUser("Something else")
+  expect((await call).ok).toBe(true)
+  expect(client.msg.getMessages().map(({ content }) => content)).toEqual(["Something else"])
+})
+
+test("neither a full conversation nor a logger that throws takes an answer that was paid for", async () => {
+  const fails = () => {
+    throw new Error("no log today")
+  }
+  const logger = { debug: fails, warn: fails }
+  const client = openClient(provider, { model: "openai/gpt-4.1-mini", userId: "u", userBudget: 5 }, { logger })
+  client.msg.addPrompt(Array(9_999).fill({ role: "user", content: "a" }))
+  provider.faults.next({ status: 500 })
+  const result = await client.generate()
+  expect(result).toMatchObject({ ok: true, receipt: { attempts: [{ status: "failed" }, { status: "succeeded" }] } })
+  expect(client.msg.getMessages()).toHaveLength(10_000)
+})
+
 test("a repair sends paths, messages and the wrong answer, and leaves no trace in the conversation", async () => {
   const client = openClient(provider, { answerModel: Person })
   provider.faults.next({ answer: '{"name": "David", "age": "forty", "interests": []}' })

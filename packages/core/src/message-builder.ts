@@ -93,7 +93,8 @@ export class MessageBuilder {
     end()
     checkMessages(messages, "prompt", report)
     end()
-    for (const message of messages as Message[]) this.#add(message)
+    this.#checkRoom((messages as Message[]).length)
+    for (const message of messages as Message[]) this.#messages.push(message)
     return this
   }
 
@@ -107,6 +108,22 @@ export class MessageBuilder {
     return this.#messages.map((message) => `${message.role}:\n${formatMessage(message)}`).join("\n\n")
   }
 
+  /**
+   * Marks where the conversation ends now. What comes back adds the assistant's turn there: behind the message that is
+   * the last one now and what the assistant said to it, before all that was added since. It adds nothing where that
+   * message was cleared away, or where there is no room: an answer is worth more than its place in the conversation.
+   */
+  openTurn(): (answer: string) => void {
+    const last = this.#messages.at(-1)
+    return (answer) => {
+      const { length } = this.#messages
+      let at = last === undefined ? 0 : this.#messages.lastIndexOf(last) + 1
+      if (at === 0 || length >= MAX_MESSAGES || answer.length > MAX_CHARACTERS) return
+      while (this.#messages[at]?.role === "assistant") at++
+      this.#messages.splice(at, 0, { role: "assistant", content: answer })
+    }
+  }
+
   /** Takes all messages away. */
   clear(): this {
     this.#messages = []
@@ -118,10 +135,14 @@ export class MessageBuilder {
   }
 
   #add(message: Message): this {
-    if (this.#messages.length >= MAX_MESSAGES)
-      throw new InvalidArgumentError("messages", `at most ${MAX_MESSAGES} messages`, this.#messages.length + 1)
+    this.#checkRoom(1)
     this.#messages.push(message)
     return this
+  }
+
+  #checkRoom(more: number): void {
+    const count = this.#messages.length + more
+    if (count > MAX_MESSAGES) throw new InvalidArgumentError("messages", `at most ${MAX_MESSAGES} messages`, count)
   }
 }
 

@@ -187,6 +187,27 @@ describe("MessageBuilder", () => {
     expect(() => builder.addMessageUser("x".repeat(10_000_001))).toThrow(/at most 10000000 characters, got 10000001/)
   })
 
+  it("adds none of a list that it has no room for", () => {
+    const turns = (count: number) => Array<Message>(count).fill({ role: "user", content: "a" })
+    const builder = new MessageBuilder().addPrompt(turns(9_999))
+    expect(() => builder.addPrompt(turns(2))).toThrow(/at most 10000 messages, got 10001/)
+    expect(builder.getMessages()).toHaveLength(9_999)
+  })
+
+  it("adds an answer behind what it answers, or not at all", () => {
+    const builder = new MessageBuilder().addMessageUser("one")
+    const [first, second] = [builder.openTurn(), builder.openTurn()]
+    builder.addMessageUser("two")
+    first("1")
+    second("2")
+    first("x".repeat(10_000_001))
+    expect(builder.getMessages().map(({ content }) => content)).toEqual(["one", "1", "2", "two"])
+    builder.clear().addMessageUser("one")
+    first("3")
+    new MessageBuilder().openTurn()("nobody asked")
+    expect(builder.getMessages()).toHaveLength(1)
+  })
+
   it("prints for people, and is cleared", () => {
     const builder = new MessageBuilder().addMessageSystem("Be terse.").addMessageImage(PNG)
     expect(builder.getFormattedPrompt()).toBe("system:\nBe terse.\n\nuser:\n[image_url]")

@@ -224,7 +224,11 @@ class RequestRun {
       costSource: receipt.costSource,
       totalMs: receipt.timings.totalMs,
     }
-    if (outcome.kind === "answered") logger.debug?.("p2: attempt succeeded", fields)
-    else logger.warn?.(`p2: attempt ${receipt.status}`, fields)
+    try {
+      if (outcome.kind === "answered") logger.debug?.("p2: attempt succeeded", fields)
+      else logger.warn?.(`p2: attempt ${receipt.status}`, fields)
+    } catch {
+      // A logger that throws takes neither the answer nor the receipt.
+    }
   }
 }

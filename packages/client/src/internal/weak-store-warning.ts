@@ -22,8 +22,12 @@ export async function warnOfWeakStore(
     `A user or client limit is kept in the store "${store.name}", which ` +
     `${store.capabilities.shared ? "does not survive a restart" : "this process alone sees"}. ` +
     'Pass `store: "redis://…"` or `store: "file:./p2.db"` to make it hold everywhere.'
-  if (logger?.warn !== undefined) logger.warn(`p2: ${message}`)
-  else process.emitWarning(message, { code: "P2_WEAK_STORE" })
+  try {
+    if (logger?.warn !== undefined) logger.warn(`p2: ${message}`)
+    else process.emitWarning(message, { code: "P2_WEAK_STORE" })
+  } catch {
+    // A logger that throws stops no call.
+  }
 }
 
 async function isStrong(budget: Budget): Promise<boolean> {
