@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { OpenAI } from "openai"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
 import { LLMClient } from "../src/index"
 
@@ -36,11 +37,22 @@ function clientAt(baseURL: string, request: object = {}) {
   return client
 }
 
-test("a redirect is not followed: one reservation, one call", async () => {
-  answer = (response) => response.writeHead(307, { location: `${address()}/chat/completions` }).end()
-  const result = await clientAt(address()).generate()
+test.each([301, 302, 303, 307, 308, 407, 421])("status %i is not answered by a second call", async (status) => {
+  answer = (response) => response.writeHead(status, { location: `${address()}/chat/completions` }).end()
+  const result = await clientAt(address(), { retries: 2 }).generate()
   expect(hits).toBe(1)
-  expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request" }, receipt: { costSource: "bound" } })
+  expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request", status } })
+  expect(result.receipt).toMatchObject({ costSource: "bound", attempts: [{ httpStatus: status }] })
+})
+
+test("a redirect that another fetch got is not followed either", async () => {
+  answer = (response) => response.writeHead(307, { location: `${address()}/chat/completions` }).end()
+  const own = new OpenAI({ baseURL: address(), apiKey: "k", fetch: (...args) => fetch(...args) })
+  const client = new LLMClient({ model: "openai/gpt-4o-mini", maxTokens: 100 }, { openai: own })
+  client.msg.addMessageUser("Hello")
+  const result = await client.generate()
+  expect(hits).toBe(1)
+  expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request", status: 307 } })
 })
 
 test("a redirect to where nobody listens does not make a sent call unsent", async () => {

@@ -8,6 +8,7 @@ import type { Plan } from "./plan-attempt"
 import { insideError, isFreeStatus, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
 import type { Attempt } from "./run-setting"
+import { sentOnce } from "./sent-once"
 import { REQUEST_ID_HEADER, wireWatch } from "./wire-watch"
 
 /** How far a call came. */
@@ -25,9 +26,6 @@ export interface Sent {
   headersAt: number | undefined
   firstContentAt: number | undefined
 }
-
-/** A redirect followed is a second call on one reservation, with the prompt and the key to another host. */
-const FETCH_OPTIONS = Object.freeze({ redirect: "manual" as const })
 
 /** Makes one HTTP call. Never rejects: what went wrong is in the result. */
 export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): Promise<Sent> {
@@ -57,7 +55,7 @@ export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): 
     // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
     const state = watch.state(id)
     const reached = state === "sent" || (state === "unseen" && !provesNotSent(error))
-    fail(sent, error, reached, ask, attempt)
+    fail(sent, error, watch.withheld(id), reached, ask, attempt)
   } finally {
     watch.end(id)
     race.stop("connect")
@@ -78,7 +76,7 @@ async function exchange(sent: Sent, ask: Ask, plan: Plan, id: string, attempt: A
     // Ours fires first; this one only stops the SDK from waiting for less. Timers of one length cost Node least.
     timeout: ask.request.timeoutMs + 60_000,
     headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
-    fetchOptions: FETCH_OPTIONS,
+    fetchOptions: sentOnce(openai),
   })
   const response = (await race.race(call.asResponse())) as Response
   sent.headersAt = performance.now()
@@ -99,9 +97,19 @@ async function exchange(sent: Sent, ask: Ask, plan: Plan, id: string, attempt: A
   })
 }
 
-function fail(sent: Sent, error: unknown, reached: boolean, ask: Ask, { race, run }: Attempt): void {
+function fail(
+  sent: Sent,
+  error: unknown,
+  withheld: number | undefined,
+  reached: boolean,
+  ask: Ask,
+  { race, run }: Attempt,
+): void {
   const provider = ask.route.provider.name
-  const status = statusError(error, provider, run.clock.now())
+  const now = run.clock.now()
+  const status =
+    statusError(error, provider, now) ??
+    (withheld === undefined ? undefined : statusError({ status: withheld }, provider, now))
   if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
   sent.httpStatus = status?.status ?? sent.httpStatus
   if (race.error !== undefined) sent.error = race.error

@@ -1,6 +1,13 @@
 /** What is known of a request on its way to the wire. `unseen`: another transport than Node's own fetch. */
 export type WireState = "unseen" | "waiting" | "sent"
 
+interface Watched {
+  state: WireState
+  onSent: (() => void) | undefined
+  /** Status of an answer that fetch keeps to itself. */
+  withheld: number | undefined
+}
+
 /** The header by which a request is recognised, and that helps a provider's support to find it. */
 export const REQUEST_ID_HEADER = "x-client-request-id"
 
@@ -9,22 +16,30 @@ export const REQUEST_ID_HEADER = "x-client-request-id"
  * "maybe sent" is not. Subscribed on first use, once per process.
  */
 class WireWatch {
-  readonly #states = new Map<string, { state: WireState; onSent: (() => void) | undefined }>()
+  readonly #states = new Map<string, Watched>()
   readonly #ids = new WeakMap<object, string>()
+  /** Whether there are diagnostics at all: without (another runtime, Node before 20.16) every request stays `unseen`. */
+  readonly sees: boolean
 
   constructor() {
-    // Without these diagnostics (another runtime, Node before 20.16) every request stays `unseen`.
     const diagnostics = process.getBuiltinModule?.("node:diagnostics_channel")
+    this.sees = diagnostics !== undefined
     diagnostics?.subscribe("undici:request:create", (message) => this.#created(requestIn(message)))
     diagnostics?.subscribe("undici:client:sendHeaders", (message) => this.#sent(requestIn(message)))
+    diagnostics?.subscribe("undici:request:headers", (message) => this.#answered(requestIn(message), statusIn(message)))
   }
 
   begin(id: string, onSent?: () => void): void {
-    this.#states.set(id, { state: "unseen", onSent })
+    this.#states.set(id, { state: "unseen", onSent, withheld: undefined })
   }
 
   state(id: string): WireState {
     return this.#states.get(id)?.state ?? "unseen"
+  }
+
+  /** Status of the answer for which fetch threw an error without one; undefined when there was none. */
+  withheld(id: string): number | undefined {
+    return this.#states.get(id)?.withheld
   }
 
   end(id: string): void {
@@ -42,13 +57,26 @@ class WireWatch {
   }
 
   #sent(request: DiagnosedRequest | undefined): void {
-    const id = request === undefined ? undefined : this.#ids.get(request)
-    const entry = id === undefined ? undefined : this.#states.get(id)
+    const entry = this.#entryOf(request)
     if (entry === undefined) return
     entry.state = "sent"
     entry.onSent?.()
   }
+
+  #answered(request: DiagnosedRequest | undefined, status: number): void {
+    if (!WITHHELD.includes(status)) return
+    const entry = this.#entryOf(request)
+    if (entry !== undefined) entry.withheld = status
+  }
+
+  #entryOf(request: DiagnosedRequest | undefined): Watched | undefined {
+    const id = request === undefined ? undefined : this.#ids.get(request)
+    return id === undefined ? undefined : this.#states.get(id)
+  }
 }
+
+/** Redirects, a proxy that asks who is there, and "come back by another connection": fetch answers them with an error. */
+const WITHHELD: readonly number[] = [301, 302, 303, 307, 308, 407, 421]
 
 interface DiagnosedRequest {
   headers?: unknown
@@ -56,6 +84,10 @@ interface DiagnosedRequest {
 
 function requestIn(message: unknown): DiagnosedRequest | undefined {
   return (message as { request?: DiagnosedRequest } | undefined)?.request
+}
+
+function statusIn(message: unknown): number {
+  return (message as { response?: { statusCode?: number } } | undefined)?.response?.statusCode ?? 0
 }
 
 /** The id among the headers: a flat list of names and values, or (older undici) one text. */
