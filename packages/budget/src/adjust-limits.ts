@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { AmountInput, LimitStatus, LimitTarget } from "./budget"
 import type { BudgetContext } from "./budget-context"
 import { nameOf } from "./cell-key"
+import { checkOptions, checkSubject } from "./check-options"
 import { cellsAt, type PlannedCell, planFor, statusesOf, statusOf } from "./plan"
 import { readAmount } from "./read-amount"
 import type { ReadLimit } from "./read-limits"
@@ -11,6 +12,15 @@ import { StoreError } from "./store-error"
 import type { Scope, Subject, Unit } from "./subject"
 
 const MAX_ROUNDS = 3
+const RESET_NAMES: ReadonlySet<string> = new Set(["subject", "scope", "per", "id"])
+const TOP_UP_NAMES: ReadonlySet<string> = new Set([...RESET_NAMES, "amount"])
+
+/** @throws InvalidArgumentError */
+export function checkTarget(target: LimitTarget, kind: "top-up" | "reset"): void {
+  const names = kind === "reset" ? RESET_NAMES : TOP_UP_NAMES
+  checkOptions(target, names, { expected: 'such as { scope: "user", subject: { userId } }' })
+  if (target.subject !== undefined) checkSubject(target.subject)
+}
 
 /** Where every limit of a subject stands; limits whose scope it lacks are left out. */
 export async function statusFor(

@@ -3,12 +3,14 @@ import type { Correction, CorrectOptions } from "./budget"
 import type { BudgetContext } from "./budget-context"
 import { SettleMismatchError } from "./budget-errors"
 import { nameOf, readCellKey } from "./cell-key"
+import { checkOptions } from "./check-options"
 import type { StoredEntry, UsageEntry } from "./ledger"
 import { readAmount } from "./read-amount"
 import type { CellRef, Name } from "./store"
 import type { Unit } from "./subject"
 
 const DAY_MS = 86_400_000
+const NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
 
 /** A cell that an entry was charged to, and what it should have been charged. */
 interface ChargedCell extends CellRef {
@@ -18,7 +20,10 @@ interface ChargedCell extends CellRef {
 
 /** Charges an attempt otherwise than it was settled, by what its entry says; any process can do that. */
 export async function correct(context: BudgetContext, options: CorrectOptions): Promise<Correction> {
+  checkOptions(options, NAMES, { expected: "with `entry` and `cost`" })
   const { entry } = options
+  if (typeof entry?.charges !== "object" || entry.charges === null)
+    throw new InvalidArgumentError("entry", "an entry as `usage.get` or `usage.list` returned it", entry)
   const cost = readAmount(options.cost, "cost")
   const revision = options.revision ?? entry.revision + 1
   if (!Number.isSafeInteger(revision) || revision < 1)

@@ -1,5 +1,5 @@
-import { checkNames, InvalidArgumentError } from "@p2/core"
-import { resetSpent, statusFor, topUp } from "./adjust-limits"
+import { InvalidArgumentError } from "@p2/core"
+import { checkTarget, resetSpent, statusFor, topUp } from "./adjust-limits"
 import type {
   Budget,
   BudgetOptions,
@@ -13,6 +13,7 @@ import type {
 import { BudgetContext } from "./budget-context"
 import { ReservationHeldError, SettleMismatchError } from "./budget-errors"
 import { nameOf } from "./cell-key"
+import { checkOptions, checkSubject } from "./check-options"
 import { correct } from "./correct"
 import type { HeldReservation } from "./held-reservation"
 import { LedgerQueries } from "./ledger-queries"
@@ -23,6 +24,11 @@ import type { Subject } from "./subject"
 
 const DEFAULT_FLUSH_MS = 5_000
 const SWEEP_STEP = 256
+const STATUS_NAMES: ReadonlySet<string> = new Set(["limits"])
+const CHILD_NAMES: ReadonlySet<string> = new Set(["limit", "id"])
+const SWEEP_NAMES: ReadonlySet<string> = new Set(["subject", "max"])
+const FLUSH_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
+const CLOSE_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "keepStore"])
 const NAMES: ReadonlySet<string> = new Set([
   "store",
   "root",
@@ -42,9 +48,7 @@ const NAMES: ReadonlySet<string> = new Set([
  * @throws InvalidArgumentError when an option or a limit makes no sense.
  */
 export function createBudget(options: BudgetOptions): Budget {
-  if (typeof options !== "object" || options === null)
-    throw new InvalidArgumentError("options", "an object with `store` and `limits`", options)
-  checkNames(options, NAMES, "")
+  checkOptions(options, NAMES, { expected: "with `store` and `limits`" })
   return budgetOf(new BudgetContext(options), [])
 }
 
@@ -63,21 +67,39 @@ function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budge
     rootOf: (subject = {}) => nameOf(context.root(subject), "root"),
     reserve: (request) => reserve(context, children, request),
     run: (request, call) => run(budget, context.warn, request, call),
-    status: async (subject = {}, more) => statusFor(context, subject, await limitsFor(subject, more?.limits)),
-    topUp: async (target) => topUp(context, await limitsFor(target.subject ?? {}), target),
-    reset: async (target) => resetSpent(context, await limitsFor(target.subject ?? {}), target),
+    status: async (subject = {}, more = {}) => {
+      checkSubject(subject)
+      checkOptions(more, STATUS_NAMES, { expected: "such as { limits }" })
+      return statusFor(context, subject, await limitsFor(subject, more.limits))
+    },
+    topUp: async (target) => {
+      checkTarget(target, "top-up")
+      return topUp(context, await limitsFor(target.subject ?? {}), target)
+    },
+    reset: async (target) => {
+      checkTarget(target, "reset")
+      return resetSpent(context, await limitsFor(target.subject ?? {}), target)
+    },
     correct: (request) => correct(context, request),
     child: (request) => {
-      if (typeof request !== "object" || request === null)
-        throw new InvalidArgumentError("options", 'an object such as { limit: "0.50" }', request)
+      checkOptions(request, CHILD_NAMES, { expected: 'such as { limit: "0.50" }' })
       const { limit, id = crypto.randomUUID() } = request
       return budgetOf(context, [...children, ...childLimit(id, limit)])
     },
-    sweep: (request) => sweep(context, request?.subject ?? {}, request?.max ?? SWEEP_STEP),
+    sweep: async (request = {}) => {
+      checkOptions(request, SWEEP_NAMES, { expected: "such as { max: 1_000 }" })
+      return sweep(context, request.subject ?? {}, request.max ?? SWEEP_STEP)
+    },
     check: () => context.check(),
-    flush: (request) => context.pending.flush(request?.timeoutMs ?? DEFAULT_FLUSH_MS),
-    // The store and the heartbeats of others belong to the budget that the child was made of.
-    close: (request) => (children.length > 0 ? closeChild(context, request) : close(context, request)),
+    flush: async (request = {}) => {
+      checkOptions(request, FLUSH_NAMES, { expected: "such as { timeoutMs: 5_000 }" })
+      return context.pending.flush(request.timeoutMs ?? DEFAULT_FLUSH_MS)
+    },
+    close: async (request = {}) => {
+      checkOptions(request, CLOSE_NAMES, { expected: "such as { timeoutMs: 5_000 }" })
+      // The store and the heartbeats of others belong to the budget that the child was made of.
+      return children.length > 0 ? closeChild(context, request) : close(context, request)
+    },
   }
   return budget
 }
@@ -88,6 +110,9 @@ async function run<T>(
   options: RunOptions,
   call: (reservation: Reservation) => Promise<RunResult<T>>,
 ): Promise<RunOutcome<T>> {
+  // Before money is set aside for a call that cannot be made.
+  if (typeof call !== "function") throw new InvalidArgumentError("call", "a function that makes the call", call)
+  checkOnError(options?.onError)
   const outcome = await budget.reserve(options)
   if (!outcome.ok) return outcome
   const { reservation } = outcome
@@ -115,6 +140,11 @@ async function run<T>(
     throw error
   }
   return { ok: true, value: result.value, settlement }
+}
+
+function checkOnError(onError: unknown): void {
+  if (onError === undefined || onError === "charge" || onError === "release" || typeof onError === "function") return
+  throw new InvalidArgumentError("onError", '"charge", "release" or a function of the error', onError)
 }
 
 const FAILED = { status: "failed" } as const

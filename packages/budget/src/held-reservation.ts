@@ -31,6 +31,8 @@ export class HeldReservation implements Reservation {
   #expiresAt: Millis | null
   #isAllowed: boolean
   #isHeld = true
+  /** A settle was sent, and nobody has called it a mismatch or a mistake. */
+  #isCommitted = false
   #resolving = 0
 
   constructor(context: BudgetContext, holding: Holding) {
@@ -85,6 +87,8 @@ export class HeldReservation implements Reservation {
   }
 
   async release(entry?: UsageEntry): Promise<Settlement> {
+    // It could overtake a settle that is pending, and the money is gone.
+    if (this.#isCommitted) throw new SettleMismatchError(this.id, "release")
     const { fingerprint } = this.#holding
     return this.#resolve("release", undefined, entry && { ...entry, fingerprint }, 0)
   }
@@ -129,12 +133,17 @@ export class HeldReservation implements Reservation {
       entry,
     }
     this.#resolving++
+    if (outcome === "commit") this.#isCommitted = true
     this.stopHeartbeat()
     try {
       const answer = await this.#context.call(() => this.#context.store.settle(request))
       return this.#settled(answer, outcome, charged)
     } catch (error) {
-      if (!isStoreError(error)) throw error
+      if (!isStoreError(error)) {
+        // A mistake or a mismatch: nothing was settled by this.
+        this.#isCommitted = false
+        throw error
+      }
       this.#context.pending.add(request, (answer) => this.#settledLater(answer, outcome, charged), error)
       return { status: "pending", error }
     } finally {
@@ -158,6 +167,7 @@ export class HeldReservation implements Reservation {
       if (answer === undefined) this.#giveAllowanceBack()
       else this.#settled(answer, outcome, charged)
     } catch (error) {
+      this.#isCommitted = false
       this.#context.warn(`The pending ${outcome} of reservation "${this.id}" was not accepted.`, error)
     }
   }

@@ -91,7 +91,7 @@ function readAlerts(alertAt: unknown, limit: number | null, argument: string): R
     throw new InvalidArgumentError(argument, "a list of at most 16 fractions such as [0.5, 0.8, 1]", alertAt)
   if (limit === null)
     throw new InvalidArgumentError(argument, "absent, because there is no limit to take fractions of", alertAt)
-  return alertAt.map((fraction: unknown, index) => {
+  const alerts = alertAt.map((fraction: unknown, index) => {
     if (typeof fraction !== "number" || !(fraction > 0 && fraction <= 10))
       throw new InvalidArgumentError(`${argument}[${index}]`, "a fraction of the limit, above 0 and up to 10", fraction)
     // By decimal digits, so that 0.8 of a limit is not a nano-dollar more; rounded up: not before the fraction is spent.
@@ -99,10 +99,15 @@ function readAlerts(alertAt: unknown, limit: number | null, argument: string): R
     const at = (BigInt(limit) * billionths + 999_999_999n) / 1_000_000_000n
     return { fraction, at: Math.max(1, Math.min(Number(at), Number.MAX_SAFE_INTEGER)) }
   })
+  // Each fires once, also when it is named twice, and the lower before the higher.
+  const known = new Map(alerts.map((alert) => [alert.fraction, alert]))
+  return [...known.values()].sort((a, b) => a.fraction - b.fraction)
 }
 
 /** The limit of a child budget: endless, idle cells leave after a day. */
 export function childLimit(id: string, limit: Exclude<Limit["limit"], null>): ReadLimit[] {
+  if (limit === null)
+    throw new InvalidArgumentError("child.limit", "a limit: a child that only counts limits nothing", limit)
   const scope: Scope = { child: id }
   const windowing = readWindowing("total", undefined, "child")
   return readAmounts(limit, "child.limit").map(([unit, amount]) => ({

@@ -1,10 +1,11 @@
-import { AbortedError, checkNames, InvalidArgumentError } from "@p2/core"
+import { AbortedError, InvalidArgumentError } from "@p2/core"
 import { staleWindows } from "./adjust-limits"
 import type { Amount, ReserveOptions, ReserveOutcome } from "./budget"
 import { type BudgetContext, checkOnExpire } from "./budget-context"
 import { IdMismatchError, ReservationResolvedError } from "./budget-errors"
 import type { BudgetExceededError } from "./budget-exceeded-error"
 import { nameOf } from "./cell-key"
+import { checkOptions, checkSignal, checkSubject } from "./check-options"
 import { HeldReservation, type Holding } from "./held-reservation"
 import type { UsageDraft } from "./ledger"
 import { amountOf, cellsAt, fingerprintOf, type Plan, type PlannedCell, planFor, statusesOf } from "./plan"
@@ -34,7 +35,6 @@ const NAMES: ReadonlySet<string> = new Set([
   "draft",
   "onError",
 ])
-const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 
 /** One call of `reserve`, everything checked and nothing sent. */
 interface Asked {
@@ -46,7 +46,7 @@ interface Asked {
   fingerprint: string
   draft: UsageDraft
   expiring: (cell: PlannedCell) => number
-  signal: AbortSignal | undefined
+  signals: readonly AbortSignal[]
 }
 
 /** Sets an amount aside in every scope that the call touches, all or nothing. */
@@ -55,22 +55,21 @@ export async function reserve(
   children: readonly ReadLimit[],
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
-  if (typeof options !== "object" || options === null)
-    throw new InvalidArgumentError("options", "an object with `subject` and `amount`", options)
-  checkNames(options, NAMES, "")
+  checkOptions(options, NAMES, { expected: "with `subject` and `amount`" })
   const { wait } = options
+  checkSignal(options.signal, "signal")
   if (context.isClosed)
     throw new StoreError("The budget is closed. Make a new one.", { code: "unavailable", applied: "no" })
   if (wait !== undefined) checkWait(wait)
   const asked = await ask(context, children, options)
   const once = () => alone(context, asked, () => reserveOnce(context, asked))
   if (wait === undefined) return once()
-  return waitForRoom(once, wait, asked.signal)
+  return waitForRoom(once, wait.timeoutMs, asked.signals)
 }
 
 async function ask(context: BudgetContext, children: readonly ReadLimit[], options: ReserveOptions): Promise<Asked> {
   const own = options.subject ?? {}
-  checkNames(own, SUBJECT_NAMES, "subject")
+  checkSubject(own)
   const id = nameOf(options.id ?? crypto.randomUUID(), "id")
   const subject: Subject = { ...own, requestId: own.requestId ?? id }
   const root = nameOf(context.root(own), "root")
@@ -87,7 +86,8 @@ async function ask(context: BudgetContext, children: readonly ReadLimit[], optio
   // What the ledger says of an expired attempt is what its cell of money is charged.
   if (floor !== undefined) draft.expireCostNanoUsd = floor.nanoUsd ?? 0
   const expiring = (cell: PlannedCell) => (floor ?? amount)[cell.limits[0]!.unit] ?? 0
-  return { id, root, amount, floor, plan, fingerprint, draft, expiring, signal: options.signal }
+  const signals = [options.wait?.signal, options.signal].filter((signal) => signal !== undefined)
+  return { id, root, amount, floor, plan, fingerprint, draft, expiring, signals }
 }
 
 /** What is charged on expiry; undefined: everything. */
@@ -138,8 +138,8 @@ async function alone<T>(context: BudgetContext, { root, id }: Asked, run: () => 
 }
 
 async function reserveOnce(context: BudgetContext, asked: Asked): Promise<ReserveOutcome> {
-  const { signal, root, id } = asked
-  if (signal?.aborted) throw new AbortedError("reserve", signal)
+  const { signals, root, id } = asked
+  throwIfAborted(signals)
   if (context.pending.has(root, id))
     throw new StoreError(
       `An earlier use of the id "${id}" is not confirmed by the store yet: reserve under a new id.`,
@@ -154,7 +154,7 @@ async function reserveOnce(context: BudgetContext, asked: Asked): Promise<Reserv
     const asking = askStore(context, asked, (request) => {
       sent = request
     })
-    return signal === undefined ? await asking : await untilAborted(asking, signal)
+    return signals.length === 0 ? await asking : await untilAborted(asking, signals, () => releaseLater(context, sent!))
   } catch (error) {
     const isMaybeHeld = sent !== undefined && !(isStoreError(error) && error.applied === "no") && isUnanswered(error)
     const allowed = isStoreError(error) && error.code === "unavailable" ? allow(context, asked) : undefined
@@ -174,7 +174,7 @@ async function askStore(
   let now = context.now()
   let [rounds, sweeps] = [0, 0]
   for (;;) {
-    if (asked.signal?.aborted) throw new AbortedError("reserve", asked.signal)
+    throwIfAborted(asked.signals)
     const cells = cellsAt(asked.plan, now)
     checkCount(cells, context.store.capabilities.maxCells)
     const request = requestOf(context, asked, cells)
@@ -250,18 +250,36 @@ function checkCount(cells: readonly PlannedCell[], max: number): void {
     throw new InvalidArgumentError("limits", `at most ${max} cells for one call in this store`, cells)
 }
 
-/** Gives the call up when the signal fires. Its answer may still come: then nobody must keep its lease alive. */
-function untilAborted(asking: Promise<ReserveOutcome>, signal: AbortSignal): Promise<ReserveOutcome> {
+function throwIfAborted(signals: readonly AbortSignal[]): void {
+  for (const signal of signals) if (signal.aborted) throw new AbortedError("reserve", signal)
+}
+
+/** Gives the call up when a signal fires. Its answer may still come: then what it holds has no owner. */
+function untilAborted(
+  asking: Promise<ReserveOutcome>,
+  signals: readonly AbortSignal[],
+  giveBack: () => void,
+): Promise<ReserveOutcome> {
   return new Promise((resolve, reject) => {
+    // In the same step as the end: what was handed out must not be given back by a signal that comes later.
+    const stopListening = () => {
+      for (const signal of signals) signal.removeEventListener("abort", abort)
+    }
     const abort = () => {
-      reject(new AbortedError("reserve", signal))
+      stopListening()
+      const fired = signals.find((signal) => signal.aborted)
+      reject(new AbortedError("reserve", fired))
       asking.then(
-        (late) => late.ok && (late.reservation as HeldReservation).stopHeartbeat(),
+        (late) => {
+          if (!late.ok) return
+          ;(late.reservation as HeldReservation).stopHeartbeat()
+          giveBack()
+        },
         () => {},
       )
     }
-    signal.addEventListener("abort", abort, { once: true })
-    asking.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+    for (const signal of signals) signal.addEventListener("abort", abort, { once: true })
+    asking.finally(stopListening).then(resolve, reject)
   })
 }
 

@@ -1,11 +1,16 @@
 import { AbortedError, InvalidArgumentError } from "@p2/core"
 import type { ReserveOutcome, WaitOptions } from "./budget"
+import { checkOptions, checkSignal } from "./check-options"
 
 const FIRST_DELAY_MS = 25
 const MOST_DELAY_MS = 1_000
+const NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
 
 /** @throws InvalidArgumentError */
-export function checkWait({ timeoutMs }: WaitOptions): void {
+export function checkWait(wait: WaitOptions): void {
+  checkOptions(wait, NAMES, { argument: "wait", expected: "such as { timeoutMs: 5_000 }" })
+  const { timeoutMs, signal } = wait
+  checkSignal(signal, "wait.signal")
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs >= 2 ** 31)
     throw new InvalidArgumentError("wait.timeoutMs", "milliseconds, a whole number from 0 to 2^31 − 1", timeoutMs)
 }
@@ -16,11 +21,10 @@ export function checkWait({ timeoutMs }: WaitOptions): void {
  */
 export async function waitForRoom(
   reserveOnce: () => Promise<ReserveOutcome>,
-  wait: WaitOptions,
-  signal: AbortSignal | undefined,
+  timeoutMs: number,
+  signals: readonly AbortSignal[],
 ): Promise<ReserveOutcome> {
-  const signals = [wait.signal, signal].filter((one) => one !== undefined)
-  const deadline = Date.now() + wait.timeoutMs
+  const deadline = Date.now() + timeoutMs
   for (let attempt = 0; ; attempt++) {
     for (const one of signals) if (one.aborted) throw new AbortedError("waiting for room in the budget", one)
     const outcome = await reserveOnce()

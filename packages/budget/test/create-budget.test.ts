@@ -531,6 +531,16 @@ describe("alerts", () => {
     expect(alerts.at(-1)).toEqual(["one", 0.5, "ada", 6])
   })
 
+  it("fire once for a fraction that is named twice, the lower before the higher", async () => {
+    const fired: number[] = []
+    const budget = budgetOn(world(), {
+      limits: [{ scope: "user", limit: 1, alertAt: [1, 0.5, 0.8, 0.5] }],
+      onAlert: ({ threshold }) => fired.push(threshold),
+    })
+    await (await held(budget, { subject, amount: { usd: 1 } })).settle({ usd: 1 })
+    expect(fired).toEqual([0.5, 0.8, 1])
+  })
+
   it("that throw do not take the settlement with them", async () => {
     const at = world()
     const budget = budgetOn(at, {

@@ -33,6 +33,35 @@ it("so are an option and a subject of reserve, and a limit of this call", async 
   expect(() => budget.child(undefined as never)).toThrow("Expected `options` to be an object")
 })
 
+it("so are a name, or no object at all, in every other member", async () => {
+  const budget = createBudget({ store: memoryStore(), limits: [limit] })
+  const { subject } = known
+  const told = [
+    ["did you mean `per`?", () => budget.topUp({ scope: "user", subject, amount: { usd: 1 }, pre: "day" } as never)],
+    ["did you mean `per`?", () => budget.reset({ scope: "user", subject, pre: "day" } as never)],
+    ["did you mean `userId`?", () => budget.topUp({ scope: "user", subject: { user: "ada" }, amount: {} } as never)],
+    ["did you mean `userId`?", () => budget.status({ user: "ada" } as never)],
+    ["did you mean `limits`?", () => budget.status(subject, { limit: [] } as never)],
+    ["did you mean `signal`?", () => budget.reserve({ ...known, wait: { timeoutMs: 1, singal: 1 } } as never)],
+    ["did you mean `changes`?", () => budget.correct({ entry: {}, cost: {}, change: {} } as never)],
+    ["did you mean `max`?", () => budget.sweep({ maxx: 1 } as never)],
+    ["Expected `options` to be an object", () => budget.topUp(undefined as never)],
+    ["Expected `options` to be an object", () => budget.reset(null as never)],
+    ["Expected `options` to be an object", () => budget.correct(undefined as never)],
+    ["Expected `entry` to be an entry", () => budget.correct({ cost: { usd: 1 } } as never)],
+    ["Expected `wait` to be an object", () => budget.reserve({ ...known, wait: null } as never)],
+    ["Expected `wait` to be an object", () => budget.reserve({ ...known, wait: 5 } as never)],
+    ["Expected `subject` to be an object", () => budget.status(null as never)],
+    ["Expected `subject` to be an object", () => budget.reserve({ ...known, subject: "ada" } as never)],
+    ["Expected `call` to be a function", () => budget.run(known, undefined as never)],
+    ["Expected `onError` to be", () => budget.run({ ...known, onError: "refund" } as never, async () => ({}) as never)],
+  ] as const
+  for (const [message, wrong] of told) await expect(wrong(), message).rejects.toThrow(message)
+  expect(() => budget.child({ limit: 1, alertAt: [1] } as never)).toThrow("Expected `alertAt` to be absent")
+  expect(() => budget.child({ limit: null } as never)).toThrow("Expected `child.limit`")
+  expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0, granted: 0 }])
+})
+
 it("a run that throws is a failed entry at the bound; a cost that the entry contradicts wins", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [limit] })
   const broken = budget.run(known, async () => {
