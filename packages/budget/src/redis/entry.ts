@@ -40,6 +40,8 @@ export function readEntry(line: string): { entry: StoredEntry; shortened: boolea
     const [revision, ...amounts] = line
       .slice(first + 1, second)
       .split(" ")
+      // An expiry without cells leaves a space behind the revision.
+      .filter((word) => word !== "")
       .map(Number)
     const words = line.slice(second + 1, third).split(" ")
     // A release without an entry took the money back, so that the entry of the expiry no longer holds.

@@ -4,10 +4,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
-/** A TypeScript file of the tests as a script that plain Node runs in a process of its own. */
+/** A TypeScript file, named from here, as a script that plain Node runs in a process of its own. */
 export async function bundleScript(name: string): Promise<{ file: string; remove(): void }> {
   const folder = mkdtempSync(join(tmpdir(), "p2-bundle-"))
-  const file = join(folder, `${name}.cjs`)
+  const file = join(folder, "script.cjs")
   await build({
     entryPoints: [fileURLToPath(new URL(`${name}.ts`, import.meta.url))],
     outfile: file,

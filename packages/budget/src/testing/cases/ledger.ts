@@ -252,6 +252,18 @@ export const ledgerCases = casesOf(
       },
     ],
     [
+      "an attempt that no cell counts expires without charges",
+      ["clock"],
+      async (bench) => {
+        await hold(bench, "r1", [], { draft: draftOf(usageEntry("q1", 10)) })
+        await bench.clock.advance(LEASE_MS)
+        await bench.store.sweep({ root: bench.root, max: 10 })
+        const [entry] = await all(bench)
+        match(entry!, { id: "r1", status: "expired" }, "entry")
+        equal(entry!.charges, {}, "charges")
+      },
+    ],
+    [
       "after a retry across midnight the entry names the cells that were charged",
       ["clock"],
       async (bench) => {

@@ -1,0 +1,18 @@
+// A process of a soak: operates on a Redis, or on the store of the process that started this one.
+import { Redis } from "ioredis"
+import { redisStore } from "../../src/redis"
+import { connectStore } from "../../src/testing"
+import { operate } from "./operate"
+
+const { name, url } = JSON.parse(process.argv[2]!) as { name: string; url?: string }
+
+async function main(): Promise<void> {
+  const store =
+    url === undefined
+      ? (await connectStore({ send: (message) => process.send!(message), on: process.on.bind(process), kill() {} }))
+          .store
+      : redisStore({ client: new Redis(url, { lazyConnect: true }), timeoutMs: 10_000 })
+  await operate(store, name, (report) => process.send!(report))
+}
+
+void main()
