@@ -137,10 +137,12 @@ export class AnswerRefusedError extends ClientError {
   }
 }
 
-/** The provider's filter stopped the answer: code `content-filtered`. Never repaired. */
+/** The provider's filter stopped the prompt or the answer: code `content-filtered`. Never repaired. */
 export class ContentFilteredError extends ClientError {
-  constructor() {
-    super("content-filtered", "The provider's content filter stopped the answer. Change the prompt.")
+  constructor(cause?: unknown) {
+    super("content-filtered", "The provider's content filter stopped the prompt or the answer. Change the prompt.", {
+      cause,
+    })
   }
 }
 

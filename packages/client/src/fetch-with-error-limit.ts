@@ -18,7 +18,7 @@ export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Pr
   if (response.ok || response.body === null) return response
   const { body, headers } = response
   const text = async () => {
-    const said = await readSome(body)
+    const said = withError(await readSome(body))
     bodies.set(headers, said)
     return said
   }
@@ -36,6 +36,21 @@ export function usageBesideError(error: unknown): unknown {
     // No JSON: it says nothing of usage.
   }
   return isRecord(inside) ? inside.usage : undefined
+}
+
+/**
+ * The SDK looks for `error` and says "400 status code (no body)" where there is none. Gemini's endpoint puts its error
+ * into a list (https://github.com/versun/RSSBox/issues/132); Mistral and vLLM answer with the bare error
+ * (https://github.com/partITech/php-mistral/issues/76, https://github.com/vllm-project/vllm/pull/10463), FastAPI with
+ * `detail`.
+ */
+function withError(said: string): string {
+  try {
+    const [body] = [JSON.parse(said)].flat() as unknown[]
+    return isRecord(body) ? JSON.stringify({ ...body, error: body.error ?? body }) : said
+  } catch {
+    return said
+  }
 }
 
 async function readSome(body: ReadableStream<Uint8Array>): Promise<string> {

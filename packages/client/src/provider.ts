@@ -19,6 +19,8 @@ export interface Provider {
   modes?: readonly StructuredMode[] | undefined
   /** Whether `stream_options.include_usage` may be sent. @defaultValue true */
   streamOptions?: boolean | undefined
+  /** Most output tokens of an answer that is not streamed; a longer one is, whatever was asked for. @defaultValue no limit */
+  maxUnstreamedTokens?: number | undefined
   /** Name of the default service tier; undefined: the provider has no tiers to choose from by name. */
   serviceTier?: string | undefined
   /** `openrouter`: sends `usage.include`, `provider.max_price` and the web plugin, reads `usage.cost`. */

@@ -29,7 +29,8 @@ export function knownProviders(): readonly Provider[] {
     },
     {
       name: "gemini",
-      // https://ai.google.dev/gemini-api/docs/openai
+      // https://ai.google.dev/gemini-api/docs/openai; `seed` and `frequency_penalty` are refused, with the field's name:
+      // https://github.com/Vali-98/ChatterUI/issues/227
       baseURL: "https://generativelanguage.googleapis.com/v1beta/openai",
       keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     },
@@ -63,7 +64,12 @@ export function knownProviders(): readonly Provider[] {
     // `max_tokens` is deprecated.
     { name: "xai", baseURL: "https://api.x.ai/v1", maxTokensField: "max_completion_tokens" },
     { name: "together", baseURL: "https://api.together.xyz/v1" },
-    { name: "fireworks", baseURL: "https://api.fireworks.ai/inference/v1" },
+    {
+      name: "fireworks",
+      baseURL: "https://api.fireworks.ai/inference/v1",
+      // "Requests with max_tokens > 4096 must have stream=true": https://github.com/nullclaw/nullclaw/pull/231
+      maxUnstreamedTokens: 4096,
+    },
     { name: "ollama", baseURL: "http://localhost:11434/v1", keyVariables: [] },
   ]
 }

@@ -36,9 +36,10 @@ test("thinking aloud is content for the deadlines, and no part of the answer", (
   const { completion, content } = chunks(
     delta({ reasoning: "hm" }),
     delta({ reasoning_content: "hm" }),
+    delta({ content: [{ type: "thinking", thinking: [{ type: "text", text: "hm" }] }] }),
     delta({ content: "42" }),
   )
-  expect(content).toEqual([true, true, true])
+  expect(content).toEqual([true, true, true, true])
   expect(completion.text).toBe("42")
 })
 
@@ -58,6 +59,7 @@ test("refusals, parts, errors inside and Groq's usage are found", () => {
       ],
     }).completion.text,
   ).toBe("ab")
+  expect(chunks({ error: "busy", code: 7 }).completion.error).toEqual({ message: "busy", code: 7 })
   expect(chunks({ error: { code: 502 } }).completion.error).toEqual({ code: 502 })
   expect(chunks({ choices: [{ index: 0, error: { code: 400 }, delta: {} }] }).completion.error).toEqual({ code: 400 })
   expect(

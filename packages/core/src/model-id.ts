@@ -14,7 +14,7 @@ export interface ModelId {
   suffix?: string | undefined
 }
 
-const ID = /^[A-Za-z0-9@][A-Za-z0-9._:/@+~-]{0,199}$/
+const ID = /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/
 const DATE = /^(.+)[-@](\d{4})-?(\d{2})-?(\d{2})$/
 
 /**

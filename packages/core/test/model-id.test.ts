@@ -18,6 +18,7 @@ describe("parseModelId", () => {
     ["vertex/claude-sonnet-4@20250514", "vertex", "claude-sonnet-4@20250514", "claude-sonnet-4", undefined],
     ["ollama/llama3.2:3b", "ollama", "llama3.2:3b", undefined, undefined],
     ["bedrock/anthropic.claude-v2:1", "bedrock", "anthropic.claude-v2:1", undefined, undefined],
+    ["~openai/gpt-latest", "~openai", "gpt-latest", undefined, undefined],
     ["ft:gpt-4o-mini:org::id", undefined, "ft:gpt-4o-mini:org::id", undefined, undefined],
   ])("takes %s apart", (id, provider, name, undated, suffix) => {
     expect(parseModelId(id)).toEqual({ id, provider, name, undated, suffix })

@@ -12,7 +12,10 @@ function ladderOf(route: Route): readonly StructuredMode[] {
 /** Where to begin: where this model at this base URL took it last, else at the top. */
 export function firstMode(route: Route, structured: boolean): AnswerMode {
   if (!structured) return "text"
-  return modeMemory().get(route.baseURL, route.sentModel) ?? ladderOf(route)[0] ?? "prompt"
+  const ladder = ladderOf(route)
+  const known = modeMemory().get(route.baseURL, route.sentModel) as StructuredMode | undefined
+  // Another client may have been told of other rungs.
+  return known !== undefined && ladder.includes(known) ? known : (ladder[0] ?? "prompt")
 }
 
 /** The next rung down; undefined below the last. */

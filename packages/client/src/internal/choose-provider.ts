@@ -61,7 +61,9 @@ function defaultProvider(model: string, table: Table, env: Environment): Provide
 function providerAt(address: string, table: Table): Provider {
   const host = hostOf(address)
   for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
-  return table.get(host?.endsWith(".openai.azure.com") ? "azure" : "openai")!
+  // Old and new names of its endpoints: https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints
+  const isAzure = /\.(openai\.azure|services\.ai\.azure|cognitiveservices\.azure)\.com$/.test(host ?? "")
+  return table.get(isAzure ? "azure" : "openai")!
 }
 
 function hostOf(address: string | undefined): string | undefined {

@@ -52,7 +52,7 @@ export class Completion {
     if (typeof body.id === "string" && body.id !== "") this.generationId ??= body.id.slice(0, 200)
     if (typeof body.model === "string" && body.model !== "") this.model = body.model.slice(0, 200)
     if (typeof body.service_tier === "string") this.serviceTier = body.service_tier.slice(0, 64)
-    if (isRecord(body.error)) this.error = body.error
+    this.error = errorIn(body) ?? this.error
     // Groq hides the usage of a stream in a field of its own.
     const hidden = isRecord(body.x_groq) ? body.x_groq.usage : undefined
     const choice = firstOf(body.choices)
@@ -81,7 +81,7 @@ export class Completion {
   }
 
   #takeChoice(choice: Record<string, unknown>): boolean {
-    if (isRecord(choice.error)) this.error ??= choice.error
+    this.error ??= errorIn(choice)
     if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") {
       this.finishReason = choice.finish_reason.slice(0, 64)
       this.complete = true
@@ -105,6 +105,8 @@ export class Completion {
 
   #takePart(part: unknown): void {
     if (!isRecord(part)) return
+    // Mistral's models think in parts of the content: https://docs.mistral.ai/capabilities/reasoning/
+    if (part.type === "thinking") this.#thoughts++
     if (typeof part.text === "string") this.#said += part.text
     if (typeof part.refusal === "string") this.refusal += part.refusal
   }
@@ -116,6 +118,13 @@ export class Completion {
 
 function isText(value: unknown): boolean {
   return typeof value === "string" && value !== ""
+}
+
+/** An error is an object, or (xAI) a text with a code beside it: https://github.com/nocmt/LLMSearchPlus/issues/2 */
+function errorIn(holder: Record<string, unknown>): Record<string, unknown> | undefined {
+  const { error, code } = holder
+  if (isRecord(error)) return error
+  return isText(error) ? { message: error, code } : undefined
 }
 
 /** The entry with index 0, or the first without one. */

@@ -8,6 +8,16 @@ import {
 } from "../client-errors"
 import type { Completion } from "./completion"
 
+/**
+ * Why an answer may have ended early, in whichever words. Gemini's endpoint passes its own names on
+ * (https://github.com/HKUDS/Vibe-Trading/pull/308), Mistral ends with `model_length`
+ * (https://docs.rs/crate/mistral-openapi-client), DeepSeek with `insufficient_system_resource`
+ * (https://docs.rs/crate/ds-api), vLLM with `abort`.
+ */
+const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited_content|spii|image_safety)/i
+const CUT = /^(length|max_tokens|model_length)$/i
+const BROKEN = /^(error|insufficient_system_resource|abort)$/i
+
 export type Judgement<Answer> = { ok: true; answer: Answer } | { ok: false; error: P2Error }
 
 /** Whether what arrived is the answer that was asked for. Never rejects, whatever the schema's own code does. */
@@ -16,20 +26,20 @@ export async function judgeAnswer<Answer>(
   options: { compiled: CompiledAnswer<Answer> | undefined; maxTokens: number; provider: string },
 ): Promise<Judgement<Answer>> {
   const { compiled, maxTokens } = options
-  const { finishReason, refusal, text } = completion
+  const { finishReason = "", refusal, text } = completion
   if (refusal !== "") return { ok: false, error: new AnswerRefusedError(refusal) }
-  if (finishReason === "content_filter") return { ok: false, error: new ContentFilteredError() }
-  if (finishReason === "error")
+  if (FILTERED.test(finishReason)) return { ok: false, error: new ContentFilteredError() }
+  if (BROKEN.test(finishReason))
     return {
       ok: false,
       error: new ProviderError({
         code: "provider-error",
         provider: options.provider,
-        providerCode: "error",
+        providerCode: finishReason,
         retryable: true,
       }),
     }
-  if (finishReason === "length" || finishReason === "max_tokens") {
+  if (CUT.test(finishReason)) {
     // An object that is whole all the same (white space was cut) is an answer.
     const whole = compiled === undefined || text === "" ? undefined : await parse(text, compiled)
     return whole?.ok === true ? whole : { ok: false, error: new AnswerTruncatedError(maxTokens, text) }

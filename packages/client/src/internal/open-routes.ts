@@ -92,12 +92,13 @@ function routeOf(
 ): Route {
   const { provider } = choice
   const asked = request.serviceTier
+  const speaks = speaksForOpenAI(provider, choice)
   return {
     model,
     provider,
     baseURL: choice.baseURL ?? "",
-    maxTokensField: maxTokensField(provider, choice),
-    serviceTier: asked === "default" ? provider.serviceTier : asked,
+    maxTokensField: speaks ? (provider.maxTokensField ?? "max_tokens") : "max_tokens",
+    serviceTier: asked !== "default" ? asked : speaks ? provider.serviceTier : undefined,
     // Set by `open` before anything is sent.
     openai: undefined as unknown as OpenAI,
     ...tariff,
@@ -105,12 +106,12 @@ function routeOf(
 }
 
 /**
- * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may not honour `max_completion_tokens`, except
- * for OpenAI's own models, which it can only hand on.
+ * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may not honour `max_completion_tokens`, and may
+ * refuse a `service_tier` (https://github.com/vllm-project/vllm/pull/10463), except for OpenAI's own models, which it can
+ * only hand on. Any other provider is what its row says.
  */
-function maxTokensField(provider: Provider, choice: Choice): Route["maxTokensField"] {
-  const field = provider.maxTokensField ?? "max_tokens"
-  if (provider.name !== "openai" || choice.baseURL === undefined) return field
+function speaksForOpenAI(provider: Provider, choice: Choice): boolean {
+  if (provider.name !== "openai" || choice.baseURL === undefined) return true
   const own = new URL(choice.baseURL).host === "api.openai.com"
-  return own || /^(gpt-|chatgpt-|o\d)/.test(choice.name) ? field : "max_tokens"
+  return own || /^(ft:)?(gpt-|chatgpt-|o\d)/.test(choice.name)
 }

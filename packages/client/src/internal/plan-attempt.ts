@@ -21,6 +21,8 @@ export interface Plan {
   boundNanoUsd: NanoUsd
   /** What OpenRouter is told not to exceed. */
   maxPrice: Bound["maxPrice"]
+  /** The provider gives an answer that may be so long as a stream only. */
+  mustStream: boolean
 }
 
 /** How much an attempt may ask for. */
@@ -75,5 +77,6 @@ export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: 
     maxTokens,
     boundNanoUsd: bound.nanoUsd,
     maxPrice: bound.maxPrice,
+    mustStream: maxTokens > (route.provider.maxUnstreamedTokens ?? Number.POSITIVE_INFINITY),
   }
 }

@@ -74,9 +74,30 @@ export function insideError(completion: Completion, provider: string): ProviderE
 /** Statuses that a provider answers before it generates anything. Every other may have been billed. */
 const FREE_STATUSES: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 413, 422, 429])
 
-/** Whether a status proves that nothing was generated. */
-export function isFreeStatus(status: number): boolean {
-  return FREE_STATUSES.has(status)
+/**
+ * Whether an answer with a status proves that nothing is billed. A prompt that a filter stops, or that is too long, may
+ * be billed by Azure all the same: https://github.com/MicrosoftDocs/azure-docs/commit/b996ab3
+ */
+export function isFree({ status, providerCode, provider }: ProviderError): boolean {
+  if (status === undefined || !FREE_STATUSES.has(status) || providerCode === FILTERED) return false
+  return provider !== "azure" || providerCode !== "context_length_exceeded"
+}
+
+const FILTERED = "content_filter"
+
+/** Whether a filter stopped the prompt. */
+export function isFiltered({ providerCode }: ProviderError): boolean {
+  return providerCode === FILTERED
+}
+
+/**
+ * What a model said that Groq checked and refused to hand on, with status 400:
+ * https://github.com/build-with-groq/g1/pull/23. Undefined where nothing was generated.
+ */
+export function failedGeneration({ cause }: ProviderError): string | undefined {
+  const { error } = cause as ProviderReply
+  const said = isRecord(error) ? error.failed_generation : undefined
+  return typeof said === "string" ? said : undefined
 }
 
 function codeOf(status: number): ProviderErrorCode {

@@ -23,6 +23,7 @@ export type AttemptOutcome =
 export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = performance.now()
   const receipt = blankReceipt(ask, attempt, plan.maxTokens)
+  receipt.streamed ||= plan.mustStream
   const reserved = await reserve(ask, plan, receipt, attempt)
   receipt.timings.reserveMs = performance.now() - startedAt
   receipt.timings.totalMs = receipt.timings.reserveMs
@@ -36,7 +37,7 @@ export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promis
     return { kind: "refused", refusal: reserved, receipt }
   }
   receipt.reservedNanoUsd = plan.boundNanoUsd
-  const sent = await send(ask, plan, receipt.id, attempt)
+  const sent = await send(ask, plan, receipt, attempt)
   const judged = sent.error === undefined ? await judge(ask, plan, sent, attempt) : wrong(sent.error)
   fill(receipt, ask, plan, sent, judged)
   fillTimes(receipt, sent, startedAt)

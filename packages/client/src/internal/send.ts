@@ -1,11 +1,12 @@
 import type { P2Error } from "@p2/core"
-import { ConnectionFailedError, ConnectionLostError } from "../client-errors"
+import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../client-errors"
 import { usageBesideError } from "../fetch-with-error-limit"
+import type { AttemptReceipt } from "../receipt"
 import { type Ask, chatBody } from "./chat-body"
 import { Completion } from "./completion"
 import { provesNotSent } from "./not-sent"
 import type { Plan } from "./plan-attempt"
-import { insideError, isFreeStatus, statusError } from "./provider-failure"
+import { failedGeneration, insideError, isFiltered, isFree, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
 import type { Attempt } from "./run-setting"
 import { sentOnce } from "./sent-once"
@@ -28,7 +29,12 @@ export interface Sent {
 }
 
 /** Makes one HTTP call. Never rejects: what went wrong is in the result. */
-export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): Promise<Sent> {
+export async function send(
+  ask: Ask,
+  plan: Plan,
+  { id, streamed }: Pick<AttemptReceipt, "id" | "streamed">,
+  attempt: Attempt,
+): Promise<Sent> {
   const { race, run } = attempt
   const provider = ask.route.provider.name
   const sent: Sent = {
@@ -46,9 +52,9 @@ export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): 
   const watch = wireWatch()
   watch.begin(id, () => race.stop("connect"))
   race.start("connect", run.deadlines.connectMs, { applies: () => watch.state(id) === "waiting" })
-  if (run.stream) race.start("first-content", run.deadlines.firstContentMs)
+  if (streamed) race.start("first-content", run.deadlines.firstContentMs)
   try {
-    await exchange(sent, ask, plan, id, attempt)
+    await exchange(sent, ask, plan, { id, streamed }, attempt)
     sent.error = insideError(sent.completion, provider)
     sent.owed = sent.completion.usage === undefined ? "unknown" : "reported"
   } catch (error) {
@@ -65,11 +71,17 @@ export async function send(ask: Ask, plan: Plan, id: string, attempt: Attempt): 
   return sent
 }
 
-async function exchange(sent: Sent, ask: Ask, plan: Plan, id: string, attempt: Attempt): Promise<void> {
+async function exchange(
+  sent: Sent,
+  ask: Ask,
+  plan: Plan,
+  { id, streamed }: Pick<AttemptReceipt, "id" | "streamed">,
+  attempt: Attempt,
+): Promise<void> {
   const { openai, provider } = ask.route
   const { race, run } = attempt
   const { completion } = sent
-  const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: run.stream, maxPrice: plan.maxPrice })
+  const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: streamed, maxPrice: plan.maxPrice })
   const call = openai.chat.completions.create(body as unknown as Parameters<typeof openai.chat.completions.create>[0], {
     signal: race.signal,
     maxRetries: 0,
@@ -88,7 +100,7 @@ async function exchange(sent: Sent, ask: Ask, plan: Plan, id: string, attempt: A
     response,
     race,
     provider: provider.name,
-    stream: run.stream,
+    stream: streamed,
     idleMs: run.deadlines.idleMs,
     onContent: () => {
       sent.firstContentAt ??= performance.now()
@@ -113,16 +125,23 @@ function fail(
   if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
   sent.httpStatus = status?.status ?? sent.httpStatus
   if (race.error !== undefined) sent.error = race.error
-  else if (status !== undefined) sent.error = status
+  else if (status !== undefined) sent.error = errorOf(status, sent.completion)
   else if (!reached) sent.error = new ConnectionFailedError(provider, error)
   else sent.error = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
   if (sent.completion.usage !== undefined) sent.owed = "reported"
-  else if (status?.status !== undefined)
-    sent.owed = provesNothingOwed(sent.completion, status.status) ? "nothing" : "unknown"
+  else if (status !== undefined) sent.owed = provesNothingOwed(sent.completion, status) ? "nothing" : "unknown"
   else sent.owed = reached ? "unknown" : "unsent"
 }
 
-/** What was said to be used, however doubtful, was not nothing. */
-function provesNothingOwed(completion: Completion, status: number): boolean {
-  return isFreeStatus(status) && completion.leastUsage === undefined
+/** What was said or was said to be used, however doubtful, was not nothing. */
+function provesNothingOwed(completion: Completion, status: ProviderError): boolean {
+  return isFree(status) && failedGeneration(status) === undefined && completion.leastUsage === undefined
+}
+
+/** Undefined where the model did answer: whether its answer will do is for us to judge, and to have repaired. */
+function errorOf(status: ProviderError, completion: Completion): P2Error | undefined {
+  const answer = failedGeneration(status)
+  if (answer === undefined) return isFiltered(status) ? new ContentFilteredError(status) : status
+  completion.take({ choices: [{ message: { content: answer } }] })
+  return undefined
 }
