@@ -91,7 +91,7 @@ export type Settlement =
       replayed: boolean
       /** The lease had run out; its charge was replaced by the truth. */
       late: boolean
-      /** The store had lost the reservation, or never saw it; charged all the same. */
+      /** The store had lost the reservation, never saw it, or another caller of its id released it; charged all the same. */
       recovered: boolean
       /** What was charged beyond what was reserved. */
       overrunNanoUsd: NanoUsd
@@ -123,7 +123,7 @@ export interface Reservation {
    * full, except that tokens are taken from `entry`. May be more than was reserved. A settled reservation can be settled
    * again with a higher `revision`.
    *
-   * @throws SettleMismatchError when it was settled otherwise or released before.
+   * @throws SettleMismatchError when it was settled otherwise, or you released it before.
    */
   settle(cost: AmountInput, entry?: UsageEntry, options?: SettleOptions): Promise<Settlement>
   /** Gives everything back: nothing was sent. */

@@ -33,6 +33,9 @@ export class HeldReservation implements Reservation {
   #isHeld = true
   /** A settle was sent, and nobody has called it a mismatch or a mistake. */
   #isCommitted = false
+  #isReleasedHere = false
+  /** Set when another caller released what was held here: the id under which the call is charged instead. */
+  #chargedAs: string | undefined
   #resolving = 0
 
   constructor(context: BudgetContext, holding: Holding) {
@@ -117,7 +120,7 @@ export class HeldReservation implements Reservation {
     const { root, id, fingerprint, cells } = this.#holding
     const request: SettleRequest = {
       root,
-      id,
+      id: this.#chargedAs ?? id,
       fingerprint,
       outcome,
       revision,
@@ -129,27 +132,52 @@ export class HeldReservation implements Reservation {
         reserved: amountOf(cell.limits[0]!.unit, this.amount),
         amount: charged === undefined ? 0 : amountOf(cell.limits[0]!.unit, charged),
       })),
-      expiresAt: this.#expiresAt,
+      expiresAt: this.#chargedAs === undefined ? this.#expiresAt : null,
       entry,
     }
+    this.#isReleasedHere ||= outcome === "release"
+    return this.#send(request, charged)
+  }
+
+  async #send(request: SettleRequest, charged: Amount | undefined): Promise<Settlement> {
     this.#resolving++
-    if (outcome === "commit") this.#isCommitted = true
+    if (request.outcome === "commit") this.#isCommitted = true
     this.stopHeartbeat()
     try {
       const answer = await this.#context.call(() => this.#context.store.settle(request))
-      return this.#settled(answer, outcome, charged)
+      if (answer.result === "mismatch" && (await this.#isReleasedElsewhere()))
+        return await this.#chargeAnew(request, charged)
+      return this.#settled(answer, request.outcome, charged)
     } catch (error) {
       if (!isStoreError(error)) {
         // A mistake or a mismatch: nothing was settled by this.
         this.#isCommitted = false
         throw error
       }
-      this.#context.pending.add(request, (answer) => this.#settledLater(answer, outcome, charged), error)
+      this.#context.pending.add(request, (answer) => this.#settledLater(answer, request, charged), error)
       return { status: "pending", error }
     } finally {
       this.#resolving--
       this.#letGo()
     }
+  }
+
+  /** An id has no owner: another caller of this one, whose reserve was not answered, has given back what is held here. */
+  async #isReleasedElsewhere(): Promise<boolean> {
+    if (this.#isReleasedHere || this.#chargedAs !== undefined) return false
+    const { id, root } = this.#holding
+    const { leaseMs, store } = this.#context
+    return (await this.#context.call(() => store.extend({ root, id, leaseMs }))).state === "released"
+  }
+
+  /** The money is gone whoever released it, so it is charged under an id that nobody else has. */
+  #chargeAnew(request: SettleRequest, charged: Amount | undefined): Promise<Settlement> {
+    const id = crypto.randomUUID()
+    this.#chargedAs = id
+    this.#context.warn(
+      `The reservation "${this.id}" was released by another caller of its id; what this call cost is charged under "${id}". Use one id for one call.`,
+    )
+    return this.#send({ ...request, id, expiresAt: null }, charged)
   }
 
   #settled(answer: SettleResult, outcome: "commit" | "release", charged: Amount | undefined): Settlement {
@@ -162,13 +190,18 @@ export class HeldReservation implements Reservation {
     return { status: "settled", replayed, late, recovered, overrunNanoUsd }
   }
 
-  #settledLater(answer: SettleResult | undefined, outcome: "commit" | "release", charged: Amount | undefined): void {
+  async #settledLater(
+    answer: SettleResult | undefined,
+    request: SettleRequest,
+    charged: Amount | undefined,
+  ): Promise<void> {
     try {
       if (answer === undefined) this.#giveAllowanceBack()
-      else this.#settled(answer, outcome, charged)
+      else if (answer.result === "mismatch") await this.#send(request, charged)
+      else this.#settled(answer, request.outcome, charged)
     } catch (error) {
       this.#isCommitted = false
-      this.#context.warn(`The pending ${outcome} of reservation "${this.id}" was not accepted.`, error)
+      this.#context.warn(`The pending ${request.outcome} of reservation "${this.id}" was not accepted.`, error)
     }
   }
 

@@ -14,8 +14,12 @@ interface Job {
   endsAt: Millis | null
   attempts: number
   timer: ReturnType<typeof setTimeout> | undefined
-  done: (answer: SettleResult | undefined) => void
+  isOver: boolean
+  done: Done
 }
+
+/** What follows from an answer; the job is pending until it is done. */
+type Done = (answer: SettleResult | undefined) => void | Promise<void>
 
 export interface PendingOptions {
   settle: (request: SettleRequest) => Promise<SettleResult>
@@ -46,16 +50,16 @@ export class PendingSettles {
   }
 
   /** Sends in the background. `done` is called once, without an answer when it was given up. */
-  add(request: SettleRequest, done: (answer: SettleResult | undefined) => void, failure?: StoreError): void {
+  add(request: SettleRequest, done: Done, failure?: StoreError): void {
     if (this.#isClosed) {
       this.#options.warn(
         `The ${request.outcome} of reservation "${request.id}" came after the end of the budget and was not confirmed; its lease decides what is charged.`,
         failure,
       )
-      done(undefined)
+      void done(undefined)
       return
     }
-    const job: Job = { request, endsAt: this.#endOf(request), attempts: 0, timer: undefined, done }
+    const job: Job = { request, endsAt: this.#endOf(request), attempts: 0, timer: undefined, isOver: false, done }
     if (failure !== undefined) this.#learn(job, failure)
     this.#jobs.add(job)
     const key = keyOf(request)
@@ -87,7 +91,7 @@ export class PendingSettles {
   giveUp(): number {
     this.#isClosed = true
     const left = this.#jobs.size
-    for (const job of [...this.#jobs]) this.#end(job, undefined)
+    for (const job of this.#jobs) void this.#end(job, undefined)
     return left
   }
 
@@ -108,9 +112,9 @@ export class PendingSettles {
     job.attempts++
     try {
       const answer = await this.#options.settle(job.request)
-      this.#end(job, answer)
+      await this.#end(job, answer)
     } catch (error) {
-      if (!this.#jobs.has(job)) return
+      if (job.isOver) return
       if (isStoreError(error)) this.#learn(job, error)
       const isOver = job.endsAt !== null && this.#options.now() >= job.endsAt
       if (isStoreError(error) && !isOver) return this.#schedule(job)
@@ -118,7 +122,7 @@ export class PendingSettles {
         `The ${job.request.outcome} of reservation "${job.request.id}" was given up; its lease decides what is charged.`,
         error,
       )
-      this.#end(job, undefined)
+      await this.#end(job, undefined)
     }
   }
 
@@ -127,14 +131,16 @@ export class PendingSettles {
     if (failure.applied === "maybe") job.endsAt ??= this.#options.now() + this.#options.retentionMs / 2
   }
 
-  #end(job: Job, answer: SettleResult | undefined): void {
-    if (!this.#jobs.delete(job)) return
+  async #end(job: Job, answer: SettleResult | undefined): Promise<void> {
+    if (job.isOver) return
+    job.isOver = true
     clearTimeout(job.timer)
+    await job.done(answer)
+    this.#jobs.delete(job)
     const key = keyOf(job.request)
     const count = this.#keys.get(key)! - 1
     if (count === 0) this.#keys.delete(key)
     else this.#keys.set(key, count)
-    job.done(answer)
     if (this.#jobs.size > 0) return
     for (const waiter of this.#waiters.splice(0)) waiter()
   }

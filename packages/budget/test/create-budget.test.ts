@@ -399,6 +399,45 @@ describe("a store that fails", () => {
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 * USD })
   })
 
+  it("charges what another process's lost reserve released, once, and under every revision", async () => {
+    const at = world()
+    const [ours, theirs] = [1, 2].map(() => budgetOn(at, { limits: [{ scope: "total", limit: 9 }] })) as [
+      Budget,
+      Budget,
+    ]
+    const reservation = await held(ours, { id: "job", amount: { usd: 1 } })
+    at.faults.push({ member: "reserve", kind: "lost" })
+    await expect(theirs.reserve({ id: "job", amount: { usd: 1 } })).rejects.toMatchObject({ applied: "maybe" })
+    expect(await theirs.flush()).toBe(true)
+    expect((await ours.status())[0]).toMatchObject({ spent: 0, reserved: 0 })
+    expect(await reservation.settle({ usd: 0.25 })).toMatchObject({ status: "settled", recovered: true })
+    expect((await ours.status())[0]).toMatchObject({ spent: USD / 4, reserved: 0 })
+    expect(await reservation.settle({ usd: 0.25 })).toMatchObject({ status: "settled", replayed: true })
+    await expect(reservation.settle({ usd: 0.5 })).rejects.toBeInstanceOf(SettleMismatchError)
+    await reservation.settle({ usd: 0.5 }, undefined, { revision: 1 })
+    expect((await ours.status())[0]).toMatchObject({ spent: USD / 2, reserved: 0 })
+    expect(at.warnings).toEqual([expect.stringContaining('"job" was released by another caller of its id')])
+    const { entries } = await ours.usage.list({})
+    expect(entries.map(({ requestId, costNanoUsd }) => [requestId, costNanoUsd])).toEqual([["job", USD / 2]])
+  })
+
+  it("charges it in the background too, when the store is down meanwhile", async () => {
+    const at = world()
+    const [ours, theirs] = [1, 2].map(() => budgetOn(at, { limits: [{ scope: "total", limit: 9 }] })) as [
+      Budget,
+      Budget,
+    ]
+    const reservation = await held(ours, { id: "job", amount: { usd: 1 } })
+    at.faults.push({ member: "reserve", kind: "lost" }, { member: "settle", kind: "down" })
+    await expect(theirs.reserve({ id: "job", amount: { usd: 1 } })).rejects.toMatchObject({ applied: "maybe" })
+    expect(await reservation.settle({ usd: 0.25 })).toMatchObject({ status: "pending" })
+    expect(await theirs.flush()).toBe(true)
+    at.faults.push({ member: "settle", kind: "lost" })
+    at.faults.push({ member: "extend", kind: "down" })
+    await ours.close({ keepStore: true })
+    expect((await theirs.status())[0]).toMatchObject({ spent: USD / 4, reserved: 0 })
+  })
+
   it("does not end what another call is settling under the id of a lost reserve", async () => {
     const at = world()
     const budget = budgetOn(at, { limits })
