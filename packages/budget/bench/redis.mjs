@@ -320,10 +320,10 @@ async function recorded(cells) {
     status: "ready",
     duplicate: () => {
       const own = new Redis(server.url)
-      const { evalsha } = own
-      own.evalsha = (...args) => {
+      const { evalshaBuffer } = own
+      own.evalshaBuffer = (...args) => {
         seen = args
-        return evalsha.apply(own, args)
+        return evalshaBuffer.apply(own, args)
       }
       return own
     },
@@ -349,7 +349,7 @@ async function recorded(cells) {
   return () => {
     const own = args.slice()
     own[record] = `${base}attempt-${ids++}`
-    return connection.evalsha(...own)
+    return connection.evalshaBuffer(...own)
   }
 }
 

@@ -17,7 +17,9 @@ export interface OwnConnection {
   disconnect(): void
   on(event: string, listener: (value?: unknown) => void): unknown
   evalsha(...args: (string | number)[]): Promise<unknown>
+  evalshaBuffer(...args: (string | number)[]): Promise<unknown>
   eval(...args: (string | number)[]): Promise<unknown>
+  evalBuffer(...args: (string | number)[]): Promise<unknown>
   info(...sections: string[]): Promise<string>
   config(...args: string[]): Promise<unknown>
   nodes?(role: "master"): OwnConnection[]

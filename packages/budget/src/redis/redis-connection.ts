@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { StoreError } from "../store-error"
 import { Deadlines, type PendingCall } from "./deadlines"
+import type { PackedReply } from "./packed-reply"
 import { type OwnConnection, ownConnection, type RedisClient } from "./redis-client"
 import { storeFailure, timedOut } from "./redis-failure"
 import type { Script } from "./scripts/script"
@@ -55,6 +56,11 @@ export class RedisConnection {
     const own = this.#own
     if (own === undefined || !this.#prepared || own.status !== "ready") return this.#runWhenReady(script, args)
     return this.#send(own, script, args, performance.now() + this.timeoutMs)
+  }
+
+  /** {@link run} for a script that answers in bytes. */
+  runPacked(script: LoadedScript, args: (string | number)[]): Promise<PackedReply> {
+    return this.run(script, args) as Promise<unknown> as Promise<PackedReply>
   }
 
   /** The connection once it is ready, for commands that are no scripts. */
@@ -124,9 +130,11 @@ export class RedisConnection {
         pending.done = true
         reject(storeFailure(error, true))
       }
-      own.evalsha(script.sha, ...args).then(answered, (error: unknown) => {
+      const sent = script.packed ? own.evalshaBuffer(script.sha, ...args) : own.evalsha(script.sha, ...args)
+      sent.then(answered, (error: unknown) => {
         if (pending.done || !(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) return failed(error)
-        own.eval(script.lua, ...args).then(answered, failed)
+        const again = script.packed ? own.evalBuffer(script.lua, ...args) : own.eval(script.lua, ...args)
+        again.then(answered, failed)
       })
     })
   }

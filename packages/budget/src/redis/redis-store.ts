@@ -14,6 +14,7 @@ import type {
   ReserveCell,
   ReserveRequest,
   ReserveResult,
+  SettleCell,
   SettleRequest,
   SettleResult,
   StoreCapabilities,
@@ -30,10 +31,11 @@ import {
 import { StoreError } from "../store-error"
 import { jsonOf } from "./entry"
 import { baseOf } from "./names"
+import { cellAt, type PackedReply, packedChange, packedState, viewOf, withTexts } from "./packed-reply"
 import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
 import { chargeLine, heldHead, heldRecord, heldUntil, lifeOf, ownCells, type SettledCell } from "./record"
 import type { RedisClient } from "./redis-client"
-import { RedisConnection, type ScriptReply } from "./redis-connection"
+import { RedisConnection } from "./redis-connection"
 import { RedisLedger } from "./redis-ledger"
 import { loadedScripts, type StoreScripts } from "./scripts"
 import { REPLY } from "./scripts/script"
@@ -143,19 +145,26 @@ class RedisStore implements BudgetStore {
       `${this.#now()}\0${request.leaseMs}\0${latestStart}\0${earliestEnd}\0${until}\0${numbers}`,
       heldRecord(request, this.#retentionMs, this.ledger !== undefined),
     )
-    return this.#reserved(request, await this.#connection.run(this.#scripts.reserve, args))
+    return this.#reserved(request, await this.#connection.runPacked(this.#scripts.reserve, args))
   }
 
   async settle(request: SettleRequest): Promise<SettleResult> {
     this.#checkSettle(request)
-    const cells: SettledCell[] = request.cells.map((cell) => ({ ...cell, life: lifeOf(cell, this.#retentionMs) }))
-    const reply = await this.#connection.run(this.#scripts.settle, this.#settleArgs(request, cells))
-    if (reply[0] !== REPLY.otherCells) return this.#settled(request, cells, reply)
-    const own = ownCells(reply[1] as string, request, this.#retentionMs)
-    return this.#settled(request, own, await this.#connection.run(this.#scripts.settle, this.#settleArgs(request, own)))
+    const { cells } = request
+    const reply = await this.#connection.runPacked(this.#scripts.settle, this.#settleArgs(request, cells, undefined))
+    if (!Array.isArray(reply)) return settled(request, cells, reply)
+    const own = ownCells(String(withTexts(this.#soundList(reply, request.root, cells)[1])), request, this.#retentionMs)
+    const args = this.#settleArgs(request, own, own)
+    const again = await this.#connection.runPacked(this.#scripts.settle, args)
+    return settled(request, own, this.#soundBytes(again, request.root, own))
   }
 
-  #settleArgs(request: SettleRequest, cells: readonly SettledCell[]): (string | number)[] {
+  /** `known`: the cells as the server told them, with when they may leave. */
+  #settleArgs(
+    request: SettleRequest,
+    cells: readonly SettleCell[],
+    known: readonly SettledCell[] | undefined,
+  ): (string | number)[] {
     const { entry } = request
     const ledger = this.ledger !== undefined
     const base = baseOf(this.#prefix, request.root)
@@ -163,9 +172,11 @@ class RedisStore implements BudgetStore {
     if (ledger) args.push(`${base}u:n`, `${base}u:p:${request.id}`)
     const outcome = request.outcome === "commit" ? "c" : "f"
     let numbers = `${this.#now()}\0${outcome}\0${request.revision}\0${request.expiresAt ?? "n"}\0`
-    for (const cell of cells) {
+    for (let index = 0; index < cells.length; index++) {
+      const cell = cells[index]!
       args.push(`${base}c:${cell.key}`)
-      numbers += `${cell.reserved}\0${cell.amount}\0${cell.life}\0`
+      const life = known === undefined ? lifeOf(cell, this.#retentionMs) : known[index]!.life
+      numbers += `${cell.reserved}\0${cell.amount}\0${life}\0`
     }
     args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
     if (ledger && entry !== undefined) args.push(...jsonOf(entry))
@@ -272,20 +283,19 @@ class RedisStore implements BudgetStore {
     else if (request.entry !== undefined) checkSettleRequest({ ...request, cells: [] }, maxCells)
   }
 
-  #reserved(request: ReserveRequest, reply: ScriptReply): ReserveResult {
+  #reserved(request: ReserveRequest, reply: PackedReply): ReserveResult {
+    const list = Array.isArray(reply) ? this.#soundList(reply, request.root, request.cells) : undefined
+    const view = viewOf((list === undefined ? reply : list[0]) as Uint8Array)
+    const expired = list === undefined ? [] : expiredOf(withTexts(list.slice(1)) as unknown[])
     const { cells: asked } = request
-    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(asked))
-    const numbers = reply as unknown as number[]
-    const now = numbers[1]!
-    const detail = numbers[2]!
-    const backlog = numbers[3] === 1
+    const backlog = view.getUint8(1) === 1
+    const now = view.getFloat64(2, true)
+    const detail = view.getFloat64(10, true)
     const cells: CellState[] = []
     for (let index = 0; index < asked.length; index++) {
-      cells.push(cellState(asked[index]!.key, numbers, 4 + 3 * index))
+      cells.push(packedState(asked[index]!.key, view, cellAt(index, 18, 1)))
     }
-    const told = reply[4 + 3 * asked.length]
-    const expired = told === undefined ? [] : expiredOf(told as unknown[])
-    switch (numbers[0]) {
+    switch (view.getUint8(0)) {
       case REPLY.ok:
         return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt: detail }
       case REPLY.replayed:
@@ -305,24 +315,19 @@ class RedisStore implements BudgetStore {
     }
   }
 
-  #settled(request: SettleRequest, settled: readonly SettledCell[], reply: ScriptReply): SettleResult {
-    if (reply[0] === REPLY.corrupt) this.#refuseCorrupt(reply, request.root, keysOf(settled))
-    const numbers = reply as unknown as number[]
-    const now = numbers[1]!
-    const cells: CellChange[] = []
-    for (let index = 0; index < settled.length; index++) {
-      cells.push(cellChange(settled[index]!.key, numbers, 5 + 5 * index))
-    }
-    if (numbers[0] === REPLY.mismatch) return { now, cells, result: "mismatch" }
-    if (numbers[0] === REPLY.forgotten) return { now, cells, result: "forgotten" }
-    return {
-      now,
-      cells,
-      result: request.outcome === "commit" ? "committed" : "released",
-      replayed: numbers[0] === REPLY.replayed,
-      late: numbers[3] === 1,
-      recovered: numbers[4] === 1,
-    }
+  #soundBytes(reply: PackedReply, root: Name, cells: readonly SettledCell[]): Uint8Array {
+    if (!Array.isArray(reply)) return reply
+    this.#soundList(reply, root, cells)
+    throw new StoreError("Another caller changed the id while it was settled; nothing was applied.", {
+      code: "unavailable",
+      applied: "no",
+    })
+  }
+
+  /** A list that tells of no damage. */
+  #soundList(list: unknown[], root: Name, cells: readonly { key: Name }[]): unknown[] {
+    if (list[0] === REPLY.corrupt) this.#refuseCorrupt(list, root, keysOf(cells))
+    return list
   }
 
   #refuseCorrupt(reply: readonly unknown[], root: Name, keys: readonly Name[]): void {
@@ -333,6 +338,26 @@ class RedisStore implements BudgetStore {
       `${what} in the root ${root} holds something that this store did not write. Nothing was applied, and nothing was removed: look at the key in Redis.`,
       { code: "corrupt", applied: "no" },
     )
+  }
+}
+
+function settled(request: SettleRequest, asked: readonly SettleCell[], reply: Uint8Array): SettleResult {
+  const view = viewOf(reply)
+  const code = view.getUint8(0)
+  const now = view.getFloat64(3, true)
+  const cells: CellChange[] = []
+  for (let index = 0; index < asked.length; index++) {
+    cells.push(packedChange(asked[index]!.key, view, cellAt(index, 11, 2)))
+  }
+  if (code === REPLY.mismatch) return { now, cells, result: "mismatch" }
+  if (code === REPLY.forgotten) return { now, cells, result: "forgotten" }
+  return {
+    now,
+    cells,
+    result: request.outcome === "commit" ? "committed" : "released",
+    replayed: code === REPLY.replayed,
+    late: view.getUint8(1) === 1,
+    recovered: view.getUint8(2) === 1,
   }
 }
 

@@ -10,6 +10,9 @@
  */
 export const LUA_MAX = "local MAX = 9007199254740991"
 
+/** A cell that nothing was written to, as a reply tells it. */
+export const LUA_NO_CELL = "local NO_CELL = string.rep('\\0', 40)"
+
 /** Sets `s, r, g, p, l` from `v`, a cell as `pcall('GET')` answers it; absent is zeros, and `l` nil. Else does `bad`. */
 export function luaReadCell(bad: string): string {
   return `
@@ -39,10 +42,6 @@ export function luaWriteCell(key: string, cell: string, ends: string): string {
   elseif ${ends} == 0 then
     call('SET', ${key}, ${cell})
   elseif ${ends} > now then
-    call('SET', ${key}, ${cell}, 'PXAT', string.format('%.0f', ${ends}))
+    call('SET', ${key}, ${cell}, 'PXAT', ${ends})
   end`
 }
-
-/** Whether one of the numbers `s, r, g, p` must travel as text (`LUA_EXACT`). */
-export const LUA_IS_BIG =
-  "p > 9007199254740000 or r > 9007199254740000 or g > 9007199254740000 or s < -9007199254740000 or g < -9007199254740000"

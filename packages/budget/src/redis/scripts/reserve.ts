@@ -1,6 +1,6 @@
-import { LUA_CELL_END, LUA_IS_BIG, LUA_MAX, luaReadCell, luaWriteCell } from "./lua-cell"
+import { LUA_CELL_END, LUA_MAX, LUA_NO_CELL, luaReadCell, luaWriteCell } from "./lua-cell"
 import { luaExpire } from "./lua-expire"
-import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./script"
+import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /** Most leases that a reserve ends by the way. */
 const MAX_EXPIRED = 16
@@ -12,14 +12,16 @@ const MAX_EXPIRED = 16
  * ARGV: 1 texts, each with a NUL behind it: time or "", lease in ms, latest start and earliest end of
  *       the windows, end of the record or 0, then per cell: amount, limit or -1, life (`lua-cell.ts`); 2 the record without its
  *       state and lease ({@link heldRecord}).
- * Reply: code, now, end of the lease or letter of the state, backlog, then per cell: spent, reserved, granted; last,
- *       if leases ran out, an array per lease: id, then per cell: key, spent, reserved, granted, peak before, peak, charge.
+ * Reply: bytes, of code and backlog one each, now, end of the lease or letter of the state, then the cells (`lua-cell.ts`);
+ *       if leases ran out, a list of these bytes and an array per lease: id, then per cell: key, spent, reserved, granted,
+ *       peak before, peak, charge. Or, with nothing reserved, a list: corrupt, and which cell, 0 for the record.
  */
 export function reserveScript(settings: ScriptSettings): Script {
   const lua = `
 local given, lease, opens, closes, keepUntil, at = struct.unpack('sssss', ARGV[1])
 ${luaNow("given")}
 ${LUA_MAX}
+${LUA_NO_CELL}
 local leases, record = KEYS[1], KEYS[2]
 -- The record's key is that of the leases with two letters more, and the id.
 local id = string.sub(record, #leases + 2)
@@ -45,22 +47,19 @@ if call('ZCOUNT', leases, '-inf', nowText) > 0 then
   if not expired[1] then expired = nil end
 end
 
-local reply = { ${REPLY.ok}, now, 0, backlog }
-local known = pcall('GET', record)
-if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
+-- Of a key of another type this says that it is absent, so that what is absent is looked at once more before it is written.
+local stored = call('MGET', unpack(KEYS, 2))
+local known = stored[1]
 local count = #KEYS - 2
-local code = ${REPLY.ok}
+local code, detail = ${REPLY.ok}, 0
 if not known and (now < opens + 0 or now >= closes + 0) then code = ${REPLY.staleWindow} end
-local cells, keyEnds, sums = {}, {}, {}
-local isBig
+local told, cells, keyEnds = {}, {}, {}
 for i = 1, count do
   local amount, limit, life
   amount, limit, life, at = struct.unpack('sss', ARGV[1], at)
-  local v = pcall('GET', KEYS[i + 2])
+  local v = stored[i + 1] or pcall('GET', KEYS[i + 2])
   ${luaReadCell(`return { ${REPLY.corrupt}, i }`)}
-  local after = 2 + 3 * i
-  reply[after], reply[after + 1], reply[after + 2] = s, r, g
-  if ${LUA_IS_BIG} then isBig = true end
+  told[i] = v or NO_CELL
   if not known then
     amount, limit, life = amount + 0, limit + 0, life + 0
     if amount > 0 then
@@ -75,7 +74,7 @@ for i = 1, count do
     local was = r
     r = r + amount
     ${LUA_CELL_END}
-    cells[i], keyEnds[i], sums[i] = struct.pack('<ddddd', s, r, g, p, life), ends, r
+    cells[i], keyEnds[i] = struct.pack('<ddddd', s, r, g, p, life), ends
   end
 end
 
@@ -86,41 +85,41 @@ if known then
   if state == 104 then
     if not line then return { ${REPLY.corrupt}, 0 } end
     if string.sub(known, 10, line - 1) == mine then
-      code, reply[3] = ${REPLY.replayed}, struct.unpack('<d', known, 2)
+      code, detail = ${REPLY.replayed}, struct.unpack('<d', known, 2)
     else
       code = ${REPLY.mismatch}
     end
   elseif line and (state == 99 or state == 102 or state == 120) then
     if string.sub(known, line + 1, line + #mine + 1) == mine .. '\\n' then
-      code, reply[3] = ${REPLY.resolved}, state
+      code, detail = ${REPLY.resolved}, state
     else
       code = ${REPLY.mismatch}
     end
   else
     return { ${REPLY.corrupt}, 0 }
   end
-elseif code == ${REPLY.ok} then
-  local ends = now + lease
-  local v = 'h' .. struct.pack('<d', ends) .. ARGV[2]
+elseif code ~= ${REPLY.ok} then
+  if call('EXISTS', record) == 1 then return { ${REPLY.corrupt}, 0 } end
+else
+  detail = now + lease
+  local v = 'h' .. struct.pack('<d', detail) .. ARGV[2]
+  local written
   if keepUntil == '0' then
-    call('SET', record, v)
+    written = call('SET', record, v, 'NX')
   else
-    call('SET', record, v, 'PXAT', keepUntil)
+    written = call('SET', record, v, 'PXAT', keepUntil, 'NX')
   end
+  if not written then return { ${REPLY.corrupt}, 0 } end
   for i = 1, count do
     ${luaWriteCell("KEYS[i + 2]", "cells[i]", "keyEnds[i]")}
-    reply[3 + 3 * i] = sums[i]
-    if sums[i] > 9007199254740000 then isBig = true end
   end
-  call('ZADD', leases, string.format('%.0f', ends), id)
-  reply[3] = ends
+  call('ZADD', leases, detail, id)
+  told = cells
 end
-reply[1] = code
-if isBig then
-  ${LUA_EXACT}
-  exact(reply, 5)
-end
-reply[#reply + 1] = expired
-return reply`
-  return { name: "reserve", lua }
+told[0] = struct.pack('<BBdd', code, backlog, now, detail)
+local reply = table.concat(told, '', 0, count)
+if not expired then return reply end
+table.insert(expired, 1, reply)
+return expired`
+  return { name: "reserve", lua, packed: true }
 }

@@ -12,6 +12,8 @@ export interface ScriptSettings {
 export interface Script {
   readonly name: string
   readonly lua: string
+  /** Whether it answers in bytes (`packed-reply.ts`), which costs server and client less than a list of numbers. */
+  readonly packed?: true
 }
 
 /** Names of the reply's first element. A negative code says that nothing was written. */

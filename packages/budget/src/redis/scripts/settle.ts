@@ -1,6 +1,6 @@
-import { LUA_CELL_END, LUA_IS_BIG, LUA_MAX, luaReadCell, luaWriteCell } from "./lua-cell"
+import { LUA_CELL_END, LUA_MAX, LUA_NO_CELL, luaReadCell, luaWriteCell } from "./lua-cell"
 import { chunkAgeMs, luaLedger, NO_PLACE } from "./lua-ledger"
-import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./script"
+import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
  * Replaces what is reserved or charged under an id by the truth.
@@ -10,9 +10,10 @@ import { LUA_EXACT, luaNow, REPLY, type Script, type ScriptSettings } from "./sc
  *       end of the lease or "n", then per cell: reserved, amount, life (`lua-cell.ts`) or "k": the cell keeps the end it has, and is
  *       not made again; 2 fingerprint, cells and what was reserved in them ({@link heldHead}); 3 revision and charges
  *       ({@link chargeLine}); with an entry, 4 its JSON, and 5 the whole JSON where that is shortened.
- * Reply: code, now, letter of the outcome, late, recovered, then per cell: spent, reserved, granted, peak before, peak.
- *        Or, with nothing written, where the id's own cells are others (a retry after midnight): code, a line of them and
- *        what was reserved, and a line of their charges and lives, which is empty once the id is resolved.
+ * Reply: bytes, of code, late and recovered one each, now, then per cell: as it is and as it was (`lua-cell.ts`).
+ *        Or, with nothing written, a list: corrupt, and which cell, 0 for the record; or, where the id's own cells are others
+ *        (a retry after midnight), that code, a line of them and what was reserved, and a line of their charges and lives,
+ *        which is empty once the id is resolved.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
   const first = settings.ledger ? 4 : 2
@@ -20,11 +21,14 @@ export function settleScript(settings: ScriptSettings & { ledger: boolean }): Sc
 local given, outcome, revised, expiresAt, at = struct.unpack('ssss', ARGV[1])
 ${luaNow("given")}
 ${LUA_MAX}
+${LUA_NO_CELL}
 local leases, key = KEYS[1], KEYS[2]
 local id = string.sub(key, #leases + 2)
 local count = #KEYS - ${first}
 local release = outcome == 'f'
-local known = pcall('GET', key)
+-- Of a key of another type this says that it is absent, so that what is absent is looked at once more.
+local stored = call('MGET', unpack(KEYS, 2))
+local known = stored[1] or pcall('GET', key)
 if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
 local head = ARGV[2]
 local mine = string.sub(head, 1, string.find(head, '\\n', 1, true))
@@ -73,15 +77,15 @@ elseif not release then
   if expiresAt == 'n' or now < expiresAt + ${settings.retentionMs} then recovered = 1 else code = ${REPLY.forgotten} end
 end
 
-local reply = { code, now, string.byte(outcome), late, recovered }
-local cells, keyEnds = {}, {}
-local isBig
+local told, cells, keyEnds = {}, {}, {}
 for i = 1, count do
   local reserved, amount, life
   reserved, amount, life, at = struct.unpack('sss', ARGV[1], at)
-  local v = pcall('GET', KEYS[i + ${first}])
+  local v = stored[i + ${first - 1}] or pcall('GET', KEYS[i + ${first}])
   ${luaReadCell(`return { ${REPLY.corrupt}, i }`)}
-  local before, was = p, r
+  local was = r
+  local before = v or NO_CELL
+  local cell = before
   if code == ${REPLY.ok} then
     if held then
       r = r - reserved
@@ -95,16 +99,13 @@ for i = 1, count do
     life = keeps and (l or 0) or life + 0
     ${LUA_CELL_END}
     if keeps then ends = v and true or -1 end
-    cells[i], keyEnds[i] = struct.pack('<ddddd', s, r, g, p, life), ends
+    cell = struct.pack('<ddddd', s, r, g, p, life)
+    cells[i], keyEnds[i] = cell, ends
   end
-  local after = 1 + 5 * i
-  reply[after], reply[after + 1], reply[after + 2], reply[after + 3], reply[after + 4] = s, r, g, before, p
-  if ${LUA_IS_BIG} then isBig = true end
+  told[2 * i - 1], told[2 * i] = cell, before
 end
-if isBig then
-  ${LUA_EXACT}
-  exact(reply, 6)
-end
+told[0] = struct.pack('<BBBd', code, late, recovered, now)
+local reply = table.concat(told, '', 0, 2 * count)
 if code ~= ${REPLY.ok} then return reply end
 
 if not leaseEnd then
@@ -114,13 +115,13 @@ end
 local ends = leaseEnd
 if ends < now then ends = now end
 ${settings.ledger ? writeLedger(settings) : ""}
-call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[3] .. '\\n' .. head, 'PXAT', string.format('%.0f', ends + ${settings.retentionMs}))
+call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[3] .. '\\n' .. head, 'PXAT', ends + ${settings.retentionMs})
 for i = 1, count do
   ${luaWriteCell(`KEYS[i + ${first}]`, "cells[i]", "keyEnds[i]")}
 end
 if held and call('ZREM', leases, id) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', id) end
 return reply`
-  return { name: settings.ledger ? "settle-with-entry" : "settle", lua }
+  return { name: settings.ledger ? "settle-with-entry" : "settle", lua, packed: true }
 }
 
 /**
@@ -130,14 +131,13 @@ return reply`
 function writeLedger(settings: ScriptSettings): string {
   return `
 local json = ARGV[4]
-local noted = pcall('GET', KEYS[4])
-if type(noted) == 'string' then place = noted end
+if stored[3] then place = stored[3] end
 if json or place then
   local base = string.sub(leases, 1, -2)
   local entryHead = id .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[3] .. string.sub(head, #mine) .. '\\n'
   local start, full = 0, 0
-  local chunk = not place and pcall('GET', KEYS[3])
-  if type(chunk) == 'string' and #chunk == 16 then start, full = struct.unpack('<dd', chunk) end
+  local chunk = not place and stored[2]
+  if chunk and #chunk == 16 then start, full = struct.unpack('<dd', chunk) end
   if start > 0 and full == 0 and now >= start and now <= start + ${chunkAgeMs(settings)} then
     -- A new entry for the open chunk, which is nearly always so: the functions below need not even be made.
     local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
@@ -152,7 +152,7 @@ if json or place then
     ${luaLedger(settings)}
     local there = place and rewriteEntry(base, place, id, entryHead, json)
     if json and not there then
-      knowChunk(pcall('GET', KEYS[3]))
+      knowChunk(stored[2])
       place = appendEntry(base, entryHead .. json)
     end
   end
