@@ -3,8 +3,9 @@ import { InvalidArgumentError } from "@p2/core"
 import { Batch, corruptRow } from "./batch"
 import { Connection, openPath } from "./connection"
 import { EntryWriter } from "./entry-writer"
+import { FileIdentity } from "./file-identity"
 import { Housekeeping } from "./housekeeping"
-import { prepareFile } from "./schema"
+import { prepareFile, SCHEMA_VERSION, tooNew } from "./schema"
 import { isBusy, toStoreError } from "./sqlite-errors"
 import type { StoreSettings } from "./sqlite-store"
 import { Transactions } from "./transactions"
@@ -15,7 +16,7 @@ export interface OpenFile {
   read: Transactions<Connection>
 }
 
-const SELECT_NOW = "SELECT now FROM p2_meta"
+const SELECT_NOW = "SELECT now, version FROM p2_meta"
 const UPDATE_NOW = "UPDATE p2_meta SET now = ?"
 
 /** Opens the file and brings its tables to this version, waiting while other processes do the same. */
@@ -28,6 +29,8 @@ export async function openFile(settings: StoreSettings): Promise<OpenFile> {
     connection.abandon()
     throw toStoreError(error, "no", "opening the file")
   }
+  const isOwn = "path" in location && location.path !== ":memory:"
+  const identity = isOwn ? new FileIdentity(location.path, settings.now()) : undefined
   const housekeeping = new Housekeeping(settings.retentionMs, settings.ledgerRetentionMs)
   return {
     connection,
@@ -36,6 +39,7 @@ export async function openFile(settings: StoreSettings): Promise<OpenFile> {
       {
         begin: "BEGIN IMMEDIATE",
         enter: () => {
+          identity?.check(settings.now())
           const now = nowIn(connection, settings, true)
           return new Batch(connection, now, settings.retentionMs, new EntryWriter(connection, now), housekeeping)
         },
@@ -45,7 +49,14 @@ export async function openFile(settings: StoreSettings): Promise<OpenFile> {
     ),
     read: new Transactions(
       connection,
-      { begin: "BEGIN", enter: () => connection, leave: () => undefined },
+      {
+        begin: "BEGIN",
+        enter: () => {
+          identity?.check(settings.now())
+          return connection
+        },
+        leave: () => undefined,
+      },
       settings.timeoutMs,
     ),
   }
@@ -66,7 +77,9 @@ async function prepare(connection: Connection, settings: StoreSettings): Promise
 
 /** The file's time: the clock, or the last time that the file has seen where the clock went back. */
 export function nowIn(connection: Connection, settings: StoreSettings, write: boolean): number {
-  const stored = connection.get<{ now: number }>(SELECT_NOW)?.now
+  const { now: stored, version } = connection.get<{ now: number; version: number }>(SELECT_NOW) ?? {}
+  // Another process, of a newer version of this package, may have the same file open.
+  if (version !== undefined && version > SCHEMA_VERSION) throw tooNew(version)
   if (!Number.isSafeInteger(stored)) throw corruptRow("the file's time")
   const clock = Math.trunc(settings.now())
   if (!Number.isSafeInteger(clock)) throw new InvalidArgumentError("options.now", "to return epoch milliseconds", clock)

@@ -31,7 +31,10 @@ export const QUARTER_MS = 900_000
 
 const tokenColumns = TOKEN_COLUMNS.map((kind) => `${kind} INTEGER`).join(", ")
 
-/** Step i takes a file from version i to version i + 1. A released step is never edited. */
+/** Most bytes of the log (`-wal`) once it was copied into the file: a long reader makes it grow for as long as it reads. */
+const MAX_IDLE_LOG_BYTES = 16 * 2 ** 20
+
+/** Step i takes a file from version i to version i + 1. A released step is never edited; each sets `p2_meta.version`. */
 const MIGRATIONS: readonly string[] = [
   `
 CREATE TABLE p2_meta (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, now INTEGER NOT NULL) STRICT;
@@ -114,12 +117,7 @@ function snapshotOf(connection: Connection): FileState {
 function refuseForeign(state: FileState, owned: boolean): void {
   const ours = state.applicationId === APPLICATION_ID
   const version = ours ? Math.max(state.userVersion, state.version ?? 0) : (state.version ?? 0)
-  if (version > SCHEMA_VERSION) {
-    throw new StoreError(
-      `The file has schema version ${version}, and this version of @p2/budget-sqlite knows ${SCHEMA_VERSION}. Nothing was written; install the newer version.`,
-      { code: "misconfigured", applied: "no" },
-    )
-  }
+  if (version > SCHEMA_VERSION) throw tooNew(version)
   if (state.version !== null && state.version < 1) throw damaged("its version is missing")
   if (ours && state.version === null) throw damaged("its tables are missing")
   const empty = state.tables === 0 && state.applicationId === 0 && state.userVersion === 0
@@ -129,6 +127,13 @@ function refuseForeign(state: FileState, owned: boolean): void {
       { code: "misconfigured", applied: "no" },
     )
   }
+}
+
+export function tooNew(version: number): StoreError {
+  return new StoreError(
+    `The file has schema version ${version}, and this version of @p2/budget-sqlite knows ${SCHEMA_VERSION}. Nothing was written; install the newer version.`,
+    { code: "misconfigured", applied: "no" },
+  )
 }
 
 function damaged(how: string): StoreError {
@@ -161,6 +166,7 @@ export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FUL
     connection.exec("PRAGMA journal_mode = WAL")
     connection.exec(`PRAGMA synchronous = ${synchronous}`)
     connection.exec("PRAGMA temp_store = MEMORY")
+    connection.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`)
   }
   if (snapshotOf(connection).version === SCHEMA_VERSION) {
     refuseChangedTables(connection)
