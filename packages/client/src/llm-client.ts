@@ -20,6 +20,8 @@ import { type Ask, messagesToSend, structureOf } from "./internal/chat-body"
 import { checkClientOptions } from "./internal/check-client-options"
 import { estimateOf } from "./internal/estimate"
 import { RouteBook } from "./internal/open-routes"
+import type { Purse } from "./internal/purse"
+import type { Route } from "./internal/route"
 import { runRequest } from "./internal/run-request"
 import type { RunSetting } from "./internal/run-setting"
 import { systemClock } from "./internal/system-clock"
@@ -34,6 +36,9 @@ interface Asked {
   messages: Message[]
   remember: (answer: string) => void
 }
+
+/** One call as it is started. */
+type Call = Asked & Pick<RunSetting, "signal" | "stream" | "onContent">
 
 /** What a call may be given. */
 export interface CallOptions {
@@ -68,7 +73,10 @@ export class LLMClient<Answer = string> {
   readonly #routes: RouteBook
   readonly #wallet: Wallet
   readonly #compiled: CompiledAnswer<Answer> | undefined
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #deadlines: RunSetting["deadlines"]
+  #running = 0
+  /** Called when no call runs any more. */
+  #onRest: (() => void) | undefined
   #last: Receipt | undefined
   #closed = false
 
@@ -81,6 +89,8 @@ export class LLMClient<Answer = string> {
     this.request = Request.from<Answer>(request)
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
+    this.#deadlines = { connectMs, firstContentMs, idleMs }
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#routes = new RouteBook(this.request as Request<unknown>, options)
@@ -149,7 +159,7 @@ export class LLMClient<Answer = string> {
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const asked = this.#checkReady()
     const { stream } = this.request
-    return this.#track(this.#run({ ...asked, signal: options.signal, stream, onContent: undefined }))
+    return this.#run({ ...asked, signal: options.signal, stream, onContent: undefined })
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
@@ -162,7 +172,7 @@ export class LLMClient<Answer = string> {
       compiled: this.#compiled,
       controller,
       start: (onText) =>
-        this.#track(this.#run({ ...asked, signal, stream: true, onContent: (completion) => onText(completion.text) })),
+        this.#run({ ...asked, signal, stream: true, onContent: (completion) => onText(completion.text) }),
     })
   }
 
@@ -188,7 +198,14 @@ export class LLMClient<Answer = string> {
   /** Waits for running calls and pending settlements, and closes what the client opened itself. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled(this.#running)
+    if (this.#running > 0)
+      await new Promise<void>((resolve) => {
+        const other = this.#onRest
+        this.#onRest = () => {
+          other?.()
+          resolve()
+        }
+      })
     await this.#wallet.close()
   }
 
@@ -220,35 +237,38 @@ export class LLMClient<Answer = string> {
     return { messages, remember: this.msg.openTurn() }
   }
 
-  async #run({
-    remember,
-    ...options
-  }: Asked & Pick<RunSetting, "signal" | "stream" | "onContent">): Promise<GenerateResult<Answer>> {
-    const setting = { ...options, routes: await this.#routes.open(), purse: await this.#wallet.open() }
-    const result = await runRequest(this.#settingOf(setting)).catch((error: unknown) => {
+  async #run(call: Call): Promise<GenerateResult<Answer>> {
+    this.#running++
+    try {
+      const setting = this.#settingOf(call, await this.#routes.open(), await this.#wallet.open())
+      const result = await runRequest(setting)
+      const { receipt } = result
+      this.#last = receipt
+      if (this.request.verbose) console.log(this.#usageText())
+      if (!result.ok) return { ok: false, error: attachReceipt(result.error, receipt), receipt }
+      call.remember(result.text)
+      return { ok: true, answer: result.answer as Answer, receipt }
+    } catch (error) {
       throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
-    })
-    this.#last = result.receipt
-    if (this.request.verbose) console.log(this.#usageText())
-    if (!result.ok) return { ok: false, error: attachReceipt(result.error, result.receipt), receipt: result.receipt }
-    remember(result.text)
-    return { ok: true, answer: result.answer as Answer, receipt: result.receipt }
+    } finally {
+      this.#running--
+      if (this.#running === 0) this.#onRest?.()
+    }
   }
 
-  #settingOf(
-    setting: Pick<RunSetting, "signal" | "stream" | "onContent" | "messages" | "routes" | "purse">,
-  ): RunSetting {
-    const { deadlines, logger, recordContent } = this.#options
+  #settingOf({ messages, signal, stream, onContent }: Call, routes: readonly Route[], purse: Purse): RunSetting {
+    const { logger, recordContent } = this.#options
     return {
-      ...setting,
       requestId: crypto.randomUUID(),
       request: this.request as Request<unknown>,
+      routes,
+      messages,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      deadlines: {
-        connectMs: deadlines?.connectMs ?? 10_000,
-        firstContentMs: deadlines?.firstContentMs ?? 60_000,
-        idleMs: deadlines?.idleMs ?? 30_000,
-      },
+      purse,
+      deadlines: this.#deadlines,
+      signal,
+      stream,
+      onContent,
       clock: this.#clock,
       logger,
       recordContent: recordContent ?? false,
@@ -257,12 +277,5 @@ export class LLMClient<Answer = string> {
 
   #usageText(): string {
     return usageText(this.request as Request<unknown>, this.#routes.of(this.#last?.attempts.at(-1)?.model), this.#last)
-  }
-
-  #track<T>(call: Promise<T>): Promise<T> {
-    this.#running.add(call)
-    const forget = () => this.#running.delete(call)
-    call.then(forget, forget)
-    return call
   }
 }

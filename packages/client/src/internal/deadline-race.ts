@@ -47,9 +47,9 @@ export class DeadlineRace {
    */
   start(name: DeadlineName, timeoutMs: number, options: { inMs?: number; applies?: () => boolean } = {}): void {
     const lastsMs = Math.max(0, options.inMs ?? timeoutMs)
-    const at = performance.now() + lastsMs
-    this.#deadlines[name] = { at, lastsMs, timeoutMs, applies: options.applies }
-    this.#arm(at)
+    const now = performance.now()
+    this.#deadlines[name] = { at: now + lastsMs, lastsMs, timeoutMs, applies: options.applies }
+    this.#arm(now + lastsMs, now)
   }
 
   /** Starts a running deadline of this name anew. */
@@ -79,11 +79,10 @@ export class DeadlineRace {
     if (options.abortTransport) this.#controller.abort()
   }
 
-  #arm(at: number): void {
+  #arm(at: number, now: number): void {
     // A timer that fires too early sets itself again, which costs less than to replace it.
     if (this.error !== undefined || at >= this.#firesAt) return
     clearTimeout(this.#timer)
-    const now = performance.now()
     const inMs = Math.min(Math.ceil(at - now), LOOK_MS)
     this.#firesAt = now + inMs
     this.#timer = setTimeout(this.#onTimer, inMs)
@@ -102,7 +101,7 @@ export class DeadlineRace {
         if (deadline.applies?.() !== false) return this.#end(new DeadlineExceededError(name, deadline.timeoutMs))
       }
     }
-    if (next < this.#firesAt) this.#arm(next)
+    if (next < this.#firesAt) this.#arm(next, now)
   }
 
   readonly #onCallerAbort = () => this.#end(new AbortedError("The call", this.#caller))

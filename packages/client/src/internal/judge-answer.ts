@@ -20,11 +20,11 @@ const BROKEN = /^(error|insufficient_system_resource|abort)$/i
 
 export type Judgement<Answer> = { ok: true; answer: Answer } | { ok: false; error: P2Error }
 
-/** Whether what arrived is the answer that was asked for. Never rejects, whatever the schema's own code does. */
-export async function judgeAnswer<Answer>(
+/** Whether what arrived is the answer that was asked for: a promise where the schema has to be asked. Never rejects. */
+export function judgeAnswer<Answer>(
   completion: Completion,
   options: { compiled: CompiledAnswer<Answer> | undefined; maxTokens: number; provider: string },
-): Promise<Judgement<Answer>> {
+): Judgement<Answer> | Promise<Judgement<Answer>> {
   const { compiled, maxTokens } = options
   const { finishReason = "", refusal, text } = completion
   if (refusal !== "") return { ok: false, error: new AnswerRefusedError(refusal) }
@@ -39,12 +39,14 @@ export async function judgeAnswer<Answer>(
         retryable: true,
       }),
     }
+  const blank = text.trim() === ""
   if (CUT.test(finishReason)) {
+    const cut: Judgement<Answer> = { ok: false, error: new AnswerTruncatedError(maxTokens, text) }
+    if (compiled === undefined || blank) return cut
     // An object that is whole all the same (white space was cut) is an answer.
-    const whole = compiled === undefined || text === "" ? undefined : await parse(text, compiled)
-    return whole?.ok === true ? whole : { ok: false, error: new AnswerTruncatedError(maxTokens, text) }
+    return parse(text, compiled).then((whole) => (whole.ok ? whole : cut))
   }
-  if (text.trim() === "") return { ok: false, error: new AnswerEmptyError() }
+  if (blank) return { ok: false, error: new AnswerEmptyError() }
   if (compiled === undefined) return { ok: true, answer: text as Answer }
   return parse(text, compiled)
 }

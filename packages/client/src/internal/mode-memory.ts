@@ -13,6 +13,7 @@ export class ModeMemory {
 
   set(baseURL: string, model: string, mode: AnswerMode): void {
     const key = `${baseURL} ${model}`
+    if (this.#modes.get(key) === mode) return
     this.#modes.delete(key)
     this.#modes.set(key, mode)
     if (this.#modes.size <= CAPACITY) return

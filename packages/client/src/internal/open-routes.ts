@@ -16,6 +16,7 @@ export class RouteBook {
   readonly #choices: Choice[]
   readonly #own: OpenAI | undefined
   #opened: Promise<readonly Route[]> | undefined
+  #checked = false
 
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     const table = providerTable(options.providers)
@@ -59,6 +60,8 @@ export class RouteBook {
 
   /** Throws for the first provider without a key or an address. */
   checkKeys(): void {
+    // What was there at the start does not go away.
+    if (this.#checked) return
     for (const choice of this.#choices) {
       const { provider, ownEndpoint } = choice
       const variables = keyVariablesOf(provider)
@@ -67,6 +70,7 @@ export class RouteBook {
       if (variables.length === 0 || choice.apiKey !== undefined || (ownEndpoint && this.#own !== undefined)) continue
       throw new MissingKeyError(provider.name, variables[0]!, "API key")
     }
+    this.#checked = true
   }
 
   /** The routes with their OpenAI instances; loads the `openai` package on first use. */

@@ -1,4 +1,4 @@
-import type { UsageDraft, UsageEntry } from "@p2/budget"
+import type { Settlement, UsageDraft, UsageEntry } from "@p2/budget"
 import type { NanoUsd, P2Error } from "@p2/core"
 
 /** Money that was set aside for one attempt, in every scope at once. */
@@ -7,9 +7,9 @@ export interface Hold {
    * Replaces the reservation by the truth: one call to the store, with the usage entry.
    * `pending`: the store did not confirm; it is tried again in the background.
    */
-  settle(costNanoUsd: NanoUsd, entry: UsageEntry): Promise<"settled" | "pending">
+  settle(costNanoUsd: NanoUsd, entry: UsageEntry): Promise<Pick<Settlement, "status">>
   /** Gives everything back: nothing was sent. */
-  release(entry: UsageEntry): Promise<"settled" | "pending">
+  release(entry: UsageEntry): Promise<Pick<Settlement, "status">>
 }
 
 /** Why nothing was set aside, and what would have been. */

@@ -16,7 +16,13 @@ export interface ReadOptions {
   /** From one piece of content to the next, in milliseconds. */
   idleMs: number
   /** Called after each piece of content. */
-  onContent?: (() => void) | undefined
+  onContent: () => void
+}
+
+/** Takes the bytes of a body as they come. */
+interface Sink {
+  push(bytes: Uint8Array): void
+  end(): void
 }
 
 /**
@@ -24,43 +30,78 @@ export interface ReadOptions {
  * {@link ConnectionLostError} when the body broke off or was larger than {@link MAX_ANSWER_BYTES}.
  */
 export async function readCompletion(completion: Completion, options: ReadOptions): Promise<void> {
-  const type = (options.response.headers.get("content-type") ?? "").toLowerCase()
+  const { response, race, provider } = options
+  const type = (response.headers.get("content-type") ?? "").toLowerCase()
   // Who was asked for a stream and does not say what it sends, sends a stream.
   const streamed = type.includes("text/event-stream") || (options.stream && !/json|html/.test(type))
-  if (streamed) return readStream(completion, options)
-  const text = await readText(options)
-  let body: unknown
+  const sink = streamed ? eventsInto(completion, options) : jsonInto(completion, options)
+  const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
-    body = JSON.parse(text)
-  } catch {
-    // A body that says it is JSON and breaks off is a lost connection by another name.
-    completion.malformed = true
-    completion.webPage = text.trimStart().startsWith("<")
-    return
+    for (let size = 0; reader !== undefined; ) {
+      const { done, value } = await race.race(reader.read())
+      if (done) break
+      size += value.byteLength
+      if (size > MAX_ANSWER_BYTES) throw new RangeError(`The answer is larger than ${MAX_ANSWER_BYTES} bytes.`)
+      sink.push(value)
+    }
+  } catch (error) {
+    reader?.cancel().catch(() => {})
+    throw race.error ?? new ConnectionLostError(provider, error)
   }
-  completion.end()
-  if (!isRecord(body) || (!Array.isArray(body.choices) && body.error === undefined)) completion.malformed = true
-  if (completion.take(body)) options.onContent?.()
+  sink.end()
 }
 
-async function readText(options: ReadOptions): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ""
-  await readBytes(options, (bytes) => {
-    const more = decoder.decode(bytes, { stream: true })
-    const first = text === ""
-    // Servers that keep a waiting connection alive send white space, which says nothing.
-    if (first && more.trim() === "") return
-    text += more
-    if (first) {
-      options.race.stop("first-content")
-      options.race.start("idle", options.idleMs)
-    } else options.race.refresh("idle")
-  })
-  return text + decoder.decode()
+function jsonInto(completion: Completion, { race, idleMs, onContent }: ReadOptions): Sink {
+  const pieces: Uint8Array[] = []
+  return {
+    push(bytes) {
+      if (pieces.length > 0) race.refresh("idle")
+      // Servers that keep a waiting connection alive send white space, which says nothing.
+      else if (bytes.every(isBlank)) return
+      else {
+        race.stop("first-content")
+        race.start("idle", idleMs)
+      }
+      pieces.push(bytes)
+    },
+    end() {
+      const text = textOf(pieces)
+      let body: unknown
+      try {
+        body = JSON.parse(text)
+      } catch {
+        // A body that says it is JSON and breaks off is a lost connection by another name.
+        completion.malformed = true
+        completion.webPage = text.trimStart().startsWith("<")
+        return
+      }
+      completion.end()
+      if (!isRecord(body) || (!Array.isArray(body.choices) && body.error === undefined)) completion.malformed = true
+      if (completion.take(body)) onContent()
+    },
+  }
 }
 
-async function readStream(completion: Completion, options: ReadOptions): Promise<void> {
+/** Tab, line feed, carriage return, space. */
+function isBlank(byte: number): boolean {
+  return byte === 32 || byte === 10 || byte === 13 || byte === 9
+}
+
+/** Decoded at once: a decoder that keeps a state costs Node several times as much. */
+function textOf(pieces: readonly Uint8Array[]): string {
+  let whole = pieces[0]
+  if (pieces.length > 1) {
+    whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.byteLength, 0))
+    let at = 0
+    for (const piece of pieces) {
+      whole.set(piece, at)
+      at += piece.byteLength
+    }
+  }
+  return new TextDecoder().decode(whole)
+}
+
+function eventsInto(completion: Completion, options: ReadOptions): Sink {
   const { race, idleMs, onContent } = options
   let content = false
   const reader = new SseReader((data) => {
@@ -82,28 +123,13 @@ async function readStream(completion: Completion, options: ReadOptions): Promise
       race.stop("first-content")
       race.start("idle", idleMs)
     }
-    onContent?.()
+    onContent()
   })
-  await readBytes(options, (bytes) => reader.push(bytes))
-  reader.end()
-  if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(options.provider)
-}
-
-async function readBytes(options: ReadOptions, take: (bytes: Uint8Array) => void): Promise<void> {
-  const { response, race, provider } = options
-  if (response.body === null) return
-  const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array>
-  let size = 0
-  try {
-    for (;;) {
-      const { done, value } = await race.race(reader.read())
-      if (done) return
-      size += value.byteLength
-      if (size > MAX_ANSWER_BYTES) throw new RangeError(`The answer is larger than ${MAX_ANSWER_BYTES} bytes.`)
-      take(value)
-    }
-  } catch (error) {
-    reader.cancel().catch(() => {})
-    throw race.error ?? new ConnectionLostError(provider, error)
+  return {
+    push: (bytes) => reader.push(bytes),
+    end() {
+      reader.end()
+      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(options.provider)
+    },
   }
 }

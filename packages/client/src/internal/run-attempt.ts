@@ -38,7 +38,8 @@ export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promis
   }
   receipt.reservedNanoUsd = plan.boundNanoUsd
   const sent = await send(ask, plan, receipt, attempt)
-  const judged = sent.error === undefined ? await judge(ask, plan, sent, attempt) : wrong(sent.error)
+  let judged = sent.error === undefined ? judge(ask, plan, sent, attempt) : wrong(sent.error)
+  if (judged instanceof Promise) judged = await judged
   fill(receipt, ask, plan, sent, judged)
   fillTimes(receipt, sent, startedAt)
   const settlingAt = performance.now()
@@ -119,19 +120,15 @@ async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, attempt: A
 }
 
 /** The schema's own code may wait for something: it has what is left of the deadline. */
-async function judge(ask: Ask, plan: Plan, sent: Sent, attempt: Attempt): Promise<Judgement<unknown>> {
-  const { race } = attempt
-  try {
-    return await race.race(
-      judgeAnswer(sent.completion, {
-        compiled: ask.compiled,
-        maxTokens: plan.maxTokens,
-        provider: ask.route.provider.name,
-      }),
-    )
-  } catch (error) {
-    return wrong(race.error ?? new UnexpectedError(error))
-  }
+function judge(ask: Ask, plan: Plan, sent: Sent, { race }: Attempt): Judgement<unknown> | Promise<Judgement<unknown>> {
+  const { maxTokens } = plan
+  const judged = judgeAnswer(sent.completion, {
+    compiled: ask.compiled,
+    maxTokens,
+    provider: ask.route.provider.name,
+  })
+  if (!(judged instanceof Promise)) return judged
+  return race.race(judged).catch((error: unknown) => wrong(race.error ?? new UnexpectedError(error)))
 }
 
 function wrong(error: P2Error): { ok: false; error: P2Error } {
@@ -185,7 +182,8 @@ async function settle(hold: Hold, ask: Ask, receipt: AttemptReceipt, attempt: At
   const content = attempt.run.recordContent ? { prompt: ask.messages, answer: text } : undefined
   const entry = entryOf(ask, receipt, content)
   try {
-    return await (receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry))
+    const settling = receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry)
+    return (await settling).status === "pending" ? "pending" : "settled"
   } catch {
     return "pending"
   }

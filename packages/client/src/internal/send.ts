@@ -1,4 +1,5 @@
 import type { P2Error } from "@p2/core"
+import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../client-errors"
 import { usageBesideError } from "../fetch-with-error-limit"
 import type { AttemptReceipt } from "../receipt"
@@ -10,7 +11,7 @@ import { failedGeneration, insideError, isFiltered, isFree, statusError } from "
 import { readCompletion } from "./read-completion"
 import type { Attempt } from "./run-setting"
 import { sentOnce } from "./sent-once"
-import { REQUEST_ID_HEADER, wireWatch } from "./wire-watch"
+import { REQUEST_ID_HEADER, type Watched, wireWatch } from "./wire-watch"
 
 /** How far a call came. */
 export interface Sent {
@@ -28,14 +29,13 @@ export interface Sent {
   firstContentAt: number | undefined
 }
 
+/** Under which name an attempt is sent, and how its answer shall come. */
+type Wanted = Pick<AttemptReceipt, "id" | "streamed">
+
 /** Makes one HTTP call. Never rejects: what went wrong is in the result. */
-export async function send(
-  ask: Ask,
-  plan: Plan,
-  { id, streamed }: Pick<AttemptReceipt, "id" | "streamed">,
-  attempt: Attempt,
-): Promise<Sent> {
+export async function send(ask: Ask, plan: Plan, wanted: Wanted, attempt: Attempt): Promise<Sent> {
   const { race, run } = attempt
+  const { id, streamed } = wanted
   const provider = ask.route.provider.name
   const sent: Sent = {
     completion: new Completion(),
@@ -50,18 +50,27 @@ export async function send(
     return sent
   }
   const watch = wireWatch()
-  watch.begin(id, () => race.stop("connect"))
-  race.start("connect", run.deadlines.connectMs, { applies: () => watch.state(id) === "waiting" })
+  const wire = watch.begin(id)
+  race.start("connect", run.deadlines.connectMs, { applies: () => wire.state === "waiting" })
   if (streamed) race.start("first-content", run.deadlines.firstContentMs)
+  const { completion } = sent
   try {
-    await exchange(sent, ask, plan, { id, streamed }, attempt)
-    sent.error = insideError(sent.completion, provider)
-    sent.owed = sent.completion.usage === undefined ? "unknown" : "reported"
+    const response = await race.race(call(ask, plan, wanted, attempt))
+    sent.headersAt = performance.now()
+    sent.httpStatus = response.status
+    const generation = response.headers.get("x-generation-id")
+    if (generation !== null) completion.generationId = generation.slice(0, 200)
+    race.stop("connect")
+    const onContent = () => {
+      sent.firstContentAt ??= performance.now()
+      run.onContent?.(completion)
+    }
+    const { idleMs } = run.deadlines
+    await readCompletion(completion, { response, race, provider, stream: streamed, idleMs, onContent })
+    sent.error = insideError(completion, provider)
+    sent.owed = completion.usage === undefined ? "unknown" : "reported"
   } catch (error) {
-    // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
-    const state = watch.state(id)
-    const reached = state === "sent" || (state === "unseen" && !provesNotSent(error))
-    fail(sent, error, watch.withheld(id), reached, ask, attempt)
+    fail(sent, error, wire, ask, attempt)
   } finally {
     watch.end(id)
     race.stop("connect")
@@ -71,57 +80,29 @@ export async function send(
   return sent
 }
 
-async function exchange(
-  sent: Sent,
-  ask: Ask,
-  plan: Plan,
-  { id, streamed }: Pick<AttemptReceipt, "id" | "streamed">,
-  attempt: Attempt,
-): Promise<void> {
+function call(ask: Ask, plan: Plan, { id, streamed }: Wanted, { race }: Attempt): Promise<Response> {
   const { openai, provider } = ask.route
-  const { race, run } = attempt
-  const { completion } = sent
   const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: streamed, maxPrice: plan.maxPrice })
-  const call = openai.chat.completions.create(body as unknown as Parameters<typeof openai.chat.completions.create>[0], {
+  const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    // Ours fires first; this one only stops the SDK from waiting for less. Timers of one length cost Node least.
-    timeout: ask.request.timeoutMs + 60_000,
     headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
     fetchOptions: sentOnce(openai),
-  })
-  const response = (await race.race(call.asResponse())) as Response
-  sent.headersAt = performance.now()
-  sent.httpStatus = response.status
-  const generation = response.headers.get("x-generation-id")
-  if (generation !== null) completion.generationId = generation.slice(0, 200)
-  race.stop("connect")
-  await readCompletion(completion, {
-    response,
-    race,
-    provider: provider.name,
-    stream: streamed,
-    idleMs: run.deadlines.idleMs,
-    onContent: () => {
-      sent.firstContentAt ??= performance.now()
-      run.onContent?.(completion)
-    },
-  })
+  }
+  // Ours fires first, unless the SDK waits for less. Timers of one length cost Node least.
+  const { timeoutMs } = ask.request
+  if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
+  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
 }
 
-function fail(
-  sent: Sent,
-  error: unknown,
-  withheld: number | undefined,
-  reached: boolean,
-  ask: Ask,
-  { race, run }: Attempt,
-): void {
+type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
+
+function fail(sent: Sent, error: unknown, wire: Watched, ask: Ask, { race, run }: Attempt): void {
+  // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
+  const reached = wire.state === "sent" || (wire.state === "unseen" && !provesNotSent(error))
   const provider = ask.route.provider.name
   const now = run.clock.now()
-  const status =
-    statusError(error, provider, now) ??
-    (withheld === undefined ? undefined : statusError({ status: withheld }, provider, now))
+  const status = statusError(error, provider, now) ?? statusError({ status: wire.withheld }, provider, now)
   if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
   sent.httpStatus = status?.status ?? sent.httpStatus
   if (race.error !== undefined) sent.error = race.error

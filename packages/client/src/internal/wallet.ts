@@ -109,14 +109,8 @@ export class Wallet {
 
 function holdOf(reservation: Reservation, reservedTokens: number): Hold {
   return {
-    settle: async (nanoUsd, entry) => {
-      const settled = await reservation.settle({ nanoUsd, tokens: tokensOf(entry, reservedTokens) }, entry)
-      return settled.status === "pending" ? "pending" : "settled"
-    },
-    release: async (entry) => {
-      const released = await reservation.release(entry)
-      return released.status === "pending" ? "pending" : "settled"
-    },
+    settle: (nanoUsd, entry) => reservation.settle({ nanoUsd, tokens: tokensOf(entry, reservedTokens) }, entry),
+    release: (entry) => reservation.release(entry),
   }
 }
 

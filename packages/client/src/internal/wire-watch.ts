@@ -1,100 +1,77 @@
 /** What is known of a request on its way to the wire. `unseen`: another transport than Node's own fetch. */
 export type WireState = "unseen" | "waiting" | "sent"
 
-interface Watched {
+/** A request under watch. */
+export interface Watched {
   state: WireState
-  onSent: (() => void) | undefined
-  /** Status of an answer that fetch keeps to itself. */
+  /** Status of an answer for which fetch throws an error without one. */
   withheld: number | undefined
 }
 
 /** The header by which a request is recognised, and that helps a provider's support to find it. */
 export const REQUEST_ID_HEADER = "x-client-request-id"
 
+/** Redirects, a proxy that asks who is there, and "come back by another connection": fetch answers them with an error. */
+const WITHHELD: readonly number[] = [301, 302, 303, 307, 308, 407, 421]
+
 /**
  * Learns from the diagnostics of Node's fetch (undici) whether a request has left, because "not sent" is free and
  * "maybe sent" is not. Subscribed on first use, once per process.
  */
 class WireWatch {
-  readonly #states = new Map<string, Watched>()
-  readonly #ids = new WeakMap<object, string>()
+  readonly #watched = new Map<string, Watched>()
   /** Whether there are diagnostics at all: without (another runtime, Node before 20.16) every request stays `unseen`. */
   readonly sees: boolean
 
   constructor() {
     const diagnostics = process.getBuiltinModule?.("node:diagnostics_channel")
     this.sees = diagnostics !== undefined
-    diagnostics?.subscribe("undici:request:create", (message) => this.#created(requestIn(message)))
-    diagnostics?.subscribe("undici:client:sendHeaders", (message) => this.#sent(requestIn(message)))
-    diagnostics?.subscribe("undici:request:headers", (message) => this.#answered(requestIn(message), statusIn(message)))
+    const follow = (event: string, step: (watched: Watched, message: Diagnosed) => void) =>
+      diagnostics?.subscribe(`undici:${event}`, (message) => {
+        const watched = this.#find(message as Diagnosed)
+        if (watched !== undefined) step(watched, message as Diagnosed)
+      })
+    follow("request:create", (watched) => {
+      // Sent once is sent, whatever a second hop does.
+      if (watched.state === "unseen") watched.state = "waiting"
+    })
+    follow("client:sendHeaders", (watched) => {
+      watched.state = "sent"
+    })
+    follow("request:headers", (watched, { response }) => {
+      if (WITHHELD.includes(response?.statusCode ?? 0)) watched.withheld = response?.statusCode
+    })
   }
 
-  begin(id: string, onSent?: () => void): void {
-    this.#states.set(id, { state: "unseen", onSent, withheld: undefined })
-  }
-
-  state(id: string): WireState {
-    return this.#states.get(id)?.state ?? "unseen"
-  }
-
-  /** Status of the answer for which fetch threw an error without one; undefined when there was none. */
-  withheld(id: string): number | undefined {
-    return this.#states.get(id)?.withheld
+  begin(id: string): Watched {
+    const watched: Watched = { state: "unseen", withheld: undefined }
+    this.#watched.set(id, watched)
+    return watched
   }
 
   end(id: string): void {
-    this.#states.delete(id)
+    this.#watched.delete(id)
   }
 
-  #created(request: DiagnosedRequest | undefined): void {
-    if (request === undefined || this.#states.size === 0) return
-    const id = idIn(request.headers)
-    const entry = id === undefined ? undefined : this.#states.get(id)
-    if (id === undefined || entry === undefined) return
-    this.#ids.set(request, id)
-    // Sent once is sent, whatever a second hop does.
-    if (entry.state === "unseen") entry.state = "waiting"
-  }
-
-  #sent(request: DiagnosedRequest | undefined): void {
-    const entry = this.#entryOf(request)
-    if (entry === undefined) return
-    entry.state = "sent"
-    entry.onSent?.()
-  }
-
-  #answered(request: DiagnosedRequest | undefined, status: number): void {
-    if (!WITHHELD.includes(status)) return
-    const entry = this.#entryOf(request)
-    if (entry !== undefined) entry.withheld = status
-  }
-
-  #entryOf(request: DiagnosedRequest | undefined): Watched | undefined {
-    const id = request === undefined ? undefined : this.#ids.get(request)
-    return id === undefined ? undefined : this.#states.get(id)
+  #find({ request }: Diagnosed): Watched | undefined {
+    const id = this.#watched.size === 0 ? undefined : idIn(request?.headers)
+    return id === undefined ? undefined : this.#watched.get(id)
   }
 }
 
-/** Redirects, a proxy that asks who is there, and "come back by another connection": fetch answers them with an error. */
-const WITHHELD: readonly number[] = [301, 302, 303, 307, 308, 407, 421]
-
-interface DiagnosedRequest {
-  headers?: unknown
-}
-
-function requestIn(message: unknown): DiagnosedRequest | undefined {
-  return (message as { request?: DiagnosedRequest } | undefined)?.request
-}
-
-function statusIn(message: unknown): number {
-  return (message as { response?: { statusCode?: number } } | undefined)?.response?.statusCode ?? 0
+interface Diagnosed {
+  request?: { headers?: unknown }
+  response?: { statusCode?: number }
 }
 
 /** The id among the headers: a flat list of names and values, or (older undici) one text. */
 function idIn(headers: unknown): string | undefined {
   if (Array.isArray(headers)) {
-    for (let index = 0; index + 1 < headers.length; index += 2)
-      if (String(headers[index]).toLowerCase() === REQUEST_ID_HEADER) return String(headers[index + 1])
+    for (let index = 0; index + 1 < headers.length; index += 2) {
+      const name = headers[index]
+      if (name.length === REQUEST_ID_HEADER.length && String(name).toLowerCase() === REQUEST_ID_HEADER)
+        return String(headers[index + 1])
+    }
     return undefined
   }
   if (typeof headers !== "string") return undefined
