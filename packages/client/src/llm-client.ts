@@ -75,7 +75,8 @@ export class LLMClient<Answer = string> {
   readonly #compiled: CompiledAnswer<Answer> | undefined
   readonly #deadlines: RunSetting["deadlines"]
   #running = 0
-  /** Called when no call runs any more. */
+  /** Where somebody waits for the running calls to end. */
+  #resting: Promise<void> | undefined
   #onRest: (() => void) | undefined
   #last: Receipt | undefined
   #closed = false
@@ -198,14 +199,12 @@ export class LLMClient<Answer = string> {
   /** Waits for running calls and pending settlements, and closes what the client opened itself. */
   async close(): Promise<void> {
     this.#closed = true
-    if (this.#running > 0)
-      await new Promise<void>((resolve) => {
-        const other = this.#onRest
-        this.#onRest = () => {
-          other?.()
-          resolve()
-        }
+    if (this.#running > 0) {
+      this.#resting ??= new Promise((resolve) => {
+        this.#onRest = resolve
       })
+      await this.#resting
+    }
     await this.#wallet.close()
   }
 
