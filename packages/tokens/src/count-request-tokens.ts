@@ -66,6 +66,8 @@ interface CountedModel {
   name: string
   /** Whether OpenAI published the formula for its messages. */
   published: boolean
+  /** What the roles of messages come to: they are few, and every message has one. */
+  roles: Map<string, { tokens: number; upperBound: number }>
 }
 
 /** Models that are remembered; beyond, all are forgotten, so that a caller's ids cannot fill the memory. */
@@ -81,7 +83,7 @@ function countedModel(model: string): CountedModel {
   const encodingName = encodingNameOf(model)
   const bare = (modelForms(model).at(-1) ?? model).split("/").at(-1)!
   const name = withoutDate(bare) ?? bare
-  const found = { encodingName, name, published: encodingName !== undefined && PUBLISHED.test(name) }
+  const found = { encodingName, name, published: encodingName !== undefined && PUBLISHED.test(name), roles: new Map() }
   if (known.size >= REMEMBERED_MODELS) known.clear()
   known.set(model, found)
   return found
@@ -93,15 +95,18 @@ class RequestCount {
   upperBound = 0
   /** Whether every part so far has an exact number. */
   exact: boolean
-  readonly kinds = new Set<string>(["text"])
+  /** Undefined: only text. */
+  kinds: Set<string> | undefined
   /** The model's own name, without provider and date. */
   readonly name: string
   /** Undefined: the model's tokenizer is not public. */
   readonly encoding: Encoding | undefined
+  readonly #roles: CountedModel["roles"]
 
   constructor(readonly model: string) {
-    const { encodingName, name, published } = countedModel(model)
+    const { encodingName, name, published, roles } = countedModel(model)
     this.name = name
+    this.#roles = roles
     this.exact = published
     this.encoding = encodingName === undefined ? undefined : encodingNamed(encodingName)
   }
@@ -110,8 +115,9 @@ class RequestCount {
     return this.encoding !== undefined
   }
 
-  count = (text: string): number =>
-    this.encoding === undefined ? estimateTokens(text, this.model).tokens : countOrdinary(this.encoding, text)
+  count(text: string): number {
+    return this.encoding === undefined ? estimateTokens(text, this.model).tokens : countOrdinary(this.encoding, text)
+  }
 
   add(tokens: number, upperBound = tokens): void {
     this.tokens += tokens
@@ -127,10 +133,25 @@ class RequestCount {
     } else this.add(countOrdinary(this.encoding, text))
   }
 
+  role(role: Message["role"]): void {
+    const known = this.#roles.get(role)
+    const { tokens, upperBound } = this
+    if (known !== undefined) this.add(known.tokens, known.upperBound)
+    else this.text(role)
+    if (known === undefined && ROLES.has(role))
+      this.#roles.set(role, { tokens: this.tokens - tokens, upperBound: this.upperBound - upperBound })
+  }
+
+  /** There is a part that cannot be known exactly. */
+  kind(kind: string): void {
+    this.exact = false
+    this.kinds ??= new Set(["text"])
+    this.kinds.add(kind)
+  }
+
   /** Adds what cannot be known exactly. */
   inexactly(kind: string, tokens: number, upperBound: number): void {
-    this.exact = false
-    this.kinds.add(kind)
+    this.kind(kind)
     this.add(tokens, Math.max(tokens, upperBound))
   }
 }
@@ -147,11 +168,11 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const request = new RequestCount(model)
   if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
   // Not forEach, which would pass over holes.
-  for (const [index, message] of messages.entries()) addMessage(request, message, `messages[${index}]`)
+  for (let index = 0; index < messages.length; index++) addMessage(request, messages[index]!, index)
   request.add(3, 3 + MARGIN.request)
   if (tools.length > 0) addTools(request, tools)
   if (answerFormat !== undefined && answerFormat?.type !== "text") addFormat(request, answerFormat)
-  const shape = [...request.kinds].join("+")
+  const shape = request.kinds === undefined ? "text" : [...request.kinds].join("+")
   const factor = request.exact ? 1 : (calibration?.factor(model, shape) ?? 1)
   if (!Number.isFinite(factor) || factor <= 0)
     throw new InvalidArgumentError("calibration.factor()", "a number above 0", factor)
@@ -171,45 +192,50 @@ function basisOf(request: RequestCount, factor: number): string {
   return `${text}; ${formula}${factor === 1 ? "" : `; calibrated × ${factor.toFixed(3)}`}`
 }
 
-function addMessage(request: RequestCount, message: Message, path: string): void {
-  if (typeof message !== "object" || message === null) throw new InvalidArgumentError(path, "a message", message)
+function addMessage(request: RequestCount, message: Message, index: number): void {
+  if (typeof message !== "object" || message === null)
+    throw new InvalidArgumentError(`messages[${index}]`, "a message", message)
   request.add(3, 3 + MARGIN.message)
-  request.text(message.role)
+  request.role(message.role)
   if ("name" in message && message.name !== undefined) {
     request.text(message.name)
     request.add(1, 1 + MARGIN.message)
   }
   if (Array.isArray(message.content)) {
-    message.content.forEach((part, index) => {
-      addPart(request, part, `${path}.content[${index}]`)
+    message.content.forEach((part, at) => {
+      addPart(request, part, `messages[${index}].content[${at}]`)
     })
   } else request.text(message.content)
-  addOtherFields(request, message, path)
+  addOtherFields(request, message, index)
   if (message.role === "tool") {
-    request.exact = false
-    request.kinds.add("tools")
-    request.add(0, request.count(textAt(message.tool_call_id, `${path}.tool_call_id`)) + MARGIN.call)
+    request.kind("tools")
+    request.add(0, request.count(textAt(message.tool_call_id, `messages[${index}].tool_call_id`)) + MARGIN.call)
   }
   if (message.role !== "assistant") return
   request.text(message.refusal)
-  for (const [index, call] of [...(message.tool_calls ?? [])].entries()) {
-    const at = `${path}.tool_calls[${index}]`
+  for (const [callIndex, call] of [...(message.tool_calls ?? [])].entries()) {
+    const at = `messages[${index}].tool_calls[${callIndex}]`
     request.text(textAt(call?.function?.name, `${at}.function.name`))
     request.text(textAt(call.function.arguments, `${at}.function.arguments`))
     request.inexactly("tools", 4, request.count(textAt(call.id, `${at}.id`)) + MARGIN.call)
   }
 }
 
+const ROLES: ReadonlySet<string> = new Set<Message["role"]>(["system", "developer", "user", "assistant", "tool"])
+
 /** Fields of messages that are counted by name, or are nothing that the model reads. */
 const COUNTED = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
 
 /** What a message has besides, such as the `function_call` of older requests, may reach the model: twice its JSON bounds it. */
-function addOtherFields(request: RequestCount, message: Message, path: string): void {
-  for (const [name, value] of Object.entries(message)) {
-    if (COUNTED.has(name) || value === undefined || value === null) continue
+function addOtherFields(request: RequestCount, message: Message, index: number): void {
+  for (const name of Object.keys(message)) {
+    if (COUNTED.has(name)) continue
+    const value = (message as unknown as Record<string, unknown>)[name]
+    if (value === undefined || value === null) continue
+    const path = `messages[${index}].${name}`
     if (name === "audio")
-      throw new UnboundedInputError(`${path}.audio`, "an earlier answer's audio", { remedy: "Send its transcript." })
-    const text = jsonOf({ [name]: value }, `${path}.${name}`)
+      throw new UnboundedInputError(path, "an earlier answer's audio", { remedy: "Send its transcript." })
+    const text = jsonOf({ [name]: value }, path)
     request.inexactly("other", request.count(text), 2 * boundOf(request, text))
   }
 }
@@ -283,7 +309,7 @@ function addTools(request: RequestCount, tools: readonly ToolDefinition[]): void
   for (const [index, tool] of tools.entries()) textAt(tool?.function?.name, `tools[${index}].function.name`)
   const json = boundOf(request, text)
   const perTool = OLDER_TOOLS.test(request.name) && !/^gpt-4(o|\.)/.test(request.name) ? 10 : 7
-  const usual = request.isPublic ? toolTokens(tools, request.count, perTool) : request.count(text) + 350
+  const usual = request.isPublic ? toolTokens(tools, (each) => request.count(each), perTool) : request.count(text) + 350
   request.inexactly("tools", usual, 2 * json + MARGIN.tools)
 }
 

@@ -23,7 +23,8 @@ export class Utf8Buffer {
   /** Appends the text; lone surrogates become U+FFFD. */
   append(text: string): void {
     this.reserve(this.length + text.length * 3)
-    this.length += encoder.encodeInto(text, this.bytes.subarray(this.length)).written
+    const free = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
+    this.length += encoder.encodeInto(text, free).written
     this.bytes.fill(0, this.length, this.length + PADDING)
   }
 
