@@ -157,9 +157,8 @@ function copiesOf(messages: readonly Message[]): readonly Message[] {
 
 /** Most messages are flat: a role and a text. */
 function copyOf(message: Message): Message {
-  return Object.values(message ?? {}).every((text) => typeof text === "string")
-    ? { ...message }
-    : structuredClone(message)
+  for (const key in message) if (typeof message[key as keyof Message] !== "string") return structuredClone(message)
+  return { ...message }
 }
 
 function toText(content: unknown): string {

@@ -124,7 +124,12 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     },
     async parseAsync(text: string) {
       const begun = begin(text)
-      return "error" in begun ? begun : schema.safeParseAsync(begun.value).then(finish).catch(threw)
+      if ("error" in begun) return begun
+      try {
+        return finish(await schema.safeParseAsync(begun.value))
+      } catch (error) {
+        return threw(error)
+      }
     },
     parsePartial(text: string) {
       const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))

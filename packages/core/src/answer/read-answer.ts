@@ -64,16 +64,18 @@ export class AnswerReader {
   #fields({ fields, tuple }: Fields, given: unknown): unknown {
     const value = tuple && Array.isArray(given) ? this.#tupleOf(fields, given) : given
     if (!isObject(value)) return this.#misfit(value)
-    const entries: [string, unknown][] = []
-    for (const [key, item] of Object.entries(value)) {
+    const result: Record<string, unknown> = {}
+    for (const key of Object.keys(value)) {
       const field = fields.get(key)
-      const read = field === undefined ? this.#misfit(item) : this.read(field, item)
+      const read = field === undefined ? this.#misfit(value[key]) : this.read(field, value[key])
+      const inherited = key in Object.prototype
       // An absent `toString` would be looked up in the prototype, so its absence is written down.
-      if (this.#isThere(field, read) || (!this.#partial && key in Object.prototype)) entries.push([key, read])
+      if (!this.#isThere(field, read) && (this.#partial || !inherited)) continue
+      if (inherited) Object.defineProperty(result, key, { ...PLAIN, value: read })
+      else result[key] = read
     }
-    const isMissing = ([key, field]: [string, AnswerNode]) => !Object.hasOwn(value, key) && !isOmittable(field)
-    if (!this.#partial) this.#misfits += WRONG * [...fields].filter(isMissing).length
-    const result = Object.fromEntries(entries)
+    if (!this.#partial)
+      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += WRONG
     return tuple ? listOf(fields, result, this.#partial) : result
   }
 
@@ -141,6 +143,9 @@ export class AnswerReader {
     return [first, ...rivals].find((reading) => accepts(readings.indexOf(reading), reading.value, work)) ?? first
   }
 }
+
+/** A property as an assignment makes it, which for `__proto__` does something else. */
+const PLAIN = { writable: true, enumerable: true, configurable: true }
 
 /** Whether Zod takes the absence of a key of this form. */
 function isOmittable(node: AnswerNode): boolean {
