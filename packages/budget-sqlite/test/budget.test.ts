@@ -58,7 +58,7 @@ it("corrects an attempt from its stored entry in a later process, and cells and 
 
   const second = processOn(path, clock)
   const [entry] = await second.usage.get("call-1")
-  expect(entry!.fingerprint).toMatch(/^.{22}$/)
+  expect(entry!.fingerprint).toMatch(/^[\w-]{22}(\.[a-z0-9]*){3}$/)
   const truth = { entry: entry!, cost: { usd: 0.25 }, changes: { costSource: "provider" } } as const
   expect(await second.correct(truth)).toEqual({ status: "corrected" })
   await second.close()

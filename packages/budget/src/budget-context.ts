@@ -2,10 +2,13 @@ import { InvalidArgumentError } from "@p2/core"
 import { Alerts } from "./alerts"
 import type { BudgetOptions, OnExpire } from "./budget"
 import { nameOf } from "./cell-key"
+import { Heartbeats } from "./heartbeats"
+import { IdUses } from "./id-uses"
 import { LocalAllowance } from "./local-allowance"
 import { PendingSettles } from "./pending-settles"
 import { readAmount } from "./read-amount"
 import { type ReadLimit, readLimits } from "./read-limits"
+import { RecentLimits } from "./recent-limits"
 import type { BudgetStore, Millis, StoreCheck } from "./store"
 import { checkNow, withinTimeout } from "./store-calls"
 import { StoreError } from "./store-error"
@@ -26,12 +29,9 @@ export class BudgetContext {
   readonly warn: (message: string, cause?: unknown) => void
   readonly allowance: LocalAllowance | undefined
   readonly pending: PendingSettles
-  /** Ids whose reserve is under way here, by root: an id is never sent twice at once. */
-  readonly reserving = new Map<string, Promise<unknown>>()
-  /** How many reservations are held here, by root and id: a reserve of the same id that is not answered must not release them. */
-  readonly #held = new Map<string, number>()
-  /** Ends of heartbeats, for `close`. */
-  readonly hearts = new Set<() => void>()
+  readonly recentLimits = new RecentLimits()
+  readonly uses = new IdUses()
+  readonly hearts: Heartbeats
   isClosed = false
   #offsetMs = 0
   #check: Promise<StoreCheck> | undefined
@@ -51,8 +51,9 @@ export class BudgetContext {
     this.root = typeof root === "function" ? root : () => root
     this.warn = (message, cause) => warnBy(options.onWarning, message, cause)
     const known = typeof limits === "function" ? undefined : readLimits(limits, "limits")
-    this.limitsOf = known === undefined ? limitsByFunction(limits as LimitsFunction) : () => known
+    this.limitsOf = known === undefined ? this.#limitsByFunction(limits as LimitsFunction) : () => known
     this.alerts = new Alerts(options.onAlert, this.warn, known ?? [])
+    this.hearts = new Heartbeats(this.leaseMs / 3)
     this.allowance = readAllowance(options.onStoreFailure)
     this.pending = new PendingSettles({
       settle: (request) => this.call(() => this.store.settle(request)),
@@ -62,34 +63,23 @@ export class BudgetContext {
     })
   }
 
-  hold(root: string, id: string): void {
-    const key = `${root} ${id}`
-    this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
-  }
-
-  letGo(root: string, id: string): void {
-    const key = `${root} ${id}`
-    const left = (this.#held.get(key) ?? 1) - 1
-    if (left === 0) this.#held.delete(key)
-    else this.#held.set(key, left)
-  }
-
-  /** Whether a reservation of this id is held here, or its end is on the way. */
-  isInUse(root: string, id: string): boolean {
-    return this.#held.has(`${root} ${id}`) || this.pending.has(root, id)
-  }
-
   /** The store's time as far as it is known here. Every answer corrects it, so that a wrong clock here changes nothing. */
   now(): Millis {
     return Date.now() + this.#offsetMs
   }
 
   /** Calls the store within its time and learns its clock. */
-  async call<T extends { now: Millis }>(call: () => Promise<T>): Promise<T> {
-    const answer = await withinTimeout(call, this.storeTimeoutMs, this.store.name)
+  call<T extends { now: Millis }>(call: () => Promise<T>): Promise<T> {
+    return withinTimeout(call, this.storeTimeoutMs, this.store.name, this.#learn)
+  }
+
+  readonly #learn = (answer: { now: Millis }): void => {
     checkNow(answer, this.store.name)
     this.#offsetMs = answer.now - Date.now()
-    return answer
+  }
+
+  get isChecked(): boolean {
+    return this.#isChecked
   }
 
   /** Asks the store once whether it is set up for money; again as long as it is not. */
@@ -111,6 +101,12 @@ export class BudgetContext {
       throw error
     })
     return this.#check
+  }
+
+  #limitsByFunction(limits: LimitsFunction): (subject: Subject) => Promise<readonly ReadLimit[]> {
+    if (typeof limits !== "function")
+      throw new InvalidArgumentError("limits", "a list, or a function of the subject", limits)
+    return async (subject) => this.recentLimits.read(await limits(subject), "limits(subject)")
   }
 
   async #askStore(): Promise<StoreCheck> {
@@ -138,12 +134,6 @@ function warnBy(onWarning: BudgetOptions["onWarning"], message: string, cause: u
 }
 
 type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>
-
-function limitsByFunction(limits: LimitsFunction): (subject: Subject) => Promise<readonly ReadLimit[]> {
-  if (typeof limits !== "function")
-    throw new InvalidArgumentError("limits", "a list, or a function of the subject", limits)
-  return async (subject) => readLimits(await limits(subject), "limits(subject)")
-}
 
 function readAllowance(choice: BudgetOptions["onStoreFailure"]): LocalAllowance | undefined {
   if (choice === undefined || choice === "refuse") return undefined

@@ -18,6 +18,7 @@ import { correct } from "./correct"
 import type { HeldReservation } from "./held-reservation"
 import { LedgerQueries } from "./ledger-queries"
 import type { Limit } from "./limit"
+import { Plans } from "./plans"
 import { childLimit, type ReadLimit, readLimits } from "./read-limits"
 import { reserve } from "./reserve"
 import type { Subject } from "./subject"
@@ -53,6 +54,7 @@ export function createBudget(options: BudgetOptions): Budget {
 }
 
 function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budget {
+  const plans = new Plans(children)
   const limitsFor = async (subject: Subject, extra?: readonly Limit[]) => [
     ...(await context.limitsOf(subject)),
     ...(extra === undefined ? [] : readLimits(extra, "limits")),
@@ -65,7 +67,7 @@ function budgetOf(context: BudgetContext, children: readonly ReadLimit[]): Budge
       return context.pending.size
     },
     rootOf: (subject = {}) => nameOf(context.root(subject), "root"),
-    reserve: (request) => reserve(context, children, request),
+    reserve: (request) => reserve(context, plans, request),
     run: (request, call) => run(budget, context.warn, request, call),
     status: async (subject = {}, more = {}) => {
       checkSubject(subject)
@@ -193,6 +195,6 @@ async function close(context: BudgetContext, options: CloseOptions = {}): Promis
   if (!isFlushed) {
     context.warn(`Closed with ${left} settlements that the store did not confirm; their leases decide what is charged.`)
   }
-  for (const stop of [...context.hearts]) stop()
+  context.hearts.stopAll()
   if (options.keepStore !== true) await context.store.close?.()
 }

@@ -4,8 +4,11 @@ import type { Millis } from "./store"
 const MAX = Number.MAX_SAFE_INTEGER
 const SAME_FIELDS = ["requestId", "clientId", "userId", "model", "provider", "status"] as const
 
+/** What is summed up of an entry. */
+type Attempt = Omit<StoredEntry, "charges">
+
 /** Whether an entry matches every field that the filter gives. Comparison is exact: no case, prefix or Unicode folding. */
-export function matchesFilter(entry: StoredEntry, filter: UsageFilter): boolean {
+export function matchesFilter(entry: Attempt, filter: UsageFilter): boolean {
   if (filter.from !== undefined && entry.at < filter.from) return false
   if (filter.to !== undefined && entry.at >= filter.to) return false
   for (const field of SAME_FIELDS) {
@@ -31,7 +34,7 @@ export class UsageFold {
     this.#buckets = options.buckets ?? []
   }
 
-  add(entry: StoredEntry): void {
+  add(entry: Attempt): void {
     const group: UsageTotals["group"] = []
     for (const by of this.#groupBy) {
       const value = this.#valueOf(entry, by)
@@ -52,7 +55,7 @@ export class UsageFold {
   }
 
   /** Undefined: the entry is outside of the buckets. */
-  #valueOf(entry: StoredEntry, by: UsageGroup): string | number | null | undefined {
+  #valueOf(entry: Attempt, by: UsageGroup): string | number | null | undefined {
     if (by === "bucket") return bucketOf(this.#buckets, entry.at)
     if (typeof by === "object") return tagOf(entry, by.tag)
     return entry[by] ?? null
@@ -61,7 +64,7 @@ export class UsageFold {
 
 /** {@link UsageFold} over entries that are at hand. */
 export function foldUsage(
-  entries: Iterable<StoredEntry>,
+  entries: Iterable<Attempt>,
   options: { groupBy: readonly UsageGroup[]; buckets?: readonly Millis[] | undefined },
 ): UsageTotals[] {
   const fold = new UsageFold(options)
@@ -84,7 +87,7 @@ class GroupSums {
     this.#group = group
   }
 
-  add(entry: StoredEntry): void {
+  add(entry: Attempt): void {
     this.#requests.add(entry.requestId)
     this.#attempts++
     this.#count[entry.status]++
@@ -142,6 +145,6 @@ function bucketOf(boundaries: readonly Millis[], at: Millis): Millis | undefined
   return low === 0 || low === boundaries.length ? undefined : boundaries[low - 1]
 }
 
-function tagOf(entry: StoredEntry, name: string): string | null {
+function tagOf(entry: Attempt, name: string): string | null {
   return entry.tags !== undefined && Object.hasOwn(entry.tags, name) ? entry.tags[name]! : null
 }

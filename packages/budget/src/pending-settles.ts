@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
+import { keyOf } from "./id-uses"
 import type { Millis, SettleRequest, SettleResult } from "./store"
 import { isStoreError } from "./store-calls"
 import type { StoreError } from "./store-error"
@@ -44,9 +45,9 @@ export class PendingSettles {
     return this.#jobs.size
   }
 
-  /** Whether a release or settle of this id is on its way. */
-  has(root: string, id: string): boolean {
-    return this.#keys.has(`${root} ${id}`)
+  /** Whether a release or settle of an id is on its way; the key is {@link keyOf} root and id. */
+  has(key: string): boolean {
+    return this.#keys.size > 0 && this.#keys.has(key)
   }
 
   /** Sends in the background. `done` is called once, without an answer when it was given up. */
@@ -62,7 +63,7 @@ export class PendingSettles {
     const job: Job = { request, endsAt: this.#endOf(request), attempts: 0, timer: undefined, isOver: false, done }
     if (failure !== undefined) this.#learn(job, failure)
     this.#jobs.add(job)
-    const key = keyOf(request)
+    const key = keyOf(request.root, request.id)
     this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
     this.#schedule(job)
   }
@@ -137,15 +138,11 @@ export class PendingSettles {
     clearTimeout(job.timer)
     await job.done(answer)
     this.#jobs.delete(job)
-    const key = keyOf(job.request)
+    const key = keyOf(job.request.root, job.request.id)
     const count = this.#keys.get(key)! - 1
     if (count === 0) this.#keys.delete(key)
     else this.#keys.set(key, count)
     if (this.#jobs.size > 0) return
     for (const waiter of this.#waiters.splice(0)) waiter()
   }
-}
-
-function keyOf(request: SettleRequest): string {
-  return `${request.root} ${request.id}`
 }

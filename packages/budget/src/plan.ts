@@ -25,6 +25,10 @@ export interface Plan {
   /** As they were given. */
   limits: readonly ReadLimit[]
   applied: readonly AppliedLimit[]
+  /** Of scopes, units and kinds of window, once it was needed. */
+  digest: string | undefined
+  /** The cells that were wanted last, and as long as their windows are open. */
+  last: { cells: readonly PlannedCell[]; from: Millis; until: Millis } | undefined
 }
 
 /**
@@ -40,11 +44,21 @@ export function planFor(subject: Subject, limits: readonly ReadLimit[], missing:
   }
   // One order for every process and retry: the fingerprint and the store's cells follow it.
   applied.sort((a, b) => compare(identityOf(a), identityOf(b)) || smaller(a.limit, b.limit))
-  return { limits, applied }
+  return { limits, applied, digest: undefined, last: undefined }
 }
 
 /** The cells at an instant, each key once: the smallest limit wins. */
-export function cellsAt(plan: Plan, now: Millis): PlannedCell[] {
+export function cellsAt(plan: Plan, now: Millis): readonly PlannedCell[] {
+  const { last } = plan
+  if (last !== undefined && last.from <= now && now < last.until) return last.cells
+  const cells = computeCells(plan, now)
+  const from = Math.max(...cells.map(({ startsAt }) => startsAt ?? Number.NEGATIVE_INFINITY))
+  const until = Math.min(...cells.map(({ endsAt }) => endsAt ?? Number.POSITIVE_INFINITY))
+  plan.last = { cells, from, until }
+  return cells
+}
+
+function computeCells(plan: Plan, now: Millis): PlannedCell[] {
   const cells = new Map<string, PlannedCell & { limits: ReadLimit[] }>()
   for (const { limit, scope, value } of plan.applied) {
     const window = windowAt(limit.windowing, now)
@@ -61,12 +75,19 @@ export function cellsAt(plan: Plan, now: Millis): PlannedCell[] {
   return [...cells.values()]
 }
 
-/** Of what was asked, not of when: scopes, units and kinds of window, amounts, and what is charged on expiry. */
+/**
+ * Of what was asked, not of when: scopes, units and kinds of window, amounts, and what is charged on expiry. The amounts
+ * as they are, so that a plan which comes again needs no hash.
+ */
 export function fingerprintOf(plan: Plan, amount: Amount, floor: Amount | undefined): string {
-  const identities = [...new Set(plan.applied.map(identityOf))]
-  const amounts = (each: Amount | undefined) => [each?.nanoUsd ?? null, each?.tokens ?? null, each?.requests ?? null]
   // 132 bits: two requests that a caller sends under one id do not meet by chance.
-  return hashText(JSON.stringify([identities, amounts(amount), amounts(floor)])).slice(0, 22)
+  plan.digest ??= hashText([...new Set(plan.applied.map(identityOf))].join(" ")).slice(0, 22)
+  const asked = plan.digest + textOf(amount)
+  return floor === undefined ? asked : asked + textOf(floor)
+}
+
+function textOf({ nanoUsd, tokens, requests }: Amount): string {
+  return `.${nanoUsd?.toString(36) ?? ""}.${tokens?.toString(36) ?? ""}.${requests.toString(36)}`
 }
 
 /** Where a cell stands, in the words of users. */
@@ -109,7 +130,7 @@ export function amountOf(unit: Unit, amount: Amount): number {
   throw new InvalidArgumentError(`amount.${field}`, `an upper bound, because a limit counts ${unit}`, value)
 }
 
-function scopeValueOf(subject: Subject, scope: Scope): string | null | undefined {
+export function scopeValueOf(subject: Subject, scope: Scope): string | null | undefined {
   if (scope === "total") return null
   if (scope === "request") return subject.requestId
   if (scope === "user") return subject.userId

@@ -14,14 +14,14 @@ export function readAmount(input: AmountInput, argument: string): GivenAmount {
   if (input.usd !== undefined && nanoUsd! < 0)
     throw new InvalidArgumentError(`${argument}.usd`, "at least 0 dollars", input.usd)
   return {
-    nanoUsd: readNat(nanoUsd, `${argument}.nanoUsd`),
-    tokens: readNat(input.tokens, `${argument}.tokens`),
-    requests: readNat(input.requests, `${argument}.requests`),
+    nanoUsd: readNat(nanoUsd, argument, "nanoUsd"),
+    tokens: readNat(input.tokens, argument, "tokens"),
+    requests: readNat(input.requests, argument, "requests"),
   }
 }
 
-function readNat(value: unknown, argument: string): number | undefined {
+function readNat(value: unknown, argument: string, unit: string): number | undefined {
   if (value === undefined) return undefined
   if (Number.isSafeInteger(value) && (value as number) >= 0) return (value as number) + 0 // −0 is 0.
-  throw new InvalidArgumentError(argument, "a whole number from 0 to 2^53 − 1", value)
+  throw new InvalidArgumentError(`${argument}.${unit}`, "a whole number from 0 to 2^53 − 1", value)
 }

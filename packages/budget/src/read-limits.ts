@@ -9,7 +9,8 @@ const DAY_MS = 86_400_000
 const MAX_LIMITS = 64
 const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
 
-const NAMES: ReadonlySet<string> = new Set([
+/** What a limit may be told. */
+export const LIMIT_NAMES: ReadonlySet<string> = new Set([
   "scope",
   "limit",
   "per",
@@ -42,7 +43,7 @@ export function readLimits(limits: readonly Limit[], argument: string): ReadLimi
 function readLimit(input: Limit, argument: string): ReadLimit[] {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
-  checkNames(input, NAMES, argument)
+  checkNames(input, LIMIT_NAMES, argument)
   const scope = readScope(input.scope, `${argument}.scope`)
   const windowing = readWindowing(input.per, input.timeZone, argument)
   const keepMs = readKeepMs(input, windowing, `${argument}.forgetAfterMs`)

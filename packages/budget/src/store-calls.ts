@@ -5,29 +5,56 @@ import { StoreError } from "./store-error"
 /** The last day that the calendar of JavaScript knows, a month before its end. */
 export const MAX_TIME = 8_640_000_000_000_000 - 40 * 86_400_000
 
-/** Waits for the store no longer than it may take. Rejects with a StoreError or a mistake and nothing else. */
-export function withinTimeout<T>(call: () => Promise<T>, timeoutMs: number, store: string): Promise<T> {
+/**
+ * Waits for the store no longer than it may take. Rejects with a StoreError or a mistake and nothing else, besides what
+ * `accept` throws.
+ */
+export function withinTimeout<T>(
+  call: () => Promise<T>,
+  timeoutMs: number,
+  store: string,
+  accept?: (answer: T) => void,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(
-        new StoreError(`The store "${store}" did not answer within ${timeoutMs} ms.`, {
-          code: "unavailable",
-          applied: "maybe",
-        }),
-      )
-    }, timeoutMs)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let isOver = false
     const end = (error: unknown) => {
+      isOver = true
       clearTimeout(timer)
       reject(asStoreError(error, store))
     }
-    try {
-      call().then((value) => {
-        clearTimeout(timer)
-        resolve(value)
-      }, end)
-    } catch (error) {
-      end(error)
+    const answered = (answer: T) => {
+      if (isOver) return
+      isOver = true
+      if (timer !== undefined) clearTimeout(timer)
+      try {
+        accept?.(answer)
+        resolve(answer)
+      } catch (error) {
+        reject(error)
+      }
     }
+    const expire = () => {
+      isOver = true
+      reject(unanswered(store, timeoutMs))
+    }
+    const startTimer = () => {
+      if (!isOver) timer = setTimeout(expire, timeoutMs)
+    }
+    try {
+      call().then(answered, end)
+    } catch (error) {
+      return end(error)
+    }
+    // Only now: what is in memory has answered by then, and needs no timer.
+    Promise.resolve().then(startTimer)
+  })
+}
+
+function unanswered(store: string, timeoutMs: number): StoreError {
+  return new StoreError(`The store "${store}" did not answer within ${timeoutMs} ms.`, {
+    code: "unavailable",
+    applied: "maybe",
   })
 }
 
@@ -46,7 +73,7 @@ export function checkCells(cells: unknown, count: number, store: string): void {
 
 function isCellState(cell: unknown): boolean {
   const { spent, reserved, granted } = (cell ?? {}) as Partial<CellState>
-  return [spent, reserved, granted].every(Number.isSafeInteger)
+  return Number.isSafeInteger(spent) && Number.isSafeInteger(reserved) && Number.isSafeInteger(granted)
 }
 
 function nonsense(store: string, how: string): StoreError {

@@ -14,8 +14,12 @@ import {
 
 type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
+/** What each cell was charged: a key, its amount, the next key … An object would have a shape of its own for each user. */
+export type Charges = readonly (Name | number)[]
+
 interface Slot {
-  entry: StoredEntry
+  entry: Omit<StoredEntry, "charges">
+  charges: Charges
   root: RootEntries
   gone: boolean
 }
@@ -55,7 +59,7 @@ export class MemoryLedger implements UsageLedger {
     checkRecordRequest(request)
     const now = this.#now()
     if (!this.#roots.get(request.root)?.byId.has(request.id))
-      this.write(request.root, request.id, request.entry, {}, 0, now)
+      this.write(request.root, request.id, request.entry, [], 0, now)
     return { now }
   }
 
@@ -63,7 +67,7 @@ export class MemoryLedger implements UsageLedger {
     checkName("root", request.root, MAX_ID_BYTES)
     const { requestId } = request
     const found = this.#live(request.root).filter((slot) => slot.entry.requestId === requestId)
-    return found.map((slot) => copyOf(slot.entry)).sort((a, b) => a.attempt - b.attempt)
+    return found.map(copyOf).sort((a, b) => a.attempt - b.attempt)
   }
 
   async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
@@ -76,14 +80,15 @@ export class MemoryLedger implements UsageLedger {
     const entries: StoredEntry[] = []
     let cursor: string | null = null
     for (let index = start; index >= 0 && index < live.length; index += step) {
-      const { entry } = live[index]!
+      const slot = live[index]!
+      const { entry } = slot
       if (!matchesFilter(entry, request.filter)) continue
       if (entries.length === request.limit) {
         const end = entries.at(-1)!
         cursor = `${end.at}/${end.id}`
         break
       }
-      entries.push(copyOf(entry))
+      entries.push(copyOf(slot))
     }
     return { entries, cursor, dropped: this.#roots.get(request.root)?.dropped ?? 0 }
   }
@@ -103,29 +108,27 @@ export class MemoryLedger implements UsageLedger {
   }
 
   /** Writes or overwrites the entry of an id; the time of the first write stays. The store has checked it. */
-  write(
-    rootName: Name,
-    id: Name,
-    entry: UsageEntry,
-    charges: Record<Name, number>,
-    revision: number,
-    now: Millis,
-  ): void {
+  write(rootName: Name, id: Name, entry: UsageEntry, charges: Charges, revision: number, now: Millis): void {
     const root = this.#rootOf(rootName)
     const known = root.byId.get(id)
-    const stored: StoredEntry = { ...entry, id, at: known?.entry.at ?? now, revision, charges }
+    const at = known?.entry.at ?? now
+    // No spread: it takes Node 20 microseconds to add a field to one.
+    const stored = Object.assign({}, entry, { id, at, revision })
     stored.tokens = { ...entry.tokens }
     if (entry.tags !== undefined) stored.tags = { ...entry.tags }
     if (entry.costs !== undefined) stored.costs = { ...entry.costs }
     this.#contentChars += contentChars(stored) - (known === undefined ? 0 : contentChars(known.entry))
-    if (known !== undefined) known.entry = stored
-    else this.#append(root, { entry: stored, root, gone: false })
+    if (known === undefined) this.#append(root, { entry: stored, charges, root, gone: false })
+    else {
+      known.entry = stored
+      known.charges = charges
+    }
     while (this.#size > this.#maxEntries || (this.#contentChars > this.#maxContentChars && this.#size > 1))
       this.#dropOldest()
   }
 
   /** The draft of a lease that ran out becomes its entry. */
-  writeExpired(root: Name, id: Name, draft: UsageDraft, charges: Record<Name, number>, now: Millis): void {
+  writeExpired(root: Name, id: Name, draft: UsageDraft, charges: Charges, now: Millis): void {
     const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
     const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
     this.write(root, id, { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }, charges, 0, now)
@@ -222,8 +225,13 @@ function contentChars(entry: UsageEntry): number {
   return (entry.prompt?.length ?? 0) + (entry.answer?.length ?? 0)
 }
 
-function copyOf(entry: StoredEntry): StoredEntry {
-  const copy = { ...entry, tokens: { ...entry.tokens }, charges: { ...entry.charges } }
+function copyOf({ entry, charges: charged }: Slot): StoredEntry {
+  const pairs: [Name, number][] = []
+  for (let index = 0; index < charged.length; index += 2)
+    pairs.push([charged[index] as Name, charged[index + 1] as number])
+  // Also for a key `__proto__`.
+  const charges = Object.fromEntries(pairs)
+  const copy = Object.assign({}, entry, { tokens: { ...entry.tokens }, charges })
   if (entry.tags !== undefined) copy.tags = { ...entry.tags }
   if (entry.costs !== undefined) copy.costs = { ...entry.costs }
   return copy

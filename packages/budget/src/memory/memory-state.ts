@@ -28,7 +28,7 @@ import {
 import { StoreError } from "../store-error"
 import { ForgetQueue } from "./forget-queue"
 import { NONE } from "./id-table"
-import { MemoryLedger } from "./memory-ledger"
+import { type Charges, MemoryLedger } from "./memory-ledger"
 import { Adjustment, type Forgettable, MemoryCell, MemoryRoot } from "./memory-root"
 import { COMMITTED, EXPIRED, HELD, RELEASED, RecordTable } from "./record-table"
 
@@ -363,16 +363,11 @@ export class MemoryState {
   }
 
   /** What each cell is charged under this id now. */
-  #chargesOf(record: number): Record<Name, number> {
+  #chargesOf(record: number): Charges {
     const { next, cells, amounts } = this.#records.lines
-    const charges: Record<Name, number> = {}
-    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!) {
-      const { key } = cells[line]!
-      const value = amounts[line]!
-      if (key === "__proto__")
-        Object.defineProperty(charges, key, { value, enumerable: true, writable: true, configurable: true })
-      else charges[key] = value
-    }
+    const charges: (Name | number)[] = []
+    for (let line = this.#records.firstLines[record]!; line !== NONE; line = next[line]!)
+      charges.push(cells[line]!.key, amounts[line]!)
     return charges
   }
 
@@ -416,7 +411,7 @@ export class MemoryState {
       const cell = this.#cellOfLine(root, line, now)
       cell.reserved = cut(cell.reserved - amounts[line]!)
       const charged = onExpire[line]!
-      cells.push({ ...charge(cell, charged), charged })
+      cells.push({ charged, ...charge(cell, charged) })
       amounts[line] = charged
     }
     records.states[record] = EXPIRED
@@ -567,5 +562,5 @@ function statesAt(cells: readonly CellRef[], found: readonly (MemoryCell | undef
 
 function unchanged(key: Name, cell: MemoryCell | undefined): CellChange {
   const peak = cell?.peak ?? 0
-  return { ...stateAt(key, cell), peakBefore: peak, peak }
+  return { peakBefore: peak, peak, ...stateAt(key, cell) }
 }
