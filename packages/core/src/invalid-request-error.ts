@@ -10,13 +10,23 @@ export interface RequestIssue {
   readonly received: string
 }
 
+/** Wrong fields that the message names, and that `issues` keeps: the rest is counted. */
+const MAX_LINES = 20
+const MAX_ISSUES = 1_000
+const MAX_PATH = 200
+
 /** Options that make no request: code `invalid-request`. Lists every wrong field, not only the first. */
 export class InvalidRequestError extends P2Error {
+  /** The first 1,000 of them. */
   declare readonly issues: readonly RequestIssue[]
 
-  constructor(issues: readonly RequestIssue[]) {
-    const lines = issues.map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)
-    super(`The request has ${issues.length} wrong field${issues.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
+  /** @param count of all wrong fields, where `issues` are not all of them. */
+  constructor(issues: readonly RequestIssue[], count: number = issues.length) {
+    const lines = issues
+      .slice(0, MAX_LINES)
+      .map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)
+    if (count > lines.length) lines.push(`- and ${count - lines.length} more`)
+    super(`The request has ${count} wrong field${count === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "invalid-request",
       kind: "mistake",
     })
@@ -27,13 +37,16 @@ export class InvalidRequestError extends P2Error {
 /** Collects what `report` is told, until `end` throws it all, if there is any. */
 export function collectIssues() {
   const issues: RequestIssue[] = []
+  let count = 0
   return {
     report(path: string, expected: string, received: unknown): void {
-      issues.push({ path, expected, received: describeValue(received) })
+      count++
+      if (count <= MAX_ISSUES)
+        issues.push({ path: path.slice(0, MAX_PATH), expected, received: describeValue(received) })
     },
     /** @throws InvalidRequestError */
     end(): void {
-      if (issues.length > 0) throw new InvalidRequestError(issues)
+      if (count > 0) throw new InvalidRequestError(issues, count)
     },
   }
 }

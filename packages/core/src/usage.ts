@@ -19,7 +19,9 @@ export interface Usage {
   imageOutputTokens?: number | undefined
   /** Number of web searches that the provider ran and bills by the piece. */
   webSearches?: number | undefined
-  /** What the provider sent, untouched: token classes that this type does not name are kept here. */
+  /**
+   * What the provider sent, untouched up to 16 KiB of JSON: token classes that this type does not name are kept here.
+   */
   raw?: unknown
 }
 

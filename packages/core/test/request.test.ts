@@ -36,6 +36,26 @@ describe("Request", () => {
     expect(LLMRequest).toBe(Request)
   })
 
+  it("names twenty wrong fields and counts the rest, of which it keeps a thousand", () => {
+    const messages = (count: number) => Array.from({ length: count }, () => ({ role: "robot" })) as never
+    const refusal = (options: object): InvalidRequestError => {
+      try {
+        new Request({ model: "m", ...options })
+      } catch (error) {
+        return error as InvalidRequestError
+      }
+      throw new Error("The request was taken.")
+    }
+    expect(refusal({ messages: messages(20) }).message.split("\n")).toHaveLength(21)
+    const error = refusal({ messages: messages(10_000) })
+    expect(error.message.split("\n")).toHaveLength(22)
+    expect(error.message).toMatch(
+      /^The request has 10000 wrong fields:\n- messages\[0\].role: [\s\S]*\n- and 9980 more$/,
+    )
+    expect(error.issues).toHaveLength(1_000)
+    expect(refusal({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
+  })
+
   it("normalises money, budgets and stops", () => {
     const request = new Request({
       model: "openrouter/openai/gpt-4o-mini",

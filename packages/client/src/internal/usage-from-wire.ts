@@ -1,5 +1,6 @@
 import { USAGE_COUNTS, type Usage } from "@p2/core"
 import { type ReportedCost, reportedByOpenRouter } from "@p2/pricing"
+import { boundedRaw } from "./bounded-raw"
 
 /** Beyond it a cost is no number of nano-USD any more, and no call costs as much: one million USD. */
 const MAX_COST_USD = 1_000_000
@@ -30,7 +31,7 @@ export function usageFromWire(raw: unknown): ReportedUsage | undefined {
   const total = count(raw.total_tokens) ?? input + completion
   const reasoning = count(output.reasoning_tokens) ?? 0
   const unsaid = Math.max(total - input - completion, reasoning > completion ? reasoning : 0, 0)
-  const usage: Usage = { inputTokens: input, outputTokens: completion + unsaid, raw }
+  const usage: Usage = { inputTokens: input, outputTokens: completion + unsaid, raw: boundedRaw(raw) }
   put(usage, "cacheReadTokens", count(prompt.cached_tokens) ?? count(raw.prompt_cache_hit_tokens))
   put(usage, "cacheWriteTokens", count(prompt.cache_write_tokens) ?? count(raw.cache_creation_input_tokens))
   put(usage, "audioInputTokens", count(prompt.audio_tokens))

@@ -1,3 +1,4 @@
+import { parseJson } from "./parse-json"
 import { JsonReader } from "./partial-json"
 
 /**
@@ -45,7 +46,7 @@ function longestIn(text: string): string | undefined {
 function isJson(text: string): boolean {
   if (!/^["{[\dtfn-]/.test(text)) return false
   try {
-    JSON.parse(text)
+    parseJson(text)
     return true
   } catch {
     return false

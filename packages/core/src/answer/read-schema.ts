@@ -27,7 +27,7 @@ export class SchemaReader {
   /** Whether some value is parsed by more than one schema. */
   forks = false
   readonly #nodes = new Map<ZodSchema, AnswerNode>()
-  #any: AnswerNode | undefined
+  #json: AnswerNode | undefined
   #names = 0
   #depth = 0
   /** The schemas being read whose value is the one being read too: unions, wrappers, lazy ones. */
@@ -90,7 +90,7 @@ export class SchemaReader {
         return NAN
       case "any":
       case "unknown":
-        return this.#anyJson()
+        return this.#anyValue()
       case "enum":
       case "literal":
         return readEnum(schema, def, path)
@@ -202,17 +202,17 @@ export class SchemaReader {
   }
 
   /** Any JSON value: objects travel as lists of entries, like records. */
-  #anyJson(): AnswerNode {
-    if (this.#any !== undefined) return this.#any
+  #anyValue(): AnswerNode {
+    if (this.#json !== undefined) return this.#json
     const options = ["string", "number", "boolean", "null"].map(
       (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
     )
-    const any: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
+    const value: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
     const json = { type: "array" }
-    options.push({ kind: "list", as: "array", item: any, json })
-    options.push({ kind: "list", as: "record", item: entryOf(options[0]!, any), json })
-    this.#any = any
-    return any
+    options.push({ kind: "list", as: "array", item: value, json })
+    options.push({ kind: "list", as: "record", item: entryOf(options[0]!, value), json })
+    this.#json = value
+    return value
   }
 }
 
