@@ -71,7 +71,7 @@ export class ProviderError extends ClientError {
 }
 
 const REMEDIES: Record<ProviderErrorCode, string> = {
-  "provider-bad-request": "It refused the request as it was sent; its reason is in `error.cause.providerMessage`.",
+  "provider-bad-request": "Its reason is in `error.cause.providerMessage`.",
   "provider-auth": "Check the API key and what it may do.",
   "provider-payment": "Add credit at the provider.",
   "provider-not-found": "Check the model's id and the base URL.",
@@ -245,7 +245,7 @@ export class UnexpectedError extends ClientError {
 /** The client was closed: code `client-closed`. */
 export class ClientClosedError extends ClientError {
   constructor() {
-    super("client-closed", "Expected an open client, got one that was closed. Make a new LLMClient.", {
+    super("client-closed", "The client was closed. Make a new LLMClient.", {
       kind: "mistake",
     })
   }

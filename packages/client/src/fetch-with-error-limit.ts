@@ -3,12 +3,17 @@ import { isRecord } from "./internal/usage-from-wire"
 /** Most bytes that are read of the body of a status that is no success: 1 MiB. */
 export const MAX_ERROR_BYTES = 1024 * 1024
 
-/** Bodies by the headers that came with them: the SDK's error keeps the headers, and of the body only `error`. */
-const bodies = new WeakMap<object, string>()
+/** Usages by the headers that came with them: the SDK's error keeps the headers, and of the body only `error`. */
+const usages = new WeakMap<object, unknown>()
 
 /**
  * The `fetch` of this moment, whose error bodies end at 1 MiB: the SDK reads them to their end, however long a server
  * goes on. The client's own instances have it; give it to yours.
+ *
+ * The SDK looks for `error` and says "400 status code (no body)" where there is none. Gemini's endpoint puts its error
+ * into a list (https://github.com/versun/RSSBox/issues/132); Mistral and vLLM answer with the bare error
+ * (https://github.com/partITech/php-mistral/issues/76, https://github.com/vllm-project/vllm/pull/10463), FastAPI with
+ * `detail`: it finds them all.
  *
  * @example
  * const openai = new OpenAI({ fetch: fetchWithErrorLimit })
@@ -18,39 +23,23 @@ export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Pr
   if (response.ok || response.body === null) return response
   const { body, headers } = response
   const text = async () => {
-    const said = withError(await readSome(body))
-    bodies.set(headers, said)
-    return said
+    const said = await readSome(body)
+    try {
+      const [parsed] = [JSON.parse(said)].flat() as unknown[]
+      if (!isRecord(parsed)) return said
+      usages.set(headers, parsed.usage)
+      return JSON.stringify({ ...parsed, error: parsed.error ?? parsed })
+    } catch {
+      return said
+    }
   }
   return Object.defineProperty(response, "text", { value: text })
 }
 
 /** `usage` in the body of an error status; undefined where none is said, or where the body was read by somebody else. */
 export function usageBesideError(error: unknown): unknown {
-  const { headers, error: inside } = error as { headers?: unknown; error?: unknown }
-  const said = typeof headers === "object" && headers !== null ? bodies.get(headers) : undefined
-  try {
-    const body: unknown = JSON.parse(said ?? "")
-    if (isRecord(body) && body.usage !== undefined) return body.usage
-  } catch {
-    // No JSON: it says nothing of usage.
-  }
-  return isRecord(inside) ? inside.usage : undefined
-}
-
-/**
- * The SDK looks for `error` and says "400 status code (no body)" where there is none. Gemini's endpoint puts its error
- * into a list (https://github.com/versun/RSSBox/issues/132); Mistral and vLLM answer with the bare error
- * (https://github.com/partITech/php-mistral/issues/76, https://github.com/vllm-project/vllm/pull/10463), FastAPI with
- * `detail`.
- */
-function withError(said: string): string {
-  try {
-    const [body] = [JSON.parse(said)].flat() as unknown[]
-    return isRecord(body) ? JSON.stringify({ ...body, error: body.error ?? body }) : said
-  } catch {
-    return said
-  }
+  const { headers, error: inside } = error as { headers: object; error?: unknown }
+  return usages.get(headers) ?? (isRecord(inside) ? inside.usage : undefined)
 }
 
 async function readSome(body: ReadableStream<Uint8Array>): Promise<string> {

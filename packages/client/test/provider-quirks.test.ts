@@ -223,7 +223,9 @@ test("OpenRouter's names of the latest models are names", () => {
 })
 
 test("a model whose context window is unknown says how to state it", () => {
-  expect(() => open("ollama/llama3.1")).toThrow(/"ollama\/llama3\.1"[\s\S]*prices: createPriceTable/)
+  expect(() => open("ollama/llama3.1")).toThrow(
+    /"ollama\/llama3\.1"[\s\S]*`contextWindow` in a price table of your own/,
+  )
   const own = createPriceTable({ "ollama/llama3.1": { free: true, input: "0", output: "0", contextWindow: 8192 } })
   expect(open("ollama/llama3.1", {}, { prices: own }).getModelLimits()).toMatchObject({ contextWindow: 8192 })
 })

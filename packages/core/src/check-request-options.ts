@@ -26,7 +26,7 @@ export interface CheckedOptions<Answer> {
 export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): CheckedOptions<Answer> {
   const { report, end } = collectIssues()
   if (typeof given !== "object" || given === null || Array.isArray(given))
-    report("options", "an object with at least a `model`", given)
+    report("options", "an object with a `model`", given)
   end()
   const checks: Record<string, Check> = optionChecks()
   const options: Record<string, unknown> = {}
@@ -98,15 +98,11 @@ const checkBudget: Check = (value, path, report) => {
   const limitNanoUsd = parsed(dollars)(limit, isObject ? `${path}.limit` : path, report) as NanoUsd
   const period = /^(total|(hour|day|week|month)|[1-9]\d{0,6}[smhd])$/.exec(String(per))
   if (typeof per !== "string" || period === null)
-    report(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m", "1h", "30d"', per)
+    report(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
   if (timeZone !== undefined) {
     if (!isTimeZone(timeZone)) report(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
     else if (period !== null && period[2] === undefined)
-      report(
-        `${path}.timeZone`,
-        `absent beside the length "${per}": only "hour", "day", "week", "month" have one`,
-        timeZone,
-      )
+      report(`${path}.timeZone`, `absent: only "hour", "day", "week" and "month" have one`, timeZone)
   }
   for (const name of Object.keys(others))
     report(`${path}.${name}`, "no such field (there are limit, per, timeZone)", others[name])

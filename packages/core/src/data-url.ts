@@ -6,7 +6,7 @@ export type Bytes = Uint8Array | ArrayBuffer
 /** What is taken as an image and as a file, and how many bytes each may have. */
 const KINDS = {
   image: {
-    expected: "an http(s) address, a data: URL of an image, or the bytes of a PNG, JPEG, GIF or WebP",
+    expected: "an http(s) address, a data: URL, or the bytes of a PNG, JPEG, GIF or WebP",
     url: /^https?:\/\/[^\s/]|^data:image\/(png|jpeg|gif|webp);base64,/i,
     /** 20 MiB. */
     limit: 20_971_520,

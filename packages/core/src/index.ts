@@ -2,7 +2,6 @@ export { type AnswerIssue, InvalidAnswerError, UnsupportedSchemaError } from "./
 export { type AnswerResult, type CompiledAnswer, compileAnswer } from "./answer/compile-answer"
 export type { DeepPartial } from "./answer/deep-partial"
 export { extractJson } from "./answer/extract-json"
-export { parseJson } from "./answer/parse-json"
 export { parsePartialJson } from "./answer/partial-json"
 export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
 export { checkNames } from "./check-names"

@@ -10,22 +10,19 @@ export interface RequestIssue {
   readonly received: string
 }
 
-/** Wrong fields that the message names, and that `issues` keeps: the rest is counted. */
-const MAX_LINES = 20
-const MAX_ISSUES = 1_000
+/** Wrong fields that are named, more than there are options: the rest is counted. */
+const MAX_ISSUES = 30
 const MAX_PATH = 200
 
-/** Options that make no request: code `invalid-request`. Lists every wrong field, not only the first. */
+/** Options that make no request: code `invalid-request`. Lists the wrong fields, not only the first. */
 export class InvalidRequestError extends P2Error {
-  /** The first 1,000 of them. */
+  /** The first 30 of them. */
   declare readonly issues: readonly RequestIssue[]
 
-  /** @param count of all wrong fields, where `issues` are not all of them. */
-  constructor(issues: readonly RequestIssue[], count: number = issues.length) {
-    const lines = issues
-      .slice(0, MAX_LINES)
-      .map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)
-    if (count > lines.length) lines.push(`- and ${count - lines.length} more`)
+  /** @param count of all wrong fields. */
+  constructor(issues: readonly RequestIssue[], count: number) {
+    const lines = issues.map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)
+    if (count > MAX_ISSUES) lines.push(`- and ${count - MAX_ISSUES} more`)
     super(`The request has ${count} wrong field${count === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "invalid-request",
       kind: "mistake",
@@ -40,8 +37,7 @@ export function collectIssues() {
   let count = 0
   return {
     report(path: string, expected: string, received: unknown): void {
-      count++
-      if (count <= MAX_ISSUES)
+      if (count++ < MAX_ISSUES)
         issues.push({ path: path.slice(0, MAX_PATH), expected, received: describeValue(received) })
     },
     /** @throws InvalidRequestError */

@@ -93,9 +93,7 @@ export class MessageBuilder {
     end()
     checkMessages(messages, "prompt", report)
     end()
-    this.#checkRoom((messages as Message[]).length)
-    for (const message of messages as Message[]) this.#messages.push(message)
-    return this
+    return this.#add(...(messages as Message[]))
   }
 
   /** A copy of the messages, in order. */
@@ -114,13 +112,14 @@ export class MessageBuilder {
    * message was cleared away, or where there is no room: an answer is worth more than its place in the conversation.
    */
   openTurn(): (answer: string) => void {
-    const last = this.#messages.at(-1)
-    return (answer) => {
-      const { length } = this.#messages
-      let at = last === undefined ? 0 : this.#messages.lastIndexOf(last) + 1
-      if (at === 0 || length >= MAX_MESSAGES || answer.length > MAX_CHARACTERS) return
-      while (this.#messages[at]?.role === "assistant") at++
-      this.#messages.splice(at, 0, { role: "assistant", content: answer })
+    const last = this.#messages.at(-1)!
+    return (content) => {
+      const messages = this.#messages
+      let at = messages.lastIndexOf(last)
+      if (at < 0 || messages.length >= MAX_MESSAGES) return
+      do at++
+      while (messages[at]?.role === "assistant")
+      messages.splice(at, 0, { role: "assistant", content })
     }
   }
 
@@ -134,15 +133,11 @@ export class MessageBuilder {
     return this.#add({ role, content } as Message)
   }
 
-  #add(message: Message): this {
-    this.#checkRoom(1)
-    this.#messages.push(message)
-    return this
-  }
-
-  #checkRoom(more: number): void {
-    const count = this.#messages.length + more
+  #add(...messages: Message[]): this {
+    const count = this.#messages.length + messages.length
     if (count > MAX_MESSAGES) throw new InvalidArgumentError("messages", `at most ${MAX_MESSAGES} messages`, count)
+    this.#messages.push(...messages)
+    return this
   }
 }
 

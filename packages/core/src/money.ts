@@ -25,7 +25,7 @@ export function usd(amount: number | string, argument = "amount"): NanoUsd {
   const match = typeof text === "string" ? DECIMAL.exec(text.trim().replace(/^\$/, "")) : null
   const [, sign, whole = "", fraction = "", exponent = "0"] = match ?? []
   if (match === null || whole + fraction === "")
-    throw new InvalidArgumentError(argument, 'dollars as a finite number or a decimal string such as "0.05"', amount)
+    throw new InvalidArgumentError(argument, 'dollars such as 0.05 or "0.05"', amount)
   const digits = whole + fraction
   const shift = Number(exponent) - fraction.length + 9
   const end = Math.max(0, digits.length + shift)

@@ -45,7 +45,7 @@ export class Request<Answer = string> {
   /** The options as they were given, frozen: what {@link Request.with} starts from. */
   declare readonly options: Readonly<RequestOptions<Answer>>
 
-  /** @throws InvalidRequestError that lists every wrong field. */
+  /** @throws InvalidRequestError that lists the wrong fields. */
   constructor(options: RequestOptions<Answer>) {
     const { options: given, normal } = checkRequestOptions(options)
     const { maxBudget: _, ...fields } = given

@@ -53,14 +53,12 @@ export type CostSource = "provider" | "table" | "custom" | "bound" | "none"
 /** The sum of usages, count by count. `raw` becomes the list of the raw values that were present. */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Usage = { inputTokens: 0, outputTokens: 0 }
-  const raw: unknown[] = []
-  for (const usage of usages) {
+  for (const usage of usages)
     for (const count of USAGE_COUNTS) {
       const value = usage[count]
       if (value !== undefined) sum[count] = (sum[count] ?? 0) + value
     }
-    if (usage.raw !== undefined) raw.push(usage.raw)
-  }
+  const raw = usages.flatMap((usage) => (usage.raw === undefined ? [] : [usage.raw]))
   if (raw.length > 0) sum.raw = raw
   return sum
 }

@@ -81,7 +81,7 @@ export function getModelLimits(model: string): ModelLimits {
     throw new UnknownModelError(model, {
       what: "context window",
       nearest: nearestIds(model, limitRows().keys()),
-      remedy: "Check the id, or hold the limits of your own deployment yourself.",
+      remedy: "Check the id, or state its `contextWindow` in a price table of your own.",
     })
   const limits: ModelLimits = { contextWindow: row.contextWindow }
   if (row.maxInputTokens !== undefined) limits.maxInputTokens = row.maxInputTokens

@@ -13,9 +13,9 @@ function ladderOf(route: Route): readonly StructuredMode[] {
 export function firstMode(route: Route, structured: boolean): AnswerMode {
   if (!structured) return "text"
   const ladder = ladderOf(route)
-  const known = modeMemory().get(route.baseURL, route.sentModel) as StructuredMode | undefined
+  const known = modeMemory().get(route.baseURL, route.sentModel)
   // Another client may have been told of other rungs.
-  return known !== undefined && ladder.includes(known) ? known : (ladder[0] ?? "prompt")
+  return ladder.find((mode) => mode === known) ?? ladder[0] ?? "prompt"
 }
 
 /** The next rung down; undefined below the last. */

@@ -31,10 +31,10 @@ export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, stat
 }
 
 /** The least that the scopes have left. */
-export function leftIn(states: readonly ScopeState[]): Left {
+export function leftIn(states: readonly Pick<ScopeState, "unit" | "remaining">[]): Left {
   const least = (unit: string) => {
     const left = states.flatMap((state) => (state.unit === unit && state.remaining !== null ? [state.remaining] : []))
-    return left.length === 0 ? undefined : Math.min(...left)
+    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
   }
   return { nanoUsd: least("nanoUsd"), tokens: least("tokens") }
 }

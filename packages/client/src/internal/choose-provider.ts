@@ -62,7 +62,7 @@ function providerAt(address: string, table: Table): Provider {
   const host = hostOf(address)
   for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
   // Old and new names of its endpoints: https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints
-  const isAzure = /\.(openai\.azure|services\.ai\.azure|cognitiveservices\.azure)\.com$/.test(host ?? "")
+  const isAzure = host?.endsWith(".azure.com")
   return table.get(isAzure ? "azure" : "openai")!
 }
 

@@ -49,8 +49,8 @@ export class Completion {
       this.malformed = true
       return false
     }
-    if (typeof body.id === "string" && body.id !== "") this.generationId ??= body.id.slice(0, 200)
-    if (typeof body.model === "string" && body.model !== "") this.model = body.model.slice(0, 200)
+    if (isText(body.id)) this.generationId ??= body.id.slice(0, 200)
+    if (isText(body.model)) this.model = body.model.slice(0, 200)
     if (typeof body.service_tier === "string") this.serviceTier = body.service_tier.slice(0, 64)
     this.error = errorIn(body) ?? this.error
     // Groq hides the usage of a stream in a field of its own.
@@ -82,7 +82,7 @@ export class Completion {
 
   #takeChoice(choice: Record<string, unknown>): boolean {
     this.error ??= errorIn(choice)
-    if (typeof choice.finish_reason === "string" && choice.finish_reason !== "") {
+    if (isText(choice.finish_reason)) {
       this.finishReason = choice.finish_reason.slice(0, 64)
       this.complete = true
     }
@@ -116,7 +116,7 @@ export class Completion {
   }
 }
 
-function isText(value: unknown): boolean {
+function isText(value: unknown): value is string {
   return typeof value === "string" && value !== ""
 }
 

@@ -1,6 +1,7 @@
 import type { NanoUsd, P2Error } from "@p2/core"
 import { type Ask, messagesToSend, structureOf } from "./chat-body"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
+import type { CountedInput, Route } from "./route"
 
 /** What the next call would probably cost, and at most. */
 export interface Estimate {
@@ -21,6 +22,14 @@ export interface Left {
   tokens: number | undefined
 }
 
+/** The most output tokens that fit into what is left. */
+export function tokensWithin({ nanoUsd, tokens }: Left, route: Route, input: CountedInput): number {
+  return Math.min(
+    nanoUsd === undefined ? Number.POSITIVE_INFINITY : route.affordableTokens(input, nanoUsd),
+    tokens === undefined ? Number.POSITIVE_INFINITY : tokens - input.upperBound,
+  )
+}
+
 /** Plans the next call as it would be planned, without doing anything. */
 export function estimateOf(ask: Ask, left: Left = { nanoUsd: undefined, tokens: undefined }): Estimate {
   const { request, route } = ask
@@ -28,10 +37,7 @@ export function estimateOf(ask: Ask, left: Left = { nanoUsd: undefined, tokens: 
   let within = planAttempt(ask, { leftNanoUsd: request.maxBudgetNanoUsd })
   // Where nobody said how long the answer may be, a call asks for what the scopes have left.
   if (within.ok && request.maxTokens === undefined) {
-    const fits = Math.min(
-      left.nanoUsd === undefined ? within.maxTokens : route.affordableTokens(input, Math.max(0, left.nanoUsd)),
-      left.tokens === undefined ? within.maxTokens : left.tokens - input.upperBound,
-    )
+    const fits = tokensWithin(left, route, input)
     if (fits >= FLOOR_MAX_TOKENS && fits < within.maxTokens)
       within = planAttempt(ask, { maxTokens: fits, leftNanoUsd: request.maxBudgetNanoUsd })
   }

@@ -2,7 +2,8 @@ import { addUsage, type CostSource, type Usage } from "@p2/core"
 import type { AttemptReceipt, Receipt, Settlement } from "../receipt"
 
 /** From the least certain to the most. */
-const UNCERTAINTY: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
+const COSTS: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
+const SETTLEMENTS: readonly Settlement[] = ["pending", "settled", "none"]
 
 /** The receipt of a request as the sum of its attempts. */
 export function foldReceipt(
@@ -27,8 +28,8 @@ export function foldReceipt(
     if (attempt.usage !== undefined) usages.push(attempt.usage)
     receipt.costNanoUsd += attempt.costNanoUsd
     receipt.reservedNanoUsd += attempt.reservedNanoUsd
-    receipt.costSource = lessCertain(receipt.costSource, attempt.costSource)
-    receipt.settlement = worse(receipt.settlement, attempt.settlement)
+    receipt.costSource = lessCertain(COSTS, receipt.costSource, attempt.costSource)
+    receipt.settlement = lessCertain(SETTLEMENTS, receipt.settlement, attempt.settlement)
     receipt.timings.storeMs += attempt.timings.reserveMs + (attempt.timings.settleMs ?? 0)
     receipt.timings.firstContentMs = attempt.timings.firstContentMs
   }
@@ -37,11 +38,6 @@ export function foldReceipt(
   return receipt
 }
 
-function lessCertain(a: CostSource, b: CostSource): CostSource {
-  return UNCERTAINTY.indexOf(a) <= UNCERTAINTY.indexOf(b) ? a : b
-}
-
-function worse(a: Settlement, b: Settlement): Settlement {
-  if (a === "pending" || b === "pending") return "pending"
-  return a === "settled" || b === "settled" ? "settled" : "none"
+function lessCertain<T>(order: readonly T[], a: T, b: T): T {
+  return order.indexOf(a) <= order.indexOf(b) ? a : b
 }

@@ -14,7 +14,7 @@ import type { Completion } from "./completion"
  * (https://docs.rs/crate/mistral-openapi-client), DeepSeek with `insufficient_system_resource`
  * (https://docs.rs/crate/ds-api), vLLM with `abort`.
  */
-const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited_content|spii|image_safety)/i
+const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited|spii)/i
 const CUT = /^(length|max_tokens|model_length)$/i
 const BROKEN = /^(error|insufficient_system_resource|abort)$/i
 

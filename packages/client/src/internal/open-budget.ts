@@ -1,5 +1,4 @@
 import { type Budget, type BudgetStore, createBudget } from "@p2/budget"
-import { InvalidArgumentError } from "@p2/core"
 import { MissingPackageError } from "../client-errors"
 
 /** A budget and how to let go of it. */
@@ -49,14 +48,8 @@ async function letGo(address: string, known: SharedBudget): Promise<void> {
 }
 
 async function openByAddress(address: string): Promise<OpenedBudget> {
-  if (/^rediss?:\/\//.test(address)) return openRedis(address)
-  if (address.startsWith("file:")) return openFile(address)
-  throw new InvalidArgumentError(
-    "options.store",
-    'a store, or an address such as "memory:", "file:./p2.db" or "redis://localhost:6379"',
-    // The rest of an address may hold a password.
-    address.slice(0, Math.max(0, address.indexOf(":") + 1)) || address.slice(0, 10),
-  )
+  // There is no third kind: the options were checked.
+  return address.startsWith("file:") ? openFile(address) : openRedis(address)
 }
 
 async function openRedis(address: string): Promise<OpenedBudget> {

@@ -33,15 +33,11 @@ export class RouteBook {
     this.#routes = [request.model, ...request.fallbacks].map((model, index) => {
       const choice = this.#choices[index]!
       if (request.online && choice.provider.dialect !== "openrouter")
-        throw new InvalidArgumentError(
-          "online",
-          "false, because only models of openrouter can be limited in their searches",
-          true,
-        )
+        throw new InvalidArgumentError("online", "false: only the searches of openrouter can be limited", true)
       if (choice.provider.dialect === "openrouter" && /:online$/i.test(model))
         throw new InvalidArgumentError(
           "model",
-          "written without `:online`, and `online: true` beside it: the suffix alone has no maximum of searches",
+          "without `:online`, which has no maximum of searches, and `online: true` beside it",
           model,
         )
       return routeOf(model, choice, request, tariffFor(model, choice, request, prices))

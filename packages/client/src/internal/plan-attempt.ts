@@ -42,10 +42,8 @@ export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: 
   const input = route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
   const limits = route.limits
   const floor = Math.min(FLOOR_MAX_TOKENS, request.maxTokens ?? FLOOR_MAX_TOKENS)
-  const room = Math.min(
-    limits.contextWindow - input.tokens,
-    (limits.maxInputTokens ?? Number.POSITIVE_INFINITY) >= input.tokens ? Number.POSITIVE_INFINITY : 0,
-  )
+  const fits = input.tokens <= (limits.maxInputTokens ?? limits.contextWindow)
+  const room = fits ? limits.contextWindow - input.tokens : 0
   if (room < floor)
     return {
       ok: false,

@@ -21,45 +21,40 @@ export function statusError(error: unknown, provider: string, now: number): Prov
   const shape = error as ApiErrorShape | null
   if (typeof shape !== "object" || shape === null || typeof shape.status !== "number") return undefined
   const { status, headers } = shape
-  const requestID = typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined
-  const [code, type] = [word(shape.code), word(shape.type)]
-  const providerMessage = typeof shape.message === "string" ? shape.message : undefined
+  return saidError(codeOf(status), provider, status, shape, {
+    retryAfterMs: readRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
+    providerRequestId: typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined,
+  })
+}
+
+/** An error with the provider's code, and with its words where only who asks for them finds them. */
+function saidError(
+  code: ProviderErrorCode,
+  provider: string,
+  status: number | undefined,
+  said: ApiErrorShape,
+  more: { retryAfterMs?: number | undefined; providerRequestId?: string | undefined } = {},
+): ProviderError {
+  const [word, type] = [wordOf(said.code), wordOf(said.type)]
+  const providerMessage = typeof said.message === "string" ? said.message : undefined
+  const { providerRequestId: requestID } = more
+  const { error = said, headers } = said
   return new ProviderError({
-    code: codeOf(status),
+    code,
     provider,
     status,
-    providerCode: code ?? type,
-    retryAfterMs: readRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
-    providerRequestId: requestID,
-    retryable: isRetryable(status),
-    cause: new ProviderReply({ status, code, type, requestID, providerMessage, error: shape.error, headers }),
+    providerCode: word ?? type,
+    ...more,
+    retryable: status === undefined || isRetryable(status),
+    cause: new ProviderReply({ status, code: word, type, requestID, providerMessage, error, headers }),
   })
 }
 
 /** An error inside a 200, or a 200 that is no chat completion. */
 export function insideError(completion: Completion, provider: string): ProviderError | undefined {
   const { error } = completion
-  if (error !== undefined) {
-    const status = numeric(error.code) ?? numeric(error.status)
-    const [code, type] = [word(error.code), word(error.type)]
-    const providerMessage = typeof error.message === "string" ? error.message : undefined
-    return new ProviderError({
-      code: "provider-error",
-      provider,
-      status,
-      providerCode: code ?? type,
-      retryable: status === undefined || isRetryable(status),
-      cause: new ProviderReply({
-        status,
-        code,
-        type,
-        requestID: undefined,
-        providerMessage,
-        error,
-        headers: undefined,
-      }),
-    })
-  }
+  if (error !== undefined)
+    return saidError("provider-error", provider, numeric(error.code) ?? numeric(error.status), error)
   if (!completion.malformed || completion.text !== "") return undefined
   return new ProviderError({
     code: "provider-error",
@@ -79,16 +74,12 @@ const FREE_STATUSES: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 413
  * be billed by Azure all the same: https://github.com/MicrosoftDocs/azure-docs/commit/b996ab3
  */
 export function isFree({ status, providerCode, provider }: ProviderError): boolean {
-  if (status === undefined || !FREE_STATUSES.has(status) || providerCode === FILTERED) return false
-  return provider !== "azure" || providerCode !== "context_length_exceeded"
+  const billed = providerCode === FILTERED || (provider === "azure" && providerCode === "context_length_exceeded")
+  return FREE_STATUSES.has(status!) && !billed
 }
 
-const FILTERED = "content_filter"
-
-/** Whether a filter stopped the prompt. */
-export function isFiltered({ providerCode }: ProviderError): boolean {
-  return providerCode === FILTERED
-}
+/** The code of a prompt that a filter stopped. */
+export const FILTERED = "content_filter"
 
 /**
  * What a model said that Groq checked and refused to hand on, with status 400:
@@ -110,37 +101,29 @@ function codeOf(status: number): ProviderErrorCode {
 }
 
 function isRetryable(status: number): boolean {
-  return status === 408 || status === 409 || status === 425 || status === 429 || status >= 500
+  return [408, 409, 425, 429].includes(status) || status >= 500
 }
 
 /** Whether a refusal is about the way the answer was asked for, so that the next mode may do. */
 export function refusesMode(error: ProviderError, mode: AnswerMode): boolean {
   if (mode === "text" || mode === "prompt") return false
   if (error.status === undefined || ![400, 404, 405, 415, 422, 501].includes(error.status)) return false
-  const said = saidIn(error.cause).toLowerCase()
-  return /response_format|json_schema|json_object|json mode|json schema|structured|schema|tool|function|requested parameters/.test(
-    said,
-  )
+  return /response_format|json.(object|mode)|structured|schema|tool|function|requested parameters/i.test(saidIn(error))
 }
 
 /** The provider's words: to look for patterns only, never to be shown. */
-function saidIn(cause: unknown): string {
-  if (typeof cause !== "object" || cause === null) return ""
-  const { providerMessage, code, error } = cause as Partial<ProviderReply>
-  const inside = isRecord(error) ? [error.message, error.param, error.code] : []
-  return [providerMessage, code, ...inside]
-    .filter((part) => typeof part === "string")
-    .join(" ")
-    .slice(0, 4_000)
+function saidIn({ cause }: ProviderError): string {
+  const { providerMessage, code, error } = cause as ProviderReply
+  return [providerMessage, code, isRecord(error) ? error.param : ""].join(" ").slice(0, 4_000)
 }
 
 /** A provider's code as an error message may show it: a word, not a sentence. */
-function word(value: unknown): string | undefined {
+function wordOf(value: unknown): string | undefined {
   if (typeof value === "number") return String(value)
   return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined
 }
 
 function numeric(value: unknown): number | undefined {
-  const number = typeof value === "string" && /^\d{3}$/.test(value) ? Number(value) : value
-  return typeof number === "number" && Number.isInteger(number) && number >= 100 && number < 600 ? number : undefined
+  const number = Number(value)
+  return Number.isInteger(number) && number >= 100 && number < 600 ? number : undefined
 }

@@ -1,3 +1,5 @@
+const SHOWN = /^(status|code|type|requestID)$/
+
 /** What a provider said of an error. */
 export interface Said {
   status: number | undefined
@@ -25,11 +27,8 @@ export class ProviderReply extends Error {
   declare readonly headers: unknown
 
   constructor(said: Said) {
-    const { status, code, type, requestID, ...quoting } = said
     super("The provider's words are in `providerMessage` and `error`, which are not enumerable.")
-    for (const [key, value] of Object.entries({ status, code, type, requestID }))
-      if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true })
-    for (const [key, value] of Object.entries({ name: "ProviderReply", ...quoting }))
-      Object.defineProperty(this, key, { value, enumerable: false })
+    for (const [key, value] of Object.entries({ name: "ProviderReply", ...said }))
+      Object.defineProperty(this, key, { value, enumerable: value !== undefined && SHOWN.test(key) })
   }
 }

@@ -1,5 +1,6 @@
 import type { Settlement, UsageDraft, UsageEntry } from "@p2/budget"
 import type { NanoUsd, P2Error } from "@p2/core"
+import type { Left } from "./estimate"
 
 /** Money that was set aside for one attempt, in every scope at once. */
 export interface Hold {
@@ -16,10 +17,8 @@ export interface Hold {
 export interface Refused {
   ok: false
   error: P2Error
-  /** The least that a refusing scope has left, where it counts money. */
-  leftNanoUsd: NanoUsd | undefined
-  /** The least that a refusing scope has left, where it counts tokens. */
-  leftTokens: number | undefined
+  /** The least that the refusing scopes have left; undefined: none was asked. */
+  left: Left | undefined
 }
 
 /** The budget as an attempt sees it. */

@@ -57,7 +57,7 @@ export function refusedOutcome(ask: Ask, attempt: Attempt, error: P2Error): Atte
   const receipt = blankReceipt(ask, attempt, ask.request.maxTokens ?? 0)
   receipt.status = "refused"
   receipt.errorCode = error.code
-  return { kind: "refused", refusal: { ok: false, error, leftNanoUsd: undefined, leftTokens: undefined }, receipt }
+  return { kind: "refused", refusal: { ok: false, error, left: undefined }, receipt }
 }
 
 function blankReceipt(ask: Ask, attempt: Attempt, maxTokens: number): AttemptReceipt {

@@ -4,6 +4,7 @@ import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../rece
 import { firstMode, nextMode } from "./answer-modes"
 import { type Ask, messagesToSend, structureOf } from "./chat-body"
 import { DeadlineRace } from "./deadline-race"
+import { tokensWithin } from "./estimate"
 import { foldReceipt } from "./fold-receipt"
 import { modeMemory } from "./mode-memory"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
@@ -112,14 +113,10 @@ class RequestRun {
 
   /** Once, where nobody said how long the answer may be: ask for what the refusing scope has left. */
   #afterRefusal(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "refused" }>): Next {
-    const { leftNanoUsd, leftTokens } = outcome.refusal
-    if (this.#narrowed || ask.request.maxTokens !== undefined) return this.#orFallback()
-    if (leftNanoUsd === undefined && leftTokens === undefined) return this.#orFallback()
+    const { left } = outcome.refusal
+    if (this.#narrowed || ask.request.maxTokens !== undefined || left === undefined) return this.#orFallback()
     const input = ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
-    const fits = Math.min(
-      leftNanoUsd === undefined ? Number.POSITIVE_INFINITY : ask.route.affordableTokens(input, leftNanoUsd),
-      leftTokens === undefined ? Number.POSITIVE_INFINITY : leftTokens - input.upperBound,
-    )
+    const fits = tokensWithin(left, ask.route, input)
     if (fits < FLOOR_MAX_TOKENS || fits >= outcome.receipt.maxTokens) return this.#orFallback()
     this.#narrowed = true
     this.#maxTokens = fits

@@ -7,7 +7,7 @@ import { type Ask, chatBody } from "./chat-body"
 import { Completion } from "./completion"
 import { provesNotSent } from "./not-sent"
 import type { Plan } from "./plan-attempt"
-import { failedGeneration, insideError, isFiltered, isFree, statusError } from "./provider-failure"
+import { FILTERED, failedGeneration, insideError, isFree, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
 import type { Attempt } from "./run-setting"
 import { sentOnce } from "./sent-once"
@@ -122,7 +122,7 @@ function provesNothingOwed(completion: Completion, status: ProviderError): boole
 /** Undefined where the model did answer: whether its answer will do is for us to judge, and to have repaired. */
 function errorOf(status: ProviderError, completion: Completion): P2Error | undefined {
   const answer = failedGeneration(status)
-  if (answer === undefined) return isFiltered(status) ? new ContentFilteredError(status) : status
+  if (answer === undefined) return status.providerCode === FILTERED ? new ContentFilteredError(status) : status
   completion.take({ choices: [{ message: { content: answer } }] })
   return undefined
 }

@@ -1,4 +1,4 @@
-import { type Message, type Request, UnknownModelError, type Usage } from "@p2/core"
+import type { Message, Request, Usage } from "@p2/core"
 import type { BoundOptions, Modality, PriceTable, ReportedCost } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
@@ -139,11 +139,8 @@ function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
   try {
     return getModelLimits(priceKey)
   } catch (error) {
-    if (beside !== undefined) return beside
-    const { nearest } = error as UnknownModelError
-    const rates = price?.free ? 'free: true, input: "0", output: "0"' : "input, output"
-    const remedy = `Check the id, or pass \`prices: createPriceTable({ "${priceKey}": { ${rates}, contextWindow } })\`.`
-    throw new UnknownModelError(priceKey, { what: "context window", nearest, remedy })
+    if (beside === undefined) throw error
+    return beside
   }
 }
 

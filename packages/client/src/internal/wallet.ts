@@ -1,7 +1,7 @@
 import type { Budget, BudgetExceededError, BudgetUsage, Limit, Reservation, Subject, UsageEntry } from "@p2/budget"
 import type { Request } from "@p2/core"
 import type { LLMClientOptions } from "../client-options"
-import type { ScopeState } from "./budget-info-of"
+import { leftIn, type ScopeState } from "./budget-info-of"
 import { defaultBudget } from "./default-budget"
 import { type OpenedBudget, openBudget } from "./open-budget"
 import type { Hold, Purse, Refused } from "./purse"
@@ -121,9 +121,5 @@ function tokensOf(entry: UsageEntry, reservedTokens: number): number {
 }
 
 function refusedBy(error: BudgetExceededError): Refused {
-  const least = (unit: string) => {
-    const left = error.all.filter((limit) => limit.unit === unit).map((limit) => limit.remaining)
-    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
-  }
-  return { ok: false, error, leftNanoUsd: least("nanoUsd"), leftTokens: least("tokens") }
+  return { ok: false, error, left: leftIn(error.all) }
 }

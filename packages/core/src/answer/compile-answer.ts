@@ -5,7 +5,6 @@ import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import type { AnswerNode, JsonSchema } from "./answer-node"
 import type { DeepPartial } from "./deep-partial"
 import { flattenIssues } from "./flatten-issues"
-import { parseJson } from "./parse-json"
 import { ParseWork } from "./parse-work"
 import { readPartialJson, Unfinished } from "./partial-json"
 import { SchemaPrinter } from "./print-schema"
@@ -88,7 +87,7 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
     try {
       const work = new ParseWork(text.length)
-      const value = decode(parseJson(text), work)
+      const value = decode(JSON.parse(text), work)
       if (reader.forks) work.spend(schema, value)
       return { value }
     } catch (error) {

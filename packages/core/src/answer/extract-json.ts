@@ -1,4 +1,3 @@
-import { parseJson } from "./parse-json"
 import { JsonReader } from "./partial-json"
 
 /**
@@ -46,7 +45,7 @@ function longestIn(text: string): string | undefined {
 function isJson(text: string): boolean {
   if (!/^["{[\dtfn-]/.test(text)) return false
   try {
-    parseJson(text)
+    JSON.parse(text)
     return true
   } catch {
     return false

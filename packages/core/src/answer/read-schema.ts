@@ -256,11 +256,11 @@ function readCustom(schema: ZodSchema, { type: kind }: ZodDef, path: string): An
   if (kind === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
     return { kind: "leaf", json: { type } }
   const remedies: Record<string, string> = {
-    custom: 'Say as what it travels, as in `.meta({ type: "string" })`.',
-    transform: "Begin with a schema, as in `z.string().transform(…)`.",
+    custom: 'Say its type, as in `.meta({ type: "string" })`.',
+    transform: "Write `z.string().transform(…)`.",
     lazy: "Let it return a schema.",
   }
-  throw new UnsupportedSchemaError(path, `z.${kind}()`, remedies[kind] ?? "No JSON value can be one: leave it out.")
+  throw new UnsupportedSchemaError(path, `z.${kind}()`, remedies[kind] ?? "Leave it out: it is no JSON.")
 }
 
 function defaultNote(def: ZodDef): string | undefined {

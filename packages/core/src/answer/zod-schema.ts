@@ -77,7 +77,7 @@ export interface ZodDef {
 export function asZodSchema(value: unknown): ZodSchema {
   const schema = value as (Partial<ZodSchema> & { _def?: unknown }) | null | undefined
   if (typeof schema?._zod?.def?.type === "string" && typeof schema.safeParse === "function") return schema as ZodSchema
-  const old = schema?._def === undefined ? "" : "; this one is of Zod 3"
+  const old = schema?._def ? "; this one is of Zod 3" : ""
   throw new InvalidArgumentError("answerModel", `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
 }
 
