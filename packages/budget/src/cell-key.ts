@@ -11,6 +11,7 @@ export const MAX_VALUE_UNITS = 1_048_576
 const PLAIN = /^[A-Za-z0-9_.-]{1,40}$/
 const PLAIN_NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 const HASHED = "sha256:"
+const HASHED_NAME = /^sha256:[A-Za-z0-9_-]{43}$/
 
 /**
  * A text as part of a key: as it is when it is short and plain, otherwise its SHA-256. `=` and `:` tell the two apart and
@@ -25,6 +26,11 @@ function partOf(text: string, argument: string): string {
 export function nameOf(text: unknown, argument: string): Name {
   checkText(text, argument)
   return PLAIN_NAME.test(text) && !text.startsWith(HASHED) ? text : HASHED + hashText(text)
+}
+
+/** Whether it is what {@link nameOf} makes of a text that is no name. */
+export function isHashedName(text: string): boolean {
+  return HASHED_NAME.test(text)
 }
 
 function checkText(text: unknown, argument: string): asserts text is string {

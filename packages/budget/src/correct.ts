@@ -5,6 +5,7 @@ import { SettleMismatchError } from "./budget-errors"
 import { nameOf, readCellKey } from "./cell-key"
 import { checkOptions } from "./check-options"
 import type { StoredEntry, UsageEntry } from "./ledger"
+import { boundedEntry } from "./ledger-texts"
 import { readAmount } from "./read-amount"
 import type { CellRef, Name } from "./store"
 import type { Unit } from "./subject"
@@ -35,7 +36,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const cells = keys.map((key) => cellOf(key, entry.charges[key]!, cost))
   if (entry.fingerprint !== undefined) {
     const { fingerprint } = entry
-    const truth = { ...attemptOf(entry), ...options.changes, fingerprint }
+    const truth = { ...attemptOf(entry), ...boundedEntry(options.changes ?? {}, "changes"), fingerprint }
     if (options.changes?.costNanoUsd === undefined) truth.costNanoUsd = cost.nanoUsd ?? entry.costNanoUsd
     const answer = await context.call(() =>
       context.store.settle({

@@ -5,6 +5,7 @@ import { SettleMismatchError } from "./budget-errors"
 import type { Heart } from "./heartbeats"
 import type { IdUse } from "./id-uses"
 import type { UsageDraft, UsageEntry } from "./ledger"
+import { boundedEntry } from "./ledger-texts"
 import { amountOf, type Plan, type PlannedCell, statusesOf } from "./plan"
 import { readAmount } from "./read-amount"
 import type { Millis, ReserveResult, SettleRequest, SettleResult } from "./store"
@@ -85,14 +86,14 @@ export class HeldReservation implements Reservation, Heart {
 
   async settle(cost: AmountInput, entry?: UsageEntry, options: SettleOptions = {}): Promise<Settlement> {
     const charged = chargedOf(readAmount(cost, "cost"), this.amount, entry)
-    const written = entry ?? this.#entryOf(cost, options)
+    const written = entry === undefined ? this.#entryOf(cost, options) : boundedEntry(entry, "entry")
     return this.#resolve("commit", charged, written, options.revision ?? 0)
   }
 
   async release(entry?: UsageEntry): Promise<Settlement> {
     // It could overtake a settle that is pending, and the money is gone.
     if (this.#isCommitted) throw new SettleMismatchError(this.id, "release")
-    return this.#resolve("release", undefined, entry, 0)
+    return this.#resolve("release", undefined, entry && boundedEntry(entry, "entry"), 0)
   }
 
   stopHeartbeat(): void {

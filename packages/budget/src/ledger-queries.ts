@@ -2,7 +2,9 @@ import { InvalidArgumentError } from "@p2/core"
 import type { BudgetContext } from "./budget-context"
 import { NoLedgerError } from "./budget-errors"
 import { nameOf } from "./cell-key"
+import { checkOptions, checkSubject } from "./check-options"
 import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "./ledger"
+import { boundedEntry, boundedFilter, boundedTag, requestName } from "./ledger-texts"
 import type { WindowPeriod } from "./limit"
 import type { Millis, Name } from "./store"
 import { MAX_TIME, withinTimeout } from "./store-calls"
@@ -14,6 +16,12 @@ const DEFAULT_BUCKETS = 92
 const MAX_PAGE = 1_000
 /** Sums over many entries take longer than a reserve may. */
 const QUERY_TIMEOUT_MS = 30_000
+const ROOT_NAMES: ReadonlySet<string> = new Set(["subject"])
+const LIST_NAMES: ReadonlySet<string> = new Set(["subject", "filter", "cursor", "limit", "order"])
+const TOTALS_NAMES: ReadonlySet<string> = new Set(["subject", "filter", "groupBy", "per", "timeZone"])
+const TEXTS = ["requestId", "userId", "clientId", "model", "provider"] as const
+const FILTER_NAMES: ReadonlySet<string> = new Set(["from", "to", ...TEXTS, "status", "tag"])
+const STATUSES: readonly unknown[] = ["succeeded", "failed", "refused", "expired", "released"]
 
 /** The ledger of a budget's store, with time buckets made here. */
 export class LedgerQueries implements BudgetUsage {
@@ -28,26 +36,34 @@ export class LedgerQueries implements BudgetUsage {
   }
 
   async get(requestId: string, root?: UsageRoot): Promise<StoredEntry[]> {
-    return this.#ask((ledger) => ledger.get({ root: this.#rootOf(root), requestId }))
+    checkRoot(root)
+    const name = requestName(requestId, "requestId")
+    return this.#ask((ledger) => ledger.get({ root: this.#rootOf(root), requestId: name }))
   }
 
   async list(query: UsageListQuery = {}): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    const { filter = {}, cursor, limit = 100, order } = query
+    checkOptions(query, LIST_NAMES, { argument: "query", expected: "such as { filter, limit }" })
+    const { cursor, limit = 100, order } = query
+    const filter = readFilter(query.filter)
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
       throw new InvalidArgumentError("limit", `a whole number from 1 to ${MAX_PAGE}`, limit)
     return this.#ask((ledger) => ledger.list({ root: this.#rootOf(query), filter, cursor, limit, order }))
   }
 
   async totals(query: UsageTotalsQuery = {}): Promise<UsageTotals[]> {
-    const { filter = {}, groupBy = [], per } = query
+    checkOptions(query, TOTALS_NAMES, { argument: "query", expected: "such as { filter, groupBy }" })
+    const { per } = query
+    const filter = readFilter(query.filter)
+    const groupBy = (query.groupBy ?? []).map((by) => (typeof by === "object" ? { tag: boundedTag(by.tag) } : by))
     const root = this.#rootOf(query)
-    if (per === undefined) return this.#ask((ledger) => ledger.totals({ root, filter, groupBy: [...groupBy] }))
+    if (per === undefined) return this.#ask((ledger) => ledger.totals({ root, filter, groupBy }))
     const buckets = await this.#bucketsOf(root, filter, per, query.timeZone)
     const rows = await this.#ask((ledger) => ledger.totals({ root, filter, groupBy: ["bucket", ...groupBy], buckets }))
     return rows.sort((a, b) => Number(a.group[0]) - Number(b.group[0]))
   }
 
   async *export(filter: UsageFilter = {}, root?: UsageRoot): AsyncIterableIterator<string> {
+    checkRoot(root)
     let cursor: string | undefined
     do {
       const page = await this.list({ ...root, filter, cursor, limit: MAX_PAGE })
@@ -57,18 +73,22 @@ export class LedgerQueries implements BudgetUsage {
   }
 
   async prune(before: number, root?: UsageRoot): Promise<{ removed: number }> {
+    checkRoot(root)
     return this.#ask((ledger) => ledger.prune({ root: this.#rootOf(root), before }))
   }
 
   async record(id: string, entry: UsageEntry, root?: UsageRoot): Promise<boolean> {
+    checkRoot(root)
     if (!this.available) return false
     const { store, storeTimeoutMs } = this.#context
-    const request = { root: this.#rootOf(root), id: nameOf(id, "id"), entry }
+    const request = { root: this.#rootOf(root), id: nameOf(id, "id"), entry: boundedEntry(entry, "entry") }
     await withinTimeout(() => store.ledger!.record(request), storeTimeoutMs, store.name)
     return true
   }
 
+  /** `root` is a query as well, whose other names have been looked at. */
   #rootOf(root: UsageRoot | undefined): Name {
+    if (root?.subject !== undefined) checkSubject(root.subject)
     return nameOf(this.#context.root(root?.subject ?? {}), "root")
   }
 
@@ -107,6 +127,24 @@ export class LedgerQueries implements BudgetUsage {
     if (buckets.length === 1) buckets.push(windowAt(windowing, buckets[0]!)!.endsAt)
     return buckets
   }
+}
+
+function checkRoot(root: UsageRoot | undefined): void {
+  if (root !== undefined) checkOptions(root, ROOT_NAMES, { argument: "root", expected: "such as { subject }" })
+}
+
+/** A misspelt name must not find everything. */
+function readFilter(filter: UsageFilter = {}): UsageFilter {
+  checkOptions(filter, FILTER_NAMES, { argument: "filter", expected: "such as { userId, from, to }" })
+  for (const field of TEXTS)
+    if (filter[field] !== undefined && typeof filter[field] !== "string")
+      throw new InvalidArgumentError(`filter.${field}`, "a string", filter[field])
+  const { status, tag } = filter
+  if (status !== undefined && !STATUSES.includes(status))
+    throw new InvalidArgumentError("filter.status", `one of ${STATUSES.join(", ")}`, status)
+  if (tag !== undefined && (typeof tag?.name !== "string" || typeof tag.value !== "string"))
+    throw new InvalidArgumentError("filter.tag", 'a tag such as { name: "team", value: "search" }', tag)
+  return boundedFilter(filter)
 }
 
 function startOfPeriods(windowing: Windowing, last: Millis, count: number): Millis {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { SettleMismatchError } from "../src/index"
+import { SettleMismatchError, type UsageEntry } from "../src/index"
 import { budgetOn, world } from "./budget-world"
 
 const subject = { userId: "ada" }
@@ -18,13 +18,13 @@ it("a release after a settle that is still pending does not overtake it: what wa
   expect(at.warnings).toEqual([])
 })
 
-it("a settle that finds a release before it leaves the reservation released, also when that is said again", async () => {
-  const at = world()
-  const budget = budgetOn(at, { limits: [{ scope: "user", limit: 1 }] })
-  const asked = { subject, amount: { usd: 1 }, id: "shared" }
-  const [one, other] = [await budget.reserve(asked), await budget.reserve(asked)]
-  if (!one.ok || !other.ok) throw new Error("expected two owners of one reservation")
-  await other.reservation.release()
-  await expect(one.reservation.settle({ usd: 0.5 })).rejects.toBeInstanceOf(SettleMismatchError)
-  expect(await one.reservation.release()).toMatchObject({ status: "settled", replayed: true })
+it("a settle that was a mistake leaves the reservation to be released", async () => {
+  const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 1 }] })
+  const outcome = await budget.reserve({ subject, amount: { usd: 1 } })
+  if (!outcome.ok) throw outcome.error
+  await expect(outcome.reservation.settle({ usd: -1 })).rejects.toMatchObject({ kind: "mistake" })
+  const entry = { requestId: "r", attempt: 0, model: "m" } as UsageEntry
+  await expect(outcome.reservation.settle({ usd: 0.5 }, entry)).rejects.toMatchObject({ kind: "mistake" })
+  expect(await outcome.reservation.release()).toMatchObject({ status: "settled", replayed: false })
+  expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0 }])
 })

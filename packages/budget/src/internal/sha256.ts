@@ -26,11 +26,26 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return digest
 }
 
+/** A text of a megabyte takes some thirty milliseconds, and one call asks for its hash several times. */
+const LONG_UNITS = 4_096
+const MAX_REMEMBERED = 4
+const remembered: { text: string; hash: string }[] = []
+
 /**
  * SHA-256 of the UTF-16 units of a text, in 43 characters of base64url. Of the units, not of UTF-8, in which all lone
  * surrogates are the same.
  */
 export function hashText(text: string): string {
+  if (text.length < LONG_UNITS) return hashOf(text)
+  const known = remembered.find((one) => one.text === text)
+  if (known !== undefined) return known.hash
+  const hash = hashOf(text)
+  if (remembered.length === MAX_REMEMBERED) remembered.shift()
+  remembered.push({ text, hash })
+  return hash
+}
+
+function hashOf(text: string): string {
   const bytes = new Uint8Array(text.length * 2)
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index)

@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest"
+import { createBudget, memoryStore, type UsageEntry } from "../src/index"
+
+const limits = [{ scope: "total", limit: null }] as const
+const LONG = "x".repeat(20_000)
+const attempt = { attempt: 1, reservedNanoUsd: 1, tokens: {}, costNanoUsd: 1, costSource: "table" } as const
+const entryOf = (more: Partial<UsageEntry>): UsageEntry => ({
+  ...attempt,
+  ...{ requestId: "r", model: "m", status: "succeeded" },
+  ...more,
+})
+
+describe("texts of strangers in the ledger", () => {
+  it("are bounded, however they come, and still found and told apart", async () => {
+    const store = memoryStore()
+    const budget = createBudget({ store, limits })
+    const [one, other] = [`${LONG}1`, `${LONG}2`]
+    for (const [index, text] of [one, other].entries()) {
+      const told = { userId: text, clientId: text, model: text, tags: { [text]: text, team: text } }
+      const subject = { ...told, requestId: text }
+      const own = await budget.reserve({ subject, amount: { nanoUsd: 1 } })
+      const entry = entryOf({
+        ...told,
+        provider: text,
+        modelUsed: text,
+        errorCode: text,
+        generationId: text,
+        mode: text,
+      })
+      const given = await budget.reserve({ subject, amount: { nanoUsd: 1 }, draft: entry })
+      const released = await budget.reserve({ subject, amount: { nanoUsd: 1 } })
+      if (!own.ok || !given.ok || !released.ok) throw new Error("nothing is limited")
+      await own.reservation.settle({ nanoUsd: 1 })
+      await given.reservation.settle({ nanoUsd: 1 }, entry)
+      await released.reservation.release({ ...entry, status: "released", costNanoUsd: 0 })
+      await budget.usage.record(`refused${index}`, { ...entry, status: "refused", costNanoUsd: 0 })
+    }
+    const { entries } = await budget.usage.list({ limit: 100 })
+    expect(entries).toHaveLength(8)
+    for (const entry of entries) expect(JSON.stringify(entry).length).toBeLessThan(4_000)
+    for (const text of [one, other])
+      for (const filter of [
+        { userId: text },
+        { clientId: text },
+        { model: text },
+        { tag: { name: "team", value: text } },
+        { tag: { name: text, value: text } },
+      ])
+        expect((await budget.usage.list({ filter })).entries).toHaveLength(4)
+    expect(await budget.usage.totals({ groupBy: ["userId"] })).toMatchObject([{ attempts: 4 }, { attempts: 4 }])
+    expect(await budget.usage.totals({ groupBy: [{ tag: one }] })).toMatchObject([{ attempts: 4 }, { attempts: 4 }])
+    expect(await budget.usage.get(one)).toHaveLength(1)
+  })
+
+  it("an expired attempt's too, and a correction's", async () => {
+    let now = 1_000_000
+    const budget = createBudget({ store: memoryStore({ clock: () => now }), limits, leaseMs: 1_000 })
+    await budget.reserve({ subject: { userId: LONG }, amount: { nanoUsd: 1 } })
+    now += 100_000
+    await budget.sweep()
+    const [entry] = (await budget.usage.list({ filter: { userId: LONG } })).entries
+    expect(entry).toMatchObject({ status: "expired" })
+    await budget.correct({ entry: entry!, cost: { nanoUsd: 2 }, changes: { modelUsed: LONG } })
+    const [corrected] = (await budget.usage.list({ filter: { userId: LONG } })).entries
+    expect(corrected).toMatchObject({ costNanoUsd: 2, revision: 1, userId: entry!.userId })
+    expect(JSON.stringify(corrected).length).toBeLessThan(4_000)
+  })
+
+  it("ordinary ones are kept as they are, and what looks like a long one's name is another", async () => {
+    const budget = createBudget({ store: memoryStore(), limits })
+    const plain = { userId: "sha256:ann", clientId: "é", tags: { team: "search", __proto__x: "\0" }, model: "m" }
+    await budget.usage.record("a", entryOf(plain))
+    expect((await budget.usage.list()).entries).toMatchObject([plain])
+    await budget.usage.record("b", entryOf({ userId: LONG }))
+    const long = (await budget.usage.list({ filter: { userId: LONG } })).entries[0]!.userId!
+    await budget.usage.record("c", entryOf({ userId: long }))
+    expect((await budget.usage.list({ filter: { userId: LONG } })).entries.map(({ id }) => id)).toEqual(["b"])
+    expect((await budget.usage.list({ filter: { userId: long } })).entries.map(({ id }) => id)).toEqual(["c"])
+  })
+
+  it("a request is found under the name that it was given, and under the one that its entries have", async () => {
+    const budget = createBudget({ store: memoryStore(), limits })
+    for (const requestId of ["order 7", "é", "plain", LONG, "sha256:plain"]) {
+      const held = await budget.reserve({ subject: { requestId }, amount: { nanoUsd: 1 } })
+      if (!held.ok) throw held.error
+      await held.reservation.settle({ nanoUsd: 1 })
+      const [entry, ...more] = await budget.usage.get(requestId)
+      expect(more).toEqual([])
+      expect(await budget.usage.get(entry!.requestId)).toEqual([entry])
+      expect((await budget.usage.list({ filter: { requestId } })).entries).toEqual([entry])
+    }
+  })
+
+  it("more tags or characters than make sense are a mistake before anything is held", async () => {
+    const budget = createBudget({ store: memoryStore(), limits })
+    const many = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`t${index}`, "v"]))
+    const endless = "x".repeat(1_048_577)
+    for (const subject of [{ tags: many }, { userId: endless }, { model: endless }, { tags: { a: endless } }])
+      await expect(budget.reserve({ subject, amount: { nanoUsd: 1 } })).rejects.toMatchObject({ kind: "mistake" })
+    expect(await budget.status()).toMatchObject([{ reserved: 0, spent: 0 }])
+  })
+})
+
+describe("a query", () => {
+  it("with a name that is none is a mistake: it would find everything", async () => {
+    const budget = createBudget({ store: memoryStore(), limits })
+    const { usage } = budget
+    const wrong: [string, () => Promise<unknown>][] = [
+      ["did you mean `userId`?", () => usage.list({ filter: { user: "ann" } as never })],
+      ["did you mean `userId`?", () => usage.totals({ filter: { userid: "ann" } as never })],
+      ["did you mean `userId`?", () => usage.export({ userID: "ann" } as never).next()],
+      ["did you mean `filter`?", () => usage.list({ filters: {} } as never)],
+      ["did you mean `groupBy`?", () => usage.totals({ groupby: ["model"] } as never)],
+      ["did you mean `subject`?", () => usage.get("r", { subjects: {} } as never)],
+      ["did you mean `userId`?", () => usage.list({ subject: { user: "ann" } as never })],
+      ["filter.userId", () => usage.list({ filter: { userId: 5 } as never })],
+      ["filter.tag", () => usage.list({ filter: { tag: "team" } as never })],
+      ["filter.status", () => usage.list({ filter: { status: "paid" } as never })],
+    ]
+    for (const [message, query] of wrong) await expect(query(), message).rejects.toThrow(message)
+  })
+})
