@@ -45,9 +45,9 @@ const SOURCES = {
 
 function modelText(route: Route, last: AttemptReceipt | undefined): string {
   const model = last?.model ?? route.model
-  return last?.modelUsed === undefined || model.endsWith(last.modelUsed)
-    ? model
-    : `${model} (answered by ${last.modelUsed})`
+  // What a server calls itself may steer a terminal.
+  const used = last?.modelUsed?.replace(/\p{C}/gu, "")
+  return used === undefined || model.endsWith(used) ? model : `${model} (answered by ${used})`
 }
 
 function tokensText(total: number, parts: [string, number | undefined][]): string {
@@ -84,7 +84,8 @@ function attemptLines(attempts: readonly AttemptReceipt[]): string[] {
 }
 
 function painter() {
-  const colours = process.stdout.isTTY === true && !process.env.NO_COLOR
+  // Only a terminal's stream has the method, which looks at NO_COLOR, TERM and their like.
+  const colours = process.stdout.hasColors?.()
   const wrap = (code: number) => (text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text)
   return { bold: wrap(1), dim: wrap(2) }
 }
