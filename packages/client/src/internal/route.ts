@@ -45,7 +45,7 @@ export interface Route {
   openai: OpenAI
   countInput(input: { messages: readonly Message[]; structure: Structure }): CountedInput
   /** The most that a call can cost. */
-  bound(input: CountedInput, maxTokens: number): { nanoUsd: NanoUsd; maxPrice: Bound["maxPrice"] }
+  bound(input: CountedInput, maxTokens: number): Bound
   /** Published rates of a short input, in pico-USD per token. */
   rates(): { input: number; output: number }
   /** What this much would cost at the published price. */

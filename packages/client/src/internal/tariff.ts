@@ -3,7 +3,7 @@ import type { BoundOptions, Modality, PriceTable, ReportedCost } from "@p2/prici
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
 import type { Choice } from "./choose-provider"
-import type { KnownCost, Route, Structure } from "./route"
+import type { CountedInput, KnownCost, Route, Structure } from "./route"
 
 /**
  * What the bound sets aside for one result of a web search, which is billed as input. OpenRouter states no maximum; this
@@ -31,13 +31,14 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
   const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
   // An alias for a deployment of your own is counted as the model that it stands for.
   const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
-  const reach = (messages: readonly Message[]): Omit<BoundOptions, "inputTokens"> => {
+  const reach = (input: CountedInput): BoundOptions => {
     const at = Date.now()
     return {
+      inputTokens: input.upperBound,
       webSearches: request.online ? 1 : 0,
       serviceTier: request.serviceTier,
       cacheWrites: request.cachePrompt ? "5m" : "none",
-      inputModalities: modalitiesOf(messages),
+      inputModalities: modalitiesOf(input.messages),
       outputModalities: TEXT,
       at,
       // The provider may price the call as late as it ends; a minute is for clocks that differ.
@@ -60,18 +61,14 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
       }
     },
     bound: (input, maxOutputTokens) => {
-      const { nanoUsd, maxPrice } = prices.upperBound(priceKey, {
-        ...reach(input.messages),
-        inputTokens: input.upperBound,
-        maxOutputTokens,
-      })
-      return { nanoUsd, maxPrice }
+      const options = reach(input)
+      options.maxOutputTokens = maxOutputTokens
+      return prices.upperBound(priceKey, options)
     },
     rates: () => prices.priceOf(priceKey, { serviceTier: request.serviceTier }).rates,
     likelyNanoUsd: (inputTokens, outputTokens) =>
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier: request.serviceTier }).nanoUsd,
-    affordableTokens: (input, budget) =>
-      prices.affordableOutputTokens(priceKey, { ...reach(input.messages), inputTokens: input.upperBound, budget }),
+    affordableTokens: (input, budget) => prices.affordableOutputTokens(priceKey, { ...reach(input), budget }),
     costOf: ({ usage, cost }, serviceTier) => {
       // A field of that name means something only where it is documented.
       const believed = choice.provider.dialect === "openrouter" ? cost : undefined

@@ -113,10 +113,12 @@ function boundCase(
   return { tier, fixed, output: worstRate(row, rates, outputKinds(options), options.outputModalities) }
 }
 
-function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOptions): PricedSheet[] {
+function reachableSheets(priced: PricedRow, options: BoundOptions | AffordOptions): readonly PricedSheet[] {
   const start = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const end = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
   if (end < start) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
+  // Nearly every call: what is asked for is the standard tier, and its price does not depend on the time.
+  if (options.serviceTier === "default" && priced.standards !== undefined) return priced.standards
   const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, start, end))
   if (options.serviceTier === undefined || options.serviceTier === "auto") return inTime
   const name = tierInRow(priced.row, options.serviceTier)
@@ -154,7 +156,7 @@ function modalitiesOf(
   if (modalities === undefined) return undefined
   if (!Array.isArray(modalities))
     throw new InvalidArgumentError(argument, 'a list of "text", "audio" and "image"', modalities)
-  for (const modality of modalities) oneOf(modality, MODALITIES, argument)
+  for (let index = 0; index < modalities.length; index++) oneOf(modalities[index]!, MODALITIES, argument)
   return modalities
 }
 
@@ -193,7 +195,9 @@ function worstRate(
 }
 
 function withOutput(each: BoundCase, tokens: number): CostLine[] {
-  return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
+  if (tokens === 0) return each.fixed
+  const { kind, picoUsdPerUnit } = each.output
+  return [...each.fixed, { kind, count: tokens, picoUsdPerUnit }]
 }
 
 function isMore(a: readonly CostLine[], b: readonly CostLine[]): boolean {

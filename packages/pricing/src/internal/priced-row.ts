@@ -10,6 +10,8 @@ export interface PricedRow {
   readonly sheets: readonly PricedSheet[]
   /** The standard sheet, when it holds at every instant: then a call without a service tier need not look at the clock. */
   readonly standard: PricedSheet | undefined
+  /** All sheets of the standard service tier, when each holds at every instant: then its bound need not look at the clock. */
+  readonly standards: readonly PricedSheet[] | undefined
 }
 
 export interface PricedSheet {
@@ -26,8 +28,14 @@ export interface PricedTier {
 /** The row made ready; the table remembers it. */
 export function pricedRow(row: PriceRow): PricedRow {
   const sheets = row.sheets.map(pricedSheet)
-  const standard = sheets.filter(({ sheet }) => sheet.serviceTier === "default" && sheet.boundOnly !== true)
-  return { row, sheets, standard: standard.length === 1 && isAlways(standard[0]!.sheet) ? standard[0] : undefined }
+  const standards = sheets.filter(({ sheet }) => sheet.serviceTier === "default")
+  const standard = standards.filter(({ sheet }) => sheet.boundOnly !== true)
+  return {
+    row,
+    sheets,
+    standard: standard.length === 1 && isAlways(standard[0]!.sheet) ? standard[0] : undefined,
+    standards: standards.length > 0 && standards.every(({ sheet }) => isAlways(sheet)) ? standards : undefined,
+  }
 }
 
 /** Whether a sheet holds at every instant. */
