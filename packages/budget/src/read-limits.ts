@@ -7,6 +7,7 @@ import { readWindowing, type Windowing } from "./window"
 
 const DAY_MS = 86_400_000
 const MAX_LIMITS = 64
+const SCOPE_NAMES: ReadonlySet<string> = new Set(["tag"])
 const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
 
 /** What a limit may be told. */
@@ -57,7 +58,10 @@ function readLimit(input: Limit, argument: string): ReadLimit[] {
 function readScope(scope: unknown, argument: string): Scope {
   if (["request", "user", "client", "total", "model"].includes(scope as string)) return scope as Scope
   const tag = typeof scope === "object" && scope !== null ? (scope as { tag?: unknown }).tag : undefined
-  if (typeof tag === "string" && tag !== "") return { tag }
+  if (typeof tag === "string" && tag !== "") {
+    checkNames(scope as object, SCOPE_NAMES, argument)
+    return { tag }
+  }
   throw new InvalidArgumentError(argument, '"request", "user", "client", "total", "model" or { tag: "team" }', scope)
 }
 

@@ -53,6 +53,8 @@ function isSame(limit: Limit | null | undefined, known: Limit): boolean {
 function isSameValue(value: unknown, known: unknown, names: readonly string[]): boolean {
   if (value === known) return true
   if (typeof value !== "object" || value === null || typeof known !== "object" || known === null) return false
+  // A name that is not known must not pass here either.
+  for (const name in value) if (!names.includes(name)) return false
   return names.every((name) => (value as Record<string, unknown>)[name] === (known as Record<string, unknown>)[name])
 }
 

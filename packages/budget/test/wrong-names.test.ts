@@ -33,6 +33,28 @@ it("so are an option and a subject of reserve, and a limit of this call", async 
   expect(() => budget.child(undefined as never)).toThrow("Expected `options` to be an object")
 })
 
+it("so is a unit of an amount or a limit, and a name beside a tag: they would limit nothing", async () => {
+  const limits = [{ scope: "total", limit: { usd: 1, tokens: 9 } }] as const
+  const budget = createBudget({ store: memoryStore(), limits })
+  for (const wrong of [{ usd: 1, token: 9 }, { nanoUSD: 1 }])
+    expect(() => createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: wrong }] } as never)).toThrow(
+      /did you mean `(tokens|nanoUsd)`\?/,
+    )
+  const amount = { usd: 1, tokens: 9 }
+  await expect(budget.reserve({ amount: { ...amount, request: 3 } } as never)).rejects.toThrow(
+    "did you mean `requests`?",
+  )
+  // Also where the same list was right before.
+  await budget.reserve({ amount, limits: [{ scope: "total", limit: { usd: 1 }, per: "day" }] })
+  const added = [{ scope: "total", limit: { usd: 1, token: 9 }, per: "day" }]
+  await expect(budget.reserve({ amount, limits: added } as never)).rejects.toThrow("did you mean `tokens`?")
+  const tagged = [{ scope: { tag: "team", value: "search" }, limit: 1, optional: true }]
+  await expect(budget.reserve({ amount, limits: tagged } as never)).rejects.toThrow("limits[0].scope.value")
+  const outcome = await budget.reserve({ amount: { usd: 0, tokens: 0 } })
+  if (!outcome.ok) throw outcome.error
+  await expect(outcome.reservation.settle({ cost: 1 } as never)).rejects.toThrow("Expected `cost.cost` to be absent")
+})
+
 it("so are a name, or no object at all, in every other member", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [limit] })
   const { subject } = known
