@@ -25,21 +25,34 @@ function draftOf(requestId) {
     provider: "openai",
     mode: "json_schema",
     reservedNanoUsd: amount.nanoUsd,
+    fingerprint: undefined,
   }
 }
 
 function entryOf(requestId) {
-  const entry = draftOf(requestId)
-  entry.status = "succeeded"
-  entry.modelUsed = "gpt-4o-mini-2024-07-18"
-  entry.errorCode = undefined
-  entry.tokens = { inputTokens: 70, outputTokens: 25 }
-  entry.costNanoUsd = paid.nanoUsd
-  entry.costSource = "table"
-  entry.tableCostNanoUsd = undefined
-  entry.durationMs = 12
-  entry.generationId = "chatcmpl-1"
-  return entry
+  return {
+    requestId,
+    attempt: 1,
+    clientId: "c",
+    userId: "u",
+    tags: undefined,
+    model: "openai/gpt-4o-mini",
+    provider: "openai",
+    mode: "json_schema",
+    reservedNanoUsd: amount.nanoUsd,
+    fingerprint: undefined,
+    status: "succeeded",
+    modelUsed: "gpt-4o-mini-2024-07-18",
+    errorCode: undefined,
+    tokens: { inputTokens: 70, outputTokens: 25 },
+    costNanoUsd: paid.nanoUsd,
+    costSource: "table",
+    tableCostNanoUsd: undefined,
+    durationMs: 12,
+    generationId: "chatcmpl-1",
+    prompt: undefined,
+    answer: undefined,
+  }
 }
 
 const amount = { nanoUsd: 310_500, tokens: 570 }

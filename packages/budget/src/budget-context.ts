@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
 import { Alerts } from "./alerts"
+import { workOf } from "./at-once"
 import type { BudgetOptions, OnExpire } from "./budget"
 import { nameOf } from "./cell-key"
 import { Heartbeats } from "./heartbeats"
@@ -10,7 +11,7 @@ import { readAmount } from "./read-amount"
 import { type ReadLimit, readLimits } from "./read-limits"
 import { RecentLimits } from "./recent-limits"
 import type { BudgetStore, Millis, StoreCheck } from "./store"
-import { checkNow, withinTimeout } from "./store-calls"
+import { asStoreError, checkNow, withinTimeout } from "./store-calls"
 import { StoreError } from "./store-error"
 import type { Subject } from "./subject"
 
@@ -71,6 +72,22 @@ export class BudgetContext {
   /** Calls the store within its time and learns its clock. */
   call<T extends { now: Millis }>(call: () => Promise<T>): Promise<T> {
     return withinTimeout(call, this.storeTimeoutMs, this.store.name, this.#learn)
+  }
+
+  /** Calls a store that answers at once; undefined when this one has to be waited for, and was sent nothing. */
+  callNow<Request, Answer extends { now: Millis }>(
+    member: (request: Request) => Promise<Answer>,
+    request: Request,
+  ): Answer | undefined {
+    const work = workOf(member)
+    if (work === undefined) return undefined
+    try {
+      const answer = work(request)
+      this.#learn(answer)
+      return answer
+    } catch (error) {
+      throw asStoreError(error, this.store.name)
+    }
   }
 
   readonly #learn = (answer: { now: Millis }): void => {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { Amount, AmountInput, LimitStatus, Reservation, Settlement, SettleOptions } from "./budget"
 import type { BudgetContext } from "./budget-context"
 import { SettleMismatchError } from "./budget-errors"
-import type { Heart } from "./heartbeats"
+import type { Beat, Heart } from "./heartbeats"
 import type { IdUse } from "./id-uses"
 import type { UsageDraft, UsageEntry } from "./ledger"
 import { boundedEntry } from "./ledger-texts"
@@ -15,7 +15,8 @@ import { isStoreError } from "./store-calls"
 export interface Holding {
   id: string
   root: string
-  use: IdUse
+  /** Of root and id. */
+  key: string
   amount: Amount
   plan: Plan
   fingerprint: string
@@ -33,6 +34,7 @@ export class HeldReservation implements Reservation, Heart {
   readonly #answer: Held | undefined
   readonly #use: IdUse
   readonly #beatsUntil: Millis
+  readonly #heartbeat: Beat | undefined
   #statuses: readonly LimitStatus[] | undefined
   #expiresAt: Millis | null
   #isAllowed: boolean
@@ -52,10 +54,10 @@ export class HeldReservation implements Reservation, Heart {
     this.#answer = answer
     this.#expiresAt = answer === undefined ? null : answer.expiresAt
     this.#isAllowed = answer === undefined
-    this.#use = context.uses.enter(holding.use.key)
+    this.#use = context.uses.enter(holding.key)
     this.#use.held++
     this.#beatsUntil = Date.now() + context.maxHoldMs
-    if (answer !== undefined && !context.isClosed) context.hearts.add(this)
+    this.#heartbeat = answer === undefined || context.isClosed ? undefined : context.hearts.add(this)
   }
 
   get id(): string {
@@ -97,7 +99,7 @@ export class HeldReservation implements Reservation, Heart {
   }
 
   stopHeartbeat(): void {
-    this.#context.hearts.remove(this)
+    if (this.#heartbeat !== undefined) this.#context.hearts.remove(this.#heartbeat)
     this.#letGo()
   }
 
@@ -121,6 +123,7 @@ export class HeldReservation implements Reservation, Heart {
     this.#context.uses.leave(this.#use)
   }
 
+  /** `entry` is a copy of what the caller holds. */
   async #resolve(
     outcome: "commit" | "release",
     charged: Amount | undefined,
@@ -142,7 +145,12 @@ export class HeldReservation implements Reservation, Heart {
         return { key, startsAt, endsAt, keepMs, reserved, amount: charged === undefined ? 0 : amountOf(unit, charged) }
       }),
       expiresAt: this.#chargedAs === undefined ? this.#expiresAt : null,
-      entry: entry === undefined ? undefined : this.#vouchedFor(entry, charged),
+      entry,
+    }
+    if (entry !== undefined) {
+      entry.fingerprint = fingerprint
+      // The ledger agrees with the money whatever the entry says.
+      entry.costNanoUsd = charged?.nanoUsd ?? entry.costNanoUsd
     }
     this.#isReleasedHere ||= outcome === "release"
     return this.#send(request, charged)
@@ -153,7 +161,9 @@ export class HeldReservation implements Reservation, Heart {
     if (request.outcome === "commit") this.#isCommitted = true
     this.stopHeartbeat()
     try {
-      const answer = await this.#context.call(() => this.#context.store.settle(request))
+      const { store } = this.#context
+      const answer =
+        this.#context.callNow(store.settle, request) ?? (await this.#context.call(() => store.settle(request)))
       if (answer.result === "mismatch" && (await this.#isReleasedElsewhere()))
         return await this.#chargeAnew(request, charged)
       return this.#settled(answer, request.outcome, charged)
@@ -235,14 +245,6 @@ export class HeldReservation implements Reservation, Heart {
     }
     this.#letGo()
     return false
-  }
-
-  /** The ledger agrees with the money whatever the entry says. A copy, since the entry is the caller's. */
-  #vouchedFor(entry: UsageEntry, charged: Amount | undefined): UsageEntry {
-    const { fingerprint } = this.#holding
-    const costNanoUsd = charged?.nanoUsd ?? entry.costNanoUsd
-    // No spread: it takes Node 20 microseconds to add a field to one.
-    return Object.assign({}, entry, { costNanoUsd, fingerprint })
   }
 }
 

@@ -17,17 +17,22 @@ export function keyOf(root: string, id: string): string {
 
 /** Ids that are in use here, by {@link keyOf} root and id. */
 export class IdUses {
-  readonly #uses = new Map<string, IdUse>()
+  /** Never empty: an empty `Map` gives its memory back at the end of every call, and takes it again for the next. */
+  readonly #uses = new Map<string, IdUse>([["", useOf("")]])
 
   isHeld(key: string): boolean {
     return (this.#uses.get(key)?.held ?? 0) > 0
+  }
+
+  isReserving(key: string): boolean {
+    return this.#uses.get(key)?.isReserving ?? false
   }
 
   /** One claim more, which `leave` ends. */
   enter(key: string): IdUse {
     let use = this.#uses.get(key)
     if (use === undefined) {
-      use = { key, claims: 0, held: 0, isReserving: false, waiting: undefined }
+      use = useOf(key)
       this.#uses.set(key, use)
     }
     use.claims++
@@ -37,6 +42,10 @@ export class IdUses {
   leave(use: IdUse): void {
     if (--use.claims === 0) this.#uses.delete(use.key)
   }
+}
+
+function useOf(key: string): IdUse {
+  return { key, claims: 0, held: 0, isReserving: false, waiting: undefined }
 }
 
 /** The end of the reserve that is under way. Several may wait for it, so that whoever comes first has to look again. */

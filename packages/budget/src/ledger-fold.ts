@@ -1,16 +1,20 @@
-import type { StoredEntry, UsageFilter, UsageGroup, UsageTotals } from "./ledger"
+import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageTotals } from "./ledger"
 import type { Millis } from "./store"
 
 const MAX = Number.MAX_SAFE_INTEGER
 const SAME_FIELDS = ["requestId", "clientId", "userId", "model", "provider", "status"] as const
 
-/** What is summed up of an entry. */
-type Attempt = Omit<StoredEntry, "charges">
-
 /** Whether an entry matches every field that the filter gives. Comparison is exact: no case, prefix or Unicode folding. */
-export function matchesFilter(entry: Attempt, filter: UsageFilter): boolean {
-  if (filter.from !== undefined && entry.at < filter.from) return false
-  if (filter.to !== undefined && entry.at >= filter.to) return false
+export function matchesFilter(entry: StoredEntry, filter: UsageFilter): boolean {
+  return isWithin(entry.at, filter) && hasFields(entry, filter)
+}
+
+export function isWithin(at: Millis, { from, to }: UsageFilter): boolean {
+  return (from === undefined || at >= from) && (to === undefined || at < to)
+}
+
+/** All but the time. */
+export function hasFields(entry: UsageEntry, filter: UsageFilter): boolean {
   for (const field of SAME_FIELDS) {
     const wanted = filter[field]
     if (wanted !== undefined && entry[field] !== wanted) return false
@@ -34,10 +38,14 @@ export class UsageFold {
     this.#buckets = options.buckets ?? []
   }
 
-  add(entry: Attempt): void {
+  add(entry: StoredEntry): void {
+    this.addAt(entry.at, entry)
+  }
+
+  addAt(at: Millis, entry: UsageEntry): void {
     const group: UsageTotals["group"] = []
     for (const by of this.#groupBy) {
-      const value = this.#valueOf(entry, by)
+      const value = this.#valueOf(at, entry, by)
       if (value === undefined) return
       group.push(value)
     }
@@ -55,8 +63,8 @@ export class UsageFold {
   }
 
   /** Undefined: the entry is outside of the buckets. */
-  #valueOf(entry: Attempt, by: UsageGroup): string | number | null | undefined {
-    if (by === "bucket") return bucketOf(this.#buckets, entry.at)
+  #valueOf(at: Millis, entry: UsageEntry, by: UsageGroup): string | number | null | undefined {
+    if (by === "bucket") return bucketOf(this.#buckets, at)
     if (typeof by === "object") return tagOf(entry, by.tag)
     return entry[by] ?? null
   }
@@ -64,7 +72,7 @@ export class UsageFold {
 
 /** {@link UsageFold} over entries that are at hand. */
 export function foldUsage(
-  entries: Iterable<Attempt>,
+  entries: Iterable<StoredEntry>,
   options: { groupBy: readonly UsageGroup[]; buckets?: readonly Millis[] | undefined },
 ): UsageTotals[] {
   const fold = new UsageFold(options)
@@ -87,7 +95,7 @@ class GroupSums {
     this.#group = group
   }
 
-  add(entry: Attempt): void {
+  add(entry: UsageEntry): void {
     this.#requests.add(entry.requestId)
     this.#attempts++
     this.#count[entry.status]++
@@ -145,6 +153,6 @@ function bucketOf(boundaries: readonly Millis[], at: Millis): Millis | undefined
   return low === 0 || low === boundaries.length ? undefined : boundaries[low - 1]
 }
 
-function tagOf(entry: Attempt, name: string): string | null {
+function tagOf(entry: UsageEntry, name: string): string | null {
   return entry.tags !== undefined && Object.hasOwn(entry.tags, name) ? entry.tags[name]! : null
 }

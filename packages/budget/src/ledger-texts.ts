@@ -21,8 +21,8 @@ const REMARKS = ["mode", "modelUsed", "errorCode", "generationId"] as const
  * @throws InvalidArgumentError
  */
 export function boundedEntry<Entry extends Partial<UsageEntry> | UsageDraft>(entry: Entry, argument: string): Entry {
-  // No spread: it takes Node 20 microseconds to add a field to one.
-  const copy = Object.assign({}, entry)
+  // Node 20 takes microseconds to add a field to a spread, which is the quickest copy where the fingerprint has its place.
+  const copy = "fingerprint" in entry ? { ...entry } : Object.assign({}, entry)
   const bounded = copy as Partial<UsageEntry>
   const { requestId, tags } = bounded
   if (typeof requestId === "string") bounded.requestId = requestName(requestId, `${argument}.requestId`)

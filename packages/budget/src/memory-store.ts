@@ -1,4 +1,5 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
+import { atOnce } from "./at-once"
 import { MemoryState } from "./memory/memory-state"
 import type { BudgetStore, Millis } from "./store"
 
@@ -52,8 +53,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     name: "memory",
     capabilities: { shared: false, clock: "process", retentionMs: state.retentionMs, maxCells: state.maxCellsPerCall },
     ledger: state.ledger,
-    reserve: async (request) => state.reserve(request),
-    settle: async (request) => state.settle(request),
+    reserve: atOnce((request) => state.reserve(request)),
+    settle: atOnce((request) => state.settle(request)),
     extend: async (request) => state.extend(request),
     read: async (request) => state.read(request),
     adjust: async (request) => state.adjust(request),

@@ -7,7 +7,7 @@ import type { BudgetExceededError } from "./budget-exceeded-error"
 import { nameOf } from "./cell-key"
 import { checkOptions, checkSignal, checkSubject } from "./check-options"
 import { HeldReservation, type Holding } from "./held-reservation"
-import { endOf, endTurn, type IdUse, keyOf } from "./id-uses"
+import { endOf, endTurn, keyOf } from "./id-uses"
 import type { UsageDraft } from "./ledger"
 import { boundedEntry } from "./ledger-texts"
 import { amountOf, cellsAt, fingerprintOf, type Plan, type PlannedCell } from "./plan"
@@ -15,7 +15,7 @@ import type { Plans } from "./plans"
 import { readAmount } from "./read-amount"
 import type { ReadLimit } from "./read-limits"
 import { refusalOf } from "./refusal"
-import type { ReserveRequest, ReserveResult, SettleRequest } from "./store"
+import type { Millis, ReserveRequest, ReserveResult, SettleRequest } from "./store"
 import { checkCells, isStoreError } from "./store-calls"
 import { StoreError } from "./store-error"
 import type { Subject, Unit } from "./subject"
@@ -43,6 +43,13 @@ const NAMES: ReadonlySet<string> = new Set([
 interface Asked extends Holding {
   floor: Amount | undefined
   signals: readonly AbortSignal[]
+  /** What the store answered at once, where that is not the end of it. */
+  told: Told | undefined
+}
+
+interface Told {
+  cells: readonly PlannedCell[]
+  answer: ReserveResult
 }
 
 /** Sets an amount aside in every scope that the call touches, all or nothing. */
@@ -62,12 +69,8 @@ export async function reserve(context: BudgetContext, plans: Plans, options: Res
   const subject = subjectOf(own, id)
   const plan = planOf(context, plans, options, subject, known instanceof Promise ? await known : known)
   const asked = ask(context, options, subject, { id, root, amount, plan })
-  try {
-    if (wait === undefined) return await reserveOnce(context, asked)
-    return await waitForRoom(() => reserveOnce(context, asked), wait.timeoutMs, asked.signals)
-  } finally {
-    context.uses.leave(asked.use)
-  }
+  if (wait !== undefined) return waitForRoom(() => reserveOnce(context, asked), wait.timeoutMs, asked.signals)
+  return reserveNow(context, asked) ?? (await reserveOnce(context, asked))
 }
 
 function amountIn(options: ReserveOptions): Amount {
@@ -111,13 +114,14 @@ function ask(
   return {
     id,
     root,
-    use: context.uses.enter(keyOf(root, id)),
+    key: keyOf(root, id),
     amount,
     floor,
     plan,
     fingerprint,
     draft,
     signals: signalsOf(options),
+    told: undefined,
   }
 }
 
@@ -158,28 +162,54 @@ function draftOf(subject: Subject, amount: Amount): UsageDraft {
     tags,
     model: model ?? "unknown",
     reservedNanoUsd: amount.nanoUsd ?? 0,
+    fingerprint: undefined,
+  }
+}
+
+/** In one step, where the store answers at once. Undefined when it does not, or when more than that is needed. */
+function reserveNow(context: BudgetContext, asked: Asked): ReserveOutcome | undefined {
+  const { root, key, signals } = asked
+  if (!context.isChecked || context.uses.isReserving(key) || context.pending.has(key)) return undefined
+  throwIfAborted(signals)
+  const cells = cellsAt(asked.plan, context.now())
+  checkCount(cells, context.store.capabilities.maxCells)
+  const request = requestOf(context, asked, cells)
+  try {
+    const answer = context.callNow(context.store.reserve, request)
+    if (answer === undefined) return undefined
+    checkCells(answer.cells, cells.length, context.store.name)
+    if (answer.result === "stale-window" || (answer.result === "exceeded" && answer.backlog)) {
+      asked.told = { cells, answer }
+      return undefined
+    }
+    context.alerts.expired(root, answer.expired)
+    return decide(context, asked, cells, answer)
+  } catch (error) {
+    return withoutAnswer(context, asked, request, error)
   }
 }
 
 /** When no other reserve of the same id is under way here. */
 async function reserveOnce(context: BudgetContext, asked: Asked): Promise<ReserveOutcome> {
-  const { signals, use } = asked
+  const { signals, key } = asked
+  const use = context.uses.enter(key)
   while (use.isReserving) await endOf(use)
   use.isReserving = true
   try {
     throwIfAborted(signals)
-    if (context.pending.has(use.key)) throw notConfirmed(asked.id)
+    if (context.pending.has(key)) throw notConfirmed(asked.id)
     const sent: Sent = { request: undefined }
     try {
       if (!context.isChecked) await context.requireChecked()
       const asking = askStore(context, asked, sent)
       if (signals.length === 0) return await asking
-      return await untilAborted(asking, signals, () => releaseLater(context, use, sent.request!))
+      return await untilAborted(asking, signals, () => releaseLater(context, key, sent.request!))
     } catch (error) {
       return withoutAnswer(context, asked, sent.request, error)
     }
   } finally {
     endTurn(use)
+    context.uses.leave(use)
   }
 }
 
@@ -205,7 +235,7 @@ function withoutAnswer(
   const allowed = isStoreError(error) && error.code === "unavailable" ? allow(context, asked) : undefined
   if (allowed !== undefined) return { ok: true, reservation: allowed }
   const isMaybeHeld = sent !== undefined && !(isStoreError(error) && error.applied === "no") && isUnanswered(error)
-  if (isMaybeHeld) releaseLater(context, asked.use, sent)
+  if (isMaybeHeld) releaseLater(context, asked.key, sent)
   throw error
 }
 
@@ -216,12 +246,8 @@ async function askStore(context: BudgetContext, asked: Asked, sent: Sent): Promi
   let [rounds, sweeps] = [0, 0]
   for (;;) {
     throwIfAborted(asked.signals)
-    const cells = cellsAt(asked.plan, now)
-    checkCount(cells, context.store.capabilities.maxCells)
-    const request = requestOf(context, asked, cells)
-    sent.request = request
-    const answer = await context.call(() => context.store.reserve(request))
-    checkCells(answer.cells, cells.length, context.store.name)
+    const { cells, answer } = asked.told ?? (await askOnce(context, asked, sent, now))
+    asked.told = undefined
     context.alerts.expired(root, answer.expired)
     if (answer.result === "stale-window" && ++rounds < MAX_ROUNDS) {
       now = answer.now
@@ -235,6 +261,16 @@ async function askStore(context: BudgetContext, asked: Asked, sent: Sent): Promi
     }
     return decide(context, asked, cells, answer)
   }
+}
+
+async function askOnce(context: BudgetContext, asked: Asked, sent: Sent, now: Millis): Promise<Told> {
+  const cells = cellsAt(asked.plan, now)
+  checkCount(cells, context.store.capabilities.maxCells)
+  const request = requestOf(context, asked, cells)
+  sent.request = request
+  const answer = await context.call(() => context.store.reserve(request))
+  checkCells(answer.cells, cells.length, context.store.name)
+  return { cells, answer }
 }
 
 function decide(
@@ -322,9 +358,9 @@ function isUnanswered(error: unknown): boolean {
 }
 
 /** What may be held without an owner is given back, until the store confirms it. */
-function releaseLater(context: BudgetContext, use: IdUse, request: ReserveRequest): void {
+function releaseLater(context: BudgetContext, key: string, request: ReserveRequest): void {
   // It has an owner: the reserve that was not answered can only have found what an earlier one made.
-  if (context.uses.isHeld(use.key) || context.pending.has(use.key)) return
+  if (context.uses.isHeld(key) || context.pending.has(key)) return
   const release: SettleRequest = {
     root: request.root,
     id: request.id,

@@ -84,7 +84,7 @@ export function isStoreError(error: unknown): error is StoreError {
   return P2Error.isInstance(error) && error.name === "StoreError" && "applied" in error
 }
 
-function asStoreError(error: unknown, store: string): unknown {
+export function asStoreError(error: unknown, store: string): unknown {
   if (isStoreError(error) || (P2Error.isInstance(error) && error.kind === "mistake")) return error
   return new StoreError(`The store "${store}" failed.`, { code: "unavailable", applied: "maybe", cause: error })
 }

@@ -15,16 +15,14 @@ afterEach(() => {
 function heart(hearts: Heartbeats, goesOn: () => boolean | Promise<boolean> = () => true) {
   const start = performance.now()
   const beats: number[] = []
-  const one = {
-    beats,
+  const beat = hearts.add({
     beat: async () => {
       beats.push(Math.round(performance.now() - start))
       return goesOn()
     },
-    stopHeartbeat: () => hearts.remove(one),
-  }
-  hearts.add(one)
-  return one
+    stopHeartbeat: () => hearts.remove(beat),
+  })
+  return { beats, beat }
 }
 
 describe("heartbeats", () => {
@@ -35,7 +33,7 @@ describe("heartbeats", () => {
     const stopped = heart(hearts)
     await vi.advanceTimersByTimeAsync(3_000)
     const last = heart(hearts)
-    hearts.remove(stopped)
+    hearts.remove(stopped.beat)
     expect(vi.getTimerCount()).toBe(1)
     await vi.advanceTimersByTimeAsync(2 * INTERVAL_MS)
     expect([first.beats, stopped.beats, last.beats]).toEqual([[20_000, 40_000], [], [20_000, 40_000]])
@@ -44,7 +42,7 @@ describe("heartbeats", () => {
 
   it("leave no timer behind when nothing is held any more", async () => {
     const hearts = new Heartbeats(INTERVAL_MS)
-    hearts.remove(heart(hearts))
+    hearts.remove(heart(hearts).beat)
     const once = heart(hearts, () => false)
     await vi.advanceTimersByTimeAsync(3 * INTERVAL_MS)
     expect(once.beats).toEqual([20_000])
@@ -56,7 +54,7 @@ describe("heartbeats", () => {
     const slow = (ms: number) => () => new Promise<boolean>((resolve) => setTimeout(resolve, ms, true))
     const [patient, stopped] = [heart(hearts, slow(30_000)), heart(hearts, slow(30_000))]
     await vi.advanceTimersByTimeAsync(25_000)
-    hearts.remove(stopped)
+    hearts.remove(stopped.beat)
     await vi.advanceTimersByTimeAsync(INTERVAL_MS * 3)
     expect([patient.beats, stopped.beats]).toEqual([[20_000, 70_000], [20_000]])
   })

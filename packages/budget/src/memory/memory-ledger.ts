@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { StoredEntry, UsageDraft, UsageEntry, UsageLedger, UsageTotals } from "../ledger"
-import { matchesFilter, UsageFold } from "../ledger-fold"
+import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "../ledger"
+import { hasFields, isWithin, UsageFold } from "../ledger-fold"
 import type { Millis, Name } from "../store"
 import {
   checkListRequest,
@@ -18,7 +18,10 @@ type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member
 export type Charges = readonly (Name | number)[]
 
 interface Slot {
-  entry: Omit<StoredEntry, "charges">
+  readonly id: Name
+  readonly at: Millis
+  revision: number
+  entry: UsageEntry
   charges: Charges
   root: RootEntries
   gone: boolean
@@ -81,8 +84,7 @@ export class MemoryLedger implements UsageLedger {
     let cursor: string | null = null
     for (let index = start; index >= 0 && index < live.length; index += step) {
       const slot = live[index]!
-      const { entry } = slot
-      if (!matchesFilter(entry, request.filter)) continue
+      if (!matches(slot, request.filter)) continue
       if (entries.length === request.limit) {
         const end = entries.at(-1)!
         cursor = `${end.at}/${end.id}`
@@ -96,13 +98,13 @@ export class MemoryLedger implements UsageLedger {
   async totals(request: Requested<"totals">): Promise<UsageTotals[]> {
     checkTotalsRequest(request)
     const fold = new UsageFold(request)
-    for (const { entry } of this.#live(request.root)) if (matchesFilter(entry, request.filter)) fold.add(entry)
+    for (const slot of this.#live(request.root)) if (matches(slot, request.filter)) fold.addAt(slot.at, slot.entry)
     return fold.totals()
   }
 
   async prune(request: Requested<"prune">): Promise<{ removed: number }> {
     checkPruneRequest(request)
-    const old = this.#live(request.root).filter((slot) => slot.entry.at < request.before)
+    const old = this.#live(request.root).filter((slot) => slot.at < request.before)
     for (const slot of old) this.#remove(slot)
     return { removed: old.length }
   }
@@ -111,18 +113,13 @@ export class MemoryLedger implements UsageLedger {
   write(rootName: Name, id: Name, entry: UsageEntry, charges: Charges, revision: number, now: Millis): void {
     const root = this.#rootOf(rootName)
     const known = root.byId.get(id)
-    const at = known?.entry.at ?? now
-    // No spread: it takes Node 20 microseconds to add a field to one.
-    const stored = Object.assign({}, entry, { id, at, revision })
+    const stored = { ...entry }
     stored.tokens = { ...entry.tokens }
     if (entry.tags !== undefined) stored.tags = { ...entry.tags }
     if (entry.costs !== undefined) stored.costs = { ...entry.costs }
     this.#contentChars += contentChars(stored) - (known === undefined ? 0 : contentChars(known.entry))
-    if (known === undefined) this.#append(root, { entry: stored, charges, root, gone: false })
-    else {
-      known.entry = stored
-      known.charges = charges
-    }
+    if (known === undefined) this.#append(root, { id, at: now, revision, entry: stored, charges, root, gone: false })
+    else Object.assign(known, { revision, entry: stored, charges })
     while (this.#size > this.#maxEntries || (this.#contentChars > this.#maxContentChars && this.#size > 1))
       this.#dropOldest()
   }
@@ -152,8 +149,8 @@ export class MemoryLedger implements UsageLedger {
 
   #append(root: RootEntries, slot: Slot): void {
     const last = root.order.at(-1)
-    if (last !== undefined && compareEntries(last.entry, slot.entry) > 0) root.sorted = false
-    root.byId.set(slot.entry.id, slot)
+    if (last !== undefined && compareEntries(last, slot) > 0) root.sorted = false
+    root.byId.set(slot.id, slot)
     root.order.push(slot)
     if (this.#queue.length > 2 * this.#size + 1_024) {
       this.#queue = this.#queue.slice(this.#head).filter((queued) => !queued.gone)
@@ -180,7 +177,7 @@ export class MemoryLedger implements UsageLedger {
   #remove(slot: Slot): void {
     const { root } = slot
     slot.gone = true
-    root.byId.delete(slot.entry.id)
+    root.byId.delete(slot.id)
     root.gone++
     this.#size--
     this.#contentChars -= contentChars(slot.entry)
@@ -196,7 +193,7 @@ export class MemoryLedger implements UsageLedger {
     const root = this.#roots.get(name)
     if (root === undefined) return []
     if (root.gone > 0) this.#clean(root)
-    if (!root.sorted) root.order.sort((a, b) => compareEntries(a.entry, b.entry))
+    if (!root.sorted) root.order.sort((a, b) => compareEntries(a, b))
     root.sorted = true
     return root.order
   }
@@ -205,7 +202,7 @@ export class MemoryLedger implements UsageLedger {
     let [low, high] = [0, live.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      const order = compareEntries(live[middle]!.entry, last)
+      const order = compareEntries(live[middle]!, last)
       if (order < 0 || (order === 0 && !newest)) low = middle + 1
       else high = middle
     }
@@ -225,13 +222,18 @@ function contentChars(entry: UsageEntry): number {
   return (entry.prompt?.length ?? 0) + (entry.answer?.length ?? 0)
 }
 
-function copyOf({ entry, charges: charged }: Slot): StoredEntry {
+function matches({ at, entry }: Slot, filter: UsageFilter): boolean {
+  return isWithin(at, filter) && hasFields(entry, filter)
+}
+
+function copyOf({ id, at, revision, entry, charges: charged }: Slot): StoredEntry {
   const pairs: [Name, number][] = []
   for (let index = 0; index < charged.length; index += 2)
     pairs.push([charged[index] as Name, charged[index + 1] as number])
   // Also for a key `__proto__`.
   const charges = Object.fromEntries(pairs)
-  const copy = Object.assign({}, entry, { tokens: { ...entry.tokens }, charges })
+  // No spread: it takes Node 20 microseconds to add a field to one.
+  const copy = Object.assign({}, entry, { tokens: { ...entry.tokens }, id, at, revision, charges })
   if (entry.tags !== undefined) copy.tags = { ...entry.tags }
   if (entry.costs !== undefined) copy.costs = { ...entry.costs }
   return copy

@@ -240,16 +240,20 @@ export class MemoryState {
     const { maxIds, maxCells } = this.#limits
     let cells = 0
     for (let index = 0; index < found.length; index++) if (found[index] === undefined) cells++
-    const isFull = () => this.#ids + ids > maxIds || (cells > 0 && this.#cells + cells > maxCells)
-    if (!isFull()) return
+    if (this.#hasRoom(ids, cells)) return
     this.#drain(now, Number.POSITIVE_INFINITY)
-    if (!isFull()) return
+    if (this.#hasRoom(ids, cells)) return
     const what = this.#ids + ids > maxIds ? `maxIds (${maxIds}) ids` : `maxCells (${maxCells}) cells`
     throw new StoreError(
       `The memory store is full: it holds ${what}, and forgets none that is open or younger than retentionMs ` +
         `(${this.retentionMs} ms). Raise the limit, shorten retentionMs, or use a store outside of this process.`,
       { code: "unavailable", applied: "no" },
     )
+  }
+
+  #hasRoom(ids: number, cells: number): boolean {
+    const { maxIds, maxCells } = this.#limits
+    return this.#ids + ids <= maxIds && (cells === 0 || this.#cells + cells <= maxCells)
   }
 
   #checkedRoot(name: Name): MemoryRoot | undefined {
