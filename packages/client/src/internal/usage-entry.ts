@@ -19,6 +19,8 @@ export function draftOf(ask: Ask, receipt: AttemptReceipt, reservedNanoUsd: Nano
     provider: route.provider.name,
     mode: receipt.streamed ? `${receipt.mode}+stream` : receipt.mode,
     reservedNanoUsd,
+    // Its place: the budget copies a draft that has it in a tenth of the time.
+    fingerprint: undefined,
   }
 }
 
@@ -28,22 +30,31 @@ export function entryOf(
   receipt: AttemptReceipt,
   content: { prompt: readonly Message[]; answer: string } | undefined,
 ): UsageEntry {
-  // Written into the draft, not spread from it: this is on every call's way.
-  const entry = draftOf(ask, receipt, receipt.reservedNanoUsd) as UsageEntry
-  entry.status = receipt.status
-  entry.modelUsed = receipt.modelUsed
-  entry.errorCode = receipt.errorCode
-  entry.tokens = receipt.usage === undefined ? {} : tokensOf(receipt.usage)
-  entry.costNanoUsd = receipt.costNanoUsd
-  entry.costSource = receipt.costSource
-  entry.tableCostNanoUsd = receipt.tableCostNanoUsd
-  entry.durationMs = Math.round(receipt.timings.totalMs)
-  entry.generationId = receipt.generationId
-  if (content !== undefined) {
-    entry.prompt = cutToBytes(JSON.stringify(content.prompt))
-    entry.answer = cutToBytes(content.answer)
+  const draft = draftOf(ask, receipt, receipt.reservedNanoUsd)
+  // Field by field, not spread from the draft: this is on every call's way.
+  return {
+    requestId: draft.requestId,
+    attempt: draft.attempt,
+    clientId: draft.clientId,
+    userId: draft.userId,
+    tags: draft.tags,
+    model: draft.model,
+    provider: draft.provider,
+    mode: draft.mode,
+    reservedNanoUsd: draft.reservedNanoUsd,
+    fingerprint: undefined,
+    status: receipt.status,
+    modelUsed: receipt.modelUsed,
+    errorCode: receipt.errorCode,
+    tokens: receipt.usage === undefined ? {} : tokensOf(receipt.usage),
+    costNanoUsd: receipt.costNanoUsd,
+    costSource: receipt.costSource,
+    tableCostNanoUsd: receipt.tableCostNanoUsd,
+    durationMs: Math.round(receipt.timings.totalMs),
+    generationId: receipt.generationId,
+    prompt: content === undefined ? undefined : cutToBytes(JSON.stringify(content.prompt)),
+    answer: content === undefined ? undefined : cutToBytes(content.answer),
   }
-  return entry
 }
 
 function tokensOf(usage: Usage): Record<string, number> {

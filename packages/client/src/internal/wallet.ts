@@ -88,11 +88,12 @@ export class Wallet {
   }
 
   #purseOf(budget: Budget): Purse {
+    const { userId, clientId, tags } = this.#subject
     return {
       reserve: async ({ id, amountNanoUsd, tokens, draft }) => {
         const held = await budget.reserve({
           id,
-          subject: { ...this.#subject, model: draft.model, requestId: draft.requestId },
+          subject: { userId, clientId, tags, model: draft.model, requestId: draft.requestId },
           amount: { nanoUsd: amountNanoUsd, tokens },
           limits: this.#limits,
           draft,
