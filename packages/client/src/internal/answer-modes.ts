@@ -13,7 +13,7 @@ function ladderOf(route: Route): readonly StructuredMode[] {
 export function firstMode(route: Route, structured: boolean): AnswerMode {
   if (!structured) return "text"
   const ladder = ladderOf(route)
-  const known = modeMemory().get(route.baseURL, route.sentModel)
+  const known = modeMemory().get(route.modeKey)
   // Another client may have been told of other rungs.
   return ladder.find((mode) => mode === known) ?? ladder[0] ?? "prompt"
 }

@@ -7,12 +7,12 @@ const CAPACITY = 1_000
 export class ModeMemory {
   readonly #modes = new Map<string, AnswerMode>()
 
-  get(baseURL: string, model: string): AnswerMode | undefined {
-    return this.#modes.get(`${baseURL} ${model}`)
+  /** The key is a route's `modeKey`. */
+  get(key: string): AnswerMode | undefined {
+    return this.#modes.get(key)
   }
 
-  set(baseURL: string, model: string, mode: AnswerMode): void {
-    const key = `${baseURL} ${model}`
+  set(key: string, mode: AnswerMode): void {
     if (this.#modes.get(key) === mode) return
     this.#modes.delete(key)
     this.#modes.set(key, mode)

@@ -97,6 +97,7 @@ function routeOf(
     model,
     provider,
     baseURL: choice.baseURL ?? "",
+    modeKey: `${choice.baseURL} ${tariff.sentModel}`,
     maxTokensField: speaks ? (provider.maxTokensField ?? "max_tokens") : "max_tokens",
     serviceTier: asked !== "default" ? asked : speaks ? provider.serviceTier : undefined,
     // Set by `open` before anything is sent.

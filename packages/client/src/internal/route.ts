@@ -36,6 +36,8 @@ export interface Route {
   baseURL: string
   /** As the provider is asked. */
   sentModel: string
+  /** Base URL and model: where a mode that worked is remembered. Made once, because every call looks there. */
+  modeKey: string
   /** As it is priced and counted. */
   priceKey: string
   maxTokensField: "max_tokens" | "max_completion_tokens"

@@ -57,7 +57,7 @@ class RequestRun {
       this.#spentNanoUsd += outcome.receipt.costNanoUsd
       this.#log(outcome)
       if (outcome.kind === "answered") {
-        if (ask.mode !== "text") modeMemory().set(ask.route.baseURL, ask.route.sentModel, ask.mode)
+        if (ask.mode !== "text") modeMemory().set(ask.route.modeKey, ask.mode)
         return { ok: true, answer: outcome.answer, text: outcome.text, receipt: this.#receipt() }
       }
       const error = outcome.kind === "refused" ? outcome.refusal.error : outcome.error
