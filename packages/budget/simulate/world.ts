@@ -56,6 +56,8 @@ class World {
   readonly #alerts = new Map<string, number>()
   readonly #budgets = new Map<SimulatedProcess, Budget>()
   #working = 0
+  /** From here on nobody crashes: whoever were started anew would still be at work in the end. */
+  #isOver = false
 
   constructor(
     private readonly random: Random,
@@ -85,6 +87,7 @@ class World {
       if (!this.time.step()) throw new Error(`nothing happens any more, and ${this.#working} lanes wait`)
       await this.#settled()
     }
+    this.#isOver = true
     await this.#calm()
     await this.#checkBooks()
   }
@@ -137,6 +140,7 @@ class World {
   }
 
   #crash(process: SimulatedProcess, name: string, life: number, isWorking: () => boolean): void {
+    if (this.#isOver) return
     if (isWorking()) this.#working--
     process.isDead = true
     this.#budgets.delete(process)
@@ -177,24 +181,26 @@ class World {
         crashed: false,
       }
       this.calls.set(id, call)
-      await this.#makeCall(budget, call)
+      await this.#makeCall(process, budget, call)
     }
   }
 
-  async #makeCall(budget: Budget, call: BookedCall): Promise<void> {
+  async #makeCall(process: SimulatedProcess, budget: Budget, call: BookedCall): Promise<void> {
     const { random, time } = this
     const subject = { userId: random.pick(["u1", "u2", "\ud800{", "u:1"]), clientId: random.pick(["c1", "c2"]) }
     const draft: UsageDraft = { requestId: call.id, attempt: 1, ...subject, model: "m", reservedNanoUsd: call.bound }
     let held: Reservation
     try {
-      const outcome = await budget.reserve({ id: call.id, subject, amount: { nanoUsd: call.bound }, draft })
+      const signal = random.chance(0.15) ? this.#signalAfter(process, random.integer(0, 100)) : undefined
+      const outcome = await budget.reserve({ id: call.id, subject, amount: { nanoUsd: call.bound }, draft, signal })
       if (!outcome.ok) {
         call.outcome = "refused"
         return
       }
       held = outcome.reservation
     } catch (error) {
-      if ((error as { applied?: string }).applied === undefined) throw error
+      const { applied, name } = error as { applied?: string; name?: string }
+      if (applied === undefined && name !== "AbortedError") throw error
       call.outcome = "failed"
       return
     }
@@ -222,6 +228,13 @@ class World {
     const cost = { nanoUsd: call.billed }
     const corrected = await held.settle(cost, { ...entry, costNanoUsd: call.billed }, { revision: 1 })
     call.outcome = corrected.status
+  }
+
+  /** Whoever asked goes away, perhaps in the moment in which the answer comes. */
+  #signalAfter(process: SimulatedProcess, ms: number): AbortSignal {
+    const controller = new AbortController()
+    this.time.at(this.time.now + ms, process, () => controller.abort())
+    return controller.signal
   }
 
   #alert(alert: BudgetAlert): void {
