@@ -57,7 +57,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
 
   /** Ends the call. `result` rejects with code `aborted`. */
   cancel(reason?: unknown): void {
-    if (!this.#over) this.#controller.abort(reason ?? new Error("The stream was cancelled."))
+    if (!this.#over) this.#controller.abort(reason ?? new Error("Cancelled."))
   }
 
   /** @throws InvalidArgumentError when the stream was iterated before: its partials are gone. */

@@ -76,7 +76,7 @@ const REMEDIES: Record<ProviderErrorCode, string> = {
   "provider-payment": "Add credit at the provider.",
   "provider-not-found": "Check the model's id and the base URL.",
   "provider-timeout": "Try again later.",
-  "provider-rate-limit": "Try again after `error.retryAfterMs`, or ask for a higher rate limit.",
+  "provider-rate-limit": "Try again after `error.retryAfterMs`.",
   "provider-unavailable": "Try again later, or name `fallbacks`.",
   "provider-error": "Its reason is in `error.cause.providerMessage`.",
 }
@@ -140,7 +140,7 @@ export class AnswerRefusedError extends ClientError {
 /** The provider's filter stopped the prompt or the answer: code `content-filtered`. Never repaired. */
 export class ContentFilteredError extends ClientError {
   constructor(cause?: unknown) {
-    super("content-filtered", "The provider's content filter stopped the prompt or the answer. Change the prompt.", {
+    super("content-filtered", "The provider's content filter stopped it. Change the prompt.", {
       cause,
     })
   }
@@ -199,7 +199,7 @@ export class MissingKeyError extends ClientError {
     const option = what === "API key" ? "apiKey" : "baseURL"
     super(
       "missing-key",
-      `No ${what} for ${provider}. Set the environment variable ${variable}, or pass \`${option}\` or \`openai\`.`,
+      `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`,
       { kind: "mistake" },
     )
     this.provider = provider
@@ -213,7 +213,9 @@ export class NoMessagesError extends ClientError {
     super(
       "no-messages",
       "Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.",
-      { kind: "mistake" },
+      {
+        kind: "mistake",
+      },
     )
   }
 }
@@ -234,11 +236,9 @@ export class MissingPackageError extends ClientError {
 /** Something that should not happen, wrapped so that it too has a code and a receipt: code `unexpected`. */
 export class UnexpectedError extends ClientError {
   constructor(cause: unknown) {
-    super(
-      "unexpected",
-      "Something unforeseen went wrong; `error.cause` says what. What may have been billed was charged.",
-      { cause },
-    )
+    super("unexpected", "Something unforeseen: `error.cause` says what. What may have been billed was charged.", {
+      cause,
+    })
   }
 }
 

@@ -16,7 +16,7 @@ import type { ClientClock, LLMClientOptions } from "./client-options"
 import { firstMode } from "./internal/answer-modes"
 import { attachReceipt } from "./internal/attach-receipt"
 import { budgetInfoOf, leftIn } from "./internal/budget-info-of"
-import { type Ask, messagesToSend, structureOf } from "./internal/chat-body"
+import { type Ask, inputOf } from "./internal/chat-body"
 import { checkClientOptions } from "./internal/check-client-options"
 import { estimateOf } from "./internal/estimate"
 import { RouteBook } from "./internal/open-routes"
@@ -121,7 +121,7 @@ export class LLMClient<Answer = string> {
   countTokens(): number {
     const ask = this.#ask()
     if (ask.messages.length === 0) return 0
-    return ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) }).tokens
+    return inputOf(ask).tokens
   }
 
   /** Most output tokens of the model; where the provider states none, its context window. */

@@ -158,9 +158,8 @@ function columnOf(grouping: Exclude<UsageGrouping, "day">) {
 
 /** The day that begins at an instant, as `2026-11-23`. */
 function dayName(start: string | number | null | undefined, timeZone = "UTC"): string {
-  const parts = { timeZone, year: "numeric", month: "2-digit", day: "2-digit" } as const
   // Swedish writes dates as ISO 8601 does.
-  return new Intl.DateTimeFormat("sv-SE", parts).format(Number(start))
+  return new Intl.DateTimeFormat("sv-SE", { timeZone }).format(Number(start))
 }
 
 function millis(value: Date | number | undefined, argument: string): number | undefined {

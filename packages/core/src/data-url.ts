@@ -44,7 +44,7 @@ export function toDataUrl(kind: keyof typeof KINDS, source: string | Bytes, medi
   const type = mediaType ?? sniff(bytes)
   if (kind === "image" && !type?.startsWith("image/")) throw new InvalidArgumentError(kind, expected, source)
   if (type === undefined || !/^[\w.+-]+\/[\w.+-]+$/.test(type))
-    throw new InvalidArgumentError("mediaType", 'a media type such as "text/csv", since the bytes do not tell', type)
+    throw new InvalidArgumentError("mediaType", 'a media type such as "text/csv"', type)
   return `data:${type};base64,${toBase64(bytes)}`
 }
 

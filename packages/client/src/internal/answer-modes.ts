@@ -1,6 +1,6 @@
 import type { StructuredMode } from "../provider"
 import type { AnswerMode } from "../receipt"
-import { modeMemory } from "./mode-memory"
+import { knownMode } from "./mode-memory"
 import type { Route } from "./route"
 
 const LADDER: readonly StructuredMode[] = ["json_schema", "tool", "json_object", "prompt"]
@@ -13,7 +13,7 @@ function ladderOf(route: Route): readonly StructuredMode[] {
 export function firstMode(route: Route, structured: boolean): AnswerMode {
   if (!structured) return "text"
   const ladder = ladderOf(route)
-  const known = modeMemory().get(route.modeKey)
+  const known = knownMode(route.modeKey)
   // Another client may have been told of other rungs.
   return ladder.find((mode) => mode === known) ?? ladder[0] ?? "prompt"
 }

@@ -1,7 +1,7 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import type { AnswerMode } from "../receipt"
-import type { Route, Structure } from "./route"
+import type { CountedInput, Route, Structure } from "./route"
 
 /** What one attempt asks for. */
 export interface Ask {
@@ -38,6 +38,11 @@ export function structureOf(ask: Ask): Structure {
     tools: [compiled.tool],
     tool_choice: { type: "function" as const, function: { name: compiled.tool.function.name } },
   }
+}
+
+/** The input of the call, counted as it would be sent. */
+export function inputOf(ask: Ask): CountedInput {
+  return ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
 }
 
 export interface BodyOptions {

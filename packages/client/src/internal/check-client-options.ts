@@ -20,7 +20,7 @@ const RULES: Record<keyof LLMClientOptions, Rule> = {
   ],
   budget: ["a budget from `createBudget`", (budget) => typeof at(budget, "reserve") === "function"],
   openai: [
-    "an instance of OpenAI from the package `openai`",
+    "an instance of OpenAI",
     (openai) => typeof at(at(at(openai, "chat"), "completions"), "create") === "function",
   ],
   baseURL: [
@@ -49,11 +49,7 @@ export function checkClientOptions(options: LLMClientOptions): void {
   checkEach(options, RULES, "options")
   checkEach(options.deadlines ?? {}, DEADLINES, "options.deadlines")
   if (options.store !== undefined && options.budget !== undefined)
-    throw new InvalidArgumentError(
-      "options.budget",
-      "given without `store`, because a budget has a store of its own",
-      options.budget,
-    )
+    throw new InvalidArgumentError("options.budget", "given without `store`: a budget has its own", options.budget)
 }
 
 function checkEach(options: object, rules: Record<string, Rule>, path: string): void {

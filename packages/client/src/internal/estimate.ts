@@ -1,5 +1,5 @@
 import type { NanoUsd, P2Error } from "@p2/core"
-import { type Ask, messagesToSend, structureOf } from "./chat-body"
+import { type Ask, inputOf } from "./chat-body"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 import type { CountedInput, Route } from "./route"
 
@@ -33,7 +33,7 @@ export function tokensWithin({ nanoUsd, tokens }: Left, route: Route, input: Cou
 /** Plans the next call as it would be planned, without doing anything. */
 export function estimateOf(ask: Ask, left: Left = { nanoUsd: undefined, tokens: undefined }): Estimate {
   const { request, route } = ask
-  const input = route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+  const input = inputOf(ask)
   let within = planAttempt(ask, { leftNanoUsd: request.maxBudgetNanoUsd })
   // Where nobody said how long the answer may be, a call asks for what the scopes have left.
   if (within.ok && request.maxTokens === undefined) {

@@ -1,5 +1,5 @@
 import { type Budget, type BudgetStore, createBudget } from "@p2/budget"
-import { MissingPackageError } from "../client-errors"
+import { load } from "./load-package"
 
 /** A budget and how to let go of it. */
 export interface OpenedBudget {
@@ -72,14 +72,4 @@ async function openFile(address: string): Promise<OpenedBudget> {
   const { sqliteStore } = await load("@p2/budget-sqlite", () => import("@p2/budget-sqlite"), 'A store "file:…"')
   const budget = createBudget({ store: sqliteStore(address), limits: [] })
   return { budget, release: () => budget.close() }
-}
-
-async function load<Module>(name: string, importing: () => Promise<Module>, what: string): Promise<Module> {
-  try {
-    return await importing()
-  } catch (cause) {
-    const code = (cause as { code?: unknown }).code
-    if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw cause
-    throw new MissingPackageError(name, what, cause)
-  }
 }

@@ -1,7 +1,8 @@
 import type { OpenAI } from "openai"
-import { MissingPackageError } from "../client-errors"
 import { fetchWithErrorLimit } from "../fetch-with-error-limit"
 import type { Choice } from "./choose-provider"
+import { keepNewest } from "./keep-newest"
+import { load } from "./load-package"
 
 /** Most instances that are kept, oldest out first: one per base URL and key. */
 const CAPACITY = 100
@@ -14,9 +15,7 @@ export async function openaiFor(choice: Choice): Promise<OpenAI> {
   const key = JSON.stringify([choice.baseURL, choice.apiKey, choice.provider.name])
   const known = instances.get(key)
   if (known !== undefined) return known
-  const { OpenAI: Constructor } = await import("openai").catch((cause: unknown) => {
-    throw new MissingPackageError("openai", "A call to a provider", cause)
-  })
+  const { OpenAI: Constructor } = await load("openai", () => import("openai"), "A call to a provider")
   const isOpenAI = choice.provider.name === "openai"
   const made = new Constructor({
     baseURL: choice.baseURL ?? null,
@@ -27,8 +26,6 @@ export async function openaiFor(choice: Choice): Promise<OpenAI> {
     // Other providers need not learn whose organization calls them.
     ...(isOpenAI ? {} : { organization: null, project: null }),
   })
-  instances.set(key, made)
-  const [oldest] = instances.keys()
-  if (instances.size > CAPACITY && oldest !== undefined) instances.delete(oldest)
+  keepNewest(instances, key, made, CAPACITY)
   return made
 }

@@ -1,7 +1,7 @@
 import type { NanoUsd, P2Error } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import { ContextExceededError } from "../client-errors"
-import { type Ask, messagesToSend, structureOf } from "./chat-body"
+import { type Ask, inputOf } from "./chat-body"
 import { requestBudgetExceeded } from "./request-budget"
 
 /** Output tokens that are asked for when nobody says how many, if model and budget allow. */
@@ -39,7 +39,7 @@ export interface Means {
  */
 export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: P2Error } {
   const { request, route } = ask
-  const input = route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+  const input = inputOf(ask)
   const limits = route.limits
   const floor = Math.min(FLOOR_MAX_TOKENS, request.maxTokens ?? FLOOR_MAX_TOKENS)
   const fits = input.tokens <= (limits.maxInputTokens ?? limits.contextWindow)

@@ -2,11 +2,11 @@ import { AbortedError, InvalidAnswerError, type Message, P2Error } from "@p2/cor
 import { AnswerEmptyError, AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../client-errors"
 import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../receipt"
 import { firstMode, nextMode } from "./answer-modes"
-import { type Ask, messagesToSend, structureOf } from "./chat-body"
+import { type Ask, inputOf } from "./chat-body"
 import { DeadlineRace } from "./deadline-race"
 import { tokensWithin } from "./estimate"
 import { foldReceipt } from "./fold-receipt"
-import { modeMemory } from "./mode-memory"
+import { noteMode } from "./mode-memory"
 import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 import { refusesMode } from "./provider-failure"
 import { repairNotes } from "./repair-notes"
@@ -57,7 +57,7 @@ class RequestRun {
       this.#spentNanoUsd += outcome.receipt.costNanoUsd
       this.#log(outcome)
       if (outcome.kind === "answered") {
-        if (ask.mode !== "text") modeMemory().set(ask.route.modeKey, ask.mode)
+        if (ask.mode !== "text") noteMode(ask.route.modeKey, ask.mode)
         return { ok: true, answer: outcome.answer, text: outcome.text, receipt: this.#receipt() }
       }
       const error = outcome.kind === "refused" ? outcome.refusal.error : outcome.error
@@ -115,7 +115,7 @@ class RequestRun {
   #afterRefusal(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "refused" }>): Next {
     const { left } = outcome.refusal
     if (this.#narrowed || ask.request.maxTokens !== undefined || left === undefined) return this.#orFallback()
-    const input = ask.route.countInput({ messages: messagesToSend(ask), structure: structureOf(ask) })
+    const input = inputOf(ask)
     const fits = tokensWithin(left, ask.route, input)
     if (fits < FLOOR_MAX_TOKENS || fits >= outcome.receipt.maxTokens) return this.#orFallback()
     this.#narrowed = true

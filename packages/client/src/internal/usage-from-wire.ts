@@ -26,8 +26,8 @@ export function usageFromWire(raw: unknown): ReportedUsage | undefined {
   const input = count(raw.prompt_tokens)
   const completion = count(raw.completion_tokens)
   if (input === undefined || completion === undefined) return undefined
-  const prompt = isRecord(raw.prompt_tokens_details) ? raw.prompt_tokens_details : {}
-  const output = isRecord(raw.completion_tokens_details) ? raw.completion_tokens_details : {}
+  const prompt = partsOf(raw.prompt_tokens_details)
+  const output = partsOf(raw.completion_tokens_details)
   const total = count(raw.total_tokens) ?? input + completion
   const reasoning = count(output.reasoning_tokens) ?? 0
   const unsaid = Math.max(total - input - completion, reasoning > completion ? reasoning : 0, 0)
@@ -39,7 +39,7 @@ export function usageFromWire(raw: unknown): ReportedUsage | undefined {
   put(usage, "reasoningTokens", Math.max(unsaid, reasoning))
   put(usage, "audioOutputTokens", count(output.audio_tokens))
   put(usage, "imageOutputTokens", count(output.image_tokens))
-  const server = isRecord(raw.server_tool_use) ? raw.server_tool_use : {}
+  const server = partsOf(raw.server_tool_use)
   put(usage, "webSearches", count(server.web_search_requests))
   const doubtful = raiseToParts(usage)
   return { usage, cost: amount(reportedByOpenRouter(raw)), doubtful }
@@ -76,6 +76,10 @@ function amount(cost: ReportedCost | undefined): ReportedCost | undefined {
   if (cost === undefined) return undefined
   const said = [cost.costUsd, cost.upstreamInferenceCost ?? 0].map(Number)
   return said.every((usd) => usd >= 0 && usd <= MAX_COST_USD) ? cost : undefined
+}
+
+function partsOf(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
 }
 
 function count(value: unknown): number | undefined {

@@ -33,7 +33,7 @@ export class Wallet {
   /** Where every limit stands that the request counts against. */
   async scopes(): Promise<ScopeState[]> {
     const { budget } = await this.#open()
-    const states = await budget.status(this.#subjectOf(this.#request.model), { limits: this.#limits })
+    const states = await budget.status({ ...this.#subject, model: this.#request.model }, { limits: this.#limits })
     return states.map(({ scope, window, unit, limit, spent, reserved, remaining, resetsAt }) => ({
       scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
       window,
@@ -81,10 +81,6 @@ export class Wallet {
           : await openBudget(store)
     await warnOfWeakStore(opened.budget, this.#request, this.#options.logger)
     return opened
-  }
-
-  #subjectOf(model: string): Subject {
-    return { ...this.#subject, model }
   }
 
   #purseOf(budget: Budget): Purse {

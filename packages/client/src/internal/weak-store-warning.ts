@@ -13,15 +13,16 @@ export async function warnOfWeakStore(
   if (request.userBudget === undefined && request.clientBudget === undefined) return
   const process_ = globalThis as { [KEY]?: Set<string> }
   process_[KEY] ??= new Set()
+  const warned = process_[KEY]
   const { store } = budget
-  if (process_[KEY].has(store.name)) return
+  if (warned.has(store.name)) return
   // Before anything is waited for: a thousand clients may open at once.
-  process_[KEY].add(store.name)
+  warned.add(store.name)
   if (await isStrong(budget)) return
   const message =
     `A user or client limit is kept in the store "${store.name}", which ` +
     `${store.capabilities.shared ? "does not survive a restart" : "this process alone sees"}. ` +
-    'Pass `store: "redis://…"` or `store: "file:./p2.db"` to make it hold everywhere.'
+    'Pass `store: "redis://…"` or `"file:./p2.db"`.'
   try {
     if (logger?.warn !== undefined) logger.warn(`p2: ${message}`)
     else process.emitWarning(message, { code: "P2_WEAK_STORE" })

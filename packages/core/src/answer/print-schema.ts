@@ -93,7 +93,7 @@ export class SchemaPrinter {
   #check(what: keyof typeof STRICT_LIMITS, count: number, path: string): void {
     const limit = STRICT_LIMITS[what]
     if (count <= limit) return
-    throw new UnsupportedSchemaError(path, `more than ${limit} ${what}`, "Make it smaller, or ask in several requests.")
+    throw new UnsupportedSchemaError(path, `more than ${limit} ${what}`, "Make it smaller, or ask twice.")
   }
 }
 

@@ -41,7 +41,7 @@ export class SchemaReader {
         throw new UnsupportedSchemaError(
           path,
           "a schema that comes back to itself before any value",
-          "Put an object or an array between.",
+          "Put an object between.",
         )
       if (isOpen(known)) known.recursive ??= `type${++this.#names}`
       return known
