@@ -165,7 +165,7 @@ export class AnswerTruncatedError extends ClientError {
 /** The answer has no content: code `answer-empty`. */
 export class AnswerEmptyError extends ClientError {
   constructor() {
-    super("answer-empty", "The model answered with nothing. Change the prompt, or raise `repairs`.")
+    super("answer-empty", "The model answered with nothing. Raise `repairs`.")
   }
 }
 
@@ -197,11 +197,9 @@ export class MissingKeyError extends ClientError {
 
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
     const option = what === "API key" ? "apiKey" : "baseURL"
-    super(
-      "missing-key",
-      `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`,
-      { kind: "mistake" },
-    )
+    super("missing-key", `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`, {
+      kind: "mistake",
+    })
     this.provider = provider
     this.variable = variable
   }

@@ -27,7 +27,7 @@ export class ProviderReply extends Error {
   declare readonly headers: unknown
 
   constructor(said: Said) {
-    super("The provider's words are in `providerMessage` and `error`.")
+    super("See `providerMessage` and `error`.")
     for (const [key, value] of Object.entries({ name: "ProviderReply", ...said }))
       Object.defineProperty(this, key, { value, enumerable: value !== undefined && SHOWN.test(key) })
   }
