@@ -1,16 +1,18 @@
-import { checkNames, InvalidArgumentError, usd } from "@p2/core"
+import { InvalidArgumentError, usd } from "@p2/core"
 import type { Amount, AmountInput } from "./budget"
 
 /** An amount after validation; `requests` as given. */
 export type GivenAmount = { [Key in keyof Amount]: number | undefined }
 
-const NAMES: ReadonlySet<string> = new Set(["usd", "nanoUsd", "tokens", "requests"])
-
-/** Reads an amount as callers write it. @throws InvalidArgumentError */
+/**
+ * Reads an amount as callers write it. It may have more fields: the bounds and costs of `@p2/pricing` are amounts. A unit
+ * that is missing shows where a limit counts it.
+ *
+ * @throws InvalidArgumentError
+ */
 export function readAmount(input: AmountInput, argument: string): GivenAmount {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError(argument, 'an object such as { usd: "0.05" } or { nanoUsd, tokens }', input)
-  checkNames(input, NAMES, argument)
   if (input.usd !== undefined && input.nanoUsd !== undefined)
     throw new InvalidArgumentError(`${argument}.usd`, "absent when `nanoUsd` is given", input.usd)
   const nanoUsd = input.usd === undefined ? input.nanoUsd : usd(input.usd, `${argument}.usd`)

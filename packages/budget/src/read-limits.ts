@@ -7,6 +7,7 @@ import { readWindowing, type Windowing } from "./window"
 
 const DAY_MS = 86_400_000
 const MAX_LIMITS = 64
+const UNIT_NAMES: ReadonlySet<string> = new Set(["usd", "nanoUsd", "tokens", "requests"])
 const SCOPE_NAMES: ReadonlySet<string> = new Set(["tag"])
 const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
 
@@ -67,6 +68,8 @@ function readScope(scope: unknown, argument: string): Scope {
 
 function readAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
   if (limit === null) return [["nanoUsd", null]]
+  // A unit that does not exist would limit nothing.
+  if (typeof limit === "object") checkNames(limit, UNIT_NAMES, argument)
   const amounts = readAmount(typeof limit === "object" ? limit : { usd: limit }, argument)
   const given = UNITS.flatMap((unit): [Unit, number][] => {
     const amount = amounts[unit]

@@ -33,7 +33,7 @@ it("so are an option and a subject of reserve, and a limit of this call", async 
   expect(() => budget.child(undefined as never)).toThrow("Expected `options` to be an object")
 })
 
-it("so is a unit of an amount or a limit, and a name beside a tag: they would limit nothing", async () => {
+it("so is a unit of a limit, and a name beside a tag: they would limit nothing; an amount may say more", async () => {
   const limits = [{ scope: "total", limit: { usd: 1, tokens: 9 } }] as const
   const budget = createBudget({ store: memoryStore(), limits })
   for (const wrong of [{ usd: 1, token: 9 }, { nanoUSD: 1 }])
@@ -41,18 +41,19 @@ it("so is a unit of an amount or a limit, and a name beside a tag: they would li
       /did you mean `(tokens|nanoUsd)`\?/,
     )
   const amount = { usd: 1, tokens: 9 }
-  await expect(budget.reserve({ amount: { ...amount, request: 3 } } as never)).rejects.toThrow(
-    "did you mean `requests`?",
-  )
   // Also where the same list was right before.
   await budget.reserve({ amount, limits: [{ scope: "total", limit: { usd: 1 }, per: "day" }] })
   const added = [{ scope: "total", limit: { usd: 1, token: 9 }, per: "day" }]
   await expect(budget.reserve({ amount, limits: added } as never)).rejects.toThrow("did you mean `tokens`?")
   const tagged = [{ scope: { tag: "team", value: "search" }, limit: 1, optional: true }]
   await expect(budget.reserve({ amount, limits: tagged } as never)).rejects.toThrow("limits[0].scope.value")
-  const outcome = await budget.reserve({ amount: { usd: 0, tokens: 0 } })
+  await expect(budget.reserve({ amount: { usd: 1, token: 9 } } as never)).rejects.toThrow("amount.tokens")
+  // What `@p2/pricing` computes says more than a budget needs.
+  const bound = { nanoUsd: 9, tokens: 1, picoUsd: 9_000n, lines: [], asOf: "2026-01-01", basis: "table" }
+  const outcome = await budget.reserve({ amount: bound })
   if (!outcome.ok) throw outcome.error
-  await expect(outcome.reservation.settle({ cost: 1 } as never)).rejects.toThrow("Expected `cost.cost` to be absent")
+  await expect(outcome.reservation.settle({ cost: 1 } as never)).rejects.toThrow("Expected `cost` to be an amount")
+  expect(await outcome.reservation.settle({ ...bound, nanoUsd: 7 })).toMatchObject({ status: "settled" })
 })
 
 it("so are a name, or no object at all, in every other member", async () => {
