@@ -34,7 +34,7 @@ it("so are an option and a subject of reserve, and a limit of this call", async 
 })
 
 it("so is a unit of a limit, and a name beside a tag: they would limit nothing; an amount may say more", async () => {
-  const limits = [{ scope: "total", limit: { usd: 1, tokens: 9 } }] as const
+  const limits = [{ scope: "total", limit: { usd: 5, tokens: 99 } }] as const
   const budget = createBudget({ store: memoryStore(), limits })
   for (const wrong of [{ usd: 1, token: 9 }, { nanoUSD: 1 }])
     expect(() => createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: wrong }] } as never)).toThrow(
