@@ -10,7 +10,7 @@ import { runProcesses } from "./soak/run-processes"
 /** `pnpm test:soak` does a hundred thousand. */
 const OPERATIONS = Number(process.env.P2_SOAK ?? 4_000)
 
-const child = await bundleScript("../soak/child")
+const child = await bundleScript("../soak/operate-child")
 afterAll(() => child.remove())
 
 it(`memory: after ${OPERATIONS} operations of processes that are killed, cells are the sums of their entries`, async () => {

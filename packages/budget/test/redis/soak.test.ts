@@ -8,7 +8,7 @@ import { noServer, serverAndStore } from "./own-server"
 /** `pnpm test:soak` does a hundred thousand. */
 const OPERATIONS = Number(process.env.P2_SOAK ?? 4_000)
 
-const child = await bundleScript("../soak/child")
+const child = await bundleScript("../soak/operate-child")
 afterAll(() => child.remove())
 
 /** As the scripts keep them: whoever was killed could not say what was applied for them. */
