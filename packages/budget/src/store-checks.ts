@@ -201,7 +201,8 @@ const DRAFT_TEXTS = ["userId", "clientId", "provider", "mode", "fingerprint"] as
 const STATUSES: readonly unknown[] = ["succeeded", "failed", "refused", "expired", "released"]
 const CONTENT_TEXTS = ["prompt", "answer"] as const
 
-function checkDraft(draft: UsageDraft, at: string): void {
+/** @throws InvalidArgumentError */
+export function checkDraft(draft: UsageDraft, at: string): void {
   if (typeof draft.requestId !== "string") checkText(`${at}.requestId`, draft.requestId)
   if (typeof draft.model !== "string") checkText(`${at}.model`, draft.model)
   if (!(Number.isSafeInteger(draft.attempt) && draft.attempt >= 1)) checkPositive(`${at}.attempt`, draft.attempt)
@@ -212,7 +213,8 @@ function checkDraft(draft: UsageDraft, at: string): void {
   if (tags !== undefined) for (const name of Object.keys(tags)) checkText("a tag", tags[name])
 }
 
-function checkEntry(entry: UsageEntry, at: string): void {
+/** @throws InvalidArgumentError */
+export function checkEntry(entry: UsageEntry, at: string): void {
   checkDraft(entry, at)
   if (!STATUSES.includes(entry.status))
     throw new InvalidArgumentError(`${at}.status`, `one of ${STATUSES.join(", ")}`, entry.status)

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest"
 import { memoryStore } from "../src"
 import type { UsageDraft } from "../src/ledger"
+import { readEntry } from "../src/redis/entry"
 import { heldRecord } from "../src/redis/record"
 import type { BudgetStore, ReserveRequest } from "../src/store"
 import { ModelStore } from "../src/testing/model"
@@ -33,7 +34,8 @@ for (const { draft, told } of drafts) {
       expect(entry!.charges).toEqual({ "total|nanoUsd|total": entry!.costNanoUsd })
     }
     // What the scripts of Redis append to the ledger, as it is.
-    const kept = JSON.parse(heldRecord(requestOf(draft), 3_600_000, true).split("\n").at(-1)!)
+    const attempt = heldRecord(requestOf(draft), 3_600_000, true).split("\n").at(-1)!
+    const { entry: kept } = readEntry(`${now} 0 900`, `a total|nanoUsd|total\n${attempt}`)
     expect(kept).toMatchObject({ status: "expired", fingerprint: "f", ...told })
     expect(kept).not.toHaveProperty("expireCostNanoUsd")
   })

@@ -1,53 +1,98 @@
-import type { StoredEntry, UsageEntry, UsageFilter } from "../ledger"
+import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter } from "../ledger"
 import type { Name } from "../store"
 import { StoreError } from "../store-error"
 
 /** Longest JSON, in UTF-16 units, that stands in a chunk with its prompt and answer. */
 const MAX_INLINE = 4_096
-/** Before the JSON of an entry whose prompt and answer are kept apart. */
+/** Before the JSON of an attempt whose prompt and answer are kept apart. */
 const SHORTENED = "@"
 
-/** The lines before the JSON of an entry without money. */
-export function recordHead(id: Name): string {
-  return `${id} -\n0\n\n`
+/**
+ * The fields of an attempt by their place in its JSON, which is a list: names would be half of what is sent and kept.
+ * The request comes first, because the scripts look for it there. A new field goes last.
+ */
+const FIELDS = [
+  "requestId",
+  "attempt",
+  "clientId",
+  "userId",
+  "model",
+  "provider",
+  "mode",
+  "reservedNanoUsd",
+  "status",
+  "costNanoUsd",
+  "costSource",
+  "tokens",
+  "costs",
+  "modelUsed",
+  "durationMs",
+  "generationId",
+  "tags",
+  "fingerprint",
+  "errorCode",
+  "tableCostNanoUsd",
+  "prompt",
+  "answer",
+] as const satisfies readonly (keyof UsageEntry)[]
+
+/** A field that the list above forgets would be lost: then this does not compile. */
+type Forgotten = Exclude<keyof UsageEntry, (typeof FIELDS)[number] | "expireCostNanoUsd">
+const FORGOTTEN: [Forgotten] extends [never] ? 0 : never = 0
+
+/** An attempt as JSON: {@link FIELDS}, absent ones null, none behind the last that is there. */
+function attemptOf(entry: UsageEntry, withTexts: boolean): string {
+  const values: unknown[] = []
+  let length = FORGOTTEN as number
+  const count = withTexts ? FIELDS.length : FIELDS.length - 2
+  for (let index = 0; index < count; index++) {
+    const value = entry[FIELDS[index]!]
+    values.push(value)
+    if (value !== undefined) length = index + 1
+  }
+  values.length = length
+  return JSON.stringify(values)
 }
 
-/** The JSON of an entry for its chunk and, where prompt and answer make it long, the whole. */
-export function jsonOf(entry: UsageEntry): [json: string] | [json: string, whole: string] {
-  const whole = JSON.stringify(entry)
-  if (whole.length <= MAX_INLINE || (entry.prompt === undefined && entry.answer === undefined)) return [whole]
-  return [SHORTENED + JSON.stringify({ ...entry, prompt: undefined, answer: undefined }), whole]
+/** An attempt for its chunk and, where prompt and answer make it long, these. */
+export function attemptTexts(entry: UsageEntry): [attempt: string] | [attempt: string, texts: string] {
+  const whole = attemptOf(entry, true)
+  const { prompt, answer } = entry
+  if (whole.length <= MAX_INLINE || (prompt === undefined && answer === undefined)) return [whole]
+  return [SHORTENED + attemptOf(entry, false), JSON.stringify({ prompt, answer })]
 }
 
-/** What the JSON of every entry that matches holds somewhere; not everything that holds it matches. */
+/** The attempt that an expiry would write. */
+export function expiredAttempt(draft: UsageDraft): string {
+  const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd } = draft
+  const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
+  return attemptOf({ ...draft, status: "expired", tokens: {}, costNanoUsd, costSource }, true)
+}
+
+/** What the JSON of every attempt that matches holds somewhere; not everything that holds it matches. */
 export function textsOf(filter: UsageFilter): string[] {
   const texts: string[] = []
-  for (const field of ["requestId", "userId", "clientId", "model", "provider"] as const) {
-    if (filter[field] !== undefined) texts.push(`"${field}":${JSON.stringify(filter[field])}`)
+  if (filter.requestId !== undefined) texts.push(`[${JSON.stringify(filter.requestId)},`)
+  for (const field of ["userId", "clientId", "model", "provider"] as const) {
+    if (filter[field] !== undefined) texts.push(`,${JSON.stringify(filter[field])},`)
   }
   return texts
 }
 
-/** An entry as the scripts keep it, and whether its prompt and answer are kept apart. */
-export function readEntry(line: string): { entry: StoredEntry; shortened: boolean } {
-  const first = line.indexOf("\n")
-  const second = line.indexOf("\n", first + 1)
-  const third = line.indexOf("\n", second + 1)
-  const [at = "", id = "", mark] = line.slice(0, Math.max(0, first)).split(" ")
-  const shortened = line[third + 1] === SHORTENED
+/** An entry as the scripts keep it (`scripts/lua-ledger.ts`), and whether its prompt and answer are kept apart. */
+export function readEntry(first: string, text: string): { entry: StoredEntry; shortened: boolean } {
+  const line = text.indexOf("\n")
+  const [id = "", ...keys] = text.slice(0, Math.max(0, line)).split(" ")
+  const shortened = text[line + 1] === SHORTENED
   try {
-    const entry = JSON.parse(line.slice(third + (shortened ? 2 : 1))) as UsageEntry
-    const [revision, ...amounts] = line
-      .slice(first + 1, second)
-      .split(" ")
-      // An expiry without cells leaves a space behind the revision.
-      .filter((word) => word !== "")
-      .map(Number)
-    const words = line.slice(second + 1, third).split(" ")
+    const attempt = fieldsOf(JSON.parse(text.slice(line + (shortened ? 2 : 1))) as unknown[])
+    const [at, ...words] = first.split(" ")
     // A release without an entry took the money back, so that the entry of the expiry no longer holds.
-    const taken = mark === "r" ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
-    const charges = Object.fromEntries(amounts.map((amount, index): [Name, number] => [words[2 * index]!, amount]))
-    return { entry: { ...entry, ...taken, id, at: Number(at), revision: revision!, charges }, shortened }
+    const isTaken = words[0] === "r"
+    const taken = isTaken ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
+    const [revision, ...amounts] = (isTaken ? words.slice(1) : words).map(Number)
+    const charges = Object.fromEntries(keys.map((key, index): [Name, number] => [key, amounts[index] ?? 0]))
+    return { entry: { ...attempt, ...taken, id, at: Number(at), revision: revision!, charges }, shortened }
   } catch (cause) {
     throw new StoreError(`The usage entry ${id} holds something that this store did not write.`, {
       code: "corrupt",
@@ -55,6 +100,14 @@ export function readEntry(line: string): { entry: StoredEntry; shortened: boolea
       cause,
     })
   }
+}
+
+function fieldsOf(values: unknown[]): UsageEntry {
+  const entry: Record<string, unknown> = {}
+  for (let index = 0; index < FIELDS.length && index < values.length; index++) {
+    if (values[index] !== null) entry[FIELDS[index]!] = values[index]
+  }
+  return entry as unknown as UsageEntry
 }
 
 /** Entries are in order of (at, id). */

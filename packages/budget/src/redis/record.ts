@@ -1,5 +1,5 @@
-import type { UsageDraft, UsageEntry } from "../ledger"
 import type { CellRef, ReserveRequest, SettleCell, SettleRequest } from "../store"
+import { expiredAttempt } from "./entry"
 
 /** When the key of a cell may leave: an instant; negative, a time without reservations; or 0 for never. */
 export function lifeOf(cell: CellRef, retentionMs: number): number {
@@ -18,7 +18,7 @@ export function heldHead(fingerprint: string, cells: readonly SettleCell[]): str
 }
 
 /**
- * A held record without its state and lease: head, a line of charges and lives by cell, and the entry that an expiry
+ * A held record without its state and lease: head, a line of charges and lives by cell, and the attempt that an expiry
  * would write.
  */
 export function heldRecord(request: ReserveRequest, retentionMs: number, ledger: boolean): string {
@@ -32,7 +32,7 @@ export function heldRecord(request: ReserveRequest, retentionMs: number, ledger:
     ends += `${space}${cell.onExpire} ${lifeOf(cell, retentionMs)}`
   }
   if (!ledger || request.draft === undefined) return `${head}\n${ends}\n`
-  return `${head}\n${ends}\n${JSON.stringify(expiredEntry(request.draft))}`
+  return `${head}\n${ends}\n${expiredAttempt(request.draft)}`
 }
 
 /**
@@ -53,6 +53,13 @@ export function chargeLine(request: SettleRequest, cells: readonly SettleCell[])
   let line = `${request.revision}`
   for (const cell of cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
   return line
+}
+
+/** The first line of an entry's text. */
+export function entryHead(id: string, cells: readonly SettleCell[]): string {
+  let head = id
+  for (const cell of cells) head += ` ${cell.key}`
+  return `${head}\n`
 }
 
 /** A cell to be settled, and when it may leave. */
@@ -79,10 +86,4 @@ export function ownCells(told: string, request: SettleRequest, retentionMs: numb
     cells.push({ ...window, key, reserved: Number(words[2 * index + 1]), amount: given?.amount ?? 0, life })
   }
   return cells
-}
-
-function expiredEntry(draft: UsageDraft): UsageEntry {
-  const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
-  const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
-  return { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }
 }

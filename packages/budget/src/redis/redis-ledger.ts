@@ -3,7 +3,7 @@ import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } f
 import { matchesFilter, UsageFold } from "../ledger-fold"
 import type { Millis, Name } from "../store"
 import { checkListRequest, checkPruneRequest, checkRecordRequest, checkTotalsRequest } from "../store-checks"
-import { compareEntries, jsonOf, readEntry, recordHead, textsOf } from "./entry"
+import { attemptTexts, compareEntries, readEntry, textsOf } from "./entry"
 import { baseOf } from "./names"
 import type { RedisConnection } from "./redis-connection"
 import type { StoreScripts } from "./scripts"
@@ -39,9 +39,9 @@ export class RedisLedger implements UsageLedger {
     checkRecordRequest(request)
     const { id, entry } = request
     const base = baseOf(this.#prefix, request.root)
-    const [json, ...whole] = jsonOf(entry)
+    const [attempt, ...texts] = attemptTexts(entry)
     const keys = [`${base}l`, `${base}u:n`, `${base}u:p:${id}`, `${base}r:${id}`]
-    const args = [keys.length, ...keys, this.#now(), recordHead(id), json, id, ...whole]
+    const args = [keys.length, ...keys, this.#now(), `${id}\n${attempt}`, id, ...texts]
     const reply = await this.#connection.run(this.#scripts.ledgerRecord, args)
     return { now: reply[1] as number }
   }
@@ -102,8 +102,8 @@ export class RedisLedger implements UsageLedger {
     for (;;) {
       const args = [1, key, this.#now(), from, to, newest ? 1 : 0, behind, inside, offset, ...rest]
       const reply = await this.#connection.run(this.#scripts.ledgerScan, args)
-      for (let index = 3; index < reply.length; index++) {
-        const { entry, shortened } = readEntry(reply[index] as string)
+      for (let index = 3; index < reply.length; index += 2) {
+        const { entry, shortened } = readEntry(reply[index] as string, reply[index + 1] as string)
         if (after !== undefined && compareEntries(entry, after) * sign <= 0) continue
         if (matchesFilter(entry, filter)) found.push(shortened ? await this.#withTexts(root, entry) : entry)
       }

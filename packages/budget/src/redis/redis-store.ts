@@ -22,6 +22,8 @@ import type {
 } from "../store"
 import {
   checkAdjustRequest,
+  checkDraft,
+  checkEntry,
   checkExtendRequest,
   checkReadRequest,
   checkReserveRequest,
@@ -29,11 +31,11 @@ import {
   checkSweepRequest,
 } from "../store-checks"
 import { StoreError } from "../store-error"
-import { jsonOf } from "./entry"
+import { attemptTexts } from "./entry"
 import { baseOf } from "./names"
 import { cellAt, type PackedReply, packedChange, packedState, viewOf, withTexts } from "./packed-reply"
 import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
-import { chargeLine, heldHead, heldRecord, heldUntil, lifeOf, ownCells, type SettledCell } from "./record"
+import { chargeLine, entryHead, heldHead, heldRecord, heldUntil, lifeOf, ownCells, type SettledCell } from "./record"
 import type { RedisClient } from "./redis-client"
 import { RedisConnection } from "./redis-connection"
 import { RedisLedger } from "./redis-ledger"
@@ -179,7 +181,10 @@ class RedisStore implements BudgetStore {
       numbers += `${cell.reserved}\0${cell.amount}\0${life}\0`
     }
     args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
-    if (ledger && entry !== undefined) args.push(...jsonOf(entry))
+    if (ledger && entry !== undefined) {
+      const [attempt, ...texts] = attemptTexts(entry)
+      args.push(entryHead(request.id, cells) + attempt, ...texts)
+    }
     return args
   }
 
@@ -267,7 +272,7 @@ class RedisStore implements BudgetStore {
     const plain = arePlainReserveCells(request.cells, maxCells) && arePlainNames(request.root, request.id)
     const rest = isNat(request.leaseMs) && request.leaseMs > 0 && typeof request.fingerprint === "string"
     if (!plain || !rest) checkReserveRequest(request, maxCells)
-    else if (request.draft !== undefined) checkReserveRequest({ ...request, cells: [] }, maxCells)
+    else if (request.draft !== undefined) checkDraft(request.draft, "draft")
   }
 
   #checkSettle(request: SettleRequest): void {
@@ -280,7 +285,7 @@ class RedisStore implements BudgetStore {
       (outcome === "commit" || outcome === "release") &&
       (expiresAt === null || isNat(expiresAt))
     if (!plain || !rest) checkSettleRequest(request, maxCells)
-    else if (request.entry !== undefined) checkSettleRequest({ ...request, cells: [] }, maxCells)
+    else if (request.entry !== undefined) checkEntry(request.entry, "entry")
   }
 
   #reserved(request: ReserveRequest, reply: PackedReply): ReserveResult {

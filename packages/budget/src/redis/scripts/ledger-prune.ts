@@ -21,16 +21,17 @@ local chunk = chunks[1]
 if not chunk then return { ${REPLY.ok}, 0, '', 0 } end
 local offset = chunk == ARGV[2] and tonumber(ARGV[3]) or 0
 local chunkKey = base .. 'u:x:' .. chunk
-local lines = call('LRANGE', chunkKey, offset, offset + ${PRUNE_ENTRIES - 1})
-for i, line in ipairs(lines) do
-  local at, id = string.match(line, '^(%d+) (%S+)')
-  if at and tonumber(at) < before then
+local items = call('LRANGE', chunkKey, offset, offset + ${2 * PRUNE_ENTRIES - 1})
+for i = 1, #items, 2 do
+  local at, id = string.match(items[i], '^%d+'), string.match(items[i + 1], '^[^ \\n]+')
+  if at and id and tonumber(at) < before then
     call('LSET', chunkKey, offset + i - 1, '')
+    call('LSET', chunkKey, offset + i, '')
     call('DEL', base .. 'u:b:' .. id, base .. 'u:p:' .. id)
     removed = removed + 1
   end
 end
-if #lines == ${PRUNE_ENTRIES} then return { ${REPLY.ok}, removed, chunk, offset + ${PRUNE_ENTRIES} } end
+if #items == ${2 * PRUNE_ENTRIES} then return { ${REPLY.ok}, removed, chunk, offset + ${2 * PRUNE_ENTRIES} } end
 if not chunks[2] then return { ${REPLY.ok}, removed, '', 0 } end
 -- The next chunk begins before the instant, so that everything in this one was earlier still.
 call('UNLINK', chunkKey, base .. 'u:y:' .. chunk)

@@ -5,7 +5,7 @@ import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
  * Writes an entry that moves no money, unless the id has one.
  *
  * KEYS: 1 leases (for the root's name), 2 the open chunk, 3 the place of the id's entry, 4 the id's record.
- * ARGV: 1 time or "", 2 head of the entry, 3 JSON, 4 the id, 5 the whole JSON where 3 is shortened.
+ * ARGV: 1 time or "", 2 text of the entry, 3 the id, 4 prompt and answer where 2 is without them.
  * Reply: code, now.
  */
 export function ledgerRecordScript(settings: ScriptSettings): Script {
@@ -17,9 +17,9 @@ local known = stored[3]
 if known and #known > 21 and string.byte(known) ~= 104 and struct.unpack('<d', known, 10) > 0 then return { ${REPLY.ok}, now } end
 local base = string.sub(KEYS[1], 1, -2)
 knowChunk(stored[1])
-local place = appendEntry(base, ARGV[2] .. ARGV[3])
+local place = appendEntry(base, '0', ARGV[2])
 call('SET', KEYS[3], place, 'PXAT', ${ends})
-if ARGV[5] then call('SET', base .. 'u:b:' .. ARGV[4], ARGV[5], 'PXAT', ${ends}) end
+if ARGV[4] then call('SET', base .. 'u:b:' .. ARGV[3], ARGV[4], 'PXAT', ${ends}) end
 return { ${REPLY.ok}, now }`
   return { name: "ledger-record", lua }
 }

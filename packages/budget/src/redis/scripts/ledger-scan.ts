@@ -9,7 +9,7 @@ const SCAN_CHUNKS = 500
  *
  * KEYS: 1 the chunks. ARGV: 1 time or "", 2 first instant and 3 end of what is asked for, 4 "1" for newest first, 5 the
  *       chunk to go on behind or "", 6 the chunk to go on in or "", 7 from which entry of it, 8 a request as JSON writes it or "", then texts.
- * Reply: code, the chunk that was read ("" at the end), where to go on in it (-1: it is read to its end), then entries.
+ * Reply: code, the chunk that was read ("" at the end), where to go on in it (-1: it is read to its end), then per entry its two items (`lua-ledger.ts`).
  * With a request, chunks that hold nothing of it are passed over, and places in closed chunks are made where they are missing.
  */
 export function ledgerScanScript(settings: ScriptSettings): Script {
@@ -17,14 +17,15 @@ export function ledgerScanScript(settings: ScriptSettings): Script {
 local base = string.sub(KEYS[1], 1, -4)
 local from, to, newest, request = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1', ARGV[8]
 local reply = { ${REPLY.ok}, '', -1 }
-local function add(line)
-  if line == '' then return end
-  local at = tonumber(string.match(line, '^%d+') or 0)
+local function add(first, text)
+  if not text or text == '' then return end
+  local at = tonumber(string.match(first, '^%d+') or 0)
   if at + ${settings.ledgerRetentionMs} <= now then return end
   for i = 9, #ARGV do
-    if not string.find(line, ARGV[i], 1, true) then return end
+    if not string.find(text, ARGV[i], 1, true) then return end
   end
-  reply[#reply + 1] = line
+  local length = #reply
+  reply[length + 1], reply[length + 2] = first, text
 end
 local function nextChunk(after)
   if newest then
@@ -43,19 +44,12 @@ local function nextChunk(after)
   return found
 end
 local function placesIn(chunk, places)
-  local found, last = {}, {}
-  for index, line in ipairs(call('LRANGE', base .. 'u:x:' .. chunk, 0, -1)) do
-    local _, name = string.find(line, '"requestId":"', 1, true)
-    while name do
-      local quote = string.find(line, '"', name + 1, true) or #line + 1
-      local text = string.sub(line, name + 1, quote - 1)
-      -- A tag may have that name too, so that a line can hold a text twice.
-      if last[text] ~= index then
-        found[text] = (found[text] and found[text] .. ' ' or '') .. string.format('%d', index - 1)
-        last[text] = index
-      end
-      _, name = string.find(line, '"requestId":"', quote, true)
-    end
+  local found = {}
+  local items = call('LRANGE', base .. 'u:x:' .. chunk, 0, -1)
+  for index = 2, #items, 2 do
+    -- The request is what an attempt begins with.
+    local name = string.match(items[index], '\\n@?%["([^"]*)"')
+    if name then found[name] = (found[name] and found[name] .. ' ' or '') .. string.format('%d', index - 2) end
   end
   local fields = { '', '' }
   for text, indexes in pairs(found) do
@@ -75,7 +69,7 @@ if chunk == '' then
   chunk, offset = nextChunk(ARGV[5]), 0
   if request ~= '' then
     local open = call('GET', base .. 'u:n')
-    open = open and #open == 16 and string.format('%.0f', (struct.unpack('<dd', open))) or ''
+    open = open and #open == 24 and string.format('%.0f', (struct.unpack('<d', open))) or ''
     local made, passed = false, ''
     for i = 1, ${SCAN_CHUNKS} do
       if not chunk or chunk == open then break end
@@ -83,13 +77,16 @@ if chunk == '' then
       local known = call('HMGET', places, request, '')
       if not known[2] then
         -- One a step, which is as much as this step may do. What is too long for that is read from end to end.
-        if made or call('LLEN', base .. 'u:x:' .. chunk) > ${SCAN_ENTRIES} then break end
+        if made or call('LLEN', base .. 'u:x:' .. chunk) > ${2 * SCAN_ENTRIES} then break end
         placesIn(chunk, places)
         made = true
         known = call('HMGET', places, request, '')
       end
       if known[1] or i == ${SCAN_CHUNKS} then
-        for index in string.gmatch(known[1] or '', '%d+') do add(call('LINDEX', base .. 'u:x:' .. chunk, index) or '') end
+        for index in string.gmatch(known[1] or '', '%d+') do
+          local items = call('LRANGE', base .. 'u:x:' .. chunk, index, index + 1)
+          add(items[1], items[2])
+        end
         reply[2] = chunk
         return reply
       end
@@ -103,10 +100,10 @@ if chunk == '' then
   end
 end
 if not chunk then return reply end
-local lines = call('LRANGE', base .. 'u:x:' .. chunk, offset, offset + ${SCAN_ENTRIES - 1})
-for i = 1, #lines do add(lines[i]) end
+local items = call('LRANGE', base .. 'u:x:' .. chunk, offset, offset + ${2 * SCAN_ENTRIES - 1})
+for i = 1, #items, 2 do add(items[i], items[i + 1]) end
 reply[2] = chunk
-if #lines == ${SCAN_ENTRIES} then reply[3] = offset + ${SCAN_ENTRIES} end
+if #items == ${2 * SCAN_ENTRIES} then reply[3] = offset + ${2 * SCAN_ENTRIES} end
 return reply`
   return { name: "ledger-scan", lua }
 }

@@ -43,7 +43,7 @@ local function expire(base, ids)
     elseif first ~= 'h' then
       setAside(id)
     else
-      local fingerprint, amounts, ends, json = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
+      local fingerprint, amounts, ends, attempt = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
       local list, whole = {}, fingerprint ~= nil
       if whole then
         local nextEnd = string.gmatch(ends, '(%d+) (%S+)')
@@ -61,7 +61,7 @@ local function expire(base, ids)
       if not whole then
         setAside(id)
       else
-        local reply, charged = { id }, {}
+        local reply, charged, names = { id }, {}, {}
         for i, item in ipairs(list) do
           local cell = cells[item[1]]
           local before = cell[4]
@@ -72,21 +72,22 @@ local function expire(base, ids)
           if cell[2] < 0 then cell[2] = 0 end
           if spent > before then cell[4] = spent end
           touched[item[1]] = item[4]
-          charged[i] = item[5]
+          charged[i], names[i] = item[5], ' ' .. item[1]
           local at = #reply
           reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item[1], cell[1], cell[2], cell[3]
           reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
         end
         steps = steps + #list + 1
         local place = ${NO_PLACE}
-        if json ~= '' then
+        if attempt ~= '' then
           if not chunkKnown then
             knowChunk(call('GET', base .. 'u:n'))
             chunkKnown = true
           end
-          local head = id .. ' -\\n0 ' .. table.concat(charged, ' ') .. '\\n' .. amounts .. '\\n'
+          local charges = '0 ' .. table.concat(charged, ' ')
+          local text = id .. table.concat(names) .. '\\n' .. attempt
           local old = call('GET', base .. 'u:p:' .. id)
-          if old and rewriteEntry(base, old, id, head, json) then place = old else place = appendEntry(base, head .. json) end
+          if old and rewriteEntry(base, old, id, charges, text) then place = old else place = appendEntry(base, charges, text) end
         end
         call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint .. '\\n' .. amounts,
           'PXAT', string.format('%.0f', now + ${settings.retentionMs}))

@@ -1,5 +1,8 @@
 import type { ScriptSettings } from "./script"
 
+/** How far ahead of the clock the horizon of a chunk is set. */
+const HORIZON_MS = 16
+
 /**
  * Writing usage entries, inside the step that moves the money: one `RPUSH` an entry.
  *
@@ -7,84 +10,78 @@ import type { ScriptSettings } from "./script"
  *                closed when it holds `chunkEntries` or is a quarter of the retention old, so that no key grows
  *                without bound and every chunk ends as a whole.
  * `…u:i`         the chunks, by time.
- * `…u:n`         the chunk that is written to, as two doubles: its name, and its latest time once it is full.
+ * `…u:n`         the chunk that is written to, as three doubles: its name, its horizon and whether it is full.
  * `…u:p:<id>`    where the entry of an id without a resolved record stands: what `record` wrote.
- * `…u:b:<id>`    the whole JSON of an entry with a prompt or an answer that is too long for a chunk.
+ * `…u:b:<id>`    prompt and answer of an entry where they are too long for a chunk.
  * `…u:y:<chunk>` places by request, made when a request is first asked for in a chunk that is closed.
  *
- * An entry is a line "at id mark", a line of its revision and charges, a line of the cells (and what was reserved in
- * them), and its JSON; "" when it was pruned. A place is the
- * chunk and the index in it, 12 bytes; resolved records carry the place of their entry.
+ * An entry is two items of the list, because its text is then pushed as it came: making one long text of two costs more
+ * than pushing it. The first is "at revision charge…", with an "r" behind `at` where an expiry was taken back; the second a
+ * line "id cell…" and what `entry.ts` writes of the attempt. Both are "" when it was pruned. A place is the chunk and the
+ * index of the first item in it, 12 bytes; resolved records carry the place of their entry.
  *
- * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, count)` for after an entry was pushed, `appendEntry(base, line)`, which returns the place, and `rewriteEntry(base, place, id, head,
- * json)`, which says whether the entry was still there; `json` nil keeps what it says and changes its charges only.
- * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before.
+ * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, length)` for after an entry was pushed, `appendEntry(base, charges,
+ * text)`, which returns the place, and `rewriteEntry(base, place, id, charges, text)`, which says whether the entry was
+ * still there; `text` nil changes its charges only.
+ * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before,
+ * also where the clock went back in between. That is why a chunk has a horizon, which no entry in it is later than: a little
+ * ahead of the clock, so that it need not move with every entry. A chunk that is full is written to
+ * until its horizon, which is sooner than reading all of it for its latest entry.
  */
 export function luaLedger(settings: ScriptSettings): string {
   const keep = settings.ledgerRetentionMs
   const age = chunkAgeMs(settings)
   return `
-local chunkStart, chunkFull = 0, 0
+local chunkStart, chunkHorizon, chunkFull = 0, 0, 0
 local function knowChunk(meta)
-  if type(meta) == 'string' and #meta == 16 then chunkStart, chunkFull = struct.unpack('<dd', meta) end
+  if type(meta) == 'string' and #meta == 24 then chunkStart, chunkHorizon, chunkFull = struct.unpack('<ddd', meta) end
 end
 local function chunkEnds() return string.format('%.0f', chunkStart + ${keep + age}) end
 local function storeChunk(base)
-  call('SET', base .. 'u:n', struct.pack('<dd', chunkStart, chunkFull), 'PXAT', chunkEnds())
+  call('SET', base .. 'u:n', struct.pack('<ddd', chunkStart, chunkHorizon, chunkFull), 'PXAT', chunkEnds())
 end
-local function latestIn(chunkKey)
-  local latest = 0
-  for _, line in ipairs(call('LRANGE', chunkKey, 0, -1)) do
-    local at = tonumber(string.match(line, '^%d+') or 0)
-    if at > latest then latest = at end
-  end
-  return latest
-end
-local function tendChunk(base, chunkKey, count)
-  if count == 1 then
+local function tendChunk(base, chunkKey, length)
+  if length == 2 then
     call('PEXPIREAT', chunkKey, chunkEnds())
     call('ZADD', base .. 'u:i', chunkStart, string.format('%.0f', chunkStart))
     call('PEXPIREAT', base .. 'u:i', chunkEnds())
-  elseif count >= ${settings.chunkEntries} and chunkFull == 0 then
-    chunkFull = latestIn(chunkKey)
+  elseif length >= ${2 * settings.chunkEntries} and chunkFull == 0 then
+    chunkFull = 1
     storeChunk(base)
   end
 end
-local function appendEntry(base, line)
-  if chunkStart == 0 or (chunkFull > 0 and now > chunkFull) or now > chunkStart + ${age} then
-    local start = now
-    if chunkStart > 0 then
-      local latest = chunkFull
-      if latest == 0 then latest = latestIn(base .. 'u:x:' .. string.format('%.0f', chunkStart)) end
-      if start <= latest then start = latest + 1 end
-    end
-    chunkStart, chunkFull = start, 0
+local function appendEntry(base, charges, text)
+  if chunkStart == 0 or now > chunkHorizon then
+    if chunkStart == 0 or chunkFull == 1 or now > chunkStart + ${age} then chunkStart, chunkFull = now, 0 end
+    chunkHorizon = math.min(now + ${HORIZON_MS}, chunkStart + ${age})
     storeChunk(base)
   end
   local at = now
   if at < chunkStart then at = chunkStart end
   local chunkKey = base .. 'u:x:' .. string.format('%.0f', chunkStart)
-  local count = call('RPUSH', chunkKey, string.format('%.0f', at) .. ' ' .. line)
-  tendChunk(base, chunkKey, count)
-  return struct.pack('<dI4', chunkStart, count - 1)
+  local length = call('RPUSH', chunkKey, string.format('%.0f', at) .. ' ' .. charges, text)
+  tendChunk(base, chunkKey, length)
+  return struct.pack('<dI4', chunkStart, length - 2)
 end
-local function rewriteEntry(base, place, id, head, json)
+local function rewriteEntry(base, place, id, charges, text)
   if #place ~= 12 then return false end
   local start, index = struct.unpack('<dI4', place)
   if start == 0 then return false end
   local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
-  local old = call('LINDEX', chunkKey, index)
-  if not old then return false end
-  local at, oldId, oldJson = string.match(old, '^(%d+) (%S+) [^\\n]*\\n[^\\n]*\\n[^\\n]*\\n(.*)$')
-  if oldId ~= id then return false end
-  call('LSET', chunkKey, index, at .. ' ' .. head .. (json or oldJson))
-  if json then call('DEL', base .. 'u:y:' .. string.format('%.0f', start)) end
+  local old = call('LRANGE', chunkKey, index, index + 1)
+  local at = string.match(old[1] or '', '^%d+')
+  if not at or string.match(old[2] or '', '^[^ \\n]+') ~= id then return false end
+  call('LSET', chunkKey, index, at .. ' ' .. charges)
+  if text then
+    call('LSET', chunkKey, index + 1, text)
+    call('DEL', base .. 'u:y:' .. string.format('%.0f', start))
+  end
   return true
 end`
 }
 
 /** How long one chunk is written to at most, and how long an entry may stay in memory after the retention. */
-export function chunkAgeMs(settings: ScriptSettings): number {
+function chunkAgeMs(settings: ScriptSettings): number {
   return Math.ceil(settings.ledgerRetentionMs / 4)
 }
 

@@ -1,5 +1,5 @@
 import { LUA_CELL_END, LUA_MAX, LUA_NO_CELL, luaReadCell, luaWriteCell } from "./lua-cell"
-import { chunkAgeMs, luaLedger, NO_PLACE } from "./lua-ledger"
+import { luaLedger, NO_PLACE } from "./lua-ledger"
 import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
@@ -9,7 +9,7 @@ import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
  * ARGV: 1 texts, each with a NUL behind it: time or "", "c" (commit) or "f" (free: release), revision,
  *       end of the lease or "n", then per cell: reserved, amount, life (`lua-cell.ts`) or "k": the cell keeps the end it has, and is
  *       not made again; 2 fingerprint, cells and what was reserved in them ({@link heldHead}); 3 revision and charges
- *       ({@link chargeLine}); with an entry, 4 its JSON, and 5 the whole JSON where that is shortened.
+ *       ({@link chargeLine}); with an entry, 4 its text (`entry.ts`), and 5 prompt and answer where that is without them.
  * Reply: bytes, of code, late and recovered one each, now, then per cell: as it is and as it was (`lua-cell.ts`).
  *        Or, with nothing written, a list: corrupt, and which cell, 0 for the record; or, where the id's own cells are others
  *        (a retry after midnight), that code, a line of them and what was reserved, and a line of their charges and lives,
@@ -130,30 +130,31 @@ return reply`
  */
 function writeLedger(settings: ScriptSettings): string {
   return `
-local json = ARGV[4]
+local text = ARGV[4]
 if stored[3] then place = stored[3] end
-if json or place then
+if text or place then
   local base = string.sub(leases, 1, -2)
-  local entryHead = id .. (release and not json and ' r\\n' or ' -\\n') .. ARGV[3] .. string.sub(head, #mine) .. '\\n'
-  local start, full = 0, 0
+  local charges = ARGV[3]
+  if release and not text then charges = 'r ' .. charges end
+  local start, horizon, full = 0, 0, 0
   local chunk = not place and stored[2]
-  if chunk and #chunk == 16 then start, full = struct.unpack('<dd', chunk) end
-  if start > 0 and full == 0 and now >= start and now <= start + ${chunkAgeMs(settings)} then
-    -- A new entry for the open chunk, which is nearly always so: the functions below need not even be made.
+  if chunk and #chunk == 24 then start, horizon, full = struct.unpack('<ddd', chunk) end
+  if start > 0 and now >= start and now <= horizon then
+    -- A new entry for the open chunk before its horizon, which is nearly always so: the functions below need not even be made.
     local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
-    local length = call('RPUSH', chunkKey, nowText .. ' ' .. entryHead .. json)
-    place = struct.pack('<dI4', start, length - 1)
-    if length == 1 or length >= ${settings.chunkEntries} then
+    local length = call('RPUSH', chunkKey, nowText .. ' ' .. charges, text)
+    place = struct.pack('<dI4', start, length - 2)
+    if length == 2 or (full == 0 and length >= ${2 * settings.chunkEntries}) then
       ${luaLedger(settings)}
       knowChunk(chunk)
       tendChunk(base, chunkKey, length)
     end
   else
     ${luaLedger(settings)}
-    local there = place and rewriteEntry(base, place, id, entryHead, json)
-    if json and not there then
+    local there = place and rewriteEntry(base, place, id, charges, text)
+    if text and not there then
       knowChunk(stored[2])
-      place = appendEntry(base, entryHead .. json)
+      place = appendEntry(base, charges, text)
     end
   end
   local whole = ARGV[5]

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest"
+import type { UsageEntry } from "../../src/ledger"
+import { attemptTexts, readEntry } from "../../src/redis/entry"
+
+const WHOLE: Required<Omit<UsageEntry, "expireCostNanoUsd">> = {
+  requestId: 'a "quoted" one',
+  attempt: 2,
+  clientId: "web",
+  userId: "alice",
+  tags: { team: "red" },
+  model: "openai/gpt-4o-mini",
+  provider: "openai",
+  mode: "text",
+  reservedNanoUsd: 1_000,
+  fingerprint: "f",
+  status: "failed",
+  modelUsed: "gpt-4o-mini-2024-07-18",
+  errorCode: "api",
+  tokens: { inputTokens: 0, outputTokens: 3 },
+  costs: { input: 0, output: 7 },
+  costNanoUsd: 0,
+  costSource: "table",
+  tableCostNanoUsd: 0,
+  durationMs: 0,
+  generationId: "g",
+  prompt: "",
+  answer: "line\nline",
+}
+
+function readBack(entry: UsageEntry, first = "12 3 4 5") {
+  const [attempt] = attemptTexts(entry)
+  return readEntry(first, `id a b\n${attempt}`)
+}
+
+describe("an entry in Redis", () => {
+  it("comes back with every field, zeros and empty texts among them", () => {
+    expect(readBack(WHOLE)).toEqual({
+      entry: { ...WHOLE, id: "id", at: 12, revision: 3, charges: { a: 4, b: 5 } },
+      shortened: false,
+    })
+  })
+
+  it("comes back without each field that may be absent, and with all others in their places", () => {
+    const needed = ["requestId", "attempt", "model", "reservedNanoUsd", "status", "tokens", "costNanoUsd", "costSource"]
+    const others = Object.keys(WHOLE).filter((field) => !needed.includes(field))
+    expect(others).toHaveLength(14)
+    for (const field of others) {
+      const entry = Object.fromEntries(Object.entries(WHOLE).filter(([name]) => name !== field))
+      expect(readBack(entry as unknown as UsageEntry).entry).toEqual({
+        ...entry,
+        id: "id",
+        at: 12,
+        revision: 3,
+        charges: { a: 4, b: 5 },
+      })
+    }
+  })
+
+  it("is told as released once an expiry was taken back", () => {
+    const { entry } = readBack(WHOLE, "12 r 1 0 0")
+    expect(entry).toMatchObject({ status: "released", costSource: "none", revision: 1, charges: { a: 0, b: 0 } })
+  })
+
+  it("is corrupt where it is none", () => {
+    expect(() => readEntry("12 0", "id a\n[")).toThrow(expect.objectContaining({ code: "corrupt", applied: "no" }))
+  })
+})
