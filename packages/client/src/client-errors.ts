@@ -132,7 +132,7 @@ export class AnswerRefusedError extends ClientError {
   declare readonly refusal: string
 
   constructor(refusal: string) {
-    super("answer-refused", "The model refused to answer. Its words are in `error.refusal`; change the prompt.")
+    super("answer-refused", "The model refused to answer. See `error.refusal`; change the prompt.")
     this.hide("refusal", refusal)
   }
 }

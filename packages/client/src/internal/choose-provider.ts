@@ -52,7 +52,7 @@ function defaultProvider(model: string, table: Table, env: Environment): Provide
   if (!model.includes("/")) return table.get("openai")!
   throw new InvalidArgumentError(
     "model",
-    `a model with the prefix of a known provider (${[...table.keys()].join(", ")}), unless OPENROUTER_API_KEY is set`,
+    `a model with a known prefix (${[...table.keys()].join(", ")}), unless OPENROUTER_API_KEY is set`,
     model,
   )
 }

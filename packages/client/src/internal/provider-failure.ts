@@ -19,7 +19,7 @@ interface ApiErrorShape {
 /** The provider's answer with a status that is no success; undefined when the error is none of a status. */
 export function statusError(error: unknown, provider: string, now: number): ProviderError | undefined {
   const shape = error as ApiErrorShape | null
-  if (typeof shape !== "object" || shape === null || typeof shape.status !== "number") return undefined
+  if (typeof shape?.status !== "number") return undefined
   const { status, headers } = shape
   return saidError(codeOf(status), provider, status, shape, {
     retryAfterMs: readRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),

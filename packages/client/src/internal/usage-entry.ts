@@ -30,19 +30,7 @@ export function entryOf(
   receipt: AttemptReceipt,
   content: { prompt: readonly Message[]; answer: string } | undefined,
 ): UsageEntry {
-  const draft = draftOf(ask, receipt, receipt.reservedNanoUsd)
-  // Field by field, not spread from the draft: this is on every call's way.
-  return {
-    requestId: draft.requestId,
-    attempt: draft.attempt,
-    clientId: draft.clientId,
-    userId: draft.userId,
-    tags: draft.tags,
-    model: draft.model,
-    provider: draft.provider,
-    mode: draft.mode,
-    reservedNanoUsd: draft.reservedNanoUsd,
-    fingerprint: undefined,
+  return Object.assign(draftOf(ask, receipt, receipt.reservedNanoUsd), {
     status: receipt.status,
     modelUsed: receipt.modelUsed,
     errorCode: receipt.errorCode,
@@ -52,9 +40,9 @@ export function entryOf(
     tableCostNanoUsd: receipt.tableCostNanoUsd,
     durationMs: Math.round(receipt.timings.totalMs),
     generationId: receipt.generationId,
-    prompt: content === undefined ? undefined : cutToBytes(JSON.stringify(content.prompt)),
-    answer: content === undefined ? undefined : cutToBytes(content.answer),
-  }
+    prompt: content && cutToBytes(JSON.stringify(content.prompt)),
+    answer: content && cutToBytes(content.answer),
+  })
 }
 
 function tokensOf(usage: Usage): Record<string, number> {
