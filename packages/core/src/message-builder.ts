@@ -157,8 +157,7 @@ function copyOf(message: Message): Message {
 }
 
 function toText(content: unknown): string {
-  if (content === undefined || content === null)
-    throw new InvalidArgumentError("content", "a text, or data", content)
+  if (content === undefined || content === null) throw new InvalidArgumentError("content", "a text, or data", content)
   const text = typeof content === "string" ? content : toYaml(content)
   if (text.length <= MAX_CHARACTERS) return text
   throw new InvalidArgumentError("content", `at most ${MAX_CHARACTERS} characters`, text.length)
