@@ -41,7 +41,7 @@ describe("who is called", () => {
     })
     expect(choose("meta-llama/llama-3.3-70b", { OPENROUTER_API_KEY: "o" })).toMatchObject({ provider: "openrouter" })
     expect(choose("gpt-4o-mini", { OPENAI_API_KEY: "a" })).toMatchObject({ provider: "openai", apiKey: "a" })
-    expect(() => choose("meta-llama/llama-3.3-70b")).toThrow(/known provider/)
+    expect(() => choose("meta-llama/llama-3.3-70b")).toThrow(/known prefix \(openai, /)
   })
 
   test("variables replace the address; empty ones count as unset", () => {
