@@ -24,8 +24,8 @@ export function runRequest(setting: RunSetting): Promise<RunResult> {
   return new RequestRun(setting).run()
 }
 
-/** What to do after an attempt that was no success. */
-type Next = { kind: "again"; reason: AttemptReason; delayMs?: number } | { kind: "fallback" } | { kind: "stop" }
+/** Why, and after how long, there is another attempt after one that was no success; undefined: there is none. */
+type Next = { reason: AttemptReason; delayMs?: number } | undefined
 
 class RequestRun {
   readonly #setting: RunSetting
@@ -62,10 +62,12 @@ class RequestRun {
       }
       const error = outcome.kind === "refused" ? outcome.refusal.error : outcome.error
       const next = outcome.kind === "refused" ? this.#afterRefusal(ask, outcome) : this.#afterFailure(ask, outcome)
-      if (next.kind === "stop") return { ok: false, error, receipt: this.#receipt() }
-      await this.#prepare(next)
-      if (!this.#setting.signal?.aborted) continue
-      return { ok: false, error: new AbortedError("The call", this.#setting.signal), receipt: this.#receipt() }
+      if (next === undefined) return { ok: false, error, receipt: this.#receipt() }
+      this.#reason = next.reason
+      const { clock, signal } = this.#setting
+      // Rejects only when the signal fires, which is looked at next.
+      if (next.delayMs) await clock.sleep(next.delayMs, signal).catch(() => {})
+      if (signal?.aborted) return { ok: false, error: new AbortedError("The call", signal), receipt: this.#receipt() }
     }
   }
 
@@ -120,31 +122,30 @@ class RequestRun {
     if (fits < FLOOR_MAX_TOKENS || fits >= outcome.receipt.maxTokens) return this.#orFallback()
     this.#narrowed = true
     this.#maxTokens = fits
-    return { kind: "again", reason: this.#reason }
+    return { reason: this.#reason }
   }
 
   #afterFailure(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
     const { request, signal } = this.#setting
     const { error } = outcome
-    if (signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total"))
-      return { kind: "stop" }
-    if (outcome.sent === undefined) return { kind: "stop" }
+    if (signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
+    if (outcome.sent === undefined) return undefined
     if (error instanceof ProviderError && refusesMode(error, ask.mode)) {
       const mode = nextMode(ask.route, ask.mode)
       if (mode !== undefined) {
         this.#mode = mode
-        return { kind: "again", reason: "mode" }
+        return { reason: "mode" }
       }
     }
     if (error instanceof InvalidAnswerError || error instanceof AnswerEmptyError) return this.#repair(outcome)
     if (error instanceof AnswerTruncatedError) return this.#longer(ask, outcome)
-    if (error.code === "answer-refused" || error.code === "content-filtered") return { kind: "stop" }
+    if (error.code === "answer-refused" || error.code === "content-filtered") return undefined
     if (error.retryable && this.#failures < request.retries) {
       this.#failures++
       const retryAfterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
       const delayMs = retryDelayMs(this.#failures, retryAfterMs, this.#setting.clock.random())
       // What comes back later than the deadline need not be waited for.
-      if (delayMs !== undefined && delayMs < this.#leftMs()) return { kind: "again", reason: "retry", delayMs }
+      if (delayMs !== undefined && delayMs < this.#leftMs()) return { reason: "retry", delayMs }
     }
     return this.#orFallback()
   }
@@ -152,11 +153,11 @@ class RequestRun {
   #repair(outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
     const { error } = outcome
     // A refinement that threw will throw again: the answer is not to blame.
-    if (error instanceof InvalidAnswerError && error.reason === "code") return { kind: "stop" }
+    if (error instanceof InvalidAnswerError && error.reason === "code") return undefined
     if (this.#repairs >= this.#setting.request.repairs) return this.#orFallback()
     this.#repairs++
     this.#notes = error instanceof InvalidAnswerError ? repairNotes(outcome.text, error) : []
-    return { kind: "again", reason: "repair" }
+    return { reason: "repair" }
   }
 
   /** A cut answer is only asked for again with more room, which a given `maxTokens` forbids. */
@@ -168,28 +169,21 @@ class RequestRun {
     if (!plan.ok || plan.maxTokens <= outcome.receipt.maxTokens) return this.#orFallback()
     this.#repairs++
     this.#maxTokens = wanted
-    return { kind: "again", reason: "longer" }
+    return { reason: "longer" }
   }
 
+  /** Goes on with the next model, where there is one. */
   #orFallback(): Next {
-    return this.#routeIndex + 1 < this.#setting.routes.length ? { kind: "fallback" } : { kind: "stop" }
-  }
-
-  async #prepare(next: Exclude<Next, { kind: "stop" }>): Promise<void> {
-    if (next.kind === "fallback") {
-      this.#routeIndex++
-      this.#mode = firstMode(this.#setting.routes[this.#routeIndex]!, this.#setting.compiled !== undefined)
-      this.#reason = "fallback"
-      this.#notes = []
-      this.#failures = 0
-      this.#maxTokens = undefined
-      this.#narrowed = false
-      return
-    }
-    this.#reason = next.reason
-    // Rejects only when the signal fires, which the caller of this looks at.
-    if (next.delayMs !== undefined && next.delayMs > 0)
-      await this.#setting.clock.sleep(next.delayMs, this.#setting.signal).catch(() => {})
+    const { routes, compiled } = this.#setting
+    const route = routes[this.#routeIndex + 1]
+    if (route === undefined) return undefined
+    this.#routeIndex++
+    this.#mode = firstMode(route, compiled !== undefined)
+    this.#notes = []
+    this.#failures = 0
+    this.#maxTokens = undefined
+    this.#narrowed = false
+    return { reason: "fallback" }
   }
 
   /** Of `maxBudget`; undefined: no limit. */
