@@ -239,8 +239,9 @@ export class LLMClient<Answer = string> {
   async #run(call: Call): Promise<GenerateResult<Answer>> {
     this.#running++
     try {
-      const setting = this.#settingOf(call, await this.#routes.open(), await this.#wallet.open())
-      const result = await runRequest(setting)
+      const routes = await this.#routes.open()
+      const { purse } = await this.#wallet.open()
+      const result = await runRequest(this.#settingOf(call, routes, purse))
       const { receipt } = result
       this.#last = receipt
       if (this.request.verbose) console.log(this.#usageText())

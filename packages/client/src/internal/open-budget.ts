@@ -1,10 +1,12 @@
 import { type Budget, type BudgetStore, createBudget } from "@p2/budget"
+import type { LLMClientOptions } from "../client-options"
+import { defaultBudget } from "./default-budget"
 import { load } from "./load-package"
 
 /** A budget and how to let go of it. */
 export interface OpenedBudget {
   budget: Budget
-  release(): Promise<void>
+  release(): Promise<unknown>
 }
 
 interface SharedBudget {
@@ -12,44 +14,45 @@ interface SharedBudget {
   users: number
 }
 
-let shared: Map<string, SharedBudget> | undefined
-let byStore: WeakMap<BudgetStore, Budget> | undefined
+const shared = new Map<string, SharedBudget>()
+const byStore = new WeakMap<BudgetStore, Budget>()
 
-/**
- * A budget over the user's own store, which stays open and has one budget for all clients, or over one that is opened by
- * its address. Clients of a process share what they open by the same address; the last one closes it.
- */
-export async function openBudget(store: BudgetStore | string): Promise<OpenedBudget> {
-  if (typeof store !== "string") {
-    byStore ??= new WeakMap()
-    const budget = byStore.get(store) ?? createBudget({ store, limits: [] })
-    byStore.set(store, budget)
-    return { budget, release: () => budget.flush().then(() => {}) }
-  }
-  shared ??= new Map()
-  const known = shared.get(store) ?? { opening: openByAddress(store), users: 0 }
-  shared.set(store, known)
+/** The user's own budget, or one over the store that the options name. What the client did not open stays open. */
+export async function openBudget({ store, budget }: LLMClientOptions): Promise<OpenedBudget> {
+  if (typeof store === "string" && store !== "memory:") return openShared(store)
+  const kept = budget ?? (typeof store === "object" ? budgetOver(store) : defaultBudget())
+  return { budget: kept, release: () => kept.flush() }
+}
+
+/** The user's own store has one budget for all clients. */
+function budgetOver(store: BudgetStore): Budget {
+  const budget = byStore.get(store) ?? createBudget({ store, limits: [] })
+  byStore.set(store, budget)
+  return budget
+}
+
+/** Clients of a process share what they open by the same address; the last one closes it. */
+async function openShared(address: string): Promise<OpenedBudget> {
+  // There is no third kind of address: the options were checked.
+  const open = address.startsWith("file:") ? openFile : openRedis
+  const known = shared.get(address) ?? { opening: open(address), users: 0 }
+  shared.set(address, known)
   known.users++
   try {
     const { budget } = await known.opening
-    return { budget, release: () => letGo(store, known) }
+    return { budget, release: () => letGo(address, known) }
   } catch (error) {
-    shared.delete(store)
+    shared.delete(address)
     throw error
   }
 }
 
-async function letGo(address: string, known: SharedBudget): Promise<void> {
+async function letGo(address: string, known: SharedBudget): Promise<unknown> {
   const { budget, release } = await known.opening
   known.users--
-  if (known.users > 0) return void (await budget.flush())
-  shared?.delete(address)
-  await release()
-}
-
-async function openByAddress(address: string): Promise<OpenedBudget> {
-  // There is no third kind: the options were checked.
-  return address.startsWith("file:") ? openFile(address) : openRedis(address)
+  if (known.users > 0) return budget.flush()
+  shared.delete(address)
+  return release()
 }
 
 async function openRedis(address: string): Promise<OpenedBudget> {

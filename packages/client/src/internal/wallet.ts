@@ -2,11 +2,14 @@ import type { Budget, BudgetExceededError, BudgetUsage, Limit, Reservation, Subj
 import type { Request } from "@p2/core"
 import type { LLMClientOptions } from "../client-options"
 import { leftIn, type ScopeState } from "./budget-info-of"
-import { defaultBudget } from "./default-budget"
 import { type OpenedBudget, openBudget } from "./open-budget"
 import type { Hold, Purse, Refused } from "./purse"
 import { requestLimits } from "./request-limits"
 import { warnOfWeakStore } from "./weak-store-warning"
+
+interface OpenedWallet extends OpenedBudget {
+  purse: Purse
+}
 
 /** The budget of a client: whose it is, which limits the request brings, and where it is kept. Opened on first use. */
 export class Wallet {
@@ -14,8 +17,7 @@ export class Wallet {
   readonly #options: LLMClientOptions
   readonly #subject: Subject
   readonly #limits: readonly Limit[]
-  #opening: Promise<OpenedBudget> | undefined
-  #purse: Promise<Purse> | undefined
+  #opening: Promise<OpenedWallet> | undefined
 
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     this.#request = request
@@ -24,15 +26,19 @@ export class Wallet {
     this.#limits = requestLimits(request)
   }
 
-  /** The budget as attempts see it. */
-  open(): Promise<Purse> {
-    this.#purse ??= this.#open().then(({ budget }) => this.#purseOf(budget))
-    return this.#purse
+  /** The budget, for questions and as attempts see it. */
+  open(): Promise<OpenedWallet> {
+    this.#opening ??= this.#connect().catch((error: unknown) => {
+      // The next call tries again.
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
   }
 
   /** Where every limit stands that the request counts against. */
   async scopes(): Promise<ScopeState[]> {
-    const { budget } = await this.#open()
+    const { budget } = await this.open()
     const states = await budget.status({ ...this.#subject, model: this.#request.model }, { limits: this.#limits })
     return states.map(({ scope, window, unit, limit, spent, reserved, remaining, resetsAt }) => ({
       scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
@@ -48,39 +54,21 @@ export class Wallet {
 
   /** The usage ledger, read at this request's root. */
   async ledger(): Promise<{ usage: BudgetUsage; subject: Subject; budget: Budget }> {
-    const { budget } = await this.#open()
+    const { budget } = await this.open()
     return { usage: budget.usage, subject: this.#subject, budget }
   }
 
   /** Waits for pending settlements, and closes the store if this client opened it. */
   async close(): Promise<void> {
-    if (this.#opening === undefined) return
-    const opened = await this.#opening.catch(() => undefined)
+    const opened = await this.#opening?.catch(() => undefined)
     this.#opening = undefined
-    this.#purse = undefined
     await opened?.release()
   }
 
-  #open(): Promise<OpenedBudget> {
-    this.#opening ??= this.#connect().catch((error: unknown) => {
-      // The next call tries again.
-      this.#opening = undefined
-      this.#purse = undefined
-      throw error
-    })
-    return this.#opening
-  }
-
-  async #connect(): Promise<OpenedBudget> {
-    const { store, budget } = this.#options
-    const opened =
-      budget !== undefined
-        ? { budget, release: async () => void (await budget.flush()) }
-        : store === undefined || store === "memory:"
-          ? defaultBudget()
-          : await openBudget(store)
+  async #connect(): Promise<OpenedWallet> {
+    const opened = await openBudget(this.#options)
     await warnOfWeakStore(opened.budget, this.#request, this.#options.logger)
-    return opened
+    return { ...opened, purse: this.#purseOf(opened.budget) }
   }
 
   #purseOf(budget: Budget): Purse {
