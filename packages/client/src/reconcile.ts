@@ -18,7 +18,7 @@ export interface Reconciliation {
 /** Asks OpenRouter what a request's generations cost, and corrects what was charged. */
 export async function reconcileRequest(
   requestId: string | undefined,
-  setting: { ledger: { budget: Budget; subject: Subject }; routes: RouteBook; signal?: AbortSignal | undefined },
+  setting: { ledger: { budget: Budget; subject: Subject }; routes: RouteBook },
 ): Promise<Reconciliation> {
   if (typeof requestId !== "string" || requestId === "")
     throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
@@ -26,16 +26,17 @@ export async function reconcileRequest(
   const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
   const routes = await setting.routes.open()
   for (const entry of await budget.usage.get(requestId, { subject })) {
+    const { attempt, costNanoUsd: fromNanoUsd } = entry
     if (entry.costSource === "none") continue
     const route = routes.find((each) => each.provider.dialect === "openrouter" && each.provider.name === entry.provider)
-    const truth = route === undefined ? undefined : await askGeneration(route, entry, setting.signal)
-    if (truth === undefined) result.unknown.push(entry.attempt)
-    else if (truth.costNanoUsd === entry.costNanoUsd) result.confirmed.push(entry.attempt)
+    const truth = route === undefined ? undefined : await askGeneration(route, entry)
+    if (truth === undefined) result.unknown.push(attempt)
+    else if (truth.costNanoUsd === fromNanoUsd) result.confirmed.push(attempt)
     else {
-      const cost = { nanoUsd: truth.costNanoUsd, tokens: truth.tokens.inputTokens + truth.tokens.outputTokens }
-      const changes = { costNanoUsd: truth.costNanoUsd, costSource: "provider" as const, tokens: truth.tokens }
-      await budget.correct({ entry, cost, changes, subject })
-      result.corrected.push({ attempt: entry.attempt, fromNanoUsd: entry.costNanoUsd, toNanoUsd: truth.costNanoUsd })
+      const { costNanoUsd: toNanoUsd, tokens } = truth
+      const cost = { nanoUsd: toNanoUsd, tokens: tokens.inputTokens + tokens.outputTokens }
+      await budget.correct({ entry, cost, changes: { ...truth, costSource: "provider" }, subject })
+      result.corrected.push({ attempt, fromNanoUsd, toNanoUsd })
     }
   }
   return result
@@ -47,15 +48,10 @@ interface Truth {
 }
 
 /** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
-async function askGeneration(
-  route: Route,
-  entry: StoredEntry,
-  signal: AbortSignal | undefined,
-): Promise<Truth | undefined> {
+async function askGeneration(route: Route, entry: StoredEntry): Promise<Truth | undefined> {
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
-  const options = { maxRetries: 2, ...(signal === undefined ? {} : { signal }) }
-  const answer: unknown = await route.openai.get(path, options).catch((error: unknown) => {
+  const answer: unknown = await route.openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     // Not found: the provider writes it down some seconds after the call, or never had it.
     if ((error as { status?: unknown }).status === 404) return undefined
     throw error
