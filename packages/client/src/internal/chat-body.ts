@@ -56,19 +56,20 @@ export interface BodyOptions {
 export function chatBody(ask: Ask, options: BodyOptions): Record<string, unknown> {
   const { request, route } = ask
   const { provider } = route
+  // What is undefined is not sent.
   const body: Record<string, unknown> = {
     model: route.sentModel,
     messages: withCacheMarkers(messagesToSend(ask), ask),
     ...structureOf(ask),
     [route.maxTokensField]: options.maxTokens,
+    temperature: request.temperature,
+    top_p: request.topP,
+    frequency_penalty: request.frequencyPenalty,
+    presence_penalty: request.presencePenalty,
+    [provider.seedField ?? "seed"]: request.seed,
+    stop: request.stop,
+    service_tier: route.serviceTier,
   }
-  put(body, "temperature", request.temperature)
-  put(body, "top_p", request.topP)
-  put(body, "frequency_penalty", request.frequencyPenalty)
-  put(body, "presence_penalty", request.presencePenalty)
-  put(body, provider.seedField ?? "seed", request.seed)
-  put(body, "stop", request.stop)
-  put(body, "service_tier", route.serviceTier)
   if (options.stream) {
     body.stream = true
     if (provider.streamOptions !== false) body.stream_options = { include_usage: true }
@@ -79,10 +80,7 @@ export function chatBody(ask: Ask, options: BodyOptions): Record<string, unknown
 
 function addOpenRouter(body: Record<string, unknown>, ask: Ask, maxPrice: Bound["maxPrice"]): void {
   body.usage = { include: true }
-  body.provider = {
-    ...(maxPrice === undefined ? {} : { max_price: maxPrice }),
-    ...(ask.mode === "json_schema" ? { require_parameters: true } : {}),
-  }
+  body.provider = { max_price: maxPrice, require_parameters: ask.mode === "json_schema" || undefined }
   // Exa searches once, at a stated price; a model's own search costs what its provider asks, as often as it likes.
   // https://openrouter.ai/docs/features/web-search
   if (ask.request.online) body.plugins = [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }]
@@ -108,8 +106,4 @@ function marked(message: Message): Message {
   if (index === -1) return message
   const part = { ...parts[index]!, cache_control: { type: "ephemeral" } }
   return { ...message, content: parts.with(index, part as (typeof parts)[number]) } as Message
-}
-
-function put(body: Record<string, unknown>, key: string, value: unknown): void {
-  if (value !== undefined) body[key] = value
 }
