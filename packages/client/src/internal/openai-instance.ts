@@ -7,11 +7,10 @@ import { load } from "./load-package"
 /** Most instances that are kept, oldest out first: one per base URL and key. */
 const CAPACITY = 100
 
-let instances: Map<string, OpenAI> | undefined
+const instances = new Map<string, OpenAI>()
 
 /** An OpenAI instance for an endpoint, shared by the clients of this process. Loads the package on first use. */
 export async function openaiFor(choice: Choice): Promise<OpenAI> {
-  instances ??= new Map()
   const key = JSON.stringify([choice.baseURL, choice.apiKey, choice.provider.name])
   const known = instances.get(key)
   if (known !== undefined) return known

@@ -1,9 +1,9 @@
-import type { Message, Request, Usage } from "@p2/core"
-import type { BoundOptions, Modality, PriceTable, ReportedCost } from "@p2/pricing"
+import type { Message, Request } from "@p2/core"
+import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
 import type { Choice } from "./choose-provider"
-import type { CountedInput, KnownCost, Route, Structure } from "./route"
+import type { CountedInput, Route, Structure } from "./route"
 
 /**
  * What the bound sets aside for one result of a web search, which is billed as input. OpenRouter states no maximum; this
@@ -69,10 +69,11 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
     likelyNanoUsd: (inputTokens, outputTokens) =>
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier: request.serviceTier }).nanoUsd,
     affordableTokens: (input, budget) => prices.affordableOutputTokens(priceKey, { ...reach(input), budget }),
-    costOf: ({ usage, cost }, serviceTier) => {
+    costOf: ({ usage, cost }, serviceTier = request.serviceTier) => {
       // A field of that name means something only where it is documented.
-      const believed = choice.provider.dialect === "openrouter" ? cost : undefined
-      return knownCost(priceKey, usage, believed, serviceTier ?? request.serviceTier, prices)
+      const reported = choice.provider.dialect === "openrouter" ? cost : undefined
+      const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier, reported })
+      return { nanoUsd, source: basis, tableNanoUsd: difference === undefined ? undefined : nanoUsd - difference }
     },
   }
 }
@@ -86,7 +87,7 @@ interface Counted {
 const NOTHING: Counted = { tokens: 0, upperBound: 0, exact: true }
 
 /** What a compiled answer adds to the input, for the model that it was last counted for. */
-let counted: WeakMap<object, Counted & { model: string }> | undefined
+const counted = new WeakMap<object, Counted & { model: string }>()
 
 /**
  * What the demand for structure adds to the messages, whichever they are. The format or tool of a compiled answer is
@@ -96,13 +97,16 @@ function countStructure(model: string, structure: Structure): Counted {
   const { tools, response_format: answerFormat } = structure
   const frozen = answerFormat ?? tools?.[0]
   if (frozen === undefined) return NOTHING
-  counted ??= new WeakMap()
   const known = counted.get(frozen)
   if (known?.model === model) return known
   const alone = countRequestTokens({ model, messages: [] })
   const whole = countRequestTokens({ model, messages: [], tools, answerFormat })
-  const { exact } = whole
-  const added = { model, tokens: whole.tokens - alone.tokens, upperBound: whole.upperBound - alone.upperBound, exact }
+  const added = {
+    model,
+    tokens: whole.tokens - alone.tokens,
+    upperBound: whole.upperBound - alone.upperBound,
+    exact: whole.exact,
+  }
   counted.set(frozen, added)
   return added
 }
@@ -112,16 +116,13 @@ function nameAtProvider(model: string, choice: Choice, prices: PriceTable): { se
   const { provider, name } = choice
   const qualified = name === model ? `${provider.name}/${name}` : model
   if (prices.findPrice(qualified) !== undefined) return { sentModel: name, priceKey: qualified }
+  const bare = name === model ? prices.findPrice(name) : undefined
   // A deployment of your own may be priced by its bare name.
-  if (name === model && provider.dialect !== "openrouter" && prices.findPrice(name) !== undefined)
-    return { sentModel: name, priceKey: name }
-  if (name === model && provider.dialect === "openrouter" && !name.includes("/")) {
-    // OpenRouter's names begin with the vendor, which the price list knows.
-    const vendor = prices.findPrice(name)?.provider
-    const key = `${provider.name}/${vendor}/${name}`
-    if (vendor !== undefined && prices.findPrice(key) !== undefined)
-      return { sentModel: `${vendor}/${name}`, priceKey: key }
-  }
+  if (bare !== undefined && provider.dialect !== "openrouter") return { sentModel: name, priceKey: name }
+  // OpenRouter's names begin with the vendor, which the price list knows.
+  const sentModel = `${bare?.provider}/${name}`
+  const priceKey = `${provider.name}/${sentModel}`
+  if (bare?.provider !== undefined && prices.findPrice(priceKey) !== undefined) return { sentModel, priceKey }
   // Throws with the nearest known ids.
   prices.priceOf(qualified)
   return { sentModel: name, priceKey: qualified }
@@ -155,15 +156,4 @@ function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undef
     }
   }
   return [...found]
-}
-
-function knownCost(
-  priceKey: string,
-  usage: Usage,
-  reported: ReportedCost | undefined,
-  serviceTier: string,
-  prices: PriceTable,
-): KnownCost {
-  const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier, reported })
-  return { nanoUsd, source: basis, tableNanoUsd: difference === undefined ? undefined : nanoUsd - difference }
 }
