@@ -1,14 +1,13 @@
-import { formatUsd, type Request } from "@p2/core"
+import { formatUsd, type NanoUsd, type Request } from "@p2/core"
 import type { AttemptReceipt, Receipt } from "../receipt"
 import type { Route } from "./route"
 
 /** The last call for people: aligned lines, colours only on a terminal. No key, no content. */
 export function usageText(request: Request<unknown>, route: Route, receipt: Receipt | undefined): string {
   if (receipt === undefined) return "No call has been made yet."
-  const paint = painter()
   const last = receipt.attempts.at(-1)
   const { usage } = receipt
-  const rows: [string, string][] = [
+  const rows = [
     ["Request", receipt.requestId],
     ["Model", modelText(route, last)],
     ["Time", `${(receipt.timings.totalMs / 1000).toFixed(3)} s`],
@@ -21,18 +20,18 @@ export function usageText(request: Request<unknown>, route: Route, receipt: Rece
     ],
     ["Output tokens", tokensText(usage.outputTokens, [["reasoning", usage.reasoningTokens]])],
     ["Price per million", priceText(route)],
-    ["Cost", `$${formatUsd(receipt.costNanoUsd)} (${SOURCES[receipt.costSource]})`],
-    ["Set aside", `$${formatUsd(receipt.reservedNanoUsd)}`],
+    ["Cost", `${dollars(receipt.costNanoUsd)} (${SOURCES[receipt.costSource]})`],
+    ["Set aside", dollars(receipt.reservedNanoUsd)],
   ]
   if (request.maxBudgetNanoUsd !== undefined) {
     const left = Math.max(0, request.maxBudgetNanoUsd - receipt.costNanoUsd)
-    rows.push(["Budget", `$${formatUsd(request.maxBudgetNanoUsd)}, $${formatUsd(left)} left after the call`])
+    rows.push(["Budget", `${dollars(request.maxBudgetNanoUsd)}, ${dollars(left)} left after the call`])
   }
   if (receipt.settlement === "pending") rows.push(["Settlement", "pending: the store has not confirmed yet"])
-  const width = Math.max(...rows.map(([label]) => label.length))
-  const lines = rows.map(([label, value]) => `${paint.dim(label.padEnd(width))}  ${value}`)
-  const attempts = receipt.attempts.length > 1 || last?.status !== "succeeded" ? attemptLines(receipt.attempts) : []
-  return [paint.bold("Usage"), ...lines, ...attempts].join("\n")
+  const lines = [painted(BOLD, "Usage"), ...aligned(rows, (label) => painted(DIM, label))]
+  if (receipt.attempts.length > 1 || last?.status !== "succeeded")
+    lines.push("Attempts", ...aligned(receipt.attempts.map(attemptRow)))
+  return lines.join("\n")
 }
 
 const SOURCES = {
@@ -58,34 +57,38 @@ function tokensText(total: number, parts: [string, number | undefined][]): strin
 /** Pico-USD per token is micro-USD per million: a thousandth of nano-USD per million. */
 function priceText(route: Route): string {
   const { input, output } = route.rates()
-  return `$${formatUsd(input * 1000)} in, $${formatUsd(output * 1000)} out`
+  return `${dollars(input * 1000)} in, ${dollars(output * 1000)} out`
 }
 
-function attemptLines(attempts: readonly AttemptReceipt[]): string[] {
-  const rows = attempts.map((each) => [
+function dollars(nanoUsd: NanoUsd): string {
+  return `$${formatUsd(nanoUsd)}`
+}
+
+function attemptRow(each: AttemptReceipt): string[] {
+  return [
     `  ${each.attempt}.`,
     each.reason,
     each.model,
     each.mode,
     each.errorCode ?? each.status,
-    `$${formatUsd(each.costNanoUsd)}`,
+    dollars(each.costNanoUsd),
     each.costSource,
-  ])
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]!.length))) ?? []
-  return [
-    "Attempts",
-    ...rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    ),
   ]
 }
 
-function painter() {
+/** One line for each row, its cells below one another. */
+function aligned(rows: string[][], paintFirst = (cell: string) => cell): string[] {
+  const padded = (cell: string, column: number) => cell.padEnd(Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) => {
+    const [first, ...others] = row.map(padded)
+    return [paintFirst(first!), ...others].join("  ").trimEnd()
+  })
+}
+
+const BOLD = 1
+const DIM = 2
+
+function painted(code: number, text: string): string {
   // Only a terminal's stream has the method, which looks at NO_COLOR, TERM and their like.
-  const colours = process.stdout.hasColors?.()
-  const wrap = (code: number) => (text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text)
-  return { bold: wrap(1), dim: wrap(2) }
+  return process.stdout.hasColors?.() ? `\x1b[${code}m${text}\x1b[0m` : text
 }
