@@ -31,10 +31,10 @@ export interface LedgerSource {
 /** What was spent, by whom, for what: questions to the usage ledger. Every answer is exact and by the store's clock. */
 export class UsageTracker {
   readonly #source: () => Promise<LedgerSource>
-  readonly #own: { userId: string | undefined; clientId: string | undefined }
+  readonly #own: Pick<Subject, "userId" | "clientId">
 
   /** @internal Made by the client. */
-  constructor(source: () => Promise<LedgerSource>, own: { userId: string | undefined; clientId: string | undefined }) {
+  constructor(source: () => Promise<LedgerSource>, own: Pick<Subject, "userId" | "clientId">) {
     this.#source = source
     this.#own = own
   }
@@ -43,18 +43,13 @@ export class UsageTracker {
   async getUsageStats(query: UsageQuery = {}): Promise<UsageStats> {
     const filter = this.#filter(query)
     const { timeZone, groupBy } = query
+    const { userId = null, clientId = null } = filter
     const [sums, byModel, byDay] = await Promise.all([
       this.#sums(filter),
       this.#groups("model", filter),
       this.#groups("day", filter, timeZone),
     ])
-    const stats: UsageStats = {
-      userId: filter.userId ?? null,
-      clientId: filter.clientId ?? null,
-      ...sums,
-      byModel,
-      byDay,
-    }
+    const stats: UsageStats = { userId, clientId, ...sums, byModel, byDay }
     if (groupBy !== undefined) stats.groups = await this.#groups(groupBy, filter, timeZone)
     return stats
   }
@@ -83,28 +78,28 @@ export class UsageTracker {
   async listRequests(
     query: Omit<UsageQuery, "groupBy" | "timeZone"> & { limit?: number | undefined; cursor?: string | undefined } = {},
   ): Promise<RequestPage> {
-    const limit = query.limit ?? 50
+    const { limit = 50 } = query
     if (!Number.isInteger(limit) || limit < 1 || limit > 500)
       throw new InvalidArgumentError("limit", "an integer from 1 to 500", limit)
     const { usage, subject } = await this.#source()
     const filter = this.#filter(query)
     const requests: RequestRecord[] = []
     const seen = new Set<string>()
-    let cursor = query.cursor
-    while (requests.length < limit) {
+    let { cursor } = query
+    for (;;) {
       const page = await usage.list({ subject, filter, cursor, limit: limit - requests.length, order: "newest" })
       for (const entry of page.entries) {
         if (seen.has(entry.requestId)) continue
         seen.add(entry.requestId)
-        const entries = await usage.get(entry.requestId, { subject })
+        const attempts = await usage.get(entry.requestId, { subject })
+        // What was removed meanwhile is what is known of it.
+        if (attempts.length === 0) attempts.push(entry)
         // A request is listed at its newest attempt, so that no page repeats it.
-        if (entries.at(-1)?.id === entry.id || entries.length === 0)
-          requests.push(recordOf(entries.length === 0 ? [entry] : entries))
+        if (attempts.at(-1)!.id === entry.id) requests.push(recordOf(attempts))
       }
-      if (page.cursor === null) return { requests, cursor: null }
+      if (page.cursor === null || requests.length >= limit) return { requests, cursor: page.cursor }
       cursor = page.cursor
     }
-    return { requests, cursor: cursor ?? null }
   }
 
   #filter(query: UsageQuery): UsageFilter {
@@ -116,8 +111,12 @@ export class UsageTracker {
         "given a `userId` or `clientId` (null: everybody), because the request has neither",
         query,
       )
-    const [from, to] = [millis(query.from, "from"), millis(query.to, "to")]
-    return { userId: userId ?? undefined, clientId: clientId ?? undefined, from, to }
+    return {
+      userId: userId ?? undefined,
+      clientId: clientId ?? undefined,
+      from: millis(query.from, "from"),
+      to: millis(query.to, "to"),
+    }
   }
 
   async #sums(filter: UsageFilter): Promise<UsageSums> {
@@ -164,15 +163,16 @@ function dayName(start: string | number | null | undefined, timeZone = "UTC"): s
 
 function millis(value: Date | number | undefined, argument: string): number | undefined {
   if (value === undefined) return undefined
-  const at = typeof value === "number" ? value : value instanceof Date ? value.getTime() : Number.NaN
+  const at = value instanceof Date ? value.getTime() : value
   if (!Number.isFinite(at)) throw new InvalidArgumentError(argument, "a valid Date or epoch milliseconds", value)
   return Math.floor(at)
 }
 
-function sumsOf(totals: UsageTotals | undefined): UsageSums {
-  const { requests = 0, succeeded = 0, attempts = 0, refused = 0, expired = 0 } = totals ?? {}
-  const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals ?? {}
-  const { inputTokens = 0, outputTokens = 0 } = totals?.tokens ?? {}
+/** Nothing in the ledger is nothing used. */
+function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
+  const { requests = 0, succeeded = 0, attempts = 0, refused = 0, expired = 0 } = totals
+  const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
+  const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
   return {
     totalRequests: requests,
     // A request has at most one attempt that succeeds: the last.
@@ -195,9 +195,8 @@ function sumsOf(totals: UsageTotals | undefined): UsageSums {
   }
 }
 
-/** A request as the fold of its attempts, which are at least one. */
-function recordOf(entries: readonly StoredEntry[]): RequestRecord {
-  const attempts = [...entries].sort((a, b) => a.attempt - b.attempt)
+/** A request as the fold of its attempts, which are in order and at least one. */
+function recordOf(attempts: StoredEntry[]): RequestRecord {
   const { requestId, status, errorCode, model, modelUsed, provider, userId, clientId, tags } = attempts.at(-1)!
   const sum = (part: (entry: StoredEntry) => number | undefined) =>
     attempts.reduce((total, entry) => total + (part(entry) ?? 0), 0)
