@@ -10,9 +10,9 @@ abstract class ClientError extends P2Error {
     super(message, { code, kind: "failure", ...more })
   }
 
-  /** Sets what no log should show, because it may quote the prompt. */
+  /** Sets what no log should show, because it may quote the prompt: it is not enumerable. */
   protected hide(name: string, value: string): void {
-    Object.defineProperty(this, name, { value, enumerable: false })
+    Object.defineProperty(this, name, { value })
   }
 }
 
@@ -105,8 +105,8 @@ export class ConnectionLostError extends ClientError {
 
 /** A deadline passed: code `deadline-exceeded`. */
 export class DeadlineExceededError extends ClientError {
-  readonly deadline: DeadlineName
-  readonly timeoutMs: number
+  declare readonly deadline: DeadlineName
+  declare readonly timeoutMs: number
 
   constructor(deadline: DeadlineName, timeoutMs: number) {
     super(
@@ -114,8 +114,7 @@ export class DeadlineExceededError extends ClientError {
       `The ${deadline} deadline of ${timeoutMs} ms passed. Raise \`${OPTION_OF[deadline]}\`, or ask for less.`,
       { retryable: deadline !== "total" },
     )
-    this.deadline = deadline
-    this.timeoutMs = timeoutMs
+    Object.assign(this, { deadline, timeoutMs })
   }
 }
 
@@ -140,15 +139,13 @@ export class AnswerRefusedError extends ClientError {
 /** The provider's filter stopped the prompt or the answer: code `content-filtered`. Never repaired. */
 export class ContentFilteredError extends ClientError {
   constructor(cause?: unknown) {
-    super("content-filtered", "The provider's content filter stopped it. Change the prompt.", {
-      cause,
-    })
+    super("content-filtered", "The provider's content filter stopped it. Change the prompt.", { cause })
   }
 }
 
 /** The answer ended at `maxTokens`: code `answer-truncated`. What came until then is in `text`. */
 export class AnswerTruncatedError extends ClientError {
-  readonly maxTokens: number
+  declare readonly maxTokens: number
   /** The beginning of the answer. Not enumerable, so that logs do not show it. */
   declare readonly text: string
 
@@ -191,17 +188,16 @@ export class ContextExceededError extends ClientError {
 
 /** No API key, or no base URL: code `missing-key`. The message names the variable. */
 export class MissingKeyError extends ClientError {
-  readonly provider: string
+  declare readonly provider: string
   /** The environment variable that was looked at. */
-  readonly variable: string
+  declare readonly variable: string
 
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
     const option = what === "API key" ? "apiKey" : "baseURL"
     super("missing-key", `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`, {
       kind: "mistake",
     })
-    this.provider = provider
-    this.variable = variable
+    Object.assign(this, { provider, variable })
   }
 }
 
@@ -220,7 +216,7 @@ export class NoMessagesError extends ClientError {
 
 /** A package that an option needs is not installed: code `missing-package`. */
 export class MissingPackageError extends ClientError {
-  readonly packageName: string
+  declare readonly packageName: string
 
   constructor(packageName: string, what: string, cause: unknown) {
     super("missing-package", `${what} needs the package ${packageName}. Install it: npm install ${packageName}`, {
@@ -243,8 +239,6 @@ export class UnexpectedError extends ClientError {
 /** The client was closed: code `client-closed`. */
 export class ClientClosedError extends ClientError {
   constructor() {
-    super("client-closed", "The client was closed. Make a new LLMClient.", {
-      kind: "mistake",
-    })
+    super("client-closed", "The client was closed. Make a new LLMClient.", { kind: "mistake" })
   }
 }

@@ -67,7 +67,7 @@ export function insideError(completion: Completion, provider: string): ProviderE
 }
 
 /** Statuses that a provider answers before it generates anything. Every other may have been billed. */
-const FREE_STATUSES: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 413, 422, 429])
+const FREE_STATUSES: readonly number[] = [400, 401, 402, 403, 404, 413, 422, 429]
 
 /**
  * Whether an answer with a status proves that nothing is billed. A prompt that a filter stops, or that is too long, may
@@ -75,7 +75,7 @@ const FREE_STATUSES: ReadonlySet<number> = new Set([400, 401, 402, 403, 404, 413
  */
 export function isFree({ status, providerCode, provider }: ProviderError): boolean {
   const billed = providerCode === FILTERED || (provider === "azure" && providerCode === "context_length_exceeded")
-  return FREE_STATUSES.has(status!) && !billed
+  return FREE_STATUSES.includes(status!) && !billed
 }
 
 /** The code of a prompt that a filter stopped. */
@@ -91,13 +91,18 @@ export function failedGeneration({ cause }: ProviderError): string | undefined {
   return typeof said === "string" ? said : undefined
 }
 
+/** Statuses that have a code of their own. */
+const CODES: Record<number, ProviderErrorCode | undefined> = {
+  401: "provider-auth",
+  402: "provider-payment",
+  403: "provider-auth",
+  404: "provider-not-found",
+  408: "provider-timeout",
+  429: "provider-rate-limit",
+}
+
 function codeOf(status: number): ProviderErrorCode {
-  if (status === 401 || status === 403) return "provider-auth"
-  if (status === 402) return "provider-payment"
-  if (status === 404) return "provider-not-found"
-  if (status === 408) return "provider-timeout"
-  if (status === 429) return "provider-rate-limit"
-  return status >= 500 ? "provider-unavailable" : "provider-bad-request"
+  return CODES[status] ?? (status >= 500 ? "provider-unavailable" : "provider-bad-request")
 }
 
 function isRetryable(status: number): boolean {
@@ -106,8 +111,7 @@ function isRetryable(status: number): boolean {
 
 /** Whether a refusal is about the way the answer was asked for, so that the next mode may do. */
 export function refusesMode(error: ProviderError, mode: AnswerMode): boolean {
-  if (mode === "text" || mode === "prompt") return false
-  if (error.status === undefined || ![400, 404, 405, 415, 422, 501].includes(error.status)) return false
+  if (mode === "text" || mode === "prompt" || ![400, 404, 405, 415, 422, 501].includes(error.status!)) return false
   return /response_format|json.(object|mode)|structured|schema|tool|function|requested parameters/i.test(saidIn(error))
 }
 
