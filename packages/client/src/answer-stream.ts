@@ -22,7 +22,6 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   readonly #compiled: CompiledAnswer<Answer> | undefined
   #text = ""
   #version = 0
-  #seen = 0
   #over = false
   #isRead = false
   #wake: (() => void) | undefined
@@ -40,17 +39,14 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
       this.#version++
       this.#wake?.()
     })
-    this.result = running.then(
-      (result) => {
-        this.#end()
-        if (!result.ok) throw result.error
-        return { answer: result.answer, receipt: result.receipt }
-      },
-      (error: unknown) => {
-        this.#end()
-        throw error
-      },
-    )
+    const ended = running.finally(() => {
+      this.#over = true
+      this.#wake?.()
+    })
+    this.result = ended.then((result) => {
+      if (!result.ok) throw result.error
+      return { answer: result.answer, receipt: result.receipt }
+    })
     // Who only iterates hears of a failure from the loop.
     this.result.catch(() => {})
   }
@@ -80,34 +76,22 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   }
 
   async *#partials(): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
-    let finished = false
     try {
-      for (;;) {
-        if (this.#version !== this.#seen) {
-          this.#seen = this.#version
-          const partial = this.#partial(this.#text)
-          if (partial !== undefined) yield partial
-          continue
-        }
-        if (this.#over) break
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
+      for (let seen = 0; ; ) {
+        if (this.#version !== seen) {
+          seen = this.#version
+          const partial = this.#compiled === undefined ? this.#text : this.#compiled.parsePartial(this.#text)
+          if (partial !== undefined) yield partial as PartialAnswer<Answer>
+        } else if (this.#over) break
+        else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
       }
-      finished = true
       await this.result
     } finally {
-      if (!finished) this.cancel()
+      // Of a reader that left; of a call that is over there is nothing to end.
+      this.cancel()
     }
-  }
-
-  #partial(text: string): PartialAnswer<Answer> | undefined {
-    if (this.#compiled === undefined) return text as PartialAnswer<Answer>
-    return this.#compiled.parsePartial(text) as PartialAnswer<Answer> | undefined
-  }
-
-  #end(): void {
-    this.#over = true
-    this.#wake?.()
   }
 }
