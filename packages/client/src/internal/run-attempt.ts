@@ -3,6 +3,7 @@ import { UnexpectedError } from "../client-errors"
 import type { AttemptReceipt } from "../receipt"
 import type { Ask } from "./chat-body"
 import type { Completion } from "./completion"
+import type { Left } from "./estimate"
 import { type Judgement, judgeAnswer } from "./judge-answer"
 import type { Plan } from "./plan-attempt"
 import type { Hold, Refused } from "./purse"
@@ -14,8 +15,8 @@ import type { ReportedUsage } from "./usage-from-wire"
 
 export type AttemptOutcome =
   | { kind: "answered"; answer: unknown; text: string; receipt: AttemptReceipt }
-  /** A limit said no; nothing was sent. */
-  | { kind: "refused"; refusal: Refused; receipt: AttemptReceipt }
+  /** A limit said no; nothing was sent. `left`: what the refusing scopes have. */
+  | { kind: "refused"; error: P2Error; left: Left | undefined; receipt: AttemptReceipt }
   /** `sent` is undefined when it did not come so far. */
   | { kind: "failed"; error: P2Error; text: string; sent: Sent | undefined; receipt: AttemptReceipt }
 
@@ -27,14 +28,11 @@ export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promis
   const reserved = await reserve(ask, plan, receipt, attempt)
   receipt.timings.reserveMs = performance.now() - startedAt
   receipt.timings.totalMs = receipt.timings.reserveMs
-  if ("error" in reserved && !("ok" in reserved)) {
-    receipt.errorCode = reserved.error.code
-    return { kind: "failed", error: reserved.error, text: "", sent: undefined, receipt }
-  }
   if (!reserved.ok) {
-    receipt.status = "refused"
-    receipt.errorCode = reserved.error.code
-    return { kind: "refused", refusal: reserved, receipt }
+    const { error } = reserved
+    if ("left" in reserved) return refused(receipt, error, reserved.left)
+    receipt.errorCode = error.code
+    return { kind: "failed", error, text: "", sent: undefined, receipt }
   }
   receipt.reservedNanoUsd = plan.boundNanoUsd
   const sent = await send(ask, plan, receipt, attempt)
@@ -54,10 +52,13 @@ export async function runAttempt(ask: Ask, plan: Plan, attempt: Attempt): Promis
 
 /** The outcome of an attempt that did not come as far as the store. */
 export function refusedOutcome(ask: Ask, attempt: Attempt, error: P2Error): AttemptOutcome {
-  const receipt = blankReceipt(ask, attempt, ask.request.maxTokens ?? 0)
+  return refused(blankReceipt(ask, attempt, ask.request.maxTokens ?? 0), error, undefined)
+}
+
+function refused(receipt: AttemptReceipt, error: P2Error, left: Left | undefined): AttemptOutcome {
   receipt.status = "refused"
   receipt.errorCode = error.code
-  return { kind: "refused", refusal: { ok: false, error, left: undefined }, receipt }
+  return { kind: "refused", error, left, receipt }
 }
 
 function blankReceipt(ask: Ask, attempt: Attempt, maxTokens: number): AttemptReceipt {
@@ -94,11 +95,12 @@ function blankReceipt(ask: Ask, attempt: Attempt, maxTokens: number): AttemptRec
   }
 }
 
-type Reserved = { ok: true; hold: Hold } | Refused | { error: P2Error }
+/** Set aside, refused with what is left, or broken. */
+type Reserved = { ok: true; hold: Hold } | Refused | Wrong
 
 async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, attempt: Attempt): Promise<Reserved> {
   const { race } = attempt
-  if (race.error !== undefined) return { error: race.error }
+  if (race.error !== undefined) return wrong(race.error)
   const reserving = attempt.run.purse.reserve({
     id: receipt.id,
     amountNanoUsd: plan.boundNanoUsd,
@@ -115,7 +117,7 @@ async function reserve(ask: Ask, plan: Plan, receipt: AttemptReceipt, attempt: A
       })
       // Not told apart from a store that is down: the lease ends by itself.
       .catch(() => {})
-    return { error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
+    return wrong(P2Error.isInstance(error) ? error : new UnexpectedError(error))
   }
 }
 
@@ -131,7 +133,12 @@ function judge(ask: Ask, plan: Plan, sent: Sent, { race }: Attempt): Judgement<u
   return race.race(judged).catch((error: unknown) => wrong(race.error ?? new UnexpectedError(error)))
 }
 
-function wrong(error: P2Error): { ok: false; error: P2Error } {
+interface Wrong {
+  ok: false
+  error: P2Error
+}
+
+function wrong(error: P2Error): Wrong {
   return { ok: false, error }
 }
 

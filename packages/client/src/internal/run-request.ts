@@ -60,9 +60,8 @@ class RequestRun {
         if (ask.mode !== "text") noteMode(ask.route.modeKey, ask.mode)
         return { ok: true, answer: outcome.answer, text: outcome.text, receipt: this.#receipt() }
       }
-      const error = outcome.kind === "refused" ? outcome.refusal.error : outcome.error
       const next = outcome.kind === "refused" ? this.#afterRefusal(ask, outcome) : this.#afterFailure(ask, outcome)
-      if (next === undefined) return { ok: false, error, receipt: this.#receipt() }
+      if (next === undefined) return { ok: false, error: outcome.error, receipt: this.#receipt() }
       this.#reason = next.reason
       const { clock, signal } = this.#setting
       // Rejects only when the signal fires, which is looked at next.
@@ -115,7 +114,7 @@ class RequestRun {
 
   /** Once, where nobody said how long the answer may be: ask for what the refusing scope has left. */
   #afterRefusal(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "refused" }>): Next {
-    const { left } = outcome.refusal
+    const { left } = outcome
     if (this.#narrowed || ask.request.maxTokens !== undefined || left === undefined) return this.#orFallback()
     const input = inputOf(ask)
     const fits = tokensWithin(left, ask.route, input)
