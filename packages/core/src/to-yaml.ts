@@ -55,7 +55,9 @@ class YamlWriter {
     const text = this.write(item, inner, depth + 1)
     // A key of more than 1,024 characters must be announced by a question mark.
     if (name.length > 1_000) return `? ${name}\n${indent}: ${text}`
-    return isNested(item) ? `${name}:\n${inner}${text}` : `${name}: ${text}`
+    // `{}` and `[]` stand beside their key, as scalars do.
+    const isNested = typeof item === "object" && item !== null && text.length > 2
+    return isNested ? `${name}:\n${inner}${text}` : `${name}: ${text}`
   }
 
   #count(text: string, value: unknown): string {
@@ -73,10 +75,6 @@ function tooLarge(value: unknown): InvalidArgumentError {
 function scalar(value: unknown, indent: string): string {
   if (typeof value === "string") return textOf(value, indent)
   return Object.is(value, -0) ? "0" : String(value)
-}
-
-function isNested(item: unknown): boolean {
-  return typeof item === "object" && item !== null && Object.values(item).some((part) => part !== undefined)
 }
 
 function isPlainKey(key: string): boolean {
