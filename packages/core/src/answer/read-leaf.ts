@@ -5,22 +5,40 @@ const INTEGER = "^-?[0-9]+$"
 const NUMBER = "^-?[0-9]+(\\.[0-9]+)?$"
 
 export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
-export const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
-export const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
+const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
+const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
 
-/** A value without parts, with what the checks of its schema say. */
-export function readLeaf(schema: ZodSchema, json: JsonSchema, more: Partial<Leaf> = {}, note?: string): AnswerNode {
+/** The form of a value without parts; undefined when the schema is of another kind. */
+export function readLeaf(schema: ZodSchema): AnswerNode | undefined {
+  const { type } = schema._zod.def
+  switch (type) {
+    case "string":
+      return leafOf(schema, { type }, { prefixes: true })
+    case "number":
+    case "int":
+      return leafOf(schema, { type: "number" })
+    case "boolean":
+      return leafOf(schema, { type })
+    case "bigint":
+      return leafOf(schema, { type: "string", pattern: INTEGER }, { read: toBigint }, "An integer in decimal digits.")
+    case "date":
+      return leafOf(schema, { type: "string", format: "date-time" }, { read: toDate })
+    case "template_literal":
+      return leafOf(schema, { type: "string", pattern: schema._zod.pattern?.source })
+    case "null":
+      return NULL
+    case "undefined":
+    case "void":
+      return UNDEFINED
+    case "nan":
+      return NAN
+  }
+  return undefined
+}
+
+/** With what the checks of the schema say. */
+function leafOf(schema: ZodSchema, json: JsonSchema, more: Partial<Leaf> = {}, note?: string): AnswerNode {
   return { kind: "leaf", json, note: sentence([note, readChecks(schema, json)]), ...more }
-}
-
-/** A bigint travels as its digits. */
-export function readBigint(schema: ZodSchema): AnswerNode {
-  return readLeaf(schema, { type: "string", pattern: INTEGER }, { read: toBigint }, "An integer in decimal digits.")
-}
-
-/** A date travels as ISO 8601. */
-export function readDate(schema: ZodSchema): AnswerNode {
-  return readLeaf(schema, { type: "string", format: "date-time" }, { read: toDate })
 }
 
 function toBigint(value: unknown): unknown {

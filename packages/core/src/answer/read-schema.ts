@@ -1,19 +1,8 @@
 import { UnsupportedSchemaError } from "./answer-errors"
-import { type AnswerNode, absentOr, type Fields, hidden, type JsonSchema, type List, present } from "./answer-node"
+import { type AnswerNode, absentOr, type Fields, hidden, type List, present } from "./answer-node"
 import { combineNodes } from "./combine-nodes"
 import type { ParseWork } from "./parse-work"
-import {
-  NAN,
-  NULL,
-  readBigint,
-  readChecks,
-  readDate,
-  readKey,
-  readLeaf,
-  readValues,
-  sentence,
-  UNDEFINED,
-} from "./read-leaf"
+import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
 import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
 
 /** Schemas inside schemas, at most: a lazy schema that makes a new one each time would never end. */
@@ -52,7 +41,7 @@ export class SchemaReader {
     this.#nodes.set(schema, node)
     const outside = this.#outside
     this.#outside = CONTAINERS.test(schema._zod.def.type) ? new Set() : new Set(outside).add(node)
-    const made = this.#construct(schema, schema._zod.def, path)
+    const made = readLeaf(schema) ?? this.#construct(schema, schema._zod.def, path)
     this.#outside = outside
     this.#depth--
     const { description } = metaOf(schema)
@@ -70,32 +59,12 @@ export class SchemaReader {
   #construct(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
     const inner = () => this.read(def.innerType, path)
     switch (def.type) {
-      case "string":
-        return readLeaf(schema, { type: "string" }, { prefixes: true })
-      case "number":
-      case "int":
-        return readLeaf(schema, { type: "number" })
-      case "boolean":
-        return readLeaf(schema, { type: "boolean" })
-      case "bigint":
-        return readBigint(schema)
-      case "date":
-        return readDate(schema)
-      case "null":
-        return NULL
-      case "undefined":
-      case "void":
-        return UNDEFINED
-      case "nan":
-        return NAN
       case "any":
       case "unknown":
         return this.#anyValue()
       case "enum":
       case "literal":
         return readEnum(schema, def, path)
-      case "template_literal":
-        return readLeaf(schema, { type: "string", pattern: schema._zod.pattern?.source })
       case "object":
         return this.#object(def, path)
       case "array":
@@ -139,14 +108,13 @@ export class SchemaReader {
   #object({ shape }: ZodDef, path: string): Fields {
     if (Object.getOwnPropertySymbols(shape).length > 0)
       throw new UnsupportedSchemaError(path, "a symbol as a key", "Use a text.")
-    const fields = Object.keys(shape).map((key) => [key, this.read(shape[key]!, `${path}.${key}`)] as const)
+    const fields = Object.entries(shape).map(([key, field]) => [key, this.read(field, `${path}.${key}`)] as const)
     return { kind: "fields", fields: new Map(fields) }
   }
 
   #tuple({ items, rest }: ZodDef, path: string): Fields {
     const fields = new Map(items.map((item, index) => [`item${index + 1}`, this.read(item, `${path}[${index}]`)]))
-    if (rest)
-      fields.set("rest", { kind: "list", as: "array", item: this.read(rest, `${path}[]`), json: { type: "array" } })
+    if (rest) fields.set("rest", plainList("array", this.read(rest, `${path}[]`)))
     return { kind: "fields", fields, tuple: true }
   }
 
@@ -208,9 +176,7 @@ export class SchemaReader {
       (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
     )
     const value: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
-    const json = { type: "array" }
-    options.push({ kind: "list", as: "array", item: value, json })
-    options.push({ kind: "list", as: "record", item: entryOf(options[0]!, value), json })
+    options.push(plainList("array", value), plainList("record", entryOf(options[0]!, value)))
     this.#json = value
     return value
   }
@@ -225,10 +191,16 @@ function entryOf(key: AnswerNode, value: AnswerNode): Fields {
   return { kind: "fields", fields: new Map(Object.entries({ key, value })) }
 }
 
+/** Of any length. */
+function plainList(as: List["as"], item: AnswerNode): List & AnswerNode {
+  return { kind: "list", as, item, json: { type: "array" } }
+}
+
+/** With what the checks of its schema say of its length. */
 function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: string): AnswerNode {
-  const json: JsonSchema = { type: "array" }
-  readChecks(schema, json)
-  return { kind: "list", as, item, json, note }
+  const list = plainList(as, item)
+  readChecks(schema, list.json)
+  return { ...list, note }
 }
 
 function readEnum(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
