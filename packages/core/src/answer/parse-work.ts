@@ -42,24 +42,21 @@ export class ParseWork {
 /** What Zod parses for a value: each schema, with what it is given. */
 function partsOf({ _zod: { def, innerType = def.innerType } }: ZodSchema, value: unknown): Part[] {
   const { type } = def
+  const each = (items: Iterable<unknown>, schema: ZodSchema | null | undefined) =>
+    schema ? Array.from(items, (item): Part => [schema, item]) : []
   const same = [def.left, def.right, def.in, def.out, innerType, ...(type === "union" ? optionsFor(def, value) : [])]
-  const parts = same.flatMap((schema): Part[] => (schema ? [[schema, value]] : []))
+  const parts = same.flatMap((schema) => each([value], schema))
   if (typeof value !== "object" || value === null) return parts
-  const isPlain = !(value instanceof Map || value instanceof Set || Array.isArray(value))
-  if (type === "object" && isPlain)
-    return Object.keys(def.shape).map((key) => [def.shape[key]!, (value as Record<string, unknown>)[key]])
-  if (type === "record" && isPlain) return Object.values(value).map((item) => [def.valueType, item])
-  if (type === "map" && value instanceof Map)
-    return [...value].flatMap(([key, item]): Part[] => [
-      [def.keyType, key],
-      [def.valueType, item],
-    ])
-  if (type === "set" && value instanceof Set) return [...value].map((item) => [def.valueType, item])
-  if (!Array.isArray(value) || !/^(array|tuple)$/.test(type)) return parts
-  return value.flatMap((item, index): Part[] => {
-    const schema = def.element ?? def.items[index] ?? def.rest
-    return schema ? [[schema, item]] : []
-  })
+  if (value instanceof Map)
+    return type === "map" ? [...each(value.keys(), def.keyType), ...each(value.values(), def.valueType)] : parts
+  if (value instanceof Set) return type === "set" ? each(value, def.valueType) : parts
+  if (Array.isArray(value)) {
+    if (type === "array") return each(value, def.element)
+    return type === "tuple" ? value.flatMap((item, index) => each([item], def.items[index] ?? def.rest)) : parts
+  }
+  if (type === "record") return each(Object.values(value), def.valueType)
+  if (type !== "object") return parts
+  return Object.entries(def.shape).map(([key, part]) => [part, (value as Record<string, unknown>)[key]])
 }
 
 /** All options, but for a union that looks at one key first. */
