@@ -1,19 +1,12 @@
 import { frozenCopy } from "../frozen-copy"
 import type { AnswerFormat, ToolDefinition } from "../messages"
 import type { AnswerModel } from "../request-options"
-import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import type { AnswerNode, JsonSchema } from "./answer-node"
 import type { DeepPartial } from "./deep-partial"
-import { flattenIssues } from "./flatten-issues"
-import { ParseWork } from "./parse-work"
-import { readPartialJson, Unfinished } from "./partial-json"
+import { type AnswerForm, type AnswerResult, parseAnswer, parseAnswerAsync, parsePartialAnswer } from "./parse-answer"
 import { SchemaPrinter } from "./print-schema"
-import { AnswerReader } from "./read-answer"
 import { SchemaReader } from "./read-schema"
-import { asZodSchema, metaOf, type ZodResult, type ZodSchema } from "./zod-schema"
-
-/** An answer that fits, or why it does not. */
-export type AnswerResult<Answer> = { ok: true; answer: Answer } | { ok: false; error: InvalidAnswerError }
+import { asZodSchema, metaOf, type ZodSchema } from "./zod-schema"
 
 /** A schema in the forms in which providers take it, and the way back from what they answer. */
 export interface CompiledAnswer<Answer> {
@@ -66,81 +59,31 @@ export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnsw
 function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const { id, title, description } = metaOf(schema)
   const name =
-    String(title ?? id ?? "answer")
+    String(title ?? id ?? "")
       .replace(/[^\w-]+/g, "_")
       .slice(0, 64) || "answer"
+  const about = description === undefined ? {} : { description }
   const reader = new SchemaReader()
   const node = reader.read(schema, "answer")
   const object = objectOf(node)
-  const root: AnswerNode = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
-  const printer = new SchemaPrinter(root)
-  const jsonSchema = frozenCopy({ ...printer.print(), ...(description === undefined ? {} : { description }) })
-  const about = description === undefined ? { name } : { name, description }
-
-  const decode = (value: unknown, work?: ParseWork) =>
-    new AnswerReader(work).read(node, object === undefined && isWrapper(value) ? value.answer : value)
-  const wrong = (reason: InvalidAnswerError["reason"], issues: readonly AnswerIssue[], cause?: unknown) => ({
-    ok: false as const,
-    error: new InvalidAnswerError({ reason, issues, known: printer.names, cause }),
-  })
-  const whole = (code: string, message: string): AnswerIssue[] => [{ path: [], code, message }]
-  const begin = (text: string): { value: unknown } | { ok: false; error: InvalidAnswerError } => {
-    try {
-      const work = new ParseWork(text.length)
-      const value = decode(JSON.parse(text), work)
-      if (reader.forks) work.spend(schema, value)
-      return { value }
-    } catch (error) {
-      // The message of a SyntaxError quotes the text, so it is not kept as the cause.
-      return error instanceof SyntaxError
-        ? wrong("json", whole("invalid_json", "Expected one JSON value and nothing else."))
-        : wrong("shape", whole("too_deep", "Expected fewer levels of nesting."))
-    }
-  }
-  const finish = (result: ZodResult): AnswerResult<Answer> =>
-    result.success ? { ok: true, answer: result.data as Answer } : wrong("shape", flattenIssues(result.error.issues))
-  const threw = (cause: unknown) => wrong("code", whole("schema_threw", "A check of the schema threw."), cause)
-
+  const printer = new SchemaPrinter(object ?? { kind: "fields", fields: new Map([["answer", node]]) })
+  const jsonSchema = frozenCopy({ ...printer.print(), ...about })
+  const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, names: printer.names }
   return Object.freeze({
     name,
     jsonSchema,
     answerFormat: Object.freeze({
       type: "json_schema" as const,
-      json_schema: Object.freeze({ ...about, schema: jsonSchema, strict: true }),
+      json_schema: Object.freeze({ name, ...about, schema: jsonSchema, strict: true }),
     }),
     tool: Object.freeze({
       type: "function" as const,
-      function: Object.freeze({ ...about, parameters: jsonSchema, strict: true }),
+      function: Object.freeze({ name, ...about, parameters: jsonSchema, strict: true }),
     }),
     instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${JSON.stringify(jsonSchema)}`,
-    parse(text: string) {
-      const begun = begin(text)
-      if ("error" in begun) return begun
-      try {
-        return finish(schema.safeParse(begun.value))
-      } catch (error) {
-        return threw(error)
-      }
-    },
-    async parseAsync(text: string) {
-      const begun = begin(text)
-      if ("error" in begun) return begun
-      try {
-        return finish(await schema.safeParseAsync(begun.value))
-      } catch (error) {
-        return threw(error)
-      }
-    },
-    parsePartial(text: string) {
-      const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))
-      try {
-        return value === undefined ? undefined : (decode(value) as DeepPartial<Answer> | undefined)
-      } catch (error) {
-        // Deeper than the stack: `parse` says so at the end.
-        if (error instanceof RangeError) return undefined
-        throw error
-      }
-    },
+    parse: (text: string) => parseAnswer<Answer>(text, form),
+    parseAsync: (text: string) => parseAnswerAsync<Answer>(text, form),
+    parsePartial: (text: string) => parsePartialAnswer(text, form) as DeepPartial<Answer> | undefined,
   })
 }
 
@@ -149,8 +92,4 @@ function objectOf(node: AnswerNode): AnswerNode | undefined {
   const alone = node.kind === "union" && node.options.length === 1 && node.recursive === undefined
   if (alone) return objectOf(node.options[0]!)
   return node.kind === "fields" && !node.tuple ? node : undefined
-}
-
-function isWrapper(value: unknown): value is { answer: unknown } {
-  return Object.keys(Object(value)).join() === "answer"
 }
