@@ -28,7 +28,7 @@ export function parseModelId(id: string): ModelId {
     throw new InvalidArgumentError("model", 'a model id such as "gpt-4o-mini" or "openrouter/openai/gpt-4o-mini"', id)
   const slash = id.indexOf("/")
   const provider = slash === -1 ? undefined : id.slice(0, slash)
-  const rest = slash === -1 ? id : id.slice(slash + 1)
+  const rest = id.slice(slash + 1)
   const colon = provider === "openrouter" ? rest.lastIndexOf(":") : -1
   const name = colon === -1 ? rest : rest.slice(0, colon)
   return {

@@ -21,15 +21,17 @@ export function toYaml(data: unknown): string {
 
 /** The value to print: scalars, arrays and objects only. As in JSON, what `toJSON` returns is not asked again. */
 function plain(given: unknown): unknown {
-  const value = typeof (given as { toJSON?: unknown } | null)?.toJSON === "function" ? fromJson(given) : given
+  const source = given as { toJSON?: (key: string) => unknown } | null | undefined
+  const value: unknown = typeof source?.toJSON === "function" ? source.toJSON("") : source
   if (typeof value === "number") return Number.isFinite(value) ? value : null
-  if (typeof value === "function" || typeof value === "symbol" || value === undefined) return null
+  if (isNothing(value)) return null
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item]))
   return value instanceof Set ? [...value] : value
 }
 
-function fromJson(value: unknown): unknown {
-  return (value as { toJSON(key: string): unknown }).toJSON("")
+/** What JSON leaves out of an object, and takes for null in a list. */
+function isNothing(value: unknown): boolean {
+  return value === undefined || typeof value === "function" || typeof value === "symbol"
 }
 
 class YamlWriter {
@@ -42,7 +44,7 @@ class YamlWriter {
     const lines = Array.isArray(value)
       ? value.map((item) => `- ${this.write(plain(item), `${indent}  `, depth + 1)}`)
       : Object.entries(value)
-          .filter(([, item]) => item !== undefined && typeof item !== "function" && typeof item !== "symbol")
+          .filter(([, item]) => !isNothing(item))
           .map(([key, item]) => this.#field(key, plain(item), indent, depth))
     if (lines.length === 0) return Array.isArray(value) ? "[]" : "{}"
     this.#left -= (lines.length - 1) * indent.length

@@ -124,6 +124,10 @@ describe("toYaml", () => {
     )
   })
 
+  it("writes what is empty beside its key, also where nothing of it is data", () => {
+    expect(toYaml({ none: {}, list: [], code: { run: () => 1, gone: undefined } })).toBe("none: {}\nlist: []\ncode: {}")
+  })
+
   it("keeps keys of more than 1,024 characters", () => {
     const data = { ["k".repeat(5_000)]: { a: [1] }, ["é ".repeat(2_000)]: "x" }
     expect(parse(toYaml(data))).toEqual(data)
