@@ -3,7 +3,8 @@ import type { BudgetContext } from "./budget-context"
 import { NoLedgerError } from "./budget-errors"
 import { nameOf } from "./cell-key"
 import { checkOptions, checkSubject } from "./check-options"
-import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "./ledger"
+import { byGroup } from "./group-order"
+import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 import { boundedEntry, boundedFilter, boundedTag, requestName } from "./ledger-texts"
 import type { WindowPeriod } from "./limit"
 import type { Millis, Name } from "./store"
@@ -56,10 +57,11 @@ export class LedgerQueries implements BudgetUsage {
     const filter = readFilter(query.filter)
     const groupBy = (query.groupBy ?? []).map((by) => (typeof by === "object" ? { tag: boundedTag(by.tag) } : by))
     const root = this.#rootOf(query)
-    if (per === undefined) return this.#ask((ledger) => ledger.totals({ root, filter, groupBy }))
-    const buckets = await this.#bucketsOf(root, filter, per, query.timeZone)
-    const rows = await this.#ask((ledger) => ledger.totals({ root, filter, groupBy: ["bucket", ...groupBy], buckets }))
-    return rows.sort((a, b) => Number(a.group[0]) - Number(b.group[0]))
+    const buckets = per === undefined ? undefined : await this.#bucketsOf(root, filter, per, query.timeZone)
+    const columns: UsageGroup[] = buckets === undefined ? groupBy : ["bucket", ...groupBy]
+    const rows = await this.#ask((ledger) => ledger.totals({ root, filter, groupBy: columns, buckets }))
+    // Stores group in orders of their own.
+    return rows.sort(byGroup)
   }
 
   async *export(filter: UsageFilter = {}, root?: UsageRoot): AsyncIterableIterator<string> {

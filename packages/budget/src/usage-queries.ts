@@ -37,7 +37,7 @@ export interface BudgetUsage {
   get(requestId: string, root?: UsageRoot): Promise<StoredEntry[]>
   /** A page, stable under writes. */
   list(query?: UsageListQuery): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }>
-  /** Exact sums, by group and by time. */
+  /** Exact sums, by group and by time, in order of time and of the groups' texts; null last. */
   totals(query?: UsageTotalsQuery): Promise<UsageTotals[]>
   /** Every matching entry as one line of JSON, oldest first. */
   export(filter?: UsageFilter, root?: UsageRoot): AsyncIterableIterator<string>

@@ -757,6 +757,33 @@ describe("usage", () => {
     })
   })
 
+  it("has its groups in one order, whatever order the store has them in", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [{ scope: "total", limit: null }] })
+    for (const [userId, clientId] of [
+      ["zoe", "b"],
+      ["ada", undefined],
+      ["ada", "b"],
+      ["Zed", "a"],
+      ["ada", "a"],
+    ] as const)
+      await (await held(budget, { subject: { userId, clientId }, amount: { nanoUsd: 1 } })).settle({ nanoUsd: 1 })
+    at.now += 86_400_000
+    await (await held(budget, { subject: { userId: "ada" }, amount: { nanoUsd: 1 } })).settle({ nanoUsd: 1 })
+    const groups = async (per?: "day") =>
+      (await budget.usage.totals({ groupBy: ["userId", "clientId"], per })).map(({ group }) => group)
+    const first = [
+      ["Zed", "a"],
+      ["ada", "a"],
+      ["ada", "b"],
+      ["ada", null],
+      ["zoe", "b"],
+    ]
+    expect(await groups()).toEqual(first)
+    const day = Date.UTC(2026, 2, 2)
+    expect(await groups("day")).toEqual([...first.map((group) => [day, ...group]), [day + 86_400_000, "ada", null]])
+  })
+
   it("is said to be missing where the store keeps none", async () => {
     const budget = createBudget({ store: memoryStore({ maxEntries: 0 }), limits: [] })
     expect(budget.usage.available).toBe(false)
