@@ -91,7 +91,7 @@ export class Heartbeats {
 }
 
 function alone(heart: Heart): Beat {
-  const beat = { heart, dueAt: 0, state: "over" } as Beat
+  const beat = { heart, dueAt: 0, state: "over", before: undefined, after: undefined } as unknown as Beat
   beat.before = beat
   beat.after = beat
   return beat

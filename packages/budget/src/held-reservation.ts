@@ -8,7 +8,7 @@ import type { UsageDraft, UsageEntry } from "./ledger"
 import { boundedEntry } from "./ledger-texts"
 import { amountOf, type Plan, type PlannedCell, statusesOf } from "./plan"
 import { readAmount } from "./read-amount"
-import type { Millis, ReserveResult, SettleRequest, SettleResult } from "./store"
+import type { Millis, ReserveResult, SettleCell, SettleRequest, SettleResult } from "./store"
 import { isStoreError } from "./store-calls"
 
 /** What a reservation is made of. */
@@ -89,13 +89,16 @@ export class HeldReservation implements Reservation, Heart {
   async settle(cost: AmountInput, entry?: UsageEntry, options: SettleOptions = {}): Promise<Settlement> {
     const charged = chargedOf(readAmount(cost, "cost"), this.amount, entry)
     const written = entry === undefined ? this.#entryOf(cost, options) : boundedEntry(entry, "entry")
-    return this.#resolve("commit", charged, written, options.revision ?? 0)
+    const request = this.#settleRequest("commit", charged, written, options.revision ?? 0)
+    // Awaited: to hand a promise on costs two more turns of the event loop's queue.
+    return await this.#send(request, charged)
   }
 
   async release(entry?: UsageEntry): Promise<Settlement> {
     // It could overtake a settle that is pending, and the money is gone.
     if (this.#isCommitted) throw new SettleMismatchError(this.id, "release")
-    return this.#resolve("release", undefined, entry && boundedEntry(entry, "entry"), 0)
+    const request = this.#settleRequest("release", undefined, entry && boundedEntry(entry, "entry"), 0)
+    return await this.#send(request, undefined)
   }
 
   stopHeartbeat(): void {
@@ -124,26 +127,29 @@ export class HeldReservation implements Reservation, Heart {
   }
 
   /** `entry` is a copy of what the caller holds. */
-  async #resolve(
+  #settleRequest(
     outcome: "commit" | "release",
     charged: Amount | undefined,
     entry: UsageEntry | undefined,
     revision: number,
-  ): Promise<Settlement> {
+  ): SettleRequest {
     if (!Number.isSafeInteger(revision) || revision < 0)
       throw new InvalidArgumentError("revision", "a whole number of at least 0", revision)
     const { root, id, fingerprint, amount } = this.#holding
+    const cells: SettleCell[] = []
+    for (const { key, startsAt, endsAt, keepMs, limits } of this.#cells) {
+      const { unit } = limits[0]!
+      const reserved = amountOf(unit, amount)
+      const spent = charged === undefined ? 0 : amountOf(unit, charged)
+      cells.push({ key, startsAt, endsAt, keepMs, reserved, amount: spent })
+    }
     const request: SettleRequest = {
       root,
       id: this.#chargedAs ?? id,
       fingerprint,
       outcome,
       revision,
-      cells: this.#cells.map(({ key, startsAt, endsAt, keepMs, limits: [smallest] }) => {
-        const { unit } = smallest!
-        const reserved = amountOf(unit, amount)
-        return { key, startsAt, endsAt, keepMs, reserved, amount: charged === undefined ? 0 : amountOf(unit, charged) }
-      }),
+      cells,
       expiresAt: this.#chargedAs === undefined ? this.#expiresAt : null,
       entry,
     }
@@ -153,7 +159,7 @@ export class HeldReservation implements Reservation, Heart {
       entry.costNanoUsd = charged?.nanoUsd ?? entry.costNanoUsd
     }
     this.#isReleasedHere ||= outcome === "release"
-    return this.#send(request, charged)
+    return request
   }
 
   async #send(request: SettleRequest, charged: Amount | undefined): Promise<Settlement> {

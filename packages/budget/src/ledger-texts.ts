@@ -26,16 +26,23 @@ export function boundedEntry<Entry extends Partial<UsageEntry> | UsageDraft>(ent
   const bounded = copy as Partial<UsageEntry>
   const { requestId, tags } = bounded
   if (typeof requestId === "string") bounded.requestId = requestName(requestId, `${argument}.requestId`)
-  for (const field of IDENTITIES) {
-    const text = bounded[field]
-    if (typeof text === "string" && isChanged(text)) bounded[field] = identity(text, `${argument}.${field}`)
-  }
-  for (const field of REMARKS) {
-    const text = bounded[field]
-    if (typeof text === "string" && text.length > MAX_UNITS) bounded[field] = text.slice(0, MAX_UNITS)
-  }
+  if (!isShort(bounded)) shorten(bounded, argument)
   if (typeof tags === "object" && tags !== null) bounded.tags = boundedTags(tags, `${argument}.tags`)
   return copy
+}
+
+/** Asked field by field: V8 looks a name of a list up in a table, which costs more than all the rest. */
+function isShort(entry: Partial<UsageEntry>): boolean {
+  const { userId, clientId, model, provider, mode, modelUsed, errorCode, generationId } = entry
+  return (
+    !(isChanged(userId) || isChanged(clientId) || isChanged(model) || isChanged(provider)) &&
+    !(isCut(mode) || isCut(modelUsed) || isCut(errorCode) || isCut(generationId))
+  )
+}
+
+function shorten(entry: Partial<UsageEntry>, argument: string): void {
+  for (const field of IDENTITIES) entry[field] &&= identity(entry[field], `${argument}.${field}`)
+  for (const field of REMARKS) if (isCut(entry[field])) entry[field] = entry[field]!.slice(0, MAX_UNITS)
 }
 
 /** A filter that finds what {@link boundedEntry} made of the texts in it. */
@@ -69,8 +76,12 @@ function boundedTags(tags: Readonly<Record<string, string>>, argument: string): 
   return Object.fromEntries(names.map((name) => [identity(name, argument), identity(tags[name]!, argument)]))
 }
 
-function isChanged(text: string): boolean {
-  return text.length > MAX_UNITS || text.startsWith(LONG)
+function isChanged(text: unknown): boolean {
+  return typeof text === "string" && (text.length > MAX_UNITS || text.startsWith(LONG))
+}
+
+function isCut(text: unknown): boolean {
+  return typeof text === "string" && text.length > MAX_UNITS
 }
 
 /** Different texts stay different. What is no text is the store's to refuse. */

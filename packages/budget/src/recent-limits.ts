@@ -12,8 +12,7 @@ export class RecentLimits {
 
   /** @throws InvalidArgumentError */
   read(limits: readonly Limit[], argument: string): readonly ReadLimit[] {
-    const known = this.#lists.find(({ given }) => isSameList(limits, given))
-    if (known !== undefined) return known.read
+    for (const known of this.#lists) if (isSameList(limits, known.given)) return known.read
     const read = readLimits(limits, argument)
     // A copy: the caller may change its list, and then it is another.
     this.#lists.unshift({ given: limits.map(copyOf), read })
@@ -31,7 +30,9 @@ function copyOf(limit: Limit): Limit {
 }
 
 function isSameList(limits: readonly Limit[], known: readonly Limit[]): boolean {
-  return Array.isArray(limits) && limits.length === known.length && known.every((each, at) => isSame(limits[at], each))
+  if (!Array.isArray(limits) || limits.length !== known.length) return false
+  for (let index = 0; index < known.length; index++) if (!isSame(limits[index], known[index]!)) return false
+  return true
 }
 
 function isSame(limit: Limit | null | undefined, known: Limit): boolean {

@@ -160,7 +160,7 @@ export class LLMClient<Answer = string> {
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const asked = this.#checkReady()
     const { stream } = this.request
-    return this.#run({ ...asked, signal: options.signal, stream, onContent: undefined })
+    return await this.#run({ ...asked, signal: options.signal, stream, onContent: undefined })
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */

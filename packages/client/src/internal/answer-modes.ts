@@ -15,7 +15,7 @@ export function firstMode(route: Route, structured: boolean): AnswerMode {
   const ladder = ladderOf(route)
   const known = knownMode(route.modeKey)
   // Another client may have been told of other rungs.
-  return ladder.find((mode) => mode === known) ?? ladder[0] ?? "prompt"
+  return known !== undefined && ladder.includes(known as StructuredMode) ? known : (ladder[0] ?? "prompt")
 }
 
 /** The next rung down; undefined below the last. */

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, parseModelId } from "@p2/core"
-import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../client-options"
 import type { Provider } from "../provider"
 import { baseURLVariablesOf, keyVariablesOf } from "../providers"
@@ -12,8 +11,8 @@ export interface Choice {
   /** Undefined: the provider says where it is only by variable or option, and neither is set. */
   baseURL: string | undefined
   apiKey: string | undefined
-  /** The user's own instance, which has its key and its address. */
-  openai: OpenAI | undefined
+  /** Whether the options of the client name the endpoint, so that its own key variable need not be set. */
+  ownEndpoint: boolean
 }
 
 type Table = ReadonlyMap<string, Provider>
@@ -29,17 +28,22 @@ export function chooseProvider(
   table: Table,
   env: Environment,
 ): Choice {
-  const { provider: prefix = "" } = parseModelId(model)
-  const named = table.get(prefix)
+  const { provider: prefix, name } = prefixOf(model)
+  const named = prefix === undefined ? undefined : table.get(prefix)
   const endpoint = options.openai?.baseURL ?? options.baseURL
   const provider = named ?? (endpoint === undefined ? defaultProvider(model, table, env) : providerAt(endpoint, table))
   return {
     provider,
-    name: named === undefined ? model : model.slice(prefix.length + 1),
+    name: named === undefined ? model : name,
     baseURL: endpoint ?? firstSet(baseURLVariablesOf(provider), env) ?? provider.baseURL,
     apiKey: options.apiKey ?? firstSet(keyVariablesOf(provider), env),
-    openai: options.openai,
+    ownEndpoint: endpoint !== undefined,
   }
+}
+
+function prefixOf(model: string): { provider: string | undefined; name: string } {
+  const { provider } = parseModelId(model)
+  return { provider, name: provider === undefined ? model : model.slice(provider.length + 1) }
 }
 
 function defaultProvider(model: string, table: Table, env: Environment): Provider {

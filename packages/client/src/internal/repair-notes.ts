@@ -27,6 +27,9 @@ function cut(text: string): string {
 }
 
 function pathText(path: readonly (string | number)[]): string {
-  const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
-  return steps.join("").replace(/^\./, "") || "the answer"
+  if (path.length === 0) return "the answer"
+  return path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("")
+    .replace(/^\./, "")
 }

@@ -19,7 +19,8 @@ export function retryDelayMs(failures: number, retryAfterMs: number | undefined,
 export function readRetryAfter(headers: Headers | undefined, now: number): number | undefined {
   const exact = number(headers?.get("retry-after-ms"))
   if (exact !== undefined) return exact
-  const text = headers?.get("retry-after") ?? ""
+  const text = headers?.get("retry-after")?.trim()
+  if (text === undefined || text === "") return undefined
   const seconds = number(text)
   if (seconds !== undefined) return Math.ceil(seconds * 1000)
   // An HTTP date begins with a weekday; `Date.parse` alone takes "-3" for a year.
@@ -28,5 +29,6 @@ export function readRetryAfter(headers: Headers | undefined, now: number): numbe
 }
 
 function number(text: string | null | undefined): number | undefined {
-  return /^\d+(\.\d+)?$/.test(text ?? "") ? Number(text) : undefined
+  if (text === null || text === undefined || !/^\d+(\.\d+)?$/.test(text.trim())) return undefined
+  return Number(text)
 }

@@ -31,10 +31,11 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
   const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
   // An alias for a deployment of your own is counted as the model that it stands for.
   const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
-  const reach = (input: CountedInput): BoundOptions => {
+  const reach = (input: CountedInput, maxOutputTokens?: number): BoundOptions => {
     const at = Date.now()
     return {
       inputTokens: input.upperBound,
+      maxOutputTokens,
       webSearches: request.online ? 1 : 0,
       serviceTier: request.serviceTier,
       cacheWrites: request.cachePrompt ? "5m" : "none",
@@ -60,11 +61,7 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
         exact: said.exact && asked.exact && found === 0,
       }
     },
-    bound: (input, maxOutputTokens) => {
-      const options = reach(input)
-      options.maxOutputTokens = maxOutputTokens
-      return prices.upperBound(priceKey, options)
-    },
+    bound: (input, maxOutputTokens) => prices.upperBound(priceKey, reach(input, maxOutputTokens)),
     rates: () => prices.priceOf(priceKey, { serviceTier: request.serviceTier }).rates,
     likelyNanoUsd: (inputTokens, outputTokens) =>
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier: request.serviceTier }).nanoUsd,

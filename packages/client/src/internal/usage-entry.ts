@@ -1,5 +1,5 @@
 import type { UsageDraft, UsageEntry } from "@p2/budget"
-import { type Message, type NanoUsd, USAGE_COUNTS, type Usage } from "@p2/core"
+import type { Message, NanoUsd, Usage } from "@p2/core"
 import type { AttemptReceipt } from "../receipt"
 import type { Ask } from "./chat-body"
 
@@ -30,7 +30,20 @@ export function entryOf(
   receipt: AttemptReceipt,
   content: { prompt: readonly Message[]; answer: string } | undefined,
 ): UsageEntry {
-  return Object.assign(draftOf(ask, receipt, receipt.reservedNanoUsd), {
+  const draft = draftOf(ask, receipt, receipt.reservedNanoUsd)
+  const { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd, fingerprint } = draft
+  // Written out: to add to an object what another one has takes V8 longer than all the rest of an entry.
+  return {
+    requestId,
+    attempt,
+    clientId,
+    userId,
+    tags,
+    model,
+    provider,
+    mode,
+    reservedNanoUsd,
+    fingerprint,
     status: receipt.status,
     modelUsed: receipt.modelUsed,
     errorCode: receipt.errorCode,
@@ -42,16 +55,13 @@ export function entryOf(
     generationId: receipt.generationId,
     prompt: content && cutToBytes(JSON.stringify(content.prompt)),
     answer: content && cutToBytes(content.answer),
-  })
+  }
 }
 
 function tokensOf(usage: Usage): Record<string, number> {
-  const tokens: Record<string, number> = {}
-  for (const count of USAGE_COUNTS) {
-    const value = usage[count]
-    if (value !== undefined) tokens[count] = value
-  }
-  return tokens
+  const { raw: _raw, ...tokens } = usage
+  // No count is there without a value.
+  return tokens as Record<string, number>
 }
 
 function cutToBytes(text: string): string {

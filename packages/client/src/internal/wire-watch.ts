@@ -19,7 +19,8 @@ const WITHHELD: readonly number[] = [301, 302, 303, 307, 308, 407, 421]
  * "maybe sent" is not. Subscribed on first use, once per process.
  */
 class WireWatch {
-  readonly #watched = new Map<string, Watched>()
+  /** Never empty: an empty `Map` gives its memory back at the end of every call, and takes it again for the next. */
+  readonly #watched = new Map<string, Watched | undefined>([["", undefined]])
   /** Whether there are diagnostics at all: without (another runtime, Node before 20.16) every request stays `unseen`. */
   readonly sees: boolean
 
@@ -54,7 +55,7 @@ class WireWatch {
   }
 
   #find({ request }: Diagnosed): Watched | undefined {
-    const id = this.#watched.size === 0 ? undefined : idIn(request?.headers)
+    const id = this.#watched.size === 1 ? undefined : idIn(request?.headers)
     return id === undefined ? undefined : this.#watched.get(id)
   }
 }
