@@ -37,6 +37,8 @@ export class Connection {
   constructor(
     database: SqliteDatabase,
     readonly owned: boolean,
+    /** What errors call it. */
+    readonly name: string,
   ) {
     this.#database = database
   }
@@ -174,7 +176,7 @@ function readIntegersAs(statement: SqliteStatement, bigints: boolean): void {
 export async function openPath(path: string): Promise<Connection> {
   const Database = builtinDatabase() ?? (await libsqlDatabase())
   try {
-    const connection = new Connection(new Database(path), true)
+    const connection = new Connection(new Database(path), true, `The file ${path}`)
     connection.exec("PRAGMA busy_timeout = 0")
     return connection
   } catch (error) {
@@ -207,13 +209,28 @@ async function libsqlDatabase(): Promise<DatabaseClass> {
 
 /** The path in `./p2.db`, `file:./p2.db` and `file:///var/lib/p2.db`. */
 export function pathOf(location: string): string {
-  const path = location.startsWith("file://")
-    ? decodeURIComponent(new URL(location).pathname).replace(/^\/([A-Za-z]:)/, "$1")
-    : location.replace(/^file:/, "")
+  const path = location.startsWith("file://") ? pathOfUrl(location) : location.replace(/^file:/, "")
   if (path === "" || path.includes("\0")) {
     throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
   }
+  // SQLite's own URIs have parameters there. Taken for a part of the name, they would open another file than was meant.
+  if (location.startsWith("file:") && /[?#]/.test(location)) {
+    throw new InvalidArgumentError("location", 'a "file:" path without "?" and "#": settings are options', location)
+  }
   return path
+}
+
+/** What stands between the second and the third slash is a host, so that `file://./p2.db` would be `/p2.db`. */
+function pathOfUrl(location: string): string {
+  const url = URL.canParse(location) ? new URL(location) : undefined
+  if (url === undefined || (url.host !== "" && url.host !== "localhost") || url.pathname === "/") {
+    throw new InvalidArgumentError(
+      "location",
+      '"file:./p2.db", or "file:///var/lib/p2.db" with three slashes',
+      location,
+    )
+  }
+  return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1")
 }
 
 export function isDatabase(value: unknown): value is SqliteDatabase {

@@ -22,12 +22,13 @@ const UPDATE_NOW = "UPDATE p2_meta SET now = ?"
 /** Opens the file and brings its tables to this version, waiting while other processes do the same. */
 export async function openFile(settings: StoreSettings): Promise<OpenFile> {
   const { location } = settings
-  const connection = "path" in location ? await openPath(location.path) : new Connection(location.database, false)
+  const connection =
+    "path" in location ? await openPath(location.path) : new Connection(location.database, false, "The database")
   try {
     await prepare(connection, settings)
   } catch (error) {
     connection.abandon()
-    throw toStoreError(error, "no", "opening the file")
+    throw toStoreError(error, "no", "path" in location ? `opening ${location.path}` : "opening the database")
   }
   const isOwn = "path" in location && location.path !== ":memory:"
   const identity = isOwn ? new FileIdentity(location.path, settings.now()) : undefined
@@ -79,7 +80,7 @@ async function prepare(connection: Connection, settings: StoreSettings): Promise
 export function nowIn(connection: Connection, settings: StoreSettings, write: boolean): number {
   const { now: stored, version } = connection.get<{ now: number; version: number }>(SELECT_NOW) ?? {}
   // Another process, of a newer version of this package, may have the same file open.
-  if (version !== undefined && version > SCHEMA_VERSION) throw tooNew(version)
+  if (version !== undefined && version > SCHEMA_VERSION) throw tooNew(connection, version)
   if (!Number.isSafeInteger(stored)) throw corruptRow("the file's time")
   const clock = Math.trunc(settings.now())
   if (!Number.isSafeInteger(clock)) throw new InvalidArgumentError("options.now", "to return epoch milliseconds", clock)

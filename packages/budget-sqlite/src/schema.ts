@@ -114,31 +114,31 @@ function snapshotOf(connection: Connection): FileState {
 }
 
 /** Throws unless the file is empty, ours, or a database that its owner handed over as a connection. */
-function refuseForeign(state: FileState, owned: boolean): void {
+function refuseForeign(state: FileState, connection: Connection): void {
   const ours = state.applicationId === APPLICATION_ID
   const version = ours ? Math.max(state.userVersion, state.version ?? 0) : (state.version ?? 0)
-  if (version > SCHEMA_VERSION) throw tooNew(version)
-  if (state.version !== null && state.version < 1) throw damaged("its version is missing")
-  if (ours && state.version === null) throw damaged("its tables are missing")
+  if (version > SCHEMA_VERSION) throw tooNew(connection, version)
+  if (state.version !== null && state.version < 1) throw damaged(connection, "its version is missing")
+  if (ours && state.version === null) throw damaged(connection, "its tables are missing")
   const empty = state.tables === 0 && state.applicationId === 0 && state.userVersion === 0
-  if (owned && state.version === null && !empty) {
+  if (connection.owned && state.version === null && !empty) {
     throw new StoreError(
-      "The file is a SQLite database of something else. Nothing was written; give the store a file of its own, or pass the connection to keep its tables (p2_…) beside yours.",
+      `${connection.name} is a SQLite database of something else. Nothing was written; give the store a file of its own, or pass the connection to keep its tables (p2_…) beside yours.`,
       { code: "misconfigured", applied: "no" },
     )
   }
 }
 
-export function tooNew(version: number): StoreError {
+export function tooNew({ name }: Connection, version: number): StoreError {
   return new StoreError(
-    `The file has schema version ${version}, and this version of @p2/budget-sqlite knows ${SCHEMA_VERSION}. Nothing was written; install the newer version.`,
+    `${name} has schema version ${version}, and this version of @p2/budget-sqlite knows ${SCHEMA_VERSION}. Nothing was written; install the newer version.`,
     { code: "misconfigured", applied: "no" },
   )
 }
 
-function damaged(how: string): StoreError {
+function damaged({ name }: Connection, how: string): StoreError {
   return new StoreError(
-    `The file is marked as a store of p2, but ${how}. Nothing was written; restore it from a copy.`,
+    `${name} is marked as a store of p2, but ${how}. Nothing was written; restore it from a copy.`,
     {
       code: "corrupt",
       applied: "no",
@@ -155,13 +155,14 @@ function refuseChangedTables(connection: Connection): void {
   const made = new Set(rows.map(({ sql }) => sql))
   for (const statement of MIGRATIONS.join("").split(";")) {
     const sql = statement.trim()
-    if (sql.startsWith("CREATE") && !made.has(sql)) throw damaged("its tables are not as the store makes them")
+    if (sql.startsWith("CREATE") && !made.has(sql))
+      throw damaged(connection, "its tables are not as the store makes them")
   }
 }
 
 /** Refuses what is not ours, then creates the tables or brings them to this version, in one transaction. */
 export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FULL"): void {
-  refuseForeign(snapshotOf(connection), connection.owned)
+  refuseForeign(snapshotOf(connection), connection)
   if (connection.owned) {
     connection.exec("PRAGMA journal_mode = WAL")
     connection.exec(`PRAGMA synchronous = ${synchronous}`)
@@ -176,7 +177,7 @@ export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FUL
   try {
     // Another process may have done it while this one waited for the lock.
     const state = stateOf(connection)
-    refuseForeign(state, connection.owned)
+    refuseForeign(state, connection)
     for (let version = state.version ?? 0; version < SCHEMA_VERSION; version++) connection.exec(MIGRATIONS[version]!)
     if (state.tables === 0) connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
     if (state.tables === 0 || state.applicationId === APPLICATION_ID) {

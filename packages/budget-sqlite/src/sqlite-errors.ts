@@ -61,7 +61,11 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
       return { code: "unavailable", problem: "the file could not be read or written." }
     case CODES.SQLITE_READONLY:
     case CODES.SQLITE_PERM:
-      return { code: "misconfigured", problem: "the file is read-only. Give this process the right to write it." }
+      return {
+        code: "misconfigured",
+        problem:
+          "the file or its folder is read-only. Give this process the right to write both: the log stands beside the file.",
+      }
     case CODES.SQLITE_CANTOPEN:
       return { code: "misconfigured", problem: "the file cannot be opened. Its folder must exist and be writable." }
     case CODES.SQLITE_NOTADB:

@@ -60,6 +60,8 @@ async function expectRefusal(code: string, message: RegExp): Promise<void> {
       message: expect.stringMatching(message),
     })
   }
+  // A service may have several files.
+  await expect(reserve(store, "r1")).rejects.toThrow(path)
   await store.close!()
   expect(digest()).toBe(before)
 }
@@ -117,7 +119,26 @@ describe("a file that cannot be used is refused, and nothing in it is overwritte
   it("a folder that is not there", async () => {
     const store = sqliteStore(join(folder, "absent", "p2.db"))
     await expect(reserve(store, "r1")).rejects.toMatchObject({ code: "misconfigured", applied: "no" })
+    await expect(reserve(store, "r1")).rejects.toThrow(join(folder, "absent", "p2.db"))
     await store.close!()
+  })
+
+  it.each([
+    // The address of a host, of which only /p2.db would be left.
+    "file://./p2.db",
+    "file://p2.db",
+    "file://data/p2.db",
+    "file://",
+    "file:///",
+    "file://[p2.db",
+    "file:",
+    "",
+    // Another file than was meant, whose name would have these in it.
+    "file:./p2.db?mode=ro",
+    "file:///tmp/p2.db?cache=shared",
+    "file:./p2.db#1",
+  ])("%j, which names no file or another one than it seems to", (location) => {
+    expect(() => sqliteStore(location)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
   })
 })
 
@@ -205,7 +226,7 @@ describe("a connection that may not write", () => {
     await expect(reserve(store, "r1")).rejects.toMatchObject({
       code: "misconfigured",
       applied: "no",
-      message: expect.stringMatching(/read-only/),
+      message: expect.stringMatching(/file or its folder is read-only/),
     })
     database.close()
   })

@@ -20,8 +20,9 @@ export function refusalOf(
     const limit = status.limit ?? Number.MAX_SAFE_INTEGER
     const remaining = status.remaining ?? limit - status.spent - status.reserved
     const asked = requested(cell)
-    const refusal = { ...status, limit, remaining, requested: asked, retryAfterMs: null }
-    return { ...refusal, retryAfterMs: retryAfterMs(refusal, now) }
+    const refusal: RefusedLimit = Object.assign(status, { limit, remaining, requested: asked, retryAfterMs: null })
+    refusal.retryAfterMs = retryAfterMs(refusal, now)
+    return refusal
   })
   refused.sort((a, b) => (b.retryAfterMs ?? Number.POSITIVE_INFINITY) - (a.retryAfterMs ?? Number.POSITIVE_INFINITY))
   return new BudgetExceededError(refused as [RefusedLimit, ...RefusedLimit[]])

@@ -6,7 +6,8 @@ const NOT_APPLIED =
 const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM)\b/
 
 /** What the reply of the server, or the failure of the connection, means for the caller. `sent`: a command was written. */
-export function storeFailure(cause: unknown, sent: boolean): StoreError {
+export function storeFailure(failure: unknown, sent: boolean): StoreError {
+  const cause = withoutCommand(failure)
   const message = cause instanceof Error ? cause.message : String(cause)
   if (NOT_ALLOWED.test(message)) {
     return new StoreError(
@@ -42,6 +43,12 @@ export function storeFailure(cause: unknown, sent: boolean): StoreError {
     applied: "maybe",
     cause,
   })
+}
+
+/** ioredis hangs the command on its errors, and with it ids, users, and prompts where the ledger keeps them: not for logs. */
+function withoutCommand(failure: unknown): unknown {
+  if (typeof failure === "object" && failure !== null && "command" in failure) delete failure.command
+  return failure
 }
 
 /** No answer within the store's timeout. */

@@ -168,10 +168,8 @@ class RedisStore implements BudgetStore {
     known: readonly SettledCell[] | undefined,
   ): (string | number)[] {
     const { entry } = request
-    const ledger = this.ledger !== undefined
     const base = baseOf(this.#prefix, request.root)
-    const args: (string | number)[] = [cells.length + (ledger ? 4 : 2), `${base}l`, `${base}r:${request.id}`]
-    if (ledger) args.push(`${base}u:n`, `${base}u:p:${request.id}`)
+    const args: (string | number)[] = [cells.length + 2, `${base}l`, `${base}r:${request.id}`]
     const outcome = request.outcome === "commit" ? "c" : "f"
     let numbers = `${this.#now()}\0${outcome}\0${request.revision}\0${request.expiresAt ?? "n"}\0`
     for (let index = 0; index < cells.length; index++) {
@@ -181,7 +179,7 @@ class RedisStore implements BudgetStore {
       numbers += `${cell.reserved}\0${cell.amount}\0${life}\0`
     }
     args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
-    if (ledger && entry !== undefined) {
+    if (this.ledger !== undefined && entry !== undefined) {
       const [attempt, ...texts] = attemptTexts(entry)
       args.push(entryHead(request.id, cells) + attempt, ...texts)
     }

@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { redisStore } from "../../src/redis"
 import type { BudgetStore, ReserveRequest } from "../../src/store"
@@ -102,6 +103,19 @@ describe.skipIf(noServer)("a Redis that fails", () => {
       result: "committed",
       replayed: false,
     })
+  })
+
+  it("an error shows nothing of what was sent, as the driver's own would", async () => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    const asked = { ...request("r-secret"), draft: { requestId: "r", attempt: 1, model: "m", reservedNanoUsd: 1 } }
+    await store.reserve(asked)
+    await client.config("SET", "maxmemory", "1mb")
+    const entry = { ...asked.draft, status: "succeeded", tokens: {}, costNanoUsd: 5, costSource: "table" } as const
+    const settle = store.settle({ ...settleRequest(asked, [5]), entry: { ...entry, prompt: "PROMPT" } })
+    const failure = await failureOf(settle)
+    expect(failure.cause).toMatchObject({ message: expect.stringContaining("OOM") })
+    expect(inspect(failure, { depth: 9 })).not.toMatch(/PROMPT|r-secret/)
+    await client.config("SET", "maxmemory", "0")
   })
 
   it("unable to save: refused, not applied", async () => {

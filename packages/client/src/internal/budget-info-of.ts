@@ -1,4 +1,4 @@
-import { type Request, toUsdNumber } from "@p2/core"
+import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import type { BudgetInfo, ScopeInfo } from "../budget-info"
 import type { Estimate, Left } from "./estimate"
 
@@ -8,20 +8,21 @@ export type ScopeState = Omit<ScopeInfo, "exceeded">
 /** Compares what the next call would take with every limit. */
 export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, states: readonly ScopeState[]): BudgetInfo {
   const { boundNanoUsd, likelyNanoUsd } = estimate
-  const max = request.maxBudgetNanoUsd
-  const remaining = max === undefined ? null : Math.max(0, max - boundNanoUsd)
+  const max = request.maxBudgetNanoUsd ?? null
+  const remaining = max === null ? null : Math.max(0, max - boundNanoUsd)
+  const dollars = (nanoUsd: NanoUsd | null) => (nanoUsd === null ? null : toUsdNumber(nanoUsd))
   const scopes = states.map((state) => ({
     ...state,
     exceeded: state.remaining !== null && state.remaining < needOf(state.unit, estimate),
   }))
   return {
-    maxBudget: max === undefined ? null : toUsdNumber(max),
-    maxBudgetNanoUsd: max ?? null,
+    maxBudget: dollars(max),
+    maxBudgetNanoUsd: max,
     estimatedCost: toUsdNumber(likelyNanoUsd),
     estimatedCostNanoUsd: likelyNanoUsd,
     upperBoundCost: toUsdNumber(boundNanoUsd),
     upperBoundCostNanoUsd: boundNanoUsd,
-    remainingBudget: remaining === null ? null : toUsdNumber(remaining),
+    remainingBudget: dollars(remaining),
     remainingBudgetNanoUsd: remaining,
     budgetExceeded: estimate.refusal !== undefined || scopes.some((scope) => scope.exceeded),
     inputTokens: estimate.inputTokens,

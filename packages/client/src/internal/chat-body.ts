@@ -20,9 +20,12 @@ export const MAX_WEB_RESULTS = 5
 export function messagesToSend(ask: Ask): readonly Message[] {
   const { messages, compiled, mode } = ask
   if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
-  const at = messages.findIndex((message) => message.role !== "system" && message.role !== "developer")
-  const index = at === -1 ? messages.length : at
-  return [...messages.slice(0, index), { role: "system", content: compiled.instructions }, ...messages.slice(index)]
+  const at = messages.findIndex((message) => !isSystem(message))
+  return messages.toSpliced(at === -1 ? messages.length : at, 0, { role: "system", content: compiled.instructions })
+}
+
+function isSystem({ role }: Message): boolean {
+  return role === "system" || role === "developer"
 }
 
 const JSON_OBJECT = Object.freeze({ type: "json_object" as const })
@@ -66,10 +69,10 @@ export function chatBody(ask: Ask, options: BodyOptions): Record<string, unknown
     top_p: request.topP,
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
-    [provider.seedField ?? "seed"]: request.seed,
     stop: request.stop,
     service_tier: route.serviceTier,
   }
+  if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
   if (options.stream) {
     body.stream = true
     if (provider.streamOptions !== false) body.stream_options = { include_usage: true }
@@ -94,9 +97,8 @@ function withCacheMarkers(messages: readonly Message[], ask: Ask): readonly Mess
   if (!ask.request.cachePrompt || ask.route.provider.dialect !== "openrouter") return messages
   if (!/^(anthropic|google)\//.test(ask.route.sentModel)) return messages
   // The last system message, else the first message: what comes before it is the same in the next call.
-  const last = messages.findLastIndex((message) => message.role === "system" || message.role === "developer")
-  const index = Math.max(0, last)
-  return messages.map((message, position) => (position === index ? marked(message) : message))
+  const index = Math.max(0, messages.findLastIndex(isSystem))
+  return messages.with(index, marked(messages[index]!))
 }
 
 function marked(message: Message): Message {

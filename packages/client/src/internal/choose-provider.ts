@@ -1,4 +1,5 @@
 import { InvalidArgumentError, parseModelId } from "@p2/core"
+import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../client-options"
 import type { Provider } from "../provider"
 import { baseURLVariablesOf, keyVariablesOf } from "../providers"
@@ -11,8 +12,8 @@ export interface Choice {
   /** Undefined: the provider says where it is only by variable or option, and neither is set. */
   baseURL: string | undefined
   apiKey: string | undefined
-  /** Whether the options of the client name the endpoint, so that its own key variable need not be set. */
-  ownEndpoint: boolean
+  /** The user's own instance, which has its key and its address. */
+  openai: OpenAI | undefined
 }
 
 type Table = ReadonlyMap<string, Provider>
@@ -28,22 +29,17 @@ export function chooseProvider(
   table: Table,
   env: Environment,
 ): Choice {
-  const { provider: prefix, name } = prefixOf(model)
-  const named = prefix === undefined ? undefined : table.get(prefix)
+  const { provider: prefix = "" } = parseModelId(model)
+  const named = table.get(prefix)
   const endpoint = options.openai?.baseURL ?? options.baseURL
   const provider = named ?? (endpoint === undefined ? defaultProvider(model, table, env) : providerAt(endpoint, table))
   return {
     provider,
-    name: named === undefined ? model : name,
+    name: named === undefined ? model : model.slice(prefix.length + 1),
     baseURL: endpoint ?? firstSet(baseURLVariablesOf(provider), env) ?? provider.baseURL,
     apiKey: options.apiKey ?? firstSet(keyVariablesOf(provider), env),
-    ownEndpoint: endpoint !== undefined,
+    openai: options.openai,
   }
-}
-
-function prefixOf(model: string): { provider: string | undefined; name: string } {
-  const { provider } = parseModelId(model)
-  return { provider, name: provider === undefined ? model : model.slice(provider.length + 1) }
 }
 
 function defaultProvider(model: string, table: Table, env: Environment): Provider {

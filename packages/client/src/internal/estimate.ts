@@ -18,8 +18,8 @@ export interface Estimate {
 
 /** The least that any scope has left, where it counts money and where it counts tokens. */
 export interface Left {
-  nanoUsd: NanoUsd | undefined
-  tokens: number | undefined
+  nanoUsd?: NanoUsd | undefined
+  tokens?: number | undefined
 }
 
 /** The most output tokens that fit into what is left. */
@@ -31,7 +31,7 @@ export function tokensWithin({ nanoUsd, tokens }: Left, route: Route, input: Cou
 }
 
 /** Plans the next call as it would be planned, without doing anything. */
-export function estimateOf(ask: Ask, left: Left = { nanoUsd: undefined, tokens: undefined }): Estimate {
+export function estimateOf(ask: Ask, left: Left = {}): Estimate {
   const { request, route } = ask
   const input = inputOf(ask)
   let within = planAttempt(ask, { leftNanoUsd: request.maxBudgetNanoUsd })

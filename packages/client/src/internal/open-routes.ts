@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Request } from "@p2/core"
+import { InvalidArgumentError, parseModelId, type Request } from "@p2/core"
 import { prices as publishedPrices } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import { MissingKeyError } from "../client-errors"
@@ -14,7 +14,6 @@ import { tariffFor } from "./tariff"
 export class RouteBook {
   readonly #routes: Route[]
   readonly #choices: Choice[]
-  readonly #own: OpenAI | undefined
   #opened: Promise<readonly Route[]> | undefined
   #checked = false
 
@@ -23,12 +22,11 @@ export class RouteBook {
     const prices = options.prices ?? publishedPrices
     const first = chooseProvider(request.model, options, table, process.env)
     const rest = request.fallbacks.map((model) => {
-      const prefix = model.slice(0, Math.max(0, model.indexOf("/")))
+      const { provider: prefix = "" } = parseModelId(model)
       // Your own endpoint stays with its provider: another provider's fallback goes to its own address with its own key.
       const elsewhere = table.has(prefix) && prefix !== first.provider.name
       return chooseProvider(model, elsewhere ? {} : options, table, process.env)
     })
-    this.#own = options.openai
     this.#choices = [first, ...rest]
     this.#routes = [request.model, ...request.fallbacks].map((model, index) => {
       const choice = this.#choices[index]!
@@ -58,13 +56,12 @@ export class RouteBook {
   checkKeys(): void {
     // What was there at the start does not go away.
     if (this.#checked) return
-    for (const choice of this.#choices) {
-      const { provider, ownEndpoint } = choice
-      const variables = keyVariablesOf(provider)
-      if (choice.baseURL === undefined)
+    for (const { provider, baseURL, apiKey, openai } of this.#choices) {
+      const [variable] = keyVariablesOf(provider)
+      if (baseURL === undefined)
         throw new MissingKeyError(provider.name, baseURLVariablesOf(provider)[0] ?? "baseURL", "base URL")
-      if (variables.length === 0 || choice.apiKey !== undefined || (ownEndpoint && this.#own !== undefined)) continue
-      throw new MissingKeyError(provider.name, variables[0]!, "API key")
+      if (variable === undefined || apiKey !== undefined || openai !== undefined) continue
+      throw new MissingKeyError(provider.name, variable, "API key")
     }
     this.#checked = true
   }
@@ -78,7 +75,7 @@ export class RouteBook {
   async #connect(): Promise<readonly Route[]> {
     for (const [index, route] of this.#routes.entries()) {
       const choice = this.#choices[index]!
-      route.openai = choice.ownEndpoint && this.#own !== undefined ? this.#own : await openaiFor(choice)
+      route.openai = choice.openai ?? (await openaiFor(choice))
     }
     return this.#routes
   }

@@ -27,9 +27,6 @@ function cut(text: string): string {
 }
 
 function pathText(path: readonly (string | number)[]): string {
-  if (path.length === 0) return "the answer"
-  return path
-    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
-    .join("")
-    .replace(/^\./, "")
+  const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+  return steps.join("").replace(/^\./, "") || "the answer"
 }

@@ -19,8 +19,7 @@ export function retryDelayMs(failures: number, retryAfterMs: number | undefined,
 export function readRetryAfter(headers: Headers | undefined, now: number): number | undefined {
   const exact = number(headers?.get("retry-after-ms"))
   if (exact !== undefined) return exact
-  const text = headers?.get("retry-after")?.trim()
-  if (text === undefined || text === "") return undefined
+  const text = headers?.get("retry-after") ?? ""
   const seconds = number(text)
   if (seconds !== undefined) return Math.ceil(seconds * 1000)
   // An HTTP date begins with a weekday; `Date.parse` alone takes "-3" for a year.
@@ -29,6 +28,5 @@ export function readRetryAfter(headers: Headers | undefined, now: number): numbe
 }
 
 function number(text: string | null | undefined): number | undefined {
-  if (text === null || text === undefined || !/^\d+(\.\d+)?$/.test(text.trim())) return undefined
-  return Number(text)
+  return /^\d+(\.\d+)?$/.test(text ?? "") ? Number(text) : undefined
 }

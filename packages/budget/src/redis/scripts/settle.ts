@@ -5,7 +5,8 @@ import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 /**
  * Replaces what is reserved or charged under an id by the truth.
  *
- * KEYS: 1 leases, 2 the id's record; with a ledger the open chunk and the place of what `record` wrote; then the cells.
+ * KEYS: 1 leases, 2 the id's record, 3… the cells. Names of the ledger's keys are made here of the first, which costs less
+ *       than sending them with every call; all of them share the hash tag.
  * ARGV: 1 texts, each with a NUL behind it: time or "", "c" (commit) or "f" (free: release), revision,
  *       end of the lease or "n", then per cell: reserved, amount, life (`lua-cell.ts`) or "k": the cell keeps the end it has, and is
  *       not made again; 2 fingerprint, cells and what was reserved in them ({@link heldHead}); 3 revision and charges
@@ -16,7 +17,9 @@ import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
  *        which is empty once the id is resolved.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
-  const first = settings.ledger ? 4 : 2
+  // Before the cells, `stored` has the record and, with a ledger, the open chunk and the place of what `record` wrote.
+  const before = settings.ledger ? 3 : 1
+  const ledgerKeys = settings.ledger ? "base .. 'u:n', base .. 'u:p:' .. id, " : ""
   const lua = `
 local given, outcome, revised, expiresAt, at = struct.unpack('ssss', ARGV[1])
 ${luaNow("given")}
@@ -24,10 +27,11 @@ ${LUA_MAX}
 ${LUA_NO_CELL}
 local leases, key = KEYS[1], KEYS[2]
 local id = string.sub(key, #leases + 2)
-local count = #KEYS - ${first}
+local count = #KEYS - 2
+local base = string.sub(leases, 1, -2)
 local release = outcome == 'f'
 -- Of a key of another type this says that it is absent, so that what is absent is looked at once more.
-local stored = call('MGET', unpack(KEYS, 2))
+local stored = call('MGET', key, ${ledgerKeys}unpack(KEYS, 3))
 local known = stored[1] or pcall('GET', key)
 if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
 local head = ARGV[2]
@@ -81,7 +85,7 @@ local told, cells, keyEnds = {}, {}, {}
 for i = 1, count do
   local reserved, amount, life
   reserved, amount, life, at = struct.unpack('sss', ARGV[1], at)
-  local v = stored[i + ${first - 1}] or pcall('GET', KEYS[i + ${first}])
+  local v = stored[i + ${before}] or pcall('GET', KEYS[i + 2])
   ${luaReadCell(`return { ${REPLY.corrupt}, i }`)}
   local was = r
   local before = v or NO_CELL
@@ -117,9 +121,9 @@ if ends < now then ends = now end
 ${settings.ledger ? writeLedger(settings) : ""}
 call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[3] .. '\\n' .. head, 'PXAT', ends + ${settings.retentionMs})
 for i = 1, count do
-  ${luaWriteCell(`KEYS[i + ${first}]`, "cells[i]", "keyEnds[i]")}
+  ${luaWriteCell("KEYS[i + 2]", "cells[i]", "keyEnds[i]")}
 end
-if held and call('ZREM', leases, id) == 0 then call('ZREM', string.sub(leases, 1, -2) .. 'q', id) end
+if held and call('ZREM', leases, id) == 0 then call('ZREM', base .. 'q', id) end
 return reply`
   return { name: settings.ledger ? "settle-with-entry" : "settle", lua, packed: true }
 }
@@ -133,7 +137,6 @@ function writeLedger(settings: ScriptSettings): string {
 local text = ARGV[4]
 if stored[3] then place = stored[3] end
 if text or place then
-  local base = string.sub(leases, 1, -2)
   local charges = ARGV[3]
   if release and not text then charges = 'r ' .. charges end
   local start, horizon, full = 0, 0, 0
