@@ -92,17 +92,17 @@ export function textsOf(filter: UsageFilter): string[] {
 /** An entry as the scripts keep it (`scripts/lua-ledger.ts`), and whether its prompt and answer are kept apart. */
 export function readEntry(first: string, text: string): { entry: StoredEntry; shortened: boolean } {
   const line = text.indexOf("\n")
-  const [id = "", ...keys] = text.slice(0, Math.max(0, line)).split(" ")
+  const [id = "", revision, ...words] = text.slice(0, Math.max(0, line)).split(" ")
   const shortened = text[line + 1] === SHORTENED
   try {
     const attempt = fieldsOf(JSON.parse(text.slice(line + (shortened ? 2 : 1))) as unknown[])
-    const [at, ...words] = first.split(" ")
+    const [at, mark] = first.split(" ")
     // A release without an entry took the money back, so that the entry of the expiry no longer holds.
-    const isTaken = words[0] === "r"
-    const taken = isTaken ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
-    const [revision, ...amounts] = (isTaken ? words.slice(1) : words).map(Number)
-    const charges = Object.fromEntries(keys.map((key, index): [Name, number] => [key, amounts[index] ?? 0]))
-    return { entry: Object.assign(attempt, taken, { id, at: Number(at), revision: revision!, charges }), shortened }
+    const taken = mark === "r" ? ({ status: "released", costNanoUsd: 0, costSource: "none" } as const) : {}
+    const pairs: [Name, number][] = []
+    for (let index = 0; index + 1 < words.length; index += 2) pairs.push([words[index]!, Number(words[index + 1])])
+    const charges = Object.fromEntries(pairs)
+    return { entry: Object.assign(attempt, taken, { id, at: Number(at), revision: Number(revision), charges }), shortened }
   } catch (cause) {
     throw new StoreError(`The usage entry ${id} holds something that this store did not write.`, {
       code: "corrupt",

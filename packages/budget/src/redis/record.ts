@@ -48,17 +48,22 @@ export function heldUntil(cells: readonly CellRef[], retentionMs: number): numbe
   return last === 0 ? 0 : last + retentionMs
 }
 
-/** Revision and charges, as a resolved record and an entry begin with them. */
+/** Revision and charges, as a resolved record begins with them. */
 export function chargeLine(request: SettleRequest, cells: readonly SettleCell[]): string {
   let line = `${request.revision}`
-  for (const cell of cells) line += request.outcome === "commit" ? ` ${cell.amount}` : " 0"
+  const commit = request.outcome === "commit"
+  for (let index = 0; index < cells.length; index++) line += ` ${commit ? cells[index]!.amount : 0}`
   return line
 }
 
-/** The first line of an entry's text. */
-export function entryHead(id: string, cells: readonly SettleCell[]): string {
-  let head = id
-  for (const cell of cells) head += ` ${cell.key}`
+/** The first line of an entry's text: id, revision, and each cell with its charge. */
+export function entryHead(request: SettleRequest, cells: readonly SettleCell[]): string {
+  let head = `${request.id} ${request.revision}`
+  const commit = request.outcome === "commit"
+  for (let index = 0; index < cells.length; index++) {
+    const { key, amount } = cells[index]!
+    head += ` ${key} ${commit ? amount : 0}`
+  }
   return `${head}\n`
 }
 

@@ -181,7 +181,7 @@ class RedisStore implements BudgetStore {
     args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
     if (this.ledger !== undefined && entry !== undefined) {
       const [attempt, ...texts] = attemptTexts(entry)
-      args.push(entryHead(request.id, cells) + attempt, ...texts)
+      args.push(entryHead(request, cells) + attempt, ...texts)
     }
     return args
   }

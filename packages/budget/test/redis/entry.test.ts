@@ -27,9 +27,9 @@ const WHOLE: Required<Omit<UsageEntry, "expireCostNanoUsd">> = {
   answer: "line\nline",
 }
 
-function readBack(entry: UsageEntry, first = "12 3 4 5") {
+function readBack(entry: UsageEntry, first = "12", head = "id 3 a 4 b 5") {
   const [attempt] = attemptTexts(entry)
-  return readEntry(first, `id a b\n${attempt}`)
+  return readEntry(first, `${head}\n${attempt}`)
 }
 
 describe("an entry in Redis", () => {
@@ -57,11 +57,11 @@ describe("an entry in Redis", () => {
   })
 
   it("is told as released once an expiry was taken back", () => {
-    const { entry } = readBack(WHOLE, "12 r 1 0 0")
+    const { entry } = readBack(WHOLE, "12 r", "id 1 a 0 b 0")
     expect(entry).toMatchObject({ status: "released", costSource: "none", revision: 1, charges: { a: 0, b: 0 } })
   })
 
   it("is corrupt where it is none", () => {
-    expect(() => readEntry("12 0", "id a\n[")).toThrow(expect.objectContaining({ code: "corrupt", applied: "no" }))
+    expect(() => readEntry("12", "id 0 a 1\n[")).toThrow(expect.objectContaining({ code: "corrupt", applied: "no" }))
   })
 })

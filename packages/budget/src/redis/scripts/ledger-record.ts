@@ -17,7 +17,7 @@ local known = stored[3]
 if known and #known > 21 and string.byte(known) ~= 104 and struct.unpack('<d', known, 10) > 0 then return { ${REPLY.ok}, now } end
 local base = string.sub(KEYS[1], 1, -2)
 knowChunk(stored[1])
-local place = appendEntry(base, '0', ARGV[2])
+local place = appendEntry(base, ARGV[2])
 call('SET', KEYS[3], place, 'PXAT', ${ends})
 if ARGV[4] then call('SET', base .. 'u:b:' .. ARGV[3], ARGV[4], 'PXAT', ${ends}) end
 return { ${REPLY.ok}, now }`

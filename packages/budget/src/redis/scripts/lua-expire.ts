@@ -72,7 +72,7 @@ local function expire(base, ids)
           if cell[2] < 0 then cell[2] = 0 end
           if spent > before then cell[4] = spent end
           touched[item[1]] = item[4]
-          charged[i], names[i] = item[5], ' ' .. item[1]
+          charged[i], names[i] = item[5], ' ' .. item[1] .. ' ' .. item[5]
           local at = #reply
           reply[at + 1], reply[at + 2], reply[at + 3], reply[at + 4] = item[1], cell[1], cell[2], cell[3]
           reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
@@ -84,10 +84,9 @@ local function expire(base, ids)
             knowChunk(call('GET', base .. 'u:n'))
             chunkKnown = true
           end
-          local charges = '0 ' .. table.concat(charged, ' ')
-          local text = id .. table.concat(names) .. '\\n' .. attempt
+          local text = id .. ' 0' .. table.concat(names) .. '\\n' .. attempt
           local old = call('GET', base .. 'u:p:' .. id)
-          if old and rewriteEntry(base, old, id, charges, text) then place = old else place = appendEntry(base, charges, text) end
+          if old and rewriteEntry(base, old, id, text) then place = old else place = appendEntry(base, text) end
         end
         call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint .. '\\n' .. amounts,
           'PXAT', string.format('%.0f', now + ${settings.retentionMs}))

@@ -10,19 +10,19 @@ const HORIZON_MS = 16
  *                closed when it holds `chunkEntries` or is a quarter of the retention old, so that no key grows
  *                without bound and every chunk ends as a whole.
  * `…u:i`         the chunks, by time.
- * `…u:n`         the chunk that is written to, as three doubles: its name, its horizon and whether it is full.
+ * `…u:n`         the chunk that is written to: its horizon and whether it is full as doubles, and its name.
  * `…u:p:<id>`    where the entry of an id without a resolved record stands: what `record` wrote.
  * `…u:b:<id>`    prompt and answer of an entry where they are too long for a chunk.
  * `…u:y:<chunk>` places by request, made when a request is first asked for in a chunk that is closed.
  *
  * An entry is two items of the list, because its text is then pushed as it came: making one long text of two costs more
- * than pushing it. The first is "at revision charge…", with an "r" behind `at` where an expiry was taken back; the second a
- * line "id cell…" and what `entry.ts` writes of the attempt. Both are "" when it was pruned. A place is the chunk and the
- * index of the first item in it, 12 bytes; resolved records carry the place of their entry.
+ * than pushing it. The first is "at", with an "r" behind it where an expiry was taken back; the second a line "id revision"
+ * with "cell charge" for each cell, and what `entry.ts` writes of the attempt. Both are "" when it was pruned. A place is the
+ * chunk and the index of the first item in it, 12 bytes; resolved records carry the place of their entry.
  *
- * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, length)` for after an entry was pushed, `appendEntry(base, charges,
- * text)`, which returns the place, and `rewriteEntry(base, place, id, charges, text)`, which says whether the entry was
- * still there; `text` nil changes its charges only.
+ * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, length)` for after an entry was pushed, `appendEntry(base, text)`,
+ * which returns the place, and `rewriteEntry(base, place, id, text)` and `chargeEntry(base, place, id, charges, taken)`, which
+ * say whether the entry was still there: the one replaces its text, the other its revision and charges.
  * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before,
  * also where the clock went back in between. That is why a chunk has a horizon, which no entry in it is later than: a little
  * ahead of the clock, so that it need not move with every entry. A chunk that is full is written to
@@ -32,50 +32,76 @@ export function luaLedger(settings: ScriptSettings): string {
   const keep = settings.ledgerRetentionMs
   const age = chunkAgeMs(settings)
   return `
-local chunkStart, chunkHorizon, chunkFull = 0, 0, 0
+local chunkName, chunkStart, chunkHorizon, chunkFull = '', 0, 0, 0
 local function knowChunk(meta)
-  if type(meta) == 'string' and #meta == 24 then chunkStart, chunkHorizon, chunkFull = struct.unpack('<ddd', meta) end
+  if type(meta) == 'string' and #meta > 16 then
+    chunkHorizon, chunkFull = struct.unpack('<dd', meta)
+    chunkName = string.sub(meta, 17)
+    chunkStart = chunkName + 0
+  end
 end
 local function chunkEnds() return string.format('%.0f', chunkStart + ${keep + age}) end
 local function storeChunk(base)
-  call('SET', base .. 'u:n', struct.pack('<ddd', chunkStart, chunkHorizon, chunkFull), 'PXAT', chunkEnds())
+  call('SET', base .. 'u:n', struct.pack('<dd', chunkHorizon, chunkFull) .. chunkName, 'PXAT', chunkEnds())
 end
 local function tendChunk(base, chunkKey, length)
   if length == 2 then
     call('PEXPIREAT', chunkKey, chunkEnds())
-    call('ZADD', base .. 'u:i', chunkStart, string.format('%.0f', chunkStart))
+    call('ZADD', base .. 'u:i', chunkName, chunkName)
     call('PEXPIREAT', base .. 'u:i', chunkEnds())
   elseif length >= ${2 * settings.chunkEntries} and chunkFull == 0 then
     chunkFull = 1
     storeChunk(base)
   end
 end
-local function appendEntry(base, charges, text)
+local function appendEntry(base, text)
   if chunkStart == 0 or now > chunkHorizon then
-    if chunkStart == 0 or chunkFull == 1 or now > chunkStart + ${age} then chunkStart, chunkFull = now, 0 end
+    if chunkStart == 0 or chunkFull == 1 or now > chunkStart + ${age} then
+      chunkName, chunkStart, chunkFull = string.format('%.0f', now), now, 0
+    end
     chunkHorizon = math.min(now + ${HORIZON_MS}, chunkStart + ${age})
     storeChunk(base)
   end
   local at = now
   if at < chunkStart then at = chunkStart end
-  local chunkKey = base .. 'u:x:' .. string.format('%.0f', chunkStart)
-  local length = call('RPUSH', chunkKey, string.format('%.0f', at) .. ' ' .. charges, text)
+  local chunkKey = base .. 'u:x:' .. chunkName
+  local length = call('RPUSH', chunkKey, string.format('%.0f', at), text)
   tendChunk(base, chunkKey, length)
   return struct.pack('<dI4', chunkStart, length - 2)
 end
-local function rewriteEntry(base, place, id, charges, text)
-  if #place ~= 12 then return false end
+local function readEntry(base, place, id)
+  if #place ~= 12 then return nil end
   local start, index = struct.unpack('<dI4', place)
-  if start == 0 then return false end
-  local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
-  local old = call('LRANGE', chunkKey, index, index + 1)
-  local at = string.match(old[1] or '', '^%d+')
-  if not at or string.match(old[2] or '', '^[^ \\n]+') ~= id then return false end
-  call('LSET', chunkKey, index, at .. ' ' .. charges)
-  if text then
-    call('LSET', chunkKey, index + 1, text)
-    call('DEL', base .. 'u:y:' .. string.format('%.0f', start))
+  if start == 0 then return nil end
+  local chunk = string.format('%.0f', start)
+  local items = call('LRANGE', base .. 'u:x:' .. chunk, index, index + 1)
+  local at = string.match(items[1] or '', '^%d+')
+  if not at or string.match(items[2] or '', '^[^ \\n]+') ~= id then return nil end
+  return chunk, index, at, items[2]
+end
+local function storeEntry(base, chunk, index, first, text)
+  call('LSET', base .. 'u:x:' .. chunk, index, first)
+  call('LSET', base .. 'u:x:' .. chunk, index + 1, text)
+end
+local function rewriteEntry(base, place, id, text)
+  local chunk, index, at = readEntry(base, place, id)
+  if not chunk then return false end
+  storeEntry(base, chunk, index, at, text)
+  call('DEL', base .. 'u:y:' .. chunk)
+  return true
+end
+local function chargeEntry(base, place, id, charges, taken)
+  local chunk, index, at, text = readEntry(base, place, id)
+  if not chunk then return false end
+  local line = string.find(text, '\\n', 1, true)
+  local nextCharge = string.gmatch(charges, '%S+')
+  local words = { id, nextCharge() }
+  local _, cellsAfter = string.find(text, '^%S+ %S+')
+  for cell in string.gmatch(string.sub(text, cellsAfter + 1, line - 1), '(%S+) %S+') do
+    words[#words + 1] = cell
+    words[#words + 1] = nextCharge() or '0'
   end
+  storeEntry(base, chunk, index, taken and at .. ' r' or at, table.concat(words, ' ') .. string.sub(text, line))
   return true
 end`
 }

@@ -137,15 +137,17 @@ function writeLedger(settings: ScriptSettings): string {
 local text = ARGV[4]
 if stored[3] then place = stored[3] end
 if text or place then
-  local charges = ARGV[3]
-  if release and not text then charges = 'r ' .. charges end
-  local start, horizon, full = 0, 0, 0
+  local name, start, horizon, full = '', 0, -1, 0
   local chunk = not place and stored[2]
-  if chunk and #chunk == 24 then start, horizon, full = struct.unpack('<ddd', chunk) end
-  if start > 0 and now >= start and now <= horizon then
+  if chunk and #chunk > 16 then
+    horizon, full = struct.unpack('<dd', chunk)
+    name = string.sub(chunk, 17)
+    start = name + 0
+  end
+  if now <= horizon and now >= start then
     -- A new entry for the open chunk before its horizon, which is nearly always so: the functions below need not even be made.
-    local chunkKey = base .. 'u:x:' .. string.format('%.0f', start)
-    local length = call('RPUSH', chunkKey, nowText .. ' ' .. charges, text)
+    local chunkKey = base .. 'u:x:' .. name
+    local length = call('RPUSH', chunkKey, nowText, text)
     place = struct.pack('<dI4', start, length - 2)
     if length == 2 or (full == 0 and length >= ${2 * settings.chunkEntries}) then
       ${luaLedger(settings)}
@@ -154,10 +156,11 @@ if text or place then
     end
   else
     ${luaLedger(settings)}
-    local there = place and rewriteEntry(base, place, id, charges, text)
-    if text and not there then
+    if not text then
+      chargeEntry(base, place, id, ARGV[3], release)
+    elseif not (place and rewriteEntry(base, place, id, text)) then
       knowChunk(stored[2])
-      place = appendEntry(base, charges, text)
+      place = appendEntry(base, text)
     end
   end
   local whole = ARGV[5]
