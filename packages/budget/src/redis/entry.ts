@@ -102,7 +102,10 @@ export function readEntry(first: string, text: string): { entry: StoredEntry; sh
     const pairs: [Name, number][] = []
     for (let index = 0; index + 1 < words.length; index += 2) pairs.push([words[index]!, Number(words[index + 1])])
     const charges = Object.fromEntries(pairs)
-    return { entry: Object.assign(attempt, taken, { id, at: Number(at), revision: Number(revision), charges }), shortened }
+    return {
+      entry: Object.assign(attempt, taken, { id, at: Number(at), revision: Number(revision), charges }),
+      shortened,
+    }
   } catch (cause) {
     throw new StoreError(`The usage entry ${id} holds something that this store did not write.`, {
       code: "corrupt",
