@@ -96,6 +96,8 @@ export class LLMClient<Answer = string> {
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#routes = new RouteBook(this.request as Request<unknown>, options)
     this.#wallet = new Wallet(this.request as Request<unknown>, options)
+    // Now, and not while a deadline runs: once in a process the tokenizer is unfolded, which nothing can interrupt.
+    this.#routes.first.countInput({ messages: [{ role: "user", content: "" }], structure: {} })
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
     this.usageTracker = new UsageTracker(() => this.#wallet.ledger(), this.request)
   }
