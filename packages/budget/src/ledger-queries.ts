@@ -115,20 +115,35 @@ export class LedgerQueries implements BudgetUsage {
         throw new InvalidArgumentError(`filter.${name}`, "an instant in epoch milliseconds", at)
     const end = filter.to ?? (await this.#context.call(() => store.read({ root, keys: ["time"] }))).now + 1
     const start = filter.from ?? startOfPeriods(windowing, end - 1, DEFAULT_BUCKETS)
-    const buckets = [windowAt(windowing, start)!.startsAt]
-    while (buckets.at(-1)! < end) {
-      if (buckets.length > MAX_BUCKETS)
-        throw new InvalidArgumentError(
-          "totals.per",
-          `a period that fits at most ${MAX_BUCKETS} times between from and to`,
-          per,
-        )
-      buckets.push(windowAt(windowing, buckets.at(-1)!)!.endsAt)
-    }
-    // A range that is empty still has one period.
-    if (buckets.length === 1) buckets.push(windowAt(windowing, buckets[0]!)!.endsAt)
+    // "Since ever" is long before the first entry, and what has no entry has no row.
+    const buckets =
+      bucketsBetween(windowing, start, end) ?? bucketsBetween(windowing, await this.#first(root, filter, end), end)
+    if (buckets === undefined)
+      throw new InvalidArgumentError(
+        "totals.per",
+        `a period that fits at most ${MAX_BUCKETS} times between the first entry and \`to\``,
+        per,
+      )
     return buckets
   }
+
+  /** When the first entry was written, at most `end`. */
+  async #first(root: Name, filter: UsageFilter, end: Millis): Promise<Millis> {
+    const { entries } = await this.#ask((ledger) => ledger.list({ root, filter, limit: 1 }))
+    return entries[0]?.at ?? end
+  }
+}
+
+/** Boundaries of every period that begins before `end`, the first with `start` in it; undefined: too many. */
+function bucketsBetween(windowing: Windowing, start: Millis, end: Millis): Millis[] | undefined {
+  const buckets = [windowAt(windowing, start)!.startsAt]
+  while (buckets.at(-1)! < end) {
+    if (buckets.length > MAX_BUCKETS) return undefined
+    buckets.push(windowAt(windowing, buckets.at(-1)!)!.endsAt)
+  }
+  // A range that is empty still has one period.
+  if (buckets.length === 1) buckets.push(windowAt(windowing, buckets[0]!)!.endsAt)
+  return buckets
 }
 
 function checkRoot(root: UsageRoot | undefined): void {

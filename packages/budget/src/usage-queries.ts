@@ -22,7 +22,7 @@ export interface UsageTotalsQuery extends UsageRoot {
   groupBy?: readonly Exclude<UsageGroup, "bucket">[] | undefined
   /**
    * Split by time as well: the start of the period becomes the first value of `group`. Takes `filter.from` and
-   * `filter.to`, by default the last 92 periods until now; at most 10,000 periods.
+   * `filter.to`, by default the last 92 periods until now; at most 10,000 periods behind the first entry.
    */
   per?: Exclude<WindowPeriod, "total"> | undefined
   /** @defaultValue "UTC" */

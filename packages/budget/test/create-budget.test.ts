@@ -752,9 +752,19 @@ describe("usage", () => {
     expect(lines).toHaveLength(24)
     expect(JSON.parse(lines[0]!)).toMatchObject({ userId: "ada", costNanoUsd: 10 })
     expect(await budget.usage.prune(NOON + 24 * 3_600_000)).toEqual({ removed: 24 })
-    await expect(budget.usage.totals({ per: "1s", filter: { from: 0, to: NOON } })).rejects.toMatchObject({
+    await expect(budget.usage.totals({ per: "1s", filter: { from: 0 } })).rejects.toMatchObject({
       argument: "totals.per",
     })
+  })
+
+  it("sums by day since ever, which is since the first entry", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [{ scope: "user", limit: null }] })
+    await (await held(budget, { subject, amount: { nanoUsd: 10 } })).settle({ nanoUsd: 7 })
+    const since = (from: number) => budget.usage.totals({ per: "day", filter: { from } })
+    expect(await since(0)).toMatchObject([{ group: [Date.UTC(2026, 2, 1)], costNanoUsd: 7 }])
+    expect(await since(0)).toEqual(await since(NOON - 86_400_000))
+    expect(await budget.usage.totals({ per: "day", filter: { from: 0, to: NOON - 86_400_000 } })).toEqual([])
   })
 
   it("has its groups in one order, whatever order the store has them in", async () => {
