@@ -762,7 +762,7 @@ describe("usage", () => {
     const budget = budgetOn(at, { limits: [{ scope: "user", limit: null }] })
     await (await held(budget, { subject, amount: { nanoUsd: 10 } })).settle({ nanoUsd: 7 })
     const since = (from: number) => budget.usage.totals({ per: "day", filter: { from } })
-    expect(await since(0)).toMatchObject([{ group: [Date.UTC(2026, 2, 1)], costNanoUsd: 7 }])
+    expect(await since(0)).toMatchObject([{ group: [Date.UTC(2026, 2, 2)], costNanoUsd: 7 }])
     expect(await since(0)).toEqual(await since(NOON - 86_400_000))
     expect(await budget.usage.totals({ per: "day", filter: { from: 0, to: NOON - 86_400_000 } })).toEqual([])
   })
