@@ -10,17 +10,38 @@ import * as p50k from "../dist/p50k_base.js"
 import * as r50k from "../dist/r50k_base.js"
 import { fuzzString, randomOf } from "./fuzz-strings.mjs"
 
+const HELP = `node scripts/fuzz.mjs [--strings N] [--encoding NAME] [--seed N]
+
+Compares our tokens with tiktoken's on random strings, after a build. It ends at the first difference.
+
+  --strings N      strings for each encoding (50000)
+  --encoding NAME  o200k_base, cl100k_base, p50k_base or r50k_base; without it all of them
+  --seed N         of the strings (1)`
+
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((argument) => argument !== "--"),
   options: {
+    help: { type: "boolean", short: "h", default: false },
     strings: { type: "string", default: "50000" },
     encoding: { type: "string" },
     seed: { type: "string", default: "1" },
   },
 })
+const encodings = [o200k, cl100k, p50k, r50k]
+if (values.help) {
+  console.log(HELP)
+  process.exit(0)
+}
+// Nothing compared would be no difference.
+for (const option of ["strings", "seed"])
+  if (!/^[1-9]\d*$/.test(values[option]))
+    throw new Error(`Expected --${option} to be a number from 1, got ${values[option]}.\n\n${HELP}`)
+if (values.encoding !== undefined && !encodings.some(({ encoding }) => encoding.name === values.encoding))
+  throw new Error(`Expected --encoding to be one of the four, got ${values.encoding}.\n\n${HELP}`)
+
 const wellFormed = (text) => Buffer.from(text, "utf8").toString("utf8")
 
-for (const ours of [o200k, cl100k, p50k, r50k]) {
+for (const ours of encodings) {
   const { name } = ours.encoding
   if (values.encoding !== undefined && values.encoding !== name) continue
   const reference = get_encoding(name)
