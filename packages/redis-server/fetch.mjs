@@ -67,7 +67,7 @@ function isExecutable(file) {
 function fetchWithApt(cache) {
   const work = join(cache, `fetch-${process.pid}-${randomBytes(4).toString("hex")}`)
   try {
-    for (const folder of ["lists/partial", "archives/partial", "debs", "server/root"]) {
+    for (const folder of ["lists/partial", "archives/partial", "debs", "server/files"]) {
       mkdirSync(join(work, folder), { recursive: true })
     }
     const apt = aptOptions(work)
@@ -75,7 +75,7 @@ function fetchWithApt(cache) {
     const packages = ["redis-server", "redis-tools", ...missingLibraries(apt, work)]
     run("apt-get", [...apt, "download", "-qq", ...packages], join(work, "debs"))
     for (const file of readdirSync(join(work, "debs"))) {
-      run("dpkg-deb", ["-x", join(work, "debs", file), join(work, "server", "root")], work)
+      run("dpkg-deb", ["-x", join(work, "debs", file), join(work, "server", "files")], work)
     }
     writeWrapper(join(work, "server"))
     run(join(work, "server", "redis-server"), ["--version"], work)
@@ -130,12 +130,12 @@ function writeWrapper(folder) {
     const script = [
       "#!/bin/sh",
       'here=$(cd "$(dirname "$0")" && pwd)',
-      'for folder in "$here"/root/usr/lib/*-linux-* "$here"/root/lib/*-linux-* "$here"/root/usr/lib; do',
+      'for folder in "$here"/files/usr/lib/*-linux-* "$here"/files/lib/*-linux-* "$here"/files/usr/lib; do',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: this is shell.
       '  LD_LIBRARY_PATH="$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"',
       "done",
       "export LD_LIBRARY_PATH",
-      `exec "$here/root/usr/bin/${program}" "$@"`,
+      `exec "$here/files/usr/bin/${program}" "$@"`,
       "",
     ].join("\n")
     writeFileSync(join(folder, program), script)

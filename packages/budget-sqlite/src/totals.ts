@@ -81,7 +81,7 @@ export function totals(connection: Connection, request: TotalsRequest): UsageTot
       addTokens(total, row.kind as string, row.count as bigint),
     )
   }
-  return [...groups.values()].sort(byGroup).map(publicTotal)
+  return Array.from(groups.values(), publicTotal)
 }
 
 const HAS_OTHER_TOKENS = "SELECT EXISTS (SELECT 1 FROM p2_entries WHERE root = ? AND other_tokens IS NOT NULL) AS n"
@@ -249,14 +249,4 @@ function exact(value: bigint): number {
     throw new InvalidArgumentError("filter", "narrow enough that every sum stays within 2^53 − 1", value)
   }
   return number
-}
-
-function byGroup(a: Total, b: Total): number {
-  for (const [index, left] of a.group.entries()) {
-    const right = b.group[index]!
-    if (left === right) continue
-    if (left === null || right === null) return left === null ? 1 : -1
-    return left < right ? -1 : 1
-  }
-  return 0
 }

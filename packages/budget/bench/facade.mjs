@@ -30,7 +30,17 @@ function draftOf(requestId) {
 }
 
 function entryOf(requestId) {
-  return Object.assign(draftOf(requestId), {
+  return {
+    requestId,
+    attempt: 1,
+    clientId: "c",
+    userId: "u",
+    tags: undefined,
+    model: "openai/gpt-4o-mini",
+    provider: "openai",
+    mode: "json_schema",
+    reservedNanoUsd: amount.nanoUsd,
+    fingerprint: undefined,
     status: "succeeded",
     modelUsed: "gpt-4o-mini-2024-07-18",
     errorCode: undefined,
@@ -42,7 +52,7 @@ function entryOf(requestId) {
     generationId: "chatcmpl-1",
     prompt: undefined,
     answer: undefined,
-  })
+  }
 }
 
 const amount = { nanoUsd: 310_500, tokens: 570 }

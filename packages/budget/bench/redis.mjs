@@ -66,7 +66,7 @@ const draftOf = (id) => ({
   mode: "json_schema",
   reservedNanoUsd: 1_000,
 })
-// As the client makes it: a literal that begins with a spread costs Node 20 more than all that is measured here.
+// A literal that begins with a spread would cost Node 20 more than all that is measured here.
 const entryOf = (id) =>
   Object.assign(draftOf(id), {
     status: "succeeded",

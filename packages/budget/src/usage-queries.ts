@@ -22,7 +22,8 @@ export interface UsageTotalsQuery extends UsageRoot {
   groupBy?: readonly Exclude<UsageGroup, "bucket">[] | undefined
   /**
    * Split by time as well: the start of the period becomes the first value of `group`. Takes `filter.from` and
-   * `filter.to`, by default the last 92 periods until now; at most 10,000 periods behind the first entry.
+   * `filter.to`, by default the last 92 periods until now. At most 10,000 periods, not counting those before the
+   * first entry.
    */
   per?: Exclude<WindowPeriod, "total"> | undefined
   /** @defaultValue "UTC" */

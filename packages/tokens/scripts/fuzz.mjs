@@ -1,7 +1,3 @@
-/**
- * Compares every encoding with tiktoken on seeded strings: `pnpm fuzz --strings 1000000 [--encoding o200k_base] [--seed 1]`.
- * Needs `pnpm build`. Ends with code 1 at the first difference, and prints the string.
- */
 import { parseArgs } from "node:util"
 import { get_encoding } from "tiktoken"
 import * as cl100k from "../dist/cl100k_base.js"
@@ -10,9 +6,10 @@ import * as p50k from "../dist/p50k_base.js"
 import * as r50k from "../dist/r50k_base.js"
 import { fuzzString, randomOf } from "./fuzz-strings.mjs"
 
-const HELP = `node scripts/fuzz.mjs [--strings N] [--encoding NAME] [--seed N]
+const HELP = `pnpm fuzz [--strings N] [--encoding NAME] [--seed N]
 
-Compares our tokens with tiktoken's on random strings, after a build. It ends at the first difference.
+Compares our tokens with tiktoken's on seeded strings, after a build. Ends with code 1 at the first difference, and
+prints the string.
 
   --strings N      strings for each encoding (50000)
   --encoding NAME  o200k_base, cl100k_base, p50k_base or r50k_base; without it all of them
