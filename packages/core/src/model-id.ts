@@ -15,7 +15,7 @@ export interface ModelId {
 }
 
 const ID = /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/
-const DATE = /^(.+)[-@](\d{4})-?(\d{2})-?(\d{2})$/
+const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
 
 /**
  * Takes a model id apart by its form alone; whether the model exists is for the tables to say.
@@ -42,11 +42,10 @@ export function parseModelId(id: string): ModelId {
 
 /** The name without one real calendar date at its end (`-2024-07-18`, `-20240718`, `@20240718`), else undefined. */
 export function withoutDate(name: string): string | undefined {
-  const [, undated, year, month, day] = DATE.exec(name) ?? []
-  if (undated === undefined) return undefined
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  const real = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
-  return real && Number(year) >= 2020 && Number(year) < 2100 ? undated : undefined
+  const [, undated, ...parts] = DATE.exec(name) ?? []
+  const date = parts.join("-")
+  // A day that its month does not have is no date, or one of the next month.
+  return undated !== undefined && new Date(date).toJSON()?.startsWith(date) ? undated : undefined
 }
 
 /**
