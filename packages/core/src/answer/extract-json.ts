@@ -1,4 +1,4 @@
-import { JsonReader } from "./partial-json"
+import { JsonReader, parseJson } from "./partial-json"
 
 /**
  * How much may be read, so that brackets cannot cost a minute: so many times the text, all beginnings that are tried
@@ -43,11 +43,5 @@ function longestIn(text: string): string | undefined {
 }
 
 function isJson(text: string): boolean {
-  if (!/^["{[\dtfn-]/.test(text)) return false
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
+  return parseJson(text) !== undefined
 }

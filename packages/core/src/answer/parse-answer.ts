@@ -2,7 +2,7 @@ import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import type { AnswerNode } from "./answer-node"
 import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
-import { readPartialJson, Unfinished } from "./partial-json"
+import { parseJson, readPartialJson, Unfinished } from "./partial-json"
 import { AnswerReader } from "./read-answer"
 import type { ZodResult, ZodSchema } from "./zod-schema"
 
@@ -62,16 +62,15 @@ export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
 
 /** The value as Zod takes it. */
 function begin(text: string, form: AnswerForm): { value: unknown } | Wrong {
+  const json = parseJson(text)
+  if (json === undefined) return wrong(form, "json", whole("invalid_json", "Expected one JSON value and nothing else."))
   try {
     const work = new ParseWork(text.length)
-    const value = decode(JSON.parse(text), form, work)
+    const value = decode(json, form, work)
     if (form.forks) work.spend(form.schema, value)
     return { value }
-  } catch (error) {
-    // The message of a SyntaxError quotes the text, so it is not kept as the cause.
-    return error instanceof SyntaxError
-      ? wrong(form, "json", whole("invalid_json", "Expected one JSON value and nothing else."))
-      : wrong(form, "shape", whole("too_deep", "Expected fewer levels of nesting."))
+  } catch {
+    return wrong(form, "shape", whole("too_deep", "Expected fewer levels of nesting."))
   }
 }
 

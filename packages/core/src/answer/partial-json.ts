@@ -9,8 +9,6 @@ const NOTHING: unique symbol = Symbol("nothing")
 /** Objects inside objects that are followed; what is deeper is left out. */
 const MAX_DEPTH = 500
 
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
-
 /**
  * The value that an unfinished JSON text has so far, and undefined while it has none. Text before the first `{` or `[`
  * is passed over. A number, `true`, `false` or `null` counts when it is whole; a text from its first character.
@@ -113,9 +111,8 @@ export class JsonReader {
   #open(raw: string, key: boolean): unknown {
     this.at = this.#text.length
     this.#end()
-    const half = /(?:^|[^\\])(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$/.exec(raw)?.[1] ?? ""
-    const text = decode(raw.slice(0, raw.length - half.length))?.replace(/[\uD800-\uDBFF]$/, "")
-    return text === undefined || key ? NOTHING : this.#unfinished(text)
+    const text = decode(raw) ?? decode(raw.replace(/\\(u[0-9a-fA-F]{0,3})?$/, ""))
+    return text === undefined || key ? NOTHING : this.#unfinished(text.replace(/[\uD800-\uDBFF]$/, ""))
   }
 
   #word(): unknown {
@@ -123,16 +120,21 @@ export class JsonReader {
     word.lastIndex = this.at
     const [found = ""] = word.exec(this.#text) ?? []
     this.at += found.length
-    if (found === "null") return null
-    if (found === "true" || found === "false") return found === "true"
-    return this.at < this.#text.length && NUMBER.test(found) ? Number(found) : this.#end()
+    const value = parseJson(found)
+    // A number at the end of the text may go on.
+    const isWhole = typeof value !== "number" || this.at < this.#text.length
+    return value !== undefined && isWhole ? value : this.#end()
   }
 }
 
 function decode(raw: string): string | undefined {
-  if (!raw.includes("\\")) return raw
+  return raw.includes("\\") ? (parseJson(`"${raw}"`) as string | undefined) : raw
+}
+
+/** The value of a JSON text; undefined where it is none: what `JSON.parse` says of that quotes the text. */
+export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(`"${raw}"`)
+    return JSON.parse(text)
   } catch {
     return undefined
   }

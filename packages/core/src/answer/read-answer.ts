@@ -64,16 +64,14 @@ export class AnswerReader {
   #fields({ fields, tuple }: Fields, given: unknown): unknown {
     const value = tuple && Array.isArray(given) ? this.#tupleOf(fields, given) : given
     if (!isObject(value)) return this.#misfit(value)
-    const result: Record<string, unknown> = {}
+    const entries: [string, unknown][] = []
     for (const key of Object.keys(value)) {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(value[key]) : this.read(field, value[key])
-      const inherited = key in Object.prototype
       // An absent `toString` would be looked up in the prototype, so its absence is written down.
-      if (!this.#isThere(field, read) && (this.#partial || !inherited)) continue
-      if (inherited) Object.defineProperty(result, key, { ...PLAIN, value: read })
-      else result[key] = read
+      if (this.#isThere(field, read) || (key in Object.prototype && !this.#partial)) entries.push([key, read])
     }
+    const result = Object.fromEntries(entries)
     if (!this.#partial)
       for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += WRONG
     return tuple ? listOf(fields, result, this.#partial) : result
@@ -136,16 +134,13 @@ export class AnswerReader {
       if (this.#misfits === 0 && (this.#partial || accepts === undefined)) break
     }
     const least = Math.min(...readings.map(({ misfits }) => misfits))
-    const first = readings.find(({ misfits }) => misfits === least)!
-    const rivals = readings.filter((reading) => reading.misfits === least && reading.value !== first.value)
+    const best = readings.filter(({ misfits }) => misfits === least)
+    const first = best[0]!
     const work = this.#work
-    if (work === undefined || accepts === undefined || rivals.length === 0) return first
-    return [first, ...rivals].find((reading) => accepts(readings.indexOf(reading), reading.value, work)) ?? first
+    if (work === undefined || accepts === undefined || best.every(({ value }) => value === first.value)) return first
+    return best.find((reading) => accepts(readings.indexOf(reading), reading.value, work)) ?? first
   }
 }
-
-/** A property as an assignment makes it, which for `__proto__` does something else. */
-const PLAIN = { writable: true, enumerable: true, configurable: true }
 
 /** Whether Zod takes the absence of a key of this form. */
 function isOmittable(node: AnswerNode): boolean {
