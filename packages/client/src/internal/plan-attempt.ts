@@ -1,7 +1,8 @@
-import type { NanoUsd, P2Error } from "@p2/core"
+import type { NanoUsd } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import { ContextExceededError } from "../client-errors"
 import { type Ask, inputOf } from "./chat-body"
+import type { Refused } from "./purse"
 import { requestBudgetExceeded } from "./request-budget"
 
 /** Output tokens that are asked for when nobody says how many, if model and budget allow. */
@@ -37,7 +38,7 @@ export interface Means {
  * Counts the input, chooses the output limit and computes the upper bound.
  * Refuses when the context window or what is left of `maxBudget` does not allow it.
  */
-export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: P2Error } {
+export function planAttempt(ask: Ask, means: Means): Plan | Refused {
   const { request, route } = ask
   const input = inputOf(ask)
   const limits = route.limits
@@ -53,6 +54,7 @@ export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: 
         outputTokens: floor,
         contextWindow: limits.contextWindow,
       }),
+      left: undefined,
     }
   const wanted = request.maxTokens ?? means.maxTokens ?? DEFAULT_MAX_TOKENS
   let maxTokens = Math.min(wanted, room, limits.maxOutputTokens ?? Number.POSITIVE_INFINITY)
@@ -63,7 +65,7 @@ export function planAttempt(ask: Ask, means: Means): Plan | { ok: false; error: 
       request.maxTokens === undefined ? Math.min(maxTokens, route.affordableTokens(input, Math.max(0, leftNanoUsd))) : 0
     if (affordable < floor) {
       const requested = request.maxTokens === undefined ? route.bound(input, floor).nanoUsd : bound.nanoUsd
-      return { ok: false, error: requestBudgetExceeded(request, leftNanoUsd, requested) }
+      return { ok: false, error: requestBudgetExceeded(request, leftNanoUsd, requested), left: undefined }
     }
     maxTokens = affordable
     bound = route.bound(input, maxTokens)

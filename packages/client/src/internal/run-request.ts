@@ -2,6 +2,7 @@ import { AbortedError, InvalidAnswerError, type Message, P2Error } from "@p2/cor
 import { AnswerEmptyError, AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../client-errors"
 import type { AnswerMode, AttemptReason, AttemptReceipt, Receipt } from "../receipt"
 import { firstMode, nextMode } from "./answer-modes"
+import { blankReceipt } from "./attempt"
 import { type Ask, inputOf } from "./chat-body"
 import { DeadlineRace } from "./deadline-race"
 import { tokensWithin } from "./estimate"
@@ -11,13 +12,13 @@ import { FLOOR_MAX_TOKENS, planAttempt } from "./plan-attempt"
 import { refusesMode } from "./provider-failure"
 import { repairNotes } from "./repair-notes"
 import { retryDelayMs } from "./retry-delay"
-import { type AttemptOutcome, refusedOutcome, runAttempt } from "./run-attempt"
+import { type AttemptOutcome, type Failure, runAttempt } from "./run-attempt"
 import type { RunSetting } from "./run-setting"
 import { entryOf } from "./usage-entry"
 
-export type RunResult =
-  | { ok: true; answer: unknown; text: string; receipt: Receipt }
-  | { ok: false; error: P2Error; receipt: Receipt }
+export type RunResult = ({ ok: true; answer: unknown; text: string } | { ok: false; error: P2Error }) & {
+  receipt: Receipt
+}
 
 /** Runs a request to its end: attempts, retries, repairs, fallbacks, under one `maxBudget` and one total deadline. */
 export function runRequest(setting: RunSetting): Promise<RunResult> {
@@ -32,7 +33,6 @@ class RequestRun {
   readonly #startedAt = performance.now()
   readonly #startedAtEpoch: number
   readonly #attempts: AttemptReceipt[] = []
-  #spentNanoUsd = 0
   #routeIndex = 0
   #mode: AnswerMode
   #reason: AttemptReason = "first"
@@ -53,20 +53,17 @@ class RequestRun {
     for (;;) {
       const ask = this.#ask()
       const outcome = await this.#attempt(ask)
-      this.#attempts.push(outcome.receipt)
-      this.#spentNanoUsd += outcome.receipt.costNanoUsd
-      this.#log(outcome)
-      if (outcome.kind === "answered") {
+      if (outcome.ok) {
         if (ask.mode !== "text") noteMode(ask.route.modeKey, ask.mode)
-        return { ok: true, answer: outcome.answer, text: outcome.text, receipt: this.#receipt() }
+        return this.#end(outcome)
       }
-      const next = outcome.kind === "refused" ? this.#afterRefusal(ask, outcome) : this.#afterFailure(ask, outcome)
-      if (next === undefined) return { ok: false, error: outcome.error, receipt: this.#receipt() }
+      const next = "left" in outcome ? this.#afterRefusal(ask, outcome) : this.#afterFailure(ask, outcome)
+      if (next === undefined) return this.#end(outcome)
       this.#reason = next.reason
       const { clock, signal } = this.#setting
       // Rejects only when the signal fires, which is looked at next.
       if (next.delayMs) await clock.sleep(next.delayMs, signal).catch(() => {})
-      if (signal?.aborted) return { ok: false, error: new AbortedError("The call", signal), receipt: this.#receipt() }
+      if (signal?.aborted) return this.#end({ ok: false, error: new AbortedError("The call", signal) })
     }
   }
 
@@ -82,20 +79,28 @@ class RequestRun {
   }
 
   async #attempt(ask: Ask): Promise<AttemptOutcome> {
-    const { request, purse, signal } = this.#setting
+    const { request, purse, signal, stream } = this.#setting
     const race = new DeadlineRace(signal)
     race.start("total", request.timeoutMs, { inMs: this.#leftMs() })
-    const attempt = { run: this.#setting, number: this.#attempts.length + 1, reason: this.#reason, race }
     let abortTransport = true
     try {
       const plan = this.#plan(ask, this.#maxTokens)
-      const outcome = plan.ok ? await runAttempt(ask, plan, attempt) : refusedOutcome(ask, attempt, plan.error)
-      // A store that hangs does not keep a refusal from its caller.
-      if (outcome.kind === "refused")
-        await race
-          .race(purse.recordRefusal(outcome.receipt.id, entryOf(ask, outcome.receipt, undefined)))
-          .catch(() => {})
-      abortTransport = outcome.kind === "failed"
+      const receipt = blankReceipt(this.#setting, ask, {
+        attempt: this.#attempts.length + 1,
+        reason: this.#reason,
+        maxTokens: plan.ok ? plan.maxTokens : (request.maxTokens ?? 0),
+        streamed: stream || (plan.ok && plan.mustStream),
+      })
+      this.#attempts.push(receipt)
+      const startedAt = performance.now()
+      const outcome = plan.ok ? await runAttempt({ run: this.#setting, ask, plan, race, receipt, startedAt }) : plan
+      if (!outcome.ok) receipt.errorCode ??= outcome.error.code
+      if ("left" in outcome) {
+        receipt.status = "refused"
+        // A store that hangs does not keep a refusal from its caller.
+        await race.race(purse.recordRefusal(receipt.id, entryOf(ask, receipt, undefined))).catch(() => {})
+      } else abortTransport = !outcome.ok
+      this.#log(receipt)
       return outcome
     } finally {
       race.finish({ abortTransport })
@@ -107,28 +112,27 @@ class RequestRun {
     try {
       return planAttempt(ask, { maxTokens, leftNanoUsd: this.#leftNanoUsd() })
     } catch (error) {
-      if (P2Error.isInstance(error)) return { ok: false, error }
+      if (P2Error.isInstance(error)) return { ok: false, error, left: undefined }
       throw error
     }
   }
 
   /** Once, where nobody said how long the answer may be: ask for what the refusing scope has left. */
-  #afterRefusal(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "refused" }>): Next {
-    const { left } = outcome
+  #afterRefusal(ask: Ask, { left }: Failure): Next {
     if (this.#narrowed || ask.request.maxTokens !== undefined || left === undefined) return this.#orFallback()
     const input = inputOf(ask)
     const fits = tokensWithin(left, ask.route, input)
-    if (fits < FLOOR_MAX_TOKENS || fits >= outcome.receipt.maxTokens) return this.#orFallback()
+    if (fits < FLOOR_MAX_TOKENS || fits >= this.#last.maxTokens) return this.#orFallback()
     this.#narrowed = true
     this.#maxTokens = fits
     return { reason: this.#reason }
   }
 
-  #afterFailure(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
+  #afterFailure(ask: Ask, { error, text }: Failure): Next {
     const { request, signal } = this.#setting
-    const { error } = outcome
     if (signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
-    if (outcome.sent === undefined) return undefined
+    // Nothing was sent, for no fault of the model's: another attempt needs the store too.
+    if (text === undefined) return undefined
     if (error instanceof ProviderError && refusesMode(error, ask.mode)) {
       const mode = nextMode(ask.route, ask.mode)
       if (mode !== undefined) {
@@ -136,8 +140,8 @@ class RequestRun {
         return { reason: "mode" }
       }
     }
-    if (error instanceof InvalidAnswerError || error instanceof AnswerEmptyError) return this.#repair(outcome)
-    if (error instanceof AnswerTruncatedError) return this.#longer(ask, outcome)
+    if (error instanceof InvalidAnswerError || error instanceof AnswerEmptyError) return this.#repair(error, text)
+    if (error instanceof AnswerTruncatedError) return this.#longer(ask)
     if (error.code === "answer-refused" || error.code === "content-filtered") return undefined
     if (error.retryable && this.#failures < request.retries) {
       this.#failures++
@@ -149,23 +153,23 @@ class RequestRun {
     return this.#orFallback()
   }
 
-  #repair(outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
-    const { error } = outcome
+  #repair(error: InvalidAnswerError | AnswerEmptyError, text: string): Next {
     // A refinement that threw will throw again: the answer is not to blame.
     if (error instanceof InvalidAnswerError && error.reason === "code") return undefined
     if (this.#repairs >= this.#setting.request.repairs) return this.#orFallback()
     this.#repairs++
-    this.#notes = error instanceof InvalidAnswerError ? repairNotes(outcome.text, error) : []
+    this.#notes = error instanceof InvalidAnswerError ? repairNotes(text, error) : []
     return { reason: "repair" }
   }
 
   /** A cut answer is only asked for again with more room, which a given `maxTokens` forbids. */
-  #longer(ask: Ask, outcome: Extract<AttemptOutcome, { kind: "failed" }>): Next {
+  #longer(ask: Ask): Next {
     const { request } = this.#setting
+    const { maxTokens } = this.#last
     if (request.maxTokens !== undefined || this.#repairs >= request.repairs) return this.#orFallback()
-    const wanted = outcome.receipt.maxTokens * 4
+    const wanted = maxTokens * 4
     const plan = this.#plan(ask, wanted)
-    if (!plan.ok || plan.maxTokens <= outcome.receipt.maxTokens) return this.#orFallback()
+    if (!plan.ok || plan.maxTokens <= maxTokens) return this.#orFallback()
     this.#repairs++
     this.#maxTokens = wanted
     return { reason: "longer" }
@@ -188,35 +192,34 @@ class RequestRun {
   /** Of `maxBudget`; undefined: no limit. */
   #leftNanoUsd(): number | undefined {
     const { maxBudgetNanoUsd } = this.#setting.request
-    return maxBudgetNanoUsd === undefined ? undefined : maxBudgetNanoUsd - this.#spentNanoUsd
+    if (maxBudgetNanoUsd === undefined) return undefined
+    return this.#attempts.reduce((left, { costNanoUsd }) => left - costNanoUsd, maxBudgetNanoUsd)
   }
 
   #leftMs(): number {
     return Math.max(0, this.#setting.request.timeoutMs - (performance.now() - this.#startedAt))
   }
 
-  #receipt(): Receipt {
-    const { requestId, request } = this.#setting
-    const totalMs = performance.now() - this.#startedAt
-    return foldReceipt({ requestId, metadata: request.metadata }, this.#attempts, this.#startedAtEpoch, totalMs)
+  /** The attempt that was made last. */
+  get #last(): AttemptReceipt {
+    return this.#attempts.at(-1)!
   }
 
-  #log(outcome: AttemptOutcome): void {
+  #end<Outcome extends object>(outcome: Outcome): Outcome & { receipt: Receipt } {
+    const { requestId, request } = this.#setting
+    const totalMs = performance.now() - this.#startedAt
+    const known = { requestId, metadata: request.metadata }
+    return Object.assign(outcome, {
+      receipt: foldReceipt(known, this.#attempts, this.#startedAtEpoch, totalMs),
+    })
+  }
+
+  #log({ id, model, status, errorCode, costNanoUsd, costSource, timings }: AttemptReceipt): void {
     const { logger } = this.#setting
-    if (logger === undefined) return
-    const { receipt } = outcome
-    const fields = {
-      id: receipt.id,
-      model: receipt.model,
-      status: receipt.status,
-      errorCode: receipt.errorCode,
-      costNanoUsd: receipt.costNanoUsd,
-      costSource: receipt.costSource,
-      totalMs: receipt.timings.totalMs,
-    }
+    const fields = { id, model, status, errorCode, costNanoUsd, costSource, totalMs: timings.totalMs }
     try {
-      if (outcome.kind === "answered") logger.debug?.("p2: attempt succeeded", fields)
-      else logger.warn?.(`p2: attempt ${receipt.status}`, fields)
+      if (status === "succeeded") logger?.debug?.("p2: attempt succeeded", fields)
+      else logger?.warn?.(`p2: attempt ${status}`, fields)
     } catch {
       // A logger that throws takes neither the answer nor the receipt.
     }

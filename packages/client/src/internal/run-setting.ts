@@ -1,8 +1,6 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { ClientClock, Logger } from "../client-options"
-import type { AttemptReason } from "../receipt"
 import type { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
 import type { Purse } from "./purse"
 import type { Route } from "./route"
 
@@ -24,12 +22,4 @@ export interface RunSetting {
   logger: Logger | undefined
   /** Whether prompts and answers go to the ledger. */
   recordContent: boolean
-}
-
-/** One attempt of a run. */
-export interface Attempt {
-  run: RunSetting
-  number: number
-  reason: AttemptReason
-  race: DeadlineRace
 }

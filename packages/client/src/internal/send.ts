@@ -2,14 +2,12 @@ import type { P2Error } from "@p2/core"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../client-errors"
 import { usageBesideError } from "../fetch-with-error-limit"
-import type { AttemptReceipt } from "../receipt"
-import { type Ask, chatBody } from "./chat-body"
+import type { Attempt } from "./attempt"
+import { chatBody } from "./chat-body"
 import { Completion } from "./completion"
 import { provesNotSent } from "./not-sent"
-import type { Plan } from "./plan-attempt"
 import { FILTERED, failedGeneration, insideError, isFree, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
-import type { Attempt } from "./run-setting"
 import { sentOnce } from "./sent-once"
 import { REQUEST_ID_HEADER, type Watched, wireWatch } from "./wire-watch"
 
@@ -18,59 +16,39 @@ export interface Sent {
   completion: Completion
   /** Undefined: an answer arrived; whether it is a good one is not said yet. */
   error: P2Error | undefined
-  /**
-   * What the provider may bill: `reported` with the usage in `completion`; `nothing` was generated; the request was
-   * `unsent`; or `unknown`.
-   */
-  owed: "reported" | "nothing" | "unsent" | "unknown"
-  httpStatus: number | undefined
-  /** On the clock of `performance.now()`. */
-  headersAt: number | undefined
-  firstContentAt: number | undefined
+  /** What the provider may bill beside the usage in `completion`: the request was `unsent`, `nothing` was generated, or `unknown`. */
+  owed: "unsent" | "nothing" | "unknown"
 }
 
-/** Under which name an attempt is sent, and how its answer shall come. */
-type Wanted = Pick<AttemptReceipt, "id" | "streamed">
-
-/** Makes one HTTP call. Never rejects: what went wrong is in the result. */
-export async function send(ask: Ask, plan: Plan, wanted: Wanted, attempt: Attempt): Promise<Sent> {
-  const { race, run } = attempt
-  const { id, streamed } = wanted
+/** Makes one HTTP call. Never rejects: what went wrong is in the result, and how it went in the receipt. */
+export async function send(attempt: Attempt): Promise<Sent> {
+  const { ask, race, run, startedAt } = attempt
+  const { id, streamed, timings } = attempt.receipt
   const provider = ask.route.provider.name
-  const sent: Sent = {
-    completion: new Completion(),
-    error: undefined,
-    owed: "unsent",
-    httpStatus: undefined,
-    headersAt: undefined,
-    firstContentAt: undefined,
-  }
-  if (race.error !== undefined) {
-    sent.error = race.error
-    return sent
-  }
+  const completion = new Completion()
+  const sent: Sent = { completion, error: race.error, owed: "unsent" }
+  if (race.error !== undefined) return sent
   const watch = wireWatch()
   const wire = watch.begin(id)
-  race.start("connect", run.deadlines.connectMs, { applies: () => wire.state === "waiting" })
-  if (streamed) race.start("first-content", run.deadlines.firstContentMs)
-  const { completion } = sent
+  const { connectMs, firstContentMs, idleMs } = run.deadlines
+  race.start("connect", connectMs, { applies: () => wire.state === "waiting" })
+  if (streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.race(call(ask, plan, wanted, attempt))
-    sent.headersAt = performance.now()
-    sent.httpStatus = response.status
+    const response = await race.race(call(attempt))
+    timings.headersMs = performance.now() - startedAt
+    attempt.receipt.httpStatus = response.status
     const generation = response.headers.get("x-generation-id")
     if (generation !== null) completion.generationId = generation.slice(0, 200)
     race.stop("connect")
     const onContent = () => {
-      sent.firstContentAt ??= performance.now()
+      timings.firstContentMs ??= performance.now() - startedAt
       run.onContent?.(completion)
     }
-    const { idleMs } = run.deadlines
+    sent.owed = "unknown"
     await readCompletion(completion, { response, race, provider, stream: streamed, idleMs, onContent })
     sent.error = insideError(completion, provider)
-    sent.owed = completion.usage === undefined ? "unknown" : "reported"
   } catch (error) {
-    fail(sent, error, wire, ask, attempt)
+    fail(sent, error, wire, attempt)
   } finally {
     watch.end(id)
     race.stop("connect")
@@ -80,13 +58,13 @@ export async function send(ask: Ask, plan: Plan, wanted: Wanted, attempt: Attemp
   return sent
 }
 
-function call(ask: Ask, plan: Plan, { id, streamed }: Wanted, { race }: Attempt): Promise<Response> {
+function call({ ask, plan, race, receipt }: Attempt): Promise<Response> {
   const { openai, provider } = ask.route
-  const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: streamed, maxPrice: plan.maxPrice })
+  const body = chatBody(ask, { maxTokens: plan.maxTokens, stream: receipt.streamed, maxPrice: plan.maxPrice })
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
+    headers: { ...provider.headers, [REQUEST_ID_HEADER]: receipt.id },
     fetchOptions: sentOnce(openai),
   }
   // Ours fires first, unless the SDK waits for less. Timers of one length cost Node least.
@@ -97,21 +75,22 @@ function call(ask: Ask, plan: Plan, { id, streamed }: Wanted, { race }: Attempt)
 
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 
-function fail(sent: Sent, error: unknown, wire: Watched, ask: Ask, { race, run }: Attempt): void {
-  // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
-  const reached = wire.state === "sent" || (wire.state === "unseen" && !provesNotSent(error))
+function fail(sent: Sent, error: unknown, wire: Watched, { ask, race, run, receipt }: Attempt): void {
+  const { completion } = sent
   const provider = ask.route.provider.name
   const now = run.clock.now()
   const status = statusError(error, provider, now) ?? statusError({ status: wire.withheld }, provider, now)
-  if (status !== undefined) sent.completion.takeUsage(usageBesideError(error))
-  sent.httpStatus = status?.status ?? sent.httpStatus
+  // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
+  if (wire.state === "sent" || (wire.state === "unseen" && !provesNotSent(error))) sent.owed = "unknown"
+  if (status !== undefined) {
+    receipt.httpStatus = status.status
+    completion.takeUsage(usageBesideError(error))
+    sent.owed = provesNothingOwed(completion, status) ? "nothing" : "unknown"
+  }
   if (race.error !== undefined) sent.error = race.error
-  else if (status !== undefined) sent.error = errorOf(status, sent.completion)
-  else if (!reached) sent.error = new ConnectionFailedError(provider, error)
+  else if (status !== undefined) sent.error = errorOf(status, completion)
+  else if (sent.owed === "unsent") sent.error = new ConnectionFailedError(provider, error)
   else sent.error = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
-  if (sent.completion.usage !== undefined) sent.owed = "reported"
-  else if (status !== undefined) sent.owed = provesNothingOwed(sent.completion, status) ? "nothing" : "unknown"
-  else sent.owed = reached ? "unknown" : "unsent"
 }
 
 /** What was said or was said to be used, however doubtful, was not nothing. */
