@@ -8,9 +8,8 @@ export const MAX_LINE_LENGTH = 8 * 1024 * 1024
 export class SseReader {
   readonly #decoder = new TextDecoder()
   readonly #onData: (data: string) => void
-  /** The line that has not ended yet: joined once, when it does, because each joining copies it whole. */
-  #pieces: string[] = []
-  #length = 0
+  /** The line that has not ended yet. */
+  #line = ""
   /** The last line ended with a carriage return: a line feed now is the other half of its end. */
   #returned = false
   #data: string[] = []
@@ -26,50 +25,29 @@ export class SseReader {
 
   /** The stream is over: an event without its empty line still counts, because some servers forget it. */
   end(): void {
-    this.#take(this.#decoder.decode())
-    if (this.#length > 0) this.#endLine("")
-    this.#dispatch()
+    this.#take(`${this.#decoder.decode()}\n\n`)
   }
 
   #take(text: string): void {
-    let start = 0
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index)
-      const paired = code === 10 && this.#returned
-      this.#returned = code === 13
-      if (code !== 10 && code !== 13) continue
-      if (!paired) this.#endLine(text.slice(start, index))
-      start = index + 1
+    if (text === "") return
+    const lines = text.slice(this.#returned && text.startsWith("\n") ? 1 : 0).split(/\r\n?|\n/)
+    this.#returned = text.endsWith("\r")
+    const rest = lines.pop()!
+    for (const line of lines) {
+      this.#endLine(this.#line + line)
+      this.#line = ""
     }
-    if (start < text.length) this.#keep(text.slice(start))
+    this.#line += rest
+    if (this.#line.length > MAX_LINE_LENGTH)
+      throw new RangeError(`A line is longer than ${MAX_LINE_LENGTH} characters.`)
   }
 
-  #keep(piece: string): void {
-    this.#length += piece.length
-    if (this.#length > MAX_LINE_LENGTH) throw new RangeError(`A line is longer than ${MAX_LINE_LENGTH} characters.`)
-    this.#pieces.push(piece)
-  }
-
-  #endLine(last: string): void {
-    let line = last
-    if (this.#length > 0) {
-      this.#keep(last)
-      line = this.#pieces.join("")
-      this.#pieces = []
-      this.#length = 0
+  #endLine(line: string): void {
+    if (line.startsWith("data:")) this.#data.push(line.slice(line.charCodeAt(5) === 32 ? 6 : 5))
+    else if (line === "" && this.#data.length > 0) {
+      const data = this.#data.join("\n")
+      this.#data = []
+      this.#onData(data)
     }
-    this.#line(line)
-  }
-
-  #line(line: string): void {
-    if (line === "") this.#dispatch()
-    else if (line.startsWith("data:")) this.#data.push(line.slice(line.charCodeAt(5) === 32 ? 6 : 5))
-  }
-
-  #dispatch(): void {
-    if (this.#data.length === 0) return
-    const data = this.#data.length === 1 ? this.#data[0]! : this.#data.join("\n")
-    this.#data = []
-    this.#onData(data)
   }
 }
