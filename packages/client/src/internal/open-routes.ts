@@ -1,6 +1,5 @@
 import { InvalidArgumentError, parseModelId, type Request } from "@p2/core"
 import { prices as publishedPrices } from "@p2/pricing"
-import type { OpenAI } from "openai"
 import { MissingKeyError } from "../client-errors"
 import type { LLMClientOptions } from "../client-options"
 import type { Provider } from "../provider"
@@ -13,23 +12,18 @@ import { tariffFor } from "./tariff"
 /** The request's model and its fallbacks, resolved. Nothing is connected before {@link RouteBook.open}. */
 export class RouteBook {
   readonly #routes: Route[]
-  readonly #choices: Choice[]
   #opened: Promise<readonly Route[]> | undefined
   #checked = false
 
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     const table = providerTable(options.providers)
     const prices = options.prices ?? publishedPrices
-    const first = chooseProvider(request.model, options, table, process.env)
-    const rest = request.fallbacks.map((model) => {
+    const choose = (model: string, own: LLMClientOptions) => chooseProvider(model, own, table, process.env)
+    const home = choose(request.model, options).provider.name
+    this.#routes = [request.model, ...request.fallbacks].map((model) => {
       const { provider: prefix = "" } = parseModelId(model)
       // Your own endpoint stays with its provider: another provider's fallback goes to its own address with its own key.
-      const elsewhere = table.has(prefix) && prefix !== first.provider.name
-      return chooseProvider(model, elsewhere ? {} : options, table, process.env)
-    })
-    this.#choices = [first, ...rest]
-    this.#routes = [request.model, ...request.fallbacks].map((model, index) => {
-      const choice = this.#choices[index]!
+      const choice = choose(model, table.has(prefix) && prefix !== home ? {} : options)
       if (request.online && choice.provider.dialect !== "openrouter")
         throw new InvalidArgumentError("online", "false: only the searches of openrouter can be limited", true)
       if (choice.provider.dialect === "openrouter" && /:online$/i.test(model))
@@ -56,7 +50,7 @@ export class RouteBook {
   checkKeys(): void {
     // What was there at the start does not go away.
     if (this.#checked) return
-    for (const { provider, baseURL, apiKey, openai } of this.#choices) {
+    for (const { provider, baseURL, apiKey, openai } of this.#routes) {
       const [variable] = keyVariablesOf(provider)
       if (baseURL === undefined)
         throw new MissingKeyError(provider.name, baseURLVariablesOf(provider)[0] ?? "baseURL", "base URL")
@@ -73,10 +67,7 @@ export class RouteBook {
   }
 
   async #connect(): Promise<readonly Route[]> {
-    for (const [index, route] of this.#routes.entries()) {
-      const choice = this.#choices[index]!
-      route.openai = choice.openai ?? (await openaiFor(choice))
-    }
+    for (const route of this.#routes) route.openai ??= await openaiFor(route)
     return this.#routes
   }
 }
@@ -92,14 +83,11 @@ function routeOf(
   const speaks = speaksForOpenAI(provider, choice)
   return {
     model,
-    provider,
-    baseURL: choice.baseURL ?? "",
     modeKey: `${choice.baseURL} ${tariff.sentModel}`,
     maxTokensField: speaks ? (provider.maxTokensField ?? "max_tokens") : "max_tokens",
     serviceTier: asked !== "default" ? asked : speaks ? provider.serviceTier : undefined,
-    // Set by `open` before anything is sent.
-    openai: undefined as unknown as OpenAI,
     ...tariff,
+    ...(choice as Choice & Pick<Route, "openai">),
   }
 }
 

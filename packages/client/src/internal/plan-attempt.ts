@@ -4,6 +4,7 @@ import { ContextExceededError } from "../client-errors"
 import { type Ask, inputOf } from "./chat-body"
 import type { Refused } from "./purse"
 import { requestBudgetExceeded } from "./request-budget"
+import type { CountedInput } from "./route"
 
 /** Output tokens that are asked for when nobody says how many, if model and budget allow. */
 export const DEFAULT_MAX_TOKENS = 4_096
@@ -14,10 +15,7 @@ export const FLOOR_MAX_TOKENS = 64
 /** An attempt that may be sent: what it asks for, and what it costs at most. */
 export interface Plan {
   ok: true
-  /** Input tokens as counted. */
-  inputTokens: number
-  /** The most that the provider may count. */
-  inputUpperBound: number
+  input: CountedInput
   maxTokens: number
   boundNanoUsd: NanoUsd
   /** What OpenRouter is told not to exceed. */
@@ -72,8 +70,7 @@ export function planAttempt(ask: Ask, means: Means): Plan | Refused {
   }
   return {
     ok: true,
-    inputTokens: input.tokens,
-    inputUpperBound: input.upperBound,
+    input,
     maxTokens,
     boundNanoUsd: bound.nanoUsd,
     maxPrice: bound.maxPrice,

@@ -1,7 +1,7 @@
 import type { AnswerFormat, CostSource, Message, NanoUsd, ToolDefinition } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import type { OpenAI } from "openai"
-import type { Provider } from "../provider"
+import type { Choice } from "./choose-provider"
 import type { ReportedUsage } from "./usage-from-wire"
 
 /** What a call cost, and how that is known. */
@@ -29,21 +29,18 @@ export interface CountedInput {
 }
 
 /** A model on its way: who is called, by what name, and what it costs there. */
-export interface Route {
+export interface Route extends Choice {
   /** As it was asked for. */
   model: string
-  provider: Provider
-  baseURL: string
   /** As the provider is asked. */
   sentModel: string
   /** Base URL and model: where a mode that worked is remembered. Made once, because every call looks there. */
   modeKey: string
-  /** As it is priced and counted. */
-  priceKey: string
   maxTokensField: "max_tokens" | "max_completion_tokens"
   /** Undefined: nothing is sent. */
   serviceTier: string | undefined
   limits: { contextWindow: number; maxInputTokens?: number | undefined; maxOutputTokens?: number | undefined }
+  /** Set by {@link RouteBook.open} before anything is sent. */
   openai: OpenAI
   countInput(input: { messages: readonly Message[]; structure: Structure }): CountedInput
   /** The most that a call can cost. */

@@ -50,7 +50,7 @@ async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<Rese
   const reserving = run.purse.reserve({
     id: receipt.id,
     amountNanoUsd: plan.boundNanoUsd,
-    tokens: plan.inputUpperBound + plan.maxTokens,
+    tokens: plan.input.upperBound + plan.maxTokens,
     draft: draftOf(ask, receipt, plan.boundNanoUsd),
   })
   try {

@@ -15,15 +15,7 @@ const TEXT: readonly Modality[] = ["text"]
 
 type Tariff = Pick<
   Route,
-  | "sentModel"
-  | "priceKey"
-  | "limits"
-  | "countInput"
-  | "bound"
-  | "rates"
-  | "likelyNanoUsd"
-  | "affordableTokens"
-  | "costOf"
+  "sentModel" | "limits" | "countInput" | "bound" | "rates" | "likelyNanoUsd" | "affordableTokens" | "costOf"
 >
 
 /** What a model costs where it is called, and how its input is counted. @throws UnknownModelError */
@@ -48,7 +40,6 @@ export function tariffFor(model: string, choice: Choice, request: Request<unknow
   }
   return {
     sentModel,
-    priceKey,
     limits: limitsOf(countedAs, prices),
     countInput: ({ messages, structure }) => {
       const said = countRequestTokens({ model: countedAs, messages })
