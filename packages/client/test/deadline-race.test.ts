@@ -28,7 +28,7 @@ test("content keeps the idle deadline away, not the total one", async () => {
   race.start("idle", 30)
   for (let at = 0; at < 100; at += 20) {
     vi.advanceTimersByTime(20)
-    race.refresh("idle")
+    race.refreshIdle(30)
   }
   expect(race.error).toMatchObject({ deadline: "total", retryable: false })
 })

@@ -6,7 +6,6 @@ import type { DeadlineName } from "../receipt"
 interface Deadline {
   /** On the clock of `performance.now()`. */
   at: number
-  lastsMs: number
   timeoutMs: number
   applies: (() => boolean) | undefined
 }
@@ -46,16 +45,20 @@ export class DeadlineRace {
    * When it passes and `applies` says false, nothing happens.
    */
   start(name: DeadlineName, timeoutMs: number, options: { inMs?: number; applies?: () => boolean } = {}): void {
-    const lastsMs = Math.max(0, options.inMs ?? timeoutMs)
     const now = performance.now()
-    this.#deadlines[name] = { at: now + lastsMs, lastsMs, timeoutMs, applies: options.applies }
-    this.#arm(now + lastsMs, now)
+    const at = now + Math.max(0, options.inMs ?? timeoutMs)
+    this.#deadlines[name] = { at, timeoutMs, applies: options.applies }
+    this.#arm(at, now)
   }
 
-  /** Starts a running deadline of this name anew. */
-  refresh(name: DeadlineName): void {
-    const deadline = this.#deadlines[name]
-    if (deadline !== undefined) deadline.at = performance.now() + deadline.lastsMs
+  /** Content came: from now on there may be `idleMs` until more comes. */
+  refreshIdle(idleMs: number): void {
+    const { idle } = this.#deadlines
+    if (idle !== undefined) idle.at = performance.now() + idleMs
+    else {
+      this.stop("first-content")
+      this.start("idle", idleMs)
+    }
   }
 
   /** Stops one deadline. */
@@ -91,17 +94,15 @@ export class DeadlineRace {
   readonly #onTimer = () => {
     this.#firesAt = Number.POSITIVE_INFINITY
     const now = performance.now()
-    let next = this.#firesAt
     for (const name of NAMES) {
       const deadline = this.#deadlines[name]
       if (deadline === undefined) continue
-      if (deadline.at > now) next = Math.min(next, deadline.at)
+      if (deadline.at > now) this.#arm(deadline.at, now)
       else {
         this.stop(name)
         if (deadline.applies?.() !== false) return this.#end(new DeadlineExceededError(name, deadline.timeoutMs))
       }
     }
-    if (next < this.#firesAt) this.#arm(next, now)
   }
 
   readonly #onCallerAbort = () => this.#end(new AbortedError("The call", this.#caller))

@@ -1,6 +1,7 @@
 import { ConnectionLostError } from "../client-errors"
 import type { Completion } from "./completion"
 import type { DeadlineRace } from "./deadline-race"
+import { parseJson } from "./parse-json"
 import { SseReader } from "./sse-reader"
 import { isRecord } from "./usage-from-wire"
 
@@ -58,21 +59,15 @@ function jsonInto(completion: Completion, { race, idleMs, onContent }: ReadOptio
   const pieces: Uint8Array[] = []
   return {
     push(bytes) {
-      if (pieces.length > 0) race.refresh("idle")
       // Servers that keep a waiting connection alive send white space, which says nothing.
-      else if (bytes.every(isBlank)) return
-      else {
-        race.stop("first-content")
-        race.start("idle", idleMs)
-      }
+      if (pieces.length === 0 && bytes.every((byte) => byte <= 32)) return
+      race.refreshIdle(idleMs)
       pieces.push(bytes)
     },
     end() {
       const text = UTF8.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))
-      let body: unknown
-      try {
-        body = JSON.parse(text)
-      } catch {
+      const body = parseJson(text)
+      if (body === undefined) {
         // A body that says it is JSON and breaks off is a lost connection by another name.
         completion.malformed = true
         completion.webPage = text.trimStart().startsWith("<")
@@ -85,40 +80,20 @@ function jsonInto(completion: Completion, { race, idleMs, onContent }: ReadOptio
   }
 }
 
-/** Tab, line feed, carriage return, space. */
-function isBlank(byte: number): boolean {
-  return byte === 32 || byte === 10 || byte === 13 || byte === 9
-}
-
-function eventsInto(completion: Completion, options: ReadOptions): Sink {
-  const { race, idleMs, onContent } = options
-  let content = false
+function eventsInto(completion: Completion, { race, idleMs, onContent, provider }: ReadOptions): Sink {
   const reader = new SseReader((data) => {
-    if (data === "[DONE]") {
-      completion.end()
-      return
+    // What is no JSON is no object either, which is malformed.
+    if (data === "[DONE]") completion.end()
+    else if (completion.take(parseJson(data))) {
+      race.refreshIdle(idleMs)
+      onContent()
     }
-    let chunk: unknown
-    try {
-      chunk = JSON.parse(data)
-    } catch {
-      completion.malformed = true
-      return
-    }
-    if (!completion.take(chunk)) return
-    if (content) race.refresh("idle")
-    else {
-      content = true
-      race.stop("first-content")
-      race.start("idle", idleMs)
-    }
-    onContent()
   })
   return {
     push: (bytes) => reader.push(bytes),
     end() {
       reader.end()
-      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(options.provider)
+      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(provider)
     },
   }
 }

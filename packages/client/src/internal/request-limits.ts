@@ -1,7 +1,7 @@
 import type { Limit } from "@p2/budget"
 import type { Request, RequestBudget } from "@p2/core"
 
-const CALENDAR = new Set(["hour", "day", "week", "month"])
+const CALENDAR = /^(hour|day|week|month)$/
 
 /**
  * The limits that a request brings along. A user or client without a budget is counted without being limited, so that a
@@ -17,5 +17,5 @@ export function requestLimits(request: Request<unknown>): Limit[] {
 function limitOf(scope: "user" | "client", budget: RequestBudget | undefined): Limit {
   if (budget === undefined) return { scope, limit: null }
   const { limitNanoUsd, per, timeZone } = budget
-  return { scope, limit: { nanoUsd: limitNanoUsd }, per, ...(CALENDAR.has(per) ? { timeZone } : {}) }
+  return { scope, limit: { nanoUsd: limitNanoUsd }, per, ...(CALENDAR.test(per) ? { timeZone } : {}) }
 }
