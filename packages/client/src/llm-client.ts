@@ -1,3 +1,4 @@
+import type { Budget } from "@p2/budget"
 import {
   type AnswerModel,
   type CompiledAnswer,
@@ -20,7 +21,6 @@ import { type Ask, inputOf } from "./internal/chat-body"
 import { checkClientOptions } from "./internal/check-client-options"
 import { estimateOf } from "./internal/estimate"
 import { RouteBook } from "./internal/open-routes"
-import type { Purse } from "./internal/purse"
 import type { Route } from "./internal/route"
 import { runRequest } from "./internal/run-request"
 import type { RunSetting } from "./internal/run-setting"
@@ -74,10 +74,7 @@ export class LLMClient<Answer = string> {
   readonly #wallet: Wallet
   readonly #compiled: CompiledAnswer<Answer> | undefined
   readonly #deadlines: RunSetting["deadlines"]
-  #running = 0
-  /** Where somebody waits for the running calls to end. */
-  #resting: Promise<void> | undefined
-  #onRest: (() => void) | undefined
+  readonly #running = new Set<Promise<unknown>>()
   #last: Receipt | undefined
   #closed = false
 
@@ -99,7 +96,7 @@ export class LLMClient<Answer = string> {
     // Now, and not while a deadline runs: once in a process the tokenizer is unfolded, which nothing can interrupt.
     this.#routes.first.countInput({ messages: [{ role: "user", content: "" }], structure: {} })
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
-    this.usageTracker = new UsageTracker(() => this.#wallet.ledger(), this.request)
+    this.usageTracker = new UsageTracker(this.#wallet)
   }
 
   /** Receipt of the last call that ended; undefined before. */
@@ -144,8 +141,8 @@ export class LLMClient<Answer = string> {
   /** What the next call would cost, against what it may: the request's own budget and every scope. Reads the store, changes nothing. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const scopes = await this.#wallet.scopes()
-    return budgetInfoOf(this.request as Request<unknown>, estimateOf(this.#ask(), leftIn(scopes)), scopes)
+    const limits = await this.#wallet.status()
+    return budgetInfoOf(this.request as Request<unknown>, estimateOf(this.#ask(), leftIn(limits)), limits)
   }
 
   /**
@@ -195,18 +192,13 @@ export class LLMClient<Answer = string> {
    */
   async reconcile(requestId: string | undefined = this.#last?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
-    return reconcileRequest(requestId, { ledger: await this.#wallet.ledger(), routes: this.#routes })
+    return reconcileRequest(requestId, this.#wallet, this.#routes)
   }
 
   /** Waits for running calls and pending settlements, and closes what the client opened itself. */
   async close(): Promise<void> {
     this.#closed = true
-    if (this.#running > 0) {
-      this.#resting ??= new Promise((resolve) => {
-        this.#onRest = resolve
-      })
-      await this.#resting
-    }
+    await Promise.allSettled(this.#running)
     await this.#wallet.close()
   }
 
@@ -239,11 +231,20 @@ export class LLMClient<Answer = string> {
   }
 
   async #run(call: Call): Promise<GenerateResult<Answer>> {
-    this.#running++
+    const running = this.#call(call)
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  async #call(call: Call): Promise<GenerateResult<Answer>> {
     try {
       const routes = await this.#routes.open()
-      const { purse } = await this.#wallet.open()
-      const result = await runRequest(this.#settingOf(call, routes, purse))
+      const budget = await this.#wallet.open()
+      const result = await runRequest(this.#settingOf(call, routes, budget))
       const { receipt } = result
       this.#last = receipt
       if (this.request.verbose) console.log(this.#usageText())
@@ -252,21 +253,21 @@ export class LLMClient<Answer = string> {
       return { ok: true, answer: result.answer as Answer, receipt }
     } catch (error) {
       throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
-    } finally {
-      this.#running--
-      if (this.#running === 0) this.#onRest?.()
     }
   }
 
-  #settingOf({ messages, signal, stream, onContent }: Call, routes: readonly Route[], purse: Purse): RunSetting {
+  #settingOf({ messages, signal, stream, onContent }: Call, routes: readonly Route[], budget: Budget): RunSetting {
     const { logger, recordContent } = this.#options
+    const { subject, limits } = this.#wallet
     return {
       requestId: crypto.randomUUID(),
       request: this.request as Request<unknown>,
       routes,
       messages,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      purse,
+      budget,
+      subject,
+      limits,
       deadlines: this.#deadlines,
       signal,
       stream,

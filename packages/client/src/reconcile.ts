@@ -1,8 +1,9 @@
-import type { Budget, StoredEntry, Subject } from "@p2/budget"
+import type { StoredEntry } from "@p2/budget"
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
 import type { RouteBook } from "./internal/open-routes"
 import type { Route } from "./internal/route"
 import { isRecord, usageFromWire } from "./internal/usage-from-wire"
+import type { Wallet } from "./internal/wallet"
 
 /** What {@link reconcileRequest} found out. */
 export interface Reconciliation {
@@ -18,13 +19,15 @@ export interface Reconciliation {
 /** Asks OpenRouter what a request's generations cost, and corrects what was charged. */
 export async function reconcileRequest(
   requestId: string | undefined,
-  setting: { ledger: { budget: Budget; subject: Subject }; routes: RouteBook },
+  wallet: Wallet,
+  book: RouteBook,
 ): Promise<Reconciliation> {
   if (typeof requestId !== "string" || requestId === "")
     throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
-  const { budget, subject } = setting.ledger
+  const { subject } = wallet
+  const budget = await wallet.open()
   const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
-  const routes = await setting.routes.open()
+  const routes = await book.open()
   for (const entry of await budget.usage.get(requestId, { subject })) {
     const { attempt, costNanoUsd: fromNanoUsd } = entry
     if (entry.costSource === "none") continue

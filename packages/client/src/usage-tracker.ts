@@ -1,5 +1,6 @@
-import type { BudgetUsage, StoredEntry, Subject, UsageFilter, UsageTotals } from "@p2/budget"
+import type { StoredEntry, UsageFilter, UsageTotals } from "@p2/budget"
 import { checkNames, InvalidArgumentError, toUsdNumber } from "@p2/core"
+import type { Wallet } from "./internal/wallet"
 import type {
   ClientUsageData,
   RequestPage,
@@ -22,21 +23,13 @@ const QUERY_NAMES: ReadonlySet<string> = new Set([
   "cursor",
 ])
 
-/** Where the tracker reads: the ledger of the subject's root. */
-export interface LedgerSource {
-  usage: BudgetUsage
-  subject: Subject
-}
-
 /** What was spent, by whom, for what: questions to the usage ledger. Every answer is exact and by the store's clock. */
 export class UsageTracker {
-  readonly #source: () => Promise<LedgerSource>
-  readonly #own: Pick<Subject, "userId" | "clientId">
+  readonly #wallet: Wallet
 
   /** @internal Made by the client. */
-  constructor(source: () => Promise<LedgerSource>, own: Pick<Subject, "userId" | "clientId">) {
-    this.#source = source
-    this.#own = own
+  constructor(wallet: Wallet) {
+    this.#wallet = wallet
   }
 
   /** Sums over the request's own user and client, unless the query names others or, with `null`, all. */
@@ -55,7 +48,7 @@ export class UsageTracker {
   }
 
   /** What one client used: sums, models, and its last ten requests. */
-  async getClientUsageData(clientId = this.#own.clientId): Promise<ClientUsageData> {
+  async getClientUsageData(clientId = this.#wallet.subject.clientId): Promise<ClientUsageData> {
     if (clientId === undefined)
       throw new InvalidArgumentError("clientId", "a client id, because the request has none", clientId)
     const [sums, byModel, recent] = await Promise.all([
@@ -69,7 +62,8 @@ export class UsageTracker {
 
   /** Everything the ledger has of one request; undefined when it has nothing. */
   async getRequestDetails(requestId: string): Promise<RequestRecord | undefined> {
-    const { usage, subject } = await this.#source()
+    const { subject } = this.#wallet
+    const { usage } = await this.#wallet.open()
     const entries = await usage.get(requestId, { subject })
     return entries.length === 0 ? undefined : recordOf(entries)
   }
@@ -81,7 +75,8 @@ export class UsageTracker {
     const { limit = 50 } = query
     if (!Number.isInteger(limit) || limit < 1 || limit > 500)
       throw new InvalidArgumentError("limit", "an integer from 1 to 500", limit)
-    const { usage, subject } = await this.#source()
+    const { subject } = this.#wallet
+    const { usage } = await this.#wallet.open()
     const filter = this.#filter(query)
     const requests: RequestRecord[] = []
     const seen = new Set<string>()
@@ -104,7 +99,8 @@ export class UsageTracker {
 
   #filter(query: UsageQuery): UsageFilter {
     checkNames(query, QUERY_NAMES, "query")
-    const { userId = this.#own.userId, clientId = this.#own.clientId } = query
+    const { subject } = this.#wallet
+    const { userId = subject.userId, clientId = subject.clientId } = query
     if (userId === undefined && clientId === undefined)
       throw new InvalidArgumentError(
         "query",
@@ -120,7 +116,8 @@ export class UsageTracker {
   }
 
   async #sums(filter: UsageFilter): Promise<UsageSums> {
-    const { usage, subject } = await this.#source()
+    const { subject } = this.#wallet
+    const { usage } = await this.#wallet.open()
     const [all] = await usage.totals({ subject, filter })
     return sumsOf(all)
   }
@@ -130,7 +127,8 @@ export class UsageTracker {
     filter: UsageFilter,
     timeZone?: string,
   ): Promise<UsageGroupSums[]> {
-    const { usage, subject } = await this.#source()
+    const { subject } = this.#wallet
+    const { usage } = await this.#wallet.open()
     const wanted = [grouping].flat() as UsageGrouping[]
     const day = wanted.indexOf("day")
     const groupBy = wanted.filter((each) => each !== "day").map(columnOf)

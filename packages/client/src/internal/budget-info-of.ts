@@ -1,20 +1,19 @@
+import type { LimitStatus } from "@p2/budget"
 import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import type { BudgetInfo, ScopeInfo } from "../budget-info"
 import type { Estimate, Left } from "./estimate"
 
-/** A scope as the budget reports it, before it is asked whether it would refuse. */
-export type ScopeState = Omit<ScopeInfo, "exceeded">
-
 /** Compares what the next call would take with every limit. */
-export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, states: readonly ScopeState[]): BudgetInfo {
+export function budgetInfoOf(
+  request: Request<unknown>,
+  estimate: Estimate,
+  limits: readonly LimitStatus[],
+): BudgetInfo {
   const { boundNanoUsd, likelyNanoUsd } = estimate
   const max = request.maxBudgetNanoUsd ?? null
   const remaining = max === null ? null : Math.max(0, max - boundNanoUsd)
   const dollars = (nanoUsd: NanoUsd | null) => (nanoUsd === null ? null : toUsdNumber(nanoUsd))
-  const scopes = states.map((state) => ({
-    ...state,
-    exceeded: state.remaining !== null && state.remaining < needOf(state.unit, estimate),
-  }))
+  const scopes = limits.map((limit) => scopeInfo(limit, estimate))
   return {
     maxBudget: dollars(max),
     maxBudgetNanoUsd: max,
@@ -31,16 +30,32 @@ export function budgetInfoOf(request: Request<unknown>, estimate: Estimate, stat
   }
 }
 
-/** The least that the scopes have left. */
-export function leftIn(states: readonly Pick<ScopeState, "unit" | "remaining">[]): Left {
-  const least = (unit: string) => {
-    const left = states.flatMap((state) => (state.unit === unit && state.remaining !== null ? [state.remaining] : []))
-    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
+function scopeInfo(status: LimitStatus, estimate: Estimate): ScopeInfo {
+  const { scope, window, unit, limit, spent, reserved, resetsAt } = status
+  const remaining = status.remaining === null ? null : Math.max(0, status.remaining)
+  return {
+    scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
+    window,
+    unit,
+    limit,
+    spent,
+    reserved,
+    remaining,
+    resetsAt: resetsAt === null ? null : new Date(resetsAt),
+    exceeded: remaining !== null && remaining < needOf(unit, estimate),
   }
-  return { nanoUsd: least("nanoUsd"), tokens: least("tokens") }
 }
 
 function needOf(unit: string, estimate: Estimate): number {
   if (unit === "tokens") return estimate.tokens
   return unit === "requests" ? 1 : estimate.boundNanoUsd
+}
+
+/** The least that the scopes have left. */
+export function leftIn(limits: readonly Pick<LimitStatus, "unit" | "remaining">[]): Left {
+  const least = (unit: string) => {
+    const left = limits.flatMap((limit) => (limit.unit === unit && limit.remaining !== null ? [limit.remaining] : []))
+    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
+  }
+  return { nanoUsd: least("nanoUsd"), tokens: least("tokens") }
 }

@@ -1,8 +1,8 @@
-import type { NanoUsd } from "@p2/core"
+import type { NanoUsd, P2Error } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import { ContextExceededError } from "../client-errors"
 import { type Ask, inputOf } from "./chat-body"
-import type { Refused } from "./purse"
+import type { Left } from "./estimate"
 import { requestBudgetExceeded } from "./request-budget"
 import type { CountedInput } from "./route"
 
@@ -22,6 +22,14 @@ export interface Plan {
   maxPrice: Bound["maxPrice"]
   /** The provider gives an answer that may be so long as a stream only. */
   mustStream: boolean
+}
+
+/** A limit said no: nothing is sent. */
+export interface Refused {
+  ok: false
+  error: P2Error
+  /** The least that the refusing scopes have left; undefined: none was asked. */
+  left: Left | undefined
 }
 
 /** How much an attempt may ask for. */

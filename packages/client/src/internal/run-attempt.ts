@@ -1,10 +1,11 @@
+import type { Reservation, ReserveOutcome } from "@p2/budget"
 import { P2Error } from "@p2/core"
 import { type DeadlineExceededError, UnexpectedError } from "../client-errors"
 import type { Attempt } from "./attempt"
+import { leftIn } from "./budget-info-of"
 import type { Completion } from "./completion"
 import type { Left } from "./estimate"
 import { type Judgement, judgeAnswer } from "./judge-answer"
-import type { Hold, Refused } from "./purse"
 import type { KnownCost } from "./route"
 import { type Sent, send } from "./send"
 import { draftOf, entryOf } from "./usage-entry"
@@ -36,30 +37,32 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   fill(attempt, sent, judged)
   const settlingAt = performance.now()
   timings.totalMs = settlingAt - startedAt
-  receipt.settlement = await settle(reserved.hold, attempt, text)
+  receipt.settlement = await settle(reserved.reservation, attempt, text)
   timings.settleMs = performance.now() - settlingAt
   timings.totalMs += timings.settleMs
   return Object.assign(judged, { text })
 }
 
-/** Set aside, refused with what is left, or broken. */
-type Reserved = { ok: true; hold: Hold } | Refused | Wrong
-
-async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<Reserved> {
+/** Sets money aside in all scopes or in none: one call to the store. */
+async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<ReserveOutcome | Failure> {
   if (race.error !== undefined) return wrong(race.error)
-  const reserving = run.purse.reserve({
+  const draft = draftOf(ask, receipt, plan.boundNanoUsd)
+  const { userId, clientId, tags, model, requestId } = draft
+  const reserving = run.budget.reserve({
     id: receipt.id,
-    amountNanoUsd: plan.boundNanoUsd,
-    tokens: plan.input.upperBound + plan.maxTokens,
-    draft: draftOf(ask, receipt, plan.boundNanoUsd),
+    subject: { userId, clientId, tags, model, requestId },
+    amount: { nanoUsd: plan.boundNanoUsd, tokens: plan.input.upperBound + plan.maxTokens },
+    limits: run.limits,
+    draft,
   })
   try {
-    return await race.race(reserving)
+    const held = await race.race(reserving)
+    return held.ok ? held : { ok: false, error: held.error, left: leftIn(held.error.all) }
   } catch (error) {
     // What is still set aside after we left is given back.
     reserving
       .then((late) => {
-        if (late.ok) return late.hold.release(entryOf(ask, receipt, undefined))
+        if (late.ok) return late.reservation.release(entryOf(ask, receipt, undefined))
       })
       // Not told apart from a store that is down: the lease ends by itself.
       .catch(() => {})
@@ -76,12 +79,7 @@ function judge(attempt: Attempt, { completion }: Sent): Judgement<unknown> | Pro
   return race.race(judged).catch((error: unknown) => wrong(race.error ?? new UnexpectedError(error)))
 }
 
-interface Wrong {
-  ok: false
-  error: P2Error
-}
-
-function wrong(error: P2Error): Wrong {
+function wrong(error: P2Error): Failure {
   return { ok: false, error }
 }
 
@@ -123,11 +121,21 @@ function costOf(
   }
 }
 
-/** Whatever the budget throws, the answer is not taken: what it could not be told is `pending`. */
-async function settle(hold: Hold, { ask, receipt, run }: Attempt, text: string) {
+/**
+ * Replaces the reservation by the truth: one call to the store, with the usage entry. Whatever the budget throws, the
+ * answer is not taken: what it could not be told is `pending`, and is tried again in the background.
+ */
+async function settle(reservation: Reservation, { ask, plan, receipt, run }: Attempt, text: string) {
   const entry = entryOf(ask, receipt, run.recordContent ? { prompt: ask.messages, answer: text } : undefined)
+  const { status, costNanoUsd: nanoUsd, costSource, usage } = receipt
+  // Unknown usage costs what was set aside, in tokens as in money.
+  const { inputTokens = 0, outputTokens = 0 } =
+    costSource === "bound" ? { inputTokens: plan.input.upperBound, outputTokens: plan.maxTokens } : (usage ?? {})
   try {
-    const settling = receipt.status === "released" ? hold.release(entry) : hold.settle(receipt.costNanoUsd, entry)
+    const settling =
+      status === "released"
+        ? reservation.release(entry)
+        : reservation.settle({ nanoUsd, tokens: inputTokens + outputTokens }, entry)
     return (await settling).status === "pending" ? "pending" : "settled"
   } catch {
     return "pending"

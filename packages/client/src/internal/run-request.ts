@@ -79,7 +79,7 @@ class RequestRun {
   }
 
   async #attempt(ask: Ask): Promise<AttemptOutcome> {
-    const { request, purse, signal, stream } = this.#setting
+    const { request, budget, subject, signal, stream } = this.#setting
     const race = new DeadlineRace(signal)
     race.start("total", request.timeoutMs, { inMs: this.#leftMs() })
     let abortTransport = true
@@ -97,8 +97,8 @@ class RequestRun {
       if (!outcome.ok) receipt.errorCode ??= outcome.error.code
       if ("left" in outcome) {
         receipt.status = "refused"
-        // A store that hangs does not keep a refusal from its caller.
-        await race.race(purse.recordRefusal(receipt.id, entryOf(ask, receipt, undefined))).catch(() => {})
+        // Statistics never stand in the way of a refusal, nor does a store that hangs.
+        await race.race(budget.usage.record(receipt.id, entryOf(ask, receipt, undefined), { subject })).catch(() => {})
       } else abortTransport = !outcome.ok
       this.#log(receipt)
       return outcome

@@ -1,7 +1,7 @@
+import type { Budget, Limit, Subject } from "@p2/budget"
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { ClientClock, Logger } from "../client-options"
 import type { Completion } from "./completion"
-import type { Purse } from "./purse"
 import type { Route } from "./route"
 
 /** Everything a request needs to run. */
@@ -13,7 +13,10 @@ export interface RunSetting {
   /** A snapshot: what is added to the conversation meanwhile belongs to the next request. */
   messages: readonly Message[]
   compiled: CompiledAnswer<unknown> | undefined
-  purse: Purse
+  budget: Budget
+  subject: Subject
+  /** What the request brings along. */
+  limits: readonly Limit[]
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   signal: AbortSignal | undefined
   stream: boolean
