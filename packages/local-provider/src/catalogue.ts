@@ -1,4 +1,4 @@
-import { findPrice, prices } from "@p2/pricing"
+import { findPrice, priceOf, prices } from "@p2/pricing"
 import { countRequestTokens, countTokens, truncateToTokens } from "@p2/tokens"
 import type { ChatRequest } from "./chat-request"
 import type { Rates } from "./ledger"
@@ -12,11 +12,11 @@ export interface ModelEntry {
   rates: Rates
 }
 
-/** The model as the API of that shape names it, or undefined: then it does not exist here. */
-export function findModel(name: string, api: "openai" | "openrouter"): ModelEntry | undefined {
+/** The model as the API of that shape names it, in a service tier, or undefined: then it does not exist here. */
+export function findModel(name: string, api: "openai" | "openrouter", serviceTier?: string): ModelEntry | undefined {
   const key = api === "openrouter" ? `openrouter/${name}` : name
-  const price = findPrice(key)
-  if (price === undefined) return undefined
+  if (findPrice(key) === undefined) return undefined
+  const price = priceOf(key, { serviceTier })
   const { input, output, cacheRead } = price.rates
   return {
     key,

@@ -14,6 +14,8 @@ export interface BilledCall {
   /** Whether the caller was told the usage. Set when the last byte was handed to the socket. */
   reported: boolean
   status: number
+  /** `X-Client-Request-Id`, by which the caller knows the call also when no answer arrived. */
+  clientRequestId: string | undefined
 }
 
 /** Prices per token in pico-USD. */

@@ -124,10 +124,12 @@ function flushed(response: ServerResponse): Promise<void> {
 
 function wait(response: ServerResponse, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    response.once("close", () => {
+    const end = () => {
       clearTimeout(timer)
+      response.off("close", end)
       resolve()
-    })
+    }
+    const timer = setTimeout(end, ms)
+    response.once("close", end)
   })
 }

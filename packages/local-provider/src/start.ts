@@ -126,7 +126,7 @@ async function chat(
     throw error
   }
   remember(context, request, body)
-  const model = findModel(body.model, api)
+  const model = findModel(body.model, api, body.service_tier)
   if (model === undefined)
     return sendError(response, 404, {
       message: `The model \`${body.model}\` does not exist.`,
@@ -146,7 +146,11 @@ async function chat(
       type: "invalid_request_error",
       code: "context_length_exceeded",
     })
-  const line = billed(context, api, body, model, completion, refused?.status ?? 200)
+  const caller = request.headers["x-client-request-id"]
+  const line = billed(context, api, body, model, completion, {
+    status: refused?.status ?? 200,
+    clientRequestId: typeof caller === "string" ? caller : undefined,
+  })
   if (refused !== undefined) return sendError(response, refused.status, refused.error, fault.headers)
   const call = { request: body, completion, line, fault, rates: model.rates, ledger: context.ledger }
   if (body.stream) await sendStream(response, call)
@@ -159,7 +163,7 @@ function billed(
   body: ChatRequest,
   model: ModelEntry,
   completion: Completion,
-  status: number,
+  known: Pick<BilledCall, "status" | "clientRequestId">,
 ): BilledCall {
   const line = {
     id: `${api === "openrouter" ? "gen" : "chatcmpl"}-${randomBytes(12).toString("hex")}`,
@@ -169,7 +173,7 @@ function billed(
     cachedTokens: completion.cachedTokens,
     completionTokens: completion.completionTokens,
     reported: false,
-    status,
+    ...known,
   }
   return context.ledger.bill(line, model.rates)
 }

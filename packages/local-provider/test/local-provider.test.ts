@@ -81,6 +81,15 @@ describe("answers", () => {
 })
 
 describe("the ledger", () => {
+  it("knows a call by the caller's own id, and bills the service tier that it asked for", async () => {
+    const headers = { "x-client-request-id": "mine.1" }
+    await openai.chat.completions.create({ model, messages }, { headers })
+    await openai.chat.completions.create({ model, messages, service_tier: "priority" })
+    const [first, dear] = provider.ledger.calls
+    expect([first!.clientRequestId, dear!.clientRequestId]).toEqual(["mine.1", undefined])
+    expect(dear!.nanoUsd).toBeGreaterThan(first!.nanoUsd)
+  })
+
   it("is price times tokens, rounded up, and equals what OpenRouter's shape reports", async () => {
     const router = new OpenAI({ baseURL: provider.openRouterBaseURL, apiKey: "local", maxRetries: 0 })
     const { data, response } = await router.chat.completions
