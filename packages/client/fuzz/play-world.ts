@@ -1,0 +1,317 @@
+import { type Budget, createBudget, type Limit } from "@p2/budget"
+import { formatUsd, P2Error } from "@p2/core"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { OpenAI } from "openai"
+import { z } from "zod"
+import {
+  type AnswerStream,
+  LLMClient,
+  type LLMClientOptions,
+  type Receipt,
+  type Reconciliation,
+  type RequestRecord,
+  type ScopeInfo,
+} from "../src/index"
+import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
+import { type RootedCell, type TroubledStore, troubledStore } from "./troubled-store"
+
+/** How one call ended, in its caller's eyes. */
+export interface Outcome {
+  client: number
+  call: number
+  receipt: Receipt | undefined
+  error: unknown
+  /** Whether an answer came, and whether it is one. */
+  answer: "none" | "right" | "wrong"
+}
+
+/** What its caller was told: a code, `answered`, or the name of something that should not be. */
+export function codeOf({ error }: Outcome): string {
+  if (error === undefined) return "answered"
+  return P2Error.isInstance(error) ? error.code : String(error)
+}
+
+/** A world when all is over. */
+export interface Played {
+  world: World
+  outcomes: Outcome[]
+  store: TroubledStore
+  provider: LocalProvider
+  /** Everything that was logged or warned of. */
+  logged: string[]
+  unhandled: unknown[]
+  /** Roots of the budget that were used. */
+  roots: string[]
+  /** When all clients had been closed. */
+  cellsAtClose: RootedCell[]
+  pendingAtClose: number
+  audits: Audit[]
+}
+
+/** What another client of the same store says of a request. */
+export interface Audit {
+  receipt: Receipt
+  details: RequestRecord | undefined
+  reconciled: Reconciliation
+  scopes: ScopeInfo[]
+}
+
+const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
+
+/** Schemas by kind; the last three ask the user's own code. */
+const SCHEMAS: Record<Exclude<AnswerKind, "text">, z.ZodType> = {
+  person: Person,
+  list: z.array(z.string()),
+  picky: Person.refine(({ interests }) => interests.length > 2, "more interests"),
+  waits: Person.refine(async ({ age }) => {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return age % 3 > 0
+  }, "another age"),
+  throws: Person.refine(({ age }) => {
+    if (age % 2 === 0) throw new Error("The check is broken.")
+    return true
+  }),
+}
+
+const PIXEL =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+/** Says in a prompt of which call it is: the last one in a conversation counts. */
+const mark = (client: number, call: number) => `PromptSecret-${client}.${call}!`
+const MARK = /PromptSecret-(\d+\.\d+)!/g
+
+/** Plays a world to its end, and closes all that it opened. */
+export async function playWorld(world: World): Promise<Played> {
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown) => void unhandled.push(error)
+  process.on("unhandledRejection", onUnhandled)
+  const provider = await startLocalProvider({ apiKey: KEY })
+  const gone = await startLocalProvider()
+  await gone.close()
+  Object.assign(process.env, {
+    OPENAI_API_KEY: KEY,
+    OPENROUTER_API_KEY: KEY,
+    OPENAI_BASE_URL: provider.baseURL,
+    OPENROUTER_BASE_URL: provider.openRouterBaseURL,
+  })
+  const stage = new Stage(world, provider, gone.baseURL)
+  try {
+    const outcomes = (await Promise.all(world.clients.map((plan, index) => stage.play(plan, index)))).flat()
+    const { store, logged, roots, own } = stage
+    const [cellsAtClose, pendingAtClose] = [await store.cells(), own?.pending ?? 0]
+    await store.calm()
+    const audits = await Promise.all(world.clients.map((plan, client) => stage.audit(plan, client, outcomes)))
+    await own?.close({ keepStore: true })
+    await provider.close()
+    // What nobody waits for has failed by then.
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    return {
+      world,
+      outcomes,
+      audits: audits.flat(),
+      provider,
+      unhandled,
+      cellsAtClose,
+      pendingAtClose,
+      store,
+      logged,
+      roots,
+    }
+  } finally {
+    process.off("unhandledRejection", onUnhandled)
+  }
+}
+
+class Stage {
+  readonly logged: string[] = []
+  readonly store: TroubledStore
+  readonly own: Budget | undefined
+  readonly roots: string[]
+  readonly #world: World
+  readonly #provider: LocalProvider
+  readonly #nobody: string
+  /** Hears what happens to a call, by its mark. */
+  readonly #listeners = new Map<string, (event: "received") => void>()
+  /** Hears what happens in the store. */
+  readonly #storeListeners = new Set<(event: "reserve" | "settle") => void>()
+
+  constructor(world: World, provider: LocalProvider, nobody: string) {
+    this.#world = world
+    this.#provider = provider
+    this.#nobody = nobody
+    this.roots = world.own?.rootByTeam ? ["red", "blue", "main"] : ["main"]
+    this.store = troubledStore(world, this.roots, (call) => {
+      for (const listener of this.#storeListeners) listener(call)
+    })
+    this.own = world.own === undefined ? undefined : this.#budgetOf(world.own)
+    for (const [client, plan] of world.clients.entries())
+      for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each)
+  }
+
+  /** The provider's calls for one request, in order, suffer its faults, whatever else happens at once. */
+  #script(provider: LocalProvider, name: string, { faults }: CallPlan): void {
+    let next = 0
+    for (let index = 0; index <= faults.length; index++) {
+      const matches = ({ body }: { body: Record<string, unknown> }) => {
+        const [, last] = [...JSON.stringify(body.messages).matchAll(MARK)].at(-1) ?? []
+        if (last !== name || next !== Math.min(index, faults.length)) return false
+        if (index < faults.length) next++
+        this.#listeners.get(name)?.("received")
+        return true
+      }
+      provider.faults.always(faults[index] ?? {}, matches)
+    }
+  }
+
+  #budgetOf({ totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam }: NonNullable<World["own"]>): Budget {
+    const limits: Limit[] = []
+    if (totalNanoUsd !== undefined) limits.push({ scope: "total", limit: { nanoUsd: totalNanoUsd } })
+    if (teamTokens !== undefined)
+      limits.push({ scope: { tag: "team" }, limit: { tokens: teamTokens }, per: "1h", optional: true })
+    if (modelNanoUsd !== undefined) limits.push({ scope: "model", limit: { nanoUsd: modelNanoUsd }, per: "day" })
+    if (requestsAtMost !== undefined) limits.push({ scope: "total", limit: { requests: requestsAtMost }, per: "day" })
+    return createBudget({
+      store: this.store.store,
+      limits,
+      ...(rootByTeam ? { root: ({ tags }) => tags?.team ?? "main" } : {}),
+      onWarning: (message, cause) => void this.logged.push(message, String(cause)),
+    })
+  }
+
+  async play(plan: ClientPlan, index: number): Promise<Outcome[]> {
+    let client: LLMClient<unknown>
+    try {
+      client = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan))
+    } catch (error) {
+      return [{ client: index, call: 0, receipt: undefined, error, answer: "none" }]
+    }
+    const outcomes: Promise<Outcome>[] = []
+    for (const [number, call] of plan.calls.entries()) {
+      const playing = this.#call(client, plan, { client: index, call: number }, call)
+      outcomes.push(playing)
+      if (!plan.atOnce) await playing
+    }
+    const ended = await Promise.all(outcomes)
+    await client.close()
+    return ended
+  }
+
+  /** Asks a new client of what the old one did, and has it ask the provider for the truth. */
+  async audit(plan: ClientPlan, client: number, outcomes: readonly Outcome[]): Promise<Audit[]> {
+    const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
+    if (receipts.length === 0) return []
+    const auditor = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf({ ...plan, unreachable: false }))
+    const audits: Audit[] = []
+    for (const receipt of receipts) {
+      const { requestId } = receipt
+      const details = await auditor.usageTracker.getRequestDetails(requestId)
+      const reconciled = await auditor.reconcile(requestId)
+      const { scopes } = await auditor.getBudgetInfo()
+      audits.push({ receipt, details, reconciled, scopes })
+    }
+    await auditor.close()
+    return audits
+  }
+
+  #requestOf({ request }: ClientPlan) {
+    const { answer, user, client, team, maxBudgetNanoUsd, ...same } = request
+    const { userBudgets, clientBudgets } = this.#world
+    return {
+      ...same,
+      answerModel: answer === "text" ? undefined : SCHEMAS[answer],
+      maxBudget: maxBudgetNanoUsd === undefined ? undefined : formatUsd(maxBudgetNanoUsd),
+      tags: team === undefined ? undefined : { team },
+      ...(user === undefined ? {} : { userId: `user${user}`, userBudget: inputOf(userBudgets[user]) }),
+      ...(client === undefined ? {} : { clientId: `client${client}`, clientBudget: inputOf(clientBudgets[client]) }),
+    }
+  }
+
+  #optionsOf({ request, deadlineMs, unreachable, openai, recordContent }: ClientPlan): LLMClientOptions {
+    const { baseURL, openRouterBaseURL } = this.#provider
+    const address = unreachable ? this.#nobody : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
+    const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
+    return {
+      ...(this.own === undefined ? { store: this.store.store } : { budget: this.own }),
+      ...(unreachable && openai === undefined ? { baseURL: address } : {}),
+      ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
+      recordContent,
+      deadlines: { connectMs: 2_000, firstContentMs: deadlineMs, idleMs: deadlineMs },
+      logger: { debug: log, info: log, warn: log, error: log },
+      clock: { now: Date.now, random: () => 0.5, sleep: async () => {} },
+    }
+  }
+
+  async #call(
+    client: LLMClient<unknown>,
+    plan: ClientPlan,
+    place: Pick<Outcome, "client" | "call">,
+    call: CallPlan,
+  ): Promise<Outcome> {
+    const name = `${place.client}.${place.call}`
+    if (call.image) client.msg.addMessageImage(PIXEL, { detail: "low" })
+    client.msg.addMessageUser(`Describe who is David Copperfield. ${mark(place.client, place.call)}`)
+    const controller = new AbortController()
+    const { abort, way } = call
+    const fires = (event: string) => {
+      if (abort !== undefined && "at" in abort && abort.at === event) controller.abort()
+    }
+    fires("start")
+    const timer = abort !== undefined && "afterMs" in abort ? setTimeout(() => controller.abort(), abort.afterMs) : null
+    this.#listeners.set(name, fires)
+    this.#storeListeners.add(fires)
+    const { signal } = controller
+    let answer: unknown
+    let [receipt, error]: [Receipt | undefined, unknown] = [undefined, undefined]
+    try {
+      if (way === "stream") ({ answer, receipt } = await read(client.stream({ signal }), call, () => fires("content")))
+      else {
+        const result = await client.generate({ signal })
+        receipt = result.receipt
+        if (result.ok) answer = result.answer
+        else error = result.error
+      }
+    } catch (thrown) {
+      error = thrown
+      if (P2Error.isInstance(thrown)) receipt = (thrown as { receipt?: Receipt }).receipt
+    }
+    if (timer !== null) clearTimeout(timer)
+    this.#listeners.delete(name)
+    this.#storeListeners.delete(fires)
+    return { ...place, receipt, error, answer: error === undefined ? await judge(plan.request.answer, answer) : "none" }
+  }
+}
+
+function instanceOf(baseURL: string, kind: NonNullable<ClientPlan["openai"]>): OpenAI {
+  const own = kind === "own fetch" ? { fetch: (...args: Parameters<typeof fetch>) => fetch(...args) } : {}
+  return new OpenAI({ baseURL, apiKey: KEY, maxRetries: 3, ...own })
+}
+
+function inputOf(plan: BudgetPlan | undefined) {
+  return plan === undefined ? undefined : { limit: formatUsd(plan.nanoUsd), per: plan.per }
+}
+
+async function judge(kind: AnswerKind, answer: unknown): Promise<Outcome["answer"]> {
+  if (kind === "text") return typeof answer === "string" && answer !== "" ? "right" : "wrong"
+  return (await SCHEMAS[kind].safeParseAsync(answer)).success ? "right" : "wrong"
+}
+
+/** Reads a stream as the plan says. */
+async function read(stream: AnswerStream<unknown>, { reader }: CallPlan, onContent: () => void) {
+  const { does, after } = reader
+  if (does === "leaves unread") await stream[Symbol.asyncIterator]().return?.()
+  if (does === "reads" || does === "leaves" || does === "cancels" || does === "throws") {
+    let seen = 0
+    try {
+      for await (const _partial of stream) {
+        onContent()
+        if (seen++ < after || does === "reads") continue
+        if (does === "leaves") break
+        if (does === "cancels") stream.cancel()
+        if (does === "throws") throw new Error("The reader is broken.")
+      }
+    } catch {
+      // Of the reader, or what `result` says too.
+    }
+  }
+  return stream.result
+}
