@@ -115,7 +115,7 @@ export function checkAdjust(request: AdjustRequest): void {
 
 function checkDraft(argument: string, draft: UsageDraft): void {
   checkText(`${argument}.requestId`, draft.requestId)
-  checkNat(`${argument}.attempt`, draft.attempt)
+  checkNat(`${argument}.attempt`, draft.attempt, 1)
   checkText(`${argument}.model`, draft.model)
   checkNat(`${argument}.reservedNanoUsd`, draft.reservedNanoUsd)
   for (const field of ["clientId", "userId", "provider", "mode", "fingerprint"] as const) {

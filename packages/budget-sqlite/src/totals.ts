@@ -226,16 +226,16 @@ function addTokens(total: Total, kind: string, count: bigint): void {
 }
 
 function publicTotal({ group, requests, sums, tokens }: Total): UsageTotals {
-  const sum = (name: (typeof SUMS)[number]) => exact(sums[name] ?? 0n)
+  const sum = (name: (typeof SUMS)[number]) => numberOf(sums[name] ?? 0n)
   return {
     group,
-    requests: exact(requests),
+    requests: numberOf(requests),
     attempts: sum("attempts"),
     succeeded: sum("succeeded"),
     failed: sum("failed"),
     refused: sum("refused"),
     expired: sum("expired"),
-    tokens: Object.fromEntries([...tokens].map(([kind, count]) => [kind, exact(count)])),
+    tokens: Object.fromEntries([...tokens].map(([kind, count]) => [kind, numberOf(count)])),
     costNanoUsd: sum("cost"),
     failedCostNanoUsd: sum("failed_cost"),
     reservedNanoUsd: sum("reserved"),
@@ -243,10 +243,10 @@ function publicTotal({ group, requests, sums, tokens }: Total): UsageTotals {
   }
 }
 
-function exact(value: bigint): number {
-  const number = Number(value)
-  if (!Number.isSafeInteger(number)) {
-    throw new InvalidArgumentError("filter", "narrow enough that every sum stays within 2^53 − 1", value)
-  }
-  return number
+const MAX = BigInt(Number.MAX_SAFE_INTEGER)
+
+/** Exact, and where no number holds the sum, the last one that is: as in a cell, nothing is rounded. */
+function numberOf(value: bigint): number {
+  if (value > MAX) return Number(MAX)
+  return Number(value < -MAX ? -MAX : value)
 }

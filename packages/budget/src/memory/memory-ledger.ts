@@ -211,11 +211,9 @@ export class MemoryLedger implements UsageLedger {
 }
 
 function readCursor(cursor: string): { at: Millis; id: Name } {
-  const slash = cursor.indexOf("/")
-  const at = Number(cursor.slice(0, slash))
-  if (slash < 1 || !Number.isSafeInteger(at))
-    throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
-  return { at, id: cursor.slice(slash + 1) }
+  const match = /^(\d{1,16})\/([A-Za-z0-9_.:|=-]{1,64})$/.exec(cursor)
+  if (match === null) throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
+  return { at: Number(match[1]), id: match[2]! }
 }
 
 function contentChars(entry: UsageEntry): number {

@@ -95,8 +95,10 @@ for i = 1, count do
       r = r - reserved
       if r < 0 then r = 0 end
     end
-    if not release then s = s + amount end
-    if old and old[i] then s = s - old[i] end
+    -- The difference first: a sum of all three could pass 2^53 on the way.
+    local charge = release and 0 or amount + 0
+    if old and old[i] then charge = charge - old[i] end
+    s = s + charge
     if s > MAX then s = MAX elseif s < -MAX then s = -MAX end
     if s > p then p = s end
     local keeps = life == 'k'
