@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
+import type { UsageDraft, UsageEntry } from "../ledger"
 import type { AdjustRequest, CellRef, Name, ReserveRequest, SettleRequest } from "../store"
 
 const NAME = /^[A-Za-z0-9_.:|=-]+$/
@@ -46,6 +47,27 @@ export function checkRootAndId(request: { root: Name; id: Name }): void {
   checkName("id", request.id, 64)
 }
 
+const STATUSES: readonly unknown[] = ["succeeded", "failed", "refused", "expired", "released"]
+const MOST_CONTENT_BYTES = 65_536
+
+function checkDraft(draft: UsageDraft): void {
+  if (typeof draft.requestId !== "string") throw new InvalidArgumentError("requestId", "a string", draft.requestId)
+  if (typeof draft.model !== "string") throw new InvalidArgumentError("model", "a string", draft.model)
+  checkPositive("attempt", draft.attempt)
+  checkNat("reservedNanoUsd", draft.reservedNanoUsd)
+  if (draft.expireCostNanoUsd !== undefined) checkNat("expireCostNanoUsd", draft.expireCostNanoUsd)
+}
+
+export function checkEntry(entry: UsageEntry): void {
+  checkDraft(entry)
+  if (!STATUSES.includes(entry.status)) throw new InvalidArgumentError("status", STATUSES.join(), entry.status)
+  for (const count of [entry.costNanoUsd, ...Object.values(entry.tokens)]) checkNat("a count", count)
+  for (const text of [entry.prompt ?? "", entry.answer ?? ""]) {
+    if (new TextEncoder().encode(text).byteLength > MOST_CONTENT_BYTES)
+      throw new InvalidArgumentError("content", `at most ${MOST_CONTENT_BYTES} bytes`, text.length)
+  }
+}
+
 export function checkReserve(request: ReserveRequest, maxCells: number): void {
   checkRootAndId(request)
   checkCells(request.cells, maxCells)
@@ -58,6 +80,7 @@ export function checkReserve(request: ReserveRequest, maxCells: number): void {
       throw new InvalidArgumentError(`cells[${index}].onExpire`, `at most the amount ${cell.amount}`, cell.onExpire)
     }
   }
+  if (request.draft !== undefined) checkDraft(request.draft)
 }
 
 export function checkSettle(request: SettleRequest, maxCells: number): void {
@@ -72,6 +95,7 @@ export function checkSettle(request: SettleRequest, maxCells: number): void {
     checkNat(`cells[${index}].reserved`, cell.reserved)
     checkNat(`cells[${index}].amount`, cell.amount)
   }
+  if (request.entry !== undefined) checkEntry(request.entry)
 }
 
 export function checkExtend(request: { root: Name; id: Name; leaseMs: number }): void {

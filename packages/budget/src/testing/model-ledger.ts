@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../ledger"
 import type { Millis, Name } from "../store"
 import { canonical } from "./expect"
-import { checkRoot, checkRootAndId } from "./model-checks"
+import { checkEntry, checkRoot, checkRootAndId } from "./model-checks"
 import type { ModelRecord, ModelRoot } from "./model-state"
 
 type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
@@ -18,6 +18,7 @@ export class ModelLedger implements UsageLedger {
 
   async record(request: Requested<"record">): Promise<{ now: Millis }> {
     checkRootAndId(request)
+    checkEntry(request.entry)
     const now = this.now()
     const root = this.root(request.root)
     if (!root.entries.has(request.id)) this.write(root, request.id, request.entry, {}, 0, now)
@@ -32,6 +33,9 @@ export class ModelLedger implements UsageLedger {
   async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
     if (!Number.isSafeInteger(request.limit) || request.limit < 1) {
       throw new InvalidArgumentError("limit", "a safe integer of at least 1", request.limit)
+    }
+    if (request.cursor !== undefined && !/^\d+\/[A-Za-z0-9_.:|=-]+$/.test(request.cursor)) {
+      throw new InvalidArgumentError("cursor", "one that `list` answered", request.cursor)
     }
     const newest = request.order === "newest"
     const sorted = this.sorted(request.root, request.filter)
@@ -130,11 +134,9 @@ export class ModelLedger implements UsageLedger {
 
   protected totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
     const count = (status: string) => entries.filter((entry) => entry.status === status).length
-    const sum = (of: (entry: StoredEntry) => number) => entries.reduce((total, entry) => total + of(entry), 0)
-    const tokens: Record<string, number> = {}
-    for (const entry of entries) {
-      for (const [kind, tokenCount] of Object.entries(entry.tokens)) tokens[kind] = (tokens[kind] ?? 0) + tokenCount
-    }
+    const sum = (of: (entry: StoredEntry) => number) => exactSum(entries.map(of))
+    const kinds = new Set(entries.flatMap((entry) => Object.keys(entry.tokens)))
+    const tokens = Object.fromEntries([...kinds].map((kind) => [kind, sum((entry) => entry.tokens[kind] ?? 0)]))
     return {
       group,
       requests: new Set(entries.map((entry) => entry.requestId)).size,
@@ -150,6 +152,13 @@ export class ModelLedger implements UsageLedger {
       differenceNanoUsd: sum((entry) => entry.costNanoUsd - (entry.tableCostNanoUsd ?? entry.costNanoUsd)),
     }
   }
+}
+
+/** Where no number holds the sum, it stops at the last one. */
+function exactSum(numbers: readonly number[]): number {
+  const sum = numbers.reduce((total, number) => total + BigInt(number), 0n)
+  const most = BigInt(Number.MAX_SAFE_INTEGER)
+  return Number(sum > most ? most : sum < -most ? -most : sum)
 }
 
 function byTimeAndId(a: { at: Millis; id: Name }, b: { at: Millis; id: Name }): number {

@@ -5,8 +5,10 @@ import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
 import { ledgerCases } from "./cases/ledger"
+import { ledgerTruthCases } from "./cases/ledger-truths"
 import { mistakeCases } from "./cases/mistakes"
 import { processCases } from "./cases/processes"
+import { raceCases } from "./cases/races"
 import { stateCases } from "./cases/states"
 import { subjectCases } from "./cases/subjects"
 import type { StoreCase } from "./store-case"
@@ -18,10 +20,12 @@ export const storeCases: readonly StoreCase[] = [
   ...mistakeCases,
   ...subjectCases,
   ...concurrencyCases,
+  ...raceCases,
   ...leaseCases,
   ...fuzzCases,
   ...idempotencyCases,
   ...faultCases,
   ...processCases,
   ...ledgerCases,
+  ...ledgerTruthCases,
 ]

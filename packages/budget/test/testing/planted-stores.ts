@@ -15,15 +15,8 @@ import { ModelStore } from "../../src/testing/model"
 import { ModelLedger } from "../../src/testing/model-ledger"
 import type { ModelCell, ModelRecord, ModelRoot } from "../../src/testing/model-state"
 import { type Connect, connectThroughLine, type ModelClass } from "./model-target"
-
-/** A store that is right but for one thing, and the cases that must find it. */
-export interface Plant {
-  name: string
-  Store: ModelClass
-  connect?: Connect
-  /** Beginnings of the names of cases, each of which must fail. */
-  caughtBy: string[]
-}
+import { type Plant, withLedger } from "./plant"
+import { subtlePlants } from "./subtle-stores"
 
 class GetThenSet extends ModelStore {
   override async reserve(request: ReserveRequest): Promise<ReserveResult> {
@@ -488,14 +481,6 @@ const calmAboutLostAnswers: Connect = (store, line) => {
 
 // ── Ledgers ──
 
-function withLedger(Ledger: typeof ModelLedger): ModelClass {
-  return class extends ModelStore {
-    protected override createLedger(retentionMs: number): ModelLedger {
-      return new Ledger((name) => this.root(name), this.now, retentionMs)
-    }
-  }
-}
-
 class PagesByOffset extends ModelLedger {
   override async list(request: Parameters<UsageLedger["list"]>[0]) {
     const offset = Number(request.cursor ?? 0)
@@ -846,4 +831,5 @@ export const plants: Plant[] = [
     Store: withLedger(KeepsEntriesForEver),
     caughtBy: ["the ledger's retention lets entries leave"],
   },
+  ...subtlePlants,
 ]

@@ -340,10 +340,26 @@ export const contractCases = casesOf("contract", [
     },
   ],
   [
-    "a correction moves spent up and down, below zero if need be",
+    "more may be taken back than was granted: the room is then smaller than the limit",
     [],
     async (bench) => {
-      match(await adjusted(bench, "c1", "a", "spent", 7), { applied: 7 }, "up")
+      match(await adjusted(bench, "g1", "a", "granted", -4), { applied: -4 }, "taken back")
+      await expectCell(bench, "a", { granted: -4 })
+      const over = await bench.store.reserve(reserveRequest(bench.root, "r1", [cell("a", 7, 10)]))
+      match(over, { result: "exceeded", which: [0] }, "7 of 10 − 4")
+      await hold(bench, "r2", [cell("a", 6, 10)])
+      await adjusted(bench, "g2", "a", "granted", -9)
+      const none = await bench.store.reserve(reserveRequest(bench.root, "r3", [cell("a", 1, 10), cell("b", 0, 0)]))
+      match(none, { result: "exceeded", which: [0] }, "1 of 10 − 13")
+    },
+  ],
+  [
+    "a correction moves spent up and down, below zero if need be, and passes thresholds upwards",
+    [],
+    async (bench) => {
+      const up = await adjusted(bench, "c1", "a", "spent", 7)
+      match(up, { applied: 7 }, "up")
+      match(up.cell, { spent: 7, peakBefore: 0, peak: 7 }, "a correction upwards passes thresholds, as a commit does")
       match(await adjusted(bench, "c2", "a", "spent", -10), { applied: -10 }, "down")
       await expectCell(bench, "a", { spent: -3 })
       await hold(bench, "r1", [cell("a", 13, 10)])
@@ -364,7 +380,7 @@ export const contractCases = casesOf("contract", [
       await adjusted(bench, "g1", "a", "granted", 3)
       const reset = await adjusted(bench, "x1", "a", "reset", 0)
       match(reset, { applied: -9 }, "reset")
-      match(reset.cell, { spent: 0, reserved: 4, granted: 3, peak: 0 }, "cell of the reset")
+      match(reset.cell, { spent: 0, reserved: 4, granted: 3, peakBefore: 9, peak: 0 }, "cell of the reset")
       await expectCell(bench, "a", { reserved: 4, granted: 3 })
       match(
         (await open.commit([2])).cells[0]!,
@@ -414,6 +430,39 @@ export const contractCases = casesOf("contract", [
         "empty root",
       )
       await expectCell(bench, "a", { reserved: 5 })
+    },
+  ],
+  [
+    "a reservation without cells has an id like any other",
+    [],
+    async (bench) => {
+      const held = await hold(bench, "r1", [])
+      match(await bench.store.reserve(held.request), { result: "ok", replayed: true, cells: [] }, "reserve again")
+      match(await held.commit([]), { result: "committed", replayed: false, cells: [] }, "commit")
+      match(await held.commit([]), { result: "committed", replayed: true }, "commit again")
+      match(await bench.store.reserve(held.request), { result: "resolved", state: "committed" }, "reserve afterwards")
+    },
+  ],
+  [
+    "a store copies what it is given before it waits: what the caller changes meanwhile changes nothing",
+    [],
+    async (bench) => {
+      const request = reserveRequest(bench.root, "r1", [cell("a", 5, 10)])
+      const reserving = bench.store.reserve(request)
+      Object.assign(request.cells[0]!, { amount: 7, onExpire: 7, key: "b" })
+      match(await reserving, { result: "ok" }, "reserve")
+      await expectCell(bench, "a", { reserved: 5 })
+      const settle = settleRequest(reserveRequest(bench.root, "r1", [cell("a", 5, 10)]), [3])
+      const settling = bench.store.settle(settle)
+      Object.assign(settle.cells[0]!, { amount: 4, key: "b" })
+      match(await settling, { result: "committed" }, "settle")
+      const adjust = adjustRequest(bench.root, "a1", "a", "spent", 2)
+      const adjusting = bench.store.adjust(adjust)
+      adjust.delta = 20
+      adjust.cell.key = "b"
+      match(await adjusting, { result: "ok", applied: 2 }, "adjust")
+      await expectCell(bench, "a", { spent: 5 })
+      await expectCell(bench, "b", {})
     },
   ],
   [

@@ -1,8 +1,8 @@
 import type { BudgetStore } from "../../store"
+import { usageEntry } from "../entries"
 import { equal, match, mistake, ok, storeError } from "../expect"
 import { adjusted, adjustRequest, cell, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
 import { type CaseBench, casesOf } from "../store-case"
-import { usageEntry } from "./ledger"
 
 /** Every member, as a call that would be answered if the store were well. */
 function everyMember(bench: CaseBench): [name: string, call: () => Promise<unknown>][] {
@@ -191,6 +191,49 @@ export const faultCases = casesOf("faults", [
       match(answer, { result: "committed", replayed: false, recovered: false }, "commit after the restart")
       match(answer.cells[0]!, { peakBefore: 3, peak: 10 }, "peaks after the restart")
       await expectCell(again, "a", { spent: 10, granted: 5 })
+    },
+  ],
+  [
+    "a restart keeps what an extend moved, which revision is the truth, and the tombstone of an unknown id",
+    ["restart"],
+    async (bench) => {
+      const extended = await hold(bench, "r1", [cell("a", 10)])
+      const { store, root } = bench
+      const moved = await store.extend({ root, id: "r1", leaseMs: 10 * LEASE_MS })
+      const corrected = await hold(bench, "r2", [cell("b", 10)])
+      await corrected.commit([3])
+      await corrected.commit([5], { revision: 2 })
+      const unknown = reserveRequest(root, "r3", [cell("c", 10)])
+      await store.settle(settleRequest(unknown, [], { outcome: "release" }))
+      await adjusted(bench, "x1", "b", "reset", 0)
+      const again = await afterRestart(bench)
+      const expiresAt = moved.state === "held" ? moved.expiresAt : undefined
+      match(await again.store.reserve(extended.request), { result: "ok", expiresAt }, "the end that extend set")
+      const { request } = corrected
+      const lower = settleRequest(request, [9], { revision: 1, expiresAt: corrected.expiresAt })
+      match(await again.store.settle(lower), { result: "committed", replayed: true }, "a revision below the truth")
+      match(await again.store.reserve(unknown), { result: "resolved", state: "released" }, "the late reserve")
+      match(await adjusted(again, "x1", "b", "reset", 0), { replayed: true, applied: -5 }, "the reset sent again")
+      await expectCell(again, "b", {})
+    },
+  ],
+  [
+    "a lease that ran out while the store was closed becomes the entry of its draft",
+    ["restart", "clock", "ledger"],
+    async (bench) => {
+      const {
+        tokens: _tokens,
+        costNanoUsd: _cost,
+        costSource: _source,
+        status: _status,
+        ...draft
+      } = usageEntry("q1", 10)
+      await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft })
+      const again = await afterRestart(bench)
+      await bench.clock.advance(LEASE_MS)
+      await again.store.sweep({ root: bench.root, max: 10 })
+      const [entry] = await again.store.ledger!.get({ root: bench.root, requestId: "q1" })
+      match(entry ?? {}, { id: "r1", status: "expired", userId: draft.userId, charges: { a: 6 } }, "entry")
     },
   ],
   [

@@ -45,6 +45,25 @@ export const idempotencyCases = casesOf("idempotency", [
     },
   ],
   [
+    "fingerprints that differ in case, or at the end of a long text, are different contents",
+    [],
+    async (bench) => {
+      const long = "f".repeat(300)
+      for (const [index, [one, other]] of [
+        ["Fp", "fp"],
+        [`${long}a`, `${long}b`],
+        ["f", "f "],
+      ].entries()) {
+        const cells = [cell("a", 1)]
+        const held = await hold(bench, `r${index}`, cells, { fingerprint: one! })
+        const again = reserveRequest(bench.root, `r${index}`, cells, { fingerprint: other! })
+        match(await bench.store.reserve(again), { result: "mismatch" }, `reserve with the content ${index}`)
+        match(await bench.store.settle(settleRequest(again, [1])), { result: "mismatch" }, `settle of content ${index}`)
+        match(await held.commit([0]), { result: "committed", replayed: false }, "the commit of the first")
+      }
+    },
+  ],
+  [
     "a refused reserve sent again is decided anew",
     [],
     async (bench) => {

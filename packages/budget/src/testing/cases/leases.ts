@@ -1,6 +1,7 @@
-import type { Expired } from "../../store"
-import { equal, fail, match, ok } from "../expect"
+import type { Expired, SettleResult } from "../../store"
+import { canonical, equal, fail, match, ok } from "../expect"
 import {
+  adjusted,
   adjustRequest,
   cell,
   cellState,
@@ -25,6 +26,22 @@ async function windowed(bench: CaseBench, before: number, after: number) {
 /** A lease well inside the retention, so that a store with a short retention can be tested too. */
 function leaseOf(bench: CaseBench): number {
   return Math.min(LEASE_MS, Math.floor(bench.store.capabilities.retentionMs / 4))
+}
+
+/** Commits 3 in cell a now, and again until long after the retention: it is replayed or forgotten, and never charged. */
+async function chargedOnce(bench: CaseBench, commit: () => Promise<SettleResult>): Promise<void> {
+  const { retentionMs } = bench.store.capabilities
+  match(await commit(), { result: "committed", replayed: false }, "the first commit")
+  for (let step = 0; step < 14; step++) {
+    await bench.clock.advance(Math.floor(retentionMs / 8))
+    await bench.store.sweep({ root: bench.root, max: 10 })
+    const answer = await commit()
+    ok(
+      answer.result === "forgotten" || (answer.result === "committed" && answer.replayed),
+      `${step + 1} eighths of the retention after the commit: expected forgotten or replayed, got ${canonical(answer)}`,
+    )
+  }
+  await expectCell(bench, "a", { spent: 3 })
 }
 
 /** What ends by itself: leases, windows, and what a store remembers of them. */
@@ -200,6 +217,53 @@ export const leaseCases = casesOf("leases", [
       const all = told.flatMap((answer) => ids(answer.expired))
       equal(all.sort(), Array.from({ length: 12 }, (_, index) => `r${index}`).sort(), "told")
       await expectCell(bench, "a", { spent: 12 })
+    },
+  ],
+  [
+    "leases end in their own root: due, sweep and reserve leave the others alone, and so do adjustments",
+    ["clock"],
+    async (bench) => {
+      const other = { ...bench, root: bench.otherRoot("other"), clock: bench.clock }
+      for (const one of [bench, other]) {
+        await hold(one, "r1", [cell("a", 10, null, { onExpire: 4 })])
+        match(await adjusted(one, "g1", "a", "granted", 5), { replayed: false }, `a grant in ${one.root}`)
+      }
+      await bench.clock.advance(LEASE_MS)
+      equal((await bench.store.read({ root: bench.root, keys: [] })).due, 1, "due")
+      equal(ids((await bench.store.sweep({ root: bench.root, max: 10 })).expired), ["r1"], "swept")
+      await bench.store.reserve(reserveRequest(bench.root, "r2", [cell("b", 1)]))
+      equal((await bench.store.read({ root: bench.root, keys: [] })).due, 0, "due after the sweep")
+      equal((await bench.store.read({ root: other.root, keys: [] })).due, 1, "due in the other root")
+      await expectCell(bench, "a", { spent: 4, granted: 5 })
+      await expectCell(other, "a", { reserved: 10, granted: 5 }, "cell a of the other root")
+    },
+  ],
+  [
+    "large amounts keep every digit through expiry, a late commit, a correction and a release",
+    ["clock"],
+    async (bench) => {
+      for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, Number.MAX_SAFE_INTEGER].entries()) {
+        const [key, other] = [`a.${index}`, `b.${index}`]
+        const first = await hold(bench, `r${index}`, [cell(key, amount)])
+        const second = await hold(bench, `s${index}`, [cell(other, amount)])
+        await bench.clock.advance(LEASE_MS)
+        const { expired } = await bench.store.sweep({ root: bench.root, max: 10 })
+        equal(
+          expired.map(({ cells }) => [cells[0]!.charged, cells[0]!.spent, cells[0]!.peak]),
+          [
+            [amount, amount, amount],
+            [amount, amount, amount],
+          ],
+          `charged by the expiry of ${amount}`,
+        )
+        await first.commit([amount - 1])
+        await expectCell(bench, key, { spent: amount - 1 }, `${amount} expired, then ${amount - 1} committed`)
+        match(await first.commit([amount - 1]), { replayed: true }, "the same commit again")
+        await first.commit([1], { revision: 1 })
+        await expectCell(bench, key, { spent: 1 }, `${amount - 1} corrected to 1`)
+        await second.release()
+        await expectCell(bench, other, {}, `${amount} expired, then released`)
+      }
     },
   ],
   [
@@ -484,6 +548,21 @@ export const leaseCases = casesOf("leases", [
     },
   ],
   [
+    "an idle cell is kept as long as it was told, be that sixty days",
+    ["clock"],
+    async (bench) => {
+      // More milliseconds than 32 bits hold.
+      const keepMs = 60 * DAY_MS
+      await (await hold(bench, "r1", [cell("idle", 5, null, { keepMs })])).commit([5])
+      await bench.clock.advance(DAY_MS)
+      await expectCell(bench, "idle", { spent: 5 }, "after one day")
+      await bench.clock.advance(58 * DAY_MS)
+      await expectCell(bench, "idle", { spent: 5 }, "after 59 days")
+      await bench.clock.advance(2 * DAY_MS)
+      await expectCell(bench, "idle", {}, "after 61 days")
+    },
+  ],
+  [
     "an endless cell with something reserved in it is never idle",
     ["clock"],
     async (bench) => {
@@ -555,20 +634,67 @@ export const leaseCases = casesOf("leases", [
     "an id that was committed early in a long lease is not charged again at any time",
     ["clock"],
     async (bench) => {
+      const leaseMs = Math.floor(bench.store.capabilities.retentionMs / 2)
+      const held = await hold(bench, "r1", [cell("a", 10)], { leaseMs })
+      await chargedOnce(bench, () => held.commit([3]))
+    },
+  ],
+  [
+    "an id whose lease was extended is not charged again at any time",
+    ["clock"],
+    async (bench) => {
       const { retentionMs } = bench.store.capabilities
       const leaseMs = Math.floor(retentionMs / 2)
-      const held = await hold(bench, "r1", [cell("a", 10)], { leaseMs })
-      await held.commit([3])
-      for (let step = 0; step < 14; step++) {
-        await bench.clock.advance(Math.floor(retentionMs / 8))
-        await bench.store.sweep({ root: bench.root, max: 10 })
-        const answer = await held.commit([3])
-        ok(
-          answer.result === "forgotten" || (answer.result === "committed" && answer.replayed),
-          `${step + 1} eighths of the retention after the commit: ${JSON.stringify(answer)}`,
-        )
-      }
-      await expectCell(bench, "a", { spent: 3 })
+      const held = await hold(bench, "r1", [cell("a", 10)], { leaseMs: 1_000 })
+      const extended = await bench.store.extend({ root: bench.root, id: "r1", leaseMs })
+      if (extended.state !== "held") fail(`extend: expected held, got ${extended.state}`)
+      await chargedOnce(bench, () => held.commit([3], { expiresAt: extended.expiresAt }))
+    },
+  ],
+  [
+    "a lost id that was recovered before the end of its lease is not charged again at any time",
+    ["clock"],
+    async (bench) => {
+      const expiresAt = bench.clock.now() + Math.floor(bench.store.capabilities.retentionMs / 2)
+      const settle = settleRequest(reserveRequest(bench.root, "r1", [cell("a", 10)]), [3], { expiresAt })
+      await chargedOnce(bench, () => bench.store.settle(settle))
+    },
+  ],
+  [
+    "a release of an unknown id is remembered for the retention: its reserve may come late",
+    ["clock"],
+    async (bench) => {
+      const request = reserveRequest(bench.root, "r1", [cell("a", 10)])
+      await bench.store.settle(settleRequest(request, [], { outcome: "release" }))
+      await bench.clock.advance(bench.store.capabilities.retentionMs - 1_000)
+      await bench.store.sweep({ root: bench.root, max: 10 })
+      match(await bench.store.reserve(request), { result: "resolved", state: "released" }, "the reserve, late")
+      await expectCell(bench, "a", {})
+    },
+  ],
+  [
+    "a commit of a lost id is charged in its window, though that has closed",
+    ["clock"],
+    async (bench) => {
+      const today = await windowed(bench, DAY_MS - 1_000, 1_000)
+      const request = reserveRequest(bench.root, "r1", [cell("day.1", 5, 10, today)])
+      const expiresAt = bench.clock.now() + LEASE_MS
+      await bench.clock.advance(1_000)
+      const answer = await bench.store.settle(settleRequest(request, [4], { expiresAt }))
+      match(answer, { result: "committed", recovered: true, replayed: false }, "commit after midnight")
+      await expectCell(bench, "day.1", { spent: 4 })
+    },
+  ],
+  [
+    "an adjustment sent again after its window has closed is the same one",
+    ["clock"],
+    async (bench) => {
+      const ref = { key: "w", ...(await windowed(bench, 0, 1_000)), keepMs: null }
+      const adjust = { root: bench.root, id: "a1", cell: ref, kind: "granted", delta: 5 } as const
+      match(await bench.store.adjust(adjust), { result: "ok", replayed: false, applied: 5 }, "while it is open")
+      await bench.clock.advance(1_000)
+      match(await bench.store.adjust(adjust), { result: "ok", replayed: true, applied: 5 }, "after it has closed")
+      await expectCell(bench, "w", { granted: 5 })
     },
   ],
   [

@@ -1,84 +1,11 @@
-import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../../ledger"
+import type { UsageFilter, UsageGroup } from "../../ledger"
+import { all, byGroup, draftOf, expectSums, ledgerOf, spend, totals, usageEntry, withLedger } from "../entries"
 import { equal, fail, match, mistake, ok } from "../expect"
 import { createRandom } from "../random"
-import { adjusted, cell, cellState, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
+import { adjusted, cell, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
+import { type CaseBench, casesOf } from "../store-case"
 
 const MAX = Number.MAX_SAFE_INTEGER
-
-export function usageEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
-  return {
-    requestId,
-    attempt: 1,
-    clientId: "client-1",
-    userId: "user-1",
-    model: "openai/gpt-4o-mini",
-    provider: "openai",
-    reservedNanoUsd: costNanoUsd,
-    status: "succeeded",
-    tokens: { inputTokens: 10, outputTokens: 5 },
-    costNanoUsd,
-    costSource: "table",
-    ...more,
-  }
-}
-
-function ledgerOf(bench: CaseBench): UsageLedger {
-  return bench.store.ledger!
-}
-
-/** Reserves and commits one attempt with its entry. */
-async function spend(bench: CaseBench, id: string, amount: number, more: Partial<UsageEntry> = {}, key = "a") {
-  const entry = usageEntry(more.requestId ?? id, amount, more)
-  const held = await hold(bench, id, [cell(key, amount)], { draft: draftOf(entry) })
-  await held.commit([amount], { entry })
-  return held
-}
-
-function draftOf(entry: UsageEntry) {
-  const { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd } = entry
-  return { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd }
-}
-
-async function all(bench: CaseBench, filter: UsageFilter = {}, limit = 100, order?: "oldest" | "newest") {
-  const entries: StoredEntry[] = []
-  let cursor: string | undefined
-  for (let pages = 0; pages < 10_000; pages++) {
-    const page = await ledgerOf(bench).list({ root: bench.root, filter, cursor, limit, order })
-    ok(page.entries.length <= limit, `a page has at most ${limit} entries, got ${page.entries.length}`)
-    entries.push(...page.entries)
-    if (page.cursor === null) return entries
-    cursor = page.cursor
-  }
-  throw new Error("list: the cursor never ended")
-}
-
-function totals(bench: CaseBench, groupBy: UsageGroup[], filter: UsageFilter = {}, buckets?: number[]) {
-  return ledgerOf(bench).totals({ root: bench.root, filter, groupBy, buckets })
-}
-
-const byGroup = (rows: readonly UsageTotals[]) =>
-  [...rows].sort((a, b) => (JSON.stringify(a.group) < JSON.stringify(b.group) ? -1 : 1))
-
-/** For every cell, spent must be what its entries were charged, plus adjustments. */
-async function expectSums(bench: CaseBench, keys: readonly string[], adjustments: Record<string, number> = {}) {
-  const charged = new Map<string, bigint>()
-  for (const entry of await all(bench, {}, 500)) {
-    for (const [key, amount] of Object.entries(entry.charges))
-      charged.set(key, (charged.get(key) ?? 0n) + BigInt(amount))
-  }
-  for (const key of keys) {
-    const { spent } = await cellState(bench, key)
-    equal(
-      spent,
-      Number((charged.get(key) ?? 0n) + BigInt(adjustments[key] ?? 0)),
-      `spent of ${key} is the sum of its entries`,
-    )
-  }
-}
-
-const withLedger = (entries: readonly CaseEntry[]): CaseEntry[] =>
-  entries.map(([name, needs, run]) => [name, ["ledger", ...needs], run])
 
 /** The usage ledger: it agrees with the money because it is written with it. */
 export const ledgerCases = casesOf(
@@ -204,7 +131,7 @@ export const ledgerCases = casesOf(
       async (bench) => {
         const draft = draftOf(usageEntry("q1", 10, { tags: { team: "x" } }))
         const held = await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft })
-        await bench.clock.advance(LEASE_MS)
+        await bench.clock.advance(LEASE_MS + 1_234)
         await bench.store.sweep({ root: bench.root, max: 10 })
         const [expired] = await all(bench)
         match(
@@ -212,7 +139,7 @@ export const ledgerCases = casesOf(
           { id: "r1", requestId: "q1", status: "expired", tags: { team: "x" }, charges: { a: 6 } },
           "expired",
         )
-        equal(expired!.at, bench.clock.now(), "time of the expiry")
+        equal(expired!.at, bench.clock.now(), "time of the expiry, which is not the end of the lease")
         await expectSums(bench, ["a"])
         await bench.clock.advance(5_000)
         await held.commit([3], { entry: usageEntry("q1", 3) })
@@ -430,12 +357,25 @@ export const ledgerCases = casesOf(
           "a\\b",
           " a",
           "a ",
+          "a",
+          "A",
+          "a\0",
+          "\ufb01",
+          "fi",
+          "\u00df",
+          "ss",
+          "\ud800",
+          "\ud801",
+          `${"x".repeat(511)}a`,
+          `${"x".repeat(511)}b`,
         ]
         for (const [index, text] of texts.entries()) {
-          await spend(bench, `r${index}`, index, { userId: text, model: text, tags: { [text]: text } })
+          const everywhere = { userId: text, clientId: text, model: text, provider: text, tags: { [text]: text } }
+          await spend(bench, `r${index}`, index, everywhere)
         }
         for (const [index, text] of texts.entries()) {
-          for (const filter of [{ userId: text }, { model: text }, { tag: { name: text, value: text } }]) {
+          const tag = { name: text, value: text }
+          for (const filter of [{ userId: text }, { clientId: text }, { model: text }, { provider: text }, { tag }]) {
             const found = await all(bench, filter)
             equal(
               found.map((entry) => entry.id),
@@ -445,7 +385,28 @@ export const ledgerCases = casesOf(
             equal(found[0]!.userId, text, "userId")
           }
         }
-        equal((await totals(bench, ["userId"])).length, texts.length, "groups")
+        for (const by of ["userId", "clientId", "model", "provider"] as const)
+          equal((await totals(bench, [by])).length, texts.length, `groups by ${by}`)
+      },
+    ],
+    [
+      "request ids that differ in case, or in the last of 64 characters, are different requests",
+      [],
+      async (bench) => {
+        const requestIds = ["q", "Q", `${"q".repeat(63)}a`, `${"q".repeat(63)}b`]
+        for (const [index, requestId] of requestIds.entries()) await spend(bench, `r${index}`, 1, { requestId })
+        for (const [index, requestId] of requestIds.entries()) {
+          for (const found of [
+            await ledgerOf(bench).get({ root: bench.root, requestId }),
+            await all(bench, { requestId }),
+          ])
+            equal(
+              found.map((entry) => entry.id),
+              [`r${index}`],
+              `entries of ${requestId}`,
+            )
+        }
+        equal((await totals(bench, []))[0]?.requests, 4, "requests")
       },
     ],
     [
@@ -612,7 +573,7 @@ export const ledgerCases = casesOf(
       async (bench) => {
         const start = bench.clock.now()
         for (let index = 0; index < 6; index++) {
-          await spend(bench, `r${index}`, 10)
+          await spend(bench, `r${index}`, 10, { tags: { team: `t${index % 2}` } })
           await bench.clock.advance(1_000)
         }
         equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 3 }, "prune")
@@ -622,7 +583,12 @@ export const ledgerCases = casesOf(
           "entries",
         )
         equal(await ledgerOf(bench).get({ root: bench.root, requestId: "r1" }), [], "get of what was pruned")
-        equal((await totals(bench, ["userId"]))[0]?.costNanoUsd, 30, "totals")
+        for (const by of ["userId", "status"] as const)
+          equal((await totals(bench, [by]))[0]?.costNanoUsd, 30, `totals by ${by}`)
+        const [bucket] = await totals(bench, ["bucket"], {}, [start, start + 10_000])
+        equal(bucket?.costNanoUsd, 30, "totals of a time that the prune cuts through")
+        equal((await totals(bench, [{ tag: "team" }])).map((row) => row.costNanoUsd).sort(), [10, 20], "totals by tag")
+        equal((await all(bench, { tag: { name: "team", value: "t0" } })).length, 1, "entries of one tag")
         equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 0 }, "again")
         await expectCell(bench, "a", { spent: 60 })
       },
@@ -665,10 +631,15 @@ export const ledgerCases = casesOf(
         )
         await ledgerOf(bench).prune({ root: other.root, before: MAX })
         equal((await all(bench)).length, 1, "one after the other was pruned")
+        const longer = { ...other, root: bench.otherRoot("longer") }
+        await spend(longer, "r1", 3)
+        await ledgerOf(bench).prune({ root: bench.root, before: MAX })
+        equal((await all(bench)).length, 0, "one after it was pruned itself")
+        equal((await all(longer)).length, 1, "a root whose name only begins with the name of the pruned one")
       },
     ],
     [
-      "ten thousand entries in order, each once, and their sum",
+      "ten thousand entries in order, each once, and their sum, and one prune for all of them",
       [],
       async (bench) => {
         const total = 10_000
@@ -689,6 +660,8 @@ export const ledgerCases = casesOf(
         const sum = Array.from({ length: total }, (_, index) => 1 + (index % 3)).reduce((a, b) => a + b, 0)
         equal((await totals(bench, []))[0]?.costNanoUsd, sum, "sum")
         await expectSums(bench, ["c.0", "c.1", "c.2", "c.3", "c.4"])
+        equal(await ledgerOf(bench).prune({ root: bench.root, before: MAX }), { removed: total }, "pruned in one call")
+        equal(await all(bench), [], "what is left")
       },
     ],
     [
@@ -713,6 +686,11 @@ export const ledgerCases = casesOf(
       async (bench) => {
         const list = (limit: number) => ledgerOf(bench).list({ root: bench.root, filter: {}, limit })
         for (const bad of [0, -1, 0.5, Number.NaN]) await mistake(() => list(bad), `limit ${bad}`)
+        await spend(bench, "r1", 1)
+        for (const cursor of ["", "nonsense", "/", "1", "a/b", "1/a b"]) {
+          const from = () => ledgerOf(bench).list({ root: bench.root, filter: {}, limit: 1, cursor })
+          await mistake(from, `the cursor ${JSON.stringify(cursor)}`)
+        }
         await mistake(
           () => ledgerOf(bench).list({ root: "a{b}", filter: {}, limit: 1 }),
           "a root outside of the alphabet",

@@ -131,6 +131,26 @@ export const mistakeCases = casesOf("contract", [
     },
   ],
   [
+    "names of full length that differ in their last character are different keys, ids and roots",
+    [],
+    async (bench) => {
+      const { store, root } = bench
+      const [key, id] = ["k".repeat(199), "i".repeat(63)]
+      for (const [index, end] of ["a", "b", "B"].entries()) {
+        const own = `${root}.${"r".repeat(64)}`.slice(0, 63) + end
+        const cells = [cell(key + end, index + 1, 9)]
+        const answer = await store.reserve(reserveRequest(root, id + end, cells))
+        match(answer, { result: "ok", replayed: false }, `the id that ends in ${end}`)
+        const adjust = adjustRequest(root, id + end, key + end, "granted", 1)
+        match(await store.adjust(adjust), { result: "ok", replayed: false }, `the adjustment that ends in ${end}`)
+        match(await store.reserve(reserveRequest(own, "r1", cells)), { result: "ok", replayed: false }, own)
+        await expectCell({ store, root: own }, key + end, { reserved: index + 1 }, `the root that ends in ${end}`)
+      }
+      for (const [index, end] of ["a", "b", "B"].entries())
+        await expectCell(bench, key + end, { reserved: index + 1, granted: 1 }, `the key that ends in ${end}`)
+    },
+  ],
+  [
     "names that look alike are different cells",
     [],
     async (bench) => {
@@ -290,6 +310,34 @@ export const mistakeCases = casesOf("contract", [
       )
       const next = await bench.store.reserve(reserveRequest(bench.root, "r3", [cell("a", 1, MAX)]))
       match(next, { result: "exceeded" }, "reserve in a cell that is full")
+    },
+  ],
+  [
+    "what an adjustment applied is told to the end of the numbers and no further, each time that it is sent",
+    [],
+    async (bench) => {
+      for (const [kind, sign] of [
+        ["spent", 1],
+        ["spent", -1],
+        ["granted", 1],
+        ["granted", -1],
+      ] as const) {
+        const key = `${kind}.${sign}`
+        const sent = [
+          [MAX - 1, MAX - 1],
+          [5, 1],
+          [5, 0],
+        ] as const
+        for (const [index, [delta, applied]] of sent.entries()) {
+          const adjust = adjustRequest(bench.root, `${key}.${index}`, key, kind, sign * delta)
+          const [first, again] = [await bench.store.adjust(adjust), await bench.store.adjust(adjust)]
+          // Zero has no sign here: −0 is 0.
+          const told = { result: "ok", applied: sign * applied + 0 }
+          match(first, { ...told, replayed: false }, `${kind} by ${sign * delta}`)
+          match(again, { ...told, replayed: true }, `${kind} by ${sign * delta}, sent again`)
+        }
+        await expectCell(bench, key, { [kind]: sign * MAX })
+      }
     },
   ],
   [

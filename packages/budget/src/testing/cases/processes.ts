@@ -1,10 +1,11 @@
+import type { UsageEntry } from "../../ledger"
 import type { BudgetStore, ReserveResult } from "../../store"
+import { usageEntry } from "../entries"
 import { equal, match, ok } from "../expect"
 import { createRandom } from "../random"
 import { cell, expectCell, hold, reserveRequest, settleRequest } from "../requests"
 import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
 import type { StoreProcess } from "../target"
-import { usageEntry } from "./ledger"
 
 /** Leases of processes that are going to be killed: short, because this level runs on real time. */
 const SHORT_LEASE_MS = 400
@@ -34,6 +35,39 @@ async function sweepUntilNothingIsReserved(bench: CaseBench, keys: string[]): Pr
     keys.map(() => 0),
     "reserved, ten seconds after the leases ended",
   )
+}
+
+/** Processes that commit 1 in each of the cells, again and again, until they are killed. Answers how many were answered. */
+async function killInTheMiddle(
+  bench: CaseBench,
+  keys: readonly string[],
+  more: (id: string) => { entry?: UsageEntry } = () => ({}),
+): Promise<number> {
+  let answered = 0
+  for (let kill = 0; kill < 4; kill++) {
+    const victim = await bench.target.spawn!()
+    const work = Array.from({ length: 40 }, async (_, index) => {
+      const id = `r${kill}.${index}`
+      const cells = keys.map((key) => cell(key, 5, null, { onExpire: 0 }))
+      const request = reserveRequest(bench.root, id, cells, { leaseMs: SHORT_LEASE_MS })
+      await victim.store.reserve(request)
+      const amounts = keys.map(() => 1)
+      const answer = await victim.store.settle(settleRequest(request, amounts, more(id)))
+      if (answer.result === "committed") answered++
+    })
+    // Wait for a share of the answers, so that the kill falls among the others.
+    const enough = answered + kill * 10
+    const watch = async () => {
+      for (let round = 0; round < 1_000 && answered < enough; round++) {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    }
+    const finished = Promise.allSettled(work)
+    await Promise.race([watch(), finished])
+    await victim.kill()
+    await finished
+  }
+  return answered
 }
 
 const needsProcesses = (entries: readonly CaseEntry[]): CaseEntry[] =>
@@ -159,36 +193,28 @@ export const processCases = casesOf(
       "processes killed in the middle of their work leave whole operations behind, and lose no answered commit",
       [],
       async (bench) => {
-        const answered: number[] = []
-        for (let kill = 0; kill < 4; kill++) {
-          const victim = await bench.target.spawn!()
-          const work = Array.from({ length: 40 }, async (_, index) => {
-            const cells = ["a", "b", "c"].map((key) => cell(key, 5, null, { onExpire: 0 }))
-            const request = reserveRequest(bench.root, `r${kill}.${index}`, cells, { leaseMs: SHORT_LEASE_MS })
-            await victim.store.reserve(request)
-            const answer = await victim.store.settle(settleRequest(request, [1, 1, 1]))
-            if (answer.result === "committed") answered.push(1)
-          })
-          // Wait for a share of the answers, so that the kill falls among the others.
-          const enough = answered.length + kill * 10
-          const watch = async () => {
-            for (let round = 0; round < 1_000 && answered.length < enough; round++) {
-              await new Promise((resolve) => setTimeout(resolve, 1))
-            }
-          }
-          const finished = Promise.allSettled(work)
-          await Promise.race([watch(), finished])
-          await victim.kill()
-          await finished
-        }
-        await sweepUntilNothingIsReserved(bench, ["a", "b", "c"])
-        const { cells } = await bench.store.read({ root: bench.root, keys: ["a", "b", "c"] })
+        const keys = ["a", "b", "c"]
+        const answered = await killInTheMiddle(bench, keys)
+        await sweepUntilNothingIsReserved(bench, keys)
+        const { cells } = await bench.store.read({ root: bench.root, keys })
         equal(
           new Set(cells.map((state) => state.spent)).size,
           1,
-          `all three cells agree: ${cells.map((state) => state.spent)}`,
+          `different amounts among all three cells, ${cells.map((state) => state.spent)}`,
         )
-        ok(cells[0]!.spent >= answered.length, `spent ${cells[0]!.spent} of ${answered.length} answered commits`)
+        ok(cells[0]!.spent >= answered, `spent ${cells[0]!.spent} of ${answered} answered commits`)
+      },
+    ],
+    [
+      "processes killed in the middle of their settles leave no money without its entry",
+      ["ledger"],
+      async (bench) => {
+        const answered = await killInTheMiddle(bench, ["a"], (id) => ({ entry: usageEntry(id, 1) }))
+        await sweepUntilNothingIsReserved(bench, ["a"])
+        const { entries } = await bench.store.ledger!.list({ root: bench.root, filter: {}, limit: 1_000 })
+        const { cells } = await bench.store.read({ root: bench.root, keys: ["a"] })
+        equal(entries.length, cells[0]!.spent, "entries, of one nano-dollar each, for what was spent")
+        ok(entries.length >= answered, `${entries.length} entries of ${answered} answered commits`)
       },
     ],
     [
