@@ -171,8 +171,7 @@ export class LLMClient<Answer = string> {
     return new AnswerStream<Answer>({
       compiled: this.#compiled,
       controller,
-      start: (onText) =>
-        this.#run({ ...asked, signal, stream: true, onContent: (completion) => onText(completion.text) }),
+      start: (onText) => this.#run({ ...asked, signal, stream: true, onContent: onText }),
     })
   }
 

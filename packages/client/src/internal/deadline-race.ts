@@ -19,7 +19,7 @@ const LOOK_MS = 10_000
  */
 export class DeadlineRace {
   readonly #controller = new AbortController()
-  readonly #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
+  #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   readonly #caller: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
   #firesAt = Number.POSITIVE_INFINITY
@@ -56,14 +56,14 @@ export class DeadlineRace {
     const { idle } = this.#deadlines
     if (idle !== undefined) idle.at = performance.now() + idleMs
     else {
-      this.stop("first-content")
+      this.#deadlines["first-content"] = undefined
       this.start("idle", idleMs)
     }
   }
 
-  /** Stops one deadline. */
-  stop(name: DeadlineName): void {
-    this.#deadlines[name] = undefined
+  /** The transport has done its part: only the total deadline goes on. */
+  keepTotal(): void {
+    this.#deadlines = { total: this.#deadlines.total }
   }
 
   /** The promise's outcome, or the end, whichever is first; one wait at a time. A loser's rejection is swallowed. */
@@ -99,7 +99,7 @@ export class DeadlineRace {
       if (deadline === undefined) continue
       if (deadline.at > now) this.#arm(deadline.at, now)
       else {
-        this.stop(name)
+        this.#deadlines[name] = undefined
         if (deadline.applies?.() !== false) return this.#end(new DeadlineExceededError(name, deadline.timeoutMs))
       }
     }

@@ -6,6 +6,7 @@ import {
   ContentFilteredError,
   ProviderError,
 } from "../client-errors"
+import type { Attempt } from "./attempt"
 import type { Completion } from "./completion"
 
 /**
@@ -18,14 +19,11 @@ const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited|spii)/
 const CUT = /^(length|max_tokens|model_length)$/i
 const BROKEN = /^(error|insufficient_system_resource|abort)$/i
 
-export type Judgement<Answer> = { ok: true; answer: Answer } | { ok: false; error: P2Error }
+export type Judgement = { ok: true; answer: unknown } | { ok: false; error: P2Error }
 
 /** Whether what arrived is the answer that was asked for: a promise where the schema has to be asked. Never rejects. */
-export function judgeAnswer<Answer>(
-  completion: Completion,
-  options: { compiled: CompiledAnswer<Answer> | undefined; maxTokens: number; provider: string },
-): Judgement<Answer> | Promise<Judgement<Answer>> {
-  const { compiled, maxTokens } = options
+export function judgeAnswer({ ask, plan }: Attempt, completion: Completion): Judgement | Promise<Judgement> {
+  const { compiled, route } = ask
   const { finishReason = "", refusal, text } = completion
   if (refusal !== "") return { ok: false, error: new AnswerRefusedError(refusal) }
   if (FILTERED.test(finishReason)) return { ok: false, error: new ContentFilteredError() }
@@ -34,24 +32,24 @@ export function judgeAnswer<Answer>(
       ok: false,
       error: new ProviderError({
         code: "provider-error",
-        provider: options.provider,
+        provider: route.provider.name,
         providerCode: finishReason,
         retryable: true,
       }),
     }
   const blank = text.trim() === ""
   if (CUT.test(finishReason)) {
-    const cut: Judgement<Answer> = { ok: false, error: new AnswerTruncatedError(maxTokens, text) }
+    const cut: Judgement = { ok: false, error: new AnswerTruncatedError(plan.maxTokens, text) }
     if (compiled === undefined || blank) return cut
     // An object that is whole all the same (white space was cut) is an answer.
     return parse(text, compiled).then((whole) => (whole.ok ? whole : cut))
   }
   if (blank) return { ok: false, error: new AnswerEmptyError() }
-  if (compiled === undefined) return { ok: true, answer: text as Answer }
+  if (compiled === undefined) return { ok: true, answer: text }
   return parse(text, compiled)
 }
 
-async function parse<Answer>(text: string, compiled: CompiledAnswer<Answer>): Promise<Judgement<Answer>> {
+async function parse(text: string, compiled: CompiledAnswer<unknown>): Promise<Judgement> {
   const direct = await compiled.parseAsync(text)
   if (direct.ok || direct.error.reason !== "json") return direct
   // Prose or a fence around the object: on the ladder's last rungs, and from servers that ignore the mode.

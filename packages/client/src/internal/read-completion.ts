@@ -1,6 +1,6 @@
 import { ConnectionLostError } from "../client-errors"
+import type { Attempt } from "./attempt"
 import type { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
 import { parseJson } from "./parse-json"
 import { SseReader } from "./sse-reader"
 import { isRecord } from "./usage-from-wire"
@@ -9,13 +9,8 @@ import { isRecord } from "./usage-from-wire"
 export const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 export interface ReadOptions {
+  attempt: Attempt
   response: Response
-  race: DeadlineRace
-  provider: string
-  /** Whether a stream was asked for. */
-  stream: boolean
-  /** From one piece of content to the next, in milliseconds. */
-  idleMs: number
   /** Called after each piece of content. */
   onContent: () => void
 }
@@ -34,10 +29,11 @@ interface Sink {
  * {@link ConnectionLostError} when the body broke off or was larger than {@link MAX_ANSWER_BYTES}.
  */
 export async function readCompletion(completion: Completion, options: ReadOptions): Promise<void> {
-  const { response, race, provider } = options
+  const { attempt, response } = options
+  const { ask, race, receipt } = attempt
   const type = (response.headers.get("content-type") ?? "").toLowerCase()
   // Who was asked for a stream and does not say what it sends, sends a stream.
-  const streamed = type.includes("text/event-stream") || (options.stream && !/json|html/.test(type))
+  const streamed = type.includes("text/event-stream") || (receipt.streamed && !/json|html/.test(type))
   const sink = streamed ? eventsInto(completion, options) : jsonInto(completion, options)
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
@@ -50,18 +46,18 @@ export async function readCompletion(completion: Completion, options: ReadOption
     }
   } catch (error) {
     reader?.cancel().catch(() => {})
-    throw race.error ?? new ConnectionLostError(provider, error)
+    throw race.error ?? new ConnectionLostError(ask.route.provider.name, error)
   }
   sink.end()
 }
 
-function jsonInto(completion: Completion, { race, idleMs, onContent }: ReadOptions): Sink {
+function jsonInto(completion: Completion, { attempt: { race, run }, onContent }: ReadOptions): Sink {
   const pieces: Uint8Array[] = []
   return {
     push(bytes) {
       // Servers that keep a waiting connection alive send white space, which says nothing.
       if (pieces.length === 0 && bytes.every((byte) => byte <= 32)) return
-      race.refreshIdle(idleMs)
+      race.refreshIdle(run.deadlines.idleMs)
       pieces.push(bytes)
     },
     end() {
@@ -80,20 +76,18 @@ function jsonInto(completion: Completion, { race, idleMs, onContent }: ReadOptio
   }
 }
 
-function eventsInto(completion: Completion, { race, idleMs, onContent, provider }: ReadOptions): Sink {
+function eventsInto(completion: Completion, { attempt, onContent }: ReadOptions): Sink {
   const reader = new SseReader((data) => {
     // What is no JSON is no object either, which is malformed.
     if (data === "[DONE]") completion.end()
-    else if (completion.take(parseJson(data))) {
-      race.refreshIdle(idleMs)
-      onContent()
-    }
+    else if (completion.take(parseJson(data))) onContent()
   })
   return {
     push: (bytes) => reader.push(bytes),
     end() {
       reader.end()
-      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(provider)
+      if (!completion.complete && completion.error === undefined)
+        throw new ConnectionLostError(attempt.ask.route.provider.name)
     },
   }
 }

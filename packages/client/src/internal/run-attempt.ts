@@ -23,7 +23,7 @@ export interface Failure {
 
 /** One attempt: reserve, send, judge, settle. Two calls to the store when it is admitted at once. Never rejects. */
 export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
-  const { plan, receipt, startedAt } = attempt
+  const { plan, race, receipt, startedAt } = attempt
   const { timings } = receipt
   const reserved = await reserve(attempt)
   timings.reserveMs = performance.now() - startedAt
@@ -32,8 +32,10 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   receipt.reservedNanoUsd = plan.boundNanoUsd
   const sent = await send(attempt)
   const { text } = sent.completion
-  let judged = sent.error === undefined ? judge(attempt, sent) : wrong(sent.error)
-  if (judged instanceof Promise) judged = await judged
+  let judged = sent.error === undefined ? judgeAnswer(attempt, sent.completion) : wrong(sent.error)
+  // The schema's own code may wait for something: it has what is left of the deadline.
+  if (judged instanceof Promise)
+    judged = await race.race(judged).catch((error: unknown) => wrong(race.error ?? new UnexpectedError(error)))
   fill(attempt, sent, judged)
   const settlingAt = performance.now()
   timings.totalMs = settlingAt - startedAt
@@ -70,20 +72,11 @@ async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<Rese
   }
 }
 
-/** The schema's own code may wait for something: it has what is left of the deadline. */
-function judge(attempt: Attempt, { completion }: Sent): Judgement<unknown> | Promise<Judgement<unknown>> {
-  const { ask, race, plan } = attempt
-  const { maxTokens } = plan
-  const judged = judgeAnswer(completion, { compiled: ask.compiled, maxTokens, provider: ask.route.provider.name })
-  if (!(judged instanceof Promise)) return judged
-  return race.race(judged).catch((error: unknown) => wrong(race.error ?? new UnexpectedError(error)))
-}
-
 function wrong(error: P2Error): Failure {
   return { ok: false, error }
 }
 
-function fill(attempt: Attempt, { completion, owed }: Sent, judged: Judgement<unknown>): void {
+function fill(attempt: Attempt, { completion, owed }: Sent, judged: Judgement): void {
   const { receipt, plan } = attempt
   receipt.status = judged.ok ? "succeeded" : owed === "unsent" ? "released" : "failed"
   receipt.finishReason = completion.finishReason

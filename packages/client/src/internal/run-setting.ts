@@ -1,7 +1,6 @@
 import type { Budget, Limit, Subject } from "@p2/budget"
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { ClientClock, Logger } from "../client-options"
-import type { Completion } from "./completion"
 import type { Route } from "./route"
 
 /** Everything a request needs to run. */
@@ -20,7 +19,7 @@ export interface RunSetting {
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   signal: AbortSignal | undefined
   stream: boolean
-  onContent: ((completion: Completion) => void) | undefined
+  onContent: ((text: string) => void) | undefined
   clock: ClientClock
   logger: Logger | undefined
   /** Whether prompts and answers go to the ledger. */

@@ -39,21 +39,19 @@ export async function send(attempt: Attempt): Promise<Sent> {
     attempt.receipt.httpStatus = response.status
     const generation = response.headers.get("x-generation-id")
     if (generation !== null) completion.generationId = generation.slice(0, 200)
-    race.stop("connect")
     const onContent = () => {
+      race.refreshIdle(idleMs)
       timings.firstContentMs ??= performance.now() - startedAt
-      run.onContent?.(completion)
+      run.onContent?.(completion.text)
     }
     sent.owed = "unknown"
-    await readCompletion(completion, { response, race, provider, stream: streamed, idleMs, onContent })
+    await readCompletion(completion, { attempt, response, onContent })
     sent.error = insideError(completion, provider)
   } catch (error) {
     fail(sent, error, wire, attempt)
   } finally {
     watch.end(id)
-    race.stop("connect")
-    race.stop("first-content")
-    race.stop("idle")
+    race.keepTotal()
   }
   return sent
 }
