@@ -49,9 +49,9 @@ export class Completion {
       this.malformed = true
       return false
     }
-    if (isText(body.id)) this.generationId ??= body.id.slice(0, 200)
-    if (isText(body.model)) this.model = body.model.slice(0, 200)
-    if (typeof body.service_tier === "string") this.serviceTier = body.service_tier.slice(0, 64)
+    this.generationId ??= shortText(body.id)
+    this.model = shortText(body.model) ?? this.model
+    this.serviceTier = shortText(body.service_tier) ?? this.serviceTier
     this.error = errorIn(body) ?? this.error
     // Groq hides the usage of a stream in a field of its own.
     const hidden = isRecord(body.x_groq) ? body.x_groq.usage : undefined
@@ -82,10 +82,8 @@ export class Completion {
 
   #takeChoice(choice: Record<string, unknown>): boolean {
     this.error ??= errorIn(choice)
-    if (isText(choice.finish_reason)) {
-      this.finishReason = choice.finish_reason.slice(0, 64)
-      this.complete = true
-    }
+    this.finishReason = shortText(choice.finish_reason) ?? this.finishReason
+    this.complete ||= this.finishReason !== undefined
     const message = choice.message ?? choice.delta
     return isRecord(message) && this.#takeMessage(message)
   }
@@ -114,6 +112,11 @@ export class Completion {
   #length(): number {
     return this.#said.length + this.#arguments.length + this.refusal.length + this.#thoughts
   }
+}
+
+/** A word of the provider's: not empty, and at most 200 characters of it. */
+export function shortText(value: unknown): string | undefined {
+  return isText(value) ? value.slice(0, 200) : undefined
 }
 
 function isText(value: unknown): value is string {

@@ -1,6 +1,6 @@
 import { ProviderError, type ProviderErrorCode } from "../client-errors"
 import type { AnswerMode } from "../receipt"
-import type { Completion } from "./completion"
+import { type Completion, shortText } from "./completion"
 import { ProviderReply } from "./provider-reply"
 import { readRetryAfter } from "./retry-delay"
 import { isRecord } from "./usage-from-wire"
@@ -23,7 +23,7 @@ export function statusError(error: unknown, provider: string, now: number): Prov
   const { status, headers } = shape
   return saidError(codeOf(status), provider, status, shape, {
     retryAfterMs: readRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
-    providerRequestId: typeof shape.requestID === "string" ? shape.requestID.slice(0, 200) : undefined,
+    providerRequestId: shortText(shape.requestID),
   })
 }
 

@@ -4,7 +4,7 @@ import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type 
 import { usageBesideError } from "../fetch-with-error-limit"
 import type { Attempt } from "./attempt"
 import { chatBody } from "./chat-body"
-import { Completion } from "./completion"
+import { Completion, shortText } from "./completion"
 import { provesNotSent } from "./not-sent"
 import { FILTERED, failedGeneration, insideError, isFree, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
@@ -37,8 +37,7 @@ export async function send(attempt: Attempt): Promise<Sent> {
     const response = await race.race(call(attempt))
     timings.headersMs = performance.now() - startedAt
     attempt.receipt.httpStatus = response.status
-    const generation = response.headers.get("x-generation-id")
-    if (generation !== null) completion.generationId = generation.slice(0, 200)
+    completion.generationId = shortText(response.headers.get("x-generation-id"))
     const onContent = () => {
       race.refreshIdle(idleMs)
       timings.firstContentMs ??= performance.now() - startedAt
