@@ -19,7 +19,23 @@ export function ok(condition: boolean, what: string): asserts condition {
 /** Compares by value, whatever the order of an object's fields; absent and undefined are the same. */
 export function equal(actual: unknown, expected: unknown, what: string): void {
   const [a, b] = [canonical(actual), canonical(expected)]
-  if (a !== b) fail(`${what}: expected ${b}, got ${a}`)
+  if (a !== b) fail(`${what}: ${difference(a, b)}`)
+}
+
+/** Most characters of either side in a message. */
+const SHOWN = 400
+/** Characters that both have in common before the first that differs. */
+const BEFORE = 120
+
+/** Both sides, and of long ones what stands around the first character that differs. */
+export function difference(actual: string, expected: string): string {
+  let first = 0
+  while (first < actual.length && actual[first] === expected[first]) first++
+  const start = Math.max(actual.length, expected.length) <= SHOWN ? 0 : Math.max(0, first - BEFORE)
+  const shown = (text: string) =>
+    `${start > 0 ? "…" : ""}${text.slice(start, start + SHOWN)}${text.length > start + SHOWN ? "…" : ""}`
+  const where = start > 0 ? ` (both are the same for ${first} characters)` : ""
+  return `expected ${shown(expected)}, got ${shown(actual)}${where}`
 }
 
 /** Only the fields that `expected` names are compared. */

@@ -6,6 +6,10 @@ export interface CaseReport {
   status: "passed" | "failed" | "not claimed"
   /** Why it failed, or why it is not claimed. */
   reason?: string | undefined
+  /** Of a case that failed: the heading of `docs/custom-store.md`, or of the README, under which its rule stands. */
+  read?: string | undefined
+  /** How long it took; absent where it did not run. */
+  durationMs?: number | undefined
 }
 
 export interface LevelReport {

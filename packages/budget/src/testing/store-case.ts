@@ -22,12 +22,14 @@ export interface StoreCase {
   /** Unique in its level. */
   name: string
   needs: readonly SuiteNeed[]
+  /** Where the rule stands that the case is about: a heading of `docs/custom-store.md`, or of the README. */
+  read: string
   run(bench: CaseBench): Promise<void>
 }
 
 /** Writes the cases of one level with less noise. */
-export function casesOf(level: SuiteLevel, entries: readonly CaseEntry[]): StoreCase[] {
-  return entries.map(([name, needs, run]) => ({ level, name, needs, run }))
+export function casesOf(level: SuiteLevel, read: string, entries: readonly CaseEntry[]): StoreCase[] {
+  return entries.map(([name, needs, run]) => ({ level, name, needs, read, run }))
 }
 
 export type CaseEntry = readonly [name: string, needs: readonly SuiteNeed[], run: (bench: CaseBench) => Promise<void>]

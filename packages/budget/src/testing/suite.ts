@@ -87,6 +87,7 @@ class Collector {
   }
 
   async run(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
+    const began = performance.now()
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
@@ -96,7 +97,9 @@ class Collector {
       await this.#describe(target)
       this.#refuseContradictions(target)
       for (const need of one.needs) requireNeed(target, need)
-      await one.run(this.#bench(target))
+      await one.run(this.#bench(target)).catch((error) => {
+        throw withReading(error, one)
+      })
     } catch (error) {
       failure = error ?? new SuiteFailure("the case threw nothing")
     }
@@ -105,8 +108,12 @@ class Collector {
     } catch (error) {
       failure ??= error
     }
-    const reason = failure === undefined ? undefined : failure instanceof Error ? failure.message : String(failure)
-    this.#results.set(one, { name: one.name, status: failure === undefined ? "passed" : "failed", reason })
+    const durationMs = Math.round(performance.now() - began)
+    const how =
+      failure === undefined
+        ? { status: "passed" as const }
+        : { status: "failed" as const, reason: reasonOf(failure), read: one.read }
+    this.#results.set(one, { name: one.name, ...how, durationMs })
     return failure
   }
 
@@ -173,6 +180,23 @@ class Collector {
       now: async () => (await target.store.read({ root, keys: ["time"] })).now,
     }
   }
+}
+
+/** What the case found, and where its rule stands. Runners print the stack, which begins with the message. */
+function withReading(error: unknown, { read }: StoreCase): unknown {
+  if (!(error instanceof SuiteFailure)) return error
+  const { message } = error
+  const page = read === "States" ? "README.md" : "docs/custom-store.md"
+  error.message = `${message}\nThe rule stands in ${page} of @p2/budget, under "${read}".`
+  if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
+  return error
+}
+
+/** Its message, and what it was caused by: the driver's own words are often all that helps. */
+function reasonOf(failure: unknown, causes = 4): string {
+  if (!(failure instanceof Error)) return String(failure)
+  const { cause, message } = failure
+  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${reasonOf(cause, causes - 1)}`
 }
 
 function requireNeed(target: SuiteTarget, need: SuiteNeed): void {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { storeCases } from "../../src/testing"
 
 const budget = fileURLToPath(new URL("../..", import.meta.url))
 const page = readFileSync(`${budget}/docs/custom-store.md`, "utf8")
@@ -34,6 +35,14 @@ describe("docs/custom-store.md", () => {
     const fromPage = [...page.matchAll(/\]\(\.\.\/([^)#]+)/g)].map((link) => link[1]!)
     expect(fromPage.filter((path) => path !== "README.md" && !packed(path) && !packed(`${path}/src`))).toEqual([])
     expect(quoted.map(({ file }) => `examples/custom-store/${file}`).filter((path) => !packed(path))).toEqual([])
+  })
+
+  it("has every heading to which a failing case points, or the README has it", () => {
+    const headings = `${page}\n${readFileSync(`${budget}/README.md`, "utf8")}`.match(/^##+ .+$/gm) ?? []
+    const missing = new Set(
+      storeCases.map((one) => one.read).filter((read) => !headings.some((h) => h.endsWith(` ${read}`))),
+    )
+    expect([...missing]).toEqual([])
   })
 
   it("names every member of a store", () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { build } from "tsup"
 import { describe, expect, it } from "vitest"
+import { StoreError } from "../../src/store-error"
 import {
   defineStoreSuite,
   runStoreSuite,
@@ -13,6 +14,7 @@ import {
   type SuiteOptions,
   storeCases,
 } from "../../src/testing"
+import { difference } from "../../src/testing/expect"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
 import { modelFactory } from "./model-target"
 
@@ -150,6 +152,47 @@ describe("limits are declared, not assumed", () => {
     }
     const report = await runStoreSuite(factory, { limits, only: (one) => /^an unseen|^read answers/.test(one.name) })
     expect(report.levels[0]).toMatchObject({ passed: 1, failed: 1 })
+  })
+})
+
+describe("a case that failed", () => {
+  const only = (beginning: string) => ({
+    limits,
+    only: (one: { name: string }) => one.name.startsWith(beginning),
+  })
+  const failed = (report: StoreReport) =>
+    report.levels.flatMap((level) => level.cases).find((one) => one.status === "failed")
+
+  it("says what was expected, what came, and where the rule stands", async () => {
+    class Short extends ModelStore {
+      protected override sum(a: number, b: number): number {
+        return super.sum(a, b === 30 ? 29 : b)
+      }
+    }
+    const found = failed(await runStoreSuite(modelFactory(Short), only("reserve sets the amount aside")))
+    expect(found?.reason).toMatch(/^cells of the answer: expected .*"reserved":30.*, got .*"reserved":29/)
+    expect(found?.reason).toMatch(/\nThe rule stands in docs\/custom-store.md of @p2\/budget, under "Rules"\.$/)
+    expect(found).toMatchObject({ read: "Rules", durationMs: expect.any(Number) })
+  })
+
+  it("shows of long answers what stands around the first difference", () => {
+    const long = "x".repeat(1_000)
+    expect(difference(`${long}a`, `${long}b`)).toBe(
+      `expected …${"x".repeat(120)}b, got …${"x".repeat(120)}a (both are the same for 1000 characters)`,
+    )
+    expect(difference(`a${long}`, `b${long}`)).toBe(`expected b${"x".repeat(399)}…, got a${"x".repeat(399)}…`)
+    expect(difference("1", "2")).toBe("expected 2, got 1")
+  })
+
+  it("says what a rejection was caused by", async () => {
+    class Refused extends ModelStore {
+      override async read(): Promise<never> {
+        const cause = new Error("ERROR: relation does not exist")
+        throw new StoreError("Postgres failed.", { code: "unavailable", applied: "no", cause })
+      }
+    }
+    const found = failed(await runStoreSuite(modelFactory(Refused), only("an unseen key")))
+    expect(found?.reason).toBe("Postgres failed. Caused by: ERROR: relation does not exist")
   })
 })
 

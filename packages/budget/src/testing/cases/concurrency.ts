@@ -17,7 +17,7 @@ function reserveMany(bench: CaseBench, calls: number, cells: (index: number) => 
 }
 
 /** Many calls in flight at once, in one process. */
-export const concurrencyCases = casesOf("concurrency", [
+export const concurrencyCases = casesOf("concurrency", "One step at a time", [
   [
     "a thousand reservations of $0.10 against $5 admit exactly fifty",
     [],

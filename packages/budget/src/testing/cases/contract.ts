@@ -3,7 +3,7 @@ import { adjusted, adjustRequest, cell, expectCell, hold, reserveRequest, settle
 import { casesOf } from "../store-case"
 
 /** What a single caller sees of the six members, in the ordinary course of things. */
-export const contractCases = casesOf("contract", [
+export const contractCases = casesOf("contract", "Rules", [
   [
     "says its name and capabilities",
     [],

@@ -33,7 +33,7 @@ async function afterRestart(bench: CaseBench): Promise<CaseBench> {
 }
 
 /** What lies between the caller and the state breaks. */
-export const faultCases = casesOf("faults", [
+export const faultCases = casesOf("faults", "One step at a time", [
   [
     "while the state cannot be reached, every member rejects with a StoreError; none makes an answer up",
     ["down"],

@@ -1,5 +1,5 @@
 import type { AdjustRequest, BudgetStore, ReserveRequest, SettleRequest } from "../../store"
-import { canonical, fail } from "../expect"
+import { canonical, difference, fail } from "../expect"
 import { ModelStore } from "../model"
 import { createRandom, type Random } from "../random"
 import { cell, fingerprintOf, reserveRequest, settleRequest } from "../requests"
@@ -18,7 +18,7 @@ type Step =
   | { member: "advance"; request: number }
 
 /** The store and the model go through the same random programs, and must answer the same. */
-export const fuzzCases = casesOf("leases", [
+export const fuzzCases = casesOf("leases", "Rules", [
   [
     "random programs: the store answers as the model does",
     ["clock"],
@@ -47,13 +47,12 @@ async function runProgram(bench: CaseBench, seed: number): Promise<void> {
       const [actual, expected] = [await call(bench.store, next), await call(model, next)]
       program.learn(next, expected)
       const [a, b] = [comparable(next, actual), comparable(next, expected)]
-      if (a !== b) failWith(seed, step, done, `${next.member}: expected ${b}, got ${a}`)
+      if (a !== b) failWith(seed, step, done, `${next.member}: ${difference(a, b)}`)
     }
     const keys = KEYS.concat(program.dayKey)
     const [actual, expected] = [await bench.store.read({ root, keys }), await model.read({ root, keys })]
-    if (canonical(actual) !== canonical(expected)) {
-      failWith(seed, step, done, `cells: expected ${canonical(expected)}, got ${canonical(actual)}`)
-    }
+    const [a, b] = [canonical(actual), canonical(expected)]
+    if (a !== b) failWith(seed, step, done, `cells: ${difference(a, b)}`)
   }
 }
 

@@ -3,7 +3,7 @@ import { adjusted, adjustRequest, cell, expectCell, hold, reserveRequest, settle
 import { casesOf } from "../store-case"
 
 /** The same call once more: after a lost answer, out of order, or with other content. */
-export const idempotencyCases = casesOf("idempotency", [
+export const idempotencyCases = casesOf("idempotency", "Rules", [
   [
     "a reserve sent again gives the same decision and the same end of the lease",
     [],

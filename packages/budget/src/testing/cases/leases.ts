@@ -45,7 +45,7 @@ async function chargedOnce(bench: CaseBench, commit: () => Promise<SettleResult>
 }
 
 /** What ends by itself: leases, windows, and what a store remembers of them. */
-export const leaseCases = casesOf("leases", [
+export const leaseCases = casesOf("leases", "What leaves, and what stays", [
   [
     "time is the injected clock's, in every answer",
     ["clock"],

@@ -11,6 +11,7 @@ const sumOf = (entries: readonly StoredEntry[]) => entries.reduce((sum, entry) =
 /** What an entry says first may not be what it says last; money and entry are one at every moment in between. */
 export const ledgerTruthCases = casesOf(
   "ledger",
+  "The ledger",
   withLedger([
     [
       "money and entry are one step: whoever sees the one sees the other",

@@ -10,6 +10,7 @@ const MAX = Number.MAX_SAFE_INTEGER
 /** The usage ledger: it agrees with the money because it is written with it. */
 export const ledgerCases = casesOf(
   "ledger",
+  "The ledger",
   withLedger([
     [
       "settle writes the entry with the money, at the store's time",
@@ -687,7 +688,7 @@ export const ledgerCases = casesOf(
         const list = (limit: number) => ledgerOf(bench).list({ root: bench.root, filter: {}, limit })
         for (const bad of [0, -1, 0.5, Number.NaN]) await mistake(() => list(bad), `limit ${bad}`)
         await spend(bench, "r1", 1)
-        for (const cursor of ["", "nonsense", "/", "1", "a/b", "1/a b"]) {
+        for (const cursor of ["", "/", "no cursor at all", "{}"]) {
           const from = () => ledgerOf(bench).list({ root: bench.root, filter: {}, limit: 1, cursor })
           await mistake(from, `the cursor ${JSON.stringify(cursor)}`)
         }

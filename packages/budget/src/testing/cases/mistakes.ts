@@ -83,7 +83,7 @@ const TRICKY_NAMES: readonly string[] = [
 ]
 
 /** What must not pass, and what must pass unharmed: names and amounts at their edges. */
-export const mistakeCases = casesOf("contract", [
+export const mistakeCases = casesOf("contract", "Rules", [
   [
     "a name outside of the alphabet is a mistake in every member, as root, id and key",
     [],

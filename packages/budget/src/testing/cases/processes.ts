@@ -76,6 +76,7 @@ const needsProcesses = (entries: readonly CaseEntry[]): CaseEntry[] =>
 /** Several processes on one state, in real time, some of them killed. */
 export const processCases = casesOf(
   "processes",
+  "One step at a time",
   needsProcesses([
     [
       "what one process writes, the others see",

@@ -18,7 +18,7 @@ const ROUNDS = 20
 const swapped = <A, B>(a: A, b: B): [B, A] => [b, a]
 
 /** Calls of different members that meet: each member may be one step by itself, and two of them together not. */
-export const raceCases = casesOf("concurrency", [
+export const raceCases = casesOf("concurrency", "One step at a time", [
   [
     "corrections, grants and resets among reservations: none of them writes back what another changed",
     [],

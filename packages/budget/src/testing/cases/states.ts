@@ -386,6 +386,6 @@ function mismatchEntry(state: State, needs: CaseEntry[1]): CaseEntry {
 
 /** Every cell of the contract's state table. What needs a lease to end is of the level `leases`. */
 export const stateCases = [
-  ...casesOf("contract", entries(STATES.filter((state) => !needsClock(state)))),
-  ...casesOf("leases", entries(STATES.filter(needsClock))),
+  ...casesOf("contract", "States", entries(STATES.filter((state) => !needsClock(state)))),
+  ...casesOf("leases", "States", entries(STATES.filter(needsClock))),
 ]

@@ -87,7 +87,7 @@ const PLACES: Record<string, { scope: string; subject: Where }> = {
 }
 
 /** What strangers put into names, through the package that encodes them: no two subjects ever share a cell. */
-export const subjectCases = casesOf("contract", [
+export const subjectCases = casesOf("contract", "Rules", [
   ...Object.entries(PLACES).map(
     ([place, { scope, subject }]) =>
       [
