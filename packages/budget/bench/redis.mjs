@@ -284,7 +284,7 @@ async function fillCells(own, from, to) {
   value.writeDoubleLE(ends, 32)
   const pipeline = own.pipeline()
   for (let index = from; index < to; index++) {
-    pipeline.set(`p2:4:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`, value, "PXAT", ends)
+    pipeline.set(`p2:5:{main}:c:u=user-${index}|nanoUsd|day.UTC.0`, value, "PXAT", ends)
   }
   await pipeline.exec()
 }
@@ -303,7 +303,7 @@ async function memory() {
   let key = 0
   // A cell as the store writes it: 40 bytes with an end.
   const ends = window.endsAt + 3_600_000
-  const aCell = () => client.set(`p2:4:{main}:c:u=user-${key++}|nanoUsd|day.UTC.0`, Buffer.alloc(40), "PXAT", ends)
+  const aCell = () => client.set(`p2:5:{main}:c:u=user-${key++}|nanoUsd|day.UTC.0`, Buffer.alloc(40), "PXAT", ends)
   console.log(`  a cell                      ${await lane(aCell)}`)
   console.log(`  a held reservation, 3 cells ${await lane(() => store.reserve(reserveOf(THREE)))}`)
   await client.flushall()

@@ -40,11 +40,36 @@ const FIELDS = [
 type Forgotten = Exclude<keyof UsageEntry, (typeof FIELDS)[number] | "expireCostNanoUsd">
 const FORGOTTEN: [Forgotten] extends [never] ? 0 : never = 0
 
-/** The values of an attempt by {@link FIELDS}; `withTexts`: prompt and answer too. */
-function valuesOf(entry: Partial<UsageEntry>, withTexts: boolean): unknown[] {
-  const values = new Array<unknown>(withTexts ? FIELDS.length : FIELDS.length - 2)
-  for (let index = FORGOTTEN as number; index < values.length; index++) values[index] = entry[FIELDS[index]!]
-  return values
+type ValuesOf<Fields extends readonly (keyof UsageEntry)[]> = {
+  -readonly [Place in keyof Fields]: UsageEntry[Fields[Place]] | undefined
+}
+
+/** The values of an attempt by {@link FIELDS}. Asked one by one: V8 looks a name of a list up in a table. */
+function valuesOf(entry: Partial<UsageEntry>): ValuesOf<typeof FIELDS> {
+  return [
+    entry.requestId,
+    entry.attempt,
+    entry.clientId,
+    entry.userId,
+    entry.model,
+    entry.provider,
+    entry.mode,
+    entry.reservedNanoUsd,
+    entry.status,
+    entry.costNanoUsd,
+    entry.costSource,
+    entry.tokens,
+    entry.costs,
+    entry.modelUsed,
+    entry.durationMs,
+    entry.generationId,
+    entry.tags,
+    entry.fingerprint,
+    entry.errorCode,
+    entry.tableCostNanoUsd,
+    entry.prompt,
+    entry.answer,
+  ]
 }
 
 /** An attempt as JSON: absent ones null, none behind the last that is there. */
@@ -57,21 +82,23 @@ function jsonOf(values: unknown[]): string {
 
 /** An attempt for its chunk and, where prompt and answer make it long, these. */
 export function attemptTexts(entry: UsageEntry): [attempt: string] | [attempt: string, texts: string] {
-  const whole = jsonOf(valuesOf(entry, true))
+  const whole = jsonOf(valuesOf(entry))
   const { prompt, answer } = entry
   if (whole.length <= MAX_INLINE || (prompt === undefined && answer === undefined)) return [whole]
-  return [SHORTENED + jsonOf(valuesOf(entry, false)), JSON.stringify({ prompt, answer })]
+  return [SHORTENED + jsonOf(valuesOf(entry).slice(0, PROMPT)), JSON.stringify({ prompt, answer })]
 }
 
-const [STATUS, COST, COST_SOURCE, TOKENS] = (["status", "costNanoUsd", "costSource", "tokens"] as const).map((field) =>
-  FIELDS.indexOf(field),
-) as [number, number, number, number]
+const STATUS = FIELDS.indexOf("status")
+const COST = FIELDS.indexOf("costNanoUsd")
+const COST_SOURCE = FIELDS.indexOf("costSource")
+const TOKENS = FIELDS.indexOf("tokens")
+const PROMPT = FIELDS.indexOf("prompt")
 
 /** The attempt that an expiry would write. */
 export function expiredAttempt(draft: UsageDraft): string {
   const { expireCostNanoUsd: cost = draft.reservedNanoUsd } = draft
   // Not a copy of the draft with more fields: on Node 20 each of them would make a hidden class of its own.
-  const values = valuesOf(draft, true)
+  const values: unknown[] = valuesOf(draft)
   values[STATUS] = "expired"
   values[COST] = cost
   values[COST_SOURCE] = draft.expireCostNanoUsd === 0 ? "none" : "bound"
@@ -117,7 +144,7 @@ export function readEntry(first: string, text: string): { entry: StoredEntry; sh
 
 function fieldsOf(values: unknown[]): UsageEntry {
   const entry: Record<string, unknown> = {}
-  for (let index = 0; index < FIELDS.length && index < values.length; index++) {
+  for (let index = FORGOTTEN as number; index < FIELDS.length && index < values.length; index++) {
     if (values[index] !== null) entry[FIELDS[index]!] = values[index]
   }
   return entry as unknown as UsageEntry

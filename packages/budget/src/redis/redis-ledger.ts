@@ -40,7 +40,7 @@ export class RedisLedger implements UsageLedger {
     const { id, entry } = request
     const base = baseOf(this.#prefix, request.root)
     const [attempt, ...texts] = attemptTexts(entry)
-    const keys = [`${base}l`, `${base}u:n`, `${base}u:p:${id}`, `${base}r:${id}`]
+    const keys = [`${base}l`, `${base}u:n`, `${base}r:${id}`]
     const args = [keys.length, ...keys, this.#now(), `${id} 0\n${attempt}`, id, ...texts]
     const reply = await this.#connection.run(this.#scripts.ledgerRecord, args)
     return { now: reply[1] as number }

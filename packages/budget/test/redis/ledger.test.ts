@@ -33,14 +33,14 @@ describe.skipIf(noServer)("the ledger's chunks", () => {
     for (let index = 0; index < count; index++) {
       await record(`r${index}`, entryOf(names[index % 100]!, { tags: { requestId: "q5" }, attempt: index + 1 }))
     }
-    expect(await client.zcard(`p2:4:{${ROOT}}:u:i`)).toBe(3)
+    expect(await client.zcard(`p2:5:{${ROOT}}:u:i`)).toBe(3)
     for (let round = 0; round < 2; round++) {
       for (const [index, requestId] of [names[0]!, names[1]!, "q5", "nobody"].entries()) {
         const found = await store.ledger!.get({ root: ROOT, requestId })
         expect(found.map((entry) => entry.requestId)).toEqual(Array(index === 3 ? 0 : 13).fill(requestId))
       }
     }
-    const places = (await client.keys(`p2:4:{${ROOT}}:u:y:*`)).sort()
+    const places = (await client.keys(`p2:5:{${ROOT}}:u:y:*`)).sort()
     expect(places).toHaveLength(2)
     for (const key of places) expect(await client.pttl(key)).toBeGreaterThan(0)
 
@@ -52,7 +52,7 @@ describe.skipIf(noServer)("the ledger's chunks", () => {
     )
     // What is pruned is gone from the middle of a chunk, and from chunks that leave as a whole.
     expect(await store.ledger!.prune({ root: ROOT, before: START + 601 })).toEqual({ removed: 600 })
-    expect(await client.zcard(`p2:4:{${ROOT}}:u:i`)).toBe(2)
+    expect(await client.zcard(`p2:5:{${ROOT}}:u:i`)).toBe(2)
     const left = await store.ledger!.get({ root: ROOT, requestId: "often" })
     expect(left.map((entry) => entry.attempt)).toEqual([601, 701, 801, 901, 1_001, 1_101, 1_201])
     const totals = await store.ledger!.totals({ root: ROOT, filter: {}, groupBy: [] })
@@ -95,8 +95,8 @@ describe.skipIf(noServer)("the ledger's chunks", () => {
     expect([stored!.prompt === prompt, stored!.answer, stored!.userId]).toEqual([true, "yes", "u"])
     const [chunk] = await client.keys("*:u:x:*")
     expect((await client.lindex(chunk!, 1))!.length).toBeLessThan(500)
-    expect(await client.pttl(`p2:4:{${ROOT}}:u:b:r1`)).toBeGreaterThan(0)
+    expect(await client.pttl(`p2:5:{${ROOT}}:u:b:r1`)).toBeGreaterThan(0)
     await store.ledger!.prune({ root: ROOT, before: Date.now() + 86_400_000 })
-    expect(await client.exists(`p2:4:{${ROOT}}:u:b:r1`)).toBe(0)
+    expect(await client.exists(`p2:5:{${ROOT}}:u:b:r1`)).toBe(0)
   })
 })

@@ -1,3 +1,4 @@
+import { luaIsNoted } from "./lua-record"
 import { luaNow, REPLY, type Script } from "./script"
 
 /**
@@ -10,9 +11,10 @@ export function extendScript(): Script {
   const lua = `${luaNow()}
 local known = redis.pcall('GET', KEYS[2])
 if not known then return { ${REPLY.ok}, now, 0, 0 } end
-if type(known) ~= 'string' or #known < 10 then return { ${REPLY.corrupt}, 0 } end
+if type(known) ~= 'string' or #known < 21 then return { ${REPLY.corrupt}, 0 } end
 local state = string.byte(known)
 if state ~= 104 then
+  if ${luaIsNoted("known")} then return { ${REPLY.ok}, now, 0, 0 } end
   if state == 99 or state == 102 or state == 120 then return { ${REPLY.ok}, now, state, 0 } end
   return { ${REPLY.corrupt}, 0 }
 end

@@ -27,7 +27,7 @@ for i = 1, #items, 2 do
   if at and id and tonumber(at) < before then
     call('LSET', chunkKey, offset + i - 1, '')
     call('LSET', chunkKey, offset + i, '')
-    call('DEL', base .. 'u:b:' .. id, base .. 'u:p:' .. id)
+    call('DEL', base .. 'u:b:' .. id)
     removed = removed + 1
   end
 end

@@ -69,7 +69,7 @@ if chunk == '' then
   chunk, offset = nextChunk(ARGV[5]), 0
   if request ~= '' then
     local open = call('GET', base .. 'u:n')
-    open = open and string.sub(open, 17) or ''
+    open = open and string.sub(open, 25 + #base + 4) or ''
     local made, passed = false, ''
     for i = 1, ${SCAN_CHUNKS} do
       if not chunk or chunk == open then break end

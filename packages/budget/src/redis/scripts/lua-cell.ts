@@ -11,7 +11,7 @@
 export const LUA_MAX = "local MAX = 9007199254740991"
 
 /** A cell that nothing was written to, as a reply tells it. */
-export const LUA_NO_CELL = "local NO_CELL = string.rep('\\0', 40)"
+export const LUA_NO_CELL = `local NO_CELL = '${"\\0".repeat(40)}'`
 
 /** Sets `s, r, g, p, l` from `v`, a cell as `pcall('GET')` answers it; absent is zeros, and `l` nil. Else does `bad`. */
 export function luaReadCell(bad: string): string {

@@ -1,5 +1,6 @@
 import { LUA_CELL_END, luaReadCell, luaWriteCell } from "./lua-cell"
-import { luaLedger, NO_PLACE } from "./lua-ledger"
+import { luaLedger } from "./lua-ledger"
+import { luaIsNoted } from "./lua-record"
 import { LUA_EXACT, type ScriptSettings } from "./script"
 
 /** Most cells that one step of expiry touches, so that leases over many cells do not make a long script. */
@@ -37,13 +38,13 @@ local function expire(base, ids)
     local key = base .. 'r:' .. id
     local record = pcall('GET', key)
     local first = type(record) == 'string' and string.sub(record, 1, 1)
-    if record == false or first == 'c' or first == 'x' or first == 'f' then
-      -- Its record left with the last of its cells, or is resolved: there is nothing to charge.
+    if record == false or first == 'c' or first == 'x' or first == 'f' or ${luaIsNoted("record")} then
+      -- Its record left with the last of its cells, or is resolved, or says only where an entry stands: there is nothing to charge.
       call('ZREM', base .. 'l', id)
     elseif first ~= 'h' then
       setAside(id)
     else
-      local fingerprint, amounts, ends, attempt = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 10)
+      local fingerprint, amounts, ends, attempt = string.match(record, '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n(.*)$', 22)
       local list, whole = {}, fingerprint ~= nil
       if whole then
         local nextEnd = string.gmatch(ends, '(%d+) (%S+)')
@@ -78,15 +79,14 @@ local function expire(base, ids)
           reply[at + 5], reply[at + 6], reply[at + 7] = before, cell[4], item[3]
         end
         steps = steps + #list + 1
-        local place = ${NO_PLACE}
+        local place = string.sub(record, 10, 21)
         if attempt ~= '' then
           if not chunkKnown then
             knowChunk(call('GET', base .. 'u:n'))
             chunkKnown = true
           end
           local text = id .. ' 0' .. table.concat(names) .. '\\n' .. attempt
-          local old = call('GET', base .. 'u:p:' .. id)
-          if old and rewriteEntry(base, old, id, text) then place = old else place = appendEntry(base, text) end
+          if not rewriteEntry(base, place, id, text) then place = appendEntry(base, text) end
         end
         call('SET', key, 'x' .. string.sub(record, 2, 9) .. place .. '-1 ' .. table.concat(charged, ' ') .. '\\n' .. fingerprint .. '\\n' .. amounts,
           'PXAT', string.format('%.0f', now + ${settings.retentionMs}))

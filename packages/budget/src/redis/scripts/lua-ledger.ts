@@ -10,19 +10,19 @@ const HORIZON_MS = 16
  *                closed when it holds `chunkEntries` or is a quarter of the retention old, so that no key grows
  *                without bound and every chunk ends as a whole.
  * `…u:i`         the chunks, by time.
- * `…u:n`         the chunk that is written to: its horizon and whether it is full as doubles, and its name.
- * `…u:p:<id>`    where the entry of an id without a resolved record stands: what `record` wrote.
+ * `…u:n`         the chunk that is written to: its horizon, whether it is full, and when it begins, as doubles, and its key.
  * `…u:b:<id>`    prompt and answer of an entry where they are too long for a chunk.
  * `…u:y:<chunk>` places by request, made when a request is first asked for in a chunk that is closed.
  *
  * An entry is two items of the list, because its text is then pushed as it came: making one long text of two costs more
  * than pushing it. The first is "at", with an "r" behind it where an expiry was taken back; the second a line "id revision"
  * with "cell charge" for each cell, and what `entry.ts` writes of the attempt. Both are "" when it was pruned. A place is the
- * chunk and the index of the first item in it, 12 bytes; resolved records carry the place of their entry.
+ * chunk and the index of the first item in it, 12 bytes; the record of an id carries the place of its entry.
  *
  * Defines `knowChunk(meta)`, `tendChunk(base, chunkKey, length)` for after an entry was pushed, `appendEntry(base, text)`,
- * which returns the place, and `rewriteEntry(base, place, id, text)` and `chargeEntry(base, place, id, charges, taken)`, which
- * say whether the entry was still there: the one replaces its text, the other its revision and charges.
+ * which returns the place, `readEntry(base, place, id)`, which returns nothing where it is gone, and
+ * `rewriteEntry(base, place, id, text)` and `chargeEntry(base, place, id, cells, charges, taken)`, which say whether the entry was
+ * still there: the one replaces its text, the other its revision and charges.
  * An entry is never earlier than the chunk it stands in, and a chunk begins after the latest entry of the one before,
  * also where the clock went back in between. That is why a chunk has a horizon, which no entry in it is later than: a little
  * ahead of the clock, so that it need not move with every entry. A chunk that is full is written to
@@ -34,15 +34,14 @@ export function luaLedger(settings: ScriptSettings): string {
   return `
 local chunkName, chunkStart, chunkHorizon, chunkFull = '', 0, 0, 0
 local function knowChunk(meta)
-  if type(meta) == 'string' and #meta > 16 then
-    chunkHorizon, chunkFull = struct.unpack('<dd', meta)
-    chunkName = string.sub(meta, 17)
-    chunkStart = chunkName + 0
+  if type(meta) == 'string' and #meta > 24 then
+    chunkHorizon, chunkFull, chunkStart = struct.unpack('<ddd', meta)
+    chunkName = string.format('%.0f', chunkStart)
   end
 end
 local function chunkEnds() return string.format('%.0f', chunkStart + ${keep + age}) end
 local function storeChunk(base)
-  call('SET', base .. 'u:n', struct.pack('<dd', chunkHorizon, chunkFull) .. chunkName, 'PXAT', chunkEnds())
+  call('SET', base .. 'u:n', struct.pack('<ddd', chunkHorizon, chunkFull, chunkStart) .. base .. 'u:x:' .. chunkName, 'PXAT', chunkEnds())
 end
 local function tendChunk(base, chunkKey, length)
   if length == 2 then
@@ -90,14 +89,13 @@ local function rewriteEntry(base, place, id, text)
   call('DEL', base .. 'u:y:' .. chunk)
   return true
 end
-local function chargeEntry(base, place, id, charges, taken)
+local function chargeEntry(base, place, id, cells, charges, taken)
   local chunk, index, at, text = readEntry(base, place, id)
   if not chunk then return false end
   local line = string.find(text, '\\n', 1, true)
   local nextCharge = string.gmatch(charges, '%S+')
   local words = { id, nextCharge() }
-  local _, cellsAfter = string.find(text, '^%S+ %S+')
-  for cell in string.gmatch(string.sub(text, cellsAfter + 1, line - 1), '(%S+) %S+') do
+  for cell in string.gmatch(cells, '(%S+) %S+') do
     words[#words + 1] = cell
     words[#words + 1] = nextCharge() or '0'
   end
@@ -110,6 +108,3 @@ end`
 function chunkAgeMs(settings: ScriptSettings): number {
   return Math.ceil(settings.ledgerRetentionMs / 4)
 }
-
-/** The place of no entry. */
-export const NO_PLACE = "string.rep('\\0', 12)"

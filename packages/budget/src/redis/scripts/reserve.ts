@@ -1,5 +1,6 @@
 import { LUA_CELL_END, LUA_MAX, LUA_NO_CELL, luaReadCell, luaWriteCell } from "./lua-cell"
 import { luaExpire } from "./lua-expire"
+import { LUA_NOWHERE, luaIsNoted } from "./lua-record"
 import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /** Most leases that a reserve ends by the way. */
@@ -22,6 +23,7 @@ local given, lease, opens, closes, keepUntil, at = struct.unpack('sssss', ARGV[1
 ${luaNow("given")}
 ${LUA_MAX}
 ${LUA_NO_CELL}
+${LUA_NOWHERE}
 local leases, record = KEYS[1], KEYS[2]
 -- The record's key is that of the leases with two letters more, and the id.
 local id = string.sub(record, #leases + 2)
@@ -49,7 +51,10 @@ end
 
 -- Of a key of another type this says that it is absent, so that what is absent is looked at once more before it is written.
 local stored = call('MGET', unpack(KEYS, 2))
-local known = stored[1]
+local known, place, only = stored[1], NOWHERE, 'NX'
+if known and ${luaIsNoted("known")} then
+  known, place, only = nil, string.sub(known, 10, 21), 'XX'
+end
 local count = #KEYS - 2
 local code, detail = ${REPLY.ok}, 0
 if not known and (now < opens + 0 or now >= closes + 0) then code = ${REPLY.staleWindow} end
@@ -80,11 +85,11 @@ end
 
 if known then
   local state = string.byte(known)
-  local line = string.find(known, '\\n', state == 104 and 10 or 22, true)
+  local line = string.find(known, '\\n', 22, true)
   local mine = string.sub(ARGV[2], 1, string.find(ARGV[2], '\\n', 1, true) - 1)
   if state == 104 then
     if not line then return { ${REPLY.corrupt}, 0 } end
-    if string.sub(known, 10, line - 1) == mine then
+    if string.sub(known, 22, line - 1) == mine then
       code, detail = ${REPLY.replayed}, struct.unpack('<d', known, 2)
     else
       code = ${REPLY.mismatch}
@@ -99,15 +104,15 @@ if known then
     return { ${REPLY.corrupt}, 0 }
   end
 elseif code ~= ${REPLY.ok} then
-  if call('EXISTS', record) == 1 then return { ${REPLY.corrupt}, 0 } end
+  if only == 'NX' and call('EXISTS', record) == 1 then return { ${REPLY.corrupt}, 0 } end
 else
   detail = now + lease
-  local v = 'h' .. struct.pack('<d', detail) .. ARGV[2]
+  local v = 'h' .. struct.pack('<d', detail) .. place .. ARGV[2]
   local written
   if keepUntil == '0' then
-    written = call('SET', record, v, 'NX')
+    written = call('SET', record, v, only)
   else
-    written = call('SET', record, v, 'PXAT', keepUntil, 'NX')
+    written = call('SET', record, v, 'PXAT', keepUntil, only)
   end
   if not written then return { ${REPLY.corrupt}, 0 } end
   for i = 1, count do

@@ -1,5 +1,6 @@
 import { LUA_CELL_END, LUA_MAX, LUA_NO_CELL, luaReadCell, luaWriteCell } from "./lua-cell"
-import { luaLedger, NO_PLACE } from "./lua-ledger"
+import { luaLedger } from "./lua-ledger"
+import { LUA_NOWHERE, luaIsNoted } from "./lua-record"
 import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
 
 /**
@@ -17,40 +18,46 @@ import { luaNow, REPLY, type Script, type ScriptSettings } from "./script"
  *        which is empty once the id is resolved.
  */
 export function settleScript(settings: ScriptSettings & { ledger: boolean }): Script {
-  // Before the cells, `stored` has the record and, with a ledger, the open chunk and the place of what `record` wrote.
-  const before = settings.ledger ? 3 : 1
-  const ledgerKeys = settings.ledger ? "base .. 'u:n', base .. 'u:p:' .. id, " : ""
+  // Before the cells, `stored` has the record and, with a ledger, the open chunk.
+  const before = settings.ledger ? 2 : 1
+  const openChunk = settings.ledger ? "base .. 'u:n', " : ""
   const lua = `
 local given, outcome, revised, expiresAt, at = struct.unpack('ssss', ARGV[1])
 ${luaNow("given")}
 ${LUA_MAX}
 ${LUA_NO_CELL}
+${LUA_NOWHERE}
 local leases, key = KEYS[1], KEYS[2]
 local id = string.sub(key, #leases + 2)
 local count = #KEYS - 2
 local base = string.sub(leases, 1, -2)
 local release = outcome == 'f'
 -- Of a key of another type this says that it is absent, so that what is absent is looked at once more.
-local stored = call('MGET', key, ${ledgerKeys}unpack(KEYS, 3))
+local stored = call('MGET', key, ${openChunk}unpack(KEYS, 3))
 local known = stored[1] or pcall('GET', key)
 if known and type(known) ~= 'string' then return { ${REPLY.corrupt}, 0 } end
 local head = ARGV[2]
 local mine = string.sub(head, 1, string.find(head, '\\n', 1, true))
 local code, late, recovered = ${REPLY.ok}, 0, 0
 local held, old, leaseEnd, place = false, nil, nil, nil
+local state
 if known then
-  if #known < 10 then return { ${REPLY.corrupt}, 0 } end
-  local state = string.byte(known)
-  leaseEnd = struct.unpack('<d', known, 2)
+  if #known < 21 then return { ${REPLY.corrupt}, 0 } end
+  local chunk
+  leaseEnd, chunk = struct.unpack('<dd', known, 2)
+  if chunk ~= 0 then place = string.sub(known, 10, 21) end
+  state = string.byte(known)
+  if ${luaIsNoted("known")} then known, leaseEnd = nil, nil end
+end
+if known then
   if state == 104 then
-    held = string.sub(known, 10, 9 + #head) == head and string.byte(known, 10 + #head) == 10
+    held = string.sub(known, 22, 21 + #head) == head and string.byte(known, 22 + #head) == 10
     if not held then
-      if string.sub(known, 10, 9 + #mine) ~= mine then code = ${REPLY.mismatch}
-      else return { ${REPLY.otherCells}, string.sub(known, 10 + #mine) } end
+      if string.sub(known, 22, 21 + #mine) ~= mine then code = ${REPLY.mismatch}
+      else return { ${REPLY.otherCells}, string.sub(known, 22 + #mine) } end
     end
   else
     local line = string.find(known, '\\n', 22, true)
-    place = string.sub(known, 10, 21)
     if not line or not (state == 99 or state == 102 or state == 120) then return { ${REPLY.corrupt}, 0 } end
     local same = string.sub(known, line + 1) == head
     if not same and string.sub(known, line + 1, line + #mine) == mine then
@@ -121,7 +128,7 @@ end
 local ends = leaseEnd
 if ends < now then ends = now end
 ${settings.ledger ? writeLedger(settings) : ""}
-call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or ${NO_PLACE}) .. ARGV[3] .. '\\n' .. head, 'PXAT', ends + ${settings.retentionMs})
+call('SET', key, outcome .. struct.pack('<d', leaseEnd) .. (place or NOWHERE) .. ARGV[3] .. '\\n' .. head, 'PXAT', ends + ${settings.retentionMs})
 for i = 1, count do
   ${luaWriteCell("KEYS[i + 2]", "cells[i]", "keyEnds[i]")}
 end
@@ -137,18 +144,13 @@ return reply`
 function writeLedger(settings: ScriptSettings): string {
   return `
 local text = ARGV[4]
-if stored[3] then place = stored[3] end
 if text or place then
-  local name, start, horizon, full = '', 0, -1, 0
+  local horizon, full, start = -1, 0, 0
   local chunk = not place and stored[2]
-  if chunk and #chunk > 16 then
-    horizon, full = struct.unpack('<dd', chunk)
-    name = string.sub(chunk, 17)
-    start = name + 0
-  end
+  if chunk and #chunk > 24 then horizon, full, start = struct.unpack('<ddd', chunk) end
   if now <= horizon and now >= start then
     -- A new entry for the open chunk before its horizon, which is nearly always so: the functions below need not even be made.
-    local chunkKey = base .. 'u:x:' .. name
+    local chunkKey = string.sub(chunk, 25)
     local length = call('RPUSH', chunkKey, nowText, text)
     place = struct.pack('<dI4', start, length - 2)
     if length == 2 or (full == 0 and length >= ${2 * settings.chunkEntries}) then
@@ -159,7 +161,7 @@ if text or place then
   else
     ${luaLedger(settings)}
     if not text then
-      chargeEntry(base, place, id, ARGV[3], release)
+      chargeEntry(base, place, id, string.sub(head, #mine + 1), ARGV[3], release)
     elseif not (place and rewriteEntry(base, place, id, text)) then
       knowChunk(stored[2])
       place = appendEntry(base, text)
