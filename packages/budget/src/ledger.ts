@@ -118,7 +118,7 @@ export interface UsageLedger {
     /** @defaultValue "oldest" */
     order?: "oldest" | "newest" | undefined
   }): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: Nat }>
-  /** Exact sums. `buckets` are ascending boundaries [b0, b1, …): bucket i is [b_i, b_i+1), entries outside are left out. */
+  /** Exact sums, which stop at ±(2^53 − 1). `buckets` are ascending boundaries [b0, b1, …): bucket i is [b_i, b_i+1), entries outside are left out. */
   totals(request: {
     root: Name
     filter: UsageFilter
