@@ -106,6 +106,17 @@ class LocksTheFirstCell extends ModelStore {
   }
 }
 
+/** A transaction that is rolled back, with the leases that it ended and told. */
+class RollsBackARefusal extends ModelStore {
+  override async reserve(request: ReserveRequest): Promise<ReserveResult> {
+    const before = structuredClone(this.state.get(request.root))
+    const answer = await super.reserve(request)
+    const refused = answer.result === "exceeded" || answer.result === "stale-window"
+    if (refused && before !== undefined) this.state.set(request.root, before)
+    return answer
+  }
+}
+
 class DeadlocksOnOppositeOrders extends ModelStore {
   readonly #locked = new Map<string, number>()
 
@@ -274,6 +285,28 @@ class DueInEveryRoot extends ModelStore {
     const answer = await super.read(request)
     const due = [...this.state.values()].reduce((sum, root) => sum + this.dueIds(root, answer.now).length, 0)
     return { ...answer, due }
+  }
+}
+
+class ExtendsInEveryRoot extends ModelStore {
+  override async extend(request: { root: string; id: string; leaseMs: number }): Promise<ExtendResult> {
+    const answer = await super.extend(request)
+    for (const { records } of answer.state === "held" ? this.state.values() : []) {
+      const record = records.get(request.id)
+      if (record?.state === "held" && answer.state === "held") record.leaseEnd = answer.expiresAt
+    }
+    return answer
+  }
+}
+
+class SettlesInEveryRoot extends ModelStore {
+  override async settle(request: SettleRequest): Promise<SettleResult> {
+    const answer = await super.settle(request)
+    for (const [name, { records }] of this.state) {
+      if (name === request.root || records.get(request.id)?.state !== "held") continue
+      await super.settle({ ...request, root: name })
+    }
+    return answer
   }
 }
 
@@ -514,9 +547,53 @@ class EntryCheckedAfterTheMoney extends ModelStore {
   }
 }
 
+class OwnExpiryWithoutEntry extends ModelStore {
+  #own = ""
+
+  override async reserve(request: ReserveRequest): Promise<ReserveResult> {
+    this.#own = request.id
+    return super.reserve(request)
+  }
+
+  protected override expire(root: ModelRoot, id: string, now: number): Expired {
+    const expired = super.expire(root, id, now)
+    if (id === this.#own) root.entries.delete(id)
+    return expired
+  }
+
+  override async sweep(request: { root: string; max: number }) {
+    this.#own = ""
+    return super.sweep(request)
+  }
+}
+
+class ReleaseWritesItsDraft extends ModelStore {
+  protected override release(root: ModelRoot, request: SettleRequest, record: ModelRecord | undefined, now: number) {
+    const answer = super.release(root, request, record, now)
+    const draft = record?.draft
+    if (draft === undefined || request.entry !== undefined || root.entries.has(request.id)) return answer
+    const entry = { ...draft, status: "released", tokens: {}, costNanoUsd: 0, costSource: "none" } as const
+    this.ledger.write(root, request.id, entry, {}, 0, now)
+    return answer
+  }
+}
+
 class CommitLeavesOldCharges extends ModelStore {
   protected override writeEntry(...asked: Parameters<ModelStore["writeEntry"]>): void {
     if (asked[1].entry !== undefined || asked[1].outcome === "release") super.writeEntry(...asked)
+  }
+}
+
+class RequestsOfEveryRoot extends ModelStore {
+  protected override createLedger(retentionMs: number): ModelLedger {
+    const state = this.state
+    class Ledger extends ModelLedger {
+      override async get(request: { root: string; requestId: string }) {
+        const found = await Promise.all([...state.keys()].map((root) => super.get({ ...request, root })))
+        return found.flat()
+      }
+    }
+    return new Ledger((name) => this.root(name), this.now, retentionMs)
   }
 }
 
@@ -958,4 +1035,14 @@ export const subtlePlants: Plant[] = [
     caughtBy: ["an expired lease becomes an entry"],
   },
   { name: "sums in single precision", Store: withLedger(FloatSumsBeyond), caughtBy: ["sums that no number holds"] },
+  {
+    name: "a refusal that rolls back what it ended",
+    Store: RollsBackARefusal,
+    caughtBy: ["a refusal and a stale window"],
+  },
+  { name: "an extend in every root", Store: ExtendsInEveryRoot, caughtBy: ["leases end in their own root"] },
+  { name: "a settle in every root", Store: SettlesInEveryRoot, caughtBy: ["leases end in their own root"] },
+  { name: "an own expiry without its entry", Store: OwnExpiryWithoutEntry, caughtBy: ["an expiry writes its entry"] },
+  { name: "a release that writes its draft", Store: ReleaseWritesItsDraft, caughtBy: ["a draft alone is no entry"] },
+  { name: "requests of every root", Store: RequestsOfEveryRoot, caughtBy: ["roots have ledgers of their own"] },
 ]

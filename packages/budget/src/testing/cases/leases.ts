@@ -98,12 +98,14 @@ export const leaseCases = casesOf("leases", "What leaves, and what stays", [
       const refused = await bench.store.reserve(reserveRequest(bench.root, "r2", [cell("a", 1, 10)]))
       match(refused, { result: "exceeded" }, "reserve of 1 after 10 were charged")
       equal(ids(refused.expired), ["r1"], "expired, told by a refusal")
+      await expectCell(bench, "a", { spent: 10 }, "what a refusal told as expired has ended")
       await hold(bench, "r3", [cell("b", 1)])
       await bench.clock.advance(LEASE_MS)
       const { startsAt, endsAt } = await windowed(bench, DAY_MS, 0)
       const stale = await bench.store.reserve(reserveRequest(bench.root, "r4", [cell("c", 1, 1, { startsAt, endsAt })]))
       match(stale, { result: "stale-window" }, "reserve in a window that is over")
       equal(ids(stale.expired), ["r3"], "expired, told by a stale window")
+      await expectCell(bench, "b", { spent: 1 }, "what a stale window told as expired has ended")
     },
   ],
   [
@@ -220,7 +222,7 @@ export const leaseCases = casesOf("leases", "What leaves, and what stays", [
     },
   ],
   [
-    "leases end in their own root: due, sweep and reserve leave the others alone, and so do adjustments",
+    "leases end in their own root: due, sweep, extend and settle leave the others alone, and so do adjustments",
     ["clock"],
     async (bench) => {
       const other = { ...bench, root: bench.otherRoot("other"), clock: bench.clock }
@@ -228,8 +230,13 @@ export const leaseCases = casesOf("leases", "What leaves, and what stays", [
         await hold(one, "r1", [cell("a", 10, null, { onExpire: 4 })])
         match(await adjusted(one, "g1", "a", "granted", 5), { replayed: false }, `a grant in ${one.root}`)
       }
+      const third = { ...other, root: bench.otherRoot("third") }
+      const settled = await hold(third, "r1", [cell("a", 10, null, { onExpire: 4 })])
+      await bench.store.extend({ root: third.root, id: "r1", leaseMs: 2 * LEASE_MS })
       await bench.clock.advance(LEASE_MS)
       equal((await bench.store.read({ root: bench.root, keys: [] })).due, 1, "due")
+      match(await settled.commit([7]), { result: "committed", late: false }, "a commit in the third root")
+      equal((await bench.store.read({ root: bench.root, keys: [] })).due, 1, "due after a commit in another root")
       equal(ids((await bench.store.sweep({ root: bench.root, max: 10 })).expired), ["r1"], "swept")
       await bench.store.reserve(reserveRequest(bench.root, "r2", [cell("b", 1)]))
       equal((await bench.store.read({ root: bench.root, keys: [] })).due, 0, "due after the sweep")

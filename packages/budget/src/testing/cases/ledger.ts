@@ -1,4 +1,5 @@
 import type { UsageFilter, UsageGroup } from "../../ledger"
+import type { ReserveRequest } from "../../store"
 import { all, byGroup, draftOf, expectSums, ledgerOf, spend, totals, usageEntry, withLedger } from "../entries"
 import { equal, fail, match, mistake, ok } from "../expect"
 import { createRandom } from "../random"
@@ -177,6 +178,36 @@ export const ledgerCases = casesOf(
         const [sums] = await totals(bench, [])
         match(sums!, { expired: 3, costNanoUsd: 16, failedCostNanoUsd: 16 }, "totals")
         await expectCell(bench, "a", { spent: 16 })
+      },
+    ],
+    [
+      "an expiry writes its entry, whether a sweep ends the lease, a stranger's reserve or its own retry",
+      ["clock"],
+      async (bench) => {
+        const draft = (requestId: string) => draftOf(usageEntry(requestId, 10))
+        const ends = {
+          sweep: () => bench.store.sweep({ root: bench.root, max: 10 }),
+          stranger: () => bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 0)])),
+          retry: (request: ReserveRequest) => bench.store.reserve(request),
+        }
+        for (const [name, end] of Object.entries(ends)) {
+          const held = await hold(bench, name, [cell("a", 10)], { draft: draft(name) })
+          await bench.clock.advance(LEASE_MS)
+          await end(held.request)
+          const [entry] = await ledgerOf(bench).get({ root: bench.root, requestId: name })
+          match(entry ?? {}, { id: name, status: "expired", charges: { a: 10 } }, `the entry of ${name}`)
+          await expectSums(bench, ["a"])
+        }
+      },
+    ],
+    [
+      "a draft alone is no entry: a release without one leaves none",
+      [],
+      async (bench) => {
+        const held = await hold(bench, "r1", [cell("a", 10)], { draft: draftOf(usageEntry("q1", 10)) })
+        equal(await all(bench), [], "entries while it is held")
+        await held.release()
+        equal(await all(bench), [], "entries after the release")
       },
     ],
     [
@@ -630,6 +661,15 @@ export const ledgerCases = casesOf(
           [2],
           "the other",
         )
+        for (const [one, cost] of [[bench, 1] as const, [other, 2] as const]) {
+          const found = await ledgerOf(bench).get({ root: one.root, requestId: "r1" })
+          equal(
+            found.map((entry) => entry.costNanoUsd),
+            [cost],
+            `the request r1 in ${one.root}`,
+          )
+          equal((await totals(one, []))[0]?.costNanoUsd, cost, `totals of ${one.root}`)
+        }
         await ledgerOf(bench).prune({ root: other.root, before: MAX })
         equal((await all(bench)).length, 1, "one after the other was pruned")
         const longer = { ...other, root: bench.otherRoot("longer") }
