@@ -18,7 +18,7 @@ import { firstMode } from "./internal/answer-modes"
 import { attachReceipt } from "./internal/attach-receipt"
 import { budgetInfoOf, leftIn } from "./internal/budget-info-of"
 import { type Ask, inputOf } from "./internal/chat-body"
-import { checkClientOptions } from "./internal/check-client-options"
+import { CALL, checkClientOptions, checkEach } from "./internal/check-client-options"
 import { estimateOf } from "./internal/estimate"
 import { RouteBook } from "./internal/open-routes"
 import type { Route } from "./internal/route"
@@ -34,11 +34,12 @@ import { UsageTracker } from "./usage-tracker"
 /** What a call says, and how its answer becomes a turn of the conversation. */
 interface Asked {
   messages: Message[]
+  signal: AbortSignal | undefined
   remember: (answer: string) => void
 }
 
 /** One call as it is started. */
-type Call = Asked & Pick<RunSetting, "signal" | "stream" | "onContent">
+type Call = Asked & Pick<RunSetting, "stream" | "onContent">
 
 /** What a call may be given. */
 export interface CallOptions {
@@ -157,17 +158,17 @@ export class LLMClient<Answer = string> {
 
   /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
-    const asked = this.#checkReady()
+    const asked = this.#checkReady(options)
     const { stream } = this.request
-    return await this.#run({ ...asked, signal: options.signal, stream, onContent: undefined })
+    return await this.#run({ ...asked, stream, onContent: undefined })
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
   stream(options: CallOptions = {}): AnswerStream<Answer> {
-    const asked = this.#checkReady()
+    const asked = this.#checkReady(options)
     const controller = new AbortController()
-    const signal =
-      options.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, options.signal])
+    const { signal: own } = controller
+    const signal = asked.signal === undefined ? own : AbortSignal.any([own, asked.signal])
     return new AnswerStream<Answer>({
       compiled: this.#compiled,
       controller,
@@ -221,12 +222,13 @@ export class LLMClient<Answer = string> {
   }
 
   /** Throws mistakes, and takes the messages: what is added later belongs to the next call, and stands behind the answer. */
-  #checkReady(): Asked {
+  #checkReady(options: CallOptions): Asked {
     this.#checkOpen()
+    checkEach(options, CALL, "options")
     const messages = this.msg.getMessages()
     if (messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
-    return { messages, remember: this.msg.openTurn() }
+    return { messages, signal: options.signal, remember: this.msg.openTurn() }
   }
 
   async #run(call: Call): Promise<GenerateResult<Answer>> {

@@ -1,6 +1,8 @@
 import type { StoredEntry } from "@p2/budget"
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
+import { ConnectionLostError } from "./client-errors"
 import type { RouteBook } from "./internal/open-routes"
+import { statusError } from "./internal/provider-failure"
 import type { Route } from "./internal/route"
 import { isRecord, usageFromWire } from "./internal/usage-from-wire"
 import type { Wallet } from "./internal/wallet"
@@ -55,9 +57,10 @@ async function askGeneration(route: Route, entry: StoredEntry): Promise<Truth | 
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
   const answer: unknown = await route.openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
+    const { name } = route.provider
+    const said = statusError(error, name, Date.now())
     // Not found: the provider writes it down some seconds after the call, or never had it.
-    if ((error as { status?: unknown }).status === 404) return undefined
-    throw error
+    if (said?.status !== 404) throw said ?? new ConnectionLostError(name, error)
   })
   const data = isRecord(answer) ? answer.data : undefined
   if (!isRecord(data)) return undefined

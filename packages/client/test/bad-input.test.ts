@@ -105,3 +105,13 @@ test("a closed client", async () => {
   await client.close()
   expect(await codeOf(() => client.generate())).toBe("client-closed")
 })
+
+test("what is no signal, and what is misspelt beside it, is a mistake of the call before anything is sent", async () => {
+  const client = new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k" })
+  client.msg.addMessageUser("Hello")
+  for (const options of [null, 5, { signal: new AbortController() }, { signal: null }, { sginal: undefined }]) {
+    const mistake = { code: "invalid-argument", kind: "mistake" }
+    await expect(client.generate(options as never)).rejects.toMatchObject(mistake)
+    expect(() => client.stream(options as never)).toThrow(expect.objectContaining(mistake))
+  }
+})

@@ -1,3 +1,4 @@
+import { APIConnectionError, OpenAI } from "openai"
 import { expect, test } from "vitest"
 import { provesNotSent } from "../src/internal/not-sent"
 
@@ -19,6 +20,14 @@ test("what may have been sent is not free", () => {
     "ECONNREFUSED",
   ])
     expect(provesNotSent(error)).toBe(false)
+})
+
+test("an error that the SDK makes before it calls fetch proves it, and not when a fetch threw it", async () => {
+  const openai = new OpenAI({ apiKey: () => Promise.reject(new Error("The vault is sealed.")), maxRetries: 0 })
+  const error = await openai.models.list().catch((thrown: unknown) => thrown)
+  expect(provesNotSent(error)).toBe(true)
+  expect(provesNotSent(new APIConnectionError({ cause: error as Error }))).toBe(false)
+  expect(provesNotSent(Object.create(null))).toBe(false)
 })
 
 test("of several addresses each has to have failed", () => {

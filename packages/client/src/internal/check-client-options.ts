@@ -1,13 +1,15 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
+import type { OpenAI } from "openai"
 import type { Deadlines, LLMClientOptions } from "../client-options"
+import type { CallOptions } from "../llm-client"
 
 /** What an option has to be, and how what came is shown where it may hold a secret. */
 type Rule = [expected: string, fits: (value: unknown) => boolean, shown?: (value: unknown) => unknown]
 
 const MAX_DEADLINE_MS = 2 ** 31 - 1
-const ANYTHING: Rule = ["anything", () => true]
+const ANYTHING: Rule = ["", () => true]
 
-/** By the names of all options. Providers and prices are checked where they are used. */
+/** By the names of all options. What may be anything here is checked where it is used. */
 const RULES: Record<keyof LLMClientOptions, Rule> = {
   store: [
     'a store, "memory:", "file:./p2.db" or "redis://…"',
@@ -21,7 +23,7 @@ const RULES: Record<keyof LLMClientOptions, Rule> = {
   budget: ["a budget from `createBudget`", (budget) => typeof at(budget, "reserve") === "function"],
   openai: [
     "an instance of OpenAI",
-    (openai) => typeof at(at(at(openai, "chat"), "completions"), "create") === "function",
+    (openai) => typeof (openai as Partial<OpenAI>)?.chat?.completions?.create === "function",
   ],
   baseURL: [
     'an http(s) address such as "https://api.openai.com/v1"',
@@ -30,7 +32,7 @@ const RULES: Record<keyof LLMClientOptions, Rule> = {
   // What came is not shown: it may be half a key.
   apiKey: ["a text that is not empty", (key) => typeof key === "string" && key.trim() !== "", (key) => typeof key],
   recordContent: ["true or false", (value) => typeof value === "boolean"],
-  deadlines: ["an object", (deadlines) => typeof deadlines === "object" && deadlines !== null],
+  deadlines: ANYTHING,
   prices: ANYTHING,
   providers: ANYTHING,
   logger: ANYTHING,
@@ -43,16 +45,22 @@ const DEADLINE: Rule = [
 ]
 const DEADLINES: Record<keyof Deadlines, Rule> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
 
+/** Of what a call may be given. */
+export const CALL: Record<keyof CallOptions, Rule> = {
+  signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
+}
+
 /** Throws the first mistake in the options. */
 export function checkClientOptions(options: LLMClientOptions): void {
-  if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options", "an object", options)
   checkEach(options, RULES, "options")
   checkEach(options.deadlines ?? {}, DEADLINES, "options.deadlines")
   if (options.store !== undefined && options.budget !== undefined)
-    throw new InvalidArgumentError("options.budget", "given without `store`: a budget has its own", options.budget)
+    throw new InvalidArgumentError("options.budget", "absent beside `store`", options.budget)
 }
 
-function checkEach(options: object, rules: Record<string, Rule>, path: string): void {
+/** Throws the first mistake in an object of options. */
+export function checkEach(options: object, rules: Record<string, Rule>, path: string): void {
+  if (typeof options !== "object" || options === null) throw new InvalidArgumentError(path, "an object", options)
   checkNames(options, new Set(Object.keys(rules)), path)
   for (const [name, [expected, fits, shown]] of Object.entries(rules)) {
     const value = at(options, name)
