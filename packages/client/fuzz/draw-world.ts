@@ -202,7 +202,7 @@ const request = fc.record<RequestPlan>({
   retries: fc.nat(3),
   repairs: fc.nat(2),
   stream: fc.boolean(),
-  timeoutMs: fc.oneof(fc.constant(5_000), fc.integer({ min: 1, max: 400 })),
+  timeoutMs: fc.oneof(fc.constant(1_500), fc.integer({ min: 1, max: 400 })),
   cachePrompt: fc.boolean(),
   serviceTier: rarely(fc.constantFrom("flex", "priority")),
 })

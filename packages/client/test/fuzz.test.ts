@@ -4,7 +4,7 @@ import { checkWorld } from "../fuzz/check-world"
 import { drawWorld } from "../fuzz/draw-world"
 import { codeOf, playWorld } from "../fuzz/play-world"
 
-const WORLDS = 40
+const WORLDS = 30
 
 test(`${WORLDS} worlds of random requests, faults, aborts and troubled stores keep every promise`, async () => {
   const failed: string[] = []
@@ -24,4 +24,17 @@ test(`${WORLDS} worlds of random requests, faults, aborts and troubled stores ke
 test("a seed draws the same world every time", () => {
   expect(drawWorld(7)).toEqual(drawWorld(7))
   expect(drawWorld(7)).not.toEqual(drawWorld(8))
+})
+
+test("what a receipt, the provider or the log says otherwise is found", async () => {
+  const played = await playWorld(drawWorld(1))
+  expect(await checkWorld(played)).toEqual([])
+  const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
+  line.nanoUsd += 1
+  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("billed"))
+  line.nanoUsd -= 1
+  line.clientRequestId = "unknown"
+  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("which no receipt has"))
+  played.logged.push("PromptSecret")
+  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
 })
