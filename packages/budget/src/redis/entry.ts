@@ -40,8 +40,58 @@ const FIELDS = [
 type Forgotten = Exclude<keyof UsageEntry, (typeof FIELDS)[number] | "expireCostNanoUsd">
 const FORGOTTEN: [Forgotten] extends [never] ? 0 : never = 0
 
+/**
+ * Kinds of tokens and of costs by their place, which is sent and kept for the name: core's counts and pricing's rates. A kind
+ * that is not among them keeps its name. A new one goes last.
+ */
+const KINDS = [
+  "inputTokens",
+  "outputTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+  "cacheWrite1hTokens",
+  "reasoningTokens",
+  "audioInputTokens",
+  "audioOutputTokens",
+  "imageInputTokens",
+  "imageOutputTokens",
+  "webSearches",
+  "input",
+  "output",
+  "cacheRead",
+  "cacheWrite",
+  "cacheWrite1h",
+  "reasoning",
+  "audioInput",
+  "audioOutput",
+  "imageInput",
+  "imageOutput",
+  "request",
+  "search",
+]
+const KIND_PLACES = new Map(KINDS.map((kind, place) => [kind, place]))
+
+/** Numbers by kind, as a list: kind, number, kind, number… */
+function listOf(numbers: Readonly<Record<string, number>>): (number | string)[] {
+  const list: (number | string)[] = []
+  for (const kind of Object.keys(numbers)) list.push(KIND_PLACES.get(kind) ?? kind, numbers[kind]!)
+  return list
+}
+
+function numbersOf(list: (number | string)[]): Record<string, number> {
+  const pairs: [string, number][] = []
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const told = list[at]!
+    const kind = typeof told === "number" ? KINDS[told] : told
+    if (kind === undefined) throw new RangeError(`No kind has the place ${told}.`)
+    pairs.push([kind, list[at + 1] as number])
+  }
+  // By pairs, because `__proto__` is a name like any other.
+  return Object.fromEntries(pairs)
+}
+
 type ValuesOf<Fields extends readonly (keyof UsageEntry)[]> = {
-  -readonly [Place in keyof Fields]: UsageEntry[Fields[Place]] | undefined
+  -readonly [Place in keyof Fields]: UsageEntry[Fields[Place]] | undefined | ReturnType<typeof listOf>
 }
 
 /** The values of an attempt by {@link FIELDS}. Asked one by one: V8 looks a name of a list up in a table. */
@@ -58,8 +108,8 @@ function valuesOf(entry: Partial<UsageEntry>): ValuesOf<typeof FIELDS> {
     entry.status,
     entry.costNanoUsd,
     entry.costSource,
-    entry.tokens,
-    entry.costs,
+    entry.tokens && listOf(entry.tokens),
+    entry.costs && listOf(entry.costs),
     entry.modelUsed,
     entry.durationMs,
     entry.generationId,
@@ -92,6 +142,7 @@ const STATUS = FIELDS.indexOf("status")
 const COST = FIELDS.indexOf("costNanoUsd")
 const COST_SOURCE = FIELDS.indexOf("costSource")
 const TOKENS = FIELDS.indexOf("tokens")
+const COSTS = FIELDS.indexOf("costs")
 const PROMPT = FIELDS.indexOf("prompt")
 
 /** The attempt that an expiry would write. */
@@ -102,7 +153,7 @@ export function expiredAttempt(draft: UsageDraft): string {
   values[STATUS] = "expired"
   values[COST] = cost
   values[COST_SOURCE] = draft.expireCostNanoUsd === 0 ? "none" : "bound"
-  values[TOKENS] = {}
+  values[TOKENS] = []
   return jsonOf(values)
 }
 
@@ -145,7 +196,9 @@ export function readEntry(first: string, text: string): { entry: StoredEntry; sh
 function fieldsOf(values: unknown[]): UsageEntry {
   const entry: Record<string, unknown> = {}
   for (let index = FORGOTTEN as number; index < FIELDS.length && index < values.length; index++) {
-    if (values[index] !== null) entry[FIELDS[index]!] = values[index]
+    const value = values[index]
+    if (value === null) continue
+    entry[FIELDS[index]!] = index === TOKENS || index === COSTS ? numbersOf(value as (number | string)[]) : value
   }
   return entry as unknown as UsageEntry
 }

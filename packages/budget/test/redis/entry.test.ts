@@ -1,3 +1,4 @@
+import { USAGE_COUNTS } from "@p2/core"
 import { describe, expect, it } from "vitest"
 import type { UsageEntry } from "../../src/ledger"
 import { attemptTexts, readEntry } from "../../src/redis/entry"
@@ -59,6 +60,20 @@ describe("an entry in Redis", () => {
   it("is told as released once an expiry was taken back", () => {
     const { entry } = readBack(WHOLE, "12 r", "id 1 a 0 b 0")
     expect(entry).toMatchObject({ status: "released", costSource: "none", revision: 1, charges: { a: 0, b: 0 } })
+  })
+
+  it("keeps the number of every kind, those that it does not know by their names", () => {
+    const tokens = Object.fromEntries([...USAGE_COUNTS, "0", "newTokens"].map((kind, index) => [kind, index]))
+    const costs = JSON.parse('{ "input": 3, "__proto__": 4, "newRate": 5 }') as Record<string, number>
+    const { entry } = readBack({ ...WHOLE, tokens, costs })
+    expect(entry.tokens).toEqual(tokens)
+    expect(Object.entries(entry.costs!)).toEqual(Object.entries(costs))
+    const [attempt] = attemptTexts({ ...WHOLE, tokens, costs })
+    // None of core's counts is sent by its name.
+    expect(USAGE_COUNTS.filter((kind) => attempt.includes(kind))).toEqual([])
+    expect(() => readEntry("12", 'id 0\n["q",1,null,null,"m",null,null,5,"failed",3,"table",[99,1]]')).toThrow(
+      expect.objectContaining({ code: "corrupt" }),
+    )
   })
 
   it("is corrupt where it is none", () => {
