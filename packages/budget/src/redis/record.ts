@@ -18,8 +18,8 @@ export function heldHead(fingerprint: string, cells: readonly SettleCell[]): str
 }
 
 /**
- * A held record without its state and lease: head, a line of charges and lives by cell, and the attempt that an expiry
- * would write.
+ * What follows state, lease and place in a held record (`scripts/lua-record.ts`): head, a line of charges and lives by cell,
+ * and the attempt that an expiry would write.
  */
 export function heldRecord(request: ReserveRequest, retentionMs: number, ledger: boolean): string {
   const { cells } = request

@@ -11,8 +11,8 @@ const MAX_EXPIRED = 16
  *
  * KEYS: 1 leases, 2 the id's record, 3… the cells.
  * ARGV: 1 texts, each with a NUL behind it: time or "", lease in ms, latest start and earliest end of
- *       the windows, end of the record or 0, then per cell: amount, limit or -1, life (`lua-cell.ts`); 2 the record without its
- *       state and lease ({@link heldRecord}).
+ *       the windows, end of the record or 0, then per cell: amount, limit or -1, life (`lua-cell.ts`); 2 what follows
+ *       state, lease and place in the record ({@link heldRecord}).
  * Reply: bytes, of code and backlog one each, now, end of the lease or letter of the state, then the cells (`lua-cell.ts`);
  *       if leases ran out, a list of these bytes and an array per lease: id, then per cell: key, spent, reserved, granted,
  *       peak before, peak, charge. Or, with nothing reserved, a list: corrupt, and which cell, 0 for the record.
