@@ -56,6 +56,15 @@ describe("who is called", () => {
     expect(choose("x", env, { baseURL: "https://api.groq.com/openai/v1" }).provider).toBe("groq")
     expect(choose("x", env, { baseURL: "https://me.openai.azure.com/openai/v1" }).provider).toBe("azure")
   })
+
+  test("an address at OpenRouter takes its own ids, which begin with a vendor, as they are", () => {
+    const there = { baseURL: "https://openrouter.ai/api/v1", apiKey: "o" }
+    for (const model of ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4", "qwen/qwen3-32b"])
+      expect(choose(model, {}, there)).toEqual({ provider: "openrouter", name: model, ...there })
+    expect(choose("openrouter/openai/gpt-4o-mini", {}, there)).toMatchObject({ name: "openai/gpt-4o-mini" })
+    // Without the address the prefix decides, whatever keys there are.
+    expect(choose("openai/gpt-4o-mini", { OPENROUTER_API_KEY: "o" })).toMatchObject({ provider: "openai" })
+  })
 })
 
 describe("what is sent and priced", () => {
@@ -108,6 +117,22 @@ describe("what is sent and priced", () => {
     expect((await client.generate()).receipt.attempts).toHaveLength(1)
     expect(calls).toBe(1)
     expect(provider.received[0]?.headers.authorization).toBe("Bearer own")
+  })
+
+  test("an OpenAI instance at OpenRouter is asked for OpenRouter's ids, fallbacks too", async () => {
+    const openai = new OpenAI({ baseURL: provider.openRouterBaseURL, apiKey: "own" })
+    const fallbacks = ["anthropic/claude-haiku-4.5"]
+    provider.faults.next({ status: 404 })
+    const client = new LLMClient(
+      { model: "openai/gpt-4o-mini", fallbacks, maxBudget: "0.05" },
+      { openai, providers: [{ name: "openrouter", baseURL: provider.openRouterBaseURL }] },
+    )
+    client.msg.addMessageUser("Hello")
+    const { ok, receipt } = await client.generate()
+    expect({ ok, source: receipt.costSource }).toEqual({ ok: true, source: "provider" })
+    expect(receipt.attempts.map((attempt) => attempt.provider)).toEqual(["openrouter", "openrouter"])
+    expect(provider.received.map(({ body }) => body.model)).toEqual(["openai/gpt-4o-mini", ...fallbacks])
+    expect(provider.received[0]?.body).toHaveProperty("provider.max_price")
   })
 
   test("a deployment of one's own has one's own price", async () => {

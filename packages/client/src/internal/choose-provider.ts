@@ -21,7 +21,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * The prefix of the model decides. A model without a known prefix goes where `openai` or `baseURL` point to, else to
- * OpenRouter when `OPENROUTER_API_KEY` is set, else to OpenAI.
+ * OpenRouter when `OPENROUTER_API_KEY` is set, else to OpenAI. Where they point to OpenRouter, other prefixes are the
+ * vendors in its own ids.
  */
 export function chooseProvider(
   model: string,
@@ -30,9 +31,10 @@ export function chooseProvider(
   env: Environment,
 ): Choice {
   const { provider: prefix = "" } = parseModelId(model)
-  const named = table.get(prefix)
   const endpoint = options.openai?.baseURL ?? options.baseURL
-  const provider = named ?? (endpoint === undefined ? defaultProvider(model, table, env) : providerAt(endpoint, table))
+  const there = endpoint === undefined ? undefined : providerAt(endpoint, table)
+  const named = there?.dialect === "openrouter" && prefix !== there.name ? undefined : table.get(prefix)
+  const provider = named ?? there ?? defaultProvider(model, table, env)
   return {
     provider,
     name: named === undefined ? model : model.slice(prefix.length + 1),

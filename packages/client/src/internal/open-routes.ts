@@ -1,4 +1,4 @@
-import { InvalidArgumentError, parseModelId, type Request } from "@p2/core"
+import { InvalidArgumentError, type Request } from "@p2/core"
 import { prices as publishedPrices } from "@p2/pricing"
 import { MissingKeyError } from "../client-errors"
 import type { LLMClientOptions } from "../client-options"
@@ -13,7 +13,6 @@ import { tariffFor } from "./tariff"
 export class RouteBook {
   readonly #routes: Route[]
   #opened: Promise<readonly Route[]> | undefined
-  #checked = false
 
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     const table = providerTable(options.providers)
@@ -21,9 +20,9 @@ export class RouteBook {
     const choose = (model: string, own: LLMClientOptions) => chooseProvider(model, own, table, process.env)
     const home = choose(request.model, options).provider.name
     this.#routes = [request.model, ...request.fallbacks].map((model) => {
-      const { provider: prefix = "" } = parseModelId(model)
+      const here = choose(model, options)
       // Your own endpoint stays with its provider: another provider's fallback goes to its own address with its own key.
-      const choice = choose(model, table.has(prefix) && prefix !== home ? {} : options)
+      const choice = here.name === model || here.provider.name === home ? here : choose(model, {})
       if (request.online && choice.provider.dialect !== "openrouter")
         throw new InvalidArgumentError("online", "false: only the searches of openrouter can be limited", true)
       if (choice.provider.dialect === "openrouter" && /:online$/i.test(model))
@@ -48,16 +47,12 @@ export class RouteBook {
 
   /** Throws for the first provider without a key or an address. */
   checkKeys(): void {
-    // What was there at the start does not go away.
-    if (this.#checked) return
     for (const { provider, baseURL, apiKey, openai } of this.#routes) {
-      const [variable] = keyVariablesOf(provider)
       if (baseURL === undefined)
         throw new MissingKeyError(provider.name, baseURLVariablesOf(provider)[0] ?? "baseURL", "base URL")
-      if (variable === undefined || apiKey !== undefined || openai !== undefined) continue
-      throw new MissingKeyError(provider.name, variable, "API key")
+      const variable = apiKey === undefined && openai === undefined && keyVariablesOf(provider)[0]
+      if (variable) throw new MissingKeyError(provider.name, variable, "API key")
     }
-    this.#checked = true
   }
 
   /** The routes with their OpenAI instances; loads the `openai` package on first use. */
