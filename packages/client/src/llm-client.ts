@@ -159,8 +159,7 @@ export class LLMClient<Answer = string> {
   /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const asked = this.#checkReady(options)
-    const { stream } = this.request
-    return await this.#run({ ...asked, stream, onContent: undefined })
+    return await this.#keep(this.#call({ ...asked, stream: this.request.stream, onContent: undefined }))
   }
 
   /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
@@ -172,7 +171,7 @@ export class LLMClient<Answer = string> {
     return new AnswerStream<Answer>({
       compiled: this.#compiled,
       controller,
-      start: (onText) => this.#run({ ...asked, signal, stream: true, onContent: onText }),
+      start: (onText) => this.#keep(this.#call({ ...asked, signal, stream: true, onContent: onText })),
     })
   }
 
@@ -198,7 +197,8 @@ export class LLMClient<Answer = string> {
   /** Waits for running calls and pending settlements, and closes what the client opened itself. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled(this.#running)
+    // A call that ends may leave something to wait for.
+    for (const running of this.#running) await running.catch(() => {})
     await this.#wallet.close()
   }
 
@@ -231,14 +231,10 @@ export class LLMClient<Answer = string> {
     return { messages, signal: options.signal, remember: this.msg.openTurn() }
   }
 
-  async #run(call: Call): Promise<GenerateResult<Answer>> {
-    const running = this.#call(call)
+  /** The client is not closed before this has ended. */
+  #keep<T>(running: Promise<T>): Promise<T> {
     this.#running.add(running)
-    try {
-      return await running
-    } finally {
-      this.#running.delete(running)
-    }
+    return running.finally(() => this.#running.delete(running))
   }
 
   async #call(call: Call): Promise<GenerateResult<Answer>> {
@@ -275,6 +271,7 @@ export class LLMClient<Answer = string> {
       onContent,
       clock: this.#clock,
       logger,
+      keep: (work) => this.#keep(work),
       recordContent: recordContent ?? false,
     }
   }

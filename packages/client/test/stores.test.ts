@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { memoryStore } from "@p2/budget"
+import { memoryStore, type ReserveRequest, StoreError } from "@p2/budget"
 import { formatUsd } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
@@ -99,6 +99,65 @@ test("a client can be used with `await using`, and close waits for what runs", a
     })
   }
   expect(ended).toBe(true)
+})
+
+/** A store whose reserves wait until they may go on. */
+function slowStore(after: () => void = () => {}) {
+  const inner = memoryStore()
+  const asked: ReserveRequest[] = []
+  let goOn = () => {}
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const reserve = async (request: ReserveRequest) => {
+    asked.push(request)
+    await gate
+    const answer = await inner.reserve(request)
+    after()
+    return answer
+  }
+  const reserved = async () => {
+    const [{ root, cells }] = asked as [ReserveRequest]
+    const read = await inner.read({ root, keys: cells.map(({ key }) => key) })
+    return read.cells.map((cell) => cell.reserved)
+  }
+  return { store: { ...inner, reserve }, goOn, reserved }
+}
+
+test("a client that is closed has given back what was set aside after its call had ended", async () => {
+  const { store, goOn, reserved } = slowStore()
+  const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
+  const { receipt } = await client.generate()
+  expect(receipt.attempts).toMatchObject([{ status: "released", errorCode: "deadline-exceeded" }])
+  const closing = client.close()
+  goOn()
+  await closing
+  expect(await reserved()).toEqual([0])
+  const entries = await store.ledger!.get({ root: "main", requestId: receipt.requestId })
+  expect(entries).toMatchObject([{ status: "released", costNanoUsd: 0 }])
+})
+
+test("a client that is closed while a call waits for the store leaves nothing set aside either", async () => {
+  const { store, goOn, reserved } = slowStore()
+  const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
+  const asking = client.generate()
+  const closing = client.close()
+  expect((await asking).ok).toBe(false)
+  goOn()
+  await closing
+  expect(await reserved()).toEqual([0])
+})
+
+test("what a lost answer set aside after the call had ended is given back before the client is closed", async () => {
+  const { store, goOn, reserved } = slowStore(() => {
+    throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
+  })
+  const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
+  await client.generate()
+  const closing = client.close()
+  goOn()
+  await closing
+  expect(await reserved()).toEqual([0])
 })
 
 test.each(["memory", "file"])("an attempt that the store refuses is an entry too, in a %s store", async (kind) => {

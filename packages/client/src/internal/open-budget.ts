@@ -49,8 +49,7 @@ async function openShared(address: string): Promise<OpenedBudget> {
 
 async function letGo(address: string, known: SharedBudget): Promise<unknown> {
   const { budget, release } = await known.opening
-  known.users--
-  if (known.users > 0) return budget.flush()
+  if (--known.users > 0) return budget.flush()
   shared.delete(address)
   return release()
 }

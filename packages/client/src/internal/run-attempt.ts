@@ -61,11 +61,9 @@ async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<Rese
     const held = await race.race(reserving)
     return held.ok ? held : { ok: false, error: held.error, left: leftIn(held.error.all) }
   } catch (error) {
-    // What is still set aside after we left is given back.
-    reserving
-      .then((late) => {
-        if (late.ok) return late.reservation.release(entryOf(ask, receipt, undefined))
-      })
+    // What is still set aside after we left is given back, before the client is closed.
+    run
+      .keep(reserving.then<unknown>((late) => late.ok && late.reservation.release(entryOf(ask, receipt))))
       // Not told apart from a store that is down: the lease ends by itself.
       .catch(() => {})
     return wrong(P2Error.isInstance(error) ? error : new UnexpectedError(error))

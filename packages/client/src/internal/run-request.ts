@@ -98,7 +98,7 @@ class RequestRun {
       if ("left" in outcome) {
         receipt.status = "refused"
         // Statistics never stand in the way of a refusal, nor does a store that hangs.
-        await race.race(budget.usage.record(receipt.id, entryOf(ask, receipt, undefined), { subject })).catch(() => {})
+        await race.race(budget.usage.record(receipt.id, entryOf(ask, receipt), { subject })).catch(() => {})
       } else abortTransport = !outcome.ok
       this.#log(receipt)
       return outcome

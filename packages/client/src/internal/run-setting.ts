@@ -22,6 +22,8 @@ export interface RunSetting {
   onContent: ((text: string) => void) | undefined
   clock: ClientClock
   logger: Logger | undefined
+  /** What the client waits for before it is closed, also when the call has ended. */
+  keep<T>(work: Promise<T>): Promise<T>
   /** Whether prompts and answers go to the ledger. */
   recordContent: boolean
 }

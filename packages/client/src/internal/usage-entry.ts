@@ -28,7 +28,7 @@ export function draftOf(ask: Ask, receipt: AttemptReceipt, reservedNanoUsd: Nano
 export function entryOf(
   ask: Ask,
   receipt: AttemptReceipt,
-  content: { prompt: readonly Message[]; answer: string } | undefined,
+  content?: { prompt: readonly Message[]; answer: string },
 ): UsageEntry {
   const draft = draftOf(ask, receipt, receipt.reservedNanoUsd)
   const { requestId, attempt, clientId, userId, tags, model, provider, mode, reservedNanoUsd, fingerprint } = draft
