@@ -1,5 +1,5 @@
 // Bundles a TypeScript program from the sources of its package and its neighbours, and runs it: no build is needed before.
-import { mkdirSync, rmSync } from "node:fs"
+import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { build } from "tsup"
 
@@ -8,12 +8,16 @@ const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 /**
  * Runs `main.ts` in the folder of `from`, the URL of a file that is one folder below its package.
  *
- * `sources`: file by name of each neighbour, from the folder of packages. `external`: what Node finds by itself.
+ * `sources`: file by name of each neighbour, from the folder of packages. `external`: what Node finds by itself. `links`:
+ * what only a neighbour has installed, by name, from the folder of packages.
  */
-export async function runFromSources(from, { sources, external }) {
+export async function runFromSources(from, { sources, external, links = {} }) {
   // Inside the package, where Node can find what is external.
   const folder = fileURLToPath(new URL(`../node_modules/.cache/from-sources-${process.pid}`, from))
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(`${folder}/node_modules`, { recursive: true })
+  // A junction needs no right of its own on Windows; elsewhere the word changes nothing.
+  for (const [name, place] of Object.entries(links))
+    symlinkSync(packages + place, `${folder}/node_modules/${name}`, "junction")
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
   await build({
     entry: [fileURLToPath(new URL("main.ts", from))],

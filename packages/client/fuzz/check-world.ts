@@ -1,5 +1,4 @@
 import { inspect } from "node:util"
-import type { StoredEntry } from "@p2/budget"
 import { P2Error } from "@p2/core"
 import type { BilledCall } from "@p2/local-provider"
 import type { AttemptReceipt, Receipt } from "../src/index"
@@ -8,7 +7,7 @@ import type { Audit, Outcome, Played } from "./play-world"
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
 
 /** What of the promises was not kept, in words; empty when all were. */
-export async function checkWorld(played: Played): Promise<string[]> {
+export function checkWorld(played: Played): string[] {
   const wrong: string[] = []
   const lines = linesById(played)
   for (const outcome of played.outcomes) {
@@ -19,10 +18,11 @@ export async function checkWorld(played: Played): Promise<string[]> {
   const known = new Set(attemptsOf(played).map(({ id }) => id))
   for (const id of lines.keys())
     if (!known.has(id)) wrong.push(`the provider was called for ${id}, which no receipt has`)
-  const entries = await entriesOf(played)
-  checkLedger(played, entries, wrong)
+  checkLedger(played, wrong)
+  checkCharges(played, wrong)
+  checkReserves(played, wrong)
   checkCells(played, wrong)
-  await checkSums(played, entries, wrong)
+  checkSums(played, wrong)
   for (const audit of played.audits)
     checkAudit(audit, lines, (what) => wrong.push(`audit of ${audit.receipt.requestId}: ${what}`))
   checkSecrets(played, wrong)
@@ -72,7 +72,7 @@ function checkReceipt(outcome: Outcome, played: Played, lines: Map<string, Bille
     billed += truth
     const what = (said: string) => say(`attempt ${attempt.attempt} (${attempt.status}, ${attempt.errorCode}) ${said}`)
     checkAttempt(attempt, own[0], truth, what)
-    const isTroubled = played.store.troubledSettles.has(attempt.id)
+    const isTroubled = played.stores.troubledSettles.has(attempt.id)
     if (attempt.settlement === "pending" && !isTroubled) what("is pending, and its settle was in no trouble")
     if (attempt.reservedNanoUsd > 0 && attempt.settlement === "none") what("was not settled")
   }
@@ -96,18 +96,8 @@ function checkAttempt(attempt: AttemptReceipt, line: BilledCall | undefined, tru
   if (status === "succeeded" && line?.reported && costSource === "bound") say("is charged its bound, and was reported")
 }
 
-async function entriesOf({ store, roots }: Played): Promise<Map<string, StoredEntry[]>> {
-  const entries = new Map<string, StoredEntry[]>()
-  for (const root of roots) {
-    const page = await store.truth.ledger!.list({ root, filter: {}, limit: 1_000 })
-    if (page.cursor !== null) throw new Error("More entries than a page holds.")
-    entries.set(root, page.entries)
-  }
-  return entries
-}
-
-function checkLedger(played: Played, entries: Map<string, StoredEntry[]>, wrong: string[]): void {
-  const all = [...entries.values()].flat()
+function checkLedger(played: Played, wrong: string[]): void {
+  const all = [...played.entries.values()].flat()
   const byId = new Map(all.map((entry) => [entry.id, entry]))
   const corrected = new Map(
     played.audits.flatMap(({ receipt, reconciled }) =>
@@ -131,19 +121,50 @@ function checkLedger(played: Played, entries: Map<string, StoredEntry[]>, wrong:
     if (status !== "released" || costNanoUsd > 0) wrong.push(`the ledger has ${id}, which no receipt has`)
 }
 
+/** Every cell is charged what the entry says, in the cell's own unit. */
+function checkCharges(played: Played, wrong: string[]): void {
+  const usages = new Map(attemptsOf(played).map(({ id, usage }) => [id, usage]))
+  for (const { id, status, charges, costNanoUsd } of [...played.entries.values()].flat()) {
+    const usage = usages.get(id)
+    const truth: Record<string, number | undefined> = {
+      nanoUsd: costNanoUsd,
+      tokens: usage === undefined ? undefined : usage.inputTokens + usage.outputTokens,
+      requests: status === "released" || status === "refused" ? 0 : 1,
+    }
+    for (const [key, charge] of Object.entries(charges)) {
+      const expected = truth[key.split("|")[1]!] ?? charge
+      if (charge !== expected) wrong.push(`${id} (${status}) charged ${charge} to ${key}, and cost ${expected}`)
+    }
+  }
+}
+
+/** No cost is above what was set aside for it, so that nothing may stand above a limit when more is let in. */
+function checkReserves({ stores }: Played, wrong: string[]): void {
+  for (const { request, answer } of stores.reserves) {
+    if (answer?.result !== "ok" || answer.replayed) continue
+    for (const [index, { key, reserved, spent, granted }] of answer.cells.entries()) {
+      const limit = request.cells[index]!.limit ?? Number.POSITIVE_INFINITY
+      if (reserved + spent > limit + granted)
+        wrong.push(
+          `${request.root} ${key}: ${request.id} was let in, ${reserved} reserved and ${spent} spent of ${limit}`,
+        )
+    }
+  }
+}
+
 /** As it was when all clients had been closed. */
-function checkCells({ cellsAtClose, store }: Played, wrong: string[]): void {
+function checkCells({ cellsAtClose, stores }: Played, wrong: string[]): void {
   for (const { root, key, reserved, spent } of cellsAtClose) {
     if (reserved !== 0) wrong.push(`${root} ${key}: ${reserved} stays reserved`)
-    const asked = store.reserves.flatMap(({ request }) => (request.root === root ? request.cells : []))
+    const asked = stores.reserves.flatMap(({ request }) => (request.root === root ? request.cells : []))
     const limits = asked.flatMap((cell) => (cell.key === key && cell.limit !== null ? [cell.limit] : []))
     if (limits.length > 0 && spent > Math.max(...limits)) wrong.push(`${root} ${key}: ${spent} spent of ${limits}`)
   }
 }
 
 /** At the very end: what was corrected is in the ledger and in the cells. */
-async function checkSums({ store }: Played, entries: Map<string, StoredEntry[]>, wrong: string[]): Promise<void> {
-  for (const { root, key, reserved, spent } of await store.cells()) {
+function checkSums({ cells, entries }: Played, wrong: string[]): void {
+  for (const { root, key, reserved, spent } of cells) {
     const charged = sum((entries.get(root) ?? []).map(({ charges }) => charges[key] ?? 0))
     if (charged !== spent) wrong.push(`${root} ${key}: ${spent} spent, ${charged} in the ledger`)
     if (reserved !== 0) wrong.push(`${root} ${key}: ${reserved} stays reserved after the end`)

@@ -10,8 +10,10 @@ export interface World {
   /** The limits of a budget of one's own; undefined: the clients share a bare store. */
   own: OwnLimits | undefined
   store: StoreTrouble[]
-  /** The store in memory itself, which answers at once, and cannot be in trouble. */
+  /** The store itself, which cannot be in trouble. */
   bare: boolean
+  /** Each client has a store, and a budget, of its own over the same data, as clients of several processes have. */
+  apart: boolean
 }
 
 export interface BudgetPlan {
@@ -32,8 +34,11 @@ export interface OwnLimits {
 export interface StoreTrouble {
   call: "reserve" | "settle"
   nth: number
-  /** `refused`: not done, and says so. `unknown`: not done. `lost`: done, not told. `late`: after `ms`. */
-  how: "refused" | "unknown" | "lost" | "broken" | "late"
+  /**
+   * `refused`: not done, and says so. `unknown`: not done. `lost`: done, not told. `late`: after `ms`. `cut`: done while
+   * every connection breaks, where the store has any.
+   */
+  how: "refused" | "unknown" | "lost" | "broken" | "late" | "cut"
   ms: number
 }
 
@@ -220,7 +225,7 @@ const client = fc.record<ClientPlan>({
 const trouble = fc.record<StoreTrouble>({
   call: fc.constantFrom("reserve", "settle"),
   nth: fc.nat(12),
-  how: fc.constantFrom("refused", "unknown", "lost", "broken", "late"),
+  how: fc.constantFrom("refused", "unknown", "lost", "broken", "late", "cut"),
   // Longer than the store may take, now and then.
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
@@ -241,6 +246,7 @@ const world = fc.record<World>({
   ),
   store: fc.oneof(fc.constant<StoreTrouble[]>([]), upTo(5, trouble)),
   bare: fc.boolean(),
+  apart: fc.boolean(),
 })
 
 /** The world of a seed. */

@@ -2,22 +2,31 @@ import { inspect, parseArgs } from "node:util"
 import { checkWorld } from "./check-world"
 import { drawWorld } from "./draw-world"
 import { codeOf, playWorld } from "./play-world"
+import { STORES, type StoreName, storeKind } from "./world-stores"
 
-const HELP = `pnpm fuzz [--worlds N] [--from N] [--seed N]
+const HELP = `pnpm fuzz [--worlds N] [--from N] [--seed N] [--store memory|redis|sqlite]
 
-Plays worlds of several clients over one store against the local provider, one for each seed: requests, faults, aborts,
+Plays worlds of several clients over one budget against the local provider, one for each seed: requests, faults, aborts,
 deadlines and trouble in the store are drawn from it. Afterwards the provider's own ledger, the receipts, the store and
 the logs have to agree. A world that fails is printed with its seed. What is drawn replays exactly; when it happens is
 up to real sockets, so that a race may need a few tries.
 
   --worlds N  how many (1000)
   --from N    the first seed (1)
-  --seed N    this one only; prints how its calls ended`
+  --seed N    this one only; prints how its calls ended
+  --store S   memory (default); redis: on a server that is started for it; sqlite: in a file for each world`
 
 /** A run that is silent for longer is taken for one that hangs. */
 const PROGRESS_MS = 10_000
 
-async function main(): Promise<void> {
+interface Options {
+  first: number
+  count: number
+  store: StoreName
+  shows: boolean
+}
+
+function readOptions(): Options | "help" {
   const { values } = parseArgs({
     args: process.argv.slice(2).filter((argument) => argument !== "--"),
     options: {
@@ -25,30 +34,42 @@ async function main(): Promise<void> {
       seed: { type: "string" },
       worlds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
+      store: { type: "string", default: "memory" },
     },
   })
-  if (values.help) return console.log(HELP)
-  const first = countOf("--from", values.seed ?? values.from)
-  const count = values.seed === undefined ? countOf("--worlds", values.worlds) : 1
+  if (values.help) return "help"
+  return {
+    first: countOf("--from", values.seed ?? values.from),
+    count: values.seed === undefined ? countOf("--worlds", values.worlds) : 1,
+    store: storeOf(values.store),
+    shows: values.seed !== undefined,
+  }
+}
+
+async function play({ first, count, store, shows }: Options): Promise<void> {
+  const kind = await storeKind(store)
   const ends = new Map<string, number>()
   let [failed, told] = [0, performance.now()]
   for (let seed = first; seed < first + count; seed++) {
     const world = drawWorld(seed)
-    const played = await playWorld(world)
+    const played = await playWorld(world, kind)
     for (const outcome of played.outcomes) ends.set(codeOf(outcome), (ends.get(codeOf(outcome)) ?? 0) + 1)
-    if (values.seed !== undefined) for (const outcome of played.outcomes) console.log(inspect(outcome, { depth: 4 }))
-    const wrong = await checkWorld(played)
+    if (shows) for (const outcome of played.outcomes) console.log(inspect(outcome, { depth: 4 }))
+    const wrong = checkWorld(played)
     if (performance.now() - told > PROGRESS_MS) {
       told = performance.now()
       console.log(`${seed - first + 1} of ${count} worlds, ${failed} failed`)
     }
     if (wrong.length === 0) continue
     failed++
-    console.log(`seed ${seed} fails; replay with: pnpm fuzz --seed ${seed}\n${inspect(world, { depth: 9 })}`)
+    console.log(
+      `seed ${seed} fails; replay with: pnpm fuzz --store ${store} --seed ${seed}\n${inspect(world, { depth: 9 })}`,
+    )
     for (const what of wrong) console.log(`  ${what}`)
   }
+  await kind.close()
   const all = [...ends].sort(([, a], [, b]) => b - a).map(([code, times]) => `${code} ${times}`)
-  console.log(`${count} worlds, ${failed} failed. Calls: ${all.join(", ")}`)
+  console.log(`${store}: ${count} worlds, ${failed} failed. Calls: ${all.join(", ")}`)
   if (failed > 0) process.exitCode = 1
   endsByItself()
 }
@@ -66,7 +87,26 @@ function endsByItself(): void {
 function countOf(option: string, text: string): number {
   const count = Number(text)
   if (Number.isSafeInteger(count) && count >= 1) return count
-  throw new Error(`Expected ${option} to be a whole number from 1, got ${text}.\n\n${HELP}`)
+  throw new Error(`Expected ${option} to be a whole number from 1, got ${text}.`)
 }
 
-await main()
+function storeOf(name: string): StoreName {
+  const store = STORES.find((each) => each === name)
+  if (store !== undefined) return store
+  throw new Error(`Expected --store to be ${STORES.join(", ")}, got ${name}.`)
+}
+
+/** What is wrong with the options is said without a stack. */
+function optionsOrSay(): Options | "help" | undefined {
+  try {
+    return readOptions()
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`)
+    process.exitCode = 1
+    return undefined
+  }
+}
+
+const options = optionsOrSay()
+if (options === "help") console.log(HELP)
+else if (options !== undefined) await play(options)

@@ -1,4 +1,4 @@
-import { type Budget, createBudget, type Limit } from "@p2/budget"
+import { type Budget, type BudgetStore, createBudget, type Limit, type StoredEntry } from "@p2/budget"
 import { formatUsd, P2Error } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { OpenAI } from "openai"
@@ -13,7 +13,9 @@ import {
   type ScopeInfo,
 } from "../src/index"
 import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
-import { type RootedCell, type TroubledStore, troubledStore } from "./troubled-store"
+import { type RootedCell, readCells, readEntries } from "./read-store"
+import { type TroubledStores, troubledStores } from "./troubled-store"
+import type { StoreKind, WorldStore } from "./world-stores"
 
 /** How one call ended, in its caller's eyes. */
 export interface Outcome {
@@ -35,15 +37,16 @@ export function codeOf({ error }: Outcome): string {
 export interface Played {
   world: World
   outcomes: Outcome[]
-  store: TroubledStore
+  stores: TroubledStores
   provider: LocalProvider
   /** Everything that was logged or warned of. */
   logged: string[]
   unhandled: unknown[]
-  /** Roots of the budget that were used. */
-  roots: string[]
   /** When all clients had been closed. */
   cellsAtClose: RootedCell[]
+  /** At the very end, by root. */
+  entries: Map<string, readonly StoredEntry[]>
+  cells: RootedCell[]
   pendingAtClose: number
   audits: Audit[]
 }
@@ -80,8 +83,8 @@ const PIXEL =
 const mark = (client: number, call: number) => `PromptSecret-${client}.${call}!`
 const MARK = /PromptSecret-(\d+\.\d+)!/g
 
-/** Plays a world to its end, and closes all that it opened. */
-export async function playWorld(world: World): Promise<Played> {
+/** Plays a world to its end on a store of the kind, and closes all that it opened. */
+export async function playWorld(world: World, kind: StoreKind): Promise<Played> {
   const unhandled: unknown[] = []
   const onUnhandled = (error: unknown) => void unhandled.push(error)
   process.on("unhandledRejection", onUnhandled)
@@ -94,14 +97,18 @@ export async function playWorld(world: World): Promise<Played> {
     OPENAI_BASE_URL: provider.baseURL,
     OPENROUTER_BASE_URL: provider.openRouterBaseURL,
   })
-  const stage = new Stage(world, provider, gone.baseURL)
+  const data = await kind.open()
+  const stage = new Stage(world, provider, gone.baseURL, data)
   try {
     const outcomes = (await Promise.all(world.clients.map((plan, index) => stage.play(plan, index)))).flat()
-    const { store, logged, roots, own } = stage
-    const [cellsAtClose, pendingAtClose] = [await store.cells(), own?.pending ?? 0]
-    await store.calm()
+    const { stores, logged, roots } = stage
+    const { pending: pendingAtClose } = stage
+    const cellsAtClose = await readCells(data.truth, roots, stores.reserves)
+    await stores.calm()
     const audits = await Promise.all(world.clients.map((plan, client) => stage.audit(plan, client, outcomes)))
-    await own?.close({ keepStore: true })
+    await stage.close()
+    const entries = await readEntries(data.truth, roots)
+    const cells = await readCells(data.truth, roots, stores.reserves)
     await provider.close()
     // What nobody waits for has failed by then.
     await new Promise((resolve) => setTimeout(resolve, 1))
@@ -113,21 +120,25 @@ export async function playWorld(world: World): Promise<Played> {
       unhandled,
       cellsAtClose,
       pendingAtClose,
-      store,
+      entries,
+      cells,
+      stores,
       logged,
-      roots,
     }
   } finally {
+    await data.close()
     process.off("unhandledRejection", onUnhandled)
   }
 }
 
 class Stage {
   readonly logged: string[] = []
-  readonly store: TroubledStore
-  readonly own: Budget | undefined
+  readonly stores: TroubledStores
   readonly roots: string[]
   readonly #world: World
+  readonly #data: WorldStore
+  /** Budgets of the clients' own, by their store. */
+  readonly #budgets = new Map<BudgetStore, Budget>()
   readonly #provider: LocalProvider
   readonly #nobody: string
   /** Hears what happens to a call, by its mark. */
@@ -135,15 +146,15 @@ class Stage {
   /** Hears what happens in the store. */
   readonly #storeListeners = new Set<(event: "reserve" | "settle") => void>()
 
-  constructor(world: World, provider: LocalProvider, nobody: string) {
+  constructor(world: World, provider: LocalProvider, nobody: string, data: WorldStore) {
     this.#world = world
+    this.#data = data
     this.#provider = provider
     this.#nobody = nobody
     this.roots = world.own?.rootByTeam ? ["red", "blue", "main"] : ["main"]
-    this.store = troubledStore(world, this.roots, (call) => {
+    this.stores = troubledStores(world, data, (call) => {
       for (const listener of this.#storeListeners) listener(call)
     })
-    this.own = world.own === undefined ? undefined : this.#budgetOf(world.own)
     for (const [client, plan] of world.clients.entries())
       for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each)
   }
@@ -163,7 +174,29 @@ class Stage {
     }
   }
 
-  #budgetOf({ totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam }: NonNullable<World["own"]>): Budget {
+  /** Settlements that no client waits for any more. */
+  get pending(): number {
+    return [...this.#budgets.values()].reduce((total, { pending }) => total + pending, 0)
+  }
+
+  async close(): Promise<void> {
+    for (const budget of this.#budgets.values()) await budget.close({ keepStore: true })
+  }
+
+  /** Where a client keeps its money. */
+  #moneyOf(client: number): Pick<LLMClientOptions, "store" | "budget"> {
+    const { own, bare, apart } = this.#world
+    // Clients of a process share what they open by its address, and close it.
+    if (own === undefined && bare && !apart && this.#data.address !== undefined) return { store: this.#data.address }
+    const store = this.stores.of(client)
+    if (own === undefined) return { store }
+    const budget = this.#budgets.get(store) ?? this.#budgetOver(store, own)
+    this.#budgets.set(store, budget)
+    return { budget }
+  }
+
+  #budgetOver(store: BudgetStore, own: NonNullable<World["own"]>): Budget {
+    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam } = own
     const limits: Limit[] = []
     if (totalNanoUsd !== undefined) limits.push({ scope: "total", limit: { nanoUsd: totalNanoUsd } })
     if (teamTokens !== undefined)
@@ -171,7 +204,7 @@ class Stage {
     if (modelNanoUsd !== undefined) limits.push({ scope: "model", limit: { nanoUsd: modelNanoUsd }, per: "day" })
     if (requestsAtMost !== undefined) limits.push({ scope: "total", limit: { requests: requestsAtMost }, per: "day" })
     return createBudget({
-      store: this.store.store,
+      store,
       limits,
       ...(rootByTeam ? { root: ({ tags }) => tags?.team ?? "main" } : {}),
       onWarning: (message, cause) => void this.logged.push(message, String(cause)),
@@ -181,7 +214,7 @@ class Stage {
   async play(plan: ClientPlan, index: number): Promise<Outcome[]> {
     let client: LLMClient<unknown>
     try {
-      client = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan))
+      client = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan, index))
     } catch (error) {
       return [{ client: index, call: 0, receipt: undefined, error, answer: "none" }]
     }
@@ -200,7 +233,8 @@ class Stage {
   async audit(plan: ClientPlan, client: number, outcomes: readonly Outcome[]): Promise<Audit[]> {
     const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
     if (receipts.length === 0) return []
-    const auditor = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf({ ...plan, unreachable: false }))
+    const options = this.#optionsOf({ ...plan, unreachable: false }, client)
+    const auditor = new LLMClient<unknown>(this.#requestOf(plan), options)
     const audits: Audit[] = []
     for (const receipt of receipts) {
       const { requestId } = receipt
@@ -226,12 +260,13 @@ class Stage {
     }
   }
 
-  #optionsOf({ request, deadlineMs, unreachable, openai, recordContent }: ClientPlan): LLMClientOptions {
+  #optionsOf(plan: ClientPlan, client: number): LLMClientOptions {
+    const { request, deadlineMs, unreachable, openai, recordContent } = plan
     const { baseURL, openRouterBaseURL } = this.#provider
     const address = unreachable ? this.#nobody : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
     const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
     return {
-      ...(this.own === undefined ? { store: this.store.store } : { budget: this.own }),
+      ...this.#moneyOf(client),
       ...(unreachable && openai === undefined ? { baseURL: address } : {}),
       ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
       recordContent,

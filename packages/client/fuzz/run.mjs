@@ -10,6 +10,8 @@ await runFromSources(import.meta.url, {
     "@p2/budget/redis": "budget/src/redis.ts",
     "@p2/budget-sqlite": "budget-sqlite/src/index.ts",
     "@p2/local-provider": "local-provider/src/index.ts",
+    "@p2/redis-server": "redis-server/src/index.ts",
   },
   external: ["openai", "zod", "ioredis", "libsql", "fast-check"],
+  links: { libsql: "budget-sqlite/node_modules/libsql" },
 })

@@ -1,101 +1,116 @@
-import {
-  type BudgetStore,
-  type CellState,
-  memoryStore,
-  type ReserveRequest,
-  type ReserveResult,
-  StoreError,
-} from "@p2/budget"
+import { type BudgetStore, type ReserveRequest, type ReserveResult, StoreError } from "@p2/budget"
 import type { StoreTrouble, World } from "./draw-world"
+import type { WorldStore } from "./world-stores"
 
-/** A store in memory that suffers what the world says, and what it was asked to set aside. */
-export interface TroubledStore {
-  store: BudgetStore
-  /** What really is: never in trouble. */
-  truth: BudgetStore
+/** The stores of a world, which suffer what it says, and what they were asked to set aside. */
+export interface TroubledStores {
+  /** The store of a client: one for all, or one for each where the world keeps them apart. */
+  of(client: number): BudgetStore
   reserves: { request: ReserveRequest; answer: ReserveResult | undefined }[]
   /** Ids whose settle or release was troubled. */
   troubledSettles: Set<string>
-  /** Ends all trouble, and waits for what is under way inside the store. */
+  /** Ends all trouble, and waits for what is under way inside the stores. */
   calm(): Promise<void>
-  /** Every cell as it stands. */
-  cells(): Promise<RootedCell[]>
 }
 
-export interface RootedCell extends CellState {
-  root: string
-}
-
-/** `onCall` hears of every call before it is made, unless the store is bare. */
-export function troubledStore(
-  { store: plan, bare }: Pick<World, "store" | "bare">,
-  roots: readonly string[],
+/** `onCall` hears of every call before it is made, unless the stores are bare. */
+export function troubledStores(
+  { store: plan, bare, apart }: Pick<World, "store" | "bare" | "apart">,
+  world: WorldStore,
   onCall: (call: "reserve" | "settle", id: string) => void,
-): TroubledStore {
-  const truth = memoryStore()
-  const reserves: TroubledStore["reserves"] = []
+): TroubledStores {
+  const reserves: TroubledStores["reserves"] = []
   const troubledSettles = new Set<string>()
+  const settling = new Set<string>()
   const underWay = new Set<Promise<unknown>>()
   const counts = { reserve: 0, settle: 0 }
-  let isCalm = false
+  let [isCalm, wasCut] = [false, false]
+
+  /** Whoever is at work feels it, and so may whoever calls before the store has noticed. */
+  function cut(): Promise<void> {
+    wasCut = true
+    for (const id of settling) troubledSettles.add(id)
+    return world.cut()
+  }
 
   function suffer<T>(call: "reserve" | "settle", id: string, work: () => Promise<T>): Promise<T> {
     const nth = counts[call]++
     onCall(call, id)
     const trouble = isCalm ? undefined : plan.find((each) => each.call === call && each.nth === nth)
+    if (call === "settle" && (trouble !== undefined || wasCut)) troubledSettles.add(id)
     if (trouble === undefined) return work()
-    if (call === "settle") troubledSettles.add(id)
-    const suffering = sufferAs(trouble, work)
+    const suffering = sufferAs(trouble, work, cut)
     underWay.add(suffering)
     suffering.catch(() => {}).finally(() => underWay.delete(suffering))
     return suffering
   }
 
-  const store: BudgetStore = {
-    ...truth,
-    name: "troubled",
-    reserve: (request) => {
-      const seen: TroubledStore["reserves"][number] = { request, answer: undefined }
-      reserves.push(seen)
-      return suffer("reserve", request.id, async () => {
-        seen.answer = await truth.reserve(request)
-        return seen.answer
-      })
-    },
-    settle: (request) => suffer("settle", request.id, () => truth.settle(request)),
+  function troubled(inner: BudgetStore): BudgetStore {
+    return {
+      ...membersOf(inner),
+      name: "troubled",
+      reserve: (request) => {
+        const seen: TroubledStores["reserves"][number] = { request, answer: undefined }
+        reserves.push(seen)
+        return suffer("reserve", request.id, async () => {
+          seen.answer = await inner.reserve(request)
+          return seen.answer
+        })
+      },
+      settle: (request) =>
+        suffer("settle", request.id, async () => {
+          settling.add(request.id)
+          try {
+            return await inner.settle(request)
+          } finally {
+            settling.delete(request.id)
+          }
+        }),
+    }
   }
+
+  const open = () => (bare ? world.another() : troubled(world.another()))
+  const shared = apart ? undefined : open()
+  const own = new Map<number, BudgetStore>()
   return {
-    store: bare ? truth : store,
-    truth,
+    of: (client) => {
+      const store = shared ?? own.get(client) ?? open()
+      own.set(client, store)
+      return store
+    },
     reserves,
     troubledSettles,
     async calm() {
       isCalm = true
       while (underWay.size > 0) await Promise.allSettled(underWay)
     },
-    async cells() {
-      const found: RootedCell[] = []
-      for (const root of roots) {
-        const { entries } = await truth.ledger!.list({ root, filter: {}, limit: 1_000 })
-        const asked = reserves.filter(({ request }) => request.root === root)
-        const keys = [
-          ...entries.flatMap(({ charges }) => Object.keys(charges)),
-          ...asked.flatMap(({ request }) => request.cells.map(({ key }) => key)),
-        ]
-        const { cells } = await truth.read({ root, keys: [...new Set(keys)] })
-        found.push(...cells.map((cell) => ({ ...cell, root })))
-      }
-      return found
-    },
   }
 }
 
-async function sufferAs<T>({ how, ms }: StoreTrouble, work: () => Promise<T>): Promise<T> {
+/** A store's members as plain properties: it may be of a class. */
+export function membersOf(inner: BudgetStore): BudgetStore {
+  return {
+    name: inner.name,
+    capabilities: inner.capabilities,
+    reserve: (request) => inner.reserve(request),
+    settle: (request) => inner.settle(request),
+    extend: (request) => inner.extend(request),
+    read: (request) => inner.read(request),
+    adjust: (request) => inner.adjust(request),
+    sweep: (request) => inner.sweep(request),
+    ...(inner.check === undefined ? {} : { check: () => inner.check!() }),
+    ledger: inner.ledger,
+  }
+}
+
+async function sufferAs<T>({ how, ms }: StoreTrouble, work: () => Promise<T>, cut: () => Promise<void>): Promise<T> {
   if (how === "refused") throw new StoreError("The store is away.", { code: "unavailable", applied: "no" })
   if (how === "unknown") throw new StoreError("The connection was lost.", { code: "unavailable", applied: "maybe" })
   if (how === "broken") throw new Error("The disk is full.")
   if (how === "late") await new Promise((resolve) => setTimeout(resolve, ms))
-  const answer = await work()
+  const working = work()
+  if (how === "cut") await Promise.all([cut(), working])
+  const answer = await working
   if (how === "lost") throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
   return answer
 }

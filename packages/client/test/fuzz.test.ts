@@ -1,40 +1,123 @@
 import { inspect } from "node:util"
-import { expect, test } from "vitest"
+import type { BudgetStore, SettleResult } from "@p2/budget"
+import { findRedisServer } from "@p2/redis-server"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { checkWorld } from "../fuzz/check-world"
 import { drawWorld } from "../fuzz/draw-world"
 import { codeOf, playWorld } from "../fuzz/play-world"
+import { membersOf } from "../fuzz/troubled-store"
+import { STORES, type StoreKind, storeKind } from "../fuzz/world-stores"
 
-const WORLDS = 30
+// It is emptied before each world, so that one of `REDIS_URL` will not do.
+const noRedis = (await findRedisServer({ fetch: true })) === undefined
+if (noRedis && process.env.CI === "true") throw new Error("No redis-server, and CI=true forbids to skip.")
 
-test(`${WORLDS} worlds of random requests, faults, aborts and troubled stores keep every promise`, async () => {
-  const failed: string[] = []
-  const codes = new Set<string>()
-  for (let seed = 1; seed <= WORLDS; seed++) {
-    const world = drawWorld(seed)
-    const played = await playWorld(world)
-    for (const outcome of played.outcomes) codes.add(codeOf(outcome))
-    for (const what of await checkWorld(played))
-      failed.push(`pnpm fuzz --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
+const WORLDS = { memory: 30, redis: 12, sqlite: 12 }
+
+/** Defects of a store, and what is said of them. */
+const PLANTS: Record<string, { plant: (inner: BudgetStore) => Partial<BudgetStore>; said: RegExp }> = {
+  "no limits": {
+    plant: (inner) => ({
+      reserve: (request) =>
+        inner.reserve({ ...request, cells: request.cells.map((cell) => ({ ...cell, limit: null })) }),
+    }),
+    said: /was let in, \d+ reserved and \d+ spent of \d+/,
+  },
+  "releases that it forgets": {
+    plant: (inner) => ({
+      settle: async (request) => {
+        if (request.outcome === "commit") return inner.settle(request)
+        const { now, cells } = await inner.read({ root: request.root, keys: request.cells.map(({ key }) => key) })
+        const answer: SettleResult = {
+          now,
+          cells: cells.map((cell) => ({ ...cell, peakBefore: cell.spent, peak: cell.spent })),
+          result: "released",
+          replayed: false,
+          late: false,
+          recovered: false,
+        }
+        return answer
+      },
+    }),
+    said: /stays reserved/,
+  },
+  "cells that are a nano too cheap": {
+    plant: (inner) => ({
+      settle: (request) =>
+        inner.settle({
+          ...request,
+          cells: request.cells.map((cell) => ({ ...cell, amount: Math.max(0, cell.amount - 1) })),
+        }),
+    }),
+    said: /charged \d+ to .*, and cost \d+/,
+  },
+  "money without its entry": {
+    plant: (inner) => ({ settle: ({ entry: _entry, ...request }) => inner.settle(request) }),
+    said: /is not in the ledger/,
+  },
+}
+
+/** The same stores with a defect, all of which the clients open as objects. */
+function planted(kind: StoreKind, plant: (inner: BudgetStore) => Partial<BudgetStore>): StoreKind {
+  return {
+    ...kind,
+    open: async () => {
+      const opened = await kind.open()
+      const another = () => {
+        const inner = opened.another()
+        return { ...membersOf(inner), ...plant(inner) }
+      }
+      return { ...opened, address: undefined, another }
+    },
   }
-  expect(failed).toEqual([])
-  // Worlds in which nothing happens would keep every promise too.
-  expect(codes.size).toBeGreaterThan(10)
+}
+
+describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s store", (name) => {
+  let kind: StoreKind
+  beforeAll(async () => {
+    kind = await storeKind(name)
+  })
+  afterAll(() => kind.close())
+
+  test(`${WORLDS[name]} worlds of random requests, faults, aborts and troubled stores keep every promise`, async () => {
+    const failed: string[] = []
+    const codes = new Set<string>()
+    for (let seed = 1; seed <= WORLDS[name]; seed++) {
+      const world = drawWorld(seed)
+      const played = await playWorld(world, kind)
+      for (const outcome of played.outcomes) codes.add(codeOf(outcome))
+      for (const what of checkWorld(played))
+        failed.push(`pnpm fuzz --store ${name} --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
+    }
+    expect(failed).toEqual([])
+    // Worlds in which nothing happens would keep every promise too.
+    expect(codes.size).toBeGreaterThan(5)
+  })
+
+  test.each(Object.entries(PLANTS))("finds a store that has %s", async (_, { plant, said }) => {
+    const found = new Set<string>()
+    for (let seed = 1; seed <= 30 && ![...found].some((what) => said.test(what)); seed++) {
+      const played = await playWorld({ ...drawWorld(seed), store: [] }, planted(kind, plant))
+      for (const what of checkWorld(played)) found.add(what)
+    }
+    expect([...found].join("\n")).toMatch(said)
+  })
+
+  test("what a receipt, the provider or the log says otherwise is found", async () => {
+    const played = await playWorld(drawWorld(1), kind)
+    expect(checkWorld(played)).toEqual([])
+    const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
+    line.nanoUsd += 1
+    expect(checkWorld(played)).toContainEqual(expect.stringContaining("billed"))
+    line.nanoUsd -= 1
+    line.clientRequestId = "unknown"
+    expect(checkWorld(played)).toContainEqual(expect.stringContaining("which no receipt has"))
+    played.logged.push("PromptSecret")
+    expect(checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
+  })
 })
 
 test("a seed draws the same world every time", () => {
   expect(drawWorld(7)).toEqual(drawWorld(7))
   expect(drawWorld(7)).not.toEqual(drawWorld(8))
-})
-
-test("what a receipt, the provider or the log says otherwise is found", async () => {
-  const played = await playWorld(drawWorld(1))
-  expect(await checkWorld(played)).toEqual([])
-  const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
-  line.nanoUsd += 1
-  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("billed"))
-  line.nanoUsd -= 1
-  line.clientRequestId = "unknown"
-  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("which no receipt has"))
-  played.logged.push("PromptSecret")
-  expect(await checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
 })

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type BudgetStore, memoryStore } from "@p2/budget"
+import { redisStore } from "@p2/budget/redis"
+import { sqliteStore } from "@p2/budget-sqlite"
+import { startRedis } from "@p2/redis-server"
+import { Redis } from "ioredis"
+
+/** Where worlds keep their money, one world after the other. */
+export interface StoreKind {
+  /** What a world counts in: empty at first. */
+  open(): Promise<WorldStore>
+  /** Ends what all worlds shared. */
+  close(): Promise<void>
+}
+
+export interface WorldStore {
+  /** For looking: nothing is ever done to it. */
+  truth: BudgetStore
+  /** What a client opens the same data by; in memory there is nothing to name. */
+  address: string | undefined
+  /** A store over the same data, as another process would open it. Memory is its own and only one. */
+  another(): BudgetStore
+  /** Breaks the connections of what `another` opened, where there are any. */
+  cut(): Promise<void>
+  close(): Promise<void>
+}
+
+export const STORES = ["memory", "redis", "sqlite"] as const
+export type StoreName = (typeof STORES)[number]
+
+export async function storeKind(name: StoreName): Promise<StoreKind> {
+  if (name === "redis") return startRedisKind()
+  return { open: name === "memory" ? openMemory : openSqlite, close: async () => {} }
+}
+
+async function openMemory(): Promise<WorldStore> {
+  const truth = memoryStore()
+  return { truth, address: undefined, another: () => truth, cut: async () => {}, close: async () => {} }
+}
+
+/** A file of its own for each world. */
+async function openSqlite(): Promise<WorldStore> {
+  const folder = mkdtempSync(join(tmpdir(), "p2-fuzz-"))
+  const address = `file:${join(folder, "p2.db")}`
+  const opened: BudgetStore[] = []
+  const another = () => {
+    const store = sqliteStore(address)
+    opened.push(store)
+    return store
+  }
+  return {
+    truth: another(),
+    address,
+    another,
+    cut: async () => {},
+    close: async () => {
+      for (const store of opened) await store.close?.()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** By this name the server knows the connections that may be cut. */
+const CUTTABLE = "p2-fuzz"
+/** A busy machine is no trouble of a world's; the store's timeout has tests of its own. */
+const TIMEOUT_MS = 20_000
+
+/** One server of our own, which forgets each world before the next. */
+async function startRedisKind(): Promise<StoreKind> {
+  const server = await startRedis()
+  const admin = new Redis(server.url)
+  return {
+    open: async () => {
+      await admin.flushall()
+      return openRedis(server.url, admin)
+    },
+    close: async () => {
+      admin.disconnect()
+      await server.stop()
+    },
+  }
+}
+
+function openRedis(address: string, admin: Redis): WorldStore {
+  const opened: BudgetStore[] = []
+  const open = (connectionName?: string) => {
+    const client = new Redis(address, {
+      lazyConnect: true,
+      ...(connectionName === undefined ? {} : { connectionName }),
+    })
+    const store = redisStore({ client, timeoutMs: TIMEOUT_MS, onWarning: () => {} })
+    opened.push(store)
+    return store
+  }
+  return {
+    truth: open(),
+    address,
+    another: () => open(CUTTABLE),
+    cut: async () => {
+      const all = String(await admin.client("LIST")).split("\n")
+      const ids = all.flatMap((line) => (line.includes(` name=${CUTTABLE} `) ? [/^id=(\d+)/.exec(line)![1]!] : []))
+      for (const id of ids) await admin.client("KILL", "ID", id)
+    },
+    close: async () => {
+      for (const store of opened) await store.close?.()
+    },
+  }
+}
