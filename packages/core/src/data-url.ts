@@ -24,7 +24,7 @@ const SIGNATURES: [type: string, bytes: RegExp][] = [
   ["image/png", /^\x89PNG\r\n\x1A\n/],
   ["image/jpeg", /^\xFF\xD8\xFF/],
   ["image/gif", /^GIF8[79]a/],
-  ["image/webp", /^RIFF[\s\S]{4}WEBP/],
+  ["image/webp", /^RIFF....WEBP/s],
   ["application/pdf", /^%PDF-/],
 ]
 

@@ -3,9 +3,9 @@ import { type Bytes, toDataUrl } from "./data-url"
 import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
 import { collectIssues } from "./invalid-request-error"
-import type { ContentPart, Message, ToolCall } from "./messages"
+import type { AssistantMessage, ContentPart, Message, ToolCall } from "./messages"
 import { parsed } from "./option-checks"
-import { MAX_CHARACTERS, toYaml } from "./to-yaml"
+import { isNothing, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
 /** Detail in which a model looks at an image. */
 export type ImageDetail = "auto" | "low" | "high"
@@ -42,7 +42,7 @@ export class MessageBuilder {
    * @throws InvalidArgumentError for a tag that is not 1 to 64 letters, digits, `_`, `-`.
    */
   addMessageBlock(tag: string, data: unknown): this {
-    return this.#say("user", toText(formatBlock(tag, data)))
+    return this.#say("user", toText(formatBlock(tag, checkData(data, "data"))))
   }
 
   /**
@@ -156,8 +156,15 @@ function copyOf(message: Message): Message {
   return { ...message }
 }
 
+/** Throws for what says nothing: no value, a function that was not called, a promise that was not awaited. */
+function checkData(data: unknown, argument: string): unknown {
+  if (data === null || isNothing(data) || typeof (data as Partial<Promise<unknown>>).then === "function")
+    throw new InvalidArgumentError(argument, "a text, or data", data)
+  return data
+}
+
 function toText(content: unknown): string {
-  if (content === undefined || content === null) throw new InvalidArgumentError("content", "a text, or data", content)
+  checkData(content, "content")
   const text = typeof content === "string" ? content : toYaml(content)
   if (text.length <= MAX_CHARACTERS) return text
   throw new InvalidArgumentError("content", `at most ${MAX_CHARACTERS} characters`, text.length)
@@ -166,11 +173,11 @@ function toText(content: unknown): string {
 function formatMessage(message: Message): string {
   const { content } = message
   const parts = typeof content === "string" ? [content] : (content ?? []).map(formatPart)
-  const calls = message.role === "assistant" ? (message.tool_calls ?? []) : []
+  const calls = (message as AssistantMessage).tool_calls ?? []
   return [...parts, ...calls.map(({ function: { name, arguments: given } }) => `[call ${name} ${given}]`)].join("\n")
 }
 
 function formatPart(part: ContentPart | { type: "refusal"; refusal: string }): string {
-  if (part.type === "text") return part.text
-  return part.type === "refusal" ? part.refusal : `[${part.type}]`
+  const { type, text, refusal } = part as { type: string; text?: string; refusal?: string }
+  return text ?? refusal ?? `[${type}]`
 }

@@ -30,7 +30,7 @@ function plain(given: unknown): unknown {
 }
 
 /** What JSON leaves out of an object, and takes for null in a list. */
-function isNothing(value: unknown): boolean {
+export function isNothing(value: unknown): boolean {
   return value === undefined || typeof value === "function" || typeof value === "symbol"
 }
 

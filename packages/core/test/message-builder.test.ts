@@ -182,7 +182,11 @@ describe("MessageBuilder", () => {
     expect(() => builder.addPrompt(late as never)).toThrow(/prompt: expected plain data, without functions/)
     expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected a list/)
     expect(builder.getMessages()).toEqual([])
-    expect(() => builder.addMessageUser(undefined)).toThrow(InvalidArgumentError)
+    for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
+      expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)
+      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Expected `data` to be a text, or data/)
+    }
+    expect(builder.getMessages()).toEqual([])
     expect(() => builder.addMessageBlock("[/X]", "a")).toThrow(/Expected `tag`/)
     expect(() => builder.addMessageUser("x".repeat(10_000_001))).toThrow(/at most 10000000 characters, got 10000001/)
   })
