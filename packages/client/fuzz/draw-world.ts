@@ -28,6 +28,8 @@ export interface OwnLimits {
   requestsAtMost: number | undefined
   /** Spreads the requests over as many roots as there are teams. */
   rootByTeam: boolean
+  /** `short`: a second, which slow calls outlive by their heartbeats. `lost`: the store hears none of them. */
+  lease: "short" | "lost" | undefined
 }
 
 /** What the store suffers at its n-th call of a kind. */
@@ -241,6 +243,7 @@ const world = fc.record<World>({
       modelNanoUsd: rarely(money),
       requestsAtMost: rarely(fc.integer({ min: 1, max: 12 })),
       rootByTeam: fc.boolean(),
+      lease: rarely(fc.constantFrom("short", "lost", "lost")),
     }),
     2,
   ),
@@ -251,5 +254,28 @@ const world = fc.record<World>({
 
 /** The world of a seed. */
 export function drawWorld(seed: number): World {
-  return fc.sample(world, { seed, numRuns: 1 })[0]!
+  const drawn = fc.sample(world, { seed, numRuns: 1 })[0]!
+  return drawn.own?.lease === undefined ? drawn : { ...drawn, clients: drawn.clients.map(slow) }
 }
+
+/** The provider takes longer for the first call than a short lease, and the caller waits for it. */
+function slow({ request, calls, ...plan }: ClientPlan): ClientPlan {
+  const [first, ...rest] = calls as [CallPlan, ...CallPlan[]]
+  const slowed: CallPlan = {
+    ...first,
+    way: "generate",
+    abort: undefined,
+    faults: [{ delayMs: 1_200 }, ...first.faults],
+  }
+  return { ...plan, request: { ...request, stream: false, timeoutMs: 3_000 }, calls: [slowed, ...rest] }
+}
+
+/** The world of a seed with the clients of so many more, each with a store of its own, as processes have. */
+export function drawCrowd(seed: number, more: number): World {
+  const others = Array.from({ length: more }, (_, index) => drawWorld(seed + (index + 1) * APART))
+  const first = drawWorld(seed)
+  return { ...first, clients: [first, ...others].flatMap(({ clients }) => clients), apart: true }
+}
+
+/** Seeds that follow each other share no clients. */
+const APART = 1_000_003

@@ -1,10 +1,10 @@
 import { inspect, parseArgs } from "node:util"
 import { checkWorld } from "./check-world"
-import { drawWorld } from "./draw-world"
+import { drawCrowd, drawWorld } from "./draw-world"
 import { codeOf, playWorld } from "./play-world"
 import { STORES, type StoreName, storeKind } from "./world-stores"
 
-const HELP = `pnpm fuzz [--worlds N] [--from N] [--seed N] [--store memory|redis|sqlite]
+const HELP = `pnpm fuzz [--worlds N] [--from N] [--seed N] [--store memory|redis|sqlite] [--crowd N]
 
 Plays worlds of several clients over one budget against the local provider, one for each seed: requests, faults, aborts,
 deadlines and trouble in the store are drawn from it. Afterwards the provider's own ledger, the receipts, the store and
@@ -14,7 +14,8 @@ up to real sockets, so that a race may need a few tries.
   --worlds N  how many (1000)
   --from N    the first seed (1)
   --seed N    this one only; prints how its calls ended
-  --store S   memory (default); redis: on a server that is started for it; sqlite: in a file for each world`
+  --store S   memory (default); redis: on a server that is started for it; sqlite: in a file for each world
+  --crowd N   puts the clients of N more worlds into each, every client with a store of its own, as processes have`
 
 /** A run that is silent for longer is taken for one that hangs. */
 const PROGRESS_MS = 10_000
@@ -23,6 +24,7 @@ interface Options {
   first: number
   count: number
   store: StoreName
+  crowd: number | undefined
   shows: boolean
 }
 
@@ -35,6 +37,7 @@ function readOptions(): Options | "help" {
       worlds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
       store: { type: "string", default: "memory" },
+      crowd: { type: "string" },
     },
   })
   if (values.help) return "help"
@@ -42,16 +45,18 @@ function readOptions(): Options | "help" {
     first: countOf("--from", values.seed ?? values.from),
     count: values.seed === undefined ? countOf("--worlds", values.worlds) : 1,
     store: storeOf(values.store),
+    crowd: values.crowd === undefined ? undefined : countOf("--crowd", values.crowd),
     shows: values.seed !== undefined,
   }
 }
 
-async function play({ first, count, store, shows }: Options): Promise<void> {
+async function play({ first, count, store, crowd, shows }: Options): Promise<void> {
   const kind = await storeKind(store)
+  const replay = `pnpm fuzz --store ${store}${crowd === undefined ? "" : ` --crowd ${crowd}`} --seed`
   const ends = new Map<string, number>()
   let [failed, told] = [0, performance.now()]
   for (let seed = first; seed < first + count; seed++) {
-    const world = drawWorld(seed)
+    const world = crowd === undefined ? drawWorld(seed) : drawCrowd(seed, crowd)
     const played = await playWorld(world, kind)
     for (const outcome of played.outcomes) ends.set(codeOf(outcome), (ends.get(codeOf(outcome)) ?? 0) + 1)
     if (shows) for (const outcome of played.outcomes) console.log(inspect(outcome, { depth: 4 }))
@@ -62,9 +67,7 @@ async function play({ first, count, store, shows }: Options): Promise<void> {
     }
     if (wrong.length === 0) continue
     failed++
-    console.log(
-      `seed ${seed} fails; replay with: pnpm fuzz --store ${store} --seed ${seed}\n${inspect(world, { depth: 9 })}`,
-    )
+    console.log(`seed ${seed} fails; replay with: ${replay} ${seed}\n${inspect(world, { depth: 9 })}`)
     for (const what of wrong) console.log(`  ${what}`)
   }
   await kind.close()

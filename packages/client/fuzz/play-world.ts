@@ -99,6 +99,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
   })
   const data = await kind.open()
   const stage = new Stage(world, provider, gone.baseURL, data)
+  const sweeping = sweepOften(world, stage.roots, data)
   try {
     const outcomes = (await Promise.all(world.clients.map((plan, index) => stage.play(plan, index)))).flat()
     const { stores, logged, roots } = stage
@@ -126,9 +127,20 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
       logged,
     }
   } finally {
+    clearInterval(sweeping)
     await data.close()
     process.off("unhandledRejection", onUnhandled)
   }
+}
+
+/** Where leases run out, somebody else is always there to notice. */
+function sweepOften({ own }: World, roots: readonly string[], data: WorldStore): NodeJS.Timeout | undefined {
+  if (own?.lease === undefined) return undefined
+  const store = data.another()
+  const sweep = () => {
+    for (const root of roots) store.sweep({ root, max: 64 }).catch(() => {})
+  }
+  return setInterval(sweep, 50)
 }
 
 class Stage {
@@ -196,7 +208,7 @@ class Stage {
   }
 
   #budgetOver(store: BudgetStore, own: NonNullable<World["own"]>): Budget {
-    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam } = own
+    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam, lease } = own
     const limits: Limit[] = []
     if (totalNanoUsd !== undefined) limits.push({ scope: "total", limit: { nanoUsd: totalNanoUsd } })
     if (teamTokens !== undefined)
@@ -206,6 +218,7 @@ class Stage {
     return createBudget({
       store,
       limits,
+      leaseMs: lease === undefined ? undefined : 1_000,
       ...(rootByTeam ? { root: ({ tags }) => tags?.team ?? "main" } : {}),
       onWarning: (message, cause) => void this.logged.push(message, String(cause)),
     })

@@ -15,7 +15,7 @@ export interface TroubledStores {
 
 /** `onCall` hears of every call before it is made, unless the stores are bare. */
 export function troubledStores(
-  { store: plan, bare, apart }: Pick<World, "store" | "bare" | "apart">,
+  { store: plan, bare, apart, own: limits }: Pick<World, "store" | "bare" | "apart" | "own">,
   world: WorldStore,
   onCall: (call: "reserve" | "settle", id: string) => void,
 ): TroubledStores {
@@ -57,6 +57,10 @@ export function troubledStores(
           return seen.answer
         })
       },
+      extend: (request) =>
+        limits?.lease === "lost" && !isCalm
+          ? Promise.reject(new StoreError("The store is deaf.", { code: "unavailable", applied: "no" }))
+          : inner.extend(request),
       settle: (request) =>
         suffer("settle", request.id, async () => {
           settling.add(request.id)
