@@ -23,6 +23,7 @@ export function checkWorld(played: Played): string[] {
   checkReserves(played, wrong)
   checkCells(played, wrong)
   checkSums(played, wrong)
+  checkTotals(played, wrong)
   for (const audit of played.audits)
     checkAudit(audit, lines, (what) => wrong.push(`audit of ${audit.receipt.requestId}: ${what}`))
   checkSecrets(played, wrong)
@@ -168,6 +169,26 @@ function checkSums({ cells, entries }: Played, wrong: string[]): void {
     const charged = sum((entries.get(root) ?? []).map(({ charges }) => charges[key] ?? 0))
     if (charged !== spent) wrong.push(`${root} ${key}: ${spent} spent, ${charged} in the ledger`)
     if (reserved !== 0) wrong.push(`${root} ${key}: ${reserved} stays reserved after the end`)
+  }
+}
+
+/** What the store sums up is what its entries come to. */
+function checkTotals({ totals, entries }: Played, wrong: string[]): void {
+  for (const [root, groups] of totals) {
+    const all = entries.get(root) ?? []
+    const grouped = sum(groups.map(({ attempts }) => attempts))
+    if (grouped !== all.length) wrong.push(`${root}: ${grouped} attempts in the totals, ${all.length} in the ledger`)
+    for (const { group, attempts, succeeded, tokens, costNanoUsd } of groups) {
+      const own = all.filter(({ userId = null, model }) => userId === group[0] && model === group[1])
+      const said = [attempts, succeeded, costNanoUsd, tokens.inputTokens ?? 0]
+      const truth = [
+        own.length,
+        own.filter(({ status }) => status === "succeeded").length,
+        sum(own.map((each) => each.costNanoUsd)),
+        sum(own.map((each) => each.tokens.inputTokens ?? 0)),
+      ]
+      if (said.join() !== truth.join()) wrong.push(`${root} ${group}: ${said} in the totals, ${truth} in the ledger`)
+    }
   }
 }
 

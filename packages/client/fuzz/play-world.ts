@@ -1,4 +1,4 @@
-import { type Budget, type BudgetStore, createBudget, type Limit, type StoredEntry } from "@p2/budget"
+import { type Budget, type BudgetStore, createBudget, type Limit, type StoredEntry, type UsageTotals } from "@p2/budget"
 import { formatUsd, P2Error } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { OpenAI } from "openai"
@@ -13,7 +13,7 @@ import {
   type ScopeInfo,
 } from "../src/index"
 import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
-import { type RootedCell, readCells, readEntries } from "./read-store"
+import { type RootedCell, readCells, readEntries, readTotals } from "./read-store"
 import { type TroubledStores, troubledStores } from "./troubled-store"
 import type { StoreKind, WorldStore } from "./world-stores"
 
@@ -46,6 +46,7 @@ export interface Played {
   cellsAtClose: RootedCell[]
   /** At the very end, by root. */
   entries: Map<string, readonly StoredEntry[]>
+  totals: Map<string, UsageTotals[]>
   cells: RootedCell[]
   pendingAtClose: number
   audits: Audit[]
@@ -109,6 +110,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
     const audits = await Promise.all(world.clients.map((plan, client) => stage.audit(plan, client, outcomes)))
     await stage.close()
     const entries = await readEntries(data.truth, roots)
+    const totals = await readTotals(data.truth, roots)
     const cells = await readCells(data.truth, roots, stores.reserves)
     await provider.close()
     // What nobody waits for has failed by then.
@@ -122,6 +124,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
       cellsAtClose,
       pendingAtClose,
       entries,
+      totals,
       cells,
       stores,
       logged,

@@ -1,4 +1,4 @@
-import type { BudgetStore, CellState, StoredEntry } from "@p2/budget"
+import type { BudgetStore, CellState, StoredEntry, UsageTotals } from "@p2/budget"
 import type { TroubledStores } from "./troubled-store"
 
 export interface RootedCell extends CellState {
@@ -17,6 +17,14 @@ export async function readEntries(
     entries.set(root, page.entries)
   }
   return entries
+}
+
+/** What the store itself sums up of each root, by user and model. */
+export async function readTotals(store: BudgetStore, roots: readonly string[]): Promise<Map<string, UsageTotals[]>> {
+  const totals = new Map<string, UsageTotals[]>()
+  for (const root of roots)
+    totals.set(root, await store.ledger!.totals({ root, filter: {}, groupBy: ["userId", "model"] }))
+  return totals
 }
 
 /** Every cell that an entry charges or a request asked for, as it stands. */

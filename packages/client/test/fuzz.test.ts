@@ -132,7 +132,7 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
     expect([...found].join("\n")).toMatch(said)
   })
 
-  test("what a receipt, the provider or the log says otherwise is found", async () => {
+  test("what a receipt, the provider, the totals or the log say otherwise is found", async () => {
     const played = await playWorld(drawWorld(1), kind)
     expect(checkWorld(played)).toEqual([])
     const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
@@ -141,6 +141,9 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
     line.nanoUsd -= 1
     line.clientRequestId = "unknown"
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("which no receipt has"))
+    const group = [...played.totals.values()].flat().find(({ attempts }) => attempts > 0)!
+    group.costNanoUsd += 1
+    expect(checkWorld(played)).toContainEqual(expect.stringContaining("in the totals"))
     played.logged.push("PromptSecret")
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
   })
