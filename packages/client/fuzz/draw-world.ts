@@ -38,9 +38,9 @@ export interface StoreTrouble {
   nth: number
   /**
    * `refused`: not done, and says so. `unknown`: not done. `lost`: done, not told. `late`: after `ms`. `cut`: done while
-   * every connection breaks, where the store has any.
+   * every connection breaks. `hang`: done while the server answers nobody for `ms`. Where there is none, just done.
    */
-  how: "refused" | "unknown" | "lost" | "broken" | "late" | "cut"
+  how: "refused" | "unknown" | "lost" | "broken" | "late" | "cut" | "hang"
   ms: number
 }
 
@@ -227,7 +227,7 @@ const client = fc.record<ClientPlan>({
 const trouble = fc.record<StoreTrouble>({
   call: fc.constantFrom("reserve", "settle"),
   nth: fc.nat(12),
-  how: fc.constantFrom("refused", "unknown", "lost", "broken", "late", "cut"),
+  how: fc.constantFrom("refused", "unknown", "lost", "broken", "late", "cut", "hang"),
   // Longer than the store may take, now and then.
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })

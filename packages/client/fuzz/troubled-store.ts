@@ -24,22 +24,23 @@ export function troubledStores(
   const settling = new Set<string>()
   const underWay = new Set<Promise<unknown>>()
   const counts = { reserve: 0, settle: 0 }
-  let [isCalm, wasCut] = [false, false]
+  let [isCalm, wasAway] = [false, false]
 
   /** Whoever is at work feels it, and so may whoever calls before the store has noticed. */
-  function cut(): Promise<void> {
-    wasCut = true
+  async function away({ how, ms }: StoreTrouble): Promise<void> {
+    wasAway = true
     for (const id of settling) troubledSettles.add(id)
-    return world.cut()
+    if (how === "cut") await world.cut?.()
+    if (how === "hang") await world.hang?.(ms)
   }
 
   function suffer<T>(call: "reserve" | "settle", id: string, work: () => Promise<T>): Promise<T> {
     const nth = counts[call]++
     onCall(call, id)
     const trouble = isCalm ? undefined : plan.find((each) => each.call === call && each.nth === nth)
-    if (call === "settle" && (trouble !== undefined || wasCut)) troubledSettles.add(id)
+    if (call === "settle" && (trouble !== undefined || wasAway)) troubledSettles.add(id)
     if (trouble === undefined) return work()
-    const suffering = sufferAs(trouble, work, cut)
+    const suffering = sufferAs(trouble, work, away)
     underWay.add(suffering)
     suffering.catch(() => {}).finally(() => underWay.delete(suffering))
     return suffering
@@ -107,14 +108,22 @@ export function membersOf(inner: BudgetStore): BudgetStore {
   }
 }
 
-async function sufferAs<T>({ how, ms }: StoreTrouble, work: () => Promise<T>, cut: () => Promise<void>): Promise<T> {
+async function sufferAs<T>(
+  trouble: StoreTrouble,
+  work: () => Promise<T>,
+  away: (trouble: StoreTrouble) => Promise<void>,
+): Promise<T> {
+  const { how, ms } = trouble
   if (how === "refused") throw new StoreError("The store is away.", { code: "unavailable", applied: "no" })
   if (how === "unknown") throw new StoreError("The connection was lost.", { code: "unavailable", applied: "maybe" })
   if (how === "broken") throw new Error("The disk is full.")
   if (how === "late") await new Promise((resolve) => setTimeout(resolve, ms))
-  const working = work()
-  if (how === "cut") await Promise.all([cut(), working])
-  const answer = await working
+  if (how === "cut" || how === "hang") {
+    const [answered] = await Promise.allSettled([work(), away(trouble)])
+    if (answered.status === "rejected") throw answered.reason
+    return answered.value
+  }
+  const answer = await work()
   if (how === "lost") throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
   return answer
 }

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { type BudgetStore, memoryStore } from "@p2/budget"
 import { redisStore } from "@p2/budget/redis"
 import { sqliteStore } from "@p2/budget-sqlite"
-import { startRedis } from "@p2/redis-server"
+import { type RedisServer, startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
 
 /** Where worlds keep their money, one world after the other. */
@@ -22,8 +22,10 @@ export interface WorldStore {
   address: string | undefined
   /** A store over the same data, as another process would open it. Memory is its own and only one. */
   another(): BudgetStore
-  /** Breaks the connections of what `another` opened, where there are any. */
-  cut(): Promise<void>
+  /** Breaks the connections of what `another` opened. Undefined: there are none. */
+  cut?(): Promise<void>
+  /** Keeps the server from answering for so long. Undefined: there is none. */
+  hang?(ms: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -37,7 +39,7 @@ export async function storeKind(name: StoreName): Promise<StoreKind> {
 
 async function openMemory(): Promise<WorldStore> {
   const truth = memoryStore()
-  return { truth, address: undefined, another: () => truth, cut: async () => {}, close: async () => {} }
+  return { truth, address: undefined, another: () => truth, close: async () => {} }
 }
 
 /** A file of its own for each world. */
@@ -54,7 +56,6 @@ async function openSqlite(): Promise<WorldStore> {
     truth: another(),
     address,
     another,
-    cut: async () => {},
     close: async () => {
       for (const store of opened) await store.close?.()
       rmSync(folder, { recursive: true, force: true })
@@ -74,7 +75,7 @@ async function startRedisKind(): Promise<StoreKind> {
   return {
     open: async () => {
       await admin.flushall()
-      return openRedis(server.url, admin)
+      return openRedis(server, admin)
     },
     close: async () => {
       admin.disconnect()
@@ -83,7 +84,8 @@ async function startRedisKind(): Promise<StoreKind> {
   }
 }
 
-function openRedis(address: string, admin: Redis): WorldStore {
+function openRedis(server: RedisServer, admin: Redis): WorldStore {
+  const { url: address } = server
   const opened: BudgetStore[] = []
   const open = (connectionName?: string) => {
     const client = new Redis(address, {
@@ -102,6 +104,11 @@ function openRedis(address: string, admin: Redis): WorldStore {
       const all = String(await admin.client("LIST")).split("\n")
       const ids = all.flatMap((line) => (line.includes(` name=${CUTTABLE} `) ? [/^id=(\d+)/.exec(line)![1]!] : []))
       for (const id of ids) await admin.client("KILL", "ID", id)
+    },
+    hang: async (ms) => {
+      server.pause()
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      server.resume()
     },
     close: async () => {
       for (const store of opened) await store.close?.()
