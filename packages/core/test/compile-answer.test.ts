@@ -462,6 +462,18 @@ describe("what comes back", () => {
     })
   })
 
+  it("may have keys that every object inherits, whatever the union", () => {
+    const { parse } = compileAnswer(z.union([z.object({ a: z.string() }), z.object({ b: z.number() })]))
+    const text = '{"answer":{"b":1,"toString":{"x":[]},"constructor":{"b":2},"__proto__":{"a":"x"}}}'
+    expect(parse(text)).toEqual({ ok: true, answer: { b: 1 } })
+  })
+
+  it("is refused where an entry has no value, but for a value that may be absent", () => {
+    const entry = '{"answer":[{"key":"a"}]}'
+    expect(failure(z.record(z.string(), z.object({})), entry).issues).toMatchObject([{ path: ["a"] }])
+    expect(compileAnswer(z.record(z.string(), z.string().optional())).parse(entry)).toEqual({ ok: true, answer: {} })
+  })
+
   it("holds no key of the prototype", () => {
     const schema = z.object({ map: z.record(z.string(), z.unknown()) })
     const text = '{"map":[{"key":"__proto__","value":[{"key":"polluted","value":true}]}],"__proto__":{"polluted":true}}'

@@ -1,10 +1,13 @@
-import type { ParseWork } from "./parse-work"
+import type { ZodSchema } from "./zod-schema"
 
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = Record<string, unknown>
 
 /** What a leaf's `read` says of a value that it cannot turn into the user's. */
 export const MISFIT: unique symbol = Symbol("misfit")
+
+/** Read where there is no value: a key that is absent, or what an unfinished answer does not show yet. */
+export const NOTHING: unique symbol = Symbol("nothing")
 
 /**
  * The form of an answer: what is sent to the provider is printed from it, and what comes back is read by it. Whether a
@@ -16,6 +19,8 @@ export type AnswerNode = (Leaf | Fields | List | Union) & {
   note?: string | undefined
   /** Set when the node refers to itself: its name in `$defs`. */
   recursive?: string | undefined
+  /** Where it is first read. */
+  path?: string
 }
 
 /** A value without parts. `json` has a `type`, and an `enum` when only some values will do. */
@@ -52,12 +57,12 @@ export interface Union {
   any?: boolean | undefined
   /** The user's code turns it into something else: not shown while the answer is unfinished. */
   hidden?: boolean | undefined
-  /** Whether Zod takes a value for the option of this index: asked where several options look alike. */
-  accepts?: ((option: number, value: unknown, work: ParseWork) => boolean) | undefined
+  /** What Zod tries, option by option: asked where several options look alike. */
+  schemas?: ZodSchema[]
 }
 
 /** Stands for a key that is not there, since strict mode requires every key. */
-export const ABSENT: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
+export const ABSENT: Leaf = { kind: "leaf", json: { type: "null" }, read: () => NOTHING }
 
 function mayBeAbsent(node: AnswerNode): node is Union & AnswerNode {
   return node.kind === "union" && node.options.includes(ABSENT)

@@ -63,6 +63,6 @@ function combineLeaves(a: Leaf & AnswerNode, b: Leaf & AnswerNode): AnswerNode |
     if (values.length === 0) return undefined
     json.enum = values
   }
-  const note = sentence([a.note, b.note === a.note ? undefined : b.note])
+  const note = sentence([a.note, b.note])
   return { kind: "leaf", json, read: a.read ?? b.read, prefixes: a.prefixes && b.prefixes, note }
 }

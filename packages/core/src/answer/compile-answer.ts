@@ -1,4 +1,3 @@
-import { frozenCopy } from "../frozen-copy"
 import type { AnswerFormat, ToolDefinition } from "../messages"
 import type { AnswerModel } from "../request-options"
 import type { AnswerNode, JsonSchema } from "./answer-node"
@@ -64,10 +63,11 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
       .slice(0, 64) || "answer"
   const about = description === undefined ? {} : { description }
   const reader = new SchemaReader()
-  const node = reader.read(schema, "answer")
+  const node = reader.read(schema)
   const object = objectOf(node)
   const printer = new SchemaPrinter(object ?? { kind: "fields", fields: new Map([["answer", node]]) })
-  const jsonSchema = frozenCopy({ ...printer.print(), ...about })
+  const json = JSON.stringify({ ...printer.print(), ...about })
+  const jsonSchema: JsonSchema = JSON.parse(json, (_, value) => Object.freeze(value))
   const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, names: printer.names }
   return Object.freeze({
     name,
@@ -80,7 +80,7 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
       type: "function" as const,
       function: Object.freeze({ name, ...about, parameters: jsonSchema, strict: true }),
     }),
-    instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${JSON.stringify(jsonSchema)}`,
+    instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${json}`,
     parse: (text: string) => parseAnswer<Answer>(text, form),
     parseAsync: (text: string) => parseAnswerAsync<Answer>(text, form),
     parsePartial: (text: string) => parsePartialAnswer(text, form) as DeepPartial<Answer> | undefined,

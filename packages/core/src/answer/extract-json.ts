@@ -1,4 +1,4 @@
-import { JsonReader, parseJson } from "./partial-json"
+import { JsonScan, parseJson } from "./partial-json"
 
 /**
  * How much may be read, so that brackets cannot cost a minute: so many times the text, all beginnings that are tried
@@ -29,14 +29,13 @@ function longestIn(text: string): string | undefined {
   let longest: string | undefined
   let signs = MAX_READINGS * text.length + SPARE_SIGNS
   for (let start = starts.exec(text)?.index; start !== undefined && signs > 0; start = starts.exec(text)?.index) {
-    const reader = new JsonReader(text, start, String)
-    reader.value()
-    const found = text.slice(start, reader.at)
-    signs -= found.length
-    if (!reader.whole || !isJson(found)) signs -= REFUSAL_SIGNS
+    const scan = new JsonScan(text, start)
+    const isWhole = scan.value()
+    signs -= scan.at - start
+    if (!isWhole) signs -= REFUSAL_SIGNS
     else {
-      if (found.length > (longest?.length ?? 0)) longest = found
-      starts.lastIndex = reader.at
+      if (scan.json.length > (longest?.length ?? 0)) longest = scan.json
+      starts.lastIndex = scan.at
     }
   }
   return longest

@@ -14,8 +14,9 @@ const OUT_OF_BOUNDS = 1
 export function flattenIssues(issues: readonly ZodIssue[], at: readonly PropertyKey[] = []): AnswerIssue[] {
   const flat = issues.slice(0, MAX_ISSUES).flatMap((issue): AnswerIssue[] => {
     const path = [...at, ...issue.path]
-    const inner = issue.code === "invalid_union" ? bestOption(issue) : issue.issues
-    if (inner !== undefined && inner.length > 0) return flattenIssues(inner, path)
+    const options = (issue.errors ?? [issue.issues ?? []]).map((inner) => flattenIssues(inner, path))
+    const [best = []] = options.sort((a, b) => weigh(a, path) - weigh(b, path))
+    if (best.length > 0) return best
     const keys = path.map((key) => (typeof key === "symbol" ? String(key) : key))
     return [{ path: keys, code: issue.code ?? "custom", message: issue.message.slice(0, MAX_MESSAGE) }]
   })
@@ -23,20 +24,12 @@ export function flattenIssues(issues: readonly ZodIssue[], at: readonly Property
 }
 
 /**
- * Not the option with the fewest issues: an object has one issue where a text is wanted, and two where it is the right
- * object with two wrong fields.
+ * How badly an option of a union fits. Not the number of its issues: an object has one where a text is wanted, and two
+ * where it is the right object with two wrong fields.
  */
-function bestOption({ errors = [] }: ZodIssue): ZodIssue[] | undefined {
-  const weighed = errors.map((issues) => ({ issues, weight: weigh(issues, 0) }))
-  return weighed.sort((a, b) => a.weight - b.weight)[0]?.issues
-}
-
-function weigh(issues: readonly ZodIssue[], depth: number): number {
-  return issues.reduce((sum, issue) => {
-    const below = depth + issue.path.length
-    if (issue.errors?.length) return sum + Math.min(...issue.errors.map((option) => weigh(option, below)))
-    if (issue.issues?.length) return sum + weigh(issue.issues, below + 1)
-    if (!/^(invalid_(type|value|union)|unrecognized_keys)$/.test(issue.code ?? "")) return sum + OUT_OF_BOUNDS
-    return sum + (below === 0 && issue.code !== "unrecognized_keys" ? OTHER : OTHER_PART)
+function weigh(issues: readonly AnswerIssue[], at: readonly unknown[]): number {
+  return issues.reduce((sum, { path, code }) => {
+    if (!/type|value|union|keys/.test(code)) return sum + OUT_OF_BOUNDS
+    return sum + (path.length > at.length || /keys/.test(code) ? OTHER_PART : OTHER)
   }, 0)
 }

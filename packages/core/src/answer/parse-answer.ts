@@ -2,8 +2,8 @@ import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import type { AnswerNode } from "./answer-node"
 import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
-import { parseJson, readPartialJson, Unfinished } from "./partial-json"
-import { AnswerReader } from "./read-answer"
+import { parseJson, readPartialJson } from "./partial-json"
+import { AnswerReader, UNFINISHED } from "./read-answer"
 import type { ZodResult, ZodSchema } from "./zod-schema"
 
 /** An answer that fits, or why it does not. */
@@ -50,13 +50,12 @@ export async function parseAnswerAsync<Answer>(text: string, form: AnswerForm): 
 
 /** What an unfinished text says so far. */
 export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
-  const value = readPartialJson(text, (unfinished) => new Unfinished(unfinished))
+  const value = readPartialJson(text, UNFINISHED)
   try {
     return value === undefined ? undefined : decode(value, form)
-  } catch (error) {
+  } catch {
     // Deeper than the stack: `parseAnswer` says so at the end.
-    if (error instanceof RangeError) return undefined
-    throw error
+    return undefined
   }
 }
 
@@ -75,7 +74,7 @@ function begin(text: string, form: AnswerForm): { value: unknown } | Wrong {
 }
 
 function decode(value: unknown, { node, isWrapped }: AnswerForm, work?: ParseWork): unknown {
-  return new AnswerReader(work).read(node, isWrapped && isWrapper(value) ? value.answer : value)
+  return new AnswerReader(work).root(node, isWrapped && isWrapper(value) ? value.answer : value)
 }
 
 function isWrapper(value: unknown): value is { answer: unknown } {

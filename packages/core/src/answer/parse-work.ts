@@ -23,7 +23,18 @@ export class ParseWork {
   /** @throws RangeError when parsing the value might take more than is left. */
   spend(schema: ZodSchema, value: unknown): void {
     this.#left -= this.#count(schema, value)
-    if (this.#left < 0) throw new RangeError("The answer is nested in too many unions.")
+    if (this.#left < 0) throw new RangeError()
+  }
+
+  /** Whether Zod takes a value, as far as it says so at once. */
+  accepts(schema: ZodSchema, value: unknown): boolean {
+    this.spend(schema, value)
+    try {
+      return schema.safeParse(value).success
+    } catch {
+      // The schema's own code threw, or is asynchronous: Zod will tell at the end.
+      return true
+    }
   }
 
   #count(schema: ZodSchema, value: unknown): number {
@@ -41,26 +52,28 @@ export class ParseWork {
 
 /** What Zod parses for a value: each schema, with what it is given. */
 function partsOf({ _zod: { def, innerType = def.innerType } }: ZodSchema, value: unknown): Part[] {
-  const { type } = def
-  const each = (items: Iterable<unknown>, schema: ZodSchema | null | undefined) =>
-    schema ? Array.from(items, (item): Part => [schema, item]) : []
-  const same = [def.left, def.right, def.in, def.out, innerType, ...(type === "union" ? optionsFor(def, value) : [])]
-  const parts = same.flatMap((schema) => each([value], schema))
-  if (typeof value !== "object" || value === null) return parts
-  if (value instanceof Map)
-    return type === "map" ? [...each(value.keys(), def.keyType), ...each(value.values(), def.valueType)] : parts
-  if (value instanceof Set) return type === "set" ? each(value, def.valueType) : parts
-  if (Array.isArray(value)) {
-    if (type === "array") return each(value, def.element)
-    return type === "tuple" ? value.flatMap((item, index) => each([item], def.items[index] ?? def.rest)) : parts
-  }
-  if (type === "record") return each(Object.values(value), def.valueType)
-  if (type !== "object") return parts
-  return Object.entries(def.shape).map(([key, part]) => [part, (value as Record<string, unknown>)[key]])
+  const { left, right, in: source, out, shape, items, keyType } = def
+  const parts = [left, right, source, out, innerType, ...optionsFor(def, value)].map(
+    (part): [ZodSchema | null | undefined, unknown] => [part, value],
+  )
+  for (const [key, item] of entriesOf(value, def.type))
+    parts.push(
+      [keyType, key],
+      [shape?.[key as string] ?? items?.[key as number] ?? def.rest ?? def.element ?? def.valueType, item],
+    )
+  return parts.filter(([schema]) => schema?._zod) as Part[]
+}
+
+/** The parts of a value, when it is of the kind that the type is for. */
+function entriesOf(value: unknown, type: string): Iterable<[unknown, unknown]> {
+  if (typeof value !== "object" || value === null) return []
+  if (value instanceof Map || value instanceof Set) return /set|map/.test(type) ? value.entries() : []
+  if (Array.isArray(value)) return /array|tuple/.test(type) ? value.entries() : []
+  return /object|record/.test(type) ? Object.entries(value) : []
 }
 
 /** All options, but for a union that looks at one key first. */
-function optionsFor({ discriminator: key, options, unionFallback }: ZodDef, value: unknown): ZodSchema[] {
+function optionsFor({ discriminator: key, options = [], unionFallback }: ZodDef, value: unknown): ZodSchema[] {
   if (key === undefined || unionFallback) return options
   const kind = (value as Record<string, unknown> | null | undefined)?.[key]
   return options.filter(({ _zod: { propValues } }) => propValues?.[key]?.has(kind) ?? true)

@@ -1,11 +1,3 @@
-/** A text whose closing quote has not come yet. */
-export class Unfinished {
-  constructor(readonly text: string) {}
-}
-
-/** No value yet. */
-const NOTHING: unique symbol = Symbol("nothing")
-
 /** Objects inside objects that are followed; what is deeper is left out. */
 const MAX_DEPTH = 500
 
@@ -14,91 +6,96 @@ const MAX_DEPTH = 500
  * is passed over. A number, `true`, `false` or `null` counts when it is whole; a text from its first character.
  */
 export function parsePartialJson(text: string): unknown {
-  return readPartialJson(text, (unfinished) => unfinished)
+  return readPartialJson(text, "")
 }
 
-/** The same, with the last text wrapped when it is unfinished. */
-export function readPartialJson(text: string, unfinished: (text: string) => unknown): unknown {
+/** The same, with a mark behind the last text when it is unfinished. */
+export function readPartialJson(text: string, mark: string): unknown {
   const start = text.search(/[{[]/)
-  return start === -1 ? undefined : new JsonReader(text, start, unfinished).value()
+  if (start === -1) return undefined
+  const scan = new JsonScan(text, start, mark)
+  scan.value()
+  return JSON.parse(scan.json + scan.closing)
 }
 
-/** Reads JSON from a `{` or `[` on, and keeps what it has read when the text ends or goes wrong. */
-export class JsonReader {
-  /** Whether the value was there to its end. */
-  whole = true
+/** Follows JSON from a `{` or `[` on. Each step tells whether what it followed was there to its end. */
+export class JsonScan {
+  /** What was there of the value: JSON, once the signs that close what is open are behind it. */
+  json = ""
+  closing = ""
   /** Where the next sign is read. */
   at: number
   readonly #text: string
-  readonly #unfinished: (text: string) => unknown
+  readonly #start: number
+  readonly #mark: string
 
-  constructor(text: string, start: number, unfinished: (text: string) => unknown) {
+  constructor(text: string, start: number, mark = "") {
     this.at = start
     this.#text = text
-    this.#unfinished = unfinished
+    this.#start = start
+    this.#mark = mark
   }
 
-  value(depth = 0): unknown {
-    this.#space()
-    const first = this.#text[this.at]
-    if (depth > MAX_DEPTH) return this.#end()
-    if (first === "{") return this.#object(depth)
-    if (first === "[") return this.#array(depth)
-    return first === '"' ? this.#string() : this.#word()
-  }
-
-  /** Gives up: nothing after this is read. */
-  #end(): typeof NOTHING {
-    this.whole = false
-    return NOTHING
-  }
-
-  #space(): void {
-    while (this.#text.charCodeAt(this.at) <= 32) this.at++
+  value(): boolean {
+    if (this.closing.length > MAX_DEPTH) return false
+    if (this.#takes("{")) return this.#items("}", () => this.#key() && this.#takes(":") && this.value())
+    return this.#takes("[") ? this.#items("]", () => this.value()) : this.#scalar()
   }
 
   /** Whether the next sign is `sign`, which is then passed. */
   #takes(sign: string): boolean {
-    this.#space()
+    while (/[ \t\n\r]/.test(this.#text.charAt(this.at))) this.at++
     if (this.#text[this.at] !== sign) return false
     this.at++
     return true
   }
 
-  #object(depth: number): unknown {
-    const entries: [string, unknown][] = []
-    this.#items("}", () => {
-      const key = this.#text[this.at] === '"' ? this.#string(true) : NOTHING
-      const value = typeof key === "string" && this.#takes(":") ? this.value(depth + 1) : this.#end()
-      if (value !== NOTHING) entries.push([key as string, value])
-    })
-    return Object.fromEntries(entries)
-  }
-
-  #array(depth: number): unknown {
-    const items: unknown[] = []
-    this.#items("]", () => {
-      const value = this.value(depth + 1)
-      if (value !== NOTHING) items.push(value)
-    })
-    return items
-  }
-
-  #items(close: string, readItem: () => void): void {
-    this.at++
-    while (this.whole && !this.#takes(close)) {
-      readItem()
-      if (!this.#takes(",") && this.#text[this.at] !== close) this.#end()
+  #items(close: string, item: () => boolean): boolean {
+    this.closing = close + this.closing
+    this.#keep()
+    if (!this.#takes(close)) {
+      do if (!item()) return false
+      while (this.#takes(","))
+      if (!this.#takes(close)) return false
     }
+    this.closing = this.closing.slice(1)
+    return this.#keep()
   }
 
-  #string(key = false): unknown {
-    const start = this.at + 1
-    let end = this.#text.indexOf('"', start)
-    while (end !== -1 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1)
-    if (end === -1) return this.#open(this.#text.slice(start), key)
-    this.at = end + 1
-    return decode(this.#text.slice(start, end)) ?? this.#end()
+  /** Keeps what was passed. */
+  #keep(): true {
+    this.json = this.#text.slice(this.#start, this.at)
+    return true
+  }
+
+  #key(): boolean {
+    return this.#text[this.at] === '"' && parseJson(this.#token()) !== undefined
+  }
+
+  /** A text, number or word. */
+  #scalar(): boolean {
+    const token = this.#token()
+    const value = parseJson(token)
+    // A number at the end of the text may go on.
+    if (value !== undefined && (typeof value !== "number" || this.at < this.#text.length)) return this.#keep()
+    const begun = token.startsWith('"') ? beginningOf(token) : undefined
+    if (begun !== undefined)
+      this.json = this.#text.slice(this.#start, this.at - token.length) + JSON.stringify(begun + this.#mark)
+    return false
+  }
+
+  /** Passes a text to its closing quote, or to the end when there is none; else a number or word. */
+  #token(): string {
+    const from = this.at
+    const word = /[^\s,:[\]{}"]*/y
+    word.lastIndex = from
+    this.at += word.exec(this.#text)![0].length
+    if (this.#text[from] === '"') {
+      do this.at = this.#text.indexOf('"', this.at + 1)
+      while (this.at !== -1 && this.#isEscaped(this.at))
+      this.at = this.at === -1 ? this.#text.length : this.at + 1
+    }
+    return this.#text.slice(from, this.at)
   }
 
   #isEscaped(at: number): boolean {
@@ -106,29 +103,12 @@ export class JsonReader {
     while (this.#text[at - 1 - slashes] === "\\") slashes++
     return slashes % 2 === 1
   }
-
-  /** The beginning of a text, without the half of an escape or of a character at its end. */
-  #open(raw: string, key: boolean): unknown {
-    this.at = this.#text.length
-    this.#end()
-    const text = decode(raw) ?? decode(raw.replace(/\\(u[0-9a-fA-F]{0,3})?$/, ""))
-    return text === undefined || key ? NOTHING : this.#unfinished(text.replace(/[\uD800-\uDBFF]$/, ""))
-  }
-
-  #word(): unknown {
-    const word = /[^\s,:[\]{}"]*/y
-    word.lastIndex = this.at
-    const [found = ""] = word.exec(this.#text) ?? []
-    this.at += found.length
-    const value = parseJson(found)
-    // A number at the end of the text may go on.
-    const isWhole = typeof value !== "number" || this.at < this.#text.length
-    return value !== undefined && isWhole ? value : this.#end()
-  }
 }
 
-function decode(raw: string): string | undefined {
-  return raw.includes("\\") ? (parseJson(`"${raw}"`) as string | undefined) : raw
+/** A text without its closing quote, and without the half of an escape or of a character at its end. */
+function beginningOf(token: string): string | undefined {
+  const text = parseJson(`${token}"`) ?? parseJson(`${token.replace(/\\(u[0-9a-fA-F]{0,3})?$/, "")}"`)
+  return (text as string | undefined)?.replace(/[\uD800-\uDBFF]$/, "")
 }
 
 /** The value of a JSON text; undefined where it is none: what `JSON.parse` says of that quotes the text. */

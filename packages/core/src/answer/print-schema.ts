@@ -101,7 +101,7 @@ export class SchemaPrinter {
 function described(json: JsonSchema, note: string | undefined): JsonSchema {
   if (note === undefined) return json
   if (json.$ref !== undefined) return { description: note, anyOf: [json] }
-  return { ...json, description: sentence([note, json.description === note ? "" : (json.description as string)]) }
+  return { ...json, description: sentence([note, json.description as string]) }
 }
 
 const NULL_TYPE = { type: "null" }

@@ -1,6 +1,13 @@
-import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, type Union } from "./answer-node"
+import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, NOTHING, type Union } from "./answer-node"
 import type { ParseWork } from "./parse-work"
-import { Unfinished } from "./partial-json"
+
+/** Stands behind a text whose end has not come yet: half a character, which no text has there that is shown. */
+export const UNFINISHED = "\uD800"
+
+interface Pair extends Record<string, unknown> {
+  key: string
+  value?: unknown
+}
 
 /** What a form makes of a value, and how badly the value fits it. */
 interface Reading {
@@ -37,24 +44,29 @@ export class AnswerReader {
     this.#partial = work === undefined
   }
 
-  read(node: AnswerNode, value: unknown): unknown {
+  /** What is read at the root, where nothing is undefined. */
+  root(node: AnswerNode, value: unknown): unknown {
+    return orUndefined(this.#read(node, value))
+  }
+
+  #read(node: AnswerNode, value: unknown): unknown {
     if (node.kind === "leaf") return this.#leaf(node, value)
     if (node.kind === "fields") return this.#fields(node, value)
     if (node.kind === "list") return this.#list(node, value)
-    return node.hidden && this.#partial ? undefined : this.#union(node, value)
+    return node.hidden && this.#partial ? NOTHING : this.#union(node, value)
   }
 
   #misfit(value: unknown, weight = WRONG): unknown {
     this.#misfits += weight
-    return this.#partial ? undefined : value
+    return this.#partial ? NOTHING : value
   }
 
   #leaf({ json, read, prefixes }: Leaf, value: unknown): unknown {
     if (json.type === "null" && value !== null) return this.#misfit(value, NEVER)
-    if (value instanceof Unfinished) {
-      if (prefixes && json.type === "string") return value.text
+    if (this.#partial && typeof value === "string" && value.endsWith(UNFINISHED)) {
+      if (prefixes && json.type === "string") return value.slice(0, -1)
       // In a union, an option that can show the beginning is preferred to one that must wait for the end.
-      return this.#misfit(undefined, json.type === "string" ? ODD : WRONG)
+      return this.#misfit(value, json.type === "string" ? ODD : WRONG)
     }
     if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
     const result = read !== undefined ? read(value) : isOfType(value, json.type) ? value : MISFIT
@@ -67,14 +79,16 @@ export class AnswerReader {
     const entries: [string, unknown][] = []
     for (const key of Object.keys(value)) {
       const field = fields.get(key)
-      const read = field === undefined ? this.#misfit(value[key]) : this.read(field, value[key])
+      const read = field === undefined ? this.#misfit(value[key]) : this.#read(field, value[key])
+      if (read !== NOTHING) entries.push([key, read])
       // An absent `toString` would be looked up in the prototype, so its absence is written down.
-      if (this.#isThere(field, read) || (key in Object.prototype && !this.#partial)) entries.push([key, read])
+      else if (key in Object.prototype && !this.#partial) entries.push([key, undefined])
     }
+    for (const [key, field] of fields)
+      if (!this.#partial && !Object.hasOwn(value, key) && !isOmittable(field))
+        entries.push([key, this.#misfit(undefined)])
     const result = Object.fromEntries(entries)
-    if (!this.#partial)
-      for (const [key, field] of fields) if (!Object.hasOwn(value, key) && !isOmittable(field)) this.#misfits += WRONG
-    return tuple ? listOf(fields, result, this.#partial) : result
+    return tuple ? listOf(fields, result) : result
   }
 
   /** A tuple in its natural form, as the object that is sent. */
@@ -94,25 +108,18 @@ export class AnswerReader {
       value = Object.entries(given).map(([key, part]) => ({ key, value: part }))
     }
     if (!Array.isArray(value)) return this.#misfit(given)
-    const items = value.map((part) => this.read(item, part)).filter((part) => part !== undefined || !this.#partial)
+    const read = value.map((part) => this.#read(item, part))
+    const items = this.#partial ? read.filter((part) => part !== NOTHING) : read.map(orUndefined)
     if (as === "array") return items
     if (as === "set") return new Set(items)
-    const pairs = items.filter(
-      (part): part is { key: string; value: unknown } =>
-        isObject(part) && (!this.#partial || ("key" in part && "value" in part)),
-    )
+    const pairs = items.filter((part): part is Pair => isObject(part) && "key" in part)
     if (pairs.length < items.length && !this.#partial) return this.#misfit(given)
-    const entries = pairs.map((pair) => [pair.key, pair.value] as const)
+    const entries = pairs
+      .filter((pair) => "value" in pair || (as === "map" && !this.#partial))
+      .map((pair) => [pair.key, pair.value] as const)
     if (as === "map") return new Map(entries)
     // An object as a key would be asked for its name, and throw where the answer says what its `toString` is.
-    if (entries.some(([key]) => typeof key === "object")) return this.#misfit(given)
-    const field = item.kind === "fields" ? item.fields.get("value") : undefined
-    return Object.fromEntries(entries.filter(([, part]) => this.#isThere(field, part)))
-  }
-
-  /** Whether a key is written for what was read: undefined may be a value, or the absence of one. */
-  #isThere(node: AnswerNode | undefined, value: unknown): boolean {
-    return value !== undefined || !(this.#partial || node === undefined || isOmittable(node))
+    return entries.some(([key]) => typeof key === "object") ? this.#misfit(given) : Object.fromEntries(entries)
   }
 
   #union(node: Union & AnswerNode, value: unknown): unknown {
@@ -125,20 +132,20 @@ export class AnswerReader {
   }
 
   /** The option that fits best; where several fit as well as one another, the first of them that Zod takes. */
-  #choose({ options, accepts }: Union, value: unknown): Reading {
+  #choose({ options, schemas }: Union, value: unknown): Reading {
     const readings: Reading[] = []
     for (const option of options) {
       this.#misfits = 0
-      const read = this.read(option, value)
+      const read = this.#read(option, value)
       readings.push({ value: read, misfits: this.#misfits })
-      if (this.#misfits === 0 && (this.#partial || accepts === undefined)) break
+      if (this.#misfits === 0 && (this.#partial || schemas === undefined)) break
     }
     const least = Math.min(...readings.map(({ misfits }) => misfits))
     const best = readings.filter(({ misfits }) => misfits === least)
     const first = best[0]!
     const work = this.#work
-    if (work === undefined || accepts === undefined || best.every(({ value }) => value === first.value)) return first
-    return best.find((reading) => accepts(readings.indexOf(reading), reading.value, work)) ?? first
+    if (work === undefined || schemas === undefined || best.every(({ value }) => value === first.value)) return first
+    return best.find((reading) => work.accepts(schemas[readings.indexOf(reading)]!, reading.value)) ?? first
   }
 }
 
@@ -147,21 +154,20 @@ function isOmittable(node: AnswerNode): boolean {
   return node === ABSENT || (node.kind === "union" && node.options.some(isOmittable))
 }
 
-/** The items of a tuple in order; those at the end that are absent are left out. */
-function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>, partial: boolean): unknown[] {
-  const items = [...fields].filter(([key]) => key !== "rest")
-  const values = items.map(([key]) => object[key])
+/** The items of a tuple in order, but for those that are absent at its end. */
+function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {
   const rest = Array.isArray(object.rest) ? object.rest : []
-  if (rest.length > 0) return [...values, ...rest]
-  while (values.length > 0 && values.at(-1) === undefined) {
-    if (!partial && !isOmittable(items[values.length - 1]![1])) break
-    values.pop()
-  }
-  return values
+  const keys = [...fields.keys()].filter((key) => key !== "rest")
+  if (rest.length === 0) keys.length = keys.findLastIndex((key) => Object.hasOwn(object, key)) + 1
+  return [...keys.map((key) => object[key]), ...rest]
+}
+
+function orUndefined(value: unknown): unknown {
+  return value === NOTHING ? undefined : value
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unfinished)
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function isOfType(value: unknown, type: unknown): boolean {

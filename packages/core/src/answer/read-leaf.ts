@@ -25,9 +25,6 @@ export function readLeaf(schema: ZodSchema): AnswerNode | undefined {
       return leafOf(schema, { type: "string", format: "date-time" }, { read: toDate })
     case "template_literal":
       return leafOf(schema, { type: "string", pattern: schema._zod.pattern?.source })
-    case "null":
-      return NULL
-    case "undefined":
     case "void":
       return UNDEFINED
     case "nan":
@@ -48,7 +45,8 @@ function toBigint(value: unknown): unknown {
 
 function toDate(value: unknown): unknown {
   const date = typeof value === "string" && /^\d{4}-\d\d-\d\d/.test(value) ? new Date(value) : undefined
-  return date === undefined || Number.isNaN(date.getTime()) ? MISFIT : date
+  // A date that the calendar does not have is null in JSON.
+  return date?.toJSON() ? date : MISFIT
 }
 
 /** Writes what the checks of a schema say into `json` where strict mode has a keyword, and returns the rest in words. */
@@ -79,23 +77,22 @@ export function readChecks(schema: ZodSchema, json: JsonSchema): string | undefi
 }
 
 function readNumberFormat(format: string, json: JsonSchema): void {
+  const minimum = format === "int32" ? -(2 ** 31) : 0
   if (/int/.test(format)) json.type = "integer"
-  if (format === "int32") Object.assign(json, { minimum: -(2 ** 31), maximum: 2 ** 31 - 1 })
-  if (format === "uint32") Object.assign(json, { minimum: 0, maximum: 2 ** 32 - 1 })
+  if (/int32/.test(format)) Object.assign(json, { minimum, maximum: minimum + 2 ** 32 - 1 })
 }
 
-/** Zod's names of the formats that strict mode has; two of them are called otherwise there. */
-const STRICT_FORMATS = /^(date|datetime|duration|email|guid|hostname|ipv[46]|uuid)$/
-const OTHER_NAMES: Record<string, string> = { datetime: "date-time", guid: "uuid" }
+/** The formats that strict mode has. */
+const STRICT_FORMATS = /^(date|date-time|duration|email|hostname|ipv[46]|uuid)$/
 
 function readTextFormat(
   format: string,
   { pattern, offset, local }: { pattern?: RegExp; offset?: boolean; local?: boolean },
   json: JsonSchema,
 ): string {
-  const known = STRICT_FORMATS.test(format) ? (OTHER_NAMES[format] ?? format) : undefined
-  if (known !== undefined && json.format === undefined && !local) {
-    json.format = known
+  const name = format.replace("datetime", "date-time").replace("guid", "uuid")
+  if (STRICT_FORMATS.test(name) && json.format === undefined && !local) {
+    json.format = name
     return format === "datetime" && !offset ? "In UTC, ending in Z." : ""
   }
   if (pattern === undefined || json.pattern !== undefined || !isPortable(pattern))
@@ -136,7 +133,7 @@ export function readKey(key: AnswerNode): AnswerNode {
   return { kind: "leaf", json: { type: "string", ...json }, note: key.note }
 }
 
-/** Several remarks as one description. */
+/** Several remarks, each once, as one description. */
 export function sentence(parts: readonly (string | undefined)[]): string | undefined {
-  return parts.filter(Boolean).join(" ") || undefined
+  return [...new Set(parts)].filter(Boolean).join(" ") || undefined
 }

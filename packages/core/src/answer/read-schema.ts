@@ -1,15 +1,11 @@
 import { UnsupportedSchemaError } from "./answer-errors"
 import { type AnswerNode, absentOr, type Fields, hidden, type List, present } from "./answer-node"
 import { combineNodes } from "./combine-nodes"
-import type { ParseWork } from "./parse-work"
 import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
 import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
 
 /** Schemas inside schemas, at most: a lazy schema that makes a new one each time would never end. */
 const MAX_NESTING = 200
-
-/** Types whose parts are values of their own. */
-const CONTAINERS = /^(object|array|set|map|record|tuple)$/
 
 /** Reads one schema of Zod, once, into the form in which its values travel. */
 export class SchemaReader {
@@ -19,68 +15,80 @@ export class SchemaReader {
   #json: AnswerNode | undefined
   #names = 0
   #depth = 0
-  /** The schemas being read whose value is the one being read too: unions, wrappers, lazy ones. */
-  #outside = new Set<AnswerNode>()
+  /** Where in the answer the schema stands that is being read. */
+  #path = "answer"
 
-  /** @throws UnsupportedSchemaError with the path of what cannot be expressed. */
-  read(schema: ZodSchema, path: string): AnswerNode {
+  /**
+   * @param step from the value of the schema around it; none where the value is the same.
+   * @throws UnsupportedSchemaError with the path of what cannot be expressed.
+   */
+  read(schema: ZodSchema, step = ""): AnswerNode {
+    const outside = this.#path
+    this.#path += step
     const known = this.#nodes.get(schema)
-    if (known !== undefined) {
-      if (this.#outside.has(known))
-        throw new UnsupportedSchemaError(
-          path,
-          "a schema that comes back to itself before any value",
-          "Put an object between.",
-        )
-      if (isOpen(known)) known.recursive ??= `type${++this.#names}`
-      return known
-    }
+    const node = known === undefined ? this.#first(schema) : this.#again(known)
+    this.#path = outside
+    return node
+  }
+
+  #first(schema: ZodSchema): AnswerNode {
     if (this.#depth++ > MAX_NESTING)
-      throw new UnsupportedSchemaError(path, "a schema without end", "Let `z.lazy` return the same schema each time.")
-    const node = {} as AnswerNode
+      throw this.#unsupported("a schema without end", "Let `z.lazy` return the same schema each time.")
+    const node = { path: this.#path } as AnswerNode
     this.#nodes.set(schema, node)
-    const outside = this.#outside
-    this.#outside = CONTAINERS.test(schema._zod.def.type) ? new Set() : new Set(outside).add(node)
-    const made = readLeaf(schema) ?? this.#construct(schema, schema._zod.def, path)
-    this.#outside = outside
+    const made = readLeaf(schema) ?? this.#construct(schema, schema._zod.def)
     this.#depth--
     const { description } = metaOf(schema)
-    // Another name of a type that refers to itself: its description is not that type's own.
-    const isNamed = isOpen(made) || made.recursive !== undefined
     if (isOpen(made) && description === undefined) {
       this.#nodes.set(schema, made)
       return made
     }
+    // Another name of a type that refers to itself: its description is not that type's own.
+    const isNamed = isOpen(made) || made.recursive !== undefined
     Object.assign(node, isNamed && description !== undefined ? { kind: "union", options: [made] } : made)
     node.note = sentence([description, node.note])
     return node
   }
 
-  #construct(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
-    const inner = () => this.read(def.innerType, path)
+  #again(node: AnswerNode): AnswerNode {
+    if (!isOpen(node)) return node
+    if (node.path === this.#path)
+      throw this.#unsupported("a schema that comes back to itself before any value", "Put an object between.")
+    node.recursive ??= `type${++this.#names}`
+    return node
+  }
+
+  #unsupported(construct: string, remedy: string): UnsupportedSchemaError {
+    return new UnsupportedSchemaError(this.#path, construct, remedy)
+  }
+
+  #construct(schema: ZodSchema, def: ZodDef): AnswerNode {
+    const inner = () => this.read(def.innerType)
     switch (def.type) {
       case "any":
       case "unknown":
         return this.#anyValue()
       case "enum":
       case "literal":
-        return readEnum(schema, def, path)
+      case "null":
+      case "undefined":
+        return this.#values(schema)
       case "object":
-        return this.#object(def, path)
+        return this.#object(def)
       case "array":
-        return listOf(schema, "array", this.read(def.element, `${path}[]`))
+        return listOf(schema, "array", this.read(def.element, "[]"))
       case "set":
-        return listOf(schema, "set", this.read(def.valueType, `${path}[]`), "Distinct items.")
+        return listOf(schema, "set", this.read(def.valueType, "[]"), "Distinct items.")
       case "map":
-        return listOf(schema, "map", this.#entry(def, path), "Entries.")
+        return listOf(schema, "map", this.#entry(def), "Entries.")
       case "record":
-        return this.#record(schema, def, path)
+        return this.#record(schema, def)
       case "tuple":
-        return this.#tuple(def, path)
+        return this.#tuple(def)
       case "union":
-        return this.#union(def, path)
+        return this.#union(def)
       case "intersection":
-        return this.#intersection(def, path)
+        return this.#intersection(def)
       case "nullable":
         return { kind: "union", options: [NULL, inner()] }
       case "optional":
@@ -97,76 +105,65 @@ export class SchemaReader {
       case "promise":
         return inner()
       case "lazy":
-        if (schema._zod.innerType) return this.read(schema._zod.innerType, path)
+        if (schema._zod.innerType) return this.read(schema._zod.innerType)
         break
       case "pipe":
-        return this.#pipe(schema, def, path)
+        return this.#pipe(schema, def)
     }
-    return readCustom(schema, def, path)
+    return this.#custom(schema, def)
   }
 
-  #object({ shape }: ZodDef, path: string): Fields {
-    if (Object.getOwnPropertySymbols(shape).length > 0)
-      throw new UnsupportedSchemaError(path, "a symbol as a key", "Use a text.")
-    const fields = Object.entries(shape).map(([key, field]) => [key, this.read(field, `${path}.${key}`)] as const)
+  #object({ shape }: ZodDef): Fields {
+    if (Object.getOwnPropertySymbols(shape).length > 0) throw this.#unsupported("a symbol as a key", "Use a text.")
+    const fields = Object.entries(shape).map(([key, field]) => [key, this.read(field, `.${key}`)] as const)
     return { kind: "fields", fields: new Map(fields) }
   }
 
-  #tuple({ items, rest }: ZodDef, path: string): Fields {
-    const fields = new Map(items.map((item, index) => [`item${index + 1}`, this.read(item, `${path}[${index}]`)]))
-    if (rest) fields.set("rest", plainList("array", this.read(rest, `${path}[]`)))
+  #tuple({ items, rest }: ZodDef): Fields {
+    const fields = new Map(items.map((item, index) => [`item${index + 1}`, this.read(item, `[${index}]`)]))
+    if (rest) fields.set("rest", plainList("array", this.read(rest, "[]")))
     return { kind: "fields", fields, tuple: true }
   }
 
   /** A record of known keys is an object; any other is a list of entries. */
-  #record(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
+  #record(schema: ZodSchema, def: ZodDef): AnswerNode {
     const keys = [...(def.keyType._zod.values ?? [])].filter((key) => /^(string|number)$/.test(typeof key))
-    if (keys.length === 0)
-      return listOf(schema, "record", this.#entry(def, path, readKey), "Entries with distinct keys.")
-    const value = this.read(def.valueType, `${path}.*`)
+    if (keys.length === 0) return listOf(schema, "record", this.#entry(def, readKey), "Entries with distinct keys.")
+    const value = this.read(def.valueType, ".*")
     return { kind: "fields", fields: new Map(keys.map((key) => [String(key), def.partial ? absentOr(value) : value])) }
   }
 
-  #entry({ keyType, valueType }: ZodDef, path: string, asKey = (key: AnswerNode) => key): Fields {
-    const key = asKey(this.read(keyType, `${path}.key`))
-    return entryOf(key, this.read(valueType, `${path}.*`))
+  #entry({ keyType, valueType }: ZodDef, asKey = (key: AnswerNode) => key): Fields {
+    const key = asKey(this.read(keyType, ".key"))
+    return entryOf(key, this.read(valueType, ".*"))
   }
 
-  #union({ options }: ZodDef, path: string): AnswerNode {
+  #union({ options }: ZodDef): AnswerNode {
     const possible = options.filter((option) => option._zod.def.type !== "never")
-    if (possible.length === 0) throw new UnsupportedSchemaError(path, "a union without options", "Give it an option.")
-    const accepts = (option: number, value: unknown, work: ParseWork) => {
-      work.spend(possible[option]!, value)
-      try {
-        return possible[option]!.safeParse(value).success
-      } catch {
-        // The option's own code threw, or is asynchronous: Zod will tell.
-        return true
-      }
-    }
+    if (possible.length === 0) throw this.#unsupported("a union without options", "Give it an option.")
     this.forks ||= possible.length > 1
-    const forms = possible.map((option) => this.read(option, path))
-    return forms.length === 1 ? forms[0]! : { kind: "union", options: forms, accepts }
+    const forms = possible.map((option) => this.read(option))
+    return forms.length === 1 ? forms[0]! : { kind: "union", options: forms, schemas: possible }
   }
 
-  #intersection({ left, right }: ZodDef, path: string): AnswerNode {
+  #intersection({ left, right }: ZodDef): AnswerNode {
     this.forks = true
-    const both = combineNodes(this.read(left, path), this.read(right, path))
+    const both = combineNodes(this.read(left), this.read(right))
     if (both !== undefined) return both
     const construct = `an intersection of ${left._zod.def.type} and ${right._zod.def.type}`
-    throw new UnsupportedSchemaError(path, construct, "Write it as one schema.")
+    throw this.#unsupported(construct, "Write it as one schema.")
   }
 
   /** What goes in is what is sent; `z.preprocess` and `z.unknown().pipe(…)` say nothing of that, so their end is sent. */
-  #pipe(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
+  #pipe(schema: ZodSchema, def: ZodDef): AnswerNode {
     const { in: source, out } = def
-    if (source._zod.def.type === "transform") return hidden(this.read(out, path))
+    if (source._zod.def.type === "transform") return hidden(this.read(out))
     const words = stringboolWords(schema, def)
     if (words !== undefined) return hidden({ kind: "leaf", json: { type: "string", enum: words } })
-    const input = this.read(source, path)
+    const input = this.read(source)
     this.forks = true
     if (def.transform !== undefined || out._zod.def.type === "transform") return hidden(input)
-    return combineNodes(input, this.read(out, path)) ?? input
+    return combineNodes(input, this.read(out)) ?? input
   }
 
   /** Any JSON value: objects travel as lists of entries, like records. */
@@ -179,6 +176,25 @@ export class SchemaReader {
     options.push(plainList("array", value), plainList("record", entryOf(options[0]!, value)))
     this.#json = value
     return value
+  }
+
+  #values({ _zod: { def, values = [] } }: ZodSchema): AnswerNode {
+    const node = readValues([...values])
+    if (node !== undefined) return node
+    throw this.#unsupported(`z.${def.type}() without a JSON value`, "Give it texts or numbers.")
+  }
+
+  /** A custom type is sent when its metadata say as what: `z.instanceof(X).meta({ type: "string" })`. */
+  #custom(schema: ZodSchema, { type: kind }: ZodDef): AnswerNode {
+    const { type } = metaOf(schema)
+    if (kind === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
+      return { kind: "leaf", json: { type } }
+    const remedies: Record<string, string> = {
+      custom: 'Say its type, as in `.meta({ type: "string" })`.',
+      transform: "Write `z.string().transform(…)`.",
+      lazy: "Let it return a schema.",
+    }
+    throw this.#unsupported(`z.${kind}()`, remedies[kind] ?? "Leave it out: it is no JSON.")
   }
 }
 
@@ -203,12 +219,6 @@ function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: stri
   return { ...list, note }
 }
 
-function readEnum(schema: ZodSchema, def: ZodDef, path: string): AnswerNode {
-  const node = readValues([...(schema._zod.values ?? def.values ?? Object.values(def.entries ?? {}))])
-  if (node !== undefined) return node
-  throw new UnsupportedSchemaError(path, `z.${def.type}() without a JSON value`, "Give it texts or numbers.")
-}
-
 /** The words of a `z.stringbool()`, which it names itself when it is given another. */
 function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string[] | undefined {
   if (!/^(string|pipe)$/.test(source._zod.def.type) || out._zod.def.type !== "boolean") return undefined
@@ -220,19 +230,6 @@ function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string
     // The user's own code did not like the text: not a stringbool.
     return undefined
   }
-}
-
-/** A custom type is sent when its metadata say as what: `z.instanceof(X).meta({ type: "string" })`. */
-function readCustom(schema: ZodSchema, { type: kind }: ZodDef, path: string): AnswerNode {
-  const { type } = metaOf(schema)
-  if (kind === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
-    return { kind: "leaf", json: { type } }
-  const remedies: Record<string, string> = {
-    custom: 'Say its type, as in `.meta({ type: "string" })`.',
-    transform: "Write `z.string().transform(…)`.",
-    lazy: "Let it return a schema.",
-  }
-  throw new UnsupportedSchemaError(path, `z.${kind}()`, remedies[kind] ?? "Leave it out: it is no JSON.")
 }
 
 function defaultNote(def: ZodDef): string | undefined {

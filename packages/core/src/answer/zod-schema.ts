@@ -4,7 +4,8 @@ import { InvalidArgumentError } from "../errors"
 export interface ZodSchema {
   _zod: {
     def: ZodDef
-    values?: Set<unknown> | undefined
+    /** Of schemas that take only some values: those. */
+    values?: Iterable<unknown>
     pattern?: RegExp | undefined
     innerType?: ZodSchema
     /** Of objects and unions of them: the values that a key may have. */
@@ -54,8 +55,6 @@ export interface ZodDef {
   unionFallback?: boolean
   items: ZodSchema[]
   rest?: ZodSchema | null
-  entries: Record<string, string | number>
-  values: unknown[]
   partial?: boolean
   transform?: unknown
   defaultValue?: unknown
