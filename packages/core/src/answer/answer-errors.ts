@@ -35,11 +35,11 @@ export class InvalidAnswerError extends P2Error {
   declare readonly reason: "json" | "shape" | "code"
   declare readonly issues: readonly AnswerIssue[]
 
-  /** @param options `known` are the names of the schema: other keys are the answer's and are not shown. */
+  /** @param options `known` is the schema as it was sent: other keys than its names are the answer's and are not shown. */
   constructor(options: {
     reason: "json" | "shape" | "code"
     issues: readonly AnswerIssue[]
-    known?: ReadonlySet<string> | undefined
+    known?: string | undefined
     cause?: unknown
   }) {
     const { reason, issues, known, cause } = options
@@ -48,11 +48,12 @@ export class InvalidAnswerError extends P2Error {
   }
 }
 
-function summary(reason: string, issues: readonly AnswerIssue[], known: ReadonlySet<string> | undefined): string {
+function summary(reason: string, issues: readonly AnswerIssue[], known: string | undefined): string {
   if (reason === "json") return "The answer is not JSON."
   if (reason === "code")
     return "A check or transform of the answer model threw (see `cause`); asynchronous ones need `parseAsync`."
-  const show = (key: string | number) => (typeof key === "number" ? `[${key}]` : known?.has(key) ? `.${key}` : ".*")
+  const show = (key: string | number) =>
+    typeof key === "number" ? `[${key}]` : known?.includes(JSON.stringify(key)) ? `.${key}` : ".*"
   const places = issues.slice(0, 3).map(({ path, code }) => `${code} at answer${path.map(show).join("")}`)
   const more = issues.length > 3 ? ` and ${issues.length - 3} more` : ""
   return `The answer does not fit the answer model: ${places.join(", ")}${more}.`

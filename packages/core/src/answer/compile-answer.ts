@@ -65,10 +65,10 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const reader = new SchemaReader()
   const node = reader.read(schema)
   const object = objectOf(node)
-  const printer = new SchemaPrinter(object ?? { kind: "fields", fields: new Map([["answer", node]]) })
-  const json = JSON.stringify({ ...printer.print(), ...about })
+  const root = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
+  const json = JSON.stringify({ ...new SchemaPrinter(root).print(), ...about })
   const jsonSchema: JsonSchema = JSON.parse(json, (_, value) => Object.freeze(value))
-  const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, names: printer.names }
+  const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, json }
   return Object.freeze({
     name,
     jsonSchema,

@@ -22,8 +22,8 @@ export interface AnswerForm {
   isWrapped: boolean
   /** Some value is parsed by more than one schema, so Zod's work has to be bounded. */
   forks: boolean
-  /** Property names, which an error may show. */
-  names: ReadonlySet<string>
+  /** What was sent: its names may be shown in an error. */
+  json: string
 }
 
 /** From the JSON text of an answer to the user's value. */
@@ -96,10 +96,10 @@ function whole(code: string, message: string): AnswerIssue[] {
 }
 
 function wrong(
-  { names }: AnswerForm,
+  { json }: AnswerForm,
   reason: InvalidAnswerError["reason"],
   issues: readonly AnswerIssue[],
   cause?: unknown,
 ): Wrong {
-  return { ok: false, error: new InvalidAnswerError({ reason, issues, known: names, cause }) }
+  return { ok: false, error: new InvalidAnswerError({ reason, issues, known: json, cause }) }
 }

@@ -22,8 +22,6 @@ const LONG_ENUM = 250
 
 /** Prints a form as strict JSON Schema, and counts what strict mode counts. */
 export class SchemaPrinter {
-  /** Every property name that occurs. */
-  readonly names = new Set<string>()
   readonly #definitions: Record<string, JsonSchema> = {}
   readonly #counts: Partial<Record<keyof typeof STRICT_LIMITS, number>> = {}
 
@@ -69,7 +67,6 @@ export class SchemaPrinter {
     this.#check("levels of objects", level + 1, path)
     this.#count("properties", node.fields.size, path)
     const properties = [...node.fields].map(([key, field]) => {
-      this.names.add(key)
       this.#count("characters of names and values", key.length, path)
       return [key, this.#node(field, level + 1, `${path}.${key}`)]
     })
