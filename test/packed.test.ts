@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -60,4 +61,20 @@ describe("each package alone, packed and installed in an empty folder", () => {
       }
     },
   )
+})
+
+it("the client is bundled for a function, without the packages that it does not need", async () => {
+  const folder = join(temporary, "use-client")
+  writeFileSync(
+    join(folder, "function.mjs"),
+    'import { LLMClient } from "@p2/client"\nconst client = new LLMClient({ model: "gpt-4o-mini" })\nclient.msg.addMessageUser("Hello")\nconsole.log(client.countTokens())\n',
+  )
+  expect(existsSync(join(folder, "node_modules", "ioredis"))).toBe(false)
+  // The bundler that the build brings.
+  const { buildSync } = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild")
+  const outfile = join(temporary, "bundle", "function.mjs")
+  const options = { bundle: true, platform: "node", format: "esm", outfile, logLevel: "silent" }
+  expect(buildSync({ ...options, entryPoints: [join(folder, "function.mjs")] }).errors).toEqual([])
+  const { stdout } = await run(process.execPath, [outfile])
+  expect(Number(stdout)).toBeGreaterThan(0)
 })

@@ -97,7 +97,7 @@ export class ConnectionLostError extends ClientError {
   constructor(provider: string, cause?: unknown) {
     super(
       "connection-lost",
-      `The connection to ${provider} ended before the answer did. What it may have billed was charged.`,
+      `The connection to ${provider} ended before the answer did. What may have been billed was charged.`,
       { retryable: true, cause },
     )
   }
@@ -162,7 +162,7 @@ export class AnswerTruncatedError extends ClientError {
 /** The answer has no content: code `answer-empty`. */
 export class AnswerEmptyError extends ClientError {
   constructor() {
-    super("answer-empty", "The model answered with nothing. Raise `repairs`.")
+    super("answer-empty", "Nothing was answered. Raise `repairs`.")
   }
 }
 
@@ -179,7 +179,7 @@ export class ContextExceededError extends ClientError {
     super(
       "context-exceeded",
       `The request may take ${options.inputTokens} input and ${options.outputTokens} output tokens, more than the ` +
-        `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`. Nothing was sent.`,
+        `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`.`,
       { kind: "refusal" },
     )
     Object.assign(this, options)
@@ -193,10 +193,13 @@ export class MissingKeyError extends ClientError {
   declare readonly variable: string
 
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
-    const option = what === "API key" ? "apiKey" : "baseURL"
-    super("missing-key", `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`, {
-      kind: "mistake",
-    })
+    super(
+      "missing-key",
+      `No ${what} for ${provider}. Set ${variable}, or pass \`apiKey\`, \`baseURL\` or \`openai\`.`,
+      {
+        kind: "mistake",
+      },
+    )
     Object.assign(this, { provider, variable })
   }
 }
@@ -204,13 +207,9 @@ export class MissingKeyError extends ClientError {
 /** Nothing to say: code `no-messages`. */
 export class NoMessagesError extends ClientError {
   constructor() {
-    super(
-      "no-messages",
-      "Expected at least one message, got none. Add one with `client.msg.addMessageUser(…)` or `messages`.",
-      {
-        kind: "mistake",
-      },
-    )
+    super("no-messages", "Expected a message, got none. Add one with `client.msg.addMessageUser(…)`.", {
+      kind: "mistake",
+    })
   }
 }
 
@@ -230,7 +229,7 @@ export class MissingPackageError extends ClientError {
 /** Something that should not happen, wrapped so that it too has a code and a receipt: code `unexpected`. */
 export class UnexpectedError extends ClientError {
   constructor(cause: unknown) {
-    super("unexpected", "Something unforeseen: `error.cause` says what. What may have been billed was charged.", {
+    super("unexpected", "Unforeseen: see `error.cause`. What may have been billed was charged.", {
       cause,
     })
   }

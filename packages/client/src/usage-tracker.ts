@@ -1,4 +1,4 @@
-import type { StoredEntry, UsageFilter, UsageTotals } from "@p2/budget"
+import type { Budget, StoredEntry, UsageFilter, UsageTotals } from "@p2/budget"
 import { checkNames, InvalidArgumentError, toUsdNumber } from "@p2/core"
 import type { Wallet } from "./internal/wallet"
 import type {
@@ -62,9 +62,7 @@ export class UsageTracker {
 
   /** Everything the ledger has of one request; undefined when it has nothing. */
   async getRequestDetails(requestId: string): Promise<RequestRecord | undefined> {
-    const { subject } = this.#wallet
-    const { usage } = await this.#wallet.open()
-    const entries = await usage.get(requestId, { subject })
+    const entries = await this.#entries(requestId)
     return entries.length === 0 ? undefined : recordOf(entries)
   }
 
@@ -86,7 +84,7 @@ export class UsageTracker {
       for (const entry of page.entries) {
         if (seen.has(entry.requestId)) continue
         seen.add(entry.requestId)
-        const attempts = await usage.get(entry.requestId, { subject })
+        const attempts = await this.#entries(entry.requestId)
         // What was removed meanwhile is what is known of it.
         if (attempts.length === 0) attempts.push(entry)
         // A request is listed at its newest attempt, so that no page repeats it.
@@ -115,10 +113,18 @@ export class UsageTracker {
     }
   }
 
-  async #sums(filter: UsageFilter): Promise<UsageSums> {
-    const { subject } = this.#wallet
+  async #entries(requestId: string): Promise<StoredEntry[]> {
     const { usage } = await this.#wallet.open()
-    const [all] = await usage.totals({ subject, filter })
+    return usage.get(requestId, { subject: this.#wallet.subject })
+  }
+
+  async #totals(query: Omit<Parameters<Budget["usage"]["totals"]>[0], "subject">): Promise<UsageTotals[]> {
+    const { usage } = await this.#wallet.open()
+    return usage.totals({ subject: this.#wallet.subject, ...query })
+  }
+
+  async #sums(filter: UsageFilter): Promise<UsageSums> {
+    const [all] = await this.#totals({ filter })
     return sumsOf(all)
   }
 
@@ -127,13 +133,11 @@ export class UsageTracker {
     filter: UsageFilter,
     timeZone?: string,
   ): Promise<UsageGroupSums[]> {
-    const { subject } = this.#wallet
-    const { usage } = await this.#wallet.open()
     const wanted = [grouping].flat() as UsageGrouping[]
     const day = wanted.indexOf("day")
     const groupBy = wanted.filter((each) => each !== "day").map(columnOf)
     const time = day === -1 ? {} : { per: "day" as const, timeZone }
-    const totals = await usage.totals({ subject, filter, groupBy, ...time })
+    const totals = await this.#totals({ filter, groupBy, ...time })
     return totals.map((each) => {
       const group = each.group.map((value) => (value === null ? null : String(value)))
       // The ledger puts the time first; the caller said where it wants it.
@@ -195,23 +199,23 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
 
 /** A request as the fold of its attempts, which are in order and at least one. */
 function recordOf(attempts: StoredEntry[]): RequestRecord {
-  const { requestId, status, errorCode, model, modelUsed, provider, userId, clientId, tags } = attempts.at(-1)!
+  const last = attempts.at(-1)!
   const sum = (part: (entry: StoredEntry) => number | undefined) =>
     attempts.reduce((total, entry) => total + (part(entry) ?? 0), 0)
   const inputTokens = sum((entry) => entry.tokens.inputTokens)
   const outputTokens = sum((entry) => entry.tokens.outputTokens)
   const costNanoUsd = sum((entry) => entry.costNanoUsd)
   return {
-    requestId,
+    requestId: last.requestId,
     at: new Date(Math.min(...attempts.map((entry) => entry.at))),
-    status,
-    errorCode,
-    model,
-    modelUsed,
-    provider,
-    userId,
-    clientId,
-    tags,
+    status: last.status,
+    errorCode: last.errorCode,
+    model: last.model,
+    modelUsed: last.modelUsed,
+    provider: last.provider,
+    userId: last.userId,
+    clientId: last.clientId,
+    tags: last.tags,
     inputTokens,
     outputTokens,
     totalTokens: inputTokens + outputTokens,

@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { P2Error } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest"
@@ -86,14 +87,54 @@ test("options that make no sense", async () => {
     { deadlines: { idleMs: 0 } },
     { deadlines: 5 },
     { recordContent: "no" },
+    { prices: { "openai/gpt-4o-mini": { input: "1", output: "1" } } },
+    { providers: {} },
     { providers: [{ name: "" }] },
     { store: "mysql://root:secret@host" },
   ])
     expect(await codeOf(make(options))).toBe("invalid-argument")
-  expect(make({ store: "mysql://root:secret@host" })).not.toThrow(/secret/)
   expect(make({ apiKey: ["secret"] })).toThrow(
-    'Expected `options.apiKey` to be a text that is not empty, got "object".',
+    "Expected `options.apiKey` to be one line of ASCII text, got an array of 1.",
   )
+})
+
+test("a key or a prompt that came in the wrong place is not shown", async () => {
+  const secret = "sk-proj-0123456789abcdef0123456789abcdef"
+  const model = "openai/gpt-4o-mini"
+  const wrong: [object, unknown][] = [
+    [{ model }, secret],
+    [{ model }, { openai: secret }],
+    [{ model }, { apikey: secret }],
+    [{ model }, { apiKey: `${secret}\n${secret}` }],
+    [{ model }, { baseURL: secret }],
+    [{ model }, { baseURL: `http://me:${secret}@localhost/v1` }],
+    [{ model }, { store: `mysql://root:${secret}@host` }],
+    [{ model, apiKey: secret }, {}],
+    [{ model, messages: secret }, {}],
+  ]
+  for (const [request, options] of wrong) {
+    const make = () => new LLMClient(request as never, options as never)
+    expect(["invalid-argument", "invalid-request"]).toContain(await codeOf(make))
+    expect(make).not.toThrow(/0123/)
+  }
+  await expect(openClient(provider).generate("Hello" as never)).rejects.toThrow(/^(?!.*Hello)/)
+})
+
+test("a key, a header or an address that fetch does not take costs nothing, and its words do not tell the key", async () => {
+  const secret = "sk-secret\nwith a line break"
+  vi.stubEnv("OPENAI_API_KEY", secret)
+  for (const baseURL of [provider.baseURL, provider.baseURL.replace("//", "//me:sk-secret@")]) {
+    vi.stubEnv("OPENAI_BASE_URL", baseURL)
+    const client = openClient(provider, { retries: 0 }, { apiKey: undefined, baseURL: undefined })
+    const result = await client.generate()
+    expect(result).toMatchObject({ ok: false, error: { code: "connection-failed" } })
+    expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "released", costSource: "none" }] })
+    expect(inspect(result, { depth: 9, showHidden: true })).not.toContain("sk-secret")
+    vi.stubEnv("OPENAI_API_KEY", "k")
+  }
+  // A port that no browser calls, nor fetch.
+  const blocked = await openClient(provider, { retries: 0 }, { baseURL: "http://127.0.0.1:9/v1" }).generate()
+  expect(blocked).toMatchObject({ error: { code: "connection-failed" }, receipt: { costNanoUsd: 0 } })
 })
 
 test("web search where it cannot be limited", async () => {

@@ -1,6 +1,6 @@
 import { APIConnectionError, OpenAI } from "openai"
 import { expect, test } from "vitest"
-import { provesNotSent } from "../src/internal/not-sent"
+import { isUnmade, provesNotSent } from "../src/internal/not-sent"
 
 const coded = (code: string, more: object = {}) => Object.assign(new Error(code), { code, ...more })
 
@@ -40,4 +40,18 @@ test("a chain that bites its tail ends", () => {
   const error = new Error("loop")
   error.cause = error
   expect(provesNotSent(error)).toBe(false)
+})
+
+test("what fetch would not make is told by its words, as every Node has them", async () => {
+  const thrownBy = (url: string, init?: RequestInit) => fetch(url, init).catch((error: unknown) => error)
+  for (const error of [
+    await thrownBy("http://127.0.0.1:9/"),
+    await thrownBy("localhost:8000/v1"),
+    await thrownBy("http://me:secret@127.0.0.1/"),
+    await thrownBy("http://127.0.0.1/", { headers: { authorization: "a\nb" } }),
+    await thrownBy("http://127.0.0.1/", { headers: { authorization: "ключ" } }),
+  ])
+    expect(isUnmade(error)).toBe(true)
+  for (const error of [await thrownBy("http://127.0.0.1:2/"), new Error("terminated"), undefined, "bad port"])
+    expect(isUnmade(error)).toBe(false)
 })

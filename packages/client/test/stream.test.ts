@@ -73,5 +73,5 @@ test("a slow reader misses partials, not the answer, and holds nobody up", async
 test("a mistake is thrown at once, before anything is awaited", () => {
   const client = openClient(provider)
   client.msg.clear()
-  expect(() => client.stream()).toThrow(/at least one message/)
+  expect(() => client.stream()).toThrow(/Expected a message/)
 })

@@ -73,7 +73,7 @@ export class UnknownModelError extends P2Error {
   constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
     const nearest = options.nearest ?? []
     const known = nearest.length > 0 ? ` The nearest known ids are ${nearest.map((id) => `"${id}"`).join(", ")}.` : ""
-    super(`No ${options.what} is known for the model ${describeValue(model)}.${known} ${options.remedy}`, {
+    super(`No ${options.what} is known for the model ${JSON.stringify(model.slice(0, 60))}.${known} ${options.remedy}`, {
       code: "unknown-model",
       kind: "mistake",
     })
@@ -91,10 +91,8 @@ export class AbortedError extends P2Error {
 
 /** A value as an error message may show it: short, on one line, and without the contents of long strings or objects. */
 export function describeValue(value: unknown): string {
-  if (typeof value === "string") {
-    const shown = value.length > 60 ? `${value.slice(0, 57)}…` : value
-    return JSON.stringify(shown)
-  }
+  // A key or a prompt may have come in the wrong place: either is longer.
+  if (typeof value === "string") return JSON.stringify(value.length > 30 ? `${value.slice(0, 6)}…` : value)
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`

@@ -2,46 +2,42 @@ import { checkNames, InvalidArgumentError } from "@p2/core"
 import type { OpenAI } from "openai"
 import type { Deadlines, LLMClientOptions } from "../client-options"
 import type { CallOptions } from "../llm-client"
+import { isRecord } from "./usage-from-wire"
 
-/** What an option has to be, and how what came is shown where it may hold a secret. */
-type Rule = [expected: string, fits: (value: unknown) => boolean, shown?: (value: unknown) => unknown]
+/** What an option has to be. */
+type Rule = [expected: string, fits: (value: unknown) => boolean]
 
 const MAX_DEADLINE_MS = 2 ** 31 - 1
 const ANYTHING: Rule = ["", () => true]
+
+const offers = (method: string) => (value: unknown) => typeof at(value, method) === "function"
 
 /** By the names of all options. What may be anything here is checked where it is used. */
 const RULES: Record<keyof LLMClientOptions, Rule> = {
   store: [
     'a store, "memory:", "file:./p2.db" or "redis://…"',
-    (store) =>
-      typeof store === "string"
-        ? /^(memory:|file:|rediss?:\/\/)/.test(store)
-        : typeof at(store, "reserve") === "function",
-    // An address may hold a password: only its scheme is shown.
-    (store) => (typeof store === "string" ? store.split(":", 1)[0] : store),
+    (store) => (typeof store === "string" ? /^(memory:|file:|rediss?:\/\/)/.test(store) : offers("reserve")(store)),
   ],
-  budget: ["a budget from `createBudget`", (budget) => typeof at(budget, "reserve") === "function"],
-  openai: [
-    "an instance of OpenAI",
-    (openai) => typeof (openai as Partial<OpenAI>)?.chat?.completions?.create === "function",
-  ],
+  budget: ["a budget from `createBudget`", offers("reserve")],
+  openai: ["an instance of OpenAI", (openai) => offers("create")((openai as Partial<OpenAI>)?.chat?.completions)],
+  // Fetch calls no address with a password in it.
   baseURL: [
     'an http(s) address such as "https://api.openai.com/v1"',
-    (address) => typeof address === "string" && /^https?:/i.test(address) && URL.canParse(address),
+    (address) => typeof address === "string" && /^https?:[^@]+$/i.test(address) && URL.canParse(address),
   ],
-  // What came is not shown: it may be half a key.
-  apiKey: ["a text that is not empty", (key) => typeof key === "string" && key.trim() !== "", (key) => typeof key],
+  // No header takes more than one line.
+  apiKey: ["one line of ASCII text", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
   recordContent: ["true or false", (value) => typeof value === "boolean"],
   deadlines: ANYTHING,
-  prices: ANYTHING,
-  providers: ANYTHING,
+  prices: ["a table from `createPriceTable`", offers("findPrice")],
+  providers: ["a list", Array.isArray],
   logger: ANYTHING,
   clock: ANYTHING,
 }
 
 const DEADLINE: Rule = [
   "milliseconds above 0 and at most 2^31 − 1",
-  (value) => Number.isFinite(value) && (value as number) > 0 && (value as number) <= MAX_DEADLINE_MS,
+  (value) => typeof value === "number" && value > 0 && value <= MAX_DEADLINE_MS,
 ]
 const DEADLINES: Record<keyof Deadlines, Rule> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
 
@@ -58,14 +54,16 @@ export function checkClientOptions(options: LLMClientOptions): void {
     throw new InvalidArgumentError("options.budget", "absent beside `store`", options.budget)
 }
 
-/** Throws the first mistake in an object of options. */
+/** Throws the first mistake in an object of options. A text that came is not shown: it may be a key, or the prompt. */
 export function checkEach(options: object, rules: Record<string, Rule>, path: string): void {
-  if (typeof options !== "object" || options === null) throw new InvalidArgumentError(path, "an object", options)
+  const check = (value: unknown, name: string, [expected, fits]: Rule) => {
+    if (!fits(value)) throw new InvalidArgumentError(name, expected, typeof value === "string" ? Object(value) : value)
+  }
+  check(options, path, ["an object", isRecord])
   checkNames(options, new Set(Object.keys(rules)), path)
-  for (const [name, [expected, fits, shown]] of Object.entries(rules)) {
+  for (const [name, rule] of Object.entries(rules)) {
     const value = at(options, name)
-    if (value === undefined || fits(value)) continue
-    throw new InvalidArgumentError(`${path}.${name}`, expected, shown === undefined ? value : shown(value))
+    if (value !== undefined) check(value, `${path}.${name}`, rule)
   }
 }
 

@@ -22,7 +22,7 @@ export class DeadlineRace {
   #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   readonly #caller: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
-  #firesAt = Number.POSITIVE_INFINITY
+  #firesAt = Number.MAX_VALUE
   /** Ends the wait under way. */
   #leave: ((error: AbortedError | DeadlineExceededError) => void) | undefined
   /** Why it ended. */
@@ -92,7 +92,7 @@ export class DeadlineRace {
   }
 
   readonly #onTimer = () => {
-    this.#firesAt = Number.POSITIVE_INFINITY
+    this.#firesAt = Number.MAX_VALUE
     const now = performance.now()
     for (const name of NAMES) {
       const deadline = this.#deadlines[name]

@@ -25,8 +25,8 @@ export interface Left {
 /** The most output tokens that fit into what is left. */
 export function tokensWithin({ nanoUsd, tokens }: Left, route: Route, input: CountedInput): number {
   return Math.min(
-    nanoUsd === undefined ? Number.POSITIVE_INFINITY : route.affordableTokens(input, nanoUsd),
-    tokens === undefined ? Number.POSITIVE_INFINITY : tokens - input.upperBound,
+    nanoUsd === undefined ? Number.MAX_VALUE : route.affordableTokens(input, nanoUsd),
+    tokens === undefined ? Number.MAX_VALUE : tokens - input.upperBound,
   )
 }
 

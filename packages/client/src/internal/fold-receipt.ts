@@ -14,8 +14,7 @@ export function foldReceipt(
 ): Receipt {
   const usages: Usage[] = []
   const receipt: Receipt = {
-    requestId: known.requestId,
-    metadata: known.metadata,
+    ...known,
     attempts,
     usage: { inputTokens: 0, outputTokens: 0 },
     costNanoUsd: 0,

@@ -25,28 +25,32 @@ export type Judgement = { ok: true; answer: unknown } | { ok: false; error: P2Er
 export function judgeAnswer({ ask, plan }: Attempt, completion: Completion): Judgement | Promise<Judgement> {
   const { compiled, route } = ask
   const { finishReason = "", refusal, text } = completion
-  if (refusal !== "") return { ok: false, error: new AnswerRefusedError(refusal) }
-  if (FILTERED.test(finishReason)) return { ok: false, error: new ContentFilteredError() }
+  if (refusal !== "") return wrong(new AnswerRefusedError(refusal))
+  if (FILTERED.test(finishReason)) return wrong(new ContentFilteredError())
   if (BROKEN.test(finishReason))
-    return {
-      ok: false,
-      error: new ProviderError({
+    return wrong(
+      new ProviderError({
         code: "provider-error",
         provider: route.provider.name,
         providerCode: finishReason,
         retryable: true,
       }),
-    }
+    )
   const blank = text.trim() === ""
   if (CUT.test(finishReason)) {
-    const cut: Judgement = { ok: false, error: new AnswerTruncatedError(plan.maxTokens, text) }
+    const cut = wrong(new AnswerTruncatedError(plan.maxTokens, text))
     if (compiled === undefined || blank) return cut
     // An object that is whole all the same (white space was cut) is an answer.
     return parse(text, compiled).then((whole) => (whole.ok ? whole : cut))
   }
-  if (blank) return { ok: false, error: new AnswerEmptyError() }
+  if (blank) return wrong(new AnswerEmptyError())
   if (compiled === undefined) return { ok: true, answer: text }
   return parse(text, compiled)
+}
+
+/** No answer, for a reason. */
+export function wrong(error: P2Error): { ok: false; error: P2Error } {
+  return { ok: false, error }
 }
 
 async function parse(text: string, compiled: CompiledAnswer<unknown>): Promise<Judgement> {

@@ -1,7 +1,7 @@
 import { type Budget, type BudgetStore, createBudget } from "@p2/budget"
 import type { LLMClientOptions } from "../client-options"
 import { defaultBudget } from "./default-budget"
-import { load } from "./load-package"
+import { notLoaded } from "./not-loaded"
 
 /** A budget and how to let go of it. */
 export interface OpenedBudget {
@@ -54,24 +54,34 @@ async function letGo(address: string, known: SharedBudget): Promise<unknown> {
   return release()
 }
 
+// A bundler passes over the import of what is not installed where it stands in a `try`, and stops at it elsewhere.
+
 async function openRedis(address: string): Promise<OpenedBudget> {
-  const { Redis } = await load("ioredis", () => import("ioredis"), 'A store "redis://…"')
-  const { redisStore } = await import("@p2/budget/redis")
-  const client = new Redis(address, { lazyConnect: true })
-  // Without a listener a lost connection would end the process; the store reports it where it matters.
-  client.on("error", () => {})
-  const budget = createBudget({ store: redisStore({ client }), limits: [] })
-  return {
-    budget,
-    release: async () => {
-      await budget.close()
-      client.disconnect()
-    },
+  try {
+    const { Redis } = await import("ioredis")
+    const { redisStore } = await import("@p2/budget/redis")
+    const client = new Redis(address, { lazyConnect: true })
+    // Without a listener a lost connection would end the process; the store reports it where it matters.
+    client.on("error", () => {})
+    const budget = createBudget({ store: redisStore({ client }), limits: [] })
+    return {
+      budget,
+      release: async () => {
+        await budget.close()
+        client.disconnect()
+      },
+    }
+  } catch (cause) {
+    return notLoaded("ioredis", 'A store "redis://…"', cause)
   }
 }
 
 async function openFile(address: string): Promise<OpenedBudget> {
-  const { sqliteStore } = await load("@p2/budget-sqlite", () => import("@p2/budget-sqlite"), 'A store "file:…"')
-  const budget = createBudget({ store: sqliteStore(address), limits: [] })
-  return { budget, release: () => budget.close() }
+  try {
+    const { sqliteStore } = await import("@p2/budget-sqlite")
+    const budget = createBudget({ store: sqliteStore(address), limits: [] })
+    return { budget, release: () => budget.close() }
+  } catch (cause) {
+    return notLoaded("@p2/budget-sqlite", 'A store "file:…"', cause)
+  }
 }

@@ -2,7 +2,7 @@ import type { OpenAI } from "openai"
 import { fetchWithErrorLimit } from "../fetch-with-error-limit"
 import type { Choice } from "./choose-provider"
 import { keepNewest } from "./keep-newest"
-import { load } from "./load-package"
+import { notLoaded } from "./not-loaded"
 
 /** Most instances that are kept, oldest out first: one per base URL and key. */
 const CAPACITY = 100
@@ -14,7 +14,9 @@ export async function openaiFor(choice: Choice): Promise<OpenAI> {
   const key = JSON.stringify([choice.baseURL, choice.apiKey, choice.provider.name])
   const known = instances.get(key)
   if (known !== undefined) return known
-  const { OpenAI: Constructor } = await load("openai", () => import("openai"), "A call to a provider")
+  const { OpenAI: Constructor } = await import("openai").catch((cause) =>
+    notLoaded("openai", "A call to a provider", cause),
+  )
   const isOpenAI = choice.provider.name === "openai"
   const made = new Constructor({
     baseURL: choice.baseURL ?? null,

@@ -63,7 +63,7 @@ export function planAttempt(ask: Ask, means: Means): Plan | Refused {
       left: undefined,
     }
   const wanted = request.maxTokens ?? means.maxTokens ?? DEFAULT_MAX_TOKENS
-  let maxTokens = Math.min(wanted, room, limits.maxOutputTokens ?? Number.POSITIVE_INFINITY)
+  let maxTokens = Math.min(wanted, room, limits.maxOutputTokens ?? wanted)
   const { leftNanoUsd } = means
   let bound = route.bound(input, maxTokens)
   if (leftNanoUsd !== undefined && bound.nanoUsd > leftNanoUsd) {
@@ -82,6 +82,6 @@ export function planAttempt(ask: Ask, means: Means): Plan | Refused {
     maxTokens,
     boundNanoUsd: bound.nanoUsd,
     maxPrice: bound.maxPrice,
-    mustStream: maxTokens > (route.provider.maxUnstreamedTokens ?? Number.POSITIVE_INFINITY),
+    mustStream: maxTokens > (route.provider.maxUnstreamedTokens ?? maxTokens),
   }
 }

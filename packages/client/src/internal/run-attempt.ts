@@ -5,7 +5,7 @@ import type { Attempt } from "./attempt"
 import { leftIn } from "./budget-info-of"
 import type { Completion } from "./completion"
 import type { Left } from "./estimate"
-import { type Judgement, judgeAnswer } from "./judge-answer"
+import { type Judgement, judgeAnswer, wrong } from "./judge-answer"
 import type { KnownCost } from "./route"
 import { type Sent, send } from "./send"
 import { draftOf, entryOf } from "./usage-entry"
@@ -68,10 +68,6 @@ async function reserve({ ask, plan, receipt, race, run }: Attempt): Promise<Rese
       .catch(() => {})
     return wrong(P2Error.isInstance(error) ? error : new UnexpectedError(error))
   }
-}
-
-function wrong(error: P2Error): Failure {
-  return { ok: false, error }
 }
 
 function fill(attempt: Attempt, { completion, owed }: Sent, judged: Judgement): void {

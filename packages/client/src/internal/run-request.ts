@@ -142,7 +142,7 @@ class RequestRun {
     }
     if (error instanceof InvalidAnswerError || error instanceof AnswerEmptyError) return this.#repair(error, text)
     if (error instanceof AnswerTruncatedError) return this.#longer(ask)
-    if (error.code === "answer-refused" || error.code === "content-filtered") return undefined
+    if (/^(answer-refused|content-filtered)$/.test(error.code)) return undefined
     if (error.retryable && this.#failures < request.retries) {
       this.#failures++
       const retryAfterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
@@ -208,9 +208,8 @@ class RequestRun {
   #end<Outcome extends object>(outcome: Outcome): Outcome & { receipt: Receipt } {
     const { requestId, request } = this.#setting
     const totalMs = performance.now() - this.#startedAt
-    const known = { requestId, metadata: request.metadata }
     return Object.assign(outcome, {
-      receipt: foldReceipt(known, this.#attempts, this.#startedAtEpoch, totalMs),
+      receipt: foldReceipt({ requestId, metadata: request.metadata }, this.#attempts, this.#startedAtEpoch, totalMs),
     })
   }
 
@@ -218,8 +217,7 @@ class RequestRun {
     const { logger } = this.#setting
     const fields = { id, model, status, errorCode, costNanoUsd, costSource, totalMs: timings.totalMs }
     try {
-      if (status === "succeeded") logger?.debug?.("p2: attempt succeeded", fields)
-      else logger?.warn?.(`p2: attempt ${status}`, fields)
+      logger?.[status === "succeeded" ? "debug" : "warn"]?.(`p2: attempt ${status}`, fields)
     } catch {
       // A logger that throws takes neither the answer nor the receipt.
     }

@@ -5,7 +5,7 @@ import { usageBesideError } from "../fetch-with-error-limit"
 import type { Attempt } from "./attempt"
 import { chatBody } from "./chat-body"
 import { Completion, shortText } from "./completion"
-import { provesNotSent } from "./not-sent"
+import { isUnmade, provesNotSent } from "./not-sent"
 import { FILTERED, failedGeneration, insideError, isFree, statusError } from "./provider-failure"
 import { readCompletion } from "./read-completion"
 import { sentOnce } from "./sent-once"
@@ -77,8 +77,9 @@ function fail(sent: Sent, error: unknown, wire: Watched, { ask, race, run, recei
   const provider = ask.route.provider.name
   const now = run.clock.now()
   const status = statusError(error, provider, now) ?? statusError({ status: wire.withheld }, provider, now)
+  const unmade = isUnmade(error)
   // What the wire saw cannot be argued away: the error may be that of a second try of somebody's own fetch.
-  if (wire.state === "sent" || (wire.state === "unseen" && !provesNotSent(error))) sent.owed = "unknown"
+  if (wire.state === "sent" || (wire.state === "unseen" && !unmade && !provesNotSent(error))) sent.owed = "unknown"
   if (status !== undefined) {
     receipt.httpStatus = status.status
     completion.takeUsage(usageBesideError(error))
@@ -86,7 +87,7 @@ function fail(sent: Sent, error: unknown, wire: Watched, { ask, race, run, recei
   }
   if (race.error !== undefined) sent.error = race.error
   else if (status !== undefined) sent.error = errorOf(status, completion)
-  else if (sent.owed === "unsent") sent.error = new ConnectionFailedError(provider, error)
+  else if (sent.owed === "unsent") sent.error = new ConnectionFailedError(provider, unmade ? undefined : error)
   else sent.error = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
 }
 

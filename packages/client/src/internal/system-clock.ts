@@ -6,15 +6,14 @@ export const systemClock: ClientClock = {
   random: () => Math.random(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const onAbort = () => {
+      const end = () => {
         clearTimeout(timer)
-        reject(signal?.reason)
+        signal?.removeEventListener("abort", end)
+        if (signal?.aborted) reject(signal.reason)
+        else resolve()
       }
-      const timer = setTimeout(() => {
-        signal?.removeEventListener("abort", onAbort)
-        resolve()
-      }, ms)
-      signal?.addEventListener("abort", onAbort, { once: true })
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener("abort", end)
+      if (signal?.aborted) end()
     }),
 }

@@ -27,7 +27,7 @@ export function usageText(request: Request<unknown>, route: Route, receipt: Rece
     const left = Math.max(0, request.maxBudgetNanoUsd - receipt.costNanoUsd)
     rows.push(["Budget", `${dollars(request.maxBudgetNanoUsd)}, ${dollars(left)} left after the call`])
   }
-  if (receipt.settlement === "pending") rows.push(["Settlement", "pending: the store has not confirmed yet"])
+  if (receipt.settlement === "pending") rows.push(["Settlement", "pending at the store"])
   const lines = [painted(BOLD, "Usage"), ...aligned(rows, (label) => painted(DIM, label))]
   if (receipt.attempts.length > 1 || last?.status !== "succeeded")
     lines.push("Attempts", ...aligned(receipt.attempts.map(attemptRow)))
@@ -50,7 +50,7 @@ function modelText(route: Route, last: AttemptReceipt | undefined): string {
 }
 
 function tokensText(total: number, parts: [string, number | undefined][]): string {
-  const named = parts.filter(([, count]) => count !== undefined && count > 0).map(([name, count]) => `${count} ${name}`)
+  const named = parts.filter(([, count]) => count).map(([name, count]) => `${count} ${name}`)
   return named.length === 0 ? String(total) : `${total} (${named.join(", ")})`
 }
 
