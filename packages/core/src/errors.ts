@@ -73,10 +73,13 @@ export class UnknownModelError extends P2Error {
   constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
     const nearest = options.nearest ?? []
     const known = nearest.length > 0 ? ` The nearest known ids are ${nearest.map((id) => `"${id}"`).join(", ")}.` : ""
-    super(`No ${options.what} is known for the model ${JSON.stringify(model.slice(0, 60))}.${known} ${options.remedy}`, {
-      code: "unknown-model",
-      kind: "mistake",
-    })
+    super(
+      `No ${options.what} is known for the model ${JSON.stringify(model.slice(0, 60))}.${known} ${options.remedy}`,
+      {
+        code: "unknown-model",
+        kind: "mistake",
+      },
+    )
     this.model = model
     this.nearest = nearest
   }
