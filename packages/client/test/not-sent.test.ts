@@ -50,6 +50,7 @@ test("what fetch would not make is told by its words, as every Node has them", a
     await thrownBy("http://me:secret@127.0.0.1/"),
     await thrownBy("http://127.0.0.1/", { headers: { authorization: "a\nb" } }),
     await thrownBy("http://127.0.0.1/", { headers: { authorization: "ключ" } }),
+    await thrownBy("http://127.0.0.1/", { headers: { "a b": "c" } }),
   ])
     expect(isUnmade(error)).toBe(true)
   for (const error of [await thrownBy("http://127.0.0.1:2/"), new Error("terminated"), undefined, "bad port"])

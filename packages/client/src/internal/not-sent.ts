@@ -3,7 +3,7 @@ const BEFORE_CONNECTION =
   /^(ECONNREFUSED|ENOTFOUND|EAI_(AGAIN|FAIL|NODATA)|E(NET|HOST)UNREACH|EADDRNOTAVAIL|ERR_INVALID_URL|UND_ERR_CONNECT_TIMEOUT|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?|UNABLE_TO_(GET|VERIFY)\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID|ERR_SSL_WRONG_VERSION_NUMBER)$/
 
 /** What fetch says of a request that it will not make, for its address or its headers. It may quote the key. */
-const NEVER_MADE = /^(bad port|unknown scheme)$|header value|ByteString|credentials/
+const NEVER_MADE = /^(bad port|unknown scheme)$|invalid header|ByteString|credentials/
 
 /** Whether fetch refused to make the request at all. */
 export function isUnmade(error: unknown): boolean {
