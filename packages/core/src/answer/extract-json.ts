@@ -29,13 +29,13 @@ function longestIn(text: string): string | undefined {
   let longest: string | undefined
   let signs = MAX_READINGS * text.length + SPARE_SIGNS
   for (let start = starts.exec(text)?.index; start !== undefined && signs > 0; start = starts.exec(text)?.index) {
-    const scan = new JsonScan(text, start)
+    const scan = new JsonScan(text.slice(start))
     const isWhole = scan.value()
-    signs -= scan.at - start
+    signs -= scan.at
     if (!isWhole) signs -= REFUSAL_SIGNS
     else {
       if (scan.json.length > (longest?.length ?? 0)) longest = scan.json
-      starts.lastIndex = scan.at
+      starts.lastIndex = start + scan.at
     }
   }
   return longest

@@ -13,26 +13,23 @@ export function parsePartialJson(text: string): unknown {
 export function readPartialJson(text: string, mark: string): unknown {
   const start = text.search(/[{[]/)
   if (start === -1) return undefined
-  const scan = new JsonScan(text, start, mark)
+  const scan = new JsonScan(text.slice(start), mark)
   scan.value()
   return JSON.parse(scan.json + scan.closing)
 }
 
-/** Follows JSON from a `{` or `[` on. Each step tells whether what it followed was there to its end. */
+/** Follows a text from its `{` or `[` on, as far as it is JSON. Each step tells whether it came to the end of its part. */
 export class JsonScan {
   /** What was there of the value: JSON, once the signs that close what is open are behind it. */
   json = ""
   closing = ""
   /** Where the next sign is read. */
-  at: number
+  at = 0
   readonly #text: string
-  readonly #start: number
   readonly #mark: string
 
-  constructor(text: string, start: number, mark = "") {
-    this.at = start
+  constructor(text: string, mark = "") {
     this.#text = text
-    this.#start = start
     this.#mark = mark
   }
 
@@ -64,7 +61,7 @@ export class JsonScan {
 
   /** Keeps what was passed. */
   #keep(): true {
-    this.json = this.#text.slice(this.#start, this.at)
+    this.json = this.#text.slice(0, this.at)
     return true
   }
 
@@ -80,7 +77,7 @@ export class JsonScan {
     if (value !== undefined && (typeof value !== "number" || this.at < this.#text.length)) return this.#keep()
     const begun = token.startsWith('"') ? beginningOf(token) : undefined
     if (begun !== undefined)
-      this.json = this.#text.slice(this.#start, this.at - token.length) + JSON.stringify(begun + this.#mark)
+      this.json = this.#text.slice(0, this.at - token.length) + JSON.stringify(begun + this.#mark)
     return false
   }
 
