@@ -66,8 +66,8 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   const node = reader.read(schema)
   const object = objectOf(node)
   const root = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
-  const json = JSON.stringify({ ...new SchemaPrinter(root).print(), ...about })
-  const jsonSchema: JsonSchema = JSON.parse(json, (_, value) => Object.freeze(value))
+  const jsonSchema = freezeAll({ ...new SchemaPrinter(root).print(), ...about })
+  const json = JSON.stringify(jsonSchema)
   const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, json }
   return Object.freeze({
     name,
@@ -85,6 +85,12 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     parseAsync: (text: string) => parseAnswerAsync<Answer>(text, form),
     parsePartial: (text: string) => parsePartialAnswer(text, form) as DeepPartial<Answer> | undefined,
   })
+}
+
+/** Freezes what was printed, as it is: nobody writes to it any more. */
+function freezeAll<T>(value: T): T {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freezeAll)
+  return value
 }
 
 /** The node when it can stand at the root, which must be an object. */

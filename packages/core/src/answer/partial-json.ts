@@ -66,19 +66,26 @@ export class JsonScan {
   }
 
   #key(): boolean {
-    return this.#text[this.at] === '"' && parseJson(this.#token()) !== undefined
+    if (this.#text[this.at] !== '"') return false
+    const token = this.#token()
+    return !this.#isAtEnd() && parseJson(token) !== undefined
   }
 
   /** A text, number or word. */
   #scalar(): boolean {
     const token = this.#token()
+    const begun = this.#isAtEnd() && token.startsWith('"') ? beginningOf(token) : undefined
+    if (begun !== undefined) {
+      this.json = this.#text.slice(0, this.at - token.length) + JSON.stringify(begun + this.#mark)
+      return false
+    }
     const value = parseJson(token)
     // A number at the end of the text may go on.
-    if (value !== undefined && (typeof value !== "number" || this.at < this.#text.length)) return this.#keep()
-    const begun = token.startsWith('"') ? beginningOf(token) : undefined
-    if (begun !== undefined)
-      this.json = this.#text.slice(0, this.at - token.length) + JSON.stringify(begun + this.#mark)
-    return false
+    return value !== undefined && !(this.#isAtEnd() && typeof value === "number") && this.#keep()
+  }
+
+  #isAtEnd(): boolean {
+    return this.at === this.#text.length
   }
 
   /** Passes a text to its closing quote, or to the end when there is none; else a number or word. */
