@@ -1,6 +1,9 @@
 /** Objects inside objects that are followed; what is deeper is left out. */
 const MAX_DEPTH = 500
 
+/** Half of an escape or of a character at the end of a text; empty when there is none. */
+const HALF = /(\\(u[\da-f]{0,3}|ud[89ab][\da-f]{2})?|[\uD800-\uDBFF]|)$/i
+
 /**
  * The value that an unfinished JSON text has so far, and undefined while it has none. Text before the first `{` or `[`
  * is passed over. A number, `true`, `false` or `null` counts when it is whole; a text from its first character.
@@ -13,9 +16,18 @@ export function parsePartialJson(text: string): unknown {
 export function readPartialJson(text: string, mark: string): unknown {
   const start = text.search(/[{[]/)
   if (start === -1) return undefined
-  const scan = new JsonScan(text.slice(start), mark)
+  const scan = new JsonScan(text.slice(start))
   scan.value()
-  return JSON.parse(scan.json + scan.closing)
+  const { begun, json, closing } = scan
+  if (begun === undefined) return JSON.parse(json + closing)
+  const close = `${mark}"${closing}`
+  const [half] = HALF.exec(begun.slice(-6)) as unknown as [string]
+  // What looks like half an escape may be a whole one: a slash that is escaped, and what follows it.
+  return (
+    parseJson(begun.slice(0, begun.length - half.length) + close) ??
+    parseJson(begun + close) ??
+    JSON.parse(json + closing)
+  )
 }
 
 /** Follows a text from its `{` or `[` on, as far as it is JSON. Each step tells whether it came to the end of its part. */
@@ -23,14 +35,14 @@ export class JsonScan {
   /** What was there of the value: JSON, once the signs that close what is open are behind it. */
   json = ""
   closing = ""
+  /** The same with a text behind it whose end has not come. */
+  begun: string | undefined
   /** Where the next sign is read. */
   at = 0
   readonly #text: string
-  readonly #mark: string
 
-  constructor(text: string, mark = "") {
+  constructor(text: string) {
     this.#text = text
-    this.#mark = mark
   }
 
   value(): boolean {
@@ -41,7 +53,7 @@ export class JsonScan {
 
   /** Whether the next sign is `sign`, which is then passed. */
   #takes(sign: string): boolean {
-    while (/[ \t\n\r]/.test(this.#text.charAt(this.at))) this.at++
+    while (this.at < this.#text.length && " \t\n\r".includes(this.#text.charAt(this.at))) this.at++
     if (this.#text[this.at] !== sign) return false
     this.at++
     return true
@@ -66,40 +78,33 @@ export class JsonScan {
   }
 
   #key(): boolean {
-    if (this.#text[this.at] !== '"') return false
-    const token = this.#token()
-    return !this.#isAtEnd() && parseJson(token) !== undefined
+    return this.#text[this.at] === '"' && this.#token() !== undefined
   }
 
   /** A text, number or word. */
   #scalar(): boolean {
-    const token = this.#token()
-    const begun = this.#isAtEnd() && token.startsWith('"') ? beginningOf(token) : undefined
-    if (begun !== undefined) {
-      this.json = this.#text.slice(0, this.at - token.length) + JSON.stringify(begun + this.#mark)
-      return false
-    }
-    const value = parseJson(token)
+    const isText = this.#text[this.at] === '"'
+    const value = this.#token()
+    const isAtEnd = this.at === this.#text.length
+    if (value === undefined && isText && isAtEnd) this.begun = this.#text
     // A number at the end of the text may go on.
-    return value !== undefined && !(this.#isAtEnd() && typeof value === "number") && this.#keep()
+    return value !== undefined && (isText || !isAtEnd || typeof value !== "number") && this.#keep()
   }
 
-  #isAtEnd(): boolean {
-    return this.at === this.#text.length
-  }
-
-  /** Passes a text to its closing quote, or to the end when there is none; else a number or word. */
-  #token(): string {
+  /** Passes a text, number or word; undefined when it is none, or a text without an end. */
+  #token(): unknown {
     const from = this.at
-    const word = /[^\s,:[\]{}"]*/y
-    word.lastIndex = from
-    this.at += word.exec(this.#text)![0].length
-    if (this.#text[from] === '"') {
-      do this.at = this.#text.indexOf('"', this.at + 1)
-      while (this.at !== -1 && this.#isEscaped(this.at))
-      this.at = this.at === -1 ? this.#text.length : this.at + 1
+    if (this.#text[from] !== '"') {
+      const word = /[^\s,:[\]{}"]*/y
+      word.lastIndex = from
+      this.at += word.exec(this.#text)![0].length
+      return parseJson(this.#text.slice(from, this.at))
     }
-    return this.#text.slice(from, this.at)
+    let quote = from
+    do quote = this.#text.indexOf('"', quote + 1)
+    while (quote !== -1 && this.#isEscaped(quote))
+    this.at = quote === -1 ? this.#text.length : quote + 1
+    return quote === -1 ? undefined : parseJson(this.#text.slice(from, this.at))
   }
 
   #isEscaped(at: number): boolean {
@@ -107,12 +112,6 @@ export class JsonScan {
     while (this.#text[at - 1 - slashes] === "\\") slashes++
     return slashes % 2 === 1
   }
-}
-
-/** A text without its closing quote, and without the half of an escape or of a character at its end. */
-function beginningOf(token: string): string | undefined {
-  const text = parseJson(`${token}"`) ?? parseJson(`${token.replace(/\\(u[0-9a-fA-F]{0,3})?$/, "")}"`)
-  return (text as string | undefined)?.replace(/[\uD800-\uDBFF]$/, "")
 }
 
 /** The value of a JSON text; undefined where it is none: what `JSON.parse` says of that quotes the text. */
