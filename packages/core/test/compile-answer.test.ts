@@ -472,6 +472,11 @@ describe("what comes back", () => {
     const entry = '{"answer":[{"key":"a"}]}'
     expect(failure(z.record(z.string(), z.object({})), entry).issues).toMatchObject([{ path: ["a"] }])
     expect(compileAnswer(z.record(z.string(), z.string().optional())).parse(entry)).toEqual({ ok: true, answer: {} })
+    const absent = z.map(z.string().optional(), z.string().optional())
+    expect(compileAnswer(absent).parse('{"answer":[{"key":null,"value":null}]}')).toEqual({
+      ok: true,
+      answer: new Map([[undefined, undefined]]),
+    })
   })
 
   it("holds no key of the prototype", () => {

@@ -112,11 +112,14 @@ export class AnswerReader {
     const items = this.#partial ? read.filter((part) => part !== NOTHING) : read.map(orUndefined)
     if (as === "array") return items
     if (as === "set") return new Set(items)
-    const pairs = items.filter((part): part is Pair => isObject(part) && "key" in part)
+    const pairs = items.filter(
+      (part): part is Pair => isObject(part) && (!this.#partial || ("key" in part && "value" in part)),
+    )
     if (pairs.length < items.length && !this.#partial) return this.#misfit(given)
+    // In a map, what is absent is undefined; a record has no such entry.
     const entries = pairs
-      .filter((pair) => "value" in pair || (as === "map" && !this.#partial))
-      .map((pair) => [pair.key, pair.value] as const)
+      .filter((pair) => as === "map" || "value" in pair)
+      .map(({ key, value }) => [key, value] as const)
     if (as === "map") return new Map(entries)
     // An object as a key would be asked for its name, and throw where the answer says what its `toString` is.
     return entries.some(([key]) => typeof key === "object") ? this.#misfit(given) : Object.fromEntries(entries)
