@@ -1,6 +1,9 @@
 import { memoryStore } from "@p2/budget"
+import type { RequestOptions } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
+import { prices } from "@p2/pricing"
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import type { LLMClientOptions } from "../src/index"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider
@@ -104,6 +107,44 @@ test("images are passed on and counted", async () => {
   expect(client.countTokens()).toBeGreaterThan(before + 50)
   await client.generateResponse()
   expect(JSON.stringify(provider.received[0]?.body.messages)).toContain(pixel)
+})
+
+describe("files", () => {
+  const pdf = Buffer.from("%PDF-1.4 a page of words")
+  const open = (request: Partial<RequestOptions>, options?: LLMClientOptions) => {
+    const client = openClient(provider, { maxTokens: 1000, ...request }, options)
+    client.msg.addMessageFile(pdf, { filename: "page.pdf" })
+    return client
+  }
+
+  test("are passed on; set aside is what the model's window costs, and paid is what was reported", async () => {
+    const client = open({ maxBudget: "0.05" })
+    const result = await client.generate()
+    expect(result).toMatchObject({ ok: true })
+    const { contextWindow } = client.getModelLimits()
+    const { input, output } = prices.priceOf("openai/gpt-4o-mini").rates
+    expect(result.receipt.reservedNanoUsd).toBe(Math.ceil((contextWindow * input + 1000 * output) / 1000))
+    expect(result.receipt.costNanoUsd).toBe(provider.ledger.calls.at(-1)?.nanoUsd)
+    const file = { filename: "page.pdf", file_data: `data:application/pdf;base64,${pdf.toString("base64")}` }
+    expect(provider.received[0]?.body).toMatchObject({ messages: [{}, { content: [{ type: "file", file }] }] })
+    expect(provider.received[0]?.body).not.toHaveProperty("plugins")
+  })
+
+  test("whose window costs more than there is are refused", async () => {
+    const result = await open({ maxBudget: "0.001" }).generate()
+    expect(result).toMatchObject({ ok: false, error: { code: "budget-exceeded" } })
+    expect(provider.received).toHaveLength(0)
+  })
+
+  test("are made text by OpenRouter's free engine, beside a search", async () => {
+    const request = { model: "openrouter/openai/gpt-4o-mini", maxBudget: "0.05", online: true }
+    const { ok } = await open(request, { baseURL: provider.openRouterBaseURL }).generate()
+    expect(ok).toBe(true)
+    expect(provider.received[0]?.body.plugins).toEqual([
+      expect.objectContaining({ id: "web" }),
+      { id: "file-parser", pdf: { engine: "cloudflare-ai" } },
+    ])
+  })
 })
 
 test("meta, receipt and cost are those of the last call; before any, the cost is the estimate", async () => {

@@ -17,7 +17,7 @@ const messages: fc.Arbitrary<Message[]> = fc.array(
       role: "user",
       content: [
         { type: "text", text: "What is this?" },
-        { type: "image_url", image_url: { url: "https://example.org/a.png", detail: "low" } },
+        { type: "image_url", image_url: { url: "data:image/png;base64,AAAA", detail: "low" } },
       ],
     }),
   ),
@@ -45,4 +45,15 @@ test("the structure, counted once, and the messages come to what both are counte
       },
     ),
   )
+})
+
+test("what only the window bounds is bounded by it, and the structure beside it", () => {
+  const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
+  const request = new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>
+  const route = new RouteBook(request, { apiKey: "k" }).first
+  const messages: Message[] = [{ role: "user", content: [{ type: "file", file: { file_id: "f" } }] }]
+  const structure = structureOf({ request, route, messages, compiled, mode: "json_schema" })
+  const { contextWindow } = route.limits
+  expect(route.countInput({ messages, structure: {} }).upperBound).toBe(contextWindow)
+  expect(route.countInput({ messages, structure }).upperBound).toBeGreaterThan(contextWindow)
 })

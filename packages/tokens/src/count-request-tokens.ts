@@ -59,6 +59,13 @@ const MARGIN = { message: 8, request: 32, tools: 1024, format: 128, call: 24 }
 /** Least bytes of audio in a second (8 kbit/s), and the most tokens that a provider counts for one (Gemini's 32). */
 const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
 
+/**
+ * A page of a PDF is 1,500 to 3,000 tokens as Anthropic states it, of which this is the middle. How many pages a file has
+ * is guessed by its size, and never more than half of what the model takes: a guess should not refuse a call.
+ * https://docs.claude.com/en/docs/build-with-claude/pdf-support
+ */
+const FILE = { tokensPerPage: 2_250, bytesPerPage: 100_000 }
+
 /** What has to be known of a model to count its requests. */
 interface CountedModel {
   encodingName: EncodingName | undefined
@@ -93,6 +100,10 @@ function countedModel(model: string): CountedModel {
 class RequestCount {
   tokens = 0
   upperBound = 0
+  /** What files probably come to. */
+  files = 0
+  /** What all comes to at most where a part has no bound of its own: no input is longer than the model takes. */
+  window: number | undefined
   /** Whether every part so far has an exact number. */
   exact: boolean
   /** Undefined: only text. */
@@ -154,13 +165,23 @@ class RequestCount {
     this.kind(kind)
     this.add(tokens, Math.max(tokens, upperBound))
   }
+
+  /** There is a part that only the model's window bounds. @throws UnboundedInputError when that is not known */
+  unbounded(path: string, what: string, remedy: string): void {
+    const row = findModelRow(this.model)
+    if (row === undefined) throw new UnboundedInputError(path, `${what}, for a model without known limits,`, { remedy })
+    this.window = Math.max(row.contextWindow, row.maxInputTokens ?? 0)
+  }
 }
 
 /**
  * Input tokens of a chat request: an estimate that is exact where a formula is published, and a bound that holds.
  *
- * @throws UnboundedInputError for files, whose tokens nothing bounds, and for an image by address where neither the model's
- * rules nor its limits are known; InvalidArgumentError for what is no message
+ * A file, and an image by address for a model without published rules, is bounded by the model's window: the bound of the
+ * whole request is then what the model takes at most.
+ *
+ * @throws UnboundedInputError for one of these where the model's limits are not known; InvalidArgumentError for what is no
+ * message
  */
 export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const { model, messages, tools = [], answerFormat, calibration } = input
@@ -176,11 +197,12 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const factor = request.exact ? 1 : (calibration?.factor(model, shape) ?? 1)
   if (!Number.isFinite(factor) || factor <= 0)
     throw new InvalidArgumentError("calibration.factor()", "a number above 0", factor)
-  const tokens = Math.max(1, Math.round(request.tokens * factor))
+  const { window = Number.POSITIVE_INFINITY, files } = request
+  const tokens = Math.max(1, Math.round((request.tokens + Math.min(files, Math.floor(window / 2))) * factor))
   return {
     tokens,
     exact: request.exact,
-    upperBound: Math.max(tokens, request.upperBound),
+    upperBound: Math.max(tokens, request.window ?? request.upperBound),
     basis: basisOf(request, factor),
     shape,
   }
@@ -273,9 +295,14 @@ function addPart(request: RequestCount, part: ContentPart | { type: "refusal"; r
       (textAt(part.input_audio?.data, `${path}.input_audio.data`).length * 3) / 4 / AUDIO.bytesPerSecond,
     )
     request.inexactly("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + MARGIN.request)
-  } else if (part.type === "file")
-    throw new UnboundedInputError(path, "a file", { remedy: "Send its text or its pages as images instead." })
-  else
+  } else if (part.type === "file") {
+    const { file_data: data, file_id: id } = part.file ?? {}
+    const bytes =
+      data === undefined && typeof id === "string" ? 0 : textAt(data, `${path}.file.file_data`).length * 0.75
+    request.unbounded(path, "a file", "Send its text or its pages as images instead.")
+    request.kind("files")
+    request.files += Math.max(1, Math.ceil(bytes / FILE.bytesPerPage)) * FILE.tokensPerPage
+  } else
     throw new InvalidArgumentError(
       `${path}.type`,
       '"text", "image_url", "input_audio" or "file"',
@@ -291,12 +318,8 @@ function addPart(request: RequestCount, part: ContentPart | { type: "refusal"; r
 function unruledBound(request: RequestCount, part: ImagePart, path: string): number {
   const { url } = part.image_url
   if (/^data:/i.test(url)) return boundOf(request, url)
-  const row = findModelRow(request.model)
-  if (row === undefined)
-    throw new UnboundedInputError(path, "an image by address, for a model without known rules and limits,", {
-      remedy: "Send it as a data: URL instead.",
-    })
-  return Math.max(row.contextWindow, row.maxInputTokens ?? 0)
+  request.unbounded(path, "an image by address", "Send it as a data: URL instead.")
+  return 0
 }
 
 /**

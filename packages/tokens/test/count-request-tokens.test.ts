@@ -1,4 +1,4 @@
-import type { ImagePart, Message, ToolDefinition } from "@p2/core"
+import type { ContentPart, ImagePart, Message, ToolDefinition } from "@p2/core"
 import { describe, expect, test } from "vitest"
 import { countRequestTokens, countTokens, createCalibration, getModelLimits } from "../src/index"
 import { imageRuleFor } from "../src/request/image-rules"
@@ -161,11 +161,46 @@ describe("bounds", () => {
     })
   })
 
-  test("a file is an error, audio is bounded by its length", () => {
-    const file: Message[] = [{ role: "user", content: [{ type: "file", file: { file_id: "f" } }] }]
-    expect(() => countRequestTokens({ model: "gpt-4o", messages: file })).toThrow(
-      expect.objectContaining({ code: "unbounded-input", path: "messages[0].content[0]" }),
-    )
+  describe("a file", () => {
+    const pdf = (bytes: number) => ({
+      type: "file" as const,
+      file: { filename: "a.pdf", file_data: `data:application/pdf;base64,${Buffer.alloc(bytes).toString("base64")}` },
+    })
+    const counted = (model: string, ...content: ContentPart[]) =>
+      countRequestTokens({ model, messages: [{ role: "user", content }] })
+
+    test("comes to at most what the model takes, with everything else, and with every other file", () => {
+      const { contextWindow } = getModelLimits("gpt-4o")
+      for (const files of [[pdf(10)], [pdf(2_000_000), pdf(10)], [{ type: "file" as const, file: { file_id: "f" } }]]) {
+        const { upperBound, exact, shape } = counted("gpt-4o", { type: "text", text: "Sum it up." }, ...files)
+        expect({ upperBound, exact, shape }).toEqual({ upperBound: contextWindow, exact: false, shape: "text+files" })
+      }
+      const gemini = getModelLimits("gemini/gemini-2.5-flash")
+      expect(counted("gemini/gemini-2.5-flash", pdf(10)).upperBound).toBe(
+        Math.max(gemini.contextWindow, gemini.maxInputTokens ?? 0),
+      )
+    })
+
+    test("is guessed by its size, and never so that the guess alone refuses the call", () => {
+      const small = counted("gpt-4o", pdf(50_000)).tokens
+      expect(small).toBeGreaterThan(1_500)
+      expect(small).toBeLessThan(3_100)
+      expect(counted("gpt-4o", pdf(500_000)).tokens).toBeGreaterThan(3 * small)
+      expect(counted("gpt-4o", pdf(20_000_000), pdf(20_000_000)).tokens).toBeLessThan(65_000)
+    })
+
+    test("for a model without known limits is an error, as is a file that is none", () => {
+      expect(() => counted("no-such-model", pdf(10))).toThrow(
+        expect.objectContaining({ code: "unbounded-input", path: "messages[0].content[0]" }),
+      )
+      for (const file of [undefined, {}, { file_data: 5 }])
+        expect(() => counted("gpt-4o", { type: "file", file } as never)).toThrow(
+          expect.objectContaining({ code: "invalid-argument" }),
+        )
+    })
+  })
+
+  test("audio is bounded by its length", () => {
     const data = Buffer.alloc(10_000).toString("base64")
     const audio: Message[] = [
       { role: "user", content: [{ type: "input_audio", input_audio: { data, format: "mp3" } }] },

@@ -1,6 +1,7 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import type { Bound } from "@p2/pricing"
 import type { AnswerMode } from "../receipt"
+import { modalitiesOf } from "./modalities"
 import type { CountedInput, Route, Structure } from "./route"
 
 /** What one attempt asks for. */
@@ -84,9 +85,15 @@ export function chatBody(ask: Ask, options: BodyOptions): Record<string, unknown
 function addOpenRouter(body: Record<string, unknown>, ask: Ask, maxPrice: Bound["maxPrice"]): void {
   body.usage = { include: true }
   body.provider = { max_price: maxPrice, require_parameters: ask.mode === "json_schema" || undefined }
-  // Exa searches once, at a stated price; a model's own search costs what its provider asks, as often as it likes.
-  // https://openrouter.ai/docs/features/web-search
-  if (ask.request.online) body.plugins = [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }]
+  const plugins = [
+    // Exa searches once, at a stated price; a model's own search costs what its provider asks, as often as it likes.
+    // https://openrouter.ai/docs/features/web-search
+    ...(ask.request.online ? [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }] : []),
+    // The free engine; what is used otherwise, where a model takes no files, asks a price for each page.
+    // https://openrouter.ai/docs/features/multimodal/pdfs
+    ...(modalitiesOf(ask.messages) === undefined ? [{ id: "file-parser", pdf: { engine: "cloudflare-ai" } }] : []),
+  ]
+  if (plugins.length > 0) body.plugins = plugins
 }
 
 /**

@@ -1,8 +1,9 @@
-import type { Message, Request } from "@p2/core"
-import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
+import type { Request } from "@p2/core"
+import type { BoundOptions, PriceTable } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { MAX_WEB_RESULTS } from "./chat-body"
 import type { Choice } from "./choose-provider"
+import { modalitiesOf, TEXT } from "./modalities"
 import type { CountedInput, Route, Structure } from "./route"
 
 /**
@@ -10,8 +11,6 @@ import type { CountedInput, Route, Structure } from "./route"
  * is about 8,000 characters.
  */
 const TOKENS_PER_WEB_RESULT = 2_000
-
-const TEXT: readonly Modality[] = ["text"]
 
 type Tariff = Pick<
   Route,
@@ -128,20 +127,4 @@ function limitsOf(priceKey: string, prices: PriceTable): Route["limits"] {
     if (beside === undefined) throw error
     return beside
   }
-}
-
-/** What the input consists of; undefined, which is everything that the model has a rate for, where that cannot be told. */
-function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undefined {
-  if (messages.every(({ content }) => typeof content === "string")) return TEXT
-  const found = new Set<Modality>(TEXT)
-  for (const { content } of messages) {
-    if (typeof content === "string" || content == null) continue
-    for (const part of content) {
-      if (part.type === "image_url") found.add("image")
-      else if (part.type === "input_audio") found.add("audio")
-      // A file may be anything.
-      else if (part.type === "file") return undefined
-    }
-  }
-  return [...found]
 }
