@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "@p2/core"
 import type { Provider } from "./provider"
 
 /**
@@ -81,15 +80,7 @@ export function providerTable(own: readonly Provider[] = []): ReadonlyMap<string
   known ??= new Map(knownProviders().map((provider) => [provider.name, provider]))
   if (own.length === 0) return known
   const table = new Map(known)
-  for (const provider of own) {
-    if (typeof provider?.name !== "string" || !/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(provider.name))
-      throw new InvalidArgumentError(
-        "providers[].name",
-        "a prefix of 1 to 64 letters, digits, `.`, `_` or `-`",
-        provider?.name,
-      )
-    table.set(provider.name, { ...table.get(provider.name), ...provider })
-  }
+  for (const provider of own) table.set(provider.name, { ...table.get(provider.name), ...provider })
   return table
 }
 

@@ -1,9 +1,10 @@
 import { inspect } from "node:util"
 import { P2Error } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { OpenAI } from "openai"
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest"
 import { z } from "zod"
-import { LLMClient } from "../src/index"
+import { LLMClient, type LLMClientOptions } from "../src/index"
 import { openClient } from "./open-client"
 
 let provider: LocalProvider
@@ -88,15 +89,111 @@ test("options that make no sense", async () => {
     { deadlines: 5 },
     { recordContent: "no" },
     { prices: { "openai/gpt-4o-mini": { input: "1", output: "1" } } },
+    { deadlines: null },
     { providers: {} },
-    { providers: [{ name: "" }] },
     { store: "mysql://root:secret@host" },
+    { logger: "console" },
+    { logger: { warn: true } },
+    { clock: {} },
+    { clock: { now: Date.now, random: Math.random } },
+    { openai: { chat: { completions: { create: () => {} } }, baseURL: "nowhere" } },
+    { openai: { chat: { completions: { create: () => {} } }, baseURL: "localhost:8000/v1" } },
+    { openai: { chat: { completions: { create: () => {} } }, baseURL: 5 } },
   ])
     expect(await codeOf(make(options))).toBe("invalid-argument")
   expect(make({ apiKey: ["secret"] })).toThrow(
     "Expected `options.apiKey` to be one line of ASCII text, got an array of 1.",
   )
 })
+
+test("a logger is anything with methods of its own, and a clock may be a class", () => {
+  class Clock {
+    now = () => 0
+    sleep = async () => {}
+    random() {
+      return 0
+    }
+  }
+  for (const logger of [console, {}, Object.assign(() => {}, { warn() {} }), Object.create(null)])
+    expect(
+      () => new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k", logger, clock: new Clock() }),
+    ).not.toThrow()
+})
+
+test.each([
+  [{ name: "" }, "name", /a prefix of 1 to 64 letters/],
+  [{ baseURL: "http://127.0.0.1:1/v1" }, "name", /a prefix of 1 to 64 letters/],
+  [{ name: "house", baseURL: 5 }, "baseURL", /an http\(s\) address/],
+  [{ name: "house", baseURL: "nowhere" }, "baseURL", /an http\(s\) address/],
+  [{ name: "house", baseURL: "localhost:8000/v1" }, "baseURL", /an http\(s\) address/],
+  [{ name: "house", baseURL: "http://me:0123@localhost/v1" }, "baseURL", /without a password/],
+  [{ name: "house", baseUrl: "http://me:0123@localhost/" }, "baseUrl", /did you mean `baseURL`/],
+  [{ name: "house", baseURLVariables: "HOUSE" }, "baseURLVariables", /a list of names/],
+  [{ name: "house", keyVariables: "X" }, "keyVariables", /a list of names/],
+  [{ name: "house", keyVariables: [5] }, "keyVariables", /a list of names/],
+  [{ name: "house", maxTokensField: "maxTokens" }, "maxTokensField", /"max_tokens", "max_completion_tokens"/],
+  [
+    { name: "house", modes: "json" },
+    "modes",
+    /a list of distinct json_schema, tool, json_object, prompt, at least one/,
+  ],
+  [{ name: "house", modes: [] }, "modes", /a list of distinct/],
+  [{ name: "house", modes: ["tool", "text"] }, "modes", /a list of distinct/],
+  [{ name: "house", modes: ["tool", "tool"] }, "modes", /a list of distinct/],
+  [{ name: "house", streamOptions: "no" }, "streamOptions", /true or false/],
+  [{ name: "house", maxUnstreamedTokens: -1 }, "maxUnstreamedTokens", /an integer from 0 up/],
+  [{ name: "house", maxUnstreamedTokens: "4096" }, "maxUnstreamedTokens", /an integer from 0 up/],
+  [{ name: "house", serviceTier: 5 }, "serviceTier", /a text/],
+  [{ name: "house", dialect: "openai" }, "dialect", /"openrouter"/],
+  [{ name: "house", seedField: "" }, "seedField", /a text/],
+  [{ name: "house", headers: 5 }, "headers", /header/],
+  [{ name: "house", headers: { "x-team": 5 } }, "headers", /header/],
+  [{ name: "house", headers: { "x team": "a" } }, "headers", /header/],
+  [{ name: "house", headers: { "x-key": "0123\n0123" } }, "headers", /header/],
+])("a provider of one's own: %o", (own, field, expected) => {
+  // The second of two, so that the message says which one is meant; and the model is another's.
+  const providers = [{ name: "fine", baseURL: "http://127.0.0.1:1/v1" }, own] as never
+  const make = () => new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k", providers })
+  expect(make).toThrow(
+    expect.objectContaining({
+      code: "invalid-argument",
+      kind: "mistake",
+      argument: `options.providers[1].${field}`,
+      expected: expect.stringMatching(expected),
+    }),
+  )
+  expect(make).not.toThrow(/0123/)
+})
+
+test("a provider of one's own that is none", async () => {
+  for (const own of [null, undefined, 5, "house", []])
+    expect(await codeOf(() => new LLMClient({ model: "openai/gpt-4o-mini" }, { providers: [own] as never }))).toBe(
+      "invalid-argument",
+    )
+})
+
+test.each(["nope", "localhost:8000/v1", "ftp://host/v1", "http://", "http://me:0123@localhost/v1", "http://0123@h"])(
+  "an address in a variable that is none: %s",
+  (address) => {
+    const names = (argument: string) =>
+      expect.objectContaining({ code: "invalid-argument", argument, expected: expect.stringMatching(/http\(s\)/) })
+    const make = (request: object, options = {}) => {
+      return () => new LLMClient({ model: "openai/gpt-4o-mini", ...request }, { apiKey: "k", ...options })
+    }
+    vi.stubEnv("OPENAI_BASE_URL", address)
+    expect(make({})).toThrow(names("OPENAI_BASE_URL"))
+    expect(make({})).not.toThrow(/0123/)
+    // Who says otherwise does not need it.
+    expect(make({}, { baseURL: provider.baseURL })).not.toThrow()
+    vi.stubEnv("OPENAI_BASE_URL", undefined)
+    vi.stubEnv("AZURE_OPENAI_BASE_URL", address)
+    vi.stubEnv("OWN_URL", address)
+    expect(make({})).not.toThrow()
+    expect(make({ fallbacks: ["azure/gpt-4o"] })).toThrow(names("AZURE_OPENAI_BASE_URL"))
+    const providers = [{ name: "openai", baseURLVariables: ["UNSET_URL", "OWN_URL"] }]
+    expect(make({}, { providers })).toThrow(names("OWN_URL"))
+  },
+)
 
 test("a key or a prompt that came in the wrong place is not shown", async () => {
   const secret = "sk-proj-0123456789abcdef0123456789abcdef"
@@ -120,21 +217,31 @@ test("a key or a prompt that came in the wrong place is not shown", async () => 
   await expect(openClient(provider).generate("Hello" as never)).rejects.toThrow(/^(?!.*Hello)/)
 })
 
-test("a key, a header or an address that fetch does not take costs nothing, and its words do not tell the key", async () => {
-  const secret = "sk-secret\nwith a line break"
-  vi.stubEnv("OPENAI_API_KEY", secret)
-  for (const baseURL of [provider.baseURL, provider.baseURL.replace("//", "//me:sk-secret@")]) {
-    vi.stubEnv("OPENAI_BASE_URL", baseURL)
-    const client = openClient(provider, { retries: 0 }, { apiKey: undefined, baseURL: undefined })
-    const result = await client.generate()
-    expect(result).toMatchObject({ ok: false, error: { code: "connection-failed" } })
-    expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "released", costSource: "none" }] })
-    expect(inspect(result, { depth: 9, showHidden: true })).not.toContain("sk-secret")
-    vi.stubEnv("OPENAI_API_KEY", "k")
+test("a key or an address that fetch does not take costs nothing, and its words do not tell the key", async () => {
+  vi.stubEnv("OPENAI_API_KEY", "sk-secret\nwith a line break")
+  const own = (baseURL: string) => ({ openai: new OpenAI({ apiKey: "k", baseURL }), baseURL: undefined })
+  const late = own(provider.baseURL)
+  const sides: LLMClientOptions[] = [
+    { apiKey: undefined },
+    // A port that no browser calls, nor fetch.
+    { baseURL: "http://127.0.0.1:9/v1" },
+    // A fetch of one's own may take a password; Node's does not.
+    own(provider.baseURL.replace("//", "//me:sk-secret@")),
+    own("http://127.0.0.1:9/v1"),
+    late,
+  ]
+  const clients = sides.map((options) => openClient(provider, { retries: 1 }, options))
+  for (const address of ["nope", "sk-secret:8000/v1", "ftp://sk-secret/v1", "http://"]) {
+    late.openai.baseURL = address
+    for (const client of clients) {
+      const result = await client.generate()
+      expect(result).toMatchObject({ ok: false, error: { code: "connection-failed" } })
+      const attempt = { status: "released", costNanoUsd: 0, costSource: "none", usage: undefined }
+      expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [attempt, attempt] })
+      expect(inspect(result, { depth: 9, showHidden: true })).not.toContain("sk-secret")
+      expect(await client.usageTracker.getUsageStats({ userId: null })).toMatchObject({ totalCostNanoUsd: 0 })
+    }
   }
-  // A port that no browser calls, nor fetch.
-  const blocked = await openClient(provider, { retries: 0 }, { baseURL: "http://127.0.0.1:9/v1" }).generate()
-  expect(blocked).toMatchObject({ error: { code: "connection-failed" }, receipt: { costNanoUsd: 0 } })
 })
 
 test("web search where it cannot be limited", async () => {

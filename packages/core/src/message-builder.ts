@@ -1,4 +1,5 @@
 import { checkMessages } from "./check-messages"
+import { checkNames } from "./check-names"
 import { type Bytes, toDataUrl } from "./data-url"
 import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
@@ -11,6 +12,8 @@ import { isNothing, MAX_CHARACTERS, toYaml } from "./to-yaml"
 export type ImageDetail = "auto" | "low" | "high"
 
 const MAX_MESSAGES = 10_000
+const IMAGE_NAMES = new Set(["detail"])
+const FILE_NAMES = new Set(["filename", "mediaType"])
 
 /**
  * Builds the messages of a request, in the order of the calls. Methods that add return the builder. Text stays as it is;
@@ -50,6 +53,7 @@ export class MessageBuilder {
    * @throws InvalidArgumentError for anything else, and for more than 20 MiB.
    */
   addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
+    checkNames(options, IMAGE_NAMES, "")
     const { detail } = options
     if (detail !== undefined && !["auto", "low", "high"].includes(detail))
       throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
@@ -66,6 +70,7 @@ export class MessageBuilder {
     file: string | Bytes,
     options: { filename?: string | undefined; mediaType?: string | undefined } = {},
   ): this {
+    checkNames(options, FILE_NAMES, "")
     const { filename = "file", mediaType } = options
     if (typeof filename !== "string") throw new InvalidArgumentError("filename", "a text", filename)
     const part: ContentPart = { type: "file", file: { file_data: toDataUrl("file", file, mediaType), filename } }

@@ -54,15 +54,15 @@ export function withoutDate(name: string): string | undefined {
  */
 export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
   const wanted = id.slice(0, 100).toLowerCase()
-  const found: { id: string; distance: number }[] = []
+  const found: [distance: number, id: string][] = []
   for (const candidate of known) {
     const limit = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
     if (Math.abs(candidate.length - wanted.length) > limit) continue
     const distance = editDistance(wanted, candidate.toLowerCase())
-    if (distance <= limit) found.push({ id: candidate, distance })
+    if (distance <= limit) found.push([distance, candidate])
   }
-  found.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
-  return found.slice(0, count).map((entry) => entry.id)
+  found.sort(([a, first], [b, second]) => a - b || (first < second ? -1 : 1))
+  return found.slice(0, count).map(([, nearest]) => nearest)
 }
 
 /** Levenshtein distance with one row of memory. */
@@ -73,7 +73,7 @@ function editDistance(a: string, b: string): number {
     row[0] = i
     for (let j = 1; j <= b.length; j++) {
       const above = row[j]!
-      row[j] = Math.min(above + 1, row[j - 1]! + 1, diagonal + (a[i - 1] === b[j - 1] ? 0 : 1))
+      row[j] = Math.min(above + 1, row[j - 1]! + 1, diagonal + Number(a[i - 1] !== b[j - 1]))
       diagonal = above
     }
   }

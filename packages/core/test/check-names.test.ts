@@ -14,3 +14,8 @@ it("names what is not, and the nearest that is", () => {
   )
   expect(() => checkNames({ qqqqqqqqqqqq: 1 }, names, "")).toThrow("Expected `qqqqqqqqqqqq` to be absent")
 })
+
+it("does not show a text that came under such a name, however short", () => {
+  for (const value of ["sk-0123", `http://me:0123@localhost/${"v1".repeat(20)}`])
+    expect(() => checkNames({ zone: value }, names, "")).toThrow(/^(?!.*(sk-|http|0123))Expected `zone` to be absent/)
+})

@@ -132,6 +132,13 @@ describe("MessageBuilder", () => {
     expect(() => builder.addMessageImage(42 as never)).toThrow(/Expected `image` to be/)
     for (const detail of ["huge", ["low"]])
       expect(() => builder.addMessageImage(PNG, { detail: detail as never })).toThrow(/detail/)
+    expect(() => builder.addMessageImage(PNG, { detial: "low" } as never)).toThrow(
+      expect.objectContaining({
+        code: "invalid-argument",
+        argument: "detial",
+        message: expect.stringMatching(/`detail`/),
+      }),
+    )
     expect(() => builder.addMessageImage(new Uint8Array(20 * 2 ** 20 + 1))).toThrow(
       /at most 20971520 bytes, got 20971521/,
     )
@@ -149,6 +156,9 @@ describe("MessageBuilder", () => {
     expect(() => builder.addMessageFile(new Uint8Array([1, 2]))).toThrow(/mediaType/)
     expect(() => builder.addMessageFile("a.pdf")).toThrow(InvalidArgumentError)
     expect(() => builder.addMessageFile("data:text/csv;base64,YSxi", { filename: {} as never })).toThrow(/filename/)
+    expect(() => builder.addMessageFile("data:text/csv;base64,YSxi", { fileName: "a.csv" } as never)).toThrow(
+      expect.objectContaining({ argument: "fileName", message: expect.stringMatching(/`filename`/) }),
+    )
   })
 
   it("keeps tool turns", () => {

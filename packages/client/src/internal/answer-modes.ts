@@ -3,7 +3,8 @@ import type { AnswerMode } from "../receipt"
 import { knownMode } from "./mode-memory"
 import type { Route } from "./route"
 
-const LADDER: readonly StructuredMode[] = ["json_schema", "tool", "json_object", "prompt"]
+/** The modes, from the strictest to the loosest. */
+export const LADDER: readonly StructuredMode[] = ["json_schema", "tool", "json_object", "prompt"]
 
 function ladderOf(route: Route): readonly StructuredMode[] {
   return route.provider.modes ?? LADDER
@@ -15,7 +16,7 @@ export function firstMode(route: Route, structured: boolean): AnswerMode {
   const ladder = ladderOf(route)
   const known = knownMode(route.modeKey)
   // Another client may have been told of other rungs.
-  return known !== undefined && ladder.includes(known as StructuredMode) ? known : (ladder[0] ?? "prompt")
+  return known !== undefined && ladder.includes(known as StructuredMode) ? known : ladder[0]!
 }
 
 /** The next rung down; undefined below the last. */

@@ -3,6 +3,7 @@ import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../client-options"
 import type { Provider } from "../provider"
 import { baseURLVariablesOf, keyVariablesOf } from "../providers"
+import { check, OPEN_ADDRESS, type Rule } from "./option-rules"
 
 /** Who is called for a model, and by what name the model goes there. */
 export interface Choice {
@@ -38,7 +39,7 @@ export function chooseProvider(
   return {
     provider,
     name: named === undefined ? model : model.slice(prefix.length + 1),
-    baseURL: endpoint ?? firstSet(baseURLVariablesOf(provider), env) ?? provider.baseURL,
+    baseURL: endpoint ?? firstSet(baseURLVariablesOf(provider), env, OPEN_ADDRESS) ?? provider.baseURL,
     apiKey: options.apiKey ?? firstSet(keyVariablesOf(provider), env),
     openai: options.openai,
   }
@@ -64,14 +65,18 @@ function providerAt(address: string, table: Table): Provider {
   return table.get(isAzure ? "azure" : "openai")!
 }
 
-function hostOf(address: string | undefined): string | undefined {
-  return address !== undefined && URL.canParse(address) ? new URL(address).host : undefined
+/** The host and port of an address that was checked; undefined where there is none. */
+export function hostOf(address: string | undefined): string | undefined {
+  return address && new URL(address).host
 }
 
-function firstSet(variables: readonly string[], env: Environment): string | undefined {
+/** Throws when what the first variable that is set says is not what it has to be. */
+function firstSet(variables: readonly string[], env: Environment, rule?: Rule): string | undefined {
   for (const variable of variables) {
     const value = env[variable]?.trim()
-    if (value !== undefined && value !== "") return value
+    if (!value) continue
+    if (rule !== undefined) check(value, variable, rule)
+    return value
   }
   return undefined
 }

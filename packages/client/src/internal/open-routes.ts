@@ -4,7 +4,7 @@ import { MissingKeyError } from "../client-errors"
 import type { LLMClientOptions } from "../client-options"
 import type { Provider } from "../provider"
 import { baseURLVariablesOf, keyVariablesOf, providerTable } from "../providers"
-import { type Choice, chooseProvider } from "./choose-provider"
+import { type Choice, chooseProvider, hostOf } from "./choose-provider"
 import { openaiFor } from "./openai-instance"
 import type { Route } from "./route"
 import { tariffFor } from "./tariff"
@@ -92,7 +92,6 @@ function routeOf(
  * only hand on. Any other provider is what its row says.
  */
 function speaksForOpenAI(provider: Provider, choice: Choice): boolean {
-  if (provider.name !== "openai" || choice.baseURL === undefined) return true
-  const own = new URL(choice.baseURL).host === "api.openai.com"
-  return own || /^(ft:)?(gpt-|chatgpt-|o\d)/.test(choice.name)
+  if (provider.name !== "openai" || hostOf(choice.baseURL) === "api.openai.com") return true
+  return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(choice.name)
 }
