@@ -254,19 +254,23 @@ export class LLMClient<Answer = string> {
     }
   }
 
-  #settingOf(call: Call, routes: readonly Route[], budget: Budget): RunSetting {
+  /** Written out, because V8 is slow with a large object that begins as the copy of another. */
+  #settingOf({ messages, signal, stream, onContent }: Call, routes: readonly Route[], budget: Budget): RunSetting {
     const { logger, recordContent = false } = this.#options
     const { subject, limits } = this.#wallet
     return {
-      ...call,
       requestId: crypto.randomUUID(),
       request: this.request as Request<unknown>,
       routes,
+      messages,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
       budget,
       subject,
       limits,
       deadlines: this.#deadlines,
+      signal,
+      stream,
+      onContent,
       clock: this.#clock,
       logger,
       keep: (work) => this.#keep(work),

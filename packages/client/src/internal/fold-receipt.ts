@@ -14,7 +14,8 @@ export function foldReceipt(
 ): Receipt {
   const usages: Usage[] = []
   const receipt: Receipt = {
-    ...known,
+    requestId: known.requestId,
+    metadata: known.metadata,
     attempts,
     usage: { inputTokens: 0, outputTokens: 0 },
     costNanoUsd: 0,
