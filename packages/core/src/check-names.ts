@@ -8,7 +8,7 @@ export function noSuchOption(name: string, known: Iterable<string>): string {
 }
 
 /**
- * Throws when an object of options has a name that is not known: a misspelt limit must not pass for no limit. A text that
+ * Throws when options are no object, or have a name that is not known: a misspelt limit must not pass for no limit. A text that
  * came under it is not shown: it may be a key, or an address with a password.
  *
  * @param names the names that are known
@@ -16,6 +16,7 @@ export function noSuchOption(name: string, known: Iterable<string>): string {
  * @throws InvalidArgumentError naming the nearest known name
  */
 export function checkNames(value: object, names: ReadonlySet<string>, argument: string): void {
+  if (Object(value) !== value) throw new InvalidArgumentError(argument || "options", "an object", value)
   for (const name in value) {
     if (names.has(name)) continue
     const path = argument && `${argument}.`

@@ -38,7 +38,7 @@ export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): Chec
       // The schema is Zod's own object; metadata were copied when they were checked.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsed(frozenCopy)(plain, name, report)
-    } else report(name, noSuchOption(name, Object.keys(checks)), value)
+    } else report(name, noSuchOption(name, Object.keys(checks)), typeof value === "string" ? Object(value) : value)
   }
   for (const who of ["user", "client"])
     if (`${who}Budget` in options && !(`${who}Id` in options))

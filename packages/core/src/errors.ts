@@ -99,6 +99,8 @@ export function describeValue(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
+  // How a text comes that must not be shown.
+  if (value instanceof String) return "a text"
   const name = className(value)
   return name === "Object" ? "an object" : `an instance of ${name}`
 }

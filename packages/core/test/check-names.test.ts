@@ -17,5 +17,12 @@ it("names what is not, and the nearest that is", () => {
 
 it("does not show a text that came under such a name, however short", () => {
   for (const value of ["sk-0123", `http://me:0123@localhost/${"v1".repeat(20)}`])
-    expect(() => checkNames({ zone: value }, names, "")).toThrow(/^(?!.*(sk-|http|0123))Expected `zone` to be absent/)
+    expect(() => checkNames({ zone: value }, names, "")).toThrow(
+      /^(?!.*(sk-|http|0123))Expected `zone` to be absent.*, got a text\.$/,
+    )
+})
+
+it("says of what is no object that it is none", () => {
+  for (const value of [null, 5, "day"])
+    expect(() => checkNames(value as never, names, "")).toThrow(/^Expected `options` to be an object, got /)
 })

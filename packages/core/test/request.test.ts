@@ -134,6 +134,12 @@ describe("Request", () => {
     ])
   })
 
+  it("does not show a text under a name that it does not know, which may be a key", () => {
+    expect(() => new Request({ model: "m", apiKey: "sk-0123" } as never)).toThrow(
+      "apiKey: expected no such option, got a text",
+    )
+  })
+
   it("says what was expected, what came and what to do", () => {
     expect(() => new Request({ model: "m", max_budget: 5, temperature: "hot" } as never)).toThrow(
       [
