@@ -193,13 +193,10 @@ export class MissingKeyError extends ClientError {
   declare readonly variable: string
 
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
-    super(
-      "missing-key",
-      `No ${what} for ${provider}. Set ${variable}, or pass \`apiKey\`, \`baseURL\` or \`openai\`.`,
-      {
-        kind: "mistake",
-      },
-    )
+    const option = what === "API key" ? "apiKey" : "baseURL"
+    super("missing-key", `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`, {
+      kind: "mistake",
+    })
     Object.assign(this, { provider, variable })
   }
 }
