@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { memoryStore, type ReserveRequest, StoreError } from "@p2/budget"
+import { createBudget, memoryStore, type ReserveRequest, StoreError } from "@p2/budget"
 import { formatUsd } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
@@ -69,6 +69,17 @@ test("without a store the clients of a process share one, so that a user's limit
   expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded")).toHaveLength(5)
   const warnings = logger.warn.mock.calls.filter(([message]) => /store "memory"/.test(message))
   expect(warnings).toHaveLength(1)
+})
+
+test("a call does not wait for what only the warning wants to know", async () => {
+  const memory = memoryStore()
+  const store = { ...memory, name: "silent", capabilities: { ...memory.capabilities, shared: true } }
+  const check = vi.fn(() => new Promise<never>(() => {}))
+  const budget = { ...createBudget({ store, limits: [] }), check }
+  const client = openClient(provider, { userId: "u", userBudget: "1" }, { budget })
+  expect((await client.generate()).ok).toBe(true)
+  expect(check).toHaveBeenCalledTimes(1)
+  await client.close()
 })
 
 test("what is printed is aligned, and has no key and no content", async () => {

@@ -45,7 +45,8 @@ export class Wallet {
 
   async #connect(): Promise<OpenedBudget> {
     const opened = await openBudget(this.#options)
-    await warnOfWeakStore(opened.budget, this.#request, this.#options.logger)
+    // Not waited for: a store that hangs would keep the first call beyond its deadline for the sake of a warning.
+    void warnOfWeakStore(opened.budget, this.#request, this.#options.logger)
     return opened
   }
 }
