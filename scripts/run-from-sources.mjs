@@ -1,17 +1,16 @@
-// Bundles a TypeScript program from the sources of its package and its neighbours, and runs it: no build is needed before.
+// Runs a TypeScript program from the sources of its package and its neighbours: no build is needed before.
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { build } from "tsup"
+import { bundleFromSources } from "./bundle-from-sources.mjs"
 
 const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 
 /**
  * Runs `main.ts` in the folder of `from`, the URL of a file that is one folder below its package.
  *
- * `sources`: file by name of each neighbour, from the folder of packages. `external`: what Node finds by itself. `links`:
- * what only a neighbour has installed, by name, from the folder of packages.
+ * `external`: what Node finds by itself. `links`: what only a neighbour has installed, by name, from the folder of packages.
  */
-export async function runFromSources(from, { sources, external, links = {} }) {
+export async function runFromSources(from, { external, links = {} }) {
   // Inside the package, where Node can find what is external.
   const folder = fileURLToPath(new URL(`../node_modules/.cache/from-sources-${process.pid}`, from))
   mkdirSync(`${folder}/node_modules`, { recursive: true })
@@ -19,22 +18,6 @@ export async function runFromSources(from, { sources, external, links = {} }) {
   for (const [name, place] of Object.entries(links))
     symlinkSync(packages + place, `${folder}/node_modules/${name}`, "junction")
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
-  await build({
-    entry: [fileURLToPath(new URL("main.ts", from))],
-    outDir: folder,
-    outExtension: () => ({ js: ".mjs" }),
-    format: "esm",
-    target: "node20",
-    platform: "node",
-    config: false,
-    silent: true,
-    splitting: true,
-    dts: false,
-    noExternal: [/^@p2\//],
-    external,
-    esbuildOptions(options) {
-      options.alias = Object.fromEntries(Object.entries(sources).map(([name, file]) => [name, packages + file]))
-    },
-  })
+  await bundleFromSources({ entry: fileURLToPath(new URL("main.ts", from)), folder, external })
   await import(pathToFileURL(`${folder}/main.mjs`).href)
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError, withoutText } from "./errors"
 import { nearestIds } from "./model-id"
 
 /** What to say of a name that is not known: that there is none, and which one may have been meant. */
@@ -20,8 +20,7 @@ export function checkNames(value: object, names: ReadonlySet<string>, argument: 
   for (const name in value) {
     if (names.has(name)) continue
     const path = argument && `${argument}.`
-    const given = (value as Record<string, unknown>)[name]
-    const shown = typeof given === "string" ? Object(given) : given
-    throw new InvalidArgumentError(path + name, `absent: there is ${noSuchOption(name, names)}`, shown)
+    const given = withoutText((value as Record<string, unknown>)[name])
+    throw new InvalidArgumentError(path + name, `absent: there is ${noSuchOption(name, names)}`, given)
   }
 }

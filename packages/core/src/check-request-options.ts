@@ -2,7 +2,7 @@ import { asZodSchema } from "./answer/zod-schema"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
 import { noSuchOption } from "./check-names"
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError, withoutText } from "./errors"
 import { frozenCopy } from "./frozen-copy"
 import { collectIssues } from "./invalid-request-error"
 import { parseModelId } from "./model-id"
@@ -38,7 +38,7 @@ export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): Chec
       // The schema is Zod's own object; metadata were copied when they were checked.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsed(frozenCopy)(plain, name, report)
-    } else report(name, noSuchOption(name, Object.keys(checks)), typeof value === "string" ? Object(value) : value)
+    } else report(name, noSuchOption(name, Object.keys(checks)), withoutText(value))
   }
   for (const who of ["user", "client"])
     if (`${who}Budget` in options && !(`${who}Id` in options))

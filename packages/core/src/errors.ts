@@ -99,10 +99,14 @@ export function describeValue(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
-  // How a text comes that must not be shown.
   if (value instanceof String) return "a text"
   const name = className(value)
   return name === "Object" ? "an object" : `an instance of ${name}`
+}
+
+/** A value of which {@link describeValue} shows nothing where it is a text: it may be a key, an address, or a prompt. */
+export function withoutText(value: unknown): unknown {
+  return typeof value === "string" ? Object(value) : value
 }
 
 /** The name of the value's class; `Object` where it has none, or where what it says is not a name. */

@@ -14,6 +14,7 @@ export {
   P2Error,
   type P2ErrorOptions,
   UnknownModelError,
+  withoutText,
 } from "./errors"
 export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
 export { type ImageDetail, MessageBuilder } from "./message-builder"

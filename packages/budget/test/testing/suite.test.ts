@@ -2,8 +2,9 @@ import { execFile } from "node:child_process"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { build } from "tsup"
 import { describe, expect, it } from "vitest"
+// @ts-expect-error plain JavaScript, shared with the programs that are run from their sources
+import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 import { StoreError } from "../../src/store-error"
 import {
   defineStoreSuite,
@@ -242,21 +243,7 @@ import { modelFactory } from "${here}model-target"
 defineStoreSuite({ describe, it }, modelFactory(), { limits: { processes: "one process", ledger: undefined }, fuzzRuns: 2 })
 `,
       )
-      const core = fileURLToPath(new URL("../../../core/src/index.ts", import.meta.url))
-      await build({
-        entry: [`${folder}/suite.ts`],
-        outDir: folder,
-        outExtension: () => ({ js: ".mjs" }),
-        format: "esm",
-        platform: "node",
-        config: false,
-        silent: true,
-        removeNodeProtocol: false,
-        noExternal: [/^@p2\//],
-        esbuildOptions: (options) => {
-          options.alias = { "@p2/core": core }
-        },
-      })
+      await bundleFromSources({ entry: `${folder}/suite.ts`, folder })
       const run = promisify(execFile)(process.execPath, ["--test", "--test-reporter=tap", `${folder}/suite.mjs`])
       const { stdout } = await run
       const passed = Number(/# pass (\d+)/.exec(stdout)?.[1])

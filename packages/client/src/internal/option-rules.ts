@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError } from "@p2/core"
+import { checkNames, InvalidArgumentError, withoutText } from "@p2/core"
 import { isRecord } from "./usage-from-wire"
 
 /** What an option has to be; it may be absent unless it is `required`. */
@@ -51,7 +51,7 @@ export function checkEach(options: object, rules: Record<string, Rule>, path: st
 
 /** Throws when a value is not what it has to be. A text that came is not shown: it may be a key, or the prompt. */
 export function check(value: unknown, path: string, [expected, fits]: Rule): void {
-  if (!fits(value)) throw new InvalidArgumentError(path, expected, typeof value === "string" ? Object(value) : value)
+  if (!fits(value)) throw new InvalidArgumentError(path, expected, withoutText(value))
 }
 
 /** What has this name; undefined where nothing can have one. */
