@@ -58,7 +58,7 @@ async function callAll(request: CrowdRequest, options: DemoOptions, provider: Pr
       client.msg.addMessageUser(options.prompt)
       const result = await client.generate()
       if (result.ok) tally.admitted += 1
-      else if (result.error.kind === "refusal") tally.refused += 1
+      else if (result.error.kind === "denied") tally.refused += 1
       else tally.failed += 1
       tally.costNanoUsd += result.receipt.costNanoUsd
       bar?.increment({ admitted: tally.admitted, refused: tally.refused })

@@ -57,7 +57,7 @@ async function refused(options: DemoOptions, provider: Provider, userId: string)
     await client.generateResponse()
     console.log("  The budget was large enough after all: the call was made.")
   } catch (error) {
-    if (!P2Error.isInstance(error) || error.kind !== "refusal") throw error
+    if (!P2Error.isInstance(error) || error.kind !== "denied") throw error
     console.log(`  Refused (${error.code}): ${error.message}`)
     if (provider.local !== undefined)
       console.log(`  Calls that reached the provider: ${provider.local.received.length - callsBefore}`)

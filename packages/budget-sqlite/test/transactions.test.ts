@@ -169,7 +169,7 @@ describe("mistakes", () => {
       prompt: "secret ".repeat(10_000),
     }
     const error = await store.ledger!.record({ root: "main", id: "r", entry }).catch((cause: Error) => cause)
-    expect(error).toMatchObject({ code: "invalid-argument", kind: "mistake" })
+    expect(error).toMatchObject({ code: "invalid-argument", kind: "usage" })
     expect((error as Error).message).not.toContain("secret")
     await store.close!()
   })

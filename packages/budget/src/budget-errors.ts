@@ -9,7 +9,7 @@ export class ReservationResolvedError extends P2Error {
   constructor(id: string, state: Final) {
     super(`The reservation "${id}" is ${state} already: do not send its call again, or reserve under a new id.`, {
       code: "reservation-resolved",
-      kind: "failure",
+      kind: "failed",
     })
     this.name = "ReservationResolvedError"
     this.id = id
@@ -27,7 +27,7 @@ export class ReservationHeldError extends P2Error {
   constructor(id: string) {
     super(
       `The reservation "${id}" is held by another caller, whose call may be under way: it was not sent again. Wait for that one, or run under a new id.`,
-      { code: "reservation-held", kind: "failure" },
+      { code: "reservation-held", kind: "failed" },
     )
     this.name = "ReservationHeldError"
     this.id = id
@@ -41,7 +41,7 @@ export class IdMismatchError extends P2Error {
   constructor(id: string) {
     super(
       `The id "${id}" was reserved before with another amount, other scopes or another onExpire: use one id for one call.`,
-      { code: "id-mismatch", kind: "mistake" },
+      { code: "id-mismatch", kind: "usage" },
     )
     this.name = "IdMismatchError"
     this.id = id
@@ -57,7 +57,7 @@ export class SettleMismatchError extends P2Error {
       outcome === "commit"
         ? "was settled with other amounts or released before: settle once, and correct with a higher revision"
         : "was settled before: what was charged is not given back by a release, settle it with a higher revision"
-    super(`The reservation "${id}" ${what}.`, { code: "settle-mismatch", kind: "mistake" })
+    super(`The reservation "${id}" ${what}.`, { code: "settle-mismatch", kind: "usage" })
     this.name = "SettleMismatchError"
     this.id = id
   }
@@ -68,7 +68,7 @@ export class NoLedgerError extends P2Error {
   constructor(store: string) {
     super(`The store "${store}" keeps no usage ledger: use one that does, such as memoryStore or redisStore.`, {
       code: "no-ledger",
-      kind: "mistake",
+      kind: "usage",
     })
     this.name = "NoLedgerError"
   }

@@ -33,7 +33,7 @@ export class BudgetExceededError extends P2Error {
 
   constructor(all: readonly [RefusedLimit, ...RefusedLimit[]]) {
     const first = all[0]
-    super(describe(all), { code: "budget-exceeded", kind: "refusal" })
+    super(describe(all), { code: "budget-exceeded", kind: "denied" })
     this.name = "BudgetExceededError"
     this.scope = first.scope
     this.window = first.window

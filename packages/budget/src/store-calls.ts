@@ -85,6 +85,6 @@ export function isStoreError(error: unknown): error is StoreError {
 }
 
 export function asStoreError(error: unknown, store: string): unknown {
-  if (isStoreError(error) || (P2Error.isInstance(error) && error.kind === "mistake")) return error
+  if (isStoreError(error) || (P2Error.isInstance(error) && error.kind === "usage")) return error
   return new StoreError(`The store "${store}" failed.`, { code: "unavailable", applied: "maybe", cause: error })
 }

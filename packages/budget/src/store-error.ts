@@ -16,7 +16,7 @@ export class StoreError extends P2Error {
   constructor(message: string, options: StoreErrorOptions) {
     super(message, {
       code: options.code,
-      kind: "failure",
+      kind: "failed",
       retryable: options.code === "unavailable",
       cause: options.cause,
     })

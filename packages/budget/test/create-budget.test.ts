@@ -115,7 +115,7 @@ describe("refusals", () => {
     expect(error).toMatchObject({
       name: "BudgetExceededError",
       code: "budget-exceeded",
-      kind: "refusal",
+      kind: "denied",
       scope: "user",
       window: "day",
       unit: "nanoUsd",

@@ -22,9 +22,9 @@ it("a settle that was a mistake leaves the reservation to be released", async ()
   const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 1 }] })
   const outcome = await budget.reserve({ subject, amount: { usd: 1 } })
   if (!outcome.ok) throw outcome.error
-  await expect(outcome.reservation.settle({ usd: -1 })).rejects.toMatchObject({ kind: "mistake" })
+  await expect(outcome.reservation.settle({ usd: -1 })).rejects.toMatchObject({ kind: "usage" })
   const entry = { requestId: "r", attempt: 0, model: "m" } as UsageEntry
-  await expect(outcome.reservation.settle({ usd: 0.5 }, entry)).rejects.toMatchObject({ kind: "mistake" })
+  await expect(outcome.reservation.settle({ usd: 0.5 }, entry)).rejects.toMatchObject({ kind: "usage" })
   expect(await outcome.reservation.release()).toMatchObject({ status: "settled", replayed: false })
   expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0 }])
 })

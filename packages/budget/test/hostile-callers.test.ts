@@ -53,7 +53,7 @@ describe("callbacks that break", () => {
     const results = [undefined, { value: 1 }, { value: 1, cost: { usd: "a" } }, { value: 1, cost: { nanoUsd: 0.5 } }]
     for (const result of results) {
       const call = budget.run({ subject, amount: { usd: 1 } }, async () => result as never)
-      await expect(call).rejects.toMatchObject({ kind: "mistake" })
+      await expect(call).rejects.toMatchObject({ kind: "usage" })
     }
     expect((await budget.status(subject))[0]).toMatchObject({ spent: 4 * USD, reserved: 0 })
   })
@@ -150,14 +150,14 @@ describe("numbers and times at the edge", () => {
       for (const per of ["day", "month", "1h"] as const) {
         const filters = [{ from: at }, { to: at }, { from: at, to: at }]
         for (const filter of filters)
-          await expect(budget.usage.totals({ per, filter })).rejects.toMatchObject({ kind: "mistake" })
+          await expect(budget.usage.totals({ per, filter })).rejects.toMatchObject({ kind: "usage" })
       }
     const entry = {
       ...{ id: "a", at: 1, revision: 0, requestId: "a", attempt: 1, model: "m", status: "succeeded" as const },
       ...{ tokens: {}, costNanoUsd: 1, costSource: "table" as const, reservedNanoUsd: 1 },
       charges: { [`total|nanoUsd|month.UTC.${2 ** 53 - 1}`]: 1 },
     }
-    await expect(budget.correct({ entry, cost: { usd: 1 } })).rejects.toMatchObject({ kind: "mistake" })
+    await expect(budget.correct({ entry, cost: { usd: 1 } })).rejects.toMatchObject({ kind: "usage" })
   })
 
   it("2^53 − 1 fits exactly once, −0 is 0, and nothing else than whole numbers is an amount", async () => {
@@ -173,7 +173,7 @@ describe("numbers and times at the edge", () => {
     expect((await budget.status())[0]).toMatchObject({ spent: most, reserved: 0 })
     for (const nanoUsd of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "1", 1n, null])
       await expect(budget.reserve({ amount: { nanoUsd: nanoUsd as number } })).rejects.toMatchObject({
-        kind: "mistake",
+        kind: "usage",
       })
   })
 
@@ -183,7 +183,7 @@ describe("numbers and times at the edge", () => {
     for (const status of ["paid", "__proto__", undefined])
       await expect(
         budget.usage.record("a", { ...entry, reservedNanoUsd: 0, status: status as "refused" }),
-      ).rejects.toMatchObject({ kind: "mistake" })
+      ).rejects.toMatchObject({ kind: "usage" })
   })
 })
 
@@ -208,8 +208,8 @@ describe("statuses", () => {
 
   it("a top-up of a limit that does not apply to the subject is a mistake, though it is optional in calls", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: 5, optional: true }] })
-    await expect(budget.topUp({ scope: "user", amount: { usd: 1 } })).rejects.toMatchObject({ kind: "mistake" })
-    await expect(budget.reset({ scope: "user" })).rejects.toMatchObject({ kind: "mistake" })
+    await expect(budget.topUp({ scope: "user", amount: { usd: 1 } })).rejects.toMatchObject({ kind: "usage" })
+    await expect(budget.reset({ scope: "user" })).rejects.toMatchObject({ kind: "usage" })
     expect(await budget.topUp({ scope: "user", subject, amount: { usd: 1 } })).toMatchObject([{ granted: USD }])
   })
 
@@ -265,7 +265,7 @@ describe("ends", () => {
     at.faults.push({ member: "settle", kind: "lost" }, { member: "settle", kind: "lost" })
     await reservation.settle({ usd: 1 })
     expect(await budget.flush({ timeoutMs: Number.POSITIVE_INFINITY })).toBe(true)
-    await expect(budget.flush({ timeoutMs: Number.NaN })).rejects.toMatchObject({ kind: "mistake" })
+    await expect(budget.flush({ timeoutMs: Number.NaN })).rejects.toMatchObject({ kind: "usage" })
   })
 
   it("a root that is no name is a mistake at once", () => {

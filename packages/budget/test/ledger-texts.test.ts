@@ -96,7 +96,7 @@ describe("texts of strangers in the ledger", () => {
     const many = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`t${index}`, "v"]))
     const endless = "x".repeat(1_048_577)
     for (const subject of [{ tags: many }, { userId: endless }, { model: endless }, { tags: { a: endless } }])
-      await expect(budget.reserve({ subject, amount: { nanoUsd: 1 } })).rejects.toMatchObject({ kind: "mistake" })
+      await expect(budget.reserve({ subject, amount: { nanoUsd: 1 } })).rejects.toMatchObject({ kind: "usage" })
     expect(await budget.status()).toMatchObject([{ reserved: 0, spent: 0 }])
   })
 })

@@ -56,7 +56,7 @@ function checkOutcome({ error, receipt, answer }: Outcome, say: Say): void {
   }
   const isOurs = P2Error.isInstance(error) && /^[a-z-]+$/.test(error.code)
   if (!isOurs || error.code === "unexpected") say(`an error of another kind: ${inspect(error)}`)
-  else if (receipt === undefined && error.kind !== "mistake") say(`no receipt for ${error.code}`)
+  else if (receipt === undefined && error.kind !== "usage") say(`no receipt for ${error.code}`)
 }
 
 function checkReceipt(outcome: Outcome, played: Played, lines: Map<string, BilledCall[]>, say: Say): void {

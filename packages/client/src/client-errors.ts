@@ -7,7 +7,7 @@ export type ErrorWithReceipt = P2Error & { readonly receipt: Receipt }
 /** Most of what goes wrong here is a failure. */
 abstract class ClientError extends P2Error {
   constructor(code: string, message: string, more: Partial<P2ErrorOptions> = {}) {
-    super(message, { code, kind: "failure", ...more })
+    super(message, { code, kind: "failed", ...more })
   }
 
   /** Sets what no log should show, because it may quote the prompt: it is not enumerable. */
@@ -180,7 +180,7 @@ export class ContextExceededError extends ClientError {
       "context-exceeded",
       `The request may take ${options.inputTokens} input and ${options.outputTokens} output tokens, more than the ` +
         `${options.contextWindow} of ${options.model}. Shorten the messages or lower \`maxTokens\`.`,
-      { kind: "refusal" },
+      { kind: "denied" },
     )
     Object.assign(this, options)
   }
@@ -195,7 +195,7 @@ export class MissingKeyError extends ClientError {
   constructor(provider: string, variable: string, what: "API key" | "base URL" = "API key") {
     const option = what === "API key" ? "apiKey" : "baseURL"
     super("missing-key", `No ${what} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`, {
-      kind: "mistake",
+      kind: "usage",
     })
     Object.assign(this, { provider, variable })
   }
@@ -205,7 +205,7 @@ export class MissingKeyError extends ClientError {
 export class NoMessagesError extends ClientError {
   constructor() {
     super("no-messages", "Expected a message, got none. Add one with `client.msg.addMessageUser(…)`.", {
-      kind: "mistake",
+      kind: "usage",
     })
   }
 }
@@ -216,7 +216,7 @@ export class MissingPackageError extends ClientError {
 
   constructor(packageName: string, what: string, cause: unknown) {
     super("missing-package", `${what} needs the package ${packageName}. Install it: npm install ${packageName}`, {
-      kind: "mistake",
+      kind: "usage",
       cause,
     })
     this.packageName = packageName
@@ -235,6 +235,6 @@ export class UnexpectedError extends ClientError {
 /** The client was closed: code `client-closed`. */
 export class ClientClosedError extends ClientError {
   constructor() {
-    super("client-closed", "The client was closed. Make a new LLMClient.", { kind: "mistake" })
+    super("client-closed", "The client was closed. Make a new LLMClient.", { kind: "usage" })
   }
 }

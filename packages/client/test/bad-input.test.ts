@@ -75,7 +75,7 @@ test("a prompt that is larger than the context window", async () => {
   const client = openClient(provider)
   client.msg.addMessageUser("word ".repeat(130_000))
   const result = await client.generate()
-  expect(result).toMatchObject({ ok: false, error: { code: "context-exceeded", kind: "refusal" } })
+  expect(result).toMatchObject({ ok: false, error: { code: "context-exceeded", kind: "denied" } })
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "refused" }] })
 })
 
@@ -157,7 +157,7 @@ test.each([
   expect(make).toThrow(
     expect.objectContaining({
       code: "invalid-argument",
-      kind: "mistake",
+      kind: "usage",
       argument: `options.providers[1].${field}`,
       expected: expect.stringMatching(expected),
     }),
@@ -258,7 +258,7 @@ test("what is no signal, and what is misspelt beside it, is a mistake of the cal
   const client = new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k" })
   client.msg.addMessageUser("Hello")
   for (const options of [null, 5, { signal: new AbortController() }, { signal: null }, { sginal: undefined }]) {
-    const mistake = { code: "invalid-argument", kind: "mistake" }
+    const mistake = { code: "invalid-argument", kind: "usage" }
     await expect(client.generate(options as never)).rejects.toMatchObject(mistake)
     expect(() => client.stream(options as never)).toThrow(expect.objectContaining(mistake))
   }

@@ -28,9 +28,9 @@ test.each(made.map((error) => [error.constructor.name, error] as const))("%s has
 test("kinds say who can do something about it", () => {
   const kindOf = Object.fromEntries(made.map(({ name, kind }) => [name, kind]))
   expect(kindOf).toMatchObject({
-    ContextExceededError: "refusal",
-    MissingKeyError: "mistake",
-    UnexpectedError: "failure",
+    ContextExceededError: "denied",
+    MissingKeyError: "usage",
+    UnexpectedError: "failed",
   })
   expect(made.filter(({ retryable }) => retryable).map(({ code }) => code)).toEqual([
     "connection-failed",

@@ -31,7 +31,7 @@ test("maxBudget is refused in this process: no call to the provider, none that r
   const result = await client.generate()
   expect(result).toMatchObject({
     ok: false,
-    error: { code: "budget-exceeded", kind: "refusal", scope: "request", limit: 100_000 },
+    error: { code: "budget-exceeded", kind: "denied", scope: "request", limit: 100_000 },
   })
   if (result.ok) return
   const { error } = result as unknown as { error: { requested: number; remaining: number } }

@@ -1,10 +1,10 @@
 /**
  * What went wrong, in one of three kinds:
- * - `refusal`: the budget or the context window says no. Never retried.
- * - `failure`: something broke (store, network, provider). `cause` says what.
- * - `mistake`: the caller passed nonsense. Says what was expected and what came.
+ * - `denied`: the budget or the context window says no. Never retried.
+ * - `failed`: something broke (store, network, provider). `cause` says what.
+ * - `usage`: the caller passed something wrong; thrown before anything happens.
  */
-export type ErrorKind = "refusal" | "failure" | "mistake"
+export type ErrorKind = "denied" | "failed" | "usage"
 
 export interface P2ErrorOptions {
   /** Stable identifier of the error, part of semver. Kebab case. */
@@ -57,7 +57,7 @@ export class InvalidArgumentError extends P2Error {
   constructor(argument: string, expected: string, received: unknown) {
     super(`Expected \`${argument}\` to be ${expected}, got ${describeValue(received)}.`, {
       code: "invalid-argument",
-      kind: "mistake",
+      kind: "usage",
     })
     this.argument = argument
     this.expected = expected
@@ -77,7 +77,7 @@ export class UnknownModelError extends P2Error {
       `No ${options.what} is known for the model ${JSON.stringify(model.slice(0, 60))}.${known} ${options.remedy}`,
       {
         code: "unknown-model",
-        kind: "mistake",
+        kind: "usage",
       },
     )
     this.model = model
@@ -88,7 +88,7 @@ export class UnknownModelError extends P2Error {
 /** The signal of a call fired: code `aborted`. `cause` is the signal's reason. */
 export class AbortedError extends P2Error {
   constructor(what: string, signal?: AbortSignal) {
-    super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failure", cause: signal?.reason })
+    super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 }
 

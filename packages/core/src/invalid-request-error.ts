@@ -25,7 +25,7 @@ export class InvalidRequestError extends P2Error {
     if (count > MAX_ISSUES) lines.push(`- and ${count - MAX_ISSUES} more`)
     super(`The request has ${count} wrong field${count === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "invalid-request",
-      kind: "mistake",
+      kind: "usage",
     })
     this.issues = issues
   }

@@ -37,7 +37,7 @@ describe("constructs of Zod", () => {
 
   it.each(INEXPRESSIBLE)("refuses $name with its path and a remedy", ({ schema, construct }) => {
     const error = errorOf(z.object({ user: z.array(z.object({ field: schema })) }))
-    expect(error).toMatchObject({ code: "unsupported-schema", kind: "mistake", path: "answer.user[].field" })
+    expect(error).toMatchObject({ code: "unsupported-schema", kind: "usage", path: "answer.user[].field" })
     expect(error.construct).toMatch(construct)
     expect(error.message).toMatch(/at `answer\.user\[\]\.field`\. \S.*\.$/)
   })
@@ -492,7 +492,7 @@ describe("answers that do not fit", () => {
 
   it("have paths and messages, and nothing of the answer in the error's message", () => {
     const error = failure(schema, '{"user":{"age":"secret"},"scores":[{"key":"secret key","value":"x"}]}')
-    expect(error).toMatchObject({ code: "invalid-answer", kind: "failure", reason: "shape", retryable: false })
+    expect(error).toMatchObject({ code: "invalid-answer", kind: "failed", reason: "shape", retryable: false })
     expect(error.issues).toEqual([
       { path: ["user", "age"], code: "invalid_type", message: "Invalid input: expected number, received string" },
       {

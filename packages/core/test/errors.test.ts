@@ -3,7 +3,7 @@ import { AbortedError, describeValue, InvalidArgumentError, P2Error, UnknownMode
 
 describe("P2Error", () => {
   it("is recognised by its mark, from any copy of the package", () => {
-    const error = new P2Error("m", { code: "x", kind: "failure" })
+    const error = new P2Error("m", { code: "x", kind: "failed" })
     expect(P2Error.isInstance(error)).toBe(true)
     expect(P2Error.isInstance(Object.assign(new Error("m"), { [Symbol.for("@p2/error")]: true }))).toBe(true)
     for (const other of [new Error("m"), null, undefined, "error", { code: "x" }])
@@ -12,10 +12,10 @@ describe("P2Error", () => {
 
   it("has code, kind, retryable, cause and a name", () => {
     const cause = new Error("below")
-    const error = new P2Error("m", { code: "x", kind: "failure", retryable: true, cause })
-    expect(error).toMatchObject({ name: "P2Error", code: "x", kind: "failure", retryable: true, cause, message: "m" })
-    expect(new P2Error("m", { code: "x", kind: "refusal" }).retryable).toBe(false)
-    expect("cause" in new P2Error("m", { code: "x", kind: "refusal" })).toBe(false)
+    const error = new P2Error("m", { code: "x", kind: "failed", retryable: true, cause })
+    expect(error).toMatchObject({ name: "P2Error", code: "x", kind: "failed", retryable: true, cause, message: "m" })
+    expect(new P2Error("m", { code: "x", kind: "denied" }).retryable).toBe(false)
+    expect("cause" in new P2Error("m", { code: "x", kind: "denied" })).toBe(false)
     expect(Object.keys(error)).not.toContain("Symbol(@p2/error)")
   })
 })
@@ -23,7 +23,7 @@ describe("P2Error", () => {
 describe("subclasses", () => {
   it("say what was expected and what came", () => {
     const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
-    expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "mistake" })
+    expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "usage" })
     expect(error.message).toBe("Expected `usage.inputTokens` to be an integer from 0 up, got -1.")
     expect(error).toBeInstanceOf(P2Error)
   })
@@ -44,7 +44,7 @@ describe("subclasses", () => {
     const error = new AbortedError("The call", AbortSignal.abort(reason))
     expect(error).toMatchObject({
       code: "aborted",
-      kind: "failure",
+      kind: "failed",
       cause: reason,
       message: "The call was aborted by its signal.",
     })

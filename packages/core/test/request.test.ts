@@ -9,7 +9,7 @@ function issuesOf(options: unknown): Record<string, string> {
   } catch (error) {
     expect(error).toBeInstanceOf(InvalidRequestError)
     const { issues, code, kind } = error as InvalidRequestError
-    expect({ code, kind }).toEqual({ code: "invalid-request", kind: "mistake" })
+    expect({ code, kind }).toEqual({ code: "invalid-request", kind: "usage" })
     return Object.fromEntries(issues.map(({ path, received }) => [path, received]))
   }
   return {}

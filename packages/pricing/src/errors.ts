@@ -10,7 +10,7 @@ export class UnboundedCostError extends P2Error {
   readonly reason: "output" | "routing" | "searches"
 
   constructor(model: string, reason: UnboundedCostError["reason"], message: string) {
-    super(message, { code: "unbounded-cost", kind: "mistake" })
+    super(message, { code: "unbounded-cost", kind: "usage" })
     this.name = "UnboundedCostError"
     this.model = model
     this.reason = reason
@@ -26,7 +26,7 @@ export class UnpricedUsageError extends P2Error {
   constructor(model: string, usage: string, remedy: string) {
     super(`The price of "${model}" has no rate for \`${usage}\`. ${remedy}`, {
       code: "unpriced-usage",
-      kind: "mistake",
+      kind: "usage",
     })
     this.name = "UnpricedUsageError"
     this.model = model

@@ -15,7 +15,7 @@ export class StalePricesError extends P2Error {
   constructor(tableDate: string, ageDays: number, maxAgeDays: number) {
     super(
       `The newest price source is of ${tableDate}, ${ageDays} days ago; expected at most ${maxAgeDays}. Update @p2/pricing to its newest version, or give prices of your own with createPriceTable. (Maintainers: raise the pins and run pnpm prices:update.)`,
-      { code: "stale-prices", kind: "failure" },
+      { code: "stale-prices", kind: "failed" },
     )
     this.name = "StalePricesError"
     this.ageDays = ageDays

@@ -7,7 +7,7 @@ export class NoPublicTokenizerError extends P2Error {
   constructor(model: string, what: string) {
     super(
       `The model ${describeValue(model)} has no public tokenizer, so ${what} is not possible for it. Use countTokens for an estimate, or name an encoding: { encoding: "o200k_base" }.`,
-      { code: "no-public-tokenizer", kind: "mistake" },
+      { code: "no-public-tokenizer", kind: "usage" },
     )
     this.name = "NoPublicTokenizerError"
     this.model = model
@@ -21,7 +21,7 @@ export class EncodingNotLoadedError extends P2Error {
   constructor(encoding: string) {
     super(
       `Expected \`encoding\` to be "o200k_base", "o200k_harmony", "cl100k_base" or an encoding object, got ${describeValue(encoding)}. Others are passed in: import { encoding } from "@p2/tokens/p50k_base" or "@p2/tokens/r50k_base".`,
-      { code: "encoding-not-loaded", kind: "mistake" },
+      { code: "encoding-not-loaded", kind: "usage" },
     )
     this.name = "EncodingNotLoadedError"
     this.encoding = encoding
@@ -36,7 +36,7 @@ export class UnboundedInputError extends P2Error {
   constructor(path: string, what: string, { remedy }: { remedy: string }) {
     super(`No bound is known for the tokens of ${what} at \`${path}\`. ${remedy}`, {
       code: "unbounded-input",
-      kind: "mistake",
+      kind: "usage",
     })
     this.name = "UnboundedInputError"
     this.path = path

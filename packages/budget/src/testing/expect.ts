@@ -61,7 +61,7 @@ export async function mistake(call: () => unknown, what: string): Promise<void> 
   if (!("error" in outcome)) fail(`${what}: expected a mistake to be thrown, got ${canonical(outcome.value)}`)
   const error = outcome.error
   if (!P2Error.isInstance(error)) fail(`${what}: expected a mistake (P2Error), got ${String(error)}`)
-  if (error.kind !== "mistake") fail(`${what}: expected kind "mistake", got ${error.kind} (${error.code})`)
+  if (error.kind !== "usage") fail(`${what}: expected kind "usage", got ${error.kind} (${error.code})`)
 }
 
 /** The call must end in a StoreError; resolves to its code and whether it may have been applied. */

@@ -61,7 +61,7 @@ export function serveStore(store: BudgetStore, channel: ChildEnd): void {
 }
 
 function sentError(error: unknown): SentError {
-  if (!P2Error.isInstance(error)) return { message: String(error), code: "unknown", kind: "failure" }
+  if (!P2Error.isInstance(error)) return { message: String(error), code: "unknown", kind: "failed" }
   const { applied } = error as unknown as { applied?: "no" | "maybe" }
   return { message: error.message, code: error.code, kind: error.kind, applied }
 }
@@ -126,6 +126,6 @@ function receivedError(error: SentError): Error {
   if (error.applied !== undefined) {
     return new StoreError(error.message, { code: error.code as "unavailable", applied: error.applied })
   }
-  if (error.kind !== "mistake") return new SuiteFailure(`In the other process: ${error.message}`)
-  return new P2Error(error.message, { code: error.code, kind: "mistake" })
+  if (error.kind !== "usage") return new SuiteFailure(`In the other process: ${error.message}`)
+  return new P2Error(error.message, { code: error.code, kind: "usage" })
 }

@@ -304,7 +304,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
 
   it("a lease longer than the retention is a mistake", async () => {
     const { store } = await serverAndStore({ store: { ...PATIENT, retentionMs: 1_000 } })
-    await expect(store.reserve({ ...request("r1"), leaseMs: 1_001 })).rejects.toMatchObject({ kind: "mistake" })
+    await expect(store.reserve({ ...request("r1"), leaseMs: 1_001 })).rejects.toMatchObject({ kind: "usage" })
   })
 
   it("twenty thousand expired reservations end in steps of at most 32", async () => {

@@ -434,7 +434,7 @@ class ReadsDamageAsZero extends ModelStore {
     try {
       return super.cellAt(root, key, now)
     } catch (error) {
-      if (InvalidArgumentError.isInstance(error) && error.kind === "mistake") throw error
+      if (InvalidArgumentError.isInstance(error) && error.kind === "usage") throw error
       return undefined
     }
   }
@@ -456,7 +456,7 @@ const failingOpen: Connect = (store, line) => {
       try {
         return await right.reserve(request)
       } catch (error) {
-        if (InvalidArgumentError.isInstance(error) && error.kind === "mistake") throw error
+        if (InvalidArgumentError.isInstance(error) && error.kind === "usage") throw error
         const cells = request.cells.map(({ key }) => ({ key, spent: 0, reserved: 0, granted: 0 }))
         const expiresAt = request.leaseMs
         return { now: 0, cells, expired: [], backlog: false, result: "ok", replayed: false, expiresAt }

@@ -120,7 +120,7 @@ describe("limits are declared, not assumed", () => {
     [{ limits: { processes: "" } }, /`limits.processes` to be the reason in words/],
   ])("%j is a mistake at once", async (wrong, message) => {
     const options = wrong as SuiteOptions
-    const mistake = { code: "invalid-argument", kind: "mistake", message: expect.stringMatching(message) }
+    const mistake = { code: "invalid-argument", kind: "usage", message: expect.stringMatching(message) }
     await expect(runStoreSuite(modelFactory(), options)).rejects.toMatchObject(mistake)
     const runner = { describe: () => {}, it: () => {} }
     expect(() => defineStoreSuite(runner, modelFactory(), options)).toThrow(message)

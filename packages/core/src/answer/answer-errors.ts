@@ -20,7 +20,7 @@ export class UnsupportedSchemaError extends P2Error {
   constructor(path: string, construct: string, remedy: string) {
     super(`The answer model cannot be sent to a provider: ${construct} at \`${path}\`. ${remedy}`, {
       code: "unsupported-schema",
-      kind: "mistake",
+      kind: "usage",
     })
     Object.assign(this, { path, construct })
   }
@@ -43,7 +43,7 @@ export class InvalidAnswerError extends P2Error {
     cause?: unknown
   }) {
     const { reason, issues, known, cause } = options
-    super(summary(reason, issues, known), { code: "invalid-answer", kind: "failure", cause })
+    super(summary(reason, issues, known), { code: "invalid-answer", kind: "failed", cause })
     Object.assign(this, { reason, issues })
   }
 }
