@@ -29,8 +29,8 @@ it("so are an option and a subject of reserve, and a limit of this call", async 
   await expect(budget.reserve({ ...known, limits: [{ ...limit, period: "day" }] } as never)).rejects.toThrow(
     "limits[0].period",
   )
-  await expect(budget.reserve(undefined as never)).rejects.toThrow("Expected `options` to be an object")
-  expect(() => budget.child(undefined as never)).toThrow("Expected `options` to be an object")
+  await expect(budget.reserve(undefined as never)).rejects.toThrow("Invalid `options`: expected an object")
+  expect(() => budget.child(undefined as never)).toThrow("Invalid `options`: expected an object")
 })
 
 it("so is a unit of a limit, and a name beside a tag: they would limit nothing; an amount may say more", async () => {
@@ -52,7 +52,7 @@ it("so is a unit of a limit, and a name beside a tag: they would limit nothing; 
   const bound = { nanoUsd: 9, tokens: 1, picoUsd: 9_000n, lines: [], asOf: "2026-01-01", basis: "table" }
   const outcome = await budget.reserve({ amount: bound })
   if (!outcome.ok) throw outcome.error
-  await expect(outcome.reservation.settle({ cost: 1 } as never)).rejects.toThrow("Expected `cost` to be an amount")
+  await expect(outcome.reservation.settle({ cost: 1 } as never)).rejects.toThrow("Invalid `cost`: expected an amount")
   expect(await outcome.reservation.settle({ ...bound, nanoUsd: 7 })).toMatchObject({ status: "settled" })
 })
 
@@ -68,19 +68,19 @@ it("so are a name, or no object at all, in every other member", async () => {
     ["did you mean `signal`?", () => budget.reserve({ ...known, wait: { timeoutMs: 1, singal: 1 } } as never)],
     ["did you mean `changes`?", () => budget.correct({ entry: {}, cost: {}, change: {} } as never)],
     ["did you mean `max`?", () => budget.sweep({ maxx: 1 } as never)],
-    ["Expected `options` to be an object", () => budget.topUp(undefined as never)],
-    ["Expected `options` to be an object", () => budget.reset(null as never)],
-    ["Expected `options` to be an object", () => budget.correct(undefined as never)],
-    ["Expected `entry` to be an entry", () => budget.correct({ cost: { usd: 1 } } as never)],
-    ["Expected `wait` to be an object", () => budget.reserve({ ...known, wait: null } as never)],
-    ["Expected `wait` to be an object", () => budget.reserve({ ...known, wait: 5 } as never)],
-    ["Expected `subject` to be an object", () => budget.status(null as never)],
-    ["Expected `subject` to be an object", () => budget.reserve({ ...known, subject: "ada" } as never)],
-    ["Expected `call` to be a function", () => budget.run(known, undefined as never)],
-    ["Expected `onError` to be", () => budget.run({ ...known, onError: "refund" } as never, async () => ({}) as never)],
+    ["Invalid `options`: expected an object", () => budget.topUp(undefined as never)],
+    ["Invalid `options`: expected an object", () => budget.reset(null as never)],
+    ["Invalid `options`: expected an object", () => budget.correct(undefined as never)],
+    ["Invalid `entry`: expected an entry", () => budget.correct({ cost: { usd: 1 } } as never)],
+    ["Invalid `wait`: expected an object", () => budget.reserve({ ...known, wait: null } as never)],
+    ["Invalid `wait`: expected an object", () => budget.reserve({ ...known, wait: 5 } as never)],
+    ["Invalid `subject`: expected an object", () => budget.status(null as never)],
+    ["Invalid `subject`: expected an object", () => budget.reserve({ ...known, subject: "ada" } as never)],
+    ["Invalid `call`: expected a function", () => budget.run(known, undefined as never)],
+    ["Invalid `onError`: expected", () => budget.run({ ...known, onError: "refund" } as never, async () => ({}) as never)],
   ] as const
   for (const [message, wrong] of told) await expect(wrong(), message).rejects.toThrow(message)
-  expect(() => budget.child({ limit: 1, alertAt: [1] } as never)).toThrow("Expected `alertAt` to be absent")
+  expect(() => budget.child({ limit: 1, alertAt: [1] } as never)).toThrow("Unknown option `alertAt`")
   expect(() => budget.child({ limit: null } as never)).toThrow("Expected `child.limit`")
   expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0, granted: 0 }])
 })

@@ -102,7 +102,7 @@ test("options that make no sense", async () => {
   ])
     expect(await codeOf(make(options))).toBe("invalid-argument")
   expect(make({ apiKey: ["secret"] })).toThrow(
-    "Expected `options.apiKey` to be one line of ASCII text, got an array of 1.",
+    "Invalid `options.apiKey`: expected one line of ASCII text, got an array of 1.",
   )
 })
 

@@ -1,17 +1,17 @@
-import { InvalidArgumentError, withoutText } from "./errors"
+import { InvalidArgumentError } from "./errors"
 import { nearestIds } from "./model-id"
 
-/** What to say of a name that is not known: that there is none, and which one may have been meant. */
-export function noSuchOption(name: string, known: Iterable<string>): string {
+/** " Did you mean `x`?" with the known name that is spelled most alike; empty when none is. */
+export function didYouMean(name: string, known: Iterable<string>): string {
   const [nearest] = nearestIds(name, known, 1)
-  return `no such option${nearest ? ` (did you mean \`${nearest}\`?)` : ""}`
+  return nearest ? ` Did you mean \`${nearest}\`?` : ""
 }
 
 /**
- * Throws when options are no object, or have a name that is not known: a misspelt limit must not pass for no limit. A text that
- * came under it is not shown: it may be a key, or an address with a password.
+ * Rejects options that are not an object or have an unknown name: a misspelt limit must not count as no limit.
+ * The value of an unknown option is not shown, because it may be a key or an address with a password.
  *
- * @param names the names that are known
+ * @param names the known names
  * @param argument path of the object, such as `limits[0]`; empty for the options themselves
  * @throws InvalidArgumentError naming the nearest known name
  */
@@ -19,8 +19,12 @@ export function checkNames(value: object, names: ReadonlySet<string>, argument: 
   if (Object(value) !== value) throw new InvalidArgumentError(argument || "options", "an object", value)
   for (const name in value) {
     if (names.has(name)) continue
-    const path = argument && `${argument}.`
-    const given = withoutText((value as Record<string, unknown>)[name])
-    throw new InvalidArgumentError(path + name, `absent: there is ${noSuchOption(name, names)}`, given)
+    const path = argument ? `${argument}.${name}` : name
+    throw new InvalidArgumentError(
+      path,
+      "a known option",
+      undefined,
+      `Unknown option \`${path}\`.${didYouMean(name, names)}`,
+    )
   }
 }

@@ -1,8 +1,8 @@
 import { asZodSchema } from "./answer/zod-schema"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
-import { noSuchOption } from "./check-names"
-import { InvalidArgumentError, withoutText } from "./errors"
+import { didYouMean } from "./check-names"
+import { InvalidArgumentError } from "./errors"
 import { frozenCopy } from "./frozen-copy"
 import { collectIssues } from "./invalid-request-error"
 import { parseModelId } from "./model-id"
@@ -24,7 +24,7 @@ export interface CheckedOptions<Answer> {
 
 /** Validates everything, then throws one error with every issue, or returns a frozen copy. */
 export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): CheckedOptions<Answer> {
-  const { report, end } = collectIssues()
+  const { add, report, end } = collectIssues()
   if (typeof given !== "object" || given === null || Array.isArray(given))
     report("options", "an object with a `model`", given)
   end()
@@ -38,7 +38,7 @@ export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): Chec
       // The schema is Zod's own object; metadata were copied when they were checked.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsed(frozenCopy)(plain, name, report)
-    } else report(name, noSuchOption(name, Object.keys(checks)), withoutText(value))
+    } else add(name, `unknown option.${didYouMean(name, Object.keys(checks))}`)
   }
   for (const who of ["user", "client"])
     if (`${who}Budget` in options && !(`${who}Id` in options))

@@ -54,8 +54,9 @@ export class InvalidArgumentError extends P2Error {
   /** What it should have been, in words. */
   declare readonly expected: string
 
-  constructor(argument: string, expected: string, received: unknown) {
-    super(`Expected \`${argument}\` to be ${expected}, got ${describeValue(received)}.`, {
+  /** `message` replaces the usual "Invalid `argument`: expected …, got …." */
+  constructor(argument: string, expected: string, received: unknown, message?: string) {
+    super(message ?? `Invalid \`${argument}\`: expected ${expected}, got ${describeValue(received)}.`, {
       code: "invalid-argument",
       kind: "usage",
     })

@@ -4,10 +4,8 @@ import { describeValue, P2Error } from "./errors"
 export interface RequestIssue {
   /** Where, such as `userBudget.timeZone` or `messages[2].content`. */
   readonly path: string
-  /** What was expected there. */
-  readonly expected: string
-  /** What came, described without its contents. */
-  readonly received: string
+  /** What was expected there and what came, described without its contents; or that the option is unknown. */
+  readonly message: string
 }
 
 /** Wrong fields that are named, more than there are options: the rest is counted. */
@@ -21,7 +19,7 @@ export class InvalidRequestError extends P2Error {
 
   /** @param count of all wrong fields. */
   constructor(issues: readonly RequestIssue[], count: number) {
-    const lines = issues.map(({ path, expected, received }) => `- ${path}: expected ${expected}, got ${received}`)
+    const lines = issues.map(({ path, message }) => `- ${path}: ${message}`)
     if (count > MAX_ISSUES) lines.push(`- and ${count - MAX_ISSUES} more`)
     super(`The request has ${count} wrong field${count === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
       code: "invalid-request",
@@ -35,10 +33,13 @@ export class InvalidRequestError extends P2Error {
 export function collectIssues() {
   const issues: RequestIssue[] = []
   let count = 0
+  const add = (path: string, message: string): void => {
+    if (count++ < MAX_ISSUES) issues.push({ path: path.slice(0, MAX_PATH), message })
+  }
   return {
+    add,
     report(path: string, expected: string, received: unknown): void {
-      if (count++ < MAX_ISSUES)
-        issues.push({ path: path.slice(0, MAX_PATH), expected, received: describeValue(received) })
+      add(path, `expected ${expected}, got ${describeValue(received)}`)
     },
     /** @throws InvalidRequestError */
     end(): void {

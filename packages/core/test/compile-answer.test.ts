@@ -90,7 +90,7 @@ describe("constructs of Zod", () => {
 
   it("refuses what is no schema of Zod 4", () => {
     for (const wrong of [null, undefined, "string", {}, { _def: {} }, { type: "object" }])
-      expect(() => compileAnswer(wrong as never)).toThrow(/Expected `answerModel` to be a schema of Zod 4/)
+      expect(() => compileAnswer(wrong as never)).toThrow(/Invalid `answerModel`: expected a schema of Zod 4/)
   })
 
   it("takes schemas of zod/mini", () => {

@@ -24,7 +24,7 @@ describe("subclasses", () => {
   it("say what was expected and what came", () => {
     const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
     expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "usage" })
-    expect(error.message).toBe("Expected `usage.inputTokens` to be an integer from 0 up, got -1.")
+    expect(error.message).toBe("Invalid `usage.inputTokens`: expected an integer from 0 up, got -1.")
     expect(error).toBeInstanceOf(P2Error)
   })
 

@@ -129,7 +129,7 @@ describe("MessageBuilder", () => {
       new Uint8Array([1]),
     ])
       expect(() => builder.addMessageImage(wrong)).toThrow(InvalidArgumentError)
-    expect(() => builder.addMessageImage(42 as never)).toThrow(/Expected `image` to be/)
+    expect(() => builder.addMessageImage(42 as never)).toThrow(/Invalid `image`: expected/)
     for (const detail of ["huge", ["low"]])
       expect(() => builder.addMessageImage(PNG, { detail: detail as never })).toThrow(/detail/)
     expect(() => builder.addMessageImage(PNG, { detial: "low" } as never)).toThrow(
@@ -194,10 +194,10 @@ describe("MessageBuilder", () => {
     expect(builder.getMessages()).toEqual([])
     for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
       expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)
-      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Expected `data` to be a text, or data/)
+      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Invalid `data`: expected a text, or data/)
     }
     expect(builder.getMessages()).toEqual([])
-    expect(() => builder.addMessageBlock("[/X]", "a")).toThrow(/Expected `tag`/)
+    expect(() => builder.addMessageBlock("[/X]", "a")).toThrow(/Invalid `tag`/)
     expect(() => builder.addMessageUser("x".repeat(10_000_001))).toThrow(/at most 10000000 characters, got 10000001/)
   })
 

@@ -64,7 +64,7 @@ describe("usd", () => {
     9_007_200,
   ])("refuses %j", (amount) => {
     expect(() => usd(amount, "maxBudget")).toThrow(InvalidArgumentError)
-    expect(() => usd(amount, "maxBudget")).toThrow(/Expected `maxBudget` to be/)
+    expect(() => usd(amount, "maxBudget")).toThrow(/Invalid `maxBudget`: expected/)
   })
 
   it("refuses what is neither a number nor a text", () => {
@@ -153,6 +153,6 @@ describe("formatUsd", () => {
 
   it.each([0.5, Number.NaN, MAX + 1, "5", null])("refuses %j", (amount) => {
     expect(() => formatUsd(amount as never)).toThrow(InvalidArgumentError)
-    expect(() => checkNanoUsd(amount, "cost")).toThrow(/Expected `cost` to be an integer of nano-USD/)
+    expect(() => checkNanoUsd(amount, "cost")).toThrow(/Invalid `cost`: expected an integer of nano-USD/)
   })
 })

@@ -170,6 +170,6 @@ describe("what the provider reports", () => {
 
 describe("a usage that is none", () => {
   it.each([null, undefined, 5, "5"])("is a mistake: %j", (usage) => {
-    expect(() => costOf("gpt-4o-mini", usage as never)).toThrow("Expected `usage` to be an object")
+    expect(() => costOf("gpt-4o-mini", usage as never)).toThrow("Invalid `usage`: expected an object")
   })
 })
