@@ -17,14 +17,14 @@ it.each([
   ],
   ["an option of memoryStore", () => memoryStore({ retention: 5 } as never), "retentionMs"],
 ])("%s with a wrong name is a mistake that names the right one", (_what, wrong, right) => {
-  expect(wrong).toThrow(`did you mean \`${right}\`?`)
+  expect(wrong).toThrow(`Did you mean \`${right}\`?`)
 })
 
 it("so are an option and a subject of reserve, and a limit of this call", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [] })
-  await expect(budget.reserve({ ...known, limit: [] } as never)).rejects.toThrow("did you mean `limits`?")
+  await expect(budget.reserve({ ...known, limit: [] } as never)).rejects.toThrow("Did you mean `limits`?")
   await expect(budget.reserve({ ...known, subject: { user: "ada" } } as never)).rejects.toThrow(
-    "did you mean `userId`?",
+    "Did you mean `userId`?",
   )
   await expect(budget.reserve({ ...known, limits: [{ ...limit, period: "day" }] } as never)).rejects.toThrow(
     "limits[0].period",
@@ -38,13 +38,13 @@ it("so is a unit of a limit, and a name beside a tag: they would limit nothing; 
   const budget = createBudget({ store: memoryStore(), limits })
   for (const wrong of [{ usd: 1, token: 9 }, { nanoUSD: 1 }])
     expect(() => createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: wrong }] } as never)).toThrow(
-      /did you mean `(tokens|nanoUsd)`\?/,
+      /Did you mean `(tokens|nanoUsd)`\?/,
     )
   const amount = { usd: 1, tokens: 9 }
   // Also where the same list was right before.
   await budget.reserve({ amount, limits: [{ scope: "total", limit: { usd: 1 }, per: "day" }] })
   const added = [{ scope: "total", limit: { usd: 1, token: 9 }, per: "day" }]
-  await expect(budget.reserve({ amount, limits: added } as never)).rejects.toThrow("did you mean `tokens`?")
+  await expect(budget.reserve({ amount, limits: added } as never)).rejects.toThrow("Did you mean `tokens`?")
   const tagged = [{ scope: { tag: "team", value: "search" }, limit: 1, optional: true }]
   await expect(budget.reserve({ amount, limits: tagged } as never)).rejects.toThrow("limits[0].scope.value")
   await expect(budget.reserve({ amount: { usd: 1, token: 9 } } as never)).rejects.toThrow("amount.tokens")
@@ -60,14 +60,14 @@ it("so are a name, or no object at all, in every other member", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [limit] })
   const { subject } = known
   const told = [
-    ["did you mean `per`?", () => budget.topUp({ scope: "user", subject, amount: { usd: 1 }, pre: "day" } as never)],
-    ["did you mean `per`?", () => budget.reset({ scope: "user", subject, pre: "day" } as never)],
-    ["did you mean `userId`?", () => budget.topUp({ scope: "user", subject: { user: "ada" }, amount: {} } as never)],
-    ["did you mean `userId`?", () => budget.status({ user: "ada" } as never)],
-    ["did you mean `limits`?", () => budget.status(subject, { limit: [] } as never)],
-    ["did you mean `signal`?", () => budget.reserve({ ...known, wait: { timeoutMs: 1, singal: 1 } } as never)],
-    ["did you mean `changes`?", () => budget.correct({ entry: {}, cost: {}, change: {} } as never)],
-    ["did you mean `max`?", () => budget.sweep({ maxx: 1 } as never)],
+    ["Did you mean `per`?", () => budget.topUp({ scope: "user", subject, amount: { usd: 1 }, pre: "day" } as never)],
+    ["Did you mean `per`?", () => budget.reset({ scope: "user", subject, pre: "day" } as never)],
+    ["Did you mean `userId`?", () => budget.topUp({ scope: "user", subject: { user: "ada" }, amount: {} } as never)],
+    ["Did you mean `userId`?", () => budget.status({ user: "ada" } as never)],
+    ["Did you mean `limits`?", () => budget.status(subject, { limit: [] } as never)],
+    ["Did you mean `signal`?", () => budget.reserve({ ...known, wait: { timeoutMs: 1, singal: 1 } } as never)],
+    ["Did you mean `changes`?", () => budget.correct({ entry: {}, cost: {}, change: {} } as never)],
+    ["Did you mean `max`?", () => budget.sweep({ maxx: 1 } as never)],
     ["Invalid `options`: expected an object", () => budget.topUp(undefined as never)],
     ["Invalid `options`: expected an object", () => budget.reset(null as never)],
     ["Invalid `options`: expected an object", () => budget.correct(undefined as never)],
@@ -77,7 +77,10 @@ it("so are a name, or no object at all, in every other member", async () => {
     ["Invalid `subject`: expected an object", () => budget.status(null as never)],
     ["Invalid `subject`: expected an object", () => budget.reserve({ ...known, subject: "ada" } as never)],
     ["Invalid `call`: expected a function", () => budget.run(known, undefined as never)],
-    ["Invalid `onError`: expected", () => budget.run({ ...known, onError: "refund" } as never, async () => ({}) as never)],
+    [
+      "Invalid `onError`: expected",
+      () => budget.run({ ...known, onError: "refund" } as never, async () => ({}) as never),
+    ],
   ] as const
   for (const [message, wrong] of told) await expect(wrong(), message).rejects.toThrow(message)
   expect(() => budget.child({ limit: 1, alertAt: [1] } as never)).toThrow("Unknown option `alertAt`")

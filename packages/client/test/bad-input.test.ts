@@ -127,7 +127,7 @@ test.each([
   [{ name: "house", baseURL: "nowhere" }, "baseURL", /an http\(s\) address/],
   [{ name: "house", baseURL: "localhost:8000/v1" }, "baseURL", /an http\(s\) address/],
   [{ name: "house", baseURL: "http://me:0123@localhost/v1" }, "baseURL", /without a password/],
-  [{ name: "house", baseUrl: "http://me:0123@localhost/" }, "baseUrl", /did you mean `baseURL`/],
+  [{ name: "house", baseUrl: "http://me:0123@localhost/" }, "baseUrl", /Did you mean `baseURL`/],
   [{ name: "house", baseURLVariables: "HOUSE" }, "baseURLVariables", /a list of names/],
   [{ name: "house", keyVariables: "X" }, "keyVariables", /a list of names/],
   [{ name: "house", keyVariables: [5] }, "keyVariables", /a list of names/],

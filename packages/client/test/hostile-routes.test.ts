@@ -93,8 +93,8 @@ test("a stream is read by one loop; leaving before the first step ends the call"
 
 test("wrong names and wrong stores are mistakes of the constructor", () => {
   const make = (options: object) => () => new LLMClient({ model: "openai/gpt-4o-mini" }, options as never)
-  expect(make({ stores: "memory:" })).toThrow("did you mean `store`?")
-  expect(make({ deadlines: { connect: 5 } })).toThrow("did you mean `connectMs`?")
+  expect(make({ stores: "memory:" })).toThrow("Did you mean `store`?")
+  expect(make({ deadlines: { connect: 5 } })).toThrow("Did you mean `connectMs`?")
   for (const store of ["sqlite:./x.db", "./x.db", {}, 5]) expect(make({ store })).toThrow("options.store")
   expect(make({ budget: {} })).toThrow("options.budget")
   expect(make({ store: "postgres://me:secret@host/db" })).not.toThrow("secret")
@@ -125,5 +125,5 @@ test("a client of nobody is not told of everybody unless it asks", async () => {
   const client = clientAt(provider.baseURL)
   await expect(client.usageTracker.getUsageStats()).rejects.toThrow("null: everybody")
   await expect(client.usageTracker.getUsageStats({ userId: null })).resolves.toHaveProperty("totalRequests")
-  await expect(client.usageTracker.getUsageStats({ user: "x" } as never)).rejects.toThrow("did you mean")
+  await expect(client.usageTracker.getUsageStats({ user: "x" } as never)).rejects.toThrow("Did you mean")
 })

@@ -20,11 +20,7 @@ export function checkNames(value: object, names: ReadonlySet<string>, argument: 
   for (const name in value) {
     if (names.has(name)) continue
     const path = argument ? `${argument}.${name}` : name
-    throw new InvalidArgumentError(
-      path,
-      "a known option",
-      undefined,
-      `Unknown option \`${path}\`.${didYouMean(name, names)}`,
-    )
+    const hint = didYouMean(name, names)
+    throw new InvalidArgumentError(path, `a known option.${hint}`, undefined, `Unknown option \`${path}\`.${hint}`)
   }
 }

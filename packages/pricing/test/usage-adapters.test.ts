@@ -170,7 +170,7 @@ describe("what is no usage is a mistake", () => {
   }
 
   it.each(Object.entries(adapters))("%s refuses nothing, lists and missing totals", (_name, adapter) => {
-    for (const nonsense of [undefined, null, [], "12", {}]) expect(() => adapter(nonsense)).toThrow(/Expected `usage/)
+    for (const nonsense of [undefined, null, [], "12", {}]) expect(() => adapter(nonsense)).toThrow(/Invalid `usage/)
   })
 
   it.each([-1, 1.5, "7", Number.NaN, 2 ** 53])("a count of %s", (count) => {

@@ -115,8 +115,8 @@ describe("limits are declared, not assumed", () => {
   })
 
   it.each([
-    [{ limits: { process: "one process" } }, /`limits.process`.*did you mean `processes`/],
-    [{ limit: { processes: "one process" } }, /`limit`.*did you mean `limits`/],
+    [{ limits: { process: "one process" } }, /`limits.process`.*Did you mean `processes`/],
+    [{ limit: { processes: "one process" } }, /`limit`.*Did you mean `limits`/],
     [{ limits: { processes: "" } }, /`limits.processes` to be the reason in words/],
   ])("%j is a mistake at once", async (wrong, message) => {
     const options = wrong as SuiteOptions
