@@ -84,7 +84,7 @@ it("so are a name, or no object at all, in every other member", async () => {
   ] as const
   for (const [message, wrong] of told) await expect(wrong(), message).rejects.toThrow(message)
   expect(() => budget.child({ limit: 1, alertAt: [1] } as never)).toThrow("Unknown option `alertAt`")
-  expect(() => budget.child({ limit: null } as never)).toThrow("Expected `child.limit`")
+  expect(() => budget.child({ limit: null } as never)).toThrow("Invalid `child.limit`")
   expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0, granted: 0 }])
 })
 

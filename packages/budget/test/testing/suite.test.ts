@@ -117,7 +117,7 @@ describe("limits are declared, not assumed", () => {
   it.each([
     [{ limits: { process: "one process" } }, /`limits.process`.*Did you mean `processes`/],
     [{ limit: { processes: "one process" } }, /`limit`.*Did you mean `limits`/],
-    [{ limits: { processes: "" } }, /`limits.processes` to be the reason in words/],
+    [{ limits: { processes: "" } }, /`limits.processes`: expected the reason in words/],
   ])("%j is a mistake at once", async (wrong, message) => {
     const options = wrong as SuiteOptions
     const mistake = { code: "invalid-argument", kind: "usage", message: expect.stringMatching(message) }
@@ -130,15 +130,15 @@ describe("limits are declared, not assumed", () => {
   it.each([
     ["the store itself", () => model(), /return \{ store \} instead of the store itself/],
     ["nothing", () => undefined, /the factory's target` to be an object with the member `store`, got undefined/],
-    ["no store", () => ({}), /`target.store` to be the store to test, got undefined/],
+    ["no store", () => ({}), /`target.store`: expected the store to test, got undefined/],
     ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
-    ["a store of a name", () => ({ store: { name: "x" } }), /`store.capabilities` to be an object \{ shared/],
+    ["a store of a name", () => ({ store: { name: "x" } }), /`store.capabilities`: expected an object \{ shared/],
     [
       "a store without a member",
       () => ({ store: { name: "x", capabilities: {} } }),
-      /`store.reserve` to be a function/,
+      /`store.reserve`: expected a function/,
     ],
-    ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name` to be a string/],
+    ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name`: expected a string/],
   ])("a factory that returns %s is told what was expected", async (_what, factory, message) => {
     const report = await runStoreSuite(factory as unknown as SuiteFactory, short)
     expect(first(report)).toMatchObject({ status: "failed", reason: expect.stringMatching(message) })
