@@ -129,7 +129,7 @@ describe("limits are declared, not assumed", () => {
   const model = () => new ModelStore({ now: Date.now })
   it.each([
     ["the store itself", () => model(), /return \{ store \} instead of the store itself/],
-    ["nothing", () => undefined, /the factory's target` to be an object with the member `store`, got undefined/],
+    ["nothing", () => undefined, /the factory's target`: expected an object with the member `store`, got undefined/],
     ["no store", () => ({}), /`target.store`: expected the store to test, got undefined/],
     ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
     ["a store of a name", () => ({ store: { name: "x" } }), /`store.capabilities`: expected an object \{ shared/],
