@@ -93,7 +93,7 @@ function checkAttempt(attempt: AttemptReceipt, line: BilledCall | undefined, tru
   if (costSource === "bound" && costNanoUsd !== reservedNanoUsd) say("is charged another bound than was set aside")
   if (costNanoUsd > reservedNanoUsd) say(`costs ${costNanoUsd}, above the ${reservedNanoUsd} set aside`)
   if (costSource === "none" && costNanoUsd !== 0) say("costs something, by nothing")
-  if ((status === "refused" || status === "released") && line !== undefined) say("was sent")
+  if ((status === "denied" || status === "released") && line !== undefined) say("was sent")
   if (status === "succeeded" && line?.reported && costSource === "bound") say("is charged its bound, and was reported")
 }
 
@@ -112,7 +112,7 @@ function checkLedger(played: Played, wrong: string[]): void {
       if (attempt.reservedNanoUsd > 0) wrong.push(`attempt ${attempt.id} (${attempt.status}) is not in the ledger`)
     } else if (
       entry.costNanoUsd !== (corrected.get(attempt.id) ?? attempt.costNanoUsd) ||
-      entry.status !== attempt.status
+      entry.status !== (attempt.status === "denied" ? "refused" : attempt.status)
     )
       wrong.push(
         `attempt ${attempt.id}: ${attempt.status} ${attempt.costNanoUsd}, in the ledger ${entry.status} ${entry.costNanoUsd}`,

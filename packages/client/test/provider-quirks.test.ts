@@ -5,7 +5,7 @@ import { createPriceTable, prices } from "@p2/pricing"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import { LLMClient, type LLMClientOptions } from "../src/index"
-import { impatient } from "./open-client"
+import { instantClock } from "./open-client"
 
 let server: Server
 let bodies: Record<string, unknown>[]
@@ -38,7 +38,7 @@ const USAGE = { prompt_tokens: 20, completion_tokens: 5 }
 function open(model: string, request: object = {}, options: LLMClientOptions = {}) {
   const client = new LLMClient(
     { model, maxTokens: 100, retries: 0, repairs: 0, ...request },
-    { baseURL: address(), apiKey: "k", store: memoryStore(), logger: {}, clock: impatient, ...options },
+    { baseURL: address(), apiKey: "k", store: memoryStore(), logger: {}, clock: instantClock, ...options },
   )
   client.msg.addMessageUser("How many?")
   return client

@@ -179,11 +179,11 @@ test.each(["memory", "file"])("an attempt that the store refuses is an entry too
   expect((await client.generate()).ok).toBe(true)
   const refused = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
   expect(await client.generate()).toMatchObject(refused)
-  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, refusedAttempts: 1, expiredAttempts: 0 }
+  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, deniedAttempts: 1, expiredAttempts: 0 }
   expect(await client.usageTracker.getUsageStats()).toMatchObject(counts)
   await expect(client.stream().result).rejects.toMatchObject(refused.error)
   const stats = await client.usageTracker.getUsageStats()
-  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, refusedAttempts: 2 })
+  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, deniedAttempts: 2 })
   expect(stats.totalCostNanoUsd).toBe((await client.getBudgetInfo()).scopes[0]?.spent)
   await client.close()
 })

@@ -1,0 +1,148 @@
+import { createBudget, memoryStore } from "@p2/budget"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
+import { instantClock, openClient, Person, recordingStore } from "./open-client"
+
+let provider: LocalProvider
+beforeAll(async () => {
+  provider = await startLocalProvider()
+})
+beforeEach(() => {
+  provider.faults.clear()
+  provider.received.length = 0
+})
+afterAll(() => provider.close())
+
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
+
+test("an attempt that is admitted at once makes two calls to the store: reserve and settle", async () => {
+  const store = recordingStore()
+  const client = openClient(provider, { answerModel: Person, userId: "u", clientId: "c", maxBudget: "1" }, { store })
+  expect((await client.generate()).ok).toBe(true)
+  expect(store.calls).toEqual(["reserve", "settle"])
+  provider.faults.next({ status: 500 })
+  await client.generate()
+  expect(store.calls).toEqual(["reserve", "settle", "reserve", "settle", "reserve", "settle"])
+})
+
+test("maxBudget is refused in this process: no call to the provider, none that reserves, and the numbers are in the error", async () => {
+  const store = recordingStore()
+  const client = openClient(provider, { maxTokens: 500, maxBudget: "0.0001" }, { store })
+  const result = await client.generate()
+  expect(result).toMatchObject({
+    ok: false,
+    error: { code: "budget-exceeded", kind: "denied", scope: "request", limit: 100_000 },
+  })
+  if (result.ok) return
+  const { error } = result as unknown as { error: { requested: number; remaining: number } }
+  expect(error.requested).toBeGreaterThan(error.remaining)
+  expect(result.receipt).toMatchObject({ costNanoUsd: 0, costSource: "none", reservedNanoUsd: 0 })
+  expect(store.calls).not.toContain("reserve")
+  expect(provider.received).toHaveLength(0)
+})
+
+test("one maxBudget covers all attempts: what the first may have cost is not there for the retry", async () => {
+  const client = openClient(provider, { maxTokens: 500, maxBudget: "1" })
+  const bound = (await client.getBudgetInfo()).upperBoundCost
+  provider.faults.next({ status: 500 })
+  const tight = openClient(provider, { maxTokens: 500, maxBudget: bound * 1.5 })
+  const result = await tight.generate()
+  expect(result).toMatchObject({ ok: false, error: { code: "budget-exceeded", scope: "request" } })
+  expect(result.receipt.attempts.map(({ status }) => status)).toEqual(["failed", "denied"])
+  expect(provider.received).toHaveLength(1)
+})
+
+test("without maxTokens the budget decides how much is asked for; below the floor nothing is sent", async () => {
+  const ask = async (maxBudget: string) => {
+    provider.received.length = 0
+    const result = await openClient(provider, { maxBudget }).generate()
+    return { result, asked: provider.received[0]?.body.max_completion_tokens as number | undefined }
+  }
+  expect((await ask("1")).asked).toBe(4096)
+  const some = await ask("0.0003")
+  expect(some.asked).toBeLessThan(4096)
+  expect(some.asked).toBeGreaterThanOrEqual(64)
+  expect(some.result.receipt.reservedNanoUsd).toBeLessThanOrEqual(300_000)
+  const little = await ask("0.00002")
+  expect(little.asked).toBeUndefined()
+  expect(little.result).toMatchObject({ ok: false, error: { code: "budget-exceeded" } })
+})
+
+test("a scope that refuses is asked once more, with what it has left", async () => {
+  const store = recordingStore()
+  const request = { userId: "u", userBudget: "0.0005" }
+  const client = openClient(provider, request, { store })
+  const result = await client.generate()
+  expect(result.ok).toBe(true)
+  expect(store.calls).toEqual(["reserve", "reserve", "settle"])
+  expect(provider.received[0]?.body.max_completion_tokens).toBeLessThan(4096)
+  const fixed = openClient(provider, { ...request, maxTokens: 4096 }, { store })
+  expect(await fixed.generate()).toMatchObject({ ok: false, error: { code: "budget-exceeded", scope: "user" } })
+})
+
+test("a fallback that fits is tried when the first model does not", async () => {
+  const dear = openClient(provider, { model: "openai/gpt-4o", maxTokens: 500, maxBudget: "1" })
+  const cheap = openClient(provider, { maxTokens: 500, maxBudget: "1" })
+  const [high, low] = [(await dear.getBudgetInfo()).upperBoundCost, (await cheap.getBudgetInfo()).upperBoundCost]
+  const client = openClient(provider, {
+    model: "openai/gpt-4o",
+    fallbacks: ["openai/gpt-4o-mini"],
+    maxTokens: 500,
+    maxBudget: (high + low) / 2,
+  })
+  const result = await client.generate()
+  expect(result.ok).toBe(true)
+  expect(result.receipt.attempts.map(({ status, model, reason }) => ({ status, model, reason }))).toEqual([
+    { status: "denied", model: "openai/gpt-4o", reason: "first" },
+    { status: "succeeded", model: "openai/gpt-4o-mini", reason: "fallback" },
+  ])
+})
+
+test("1,000 requests at once on one budget, with failures, retries and repairs: the provider's bill stays within it", async () => {
+  const mark = provider.ledger.calls.length
+  provider.faults.always({ status: 500, billed: true }, ({ number }) => number % 7 === 0)
+  provider.faults.always({ wrongShape: true }, ({ number }) => number % 5 === 0)
+  provider.faults.always({ status: 429 }, ({ number }) => number % 11 === 0)
+  const limit = 20_000_000
+  const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: { nanoUsd: limit } }] })
+  const request = { answerModel: Person, maxTokens: 200, userId: "u", clientId: "c" }
+  const results = await Promise.all(
+    Array.from({ length: 1_000 }, () => openClient(provider, request, { budget, clock: instantClock }).generate()),
+  )
+  const billed = sum(provider.ledger.calls.slice(mark).map(({ nanoUsd }) => nanoUsd))
+  const ours = sum(results.map(({ receipt }) => receipt.costNanoUsd))
+  expect(billed).toBeGreaterThan(0)
+  expect(billed).toBeLessThanOrEqual(ours)
+  expect(ours).toBeLessThanOrEqual(limit)
+  const [total] = (await budget.status({})).filter(({ scope }) => scope === "total")
+  expect(total).toMatchObject({ spent: ours, reserved: 0 })
+  expect(results.filter(({ ok }) => ok).length).toBeGreaterThan(0)
+  expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded").length).toBeGreaterThan(0)
+  await budget.close()
+})
+
+test("a settle that fails never takes the answer", async () => {
+  const inner = memoryStore()
+  let broken = true
+  const store = {
+    ...inner,
+    settle: (request: Parameters<typeof inner.settle>[0]) =>
+      broken ? Promise.reject(new Error("the disk is full")) : inner.settle(request),
+  }
+  const client = openClient(provider, { userId: "u", userBudget: "1" }, { store })
+  const result = await client.generate()
+  expect(result).toMatchObject({ ok: true, receipt: { settlement: "pending" } })
+  broken = false
+  await client.close()
+  const state = await inner.ledger!.get({ root: "main", requestId: result.receipt.requestId })
+  expect(state).toMatchObject([{ status: "succeeded", costNanoUsd: result.receipt.costNanoUsd }])
+})
+
+test("a store that is broken lets nothing out", async () => {
+  const inner = memoryStore()
+  const store = { ...inner, reserve: () => Promise.reject(new Error("connection lost")) }
+  const result = await openClient(provider, { userId: "u", userBudget: "1" }, { store }).generate()
+  expect(result.ok).toBe(false)
+  expect(result.receipt).toMatchObject({ costNanoUsd: 0, costSource: "none" })
+  expect(provider.received).toHaveLength(0)
+})
