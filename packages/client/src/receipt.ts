@@ -134,7 +134,8 @@ export function sumReceipt(
       attempts.map((attempt) => attempt.settlement),
     ),
     timings: {
-      ...times,
+      startedAt: times.startedAt,
+      totalMs: times.totalMs,
       firstContentMs: attempts.at(-1)?.timings.firstContentMs,
       storeMs: sum(({ timings }) => timings.reserveMs + (timings.settleMs ?? 0)),
     },
