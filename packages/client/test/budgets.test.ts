@@ -15,7 +15,7 @@ afterAll(() => provider.close())
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
-test("an attempt that is admitted at once makes two calls to the store: reserve and settle", async () => {
+test("an admitted attempt makes two round trips to the store: reserve and settle", async () => {
   const store = recordingStore()
   const client = openClient(provider, { answerModel: Person, userId: "u", clientId: "c", maxBudget: "1" }, { store })
   expect((await client.generate()).ok).toBe(true)
@@ -25,7 +25,7 @@ test("an attempt that is admitted at once makes two calls to the store: reserve 
   expect(store.calls).toEqual(["reserve", "settle", "reserve", "settle", "reserve", "settle"])
 })
 
-test("maxBudget is refused in this process: no call to the provider, none that reserves, and the numbers are in the error", async () => {
+test("maxBudget denies in this process, with the numbers in the error, and reserves and sends nothing", async () => {
   const store = recordingStore()
   const client = openClient(provider, { maxTokens: 500, maxBudget: "0.0001" }, { store })
   const result = await client.generate()
@@ -41,7 +41,7 @@ test("maxBudget is refused in this process: no call to the provider, none that r
   expect(provider.received).toHaveLength(0)
 })
 
-test("one maxBudget covers all attempts: what the first may have cost is not there for the retry", async () => {
+test("one maxBudget covers all attempts: the retry cannot spend what the first may have cost", async () => {
   const client = openClient(provider, { maxTokens: 500, maxBudget: "1" })
   const bound = (await client.getBudgetInfo()).upperBoundCost
   provider.faults.next({ status: 500 })
@@ -52,23 +52,23 @@ test("one maxBudget covers all attempts: what the first may have cost is not the
   expect(provider.received).toHaveLength(1)
 })
 
-test("without maxTokens the budget decides how much is asked for; below the floor nothing is sent", async () => {
-  const ask = async (maxBudget: string) => {
+test("without maxTokens the budget limits the output tokens; with too few nothing is sent", async () => {
+  const requested = async (maxBudget: string) => {
     provider.received.length = 0
     const result = await openClient(provider, { maxBudget }).generate()
-    return { result, asked: provider.received[0]?.body.max_completion_tokens as number | undefined }
+    return { result, maxTokens: provider.received[0]?.body.max_completion_tokens as number | undefined }
   }
-  expect((await ask("1")).asked).toBe(4096)
-  const some = await ask("0.0003")
-  expect(some.asked).toBeLessThan(4096)
-  expect(some.asked).toBeGreaterThanOrEqual(64)
+  expect((await requested("1")).maxTokens).toBe(4096)
+  const some = await requested("0.0003")
+  expect(some.maxTokens).toBeLessThan(4096)
+  expect(some.maxTokens).toBeGreaterThanOrEqual(64)
   expect(some.result.receipt.reservedNanoUsd).toBeLessThanOrEqual(300_000)
-  const little = await ask("0.00002")
-  expect(little.asked).toBeUndefined()
+  const little = await requested("0.00002")
+  expect(little.maxTokens).toBeUndefined()
   expect(little.result).toMatchObject({ ok: false, error: { code: "budget-exceeded" } })
 })
 
-test("a scope that refuses is asked once more, with what it has left", async () => {
+test("without maxTokens a denied call is tried once more with what the scope can afford", async () => {
   const store = recordingStore()
   const request = { userId: "u", userBudget: "0.0005" }
   const client = openClient(provider, request, { store })
@@ -80,10 +80,10 @@ test("a scope that refuses is asked once more, with what it has left", async () 
   expect(await fixed.generate()).toMatchObject({ ok: false, error: { code: "budget-exceeded", scope: "user" } })
 })
 
-test("a fallback that fits is tried when the first model does not", async () => {
-  const dear = openClient(provider, { model: "openai/gpt-4o", maxTokens: 500, maxBudget: "1" })
+test("a fallback that fits the budget is tried when the first model does not", async () => {
+  const expensive = openClient(provider, { model: "openai/gpt-4o", maxTokens: 500, maxBudget: "1" })
   const cheap = openClient(provider, { maxTokens: 500, maxBudget: "1" })
-  const [high, low] = [(await dear.getBudgetInfo()).upperBoundCost, (await cheap.getBudgetInfo()).upperBoundCost]
+  const [high, low] = [(await expensive.getBudgetInfo()).upperBoundCost, (await cheap.getBudgetInfo()).upperBoundCost]
   const client = openClient(provider, {
     model: "openai/gpt-4o",
     fallbacks: ["openai/gpt-4o-mini"],
@@ -98,7 +98,7 @@ test("a fallback that fits is tried when the first model does not", async () => 
   ])
 })
 
-test("1,000 requests at once on one budget, with failures, retries and repairs: the provider's bill stays within it", async () => {
+test("the provider's bill of 1,000 concurrent requests with failures and retries stays within the budget", async () => {
   const mark = provider.ledger.calls.length
   provider.faults.always({ status: 500, billed: true }, ({ number }) => number % 7 === 0)
   provider.faults.always({ wrongShape: true }, ({ number }) => number % 5 === 0)
@@ -110,18 +110,18 @@ test("1,000 requests at once on one budget, with failures, retries and repairs: 
     Array.from({ length: 1_000 }, () => openClient(provider, request, { budget, clock: instantClock }).generate()),
   )
   const billed = sum(provider.ledger.calls.slice(mark).map(({ nanoUsd }) => nanoUsd))
-  const ours = sum(results.map(({ receipt }) => receipt.costNanoUsd))
+  const charged = sum(results.map(({ receipt }) => receipt.costNanoUsd))
   expect(billed).toBeGreaterThan(0)
-  expect(billed).toBeLessThanOrEqual(ours)
-  expect(ours).toBeLessThanOrEqual(limit)
+  expect(billed).toBeLessThanOrEqual(charged)
+  expect(charged).toBeLessThanOrEqual(limit)
   const [total] = (await budget.status({})).filter(({ scope }) => scope === "total")
-  expect(total).toMatchObject({ spent: ours, reserved: 0 })
+  expect(total).toMatchObject({ spent: charged, reserved: 0 })
   expect(results.filter(({ ok }) => ok).length).toBeGreaterThan(0)
   expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded").length).toBeGreaterThan(0)
   await budget.close()
 })
 
-test("a settle that fails never takes the answer", async () => {
+test("a failed settle does not lose the answer", async () => {
   const inner = memoryStore()
   let broken = true
   const store = {
@@ -138,11 +138,34 @@ test("a settle that fails never takes the answer", async () => {
   expect(state).toMatchObject([{ status: "succeeded", costNanoUsd: result.receipt.costNanoUsd }])
 })
 
-test("a store that is broken lets nothing out", async () => {
+test("nothing is sent when the store fails", async () => {
   const inner = memoryStore()
   const store = { ...inner, reserve: () => Promise.reject(new Error("connection lost")) }
   const result = await openClient(provider, { userId: "u", userBudget: "1" }, { store }).generate()
   expect(result.ok).toBe(false)
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, costSource: "none" })
   expect(provider.received).toHaveLength(0)
+})
+
+test("getBudgetInfo() describes the call that generate() makes without maxTokens", async () => {
+  const request = { userId: "u", userBudget: { limit: "0.0005", per: "day" } as const }
+  const client = openClient(provider, request)
+  const info = await client.getBudgetInfo()
+  const result = await client.generate()
+  expect(result.ok).toBe(true)
+  expect(info).toMatchObject({ budgetExceeded: false, maxTokens: result.receipt.attempts.at(-1)?.maxTokens })
+  expect(info.upperBoundCostNanoUsd).toBeLessThanOrEqual(500_000)
+})
+
+test("a usage error of a later attempt carries the receipt of what was paid", async () => {
+  const limits = ({ model }: { model?: string | undefined }) =>
+    model === "openai/gpt-4o" ? [{ scope: { tag: "team" }, limit: "1.00" } as const] : []
+  const budget = createBudget({ store: memoryStore(), limits })
+  provider.faults.next({ empty: true })
+  const client = openClient(provider, { repairs: 0, fallbacks: ["openai/gpt-4o"] }, { budget })
+  const error = await client.generate().catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ kind: "usage", receipt: { attempts: [{ errorCode: "answer-empty" }, {}] } })
+  expect((error as { receipt: { costNanoUsd: number } }).receipt.costNanoUsd).toBe(
+    provider.ledger.calls.at(-1)?.nanoUsd,
+  )
 })

@@ -1,25 +1,11 @@
-import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import { WriteStream } from "node:tty"
-import { memoryStore } from "@p2/budget"
+import { type ImitationServer, startImitationServer } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest"
-import { LLMClient } from "../src/index"
-import { instantClock } from "./open-client"
+import { openClient } from "./open-client"
 
-let server: Server
-let model: string
-let status = 200
-
+let server: ImitationServer
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    request.resume().on("end", () => {
-      const body = { model, choices: [{ message: { content: "The answer" }, finish_reason: "stop" }] }
-      const usage = { prompt_tokens: 20, completion_tokens: 5 }
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ ...body, usage }))
-      status = 200
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  server = await startImitationServer()
 })
 afterAll(() => server.close())
 afterEach(() => {
@@ -35,28 +21,28 @@ function terminal(env: Record<string, string>): void {
     Object.defineProperty(process.stdout, name, { value: WriteStream.prototype[name], configurable: true })
 }
 
+/** Answers as this model; with a status, the first request gets that instead. */
+function answerAs(model: string, firstStatus = 200): void {
+  server.answer(({ sendJson }) => {
+    const status = server.bodies.length === 1 ? firstStatus : 200
+    const choices = [{ message: { content: "The answer" }, finish_reason: "stop" }]
+    sendJson(status, { model, choices, usage: { prompt_tokens: 20, completion_tokens: 5 } })
+  })
+}
+
+/** What `printUsageInfo` prints after a call, and what the call itself prints, with `---` between. */
 async function printed(request: object = {}): Promise<string> {
   const log = vi.spyOn(console, "log").mockImplementation(() => {})
   log.mockClear()
-  const client = new LLMClient(
-    { model: "openai/gpt-4o-mini", maxTokens: 100, maxBudget: "0.05", ...request },
-    {
-      baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-      apiKey: "sk-the-key",
-      store: memoryStore(),
-      logger: {},
-      clock: instantClock,
-    },
-  )
+  const client = openClient(server, { maxTokens: 100, maxBudget: "0.05", ...request }, { apiKey: "sk-the-key" })
   client.msg.addMessageUser("The question")
   await client.generate()
   client.printUsageInfo()
   return log.mock.calls.map(([text]) => String(text)).join("\n---\n")
 }
 
-test("the values stand below one another, also those of attempts, whatever letters they have", async () => {
-  model = "模型-7b"
-  status = 500
+test("values and attempts are aligned in columns, in any script", async () => {
+  answerAs("模型-7b", 500)
   const lines = (await printed()).split("\n")
   const attempts = lines.indexOf("Attempts")
   const column = lines[1]!.search(/\S+$/)
@@ -67,13 +53,13 @@ test("the values stand below one another, also those of attempts, whatever lette
   expect(first!.indexOf("$")).toBe(second!.indexOf("$"))
 })
 
-test("what a server calls itself does not reach the terminal as a command", async () => {
-  model = "x\u001b[2J\n\u202e\u0007y"
+test("control characters in a model name are removed", async () => {
+  answerAs("x\u001b[2J\n\u202e\u0007y")
   expect(await printed()).toContain("(answered by x[2Jy)\n")
 })
 
-test("neither key nor content is printed, nor by `verbose`, which prints once more after each call", async () => {
-  model = "gpt-4o-mini"
+test("neither the key nor content is printed, also with `verbose`, which prints after each call", async () => {
+  answerAs("gpt-4o-mini")
   const quiet = await printed()
   const verbose = await printed({ verbose: true })
   expect(verbose.split("---")).toHaveLength(quiet.split("---").length + 1)
@@ -86,9 +72,22 @@ test.each<[string, Record<string, string> | undefined, boolean]>([
   ["a dumb terminal", { TERM: "dumb" }, false],
   ["FORCE_COLOR=0", { FORCE_COLOR: "0" }, false],
   ["a pipe", undefined, false],
-])("colours: %s", async (_, env, coloured) => {
-  model = "gpt-4o-mini"
+])("colours on %s", async (_, env, coloured) => {
+  answerAs("gpt-4o-mini")
   if (env === undefined) vi.stubEnv("FORCE_COLOR", "1")
   else terminal(env)
   expect((await printed()).includes("\u001b[")).toBe(coloured)
+})
+
+test("before any call there is nothing to print", () => {
+  const log = vi.spyOn(console, "log").mockImplementation(() => {})
+  openClient(server).printUsageInfo()
+  expect(log).toHaveBeenCalledExactlyOnceWith("No call has been made yet.")
+})
+
+test("prices are those of the model that answered", async () => {
+  answerAs("gpt-4.1", 503)
+  expect(await printed({ retries: 0, fallbacks: ["openai/gpt-4.1"] })).toMatch(
+    /openai\/gpt-4\.1[\s\S]*\$2\.00 in, \$8\.00 out/,
+  )
 })

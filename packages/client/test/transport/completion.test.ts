@@ -7,7 +7,7 @@ function chunks(...bodies: unknown[]): { completion: Completion; content: boolea
 }
 const delta = (value: object, more: object = {}) => ({ choices: [{ index: 0, delta: value, ...more }] })
 
-test("text grows; roles, empty chunks and usage are no content", () => {
+test("text grows; roles, empty chunks and usage are not content", () => {
   const { completion, content } = chunks(
     { id: "gen-1", model: "m", ...delta({ role: "assistant", content: "" }) },
     delta({ content: "He" }),
@@ -26,13 +26,13 @@ test("text grows; roles, empty chunks and usage are no content", () => {
   expect(completion.usage?.usage).toMatchObject({ inputTokens: 3, outputTokens: 2 })
 })
 
-test("a forced tool's arguments are the answer, whatever is said beside them", () => {
+test("the arguments of the forced tool call are the answer, not the content beside them", () => {
   const call = (text: string) => delta({ tool_calls: [{ index: 0, function: { arguments: text } }] })
   const { completion } = chunks(delta({ content: "Let me see." }), call('{"a"'), call(":1}"))
   expect(completion.text).toBe('{"a":1}')
 })
 
-test("thinking aloud is content for the deadlines, and no part of the answer", () => {
+test("reasoning is content for the deadlines and not part of the answer", () => {
   const { completion, content } = chunks(
     delta({ reasoning: "hm" }),
     delta({ reasoning_content: "hm" }),
@@ -43,7 +43,7 @@ test("thinking aloud is content for the deadlines, and no part of the answer", (
   expect(completion.text).toBe("42")
 })
 
-test("refusals, parts, errors inside and Groq's usage are found", () => {
+test("reads refusals, content parts, inner errors, and the usage in Groq's own field", () => {
   expect(chunks(delta({ refusal: "No" }), delta({ refusal: "." })).completion.refusal).toBe("No.")
   expect(
     chunks({
@@ -68,7 +68,7 @@ test("refusals, parts, errors inside and Groq's usage are found", () => {
   ).toBeDefined()
 })
 
-test("nonsense is marked, not thrown", () => {
+test("a malformed body is marked and does not throw", () => {
   for (const body of [null, 3, "text", [1]]) expect(chunks(body).completion.malformed).toBe(true)
   const odd = chunks({ id: 3, model: {}, choices: [null, { index: 0, delta: { content: 7, tool_calls: [3] } }] })
   expect(odd.completion.text).toBe("")

@@ -10,7 +10,7 @@ afterEach(() => {
 
 const never = new Promise<never>(() => {})
 
-test("ends what hangs, once, by the deadline that passed first", async () => {
+test("the deadline that passes first ends a wait that hangs, once", async () => {
   const race = new DeadlineRace(undefined)
   race.start("total", 100)
   race.start("idle", 30)
@@ -22,7 +22,7 @@ test("ends what hangs, once, by the deadline that passed first", async () => {
   expect(race.error).toMatchObject({ deadline: "idle" })
 })
 
-test("content keeps the idle deadline away, not the total one", async () => {
+test("content restarts the idle deadline, not the total one", async () => {
   const race = new DeadlineRace(undefined)
   race.start("total", 100)
   race.start("idle", 30)
@@ -33,7 +33,7 @@ test("content keeps the idle deadline away, not the total one", async () => {
   expect(race.error).toMatchObject({ deadline: "total", retryable: false })
 })
 
-test("a deadline far away ends on its own time, and one that starts later may end sooner", () => {
+test("a distant deadline is exact, and one that starts later may pass earlier", () => {
   const far = new DeadlineRace(undefined)
   far.start("total", 60_000)
   vi.advanceTimersByTime(59_999)
@@ -48,14 +48,14 @@ test("a deadline far away ends on its own time, and one that starts later may en
   expect(near.error).toMatchObject({ deadline: "idle" })
 })
 
-test("a deadline that does not apply when it passes does nothing", () => {
+test("a deadline that does not apply when it passes is ignored", () => {
   const race = new DeadlineRace(undefined)
   race.start("connect", 10, { applies: () => false })
   vi.advanceTimersByTime(50)
   expect(race.error).toBeUndefined()
 })
 
-test("the caller's signal ends it, also when it fired before", async () => {
+test("the caller's signal ends the race, also when it fired before", async () => {
   const controller = new AbortController()
   const race = new DeadlineRace(controller.signal)
   const waiting = race.race(never)
@@ -69,7 +69,7 @@ test("the caller's signal ends it, also when it fired before", async () => {
   await expect(late.race(never)).rejects.toBe(late.error)
 })
 
-test("after the end nothing is left: no timer, no listener", () => {
+test("finish() removes the timer and the listener", () => {
   const controller = new AbortController()
   const race = new DeadlineRace(controller.signal)
   race.start("total", 10)

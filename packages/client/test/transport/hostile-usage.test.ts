@@ -1,150 +1,125 @@
-import { createServer, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
-import { memoryStore } from "@p2/budget"
+import { DONE, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
 import { prices } from "@p2/pricing"
-import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { LLMClient, type Receipt } from "../../src/index"
-import { largerUsage, parseUsage } from "../../src/transport/parse-usage"
-import { instantClock } from "../open-client"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Receipt } from "../../src/index"
+import { openClient } from "../open-client"
 
-let server: Server
-let answer: (response: ServerResponse) => void
-
-beforeEach(async () => {
-  server = createServer((request, response) => {
-    request.resume()
-    request.on("end", () => answer(response))
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+let server: ImitationServer
+beforeAll(async () => {
+  server = await startImitationServer()
 })
-afterEach(async () => {
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
-})
+afterAll(() => server.close())
 
-function clientAt(request: object = {}) {
-  const client = new LLMClient(
-    { model: "openai/gpt-4o-mini", maxTokens: 100, retries: 0, repairs: 0, ...request },
-    {
-      baseURL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-      apiKey: "k",
-      store: memoryStore(),
-      logger: {},
-      clock: instantClock,
-    },
-  )
-  client.msg.addMessageUser("Hello")
-  return client
-}
-
+const once = { maxTokens: 100, retries: 0, repairs: 0 }
 const usageOf = (prompt: number, completion: number, more: object = {}) => ({
   prompt_tokens: prompt,
   completion_tokens: completion,
   ...more,
 })
 const chunk = (content: string, more: object = {}, finish: string | null = null) =>
-  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: finish }], ...more })}\n\n`
-const priced = (inputTokens: number, outputTokens: number, model = "openai/gpt-4o-mini") =>
+  eventText({ choices: [{ index: 0, delta: { content }, finish_reason: finish }], ...more })
+const costOf = (inputTokens: number, outputTokens: number, model = "openai/gpt-4o-mini") =>
   prices.costOf(model, { inputTokens, outputTokens }).nanoUsd
 
-/** What a stream of these events costs; `cut` breaks the connection where it would end. */
-async function streamed(events: string[], cut = false): Promise<Receipt> {
-  answer = (response) => {
+/** The receipt of a stream of these events. */
+async function streamed(events: string[]): Promise<Receipt> {
+  server.answer(({ sendEvents }) => sendEvents(...events))
+  return (await openClient(server, { ...once, stream: true }).generate()).receipt
+}
+
+/** The receipt of a stream whose connection closes after these events. */
+async function interrupted(events: string[]): Promise<Receipt> {
+  server.answer(({ response }) => {
     response.writeHead(200, { "content-type": "text/event-stream" })
-    response.write(events.join(""), () => (cut ? response.destroy() : response.end()))
-  }
-  return (await clientAt({ stream: true }).generate()).receipt
+    response.write(events.join(""), () => response.destroy())
+  })
+  return (await openClient(server, { ...once, stream: true }).generate()).receipt
 }
 
-/** What one answer with this usage costs. */
-async function answered(usage: object, request: object = {}, status = 200): Promise<Receipt> {
-  answer = (response) => {
-    const message = { role: "assistant", content: "Hello" }
-    const body =
-      status === 200 ? { choices: [{ index: 0, message, finish_reason: "stop" }], usage } : { error: {}, usage }
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
-  }
-  return (await clientAt(request).generate()).receipt
+/** The receipt of a JSON answer with this usage. */
+async function answered(usage: object, request: object = {}): Promise<Receipt> {
+  const message = { role: "assistant", content: "Hello" }
+  server.answer(({ sendJson }) => sendJson(200, { choices: [{ index: 0, message, finish_reason: "stop" }], usage }))
+  return (await openClient(server, { ...once, ...request }).generate()).receipt
 }
 
-function expectBound(receipt: Receipt): void {
+function expectUpperBound(receipt: Receipt): void {
   expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: receipt.reservedNanoUsd })
   expect(receipt.costNanoUsd).toBeGreaterThan(0)
   expect(receipt.attempts[0]!.usage).toBeUndefined()
 }
 
-describe("usage in a stream", () => {
+describe("a usage that is reported in every chunk", () => {
   const running = [chunk("a", { usage: usageOf(10, 1) }), chunk("b", { usage: usageOf(10, 2) })]
 
-  test("a running usage before a cut proves nothing", async () => {
-    expectBound(await streamed(running, true))
+  test("does not count when the stream breaks off", async () => {
+    expectUpperBound(await interrupted(running))
   })
 
-  test("a running usage counts once the stream has ended well", async () => {
-    expect(await streamed([...running, "data: [DONE]\n\n"])).toMatchObject({ costNanoUsd: priced(10, 2) })
+  test("counts when the stream ends well", async () => {
+    expect(await streamed([...running, DONE])).toMatchObject({ costNanoUsd: costOf(10, 2) })
     const last = chunk("c", { usage: usageOf(10, 3) }, "stop")
-    expect(await streamed([...running, last])).toMatchObject({ costNanoUsd: priced(10, 3), costSource: "table" })
+    expect(await streamed([...running, last])).toMatchObject({ costNanoUsd: costOf(10, 3), costSource: "table" })
   })
 
-  test("more than the bound is charged where more was said", async () => {
-    const receipt = await streamed([chunk("a", { usage: usageOf(1_000_000, 1) })], true)
-    expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: priced(1_000_000, 1) })
+  test("is charged above the upper bound when the provider reported more", async () => {
+    const receipt = await interrupted([chunk("a", { usage: usageOf(1_000_000, 1) })])
+    expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: costOf(1_000_000, 1) })
   })
 
-  test("a usage that shrinks is not believed", async () => {
+  test("never shrinks", async () => {
     const events = [chunk("a", { usage: usageOf(1_000, 90) }), chunk("", { usage: usageOf(0, 0) }, "stop")]
-    expect(await streamed([...events, "data: [DONE]\n\n"])).toMatchObject({
-      costNanoUsd: priced(1_000, 90),
-      costSource: "table",
-    })
+    expect(await streamed([...events, DONE])).toMatchObject({ costNanoUsd: costOf(1_000, 90), costSource: "table" })
   })
 
-  test("of two usages the most counts, part by part", () => {
-    const before = parseUsage(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 4 }, cost: 0.5 }))!
-    const after = parseUsage(usageOf(3, 9, { cost: 0.1 }))!
-    expect(largerUsage(before, after)).toMatchObject({
-      usage: { inputTokens: 10, outputTokens: 9, cacheReadTokens: 4 },
-      cost: { costUsd: 0.5 },
-    })
+  test("never shrinks in any of its parts", async () => {
+    const cached = { prompt_tokens_details: { cached_tokens: 400 } }
+    const events = [
+      chunk("a", { usage: usageOf(1_000, 5, cached) }),
+      chunk("b", { usage: usageOf(300, 90) }, "stop"),
+      DONE,
+    ]
+    expect((await streamed(events)).usage).toMatchObject({ inputTokens: 1_000, outputTokens: 90, cacheReadTokens: 400 })
   })
 })
 
-describe("usage that cannot be", () => {
-  test("more reasoning than output was counted beside it", async () => {
+describe("a usage that contradicts itself", () => {
+  test("with more reasoning than output has the reasoning added to the output", async () => {
     const receipt = await answered(usageOf(10, 5, { completion_tokens_details: { reasoning_tokens: 80 } }))
-    expect(receipt).toMatchObject({ costNanoUsd: priced(10, 85), costSource: "table" })
+    expect(receipt).toMatchObject({ costNanoUsd: costOf(10, 85), costSource: "table" })
   })
 
-  test("more cached than there was input: the bound, never less than what was said", async () => {
-    expectBound(await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 11 } })))
-    expectBound(await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 6, cache_write_tokens: 6 } })))
+  test("with more cached than input tokens costs the upper bound, or more where more was reported", async () => {
+    expectUpperBound(await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 11 } })))
+    const both = { cached_tokens: 6, cache_write_tokens: 6 }
+    expectUpperBound(await answered(usageOf(10, 5, { prompt_tokens_details: both })))
     const receipt = await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 1_000_000 } }))
     expect(receipt.costSource).toBe("bound")
     expect(receipt.costNanoUsd).toBeGreaterThan(receipt.reservedNanoUsd)
   })
 
-  test("cache writes beyond the input: the bound", async () => {
-    expectBound(await answered(usageOf(10, 5, { cache_creation_input_tokens: 50 })))
+  test("with more cache writes than input tokens costs the upper bound", async () => {
+    expectUpperBound(await answered(usageOf(10, 5, { cache_creation_input_tokens: 50 })))
   })
 
   test.each([usageOf(0, 0), usageOf(10, 0), usageOf(0, 5)])(
-    "nothing used for an answer: the bound (%j)",
+    "with zero tokens for an answer costs the upper bound (%j)",
     async (usage) => {
-      expectBound(await answered(usage))
+      expectUpperBound(await answered(usage))
     },
   )
 })
 
-describe("a cost that was said", () => {
-  test("is not believed where the field means nothing", async () => {
+describe("a reported cost", () => {
+  test("is ignored where the field has no documented meaning", async () => {
     for (const cost of [0, 5, -1, 1e308])
       expect(await answered(usageOf(1_000, 50, { cost }))).toMatchObject({
-        costNanoUsd: priced(1_000, 50),
+        costNanoUsd: costOf(1_000, 50),
         costSource: "table",
       })
   })
 
-  test("is believed in OpenRouter's dialect when it is an amount, else the table's is charged", async () => {
+  test("is charged in OpenRouter's dialect when it is a plausible amount, else the price table decides", async () => {
     const model = "openrouter/openai/gpt-4o-mini"
     expect(await answered(usageOf(1_000, 50, { cost: 0.25 }), { model })).toMatchObject({
       costNanoUsd: 250_000_000,
@@ -152,7 +127,7 @@ describe("a cost that was said", () => {
     })
     for (const cost of [-1, 1e308, "x"])
       expect(await answered(usageOf(1_000, 50, { cost }), { model })).toMatchObject({
-        costNanoUsd: priced(1_000, 50, model),
+        costNanoUsd: costOf(1_000, 50, model),
         costSource: "table",
       })
   })

@@ -4,13 +4,13 @@ import { isRejectedByFetch, provesNotSent } from "../../src/transport/not-sent"
 
 const coded = (code: string, more: object = {}) => Object.assign(new Error(code), { code, ...more })
 
-test("codes that only exist before a connection prove that nothing was sent, at any depth", () => {
+test("codes from before a connection prove that nothing was sent, at any depth of causes", () => {
   expect(provesNotSent(new Error("fetch failed", { cause: coded("ECONNREFUSED") }))).toBe(true)
   expect(provesNotSent(new Error("a", { cause: new Error("b", { cause: coded("ENOTFOUND") }) }))).toBe(true)
   expect(provesNotSent(coded("CERT_HAS_EXPIRED"))).toBe(true)
 })
 
-test("what may have been sent is not free", () => {
+test("other errors do not prove it", () => {
   for (const error of [
     coded("ECONNRESET"),
     coded("UND_ERR_SOCKET"),
@@ -22,7 +22,7 @@ test("what may have been sent is not free", () => {
     expect(provesNotSent(error)).toBe(false)
 })
 
-test("an error that the SDK makes before it calls fetch proves it, and not when a fetch threw it", async () => {
+test("an error of the SDK from before fetch proves it, but not when fetch threw it", async () => {
   const openai = new OpenAI({ apiKey: () => Promise.reject(new Error("The vault is sealed.")), maxRetries: 0 })
   const error = await openai.models.list().catch((thrown: unknown) => thrown)
   expect(provesNotSent(error)).toBe(true)
@@ -30,19 +30,19 @@ test("an error that the SDK makes before it calls fetch proves it, and not when 
   expect(provesNotSent(Object.create(null))).toBe(false)
 })
 
-test("of several addresses each has to have failed", () => {
+test("each of several addresses must have failed before the connection", () => {
   const both = [coded("ECONNREFUSED"), coded("ENETUNREACH")]
   expect(provesNotSent({ errors: both })).toBe(true)
   expect(provesNotSent({ errors: [coded("ECONNREFUSED"), coded("ECONNRESET")] })).toBe(false)
 })
 
-test("a chain that bites its tail ends", () => {
+test("a cycle of causes ends", () => {
   const error = new Error("loop")
   error.cause = error
   expect(provesNotSent(error)).toBe(false)
 })
 
-test("what fetch would not make is told by its words, as every Node has them", async () => {
+test("recognises the messages of fetch for URLs and headers that it rejects", async () => {
   const thrownBy = (url: string, init?: RequestInit) => fetch(url, init).catch((error: unknown) => error)
   for (const error of [
     await thrownBy("http://127.0.0.1:9/"),

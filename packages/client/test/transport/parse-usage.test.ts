@@ -16,7 +16,7 @@ test("OpenAI's details become the parts of the totals", () => {
   })
 })
 
-test("what a total has beyond its parts was thought, and is output (xAI, Gemini)", () => {
+test("tokens of the total beyond input and output are reasoning (xAI, Gemini)", () => {
   const raw = {
     prompt_tokens: 10,
     completion_tokens: 5,
@@ -26,7 +26,7 @@ test("what a total has beyond its parts was thought, and is output (xAI, Gemini)
   expect(parseUsage(raw)?.usage).toMatchObject({ inputTokens: 10, outputTokens: 105, reasoningTokens: 100 })
 })
 
-test("DeepSeek's cache hits and Anthropic's cache writes have their place", () => {
+test("reads DeepSeek's cache hits and Anthropic's cache writes", () => {
   expect(
     parseUsage({ prompt_tokens: 10, completion_tokens: 1, prompt_cache_hit_tokens: 8 })?.usage.cacheReadTokens,
   ).toBe(8)
@@ -35,7 +35,7 @@ test("DeepSeek's cache hits and Anthropic's cache writes have their place", () =
   ).toBe(4)
 })
 
-test("OpenRouter's cost is kept with the rule for one's own key", () => {
+test("reads OpenRouter's cost and whether the user's own key was used", () => {
   const raw = {
     prompt_tokens: 1,
     completion_tokens: 1,
@@ -46,7 +46,7 @@ test("OpenRouter's cost is kept with the rule for one's own key", () => {
   expect(parseUsage(raw)?.cost).toEqual({ costUsd: 0.01, isByok: true, upstreamInferenceCost: 0.2 })
 })
 
-test("of what a provider sent, an unknown class is kept, and what is beyond all measure is not", () => {
+test("keeps unknown token classes in `raw`, unless the usage is too large", () => {
   const counts = { prompt_tokens: 10, completion_tokens: 1 }
   const classes = { ...counts, quantum_tokens: 4, details: { a: { b: { c: 1 } } } }
   expect(parseUsage(classes)?.usage.raw).toBe(classes)
@@ -56,7 +56,7 @@ test("of what a provider sent, an unknown class is kept, and what is beyond all 
   expect(parseUsage({ ...counts, deep })?.usage).toEqual(dropped)
 })
 
-test("half a usage, or nonsense, is none: the bound is charged then", () => {
+test("an incomplete or malformed usage is undefined", () => {
   for (const raw of [
     undefined,
     null,

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { SseReader } from "../../src/transport/sse-reader"
+import { MAX_LINE_LENGTH, SseReader } from "../../src/transport/sse-reader"
 
 function read(pieces: Uint8Array[]): string[] {
   const events: string[] = []
@@ -12,17 +12,17 @@ function read(pieces: Uint8Array[]): string[] {
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-test("hands out data, and nothing else", () => {
+test("calls back with data only, without comments and other fields", () => {
   const stream =
     ": keep-alive\n\nevent: ping\nid: 3\n\ndata: one\n\ndata:two\ndata: more\r\n\r\nretry: 5\ndata: [DONE]\n\n"
   expect(read([bytes(stream)])).toEqual(["one", "two\nmore", "[DONE]"])
 })
 
-test("an event without its last empty line counts", () => {
+test("an event without its final empty line counts", () => {
   expect(read([bytes("data: one\n\ndata: two")])).toEqual(["one", "two"])
 })
 
-test("any cut of the bytes, through a character or a pair of line ends, reads the same", () => {
+test("bytes cut anywhere, also inside a character or a line end, give the same events", () => {
   const line = fc.string({ unit: "grapheme", maxLength: 12 }).map((text) => text.replace(/[\r\n]/g, "ü"))
   const end = fc.constantFrom("\n", "\r\n", "\r")
   fc.assert(
@@ -38,4 +38,12 @@ test("any cut of the bytes, through a character or a pair of line ends, reads th
       },
     ),
   )
+})
+
+test("a line has a limit, however small its pieces are", () => {
+  const reader = new SseReader(() => {})
+  const piece = bytes("x".repeat(1_024))
+  const pieces = MAX_LINE_LENGTH / piece.length
+  for (let count = 0; count < pieces; count++) reader.push(piece)
+  expect(() => reader.push(piece)).toThrow(RangeError)
 })
