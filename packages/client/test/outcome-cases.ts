@@ -1,9 +1,9 @@
 import type { RequestOptions } from "@p2/core"
-import type { Fault, LocalProvider } from "@p2/local-provider"
+import type { Fault } from "@p2/local-provider"
 import { expect } from "vitest"
 import type { AttemptReceipt, LLMClientOptions } from "../src/index"
 
-/** The least that a case says of an attempt. */
+/** The fields of an attempt that a case checks. */
 type Expected = Partial<
   Pick<
     AttemptReceipt,
@@ -11,8 +11,8 @@ type Expected = Partial<
   >
 >
 
-/** One way in which a request may go, and what has to come of it. */
-export interface MatrixCase {
+/** One way in which a request may end, and its expected receipt. */
+export interface OutcomeCase {
   name: string
   /** Faults of the calls, in order; later calls have none. */
   faults?: Fault[]
@@ -20,14 +20,14 @@ export interface MatrixCase {
   options?: Partial<LLMClientOptions>
   /** Aborts so many milliseconds after the start; 0: before it. */
   abortAfterMs?: number
-  /** Calls a port on which nobody listens. */
+  /** The connection is refused. */
   refused?: boolean
-  /** Undefined: an answer. */
+  /** Undefined: there is an answer. */
   code?: string
   /** Attempt by attempt. */
   attempts: Expected[]
-  /** Where streams differ. */
-  streamed?: Pick<Partial<MatrixCase>, "code" | "attempts" | "request">
+  /** What is different in a stream. */
+  streamed?: Pick<Partial<OutcomeCase>, "code" | "attempts" | "request">
   only?: "json" | "stream"
   /** Calls that must have reached the provider. */
   calls?: number
@@ -36,11 +36,11 @@ export interface MatrixCase {
 const none = { costSource: "none" } as const
 const bound = { status: "failed", costSource: "bound" } as const
 const answered = { status: "succeeded", errorCode: undefined } as const
-const short = { deadlines: { firstContentMs: 150, idleMs: 150 } }
+const shortDeadlines = { deadlines: { firstContentMs: 150, idleMs: 150 } }
 const once = { retries: 0, repairs: 0 }
 
-/** A status that proves that nothing was generated. */
-function free(status: number, errorCode: string): MatrixCase {
+/** A status that proves that nothing was generated or billed. */
+function free(status: number, errorCode: string): OutcomeCase {
   return {
     name: `status ${status}`,
     faults: [{ status }],
@@ -51,9 +51,9 @@ function free(status: number, errorCode: string): MatrixCase {
 }
 
 /** A status after which the call may have been billed. */
-function unknown(status: number, errorCode: string, billed: boolean): MatrixCase {
+function unknown(status: number, errorCode: string, billed: boolean): OutcomeCase {
   return {
-    name: `status ${status}${billed ? ", billed all the same" : ""}`,
+    name: `status ${status}${billed ? ", billed anyway" : ""}`,
     faults: [{ status, billed }],
     request: once,
     code: errorCode,
@@ -61,12 +61,12 @@ function unknown(status: number, errorCode: string, billed: boolean): MatrixCase
   }
 }
 
-/** A failure that passes, and the answer of the retry. */
-function retried(name: string, fault: Fault, first: Expected): MatrixCase {
+/** A failure whose retry is answered. */
+function retried(name: string, fault: Fault, first: Expected): OutcomeCase {
   return { name, faults: [fault], attempts: [first, { ...answered, reason: "retry" }], calls: 2 }
 }
 
-export const MATRIX: MatrixCase[] = [
+export const OUTCOMES: OutcomeCase[] = [
   {
     name: "an answer",
     attempts: [{ ...answered, finishReason: "stop", httpStatus: 200, mode: "json_schema", reason: "first" }],
@@ -77,7 +77,7 @@ export const MATRIX: MatrixCase[] = [
     faults: [{ cachedTokens: 20, reasoningTokens: 100 }],
     attempts: [answered],
   },
-  { name: "a text", request: { answerModel: undefined }, attempts: [{ ...answered, mode: "text" }] },
+  { name: "a text answer", request: { answerModel: undefined }, attempts: [{ ...answered, mode: "text" }] },
   {
     name: "finish reason length",
     request: { ...once, maxTokens: 5 },
@@ -85,7 +85,7 @@ export const MATRIX: MatrixCase[] = [
     attempts: [{ status: "failed", errorCode: "answer-truncated", finishReason: "length" }],
   },
   {
-    name: "length, then more room",
+    name: "length, then an answer with more output tokens",
     faults: [{ finishReason: "length", answer: '{"name": "Dav' }],
     attempts: [{ errorCode: "answer-truncated" }, { ...answered, reason: "longer" }],
   },
@@ -128,14 +128,14 @@ export const MATRIX: MatrixCase[] = [
     attempts: [{ errorCode: "invalid-answer" }],
   },
   {
-    name: "a wrong shape",
+    name: "an answer of the wrong shape",
     faults: [{ wrongShape: true }],
     request: once,
     code: "invalid-answer",
     attempts: [{ errorCode: "invalid-answer" }],
   },
   {
-    name: "nothing said",
+    name: "an empty answer",
     faults: [{ empty: true }],
     request: once,
     code: "answer-empty",
@@ -207,7 +207,7 @@ export const MATRIX: MatrixCase[] = [
     name: "stall before the headers",
     faults: [{ stall: "headers" }],
     request: { ...once, timeoutMs: 300 },
-    options: short,
+    options: shortDeadlines,
     code: "deadline-exceeded",
     attempts: [{ ...bound, errorCode: "deadline-exceeded", deadlineHit: "total" }],
     streamed: { attempts: [{ ...bound, deadlineHit: "first-content" }] },
@@ -216,7 +216,7 @@ export const MATRIX: MatrixCase[] = [
     name: "stall in the body",
     faults: [{ stall: "body" }],
     request: once,
-    options: short,
+    options: shortDeadlines,
     code: "deadline-exceeded",
     attempts: [{ ...bound, deadlineHit: "idle" }],
   },
@@ -225,7 +225,7 @@ export const MATRIX: MatrixCase[] = [
     faults: [{ stall: "stream", afterChunks: 2, keepAliveMs: 20 }],
     only: "stream",
     request: once,
-    options: short,
+    options: shortDeadlines,
     code: "deadline-exceeded",
     attempts: [{ ...bound, deadlineHit: "idle" }],
   },
@@ -272,7 +272,7 @@ export const MATRIX: MatrixCase[] = [
     calls: 2,
   },
   {
-    name: "an empty answer, asked again",
+    name: "an empty answer, then a repaired one",
     faults: [{ empty: true }],
     attempts: [{ errorCode: "answer-empty" }, { ...answered, reason: "repair" }],
   },
@@ -286,7 +286,7 @@ export const MATRIX: MatrixCase[] = [
     ],
   },
   {
-    name: "a mode that the server refuses",
+    name: "a mode that the server rejects",
     faults: [{ rejectModes: ["json_schema"] }, { rejectModes: ["tool"] }],
     request: { ...once, model: "openai/gpt-4.1-mini" },
     attempts: [
@@ -304,8 +304,3 @@ export const MATRIX: MatrixCase[] = [
     calls: 3,
   },
 ]
-
-/** What the calls of one case cost by the provider's own ledger. */
-export function billedSince(provider: LocalProvider, mark: number): LocalProvider["ledger"]["calls"] {
-  return provider.ledger.calls.slice(mark)
-}
