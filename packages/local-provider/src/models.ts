@@ -3,16 +3,16 @@ import { countRequestTokens, countTokens, truncateToTokens } from "@p2/tokens"
 import type { ChatRequest } from "./chat-request"
 import type { Rates } from "./ledger"
 
-/** What this provider knows of a model that it pretends to be. */
+/** A model that this provider imitates. */
 export interface ModelEntry {
-  /** The id under which p2's tables have it. */
+  /** Its id in p2's tables. */
   key: string
   contextWindow: number
   maxOutputTokens: number
   rates: Rates
 }
 
-/** The model as the API of that shape names it, in a service tier, or undefined: then it does not exist here. */
+/** The model with this name in the given API, priced for a service tier; undefined when it does not exist. */
 export function findModel(name: string, api: "openai" | "openrouter", serviceTier?: string): ModelEntry | undefined {
   const key = api === "openrouter" ? `openrouter/${name}` : name
   if (findPrice(key) === undefined) return undefined
@@ -35,20 +35,20 @@ export function listModels(api: "openai" | "openrouter"): string[] {
     .map((key) => key.slice(prefix.length))
 }
 
-/** Input tokens of a request as it was sent: messages, tools and answer format. */
+/** Input tokens of a request: messages, tools and answer format. */
 export function countPrompt(model: ModelEntry, request: ChatRequest): number {
   const { messages, tools, response_format: answerFormat } = request
   return countRequestTokens({ model: model.key, messages, tools, answerFormat }).tokens
 }
 
-/** Answers are counted and cut with OpenAI's newest encoding, whoever the model pretends to be. */
+/** Answers of all models are counted and cut with OpenAI's newest encoding. */
 const ENCODING = { encoding: "o200k_base" } as const
 
 export function countText(text: string): number {
   return countTokens(text, ENCODING)
 }
 
-/** The longest beginning of a text with at most so many tokens. */
+/** The longest prefix of a text with at most `maxTokens` tokens. */
 export function cutToTokens(text: string, maxTokens: number): string {
   return truncateToTokens(text, maxTokens, ENCODING)
 }

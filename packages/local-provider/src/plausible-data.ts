@@ -37,8 +37,8 @@ const SENTENCES = [
   "kept an eye for detail that others envied.",
 ]
 
-/** A string that suits a property of this name. */
-export function believableString(name: string, context: { random: Random; subject: string }): string {
+/** A plausible value for a property of this name. */
+export function plausibleString(name: string, context: { random: Random; subject: string }): string {
   const { random, subject } = context
   const key = name.toLowerCase().replace(/[^a-z]/g, "")
   const words = WORDS[key]
@@ -54,7 +54,7 @@ export function believableString(name: string, context: { random: Random; subjec
 }
 
 /** A few paragraphs about the subject, for calls without an answer format. */
-export function believableText(context: { random: Random; subject: string }): string {
+export function plausibleText(context: { random: Random; subject: string }): string {
   const sentences = Array.from({ length: 8 }, (_, index) => {
     const who = index % 2 === 0 ? context.subject : "This person"
     return `${who} ${context.random.pick(SENTENCES)}`
@@ -62,7 +62,7 @@ export function believableText(context: { random: Random; subject: string }): st
   return sentences.join(" ")
 }
 
-/** Who or what a prompt asks about: its last run of capitalised words, else its last word. */
+/** The subject of a prompt: its last run of capitalised words, else its last word. */
 export function subjectOf(prompt: string): string {
   const names = prompt.match(/\p{Lu}\p{L}+(?:\s+\p{Lu}\p{L}+)+/gu)
   if (names !== null) return names[names.length - 1]!.replace(/\s+/g, " ").slice(0, 80)
