@@ -25,6 +25,6 @@ function storeName(store: string | undefined): string {
 
 main().catch((error: unknown) => {
   const message = error instanceof Error || P2Error.isInstance(error) ? error.message : String(error)
-  console.error(`\nError: ${message}\n\nRun `npm start -- --help` for the options.`)
+  console.error(`\nError: ${message}\n\nOptions: npm start -- --help`)
   process.exitCode = 1
 })
