@@ -1,11 +1,11 @@
 import type { BudgetStore, CellState, StoredEntry, UsageTotals } from "@p2/budget"
-import type { TroubledStores } from "./troubled-store"
+import type { FaultyStores } from "./faulty-store"
 
-export interface RootedCell extends CellState {
+export interface CellOfRoot extends CellState {
   root: string
 }
 
-/** All entries of each root. */
+/** All usage entries of each root. */
 export async function readEntries(
   store: BudgetStore,
   roots: readonly string[],
@@ -13,13 +13,13 @@ export async function readEntries(
   const entries = new Map<string, readonly StoredEntry[]>()
   for (const root of roots) {
     const page = await store.ledger!.list({ root, filter: {}, limit: 1_000 })
-    if (page.cursor !== null) throw new Error("More entries than a page holds.")
+    if (page.cursor !== null) throw new Error("There are more entries than one page holds.")
     entries.set(root, page.entries)
   }
   return entries
 }
 
-/** What the store itself sums up of each root, by user and model. */
+/** The totals of each root, by user and model. */
 export async function readTotals(store: BudgetStore, roots: readonly string[]): Promise<Map<string, UsageTotals[]>> {
   const totals = new Map<string, UsageTotals[]>()
   for (const root of roots)
@@ -27,21 +27,21 @@ export async function readTotals(store: BudgetStore, roots: readonly string[]): 
   return totals
 }
 
-/** Every cell that an entry charges or a request asked for, as it stands. */
+/** The present state of every cell that an entry charges or a reserve names. */
 export async function readCells(
   store: BudgetStore,
   roots: readonly string[],
-  reserves: TroubledStores["reserves"],
-): Promise<RootedCell[]> {
-  const found: RootedCell[] = []
+  reserves: FaultyStores["reserves"],
+): Promise<CellOfRoot[]> {
+  const states: CellOfRoot[] = []
   for (const [root, entries] of await readEntries(store, roots)) {
-    const asked = reserves.filter(({ request }) => request.root === root)
+    const ofRoot = reserves.filter(({ request }) => request.root === root)
     const keys = new Set([
       ...entries.flatMap(({ charges }) => Object.keys(charges)),
-      ...asked.flatMap(({ request }) => request.cells.map(({ key }) => key)),
+      ...ofRoot.flatMap(({ request }) => request.cells.map(({ key }) => key)),
     ])
     const { cells } = await store.read({ root, keys: [...keys] })
-    found.push(...cells.map((cell) => ({ ...cell, root })))
+    states.push(...cells.map((cell) => ({ ...cell, root })))
   }
-  return found
+  return states
 }
