@@ -126,6 +126,14 @@ test("an option in the wrong argument says where it belongs, in whatever spellin
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
 })
 
+test("a bare model of another provider names its prefix", () => {
+  expect(() => new LLMClient({ model: "claude-sonnet-4-5" })).toThrow(
+    'Invalid `model`: "claude-sonnet-4-5" is a model of anthropic. Write "anthropic/claude-sonnet-4-5", or set OPENROUTER_API_KEY.',
+  )
+  // A gateway may serve it.
+  expect(() => new LLMClient({ model: "claude-sonnet-4-5" }, { baseURL: provider.baseURL })).not.toThrow()
+})
+
 test("a model without a known provider is shown in full, with the remedy", () => {
   const model = `some-vendor/${"long-model-name-".repeat(8)}end`
   expect(() => new LLMClient({ model })).toThrow(
@@ -320,6 +328,8 @@ test("a closed client rejects calls with the remedy", async () => {
   await client.close()
   expect(await codeOf(() => client.generate())).toBe("client-closed")
   await expect(client.getBudgetInfo()).rejects.toThrow("The client is closed. Create a new LLMClient.")
+  // Reading the ledger would open the store again.
+  await expect(client.usageTracker.getUsageStats({ userId: null })).rejects.toMatchObject({ code: "client-closed" })
 })
 
 test("invalid options of a call are usage errors before anything is sent", async () => {

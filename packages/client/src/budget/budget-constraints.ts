@@ -1,5 +1,6 @@
 import type { Limit, LimitStatus, Subject } from "@p2/budget"
 import type { Request, RequestBudget } from "@p2/core"
+import { ClientClosedError } from "../errors"
 import type { LLMClientOptions } from "../options/client-options"
 import { type OpenedBudget, openBudget } from "./open-budget"
 import type { CallBudget } from "./reserve-call"
@@ -12,6 +13,7 @@ export class BudgetConstraints {
   readonly #request: Request<unknown>
   readonly #options: LLMClientOptions
   #opening: Promise<OpenedBudget> | undefined
+  #isClosed = false
 
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     this.#request = request
@@ -20,7 +22,9 @@ export class BudgetConstraints {
     this.#limits = limitsOf(request)
   }
 
+  /** @throws ClientClosedError */
   async open(): Promise<CallBudget> {
+    if (this.#isClosed) throw new ClientClosedError()
     this.#opening ??= this.#open().catch((error: unknown) => {
       // The next call tries again.
       this.#opening = undefined
@@ -38,6 +42,7 @@ export class BudgetConstraints {
 
   /** Waits for pending settlements, and closes the store if this client opened it. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const opened = await this.#opening?.catch(() => undefined)
     this.#opening = undefined
     await opened?.close()

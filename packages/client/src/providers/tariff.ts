@@ -1,8 +1,16 @@
-import type { AnswerFormat, CostSource, Message, NanoUsd, Request, ToolDefinition } from "@p2/core"
+import {
+  type AnswerFormat,
+  type CostSource,
+  InvalidArgumentError,
+  type Message,
+  type NanoUsd,
+  type Request,
+  type ToolDefinition,
+} from "@p2/core"
 import type { Bound, BoundOptions, Modality, PriceTable } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import type { ReportedUsage } from "../transport/parse-usage"
-import type { ProviderChoice } from "./choose-provider"
+import { hostOf, type ProviderChoice } from "./choose-provider"
 
 /** Results of the one web search of a call with `online`. OpenRouter's price is for up to 5. */
 export const MAX_WEB_RESULTS = 5
@@ -134,12 +142,20 @@ function countStructure(model: string, { tools, response_format: answerFormat }:
 /** The model's name at the provider, and the id of its price. Resolved exactly or rejected, never guessed. */
 function nameAtProvider(
   model: string,
-  { provider, name }: ProviderChoice,
+  choice: ProviderChoice,
   prices: PriceTable,
 ): { sentModel: string; priceKey: string } {
+  const { provider, name } = choice
   const qualified = name === model ? `${provider.name}/${name}` : model
   if (prices.findPrice(qualified) !== undefined) return { sentModel: name, priceKey: qualified }
   const bare = name === model ? prices.findPrice(name) : undefined
+  if (bare?.provider !== undefined && bare.basis !== "custom" && isAtOpenAI(choice))
+    throw new InvalidArgumentError(
+      "model",
+      "a model of OpenAI, or a provider prefix",
+      model,
+      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. Write "${bare.provider}/${model}", or set OPENROUTER_API_KEY.`,
+    )
   // The user's own deployment may be priced by its bare name.
   if (bare !== undefined && provider.dialect !== "openrouter") return { sentModel: name, priceKey: name }
   // OpenRouter's names start with the vendor, which the price table knows.
@@ -149,6 +165,11 @@ function nameAtProvider(
   // Throws with the nearest known ids.
   prices.priceOf(qualified)
   return { sentModel: name, priceKey: qualified }
+}
+
+/** Whether a call goes to OpenAI itself. A gateway in its place may serve the models of others. */
+function isAtOpenAI({ provider, baseURL }: ProviderChoice): boolean {
+  return provider.name === "openai" && hostOf(baseURL) === "api.openai.com"
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */
