@@ -1,11 +1,8 @@
-import type { UsageEntry } from "../usage/entry"
+import type { FinalState, UsageEntry } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
+import type { Millis, Name } from "./name"
 
-/** Epoch milliseconds. In replies and requests of a store: by the store's clock. */
-export type Millis = number
-
-/** 1 to 64 characters of `A-Z a-z 0-9 _ . : | = -`: partitions, idempotency keys and counter names. They compare as bytes. */
-export type Name = string
+export type { FinalState, Millis, Name }
 
 /** A counter of one call: one scope, in one window, in one unit. Names are unique inside a partition and inside a call. */
 export interface CounterRef {
@@ -48,9 +45,6 @@ export interface CounterChange extends CounterState {
   peakBefore: number
   peak: number
 }
-
-/** How a reservation ended. */
-export type FinalState = "settled" | "released" | "expired"
 
 export interface ReserveRequest {
   partition: Name
@@ -142,8 +136,8 @@ export interface ExpireRequest {
   counters: Name[]
 }
 
-export type ExpireReply = { now: Millis } & (
-  /** `charged` is in the order of `counters`. */
+export type ExpireReply = { now: Millis } & /** `charged` is in the order of `counters`. */
+(
   | { status: "expired"; counters: CounterChange[]; charged: number[] }
   /** Not held, unknown, or its lease has not ended. */
   | { status: "not-due" }
@@ -168,8 +162,10 @@ export interface AdjustRequest {
   delta: number
 }
 
-export type AdjustReply = { now: Millis } & (
-  /** `applied`: what changed, of `granted` or of `spent`; a replay answers that of the first call. */
+export type AdjustReply = {
+  now: Millis
+} & /** `applied`: what changed, of `granted` or of `spent`; a replay answers that of the first call. */
+(
   | { status: "ok"; counter: CounterChange; replayed: boolean; applied: number }
   | { status: "mismatch" }
   | { status: "stale-window" }

@@ -1,5 +1,6 @@
 import type { UsageFilter } from "../usage/entry"
-import type { Millis, Name, StoreCheck } from "./budget-store"
+import type { StoreCheck } from "./budget-store"
+import type { Millis, Name } from "./name"
 
 export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time"
 
@@ -48,10 +49,7 @@ export interface Storage {
    * Runs `body` alone in this partition: what it read is unchanged when its writes are applied, all or none. May run
    * `body` again. `body` awaits nothing but `records`.
    */
-  transaction<T>(
-    partition: Name,
-    body: (records: Records) => Promise<{ result: T; writes: Write[] }>,
-  ): Promise<T>
+  transaction<T>(partition: Name, body: (records: Records) => Promise<{ result: T; writes: Write[] }>): Promise<T>
   /**
    * Texts of entries in order of (at, key), or the reverse. Each entry that exists throughout is seen exactly once, with
    * content as of some moment of the scan. It may leave out what does not match `filter`, and need not.

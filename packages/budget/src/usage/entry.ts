@@ -1,5 +1,8 @@
 import type { CostSource, NanoUsd } from "@p2/core"
-import type { FinalState, Millis, Name } from "../store/budget-store"
+import type { Millis, Name } from "../store/name"
+
+/** How a reservation ended. */
+export type FinalState = "settled" | "released" | "expired"
 
 /**
  * How an attempt ended. `expired`: its lease ended without a settle. `denied`: the budget said no (not charged, `count`

@@ -1,5 +1,5 @@
 import type { NanoUsd } from "@p2/core"
-import type { Millis, Name } from "../store/budget-store"
+import type { Millis, Name } from "../store/name"
 import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
 
 /** What totals are grouped by; `{ tag }` by the value of that tag; `bucket` by the buckets of the request. */
