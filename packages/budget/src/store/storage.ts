@@ -47,7 +47,8 @@ export interface Storage {
   readonly maxBatch?: number | undefined
   /**
    * Runs `body` alone in this partition: what it read is unchanged when its writes are applied, all or none. May run
-   * `body` again. `body` awaits nothing but `records`.
+   * `body` again. `body` awaits nothing but `records`. `readOnly`: it writes nothing, so that a snapshot is enough and no
+   * lock is needed.
    */
   transaction<T>(partition: Name, body: (records: Records) => Promise<{ result: T; writes: Write[] }>): Promise<T>
   /**
