@@ -1,1 +1,35 @@
-export {}
+export type {
+  AdjustReply,
+  AdjustRequest,
+  BudgetStore,
+  CounterChange,
+  CounterRef,
+  CounterState,
+  ExpireReply,
+  ExpireRequest,
+  ExtendReply,
+  ExtendRequest,
+  FinalState,
+  ListCountersReply,
+  ListDueReply,
+  Millis,
+  Name,
+  ReadReply,
+  ReserveCounter,
+  ReservedCounter,
+  ReserveReply,
+  ReserveRequest,
+  SettleCounter,
+  SettleReply,
+  SettleRequest,
+  StoreCapabilities,
+  StoreCheck,
+} from "./store/budget-store"
+export type { Position, RecordKind, Records, Storage, Write } from "./store/storage"
+export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
+export { formatCursor, parseCursor } from "./usage/cursor"
+export type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./usage/entry"
+export { matchesFilter } from "./usage/filter"
+export { UsageFold, type UsageFoldOptions } from "./usage/fold"
+export type { UsageGroup, UsageLedger, UsageTotals } from "./usage/ledger"
+export { compareAttempts, compareEntries } from "./usage/order"
