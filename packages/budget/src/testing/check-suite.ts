@@ -1,0 +1,82 @@
+import { checkNames, InvalidArgumentError } from "@p2/core"
+import { SUITE_NEEDS, type SuiteNeed, type SuiteOptions, type SuiteTarget } from "./target"
+
+const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "onReport", "only"])
+const STORE_MEMBERS = [
+  "reserve",
+  "settle",
+  "extend",
+  "expire",
+  "listDue",
+  "read",
+  "adjust",
+  "listCounters",
+  "acceptClock",
+  "check",
+] as const
+
+/** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
+export function checkOptions(options: SuiteOptions): void {
+  checkNames(options, OPTION_NAMES, "")
+  checkNames(options.limits ?? {}, new Set(SUITE_NEEDS), "limits")
+  for (const [need, reason] of Object.entries(options.limits ?? {})) {
+    if (reason !== undefined && (typeof reason !== "string" || reason === "")) {
+      throw new InvalidArgumentError(`limits.${need}`, "the reason in words, which the report prints", reason)
+    }
+  }
+}
+
+/**
+ * Checks what the factory returned before a case uses it.
+ *
+ * @throws InvalidArgumentError that says what is missing and what to return instead
+ */
+export function checkTarget(target: unknown): asserts target is SuiteTarget {
+  const shape = "an object with the member `store`"
+  if (!isObject(target)) throw new InvalidArgumentError("the factory's target", shape, target)
+  const { store } = target
+  if (store === undefined && typeof target.reserve === "function") {
+    const remedy = `${shape}: return { store } instead of the store itself`
+    throw new InvalidArgumentError("the factory's target", remedy, target)
+  }
+  if (isObject(store) && typeof store.then === "function") {
+    throw new InvalidArgumentError("target.store", "a store: await the promise in the factory", store)
+  }
+  if (!isObject(store)) throw new InvalidArgumentError("target.store", "the store to test", store)
+  checkStore(store)
+}
+
+function checkStore(store: Record<string, unknown>): void {
+  if (typeof store.name !== "string") {
+    throw new InvalidArgumentError("store.name", "a string that says which store it is", store.name)
+  }
+  if (!isObject(store.capabilities)) {
+    const expected = "an object { shared, clock, retentionMs, maxCounters, timeoutMs }"
+    throw new InvalidArgumentError("store.capabilities", expected, store.capabilities)
+  }
+  for (const member of STORE_MEMBERS) {
+    if (typeof store[member] === "function") continue
+    throw new InvalidArgumentError(`store.${member}`, "a function: every store has this member", store[member])
+  }
+}
+
+/** Whether the target offers what a case needs. */
+export function offers(target: SuiteTarget, need: SuiteNeed): boolean {
+  const { faults } = target
+  const offered: Record<SuiteNeed, boolean> = {
+    clock: target.clock !== undefined,
+    size: target.size !== undefined,
+    ledger: target.store.ledger !== undefined,
+    ledgerRetention: target.ledgerRetentionMs !== undefined,
+    processes: target.spawn !== undefined,
+    down: faults?.down !== undefined && faults.up !== undefined,
+    loseAnswer: faults?.loseAnswer !== undefined,
+    damage: faults?.damage !== undefined,
+    restart: faults?.restart !== undefined,
+  }
+  return offered[need]
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null
+}

@@ -1,0 +1,104 @@
+import { StoreError } from "../store/store-error"
+
+/** A case of the suite found the store wrong. */
+export class SuiteFailure extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "SuiteFailure"
+  }
+}
+
+export function fail(message: string): never {
+  throw new SuiteFailure(message)
+}
+
+export function ok(condition: boolean, message: string): asserts condition {
+  if (!condition) fail(message)
+}
+
+/** Compares by value, whatever the order of an object's fields; an absent field and an undefined one are the same. */
+export function equal(actual: unknown, expected: unknown, what: string): void {
+  const found = differences(actual, expected)
+  if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
+}
+
+/** Compares only the fields that `expected` names. */
+export function match(actual: object, expected: Record<string, unknown>, what: string): void {
+  const record = actual as Record<string, unknown>
+  const found = Object.keys(expected).flatMap((field) => differences(record[field], expected[field], field))
+  if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
+}
+
+/** One place where two values differ. */
+export interface Difference {
+  path: string
+  expected: string
+  actual: string
+}
+
+/** Every place where two values differ, in order of the path. */
+export function differences(actual: unknown, expected: unknown, path = ""): Difference[] {
+  if (Array.isArray(actual) && Array.isArray(expected) && actual.length === expected.length) {
+    return actual.flatMap((item, index) => differences(item, expected[index], `${path}[${index}]`))
+  }
+  if (isRecord(actual) && isRecord(expected)) {
+    const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort()
+    return names.flatMap((name) => differences(actual[name], expected[name], path === "" ? name : `${path}.${name}`))
+  }
+  const [a, b] = [canonical(actual), canonical(expected)]
+  return a === b ? [] : [{ path, expected: b, actual: a }]
+}
+
+/** Most differences and most characters of a value in one message. */
+const MOST_DIFFERENCES = 8
+const MOST_CHARACTERS = 400
+/** Characters shown before the first one that differs, of values that are too long to show whole. */
+const CHARACTERS_BEFORE = 120
+
+export function describeDifferences(found: readonly Difference[]): string {
+  const lines = found.slice(0, MOST_DIFFERENCES).map(({ path, expected, actual }) => {
+    const [a, b] = shorten(actual, expected)
+    return `${path === "" ? "" : `${path}: `}expected ${b}, got ${a}`
+  })
+  if (found.length > MOST_DIFFERENCES) lines.push(`and ${found.length - MOST_DIFFERENCES} more`)
+  return lines.join("\n  ")
+}
+
+/** Cuts two long texts to what stands around the first character that differs. */
+function shorten(a: string, b: string): [string, string] {
+  if (Math.max(a.length, b.length) <= MOST_CHARACTERS) return [a, b]
+  let same = 0
+  while (same < a.length && a[same] === b[same]) same++
+  const start = Math.max(0, same - CHARACTERS_BEFORE)
+  const cut = (text: string) =>
+    `${start > 0 ? "…" : ""}${text.slice(start, start + MOST_CHARACTERS)}${text.length > start + MOST_CHARACTERS ? "…" : ""}`
+  return [cut(a), cut(b)]
+}
+
+/** JSON with sorted fields, without undefined ones. */
+export function canonical(value: unknown): string {
+  if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value)
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "undefined"
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(",")}}`
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+}
+
+/** The call must reject with a `StoreError`; resolves to it. */
+export async function storeError(call: () => Promise<unknown>, what: string): Promise<StoreError> {
+  let value: unknown
+  try {
+    value = await call()
+  } catch (error) {
+    if (StoreError.isInstance(error)) return error
+    if (error instanceof SuiteFailure) throw error
+    fail(`${what}: expected a StoreError, got ${String(error)}`)
+  }
+  fail(`${what}: expected a StoreError, got the reply ${canonical(value)}`)
+}

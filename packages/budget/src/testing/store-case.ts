@@ -1,0 +1,53 @@
+import type { Bench } from "./bench"
+import type { SuiteLevel, SuiteNeed } from "./target"
+
+/** The headings of `docs/custom-store.md` to which failures point. */
+export const SUITE_RULES = [
+  "Atomicity",
+  "Counters",
+  "Reserve",
+  "Settle",
+  "Leases",
+  "Adjustments",
+  "States of an idempotency key",
+  "Time",
+  "Retention",
+  "Damage",
+  "Failures",
+  "The ledger",
+] as const
+
+export type SuiteRule = (typeof SUITE_RULES)[number]
+
+/** One case of the suite, as data. */
+export interface StoreCase {
+  level: SuiteLevel
+  /** A sentence, unique in the suite. */
+  title: string
+  needs: readonly SuiteNeed[]
+  rule: SuiteRule
+  run(bench: Bench): Promise<void>
+}
+
+type Body = (bench: Bench) => Promise<void>
+
+/** Adds a case: its title, what it needs if anything, its body. */
+export interface TestFunction {
+  (title: string, body: Body): void
+  (title: string, options: { needs?: readonly SuiteNeed[]; rule?: SuiteRule }, body: Body): void
+}
+
+/** The cases of one file: of one level, and of one rule unless a case names another. */
+export function defineCases(
+  about: { level: SuiteLevel; rule: SuiteRule; needs?: readonly SuiteNeed[] },
+  define: (test: TestFunction) => void,
+): StoreCase[] {
+  const cases: StoreCase[] = []
+  const test = (title: string, ...rest: [Body] | [{ needs?: readonly SuiteNeed[]; rule?: SuiteRule }, Body]): void => {
+    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
+    const needs = [...new Set([...(about.needs ?? []), ...(options.needs ?? [])])]
+    cases.push({ level: about.level, title, needs, rule: options.rule ?? about.rule, run })
+  }
+  define(test as TestFunction)
+  return cases
+}

@@ -1,0 +1,218 @@
+import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
+import { asCalledByTheBudget, createBench } from "./bench"
+import { checkOptions, checkTarget, offers } from "./check-suite"
+import { SuiteFailure } from "./expect"
+import type { CaseReport, LevelReport, StoreReport } from "./report"
+import type { StoreCase } from "./store-case"
+import { storeCases } from "./store-cases"
+import {
+  type StoreProcess,
+  SUITE_LEVELS,
+  type SuiteFactory,
+  type SuiteLevel,
+  type SuiteOptions,
+  type SuiteTarget,
+} from "./target"
+
+/** The two functions of a test runner: vitest, node:test, jest. */
+export interface SuiteRunner {
+  describe(name: string, body: () => void): unknown
+  it(name: string, body: () => Promise<void>, timeoutMs?: number): unknown
+}
+
+const DEFAULT_TIMEOUT_MS = 120_000
+/** What closing a target may take. The runner's own timeout is later than ours, so that ours is the message. */
+const CLOSE_TIMEOUT_MS = 20_000
+
+/**
+ * Registers every case with the runner, one `describe` a level and one `it` a case, and a last `it` that hands the
+ * report to `options.onReport`. Cases that a declared limit excludes are not registered, but reported.
+ *
+ * @throws InvalidArgumentError for an unknown option or limit, before any case is registered
+ */
+export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, options: SuiteOptions = {}): void {
+  const run = new SuiteRun(options)
+  runner.describe(options.name ?? "budget store", () => {
+    for (const level of SUITE_LEVELS) {
+      const cases = storeCases.filter((one) => one.level === level && run.claims(one))
+      if (cases.length === 0) continue
+      runner.describe(level, () => {
+        for (const one of cases) {
+          const body = async () => {
+            const failure = await run.runCase(one, factory)
+            if (failure !== undefined) throw failure
+          }
+          runner.it(one.title, body, run.timeoutMs + 2 * CLOSE_TIMEOUT_MS)
+        }
+      })
+    }
+    runner.it("report", async () => {
+      options.onReport?.(run.report())
+    })
+  })
+}
+
+/**
+ * Runs the cases one after another without a test runner. Never rejects because of the store: read the report.
+ *
+ * @throws InvalidArgumentError for an unknown option or limit, before any case runs
+ */
+export async function runStoreSuite(
+  factory: SuiteFactory,
+  options: SuiteOptions & { only?: ((one: StoreCase) => boolean) | undefined } = {},
+): Promise<StoreReport> {
+  const run = new SuiteRun(options)
+  for (const one of storeCases) {
+    if (options.only?.(one) === false || !run.claims(one)) continue
+    await run.runCase(one, factory)
+  }
+  const report = run.report()
+  options.onReport?.(report)
+  return report
+}
+
+let partitions = 0
+
+class SuiteRun {
+  readonly timeoutMs: number
+  readonly #options: SuiteOptions
+  readonly #results = new Map<StoreCase, CaseReport>()
+  #store: string | null = null
+  #capabilities: StoreCapabilities | null = null
+  #check: StoreCheck | null = null
+
+  constructor(options: SuiteOptions) {
+    checkOptions(options)
+    this.#options = options
+    this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  }
+
+  /** Whether no declared limit excludes the case; records the reason when one does. */
+  claims(one: StoreCase): boolean {
+    const reasons = this.#reasons([one])
+    if (reasons.length === 0) return true
+    this.#results.set(one, { title: one.title, status: "not claimed", reason: reasons.join("; ") })
+    return false
+  }
+
+  /** Runs one case on a target of its own; resolves to why it failed. */
+  async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
+    const start = performance.now()
+    const processes: StoreProcess[] = []
+    let target: SuiteTarget | undefined
+    let failure: unknown
+    try {
+      const made: unknown = await factory({ level: one.level, title: one.title })
+      checkTarget(made)
+      target = made
+      const body = this.#runOn(target, one, processes)
+      await within(this.timeoutMs, body, `The case did not end within ${this.timeoutMs} ms.`)
+    } catch (error) {
+      failure = withRule(error ?? new SuiteFailure("The case threw nothing."), one)
+    }
+    try {
+      const closing = Promise.all(processes.map((process) => process.close())).then(() => target?.close?.())
+      await within(CLOSE_TIMEOUT_MS, closing, `The target did not close within ${CLOSE_TIMEOUT_MS} ms.`)
+    } catch (error) {
+      failure ??= error
+    }
+    const durationMs = Math.round(performance.now() - start)
+    this.#results.set(
+      one,
+      failure === undefined
+        ? { title: one.title, status: "passed", durationMs }
+        : { title: one.title, status: "failed", reason: reasonOf(failure), rule: one.rule, durationMs },
+    )
+    return failure
+  }
+
+  report(): StoreReport {
+    const levels = SUITE_LEVELS.map((level) => this.#levelReport(level))
+    return {
+      version: 1,
+      store: this.#store,
+      capabilities: this.#capabilities,
+      check: this.#check,
+      ok: levels.every((level) => level.failed === 0) && levels.some((level) => level.passed > 0),
+      levels,
+    }
+  }
+
+  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[]): Promise<void> {
+    this.#rejectContradictions(target)
+    const missing = one.needs.find((need) => !offers(target, need))
+    if (missing !== undefined) {
+      throw new SuiteFailure(
+        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${missing}\`.`,
+      )
+    }
+    const store = asCalledByTheBudget(target.store)
+    await this.#describeStore(store)
+    const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
+    const { fuzzRuns = 40, seed = 1 } = this.#options
+    await one.run(createBench({ target, store, partition, fuzzRuns, seed, processes }))
+  }
+
+  async #describeStore(store: BudgetStore): Promise<void> {
+    if (this.#store !== null) return
+    const check = await store.check()
+    this.#store = store.name
+    this.#capabilities = store.capabilities
+    this.#check = check
+  }
+
+  #rejectContradictions(target: SuiteTarget): void {
+    const { limits } = this.#options
+    if (limits?.ledger !== undefined && target.store.ledger !== undefined) {
+      throw new SuiteFailure("The store has a ledger: remove `limits.ledger`, so that the ledger is tested.")
+    }
+    if (limits?.processes !== undefined && target.store.capabilities.shared) {
+      throw new SuiteFailure(
+        "The store claims `capabilities.shared`: remove `limits.processes` and offer `spawn`, so that the claim is tested.",
+      )
+    }
+  }
+
+  #levelReport(level: SuiteLevel): LevelReport {
+    const reported = storeCases.filter((one) => one.level === level && this.#results.has(one))
+    const cases = reported.map((one) => this.#results.get(one)!)
+    const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
+    const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
+    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : "not claimed"
+    return { level, status, passed, failed, notClaimed, reasons: this.#reasons(reported), cases }
+  }
+
+  /** Why declared limits exclude these cases, each reason once. */
+  #reasons(cases: readonly StoreCase[]): string[] {
+    return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
+  }
+}
+
+/** Rejects with `message` when the work takes longer. The work itself goes on, since nothing can stop it. */
+async function within<T>(timeoutMs: number, work: Promise<T>, message: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new SuiteFailure(message)), timeoutMs)
+  })
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Adds where the rule stands. Runners print the stack, which begins with the message. */
+function withRule(error: unknown, { rule }: StoreCase): unknown {
+  if (!(error instanceof SuiteFailure)) return error
+  const { message } = error
+  error.message = `${message}\nThe rule stands in docs/custom-store.md of @p2/budget, under "${rule}".`
+  if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
+  return error
+}
+
+/** The message of an error and of its causes: often only the driver's own message helps. */
+function reasonOf(failure: unknown, causes = 4): string {
+  if (!(failure instanceof Error)) return String(failure)
+  const { cause, message } = failure
+  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${reasonOf(cause, causes - 1)}`
+}
