@@ -1,1 +1,2 @@
-export {}
+export type { RedisClient } from "./redis/client"
+export { type RedisStoreOptions, redisStore } from "./redis/redis-store"

@@ -1,0 +1,360 @@
+import { checkNames, InvalidArgumentError } from "@p2/core"
+import type {
+  AdjustReply,
+  AdjustRequest,
+  BudgetStore,
+  CounterChange,
+  CounterState,
+  ExpireReply,
+  ExpireRequest,
+  ExtendReply,
+  ExtendRequest,
+  FinalState,
+  ListCountersReply,
+  ListDueReply,
+  Millis,
+  Name,
+  ReadReply,
+  ReserveReply,
+  ReserveRequest,
+  SettleReply,
+  SettleRequest,
+  StoreCapabilities,
+  StoreCheck,
+} from "../store/budget-store"
+import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
+import type { UsageLedger } from "../usage/ledger"
+import { checkClient, namespaceOf, type RedisClient } from "./client"
+import { loadedScript, RedisConnection } from "./connection"
+import { corrupt } from "./failure"
+import { SCRIPTS } from "./generated/scripts"
+import { PartitionKeys } from "./keys"
+import { RedisLedger } from "./redis-ledger"
+import type { RedisSettings } from "./settings"
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+/** Share of the timeout after which the store gives up, so that it can say why before its caller does. */
+const DEADLINE_SHARE = 0.9
+/** Most pages of SCAN in one `listCounters`. */
+const MAX_SCANS = 50
+const MAX_SCAN_COUNT = 1_000
+
+export interface RedisStoreOptions {
+  /**
+   * An ioredis `Redis` or `Cluster`. The store works on a duplicate of it and closes only that. A `keyPrefix` of the client
+   * comes before `prefix`.
+   */
+  client: RedisClient
+  /** What the names of all keys begin with: letters, digits and `_ . : -`. @defaultValue "p2" */
+  prefix?: string | undefined
+  /** How long resolved keys, and counters after the end of their window, are kept, in ms. @defaultValue one hour */
+  retentionMs?: number | undefined
+  /** How long usage entries are kept, in ms; 0: none are written. @defaultValue 90 days */
+  ledgerRetentionMs?: number | undefined
+  /** How long a call may take, in ms. @defaultValue 500 */
+  timeoutMs?: number | undefined
+  /** For tests only: replaces the server's clock. */
+  now?: (() => Millis) | undefined
+}
+
+const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs", "timeoutMs", "now"])
+
+/**
+ * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script over declared keys, by the server's
+ * clock; all keys of a partition are on one shard. The keys are described in docs/redis-layout.md, what survives a crash in
+ * docs/durability.md.
+ *
+ * @throws InvalidArgumentError on a wrong option; members reject with a `StoreError`
+ * @example
+ * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
+ */
+export function redisStore(options: RedisStoreOptions): BudgetStore {
+  checkNames(options, OPTIONS, "")
+  const { client, prefix = "p2", now } = options
+  checkClient(client)
+  const settings = {
+    retentionMs: duration("retentionMs", options.retentionMs ?? HOUR_MS, 1),
+    ledgerRetentionMs: duration("ledgerRetentionMs", options.ledgerRetentionMs ?? 90 * DAY_MS, 0),
+    timeoutMs: duration("timeoutMs", options.timeoutMs ?? 500, 1),
+    namespace: namespaceOf(client, prefix),
+    clock: now === undefined ? () => "" : () => String(now()),
+  }
+  return new RedisStore(client, settings)
+}
+
+const RESERVE = loadedScript(SCRIPTS.reserve)
+const SETTLE = loadedScript(SCRIPTS.settle)
+const EXTEND = loadedScript(SCRIPTS.extend)
+const EXPIRE = loadedScript(SCRIPTS.expire)
+const LIST_DUE = loadedScript(SCRIPTS.listDue)
+const READ = loadedScript(SCRIPTS.read)
+const ADJUST = loadedScript(SCRIPTS.adjust)
+const SCAN_COUNTERS = loadedScript(SCRIPTS.scanCounters)
+const ACCEPT_CLOCK = loadedScript(SCRIPTS.acceptClock)
+const CHECK_PARTITION = loadedScript(SCRIPTS.checkPartition)
+
+class RedisStore implements BudgetStore {
+  readonly name = "redis"
+  readonly capabilities: StoreCapabilities
+  readonly ledger: UsageLedger | undefined
+  readonly #settings: RedisSettings
+  readonly #connection: RedisConnection
+
+  constructor(client: RedisClient, settings: RedisSettings) {
+    const { retentionMs, ledgerRetentionMs, timeoutMs, namespace } = settings
+    this.capabilities = { shared: true, clock: "server", retentionMs, maxCounters: 32, timeoutMs }
+    this.#settings = settings
+    this.#connection = new RedisConnection({
+      client,
+      deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
+      probeKey: `${namespace}:{access-check}:probe`,
+    })
+    this.ledger = ledgerRetentionMs > 0 ? new RedisLedger(this.#connection, settings) : undefined
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveReply> {
+    const { key, fingerprint, counters, leaseMs, pendingEntry } = request
+    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const of = this.#keysOf(request.partition)
+    const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
+    const pending = this.ledger === undefined ? "" : JSON.stringify(pendingEntry)
+    const args: (string | number)[] = [clock(), key, fingerprint, leaseMs, retentionMs, ledgerRetentionMs, pending]
+    for (const { name, amount, limit, onExpire, startsAt, endsAt, keepMs } of counters) {
+      keys.push(of.counter(name))
+      args.push(name, amount, limit ?? "", onExpire, startsAt ?? "", endsAt ?? "", keepMs ?? "")
+    }
+    const reply = await this.#run(RESERVE, keys, args)
+    const [status, now, due, detail] = reply
+    const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
+    const common = { now: Number(now), due: due !== 0, counters: states }
+    switch (status) {
+      case "ok":
+      case "replayed":
+        return { ...common, status: "ok", replayed: status === "replayed", expiresAt: Number(detail) }
+      case "exceeded":
+      case "stale-window":
+        return { ...common, status, which: (detail as unknown[]).map(Number) }
+      case "mismatch":
+        return { ...common, status }
+      case "resolved":
+        return { ...common, status, state: detail as FinalState }
+      case "lease-ended":
+        return { ...common, status, storedCounters: detail as Name[] }
+      default:
+        throw unknownStatus(status)
+    }
+  }
+
+  async settle(request: SettleRequest): Promise<SettleReply> {
+    const { key, fingerprint, outcome, revision, counters, expiresAt, entry } = request
+    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const names = counters.map(({ name }) => name)
+    const json = this.ledger === undefined ? "" : JSON.stringify(entry)
+    const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
+    for (const { name, amount, reserved, endsAt, keepMs } of counters) {
+      args.push(name, amount, reserved, endsAt ?? "", keepMs ?? "")
+    }
+    const reply = await this.#run(SETTLE, this.#keysToResolve(request.partition, key, names), args)
+    const [status, time, replayed, late, recovered, forgottenCounters] = reply
+    const now = Number(time)
+    switch (status) {
+      case "settled":
+      case "released":
+        return {
+          now,
+          status,
+          counters: names.map((name, index) => counterChange(name, reply, 6 + 5 * index)),
+          replayed: replayed === 1,
+          late: late === 1,
+          recovered: recovered === 1,
+          forgottenCounters: Number(forgottenCounters),
+        }
+      case "mismatch":
+      case "forgotten":
+        return { now, status }
+      case "other-counters":
+        return { now, status, storedCounters: reply[2] as Name[] }
+      default:
+        throw unknownStatus(status)
+    }
+  }
+
+  async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
+    const of = this.#keysOf(partition)
+    const reply = await this.#run(
+      EXTEND,
+      [of.reservation(key), of.leases, of.time],
+      [this.#settings.clock(), key, leaseMs],
+    )
+    const [status, time, expiresAt, fingerprint, ...rest] = reply
+    const now = Number(time)
+    if (status !== "held") return { now, status: status as FinalState | "unknown" }
+    const counters = []
+    for (let at = 0; at < rest.length; at += 3) {
+      counters.push({ name: rest[at] as Name, amount: Number(rest[at + 1]), onExpire: Number(rest[at + 2]) })
+    }
+    return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
+  }
+
+  async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
+    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
+    const reply = await this.#run(EXPIRE, this.#keysToResolve(partition, key, counters), args)
+    const [status, time] = reply
+    const now = Number(time)
+    switch (status) {
+      case "expired":
+        return {
+          now,
+          status,
+          counters: counters.map((name, index) => counterChange(name, reply, 2 + 5 * index)),
+          charged: counters.map((_, index) => Number(reply[2 + 5 * counters.length + index])),
+        }
+      case "not-due":
+      case "damaged":
+        return { now, status }
+      case "other-counters":
+        return { now, status, storedCounters: reply[2] as Name[] }
+      default:
+        throw unknownStatus(status)
+    }
+  }
+
+  /** Not one step: the names of the counters are read after the keys. */
+  async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
+    const of = this.#keysOf(partition)
+    const [, now, due] = await this.#run(LIST_DUE, [of.leases, of.time], [this.#settings.clock(), limit])
+    const listed = (due as Name[]).map(async (key) => ({
+      key,
+      counters: await this.#storedCounters(of.reservation(key)),
+    }))
+    return { now: Number(now), due: await Promise.all(listed) }
+  }
+
+  async read({ partition, counters }: { partition: Name; counters: Name[] }): Promise<ReadReply> {
+    const { now, due, states, damaged } = await this.#read(partition, counters)
+    if (damaged.length > 0) throw damage("counter")
+    return { now, due, counters: states.map(({ state }) => state) }
+  }
+
+  async adjust({ partition, key, counter, kind, delta }: AdjustRequest): Promise<AdjustReply> {
+    const { name, startsAt, endsAt, keepMs } = counter
+    const { retentionMs, clock } = this.#settings
+    const of = this.#keysOf(partition)
+    const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", keepMs ?? ""]
+    const reply = await this.#run(ADJUST, [of.adjustment(key), of.counter(name), of.time], args)
+    const [status, time, replayed, applied] = reply
+    const now = Number(time)
+    if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
+    const change = counterChange(name, reply, 4)
+    return { now, status, counter: change, replayed: replayed === 1, applied: Number(applied) }
+  }
+
+  async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
+    const of = this.#keysOf(request.partition)
+    const prefix = of.counter("")
+    let [node = "", position = "0"] = request.cursor?.split(":") ?? []
+    let count = request.limit
+    const names = new Set<Name>()
+    for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
+      const reply = await this.#run(SCAN_COUNTERS, [of.time, of.absent()], [`${prefix}*`, node, position, count])
+      const found = reply[3] as string[]
+      for (const key of found) names.add(key.slice(prefix.length))
+      node = reply[1] as string
+      position = reply[2] as string
+      if (position === "0") break
+      if (found.length === 0) count = Math.min(2 * count, MAX_SCAN_COUNT)
+    }
+    const { now, states, damaged } = await this.#read(request.partition, [...names])
+    const counters = states.filter(({ exists }) => exists).map(({ state }) => state)
+    return { now, counters, damaged, cursor: position === "0" ? null : `${node}:${position}` }
+  }
+
+  async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
+    const [, now, before] = await this.#run(ACCEPT_CLOCK, [this.#keysOf(partition).time], [this.#settings.clock()])
+    return { now: Number(now), before: Number(before) }
+  }
+
+  async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
+    const check = await this.#connection.check()
+    if (request.partition === undefined || !check.ok) return check
+    const of = this.#keysOf(request.partition)
+    const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
+    const [, clock, latest, damaged] = await this.#run(CHECK_PARTITION, [of.damaged, of.time], args)
+    const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
+    return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close()
+  }
+
+  async #run(script: typeof RESERVE, keys: string[], args: (string | number)[]): Promise<unknown[]> {
+    const reply = await this.#connection.run(script, keys, args)
+    if (reply[0] === "corrupt") throw damage(reply[1] as string)
+    return reply
+  }
+
+  async #read(partition: Name, names: readonly Name[]) {
+    const of = this.#keysOf(partition)
+    const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
+    const reply = await this.#run(READ, keys, [this.#settings.clock()])
+    const statusOf = (index: number) => reply[3 + 4 * index]
+    return {
+      now: Number(reply[1]),
+      due: reply[2] !== 0,
+      states: names.map((name, index) => ({
+        exists: statusOf(index) === "known",
+        state: counterState(name, reply, 4 + 4 * index),
+      })),
+      damaged: names.filter((_, index) => statusOf(index) === "damaged"),
+    }
+  }
+
+  /** None if the record cannot be read. */
+  async #storedCounters(reservationKey: string): Promise<Name[]> {
+    return this.#connection.command(async (own) => {
+      const fields = await own.hkeys(reservationKey).catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return []
+        throw error
+      })
+      return fields.filter((field) => !field.startsWith("@"))
+    })
+  }
+
+  #keysOf(partition: Name): PartitionKeys {
+    return new PartitionKeys(this.#settings.namespace, partition)
+  }
+
+  /** The KEYS of settle.lua and expire.lua. */
+  #keysToResolve(partition: Name, key: Name, names: readonly Name[]): string[] {
+    const of = this.#keysOf(partition)
+    const own = [of.reservation(key), of.pendingEntry(key), of.entry(key)]
+    return [...own, of.leases, of.damaged, of.time, of.entries, ...names.map((name) => of.counter(name))]
+  }
+}
+
+function counterState(name: Name, reply: readonly unknown[], at: number): CounterState {
+  return { name, spent: Number(reply[at]), reserved: Number(reply[at + 1]), granted: Number(reply[at + 2]) }
+}
+
+function counterChange(name: Name, reply: readonly unknown[], at: number): CounterChange {
+  const peaks = { peakBefore: Number(reply[at + 3]), peak: Number(reply[at + 4]) }
+  return { ...counterState(name, reply, at), ...peaks }
+}
+
+function damage(what: string) {
+  return corrupt(
+    `Redis holds a damaged record (${what}); nothing was applied. See "Damaged records" in docs/redis-layout.md.`,
+  )
+}
+
+function unknownStatus(status: unknown) {
+  return corrupt(`A script of the store replied the unknown status ${JSON.stringify(status)}.`)
+}
+
+function duration(argument: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new InvalidArgumentError(argument, `an integer number of milliseconds from ${least}`, value)
+}
