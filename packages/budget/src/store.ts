@@ -25,6 +25,8 @@ export type {
   StoreCapabilities,
   StoreCheck,
 } from "./store/budget-store"
+export { checkedStore } from "./store/checked-store"
+export { type CreateStoreOptions, createStore } from "./store/create-store"
 export type { Position, RecordKind, Records, Storage, Write } from "./store/storage"
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
 export { formatCursor, parseCursor } from "./usage/cursor"

@@ -136,9 +136,14 @@ export interface ExpireRequest {
   counters: Name[]
 }
 
-export type ExpireReply = { now: Millis } & /** `charged` is in the order of `counters`. */
-(
-  | { status: "expired"; counters: CounterChange[]; charged: number[] }
+export type ExpireReply = { now: Millis } & (
+  | {
+      status: "expired"
+      /** In the order of the request. */
+      counters: CounterChange[]
+      /** What each of them was charged. */
+      charged: number[]
+    }
   /** Not held, unknown, or its lease has not ended. */
   | { status: "not-due" }
   | { status: "other-counters"; storedCounters: Name[] }
@@ -162,11 +167,14 @@ export interface AdjustRequest {
   delta: number
 }
 
-export type AdjustReply = {
-  now: Millis
-} & /** `applied`: what changed, of `granted` or of `spent`; a replay answers that of the first call. */
-(
-  | { status: "ok"; counter: CounterChange; replayed: boolean; applied: number }
+export type AdjustReply = { now: Millis } & (
+  | {
+      status: "ok"
+      counter: CounterChange
+      replayed: boolean
+      /** What changed, of `granted` or of `spent`; a replay replies that of the first call. */
+      applied: number
+    }
   | { status: "mismatch" }
   | { status: "stale-window" }
 )

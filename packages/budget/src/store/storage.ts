@@ -2,7 +2,8 @@ import type { UsageFilter } from "../usage/entry"
 import type { StoreCheck } from "./budget-store"
 import type { Millis, Name } from "./name"
 
-export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time"
+/** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
+export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"
 
 /** What a transaction sees. */
 export interface Records {
@@ -50,7 +51,11 @@ export interface Storage {
    * `body` again. `body` awaits nothing but `records`. `readOnly`: it writes nothing, so that a snapshot is enough and no
    * lock is needed.
    */
-  transaction<T>(partition: Name, body: (records: Records) => Promise<{ result: T; writes: Write[] }>): Promise<T>
+  transaction<T>(
+    partition: Name,
+    body: (records: Records) => Promise<{ result: T; writes: Write[] }>,
+    options: { readOnly: boolean },
+  ): Promise<T>
   /**
    * Texts of entries in order of (at, key), or the reverse. Each entry that exists throughout is seen exactly once, with
    * content as of some moment of the scan. It may leave out what does not match `filter`, and need not.
@@ -59,8 +64,8 @@ export interface Storage {
     partition: Name,
     options: { filter: UsageFilter; newestFirst: boolean; after?: Position | undefined },
   ): AsyncIterable<string>
-  /** Keys of counters or reservations, in byte order after `after`: the first `limit`. */
-  keys(partition: Name, kind: "counter" | "reservation", options: { after: string; limit: number }): Promise<string[]>
+  /** Keys of one kind, in byte order after `after`: the first `limit`. */
+  keys(partition: Name, kind: "counter" | "damaged", options: { after: string; limit: number }): Promise<string[]>
   /** Deletes entries whose `at` is before this; resolves to how many. */
   prune(partition: Name, before: Millis): Promise<number>
   check?(): Promise<StoreCheck>
