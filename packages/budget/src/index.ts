@@ -1,1 +1,42 @@
-export {}
+export type {
+  Budget,
+  BudgetAlert,
+  BudgetOptions,
+  CloseOptions,
+  Correction,
+  CorrectOptions,
+  LimitTarget,
+  OnExpire,
+  OnStoreFailure,
+  Reservation,
+  ReserveOptions,
+  ReserveResult,
+  RunOptions,
+  RunOutcome,
+  RunResult,
+  Settlement,
+  SettleOptions,
+  WaitOptions,
+} from "./api/budget"
+export {
+  type BudgetErrorCode,
+  IdempotencyKeyMismatchError,
+  NoLedgerError,
+  ReservationHeldError,
+  ReservationResolvedError,
+  SettleMismatchError,
+  UnknownReservationError,
+} from "./api/budget-errors"
+export { BudgetExceededError, type DeniedLimit } from "./api/budget-exceeded-error"
+export type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "./api/budget-usage"
+export { createBudget } from "./api/create-budget"
+export type { Amount, AmountInput } from "./limits/amount"
+export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limits/limit"
+export type { LimitStatus } from "./limits/limit-status"
+export type { Scope, Subject } from "./limits/subject"
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory/memory-store"
+export type { BudgetStore, FinalState, StoreCapabilities, StoreCheck } from "./store/budget-store"
+export type { Millis, Name } from "./store/name"
+export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
+export type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./usage/entry"
+export type { UsageGroup, UsageTotals } from "./usage/ledger"

@@ -1,65 +1,13 @@
 import type { NanoUsd } from "@p2/core"
+import type { Amount, AmountInput } from "../limits/amount"
 import type { Limit, Limits, WindowPeriod } from "../limits/limit"
+import type { LimitStatus } from "../limits/limit-status"
 import type { Scope, Subject } from "../limits/subject"
 import type { BudgetStore, Millis, StoreCheck } from "../store/budget-store"
 import type { StoreError } from "../store/store-error"
 import type { StoredEntry, UsageEntry } from "../usage/entry"
 import type { BudgetExceededError } from "./budget-exceeded-error"
 import type { BudgetUsage } from "./budget-usage"
-
-/**
- * An amount as callers write it: dollars (`0.05`, `"0.05"`, `"$0.05"`) or an object of units. Results of `upperBound()`
- * and `costOf()` of `@p2/pricing` fit as they are: fields that are not listed here are ignored when `nanoUsd` is present.
- */
-export type AmountInput =
-  | number
-  | string
-  | {
-      /** Dollars; never together with `nanoUsd`. */
-      usd?: number | string | undefined
-      nanoUsd?: NanoUsd | undefined
-      /** Input plus output tokens. */
-      tokens?: number | undefined
-      /** @defaultValue 1 */
-      requests?: number | undefined
-    }
-
-/** An amount, unit by unit; undefined where none was given. */
-export interface Amount {
-  readonly nanoUsd: NanoUsd | undefined
-  readonly tokens: number | undefined
-  readonly requests: number
-}
-
-/**
- * Where one limit stands. Of a limit in dollars, `limit`, `granted`, `spent`, `reserved` and `remaining` are dollars, and
- * the fields that end in `NanoUsd` are the same exactly. Of a limit in tokens or requests they are counts, and the
- * `NanoUsd` fields are null.
- */
-export interface LimitStatus {
-  scope: Scope
-  /** The `per` of the limit. */
-  window: WindowPeriod
-  /** Null for `total` and fixed lengths. */
-  timeZone: string | null
-  unit: "usd" | "tokens" | "requests"
-  /** Null: only counted. */
-  limit: number | null
-  /** Topped up in this window. */
-  granted: number
-  spent: number
-  reserved: number
-  /** limit + granted − spent − reserved; negative after overruns; null without a limit. */
-  remaining: number | null
-  limitNanoUsd: NanoUsd | null
-  grantedNanoUsd: NanoUsd | null
-  spentNanoUsd: NanoUsd | null
-  reservedNanoUsd: NanoUsd | null
-  remainingNanoUsd: NanoUsd | null
-  startsAt: Millis | null
-  /** Null: the window never ends. */
-  resetsAt: Millis | null
-}
 
 /** A threshold of `alertAt` was crossed. Decided once per window over all processes, delivered at most once. */
 export interface BudgetAlert extends LimitStatus {
@@ -132,7 +80,10 @@ export interface Reservation {
   readonly idempotencyKey: string
   readonly partition: string
   readonly amount: Amount
-  /** Every limit as it stood right after the reserve, in the order of `limits`; of limits with the same counter the smallest. */
+  /**
+   * Every limit as it stood right after the reserve, in the order of `limits`; of limits with the same counter the
+   * smallest. Empty of a resumed reservation, and while the store is down.
+   */
   readonly limits: readonly LimitStatus[]
   /** End of the lease by the store's clock; moves with each heartbeat. Null: the store is down and `onStoreFailure` admitted it. */
   readonly expiresAt: Millis | null
@@ -192,7 +143,7 @@ export interface CorrectOptions {
 
 /**
  * `corrected`: counters and entry. `adjusted`: the store has forgotten the key, so only the counters whose window is open
- * were corrected. `unchanged`: this or a higher revision was there.
+ * were corrected. `unchanged`: the same correction was made before.
  */
 export type Correction = { status: "corrected" | "adjusted" | "unchanged" }
 

@@ -1,14 +1,13 @@
-import { InvalidArgumentError } from "@p2/core"
-import { LeastRecent } from "./internal/least-recent"
-import type { Millis } from "./store"
-import { MAX_TIME } from "./store-calls"
+import { InvalidArgumentError, LruMap } from "@p2/core"
+import { MAX_TIME } from "../store/max-time"
+import type { Millis } from "../store/name"
 
 const SECOND = 1_000
 const HOUR = 3_600_000
 const DAY = 86_400_000
-/** Further than any zone is from UTC. */
-const FAR = 20 * HOUR
-/** An ICU formatter takes tens of kilobytes, so that not every zone of the world is kept. */
+/** More than any zone differs from UTC. */
+const MAX_OFFSET = 20 * HOUR
+/** An ICU formatter takes tens of kilobytes. */
 const MAX_FORMATTERS = 100
 
 export type CalendarPeriod = "hour" | "day" | "week" | "month"
@@ -19,7 +18,7 @@ export interface TimeWindow {
   endsAt: Millis
 }
 
-let formatters: LeastRecent<string, Intl.DateTimeFormat> | undefined
+const formatters = new LruMap<string, Intl.DateTimeFormat>(MAX_FORMATTERS)
 
 /** Throws unless the runtime knows this time zone. */
 export function checkTimeZone(timeZone: unknown, argument: string): asserts timeZone is string {
@@ -28,7 +27,7 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
       offsetAt(timeZone, 0)
       return
     } catch {
-      // Reported below: the runtime's own message does not say which argument was wrong.
+      // Reported below: the runtime's own message does not name the argument.
     }
   }
   throw new InvalidArgumentError(argument, 'an IANA time zone such as "Europe/Paris"', timeZone)
@@ -42,14 +41,14 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
  * clock skips has no window, and a window that has started never comes back.
  */
 export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis): TimeWindow {
-  // The calendar of JavaScript ends there; without this the search below would never end.
+  // Without this check the search below would not end.
   if (!(Math.abs(now) <= MAX_TIME)) throw new InvalidArgumentError("time", "an instant in epoch milliseconds", now)
   let start = floorWall(period, now + offsetAt(timeZone, now))
   let startsAt = firstInstantAt(timeZone, start)
   for (;;) {
     const next = nextWall(period, start)
     const endsAt = firstInstantAt(timeZone, next)
-    // Past the end when the clock went back over it, and for what the clock skipped.
+    // `now` is past the end after the clock went back over it, and in a period that the clock skipped.
     if (endsAt > now) return { startsAt, endsAt }
     start = next
     startsAt = endsAt
@@ -74,7 +73,7 @@ export function offsetAt(timeZone: string, at: Millis): number {
 
 /** The first instant at which the zone's clock shows this wall time (as if it were UTC) or a later one. */
 function firstInstantAt(timeZone: string, wall: number): Millis {
-  const [early, late] = [wall - FAR, wall + FAR]
+  const [early, late] = [wall - MAX_OFFSET, wall + MAX_OFFSET]
   const [before, after] = [offsetAt(timeZone, early), offsetAt(timeZone, late)]
   if (before === after) return wall - before
   const change = changeBetween(timeZone, early, late, before)
@@ -113,8 +112,7 @@ function nextWall(period: CalendarPeriod, start: number): number {
 }
 
 function formatterOf(timeZone: string): Intl.DateTimeFormat {
-  formatters ??= new LeastRecent(MAX_FORMATTERS)
-  return formatters.getOrMake(
+  return formatters.getOrCreate(
     timeZone,
     () =>
       new Intl.DateTimeFormat("en-US", {
@@ -130,4 +128,15 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat {
         second: "numeric",
       }),
   )
+}
+
+/** An instant as the clock of a zone shows it: `2026-12-01T00:00+01:00`, with seconds where they are not zero. */
+export function formatInstant(at: Millis, timeZone: string): string {
+  const offset = offsetAt(timeZone, at)
+  const wall = new Date(at + offset).toISOString().slice(0, -1)
+  const time = wall.replace(/(:00)?\.000$/, "")
+  if (timeZone === "UTC") return `${time}Z`
+  const minutes = Math.round(Math.abs(offset) / 60_000)
+  const pad = (value: number) => String(value).padStart(2, "0")
+  return `${time}${offset < 0 ? "-" : "+"}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`
 }
