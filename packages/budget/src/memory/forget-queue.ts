@@ -3,7 +3,7 @@ import type { Millis, Name } from "../store/name"
 import { type Timed, TimeHeap } from "./time-heap"
 
 /** Most that one step of the clock counts. */
-const MAX_STEP_MS = 60_000
+const MAX_STEP_MS = 10_000
 
 /** A record that will be forgotten, by partition, kind and key. */
 export interface Forgettable {
@@ -14,7 +14,7 @@ export interface Forgettable {
 
 /**
  * Which records to look at, because they may have to be deleted. It measures elapsed time by the steps of the clock and
- * counts at most a minute a step, so that a clock that jumps ahead and back deletes nothing that is still needed. Only
+ * counts at most ten seconds a step, so that a clock that jumps ahead and back deletes nothing that is still needed. Only
  * what is further than the margin counts in full.
  */
 export class ForgetQueue {

@@ -29,6 +29,7 @@ import { Partition } from "./partition"
 
 /** Most records that one operation deletes. More than it can add, so that what is over does not pile up. */
 const MAX_FORGOTTEN_PER_OPERATION = 64
+const FORGET_ALL_EVERY_MS = 1_000
 
 export interface MemoryStoreOptions {
   /** The clock, in epoch milliseconds. @defaultValue Date.now */
@@ -106,6 +107,7 @@ class MemoryBudgetStore implements MemoryStore {
   #reservations = 0
   #counters = 0
   #adjustments = 0
+  #forgotAllAt = Number.NEGATIVE_INFINITY
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -211,7 +213,7 @@ class MemoryBudgetStore implements MemoryStore {
     if (!Number.isSafeInteger(clock) || clock < 0)
       throw new InvalidArgumentError("now", "a function that returns epoch milliseconds as an integer", clock)
     this.#forgetQueue.advance(clock)
-    this.#forget(clock, MAX_FORGOTTEN_PER_OPERATION)
+    this.#forgetSome(clock)
     const partition = this.#partitions.get(name) ?? new Partition()
     const { retentionMs, maxEntries } = this.#settings
     return { partition, moment: transition.momentOf(clock, partition.time, { retentionMs, ledger: maxEntries > 0 }) }
@@ -279,7 +281,7 @@ class MemoryBudgetStore implements MemoryStore {
     })
     let full = isFull()
     if (!full.reservations && !full.counters) return
-    this.#forget(this.#settings.now(), Number.POSITIVE_INFINITY)
+    this.#forgetAll(this.#settings.now())
     full = isFull()
     if (!full.reservations && !full.counters) return
     const [option, limit, what] = full.reservations
@@ -291,9 +293,9 @@ class MemoryBudgetStore implements MemoryStore {
     )
   }
 
-  /** Deletes records that are over, after looking at no more than `max`. */
-  #forget(clock: Millis, max: number): void {
-    for (let looked = 0; looked < max; looked++) {
+  /** Deletes a few records that are over. */
+  #forgetSome(clock: Millis): void {
+    for (let looked = 0; looked < MAX_FORGOTTEN_PER_OPERATION; looked++) {
       const record = this.#forgetQueue.take()
       if (record === undefined) return
       const waitMs = this.#forgetOne(record, clock)
@@ -311,12 +313,29 @@ class MemoryBudgetStore implements MemoryStore {
     const now = Math.max(clock, partition.time ?? clock)
     if (record.forgetAt > now) return record.forgetAt - now
     if (!transition.isForgotten(record, now)) return this.#settings.retentionMs
-    records!.delete(key)
+    this.#delete(partition, kind, key)
+    if (partition.isEmpty) this.#partitions.delete(name)
+    return undefined
+  }
+
+  /** Deletes all that is over by the present time. At most once a second: a store that is full must not be slow as well. */
+  #forgetAll(clock: Millis): void {
+    if (Math.abs(clock - this.#forgotAllAt) < FORGET_ALL_EVERY_MS) return
+    this.#forgotAllAt = clock
+    for (const [name, partition] of this.#partitions) {
+      const now = Math.max(clock, partition.time ?? clock)
+      for (const kind of ["reservation", "counter", "adjustment"] as const)
+        for (const [key, record] of partition[`${kind}s`])
+          if (transition.isForgotten(record, now)) this.#delete(partition, kind, key)
+      if (partition.isEmpty) this.#partitions.delete(name)
+    }
+  }
+
+  #delete(partition: Partition, kind: Forgettable["kind"], key: Name): void {
+    partition[`${kind}s`].delete(key)
     if (kind === "reservation") this.#reservations--
     else if (kind === "counter") this.#counters--
     else this.#adjustments--
-    if (partition.isEmpty) this.#partitions.delete(name)
-    return undefined
   }
 }
 

@@ -248,8 +248,9 @@ export function expire(known: Known, request: ExpireRequest, moment: Moment): St
   const counters = new Map<Name, Counter>()
   for (const { name, amount, onExpire } of charged) {
     const before = live(known, name, now)
-    if (before !== undefined)
-      counters.set(name, change(before, { spent: onExpire, reserved: -amount }, touched(before, forgetAt)))
+    // A counter in which nothing is reserved may be forgotten before the lease ends.
+    if (before === undefined && amount === 0) continue
+    counters.set(name, change(before ?? EMPTY, { spent: onExpire, reserved: -amount }, touched(before, forgetAt)))
   }
   const { pendingEntry } = reservation
   const byName = new Map(charged.map((counter) => [counter.name, counter]))
@@ -361,7 +362,7 @@ function resolve(
 ): Step<SettleReply> {
   const { now } = moment
   const { outcome, revision } = request
-  const isHeld = reservation.state === "held"
+  const isHeld = reservation.state === "held" && origin !== "lost"
   const forgetAt = resolvedUntil(reservation, moment)
   const byName = new Map(request.counters.map((ref) => [ref.name, ref]))
   const charged = reservation.counters.map((counter) => ({
@@ -372,8 +373,9 @@ function resolve(
   const counters = new Map<Name, Counter>()
   for (const [index, { name, amount, charged: chargedBefore }] of reservation.counters.entries()) {
     const before = live(known, name, now)
-    // What the store has forgotten is not counted anew. An unknown key has never been counted.
-    if (before === undefined && origin === "known") continue
+    // What is held is charged in any case, what is unknown unless its window is forgotten.
+    const isForgotten = before === undefined && !isHeld && (origin === "known" || isOver(byName.get(name)!, moment))
+    if (isForgotten) continue
     const spent = charged[index]!.charged - chargedBefore
     const keep = later(keptUntil(byName.get(name)!, moment), forgetAt)
     counters.set(name, change(before ?? EMPTY, { spent, reserved: isHeld ? -amount : 0 }, touched(before, keep)))
@@ -451,6 +453,11 @@ function finalStateOf(entry: StoredEntry | undefined): FinalState | undefined {
 
 function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
   return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
+}
+
+/** Whether the window is so long over that its counter is forgotten. */
+function isOver({ endsAt }: CounterRef, { now, retentionMs }: Moment): boolean {
+  return endsAt !== null && sum(endsAt, retentionMs) <= now
 }
 
 /** Computes with the room that remains, because `spent + reserved + amount` may pass 2^53. */

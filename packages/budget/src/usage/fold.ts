@@ -5,7 +5,7 @@ import type { UsageGroup, UsageTotals } from "./ledger"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]
-  /** Ascending boundaries, needed by the group `bucket`; entries outside are left out then. */
+  /** Ascending boundaries, needed by the group `bucket`; entries outside are left out. Null: all entries. */
   buckets: readonly Millis[] | null
 }
 
@@ -23,12 +23,10 @@ export class UsageFold {
 
   add(entry: StoredEntry): void {
     if (entry.status === "audit") return
-    const group: UsageTotals["group"] = []
-    for (const by of this.#options.groupBy) {
-      const value = this.#valueOf(entry, by)
-      if (value === undefined) return
-      group.push(value)
-    }
+    const { groupBy, buckets } = this.#options
+    const bucket = buckets === null ? null : bucketOf(buckets, entry.at)
+    if (bucket === undefined) return
+    const group = groupBy.map((by) => (by === "bucket" ? bucket : valueOf(entry, by)))
     const key = JSON.stringify(group)
     let sums = this.#groups.get(key)
     if (sums === undefined) {
@@ -41,13 +39,10 @@ export class UsageFold {
   totals(): UsageTotals[] {
     return [...this.#groups.values()].map((sums) => sums.totals())
   }
+}
 
-  /** Undefined: the entry is outside the buckets. */
-  #valueOf(entry: StoredEntry, by: UsageGroup): string | number | null | undefined {
-    if (by === "bucket") return bucketOf(this.#options.buckets ?? [], entry.at)
-    if (typeof by === "object") return tagOf(entry, by.tag)
-    return entry[by] ?? null
-  }
+function valueOf(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): string | null {
+  return typeof by === "object" ? tagOf(entry, by.tag) : (entry[by] ?? null)
 }
 
 class GroupSums {
