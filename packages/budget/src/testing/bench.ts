@@ -11,6 +11,7 @@ import type {
   SettleReply,
   SettleRequest,
 } from "../store/budget-store"
+import { checkedStore } from "../store/checked-store"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { canonical, equal, fail, ok, SuiteFailure } from "./expect"
@@ -96,9 +97,6 @@ interface BenchContext {
   processes: StoreProcess[]
 }
 
-/** The store as the budget calls it. */
-export const asCalledByTheBudget = (store: BudgetStore): BudgetStore => store
-
 export function createBench(context: BenchContext): Bench {
   const { target, store, partition, fuzzRuns, seed, processes } = context
 
@@ -160,9 +158,9 @@ export function createBench(context: BenchContext): Bench {
     spawn: async () => {
       const process = await target.spawn!()
       processes.push(process)
-      return { ...process, store: asCalledByTheBudget(process.store) }
+      return { ...process, store: checkedStore(process.store) }
     },
-    restart: async () => createBench({ ...context, store: asCalledByTheBudget(await target.faults!.restart!()) }),
+    restart: async () => createBench({ ...context, store: checkedStore(await target.faults!.restart!()) }),
     spend: async (key, amount, more = {}, name = "a") => {
       const entry = usageEntry(more.requestId ?? key, amount, more)
       const pending = pendingEntry(entry.requestId, amount, { attempt: entry.attempt })

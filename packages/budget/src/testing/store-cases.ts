@@ -1,9 +1,14 @@
 import { adjustmentCases } from "./cases/adjustments"
 import { concurrencyCases } from "./cases/concurrency"
 import { contractCases } from "./cases/contract"
+import { damageCases, faultCases } from "./cases/faults"
+import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
+import { ledgerCases } from "./cases/ledger"
+import { ledgerQueryCases } from "./cases/ledger-queries"
 import { nameCases } from "./cases/names"
+import { processCases } from "./cases/processes"
 import { retentionCases } from "./cases/retention"
 import { stateCases } from "./cases/states"
 import { timeCases } from "./cases/time"
@@ -19,5 +24,11 @@ export const storeCases: readonly StoreCase[] = [
   ...leaseCases,
   ...timeCases,
   ...retentionCases,
+  ...fuzzCases,
   ...idempotencyCases,
+  ...faultCases,
+  ...damageCases,
+  ...processCases,
+  ...ledgerCases,
+  ...ledgerQueryCases,
 ]

@@ -1,5 +1,6 @@
 import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
-import { asCalledByTheBudget, createBench } from "./bench"
+import { checkedStore } from "../store/checked-store"
+import { createBench } from "./bench"
 import { checkOptions, checkTarget, offers } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
@@ -146,7 +147,7 @@ class SuiteRun {
         `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${missing}\`.`,
       )
     }
-    const store = asCalledByTheBudget(target.store)
+    const store = checkedStore(target.store)
     await this.#describeStore(store)
     const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
     const { fuzzRuns = 40, seed = 1 } = this.#options
