@@ -8,6 +8,7 @@ import {
   ReservationHeldError,
   ReservationResolvedError,
   SettleMismatchError,
+  type UsageEntry,
 } from "../src"
 import { budgetOn, changedStore, denied, NOON, reserved, USD, world } from "./budget-world"
 
@@ -40,10 +41,16 @@ describe("guarantees on memory", () => {
 
   it("adds a million random charges exactly", async () => {
     const store = memoryStore({ maxReservations: 2_000_000, maxEntries: 0 })
-    const entry = {
-      ...{ requestId: "r", attempt: 1, model: "m", status: "succeeded", tokens: {} },
-      ...{ reservedNanoUsd: 0, costNanoUsd: 0, costSource: "custom" },
-    } as const
+    const entry: UsageEntry = {
+      requestId: "r",
+      attempt: 1,
+      model: "m",
+      status: "succeeded",
+      tokens: {},
+      reservedNanoUsd: 0,
+      costNanoUsd: 0,
+      costSource: "custom",
+    }
     let state = 12345
     let sum = 0n
     for (let index = 0; index < 1_000_000; index++) {

@@ -1,30 +1,27 @@
 import { expect, it } from "vitest"
-import { SettleMismatchError, type UsageEntry } from "../src/index"
-import { budgetOn, world } from "./budget-world"
+import { SettleMismatchError } from "../src"
+import { budgetOn, reserved, world } from "./budget-world"
 
 const subject = { userId: "ada" }
 
-it("a release after a settle that is still pending does not overtake it: what was spent stays spent", async () => {
+it("a release does not overtake a pending settle", async () => {
   const at = world()
   const budget = budgetOn(at, { limits: [{ scope: "user", limit: 1 }] })
-  const outcome = await budget.reserve({ subject, amount: { usd: 1 } })
-  if (!outcome.ok) throw outcome.error
+  const reservation = await reserved(budget, { subject, amount: 1 })
   at.faults.push({ member: "settle", kind: "down" })
-  expect(await outcome.reservation.settle({ usd: 0.5 })).toMatchObject({ status: "pending" })
-  // The store is back, and would take a release that came first.
-  await expect(outcome.reservation.release()).rejects.toBeInstanceOf(SettleMismatchError)
+  expect(await reservation.settle({ usd: 0.5 })).toMatchObject({ status: "pending" })
+  // The store is back, and would accept a release that arrives first.
+  await expect(reservation.release()).rejects.toBeInstanceOf(SettleMismatchError)
   expect(await budget.flush()).toBe(true)
-  expect(await budget.status(subject)).toMatchObject([{ spent: 500_000_000, reserved: 0 }])
+  expect(await budget.status(subject)).toMatchObject([{ spent: 0.5, reserved: 0 }])
   expect(at.warnings).toEqual([])
 })
 
-it("a settle that was a mistake leaves the reservation to be released", async () => {
+it("a settle with a usage error leaves the reservation to be released", async () => {
   const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 1 }] })
-  const outcome = await budget.reserve({ subject, amount: { usd: 1 } })
-  if (!outcome.ok) throw outcome.error
-  await expect(outcome.reservation.settle({ usd: -1 })).rejects.toMatchObject({ kind: "usage" })
-  const entry = { requestId: "r", attempt: 0, model: "m" } as UsageEntry
-  await expect(outcome.reservation.settle({ usd: 0.5 }, entry)).rejects.toMatchObject({ kind: "usage" })
-  expect(await outcome.reservation.release()).toMatchObject({ status: "settled", replayed: false })
+  const reservation = await reserved(budget, { subject, amount: 1 })
+  await expect(reservation.settle({ usd: -1 })).rejects.toMatchObject({ kind: "usage" })
+  await expect(reservation.settle({ usd: 0.5 }, { attempt: 0 })).rejects.toMatchObject({ kind: "usage" })
+  expect(await reservation.release()).toMatchObject({ status: "settled", replayed: false })
   expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0 }])
 })
