@@ -128,4 +128,8 @@ export class NoLedgerError extends P2Error {
     })
     this.name = "NoLedgerError"
   }
+
+  static override isInstance(value: unknown): value is NoLedgerError {
+    return P2Error.isInstance(value) && value.code === "no-ledger"
+  }
 }
