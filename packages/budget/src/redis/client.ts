@@ -17,7 +17,6 @@ export interface OwnConnection {
   connect(): Promise<unknown>
   disconnect(): void
   on(event: string, listener: (value?: unknown) => void): unknown
-  off(event: string, listener: (value?: unknown) => void): unknown
   evalsha(sha: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>
   eval(lua: string, keyCount: number, ...keysAndArguments: (string | number)[]): Promise<unknown>
   hkeys(key: string): Promise<string[]>

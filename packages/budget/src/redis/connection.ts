@@ -36,7 +36,10 @@ export class RedisConnection {
   #checking: Promise<StoreCheck> | undefined
   #lastError: unknown
   #closed = false
+  /** Calls that wait for a reply. */
   #waiting = 0
+  /** Calls that came before the connection was ready. */
+  readonly #waiters = new Set<() => void>()
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options
@@ -44,30 +47,22 @@ export class RedisConnection {
 
   /** Runs a script, by its name where the server has it. */
   async run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
-    return this.command(async (own) => {
-      try {
-        return (await own.evalsha(script.sha, keys.length, ...keys, ...args)) as unknown[]
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error
-        return (await own.eval(script.lua, keys.length, ...keys, ...args)) as unknown[]
-      }
-    })
-  }
-
-  /** Calls `send` with the connection once it is ready and its server fit for money. */
-  async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
-    const own = this.#isPrepared() ? this.#own! : await this.#prepare()
-    if (this.#waiting >= MAX_WAITING) {
-      throw unavailable(`${MAX_WAITING} calls already wait for Redis; nothing was applied.`, "no")
-    }
+    const own = this.#prepared() ?? (await this.#prepare())
     this.#waiting++
     try {
-      return await send(own)
+      return (await own.evalsha(script.sha, keys.length, ...keys, ...args)) as unknown[]
     } catch (error) {
-      throw storeFailure(error, true)
+      if (!isNoScript(error)) throw storeFailure(error, true)
+      return (await own.eval(script.lua, keys.length, ...keys, ...args).catch(rejectAsFailure)) as unknown[]
     } finally {
       this.#waiting--
     }
+  }
+
+  /** Runs a command that reads. */
+  async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
+    const own = this.#prepared() ?? (await this.#prepare())
+    return send(own).catch(rejectAsFailure)
   }
 
   /** Looks at the server's settings now. Does not reject for bad ones. */
@@ -78,15 +73,21 @@ export class RedisConnection {
   close(): void {
     this.#closed = true
     this.#own?.disconnect()
+    this.#wake()
   }
 
-  #isPrepared(): boolean {
-    if (this.#own?.status !== "ready" || this.#checkedAt === undefined || this.#closed) return false
+  /** The connection, if it is ready and its server was found fit for money. */
+  #prepared(): OwnConnection | undefined {
+    const own = this.#own
+    if (own?.status !== "ready" || this.#checkedAt === undefined || this.#closed) return undefined
+    if (this.#waiting >= MAX_WAITING) {
+      throw unavailable(`${MAX_WAITING} calls already wait for Redis; nothing was applied.`, "no")
+    }
     if (performance.now() - this.#checkedAt > CHECK_INTERVAL_MS) {
       // In the background: what it finds is for the calls that come next.
-      this.#check(this.#own).catch(() => {})
+      this.#check(own).catch(() => {})
     }
-    return true
+    return own
   }
 
   async #prepare(): Promise<OwnConnection> {
@@ -114,26 +115,34 @@ export class RedisConnection {
   }
 
   async #ready(): Promise<OwnConnection> {
-    if (this.#closed) throw unavailable("The store is closed; nothing was applied.", "no")
+    if (this.#closed) throw closed()
     this.#own ??= this.#open()
     const own = this.#own
     if (own.status === "ready") return own
     if (own.status === "wait" || own.status === "end" || own.status === "close") own.connect().catch(() => {})
+    await this.#untilReady()
+    return own
+  }
+
+  #untilReady(): Promise<void> {
     const { deadlineMs } = this.#options
-    await new Promise<void>((resolve, reject) => {
-      const onReady = () => {
+    return new Promise((resolve, reject) => {
+      const waiter = () => {
         clearTimeout(timer)
-        own.off("ready", onReady)
-        resolve()
+        if (this.#closed) reject(closed())
+        else resolve()
       }
       const timer = setTimeout(() => {
-        own.off("ready", onReady)
-        const reason = this.#lastError ?? new Error(`No connection to Redis within ${deadlineMs} ms.`)
-        reject(storeFailure(reason, false))
+        this.#waiters.delete(waiter)
+        reject(storeFailure(this.#lastError ?? new Error(`No connection within ${deadlineMs} ms.`), false))
       }, deadlineMs)
-      own.on("ready", onReady)
+      this.#waiters.add(waiter)
     })
-    return own
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter()
+    this.#waiters.clear()
   }
 
   #open(): OwnConnection {
@@ -143,6 +152,7 @@ export class RedisConnection {
     })
     own.on("ready", () => {
       this.#lastError = undefined
+      this.#wake()
     })
     // Behind the next connection there may be another server, such as a replica after a failover.
     own.on("close", () => {
@@ -150,4 +160,16 @@ export class RedisConnection {
     })
     return own
   }
+}
+
+function closed(): Error {
+  return unavailable("The store is closed; nothing was applied.", "no")
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT")
+}
+
+function rejectAsFailure(error: unknown): never {
+  throw storeFailure(error, true)
 }

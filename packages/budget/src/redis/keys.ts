@@ -2,18 +2,26 @@ import type { Name } from "../store/name"
 
 /** Names of the keys of one partition. All share the hash tag `{partition}`, so that one shard holds them. */
 export class PartitionKeys {
-  readonly leases: string
-  readonly damaged: string
-  readonly time: string
-  readonly entries: string
   readonly #base: string
 
   constructor(namespace: string, partition: Name) {
     this.#base = `${namespace}:{${partition}}:`
-    this.leases = `${this.#base}leases`
-    this.damaged = `${this.#base}damaged`
-    this.time = `${this.#base}time`
-    this.entries = `${this.#base}entries`
+  }
+
+  get leases(): string {
+    return `${this.#base}leases`
+  }
+
+  get damaged(): string {
+    return `${this.#base}damaged`
+  }
+
+  get time(): string {
+    return `${this.#base}time`
+  }
+
+  get entries(): string {
+    return `${this.#base}entries`
   }
 
   counter(name: Name): string {
@@ -37,7 +45,7 @@ export class PartitionKeys {
   }
 
   /** Never exists. */
-  absent(): string {
+  get absent(): string {
     return `${this.#base}absent`
   }
 }

@@ -4,6 +4,7 @@ import type {
   AdjustRequest,
   BudgetStore,
   CounterChange,
+  CounterRef,
   CounterState,
   ExpireReply,
   ExpireRequest,
@@ -115,26 +116,30 @@ class RedisStore implements BudgetStore {
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {
     const { key, fingerprint, counters, leaseMs, pendingEntry } = request
-    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const { ledgerRetentionMs, clock } = this.#settings
     const of = this.#keysOf(request.partition)
     const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
+    const { latestStart, earliestEnd } = commonWindow(counters)
     const pending = this.ledger === undefined ? "" : JSON.stringify(pendingEntry)
-    const args: (string | number)[] = [clock(), key, fingerprint, leaseMs, retentionMs, ledgerRetentionMs, pending]
-    for (const { name, amount, limit, onExpire, startsAt, endsAt, keepMs } of counters) {
+    const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
+    for (const { name, amount, onExpire } of counters) {
       keys.push(of.counter(name))
-      args.push(name, amount, limit ?? "", onExpire, startsAt ?? "", endsAt ?? "", keepMs ?? "")
+      args.push(name, `${amount} ${onExpire} 0`)
     }
+    for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
     const reply = await this.#run(RESERVE, keys, args)
-    const [status, now, due, detail] = reply
+    const [status, time, due, detail] = reply
+    const now = Number(time)
     const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
-    const common = { now: Number(now), due: due !== 0, counters: states }
+    const common = { now, due: due !== 0, counters: states }
     switch (status) {
       case "ok":
       case "replayed":
         return { ...common, status: "ok", replayed: status === "replayed", expiresAt: Number(detail) }
       case "exceeded":
-      case "stale-window":
         return { ...common, status, which: (detail as unknown[]).map(Number) }
+      case "stale-window":
+        return { ...common, status, which: counters.flatMap((counter, index) => (isOpen(counter, now) ? [] : [index])) }
       case "mismatch":
         return { ...common, status }
       case "resolved":
@@ -152,9 +157,7 @@ class RedisStore implements BudgetStore {
     const names = counters.map(({ name }) => name)
     const json = this.ledger === undefined ? "" : JSON.stringify(entry)
     const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
-    for (const { name, amount, reserved, endsAt, keepMs } of counters) {
-      args.push(name, amount, reserved, endsAt ?? "", keepMs ?? "")
-    }
+    for (const counter of counters) args.push(counter.name, counter.amount, counter.reserved, this.#keep(counter))
     const reply = await this.#run(SETTLE, this.#keysToResolve(request.partition, key, names), args)
     const [status, time, replayed, late, recovered, forgottenCounters] = reply
     const now = Number(time)
@@ -208,8 +211,8 @@ class RedisStore implements BudgetStore {
         return {
           now,
           status,
-          counters: counters.map((name, index) => counterChange(name, reply, 2 + 5 * index)),
-          charged: counters.map((_, index) => Number(reply[2 + 5 * counters.length + index])),
+          counters: counters.map((name, index) => counterChange(name, reply, 2 + 6 * index)),
+          charged: counters.map((_, index) => Number(reply[2 + 6 * index + 5])),
         }
       case "not-due":
       case "damaged":
@@ -239,10 +242,10 @@ class RedisStore implements BudgetStore {
   }
 
   async adjust({ partition, key, counter, kind, delta }: AdjustRequest): Promise<AdjustReply> {
-    const { name, startsAt, endsAt, keepMs } = counter
+    const { name, startsAt, endsAt } = counter
     const { retentionMs, clock } = this.#settings
     const of = this.#keysOf(partition)
-    const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", keepMs ?? ""]
+    const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
     const reply = await this.#run(ADJUST, [of.adjustment(key), of.counter(name), of.time], args)
     const [status, time, replayed, applied] = reply
     const now = Number(time)
@@ -258,7 +261,7 @@ class RedisStore implements BudgetStore {
     let count = request.limit
     const names = new Set<Name>()
     for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
-      const reply = await this.#run(SCAN_COUNTERS, [of.time, of.absent()], [`${prefix}*`, node, position, count])
+      const reply = await this.#run(SCAN_COUNTERS, [of.time, of.absent], [`${prefix}*`, node, position, count])
       const found = reply[3] as string[]
       for (const key of found) names.add(key.slice(prefix.length))
       node = reply[1] as string
@@ -323,6 +326,12 @@ class RedisStore implements BudgetStore {
     })
   }
 
+  /** How long a counter is to be kept, as counter.lua reads it. */
+  #keep({ endsAt, keepMs }: CounterRef): string {
+    if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
+    return keepMs === null ? "" : `+${keepMs}`
+  }
+
   #keysOf(partition: Name): PartitionKeys {
     return new PartitionKeys(this.#settings.namespace, partition)
   }
@@ -333,6 +342,23 @@ class RedisStore implements BudgetStore {
     const own = [of.reservation(key), of.pendingEntry(key), of.entry(key)]
     return [...own, of.leases, of.damaged, of.time, of.entries, ...names.map((name) => of.counter(name))]
   }
+}
+
+/** The time in which every window is open; empty where there is none. */
+function commonWindow(counters: readonly CounterRef[]): { latestStart: Millis | ""; earliestEnd: Millis | "" } {
+  let [latestStart, earliestEnd] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const { startsAt, endsAt } of counters) {
+    if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
+    if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
+  }
+  return {
+    latestStart: Number.isFinite(latestStart) ? latestStart : "",
+    earliestEnd: Number.isFinite(earliestEnd) ? earliestEnd : "",
+  }
+}
+
+function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
+  return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
 }
 
 function counterState(name: Name, reply: readonly unknown[], at: number): CounterState {

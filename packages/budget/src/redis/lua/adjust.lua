@@ -1,12 +1,13 @@
 -- A correction, a top-up or a reset of one counter, once per key.
 -- KEYS: 1 adjustment, 2 counter, 3 time
--- ARGV: 1 clock ('' the server's), 2 counter name, 3 kind, 4 delta, 5 retentionMs, 6 startsAt, 7 endsAt, 8 keepMs ('' for null)
+-- ARGV: 1 clock ('' the server's), 2 counter name, 3 kind, 4 delta, 5 retentionMs, 6 startsAt and
+--       7 endsAt ('' for null), 8 keep (see forgetTime)
 -- Reply: ok, now, replayed, applied, spent, reserved, granted, peakBefore, peak. Or: mismatch | stale-window, now
 --- @include "shared/counter"
 -- Adjustments of counters without a window are kept this long at least.
 local ENDLESS_MS = 90 * 86400000
 local name, kind, delta, retentionMs = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local startsAt, endsAt, keepMs = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local startsAt, endsAt, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 
 local clock = readClock(ARGV[1])
 local now, latest = readNow(KEYS[3], clock)
@@ -18,8 +19,8 @@ if not stored then return corrupt('adjustment') end
 
 local function reply(replayed, applied)
   return {
-    'ok', text(now), replayed, text(applied), text(counter.spent), text(counter.reserved), text(counter.granted),
-    text(counter.peakBefore), text(counter.peak),
+    'ok', text(now), replayed, text(applied), text(counter.spent), counter.before[2], text(counter.granted),
+    counter.before[4], text(counter.peak),
   }
 end
 
@@ -42,8 +43,8 @@ else
   counter[field] = limited(before + delta)
   counter.peak = math.max(counter.peak, counter.spent)
 end
-keep(counter, forgetTime(endsAt, keepMs, retentionMs, now))
-writeCounter(counter)
+writeCounter(counter, forgetTime(keep, now),
+  'spent', text(counter.spent), 'granted', text(counter.granted), 'peak', text(counter.peak))
 local applied = counter[field] - before
 local forgetAt = endsAt and endsAt + retentionMs or now + math.max(ENDLESS_MS, retentionMs)
 redis.call('HSET', KEYS[1], 'counter', name, 'kind', kind, 'delta', text(delta), 'applied', text(applied), 'forgetAt', text(forgetAt))

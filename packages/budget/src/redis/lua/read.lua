@@ -11,7 +11,7 @@ for i = 3, #KEYS do
   local counter = readCounter(KEYS[i], now)
   local n = #reply
   reply[n + 1] = not counter and 'damaged' or counter.exists and 'known' or 'absent'
-  counter = counter or { spent = 0, reserved = 0, granted = 0 }
-  reply[n + 2], reply[n + 3], reply[n + 4] = text(counter.spent), text(counter.reserved), text(counter.granted)
+  local fields = counter and counter.before or ZEROS
+  reply[n + 2], reply[n + 3], reply[n + 4] = fields[1], fields[2], fields[3]
 end
 return reply

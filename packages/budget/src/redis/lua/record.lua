@@ -9,11 +9,11 @@ if not now then return corrupt('time') end
 local entry = readEntry(KEYS[1], now, ledgerRetentionMs)
 if not entry then return corrupt('entry') end
 if entry.state == 'none' then
-  writeEntry(KEYS[1], KEYS[2], key, now, entryText(now, 'recorded', 0, count, '', ARGV[5]), now, ledgerRetentionMs)
+  writeEntry(KEYS[1], KEYS[2], key, now, entryText(now, 'recorded', 0, count, {}, ARGV[5]), now, ledgerRetentionMs)
 elseif entry.state == 'recorded' then
   local json = string.match(entry.rest, '^{},"entry":(.*)}$')
   if not json then return corrupt('entry') end
   local more = limited(entry.count + count)
-  writeEntry(KEYS[1], KEYS[2], key, entry.at, entryText(entry.at, 'recorded', 0, more, '', json), now, ledgerRetentionMs)
+  writeEntry(KEYS[1], KEYS[2], key, entry.at, entryText(entry.at, 'recorded', 0, more, {}, json), now, ledgerRetentionMs)
 end
 return { 'ok', text(now) }

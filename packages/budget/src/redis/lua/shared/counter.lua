@@ -2,35 +2,36 @@
 --- @include "read"
 --- @include "time"
 
--- A counter; zeros if it is absent or forgotten, nil if its record is damaged. `forgetAt` 0 stands for never.
+-- A counter is a hash of spent, reserved, granted, peak and forgetAt (0: never).
+local ZEROS = { '0', '0', '0', '0', '0' }
+
+-- A counter: zeros if it is absent or forgotten, nil if its record is damaged. `before` are the texts of its five fields;
+-- `expires`: Redis has a time to delete it.
 local function readCounter(key, now)
-  local v = read('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
-  if not v then return nil end
-  local spent, reserved, granted = integer(v[1]), integer(v[2]), integer(v[3])
-  local peak, forgetAt = integer(v[4]), integer(v[5])
-  local exists = true
-  if not (spent and reserved and granted and peak and forgetAt) then
-    if v[1] or v[2] or v[3] or v[4] or v[5] or redis.call('EXISTS', key) == 1 then return nil end
-    exists, spent, reserved, granted, peak, forgetAt = false, 0, 0, 0, 0, 0
-  elseif reserved < 0 or forgetAt < 0 then
+  local before = read('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
+  if not before then return nil end
+  local spent, reserved, granted = tonumber(before[1]), tonumber(before[2]), tonumber(before[3])
+  local peak, forgetAt = tonumber(before[4]), tonumber(before[5])
+  if isInteger(spent) and isInteger(reserved) and isInteger(granted) and isInteger(peak) and isInteger(forgetAt) and reserved >= 0 then
+    local expires = reserved == 0 and forgetAt > 0
+    if not expires or forgetAt > now then
+      return {
+        key = key, before = before, exists = true, expires = expires,
+        spent = spent, reserved = reserved, granted = granted, peak = peak, forgetAt = forgetAt,
+      }
+    end
+  elseif before[1] or before[2] or before[3] or before[4] or before[5] or redis.call('EXISTS', key) == 1 then
     return nil
   end
-  local expires = exists and reserved == 0 and forgetAt > 0
-  if expires and forgetAt <= now then
-    exists, spent, granted, peak, forgetAt = false, 0, 0, 0, 0
-  end
-  return {
-    key = key, exists = exists, expires = expires,
-    spent = spent, reserved = reserved, granted = granted, peak = peak, forgetAt = forgetAt,
-    spentBefore = spent, reservedBefore = reserved, grantedBefore = granted, peakBefore = peak, forgetAtBefore = forgetAt,
-  }
+  return { key = key, before = ZEROS, exists = false, expires = forgetAt ~= nil, spent = 0, reserved = 0, granted = 0, peak = 0, forgetAt = 0 }
 end
 
--- When a counter that is touched now may be forgotten; 0: never.
-local function forgetTime(endsAt, keepMs, retentionMs, now)
-  if endsAt then return endsAt + retentionMs end
-  if keepMs then return now + keepMs end
-  return 0
+-- When a counter may be forgotten that is to be kept as long as `keep` says: '' for ever, +ms from now on, or until a time.
+-- 0: never.
+local function forgetTime(keep, now)
+  if keep == '' then return 0 end
+  if string.byte(keep) == 43 then return now + keep end
+  return tonumber(keep)
 end
 
 -- The later of two such times.
@@ -39,31 +40,21 @@ local function laterForget(a, b)
   return math.max(a, b)
 end
 
--- Keeps a counter until `forgetAt` at least.
-local function keep(counter, forgetAt)
-  counter.forgetAt = counter.exists and laterForget(counter.forgetAt, forgetAt) or forgetAt
-end
-
--- Writes what changed, and when Redis deletes the record: never while something is reserved.
-local function writeCounter(counter)
+-- Writes fields of a counter, given as names and texts, and keeps it until `forgetAt` at least. Redis deletes it some time
+-- later, but never while something is reserved.
+local function writeCounter(counter, forgetAt, ...)
   local key = counter.key
+  if counter.exists then forgetAt = laterForget(counter.forgetAt, forgetAt) end
+  local isSameTime = forgetAt == counter.forgetAt
   if not counter.exists then
-    redis.call('HSET', key, 'spent', text(counter.spent), 'reserved', text(counter.reserved), 'granted', text(counter.granted),
-      'peak', text(counter.peak), 'forgetAt', text(counter.forgetAt))
+    redis.call('HSET', key, 'spent', '0', 'reserved', '0', 'granted', '0', 'peak', '0', 'forgetAt', text(forgetAt), ...)
+  elseif isSameTime then
+    redis.call('HSET', key, ...)
   else
-    local changes = {}
-    for _, field in ipairs({ 'spent', 'reserved', 'granted', 'peak', 'forgetAt' }) do
-      if counter[field] ~= counter[field .. 'Before'] then
-        changes[#changes + 1] = field
-        changes[#changes + 1] = text(counter[field])
-      end
-    end
-    if #changes > 0 then redis.call('HSET', key, unpack(changes)) end
+    redis.call('HSET', key, 'forgetAt', text(forgetAt), ...)
   end
-  if counter.reserved == 0 and counter.forgetAt > 0 then
-    if not counter.expires or counter.forgetAt ~= counter.forgetAtBefore then
-      redis.call('PEXPIREAT', key, text(counter.forgetAt + CLOCK_MARGIN_MS))
-    end
+  if counter.reserved == 0 and forgetAt > 0 then
+    if not (counter.expires and isSameTime) then redis.call('PEXPIREAT', key, text(forgetAt + CLOCK_MARGIN_MS)) end
   elseif counter.expires then
     redis.call('PERSIST', key)
   end

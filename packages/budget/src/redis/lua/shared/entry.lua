@@ -4,16 +4,10 @@
 
 -- A usage entry is one JSON text. The caller's part is copied into it and never parsed:
 -- {"at":…,"state":"…","revision":…,"count":…,"charges":{"<counter>":…},"entry":<the caller's JSON>}
+-- `charges`: members. Counter names need no escapes.
 local function entryText(at, state, revision, count, charges, json)
   return '{"at":' .. text(at) .. ',"state":"' .. state .. '","revision":' .. text(revision) .. ',"count":' .. text(count)
-    .. ',"charges":{' .. charges .. '},"entry":' .. json .. '}'
-end
-
--- Members of `charges`. Counter names need no escapes.
-local function chargesText(names, charges)
-  local members = {}
-  for i, name in ipairs(names) do members[i] = '"' .. name .. '":' .. text(charges[i]) end
-  return table.concat(members, ',')
+    .. ',"charges":{' .. table.concat(charges, ',') .. '},"entry":' .. json .. '}'
 end
 
 -- An entry; state `none` if it is absent or forgotten, nil if its record is damaged.

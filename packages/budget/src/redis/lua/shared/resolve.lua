@@ -12,41 +12,34 @@ local function readCounters(now)
   for i = FIRST_COUNTER_KEY, #KEYS do
     local counter = readCounter(KEYS[i], now)
     if not counter then return nil end
-    counters[#counters + 1] = counter
+    counters[i - FIRST_COUNTER_KEY + 1] = counter
   end
   return counters
 end
 
-local function replaceCharge(counter, freed, before, charge)
+-- Frees `freed` and charges `charge` in place of `before`. Returns the counter as a reply shows it.
+local function replaceCharge(counter, freed, before, charge, forgetAt)
   counter.reserved = math.max(0, counter.reserved - freed)
   counter.spent = limited(counter.spent + (charge - before))
-  counter.peak = math.max(counter.peak, counter.spent)
+  local spent, reserved, peak = text(counter.spent), text(counter.reserved), counter.before[4]
+  if counter.spent > counter.peak then peak = spent end
+  writeCounter(counter, forgetAt, 'spent', spent, 'reserved', reserved, 'peak', peak)
+  return { spent, reserved, counter.before[3], counter.before[4], peak }
 end
 
--- Ends the reservation of a key, in whatever state it was.
-local function writeResolved(key, state, before, names, charges, after)
-  local fields = {
-    '@state', state, '@fingerprint', after.fingerprint, '@revision', text(after.revision),
-    '@leaseEnd', text(after.leaseEnd), '@forgetAt', text(after.forgetAt), '@counters', #names,
-  }
-  for i, name in ipairs(names) do
-    local n = #fields
-    fields[n + 1] = name
-    fields[n + 2] = text(before.amounts[i] or 0) .. ' ' .. text(before.onExpire[i] or 0) .. ' ' .. text(charges[i])
-  end
+-- A counter that did not change, as a reply shows it.
+local function unchanged(counter)
+  local before = counter.before
+  return { before[1], before[2], before[3], before[4], before[4] }
+end
+
+-- Ends the reservation of a key, in whatever state it was. `fields`: names and texts of its counters.
+local function writeResolved(key, reservation, fields)
   redis.call('DEL', KEYS[1], KEYS[2])
-  redis.call('HSET', KEYS[1], unpack(fields))
-  redis.call('PEXPIREAT', KEYS[1], text(after.forgetAt + CLOCK_MARGIN_MS))
+  redis.call('HSET', KEYS[1], '@state', reservation.state, '@fingerprint', reservation.fingerprint,
+    '@revision', text(reservation.revision), '@leaseEnd', text(reservation.leaseEnd),
+    '@forgetAt', text(reservation.forgetAt), '@counters', #KEYS - FIRST_COUNTER_KEY + 1, unpack(fields))
+  redis.call('PEXPIREAT', KEYS[1], text(reservation.forgetAt + CLOCK_MARGIN_MS))
   redis.call('ZREM', KEYS[4], key)
   redis.call('SREM', KEYS[5], key)
-end
-
--- Appends the counters to a reply.
-local function report(reply, counters)
-  for _, counter in ipairs(counters) do
-    local n = #reply
-    reply[n + 1], reply[n + 2], reply[n + 3] = text(counter.spent), text(counter.reserved), text(counter.granted)
-    reply[n + 4], reply[n + 5] = text(counter.peakBefore), text(counter.peak)
-  end
-  return reply
 end
