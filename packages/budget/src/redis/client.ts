@@ -28,9 +28,8 @@ export interface OwnConnection {
 }
 
 const RECONNECT_MS = 50
-const MAX_RECONNECT_MS = 1_000
-/** How often a Cluster's redirections are followed: one MOVED and one ASK, with one to spare. */
-const MAX_REDIRECTIONS = 4
+/** Short, so that a call that waits for the connection gets one within its timeout. */
+const MAX_RECONNECT_MS = 200
 
 const PREFIX = /^[A-Za-z0-9_.:-]*$/
 
@@ -90,8 +89,7 @@ export function ownConnection(client: RedisClient, commandTimeout: number): OwnC
     lazyConnect: true,
     scaleReads: "master",
     clusterRetryStrategy: retry,
-    maxRedirections: MAX_REDIRECTIONS,
-    // Zero: a command whose connection broke, or whose slot is moving, fails at once and is ours to send again.
+    // Zero: a command whose connection broke, or whose slot is moving, fails soon and is the caller's to send again.
     retryDelayOnTryAgain: 0,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
