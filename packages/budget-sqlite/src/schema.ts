@@ -10,8 +10,8 @@ export const SCHEMA_VERSION = 1
 /** Most bytes of the log (`-wal`) after a checkpoint; a long reader makes it grow for as long as it reads. */
 const MAX_IDLE_LOG_BYTES = 16 * 2 ** 20
 
-/** Entries of one user or one request are found by index. A damaged value has no place in it. */
-const field = (name: string) => `CASE WHEN json_valid(value) THEN json_extract(value, '$.${name}') END`
+/** Entries of one user or one request are found by index; damaged ones stand under 0, where no string is. */
+const field = (name: string) => `CASE WHEN json_valid(value) THEN json_extract(value, '$.${name}') ELSE 0 END`
 
 /** Step i takes a file from version i to version i + 1. A released step is never edited. */
 const MIGRATIONS: readonly string[] = [

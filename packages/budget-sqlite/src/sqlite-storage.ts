@@ -144,17 +144,23 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
     timeoutMs: settings.timeoutMs + 1_000,
     transaction: (partition, body, options) => track(transaction(partition, body, options)),
     async *scan(partition, { filter, newestFirst, after }) {
-      const { sql, values } = scanQuery(filter, newestFirst)
+      const { sql, values, damaged } = scanQuery(filter, newestFirst)
+      if (damaged !== undefined) {
+        // Found by no user and no request, but it may belong to this one.
+        const { prepare } = await open()
+        for (const _ of reading(() => prepare(damaged).all(partition))) yield ""
+      }
       let position = after ?? (newestFirst ? { at: Number.MAX_SAFE_INTEGER, key: "" } : { at: -1, key: "" })
       for (;;) {
         const { prepare, identity } = await open()
+        // A page in a turn of its own: a long scan must not stop the event loop.
+        await nextTurn()
         identity?.check(readClock())
         const rows = reading(() => prepare(sql).all(partition, ...values, position.at, position.key)) as EntryRow[]
         for (const row of rows) yield readValue(row.value)
         const last = rows.at(-1)
         if (last === undefined || rows.length < PAGE) return
         position = { at: Number(last.at), key: decodeText(last.key) }
-        await nextTurn()
       }
     },
     async keys(partition, kind, { after, limit }) {
@@ -195,8 +201,16 @@ interface EntryRow {
   value: unknown
 }
 
-function scanQuery(filter: UsageFilter, newestFirst: boolean): { sql: string; values: (string | number)[] } {
+interface ScanQuery {
+  sql: string
+  values: (string | number)[]
+  /** Finds a damaged entry, where an index hides it. */
+  damaged?: string
+}
+
+function scanQuery(filter: UsageFilter, newestFirst: boolean): ScanQuery {
   const conditions = ["partition = ?", "kind = 'entry'", "at >= ?", "at < ?"]
+  let damaged: string | undefined
   const values: (string | number)[] = [filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER]
   for (const name of ["requestId", "userId"] as const) {
     const text = filter[name]
@@ -204,12 +218,14 @@ function scanQuery(filter: UsageFilter, newestFirst: boolean): { sql: string; va
     if (text === undefined || /[\0\ud800-\udfff]/.test(text)) continue
     conditions.push(`${INDEXED[name]} = ?`)
     values.push(text)
+    damaged = `SELECT 1 FROM p2_records WHERE partition = ? AND kind = 'entry' AND ${INDEXED[name]} = 0 LIMIT 1`
     break
   }
   const order = newestFirst ? "ORDER BY at DESC, key DESC" : "ORDER BY at, key"
   conditions.push(`(at, key) ${newestFirst ? "<" : ">"} (?, ?)`)
   const columns = "at, CAST(key AS BLOB) AS key, CAST(value AS BLOB) AS value"
-  return { sql: `SELECT ${columns} FROM p2_records WHERE ${conditions.join(" AND ")} ${order} LIMIT ${PAGE}`, values }
+  const sql = `SELECT ${columns} FROM p2_records WHERE ${conditions.join(" AND ")} ${order} LIMIT ${PAGE}`
+  return { sql, values, ...(damaged === undefined ? {} : { damaged }) }
 }
 
 /** Text that is not UTF-8 is returned as one that is not JSON: damage of its own record, and of nothing else. */
