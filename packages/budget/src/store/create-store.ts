@@ -50,14 +50,10 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   }
 
   function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
-    return storage.transaction(
-      partition,
-      async (records) => {
-        const view = await readView(records, jobs)
-        return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
-      },
-      { readOnly: jobs.every(({ readOnly }) => readOnly === true) },
-    )
+    return storage.transaction(partition, async (records) => {
+      const view = await readView(records, jobs)
+      return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
+    })
   }
 
   async function readView(records: Records, jobs: readonly StorageJob[]): Promise<RecordView> {
@@ -145,16 +141,13 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
           return reply
         },
       }),
-    read: (request) =>
-      runJob(request.partition, {
-        reads: { counter: request.counters },
-        needsDue: true,
-        readOnly: true,
-        run(view) {
-          const { now } = view.moment()
-          const counters = transition.readCounters(view.counters, request.counters, now)
-          return { now, due: view.hasDue(), counters }
-        },
+    // Not in the queue: a reader does not wait for a writer's lock.
+    read: ({ partition, counters: names }) =>
+      readOnly(partition, async (view, records) => {
+        view.add("counter", await records.get("counter", names))
+        const due = (await records.due(1)).length > 0
+        const { now } = view.moment()
+        return { now, due, counters: transition.readCounters(view.counters, names, now) }
       }),
     listDue: ({ partition, limit }) =>
       readOnly(partition, async (view, records) => {

@@ -7,7 +7,6 @@ export interface StorageJob<Reply = unknown> {
   reads: Partial<Record<RecordKind, readonly Name[]>>
   /** Whether the reply says that leases are due. */
   needsDue?: boolean
-  readOnly?: boolean
   run(view: RecordView): Reply
 }
 
