@@ -5,9 +5,6 @@
  */
 export declare function findRedisServer(options?: { fetch?: boolean | undefined }): Promise<string | undefined>
 
-/** A shared library of Debian's package libfaketime, fetched into the cache. Undefined where there is no apt. */
-export declare function fetchFaketime(): string | undefined
-
 /** Where fetched and compiled files are kept. */
 export declare function cacheFolder(): string
 

@@ -64,59 +64,28 @@ function isExecutable(file) {
   }
 }
 
-function fetchWithApt(cache) {
-  return inWorkFolder(cache, "redis-server", (work) => {
-    unpackPackages(work, (options) => ["redis-server", "redis-tools", ...missingLibraries(options, work)])
-    writeWrapper(join(work, "server"))
-    run(join(work, "server", "redis-server"), ["--version"], work)
-    adopt(join(work, "server"), join(cache, "server"), "redis-server")
-    return join(cache, "server", "redis-server")
-  })
-}
-
-/** A shared library of Debian's package libfaketime, or undefined where there is no apt. */
-export function fetchFaketime() {
-  const cache = cacheFolder()
-  const folder = join(cache, "faketime")
-  const found = () => globFiles(folder).find((file) => file.endsWith("/libfaketimeMT.so.1"))
-  return (
-    found() ??
-    inWorkFolder(cache, "libfaketime", (work) => {
-      unpackPackages(work, () => ["libfaketime"])
-      adopt(join(work, "server"), folder, ".")
-      return found()
-    })
-  )
-}
-
-function globFiles(folder) {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true }).map((file) => join(folder, String(file)))
-}
-
 /** Everything happens in a folder of this process, which is renamed when it is whole: two fetches cannot meet. */
-function inWorkFolder(cache, what, body) {
+function fetchWithApt(cache) {
   const work = join(cache, `fetch-${process.pid}-${randomBytes(4).toString("hex")}`)
   try {
     for (const folder of ["lists/partial", "archives/partial", "debs", "server/files"]) {
       mkdirSync(join(work, folder), { recursive: true })
     }
-    return body(work)
+    const apt = aptOptions(work)
+    run("apt-get", [...apt, "update", "-qq"], work)
+    const packages = ["redis-server", "redis-tools", ...missingLibraries(apt, work)]
+    run("apt-get", [...apt, "download", "-qq", ...packages], join(work, "debs"))
+    for (const file of readdirSync(join(work, "debs"))) {
+      run("dpkg-deb", ["-x", join(work, "debs", file), join(work, "server", "files")], work)
+    }
+    writeWrapper(join(work, "server"))
+    run(join(work, "server", "redis-server"), ["--version"], work)
+    return adopt(join(work, "server"), join(cache, "server"))
   } catch (error) {
-    console.warn(`${what} could not be fetched: ${error.message}`)
+    console.warn(`redis-server could not be fetched: ${error.message}`)
     return undefined
   } finally {
     rmSync(work, { recursive: true, force: true })
-  }
-}
-
-/** Unpacks Debian packages into `server/files` of the work folder. */
-function unpackPackages(work, packagesOf) {
-  const options = aptOptions(work)
-  run("apt-get", [...options, "update", "-qq"], work)
-  run("apt-get", [...options, "download", "-qq", ...packagesOf(options)], join(work, "debs"))
-  for (const file of readdirSync(join(work, "debs"))) {
-    run("dpkg-deb", ["-x", join(work, "debs", file), join(work, "server", "files")], work)
   }
 }
 
@@ -175,13 +144,14 @@ function writeWrapper(folder) {
   }
 }
 
-function adopt(made, final, content) {
+function adopt(made, final) {
   try {
     renameSync(made, final)
   } catch (error) {
-    // Another process was first. What it has is as good as ours.
-    if (!existsSync(join(final, content))) throw error
+    // Another process was first. Its server is as good as ours.
+    if (!isExecutable(join(final, "redis-server"))) throw error
   }
+  return join(final, "redis-server")
 }
 
 function run(command, args, cwd) {

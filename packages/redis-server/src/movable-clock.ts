@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import { cacheFolder, fetchFaketime, repositoryRoot } from "../fetch.mjs"
+import { cacheFolder, repositoryRoot } from "../fetch.mjs"
 
 /** Moves the clock of a process that was started with `env`. */
 export interface MovableClock {
@@ -12,39 +12,14 @@ export interface MovableClock {
 }
 
 /**
- * A clock whose offset is kept in a file of `folder`: by a small library that the machine's compiler makes of
- * movable-clock.c, or by Debian's libfaketime (`P2_FAKETIME=1`: always by that). Undefined where neither is at hand.
+ * A clock whose offset is kept in a file of `folder`, by a small library that the machine's C compiler makes of
+ * movable-clock.c. Undefined where there is no compiler. (Debian's libfaketime does not start together with the jemalloc
+ * of Debian's redis-server.)
  */
 export function createMovableClock(folder: string): MovableClock | undefined {
-  if (process.platform !== "linux") return undefined
-  const compiled = compileLibrary()
-  if (compiled !== undefined) return compiledClock(compiled, join(folder, "clock-offset"))
-  const faketime = fetchFaketime()
-  return faketime === undefined ? undefined : faketimeClock(faketime, join(folder, "clock-offset"))
-}
-
-/** Whether `createMovableClock` works here. */
-export function hasMovableClock(): boolean {
-  return process.platform === "linux" && (compileLibrary() ?? fetchFaketime()) !== undefined
-}
-
-/** The path of the library, compiled once for each version of its source. Undefined without a compiler. */
-function compileLibrary(): string | undefined {
-  if (process.env.P2_FAKETIME === "1") return undefined
-  const source = join(repositoryRoot(), "packages", "redis-server", "movable-clock.c")
-  if (!existsSync(source)) return undefined
-  const version = createHash("sha1").update(readFileSync(source)).digest("hex").slice(0, 12)
-  const library = join(cacheFolder(), `movable-clock-${process.arch}-${version}.so`)
-  if (existsSync(library)) return library
-  mkdirSync(cacheFolder(), { recursive: true })
-  const made = `${library}.${process.pid}`
-  const { status } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", made, source], { stdio: "ignore" })
-  if (status !== 0) return undefined
-  renameSync(made, library)
-  return library
-}
-
-function compiledClock(library: string, file: string): MovableClock {
+  const library = compileLibrary()
+  if (library === undefined) return undefined
+  const file = join(folder, "clock-offset")
   writeFileSync(file, Buffer.alloc(8))
   return {
     env: { LD_PRELOAD: library, P2_CLOCK_OFFSET_FILE: file },
@@ -59,16 +34,24 @@ function compiledClock(library: string, file: string): MovableClock {
   }
 }
 
-function faketimeClock(library: string, file: string): MovableClock {
-  const move = (offsetMs: number) => writeFileSync(file, `${offsetMs < 0 ? "-" : "+"}${Math.abs(offsetMs) / 1_000}`)
-  move(0)
-  return {
-    env: {
-      LD_PRELOAD: library,
-      FAKETIME_TIMESTAMP_FILE: file,
-      FAKETIME_NO_CACHE: "1",
-      FAKETIME_DONT_FAKE_MONOTONIC: "1",
-    },
-    move,
-  }
+/** Whether `createMovableClock` works here. */
+export function hasMovableClock(): boolean {
+  return compileLibrary() !== undefined
+}
+
+/** The path of the library, compiled once for each version of its source. Undefined without a compiler. */
+function compileLibrary(): string | undefined {
+  if (process.platform !== "linux") return undefined
+  const source = join(repositoryRoot(), "packages", "redis-server", "movable-clock.c")
+  if (!existsSync(source)) return undefined
+  const version = createHash("sha1").update(readFileSync(source)).digest("hex").slice(0, 12)
+  const library = join(cacheFolder(), `movable-clock-${process.arch}-${version}.so`)
+  if (existsSync(library)) return library
+  mkdirSync(cacheFolder(), { recursive: true })
+  const made = `${library}.${process.pid}`
+  const compiles = (compiler: string) =>
+    spawnSync(compiler, ["-shared", "-fPIC", "-O1", "-o", made, source], { stdio: "ignore" }).status === 0
+  if (!["cc", "gcc", "clang", "tcc"].some(compiles)) return undefined
+  renameSync(made, library)
+  return library
 }

@@ -85,7 +85,7 @@ class Server implements RedisServer {
       this.#clock = createMovableClock(this.dir)
       if (this.#clock === undefined) {
         this.#removeDir()
-        throw new Error("No movable clock: it needs Linux, and a C compiler named cc or apt.")
+        throw new Error("No movable clock: it needs Linux and a C compiler (cc, gcc, clang or tcc).")
       }
     }
   }
