@@ -50,10 +50,14 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   }
 
   function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
-    return storage.transaction(partition, async (records) => {
-      const view = await readView(records, jobs)
-      return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
-    })
+    return storage.transaction(
+      partition,
+      async (records) => {
+        const view = await readView(records, jobs)
+        return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
+      },
+      { readOnly: false },
+    )
   }
 
   async function readView(records: Records, jobs: readonly StorageJob[]): Promise<RecordView> {
