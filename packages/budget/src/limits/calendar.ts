@@ -24,7 +24,7 @@ const formatters = new LruMap<string, Intl.DateTimeFormat>(MAX_FORMATTERS)
 export function checkTimeZone(timeZone: unknown, argument: string): asserts timeZone is string {
   if (typeof timeZone === "string" && timeZone.length <= 64 && /^[A-Za-z0-9_+\-/:]+$/.test(timeZone)) {
     try {
-      offsetAt(timeZone, 0)
+      formatterOf(timeZone)
       return
     } catch {
       // Reported below: the runtime's own message does not name the argument.

@@ -6,21 +6,27 @@ import type { Name } from "../store/name"
 export const MAX_VALUE_LENGTH = 1_048_576
 const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 const HASH_PREFIX = "sha256:"
+const encoder = new TextEncoder()
 const HASHED_NAME = /^sha256:[A-Za-z0-9_-]{43}$/
 
 /** SHA-256 of a string in base64url, 43 characters. */
 export function hashText(text: string): string {
-  // JSON escapes lone surrogates, which UTF-8 would map to one character, so that different strings never share a hash.
-  const bytes = sha256(new TextEncoder().encode(JSON.stringify(text)))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace("=", "")
+  return toBase64Url(hashBytes(text))
 }
 
 /** 132 bits of the hash of a string, 22 characters: two values do not share it by chance. */
 export function shortHash(text: string): string {
-  return hashText(text).slice(0, 22)
+  return toBase64Url(hashBytes(text).subarray(0, 17)).slice(0, 22)
+}
+
+function hashBytes(text: string): Uint8Array {
+  // JSON escapes lone surrogates, which UTF-8 would map to one character, so that different strings never share a hash.
+  return sha256(encoder.encode(JSON.stringify(text)))
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytes))
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")
 }
 
 /**

@@ -17,17 +17,21 @@ import type { SettledReply } from "./stored-counters"
 
 const SETTLE_NAMES: ReadonlySet<string> = new Set(["revision"])
 
-/** What a reservation is made of. */
+/** What is reserved. */
 export interface ReservationContent {
   idempotencyKey: string
   partition: string
   fingerprint: string
   amount: Amount
-  counters: readonly (CounterRef & { unit: Unit })[]
   /** What was known of the attempt before it was sent. */
   attempt: UsageEntry
   leaseMs: number
   maxLeaseMs: number
+}
+
+/** Where it is reserved. */
+export interface ReservationPlace {
+  counters: readonly (CounterRef & { unit: Unit })[]
   /** Null: admitted by `onStoreFailure`; the store knows nothing of it. */
   expiresAt: Millis | null
   replayed: boolean
@@ -40,6 +44,7 @@ type Outcome = SettleRequest["outcome"]
 export class HeldReservation implements Reservation {
   readonly #context: BudgetContext
   readonly #content: ReservationContent
+  readonly #place: ReservationPlace
   readonly #useKey: string
   readonly #heartbeat: Heartbeat | undefined
   #limits: readonly LimitStatus[] | undefined
@@ -55,14 +60,15 @@ export class HeldReservation implements Reservation {
   /** Set when another caller released this reservation: the key under which the call is charged instead. */
   #chargedKey: string | undefined
 
-  constructor(context: BudgetContext, content: ReservationContent) {
+  constructor(context: BudgetContext, content: ReservationContent, place: ReservationPlace) {
     this.#context = context
     this.#content = content
-    this.#expiresAt = content.expiresAt
-    this.#isAllowance = content.expiresAt === null
+    this.#place = place
+    this.#expiresAt = place.expiresAt
+    this.#isAllowance = place.expiresAt === null
     this.#useKey = useKey(content.partition, content.idempotencyKey)
     context.keys.enter(this.#useKey)
-    if (content.expiresAt === null || context.isClosed) return
+    if (place.expiresAt === null || context.isClosed) return
     const endsAt = performance.now() + content.maxLeaseMs
     this.#heartbeat = context.heartbeats.start(content.leaseMs / 3, () => this.#beat(endsAt))
   }
@@ -80,12 +86,12 @@ export class HeldReservation implements Reservation {
   }
 
   get limits(): readonly LimitStatus[] {
-    this.#limits ??= this.#content.limits()
+    this.#limits ??= this.#place.limits()
     return this.#limits
   }
 
   get replayed(): boolean {
-    return this.#content.replayed
+    return this.#place.replayed
   }
 
   get expiresAt(): Millis | null {
@@ -119,14 +125,14 @@ export class HeldReservation implements Reservation {
   }
 
   #request(outcome: Outcome, charged: Amount | undefined, entry: UsageEntry, revision: number): SettleRequest {
-    const { partition, idempotencyKey, fingerprint, amount, counters } = this.#content
+    const { partition, idempotencyKey, fingerprint, amount } = this.#content
     return {
       partition,
       key: this.#chargedKey ?? idempotencyKey,
       fingerprint,
       outcome,
       revision,
-      counters: counters.map(({ unit, name, startsAt, endsAt, keepMs }): SettleCounter => {
+      counters: this.#place.counters.map(({ unit, name, startsAt, endsAt, keepMs }): SettleCounter => {
         const reserved = amountOf(unit, amount)
         return { name, startsAt, endsAt, keepMs, reserved, amount: charged === undefined ? 0 : amountOf(unit, charged) }
       }),

@@ -14,7 +14,7 @@ import { StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry, expiredEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
 import { type Denial, denialOf } from "./denial"
-import { HeldReservation } from "./held-reservation"
+import { HeldReservation, type ReservationContent } from "./held-reservation"
 import { useKey } from "./key-uses"
 import { contradiction, MAX_ROUNDS } from "./rounds"
 import { abortable, checkSignal, checkWait, throwIfAborted, waitForRoom } from "./wait-for-room"
@@ -36,17 +36,10 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
 export type ReserveOutcome = { status: "admitted"; reservation: HeldReservation } | ({ status: "denied" } & Denial)
 
 /** One call of `reserve`, validated. */
-interface ReserveCall {
-  idempotencyKey: string
-  partition: string
+interface ReserveCall extends ReservationContent {
   subject: Subject
   limits: readonly PlannedLimit[]
-  amount: Amount
   onExpire: Amount
-  fingerprint: string
-  attempt: UsageEntry
-  leaseMs: number
-  maxLeaseMs: number
   signals: readonly AbortSignal[]
 }
 
@@ -211,12 +204,11 @@ class ReserveTry {
       partition,
       key: idempotencyKey,
       fingerprint,
-      counters: counters.map(({ name, startsAt, endsAt, keepMs, unit, limits }) => ({
-        ...{ name, startsAt, endsAt, keepMs },
-        amount: amountOf(unit, amount),
-        limit: limits[0]!.limit,
-        onExpire: onExpire[unit] ?? 0,
-      })),
+      counters: counters.map(({ name, startsAt, endsAt, keepMs, unit, limits: [smallest] }) => {
+        const requested = amountOf(unit, amount)
+        const limit = smallest!.limit
+        return { name, startsAt, endsAt, keepMs, amount: requested, limit, onExpire: onExpire[unit] ?? 0 }
+      }),
       leaseMs,
       pendingEntry: expiredEntry(attempt, onExpire),
     }
@@ -224,8 +216,7 @@ class ReserveTry {
 
   #admitted(counters: readonly CallCounter[], reply: Extract<ReserveReply, { status: "ok" }>): HeldReservation {
     this.#context.alerts.remember(this.#call.partition, counters)
-    return new HeldReservation(this.#context, {
-      ...this.#call,
+    return new HeldReservation(this.#context, this.#call, {
       counters,
       expiresAt: reply.expiresAt,
       replayed: reply.replayed,
@@ -240,8 +231,7 @@ class ReserveTry {
     const { partition, limits, subject, amount } = this.#call
     const counters = callCounters(limits, subject, clock.now(partition), "throw")
     if (!allowance.admit(amount, new Set(counters.map(({ unit }) => unit)))) return undefined
-    return new HeldReservation(this.#context, {
-      ...this.#call,
+    return new HeldReservation(this.#context, this.#call, {
       counters,
       expiresAt: null,
       replayed: false,

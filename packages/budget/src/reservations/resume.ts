@@ -38,10 +38,11 @@ export async function resume(
     requests: amountIn("requests") ?? 1,
   }
   const known = { ...subjectOf(counters.map(({ parts }) => parts)), ...subject }
-  return new HeldReservation(context, {
-    ...{ idempotencyKey, partition, fingerprint, amount, leaseMs, maxLeaseMs, expiresAt },
+  const attempt = attemptEntry(known, { idempotencyKey, amount, fingerprint, entry: {} })
+  const content = { idempotencyKey, partition, fingerprint, amount, attempt, leaseMs, maxLeaseMs }
+  return new HeldReservation(context, content, {
     counters: counters.map(({ name, parts }) => ({ ...counterRefOf(name, parts), unit: parts.unit })),
-    attempt: attemptEntry(known, { idempotencyKey, amount, fingerprint, entry: {} }),
+    expiresAt,
     replayed: true,
     limits: () => [],
   })

@@ -20,20 +20,24 @@ export function attemptEntry(
   subject: Subject,
   attempt: { idempotencyKey: string; amount: Amount; fingerprint: string; entry: Partial<UsageEntry> },
 ): UsageEntry {
-  const { requestId = attempt.idempotencyKey, userId, clientId, tags, model = "unknown" } = subject
-  const own = { requestId, userId, clientId, model, ...(tags !== undefined && { tags: { ...tags } }) }
-  return {
-    ...boundedEntry(own, "subject"),
+  const { userId, clientId, tags, model = "unknown", requestId = attempt.idempotencyKey } = subject
+  const known: UsageEntry = {
+    requestId,
     attempt: 1,
+    userId,
+    clientId,
+    tags: tags && { ...tags },
+    model,
     status: "succeeded",
-    tokens: {},
-    reservedNanoUsd: attempt.amount.nanoUsd ?? 0,
+    reservedNanoUsd: 0,
     costNanoUsd: 0,
     costSource: "none",
-    ...boundedEntry(attempt.entry, "entry"),
-    ...reservedOf(attempt.amount),
-    fingerprint: attempt.fingerprint,
+    tokens: {},
   }
+  const whole = Object.assign(boundedEntry(known, "subject"), boundedEntry(attempt.entry, "entry"))
+  if (attempt.amount.nanoUsd !== undefined) whole.reservedNanoUsd = attempt.amount.nanoUsd
+  whole.fingerprint = attempt.fingerprint
+  return whole
 }
 
 /** The entry of an attempt whose lease ended: what `onExpire` charges. */
@@ -49,17 +53,10 @@ export function endedEntry(
   end: AttemptEnd,
   entry: Partial<UsageEntry>,
 ): UsageEntry {
-  const { costNanoUsd, ...defaults } = end
-  return {
-    ...attempt,
-    ...defaults,
-    ...boundedEntry(entry, "entry"),
-    ...reservedOf(amount),
-    ...(costNanoUsd !== undefined && { costNanoUsd }),
-    ...(attempt.fingerprint !== undefined && { fingerprint: attempt.fingerprint }),
-  }
-}
-
-function reservedOf({ nanoUsd }: Amount): { reservedNanoUsd?: number } {
-  return nanoUsd === undefined ? {} : { reservedNanoUsd: nanoUsd }
+  const { status, costSource, costNanoUsd } = end
+  const whole = Object.assign({}, attempt, { status, costSource }, boundedEntry(entry, "entry"))
+  if (amount.nanoUsd !== undefined) whole.reservedNanoUsd = amount.nanoUsd
+  if (costNanoUsd !== undefined) whole.costNanoUsd = costNanoUsd
+  whole.fingerprint = attempt.fingerprint
+  return whole
 }

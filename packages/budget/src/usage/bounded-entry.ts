@@ -41,7 +41,8 @@ const ENTRY_NAMES: ReadonlySet<string> = new Set([
  */
 export function boundedEntry<Entry extends Partial<UsageEntry>>(entry: Entry, argument: string): Entry {
   checkOptions(entry, ENTRY_NAMES, argument)
-  const copy = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined)) as Entry
+  const copy = {} as Entry
+  for (const name in entry) if (entry[name] !== undefined) copy[name] = entry[name]
   const { requestId, tags } = copy
   if (requestId !== undefined) copy.requestId = toRequestName(requestId, `${argument}.requestId`)
   for (const field of IDENTITIES)
