@@ -29,7 +29,7 @@ export class ForgetQueue {
   }
 
   /** A record is in the queue once. */
-  add({ partition, kind, key }: Forgettable, inMs: number): void {
+  add(kind: Forgettable["kind"], { partition, key }: { partition: Name; key: Name }, inMs: number): void {
     this.#heap.push({ partition, kind, key, at: this.#elapsedMs + inMs })
   }
 

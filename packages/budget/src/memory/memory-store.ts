@@ -233,8 +233,8 @@ class MemoryBudgetStore implements MemoryStore {
     this.#requireRoom(partition, key, writes)
     const now = time ?? this.#settings.now()
     if (reservation !== undefined) this.#writeReservation(partition, { partition: name, key }, reservation, now)
-    for (const [counter, value] of counters ?? [])
-      this.#writeCounter(partition, { partition: name, key: counter }, value, now)
+    for (const write of counters ?? [])
+      this.#writeCounter(partition, { partition: name, key: write.name }, write.counter, now)
     if (adjustment !== undefined) this.#writeAdjustment(partition, { partition: name, key }, adjustment, now)
     if (entry !== undefined) this.ledger?.write(name, entry)
     if (time === undefined) return
@@ -249,7 +249,7 @@ class MemoryBudgetStore implements MemoryStore {
     if (before === undefined) this.#reservations++
     const isResolvedNow = before === undefined || before.state === "held"
     if (isResolvedNow && reservation.forgetAt !== null)
-      this.#forgetQueue.add({ ...at, kind: "reservation" }, reservation.forgetAt - now)
+      this.#forgetQueue.add("reservation", at, reservation.forgetAt - now)
   }
 
   #writeCounter(partition: Partition, at: Place, counter: Counter, now: Millis): void {
@@ -257,7 +257,7 @@ class MemoryBudgetStore implements MemoryStore {
     partition.counters.set(at.key, counter)
     if (!isNew) return
     this.#counters++
-    if (counter.forgetAt !== null) this.#forgetQueue.add({ ...at, kind: "counter" }, counter.forgetAt - now)
+    if (counter.forgetAt !== null) this.#forgetQueue.add("counter", at, counter.forgetAt - now)
   }
 
   #writeAdjustment(partition: Partition, at: Place, adjustment: transition.Adjustment, now: Millis): void {
@@ -265,7 +265,7 @@ class MemoryBudgetStore implements MemoryStore {
     partition.adjustments.set(at.key, adjustment)
     if (!isNew) return
     this.#adjustments++
-    this.#forgetQueue.add({ ...at, kind: "adjustment" }, adjustment.forgetAt - now)
+    this.#forgetQueue.add("adjustment", at, adjustment.forgetAt - now)
   }
 
   #requireRoom(partition: Partition, key: Name, { reservation, counters, adjustment }: Writes): void {
@@ -273,7 +273,7 @@ class MemoryBudgetStore implements MemoryStore {
       (reservation !== undefined && !partition.reservations.has(key)) ||
       (adjustment !== undefined && !partition.adjustments.has(key))
     let newCounters = 0
-    for (const name of counters?.keys() ?? []) if (!partition.counters.has(name)) newCounters++
+    for (const { name } of counters ?? []) if (!partition.counters.has(name)) newCounters++
     const { maxReservations, maxCounters, retentionMs } = this.#settings
     const isFull = () => ({
       reservations: newKey && this.#reservations + this.#adjustments >= maxReservations,
@@ -299,7 +299,7 @@ class MemoryBudgetStore implements MemoryStore {
       const record = this.#forgetQueue.take()
       if (record === undefined) return
       const waitMs = this.#forgetOne(record, clock)
-      if (waitMs !== undefined) this.#forgetQueue.add(record, waitMs)
+      if (waitMs !== undefined) this.#forgetQueue.add(record.kind, record, waitMs)
     }
   }
 

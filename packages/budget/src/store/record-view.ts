@@ -108,7 +108,7 @@ export class RecordView {
       this.#keptTexts.delete(key)
       this.put("reservation", key, { ...reservation, setAside: undefined })
     }
-    for (const [name, counter] of counters ?? []) this.put("counter", name, counter)
+    for (const { name, counter } of counters ?? []) this.put("counter", name, counter)
     if (adjustment !== undefined) this.put("adjustment", key, adjustment)
     if (entry !== undefined) this.put("entry", key, entry)
     if (time !== undefined && time !== this.get("time", TIME_KEY)) this.put("time", TIME_KEY, time)

@@ -90,10 +90,15 @@ export interface Known {
   counters: { get(name: Name): Counter | undefined }
 }
 
+export interface CounterWrite {
+  name: Name
+  counter: Counter
+}
+
 /** What a step writes, together or not at all. An empty object: nothing. */
 export interface Writes {
   reservation?: Reservation
-  counters?: ReadonlyMap<Name, Counter>
+  counters?: readonly CounterWrite[]
   entry?: StoredEntry
   adjustment?: Adjustment
   /** The partition's `time` from now on. */
@@ -118,11 +123,11 @@ export function momentOf(
 export function reserve(known: Known, request: ReserveRequest, moment: Moment, due: boolean): Step<ReserveReply> {
   const { clock, now } = moment
   const { counters: refs } = request
-  const unchanged = () => ({ now, due, counters: refs.map(({ name }) => stateOf(name, live(known, name, now))) })
-  const reject = (outcome: ReserveOutcome): Step<ReserveReply> => ({
-    reply: { ...unchanged(), ...outcome },
-    writes: {},
-  })
+  const before = refs.map(({ name }) => live(known.counters, name, now))
+  const reject = (outcome: ReserveOutcome): Step<ReserveReply> => {
+    const counters = refs.map(({ name }, index) => stateOf(name, before[index]))
+    return { reply: { now, due, counters, ...outcome }, writes: {} }
+  }
 
   // The key before the windows: a retry after midnight is the same reservation.
   const reservation = liveReservation(known, now)
@@ -137,26 +142,19 @@ export function reserve(known: Known, request: ReserveRequest, moment: Moment, d
 
   const stale = indexesWhere(refs, (ref) => !isOpen(ref, now))
   if (stale.length > 0) return reject({ status: "stale-window", which: stale })
-  const exceeded = indexesWhere(refs, (ref) => !fits(ref, live(known, ref.name, now)))
+  const exceeded = indexesWhere(refs, (ref, index) => !fits(ref, before[index]))
   if (exceeded.length > 0) return reject({ status: "exceeded", which: exceeded })
 
-  const counters = new Map<Name, Counter>()
-  for (const ref of refs) {
-    const before = live(known, ref.name, now)
-    counters.set(ref.name, {
-      spent: before?.spent ?? 0,
-      reserved: sum(before?.reserved ?? 0, ref.amount),
-      granted: before?.granted ?? 0,
-      peak: before?.peak ?? 0,
-      forgetAt: touched(before, keptUntil(ref, moment)),
-    })
-  }
+  const counters = refs.map((ref, index) => {
+    const forgetAt = touched(before[index], keptUntil(ref, moment))
+    return { name: ref.name, counter: change(before[index], { reserved: ref.amount }, forgetAt) }
+  })
   const leaseEnd = sum(clock, request.leaseMs)
   return {
     reply: {
       now,
       due,
-      counters: refs.map(({ name }) => stateOf(name, counters.get(name))),
+      counters: counters.map(({ name, counter }) => stateOf(name, counter)),
       status: "ok",
       replayed: false,
       expiresAt: leaseEnd,
@@ -210,7 +208,7 @@ export function settle(known: Known, request: SettleRequest, moment: Moment, dam
   const isReplay = state === "released" || (state === "settled" && request.revision === reservation.revision)
   if (!isReplay) return resolve(known, request, moment, reservation, "known")
   if (state === "settled" && !hasSameCharges(reservation, request)) return reject({ now, status: "mismatch" })
-  const counters = request.counters.map(({ name }) => unchangedCounter(name, live(known, name, now)))
+  const counters = request.counters.map(({ name }) => unchangedCounter(name, live(known.counters, name, now)))
   return reject({ now, status: state, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 })
 }
 
@@ -243,24 +241,26 @@ export function expire(known: Known, request: ExpireRequest, moment: Moment): St
   if (!hasSameNames(reservation, request.counters))
     return { reply: { now, status: "other-counters", storedCounters: namesOf(reservation) }, writes: {} }
 
-  const charged = reservation.counters.map((counter) => ({ ...counter, charged: counter.onExpire }))
   const forgetAt = resolvedUntil(reservation, moment)
-  const counters = new Map<Name, Counter>()
-  for (const { name, amount, onExpire } of charged) {
-    const before = live(known, name, now)
+  const charged: ReservationCounter[] = []
+  const counters: CounterWrite[] = []
+  const changes: CounterChange[] = []
+  for (const name of request.counters) {
+    const stored = counterOf(reservation, name)
+    const { amount, onExpire } = stored
+    const before = live(known.counters, name, now)
+    charged.push({ ...stored, charged: onExpire })
     // A counter in which nothing is reserved may be forgotten before the lease ends.
-    if (before === undefined && amount === 0) continue
-    counters.set(name, change(before ?? EMPTY, { spent: onExpire, reserved: -amount }, touched(before, forgetAt)))
+    const isForgotten = before === undefined && amount === 0
+    const after = isForgotten
+      ? undefined
+      : change(before, { spent: onExpire, reserved: -amount }, touched(before, forgetAt))
+    if (after !== undefined) counters.push({ name, counter: after })
+    changes.push(changeOf(name, before, after))
   }
   const { pendingEntry } = reservation
-  const byName = new Map(charged.map((counter) => [counter.name, counter]))
   return {
-    reply: {
-      now,
-      status: "expired",
-      counters: request.counters.map((name) => changeOf(name, live(known, name, now), counters.get(name))),
-      charged: request.counters.map((name) => byName.get(name)!.charged),
-    },
+    reply: { now, status: "expired", counters: changes, charged: charged.map((counter) => counter.charged) },
     writes: {
       reservation: { ...reservation, state: "expired", counters: charged, pendingEntry: null, forgetAt },
       counters,
@@ -281,8 +281,7 @@ export function adjust(
 ): Step<AdjustReply> {
   const { now } = moment
   const { counter: ref, kind, delta } = request
-  const before = counters.get(ref.name)
-  const counter = before !== undefined && isForgotten(before, now) ? undefined : before
+  const counter = live(counters, ref.name, now)
   if (adjustment !== undefined && adjustment.forgetAt > now) {
     const isSame = adjustment.counter === ref.name && adjustment.kind === kind && adjustment.delta === delta
     if (!isSame) return { reply: { now, status: "mismatch" }, writes: {} }
@@ -297,13 +296,13 @@ export function adjust(
   const after =
     kind === "reset"
       ? { ...old, spent: 0, peak: 0, forgetAt }
-      : change(old, kind === "granted" ? { granted: delta } : { spent: delta }, forgetAt)
+      : change(counter, kind === "granted" ? { granted: delta } : { spent: delta }, forgetAt)
   const applied = kind === "granted" ? after.granted - old.granted : after.spent - old.spent
   const keptMs = Math.max(moment.retentionMs, ENDLESS_ADJUSTMENT_MS)
   return {
     reply: { now, status: "ok", counter: changeOf(ref.name, counter, after), replayed: false, applied },
     writes: {
-      counters: new Map([[ref.name, after]]),
+      counters: [{ name: ref.name, counter: after }],
       adjustment: {
         counter: ref.name,
         kind,
@@ -331,10 +330,7 @@ export function record(
 
 /** States of counters by name; an unseen or forgotten one is zeros. */
 export function readCounters(counters: Known["counters"], names: readonly Name[], now: Millis): CounterState[] {
-  return names.map((name) => {
-    const counter = counters.get(name)
-    return stateOf(name, counter === undefined || isForgotten(counter, now) ? undefined : counter)
-  })
+  return names.map((name) => stateOf(name, live(counters, name, now)))
 }
 
 /** Whether a record reads as absent. What is reserved is never forgotten. */
@@ -364,30 +360,31 @@ function resolve(
   const { outcome, revision } = request
   const isHeld = reservation.state === "held" && origin !== "lost"
   const forgetAt = resolvedUntil(reservation, moment)
-  const byName = new Map(request.counters.map((ref) => [ref.name, ref]))
-  const charged = reservation.counters.map((counter) => ({
-    ...counter,
-    charged: outcome === "settled" ? byName.get(counter.name)!.amount : 0,
-  }))
-
-  const counters = new Map<Name, Counter>()
-  for (const [index, { name, amount, charged: chargedBefore }] of reservation.counters.entries()) {
-    const before = live(known, name, now)
+  const charged: ReservationCounter[] = []
+  const counters: CounterWrite[] = []
+  const changes: CounterChange[] = []
+  for (const ref of request.counters) {
+    const { name } = ref
+    const stored = counterOf(reservation, name)
+    const before = live(known.counters, name, now)
+    const charge = outcome === "settled" ? ref.amount : 0
+    charged.push({ ...stored, charged: charge })
     // What is held is charged in any case, what is unknown unless its window is forgotten.
-    const isForgotten = before === undefined && !isHeld && (origin === "known" || isOver(byName.get(name)!, moment))
-    if (isForgotten) continue
-    const spent = charged[index]!.charged - chargedBefore
-    const keep = later(keptUntil(byName.get(name)!, moment), forgetAt)
-    counters.set(name, change(before ?? EMPTY, { spent, reserved: isHeld ? -amount : 0 }, touched(before, keep)))
+    const isForgotten = before === undefined && !isHeld && (origin === "known" || isOver(ref, moment))
+    const keep = touched(before, later(keptUntil(ref, moment), forgetAt))
+    const by = { spent: charge - stored.charged, reserved: isHeld ? -stored.amount : 0 }
+    const after = isForgotten ? undefined : change(before, by, keep)
+    if (after !== undefined) counters.push({ name, counter: after })
+    changes.push(changeOf(name, before, after))
   }
   const reply = {
     now,
-    counters: request.counters.map(({ name }) => changeOf(name, live(known, name, now), counters.get(name))),
+    counters: changes,
     status: outcome,
     replayed: false,
     late: reservation.state === "expired",
     recovered: origin === "damaged" || (origin === "lost" && outcome === "settled"),
-    forgottenCounters: request.counters.length - counters.size,
+    forgottenCounters: changes.length - counters.length,
   }
   return {
     reply,
@@ -441,7 +438,7 @@ function liveReservation({ reservation }: Known, now: Millis): Reservation | und
   return reservation === undefined || isForgotten(reservation, now) ? undefined : reservation
 }
 
-function live({ counters }: Known, name: Name, now: Millis): Counter | undefined {
+function live(counters: Known["counters"], name: Name, now: Millis): Counter | undefined {
   const counter = counters.get(name)
   return counter === undefined || isForgotten(counter, now) ? undefined : counter
 }
@@ -467,7 +464,7 @@ function fits({ amount, limit }: ReserveCounter, counter: Counter = EMPTY): bool
 }
 
 function change(
-  counter: Counter,
+  counter: Counter = EMPTY,
   by: { spent?: number; reserved?: number; granted?: number },
   forgetAt: Millis | null,
 ): Counter {
@@ -517,6 +514,11 @@ function changeOf(name: Name, before: Counter | undefined, after: Counter | unde
   return { name, spent, reserved, granted, peakBefore: before?.peak ?? 0, peak }
 }
 
+/** The counter of a reservation that was made in this counter. */
+function counterOf({ counters }: Reservation, name: Name): ReservationCounter {
+  return counters.find((counter) => counter.name === name)!
+}
+
 function namesOf({ counters }: Reservation): Name[] {
   return counters.map(({ name }) => name)
 }
@@ -532,8 +534,10 @@ function hasSameCharges({ counters }: Reservation, request: { counters: readonly
   )
 }
 
-function indexesWhere<T>(items: readonly T[], test: (item: T) => boolean): number[] {
-  return items.flatMap((item, index) => (test(item) ? [index] : []))
+function indexesWhere<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {
+  const indexes: number[] = []
+  for (const [index, item] of items.entries()) if (test(item, index)) indexes.push(index)
+  return indexes
 }
 
 function storedEntry(
@@ -545,5 +549,6 @@ function storedEntry(
   const { revision, state, charged, now } = facts
   // By pairs: `__proto__` is a counter name like any other.
   const charges = Object.fromEntries(charged.map((counter) => [counter.name, counter.charged]))
-  return { ...entry, idempotencyKey: key, at: known.entry?.at ?? now, revision, state, charges }
+  // Adding fields to a spread takes Node 20 five microseconds (bench/memory.mjs).
+  return Object.assign({}, entry, { idempotencyKey: key, at: known.entry?.at ?? now, revision, state, charges })
 }

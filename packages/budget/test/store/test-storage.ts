@@ -6,8 +6,34 @@ interface TestRecord {
   forgetAt: number | undefined
 }
 
-/** Records by partition, then by kind and key. Storages that share it see one state, as after a restart. */
-export type TestState = Map<string, Map<string, TestRecord>>
+/** The records of one partition and kind, by key. */
+class RecordTable {
+  readonly byKey = new Map<string, TestRecord>()
+  /** Those that have a time, in order, until one is added or removed. */
+  #timed: { at: number; key: string }[] | undefined
+
+  set(key: string, record: TestRecord): void {
+    if (this.byKey.get(key)?.at !== record.at) this.#timed = undefined
+    this.byKey.set(key, record)
+  }
+
+  delete(key: string): void {
+    if (this.byKey.get(key)?.at !== undefined) this.#timed = undefined
+    this.byKey.delete(key)
+  }
+
+  timed(): readonly { at: number; key: string }[] {
+    this.#timed ??= [...this.byKey].flatMap(([key, { at }]) => (at === undefined ? [] : [{ at, key }])).sort(order)
+    return this.#timed
+  }
+}
+
+/** Records by partition and kind. Storages that share it see one state, as after a restart. */
+export type TestState = Map<string, RecordTable>
+
+/** Transactions between two that delete what is forgotten. */
+const FORGET_EVERY = 16
+const SCAN_PAGE = 100
 
 export interface TestStorageOptions {
   now: () => number
@@ -58,7 +84,7 @@ export class TestStorage implements Storage {
           continue
         }
         if (Array.isArray(result)) this.batchSizes.push(result.length)
-        this.#forget(clock)
+        if (writes.length > 0 && this.transactions % FORGET_EVERY === 0) this.#forget(clock)
         for (const write of writes) this.#apply(partition, write)
         if (this.losesNextAnswer && writes.length > 0) {
           this.losesNextAnswer = false
@@ -73,25 +99,27 @@ export class TestStorage implements Storage {
     partition: string,
     { newestFirst, after }: { newestFirst: boolean; after?: Position | undefined },
   ): AsyncIterable<string> {
+    const table = this.#table(partition, "entry")
     let last = after
     for (;;) {
+      // As a database does, this lets others go on between two pages.
+      await new Promise((resolve) => setImmediate(resolve))
       if (this.failure !== undefined) throw this.failure
-      const sorted = this.#sorted(partition, "entry")
-      if (newestFirst) sorted.reverse()
       const from = last
-      const page = sorted.filter(
+      const keys = newestFirst ? [...table.timed()].reverse() : table.timed()
+      const start = keys.findIndex(
         (one) => from === undefined || (newestFirst ? order(one, from) < 0 : order(one, from) > 0),
       )
-      for (const { value } of page.slice(0, 100)) yield value
-      last = page[99]
-      if (last === undefined) return
+      const page = start === -1 ? [] : keys.slice(start, start + SCAN_PAGE)
+      for (const { key } of page) yield table.byKey.get(key)!.value
+      last = page.at(-1)
+      if (page.length < SCAN_PAGE) return
     }
   }
 
   async keys(partition: string, kind: string, { after, limit }: { after: string; limit: number }): Promise<string[]> {
     if (this.failure !== undefined) throw this.failure
-    const keys = this.#ofKind(partition, kind).map(([key]) => key)
-    return keys
+    return [...this.#table(partition, kind).byKey.keys()]
       .filter((key) => key > after)
       .sort()
       .slice(0, limit)
@@ -99,76 +127,65 @@ export class TestStorage implements Storage {
 
   async prune(partition: string, before: number): Promise<number> {
     if (this.failure !== undefined) throw this.failure
-    const old = this.#ofKind(partition, "entry").filter(([, { at }]) => at! < before)
-    for (const [key] of old) this.#partition(partition).delete(`entry ${key}`)
+    const table = this.#table(partition, "entry")
+    const old = table.timed().filter(({ at }) => at < before)
+    for (const { key } of old) table.delete(key)
     return old.length
   }
 
   /** Overwrites a record with text that is not JSON; its place among the leases stays. */
   damage(partition: string, kind: string, key: string, value = '{"spent": nonsense'): void {
-    const record = this.#partition(partition).get(`${kind} ${key}`)
+    const table = this.#table(partition, kind)
+    const record = table.byKey.get(key)
     if (record === undefined) throw new Error(`There is no ${kind} ${key}.`)
-    this.#partition(partition).set(`${kind} ${key}`, { ...record, value })
+    table.set(key, { ...record, value })
   }
 
   read(partition: string, kind: string, key: string): unknown {
-    const text = this.#partition(partition).get(`${kind} ${key}`)?.value
+    const text = this.#table(partition, kind).byKey.get(key)?.value
     return text === undefined ? undefined : JSON.parse(text)
   }
 
   /** Usage entries and times aside. */
   size(): number {
-    const keys = [...this.state.values()].flatMap((records) => [...records.keys()])
-    return keys.filter((key) => /^(counter|reservation|adjustment) /.test(key)).length
+    const tables = [...this.state].filter(([name]) => /\/(counter|reservation|adjustment)$/.test(name))
+    return tables.reduce((sum, [, { byKey }]) => sum + byKey.size, 0)
   }
 
   #records(partition: string, clock: number): Records {
-    const records = this.#partition(partition)
     return {
       clock,
       get: async (kind, keys) => {
+        const { byKey } = this.#table(partition, kind)
         const found = keys.flatMap((key) => {
-          const record = records.get(`${kind} ${key}`)
+          const record = byKey.get(key)
           return record === undefined ? [] : [[key, record.value] as const]
         })
         return new Map(found)
       },
-      due: async (limit) =>
-        this.#sorted(partition, "reservation")
-          .filter(({ at }) => at <= clock)
-          .slice(0, limit)
-          .map(({ key }) => key),
+      due: async (limit) => {
+        const first = this.#table(partition, "reservation").timed().slice(0, limit)
+        return first.filter(({ at }) => at <= clock).map(({ key }) => key)
+      },
     }
   }
 
   #apply(partition: string, { kind, key, value, at, forgetAt }: Write): void {
-    const records = this.#partition(partition)
-    if (value === null) records.delete(`${kind} ${key}`)
-    else records.set(`${kind} ${key}`, { value, at, forgetAt })
+    const table = this.#table(partition, kind)
+    if (value === null) table.delete(key)
+    else table.set(key, { value, at, forgetAt })
   }
 
   #forget(clock: number): void {
-    for (const records of this.state.values())
-      for (const [id, { forgetAt }] of records) if (forgetAt !== undefined && forgetAt <= clock) records.delete(id)
+    for (const table of this.state.values())
+      for (const [key, { forgetAt }] of table.byKey) if (forgetAt !== undefined && forgetAt <= clock) table.delete(key)
   }
 
-  #partition(name: string): Map<string, TestRecord> {
-    const records = this.state.get(name) ?? new Map<string, TestRecord>()
-    this.state.set(name, records)
-    return records
-  }
-
-  #ofKind(partition: string, kind: string): [key: string, record: TestRecord][] {
-    return [...this.#partition(partition)].flatMap(([id, record]) =>
-      id.startsWith(`${kind} `) ? [[id.slice(kind.length + 1), record]] : [],
-    )
-  }
-
-  #sorted(partition: string, kind: string): { at: number; key: string; value: string }[] {
-    const timed = this.#ofKind(partition, kind).flatMap(([key, { at, value }]) =>
-      at === undefined ? [] : [{ at, key, value }],
-    )
-    return timed.sort(order)
+  #table(partition: string, kind: string): RecordTable {
+    const name = `${partition}/${kind}`
+    const table = this.state.get(name) ?? new RecordTable()
+    this.state.set(name, table)
+    return table
   }
 
   #alone<T>(task: () => Promise<T>): Promise<T> {
