@@ -216,6 +216,7 @@ const MOST_EMPTY_PAGES = 3
 
 async function sweep(store: BudgetStore, partition: string): Promise<ExpiredLease[]> {
   const expired: ExpiredLease[] = []
+  const setAside = new Set<string>()
   for (let emptyPages = 0; ; ) {
     const { due } = await store.listDue({ partition, limit: 64 })
     if (due.length === 0) return expired
@@ -224,6 +225,8 @@ async function sweep(store: BudgetStore, partition: string): Promise<ExpiredLeas
       const reply = await store.expire({ partition, key, counters })
       if (reply.status === "other-counters") fail(`expire of ${key}: listDue named other counters than are stored`)
       if (reply.status === "expired") expired.push({ key, counters: reply.counters, charged: reply.charged })
+      if (setAside.has(key)) fail(`listDue lists ${key} again, which expire has set aside as damaged`)
+      if (reply.status === "damaged") setAside.add(key)
       progress ||= reply.status !== "not-due"
     }
     emptyPages = progress ? 0 : emptyPages + 1

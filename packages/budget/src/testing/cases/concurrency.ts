@@ -151,9 +151,16 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "Atomi
 
   test("many partitions at once stay apart", async (bench) => {
     const others = range(20).map((index) => bench.inPartition(`p${index}`))
-    const replies = await Promise.all(others.map((other) => reserveMany(other, 10, () => [counter("a", 1, 6)])))
-    equal(admitted(replies.flat()), 120, "admitted")
-    for (const other of others) await other.expectCounter("a", { reserved: 6 })
+    const limit = (index: number) => 1 + (index % 7)
+    const replies = await Promise.all(
+      others.map((other, index) => reserveMany(other, 10, () => [counter("a", 1, limit(index))])),
+    )
+    equal(
+      replies.map(admitted),
+      others.map((_, index) => limit(index)),
+      "admitted",
+    )
+    for (const [index, other] of others.entries()) await other.expectCounter("a", { reserved: limit(index) })
   })
 
   test("the peaks of many settles at once join without a gap or an overlap", { rule: "Settle" }, async ({
@@ -290,6 +297,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "Atomi
       const expire = () => store.expire({ partition, key, counters: ["a"] })
       const [one, other] = await Promise.all(round % 2 === 0 ? [extend(), expire()] : [expire(), extend()])
       equal([one.status, other.status], ["expired", "expired"], `round ${round}`)
+      const again = await bench.tryReserve(key, [counter("a", 10, null, { onExpire: 1 })])
+      match(again, { status: "resolved", state: "expired" }, `round ${round}: reserve afterwards`)
       await bench.expectCounter("a", { spent: round + 1 })
     }
   })
