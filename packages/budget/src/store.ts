@@ -1,3 +1,5 @@
+export { type CounterIdentity, counterName } from "./limits/counter-name"
+export type { Scope, Unit } from "./limits/subject"
 export type {
   AdjustReply,
   AdjustRequest,

@@ -71,7 +71,9 @@ describe("counter names", () => {
     const counter = fc.tuple(scope, text, unit, window)
     fc.assert(
       fc.property(counter, counter, (a, b) => {
-        const [nameA, nameB] = [a, b].map(([one, value, counted, at]) => counterName(one, value, counted, at))
+        const [nameA, nameB] = [a, b].map(([one, value, counted, at]) =>
+          counterName({ scope: one, value, unit: counted, ...at }),
+        )
         expect(nameA).toMatch(/^[A-Za-z0-9_.:|=-]{1,64}$/)
         const isSame =
           identity(a[0], a[1]) === identity(b[0], b[1]) &&
@@ -85,7 +87,7 @@ describe("counter names", () => {
 
   it("stay within 64 bytes for the longest plain value until the year 5138", () => {
     const at = { startsAt: 99_999_999_000_000, endsAt: 100_000_000_000_000 }
-    const name = counterName({ tag: "t".repeat(18) }, "v".repeat(19), "requests", at)
+    const name = counterName({ scope: { tag: "t".repeat(18) }, value: "v".repeat(19), unit: "requests", ...at })
     expect(name).toContain(`${"t".repeat(18)}=${"v".repeat(19)}`)
     expect(name.length).toBeLessThanOrEqual(64)
   })
@@ -100,7 +102,7 @@ describe("counter names", () => {
 
   it("are equal for the same window written two ways, and different for another", () => {
     const nameOf = (per: string, zone?: string) =>
-      counterName("user", "ada", "nanoUsd", windowAt(readWindow(per, zone, "limit"), NOW))
+      counterName({ scope: "user", value: "ada", unit: "nanoUsd", ...windowAt(readWindow(per, zone, "limit"), NOW) })
     expect(nameOf("1d")).toBe(nameOf("day"))
     expect(nameOf("day", "Asia/Kolkata")).toBe(nameOf("day", "Asia/Calcutta"))
     expect(nameOf("day", "Asia/Kolkata")).not.toBe(nameOf("day"))
@@ -110,7 +112,7 @@ describe("counter names", () => {
   it("are read back, except for what is hashed", () => {
     fc.assert(
       fc.property(scope, text, unit, window, (one, value, counted, at) => {
-        const parts = readCounterName(counterName(one, value, counted, at))!
+        const parts = readCounterName(counterName({ scope: one, value, unit: counted, ...at }))!
         expect(parts).toMatchObject({ unit: counted, startsAt: at?.startsAt ?? null, endsAt: at?.endsAt ?? null })
         if (typeof one === "string") expect(parts.scope).toBe(one)
         if (one === "total") expect(parts.value).toBeNull()

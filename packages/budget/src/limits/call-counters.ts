@@ -36,17 +36,17 @@ export function callCounters(
       if (missing === "throw" && !limit.optional) throw missingScope(limit.scope)
       continue
     }
+    const { scope, unit, keepMs } = limit
     const window = windowAt(limit.window, now)
-    const name = counterName(limit.scope, value, limit.unit, window)
+    const [startsAt, endsAt] = [window?.startsAt ?? null, window?.endsAt ?? null]
+    const name = counterName({ scope, value, unit, startsAt, endsAt })
     const counter = counters.get(name)
     if (counter === undefined) {
-      const { unit, keepMs } = limit
-      const [startsAt, endsAt] = [window?.startsAt ?? null, window?.endsAt ?? null]
       counters.set(name, { name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
       continue
     }
     counter.limits.push(limit)
-    counter.keepMs = counter.keepMs === null || limit.keepMs === null ? null : Math.max(counter.keepMs, limit.keepMs)
+    counter.keepMs = counter.keepMs === null || keepMs === null ? null : Math.max(counter.keepMs, keepMs)
   }
   for (const counter of counters.values()) counter.limits.sort(compareLimits)
   return [...counters.values()]

@@ -1,7 +1,6 @@
 import type { CounterRef } from "../store/budget-store"
 import { MAX_TIME } from "../store/max-time"
 import type { Millis, Name } from "../store/name"
-import type { TimeWindow } from "./calendar"
 import { shortHash } from "./names"
 import type { Scope, Unit } from "./subject"
 
@@ -14,13 +13,24 @@ const UNIT_NAMES = { nanoUsd: "usd", tokens: "tok", requests: "req" } as const
 const KINDS = { r: "request", u: "user", c: "client", m: "model", t: "tag", x: "child" } as const
 const UNITS: Record<string, Unit> = { usd: "nanoUsd", tok: "tokens", req: "requests" }
 
+/** What a counter counts. */
+export interface CounterIdentity {
+  scope: Scope
+  /** User id, tag value and so on; not needed for `total` and children. */
+  value?: string | null | undefined
+  unit: Unit
+  /** Of the window, as `startsAt` and `resetsAt` of a status; absent or null without one. */
+  startsAt?: Millis | null | undefined
+  endsAt?: Millis | null | undefined
+}
+
 /**
  * The name of a counter, at most 64 bytes: `u=ada|usd|mk2qvs00-mk4bqdc0` is what the user ada spends between two
  * instants. Limits that mean the same counter, such as `1d` and `day` in UTC, share its name.
  */
-export function counterName(scope: Scope, value: string | null, unit: Unit, window: TimeWindow | null): Name {
-  const time = window === null ? "total" : `${window.startsAt.toString(36)}-${window.endsAt.toString(36)}`
-  return `${scopeName(scope, value)}|${UNIT_NAMES[unit]}|${time}`
+export function counterName({ scope, value, unit, startsAt, endsAt }: CounterIdentity): Name {
+  const time = startsAt == null || endsAt == null ? "total" : `${startsAt.toString(36)}-${endsAt.toString(36)}`
+  return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${time}`
 }
 
 /** `total`, `u=ada`, `t=team=search`; `u:…` with a hash for a value that is long or has other characters. */
