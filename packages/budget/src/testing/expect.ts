@@ -1,4 +1,4 @@
-import { StoreError } from "../store/store-error"
+import { StoreError, type StoreErrorCode } from "../store/store-error"
 
 /** A case of the suite found the store wrong. */
 export class SuiteFailure extends Error {
@@ -90,15 +90,30 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
-/** The call must reject with a `StoreError`; resolves to it. */
-export async function storeError(call: () => Promise<unknown>, what: string): Promise<StoreError> {
+/** The call must reject with a `StoreError` with these fields; resolves to it. */
+export async function storeError(
+  call: () => Promise<unknown>,
+  expected: { code?: StoreErrorCode; applied?: "no" | "maybe" },
+  what: string,
+): Promise<StoreError> {
   let value: unknown
   try {
     value = await call()
   } catch (error) {
-    if (StoreError.isInstance(error)) return error
     if (error instanceof SuiteFailure) throw error
-    fail(`${what}: expected a StoreError, got ${String(error)}`)
+    if (!StoreError.isInstance(error)) fail(`${what}: expected a StoreError, got: ${describeError(error)}`)
+    const found = Object.entries(expected).flatMap(([field, wanted]) =>
+      differences(error[field as "code" | "applied"], wanted, field),
+    )
+    if (found.length > 0) fail(`${what}: ${describeDifferences(found)}. The error: ${describeError(error)}`)
+    return error
   }
   fail(`${what}: expected a StoreError, got the reply ${canonical(value)}`)
+}
+
+/** The message of an error and of its causes: often only the driver's own message helps. */
+export function describeError(error: unknown, causes = 4): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause, message } = error
+  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${describeError(cause, causes - 1)}`
 }

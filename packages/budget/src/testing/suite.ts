@@ -2,7 +2,7 @@ import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget
 import { checkedStore } from "../store/checked-store"
 import { createBench } from "./bench"
 import { checkOptions, checkTarget, offers } from "./check-suite"
-import { SuiteFailure } from "./expect"
+import { describeError, SuiteFailure } from "./expect"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
 import type { StoreCase } from "./store-case"
 import { storeCases } from "./store-cases"
@@ -122,7 +122,7 @@ class SuiteRun {
       one,
       failure === undefined
         ? { title: one.title, status: "passed", durationMs }
-        : { title: one.title, status: "failed", reason: reasonOf(failure), rule: one.rule, durationMs },
+        : { title: one.title, status: "failed", reason: describeError(failure), rule: one.rule, durationMs },
     )
     return failure
   }
@@ -209,11 +209,4 @@ function withRule(error: unknown, { rule }: StoreCase): unknown {
   error.message = `${message}\nThe rule stands in docs/custom-store.md of @p2/budget, under "${rule}".`
   if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
   return error
-}
-
-/** The message of an error and of its causes: often only the driver's own message helps. */
-function reasonOf(failure: unknown, causes = 4): string {
-  if (!(failure instanceof Error)) return String(failure)
-  const { cause, message } = failure
-  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${reasonOf(cause, causes - 1)}`
 }

@@ -36,7 +36,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
     await bench.reserve("open", [counter("a", 1)])
     await bench.target.faults!.down!()
     for (const [name, call] of Object.entries(everyMember(bench))) {
-      equal((await storeError(call, name)).code, "store-unavailable", `${name}: code`)
+      await storeError(call, { code: "store-unavailable" }, name)
     }
     await bench.target.faults!.up!()
     await bench.expectCounter("a", { reserved: 1 }, "counter a, once the state can be reached")
@@ -48,7 +48,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
     const { store, partition, target } = bench
     const request = reserveRequest(partition, "r1", [counter("a", 5, 10)])
     await target.faults!.down!()
-    const { applied } = await storeError(() => store.reserve(request), "reserve")
+    const { applied } = await storeError(() => store.reserve(request), {}, "reserve")
     await target.faults!.up!()
     if (applied === "no") await bench.expectCounter("a", {})
     match(await store.settle(settleRequest(request, [], { outcome: "released" })), { status: "released" }, "release")
@@ -59,8 +59,8 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
   test("a settle that failed is sent again and charges once", { needs: ["down"] }, async (bench) => {
     const reservation = await bench.reserve("r1", [counter("a", 5, 10)])
     await bench.target.faults!.down!()
-    await storeError(() => reservation.settle([4]), "settle")
-    await storeError(() => reservation.settle([4]), "settle again")
+    await storeError(() => reservation.settle([4]), {}, "settle")
+    await storeError(() => reservation.settle([4]), {}, "settle again")
     await bench.target.faults!.up!()
     match(await reservation.settle([4]), { status: "settled" }, "settle, once the state can be reached")
     match(await reservation.settle([4]), { status: "settled", replayed: true }, "and again")
@@ -73,7 +73,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
     const { store, partition, target } = bench
     const request = reserveRequest(partition, "r1", [counter("a", 5, 5)])
     await target.faults!.loseAnswer!()
-    equal((await storeError(() => store.reserve(request), "reserve")).applied, "maybe", "applied")
+    await storeError(() => store.reserve(request), { applied: "maybe" }, "reserve")
     match(await store.reserve(request), { status: "ok", replayed: true }, "sent again")
     await bench.expectCounter("a", { reserved: 5 })
   })
@@ -82,7 +82,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
     const { store, partition, target } = bench
     const request = reserveRequest(partition, "r1", [counter("a", 5, 5)])
     await target.faults!.loseAnswer!()
-    await storeError(() => store.reserve(request), "reserve")
+    await storeError(() => store.reserve(request), {}, "reserve")
     match(await store.settle(settleRequest(request, [], { outcome: "released" })), { status: "released" }, "release")
     await bench.reserve("r2", [counter("a", 5, 5)])
   })
@@ -93,7 +93,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
     const { store, partition } = bench
     const loseAnswer = async (call: () => Promise<unknown>, what: string) => {
       await bench.target.faults!.loseAnswer!()
-      equal((await storeError(call, what)).applied, "maybe", `${what}: applied`)
+      await storeError(call, { applied: "maybe" }, what)
     }
     const [first, second] = [await bench.reserve("r1", [counter("a", 5)]), await bench.reserve("r2", [counter("a", 5)])]
     await bench.reserve("r3", [counter("a", 5, null, { onExpire: 2 })])
@@ -113,7 +113,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
   test("a settle whose answer was lost wrote its entry once", { needs: ["loseAnswer", "ledger"] }, async (bench) => {
     const reservation = await bench.reserve("r1", [counter("a", 5)])
     await bench.target.faults!.loseAnswer!()
-    await storeError(() => reservation.settle([4], { entry: usageEntry("q1", 4) }), "settle")
+    await storeError(() => reservation.settle([4], { entry: usageEntry("q1", 4) }), {}, "settle")
     await reservation.settle([4], { entry: usageEntry("q1", 4) })
     equal(
       (await bench.entries()).map(({ charges }) => charges),
@@ -217,10 +217,8 @@ export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (te
 
 /** Records that cannot be read. */
 export const damageCases = defineCases({ level: "faults", rule: "Damage", needs: ["damage"] }, (test) => {
-  const corrupt = async (call: () => Promise<unknown>, what: string) => {
-    const { code, applied } = await storeError(call, what)
-    equal({ code, applied }, { code: "store-corrupt", applied: "no" }, what)
-  }
+  const corrupt = (call: () => Promise<unknown>, what: string) =>
+    storeError(call, { code: "store-corrupt", applied: "no" }, what)
 
   test("a damaged counter is reported, never read as zero and never overwritten", async (bench) => {
     const { store, partition } = bench
