@@ -3,18 +3,14 @@ import type { SuiteLevel, SuiteNeed } from "./target"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
 export const SUITE_RULES = [
-  "Atomicity",
-  "Counters",
-  "Reserve",
-  "Settle",
-  "Leases",
-  "Adjustments",
-  "States of an idempotency key",
+  "Rules",
+  "Windows and room",
+  "States",
   "Time",
-  "Retention",
+  "What is kept",
+  "Ledger",
   "Damage",
-  "Failures",
-  "The ledger",
+  "Errors",
 ] as const
 
 export type SuiteRule = (typeof SUITE_RULES)[number]

@@ -167,9 +167,9 @@ describe("a case that fails", () => {
     const found = failedCase(await runStoreSuite(modelFactory(TooLittle), only("reserve sets the amount aside")))
     expect(found?.reason).toBe(
       "counters of the reply: [0].reserved: expected 30, got 29\n" +
-        'The rule stands in docs/custom-store.md of @p2/budget, under "Reserve".',
+        'The rule stands in docs/custom-store.md of @p2/budget, under "Windows and room".',
     )
-    expect(found).toMatchObject({ rule: "Reserve", durationMs: expect.any(Number) })
+    expect(found).toMatchObject({ rule: "Windows and room", durationMs: expect.any(Number) })
   })
 
   it("names every place where two values differ, and of long texts what stands around the difference", () => {

@@ -16,7 +16,7 @@ function reserveMany({ tryReserve }: Bench, calls: number, counters: (index: num
 }
 
 /** Many calls in flight at once, in one process: each is one step. */
-export const concurrencyCases = defineCases({ level: "concurrency", rule: "Atomicity" }, (test) => {
+export const concurrencyCases = defineCases({ level: "concurrency", rule: "Rules" }, (test) => {
   test("a thousand reservations of $0.10 against $5 admit exactly fifty", async (bench) => {
     const replies = await reserveMany(bench, 1_000, () => [counter("user:u", 100_000_000, 5_000_000_000)])
     equal(admitted(replies), 50, "admitted")
@@ -163,7 +163,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "Atomi
     for (const [index, other] of others.entries()) await other.expectCounter("a", { reserved: limit(index) })
   })
 
-  test("the peaks of many settles at once join without a gap or an overlap", { rule: "Settle" }, async ({
+  test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async ({
     reserve,
   }) => {
     const reservations = await Promise.all(range(40).map((index) => reserve(`r${index}`, [counter("a", 5)])))

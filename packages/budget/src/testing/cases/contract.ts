@@ -4,7 +4,7 @@ import { counter, reserveRequest, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 
 /** What a single caller sees of reserve and settle, in the ordinary course of things. */
-export const contractCases = defineCases({ level: "contract", rule: "Reserve" }, (test) => {
+export const contractCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
   test("a store states its name, its capabilities and its durability", async ({ store, partition }) => {
     ok(store.name.length > 0, "name: expected a string that is not empty")
     const { shared, clock, retentionMs, maxCounters, timeoutMs } = store.capabilities
@@ -23,11 +23,15 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     match(ofPartition, { damaged: [], clockBehindMs: 0 }, "check of an empty partition")
   })
 
-  test("an unseen counter reads as zeros", { rule: "Counters" }, async ({ expectCounter }) =>
+  test("an unseen counter reads as zeros", { rule: "Windows and room" }, async ({ expectCounter }) =>
     expectCounter("nobody", {}),
   )
 
-  test("read replies in the order of the request", { rule: "Counters" }, async ({ store, partition, reserve }) => {
+  test("read replies in the order of the request", { rule: "Windows and room" }, async ({
+    store,
+    partition,
+    reserve,
+  }) => {
     await reserve("r1", [counter("b", 2), counter("a", 1)])
     const { counters, due } = await store.read({ partition, counters: ["a", "missing", "b"] })
     const states = counters.map(({ name, reserved }) => [name, reserved])
@@ -79,7 +83,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     )
   })
 
-  test("a denial stores nothing in any counter, wherever the denying counter stands", { rule: "Atomicity" }, async ({
+  test("a denial stores nothing in any counter, wherever the denying counter stands", { rule: "Rules" }, async ({
     reserve,
     tryReserve,
     expectCounter,
@@ -140,7 +144,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     match(await tryReserve("r3", [counter("a", 1, 15)]), { status: "exceeded" }, "a smaller limit later")
   })
 
-  test("maxCounters counters in one call, all or none", { rule: "Atomicity" }, async (bench) => {
+  test("maxCounters counters in one call, all or none", { rule: "Rules" }, async (bench) => {
     const { store, partition, reserve, tryReserve } = bench
     const names = Array.from({ length: store.capabilities.maxCounters }, (_, index) => `counter.${index}`)
     const last = names.length - 1
@@ -168,7 +172,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     match(await tryReserve("r1", []), { status: "resolved", state: "settled" }, "reserve afterwards")
   })
 
-  test("partitions do not see each other", { rule: "Atomicity" }, async (bench) => {
+  test("partitions do not see each other", { rule: "Rules" }, async (bench) => {
     const other = bench.inPartition("other")
     await bench.reserve("r1", [counter("a", 10, 10)])
     match(await other.tryReserve("r1", [counter("a", 9, 10)]), { status: "ok", replayed: false }, "the same key")
@@ -179,7 +183,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     match(await bench.adjust("a1", "b", "spent", 3), { replayed: false }, "the same adjustment key")
   })
 
-  test("read writes nothing, whatever it reads", { rule: "Counters" }, async (bench) => {
+  test("read writes nothing, whatever it reads", { rule: "Windows and room" }, async (bench) => {
     const { store, partition, target } = bench
     await bench.reserve("r1", [counter("a", 10)])
     const before = await target.size?.()
@@ -199,7 +203,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
 
   // ── Settle ──
 
-  test("settle replaces the reservation by the actual cost", { rule: "Settle" }, async ({ reserve, expectCounter }) => {
+  test("settle replaces the reservation by the actual cost", { rule: "States" }, async ({ reserve, expectCounter }) => {
     const reservation = await reserve("r1", [counter("a", 30, 100), counter("b", 7, 7)])
     const reply = settledBy(await reservation.settle([12, 7]), "settle")
     const flags = { status: "settled", replayed: false, late: false, recovered: false, forgottenCounters: 0 }
@@ -212,13 +216,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     await expectCounter("a", { spent: 12 })
   })
 
-  test("settle frees only its own reservation", { rule: "Settle" }, async ({ reserve, expectCounter }) => {
+  test("settle frees only its own reservation", { rule: "States" }, async ({ reserve, expectCounter }) => {
     await reserve("r1", [counter("a", 30)])
     await (await reserve("r2", [counter("a", 20)])).settle([20])
     await expectCounter("a", { spent: 20, reserved: 30 })
   })
 
-  test("a cost above the reservation is recorded in full, even beyond the limit", { rule: "Settle" }, async ({
+  test("a cost above the reservation is recorded in full, even beyond the limit", { rule: "States" }, async ({
     reserve,
     tryReserve,
     expectCounter,
@@ -228,13 +232,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     match(await tryReserve("r2", [counter("a", 1, 10)]), { status: "exceeded" }, "reserve after the overrun")
   })
 
-  test("a settle of zero frees everything", { rule: "Settle" }, async ({ reserve, expectCounter }) => {
+  test("a settle of zero frees everything", { rule: "States" }, async ({ reserve, expectCounter }) => {
     match(await (await reserve("r1", [counter("a", 10, 10)])).settle([0]), { status: "settled" }, "settle")
     await expectCounter("a", {})
     await reserve("r2", [counter("a", 10, 10)])
   })
 
-  test("release frees the reservation and charges nothing", { rule: "Settle" }, async ({ reserve }) => {
+  test("release frees the reservation and charges nothing", { rule: "States" }, async ({ reserve }) => {
     const reservation = await reserve("r1", [counter("a", 10, 10), counter("b", 1, 1)])
     const reply = settledBy(await reservation.release(), "release")
     match(reply, { status: "released", replayed: false, late: false, forgottenCounters: 0 }, "release")
@@ -242,7 +246,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     await reserve("r2", [counter("a", 10, 10), counter("b", 1, 1)])
   })
 
-  test("settle charges by the names of counters, not by their order", { rule: "Settle" }, async ({
+  test("settle charges by the names of counters, not by their order", { rule: "States" }, async ({
     store,
     reserve,
     expectCounter,
@@ -269,7 +273,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
 
   for (const outcome of ["settled", "released"] as const) {
     test(`a settle that names other counters than were reserved writes nothing and names them (${outcome})`, {
-      rule: "Settle",
+      rule: "States",
     }, async ({ store, partition, reserve, expectCounter }) => {
       const { request, expiresAt } = await reserve("r1", [counter("a", 10), counter("b", 20)])
       const others = [
@@ -306,7 +310,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
   // ── Peaks ──
 
   test("the peak is the high-water mark of spent, and each step of it is reported once", {
-    rule: "Settle",
+    rule: "States",
   }, async (bench) => {
     const reservations: TestReservation[] = []
     for (const key of ["r1", "r2", "r3"]) reservations.push(await bench.reserve(key, [counter("a", 10)]))
@@ -320,7 +324,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
   // ── Extend, expire, listing ──
 
   test("extend of a held key names its fingerprint and its counters, so that another process can resume it", {
-    rule: "Leases",
+    rule: "States",
   }, async ({ store, partition, reserve }) => {
     const counters = [counter("b", 10, 50, { onExpire: 4 }), counter("a", 20, null, { onExpire: 0 })]
     const { request, expiresAt } = await reserve("r1", counters)
@@ -338,13 +342,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
     )
   })
 
-  test("extend of an unknown key reserves nothing", { rule: "Leases" }, async ({ store, partition, reserve }) => {
+  test("extend of an unknown key reserves nothing", { rule: "States" }, async ({ store, partition, reserve }) => {
     match(await store.extend({ partition, key: "r1", leaseMs: 1_000 }), { status: "unknown" }, "an unknown key")
     await reserve("r1", [counter("a", 1)])
     match(await store.extend({ partition, key: "r1", leaseMs: 1_000 }), { status: "held" }, "a held key")
   })
 
-  test("a lease that has not ended is not listed and cannot be expired", { rule: "Leases" }, async (bench) => {
+  test("a lease that has not ended is not listed and cannot be expired", { rule: "States" }, async (bench) => {
     const { store, partition } = bench
     await bench.reserve("r1", [counter("a", 5)])
     equal((await store.listDue({ partition, limit: 64 })).due, [], "due")
@@ -356,7 +360,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Reserve" },
   })
 
   test("listCounters lists every counter at least once, page by page, as it stands", {
-    rule: "Counters",
+    rule: "Windows and room",
   }, async (bench) => {
     const { store, partition } = bench
     for (let index = 0; index < 30; index++) {

@@ -29,7 +29,7 @@ function everyMember({ store, partition }: Bench): Record<string, () => Promise<
 }
 
 /** What lies between the caller and the state breaks. */
-export const faultCases = defineCases({ level: "faults", rule: "Failures" }, (test) => {
+export const faultCases = defineCases({ level: "faults", rule: "Errors" }, (test) => {
   test("while the state cannot be reached, every member rejects with store-unavailable; none invents a reply", {
     needs: ["down"],
   }, async (bench) => {

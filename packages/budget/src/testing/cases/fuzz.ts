@@ -30,12 +30,12 @@ type Step =
 
 /** The store and the model run the same random programs, and must reply the same. */
 export const fuzzCases = [
-  ...defineCases({ level: "leases", rule: "States of an idempotency key", needs: ["clock"] }, (test) => {
+  ...defineCases({ level: "leases", rule: "States", needs: ["clock"] }, (test) => {
     test("random programs: the store replies as the model does", async (bench) => {
       for (let run = 0; run < bench.fuzzRuns; run++) await runProgram(bench, bench.seed + run, false)
     })
   }),
-  ...defineCases({ level: "ledger", rule: "The ledger", needs: ["ledger", "clock"] }, (test) => {
+  ...defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger", "clock"] }, (test) => {
     test("random programs: the store's ledger is that of the model", async (bench) => {
       for (let run = 0; run < bench.fuzzRuns; run++) await runProgram(bench, bench.seed + run, true)
     })

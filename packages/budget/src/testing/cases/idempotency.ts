@@ -5,7 +5,7 @@ import { defineCases } from "../store-case"
 import { writeElsewhere } from "./housekeeping"
 
 /** The same call once more: after a lost answer, out of order, or with other content. */
-export const idempotencyCases = defineCases({ level: "idempotency", rule: "States of an idempotency key" }, (test) => {
+export const idempotencyCases = defineCases({ level: "idempotency", rule: "States" }, (test) => {
   test("a reserve sent again gets the same decision and the same end of the lease", async ({
     store,
     reserve,
@@ -126,7 +126,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await expectCounter("b", { spent: 12 })
   })
 
-  test("an adjustment sent again applies once and gets the same reply", { rule: "Adjustments" }, async (bench) => {
+  test("an adjustment sent again applies once and gets the same reply", { rule: "Rules" }, async (bench) => {
     await (await bench.reserve("r1", [counter("a", 10)])).settle([10])
     const adjustments = [
       ["c1", "spent", -4],
@@ -142,7 +142,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await bench.expectCounter("a", { granted: 3 })
   })
 
-  test("a reset sent again does not reset what was spent since", { rule: "Adjustments" }, async (bench) => {
+  test("a reset sent again does not reset what was spent since", { rule: "Rules" }, async (bench) => {
     await (await bench.reserve("r1", [counter("a", 10)])).settle([10])
     await bench.adjust("x1", "a", "reset", 0)
     await (await bench.reserve("r2", [counter("a", 10)])).settle([6])
@@ -150,7 +150,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await bench.expectCounter("a", { spent: 6 })
   })
 
-  test("an adjustment's key with other content is a mismatch", { rule: "Adjustments" }, async (bench) => {
+  test("an adjustment's key with other content is a mismatch", { rule: "Rules" }, async (bench) => {
     await bench.adjust("a1", "a", "spent", 5)
     const others = [
       ["a", "spent", 6],

@@ -5,7 +5,7 @@ import { defineCases } from "../store-case"
 import { writeElsewhere } from "./housekeeping"
 
 /** How leases end, by whom, and what that charges. */
-export const leaseCases = defineCases({ level: "leases", rule: "Leases", needs: ["clock"] }, (test) => {
+export const leaseCases = defineCases({ level: "leases", rule: "States", needs: ["clock"] }, (test) => {
   test("a lease lasts until its end and not beyond", async (bench) => {
     const { store, partition, clock } = bench
     const expire = () => store.expire({ partition, key: "r1", counters: ["a"] })
@@ -279,7 +279,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "Leases", needs: 
   })
 
   test("a late settle replaces the charge of every counter, replays, and takes a higher revision", {
-    rule: "Settle",
+    rule: "States",
   }, async (bench) => {
     const counters = [
       counter("a", 10),

@@ -42,7 +42,7 @@ const SIMILAR_TEXTS = [
 ]
 
 /** Pages, filters and sums. */
-export const ledgerQueryCases = defineCases({ level: "ledger", rule: "The ledger", needs: ["ledger"] }, (test) => {
+export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("pages join without a gap or a repetition, oldest and newest first", async (bench) => {
     for (let index = 0; index < 25; index++) await bench.spend(`r${index % 7}.${index}`, index)
     const whole = await bench.entries()
@@ -459,7 +459,7 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "The ledger
     equal(await bench.entries(), [], "entries that remain")
   })
 
-  test("totals during writes are of whole entries: cost and count agree", { rule: "Atomicity" }, async (bench) => {
+  test("totals during writes are of whole entries: cost and count agree", { rule: "Rules" }, async (bench) => {
     let working = true
     const writes = (async () => {
       for (let index = 0; index < 40; index++)

@@ -19,7 +19,7 @@ const chargesOf = ({ charges }: StoredEntry) =>
   Object.fromEntries(Object.entries(charges).filter(([, amount]) => amount !== 0))
 
 /** Writing entries: each is one step with its money. */
-export const ledgerCases = defineCases({ level: "ledger", rule: "The ledger", needs: ["ledger"] }, (test) => {
+export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("settle writes the entry with the money, at the store's time", async (bench) => {
     const entry = usageEntry("q1", 7, {
       tags: { team: "search", __proto__x: "y", constructor: "z" },
@@ -320,7 +320,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "The ledger", ne
 
   // ── Money and entry are one ──
 
-  test("money and entry are one step: whoever sees the one sees the other", { rule: "Atomicity" }, async (bench) => {
+  test("money and entry are one step: whoever sees the one sees the other", { rule: "Rules" }, async (bench) => {
     const sumOf = (entries: readonly StoredEntry[]) => entries.reduce((sum, { charges }) => sum + (charges.a ?? 0), 0)
     let working = 8
     const work = Array.from({ length: working }, async (_, lane) => {

@@ -46,7 +46,7 @@ const SIMILAR_NAMES = [
 ]
 
 /** Names and numbers at their limits, unharmed. */
-export const nameCases = defineCases({ level: "contract", rule: "Counters" }, (test) => {
+export const nameCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
   test("names that look alike are different counters", async ({ reserve, expectCounter }) => {
     for (const [index, name] of SIMILAR_NAMES.entries()) {
       const reservation = await reserve(`r${index}`, [counter(name, index + 1, index + 1)])
@@ -160,7 +160,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Counters" }, (t
     }
   })
 
-  test("amounts near 2^53 are denied rather than rounded", { rule: "Reserve" }, async ({
+  test("amounts near 2^53 are denied rather than rounded", { rule: "Windows and room" }, async ({
     reserve,
     tryReserve,
     expectCounter,
@@ -176,7 +176,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Counters" }, (t
     await expectCounter("a", { reserved: LARGEST })
   })
 
-  test("a grant on top of the largest limit does not overflow", { rule: "Reserve" }, async ({
+  test("a grant on top of the largest limit does not overflow", { rule: "Windows and room" }, async ({
     adjust,
     reserve,
     tryReserve,
@@ -186,7 +186,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Counters" }, (t
     match(await tryReserve("r2", [counter("a", 1, LARGEST)]), { status: "exceeded" }, "beyond 2^53 − 1")
   })
 
-  test("spent stops at 2^53 − 1, whatever is charged", { rule: "Settle" }, async ({
+  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async ({
     reserve,
     tryReserve,
     expectCounter,
@@ -199,7 +199,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Counters" }, (t
     match(await tryReserve("r3", [counter("a", 1, LARGEST)]), { status: "exceeded" }, "reserve in a full counter")
   })
 
-  test("sums of small charges are exact", { rule: "Settle" }, async ({ reserve, expectCounter }) => {
+  test("sums of small charges are exact", { rule: "States" }, async ({ reserve, expectCounter }) => {
     // $0.10, $0.20 and a third of a dollar in nano-USD: sums that fractions of dollars lose.
     const amounts = [100_000_000, 200_000_000, 333_333_333, 1, 7]
     let sum = 0

@@ -61,7 +61,7 @@ async function killWhileSettling(bench: Bench, names: readonly string[]): Promis
 }
 
 /** Several processes on one state, in real time, some of them killed. */
-export const processCases = defineCases({ level: "processes", rule: "Atomicity", needs: ["processes"] }, (test) => {
+export const processCases = defineCases({ level: "processes", rule: "Rules", needs: ["processes"] }, (test) => {
   test("what one process writes, the others see", async (bench) => {
     const [first, second] = (await lanes(bench, 2)) as [Bench, Bench]
     const request = reserveRequest(bench.partition, "r1", [counter("a", 10, 10)])
@@ -164,7 +164,7 @@ export const processCases = defineCases({ level: "processes", rule: "Atomicity",
 
   test("processes killed amid their settles leave no money without its entry", {
     needs: ["ledger"],
-    rule: "The ledger",
+    rule: "Ledger",
   }, async (bench) => {
     const confirmed = await killWhileSettling(bench, ["a"])
     await sweepUntilNothingIsReserved(bench, ["a"])
@@ -175,7 +175,7 @@ export const processCases = defineCases({ level: "processes", rule: "Atomicity",
 
   test("entries written by four processes are all there, and sum to what was spent", {
     needs: ["ledger"],
-    rule: "The ledger",
+    rule: "Ledger",
   }, async (bench) => {
     const started = await lanes(bench, 4)
     await Promise.all(

@@ -25,7 +25,7 @@ async function expectChargedOnce(bench: Bench, keptMs: number, settle: () => Pro
 }
 
 /** What is kept, how long, and what happens when it is forgotten. */
-export const retentionCases = defineCases({ level: "time", rule: "Retention", needs: ["clock"] }, (test) => {
+export const retentionCases = defineCases({ level: "time", rule: "What is kept", needs: ["clock"] }, (test) => {
   test("a closed window is kept for the retention, and reads as zeros after it", async (bench) => {
     const { retentionMs } = bench.store.capabilities
     const window = { startsAt: bench.clock.now(), endsAt: bench.clock.now() + 10_000 }
@@ -194,7 +194,7 @@ export const retentionCases = defineCases({ level: "time", rule: "Retention", ne
     await bench.expectCounter("a", { spent: 6 })
   })
 
-  test("a lost key is charged in its window, though that has closed", { rule: "Settle" }, async (bench) => {
+  test("a lost key is charged in its window, though that has closed", { rule: "States" }, async (bench) => {
     const window = { startsAt: bench.clock.now() - DAY_MS, endsAt: bench.clock.now() + 1_000 }
     const request = reserveRequest(bench.partition, "r1", [counter("day.1", 5, 10, window)])
     const expiresAt = bench.clock.now() + LEASE_MS
@@ -205,7 +205,7 @@ export const retentionCases = defineCases({ level: "time", rule: "Retention", ne
   })
 
   test("a settle does not count a forgotten window anew: it changes key and entry, and reports it", {
-    rule: "Settle",
+    rule: "States",
   }, async (bench) => {
     const window = { startsAt: bench.clock.now(), endsAt: bench.clock.now() + 1_000 }
     const counters = [counter("day.1", 5, 10, window), counter("a", 5)]
@@ -221,7 +221,7 @@ export const retentionCases = defineCases({ level: "time", rule: "Retention", ne
   })
 
   test("an adjustment sent again after its window has closed is the same one", {
-    rule: "Adjustments",
+    rule: "Rules",
   }, async (bench) => {
     const { store, partition, clock } = bench
     const window = { startsAt: clock.now(), endsAt: clock.now() + 1_000 }
@@ -234,7 +234,7 @@ export const retentionCases = defineCases({ level: "time", rule: "Retention", ne
   })
 
   test("the key of an adjustment without a window is known for at least ninety days", {
-    rule: "Adjustments",
+    rule: "Rules",
   }, async (bench) => {
     await bench.adjust("a1", "a", "granted", 5)
     await bench.adjust("a2", "idle", "spent", 5, { keepMs: 1_000 })

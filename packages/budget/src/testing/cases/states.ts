@@ -361,10 +361,10 @@ function defineRows(test: TestFunction, states: readonly State[]): void {
 }
 
 export const stateCases = [
-  ...defineCases({ level: "contract", rule: "States of an idempotency key" }, (test) =>
+  ...defineCases({ level: "contract", rule: "States" }, (test) =>
     defineRows(test, ["unknown", "held", "settled", "released"]),
   ),
-  ...defineCases({ level: "leases", rule: "States of an idempotency key", needs: ["clock"] }, (test) =>
+  ...defineCases({ level: "leases", rule: "States", needs: ["clock"] }, (test) =>
     defineRows(test, ["held, lease ended", "expired"]),
   ),
 ]
