@@ -18,8 +18,8 @@ export type {
   SettleOptions,
   WaitOptions,
 } from "./api/budget"
+export { type BudgetError, type BudgetErrorCode, isBudgetError } from "./api/budget-error"
 export {
-  type BudgetErrorCode,
   IdempotencyKeyMismatchError,
   NoLedgerError,
   ReservationHeldError,

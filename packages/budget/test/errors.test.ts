@@ -5,6 +5,7 @@ import {
   BudgetExceededError,
   type DeniedLimit,
   IdempotencyKeyMismatchError,
+  isBudgetError,
   NoLedgerError,
   ReservationHeldError,
   ReservationResolvedError,
@@ -37,4 +38,15 @@ it.each(Object.entries(errors))("%s has its name, kind and isInstance", (code, [
   const copy = new P2Error(error.message, { code, kind })
   if (code !== "store-unavailable") expect(type.isInstance(copy)).toBe(true)
   for (const value of [null, undefined, {}, new Error("x"), { code }]) expect(type.isInstance(value)).toBe(false)
+})
+
+it("an error of this package is recognised, and its code gives its fields", () => {
+  for (const [, error] of Object.values(errors)) expect(isBudgetError(error)).toBe(true)
+  for (const value of [null, new Error("x"), new P2Error("x", { code: "x", kind: "failed" })])
+    expect(isBudgetError(value)).toBe(false)
+  const error: unknown = new ReservationResolvedError("k", "expired")
+  if (!isBudgetError(error) || error.code !== "reservation-resolved") throw new Error("not recognised")
+  // Typed without instanceof.
+  const state: "settled" | "released" | "expired" = error.state
+  expect(state).toBe("expired")
 })

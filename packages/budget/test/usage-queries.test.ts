@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
+import { createBudget, memoryStore } from "../src"
 import { budgetOn, NOON, reserved, USD, world } from "./budget-world"
 
 const limits = [{ scope: "total", limit: null }] as const
+const subject = { userId: "ada", clientId: "web" }
 
 /** Three users: ada with 3 cheap attempts, bob with 1 dear one, eve with 2. */
 async function spent() {
@@ -79,4 +81,72 @@ it("list goes page by page, in either order, and rejects other orders", async ()
   expect(seen).toEqual(entries.map(({ idempotencyKey }) => idempotencyKey).reverse())
   for (const query of [{ order: "oldest-first" }, { limit: 0 }, { limit: 1_001 }])
     await expect(usage.list(query as never)).rejects.toMatchObject({ kind: "usage" })
+})
+
+describe("usage", () => {
+  it("sums by day of a time zone, exports lines and prunes", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [{ scope: "user", limit: null }] })
+    for (let hour = 0; hour < 48; hour++) {
+      await (await reserved(budget, { subject, amount: { nanoUsd: 10 } })).settle({ nanoUsd: 10 })
+      at.now += 3_600_000
+    }
+    const days = await budget.usage.totals({ per: "day", timeZone: "Asia/Kathmandu", groupBy: ["userId"] })
+    expect(days.map(({ group, costNanoUsd }) => [group, costNanoUsd])).toEqual([
+      [[Date.UTC(2026, 2, 1, 18, 15), "ada"], 70],
+      [[Date.UTC(2026, 2, 2, 18, 15), "ada"], 240],
+      [[Date.UTC(2026, 2, 3, 18, 15), "ada"], 170],
+    ])
+    const lines: string[] = []
+    for await (const line of budget.usage.export({ from: NOON + 24 * 3_600_000 })) lines.push(line)
+    expect(lines).toHaveLength(24)
+    expect(JSON.parse(lines[0]!)).toMatchObject({ userId: "ada", costNanoUsd: 10 })
+    expect(await budget.usage.prune(NOON + 24 * 3_600_000)).toEqual({ removed: 24 })
+    await expect(budget.usage.totals({ per: "1s", filter: { from: 0 } })).rejects.toMatchObject({
+      argument: "query.per",
+    })
+  })
+
+  it("sums by day from any start, without the days before the first entry", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [{ scope: "user", limit: null }] })
+    await (await reserved(budget, { subject, amount: { nanoUsd: 10 } })).settle({ nanoUsd: 7 })
+    const since = (from: number) => budget.usage.totals({ per: "day", filter: { from } })
+    expect(await since(0)).toMatchObject([{ group: [Date.UTC(2026, 2, 2)], costNanoUsd: 7 }])
+    expect(await since(0)).toEqual(await since(NOON - 86_400_000))
+    expect(await budget.usage.totals({ per: "day", filter: { from: 0, to: NOON - 86_400_000 } })).toEqual([])
+  })
+
+  it("orders its groups by time and value, null last", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [{ scope: "total", limit: null }] })
+    for (const [userId, clientId] of [
+      ["zoe", "b"],
+      ["ada", undefined],
+      ["ada", "b"],
+      ["Zed", "a"],
+      ["ada", "a"],
+    ] as const)
+      await (await reserved(budget, { subject: { userId, clientId }, amount: { nanoUsd: 1 } })).settle({ nanoUsd: 1 })
+    at.now += 86_400_000
+    await (await reserved(budget, { subject: { userId: "ada" }, amount: { nanoUsd: 1 } })).settle({ nanoUsd: 1 })
+    const groups = async (per?: "day") =>
+      (await budget.usage.totals({ groupBy: ["userId", "clientId"], per })).map(({ group }) => group)
+    const first = [
+      ["Zed", "a"],
+      ["ada", "a"],
+      ["ada", "b"],
+      ["ada", null],
+      ["zoe", "b"],
+    ]
+    expect(await groups()).toEqual(first)
+    const day = Date.UTC(2026, 2, 2)
+    expect(await groups("day")).toEqual([...first.map((group) => [day, ...group]), [day + 86_400_000, "ada", null]])
+  })
+
+  it("throws a NoLedgerError where the store keeps none", async () => {
+    const budget = createBudget({ store: memoryStore({ maxEntries: 0 }), limits: [] })
+    expect(budget.usage.available).toBe(false)
+    await expect(budget.usage.list()).rejects.toMatchObject({ code: "no-ledger" })
+  })
 })

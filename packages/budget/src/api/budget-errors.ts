@@ -1,19 +1,5 @@
 import { P2Error } from "@p2/core"
 import type { FinalState } from "../store/budget-store"
-import type { StoreErrorCode } from "../store/store-error"
-
-/** The codes of the errors that a budget throws or returns. */
-export type BudgetErrorCode =
-  | "invalid-argument"
-  | "aborted"
-  | StoreErrorCode
-  | "idempotency-key-mismatch"
-  | "reservation-held"
-  | "reservation-resolved"
-  | "unknown-reservation"
-  | "budget-exceeded"
-  | "settle-mismatch"
-  | "no-ledger"
 
 /** The key was reserved before with other content. Code `idempotency-key-mismatch`. */
 export class IdempotencyKeyMismatchError extends P2Error {

@@ -79,7 +79,7 @@ export class Sweeper {
   async #sweep(partition: Name, max: number): Promise<SweepResult> {
     const { store } = this.#options
     let expired = 0
-    for (let tried = 0; tried < max && !this.#isStopped; ) {
+    for (let tried = 0; tried < max; ) {
       const limit = Math.min(PAGE, max - tried)
       const { due } = await store.listDue({ partition, limit })
       const results = await Promise.all(due.map(({ key, counters }) => this.expire(partition, key, counters)))
@@ -87,7 +87,7 @@ export class Sweeper {
       expired += results.filter((status) => status === "expired").length
       if (due.length < limit) return { expired, more: false }
       // Another process is expiring the same leases.
-      if (results.every((status) => status === "not-due")) return { expired, more: true }
+      if (results.every((status) => status === "not-due") || this.#isStopped) return { expired, more: true }
     }
     const { due } = await store.listDue({ partition, limit: 1 })
     return { expired, more: due.length > 0 }

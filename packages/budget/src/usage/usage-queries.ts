@@ -3,7 +3,7 @@ import type { BudgetContext } from "../api/budget-context"
 import { NoLedgerError } from "../api/budget-errors"
 import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget-usage"
 import { checkOptions } from "../limits/check-options"
-import { toRequestName } from "../limits/names"
+import { toName, toRequestName } from "../limits/names"
 import { checkSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
 import { MAX_TIME } from "../store/max-time"
@@ -121,7 +121,7 @@ export class UsageQueries implements BudgetUsage {
     checkOptions(options, PARTITION_NAMES)
     const { ledger } = this.#context.store
     if (ledger === undefined) return false
-    const key = toRequestName(idempotencyKey, "idempotencyKey")
+    const key = toName(idempotencyKey, "idempotencyKey")
     await ledger.record({ partition: this.#partitionOf(options), key, entry: boundedEntry(entry, "entry") })
     return true
   }
