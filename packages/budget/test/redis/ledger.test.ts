@@ -86,7 +86,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     await store.settle(settleRequest(request("r3"), [1]))
     now += 8 * DAY_MS + 1
     await store.settle(settleRequest(request("r4"), [1]))
-    expect(await client.zrange("p2:{main}:entries", 0, -1)).toEqual(["r4"])
+    expect(await client.zrange("p2:{main}:entries", "0", "-1")).toEqual(["r4"])
   })
 
   it("gives back every text as it was: lone surrogates, NUL, quotes, long prompts", async () => {
