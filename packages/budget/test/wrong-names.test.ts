@@ -28,7 +28,7 @@ it("an option and a subject of reserve, and a limit of this call, are checked by
     "Did you mean `userId`?",
   )
   await expect(budget.reserve({ ...request, limits: [{ ...limit, period: "day" }] } as never)).rejects.toThrow(
-    "limits[0].period",
+    "Unknown option `limits[0].period`. Did you mean `per`?",
   )
   await expect(budget.reserve(undefined as never)).rejects.toThrow("Invalid `options`: expected an object")
   expect(() => budget.child(undefined as never)).toThrow("Invalid `options`: expected an object")
@@ -52,7 +52,9 @@ it("units of limits and amounts are checked by name, except in results of @p2/pr
   )
   const bound = { nanoUsd: 9, tokens: 1, picoUsd: 9_000n, lines: [], asOf: "2026-01-01", basis: "table" }
   const reservation = await reserved(budget, { amount: bound })
-  await expect(reservation.settle({ cost: 1 } as never)).rejects.toThrow("Unknown option `cost.cost`.")
+  await expect(reservation.settle({ cost: 1 } as never)).rejects.toThrow(
+    "Unknown option `cost.cost`. Did you mean `usd`?",
+  )
   await expect(reservation.settle({})).rejects.toThrow("Invalid `cost`: expected an amount")
   await expect(reservation.settle(1, { userid: "ada" } as never)).rejects.toThrow("Did you mean `userId`?")
   await expect(reservation.settle(1, null as never)).rejects.toThrow("Invalid `entry`: expected an object")
@@ -114,4 +116,32 @@ it("a run that throws is a failed entry at the upper bound; the cost wins over w
   expect(totals).toMatchObject({ succeeded: 1, failed: 1, failedCostNanoUsd: 50_000_000, costNanoUsd: 70_000_000 })
   const { entries } = await budget.usage.list({ filter: { status: "failed" }, limit: 10 })
   expect(entries[0]).toMatchObject({ costSource: "bound", costNanoUsd: 50_000_000 })
+})
+
+it("advises what was meant where spelling does not find it", async () => {
+  const budget = createBudget({ store: memoryStore(), limits: [limit] })
+  const reservation = await reserved(budget, { subject: { userId: "ada" }, amount: 0.1 })
+  const limitWith = (options: object) => async () =>
+    createBudget({ store: memoryStore(), limits: [{ scope: "user", ...options }] as never })
+  const calls: [string, () => Promise<unknown>][] = [
+    ["Unknown option `id`. Did you mean `idempotencyKey`?", () => budget.reserve({ ...request, id: "x" } as never)],
+    [
+      "Unknown option `draft`. Did you mean `entry`?",
+      () => budget.run({ ...request, draft: {} } as never, async () => ({}) as never),
+    ],
+    ["Unknown option `usd`. Did you mean `amount`?", () => budget.reserve({ usd: 1 } as never)],
+    ["`wait: { timeoutMs }`?", () => budget.reserve({ ...request, timeoutMs: 5 } as never)],
+    ["Unknown option `userId`. It is part of the subject", () => budget.reserve({ userId: "ada", amount: 1 } as never)],
+    ["set it there", async () => createBudget({ store: memoryStore(), limits: [], storeTimeoutMs: 5 } as never)],
+    ["Did you mean `partition`?", async () => createBudget({ store: memoryStore(), limits: [], root: "a" } as never)],
+    ["`limits[0].window`. Did you mean `per`?", limitWith({ limit: 1, window: "day" })],
+    ["`limits[0].budget`. Did you mean `limit`?", limitWith({ budget: 1 })],
+    ["`limits[0].limit.dollars`. Did you mean `usd`?", limitWith({ limit: { dollars: 1 } })],
+    ["`amount.dollars`. Did you mean `usd`?", () => budget.reserve({ ...request, amount: { dollars: 1 } as never })],
+    ["`tokens`, input plus output?", () => reservation.settle({ inputTokens: 1, outputTokens: 1 } as never)],
+    ["`entry.usage`. Did you mean `tokens`?", () => reservation.settle(1, { usage: {} } as never)],
+    ["Invalid `subject.userId`: expected a string", () => budget.reserve({ subject: { userId: "" }, amount: 1 })],
+  ]
+  for (const [message, wrong] of calls) await expect(wrong(), message).rejects.toThrow(message)
+  expect((await budget.status({ userId: "ada" }))[0]).toMatchObject({ spent: 0, reserved: 0.1 })
 })

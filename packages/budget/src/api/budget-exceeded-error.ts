@@ -1,5 +1,6 @@
-import { formatUsd, type NanoUsd, P2Error } from "@p2/core"
+import { type NanoUsd, P2Error } from "@p2/core"
 import { formatInstant } from "../limits/calendar"
+import { formatUsd, plural } from "../limits/core-stand-in"
 import type { WindowPeriod } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope } from "../limits/subject"
@@ -108,12 +109,8 @@ function total(limit: DeniedLimit): string {
 }
 
 function show(limit: DeniedLimit, field: "requested" | "remaining" | "limit" | "granted" | "reserved"): string {
-  if (limit.unit === "usd") {
-    const nanoUsd = limit[`${field}NanoUsd`]!
-    return `${nanoUsd < 0 ? "-" : ""}$${formatUsd(Math.abs(nanoUsd))}`
-  }
-  const count = limit[field]
-  return `${count} ${count === 1 ? limit.unit.slice(0, -1) : limit.unit}`
+  if (limit.unit === "usd") return formatUsd(limit[`${field}NanoUsd`]!)
+  return plural(limit[field], limit.unit === "tokens" ? "token" : "request")
 }
 
 function nameOf(scope: Scope): string {

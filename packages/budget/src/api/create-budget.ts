@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
 import { checkReset, checkTopUp, readStatus, resetSpent, topUp } from "../limits/adjust-limits"
-import { checkOptions } from "../limits/check-options"
+import { checkOptions, plural } from "../limits/core-stand-in"
 import type { Limit } from "../limits/limit"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planChildLimit, planLimits } from "../limits/planned-limit"
@@ -33,6 +33,14 @@ const BUDGET_NAMES: ReadonlySet<string> = new Set([
   "onWarning",
 ])
 
+const BUDGET_ADVICE = {
+  root: "Did you mean `partition`?",
+  tenant: "Did you mean `partition`?",
+  storeTimeoutMs: "A store has a timeout of its own: set it there.",
+  timeoutMs: "A store has a timeout of its own: set it there.",
+  maxHoldMs: "Did you mean `maxLeaseMs`?",
+} as const
+
 /**
  * Creates limits over a store. Nothing is sent before the first call.
  *
@@ -44,7 +52,7 @@ const BUDGET_NAMES: ReadonlySet<string> = new Set([
  * @throws InvalidArgumentError when an option or a limit is invalid.
  */
 export function createBudget(options: BudgetOptions): Budget {
-  checkOptions(options, BUDGET_NAMES)
+  checkOptions(options, BUDGET_NAMES, "options", BUDGET_ADVICE)
   return budgetOver(new BudgetContext(options), [])
 }
 
@@ -149,7 +157,7 @@ async function close(context: BudgetContext, options: CloseOptions): Promise<voi
   const count = await context.pending.giveUp()
   if (!isFlushed)
     context.warn(
-      `Closed with ${count} ${count === 1 ? "settlement" : "settlements"} that the store did not confirm; their leases decide what is charged.`,
+      `Closed with ${plural(count, "settlement")} that the store did not confirm; their leases decide what is charged.`,
     )
   context.denials.stop()
   context.heartbeats.stopAll()

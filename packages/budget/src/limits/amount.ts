@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type NanoUsd, usd } from "@p2/core"
-import { checkOptions } from "./check-options"
+import { checkOptions } from "./core-stand-in"
 import type { Unit } from "./subject"
 
 /**
@@ -30,7 +30,16 @@ export interface Amount {
 export type GivenAmount = Readonly<Record<Unit, number | undefined>>
 
 export const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
-export const AMOUNT_NAMES: ReadonlySet<string> = new Set(["usd", ...UNITS])
+const AMOUNT_NAMES: ReadonlySet<string> = new Set(["usd", ...UNITS])
+
+const AMOUNT_ADVICE = {
+  dollars: "Did you mean `usd`?",
+  amount: "Did you mean `usd`?",
+  cost: "Did you mean `usd`?",
+  costNanoUsd: "Did you mean `nanoUsd`?",
+  inputTokens: "Did you mean `tokens`, input plus output?",
+  outputTokens: "Did you mean `tokens`, input plus output?",
+} as const
 
 /** @throws InvalidArgumentError */
 export function readAmount(input: AmountInput, argument: string): GivenAmount {
@@ -38,7 +47,7 @@ export function readAmount(input: AmountInput, argument: string): GivenAmount {
     return { nanoUsd: readDollars(input, argument), tokens: undefined, requests: undefined }
   if (typeof input !== "object" || input === null || Array.isArray(input))
     throw new InvalidArgumentError(argument, 'dollars such as "0.05", or an object such as { nanoUsd, tokens }', input)
-  if (input.nanoUsd === undefined) checkOptions(input, AMOUNT_NAMES, argument)
+  if (input.nanoUsd === undefined) checkUnits(input, argument)
   else if (input.usd !== undefined)
     throw new InvalidArgumentError(`${argument}.usd`, "absent when `nanoUsd` is given", input.usd)
   return {
@@ -49,6 +58,11 @@ export function readAmount(input: AmountInput, argument: string): GivenAmount {
     tokens: readCount(input.tokens, `${argument}.tokens`),
     requests: readCount(input.requests, `${argument}.requests`),
   }
+}
+
+/** A misspelt unit must not count as none. @throws InvalidArgumentError */
+export function checkUnits(input: object, argument: string): void {
+  checkOptions(input, AMOUNT_NAMES, argument, AMOUNT_ADVICE)
 }
 
 /** Whether no unit was given. */

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, usd } from "@p2/core"
-import { AMOUNT_NAMES, isEmpty, readAmount, UNITS } from "./amount"
-import { checkOptions } from "./check-options"
+import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
+import { checkOptions } from "./core-stand-in"
 import type { Limit } from "./limit"
 import type { Scope, Unit } from "./subject"
 import { type LimitWindow, readWindow } from "./window"
@@ -19,6 +19,15 @@ const LIMIT_NAMES: ReadonlySet<string> = new Set([
   "optional",
   "forgetAfterMs",
 ])
+
+const LIMIT_ADVICE = {
+  amount: "Did you mean `limit`?",
+  budget: "Did you mean `limit`?",
+  usd: "Did you mean `limit`?",
+  window: "Did you mean `per`?",
+  period: "Did you mean `per`?",
+  alerts: "Did you mean `alertAt`?",
+} as const
 
 /** A limit in one unit, validated. */
 export interface PlannedLimit {
@@ -66,7 +75,7 @@ export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>)
 function planLimit(input: Limit, argument: string): PlannedLimit[] {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
-  checkOptions(input, LIMIT_NAMES, argument)
+  checkOptions(input, LIMIT_NAMES, argument, LIMIT_ADVICE)
   const scope = readScope(input.scope, `${argument}.scope`)
   const window = readWindow(input.per, input.timeZone, argument)
   const keepMs = readKeepMs(input, window, `${argument}.forgetAfterMs`)
@@ -90,7 +99,7 @@ function readScope(scope: unknown, argument: string): Scope {
 function readLimitAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
   if (limit === null) return [["nanoUsd", null]]
   // Also when `nanoUsd` is there: a misspelt unit would limit nothing.
-  if (typeof limit === "object") checkOptions(limit, AMOUNT_NAMES, argument)
+  if (typeof limit === "object") checkUnits(limit, argument)
   const amounts = readAmount(limit, argument)
   if (!isEmpty(amounts))
     return UNITS.flatMap((unit): [Unit, number][] => (amounts[unit] === undefined ? [] : [[unit, amounts[unit]]]))

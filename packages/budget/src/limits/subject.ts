@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import { checkOptions } from "./check-options"
+import { checkOptions } from "./core-stand-in"
 import { checkValue } from "./names"
 
 /** Whose call it is: scopes are looked up in it. Values may come from strangers. */

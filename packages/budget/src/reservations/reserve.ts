@@ -4,7 +4,7 @@ import { type BudgetContext, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/budget-errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
-import { checkOptions } from "../limits/check-options"
+import { checkOptions } from "../limits/core-stand-in"
 import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
@@ -33,6 +33,23 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "recordDenial",
 ])
 
+const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, model, tags }`."
+const RESERVE_ADVICE = {
+  id: "Did you mean `idempotencyKey`?",
+  key: "Did you mean `idempotencyKey`?",
+  cost: "Did you mean `amount`?",
+  usd: "Did you mean `amount`?",
+  limit: "Did you mean `limits`?",
+  floor: "Give that amount as `onExpire`.",
+  draft: "Did you mean `entry`?",
+  timeoutMs: "Did you mean `wait: { timeoutMs }`?",
+  user: IN_SUBJECT,
+  userId: IN_SUBJECT,
+  clientId: IN_SUBJECT,
+  tags: IN_SUBJECT,
+  model: IN_SUBJECT,
+} as const
+
 export type ReserveOutcome = { status: "admitted"; reservation: HeldReservation } | ({ status: "denied" } & Denial)
 
 /** One call of `reserve`, validated. */
@@ -49,7 +66,7 @@ export async function reserve(
   childLimits: readonly PlannedLimit[],
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
-  checkOptions(options, RESERVE_NAMES)
+  checkOptions(options, RESERVE_NAMES, "options", RESERVE_ADVICE)
   const { wait, recordDenial = true } = options
   checkSignal(options.signal, "signal")
   if (wait !== undefined) checkWait(wait)

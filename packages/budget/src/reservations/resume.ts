@@ -1,7 +1,7 @@
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationResolvedError, UnknownReservationError } from "../api/budget-errors"
 import type { Amount } from "../limits/amount"
-import { checkOptions } from "../limits/check-options"
+import { checkOptions } from "../limits/core-stand-in"
 import { type CounterNameParts, counterRefOf, readCounterName } from "../limits/counter-name"
 import { toName } from "../limits/names"
 import { checkSubject, type Subject, type Unit } from "../limits/subject"

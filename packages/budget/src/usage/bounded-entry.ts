@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import { checkOptions } from "../limits/check-options"
+import { checkOptions } from "../limits/core-stand-in"
 import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import type { UsageEntry, UsageFilter } from "./entry"
 
@@ -33,6 +33,14 @@ const ENTRY_NAMES: ReadonlySet<string> = new Set([
   "answer",
 ] satisfies (keyof UsageEntry)[])
 
+const ENTRY_ADVICE = {
+  usage: "Did you mean `tokens`?",
+  cost: "The cost is an argument of its own; `costs` is its parts by kind.",
+  error: "Did you mean `errorCode`?",
+  inputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
+  outputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
+} as const
+
 /**
  * A copy of an entry, or of part of one, as the ledger keeps it: without undefined fields, and with bounded strings.
  * Values come from strangers: a user id of a megabyte must neither fill the ledger nor be taken for another.
@@ -40,7 +48,7 @@ const ENTRY_NAMES: ReadonlySet<string> = new Set([
  * @throws InvalidArgumentError
  */
 export function boundedEntry<Entry extends Partial<UsageEntry>>(entry: Entry, argument: string): Entry {
-  checkOptions(entry, ENTRY_NAMES, argument)
+  checkOptions(entry, ENTRY_NAMES, argument, ENTRY_ADVICE)
   const copy = {} as Entry
   for (const name in entry) if (entry[name] !== undefined) copy[name] = entry[name]
   const { requestId, tags } = copy
