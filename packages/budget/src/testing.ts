@@ -1,9 +1,12 @@
+export type { Bench, ExpiredLease, TestReservation } from "./testing/bench"
 export { SuiteFailure } from "./testing/expect"
+export { createFaultyProxy, type FaultyProxy, type FaultyProxyOptions, type TcpAddress } from "./testing/faulty-proxy"
 export type { CaseReport, LevelReport, StoreReport } from "./testing/report"
-export type { CaseBench, StoreCase } from "./testing/store-case"
+export { type StoreCase, SUITE_RULES, type SuiteRule } from "./testing/store-case"
 export { storeCases } from "./testing/store-cases"
 export {
   type ChildEnd,
+  type ConnectOptions,
   connectStore,
   type ParentEnd,
   type SuiteMessage,
@@ -13,6 +16,7 @@ export { defineStoreSuite, runStoreSuite, type SuiteRunner } from "./testing/sui
 export {
   type StoreProcess,
   SUITE_LEVELS,
+  SUITE_NEEDS,
   type SuiteCaseName,
   type SuiteClock,
   type SuiteFactory,

@@ -1,25 +1,25 @@
-import type { StoreCapabilities, StoreCheck } from "../store"
+import type { StoreCapabilities, StoreCheck } from "../store/budget-store"
 import type { SuiteLevel } from "./target"
 
 export interface CaseReport {
-  name: string
+  title: string
   status: "passed" | "failed" | "not claimed"
   /** Why it failed, or why it is not claimed. */
   reason?: string | undefined
-  /** Of a case that failed: the heading of `docs/custom-store.md`, or of the README, under which its rule stands. */
-  read?: string | undefined
-  /** How long it took; absent where it did not run. */
+  /** Of a case that failed: the heading of `docs/custom-store.md` under which its rule stands. */
+  rule?: string | undefined
+  /** How long it took, in milliseconds; absent where it did not run. */
   durationMs?: number | undefined
 }
 
 export interface LevelReport {
   level: SuiteLevel
-  /** `failed` when any case failed; `not claimed` when no case ran. */
+  /** `failed` when a case failed; `not claimed` when no case ran. */
   status: "passed" | "failed" | "not claimed"
   passed: number
   failed: number
   notClaimed: number
-  /** Why cases are not claimed, each of the declared reasons once. */
+  /** Why cases are not claimed, each declared reason once. */
   reasons: string[]
   cases: CaseReport[]
 }

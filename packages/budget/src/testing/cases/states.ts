@@ -1,391 +1,370 @@
-import type { BudgetStore, ReserveResult, SettleResult } from "../../store"
+import type { ExpireReply, ExtendReply, ReserveReply, SettleReply, SettleRequest } from "../../store/budget-store"
+import { type Bench, settledBy } from "../bench"
 import { equal, match } from "../expect"
-import { cell, expectCell, LEASE_MS, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
+import { counter, LEASE_MS, reserveRequest, settleRequest } from "../requests"
+import { defineCases, type TestFunction } from "../store-case"
 
-type State = "none" | "held" | "held, lease past" | "expired" | "committed" | "released"
+type State = "unknown" | "held" | "held, lease ended" | "expired" | "settled" | "released"
 
-const STATES: readonly State[] = ["none", "held", "held, lease past", "expired", "committed", "released"]
 const AMOUNT = 10
 const ON_EXPIRE = 6
-const COMMITTED = 4
+const SETTLED = 4
 
-/** An id brought into a state, and the calls that may come to it there. */
+/** A key in some state, and the calls that may come to it. */
 interface Subject {
-  reserve(fingerprint?: string): Promise<ReserveResult>
-  commit(
-    amount: number,
-    more?: { fingerprint?: string; revision?: number; expiresAt?: number | null },
-  ): Promise<SettleResult>
-  release(fingerprint?: string): Promise<SettleResult>
-  extend: () => ReturnType<BudgetStore["extend"]>
+  reserve(fingerprint?: string): Promise<ReserveReply>
+  settle(amount: number, more?: Partial<SettleRequest>): Promise<SettleReply>
+  release(more?: Partial<SettleRequest>): Promise<SettleReply>
+  extend(): Promise<ExtendReply>
+  expire(): Promise<ExpireReply>
 }
 
-async function enter(bench: CaseBench, state: State): Promise<Subject> {
-  const { store, root } = bench
-  const request = reserveRequest(root, "subject", [cell("a", AMOUNT, 100, { onExpire: ON_EXPIRE })])
+/** Brings a key into a state by the calls that lead there. */
+async function enter(bench: Bench, state: State): Promise<Subject> {
+  const { store, partition } = bench
+  const request = reserveRequest(partition, "subject", [counter("a", AMOUNT, 100, { onExpire: ON_EXPIRE })])
   let expiresAt: number | null = null
-  const settle = (outcome: "commit" | "release", amount: number, more: object) =>
-    store.settle(settleRequest(request, [amount], { outcome, expiresAt, ...more }))
-  if (state !== "none") {
-    const held = await store.reserve(request)
-    if (held.result === "ok") expiresAt = held.expiresAt
+  const settle = (amount: number, more: Partial<SettleRequest> = {}) =>
+    store.settle(settleRequest(request, [amount], { expiresAt, ...more }))
+  const expire = () => store.expire({ partition, key: "subject", counters: ["a"] })
+  if (state !== "unknown") {
+    const reply = await store.reserve(request)
+    if (reply.status === "ok") expiresAt = reply.expiresAt
   }
-  if (state === "held, lease past" || state === "expired") await bench.clock.advance(LEASE_MS + 1)
-  if (state === "expired") await store.sweep({ root, max: 10 })
-  if (state === "committed") await settle("commit", COMMITTED, {})
-  if (state === "released") await settle("release", 0, {})
+  if (state === "held, lease ended" || state === "expired") await bench.clock.advance(LEASE_MS)
+  if (state === "expired") await expire()
+  if (state === "settled") await settle(SETTLED)
+  if (state === "released") await settle(0, { outcome: "released" })
   return {
     reserve: (fingerprint = request.fingerprint) => store.reserve({ ...request, fingerprint }),
-    commit: (amount, more = {}) => settle("commit", amount, more),
-    release: (fingerprint = request.fingerprint) => settle("release", 0, { fingerprint }),
-    extend: () => store.extend({ root, id: "subject", leaseMs: 2 * LEASE_MS }),
+    settle,
+    release: (more = {}) => settle(0, { outcome: "released", ...more }),
+    extend: () => store.extend({ partition, key: "subject", leaseMs: 2 * LEASE_MS }),
+    expire,
   }
 }
 
-type Row = [op: string, outcome: string, run: (subject: Subject, bench: CaseBench) => Promise<void>]
+/** One operation in one state: what comes of it, and how the counter stands afterwards. */
+interface Row {
+  call: string
+  outcome: string
+  spent?: number
+  reserved?: number
+  run(subject: Subject, bench: Bench): Promise<void>
+}
 
-const spent = (amount: number, reserved = 0) => ({ spent: amount, reserved })
+const FIRST = { replayed: false, late: false, recovered: false, forgottenCounters: 0 }
 
 const TABLE: Record<State, Row[]> = {
-  none: [
-    [
-      "reserve",
-      "held",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "ok", replayed: false }, "reserve")
-        await expectCell(bench, "a", spent(0, AMOUNT))
+  unknown: [
+    {
+      call: "reserve",
+      outcome: "held",
+      reserved: AMOUNT,
+      run: async ({ reserve }) => match(await reserve(), { status: "ok", replayed: false }, "reserve"),
+    },
+    {
+      call: "settle of a key that was never reserved",
+      outcome: "settled, recovered",
+      spent: 8,
+      run: async ({ settle, reserve }) => {
+        const reply = settledBy(await settle(8, { expiresAt: null }), "settle")
+        match(reply, { ...FIRST, status: "settled", recovered: true }, "settle")
+        match(reply.counters[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "counter")
+        match(await reserve(), { status: "resolved", state: "settled" }, "reserve afterwards")
       },
-    ],
-    [
-      "commit of an id that was never reserved",
-      "committed, recovered",
-      async (subject, bench) => {
-        const answer = await subject.commit(8, { expiresAt: null })
-        match(answer, { result: "committed", replayed: false, recovered: true }, "commit")
-        match(answer.cells[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "cell")
-        match(await subject.reserve(), { result: "resolved", state: "committed" }, "reserve afterwards")
-        await expectCell(bench, "a", spent(8))
+    },
+    {
+      call: "settle of a key that the store lost",
+      outcome: "settled, recovered",
+      spent: 8,
+      run: async ({ settle }, bench) => {
+        const reply = await settle(8, { expiresAt: (await bench.now()) + LEASE_MS })
+        match(reply, { ...FIRST, status: "settled", recovered: true }, "settle")
       },
-    ],
-    [
-      "commit of an id that the store lost",
-      "committed, recovered",
-      async (subject, bench) => {
-        const answer = await subject.commit(8, { expiresAt: (await bench.now()) + LEASE_MS })
-        match(answer, { result: "committed", replayed: false, recovered: true }, "commit")
-        await expectCell(bench, "a", spent(8))
+    },
+    {
+      call: "release",
+      outcome: "released, so that a late reserve is not sent",
+      run: async ({ release, reserve }) => {
+        match(await release(), { status: "released", replayed: false }, "release")
+        match(await reserve(), { status: "resolved", state: "released" }, "the reserve that comes after it")
       },
-    ],
-    [
-      "release",
-      "released, a tombstone",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false }, "release")
-        match(await subject.reserve(), { result: "resolved", state: "released" }, "the reserve that comes after it")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "unknown", async (subject) => match(await subject.extend(), { state: "unknown" }, "extend")],
+    },
+    {
+      call: "extend",
+      outcome: "unknown",
+      run: async ({ extend }) => match(await extend(), { status: "unknown" }, "extend"),
+    },
+    {
+      call: "expire",
+      outcome: "not-due",
+      run: async ({ expire }) => match(await expire(), { status: "not-due" }, "expire"),
+    },
   ],
   held: [
-    [
-      "reserve",
-      "ok, replayed",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "ok", replayed: true }, "reserve")
-        await expectCell(bench, "a", spent(0, AMOUNT))
+    {
+      call: "reserve",
+      outcome: "ok, replayed",
+      reserved: AMOUNT,
+      run: async ({ reserve }) => match(await reserve(), { status: "ok", replayed: true }, "reserve"),
+    },
+    {
+      call: "settle",
+      outcome: "settled",
+      spent: 8,
+      run: async ({ settle }) => match(await settle(8), { ...FIRST, status: "settled" }, "settle"),
+    },
+    {
+      call: "release",
+      outcome: "released",
+      run: async ({ release }) => match(await release(), { ...FIRST, status: "released" }, "release"),
+    },
+    {
+      call: "extend",
+      outcome: "held",
+      reserved: AMOUNT,
+      run: async ({ extend }) => {
+        const reply = await extend()
+        match(reply, { status: "held", expiresAt: reply.now + 2 * LEASE_MS }, "extend")
       },
-    ],
-    [
-      "commit",
-      "committed",
-      async (subject, bench) => {
-        match(
-          await subject.commit(8),
-          { result: "committed", replayed: false, late: false, recovered: false },
-          "commit",
-        )
-        await expectCell(bench, "a", spent(8))
-      },
-    ],
-    [
-      "release",
-      "released",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false, late: false }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "extend",
-      "held",
-      async (subject) => {
-        const answer = await subject.extend()
-        match(answer, { state: "held", expiresAt: answer.now + 2 * LEASE_MS }, "extend")
-      },
-    ],
-    [
-      "a reserve or sweep by others",
-      "nothing",
-      async (subject, bench) => {
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "swept")
-        const other = await bench.store.reserve(reserveRequest(bench.root, "other", [cell("a", 1)]))
-        equal(other.expired, [], "expired by a reserve")
-        match(await subject.reserve(), { result: "ok", replayed: true }, "still held")
-      },
-    ],
+    },
+    {
+      call: "expire",
+      outcome: "not-due",
+      reserved: AMOUNT,
+      run: async ({ expire }) => match(await expire(), { status: "not-due" }, "expire"),
+    },
   ],
-  "held, lease past": [
-    [
-      "reserve",
-      "resolved: expired",
-      async (subject, bench) => {
-        const answer = await subject.reserve()
-        match(answer, { result: "resolved", state: "expired" }, "reserve")
-        equal(
-          answer.expired.map((one) => [one.id, one.cells[0]?.charged]),
-          [["subject", ON_EXPIRE]],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
+  "held, lease ended": [
+    {
+      call: "reserve",
+      outcome: "lease-ended: expire it and reserve again",
+      spent: ON_EXPIRE,
+      run: async ({ reserve, expire }, bench) => {
+        const reply = await reserve()
+        match(reply, { status: "lease-ended", storedCounters: ["a"], due: true }, "reserve")
+        equal(reply.counters[0]?.reserved, AMOUNT, "reserved in the counter of the reply")
+        await bench.expectCounter("a", { reserved: AMOUNT }, "counter a after lease-ended, which writes nothing")
+        match(await expire(), { status: "expired" }, "expire")
+        match(await reserve(), { status: "resolved", state: "expired" }, "reserve again")
       },
-    ],
-    [
-      "commit",
-      "committed, nothing was charged yet",
-      async (subject, bench) => {
-        const answer = await subject.commit(8)
-        match(answer, { result: "committed", replayed: false, late: false, recovered: false }, "commit")
-        match(answer.cells[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "cell")
-        await expectCell(bench, "a", spent(8))
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "a sweep afterwards")
-        await expectCell(bench, "a", spent(8), "cell a after a sweep")
+    },
+    {
+      call: "settle",
+      outcome: "settled, not late: nothing was charged yet",
+      spent: 8,
+      run: async ({ settle, expire }) => {
+        const reply = settledBy(await settle(8), "settle")
+        match(reply, { ...FIRST, status: "settled" }, "settle")
+        match(reply.counters[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "counter")
+        match(await expire(), { status: "not-due" }, "expire afterwards")
       },
-    ],
-    [
-      "release",
-      "released",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false }, "release")
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "a sweep afterwards")
-        await expectCell(bench, "a", {})
+    },
+    {
+      call: "release",
+      outcome: "released",
+      run: async ({ release, expire }) => {
+        match(await release(), { ...FIRST, status: "released" }, "release")
+        match(await expire(), { status: "not-due" }, "expire afterwards")
       },
-    ],
-    [
-      "extend",
-      "expired, never revived",
-      async (subject, bench) => {
-        match(await subject.extend(), { state: "expired" }, "extend")
-        match(await subject.reserve(), { result: "resolved", state: "expired" }, "reserve afterwards")
-        await expectCell(bench, "a", spent(ON_EXPIRE))
+    },
+    {
+      call: "extend",
+      outcome: "expired, never revived",
+      spent: ON_EXPIRE,
+      run: async ({ extend, reserve, expire }) => {
+        match(await extend(), { status: "expired" }, "extend")
+        match(await reserve(), { status: "lease-ended" }, "reserve afterwards")
+        match(await expire(), { status: "expired" }, "expire")
       },
-    ],
-    [
-      "a reserve by others",
-      "expired, charges onExpire",
-      async (_subject, bench) => {
-        const other = await bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 1)]))
-        equal(
-          other.expired,
-          [
-            {
-              id: "subject",
-              cells: [
-                {
-                  key: "a",
-                  spent: ON_EXPIRE,
-                  reserved: 0,
-                  granted: 0,
-                  peakBefore: 0,
-                  peak: ON_EXPIRE,
-                  charged: ON_EXPIRE,
-                },
-              ],
-            },
-          ],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
+    },
+    {
+      call: "expire",
+      outcome: "expired, charges onExpire",
+      spent: ON_EXPIRE,
+      run: async ({ expire }) => {
+        const { now: _now, ...reply } = await expire()
+        const change = { name: "a", spent: ON_EXPIRE, reserved: 0, granted: 0, peakBefore: 0, peak: ON_EXPIRE }
+        equal(reply, { status: "expired", counters: [change], charged: [ON_EXPIRE] }, "expire")
       },
-    ],
-    [
-      "a sweep by others",
-      "expired, charges onExpire",
-      async (_subject, bench) => {
-        const swept = await bench.store.sweep({ root: bench.root, max: 10 })
-        equal(
-          swept.expired.map((one) => [one.id, one.cells[0]?.charged]),
-          [["subject", ON_EXPIRE]],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
+    },
   ],
   expired: [
-    [
-      "reserve",
-      "resolved: expired",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "expired", expired: [] }, "reserve")
-        await expectCell(bench, "a", spent(ON_EXPIRE))
+    {
+      call: "reserve",
+      outcome: "resolved: expired",
+      spent: ON_EXPIRE,
+      run: async ({ reserve }) =>
+        match(await reserve(), { status: "resolved", state: "expired", due: false }, "reserve"),
+    },
+    {
+      call: "settle of less than was charged",
+      outcome: "settled, late: the charge becomes smaller",
+      spent: 2,
+      run: async ({ settle }) => {
+        const reply = settledBy(await settle(2), "settle")
+        match(reply, { ...FIRST, status: "settled", late: true }, "settle")
+        match(reply.counters[0]!, { spent: 2, reserved: 0, peakBefore: ON_EXPIRE, peak: ON_EXPIRE }, "counter")
       },
-    ],
-    [
-      "commit of less than was charged",
-      "committed, late: the charge goes down",
-      async (subject, bench) => {
-        const answer = await subject.commit(2)
-        match(answer, { result: "committed", replayed: false, late: true, recovered: false }, "commit")
-        match(answer.cells[0]!, { spent: 2, reserved: 0, peakBefore: ON_EXPIRE, peak: ON_EXPIRE }, "cell")
-        await expectCell(bench, "a", spent(2))
+    },
+    {
+      call: "settle of more than was charged",
+      outcome: "settled, late: the charge becomes larger",
+      spent: 15,
+      run: async ({ settle }) => {
+        const reply = settledBy(await settle(15), "settle")
+        match(reply, { ...FIRST, status: "settled", late: true }, "settle")
+        match(reply.counters[0]!, { spent: 15, peakBefore: ON_EXPIRE, peak: 15 }, "counter")
       },
-    ],
-    [
-      "commit of more than was charged",
-      "committed, late: the charge goes up",
-      async (subject, bench) => {
-        const answer = await subject.commit(15)
-        match(answer, { result: "committed", replayed: false, late: true }, "commit")
-        match(answer.cells[0]!, { spent: 15, peakBefore: ON_EXPIRE, peak: 15 }, "cell")
-        await expectCell(bench, "a", spent(15))
-      },
-    ],
-    [
-      "release",
-      "released, late: refunded",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false, late: true }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "expired", async (subject) => match(await subject.extend(), { state: "expired" }, "extend")],
+    },
+    {
+      call: "release",
+      outcome: "released, late: refunded",
+      run: async ({ release }) => match(await release(), { ...FIRST, status: "released", late: true }, "release"),
+    },
+    {
+      call: "extend",
+      outcome: "expired",
+      spent: ON_EXPIRE,
+      run: async ({ extend }) => match(await extend(), { status: "expired" }, "extend"),
+    },
+    {
+      call: "expire",
+      outcome: "not-due",
+      spent: ON_EXPIRE,
+      run: async ({ expire }) => match(await expire(), { status: "not-due" }, "expire"),
+    },
   ],
-  committed: [
-    [
-      "reserve",
-      "resolved: committed",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "committed" }, "reserve")
-        await expectCell(bench, "a", spent(COMMITTED))
+  settled: [
+    {
+      call: "reserve",
+      outcome: "resolved: settled",
+      spent: SETTLED,
+      run: async ({ reserve }) => match(await reserve(), { status: "resolved", state: "settled" }, "reserve"),
+    },
+    {
+      call: "settle of the same amounts",
+      outcome: "replayed",
+      spent: SETTLED,
+      run: async ({ settle }) => match(await settle(SETTLED), { status: "settled", replayed: true }, "settle"),
+    },
+    {
+      call: "settle of a higher revision",
+      outcome: "replaced, also with the same amounts",
+      spent: 3,
+      run: async ({ settle }, bench) => {
+        match(await settle(9, { revision: 2 }), { ...FIRST, status: "settled" }, "revision 2, upwards")
+        await bench.expectCounter("a", { spent: 9 })
+        match(await settle(3, { revision: 5 }), { ...FIRST, status: "settled" }, "revision 5, downwards")
+        match(await settle(3, { revision: 5 }), { status: "settled", replayed: true }, "revision 5 again")
+        match(await settle(3, { revision: 6 }), { ...FIRST, status: "settled" }, "revision 6 with the same amount")
+        match(await settle(3, { revision: 5 }), { status: "mismatch" }, "revision 5 after revision 6")
       },
-    ],
-    [
-      "commit of the same amounts",
-      "replayed",
-      async (subject, bench) => {
-        match(await subject.commit(COMMITTED), { result: "committed", replayed: true }, "commit")
-        await expectCell(bench, "a", spent(COMMITTED))
+    },
+    {
+      call: "settle of the same revision with other amounts",
+      outcome: "mismatch",
+      spent: SETTLED,
+      run: async ({ settle }) => match(await settle(SETTLED + 1), { status: "mismatch" }, "settle"),
+    },
+    {
+      call: "settle of a lower revision",
+      outcome: "mismatch",
+      spent: 9,
+      run: async ({ settle }) => {
+        await settle(9, { revision: 2 })
+        match(await settle(5, { revision: 1 }), { status: "mismatch" }, "revision 1")
+        match(await settle(SETTLED), { status: "mismatch" }, "revision 0")
+        match(await settle(9, { revision: 2 }), { status: "settled", replayed: true }, "revision 2 again")
       },
-    ],
-    [
-      "commit of a higher revision",
-      "replaced",
-      async (subject, bench) => {
-        match(await subject.commit(9, { revision: 2 }), { result: "committed", replayed: false }, "up")
-        await expectCell(bench, "a", spent(9))
-        match(await subject.commit(3, { revision: 5 }), { result: "committed", replayed: false }, "down")
-        await expectCell(bench, "a", spent(3))
-        match(await subject.commit(3, { revision: 5 }), { result: "committed", replayed: true }, "the same again")
-        await expectCell(bench, "a", spent(3))
+    },
+    {
+      call: "release",
+      outcome: "mismatch",
+      spent: SETTLED,
+      run: async ({ release }) => {
+        match(await release(), { status: "mismatch" }, "release")
+        match(await release({ revision: 3 }), { status: "mismatch" }, "a release of a higher revision")
       },
-    ],
-    [
-      "commit of the same revision with other amounts",
-      "mismatch",
-      async (subject, bench) => {
-        match(await subject.commit(COMMITTED + 1), { result: "mismatch" }, "commit")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    [
-      "commit of a lower revision",
-      "changes nothing",
-      async (subject, bench) => {
-        await subject.commit(9, { revision: 2 })
-        await subject.commit(5, { revision: 1 })
-        await subject.commit(COMMITTED)
-        await expectCell(bench, "a", spent(9))
-        match(await subject.commit(9, { revision: 2 }), { result: "committed", replayed: true }, "the latest again")
-      },
-    ],
-    [
-      "release",
-      "mismatch",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "mismatch" }, "release")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    ["extend", "committed", async (subject) => match(await subject.extend(), { state: "committed" }, "extend")],
+    },
+    {
+      call: "extend",
+      outcome: "settled",
+      spent: SETTLED,
+      run: async ({ extend }) => match(await extend(), { status: "settled" }, "extend"),
+    },
+    {
+      call: "expire",
+      outcome: "not-due",
+      spent: SETTLED,
+      run: async ({ expire }) => match(await expire(), { status: "not-due" }, "expire"),
+    },
   ],
   released: [
-    [
-      "reserve",
-      "resolved: released",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "released" }, "reserve")
-        await expectCell(bench, "a", {})
+    {
+      call: "reserve",
+      outcome: "resolved: released",
+      run: async ({ reserve }) => match(await reserve(), { status: "resolved", state: "released" }, "reserve"),
+    },
+    {
+      call: "settle",
+      outcome: "mismatch: nothing may be sent after a release",
+      run: async ({ settle }) => {
+        match(await settle(8), { status: "mismatch" }, "settle")
+        match(await settle(8, { revision: 1 }), { status: "mismatch" }, "settle of a higher revision")
       },
-    ],
-    [
-      "commit",
-      "mismatch: never send after releasing",
-      async (subject, bench) => {
-        match(await subject.commit(8), { result: "mismatch" }, "commit")
-        match(await subject.commit(8, { revision: 1 }), { result: "mismatch" }, "commit of a higher revision")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "release",
-      "replayed",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: true }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "released", async (subject) => match(await subject.extend(), { state: "released" }, "extend")],
+    },
+    {
+      call: "release",
+      outcome: "replayed",
+      run: async ({ release }) => match(await release(), { status: "released", replayed: true }, "release"),
+    },
+    {
+      call: "extend",
+      outcome: "released",
+      run: async ({ extend }) => match(await extend(), { status: "released" }, "extend"),
+    },
+    {
+      call: "expire",
+      outcome: "not-due",
+      run: async ({ expire }) => match(await expire(), { status: "not-due" }, "expire"),
+    },
   ],
 }
 
-const needsClock = (state: State) => state === "held, lease past" || state === "expired"
-
-function entries(states: readonly State[]): CaseEntry[] {
-  return states.flatMap((state) => {
-    const needs = needsClock(state) ? (["clock"] as const) : []
-    const cells = TABLE[state].map(
-      ([op, outcome, run]): CaseEntry => [
-        `state ${state}: ${op} → ${outcome}`,
-        needs,
-        async (bench) => run(await enter(bench, state), bench),
-      ],
-    )
-    return state === "none" ? cells : [...cells, mismatchEntry(state, needs)]
-  })
-}
-
-function mismatchEntry(state: State, needs: CaseEntry[1]): CaseEntry {
-  return [
-    `state ${state}: another fingerprint → mismatch, nothing changed`,
-    needs,
-    async (bench) => {
+/** Every row of the contract's table of states, and another fingerprint in each state. */
+function defineRows(test: TestFunction, states: readonly State[]): void {
+  for (const state of states) {
+    for (const { call, outcome, spent = 0, reserved = 0, run } of TABLE[state]) {
+      test(`a key that is ${state}: ${call} → ${outcome}`, async (bench) => {
+        await run(await enter(bench, state), bench)
+        await bench.expectCounter("a", { spent, reserved }, "counter a afterwards")
+      })
+    }
+    if (state === "unknown") continue
+    test(`a key that is ${state}: another fingerprint → mismatch, nothing changes`, async (bench) => {
       const subject = await enter(bench, state)
-      match(await subject.commit(7, { fingerprint: "other" }), { result: "mismatch" }, "commit")
-      match(await subject.commit(7, { fingerprint: "other", revision: 9 }), { result: "mismatch" }, "a higher revision")
-      match(await subject.release("other"), { result: "mismatch" }, "release")
-      const charged = state === "committed" ? COMMITTED : state === "expired" ? ON_EXPIRE : 0
-      const reserved = state.startsWith("held") ? AMOUNT : 0
-      await expectCell(bench, "a", spent(charged, reserved))
-      match(await subject.reserve("other"), { result: "mismatch" }, "reserve")
-      await expectCell(bench, "a", state === "held, lease past" ? spent(ON_EXPIRE) : spent(charged, reserved))
-    },
-  ]
+      const before = await bench.counterState("a")
+      const fingerprint = "other"
+      match(await subject.settle(7, { fingerprint }), { status: "mismatch" }, "settle")
+      match(
+        await subject.settle(7, { fingerprint, revision: 9 }),
+        { status: "mismatch" },
+        "settle of a higher revision",
+      )
+      match(await subject.release({ fingerprint }), { status: "mismatch" }, "release")
+      match(await subject.reserve(fingerprint), { status: "mismatch" }, "reserve")
+      equal(await bench.counterState("a"), before, "counter a afterwards")
+    })
+  }
 }
 
-/** Every cell of the contract's state table. What needs a lease to end is of the level `leases`. */
 export const stateCases = [
-  ...casesOf("contract", "States", entries(STATES.filter((state) => !needsClock(state)))),
-  ...casesOf("leases", "States", entries(STATES.filter(needsClock))),
+  ...defineCases({ level: "contract", rule: "States" }, (test) =>
+    defineRows(test, ["unknown", "held", "settled", "released"]),
+  ),
+  ...defineCases({ level: "leases", rule: "States", needs: ["clock"] }, (test) =>
+    defineRows(test, ["held, lease ended", "expired"]),
+  ),
 ]
