@@ -21,7 +21,7 @@ export function checkWorld(played: PlayedWorld): string[] {
   checkLedger(played, problems)
   checkCharges(played, problems)
   checkReserves(played, problems)
-  checkCells(played, problems)
+  checkCounters(played, problems)
   checkSums(played, problems)
   checkTotals(played, problems)
   for (const audit of played.audits)
@@ -102,42 +102,53 @@ function checkAttempt(attempt: AttemptReceipt, line: BilledCall | undefined, bil
 
 function checkLedger(played: PlayedWorld, problems: string[]): void {
   const all = [...played.entries.values()].flat()
-  const byId = new Map(all.map((entry) => [entry.id, entry]))
+  const byKey = new Map(all.map((entry) => [entry.idempotencyKey, entry]))
   const corrected = new Map(
     played.audits.flatMap(({ receipt, reconciled }) =>
       reconciled.corrected.map(({ attempt, toNanoUsd }) => [receipt.attempts[attempt - 1]!.id, toNanoUsd]),
     ),
   )
   for (const attempt of attemptsOf(played)) {
-    const entry = byId.get(attempt.id)
-    byId.delete(attempt.id)
+    const entry = byKey.get(attempt.id)
+    byKey.delete(attempt.id)
     if (entry === undefined) {
       if (attempt.reservedNanoUsd > 0) problems.push(`attempt ${attempt.id} (${attempt.status}) is not in the ledger`)
     } else if (
       entry.costNanoUsd !== (corrected.get(attempt.id) ?? attempt.costNanoUsd) ||
-      entry.status !== (attempt.status === "denied" ? "refused" : attempt.status)
+      entry.status !== attempt.status
     )
       problems.push(
         `attempt ${attempt.id}: ${attempt.status} ${attempt.costNanoUsd}, in the ledger ${entry.status} ${entry.costNanoUsd}`,
       )
   }
-  for (const { id, status, costNanoUsd } of byId.values())
-    if (status !== "released" || costNanoUsd > 0) problems.push(`the ledger has ${id}, which no receipt has`)
+  let denied = 0
+  for (const { idempotencyKey, status, costNanoUsd, count = 1 } of byKey.values())
+    if (status === "denied" && costNanoUsd === 0) denied += count
+    else if (status !== "released" || costNanoUsd > 0)
+      problems.push(`the ledger has ${idempotencyKey}, which no receipt has`)
+  const deniedRequests = played.outcomes.filter(({ receipt }) => isDenied(receipt)).length
+  if (denied !== deniedRequests) problems.push(`${deniedRequests} requests were denied, ${denied} in the ledger`)
 }
 
-/** The charge of every cell is the usage of the entry, in the unit of the cell. */
+/** Whether a request was denied before anything was sent. */
+function isDenied(receipt: Receipt | undefined): boolean {
+  const attempts = receipt?.attempts ?? []
+  return attempts.length > 0 && attempts.every(({ status }) => status === "denied")
+}
+
+/** The charge of every counter is the usage of the entry, in the unit of the counter. */
 function checkCharges(played: PlayedWorld, problems: string[]): void {
   const usages = new Map(attemptsOf(played).map(({ id, usage }) => [id, usage]))
-  for (const { id, status, charges, costNanoUsd } of [...played.entries.values()].flat()) {
+  for (const { idempotencyKey: id, status, charges, costNanoUsd } of [...played.entries.values()].flat()) {
     const usage = usages.get(id)
     const costs: Record<string, number | undefined> = {
-      nanoUsd: costNanoUsd,
-      tokens: usage === undefined ? undefined : usage.inputTokens + usage.outputTokens,
-      requests: status === "released" || status === "refused" ? 0 : 1,
+      usd: costNanoUsd,
+      tok: usage === undefined ? undefined : usage.inputTokens + usage.outputTokens,
+      req: status === "released" || status === "denied" ? 0 : 1,
     }
-    for (const [key, charge] of Object.entries(charges)) {
-      const expected = costs[key.split("|")[1]!] ?? charge
-      if (charge !== expected) problems.push(`${id} (${status}) charged ${charge} to ${key}, and cost ${expected}`)
+    for (const [name, charge] of Object.entries(charges)) {
+      const expected = costs[name.split("|")[1]!] ?? charge
+      if (charge !== expected) problems.push(`${id} (${status}) charged ${charge} to ${name}, and cost ${expected}`)
     }
   }
 }
@@ -145,53 +156,58 @@ function checkCharges(played: PlayedWorld, problems: string[]): void {
 /** No cost exceeds its reservation, so no counter may exceed its limit when another call is admitted. */
 function checkReserves({ stores }: PlayedWorld, problems: string[]): void {
   for (const { request, reply } of stores.reserves) {
-    if (reply?.result !== "ok" || reply.replayed) continue
-    for (const [index, { key, reserved, spent, granted }] of reply.cells.entries()) {
-      const limit = request.cells[index]!.limit ?? Number.POSITIVE_INFINITY
+    if (reply?.status !== "ok" || reply.replayed) continue
+    for (const [index, { name, reserved, spent, granted }] of reply.counters.entries()) {
+      const limit = request.counters[index]!.limit ?? Number.POSITIVE_INFINITY
       if (reserved + spent > limit + granted)
         problems.push(
-          `${request.root} ${key}: ${request.id} was admitted, ${reserved} reserved and ${spent} spent of ${limit}`,
+          `${request.partition} ${name}: ${request.key} was admitted, ${reserved} reserved and ${spent} spent of ${limit}`,
         )
     }
   }
 }
 
 /** The state after all clients were closed. */
-function checkCells({ cellsAtClose, stores }: PlayedWorld, problems: string[]): void {
-  for (const { root, key, reserved, spent } of cellsAtClose) {
-    if (reserved !== 0) problems.push(`${root} ${key}: ${reserved} remains reserved`)
-    const cells = stores.reserves.flatMap(({ request }) => (request.root === root ? request.cells : []))
-    const limits = cells.flatMap((cell) => (cell.key === key && cell.limit !== null ? [cell.limit] : []))
-    if (limits.length > 0 && spent > Math.max(...limits)) problems.push(`${root} ${key}: ${spent} spent of ${limits}`)
+function checkCounters({ countersAtClose, stores }: PlayedWorld, problems: string[]): void {
+  for (const { partition, name, reserved, spent } of countersAtClose) {
+    if (reserved !== 0) problems.push(`${partition} ${name}: ${reserved} remains reserved`)
+    const counters = stores.reserves.flatMap(({ request }) => (request.partition === partition ? request.counters : []))
+    const limits = counters.flatMap((counter) =>
+      counter.name === name && counter.limit !== null ? [counter.limit] : [],
+    )
+    if (limits.length > 0 && spent > Math.max(...limits))
+      problems.push(`${partition} ${name}: ${spent} spent of ${limits}`)
   }
 }
 
-/** The state at the end: corrections are in the ledger and in the cells. */
-function checkSums({ cells, entries }: PlayedWorld, problems: string[]): void {
-  for (const { root, key, reserved, spent } of cells) {
-    const charged = sum((entries.get(root) ?? []).map(({ charges }) => charges[key] ?? 0))
-    if (charged !== spent) problems.push(`${root} ${key}: ${spent} spent, ${charged} in the ledger`)
-    if (reserved !== 0) problems.push(`${root} ${key}: ${reserved} remains reserved after the end`)
+/** The state at the end: corrections are in the ledger and in the counters. */
+function checkSums({ counters, entries }: PlayedWorld, problems: string[]): void {
+  for (const { partition, name, reserved, spent } of counters) {
+    const charged = sum((entries.get(partition) ?? []).map(({ charges }) => charges[name] ?? 0))
+    if (charged !== spent) problems.push(`${partition} ${name}: ${spent} spent, ${charged} in the ledger`)
+    if (reserved !== 0) problems.push(`${partition} ${name}: ${reserved} remains reserved after the end`)
   }
 }
 
 /** The totals of the store are the sums of its entries. */
 function checkTotals({ totals, entries }: PlayedWorld, problems: string[]): void {
-  for (const [root, groups] of totals) {
-    const all = entries.get(root) ?? []
+  for (const [partition, groups] of totals) {
+    const all = entries.get(partition) ?? []
     const grouped = sum(groups.map(({ attempts }) => attempts))
-    if (grouped !== all.length) problems.push(`${root}: ${grouped} attempts in the totals, ${all.length} in the ledger`)
+    const recorded = sum(all.map(({ count = 1 }) => count))
+    if (grouped !== recorded)
+      problems.push(`${partition}: ${grouped} attempts in the totals, ${recorded} in the ledger`)
     for (const { group, attempts, succeeded, tokens, costNanoUsd } of groups) {
       const own = all.filter(({ userId = null, model }) => userId === group[0] && model === group[1])
       const reported = [attempts, succeeded, costNanoUsd, tokens.inputTokens ?? 0]
       const summed = [
-        own.length,
+        sum(own.map(({ count = 1 }) => count)),
         own.filter(({ status }) => status === "succeeded").length,
         sum(own.map((each) => each.costNanoUsd)),
         sum(own.map((each) => each.tokens.inputTokens ?? 0)),
       ]
       if (reported.join() !== summed.join())
-        problems.push(`${root} ${group}: ${reported} in the totals, ${summed} in the ledger`)
+        problems.push(`${partition} ${group}: ${reported} in the totals, ${summed} in the ledger`)
     }
   }
 }

@@ -26,8 +26,8 @@ export interface OwnLimits {
   teamTokens: number | undefined
   modelNanoUsd: number | undefined
   requestsAtMost: number | undefined
-  /** Each team has its own root. */
-  rootByTeam: boolean
+  /** Each team has its own partition. */
+  partitionByTeam: boolean
   /** `short`: one second, which slow calls extend by heartbeats. `lost`: the store gets no heartbeat. */
   lease: "short" | "lost" | undefined
 }
@@ -243,7 +243,7 @@ const world = fc.record<World>({
       teamTokens: rarely(fc.integer({ min: 100, max: 100_000 }), 3),
       modelNanoUsd: rarely(money),
       requestsAtMost: rarely(fc.integer({ min: 1, max: 12 })),
-      rootByTeam: fc.boolean(),
+      partitionByTeam: fc.boolean(),
       lease: rarely(fc.constantFrom("short", "lost", "lost")),
     }),
     2,

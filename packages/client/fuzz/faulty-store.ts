@@ -1,4 +1,5 @@
-import { type BudgetStore, type ReserveRequest, type ReserveResult, StoreError } from "@p2/budget"
+import { type BudgetStore, type ReserveReply, type ReserveRequest, StoreError } from "@p2/budget/store"
+import { overrideStore } from "../test/override-store"
 import type { StoreFault, World } from "./draw-world"
 import type { WorldStore } from "./world-stores"
 
@@ -6,8 +7,8 @@ import type { WorldStore } from "./world-stores"
 export interface FaultyStores {
   /** The store of a client: one for all, or one for each. */
   of(client: number): BudgetStore
-  reserves: { request: ReserveRequest; reply: ReserveResult | undefined }[]
-  /** Ids whose settle or release met a fault. */
+  reserves: { request: ReserveRequest; reply: ReserveReply | undefined }[]
+  /** Idempotency keys whose settle or release met a fault. */
   faultySettles: Set<string>
   /** Ends all faults, and waits for the calls inside the stores. */
   stopFaults(): Promise<void>
@@ -17,7 +18,7 @@ export interface FaultyStores {
 export function faultyStores(
   { store: plan, bare, apart, own: limits }: Pick<World, "store" | "bare" | "apart" | "own">,
   world: WorldStore,
-  onCall: (call: "reserve" | "settle", id: string) => void,
+  onCall: (call: "reserve" | "settle", key: string) => void,
 ): FaultyStores {
   const reserves: FaultyStores["reserves"] = []
   const faultySettles = new Set<string>()
@@ -29,16 +30,16 @@ export function faultyStores(
   /** Affects the calls that are running, and the later ones until the store notices. */
   async function interrupt({ how, ms }: StoreFault): Promise<void> {
     wasInterrupted = true
-    for (const id of settling) faultySettles.add(id)
+    for (const key of settling) faultySettles.add(key)
     if (how === "cut") await world.cut?.()
     if (how === "hang") await world.hang?.(ms)
   }
 
-  function withFault<T>(call: "reserve" | "settle", id: string, work: () => Promise<T>): Promise<T> {
+  function withFault<T>(call: "reserve" | "settle", key: string, work: () => Promise<T>): Promise<T> {
     const nth = counts[call]++
-    onCall(call, id)
+    onCall(call, key)
     const fault = isStopped ? undefined : plan.find((each) => each.call === call && each.nth === nth)
-    if (call === "settle" && (fault !== undefined || wasInterrupted)) faultySettles.add(id)
+    if (call === "settle" && (fault !== undefined || wasInterrupted)) faultySettles.add(key)
     if (fault === undefined) return work()
     const faulty = applyFault(fault, work, interrupt)
     running.add(faulty)
@@ -47,31 +48,30 @@ export function faultyStores(
   }
 
   function faultyStore(inner: BudgetStore): BudgetStore {
-    return {
-      ...asPlainObject(inner),
+    return overrideStore(inner, {
       name: "faulty",
       reserve: (request) => {
         const record: FaultyStores["reserves"][number] = { request, reply: undefined }
         reserves.push(record)
-        return withFault("reserve", request.id, async () => {
+        return withFault("reserve", request.key, async () => {
           record.reply = await inner.reserve(request)
           return record.reply
         })
       },
       extend: (request) =>
         limits?.lease === "lost" && !isStopped
-          ? Promise.reject(new StoreError("The store does not reply.", { code: "unavailable", applied: "no" }))
+          ? Promise.reject(new StoreError("The store does not reply.", { code: "store-unavailable", applied: "no" }))
           : inner.extend(request),
       settle: (request) =>
-        withFault("settle", request.id, async () => {
-          settling.add(request.id)
+        withFault("settle", request.key, async () => {
+          settling.add(request.key)
           try {
             return await inner.settle(request)
           } finally {
-            settling.delete(request.id)
+            settling.delete(request.key)
           }
         }),
-    }
+    })
   }
 
   const open = () => (bare ? world.another() : faultyStore(world.another()))
@@ -92,30 +92,16 @@ export function faultyStores(
   }
 }
 
-/** A plain object with the methods of a store, which may be a class instance. */
-export function asPlainObject(inner: BudgetStore): BudgetStore {
-  return {
-    name: inner.name,
-    capabilities: inner.capabilities,
-    reserve: (request) => inner.reserve(request),
-    settle: (request) => inner.settle(request),
-    extend: (request) => inner.extend(request),
-    read: (request) => inner.read(request),
-    adjust: (request) => inner.adjust(request),
-    sweep: (request) => inner.sweep(request),
-    ...(inner.check === undefined ? {} : { check: () => inner.check!() }),
-    ledger: inner.ledger,
-  }
-}
-
 async function applyFault<T>(
   fault: StoreFault,
   work: () => Promise<T>,
   interrupt: (fault: StoreFault) => Promise<void>,
 ): Promise<T> {
   const { how, ms } = fault
-  if (how === "rejected") throw new StoreError("The store is unavailable.", { code: "unavailable", applied: "no" })
-  if (how === "unknown") throw new StoreError("The connection was lost.", { code: "unavailable", applied: "maybe" })
+  if (how === "rejected")
+    throw new StoreError("The store is unavailable.", { code: "store-unavailable", applied: "no" })
+  if (how === "unknown")
+    throw new StoreError("The connection was lost.", { code: "store-unavailable", applied: "maybe" })
   if (how === "broken") throw new Error("The disk is full.")
   if (how === "late") await new Promise((resolve) => setTimeout(resolve, ms))
   if (how === "cut" || how === "hang") {
@@ -124,6 +110,6 @@ async function applyFault<T>(
     return settled.value
   }
   const reply = await work()
-  if (how === "lost") throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
+  if (how === "lost") throw new StoreError("The reply was lost.", { code: "store-unavailable", applied: "maybe" })
   return reply
 }

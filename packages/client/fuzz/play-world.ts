@@ -1,4 +1,12 @@
-import { type Budget, type BudgetStore, createBudget, type Limit, type StoredEntry, type UsageTotals } from "@p2/budget"
+import {
+  type Budget,
+  type BudgetStore,
+  createBudget,
+  type Limit,
+  type StoredEntry,
+  type Subject,
+  type UsageTotals,
+} from "@p2/budget"
 import { formatUsd, P2Error } from "@p2/core"
 import { type LocalProvider, refusedURL, startLocalProvider } from "@p2/local-provider"
 import { OpenAI } from "openai"
@@ -14,7 +22,7 @@ import {
 } from "../src/index"
 import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
 import { type FaultyStores, faultyStores } from "./faulty-store"
-import { type CellOfRoot, readCells, readEntries, readTotals } from "./read-store"
+import { type PartitionCounter, readCounters, readEntries, readTotals } from "./read-store"
 import type { StoreKind, WorldStore } from "./world-stores"
 
 /** How one call ended, as its caller saw it. */
@@ -43,11 +51,11 @@ export interface PlayedWorld {
   logged: string[]
   unhandled: unknown[]
   /** After all clients were closed. */
-  cellsAtClose: CellOfRoot[]
-  /** At the very end, by root. */
+  countersAtClose: PartitionCounter[]
+  /** At the end, by partition. */
   entries: Map<string, readonly StoredEntry[]>
   totals: Map<string, UsageTotals[]>
-  cells: CellOfRoot[]
+  counters: PartitionCounter[]
   pendingAtClose: number
   audits: Audit[]
 }
@@ -99,18 +107,18 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
   })
   const data = await kind.open()
   const run = new WorldRun(world, provider, refused, data)
-  const sweeping = sweepOften(world, run.roots, data)
+  const sweeper = startSweeper(world, run.partitions, data)
   try {
     const outcomes = (await Promise.all(world.clients.map((plan, index) => run.play(plan, index)))).flat()
-    const { stores, logged, roots } = run
+    const { stores, logged, partitions } = run
     const { pending: pendingAtClose } = run
-    const cellsAtClose = await readCells(data.reader, roots, stores.reserves)
+    const countersAtClose = await readCounters(data.reader, partitions, stores.reserves)
     await stores.stopFaults()
     const audits = await Promise.all(world.clients.map((plan, client) => run.audit(plan, client, outcomes)))
     await run.close()
-    const entries = await readEntries(data.reader, roots)
-    const totals = await readTotals(data.reader, roots)
-    const cells = await readCells(data.reader, roots, stores.reserves)
+    const entries = await readEntries(data.reader, partitions)
+    const totals = await readTotals(data.reader, partitions)
+    const counters = await readCounters(data.reader, partitions, stores.reserves)
     await provider.close()
     // Rejections without a handler are reported by then.
     await new Promise((resolve) => setTimeout(resolve, 1))
@@ -120,35 +128,49 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
       audits: audits.flat(),
       provider,
       unhandled,
-      cellsAtClose,
+      countersAtClose,
       pendingAtClose,
       entries,
       totals,
-      cells,
+      counters,
       stores,
       logged,
     }
   } finally {
-    clearInterval(sweeping)
+    await sweeper?.stop()
     await data.close()
     process.off("unhandledRejection", onUnhandled)
   }
 }
 
-/** Expires leases as other processes would. */
-function sweepOften({ own }: World, roots: readonly string[], data: WorldStore): NodeJS.Timeout | undefined {
+/** Expires leases, as other processes would. */
+function startSweeper(
+  { own }: World,
+  partitions: readonly string[],
+  data: WorldStore,
+): { stop(): Promise<void> } | undefined {
   if (own?.lease === undefined) return undefined
-  const store = data.another()
+  const budget = createBudget({ store: data.another(), limits: [], partition: partitionOf })
   const sweep = () => {
-    for (const root of roots) store.sweep({ root, max: 64 }).catch(() => {})
+    for (const team of partitions) budget.sweep({ subject: { tags: { team } } }).catch(() => {})
   }
-  return setInterval(sweep, 50)
+  const timer = setInterval(sweep, 50)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await budget.close({ keepStore: true })
+    },
+  }
+}
+
+function partitionOf({ tags }: Subject): string {
+  return tags?.team ?? "main"
 }
 
 class WorldRun {
   readonly logged: string[] = []
   readonly stores: FaultyStores
-  readonly roots: string[]
+  readonly partitions: string[]
   readonly #world: World
   readonly #data: WorldStore
   /** Budgets that are passed to clients, by store. */
@@ -165,7 +187,7 @@ class WorldRun {
     this.#data = data
     this.#provider = provider
     this.#refused = refused
-    this.roots = world.own?.rootByTeam ? ["red", "blue", "main"] : ["main"]
+    this.partitions = world.own?.partitionByTeam ? ["red", "blue", "main"] : ["main"]
     this.stores = faultyStores(world, data, (call) => {
       for (const listener of this.#storeListeners) listener(call)
     })
@@ -210,7 +232,7 @@ class WorldRun {
   }
 
   #budgetOver(store: BudgetStore, own: NonNullable<World["own"]>): Budget {
-    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam, lease } = own
+    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, partitionByTeam, lease } = own
     const limits: Limit[] = []
     if (totalNanoUsd !== undefined) limits.push({ scope: "total", limit: { nanoUsd: totalNanoUsd } })
     if (teamTokens !== undefined)
@@ -221,7 +243,7 @@ class WorldRun {
       store,
       limits,
       leaseMs: lease === undefined ? undefined : 1_000,
-      ...(rootByTeam ? { root: ({ tags }) => tags?.team ?? "main" } : {}),
+      ...(partitionByTeam ? { partition: partitionOf } : {}),
       onWarning: (message, cause) => void this.logged.push(message, String(cause)),
     })
   }

@@ -92,7 +92,7 @@ function openRedis(server: RedisServer, admin: Redis): WorldStore {
       lazyConnect: true,
       ...(connectionName === undefined ? {} : { connectionName }),
     })
-    const store = redisStore({ client, timeoutMs: TIMEOUT_MS, onWarning: () => {} })
+    const store = redisStore({ client, timeoutMs: TIMEOUT_MS })
     opened.push(store)
     return store
   }

@@ -7,7 +7,7 @@ type WithCode<Class, Code extends string> = Class & { readonly code: Code }
 
 /** Every error with which `generate()` can end. `error.code` narrows it to one class and its fields. */
 export type GenerateError =
-  | WithCode<BudgetExceededError, "budget-exceeded">
+  | BudgetExceededError
   | StoreError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">

@@ -2,6 +2,7 @@ import { createBudget, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { instantClock, openClient, Person, recordingStore } from "./open-client"
+import { overrideStore } from "./override-store"
 
 let provider: LocalProvider
 beforeAll(async () => {
@@ -16,28 +17,28 @@ afterAll(() => provider.close())
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
 test("an admitted attempt makes two round trips to the store: reserve and settle", async () => {
-  const store = recordingStore()
+  const { store, calls } = recordingStore()
   const client = openClient(provider, { answerModel: Person, userId: "u", clientId: "c", maxBudget: "1" }, { store })
   expect((await client.generate()).ok).toBe(true)
-  expect(store.calls).toEqual(["reserve", "settle"])
+  expect(calls).toEqual(["reserve", "settle"])
   provider.faults.next({ status: 500 })
   await client.generate()
-  expect(store.calls).toEqual(["reserve", "settle", "reserve", "settle", "reserve", "settle"])
+  expect(calls).toEqual(["reserve", "settle", "reserve", "settle", "reserve", "settle"])
 })
 
 test("maxBudget denies in this process, with the numbers in the error, and reserves and sends nothing", async () => {
-  const store = recordingStore()
+  const { store, calls } = recordingStore()
   const client = openClient(provider, { maxTokens: 500, maxBudget: "0.0001" }, { store })
   const result = await client.generate()
   expect(result).toMatchObject({
     ok: false,
-    error: { code: "budget-exceeded", kind: "denied", scope: "request", limit: 100_000 },
+    error: { code: "budget-exceeded", kind: "denied", scope: "request", limitNanoUsd: 100_000, limit: 0.0001 },
   })
   if (result.ok) return
   const { error } = result as unknown as { error: { requested: number; remaining: number } }
   expect(error.requested).toBeGreaterThan(error.remaining)
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, costSource: "none", reservedNanoUsd: 0 })
-  expect(store.calls).not.toContain("reserve")
+  expect(calls).not.toContain("reserve")
   expect(provider.received).toHaveLength(0)
 })
 
@@ -69,12 +70,12 @@ test("without maxTokens the budget limits the output tokens; with too few nothin
 })
 
 test("without maxTokens a denied call is tried once more with what the scope can afford", async () => {
-  const store = recordingStore()
+  const { store, calls } = recordingStore()
   const request = { userId: "u", userBudget: "0.0005" }
   const client = openClient(provider, request, { store })
   const result = await client.generate()
   expect(result.ok).toBe(true)
-  expect(store.calls).toEqual(["reserve", "reserve", "settle"])
+  expect(calls).toEqual(["reserve", "reserve", "settle"])
   expect(provider.received[0]?.body.max_completion_tokens).toBeLessThan(4096)
   const fixed = openClient(provider, { ...request, maxTokens: 4096 }, { store })
   expect(await fixed.generate()).toMatchObject({ ok: false, error: { code: "budget-exceeded", scope: "user" } })
@@ -115,7 +116,7 @@ test("the provider's bill of 1,000 concurrent requests with failures and retries
   expect(billed).toBeLessThanOrEqual(charged)
   expect(charged).toBeLessThanOrEqual(limit)
   const [total] = (await budget.status({})).filter(({ scope }) => scope === "total")
-  expect(total).toMatchObject({ spent: charged, reserved: 0 })
+  expect(total).toMatchObject({ spentNanoUsd: charged, reservedNanoUsd: 0 })
   expect(results.filter(({ ok }) => ok).length).toBeGreaterThan(0)
   expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded").length).toBeGreaterThan(0)
   await budget.close()
@@ -124,23 +125,21 @@ test("the provider's bill of 1,000 concurrent requests with failures and retries
 test("a failed settle does not lose the answer", async () => {
   const inner = memoryStore()
   let broken = true
-  const store = {
-    ...inner,
-    settle: (request: Parameters<typeof inner.settle>[0]) =>
-      broken ? Promise.reject(new Error("the disk is full")) : inner.settle(request),
-  }
+  const store = overrideStore(inner, {
+    settle: (request) => (broken ? Promise.reject(new Error("the disk is full")) : inner.settle(request)),
+  })
   const client = openClient(provider, { userId: "u", userBudget: "1" }, { store })
   const result = await client.generate()
   expect(result).toMatchObject({ ok: true, receipt: { settlement: "pending" } })
   broken = false
   await client.close()
-  const state = await inner.ledger!.get({ root: "main", requestId: result.receipt.requestId })
-  expect(state).toMatchObject([{ status: "succeeded", costNanoUsd: result.receipt.costNanoUsd }])
+  const entries = await inner.ledger!.get({ partition: "main", requestId: result.receipt.requestId })
+  expect(entries).toMatchObject([{ status: "succeeded", costNanoUsd: result.receipt.costNanoUsd }])
 })
 
 test("nothing is sent when the store fails", async () => {
   const inner = memoryStore()
-  const store = { ...inner, reserve: () => Promise.reject(new Error("connection lost")) }
+  const store = overrideStore(inner, { reserve: () => Promise.reject(new Error("connection lost")) })
   const result = await openClient(provider, { userId: "u", userBudget: "1" }, { store }).generate()
   expect(result.ok).toBe(false)
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, costSource: "none" })

@@ -157,7 +157,7 @@ test("prompts and answers are in the ledger only with `recordContent`, and never
   const store = memoryStore()
   const withoutContent = await openClient(provider, {}, { store }).generate()
   const withContent = await openClient(provider, {}, { store, recordContent: true }).generate()
-  const entry = async (requestId: string) => (await store.ledger!.get({ root: "main", requestId }))[0]
+  const entry = async (requestId: string) => (await store.ledger!.get({ partition: "main", requestId }))[0]
   expect(await entry(withoutContent.receipt.requestId)).not.toMatchObject({ prompt: expect.any(String) })
   expect(await entry(withContent.receipt.requestId)).toMatchObject({
     prompt: expect.stringContaining("Copperfield"),

@@ -1,12 +1,12 @@
 import { inspect } from "node:util"
-import type { BudgetStore, SettleResult } from "@p2/budget"
+import type { BudgetStore } from "@p2/budget"
 import { findRedisServer } from "@p2/redis-server"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { checkWorld } from "../fuzz/check-world"
 import { drawCombinedWorld, drawWorld } from "../fuzz/draw-world"
-import { asPlainObject } from "../fuzz/faulty-store"
 import { outcomeCode, playWorld } from "../fuzz/play-world"
 import { STORES, type StoreKind, storeKind } from "../fuzz/world-stores"
+import { overrideStore } from "./override-store"
 
 // It is emptied before each world, so `REDIS_URL` is not used.
 const noRedis = (await findRedisServer({ fetch: true })) === undefined
@@ -27,24 +27,25 @@ const PLANTS: Record<string, Plant> = {
   "ignores limits": {
     plant: (inner) => ({
       reserve: (request) =>
-        inner.reserve({ ...request, cells: request.cells.map((cell) => ({ ...cell, limit: null })) }),
+        inner.reserve({ ...request, counters: request.counters.map((counter) => ({ ...counter, limit: null })) }),
     }),
     problem: /was admitted, \d+ reserved and \d+ spent of \d+/,
   },
   "does not release": {
     plant: (inner) => ({
       settle: async (request) => {
-        if (request.outcome === "commit") return inner.settle(request)
-        const { now, cells } = await inner.read({ root: request.root, keys: request.cells.map(({ key }) => key) })
-        const reply: SettleResult = {
+        if (request.outcome === "settled") return inner.settle(request)
+        const { partition } = request
+        const { now, counters } = await inner.read({ partition, counters: request.counters.map(({ name }) => name) })
+        return {
           now,
-          cells: cells.map((cell) => ({ ...cell, peakBefore: cell.spent, peak: cell.spent })),
-          result: "released",
+          counters: counters.map((counter) => ({ ...counter, peakBefore: counter.spent, peak: counter.spent })),
+          status: "released",
           replayed: false,
           late: false,
           recovered: false,
+          forgottenCounters: 0,
         }
-        return reply
       },
     }),
     problem: /remains reserved/,
@@ -54,7 +55,7 @@ const PLANTS: Record<string, Plant> = {
       settle: (request) =>
         inner.settle({
           ...request,
-          cells: request.cells.map((cell) => ({ ...cell, amount: Math.max(0, cell.amount - 1) })),
+          counters: request.counters.map((counter) => ({ ...counter, amount: Math.max(0, counter.amount - 1) })),
         }),
     }),
     problem: /charged \d+ to .*, and cost \d+/,
@@ -62,20 +63,26 @@ const PLANTS: Record<string, Plant> = {
   "adds a late settle to the charge of the expired lease": {
     plant: (inner) => ({
       settle: async (request) => {
-        const { root, id, outcome, cells } = request
-        const lease = await inner.extend({ root, id, leaseMs: 1 })
+        const { partition, key, outcome, counters } = request
+        const lease = await inner.extend({ partition, key, leaseMs: 1 })
         const reply = await inner.settle(request)
-        const cell = cells[0]
-        if (lease.state === "expired" && outcome === "commit" && cell !== undefined)
-          await inner.adjust({ root, id, cell, kind: "spent", delta: cell.reserved })
+        const counter = counters[0]
+        if (lease.status === "expired" && outcome === "settled" && counter !== undefined)
+          await inner.adjust({ partition, key, counter, kind: "spent", delta: counter.reserved })
         return reply
       },
     }),
     problem: /spent, \d+ in the ledger/,
     from: 27,
   },
-  "settles without a usage entry": {
-    plant: (inner) => ({ settle: ({ entry: _entry, ...request }) => inner.settle(request) }),
+  "loses usage entries": {
+    plant: (inner) => ({
+      settle: async (request) => {
+        const reply = await inner.settle(request)
+        await inner.ledger?.prune({ partition: request.partition, before: reply.now + 1 })
+        return reply
+      },
+    }),
     problem: /is not in the ledger/,
   },
 }
@@ -88,7 +95,7 @@ function planted(kind: StoreKind, plant: (inner: BudgetStore) => Partial<BudgetS
       const opened = await kind.open()
       const another = () => {
         const inner = opened.another()
-        return { ...asPlainObject(inner), ...plant(inner) }
+        return overrideStore(inner, plant(inner))
       }
       return { ...opened, address: undefined, another }
     },

@@ -2,6 +2,7 @@ import { type BudgetStore, memoryStore } from "@p2/budget"
 import type { Request, RequestOptions } from "@p2/core"
 import { z } from "zod"
 import { LLMClient, type LLMClientOptions } from "../src/index"
+import { overrideStore } from "./override-store"
 
 export const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
 
@@ -26,23 +27,24 @@ export function openClient<Answer = string>(
   return client
 }
 
-/** A store that records its round trips. */
-export function recordingStore(inner: BudgetStore = memoryStore()): BudgetStore & { calls: string[] } {
+/** A memory store that records which members are called. */
+export function recordingStore(): { store: BudgetStore; calls: string[] } {
+  const inner = memoryStore()
   const calls: string[] = []
-  const recorded =
-    <Args extends unknown[], Result>(name: string, call: (...args: Args) => Result) =>
-    (...args: Args) => {
+  const record = <Request, Reply>(name: string, member: (request: Request) => Promise<Reply>) => {
+    return (request: Request) => {
       calls.push(name)
-      return call(...args)
+      return member(request)
     }
-  return {
-    ...inner,
-    calls,
-    reserve: recorded("reserve", (request) => inner.reserve(request)),
-    settle: recorded("settle", (request) => inner.settle(request)),
-    extend: recorded("extend", (request) => inner.extend(request)),
-    read: recorded("read", (request) => inner.read(request)),
-    adjust: recorded("adjust", (request) => inner.adjust(request)),
-    sweep: recorded("sweep", (request) => inner.sweep(request)),
   }
+  const store = overrideStore(inner, {
+    reserve: record("reserve", (request) => inner.reserve(request)),
+    settle: record("settle", (request) => inner.settle(request)),
+    extend: record("extend", (request) => inner.extend(request)),
+    read: record("read", (request) => inner.read(request)),
+    adjust: record("adjust", (request) => inner.adjust(request)),
+    expire: record("expire", (request) => inner.expire(request)),
+    listDue: record("listDue", (request) => inner.listDue(request)),
+  })
+  return { store, calls }
 }

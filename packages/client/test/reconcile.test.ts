@@ -24,7 +24,7 @@ test("an unreachable or rejecting provider is an error of the client and leaves 
     expect(P2Error.isInstance(error)).toBe(true)
     expect(error).toMatchObject({ code })
   }
-  const entry = async () => (await store.ledger!.get({ root: "main", requestId: receipt.requestId }))[0]
+  const entry = async () => (await store.ledger!.get({ partition: "main", requestId: receipt.requestId }))[0]
   expect((await entry())?.costNanoUsd).toBe(receipt.costNanoUsd)
   await open(provider.openRouterBaseURL, "sk-right").reconcile(receipt.requestId)
   expect((await entry())?.costNanoUsd).toBe(provider.ledger.totalNanoUsd)

@@ -33,7 +33,7 @@ describe.skipIf(redis === undefined)("a store given as a Redis URL", () => {
     const limited = open({ userBudget: bound / 2 })
     expect(await limited.generate()).toMatchObject({
       ok: false,
-      error: { code: "budget-exceeded", scope: "user", spent: receipt.costNanoUsd },
+      error: { code: "budget-exceeded", scope: "user", spentNanoUsd: receipt.costNanoUsd },
     })
     expect(await limited.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
       costNanoUsd: receipt.costNanoUsd,

@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createBudget, memoryStore, type ReserveRequest, StoreError } from "@p2/budget"
+import { createBudget, memoryStore, StoreError } from "@p2/budget"
+import type { ReserveRequest } from "@p2/budget/store"
 import { formatUsd } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
 import { LLMClient } from "../src/index"
 import { openClient, Person } from "./open-client"
+import { overrideStore } from "./override-store"
 
 let provider: LocalProvider
 const folder = mkdtempSync(join(tmpdir(), "p2-client-"))
@@ -40,7 +42,7 @@ test("a file keeps the statistics of one client for the next", async () => {
     totalRequests: 1,
     totalCostNanoUsd: receipt.costNanoUsd,
   })
-  expect((await second.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spent: receipt.costNanoUsd }])
+  expect((await second.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spentNanoUsd: receipt.costNanoUsd }])
   await second.close()
 })
 
@@ -73,7 +75,7 @@ test("without a store the clients of a process share one, so a user's limit hold
 
 test("a call does not wait for the check of the store's durability", async () => {
   const memory = memoryStore()
-  const store = { ...memory, name: "silent", capabilities: { ...memory.capabilities, shared: true } }
+  const store = overrideStore(memory, { name: "silent", capabilities: { ...memory.capabilities, shared: true } })
   const check = vi.fn(() => new Promise<never>(() => {}))
   const budget = { ...createBudget({ store, limits: [] }), check }
   const client = openClient(provider, { userId: "u", userBudget: "1" }, { budget })
@@ -128,11 +130,11 @@ function slowStore(after: () => void = () => {}) {
     return reply
   }
   const reserved = async () => {
-    const [{ root, cells }] = requests as [ReserveRequest]
-    const read = await inner.read({ root, keys: cells.map(({ key }) => key) })
-    return read.cells.map((cell) => cell.reserved)
+    const [{ partition, counters }] = requests as [ReserveRequest]
+    const read = await inner.read({ partition, counters: counters.map(({ name }) => name) })
+    return read.counters.map((counter) => counter.reserved)
   }
-  return { store: { ...inner, reserve }, proceed, reserved }
+  return { store: overrideStore(inner, { reserve }), proceed, reserved }
 }
 
 test("close() waits until a reservation that arrived after its call ended is released", async () => {
@@ -144,7 +146,7 @@ test("close() waits until a reservation that arrived after its call ended is rel
   proceed()
   await closing
   expect(await reserved()).toEqual([0])
-  const entries = await store.ledger!.get({ root: "main", requestId: receipt.requestId })
+  const entries = await store.ledger!.get({ partition: "main", requestId: receipt.requestId })
   expect(entries).toMatchObject([{ status: "released", costNanoUsd: 0 }])
 })
 
@@ -161,7 +163,7 @@ test("close() during a call that waits for the store leaves nothing reserved", a
 
 test("close() releases a late reservation whose reply was lost", async () => {
   const { store, proceed, reserved } = slowStore(() => {
-    throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
+    throw new StoreError("The reply was lost.", { code: "store-unavailable", applied: "maybe" })
   })
   const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
   await client.generate()
@@ -171,22 +173,22 @@ test("close() releases a late reservation whose reply was lost", async () => {
   expect(await reserved()).toEqual([0])
 })
 
-test.each(["memory", "file"])(
-  "an attempt that the store denies has an entry in the ledger (%s store)",
-  async (kind) => {
-    const store = kind === "memory" ? memoryStore() : `file:${join(folder, "denied.db")}`
-    const request = { userId: "u", maxTokens: 100, retries: 0 }
-    const bound = (await plainClient(request).getBudgetInfo()).upperBoundCostNanoUsd
-    const client = plainClient({ ...request, userBudget: formatUsd(bound) }, { store, logger: {} })
-    expect((await client.generate()).ok).toBe(true)
-    const denial = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
-    expect(await client.generate()).toMatchObject(denial)
-    const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, deniedAttempts: 1, expiredAttempts: 0 }
-    expect(await client.usageTracker.getUsageStats()).toMatchObject(counts)
-    await expect(client.stream().result).rejects.toMatchObject(denial.error)
-    const stats = await client.usageTracker.getUsageStats()
-    expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, deniedAttempts: 2 })
-    expect(stats.totalCostNanoUsd).toBe((await client.getBudgetInfo()).scopes[0]?.spent)
-    await client.close()
-  },
-)
+test.each(["memory", "file"])("a request that the store denies is counted in the ledger (%s store)", async (kind) => {
+  const store = kind === "memory" ? memoryStore() : `file:${join(folder, "denied.db")}`
+  const request = { userId: "u", maxTokens: 100, retries: 0 }
+  const bound = (await plainClient(request).getBudgetInfo()).upperBoundCostNanoUsd
+  const client = plainClient({ ...request, userBudget: formatUsd(bound) }, { store, logger: {} })
+  expect((await client.generate()).ok).toBe(true)
+  const denial = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
+  expect(await client.generate()).toMatchObject(denial)
+  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, deniedRequests: 1, expiredAttempts: 0 }
+  expect(await client.usageTracker.getUsageStats()).toMatchObject(counts)
+  await expect(client.stream().result).rejects.toMatchObject(denial.error)
+  // Further denials in the same minute are counted in the same entry, which `close` writes.
+  await client.close()
+  const reader = plainClient({ userId: "u" }, { store })
+  const stats = await reader.usageTracker.getUsageStats()
+  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, deniedRequests: 2 })
+  expect(stats.totalCostNanoUsd).toBe((await reader.getBudgetInfo()).scopes[0]?.spentNanoUsd)
+  await reader.close()
+})

@@ -47,8 +47,8 @@ test("leaving the loop aborts the call, which is settled at its upper bound", as
   expect(error).toMatchObject({ code: "aborted", receipt: { costSource: "bound", settlement: "settled" } })
   const [scope] = (await client.getBudgetInfo()).scopes
   expect(scope).toMatchObject({
-    reserved: 0,
-    spent: (error as { receipt: { costNanoUsd: number } }).receipt.costNanoUsd,
+    reservedNanoUsd: 0,
+    spentNanoUsd: (error as { receipt: { costNanoUsd: number } }).receipt.costNanoUsd,
   })
 })
 

@@ -14,7 +14,7 @@ afterAll(() => provider.close())
 async function history() {
   // Every reading is later than the one before, so that entries have the order of the calls.
   let time = Date.now()
-  const store = memoryStore({ clock: () => ++time })
+  const store = memoryStore({ now: () => ++time })
   const request = { answerModel: Person, clientId: "shop", maxTokens: 300 }
   const ann = openClient(provider, { ...request, userId: "ann", tags: { team: "search" } }, { store })
   const answered = await ann.generate()
@@ -60,7 +60,7 @@ test("a query can name another user; null selects all", async () => {
     totalRequests: 5,
   })
   const bob = await ann.usageTracker.getUsageStats({ userId: "bob" })
-  expect(bob).toMatchObject({ totalRequests: 1, failedRequests: 1, deniedAttempts: 1, totalCost: 0 })
+  expect(bob).toMatchObject({ totalRequests: 1, failedRequests: 1, deniedRequests: 1, totalCost: 0 })
   expect(await ann.usageTracker.getUsageStats({ from: Date.now() + 60_000 })).toMatchObject({ totalRequests: 0 })
 })
 
@@ -123,7 +123,9 @@ test("reconcile() corrects an unknown cost in the ledger and the budget", async 
     corrected: [{ attempt: 1, fromNanoUsd: receipt.costNanoUsd, toNanoUsd: billed }],
     unknown: [],
   })
-  expect((await client.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spent: billed, reserved: 0 }])
+  expect((await client.getBudgetInfo()).scopes).toMatchObject([
+    { scope: "user", spentNanoUsd: billed, reservedNanoUsd: 0 },
+  ])
   expect(await client.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
     costNanoUsd: billed,
     attempts: [{ costSource: "provider" }],

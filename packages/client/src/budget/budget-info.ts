@@ -2,15 +2,24 @@ import type { LimitStatus } from "@p2/budget"
 import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import type { CallEstimate } from "../generate/plan-call"
 
-/** One limit that the request counts against. Amounts are in `unit`: nano-USD, tokens or requests. */
+/**
+ * One limit that the request counts against. Of a limit in dollars (`unit: "usd"`) the amounts are dollars, with exact
+ * nano-USD beside each; of other limits they are counts, and the `NanoUsd` fields are null.
+ */
 export interface ScopeInfo {
   scope: string
   window: string
-  unit: string
+  unit: "usd" | "tokens" | "requests"
+  /** Null: counted without a limit. */
   limit: number | null
+  limitNanoUsd: NanoUsd | null
   spent: number
+  spentNanoUsd: NanoUsd | null
   reserved: number
+  reservedNanoUsd: NanoUsd | null
+  /** At least 0; null without a limit. */
   remaining: number | null
+  remainingNanoUsd: NanoUsd | null
   resetsAt: Date | null
   /** Whether this limit would deny the request now. */
   exceeded: boolean
@@ -68,22 +77,32 @@ export function budgetInfoOf(
 }
 
 function scopeInfo(status: LimitStatus, estimate: CallEstimate): ScopeInfo {
-  const { scope, window, unit, limit, spent, reserved, resetsAt } = status
-  const remaining = status.remaining === null ? null : Math.max(0, status.remaining)
+  const { scope, resetsAt } = status
+  const remaining = atLeastZero(status.remaining)
+  const remainingNanoUsd = atLeastZero(status.remainingNanoUsd)
+  const available = status.unit === "usd" ? remainingNanoUsd : remaining
   return {
     scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
-    window,
-    unit,
-    limit,
-    spent,
-    reserved,
+    window: status.window,
+    unit: status.unit,
+    limit: status.limit,
+    limitNanoUsd: status.limitNanoUsd,
+    spent: status.spent,
+    spentNanoUsd: status.spentNanoUsd,
+    reserved: status.reserved,
+    reservedNanoUsd: status.reservedNanoUsd,
     remaining,
+    remainingNanoUsd,
     resetsAt: resetsAt === null ? null : new Date(resetsAt),
-    exceeded: remaining !== null && remaining < requestedIn(unit, estimate),
+    exceeded: available !== null && available < requestedIn(status.unit, estimate),
   }
 }
 
-function requestedIn(unit: string, estimate: CallEstimate): number {
+function atLeastZero(amount: number | null): number | null {
+  return amount === null ? null : Math.max(0, amount)
+}
+
+function requestedIn(unit: LimitStatus["unit"], estimate: CallEstimate): number {
   if (unit === "tokens") return estimate.upperBoundTokens
   return unit === "requests" ? 1 : estimate.upperBoundNanoUsd
 }

@@ -5,13 +5,12 @@ import {
   type LimitStatus,
   type Reservation,
   type Subject,
-  type UsageDraft,
   type UsageEntry,
 } from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, type Usage } from "@p2/core"
+import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, type Usage } from "@p2/core"
 import { UnexpectedError } from "../errors"
 import type { AttemptReceipt, Settlement } from "../receipt"
-import type { DeadlineRace } from "../transport/deadline-race"
+import { DeadlineRace } from "../transport/deadline-race"
 
 /** An open budget, whose call this is, and the limits of its request. */
 export interface CallBudget {
@@ -28,12 +27,13 @@ export interface Remaining {
 
 /** One call to reserve. */
 export interface ReserveCall {
-  request: Request<unknown>
   requestId: string
-  attempt: Pick<AttemptReceipt, "id" | "attempt" | "model" | "provider" | "mode" | "streamed">
+  attempt: AttemptIdentity
   upperBoundNanoUsd: NanoUsd
   upperBoundTokens: number
 }
+
+type AttemptIdentity = Pick<AttemptReceipt, "id" | "attempt" | "model" | "provider" | "mode" | "streamed">
 
 /** What the store replied to a reserve. `failed`: it did not reply in time, or the race ended first. */
 export type StoreReply =
@@ -51,28 +51,26 @@ export async function reserveCall(
   { race, waitFor }: { race: DeadlineRace; waitFor: (work: Promise<unknown>) => Promise<unknown> },
 ): Promise<StoreReply> {
   if (race.error !== undefined) return { status: "failed", error: race.error }
-  const draft = draftOf(call.request, call.attempt, call.upperBoundNanoUsd)
   const reserving = budget.reserve({
-    id: call.attempt.id,
+    idempotencyKey: call.attempt.id,
     subject: { ...subject, model: call.attempt.model, requestId: call.requestId },
     amount: { nanoUsd: call.upperBoundNanoUsd, tokens: call.upperBoundTokens },
     limits,
-    draft,
+    entry: identityOf(call.attempt),
+    // Another attempt may follow: the request records its denial when it ends.
+    recordDenial: false,
   })
   try {
     const outcome = await race.race(reserving)
     if (outcome.ok) return { status: "reserved", reservation: outcome.reservation }
     return { status: "denied", error: outcome.error, remaining: remainingIn(outcome.error.all) }
   } catch (error) {
-    const entry: UsageEntry = { ...draft, reservedNanoUsd: 0, status: "released", ...NOTHING_USED }
-    const releasing = reserving.then<unknown>((late) => late.ok && late.reservation.release(entry))
+    const releasing = reserving.then<unknown>((late) => late.ok && late.reservation.release())
     // If the release fails too, the lease expires by itself.
     waitFor(releasing).catch(() => {})
     return { status: "failed", error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
   }
 }
-
-const NOTHING_USED = { tokens: {}, costNanoUsd: 0, costSource: "none" } as const
 
 /** The prompt and the answer, for the ledger. */
 export interface RecordedContent {
@@ -86,12 +84,11 @@ export interface RecordedContent {
  */
 export async function settleCall(
   reservation: Reservation,
-  request: Request<unknown>,
   receipt: AttemptReceipt,
   tokens: number,
   content: RecordedContent | undefined,
 ): Promise<Settlement> {
-  const entry = entryOf(request, receipt, content)
+  const entry = entryOf(receipt, content)
   try {
     const settled =
       receipt.status === "released"
@@ -103,14 +100,23 @@ export async function settleCall(
   }
 }
 
-/** Writes a denied attempt to the ledger. Never rejects: statistics must not replace the denial. */
+/**
+ * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store no
+ * longer than the total deadline: statistics must not replace the denial.
+ */
 export async function recordDenial(
   { budget, subject }: CallBudget,
-  request: Request<unknown>,
-  receipt: AttemptReceipt,
-  race: DeadlineRace,
+  requestId: string,
+  attempt: AttemptReceipt,
+  deadline: { signal: AbortSignal | undefined; remainingMs: number },
 ): Promise<void> {
-  await race.race(budget.usage.record(receipt.id, entryOf(request, receipt), { subject })).catch(() => {})
+  const race = new DeadlineRace(deadline.signal)
+  race.start("total", deadline.remainingMs)
+  const { userId, clientId, tags } = subject
+  const { model, errorCode } = attempt
+  const entry = { ...identityOf(attempt), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
+  await race.race(budget.usage.recordDenial(entry, { subject })).catch(() => {})
+  race.finish({ abortTransport: false })
 }
 
 /** The denial by `maxBudget`, which is counted in this process. */
@@ -119,19 +125,26 @@ export function requestBudgetExceeded(
   remainingNanoUsd: NanoUsd,
   requestedNanoUsd: NanoUsd,
 ): BudgetExceededError {
-  const limit = request.maxBudgetNanoUsd ?? 0
+  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
+  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
   return new BudgetExceededError([
     {
       scope: "request",
       window: "total",
       timeZone: null,
-      unit: "nanoUsd",
-      limit,
+      unit: "usd",
+      limit: toUsdNumber(limitNanoUsd),
+      limitNanoUsd,
       granted: 0,
-      spent: limit - remainingNanoUsd,
+      grantedNanoUsd: 0,
+      spent: toUsdNumber(spentNanoUsd),
+      spentNanoUsd,
       reserved: 0,
-      remaining: remainingNanoUsd,
-      requested: requestedNanoUsd,
+      reservedNanoUsd: 0,
+      remaining: toUsdNumber(remainingNanoUsd),
+      remainingNanoUsd,
+      requested: toUsdNumber(requestedNanoUsd),
+      requestedNanoUsd,
       startsAt: null,
       resetsAt: null,
       retryAfterMs: null,
@@ -140,49 +153,32 @@ export function requestBudgetExceeded(
 }
 
 /** The least that remains in any of the limits. */
-export function remainingIn(limits: readonly Pick<LimitStatus, "unit" | "remaining">[]): Remaining {
-  const least = (unit: string) => {
-    const amounts = limits.flatMap((limit) => (limit.unit === unit ? (limit.remaining ?? []) : []))
-    return amounts.length === 0 ? undefined : Math.max(0, Math.min(...amounts))
+export function remainingIn(limits: readonly LimitStatus[]): Remaining {
+  const least = (amounts: (number | null)[]) => {
+    const limited = amounts.filter((amount) => amount !== null)
+    return limited.length === 0 ? undefined : Math.max(0, Math.min(...limited))
   }
-  return { nanoUsd: least("nanoUsd"), tokens: least("tokens") }
+  return {
+    nanoUsd: least(limits.map(({ remainingNanoUsd }) => remainingNanoUsd)),
+    tokens: least(limits.map(({ unit, remaining }) => (unit === "tokens" ? remaining : null))),
+  }
 }
 
 /** Bytes of a prompt or an answer in the ledger, as UTF-8. */
 const MAX_CONTENT_BYTES = 65_536
 
-function draftOf(request: Request<unknown>, attempt: ReserveCall["attempt"], reservedNanoUsd: NanoUsd): UsageDraft {
-  return {
-    requestId: attempt.id.slice(0, attempt.id.lastIndexOf(".")),
-    attempt: attempt.attempt,
-    clientId: request.clientId,
-    userId: request.userId,
-    tags: request.tags,
-    model: attempt.model,
-    provider: attempt.provider,
-    mode: attempt.streamed ? `${attempt.mode}+stream` : attempt.mode,
-    reservedNanoUsd,
-  }
+/** What an entry has of an attempt before it is sent. The subject has the rest. */
+function identityOf({ attempt, provider, mode, streamed }: AttemptIdentity): Partial<UsageEntry> {
+  return { attempt, provider, mode: streamed ? `${mode}+stream` : mode }
 }
 
-/** Spreading the draft here costs 50 µs per call, half of what the client adds to it (bench/overhead.mjs). */
-function entryOf(request: Request<unknown>, receipt: AttemptReceipt, content?: RecordedContent): UsageEntry {
-  const draft = draftOf(request, receipt, receipt.reservedNanoUsd)
+/** What an entry has of an attempt after it has ended. */
+function entryOf(receipt: AttemptReceipt, content: RecordedContent | undefined): Partial<UsageEntry> {
   return {
-    requestId: draft.requestId,
-    attempt: draft.attempt,
-    clientId: draft.clientId,
-    userId: draft.userId,
-    tags: draft.tags,
-    model: draft.model,
-    provider: draft.provider,
-    mode: draft.mode,
-    reservedNanoUsd: draft.reservedNanoUsd,
-    status: receipt.status === "denied" ? "refused" : receipt.status,
+    status: receipt.status,
     modelUsed: receipt.modelUsed,
     errorCode: receipt.errorCode,
     tokens: receipt.usage === undefined ? {} : countsOf(receipt.usage),
-    costNanoUsd: receipt.costNanoUsd,
     costSource: receipt.costSource,
     tableCostNanoUsd: receipt.tableCostNanoUsd,
     durationMs: Math.round(receipt.timings.totalMs),

@@ -29,8 +29,8 @@ export interface UsageSums {
   /** Requests without an answer, denied ones included. */
   failedRequests: number
   attempts: number
-  /** Attempts that a budget or the context window denied. */
-  deniedAttempts: number
+  /** Requests that a budget or the context window denied before anything was sent. */
+  deniedRequests: number
   /** Attempts whose process vanished; they were charged their upper bound. */
   expiredAttempts: number
   inputTokens: number
@@ -73,7 +73,7 @@ export interface RequestRecord {
   requestId: string
   /** Time of the first attempt, by the store's clock. */
   at: Date
-  /** Of the last attempt. */
+  /** Of the last attempt. Denied requests of one subject share a record for a minute. */
   status: RequestStatus
   errorCode?: string | undefined
   /** As requested in the last attempt. */

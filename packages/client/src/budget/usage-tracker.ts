@@ -1,4 +1,4 @@
-import type { Budget, StoredEntry, UsageFilter, UsageTotals } from "@p2/budget"
+import type { StoredEntry, UsageFilter, UsageTotals, UsageTotalsQuery } from "@p2/budget"
 import { checkNames, InvalidArgumentError, toUsdNumber } from "@p2/core"
 import type { BudgetConstraints } from "./budget-constraints"
 import type {
@@ -53,10 +53,13 @@ export class UsageTracker {
     return { clientId, ...sums, modelsUsed, byModel, recentRequests: recent.requests }
   }
 
-  /** The ledger's record of one request; undefined when it has none. */
+  /**
+   * The ledger's record of one request; undefined when it has none. Of the denied requests of a subject it has the first
+   * of every minute, with a count.
+   */
   async getRequestDetails(requestId: string): Promise<RequestRecord | undefined> {
     const entries = await this.#entries(requestId)
-    return entries.length === 0 ? undefined : recordOf(entries)
+    return entries.length === 0 || entries[0]!.status === "audit" ? undefined : recordOf(entries)
   }
 
   /** Requests, newest first. `limit` is the number of requests, 1 to 500. @defaultValue 50 */
@@ -75,13 +78,13 @@ export class UsageTracker {
       const wanted = limit - requests.length
       const page = await budget.usage.list({ subject, filter, cursor, limit: wanted, order: "newest" })
       for (const entry of page.entries) {
-        if (seen.has(entry.requestId)) continue
+        if (entry.status === "audit" || seen.has(entry.requestId)) continue
         seen.add(entry.requestId)
         const attempts = await this.#entries(entry.requestId)
         // Entries may be pruned between the two reads.
         if (attempts.length === 0) attempts.push(entry)
         // A request is listed at its newest attempt only, so that no two pages contain it.
-        if (attempts.at(-1)!.id === entry.id) requests.push(recordOf(attempts))
+        if (attempts.at(-1)!.idempotencyKey === entry.idempotencyKey) requests.push(recordOf(attempts))
       }
       if (page.cursor === null || requests.length >= limit) return { requests, cursor: page.cursor }
       cursor = page.cursor
@@ -113,7 +116,7 @@ export class UsageTracker {
     return budget.usage.get(requestId, { subject })
   }
 
-  async #totals(query: Omit<Parameters<Budget["usage"]["totals"]>[0], "subject">): Promise<UsageTotals[]> {
+  async #totals(query: Omit<UsageTotalsQuery, "subject">): Promise<UsageTotals[]> {
     const { budget, subject } = await this.#constraints.open()
     return budget.usage.totals({ subject, ...query })
   }
@@ -167,7 +170,7 @@ function epochMs(value: Date | number | undefined, argument: string): number | u
 
 /** Without totals every sum is zero: nothing in the ledger is nothing used. */
 function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
-  const { requests = 0, succeeded = 0, attempts = 0, refused = 0, expired = 0 } = totals
+  const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
   const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
   const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
   return {
@@ -176,7 +179,7 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
     successfulRequests: succeeded,
     failedRequests: requests - succeeded,
     attempts,
-    deniedAttempts: refused,
+    deniedRequests: denied,
     expiredAttempts: expired,
     inputTokens,
     outputTokens,
@@ -203,7 +206,7 @@ function recordOf(attempts: StoredEntry[]): RequestRecord {
   return {
     requestId: last.requestId,
     at: new Date(Math.min(...attempts.map((entry) => entry.at))),
-    status: last.status === "refused" ? "denied" : last.status,
+    status: last.status as RequestRecord["status"],
     errorCode: last.errorCode,
     model: last.model,
     modelUsed: last.modelUsed,

@@ -1,12 +1,10 @@
+import { LruMap } from "@p2/core"
 import { STRUCTURED_MODES, type StructuredMode } from "../providers/provider"
 import type { Route } from "../providers/routes"
 import type { AnswerMode } from "../receipt"
 
-/** Endpoints that are remembered; the oldest is dropped first. */
-const MAX_ENDPOINTS = 1_000
-
 /** The mode that worked last, by `route.modeKey`. Shared by all clients of the process, which are often short-lived. */
-const workingModes = new Map<string, AnswerMode>()
+const workingModes = new LruMap<string, AnswerMode>(1_000)
 
 function modesOf(route: Route): readonly StructuredMode[] {
   return route.provider.modes ?? STRUCTURED_MODES
@@ -29,8 +27,5 @@ export function looserMode(route: Route, mode: AnswerMode): AnswerMode | undefin
 
 /** Remembers that a mode worked, so that the next request starts with it. */
 export function rememberMode(route: Route, mode: AnswerMode): void {
-  if (mode === "text" || workingModes.get(route.modeKey) === mode) return
-  workingModes.delete(route.modeKey)
-  workingModes.set(route.modeKey, mode)
-  if (workingModes.size > MAX_ENDPOINTS) workingModes.delete(workingModes.keys().next().value!)
+  if (mode !== "text") workingModes.set(route.modeKey, mode)
 }

@@ -1,5 +1,5 @@
 import type { CompiledAnswer, Message, P2Error, Request } from "@p2/core"
-import { type CallBudget, recordDenial, reserveCall, settleCall } from "../budget/reserve-call"
+import { type CallBudget, reserveCall, settleCall } from "../budget/reserve-call"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { ClientClock, Logger } from "../options/client-options"
 import type { OpenRoute } from "../providers/routes"
@@ -62,18 +62,16 @@ export async function runAttempt(
     const startedAt = performance.now()
     if (plan.status === "denied") {
       const receipt = unsentReceipt(begin, "denied", plan.error, 0)
-      await recordDenial(callBudget, request, receipt, race)
       return { prompt, receipt, outcome: { status: "denied", error: plan.error, remaining: undefined } }
     }
 
     const { upperBoundNanoUsd } = plan
     const upperBoundTokens = plan.input.upperBound + plan.maxTokens
-    const reserve = { request, requestId: call.requestId, attempt: begin, upperBoundNanoUsd, upperBoundTokens }
+    const reserve = { requestId: call.requestId, attempt: begin, upperBoundNanoUsd, upperBoundTokens }
     const reply = await reserveCall(callBudget, reserve, { race, waitFor })
     const reserveMs = performance.now() - startedAt
     if (reply.status === "denied") {
       const receipt = unsentReceipt(begin, "denied", reply.error, reserveMs)
-      await recordDenial(callBudget, request, receipt, race)
       return { prompt, receipt, outcome: reply }
     }
     if (reply.status === "failed") {
@@ -90,7 +88,7 @@ export async function runAttempt(
 
     const { text } = sent.completion
     const content = call.recordContent ? { prompt: prompt.messages, answer: text } : undefined
-    const settlement = await settleCall(reply.reservation, request, receipt, charge.tokens, content)
+    const settlement = await settleCall(reply.reservation, receipt, charge.tokens, content)
     return {
       prompt,
       receipt: sentReceipt(begin, facts, { settlement, settledAt: performance.now() }),

@@ -1,4 +1,5 @@
 import { AbortedError, P2Error } from "@p2/core"
+import { recordDenial } from "../budget/reserve-call"
 import { UnexpectedError } from "../errors"
 import { type AttemptReceipt, type Receipt, sumReceipt } from "../receipt"
 import { rememberMode } from "./answer-modes"
@@ -52,7 +53,11 @@ export async function generate(call: GenerateCall): Promise<GenerateOutcome> {
         remainingNanoUsd: remainingBudget(request.maxBudgetNanoUsd, attempts),
         random: () => clock.random(),
       })
-      if (step === undefined) return { status: "failed", error: outcome.error, receipt: receipt() }
+      if (step === undefined) {
+        if (attempts.every(({ status }) => status === "denied"))
+          await recordDenial(call.callBudget, call.requestId, attempt, { signal, remainingMs: remainingMs() })
+        return { status: "failed", error: outcome.error, receipt: receipt() }
+      }
       // Rejects only when the signal fires.
       if (step.delayMs > 0) await clock.sleep(step.delayMs, signal).catch(() => {})
       if (signal?.aborted) throw new AbortedError("The call", signal)

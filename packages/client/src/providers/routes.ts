@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Request } from "@p2/core"
+import { InvalidArgumentError, LruMap, type Request } from "@p2/core"
 import { prices as publishedPrices } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import { MissingKeyError, throwNotLoaded } from "../errors"
@@ -117,10 +117,7 @@ function honoursProviderFields({ provider, baseURL, name }: ProviderChoice): boo
   return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(name)
 }
 
-/** OpenAI instances that are kept; the oldest is dropped first. */
-const MAX_INSTANCES = 100
-
-const instances = new Map<string, OpenAI>()
+const instances = new LruMap<string, OpenAI>(100)
 
 /** An OpenAI instance for an endpoint, shared by the clients of this process. */
 async function openaiFor({ baseURL, apiKey, provider }: ProviderChoice): Promise<OpenAI> {
@@ -140,6 +137,5 @@ async function openaiFor({ baseURL, apiKey, provider }: ProviderChoice): Promise
     ...(provider.name === "openai" ? {} : { organization: null, project: null }),
   })
   instances.set(key, created)
-  if (instances.size > MAX_INSTANCES) instances.delete(instances.keys().next().value!)
   return created
 }
