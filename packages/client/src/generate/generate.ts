@@ -27,6 +27,13 @@ export async function generate(call: GenerateCall): Promise<GenerateOutcome> {
       startedAt: epochStart,
       totalMs: performance.now() - start,
     })
+  const fail = async (error: P2Error): Promise<GenerateOutcome> => {
+    const last = attempts.at(-1)
+    // Attempts that were sent have entries. A request that was only denied is recorded once.
+    if (last !== undefined && attempts.every(({ status }) => status === "denied"))
+      await recordDenial(call.callBudget, call.requestId, last, { signal, remainingMs: remainingMs() })
+    return { status: "failed", error, receipt: receipt() }
+  }
   try {
     for (let step: AttemptStep | undefined = firstStep(routes[0]!, call.compiled !== undefined); ; ) {
       const {
@@ -53,21 +60,13 @@ export async function generate(call: GenerateCall): Promise<GenerateOutcome> {
         remainingNanoUsd: remainingBudget(request.maxBudgetNanoUsd, attempts),
         random: () => clock.random(),
       })
-      if (step === undefined) {
-        if (attempts.every(({ status }) => status === "denied"))
-          await recordDenial(call.callBudget, call.requestId, attempt, { signal, remainingMs: remainingMs() })
-        return { status: "failed", error: outcome.error, receipt: receipt() }
-      }
+      if (step === undefined) return await fail(outcome.error)
       // Rejects only when the signal fires.
       if (step.delayMs > 0) await clock.sleep(step.delayMs, signal).catch(() => {})
       if (signal?.aborted) throw new AbortedError("The call", signal)
     }
   } catch (error) {
-    return {
-      status: "failed",
-      error: P2Error.isInstance(error) ? error : new UnexpectedError(error),
-      receipt: receipt(),
-    }
+    return await fail(P2Error.isInstance(error) ? error : new UnexpectedError(error))
   }
 }
 
