@@ -17,6 +17,7 @@ export {
   withoutText,
 } from "./errors"
 export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
+export { LruMap } from "./lru-map"
 export { type ImageDetail, MessageBuilder } from "./message-builder"
 export type {
   AnswerFormat,
