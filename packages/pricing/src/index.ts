@@ -1,18 +1,9 @@
-export type { Bound, Cost, CostLine, PriceTier } from "./cost"
-export { createPriceTable, type PriceTableOptions } from "./create-price-table"
-export {
-  affordableOutputTokens,
-  costOf,
-  findPrice,
-  priceOf,
-  prices,
-  tableDate,
-  upperBound,
-} from "./default-table"
+export type { Bound, Cost, CostLine, PriceTier } from "./cost/cost"
 export { UnboundedCostError, UnpricedUsageError } from "./errors"
-export type { Instant } from "./internal/instant"
-export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
-export type { ContextTier, DailyWindow, MaxOutputBasis, PriceRow, PriceSheet, Unbounded } from "./price-row"
+export { createPriceTable, type PriceTableOptions } from "./table/create-price-table"
+export type { Instant } from "./table/instant"
+export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./table/price-entry"
+export type { ContextTier, DailyWindow, MaxOutputBasis, PriceRow, PriceSheet, Unbounded } from "./table/price-row"
 export type {
   AffordOptions,
   BoundOptions,
@@ -22,9 +13,18 @@ export type {
   PriceOptions,
   PriceTable,
   ReportedCost,
-} from "./price-table"
-export { RATE_FALLBACK, RATE_KINDS, type RateKind, type Rates } from "./rates"
-export { checkTableAge, StalePricesError, type TableAgeOptions } from "./table-age"
+} from "./table/price-table"
+export {
+  affordableOutputTokens,
+  costOf,
+  findPrice,
+  priceOf,
+  prices,
+  tableDate,
+  upperBound,
+} from "./table/published-prices"
+export { RATE_FALLBACK, RATE_KINDS, type RateKind, type Rates } from "./table/rates"
+export { checkTableAge, StalePricesError, type TableAgeOptions } from "./table/table-age"
 export { usageFromAnthropic } from "./usage/anthropic"
 export { usageFromGemini } from "./usage/gemini"
 export { usageFromOpenAIChat } from "./usage/openai-chat"

@@ -5,7 +5,7 @@ import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 /**
  * Gives rows without a maximum the one that is listed for the same model elsewhere: by a first party, else the highest of all sellers,
  * because a smaller one would shorten answers that this seller may allow. It is never above the row's own context window. A bound does
- * not rely on it: see `maxOutputBasis` in src/price-row.ts.
+ * not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
  *
  * @param rows all rows, changed in place
  * @param others more rows that state limits, such as those at price 0

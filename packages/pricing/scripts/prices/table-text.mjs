@@ -1,4 +1,4 @@
-// Writes rows in the text form that src/internal/table-format.ts reads.
+// Writes rows in the text form that src/table/table-format.ts reads.
 import { decimalText } from "./decimal.mjs"
 
 const LETTERS = {

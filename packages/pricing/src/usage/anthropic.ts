@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the three.

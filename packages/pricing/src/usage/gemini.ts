@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usageMetadata` of Gemini. Thoughts are beside the candidates and tool results beside the prompt, so both are added;

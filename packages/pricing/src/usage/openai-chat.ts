@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usage` of a chat completion, of OpenAI and of servers that speak like it. Cached, audio and reasoning tokens are

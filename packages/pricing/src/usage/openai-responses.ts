@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usage` of OpenAI's Responses API. Web searches are items of the response's output there, not usage: pass their number

@@ -1,7 +1,7 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
-import type { ReportedCost } from "../price-table"
+import type { ReportedCost } from "../table/price-table"
 import { usageFromOpenAIChat } from "./openai-chat"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usage` of OpenRouter: OpenAI's chat shape with the same meaning, plus searches.

@@ -1,5 +1,5 @@
 import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UsageFields, usageWith } from "./usage-fields"
 
 /**
  * `usage` of xAI's chat completions. Reasoning is beside `completion_tokens` there and is added; where `total_tokens`

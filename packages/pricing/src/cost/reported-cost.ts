@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { ReportedCost } from "../price-table"
+import type { ReportedCost } from "../table/price-table"
 
 const DECIMAL = /^(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
 const PICO_DIGITS = 12

@@ -1,6 +1,6 @@
 import { withoutDate } from "@p2/core"
-import type { PriceRow, PriceSheet, Unbounded } from "../price-row"
 import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
+import type { PriceRow, PriceSheet, Unbounded } from "./price-row"
 import { readTable, type TableIndex } from "./table-format"
 
 /** Ids beyond this are in no table, and are not looked at. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
-import type { CostLine } from "../cost"
+import type { CostLine } from "./cost"
 
 const PICO_PER_NANO = 1000
 

@@ -1,6 +1,6 @@
 import type { NanoUsd, Usage } from "@p2/core"
-import type { Bound, Cost, PriceTier } from "./cost"
-import type { Instant } from "./internal/instant"
+import type { Bound, Cost, PriceTier } from "../cost/cost"
+import type { Instant } from "./instant"
 import type { ContextTier, MaxOutputBasis, PriceRow } from "./price-row"
 import type { Rates } from "./rates"
 

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "@p2/core"
-import { isoMs } from "./internal/instant"
-import { checkFields, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./internal/known-names"
-import { STANDARD_NAMES } from "./internal/priced-row"
-import { picoFromDecimal } from "./internal/reported-pico"
+import { picoFromDecimal } from "../cost/reported-cost"
+import { isoMs } from "./instant"
+import { checkFields, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./option-names"
 import type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "./price-row"
+import { STANDARD_NAMES } from "./priced-row"
 import { RATE_KINDS, type RateKind, type Rates } from "./rates"
 
 /**

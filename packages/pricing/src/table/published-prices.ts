@@ -1,13 +1,13 @@
 import type { Usage } from "@p2/core"
-import type { Bound, Cost } from "./cost"
-import { table as anthropic } from "./generated/anthropic"
-import { table as google } from "./generated/google"
-import { table as openai } from "./generated/openai"
-import { table as openrouter } from "./generated/openrouter"
-import { table as others } from "./generated/others"
-import { ModelLookup } from "./internal/model-lookup"
-import { RowTable } from "./internal/row-table"
+import type { Bound, Cost } from "../cost/cost"
+import { table as anthropic } from "../generated/anthropic"
+import { table as google } from "../generated/google"
+import { table as openai } from "../generated/openai"
+import { table as openrouter } from "../generated/openrouter"
+import { table as others } from "../generated/others"
+import { ModelLookup } from "./model-lookup"
 import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "./price-table"
+import { RowTable } from "./row-table"
 
 /** The published prices of every provider that this package knows. Read from text at the first question. */
 export const prices: PriceTable = /* @__PURE__ */ new RowTable(

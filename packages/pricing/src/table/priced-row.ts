@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { PriceTier } from "../cost"
-import type { PriceRow, PriceSheet } from "../price-row"
-import { type FullRates, fullRates } from "./bill"
+import { type FullRates, fullRates } from "../cost/bill"
+import type { PriceTier } from "../cost/cost"
 import { holdsAt, type Instant, instantMs } from "./instant"
+import type { PriceRow, PriceSheet } from "./price-row"
 
 /** A row made ready for arithmetic: gaps filled, tiers described once. */
 export interface PricedRow {

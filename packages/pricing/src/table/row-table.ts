@@ -1,11 +1,11 @@
 import { nearestIds, UnknownModelError, type Usage } from "@p2/core"
-import type { Bound, Cost } from "../cost"
-import type { PriceRow, PriceSheet } from "../price-row"
-import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "../price-table"
-import { affordableOutput, boundOfRow } from "./compute-bound"
-import { costAsReported, costOfRow } from "./compute-cost"
-import { checkAffordOptions, checkBoundOptions, checkCostArguments, checkPriceOptions } from "./known-names"
+import { affordableOutput, boundOfRow } from "../bound/compute-bound"
+import { costAsReported, costOfRow } from "../cost/compute-cost"
+import type { Bound, Cost } from "../cost/cost"
 import { noPriceYet } from "./no-price"
+import { checkAffordOptions, checkBoundOptions, checkCostArguments, checkPriceOptions } from "./option-names"
+import type { PriceRow, PriceSheet } from "./price-row"
+import type { AffordOptions, BoundOptions, CostOptions, Price, PriceOptions, PriceTable } from "./price-table"
 import { type PricedRow, pricedRow, sheetAt } from "./priced-row"
 
 /** What a table needs in order to answer: rows by id. */

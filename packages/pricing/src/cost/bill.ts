@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Usage } from "@p2/core"
-import type { CostLine } from "../cost"
 import { UnpricedUsageError } from "../errors"
-import { RATE_FALLBACK, type RateKind, type Rates } from "../rates"
+import { RATE_FALLBACK, type RateKind, type Rates } from "../table/rates"
+import type { CostLine } from "./cost"
 
 /** Kinds that nothing else stands in for: without a rate they are an error. */
 export type UnsharedKind = "audioInput" | "audioOutput" | "imageOutput" | "search"

@@ -1,5 +1,5 @@
 import type { NanoUsd } from "@p2/core"
-import type { RateKind } from "./rates"
+import type { RateKind } from "../table/rates"
 
 /** One line of a bill. It amounts to `count × picoUsdPerUnit` pico-USD. */
 export interface CostLine {

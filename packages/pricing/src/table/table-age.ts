@@ -1,8 +1,8 @@
 import { P2Error } from "@p2/core"
-import { prices } from "./default-table"
-import { type Instant, instantMs } from "./internal/instant"
-import { checkFields } from "./internal/known-names"
+import { type Instant, instantMs } from "./instant"
+import { checkFields } from "./option-names"
 import type { PriceTable } from "./price-table"
+import { prices } from "./published-prices"
 
 const DAY_MS = 86_400_000
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["table", "at", "maxAgeDays"])

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "@p2/core"
-import { checkFields } from "./internal/known-names"
-import { RowTable } from "./internal/row-table"
+import { checkFields } from "./option-names"
 import { type PriceEntry, rowFromEntry } from "./price-entry"
 import type { PriceRow } from "./price-row"
 import type { PriceTable } from "./price-table"
+import { RowTable } from "./row-table"
 
 export interface PriceTableOptions {
   /** Table that answers for every id that the entries do not hold, such as `prices`. @defaultValue none: such ids are unknown */

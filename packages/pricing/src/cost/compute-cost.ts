@@ -1,13 +1,13 @@
 import { P2Error, type Usage } from "@p2/core"
-import type { Cost, CostLine, PriceTier } from "../cost"
-import type { PriceRow } from "../price-row"
-import type { CostOptions, ReportedCost } from "../price-table"
+import { instantMs } from "../table/instant"
+import { noPriceYet } from "../table/no-price"
+import type { PriceRow } from "../table/price-row"
+import type { CostOptions, ReportedCost } from "../table/price-table"
+import { type PricedRow, sheetAt, tierFor } from "../table/priced-row"
 import { billOf } from "./bill"
+import type { Cost, CostLine, PriceTier } from "./cost"
 import { exactPico, nanoFromPico, nanoFromSafePico, safePico } from "./exact-sum"
-import { instantMs } from "./instant"
-import { noPriceYet } from "./no-price"
-import { type PricedRow, sheetAt, tierFor } from "./priced-row"
-import { reportedPico } from "./reported-pico"
+import { reportedPico } from "./reported-cost"
 
 /** A cost computed from lines. The exact sum is computed when it is asked for. */
 export class BilledCost implements Cost {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { DailyWindow, PriceSheet } from "../price-row"
+import type { DailyWindow, PriceSheet } from "./price-row"
 
 /**
  * A moment after 2000: milliseconds since 1970, a `Date`, or ISO 8601: a date (midnight in UTC), or a date and time with

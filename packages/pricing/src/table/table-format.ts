@@ -1,5 +1,5 @@
-import type { ContextTier, DailyWindow, PriceRow, PriceSheet, Unbounded } from "../price-row"
-import type { RateKind, Rates } from "../rates"
+import type { ContextTier, DailyWindow, PriceRow, PriceSheet, Unbounded } from "./price-row"
+import type { RateKind, Rates } from "./rates"
 
 /**
  * The text form of the generated tables. Lines, by their first character:

@@ -1,7 +1,7 @@
 import { checkNames, InvalidArgumentError, type Usage } from "@p2/core"
-import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "../price-entry"
-import type { DailyWindow } from "../price-row"
-import type { AffordOptions, BoundOptions, CostOptions, PriceOptions, ReportedCost } from "../price-table"
+import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
+import type { DailyWindow } from "./price-row"
+import type { AffordOptions, BoundOptions, CostOptions, PriceOptions, ReportedCost } from "./price-table"
 
 /** The names of a type, all of them: the compiler refuses a list that leaves one out. */
 function namesOf<T>(names: Record<keyof T, true>): ReadonlySet<string> {
