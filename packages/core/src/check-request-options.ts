@@ -1,19 +1,20 @@
 import { asZodSchema } from "./answer/zod-schema"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
-import { didYouMean } from "./check-names"
+import { adviceFor } from "./check-options"
 import { InvalidArgumentError } from "./errors"
 import { frozenCopy } from "./frozen-copy"
-import { collectIssues } from "./invalid-request-error"
+import { RequestIssues } from "./invalid-request-error"
 import { parseModelId } from "./model-id"
 import { type NanoUsd, usd } from "./money"
-import { type Check, isPlainObject, list, number, parsed, rule, text } from "./option-checks"
+import { array, type Check, integer, isPlainObject, number, parsedBy, satisfies, string } from "./option-checks"
+import { REQUEST_ADVICE } from "./request-advice"
 import type { RequestOptions } from "./request-options"
 
 export interface CheckedOptions<Answer> {
-  /** What was given, frozen to its leaves. */
+  /** The options as they were written, frozen to their leaves. */
   options: Readonly<RequestOptions<Answer>>
-  /** The same in its normal form. */
+  /** The options that have another form in a request. */
   normal: {
     stop?: readonly string[]
     maxBudget?: NanoUsd
@@ -22,90 +23,101 @@ export interface CheckedOptions<Answer> {
   }
 }
 
-/** Validates everything, then throws one error with every issue, or returns a frozen copy. */
-export function checkRequestOptions<Answer>(given: RequestOptions<Answer>): CheckedOptions<Answer> {
-  const { add, report, end } = collectIssues()
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    report("options", "an object with a `model`", given)
-  end()
+const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
+
+/**
+ * Checks all options of a request.
+ * @throws InvalidRequestError that lists every invalid option
+ */
+export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): CheckedOptions<Answer> {
+  const issues = new RequestIssues()
+  if (typeof input !== "object" || input === null || Array.isArray(input))
+    issues.addUnexpected("options", "an object with a `model`", input)
+  issues.throwIfAny()
   const checks: Record<string, Check> = optionChecks()
+  const names = new Set(Object.keys(checks))
   const options: Record<string, unknown> = {}
   const normal: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries({ model: undefined, ...(given as object) })) {
+  for (const [name, value] of Object.entries({ model: undefined, ...(input as object) })) {
     if (value === undefined && name !== "model") continue
-    if (Object.hasOwn(checks, name)) {
-      normal[name] = checks[name]!(value, name, report)
-      // The schema is Zod's own object; metadata were copied when they were checked.
+    if (names.has(name)) {
+      normal[name] = checks[name]!(value, name, issues)
+      // The schema is Zod's own object; `metadata` was copied by its check.
       const plain = name === "metadata" ? normal[name] : value
-      options[name] = name === "answerModel" ? value : parsed(frozenCopy)(plain, name, report)
-    } else add(name, `unknown option.${didYouMean(name, Object.keys(checks))}`)
+      options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
+    } else issues.add(name, `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
   }
-  for (const who of ["user", "client"])
-    if (`${who}Budget` in options && !(`${who}Id` in options))
-      report(`${who}Id`, `an id, because \`${who}Budget\` is given`, undefined)
-  end()
+  for (const owner of ["user", "client"])
+    if (`${owner}Budget` in options && !(`${owner}Id` in options))
+      issues.addUnexpected(`${owner}Id`, `an id, because \`${owner}Budget\` is set`, undefined)
+  issues.throwIfAny()
   return { options: Object.freeze(options) as unknown as RequestOptions<Answer>, normal }
 }
 
-/** One check per option: the list of option names, too. */
+/** The check of each option; its keys are the option names. */
 function optionChecks() {
-  const boolean = rule("true or false", (value) => typeof value === "boolean")
-  const model = parsed((id: string) => parseModelId(id).id)
+  const boolean = satisfies("true or false", (value) => typeof value === "boolean")
+  const model = parsedBy((id: string) => parseModelId(id).id)
   return {
     model,
-    answerModel: parsed(asZodSchema),
+    answerModel: parsedBy(asZodSchema),
     messages: checkMessages,
     temperature: number(0, 2),
     topP: number(0, 1),
     frequencyPenalty: number(-2, 2),
     presencePenalty: number(-2, 2),
-    seed: number(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
+    seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     stop: checkStop,
-    maxTokens: number(1, 100_000_000, true),
-    maxBudget: parsed(dollars),
-    userId: text(200),
-    clientId: text(200),
+    maxTokens: integer(1, 100_000_000),
+    maxBudget: parsedBy(readAmount),
+    userId: string(200),
+    clientId: string(200),
     tags: checkTags,
     userBudget: checkBudget,
     clientBudget: checkBudget,
-    fallbacks: list(8, model),
+    fallbacks: array(8, model),
     online: boolean,
     cachePrompt: boolean,
-    serviceTier: text(64),
+    serviceTier: string(64),
     stream: boolean,
-    timeoutMs: number(1, 2 ** 31 - 1, true),
-    retries: number(0, 10, true),
-    repairs: number(0, 10, true),
-    metadata: parsed(copyOfMetadata),
+    timeoutMs: integer(1, 2 ** 31 - 1),
+    retries: integer(0, 10),
+    repairs: integer(0, 10),
+    metadata: parsedBy(copyOfMetadata),
     verbose: boolean,
   } satisfies Record<keyof RequestOptions, Check>
 }
 
-const checkStop: Check = (value, path, report) =>
+const checkStop: Check = (value, path, issues) =>
   typeof value === "string"
-    ? Object.freeze([text(500)(value, path, report)])
-    : Object.freeze(list(16, text(500))(value, path, report))
+    ? Object.freeze([string(500)(value, path, issues)])
+    : Object.freeze(array(16, string(500))(value, path, issues))
 
-function dollars(amount: string): NanoUsd {
-  const nano = usd(amount)
-  if (nano < 0) throw new InvalidArgumentError("amount", "dollars from 0 up", amount)
-  return nano
+function readAmount(amount: string): NanoUsd {
+  const nanoUsd = usd(amount)
+  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount from 0", amount)
+  return nanoUsd
 }
 
-const checkBudget: Check = (value, path, report) => {
+const checkBudget: Check = (value, path, issues) => {
   const isObject = typeof value === "object" && value !== null
   const { limit, per = "total", timeZone, ...others } = (isObject ? value : { limit: value }) as Record<string, unknown>
-  const limitNanoUsd = parsed(dollars)(limit, isObject ? `${path}.limit` : path, report) as NanoUsd
+  const limitNanoUsd = parsedBy(readAmount)(limit, isObject ? `${path}.limit` : path, issues) as NanoUsd
   const period = /^(total|(hour|day|week|month)|[1-9]\d{0,6}[smhd])$/.exec(String(per))
   if (typeof per !== "string" || period === null)
-    report(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
+    issues.addUnexpected(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
   if (timeZone !== undefined) {
-    if (!isTimeZone(timeZone)) report(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
+    if (!isTimeZone(timeZone))
+      issues.addUnexpected(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
     else if (period !== null && period[2] === undefined)
-      report(`${path}.timeZone`, `absent: only "hour", "day", "week" and "month" have one`, timeZone)
+      issues.addUnexpected(
+        `${path}.timeZone`,
+        `no value: only "hour", "day", "week" and "month" have a time zone`,
+        timeZone,
+      )
   }
   for (const name of Object.keys(others))
-    report(`${path}.${name}`, "no such field (there are limit, per, timeZone)", others[name])
+    issues.add(`${path}.${name}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
   return Object.freeze({ limitNanoUsd, per: per as BudgetPeriod, timeZone: (timeZone as string) ?? "UTC" })
 }
 
@@ -117,13 +129,18 @@ function isTimeZone(value: unknown): boolean {
   }
 }
 
-const checkTags: Check = (value, path, report) => {
+const checkTags: Check = (value, path, issues) => {
   if (!isPlainObject(value) || Object.keys(value).length > 32)
-    return report(path, "an object of at most 32 texts", value)
+    return issues.addUnexpected(path, "an object of at most 32 strings", value)
   for (const [name, tag] of Object.entries(value)) {
-    const at = `${path}.${name.slice(0, 64)}`
-    if (!/^[A-Za-z][\w.-]{0,63}$/.test(name)) report(at, "a name of letters and digits", name)
-    text(200)(tag, at, report)
+    const tagPath = `${path}.${name.slice(0, 64)}`
+    if (!/^[A-Za-z][\w.-]{0,63}$/.test(name))
+      issues.addUnexpected(
+        tagPath,
+        "a tag name of 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter",
+        name,
+      )
+    string(200)(tag, tagPath, issues)
   }
 }
 
@@ -132,7 +149,7 @@ function copyOfMetadata(value: unknown): unknown {
     const json = isPlainObject(value) ? JSON.stringify(value) : ""
     if (json !== "" && json.length <= 16_384) return JSON.parse(json)
   } catch {
-    // A cycle or a bigint: not plain data.
+    // A cycle or a bigint cannot be written as JSON.
   }
   throw new InvalidArgumentError("metadata", "plain data of at most 16,384 characters as JSON", value)
 }

@@ -5,16 +5,17 @@ export { extractJson } from "./answer/extract-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
 export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
-export { checkNames } from "./check-names"
+export { checkNames, checkOptions, type OptionAdvice } from "./check-options"
+export type { CoreError, CoreErrorCode } from "./core-error"
 export {
   AbortedError,
   describeValue,
   type ErrorKind,
+  hideString,
   InvalidArgumentError,
   P2Error,
   type P2ErrorOptions,
   UnknownModelError,
-  withoutText,
 } from "./errors"
 export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
 export { LruMap } from "./lru-map"
@@ -34,9 +35,11 @@ export type {
   ToolMessage,
   UserMessage,
 } from "./messages"
-export { type ModelId, nearestIds, parseModelId, withoutDate } from "./model-id"
+export { type ModelId, parseModelId, withoutDate } from "./model-id"
 export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
+export { plural } from "./plural"
 export { Request, Request as LLMRequest } from "./request"
 export type { AnswerModel, RequestOptions } from "./request-options"
+export { nearestIds } from "./spelling"
 export { toYaml } from "./to-yaml"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"

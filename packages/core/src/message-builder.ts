@@ -1,11 +1,11 @@
 import { checkMessages } from "./check-messages"
-import { checkNames } from "./check-names"
+import { checkOptions } from "./check-options"
 import { type Bytes, toDataUrl } from "./data-url"
 import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
-import { collectIssues } from "./invalid-request-error"
+import { RequestIssues } from "./invalid-request-error"
 import type { AssistantMessage, ContentPart, Message, ToolCall } from "./messages"
-import { parsed } from "./option-checks"
+import { parsedBy } from "./option-checks"
 import { isNothing, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
 /** Detail in which a model looks at an image. */
@@ -53,7 +53,7 @@ export class MessageBuilder {
    * @throws InvalidArgumentError for anything else, and for more than 20 MiB.
    */
   addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
-    checkNames(options, IMAGE_NAMES, "")
+    checkOptions(options, IMAGE_NAMES)
     const { detail } = options
     if (detail !== undefined && !["auto", "low", "high"].includes(detail))
       throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
@@ -70,7 +70,7 @@ export class MessageBuilder {
     file: string | Bytes,
     options: { filename?: string | undefined; mediaType?: string | undefined } = {},
   ): this {
-    checkNames(options, FILE_NAMES, "")
+    checkOptions(options, FILE_NAMES)
     const { filename = "file", mediaType } = options
     if (typeof filename !== "string") throw new InvalidArgumentError("filename", "a text", filename)
     const part: ContentPart = { type: "file", file: { file_data: toDataUrl("file", file, mediaType), filename } }
@@ -93,11 +93,11 @@ export class MessageBuilder {
    */
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
-    const { report, end } = collectIssues()
-    const messages = parsed(copiesOf)(prompt, "prompt", report)
-    end()
-    checkMessages(messages, "prompt", report)
-    end()
+    const issues = new RequestIssues()
+    const messages = parsedBy(copiesOf)(prompt, "prompt", issues)
+    issues.throwIfAny()
+    checkMessages(messages, "prompt", issues)
+    issues.throwIfAny()
     return this.#add(...(messages as Message[]))
   }
 

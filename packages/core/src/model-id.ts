@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { describeModelId, InvalidArgumentError } from "./errors"
 
 /** A model id taken apart. `provider/vendor/name-date:suffix`; all but the name may be absent. */
 export interface ModelId {
@@ -24,8 +24,7 @@ const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
  * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters no provider uses.
  */
 export function parseModelId(id: string): ModelId {
-  if (typeof id !== "string" || !ID.test(id) || /\/[/:]|[/:]$/.test(id))
-    throw new InvalidArgumentError("model", 'a model id such as "gpt-4o-mini" or "openrouter/openai/gpt-4o-mini"', id)
+  if (typeof id !== "string" || !ID.test(id) || /\/[/:]|[/:]$/.test(id)) throw invalidModelId(id)
   const slash = id.indexOf("/")
   const provider = slash === -1 ? undefined : id.slice(0, slash)
   const rest = id.slice(slash + 1)
@@ -48,34 +47,8 @@ export function withoutDate(name: string): string | undefined {
   return undated !== undefined && new Date(date).toJSON()?.startsWith(date) ? undated : undefined
 }
 
-/**
- * The known ids that are spelled most like `id`, nearest first, by edit distance over their lower-case forms.
- * For error messages only. Looks at `known` once; at most `count` (default 3) come back, none that differs in more than half of its letters.
- */
-export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
-  const wanted = id.slice(0, 100).toLowerCase()
-  const found: [distance: number, id: string][] = []
-  for (const candidate of known) {
-    const limit = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
-    if (Math.abs(candidate.length - wanted.length) > limit) continue
-    const distance = editDistance(wanted, candidate.toLowerCase())
-    if (distance <= limit) found.push([distance, candidate])
-  }
-  found.sort(([a, first], [b, second]) => a - b || (first < second ? -1 : 1))
-  return found.slice(0, count).map(([, nearest]) => nearest)
-}
-
-/** Levenshtein distance with one row of memory. */
-function editDistance(a: string, b: string): number {
-  const row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    let diagonal = row[0]!
-    row[0] = i
-    for (let j = 1; j <= b.length; j++) {
-      const above = row[j]!
-      row[j] = Math.min(above + 1, row[j - 1]! + 1, diagonal + Number(a[i - 1] !== b[j - 1]))
-      diagonal = above
-    }
-  }
-  return row[b.length]!
+function invalidModelId(id: unknown): InvalidArgumentError {
+  const expected = 'a model id such as "gpt-4o-mini" or "openrouter/openai/gpt-4o-mini"'
+  const message = `Invalid \`model\`: expected ${expected}, got ${describeModelId(id)}.`
+  return new InvalidArgumentError("model", expected, id, message)
 }

@@ -183,14 +183,14 @@ describe("MessageBuilder", () => {
     const builder = new MessageBuilder()
     const wrong = [{ role: "user", content: "fine" }, { role: "robot", content: "x" }, { role: "user" }, null]
     expect(() => builder.addPrompt(wrong as never)).toThrow(
-      /3 wrong fields[\s\S]*prompt\[1\].role[\s\S]*prompt\[2\].content/,
+      /3 invalid fields[\s\S]*prompt\[1\].role[\s\S]*prompt\[2\].content/,
     )
     const late = [
       { role: "user", content: "fine" },
       { role: "user", content: "x", later: () => 1 },
     ]
     expect(() => builder.addPrompt(late as never)).toThrow(/prompt: expected plain data, without functions/)
-    expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected a list/)
+    expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected an array/)
     expect(builder.getMessages()).toEqual([])
     for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
       expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)

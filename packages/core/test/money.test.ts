@@ -20,6 +20,9 @@ describe("usd", () => {
     [0.05, 50_000_000],
     ["0.05", 50_000_000],
     ["$5.00", 5_000_000_000],
+    ["$0.05", 50_000_000],
+    ["-$0.05", -50_000_000],
+    ["+$.5", 500_000_000],
     [" 5 ", 5_000_000_000],
     [".5", 500_000_000],
     ["5.", 5_000_000_000],
@@ -46,6 +49,13 @@ describe("usd", () => {
     "-",
     "e5",
     "abc",
+    "5$",
+    "5 USD",
+    "€5",
+    "$$5",
+    "$-5",
+    "$ 5",
+    "1,000.00",
     "1,5",
     "1 5",
     "0x10",
@@ -67,12 +77,17 @@ describe("usd", () => {
     expect(() => usd(amount, "maxBudget")).toThrow(/Invalid `maxBudget`: expected/)
   })
 
-  it("refuses what is neither a number nor a text", () => {
+  it("says what to write", () => {
+    expect(() => usd("5$", "limit")).toThrow('Invalid `limit`: expected a dollar amount such as 5 or "5.00", got "5$".')
+    expect(() => usd("0.0000000001")).toThrow("expected a dollar amount with at most nine decimals")
+  })
+
+  it("refuses what is neither a number nor a string", () => {
     for (const amount of [null, undefined, {}, [], ["5"], true, 5n])
       expect(() => usd(amount as never)).toThrow(InvalidArgumentError)
   })
 
-  it("reads every decimal text exactly", () => {
+  it("reads every decimal string exactly", () => {
     const digits = (max: number) =>
       fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: max }).map((list) => list.join(""))
     fc.assert(
@@ -108,7 +123,7 @@ describe("usd", () => {
     )
   })
 
-  it("throws a mistake, and nothing else, for any other text", () => {
+  it("throws a usage error, and nothing else, for any other string", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."0123456789.eE+-$ ") })), (text) => {
         try {
@@ -133,22 +148,22 @@ describe("formatUsd", () => {
       fc.property(nano, (amount) => {
         const text = formatUsd(amount)
         expect(usd(text)).toBe(amount + 0)
-        expect(text).toMatch(/^-?\d+\.\d{2,9}$/)
+        expect(text).toMatch(/^-?\$\d+\.\d{2,9}$/)
       }),
       { numRuns: 3_000 },
     )
   })
 
   it.each([
-    [0, "0.00"],
-    [1, "0.000000001"],
-    [50_000_000, "0.05"],
-    [1_500_000_000, "1.50"],
-    [-50_000_000, "-0.05"],
-    [MAX, "9007199.254740991"],
+    [0, "$0.00"],
+    [1, "$0.000000001"],
+    [50_000_000, "$0.05"],
+    [1_500_000_000, "$1.50"],
+    [-50_000_000, "-$0.05"],
+    [MAX, "$9007199.254740991"],
   ])("writes %j as %j", (amount, text) => {
     expect(formatUsd(amount)).toBe(text)
-    expect(toUsdNumber(amount)).toBe(Number(text))
+    expect(toUsdNumber(amount)).toBe(Number(text.replace("$", "")))
   })
 
   it.each([0.5, Number.NaN, MAX + 1, "5", null])("refuses %j", (amount) => {

@@ -3,7 +3,7 @@ import { z } from "zod"
 import * as mini from "zod/mini"
 import { InvalidRequestError, LLMRequest, type Message, Request, type RequestOptions } from "../src/index"
 
-function issuesOf(options: unknown): Record<string, string> {
+function issuesOf(options: unknown): Record<string, string | undefined> {
   try {
     new Request(options as RequestOptions)
   } catch (error) {
@@ -50,7 +50,7 @@ describe("Request", () => {
     const error = refusal({ messages: messages(10_000) })
     expect(error.message.split("\n")).toHaveLength(32)
     expect(error.message).toMatch(
-      /^The request has 10000 wrong fields:\n- messages\[0\].role: [\s\S]*\n- and 9970 more$/,
+      /^The request has 10000 invalid fields:\n- messages\[0\].role: [\s\S]*\n- and 9970 more$/,
     )
     expect(error.issues).toHaveLength(30)
     expect(refusal({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
@@ -141,13 +141,13 @@ describe("Request", () => {
   it("says what was expected, what came and what to do", () => {
     expect(() => new Request({ model: "m", max_budget: 5, temperature: "hot" } as never)).toThrow(
       [
-        "The request has 2 wrong fields:",
+        "The request has 2 invalid fields:",
         "- max_budget: unknown option. Did you mean `maxBudget`?",
         '- temperature: expected a number from 0 to 2, got "hot"',
       ].join("\n"),
     )
     expect(() => new Request({ model: "m", userBudget: 5 })).toThrow(
-      /userId: expected an id, because `userBudget` is given/,
+      /userId: expected an id, because `userBudget` is set/,
     )
     expect(() => new Request({ model: "m", answerModel: { _def: {} } as never })).toThrow(/this one is of Zod 3/)
     expect(Object.keys(issuesOf(undefined))).toEqual(["options"])

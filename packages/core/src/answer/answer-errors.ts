@@ -11,7 +11,7 @@ export interface AnswerIssue {
 }
 
 /** A schema that no answer format can express: code `unsupported-schema`. Found before any money is spent. */
-export class UnsupportedSchemaError extends P2Error {
+export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
   /** Where in the schema, such as `answer.tags[]`; `answer` is the root. */
   declare readonly path: string
   /** What cannot be expressed, such as `z.function()`. */
@@ -24,6 +24,11 @@ export class UnsupportedSchemaError extends P2Error {
     })
     Object.assign(this, { path, construct })
   }
+
+  /** Whether `value` is an `UnsupportedSchemaError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is UnsupportedSchemaError {
+    return P2Error.isInstance(value) && value.code === "unsupported-schema"
+  }
 }
 
 /**
@@ -31,7 +36,7 @@ export class UnsupportedSchemaError extends P2Error {
  * `shape` when it does not fit the schema, and `code` when a check or transform of the schema threw (`cause`).
  * The message holds nothing of the answer; `issues` may, in paths and in the messages of the user's own checks.
  */
-export class InvalidAnswerError extends P2Error {
+export class InvalidAnswerError extends P2Error<"invalid-answer"> {
   declare readonly reason: "json" | "shape" | "code"
   declare readonly issues: readonly AnswerIssue[]
 
@@ -45,6 +50,11 @@ export class InvalidAnswerError extends P2Error {
     const { reason, issues, known, cause } = options
     super(summary(reason, issues, known), { code: "invalid-answer", kind: "failed", cause })
     Object.assign(this, { reason, issues })
+  }
+
+  /** Whether `value` is an `InvalidAnswerError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is InvalidAnswerError {
+    return P2Error.isInstance(value) && value.code === "invalid-answer"
   }
 }
 
