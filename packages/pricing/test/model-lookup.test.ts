@@ -87,7 +87,7 @@ describe("what is unknown", () => {
   })
 
   it("names the nearest known ids and what to do", () => {
-    expect(() => priceOf("gpt-4o-minni")).toThrow(/nearest known ids are "gpt-4o-mini".*createPriceTable/)
+    expect(() => priceOf("gpt-4o-minni")).toThrow(/Unknown model "gpt-4o-minni".*Similar ids: "gpt-4o-mini",.*createPriceTable/)
   })
 
   it("survives what is no id at all", () => {

@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError, type Usage } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type OptionAdvice, type Usage } from "@p2/core"
 import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
 import type { DailyWindow } from "./price-row"
 import type { AffordOptions, BoundOptions, CostOptions, PriceOptions, ReportedCost } from "./price-table"
@@ -100,15 +100,40 @@ export function checkFields(
   argument: string,
   expected: string,
   prefix = argument,
+  advice?: OptionAdvice,
 ): void {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new InvalidArgumentError(argument, expected, value)
-  checkNames(value, names, prefix)
+  checkOptions(value, names, prefix === "" ? "options" : prefix, advice)
+}
+
+const OPENAI_CHAT = "It is a field of OpenAI's chat API: pass `usageFromOpenAIChat(response.usage)`."
+const ANTHROPIC = "It is a field of Anthropic's API: pass `usageFromAnthropic(message.usage)`."
+const OPENAI_RESPONSES = "It is a field of OpenAI's Responses API: pass `usageFromOpenAIResponses(response.usage)`."
+const SNAKE_CASE =
+  "It is a field of a provider's API: pass `usageFromOpenAIResponses(response.usage)` or `usageFromAnthropic(message.usage)`."
+const GEMINI = "It is a field of Gemini's API: pass `usageFromGemini(response.usageMetadata)`."
+
+/** Fields of raw usage, with the function that converts the whole of it. */
+const USAGE_ADVICE: OptionAdvice = {
+  prompt_tokens: OPENAI_CHAT,
+  completion_tokens: OPENAI_CHAT,
+  prompt_tokens_details: OPENAI_CHAT,
+  completion_tokens_details: OPENAI_CHAT,
+  input_tokens: SNAKE_CASE,
+  output_tokens: SNAKE_CASE,
+  input_tokens_details: OPENAI_RESPONSES,
+  output_tokens_details: OPENAI_RESPONSES,
+  cache_creation_input_tokens: ANTHROPIC,
+  cache_read_input_tokens: ANTHROPIC,
+  promptTokenCount: GEMINI,
+  candidatesTokenCount: GEMINI,
+  usage: "Pass `response.usage`, converted by a function such as `usageFromOpenAIChat`.",
 }
 
 /** Checks a usage and the options of a cost. */
 export function checkCostArguments(usage: Usage, options: CostOptions | undefined): void {
-  checkFields(usage, USAGE_NAMES, "usage", "an object with `inputTokens` and `outputTokens`")
+  checkFields(usage, USAGE_NAMES, "usage", "an object with `inputTokens` and `outputTokens`", "usage", USAGE_ADVICE)
   if (options === undefined) return
   checkFields(options, COST_OPTION_NAMES, "options", "an object of options", "")
   if (options.reported !== undefined)
