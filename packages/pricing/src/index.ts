@@ -1,33 +1,46 @@
+export type { AffordOptions, BoundOptions, Modality } from "./bound/bound-options"
 export type { Bound, Cost, CostLine, PriceTier } from "./cost/cost"
-export { UnboundedCostError, UnpricedUsageError } from "./errors"
+export type { CostOptions, PriceOptions, ReportedCost } from "./cost/cost-options"
+export {
+  isPricingError,
+  type PricingError,
+  type PricingErrorCode,
+  StalePricesError,
+  UnboundedCostError,
+  type UnboundedReason,
+  UnknownUsageError,
+  UnpricedUsageError,
+} from "./errors"
 export { createPriceTable, type PriceTableOptions } from "./table/create-price-table"
 export type { Instant } from "./table/instant"
 export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./table/price-entry"
-export type { ContextTier, DailyWindow, MaxOutputBasis, PriceRow, PriceSheet, Unbounded } from "./table/price-row"
-export type {
-  AffordOptions,
-  BoundOptions,
-  CostOptions,
-  Modality,
-  Price,
-  PriceOptions,
-  PriceTable,
-  ReportedCost,
-} from "./table/price-table"
+export type { ContextTier, DailyWindow, MaxOutputBasis } from "./table/price-row"
+export type { Price, PriceTable } from "./table/price-table"
 export {
   affordableOutputTokens,
   costOf,
   findPrice,
+  models,
   priceOf,
-  prices,
   tableDate,
   upperBound,
 } from "./table/published-prices"
-export { RATE_FALLBACK, RATE_KINDS, type RateKind, type Rates } from "./table/rates"
-export { checkTableAge, StalePricesError, type TableAgeOptions } from "./table/table-age"
-export { usageFromAnthropic } from "./usage/anthropic"
+export type { RateKind, Rates } from "./table/rates"
+export { checkTableAge, type TableAgeOptions } from "./table/table-age"
+export { type AISDKUsageOptions, usageFromAISDK } from "./usage/ai-sdk"
+export { mergeAnthropicUsage, usageFromAnthropic } from "./usage/anthropic"
+export type { CallUsage } from "./usage/call-usage"
 export { usageFromGemini } from "./usage/gemini"
+export { usageFromLangChain } from "./usage/langchain"
+export { usageFromOpenAIAgents } from "./usage/openai-agents"
 export { usageFromOpenAIChat } from "./usage/openai-chat"
-export { usageFromOpenAIResponses } from "./usage/openai-responses"
+export {
+  usageFromOpenAIEmbeddings,
+  usageFromOpenAIImages,
+  usageFromOpenAIRealtime,
+  usageFromOpenAITranscription,
+} from "./usage/openai-media"
+export { type HostedToolCalls, usageFromOpenAIResponses } from "./usage/openai-responses"
 export { reportedByOpenRouter, usageFromOpenRouter } from "./usage/openrouter"
+export type { UsageReadOptions } from "./usage/usage-fields"
 export { usageFromXAI } from "./usage/xai"

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { ReportedCost } from "../table/price-table"
+import type { ReportedCost } from "./cost-options"
 
 const DECIMAL = /^(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
 const PICO_DIGITS = 12
 
-/** What the provider says, in pico-USD: OpenRouter's rule is that the upstream cost is beside the fee only with the user's own key. */
+/** What the provider reported, in pico-USD. The upstream cost is beside the fee only if the key is the user's own. */
 export function reportedPico(reported: ReportedCost): bigint {
   const fee = picoFromDecimal(reported.costUsd, "reported.costUsd")
   if (reported.isByok !== true) return fee
@@ -12,23 +12,23 @@ export function reportedPico(reported: ReportedCost): bigint {
   if (upstream === undefined || upstream === null)
     throw new InvalidArgumentError(
       "reported.upstreamInferenceCost",
-      "the upstream's cost in USD, because the call went through a key of the user's own",
+      "the cost at the upstream provider in USD, because the call went through a key of your own",
       upstream,
     )
   return fee + picoFromDecimal(upstream, "reported.upstreamInferenceCost")
 }
 
 /**
- * Dollars to pico-USD by their decimal digits; what is finer than that is rounded up.
- * @param expected what the message asks for: rates are refused as numbers, so theirs must not offer any
+ * Converts dollars to pico-USD by their decimal digits. Digits beyond pico-USD round up.
+ * @param expected for the error message: rates do not accept numbers, so their message must not offer any
  */
 export function picoFromDecimal(
   amount: number | string,
   argument: string,
-  expected = "dollars of at least 0, as a number or a decimal string",
+  expected = "at least 0 dollars, such as 0.05 or \"0.05\"",
 ): bigint {
-  const text = typeof amount === "number" ? String(amount) : amount
-  const match = typeof text === "string" && text.length <= 60 ? DECIMAL.exec(text.trim()) : null
+  const written = typeof amount === "number" ? String(amount) : amount
+  const match = typeof written === "string" && written.length <= 60 ? DECIMAL.exec(written.trim().replace(/^\$/, "")) : null
   const [, whole = "", fraction = "", exponent = "0"] = match ?? []
   if (match === null || whole + fraction === "") throw new InvalidArgumentError(argument, expected, amount)
   const digits = whole + fraction

@@ -1,9 +1,11 @@
-import { checkOptions, InvalidArgumentError, type OptionAdvice, type Usage } from "@p2/core"
+import { checkOptions, type OptionAdvice } from "@p2/core"
+import type { AffordOptions, BoundOptions } from "../bound/bound-options"
+import type { CostOptions, PriceOptions, ReportedCost } from "../cost/cost-options"
+import type { CallUsage } from "../usage/call-usage"
 import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
 import type { DailyWindow } from "./price-row"
-import type { AffordOptions, BoundOptions, CostOptions, PriceOptions, ReportedCost } from "./price-table"
 
-/** The names of a type, all of them: the compiler refuses a list that leaves one out. */
+/** The option names of a type. A list that omits one does not compile. */
 function namesOf<T>(names: Record<keyof T, true>): ReadonlySet<string> {
   return new Set(Object.keys(names))
 }
@@ -21,6 +23,11 @@ const RATES = {
   imageOutput: true,
   request: true,
   search: true,
+  fileSearch: true,
+  codeSession: true,
+  image: true,
+  second: true,
+  character: true,
 } as const
 
 const BOUND = {
@@ -28,7 +35,14 @@ const BOUND = {
   maxOutputTokens: true,
   choices: true,
   webSearches: true,
+  fileSearches: true,
+  codeInterpreterSessions: true,
+  outputImages: true,
+  audioSeconds: true,
+  inputCharacters: true,
   serviceTier: true,
+  region: true,
+  byok: true,
   at: true,
   deadline: true,
   cacheWrites: true,
@@ -59,12 +73,13 @@ export const ENTRY_NAMES = /* @__PURE__ */ namesOf<PriceEntry>({
   maxInputTokens: true,
   maxOutputTokens: true,
   cacheWriteOnRequest: true,
+  regionUpliftPercent: true,
   free: true,
   asOf: true,
   source: true,
 })
 
-const USAGE_NAMES = /* @__PURE__ */ namesOf<Usage>({
+const USAGE_NAMES = /* @__PURE__ */ namesOf<CallUsage>({
   inputTokens: true,
   outputTokens: true,
   cacheReadTokens: true,
@@ -76,42 +91,45 @@ const USAGE_NAMES = /* @__PURE__ */ namesOf<Usage>({
   audioOutputTokens: true,
   imageOutputTokens: true,
   webSearches: true,
+  fileSearches: true,
+  codeInterpreterSessions: true,
+  outputImages: true,
+  audioSeconds: true,
+  inputCharacters: true,
+  calls: true,
+  assumptions: true,
   raw: true,
 })
 const PRICE_OPTION_NAMES = /* @__PURE__ */ namesOf<PriceOptions>({ at: true, serviceTier: true })
-const COST_OPTION_NAMES = /* @__PURE__ */ namesOf<CostOptions>({ at: true, serviceTier: true, reported: true })
+const COST_OPTION_NAMES = /* @__PURE__ */ namesOf<CostOptions>({
+  at: true,
+  serviceTier: true,
+  region: true,
+  byok: true,
+  calls: true,
+  reported: true,
+})
 const REPORTED_NAMES = /* @__PURE__ */ namesOf<ReportedCost>({
   costUsd: true,
   isByok: true,
   upstreamInferenceCost: true,
 })
 const BOUND_OPTION_NAMES = /* @__PURE__ */ namesOf<BoundOptions>(BOUND)
-const AFFORD_OPTION_NAMES = /* @__PURE__ */ namesOf<AffordOptions>({ ...BOUND, budget: true })
-
-/**
- * Checks that a value is an object without unknown names: a misspelt rate or limit must not pass for none.
- * @param argument path for the message of a wrong value
- * @param prefix path of its names; empty for options
- * @throws InvalidArgumentError naming the nearest known name
- */
-export function checkFields(
-  value: unknown,
-  names: ReadonlySet<string>,
-  argument: string,
-  expected: string,
-  prefix = argument,
-  advice?: OptionAdvice,
-): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new InvalidArgumentError(argument, expected, value)
-  checkOptions(value, names, prefix === "" ? "options" : prefix, advice)
-}
+const AFFORD_OPTION_NAMES = /* @__PURE__ */ namesOf<AffordOptions>({
+  ...BOUND,
+  budget: true,
+  budgetNanoUsd: true,
+})
 
 const OPENAI_CHAT = "It is a field of OpenAI's chat API: pass `usageFromOpenAIChat(response.usage)`."
 const ANTHROPIC = "It is a field of Anthropic's API: pass `usageFromAnthropic(message.usage)`."
 const OPENAI_RESPONSES = "It is a field of OpenAI's Responses API: pass `usageFromOpenAIResponses(response.usage)`."
 const SNAKE_CASE =
   "It is a field of a provider's API: pass `usageFromOpenAIResponses(response.usage)` or `usageFromAnthropic(message.usage)`."
+const AI_SDK = "It is a field of the AI SDK: pass `usageFromAISDK(result.usage)`."
+const AGENTS = "It is a field of OpenAI's Agents SDK: pass `usageFromOpenAIAgents(result.state.usage)`."
+const TOKEN_DETAILS =
+  "It is a field of LangChain, the AI SDK or OpenAI's realtime API: pass `usageFromLangChain`, `usageFromAISDK` or `usageFromOpenAIRealtime` the whole usage."
 const GEMINI = "It is a field of Gemini's API: pass `usageFromGemini(response.usageMetadata)`."
 
 /** Fields of raw usage, with the function that converts the whole of it. */
@@ -128,29 +146,38 @@ const USAGE_ADVICE: OptionAdvice = {
   cache_read_input_tokens: ANTHROPIC,
   promptTokenCount: GEMINI,
   candidatesTokenCount: GEMINI,
+  cachedInputTokens: AI_SDK,
+  totalTokens: AI_SDK,
+  requests: AGENTS,
+  input_token_details: TOKEN_DETAILS,
+  output_token_details: TOKEN_DETAILS,
+  seconds: "It is a field of OpenAI's transcription API: pass `usageFromOpenAITranscription(response.usage)`.",
   usage: "Pass `response.usage`, converted by a function such as `usageFromOpenAIChat`.",
 }
 
+/** A budget is an option of another function. */
+const BOUND_ADVICE: OptionAdvice = {
+  budget: "Use `affordableOutputTokens`, or compare the bound with the budget.",
+}
+
 /** Checks a usage and the options of a cost. */
-export function checkCostArguments(usage: Usage, options: CostOptions | undefined): void {
-  checkFields(usage, USAGE_NAMES, "usage", "an object with `inputTokens` and `outputTokens`", "usage", USAGE_ADVICE)
-  if (options === undefined) return
-  checkFields(options, COST_OPTION_NAMES, "options", "an object of options", "")
-  if (options.reported !== undefined)
-    checkFields(options.reported, REPORTED_NAMES, "reported", "an object with `costUsd`")
+export function checkCostArguments(usage: CallUsage, options: CostOptions): void {
+  checkOptions(usage, USAGE_NAMES, "usage", USAGE_ADVICE)
+  checkOptions(options, COST_OPTION_NAMES, "options")
+  if (options.reported !== undefined) checkOptions(options.reported, REPORTED_NAMES, "reported")
 }
 
 /** Checks the options of a price. */
-export function checkPriceOptions(options: PriceOptions | undefined): void {
-  if (options !== undefined) checkFields(options, PRICE_OPTION_NAMES, "options", "an object of options", "")
+export function checkPriceOptions(options: PriceOptions): void {
+  checkOptions(options, PRICE_OPTION_NAMES, "options")
 }
 
 /** Checks the options of a bound. */
 export function checkBoundOptions(options: BoundOptions): void {
-  checkFields(options, BOUND_OPTION_NAMES, "options", "an object with `inputTokens`", "")
+  checkOptions(options, BOUND_OPTION_NAMES, "options", BOUND_ADVICE)
 }
 
-/** Checks the options of what a budget affords. */
+/** Checks the options of `affordableOutputTokens`. */
 export function checkAffordOptions(options: AffordOptions): void {
-  checkFields(options, AFFORD_OPTION_NAMES, "options", "an object with `inputTokens` and `budget`", "")
+  checkOptions(options, AFFORD_OPTION_NAMES, "options")
 }

@@ -1,30 +1,34 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, describeValue, InvalidArgumentError } from "@p2/core"
 import { picoFromDecimal } from "../cost/reported-cost"
 import { isoMs } from "./instant"
-import { checkFields, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./option-names"
-import type { ContextTier, DailyWindow, PriceRow, PriceSheet } from "./price-row"
-import { STANDARD_NAMES } from "./priced-row"
-import { RATE_KINDS, type RateKind, type Rates } from "./rates"
+import { ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./option-names"
+import type { ContextTier, DailyWindow, PriceRow, PriceSheet, RegionalUplift } from "./price-row"
+import { STANDARD_TIERS } from "./priced-row"
+import { isOutput, isPerPiece, RATE_KINDS, type RateKind, type Rates } from "./rates"
 
 /**
- * Rates as people write them: decimal strings of USD per million tokens, such as `"0.15"`; `request` and `search` are USD
- * per piece. At most twelve decimals per token (six per million) are kept exactly; finer ones are rounded up.
+ * Rates as decimal strings of USD per million tokens, such as `"0.15"`, or of USD per piece for `request`, `search`,
+ * `fileSearch`, `codeSession`, `image`, `second` and `character`. Up to twelve decimals of a dollar (six of a rate per
+ * million tokens) are exact, further ones round up.
  */
 export type RateEntry = { input: string; output: string } & {
   [kind in Exclude<RateKind, "input" | "output">]?: string | undefined
 }
 
-/** Rates and the dearer (or cheaper) ones of a longer input. */
+/**
+ * Rates, and those of longer inputs. What a tier does not name is taken from the rates of the entry, raised in proportion
+ * where the tier's `input` (or `output`) is higher, and never lowered: naming `input` alone cannot make a cache write cheap.
+ */
 export interface SheetEntry extends RateEntry {
-  /** Rates from so many input tokens on, for the whole request. What a tier does not name is as in the base. */
+  /** Rates from a number of input tokens on, for the whole call. */
   tiers?: (Partial<RateEntry> & { fromInputTokens: number })[] | undefined
 }
 
-/** Rates that hold at some time only. Later entries of a list win over earlier ones. */
+/** Rates that hold during some time. Later periods win over earlier ones. */
 export interface PeriodEntry extends SheetEntry {
-  /** First instant, ISO 8601: a date means its midnight in UTC, a time has `Z` or an offset. */
+  /** First instant, ISO 8601: a date is its midnight in UTC, a time has `Z` or an offset. */
   from?: string | undefined
-  /** First instant at which it holds no more, ISO 8601. */
+  /** First instant at which the rates no longer hold, ISO 8601. */
   until?: string | undefined
   /** Hours of the week, in UTC. */
   window?: DailyWindow | undefined
@@ -34,55 +38,63 @@ export interface PeriodEntry extends SheetEntry {
 
 /** The price of one model, as written by hand. */
 export interface PriceEntry extends SheetEntry {
-  /** Rates of other service tiers: what is sent as `service_tier`, or `batch`. */
+  /** Rates of other service tiers: what is sent as `service_tier`, or `batch`. Unnamed rates are taken as for `tiers`. */
   serviceTiers?: Record<string, SheetEntry> | undefined
-  /** Rates of some times. */
+  /** Rates that hold during some time. */
   periods?: PeriodEntry[] | undefined
+  /** What a region adds, in percent: `{ eu: 10 }`. */
+  regionUpliftPercent?: Record<string, number> | undefined
+  /** Tokens that input and output may have together. */
   contextWindow?: number | undefined
+  /** Tokens that the input may have. */
   maxInputTokens?: number | undefined
+  /** Tokens that one answer may have. */
   maxOutputTokens?: number | undefined
   /** Cache writes happen only when the request asks for them. @defaultValue false */
   cacheWriteOnRequest?: boolean | undefined
-  /** Must be true when every rate is "0": nothing is free by omission. @defaultValue false */
+  /** Must be true if every rate is "0": nothing is free by omission. @defaultValue false */
   free?: boolean | undefined
-  /** Day on which the price was right, `YYYY-MM-DD`. @defaultValue today */
+  /** Day of the price, `YYYY-MM-DD`. @defaultValue today */
   asOf?: string | undefined
-  /** Where it is from. @defaultValue "your own price" */
+  /** Where the price is from. @defaultValue "your own price" */
   source?: string | undefined
 }
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
-/** A price written by hand, checked and made a row. @throws InvalidArgumentError that names the field */
+/** Validates a price written by hand and makes it a row. @throws InvalidArgumentError that names the field */
 export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
   const path = `entries[${JSON.stringify(model)}]`
-  checkFields(entry, ENTRY_NAMES, path, "a price entry")
-  const sheets: PriceSheet[] = [sheetFromEntry(path, entry, "default")]
+  checkOptions(entry, ENTRY_NAMES, path)
+  const standard = sheetFromEntry(path, entry, "default")
+  const base = standard.tiers[0]!.rates
+  const sheets: PriceSheet[] = [standard]
   for (const [tier, sheet] of Object.entries(entry.serviceTiers ?? {})) {
-    checkFields(sheet, SHEET_NAMES, `${path}.serviceTiers.${tier}`, "the rates of a service tier")
-    if (STANDARD_NAMES.includes(tier))
+    checkOptions(sheet, SHEET_NAMES, `${path}.serviceTiers.${tier}`)
+    if (STANDARD_TIERS.includes(tier) || tier === "auto")
       throw new InvalidArgumentError(
         `${path}.serviceTiers.${tier}`,
-        "a service tier beside the standard one, whose rates are those of the entry",
+        "a service tier other than the standard one, whose rates are those of the entry",
         tier,
       )
-    sheets.push(sheetFromEntry(`${path}.serviceTiers.${tier}`, sheet, tier))
+    sheets.push(sheetFromEntry(`${path}.serviceTiers.${tier}`, sheet, tier, base))
   }
-  for (const [index, period] of list(`${path}.periods`, entry.periods).entries())
-    sheets.push(periodFromEntry(`${path}.periods[${index}]`, period))
+  for (const [index, period] of readArray(`${path}.periods`, entry.periods).entries())
+    sheets.push(periodFromEntry(`${path}.periods[${index}]`, period, base))
   checkFree(path, entry, sheets)
   const asOf = entry.asOf ?? new Date().toISOString().slice(0, 10)
   if (!DAY.test(asOf) || isoMs(asOf) === undefined)
     throw new InvalidArgumentError(`${path}.asOf`, "a day as YYYY-MM-DD", asOf)
   if (entry.source !== undefined && typeof entry.source !== "string")
-    throw new InvalidArgumentError(`${path}.source`, "text", entry.source)
+    throw new InvalidArgumentError(`${path}.source`, "a string", entry.source)
   return {
     model,
     provider: model.includes("/") ? model.slice(0, model.indexOf("/")) : "custom",
     sheets,
-    ...limit(path, entry, "contextWindow"),
-    ...limit(path, entry, "maxInputTokens"),
-    ...limit(path, entry, "maxOutputTokens"),
+    regions: regionsFromEntry(`${path}.regionUpliftPercent`, entry.regionUpliftPercent),
+    ...readLimit(path, entry, "contextWindow"),
+    ...readLimit(path, entry, "maxInputTokens"),
+    ...readLimit(path, entry, "maxOutputTokens"),
     ...(entry.cacheWriteOnRequest === true ? { cacheWriteOnRequest: true } : {}),
     ...(entry.free === true ? { free: true } : {}),
     asOf,
@@ -92,100 +104,132 @@ export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
 }
 
 function checkFree(path: string, entry: PriceEntry, sheets: readonly PriceSheet[]): void {
-  const allZero = sheets.every(({ tiers }) =>
-    tiers.every(({ rates }) => Object.values(rates).every((rate) => rate === 0)),
-  )
-  if (allZero !== (entry.free === true))
-    throw new InvalidArgumentError(
-      `${path}.free`,
-      allZero ? "true, because every rate is 0" : "absent, because it has rates",
-      entry.free,
-    )
+  const rates = sheets.flatMap(({ tiers }) => tiers.flatMap((tier) => Object.values(tier.rates)))
+  const isFree = rates.every((rate) => rate === 0)
+  if (isFree === (entry.free === true)) return
+  const message = isFree
+    ? `\`${path}\` has only rates of 0. Add \`free: true\` if the model is free.`
+    : `\`${path}\` has rates. Remove \`free: true\`.`
+  throw new InvalidArgumentError(`${path}.free`, isFree ? "true" : "absent", entry.free, message)
 }
 
-function periodFromEntry(path: string, entry: PeriodEntry): PriceSheet {
-  checkFields(entry, PERIOD_NAMES, path, "the rates of some time")
+function regionsFromEntry(path: string, entry: PriceEntry["regionUpliftPercent"]): RegionalUplift[] {
+  if (entry === undefined) return []
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry))
+    throw new InvalidArgumentError(path, "percentages by region, such as { eu: 10 }", entry)
+  return Object.entries(entry).map(([region, percent]) => {
+    if (!Number.isSafeInteger(percent) || percent < 0 || percent > 1000)
+      throw new InvalidArgumentError(`${path}.${region}`, "an integer of percent from 0 to 1000, such as 10", percent)
+    return { region, percent }
+  })
+}
+
+function periodFromEntry(path: string, entry: PeriodEntry, base: Rates): PriceSheet {
+  checkOptions(entry, PERIOD_NAMES, path)
   const { window, serviceTier = "default" } = entry
   if (window !== undefined) checkWindow(`${path}.window`, window)
-  if (serviceTier !== "default" && STANDARD_NAMES.includes(serviceTier))
+  if (serviceTier !== "default" && (STANDARD_TIERS.includes(serviceTier) || serviceTier === "auto"))
     throw new InvalidArgumentError(`${path}.serviceTier`, '"default" for the standard tier', serviceTier)
-  const fromMs = entry.from === undefined ? undefined : dateMs(`${path}.from`, entry.from)
-  const untilMs = entry.until === undefined ? undefined : dateMs(`${path}.until`, entry.until)
+  const fromMs = entry.from === undefined ? undefined : readDate(`${path}.from`, entry.from)
+  const untilMs = entry.until === undefined ? undefined : readDate(`${path}.until`, entry.until)
   if (fromMs !== undefined && untilMs !== undefined && untilMs <= fromMs)
     throw new InvalidArgumentError(`${path}.until`, "a moment after `from`, or the period never holds", entry.until)
   return {
-    ...sheetFromEntry(path, entry, serviceTier),
+    ...sheetFromEntry(path, entry, serviceTier, base),
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(untilMs === undefined ? {} : { untilMs }),
     ...(window === undefined ? {} : { window }),
   }
 }
 
-function sheetFromEntry(path: string, entry: SheetEntry, serviceTier: string): PriceSheet {
-  const base = ratesFromEntry(path, entry)
+function sheetFromEntry(path: string, entry: SheetEntry, serviceTier: string, standard?: Rates): PriceSheet {
+  const named = ratesFromEntry(path, entry)
+  for (const kind of ["input", "output"] as const)
+    if (named[kind] === undefined)
+      throw new InvalidArgumentError(`${path}.${kind}`, 'USD per million tokens, such as "0.15"', undefined)
+  const base = standard === undefined ? (named as Rates) : withUnnamed(named, standard)
   const tiers: ContextTier[] = [{ fromInputTokens: 0, rates: base }]
-  for (const [index, tier] of list(`${path}.tiers`, entry.tiers).entries()) {
-    checkFields(tier, TIER_NAMES, `${path}.tiers[${index}]`, "rates with `fromInputTokens`")
+  for (const [index, tier] of readArray(`${path}.tiers`, entry.tiers).entries()) {
+    const tierPath = `${path}.tiers[${index}]`
+    checkOptions(tier, TIER_NAMES, tierPath)
     const from = tier.fromInputTokens
     if (!Number.isSafeInteger(from) || from <= tiers[tiers.length - 1]!.fromInputTokens)
-      throw new InvalidArgumentError(`${path}.tiers[${index}].fromInputTokens`, "an integer above the one before", from)
-    tiers.push({ fromInputTokens: from, rates: { ...base, ...ratesFromEntry(`${path}.tiers[${index}]`, tier, base) } })
+      throw new InvalidArgumentError(`${tierPath}.fromInputTokens`, "an integer above the one before", from)
+    tiers.push({ fromInputTokens: from, rates: withUnnamed(ratesFromEntry(tierPath, tier), base) })
   }
   return { serviceTier, tiers }
 }
 
-function ratesFromEntry(path: string, entry: Partial<RateEntry>, base?: Rates): Rates {
-  const rates: Partial<Record<RateKind, number>> = {}
+/**
+ * Completes named rates by a base: a kind that is not named is raised in the proportion of `input` (or `output`) where that
+ * is higher than in the base, rounded up, and is never lowered. What is billed by the piece stays as it is.
+ */
+function withUnnamed(named: Partial<Rates>, base: Rates): Rates {
+  const { input = base.input, output = base.output } = named
+  const raised: Partial<Record<RateKind, number>> = {}
   for (const kind of RATE_KINDS) {
-    const text = entry[kind]
-    if (text !== undefined)
-      rates[kind] = rateFromDecimal(`${path}.${kind}`, text, kind === "request" || kind === "search")
+    const rate = base[kind]
+    if (rate === undefined) continue
+    const [now, before] = isOutput(kind) ? [output, base.output] : [input, base.input]
+    const isRaised = !isPerPiece(kind) && now > before && before > 0
+    raised[kind] = isRaised ? ceilDivide(BigInt(rate) * BigInt(now), BigInt(before)) : rate
   }
-  const input = rates.input ?? base?.input
-  const output = rates.output ?? base?.output
-  if (input === undefined || output === undefined)
-    throw new InvalidArgumentError(
-      `${path}.${input === undefined ? "input" : "output"}`,
-      'USD per million tokens, such as "0.15"',
-      undefined,
-    )
-  return { ...rates, input, output }
+  return { ...raised, ...named, input, output }
 }
 
-/** USD per million tokens (or per piece) to pico-USD, rounded up. */
-function rateFromDecimal(path: string, text: string, perPiece: boolean): number {
-  const expected = 'a decimal string of USD of at least 0, such as "0.15"'
-  if (typeof text !== "string") throw new InvalidArgumentError(path, expected, text)
-  const pico = picoFromDecimal(text, path, expected)
+function ceilDivide(numerator: bigint, denominator: bigint): number {
+  return Number((numerator + denominator - 1n) / denominator)
+}
+
+function ratesFromEntry(path: string, entry: Partial<RateEntry>): Partial<Rates> {
+  const rates: Partial<Record<RateKind, number>> = {}
+  for (const kind of RATE_KINDS) {
+    const written = entry[kind]
+    if (written !== undefined) rates[kind] = rateFromDecimal(`${path}.${kind}`, written, isPerPiece(kind))
+  }
+  return rates
+}
+
+/** Converts USD per million tokens (or per piece) to pico-USD, rounded up. */
+function rateFromDecimal(path: string, written: string, perPiece: boolean): number {
+  const example = perPiece ? '"0.01"' : '"0.15"'
+  const expected = `a decimal string of at least 0 USD per ${perPiece ? "piece" : "million tokens"}, such as ${example}`
+  if (typeof written === "number")
+    throw new InvalidArgumentError(
+      path,
+      expected,
+      written,
+      `Invalid \`${path}\`: expected ${expected}, got the number ${describeValue(written)}. Write it as "${String(written)}".`,
+    )
+  if (typeof written !== "string") throw new InvalidArgumentError(path, expected, written)
+  const pico = picoFromDecimal(written, path, expected)
   const rate = perPiece ? pico : (pico + 999_999n) / 1_000_000n
-  if (rate > BigInt(Number.MAX_SAFE_INTEGER)) throw new InvalidArgumentError(path, "at most 2^53 − 1 pico-USD", text)
+  if (rate > BigInt(Number.MAX_SAFE_INTEGER)) throw new InvalidArgumentError(path, "at most 2^53 − 1 pico-USD", written)
   return Number(rate)
 }
 
 function checkWindow(path: string, window: DailyWindow): void {
-  checkFields(window, WINDOW_NAMES, path, "days and minutes")
-  const minute = (value: number) => Number.isSafeInteger(value) && value >= 0 && value <= 1440
-  const days =
-    Array.isArray(window.days) &&
-    window.days.length > 0 &&
-    window.days.every((day) => Number.isSafeInteger(day) && day >= 0 && day <= 6)
-  if (!days || !minute(window.startMinute) || !minute(window.endMinute))
-    throw new InvalidArgumentError(path, "days of 0 to 6 and minutes of 0 to 1440", window)
+  checkOptions(window, WINDOW_NAMES, path)
+  const isMinute = (value: number) => Number.isSafeInteger(value) && value >= 0 && value <= 1440
+  const isDay = (value: number) => Number.isSafeInteger(value) && value >= 0 && value <= 6
+  const hasDays = Array.isArray(window.days) && window.days.length > 0 && window.days.every(isDay)
+  if (!hasDays || !isMinute(window.startMinute) || !isMinute(window.endMinute))
+    throw new InvalidArgumentError(path, "days from 0 (Sunday) to 6 and minutes from 0 to 1440", window)
 }
 
-function dateMs(path: string, text: string): number {
-  const ms = isoMs(text)
+function readDate(path: string, written: string): number {
+  const ms = isoMs(written)
   if (ms === undefined)
-    throw new InvalidArgumentError(path, "a date (UTC), or a date and time with `Z` or an offset, in ISO 8601", text)
+    throw new InvalidArgumentError(path, "a date (UTC), or a date and time with `Z` or an offset, in ISO 8601", written)
   return ms
 }
 
-function list<T>(path: string, value: readonly T[] | undefined): readonly T[] {
+function readArray<T>(path: string, value: readonly T[] | undefined): readonly T[] {
   if (value === undefined || Array.isArray(value)) return value ?? []
-  throw new InvalidArgumentError(path, "a list", value)
+  throw new InvalidArgumentError(path, "an array", value)
 }
 
-function limit<Name extends "contextWindow" | "maxInputTokens" | "maxOutputTokens">(
+function readLimit<Name extends "contextWindow" | "maxInputTokens" | "maxOutputTokens">(
   path: string,
   entry: PriceEntry,
   name: Name,

@@ -1,29 +1,15 @@
-import { P2Error } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { StalePricesError } from "../errors"
 import { type Instant, instantMs } from "./instant"
-import { checkFields } from "./option-names"
 import type { PriceTable } from "./price-table"
-import { prices } from "./published-prices"
+import { publishedPrices } from "./published-prices"
 
 const DAY_MS = 86_400_000
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["table", "at", "maxAgeDays"])
 
-/** The newest source of a table is older than allowed: code `stale-prices`. */
-export class StalePricesError extends P2Error {
-  /** Whole days since the newest source. */
-  readonly ageDays: number
-
-  constructor(tableDate: string, ageDays: number, maxAgeDays: number) {
-    super(
-      `The newest price source is of ${tableDate}, ${ageDays} days ago; expected at most ${maxAgeDays}. Update @p2/pricing to its newest version, or give prices of your own with createPriceTable. (Maintainers: raise the pins and run pnpm prices:update.)`,
-      { code: "stale-prices", kind: "failed" },
-    )
-    this.name = "StalePricesError"
-    this.ageDays = ageDays
-  }
-}
-
+/** Options of `checkTableAge`. */
 export interface TableAgeOptions {
-  /** Table to look at. @defaultValue the published prices */
+  /** Table to check. @defaultValue the published prices */
   table?: PriceTable | undefined
   /** @defaultValue now */
   at?: Instant | undefined
@@ -31,13 +17,20 @@ export interface TableAgeOptions {
   maxAgeDays?: number | undefined
 }
 
-/** Whole days since the newest source of a table. @throws StalePricesError when they are more than allowed */
+/**
+ * Whole days since the newest source of a table.
+ *
+ * @throws StalePricesError if they are more than allowed
+ */
 export function checkTableAge(options: TableAgeOptions = {}): number {
-  checkFields(options, OPTION_NAMES, "options", "an object of options", "")
-  const { tableDate } = options.table ?? prices
+  checkOptions(options, OPTION_NAMES)
+  const { tableDate } = options.table ?? publishedPrices
   const maxAgeDays = options.maxAgeDays ?? 45
-  const ageDays = Math.floor((instantMs(options.at ?? Date.now(), "at") - Date.parse(tableDate)) / DAY_MS)
-  // A table without a date is not fresh.
+  if (!Number.isSafeInteger(maxAgeDays) || maxAgeDays < 0)
+    throw new InvalidArgumentError("maxAgeDays", "an integer of at least 0", maxAgeDays)
+  const atMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
+  const ageDays = Math.floor((atMs - Date.parse(tableDate)) / DAY_MS)
+  // A table without a date has an age of NaN and is not fresh.
   if (!(ageDays <= maxAgeDays)) throw new StalePricesError(tableDate, ageDays, maxAgeDays)
   return ageDays
 }

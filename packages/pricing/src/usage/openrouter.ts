@@ -1,21 +1,25 @@
-import type { Usage } from "@p2/core"
-import type { ReportedCost } from "../table/price-table"
-import { usageFromOpenAIChat } from "./openai-chat"
-import { UsageFields, usageWith } from "./usage-fields"
+import type { ReportedCost } from "../cost/cost-options"
+import type { CallUsage } from "./call-usage"
+import { readChatUsage } from "./openai-chat"
+import { UsageFields, type UsageReadOptions } from "./usage-fields"
 
 /**
- * `usage` of OpenRouter: OpenAI's chat shape with the same meaning, plus searches.
- * @throws InvalidArgumentError when a total is missing or a count is none
+ * Reads `usage` of OpenRouter: OpenAI's chat usage, plus searches.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
-export function usageFromOpenRouter(usage: unknown): Usage {
-  const { inputTokens, outputTokens, raw, ...parts } = usageFromOpenAIChat(usage)
-  const webSearches = new UsageFields(usage).inner("server_tool_use").count("web_search_requests")
-  return usageWith(inputTokens, outputTokens, raw, { ...parts, webSearches })
+export function usageFromOpenRouter(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage)
+  const result = readChatUsage(usage, fields, "inside")
+  const webSearches = fields.inner("server_tool_use").count("web_search_requests")
+  fields.finish(options)
+  return webSearches > 0 ? { ...result, webSearches } : result
 }
 
 /**
- * What OpenRouter says that the call cost, for `costOf(…, { reported })`; undefined when it does not say.
+ * What OpenRouter reports that the call cost, for `costOf(…, { reported })`; undefined if it reports nothing.
+ *
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
 export function reportedByOpenRouter(usage: unknown): ReportedCost | undefined {

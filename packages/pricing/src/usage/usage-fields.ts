@@ -1,58 +1,170 @@
-import { InvalidArgumentError, type Usage } from "@p2/core"
+import { InvalidArgumentError } from "@p2/core"
+import { UnknownUsageError } from "../errors"
+import type { CallUsage } from "./call-usage"
 
-/** A part of {@link Usage} that may be left out. */
-export type UsagePart = Exclude<keyof Usage, "raw" | "inputTokens" | "outputTokens">
+/** Options of every function that reads a provider's usage. */
+export interface UsageReadOptions {
+  /**
+   * Names of fields that may be unknown, because what they count is contained in other fields: `["draft_tokens"]`.
+   * @defaultValue none: an unknown field that seems to carry billed units is an error
+   */
+  ignoreFields?: readonly string[] | undefined
+}
 
-/** Reads the counts of a provider's usage object: null and absent are none, anything but a count is a mistake. */
+/** Parts of a path that name something that providers bill. */
+const BILLED = /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
+/** Fields with such a name that count time, money or something else that is never billed by itself. */
+const NOT_BILLED = /cost|price|usd|fee|latency|_time$|time_|ms$|speed|rate|ttl|limit|remaining|percent|ratio/i
+
+/**
+ * Reads the counts of a provider's usage object. Null and absent are 0; anything else that is not a count is an error.
+ * `finish` rejects what was not read and seems to be billed, so that no token class is dropped in silence.
+ *
+ * For example, `{ prompt_tokens: 5, completion_tokens: 2, sketch_tokens: 9 }` is rejected at `usage.sketch_tokens`.
+ */
 export class UsageFields {
   readonly #fields: Record<string, unknown>
   readonly #path: string
+  readonly #unread: Set<string>
+  readonly #children: UsageFields[] = []
 
   constructor(value: unknown, path = "usage") {
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw new InvalidArgumentError(path, "the provider's usage object", value)
     this.#fields = value as Record<string, unknown>
     this.#path = path
+    this.#unread = new Set(Object.keys(value))
   }
 
-  /** A count that may be missing. */
-  count(name: string): number | undefined {
+  /** A count; undefined if it is absent or null. */
+  optional(name: string): number | undefined {
+    this.#unread.delete(name)
     const value = this.#fields[name]
     if (value === undefined || value === null) return undefined
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value
     throw new InvalidArgumentError(`${this.#path}.${name}`, "an integer of at least 0", value)
   }
 
-  /** A count without which the usage says nothing. */
-  total(name: string): number {
-    const value = this.count(name)
+  /** A count; 0 if it is absent. */
+  count(name: string): number {
+    return this.optional(name) ?? 0
+  }
+
+  /** A count without which the usage is incomplete. */
+  required(name: string): number {
+    const value = this.optional(name)
     if (value !== undefined) return value
     throw new InvalidArgumentError(`${this.#path}.${name}`, "an integer of at least 0", this.#fields[name])
   }
 
-  /** An object inside; empty when missing. */
-  inner(name: string): UsageFields {
-    return new UsageFields(this.#fields[name] ?? {}, `${this.#path}.${name}`)
+  /** The first of several names that has a positive count. */
+  firstCount(...names: string[]): number {
+    return names.map((name) => this.count(name)).find((count) => count > 0) ?? 0
   }
 
-  /** The list inside; empty when missing. */
-  list(name: string): readonly unknown[] {
+  /** A number of at least 0 that need not be an integer. */
+  optionalNumber(name: string): number | undefined {
+    this.#unread.delete(name)
+    const value = this.#fields[name]
+    if (value === undefined || value === null) return undefined
+    if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value
+    throw new InvalidArgumentError(`${this.#path}.${name}`, "a number of at least 0", value)
+  }
+
+  /** A string; undefined if it is absent or of another type. */
+  string(name: string): string | undefined {
+    const value = this.#fields[name]
+    return typeof value === "string" ? value : undefined
+  }
+
+  /** Whether a field is there and not null. */
+  has(name: string): boolean {
+    return this.#fields[name] !== undefined && this.#fields[name] !== null
+  }
+
+  /** Whether a field is an array. */
+  isArray(name: string): boolean {
+    return Array.isArray(this.#fields[name])
+  }
+
+  /** An object inside; empty if it is absent. */
+  inner(name: string): UsageFields {
+    this.#unread.delete(name)
+    const inner = new UsageFields(this.#fields[name] ?? {}, `${this.#path}.${name}`)
+    this.#children.push(inner)
+    return inner
+  }
+
+  /** The array inside; empty if it is absent. */
+  array(name: string): readonly unknown[] {
+    this.#unread.delete(name)
     const value = this.#fields[name] ?? []
     if (Array.isArray(value)) return value
-    throw new InvalidArgumentError(`${this.#path}.${name}`, "a list", value)
+    throw new InvalidArgumentError(`${this.#path}.${name}`, "an array", value)
+  }
+
+  /** Marks fields as contained in others or not billed. */
+  ignore(...names: readonly string[]): this {
+    for (const name of names) this.#unread.delete(name)
+    return this
+  }
+
+  /** @throws UnknownUsageError for a field that was not read and seems to carry billed units */
+  finish(options: UsageReadOptions = {}, hint = "Update @p2/pricing"): void {
+    const ignored = new Set(options.ignoreFields ?? [])
+    for (const name of this.#unread) {
+      if (ignored.has(name)) continue
+      const found = findBilled(this.#fields[name], `${this.#path}.${name}`, ignored)
+      if (found !== undefined)
+        throw new UnknownUsageError(
+          found.path,
+          found.value,
+          `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(found.name)}] }\` if other fields contain what it counts.`,
+        )
+    }
+    for (const child of this.#children) child.finish(options, hint)
   }
 }
 
-/** A usage with the parts that are there and more than 0. */
+interface BilledField {
+  readonly path: string
+  readonly name: string
+  readonly value: number
+}
+
+/** The first positive number below a value whose path names something that providers bill. */
+function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, depth = 0): BilledField | undefined {
+  if (depth > 5) return undefined
+  if (typeof value === "object" && value !== null) {
+    for (const [name, inner] of Object.entries(value)) {
+      if (ignored.has(name)) continue
+      const found = findBilled(inner, `${path}.${name}`, ignored, depth + 1)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  const number = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value
+  if (typeof number !== "number" || !(number > 0)) return undefined
+  const name = path.slice(path.lastIndexOf(".") + 1)
+  const relative = path.slice(path.indexOf(".") + 1)
+  return BILLED.test(relative) && !NOT_BILLED.test(name) ? { path, name, value: number } : undefined
+}
+
+/** The parts of a usage that may be absent. */
+type UsagePart = Exclude<keyof CallUsage, "raw" | "inputTokens" | "outputTokens" | "assumptions">
+
+/** A usage with the parts that are more than 0. */
 export function usageWith(
   inputTokens: number,
   outputTokens: number,
   raw: unknown,
   parts: { [part in UsagePart]?: number | undefined },
-): Usage {
-  const usage: Usage = { inputTokens, outputTokens }
+  assumptions: readonly string[] = [],
+): CallUsage {
+  const usage: CallUsage = { inputTokens, outputTokens }
   for (const [part, value] of Object.entries(parts) as [UsagePart, number | undefined][])
     if (value !== undefined && value > 0) usage[part] = value
+  if (assumptions.length > 0) usage.assumptions = assumptions
   usage.raw = raw
   return usage
 }
