@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { costOf, prices, upperBound } from "../src/index"
+import { costOf, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 /** From which input on the dearer rates of a vendor hold, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS). */
 const VENDORS = [

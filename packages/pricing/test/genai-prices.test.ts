@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { calcPrice, findProvider, type MatchLogic } from "@pydantic/genai-prices"
 import { expect, it } from "vitest"
-import { prices } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 /** First parties there, and here. */
 const FIRST_PARTIES = {

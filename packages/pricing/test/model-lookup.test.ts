@@ -1,6 +1,7 @@
 import { UnknownModelError } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { costOf, findPrice, priceOf, prices, UnboundedCostError, upperBound } from "../src/index"
+import { costOf, findPrice, priceOf, UnboundedCostError, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 describe("what is found", () => {
   it.each([
@@ -87,7 +88,9 @@ describe("what is unknown", () => {
   })
 
   it("names the nearest known ids and what to do", () => {
-    expect(() => priceOf("gpt-4o-minni")).toThrow(/Unknown model "gpt-4o-minni".*Similar ids: "gpt-4o-mini",.*createPriceTable/)
+    expect(() => priceOf("gpt-4o-minni")).toThrow(
+      /Unknown model "gpt-4o-minni".*Similar ids: "gpt-4o-mini",.*createPriceTable/,
+    )
   })
 
   it("survives what is no id at all", () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { prices as anthropic } from "../src/anthropic"
 import { prices as google } from "../src/google"
-import { prices } from "../src/index"
 import { prices as openai } from "../src/openai"
 import { prices as openrouter } from "../src/openrouter"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 describe.each(Object.entries({ anthropic, google, openai, openrouter }))("@p2/pricing/%s", (provider, own) => {
   it("holds the rows of its provider alone, and the same ones", () => {

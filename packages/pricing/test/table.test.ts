@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { type PriceRow, prices, RATE_KINDS, tableDate } from "../src/index"
+import { tableDate } from "../src/index"
+import type { PriceRow } from "../src/table/price-row"
+import { publishedPrices as prices } from "../src/table/published-prices"
+import { RATE_KINDS } from "../src/table/rates"
 
 const rows: PriceRow[] = prices.models().map((model) => prices.findRow(model)!)
 /** The dearest published rate is USD 600 per million tokens (o1-pro); a search or a request costs at most USD 1. */

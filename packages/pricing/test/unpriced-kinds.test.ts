@@ -1,6 +1,7 @@
 import type { Usage } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { costOf, createPriceTable, prices, UnpricedUsageError, upperBound } from "../src/index"
+import { costOf, createPriceTable, UnpricedUsageError, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 /** A text model: its list has no rate for any of these. */
 const TEXT_MODEL = "xai/grok-4.7"

@@ -49,7 +49,7 @@ describe("each provider's shape becomes inclusive totals, and stays in raw", () 
       input_tokens_details: { cached_tokens: 20 },
       output_tokens_details: { reasoning_tokens: 40 },
     }
-    expect(usageFromOpenAIResponses(raw, 2)).toEqual({
+    expect(usageFromOpenAIResponses(raw, { webSearches: 2 })).toEqual({
       inputTokens: 50,
       outputTokens: 60,
       cacheReadTokens: 20,

@@ -38,8 +38,13 @@ function priceByRow(priced: PricedRow, usage: CallUsage, options: CostOptions): 
   const { row } = priced
   const counts = readCounts(usage)
   const calls = options.calls ?? usage.calls ?? 1
-  if (!Number.isSafeInteger(calls) || calls < 1) throw new InvalidArgumentError("calls", "an integer of at least 1", calls)
-  const sheet = sheetAt(priced, billedTier(row, options.serviceTier), instantMs(options.at === undefined ? Date.now() : options.at, "at"))
+  if (!Number.isSafeInteger(calls) || calls < 1)
+    throw new InvalidArgumentError("calls", "an integer of at least 1", calls)
+  const sheet = sheetAt(
+    priced,
+    billedTier(row, options.serviceTier),
+    instantMs(options.at === undefined ? Date.now() : options.at, "at"),
+  )
   if (sheet === undefined) throw noPriceYet(row.model)
   const { tier, rates } = tierFor(sheet, Math.ceil(counts.input / calls))
   const lines = billUsage(row.model, withUplifts(rates, billedUplifts(row, options)), counts, calls)

@@ -25,10 +25,11 @@ export function reportedPico(reported: ReportedCost): bigint {
 export function picoFromDecimal(
   amount: number | string,
   argument: string,
-  expected = "at least 0 dollars, such as 0.05 or \"0.05\"",
+  expected = 'at least 0 dollars, such as 0.05 or "0.05"',
 ): bigint {
   const written = typeof amount === "number" ? String(amount) : amount
-  const match = typeof written === "string" && written.length <= 60 ? DECIMAL.exec(written.trim().replace(/^\$/, "")) : null
+  const match =
+    typeof written === "string" && written.length <= 60 ? DECIMAL.exec(written.trim().replace(/^\$/, "")) : null
   const [, whole = "", fraction = "", exponent = "0"] = match ?? []
   if (match === null || whole + fraction === "") throw new InvalidArgumentError(argument, expected, amount)
   const digits = whole + fraction

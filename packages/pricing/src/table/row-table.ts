@@ -10,8 +10,8 @@ import { noPriceYet } from "./no-price"
 import { checkAffordOptions, checkBoundOptions, checkCostArguments, checkPriceOptions } from "./option-names"
 import type { PriceRow } from "./price-row"
 import type { Price, PriceTable } from "./price-table"
-import { regionsOf } from "./regional-uplifts"
 import { listedTiers, type PricedRow, pricedRow, selectTier, sheetAt } from "./priced-row"
+import { regionsOf } from "./regional-uplifts"
 
 /** Rows by id: what a table needs in order to answer. */
 export interface RowFinder {

@@ -20,10 +20,7 @@ export interface HostedToolCalls {
  * such as the cache counts of Anthropic's usage
  * @see https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage
  */
-export function usageFromOpenAIResponses(
-  usage: unknown,
-  options: UsageReadOptions & HostedToolCalls = {},
-): CallUsage {
+export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptions & HostedToolCalls = {}): CallUsage {
   const fields = new UsageFields(usage)
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details").ignore("text_tokens")

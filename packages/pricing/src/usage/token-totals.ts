@@ -86,7 +86,11 @@ function besideInput(counts: OpenCounts, excess: number, assumptions: string[]):
 }
 
 /** The cache counts whose sum, alone or with the reasoning, is exactly the excess of the total. */
-function explainedBy(caches: readonly CacheCount[], excess: number, reasoning: number): readonly CacheCount[] | undefined {
+function explainedBy(
+  caches: readonly CacheCount[],
+  excess: number,
+  reasoning: number,
+): readonly CacheCount[] | undefined {
   const [first, second] = caches
   const subsets = second === undefined ? [[first!]] : [[first!, second], [first!], [second]]
   return (

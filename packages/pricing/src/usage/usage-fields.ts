@@ -12,7 +12,8 @@ export interface UsageReadOptions {
 }
 
 /** Parts of a path that name something that providers bill. */
-const BILLED = /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
+const BILLED =
+  /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
 /** Fields with such a name that count time, money or something else that is never billed by itself. */
 const NOT_BILLED = /cost|price|usd|fee|latency|_time$|time_|ms$|speed|rate|ttl|limit|remaining|percent|ratio/i
 

@@ -8,9 +8,9 @@ import {
   createPriceTable,
   findPrice,
   priceOf,
-  prices,
   upperBound,
 } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 const USAGE = { inputTokens: 1, outputTokens: 1 }
 const MODEL = "gpt-4o-mini"
@@ -188,12 +188,12 @@ describe("a moment", () => {
   })
 })
 
-describe("what messages and the README offer is true", () => {
-  it("a rate is asked for as a decimal string, never as a number", () => {
+describe("what messages and the README suggest is right", () => {
+  it("a rate is requested as a decimal string, never as a number", () => {
     for (const input of [0.15, "-1", "a", ""]) {
       const message = mistake(() => js.createPriceTable({ a: { input, output: "1" } }))
-      expect(message).toContain("a decimal string of USD")
-      expect(message).not.toContain("as a number")
+      expect(message).toContain("a decimal string of at least 0 USD per million tokens")
+      if (typeof input === "number") expect(message).toContain('Write it as "0.15"')
     }
   })
 
