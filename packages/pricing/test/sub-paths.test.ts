@@ -8,7 +8,9 @@ import { publishedPrices as prices } from "../src/table/published-prices"
 describe.each(Object.entries({ anthropic, google, openai, openrouter }))("@p2/pricing/%s", (provider, own) => {
   it("holds the rows of its provider alone, and the same ones", () => {
     expect(own.models()).toEqual(prices.models().filter((model) => model.startsWith(`${provider}/`)))
-    expect(own.models().map((model) => own.findRow(model))).toEqual(own.models().map((model) => prices.findRow(model)))
+    expect(own.models().map((model) => own.findPrice(model))).toEqual(
+      own.models().map((model) => prices.findPrice(model)),
+    )
     expect(own.tableDate).toBe(prices.tableDate)
     expect(own.findPrice("ollama/llama3.2")).toBeUndefined()
   })

@@ -14,8 +14,9 @@ export interface UsageReadOptions {
 /** Parts of a path that name something that providers bill. */
 const BILLED =
   /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
-/** Fields with such a name that count time, money or something else that is never billed by itself. */
-const NOT_BILLED = /cost|price|usd|fee|latency|_time$|time_|ms$|speed|rate|ttl|limit|remaining|percent|ratio/i
+/** Words of a name that counts time, money or a limit, which nobody bills by themselves. */
+const NOT_BILLED: readonly string[] =
+  "cost price usd fee latency time ms speed rate per ttl limit remaining percent ratio ticks".split(" ")
 
 /**
  * Reads the counts of a provider's usage object. Null and absent are 0; anything else that is not a count is an error.
@@ -148,7 +149,14 @@ function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, 
   if (typeof number !== "number" || !(number > 0)) return undefined
   const name = path.slice(path.lastIndexOf(".") + 1)
   const relative = path.slice(path.indexOf(".") + 1)
-  return BILLED.test(relative) && !NOT_BILLED.test(name) ? { path, name, value: number } : undefined
+  return BILLED.test(relative) && !wordsOf(name).some((word) => NOT_BILLED.includes(word))
+    ? { path, name, value: number }
+    : undefined
+}
+
+/** `total`, `time` for `total_time` and `totalTime`. */
+function wordsOf(name: string): string[] {
+  return name.split(/[_\W]+|(?=[A-Z])/).map((word) => word.toLowerCase())
 }
 
 /** The parts of a usage that may be absent. */
