@@ -7,6 +7,7 @@ const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 /** By what name each neighbour is imported, and where its source is. */
 const SOURCES = {
   "@p2/core": "core/src/index.ts",
+  "@p2/core/model-limits": "core/src/model-limits.ts",
   "@p2/tokens": "tokens/src/index.ts",
   "@p2/pricing": "pricing/src/index.ts",
   "@p2/budget": "budget/src/index.ts",

@@ -35,7 +35,7 @@ export type {
   ToolMessage,
   UserMessage,
 } from "./messages"
-export { type ModelId, parseModelId, withoutDate } from "./model-id"
+export { isModelId, type ModelId, parseModelId } from "./model-id"
 export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
 export { plural } from "./plural"
 export { Request, Request as LLMRequest } from "./request"

@@ -1,49 +1,109 @@
 import { describeModelId, InvalidArgumentError } from "./errors"
 
-/** A model id taken apart. `provider/vendor/name-date:suffix`; all but the name may be absent. */
+/** A model id taken apart: `provider/name:variant`; all but the name may be absent. */
 export interface ModelId {
   /** The id as it was written. */
-  id: string
-  /** The first segment when there are several: who is called, such as `openrouter` or `anthropic`. */
-  provider?: string | undefined
-  /** Everything between the provider and the suffix: what the provider is asked for, such as `openai/gpt-4o-mini-2024-07-18`. */
-  name: string
-  /** `name` without the real calendar date at its end, when there is one. */
-  undated?: string | undefined
-  /** What follows the last colon, such as `online` or `free`. Only where the provider uses colons for variants. */
-  suffix?: string | undefined
+  readonly id: string
+  /** The first of several segments as it was written, such as `openrouter` or `anthropic`: whose API is called. */
+  readonly provider: string | undefined
+  /** What that API calls the model, such as `openai/gpt-4o-mini-2024-07-18`. */
+  readonly name: string
+  /** What follows the last colon, such as `online`, where the provider (OpenRouter) uses colons for variants. */
+  readonly variant: string | undefined
+  /** The base model of a fine-tuned one: `gpt-4o-mini` for `ft:gpt-4o-mini:my-org::id`. */
+  readonly fineTunedFrom: string | undefined
+  /** The name without provider, vendor, variant and date: `gpt-4o-mini`. The base model's for a fine-tuned one. */
+  readonly baseName: string
+  /** Keys under which tables may list what the provider serves under this id, the most specific first. */
+  readonly keys: readonly string[]
+  /**
+   * `keys`, then those of the same model without a variant, behind a router or in a cloud, and of the base model of a
+   * fine-tuned one. They have the same tokenizer and limits, but not the same price.
+   */
+  readonly modelKeys: readonly string[]
 }
+
+/** Other names of providers, and the names that tables use. */
+const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
+  ["x-ai", "xai"],
+  ["gemini", "google"],
+  ["bedrock", "amazon-bedrock"],
+  ["aws", "amazon-bedrock"],
+  ["moonshot", "moonshotai"],
+  ["z-ai", "zai"],
+])
 
 const ID = /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/
 const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
+const FINE_TUNED = /^ft:([^:/]+)/
 
 /**
- * Takes a model id apart by its form alone; whether the model exists is for the tables to say.
+ * Takes a model id apart by its form alone, and names the keys under which tables may list it; whether the model exists
+ * is for the tables to say. This is the only place that knows date suffixes, vendor prefixes, `models/…` and `ft:…`.
+ * A key is never a part of a name: `gpt-4o-mini-x` is not `gpt-4o-mini`.
  *
- * The first segment is the provider: `gpt-4o-mini` has none, `openrouter/openai/gpt-4o` has `openrouter`.
- * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters no provider uses.
+ * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters that no provider uses
+ *
+ * @example
+ * parseModelId("openrouter/openai/gpt-4o-mini-2024-07-18:online")
+ * // { provider: "openrouter", name: "openai/gpt-4o-mini-2024-07-18", variant: "online", baseName: "gpt-4o-mini", … }
  */
 export function parseModelId(id: string): ModelId {
-  if (typeof id !== "string" || !ID.test(id) || /\/[/:]|[/:]$/.test(id)) throw invalidModelId(id)
-  const slash = id.indexOf("/")
+  if (!isModelId(id)) throw invalidModelId(id)
+  const parts = splitModelId(id)
+  const keys = keysOf(parts)
+  const modelKeys = new Set(keys)
+  for (let inner = innerId(parts); inner !== undefined; inner = innerId(splitModelId(inner)))
+    for (const key of keysOf(splitModelId(inner))) modelKeys.add(key)
+  const base = [...modelKeys].at(-1)!
+  return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys: [...modelKeys] }
+}
+
+/** Whether a value has the form of a model id. */
+export function isModelId(value: unknown): value is string {
+  return typeof value === "string" && ID.test(value) && !/\/[/:]|[/:]$/.test(value)
+}
+
+type Parts = Pick<ModelId, "id" | "provider" | "name" | "variant" | "fineTunedFrom">
+
+function splitModelId(id: string): Parts {
+  // `models/gemini-2.5-pro` is the name of a resource in Google's API.
+  const slash = id.startsWith("models/") ? -1 : id.indexOf("/")
   const provider = slash === -1 ? undefined : id.slice(0, slash)
   const rest = id.slice(slash + 1)
   const colon = provider === "openrouter" ? rest.lastIndexOf(":") : -1
   const name = colon === -1 ? rest : rest.slice(0, colon)
-  return {
-    id,
-    provider,
-    name,
-    undated: withoutDate(name),
-    suffix: colon === -1 ? undefined : rest.slice(colon + 1),
-  }
+  const variant = colon === -1 ? undefined : rest.slice(colon + 1)
+  return { id, provider, name, variant, fineTunedFrom: FINE_TUNED.exec(name)?.[1] }
+}
+
+/** The keys of exactly what the provider serves: as written, and without one date at the end. */
+function keysOf({ id, provider, name, fineTunedFrom }: Parts): string[] {
+  if (fineTunedFrom !== undefined) return withUndated(`${provider ?? "openai"}/ft:${fineTunedFrom}`)
+  const canonical = (provider && PROVIDER_ALIASES.get(provider)) ?? provider
+  if (name.startsWith("models/") && (canonical ?? "google") === "google") return withUndated(`google/${name.slice(7)}`)
+  return withUndated(canonical === provider ? id : `${canonical}${id.slice(id.indexOf("/"))}`)
+}
+
+/** The id of the same model one layer further in: without variant, router or cloud, or before it was fine-tuned. */
+function innerId({ id, provider, name, variant, fineTunedFrom }: Parts): string | undefined {
+  if (variant !== undefined) return id.slice(0, -variant.length - 1)
+  if (fineTunedFrom !== undefined) return `openai/${fineTunedFrom}`
+  if (provider === "openrouter") return name
+  return provider === "azure" ? `openai/${name}` : undefined
+}
+
+/** One date is removed, not two: no dated model is listed under a second date. */
+function withUndated(key: string): string[] {
+  const undated = withoutDate(key)
+  return undated === undefined || withoutDate(undated) !== undefined ? [key] : [key, undated]
 }
 
 /** The name without one real calendar date at its end (`-2024-07-18`, `-20240718`, `@20240718`), else undefined. */
-export function withoutDate(name: string): string | undefined {
+function withoutDate(name: string): string | undefined {
   const [, undated, ...parts] = DATE.exec(name) ?? []
   const date = parts.join("-")
-  // A day that its month does not have is no date, or one of the next month.
+  // JavaScript reads 30 February as 1 or 2 March.
   return undated !== undefined && new Date(date).toJSON()?.startsWith(date) ? undated : undefined
 }
 

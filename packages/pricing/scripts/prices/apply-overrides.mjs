@@ -16,21 +16,32 @@ import {
   TIER_SHARES,
 } from "./overrides.mjs"
 
-const PER_PIECE = new Set(["request", "search"])
+import {
+  CODE_SESSION,
+  FINE_TUNED_PRICES,
+  GUARANTEED_UNTIL,
+  IMAGES_AS_OUTPUT,
+  PIECE_PRICES,
+} from "./piece-overrides.mjs"
+
+const PER_PIECE = new Set(["request", "search", "fileSearch", "codeSession", "image", "second", "character"])
 
 /** Changes `rows` in place. */
 export function applyOverrides(rows) {
   for (const key of [...rows.keys()]) if (NOT_SOLD.names.test(key)) rows.delete(key)
-  for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key)))
+  for (const [key, entry] of Object.entries({ ...PIECE_PRICES, ...FINE_TUNED_PRICES, ...PRICES }))
+    rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
     addClaudeHour(row)
     addOpenRouterSearch(row)
     addMediaRates(row)
+    addHostedTools(row)
     addOwnSearch(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
     addPromotion(row)
+    addPriceAfterGuarantee(row)
     setLimits(row)
     row.sheets = row.sheets.map(withoutIdleTiers)
   }
@@ -50,8 +61,9 @@ function overriddenRow(key, entry, before) {
     key,
     provider: key.slice(0, slash),
     name: key.slice(slash + 1),
-    chat: true,
+    chat: !Object.hasOwn(PIECE_PRICES, key),
     sheets,
+    ...(entry.free && { free: true }),
     from: [entry],
     context: entry.context,
     maxInput: entry.maxInput,
@@ -159,11 +171,20 @@ function changeRates(row, change) {
 }
 
 function addMediaRates(row) {
+  if (IMAGES_AS_OUTPUT.test(row.key)) changeRates(row, (rates) => ({ imageOutput: rates.output, ...rates }))
   const entry = MEDIA_RATES.find((each) => each.names.test(row.key))
   if (entry === undefined) return
   const listed = ratesFrom(entry.rates ?? {})
   changeRates(row, (rates) => ({ ...(entry.audioAsInput && { audioInput: rates.input }), ...listed, ...rates }))
   row.from = withSource(row.from, entry)
+}
+
+/** Where OpenAI's file search has a price, its code interpreter has one too. */
+function addHostedTools(row) {
+  const standard = row.sheets[0].tiers[0].rates
+  if (row.provider !== CODE_SESSION.provider || standard.fileSearch === undefined) return
+  changeRates(row, (rates) => ({ codeSession: scaledUp(CODE_SESSION.usd, 12), ...rates }))
+  row.from = withSource(row.from, CODE_SESSION)
 }
 
 /** A model that searches by itself bills its search with the request; a model whose searches nobody can count has no bound. */
@@ -197,6 +218,30 @@ function addPromotion(row) {
       ? [...row.sheets.map((sheet) => ({ ...sheet, until })), ...full]
       : [...row.sheets, ...full.map((sheet) => ({ ...sheet, boundOnly: true }))]
   row.from = withSource(row.from, PROMOTION)
+}
+
+/** After the day until which a promotion is guaranteed, a bound counts the list price. */
+function addPriceAfterGuarantee(row) {
+  const { names, outputPerInput, from, input, output } = GUARANTEED_UNTIL
+  const { rates } = row.sheets.filter((sheet) => !sheet.boundOnly).at(-1).tiers[0]
+  if (!names.test(row.key) || rates.output !== outputPerInput * rates.input) return
+  const current = row.sheets.filter((sheet) => !sheet.boundOnly && (sheet.until ?? from) >= from)
+  const raise = (kind, rate) => {
+    if (PER_PIECE.has(kind)) return rate
+    const [numerator, denominator] = OUTPUT_KINDS.has(kind) ? output : input
+    return Math.ceil((rate * numerator) / denominator)
+  }
+  const listed = current.map((sheet) => ({
+    ...sheet,
+    from,
+    boundOnly: true,
+    tiers: sheet.tiers.map((tier) => ({
+      ...tier,
+      rates: Object.fromEntries(Object.entries(tier.rates).map(([kind, rate]) => [kind, raise(kind, rate)])),
+    })),
+  }))
+  row.sheets = [...row.sheets, ...listed]
+  row.from = withSource(row.from, GUARANTEED_UNTIL)
 }
 
 const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "google", xai: "spacexai" }

@@ -70,10 +70,13 @@ const KINDS = {
   output_reasoning_mtok: ["reasoning", 6],
   requests_kcount: ["request", 9],
   web_searches_kcount: ["search", 9],
+  storage_searches_kcount: ["fileSearch", 9],
+  input_audio_hours: ["second", 12],
 }
 
-/** Kinds that our usage does not count but that only make a call cheaper, or are asked for apart. */
-const HARMLESS = new Set(["cache_audio_read_mtok", "cache_image_read_mtok", "storage_searches_kcount"])
+/** Kinds that only make a call cheaper. */
+const HARMLESS = new Set(["cache_audio_read_mtok", "cache_image_read_mtok"])
+const SECONDS_PER_HOUR = 3600
 
 /** @returns rows by key, and the keys that it lists without a price that we can state. */
 export function readGenaiPrices() {
@@ -122,6 +125,8 @@ function sheetOf({ constraint, prices }, names) {
   const starts = new Set([0])
   for (const [key, value] of Object.entries(prices)) {
     if (value === undefined || value === null) continue
+    // The hours of a transcription are those of its input.
+    if (key === "audio_hours" && value === prices.input_audio_hours) continue
     if (KINDS[key] === undefined) {
       if (HARMLESS.has(key)) continue
       return undefined
@@ -151,9 +156,9 @@ function ratesAt(kinds, inputTokens, name) {
     }
     const rate = scaledUp(String(price), places)
     if (rate === undefined) return undefined
-    rates[kind] = rate
+    rates[kind] = kind === "second" ? Math.ceil(rate / SECONDS_PER_HOUR) : rate
   }
-  if (rates.input === undefined && rates.output === undefined) return undefined
+  if (rates.input === undefined && rates.output === undefined && rates.second === undefined) return undefined
   if (Object.values(rates).every((rate) => rate === 0)) return undefined
   return { ...rates, input: rates.input ?? 0, output: rates.output ?? 0 }
 }

@@ -144,7 +144,8 @@ export const TIER_SHARES = [
   // "the same model costs half as much through the Batch API", and Flex is priced as Batch.
   {
     provider: "openai",
-    names: /^(gpt-4(\.1|o)?(-mini|-nano|-turbo)?|gpt-[56][\w.-]*|o[134](-mini|-pro)?)(-20\d\d-\d\d-\d\d)?$/,
+    names:
+      /^(gpt-4(\.1|o)?(-mini|-nano|-turbo)?|gpt-[56][\w.-]*|o[134](-mini|-pro)?|text-embedding-(3-small|3-large|ada-002))(-20\d\d-\d\d-\d\d)?$/,
     tiers: { batch: [1, 2] },
     url: OPENAI_PRICING,
     day: "2026-11-05",
@@ -399,13 +400,3 @@ export const FREE_PROVIDERS = ["ollama", "lmstudio"]
 
 /** Ids at price 0 whose seller calls them free. Others at price 0 are subscriptions, trials or gaps, and stay unpriced. */
 export const FREE_NAME = /(:free|-free)$/
-
-/** Other names of providers. */
-export const PROVIDER_NAMES = {
-  "x-ai": "xai",
-  gemini: "google",
-  bedrock: "amazon-bedrock",
-  aws: "amazon-bedrock",
-  moonshot: "moonshotai",
-  "z-ai": "zai",
-}

@@ -1,86 +1,55 @@
-import { withoutDate } from "@p2/core"
+import { isModelId, parseModelId } from "@p2/core"
+import type { ListedModel, ModelTable } from "@p2/core/model-limits"
 import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
 import type { PriceRow, PriceSheet, Unbounded } from "./price-row"
-import { readTable, type TableIndex } from "./table-format"
+import { type PriceTexts, readTables } from "./table-format"
 
-/** Ids beyond this are in no table, and are not looked at. */
-const LONGEST_ID = 200
-
-/** Finds rows in generated tables. The tables are read at the first question, a row when it is first found. */
+/** Finds the price of a model in generated tables. The tables are read on first use, a row when it is first found. */
 export class ModelLookup {
   readonly #tables: readonly string[]
-  #index: TableIndex | undefined
-  readonly #read = new Map<string, PriceRow>()
+  readonly #models: ModelTable
+  #texts: PriceTexts | undefined
 
-  constructor(tables: readonly string[]) {
+  /** @param models the same models with their limits; decides which model an id names */
+  constructor(tables: readonly string[], models: ModelTable) {
     this.#tables = tables
+    this.#models = models
   }
 
+  /** Day of the newest source, as YYYY-MM-DD. */
   get date(): string {
-    return this.#tableIndex().date
+    return this.#priceTexts().date
   }
 
+  /** The keys of all rows. */
   models(): string[] {
-    return [...this.#tableIndex().rows.keys()]
+    return [...this.#priceTexts().rows.keys()]
   }
 
-  /** Ids for the suggestions of an error: keys and bare names. */
+  /** Ids for the suggestions of an error: keys, and names that need no provider. */
   names(): Iterable<string> {
-    const { rows, aliases } = this.#tableIndex()
-    return [...rows.keys(), ...aliases.keys()]
+    return this.#models.ids()
   }
 
-  /** By key, alias, one date, the provider's other name, and OpenRouter's suffixes, in this order; never by likeness. */
-  find(model: string): PriceRow | undefined {
-    if (typeof model !== "string" || model.length > LONGEST_ID) return undefined
-    return this.#listed(model) ?? this.#suffixed(model) ?? this.#local(model)
+  /** The row of exactly the model that the provider serves under an id, never of one with a similar name. */
+  find(id: string): PriceRow | undefined {
+    const match = this.#models.find(id)
+    if (match === undefined) return this.#localRow(id)
+    const row = this.#rowOf(match.model)
+    return row === undefined || match.variant === undefined ? row : withVariant(row, id, match.variant)
   }
 
-  #listed(model: string): PriceRow | undefined {
-    const found = this.#named(model)
-    if (found !== undefined) return found
-    const undated = withoutDate(model)
-    // One date, not two: nobody sells a dated model under a second date.
-    if (undated !== undefined && withoutDate(undated) === undefined) {
-      const row = this.#named(undated)
-      if (row !== undefined) return row
-    }
-    const slash = model.indexOf("/")
-    const provider = slash < 0 ? undefined : this.#tableIndex().providerNames.get(model.slice(0, slash))
-    return provider === undefined ? undefined : this.#listed(provider + model.slice(slash))
+  #rowOf({ key, provider: _, ...limits }: ListedModel): PriceRow | undefined {
+    const row = this.#priceTexts().rows.get(key)?.()
+    return row && { ...row, ...limits }
   }
 
-  #named(id: string): PriceRow | undefined {
-    const { rows, aliases } = this.#tableIndex()
-    const key = rows.has(id) ? id : aliases.get(id)
-    if (key === undefined) return undefined
-    let row = this.#read.get(key)
-    if (row === undefined) {
-      row = rows.get(key)?.()
-      if (row !== undefined) this.#read.set(key, row)
-    }
-    return row
-  }
-
-  #suffixed(model: string): PriceRow | undefined {
-    const colon = model.lastIndexOf(":")
-    if (colon < 0 || !model.startsWith("openrouter/")) return undefined
-    const row = this.#listed(model.slice(0, colon))
-    if (row === undefined) return undefined
-    const suffix = model.slice(colon + 1)
-    if (suffix === "online") return online(row, model)
-    if (suffix === "nitro" || suffix === "floor") return { ...row, model, unbounded: routed(suffix) }
-    return undefined
-  }
-
-  #local(model: string): PriceRow | undefined {
-    const slash = model.indexOf("/")
-    const provider = model.slice(0, slash)
-    if (slash < 0 || slash === model.length - 1 || !this.#tableIndex().freeProviders.has(provider)) return undefined
-    // A name that ends so runs in the vendor's cloud, not on the user's machine.
-    if (/[:-]cloud$/.test(model)) return undefined
+  /** A model that runs on the user's own machine is free, whatever its name. */
+  #localRow(id: string): PriceRow | undefined {
+    const provider = parseLocalProvider(id)
+    if (provider === undefined || !this.#priceTexts().freeProviders.has(provider)) return undefined
     return {
-      model,
+      model: id,
       provider,
       sheets: [{ serviceTier: "default", tiers: [{ fromInputTokens: 0, rates: { input: 0, output: 0 } }] }],
       free: true,
@@ -90,33 +59,39 @@ export class ModelLookup {
     }
   }
 
-  #tableIndex(): TableIndex {
-    if (this.#index === undefined) {
-      const index: TableIndex = {
-        date: "",
-        rows: new Map(),
-        aliases: new Map(),
-        providerNames: new Map(),
-        freeProviders: new Set(),
-      }
-      for (const table of this.#tables) readTable(table, index)
-      this.#index = index
-    }
-    return this.#index
+  #priceTexts(): PriceTexts {
+    this.#texts ??= readTables(this.#tables)
+    return this.#texts
   }
 }
 
-function routed(suffix: string): Unbounded {
-  return { reason: "routing", why: `with :${suffix} the router chooses the price. Ask for the model without it.` }
+/** The provider of an id that may name a local model: names with `cloud` at their end run at the vendor. */
+function parseLocalProvider(id: string): string | undefined {
+  if (!isModelId(id) || /[:-]cloud$/.test(id)) return undefined
+  return parseModelId(id).provider
 }
 
-/** The row with a rate for searches. A model that is free otherwise is not free with them. */
-function online(row: PriceRow, model: string): PriceRow {
+/** The row of a variant of OpenRouter: https://openrouter.ai/docs/guides/routing/model-variants */
+function withVariant(row: PriceRow, model: string, variant: string): PriceRow | undefined {
+  if (variant === "online") return withSearches(row, model)
+  if (variant === "nitro" || variant === "floor") return { ...row, model, unbounded: routedBy(variant) }
+  return undefined
+}
+
+function routedBy(variant: string): Unbounded {
+  return {
+    reason: "routing",
+    explanation: `with :${variant} the router chooses the price. Use the model without :${variant}.`,
+  }
+}
+
+/** The row with a rate for searches. A free model is not free with them. */
+function withSearches(row: PriceRow, model: string): PriceRow {
   const { free: _free, ...rest } = row
-  return { ...rest, model, sheets: row.sheets.map(withSearch) }
+  return { ...rest, model, sheets: row.sheets.map(withSearchRate) }
 }
 
-function withSearch(sheet: PriceSheet): PriceSheet {
+function withSearchRate(sheet: PriceSheet): PriceSheet {
   const tiers = sheet.tiers.map((tier) => ({ ...tier, rates: { search: ONLINE_SEARCH_PICO_USD, ...tier.rates } }))
   return { ...sheet, tiers }
 }

@@ -1,5 +1,5 @@
 import type { ContextTier, DailyWindow, PriceRow, PriceSheet, Unbounded } from "./price-row"
-import type { RateKind, Rates } from "./rates"
+import { isPerPiece, type RateKind, type Rates } from "./rates"
 
 /**
  * The text form of the generated tables. Lines, by their first character:
@@ -7,14 +7,12 @@ import type { RateKind, Rates } from "./rates"
  * - `d<day>` the day of the newest source;
  * - `s<day> <source>` a source, numbered from 0;
  * - `r<sheets>` rates, numbered from 0 (below);
- * - `l<context>,<input>,<output>` limits in tokens, any of them empty, numbered from 0; an output of `=` is the context window,
- *   which input and output share, one after `~` is what another seller of the same model lists;
- * - `p<provider> <flags>` starts a provider; flag `1`: its bare names are aliases;
- * - `a<alias> <key>` one more alias;
- * - `x<provider> <provider>` another name for a provider;
+ * - `p<provider>` starts a provider;
  * - `f<provider>` a provider whose models run on the user's own machine, and are free;
- * - anything after a tab is a row of the provider: `\t<name>\t<rates>\t<limits>\t<source>\t<flags>`, numbers in base 36,
- *   with flag `F` free, `C` cache writes happen on request only, `S` searches as often as it likes, `X` no bare name.
+ * - a tab starts a row of the provider: `\t<name>\t<rates>\t<source>\t<flags>`, numbers in base 36,
+ *   with flag `F` free, `C` cache writes happen on request only, `S` searches as often as it likes.
+ *
+ * Which ids name a row, and the limits of its model, are in `@p2/core/model-limits`.
  *
  * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers when the head says nothing. The head is
  * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, cut where it says no more.
@@ -32,6 +30,11 @@ export const RATE_LETTERS: Readonly<Record<Exclude<RateKind, "input" | "output">
   imageOutput: "I",
   request: "q",
   search: "s",
+  fileSearch: "f",
+  codeSession: "c",
+  image: "m",
+  second: "n",
+  character: "k",
 }
 
 const KIND_OF: ReadonlyMap<string, Exclude<RateKind, "input" | "output">> = /* @__PURE__ */ new Map(
@@ -57,7 +60,7 @@ function readRates(text: string): Rates {
   }
   for (const [, letter, value] of text.slice(space + 1 + output.length).matchAll(/([a-zA-Z])([\d.]+)/g)) {
     const kind = KIND_OF.get(letter!)!
-    rates[kind] = kind === "request" || kind === "search" ? picoPiece(value!) : pico(value!)
+    rates[kind] = isPerPiece(kind) ? picoPiece(value!) : pico(value!)
   }
   return rates
 }
@@ -91,36 +94,47 @@ export function readSheets(text: string): PriceSheet[] {
   })
 }
 
-/** What one generated table says, before its rows are read. */
-export interface TableIndex {
-  date: string
-  /** Rows still in text form, by key. */
-  rows: Map<string, () => PriceRow>
-  aliases: Map<string, string>
-  providerNames: Map<string, string>
-  freeProviders: Set<string>
+/** The contents of generated tables; rows are still text. */
+export interface PriceTexts {
+  /** Day of the newest source, as YYYY-MM-DD. */
+  readonly date: string
+  /** Reads the row of a key. */
+  readonly rows: ReadonlyMap<string, () => PriceRow>
+  readonly freeProviders: ReadonlySet<string>
 }
 
-/** Reads a table up to its rows; each row is read when it is first asked for. */
-export function readTable(text: string, into: TableIndex): void {
+/** Reads tables up to their rows. */
+export function readTables(texts: readonly string[]): PriceTexts {
+  const tables = texts.map(readTable)
+  return {
+    date:
+      tables
+        .map(({ date }) => date)
+        .sort()
+        .at(-1) ?? "",
+    rows: new Map(tables.flatMap(({ rows }) => [...rows])),
+    freeProviders: new Set(tables.flatMap(({ freeProviders }) => [...freeProviders])),
+  }
+}
+
+function readTable(text: string): PriceTexts {
+  const rows = new Map<string, () => PriceRow>()
   const sources: string[] = []
   const rates: string[] = []
-  const limits: string[] = []
+  const freeProviders = new Set<string>()
+  let date = ""
   let provider = ""
-  let bare = false
   for (const line of text.split("\n")) {
     const rest = line.slice(1)
     switch (line[0]) {
       case "\t": {
-        const name = rest.slice(0, rest.indexOf("\t"))
+        const key = `${provider}/${rest.slice(0, rest.indexOf("\t"))}`
         const owner = provider
-        const key = `${owner}/${name}`
-        into.rows.set(key, () => readRow(key, owner, rest, { sources, rates, limits }))
-        if (bare && !line.endsWith("X") && !name.includes("/")) into.aliases.set(name, key)
+        rows.set(key, () => readRow(key, owner, rest, { sources, rates }))
         break
       }
       case "d":
-        if (rest > into.date) into.date = rest
+        date = rest
         break
       case "s":
         sources.push(rest)
@@ -128,59 +142,35 @@ export function readTable(text: string, into: TableIndex): void {
       case "r":
         rates.push(rest)
         break
-      case "l":
-        limits.push(rest)
-        break
       case "p":
-        provider = rest.replace(/ 1$/, "")
-        bare = rest.endsWith(" 1")
-        break
-      case "a":
-        addPair(into.aliases, rest)
-        break
-      case "x":
-        addPair(into.providerNames, rest)
+        provider = rest
         break
       case "f":
-        into.freeProviders.add(rest)
+        freeProviders.add(rest)
         break
     }
   }
+  return { date, rows, freeProviders }
 }
 
 const SEARCHES_FREELY: Unbounded = {
   reason: "searches",
-  why: "it searches as often as it sees fit, and each search is billed. A price of your own with createPriceTable can be bounded.",
-}
-
-function readMaxOutput(text: string, context: string): Pick<PriceRow, "maxOutputTokens" | "maxOutputBasis"> {
-  if (text === "") return {}
-  if (text === "=") return { maxOutputTokens: Number(context), maxOutputBasis: "context window" }
-  if (text.startsWith("~")) return { maxOutputTokens: Number(text.slice(1)), maxOutputBasis: "same model" }
-  return { maxOutputTokens: Number(text), maxOutputBasis: "listed" }
-}
-
-function addPair(map: Map<string, string>, pair: string): void {
-  const space = pair.indexOf(" ")
-  map.set(pair.slice(0, space), pair.slice(space + 1))
+  explanation:
+    "it searches as often as it sees fit, and each search is billed. A price of your own with createPriceTable can be bounded.",
 }
 
 function readRow(
   model: string,
   provider: string,
   text: string,
-  parts: { sources: string[]; rates: string[]; limits: string[] },
+  parts: { sources: readonly string[]; rates: readonly string[] },
 ): PriceRow {
-  const [, rates = "", limits = "", source = "", flags = ""] = text.split("\t")
+  const [, rates = "", source = "", flags = ""] = text.split("\t")
   const said = parts.sources[Number.parseInt(source, 36) || 0]!
-  const [context = "", input = "", output = ""] = (parts.limits[Number.parseInt(limits, 36)] ?? "").split(",")
   return {
     model,
     provider,
     sheets: readSheets(parts.rates[Number.parseInt(rates, 36)]!),
-    ...(context === "" ? {} : { contextWindow: Number(context) }),
-    ...(input === "" ? {} : { maxInputTokens: Number(input) }),
-    ...readMaxOutput(output, context),
     ...(flags.includes("C") ? { cacheWriteOnRequest: true } : {}),
     ...(flags.includes("F") ? { free: true } : {}),
     ...(flags.includes("S") ? { unbounded: SEARCHES_FREELY } : {}),

@@ -1,0 +1,12 @@
+import { anthropic, google, limitsDate, openai, openrouter, others } from "./generated/model-limits"
+import { ModelTable } from "./model-table"
+
+export { type ListedModel, type MaxOutputBasis, type ModelMatch, ModelTable, type ModelWithWindow } from "./model-table"
+/** Limits of models in text form, by provider. For packages that look up only some providers. */
+export { anthropic, google, openai, openrouter, others }
+
+/** The limits of all models that this package lists. The text is read on first use. */
+export const modelLimits: ModelTable = /* @__PURE__ */ new ModelTable([openai, anthropic, google, openrouter, others])
+
+/** Day on which the source of the limits was published, as YYYY-MM-DD. */
+export const modelLimitsDate: string = limitsDate
