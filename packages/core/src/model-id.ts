@@ -90,7 +90,8 @@ function innerId({ id, provider, name, variant, fineTunedFrom }: Parts): string 
   if (variant !== undefined) return id.slice(0, -variant.length - 1)
   if (fineTunedFrom !== undefined) return `openai/${fineTunedFrom}`
   if (provider === "openrouter") return name
-  return provider === "azure" ? `openai/${name}` : undefined
+  if (provider !== "azure") return undefined
+  return name.startsWith("openai/") ? name : `openai/${name}`
 }
 
 /** One date is removed, not two: no dated model is listed under a second date. */

@@ -49,6 +49,7 @@ describe("parseModelId", () => {
     ["fireworks/accounts/fireworks/models/llama", ["fireworks/accounts/fireworks/models/llama"], []],
     ["m-20240718-20240718", ["m-20240718-20240718"], []],
     ["azure/gpt-4o", ["azure/gpt-4o"], ["openai/gpt-4o"]],
+    ["azure/openai/gpt-4o", ["azure/openai/gpt-4o"], ["openai/gpt-4o"]],
     [
       "ft:gpt-4o-mini-2024-07-18:org::id",
       ["openai/ft:gpt-4o-mini-2024-07-18", "openai/ft:gpt-4o-mini"],
