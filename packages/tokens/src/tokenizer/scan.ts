@@ -13,10 +13,13 @@ import {
 } from "./char-classes"
 
 /**
- * Finds where the piece that begins at `at` ends. `end` is the end of the text; at least 16 zero bytes follow it, which
- * no run of letters, digits or white space goes past.
+ * Returns the end of the piece that begins at `at`. `end` is the end of the text; at least 16 zero bytes follow it, and a
+ * zero byte ends every run of letters, digits or white space.
  *
- * The patterns are those of openai/tiktoken, tiktoken_ext/openai_public.py, written out as decisions.
+ * Each scanner is one regular expression of openai/tiktoken (tiktoken_ext/openai_public.py) written as code, because a
+ * regular expression gives a string per piece and depends on the engine's version of Unicode.
+ *
+ * Example, o200k_base: `"I've 1234 apples\n\n x"` has the pieces `I've`, ` `, `123`, `4`, ` apples`, `\n\n`, ` x`.
  */
 export type Scan = (classes: CharClasses, bytes: Uint8Array, at: number, end: number) => number
 
@@ -83,11 +86,11 @@ export const scanCl100k: Scan = (classes, bytes, at, end) => {
   return spaceEnd(classes, bytes, at, end, true)
 }
 
-/** `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`, also of p50k_base. */
+/** `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`, for p50k_base too. */
 export const scanR50k: Scan = (classes, bytes, at, end) => {
   if (bytes[at] === QUOTE) {
     const length = contractionLength(bytes, at)
-    // Without `(?i:…)` only lower case counts.
+    // This pattern has no `(?i:…)`, so only lower case matches.
     if (length > 0 && bytes[at + 1]! >= 0x61 && bytes[at + 1]! < 0x80 && bytes[at + length - 1]! >= 0x61)
       return at + length
   }
@@ -110,8 +113,8 @@ export const scanR50k: Scan = (classes, bytes, at, end) => {
 }
 
 /**
- * End of `[Lu Lt Lm Lo M]*[Ll Lm Lo M]+` or else `[Lu Lt Lm Lo M]+[Ll Lm Lo M]*`; `start` when neither matches. Where no
- * lower case follows, the first of them gives characters back until one is left for its second class.
+ * End of `[Lu Lt Lm Lo M]*[Ll Lm Lo M]+`, or else of `[Lu Lt Lm Lo M]+[Ll Lm Lo M]*`; `start` if neither matches. If no
+ * lower-case letter follows, the first alternative backtracks until its second class has one character.
  */
 function casedWordEnd(classes: CharClasses, bytes: Uint8Array, start: number): number {
   let upperEnd = start
@@ -171,7 +174,7 @@ function isOther(classes: CharClasses, bytes: Uint8Array, at: number): boolean {
   return kind === OTHER || kind === MARK
 }
 
-/** End of `[^\s\p{L}\p{N}]+[\r\n]*`, or with `slashes` of `[^\s\p{L}\p{N}]+[\r\n/]*`. */
+/** End of `[^\s\p{L}\p{N}]+[\r\n]*`, or of `[^\s\p{L}\p{N}]+[\r\n/]*` if `slashes` is set. */
 function otherEnd(classes: CharClasses, bytes: Uint8Array, start: number, end: number, slashes: boolean): number {
   const { byByte } = classes
   let to = start
@@ -190,7 +193,7 @@ function otherEnd(classes: CharClasses, bytes: Uint8Array, start: number, end: n
   return to
 }
 
-/** End of `\s*[\r\n]+|\s+(?!\S)|\s+`; the first only with `newlines`. */
+/** End of `\s*[\r\n]+|\s+(?!\S)|\s+`; the first alternative only if `newlines` is set. */
 function spaceEnd(classes: CharClasses, bytes: Uint8Array, start: number, end: number, newlines: boolean): number {
   let to = start
   let lastStart = start
@@ -207,8 +210,8 @@ function spaceEnd(classes: CharClasses, bytes: Uint8Array, start: number, end: n
   return to === end || lastStart === start ? to : lastStart
 }
 
-/** Length of `(?i:'s|'t|'re|'ve|'m|'ll|'d)` at `at`, or 0. U+017F is a long s, which folds to s. */
-export function contractionLength(bytes: Uint8Array, at: number): number {
+/** Length of `(?i:'s|'t|'re|'ve|'m|'ll|'d)` at `at`, or 0. U+017F (long s) matches s in `(?i:…)`. */
+function contractionLength(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== QUOTE) return 0
   const second = bytes[at + 1]! | 0x20
   // s, t, m, d

@@ -1,14 +1,14 @@
-import { PADDING, type Tokenizer } from "./tokenizer"
+import { PADDING, type Tokenizer } from "../tokenizer/tokenizer"
 
-/** Characters that are encoded at a time: a block stays in the processor's cache, and a text of any length takes no more. */
+/** Characters that are encoded at a time, so that a long text needs no more memory than a short one. */
 export const BLOCK_CHARS = 1 << 15
 
-/** A buffer above this size is given back after use. */
+/** A larger buffer is not kept after use. */
 const KEPT_BYTES = 1 << 18
 
 const encoder = /* @__PURE__ */ new TextEncoder()
 
-/** Bytes that grow, followed by zeros. */
+/** UTF-8 bytes that can be appended to and dropped from the front. `PADDING` zeros follow them. */
 export class Utf8Buffer {
   bytes: Uint8Array
   view: DataView
@@ -22,7 +22,7 @@ export class Utf8Buffer {
 
   /** Appends the text; lone surrogates become U+FFFD. */
   append(text: string): void {
-    this.reserve(this.length + text.length * 3)
+    this.#reserve(this.length + text.length * 3)
     const free = this.length === 0 ? this.bytes : this.bytes.subarray(this.length)
     this.length += encoder.encodeInto(text, free).written
     this.bytes.fill(0, this.length, this.length + PADDING)
@@ -35,7 +35,7 @@ export class Utf8Buffer {
     this.bytes.fill(0, this.length, this.length + PADDING)
   }
 
-  private reserve(capacity: number): void {
+  #reserve(capacity: number): void {
     if (capacity + PADDING <= this.bytes.length) return
     const larger = new Uint8Array(Math.max(capacity + PADDING, this.bytes.length * 2))
     larger.set(this.bytes.subarray(0, this.length))
@@ -44,18 +44,19 @@ export class Utf8Buffer {
   }
 }
 
-/** The buffer of calls that do not wait; taken while in use, so that a call inside a call makes its own. */
+/** The buffer of synchronous calls; undefined while one of them uses it, so that a nested call creates its own. */
 let shared: Utf8Buffer | undefined
 
-/** Whether `index` lies between the halves of a surrogate pair. */
-export function isBetweenHalves(text: string, index: number): boolean {
+export function isInsideSurrogatePair(text: string, index: number): boolean {
   if (index <= 0 || index >= text.length) return false
   return (text.charCodeAt(index - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(index) & 0xfc00) === 0xdc00
 }
 
 /**
- * Gives the text to `visit` as UTF-8 from 0 to `end`, block after block; blocks begin and end where pieces do. Ends early when
- * `visit` returns false.
+ * Calls `visit` for each block of the text as UTF-8, which is from 0 to `end` of `bytes`. Blocks begin and end where pieces
+ * do. Stops when `visit` returns false.
+ *
+ * Example: a text of 40,000 characters comes in two blocks; the first one ends before the last space of its 32,768.
  */
 export function forEachBlock(
   tokenizer: Tokenizer,
@@ -68,12 +69,12 @@ export function forEachBlock(
   let from = 0
   for (;;) {
     let to = Math.min(text.length, from + BLOCK_CHARS)
-    if (isBetweenHalves(text, to)) to--
-    const unseen = buffer.length
+    if (isInsideSurrogatePair(text, to)) to--
+    const before = buffer.length
     buffer.append(from === 0 && to === text.length ? text : text.substring(from, to))
     from = to
     const isLast = from >= text.length
-    const cut = isLast ? buffer.length : tokenizer.cut(buffer.bytes, Math.max(unseen - 8, 0), buffer.length)
+    const cut = isLast ? buffer.length : tokenizer.cut(buffer.bytes, Math.max(before - 8, 0), buffer.length)
     if (cut > 0 && !visit(buffer.bytes, buffer.view, cut)) break
     if (isLast) break
     if (cut > 0) buffer.drop(cut)

@@ -1,6 +1,12 @@
 import { CLASS_CHANGES } from "../generated/char-classes"
 
-/** What tiktoken's patterns tell apart. Punctuation, symbols, controls and everything unassigned is `OTHER`. */
+/*
+ * The classes of characters in tiktoken's patterns. Punctuation, symbols, control characters and unassigned code points are
+ * `OTHER`.
+ *
+ * Example: `classAt` of `é` is `LOWER` with a length of 2 bytes, of `中` `CASELESS` with 3.
+ */
+
 export const OTHER = 0
 /** White space other than CR and LF. */
 export const SPACE = 1
@@ -8,21 +14,21 @@ export const SPACE = 1
 export const UPPER = 2
 /** Ll. */
 export const LOWER = 3
-/** Lm and Lo: letters that go for upper and lower case alike. */
+/** Lm and Lo: letters that match upper and lower case. */
 export const CASELESS = 4
 export const MARK = 5
 export const NUMBER = 6
 /** CR and LF. */
 export const NEWLINE = 7
-/** A byte that begins a character of several bytes. */
+/** A byte of a character of several bytes. */
 export const WIDE = 8
 
 /** Code points from here on that are not `OTHER` lie between U+E0100 and U+E01EF and are marks. */
 const TABLE_END = 0x32400
 
-/** Classes by code point and by byte, unpacked on first use. */
+/** Classes by code point and by byte. */
 export interface CharClasses {
-  /** By byte; `WIDE` for those that are no character of their own. */
+  /** By byte; `WIDE` for bytes from 0x80. */
   readonly byByte: Uint8Array
   /** By code point, below `TABLE_END`. */
   readonly byCodePoint: Uint8Array
@@ -30,7 +36,7 @@ export interface CharClasses {
 
 let unpacked: CharClasses | undefined
 
-/** The classes of Unicode 16.0. */
+/** The classes of Unicode 16.0, unpacked on first use. */
 export function charClasses(): CharClasses {
   unpacked ??= unpack()
   return unpacked
