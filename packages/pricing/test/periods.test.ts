@@ -101,9 +101,24 @@ describe("dated prices", () => {
     expect(inputAt("gpt-5.6-sol", "2026-08-20T23:59:59Z")).toBe(5)
     expect(inputAt("gpt-5.6-sol", "2026-08-21T00:00:00Z")).toBe(4)
     const options = { inputTokens: 1_000, maxOutputTokens: 0, serviceTier: "default", cacheWrites: "none" as const }
-    const bound = (at: string) => upperBound("gpt-5.6-sol", { ...options, at }).picoUsd
+    const bound = (at: string, deadline = at) => upperBound("gpt-5.6-sol", { ...options, at, deadline }).picoUsd
     // OpenAI writes to its cache without being asked, so the write rate counts: 1.25 times the input.
     expect([bound("2026-08-20T00:00:00Z"), bound("2026-08-21T00:00:00Z")]).toEqual([6_250_000_000n, 5_000_000_000n])
+  })
+
+  it("of a promotion that is guaranteed until a day: afterwards a bound counts the list price, and a cost does not", () => {
+    const options = { inputTokens: 1_000, maxOutputTokens: 1_000, serviceTier: "default", cacheWrites: "none" as const }
+    const bound = (at: string, deadline?: string) => upperBound("gpt-5.6-sol", { ...options, at, deadline }).nanoUsd
+    const promotion = 1_000 * 5_000 + 1_000 * 20_000
+    const list = 1_000 * 6_250 + 1_000 * 30_000
+    expect(bound("2026-11-01", "2026-11-21T23:59:59Z")).toBe(promotion)
+    expect(bound("2026-11-01", "2026-11-22")).toBe(list)
+    expect(bound("2026-11-01")).toBe(list)
+    const usage = { inputTokens: 1_000, outputTokens: 1_000 }
+    expect(costOf("gpt-5.6-sol", usage, { at: "2026-12-01" }).nanoUsd).toBe(24_000_000)
+    expect(costOf("gpt-5.6-sol", { ...usage, inputTokens: 300_000 }, { at: "2026-12-01" }).nanoUsd).toBeLessThan(
+      upperBound("gpt-5.6-sol", { ...options, inputTokens: 300_000, at: "2026-12-01" }).nanoUsd,
+    )
   })
 
   it("of a service tier: OpenAI's ultrafast doubles on 2027-03-01", () => {
