@@ -1,6 +1,6 @@
 import type { InvalidAnswerError, UnsupportedSchemaError } from "./answer/answer-errors"
 import type { AbortedError, InvalidArgumentError, UnknownModelError } from "./errors"
-import type { InvalidRequestError } from "./invalid-request-error"
+import type { InvalidRequestError } from "./request/invalid-request-error"
 
 /**
  * Every error of this package. The code narrows it to one class, without `instanceof`:

@@ -4,8 +4,6 @@ export type { DeepPartial } from "./answer/deep-partial"
 export { extractJson } from "./answer/extract-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
-export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
-export { checkNames, checkOptions, type OptionAdvice } from "./check-options"
 export type { CoreError, CoreErrorCode } from "./core-error"
 export {
   AbortedError,
@@ -17,9 +15,7 @@ export {
   type P2ErrorOptions,
   UnknownModelError,
 } from "./errors"
-export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
 export { LruMap } from "./lru-map"
-export { type ImageDetail, MessageBuilder } from "./message-builder"
 export type {
   AnswerFormat,
   AssistantMessage,
@@ -34,12 +30,16 @@ export type {
   ToolDefinition,
   ToolMessage,
   UserMessage,
-} from "./messages"
-export { isModelId, type ModelId, parseModelId } from "./model-id"
+} from "./messages/message"
+export { type ImageDetail, MessageBuilder } from "./messages/message-builder"
+export { toYaml } from "./messages/to-yaml"
+export { isModelId, type ModelId, parseModelId } from "./models/model-id"
 export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
+export { checkNames, checkOptions, type OptionAdvice } from "./options/check-options"
+export { nearestIds } from "./options/spelling"
 export { plural } from "./plural"
-export { Request, Request as LLMRequest } from "./request"
-export type { AnswerModel, RequestOptions } from "./request-options"
-export { nearestIds } from "./spelling"
-export { toYaml } from "./to-yaml"
+export type { BudgetInput, BudgetPeriod, RequestBudget } from "./request/budget-input"
+export { InvalidRequestError, type RequestIssue } from "./request/invalid-request-error"
+export { Request, Request as LLMRequest } from "./request/request"
+export type { AnswerModel, RequestOptions } from "./request/request-options"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"

@@ -1,7 +1,13 @@
 import { anthropic, google, limitsDate, openai, openrouter, others } from "./generated/model-limits"
-import { ModelTable } from "./model-table"
+import { ModelTable } from "./models/model-table"
 
-export { type ListedModel, type MaxOutputBasis, type ModelMatch, ModelTable, type ModelWithWindow } from "./model-table"
+export {
+  type ListedModel,
+  type MaxOutputBasis,
+  type ModelMatch,
+  ModelTable,
+  type ModelWithWindow,
+} from "./models/model-table"
 /** Limits of models in text form, by provider. For packages that look up only some providers. */
 export { anthropic, google, openai, openrouter, others }
 

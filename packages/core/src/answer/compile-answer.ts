@@ -1,11 +1,11 @@
-import type { AnswerFormat, ToolDefinition } from "../messages"
-import type { AnswerModel } from "../request-options"
-import type { AnswerNode, JsonSchema } from "./answer-node"
+import type { AnswerFormat, ToolDefinition } from "../messages/message"
+import type { AnswerModel } from "../request/request-options"
 import type { DeepPartial } from "./deep-partial"
 import { type AnswerForm, type AnswerResult, parseAnswer, parseAnswerAsync, parsePartialAnswer } from "./parse-answer"
-import { SchemaPrinter } from "./print-schema"
-import { SchemaReader } from "./read-schema"
-import { asZodSchema, metaOf, type ZodSchema } from "./zod-schema"
+import type { AnswerNode, JsonSchema } from "./schema/answer-node"
+import { SchemaPrinter } from "./schema/print-schema"
+import { SchemaReader } from "./schema/read-schema"
+import { asZodSchema, metaOf, type ZodSchema } from "./schema/zod-schema"
 
 /** A schema in the forms in which providers take it, and the way back from what they answer. */
 export interface CompiledAnswer<Answer> {

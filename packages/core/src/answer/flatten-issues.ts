@@ -1,5 +1,5 @@
 import type { AnswerIssue } from "./answer-errors"
-import type { ZodIssue } from "./zod-schema"
+import type { ZodIssue } from "./schema/zod-schema"
 
 /** Issues at most in one error: a repair needs no more, and an answer of a thousand wrong items has a thousand. */
 const MAX_ISSUES = 50

@@ -1,10 +1,10 @@
 import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
-import type { AnswerNode } from "./answer-node"
 import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
 import { parseJson, readPartialJson } from "./partial-json"
 import { AnswerReader, UNFINISHED } from "./read-answer"
-import type { ZodResult, ZodSchema } from "./zod-schema"
+import type { AnswerNode } from "./schema/answer-node"
+import type { ZodResult, ZodSchema } from "./schema/zod-schema"
 
 /** An answer that fits, or why it does not. */
 export type AnswerResult<Answer> = { ok: true; answer: Answer } | Wrong

@@ -1,4 +1,4 @@
-import type { ZodDef, ZodSchema } from "./zod-schema"
+import type { ZodDef, ZodSchema } from "./schema/zod-schema"
 
 /** Values that Zod may look at: so many for any answer, and so many more for each character of its text. */
 const VISITS = 100_000

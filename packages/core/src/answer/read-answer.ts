@@ -1,5 +1,14 @@
-import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, NOTHING, type Union } from "./answer-node"
 import type { ParseWork } from "./parse-work"
+import {
+  ABSENT,
+  type AnswerNode,
+  type Fields,
+  type Leaf,
+  type List,
+  MISFIT,
+  NOTHING,
+  type Union,
+} from "./schema/answer-node"
 
 /** Stands behind a text whose end has not come yet: half a character, which no text has there that is shown. */
 export const UNFINISHED = "\uD800"

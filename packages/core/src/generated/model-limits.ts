@@ -549,10 +549,6 @@ export const openrouter: string = `openrouter
 	meta/muse-spark-1.3-contributor	1048576		943718
 	meta/muse-spark-open	1048576		131072
 	meta/muse-wonder	1048576		943718
-	microsoft/mai-image-2.5
-	microsoft/mai-image-2.5-pro
-	microsoft/mai-image-2.6
-	microsoft/mai-image-2.6-flash
 	microsoft/microsoft-decision-1	32768		=
 	microsoft/phi-4	16384		=
 	microsoft/wizardlm-2-8x22b	65535		=

@@ -1,4 +1,4 @@
-// Writes the model limits that @p2/core publishes, in the text form that packages/core/src/model-table.ts reads.
+// Writes the model limits that @p2/core publishes, in the text form that packages/core/src/models/model-table.ts reads.
 
 /** The TypeScript text of the file: one constant per table of prices, so that bundlers can leave out the others. */
 export function limitsFile({ tables, firstParties, day, header }) {

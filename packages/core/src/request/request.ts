@@ -1,7 +1,7 @@
+import type { Message } from "../messages/message"
+import type { NanoUsd } from "../money"
 import type { RequestBudget } from "./budget-input"
 import { checkRequestOptions } from "./check-request-options"
-import type { Message } from "./messages"
-import type { NanoUsd } from "./money"
 import type { AnswerModel, RequestOptions } from "./request-options"
 
 const MARK = Symbol.for("@p2/request")

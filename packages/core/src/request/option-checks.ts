@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "../errors"
 import type { RequestIssues } from "./invalid-request-error"
 
 /** Adds an issue if the value is invalid, and returns the value in its normal form. */

@@ -1,5 +1,5 @@
-import { describeValue, P2Error } from "./errors"
-import { plural } from "./plural"
+import { describeValue, P2Error } from "../errors"
+import { plural } from "../plural"
 
 /** One invalid field of a request. */
 export interface RequestIssue {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "../errors"
 
 const MAX_DEPTH = 1_000
 

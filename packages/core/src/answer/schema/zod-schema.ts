@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors"
+import { InvalidArgumentError } from "../../errors"
 
 /** The part of a Zod 4 schema that is read here: `_zod.def`, which Zod keeps stable for libraries. */
 export interface ZodSchema {

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "../errors"
 
 /** Lists inside lists that are followed; more is a mistake. */
 const MAX_DEPTH = 100

@@ -1,4 +1,4 @@
-import type { NanoUsd } from "./money"
+import type { NanoUsd } from "../money"
 
 /**
  * Over which time a budget counts: for ever, a calendar period in a time zone, or a fixed length such as `"90m"`,

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "../errors"
 
 /** Bytes of an image or a file. */
 export type Bytes = Uint8Array | ArrayBuffer

@@ -1,4 +1,4 @@
-import type { OptionAdvice } from "./check-options"
+import type { OptionAdvice } from "../options/check-options"
 
 const CLIENT_OPTION = "It is an option of `LLMClient`, in its second argument."
 const CALL_OPTION = "It is an option of the call, such as `generate({ signal })`."

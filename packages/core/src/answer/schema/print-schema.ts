@@ -1,4 +1,4 @@
-import { UnsupportedSchemaError } from "./answer-errors"
+import { UnsupportedSchemaError } from "../answer-errors"
 import type { AnswerNode, JsonSchema } from "./answer-node"
 import { sentence } from "./read-leaf"
 

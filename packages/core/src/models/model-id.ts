@@ -1,4 +1,4 @@
-import { describeModelId, InvalidArgumentError } from "./errors"
+import { describeModelId, InvalidArgumentError } from "../errors"
 
 /** A model id taken apart: `provider/name:variant`; all but the name may be absent. */
 export interface ModelId {

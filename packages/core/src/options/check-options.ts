@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "./errors"
+import { InvalidArgumentError } from "../errors"
 import { synonymOf } from "./option-synonyms"
 import { correctSpelling, withoutCase } from "./spelling"
 

@@ -1,5 +1,5 @@
+import type { Message } from "../messages/message"
 import type { BudgetInput } from "./budget-input"
-import type { Message } from "./messages"
 
 /**
  * A schema of Zod 4 (`zod` or `zod/mini`) whose parsed value is the answer. Only the part that is read is asked for,

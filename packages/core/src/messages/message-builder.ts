@@ -1,11 +1,11 @@
-import { checkMessages } from "./check-messages"
-import { checkOptions } from "./check-options"
+import { InvalidArgumentError } from "../errors"
+import { checkOptions } from "../options/check-options"
+import { checkMessages } from "../request/check-messages"
+import { RequestIssues } from "../request/invalid-request-error"
+import { parsedBy } from "../request/option-checks"
 import { type Bytes, toDataUrl } from "./data-url"
-import { InvalidArgumentError } from "./errors"
 import { formatBlock } from "./format-block"
-import { RequestIssues } from "./invalid-request-error"
-import type { AssistantMessage, ContentPart, Message, ToolCall } from "./messages"
-import { parsedBy } from "./option-checks"
+import type { AssistantMessage, ContentPart, Message, ToolCall } from "./message"
 import { isNothing, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
 /** Detail in which a model looks at an image. */

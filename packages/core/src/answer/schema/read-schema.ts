@@ -1,4 +1,4 @@
-import { UnsupportedSchemaError } from "./answer-errors"
+import { UnsupportedSchemaError } from "../answer-errors"
 import { type AnswerNode, absentOr, type Fields, hidden, type List, present } from "./answer-node"
 import { combineNodes } from "./combine-nodes"
 import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
