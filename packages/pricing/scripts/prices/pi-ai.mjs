@@ -44,6 +44,8 @@ function addModel(rows, zero, provider, model) {
   for (const tier of model.cost.tiers ?? [])
     tiers.push({ fromInputTokens: thresholdOf(model.id, Number(tier.inputTokensAbove.n)), rates: ratesOf(tier) })
   if (tiers.some(({ rates }) => rates === undefined)) return
+  // An image model whose output costs 0 bills its images in a way that the package does not list.
+  if (model.type === "image" && tiers.some(({ rates }) => rates.input > 0 && rates.output === 0)) return
   const row = {
     key,
     provider,

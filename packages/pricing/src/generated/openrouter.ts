@@ -147,8 +147,6 @@ r.24 .96r.032s.02
 r1.25 4.25r.15s.02
 r.1 .2r.002s.02
 r4 20r.2s.02
-r5 0s.02
-r1.75 0s.02
 r.07 .14s.02
 r.5 .5s.02
 r.2 1.1s.02
@@ -609,400 +607,396 @@ popenrouter
 	meta/muse-spark-1.3-contributor	3l	1
 	meta/muse-spark-open	3k	1
 	meta/muse-wonder	3m	1
-	microsoft/mai-image-2.5	3n	1
-	microsoft/mai-image-2.5-pro	3n	1
-	microsoft/mai-image-2.6	3n	1
-	microsoft/mai-image-2.6-flash	3o	1
 	microsoft/microsoft-decision-1	33	1
-	microsoft/phi-4	3p	2
-	microsoft/wizardlm-2-8x22b	3q	2
-	minimax/minimax-01	3r	2
-	minimax/minimax-m1	3s	2
-	minimax/minimax-m2-her	3t	2
-	minimax/minimax-m2-her-20260123	3t	2
-	minimax/minimax-m2.1	3u	2
-	minimax/minimax-m2.5	3v
-	minimax/minimax-m2.5-20260211	3w	2
-	minimax/minimax-m2.7	3x
-	minimax/minimax-m2.7-20260318	3y	2
-	minimax/minimax-m3	3v
-	minimax/minimax-m3-20260531	3v
-	minimax/minimax-m3.1-flash	3z	1
-	minimax/minimax-m3:batch	40	1
-	mistral-large-2411	41
-	mistralai/codestral-2508	42
-	mistralai/devstral-2512	43
-	mistralai/ministral-14b-2512	44
-	mistralai/ministral-3b-2512	45
-	mistralai/ministral-8b-2512	46
-	mistralai/mistral-large	41
-	mistralai/mistral-large-2407	41
-	mistralai/mistral-large-2512	47
-	mistralai/mistral-large-4-0	48	1
-	mistralai/mistral-medium-3	43
+	microsoft/phi-4	3n	2
+	microsoft/wizardlm-2-8x22b	3o	2
+	minimax/minimax-01	3p	2
+	minimax/minimax-m1	3q	2
+	minimax/minimax-m2-her	3r	2
+	minimax/minimax-m2-her-20260123	3r	2
+	minimax/minimax-m2.1	3s	2
+	minimax/minimax-m2.5	3t
+	minimax/minimax-m2.5-20260211	3u	2
+	minimax/minimax-m2.7	3v
+	minimax/minimax-m2.7-20260318	3w	2
+	minimax/minimax-m3	3t
+	minimax/minimax-m3-20260531	3t
+	minimax/minimax-m3.1-flash	3x	1
+	minimax/minimax-m3:batch	3y	1
+	mistral-large-2411	3z
+	mistralai/codestral-2508	40
+	mistralai/devstral-2512	41
+	mistralai/ministral-14b-2512	42
+	mistralai/ministral-3b-2512	43
+	mistralai/ministral-8b-2512	44
+	mistralai/mistral-large	3z
+	mistralai/mistral-large-2407	3z
+	mistralai/mistral-large-2512	45
+	mistralai/mistral-large-4-0	46	1
+	mistralai/mistral-medium-3	41
 	mistralai/mistral-medium-3-5	2m
-	mistralai/mistral-medium-3-5:batch	49	1
-	mistralai/mistral-medium-3.1	43
-	mistralai/mistral-nemo	4a
-	mistralai/mistral-saba	4b
-	mistralai/mistral-small-24b-instruct-2501	4c	2
-	mistralai/mistral-small-2603	3z
-	mistralai/mistral-small-3.1-24b-instruct	4d
-	mistralai/mistral-small-3.2-24b-instruct	4e
-	mistralai/mixtral-8x22b-instruct	41
-	mistralai/voxtral-small-24b-2507	4e
-	moonshotai/kimi-k2	4f
-	moonshotai/kimi-k2-0905	4g
-	moonshotai/kimi-k2-thinking	4h
-	moonshotai/kimi-k2.5	4i
-	moonshotai/kimi-k2.6	4j
-	moonshotai/kimi-k2.7-code	4k
-	moonshotai/kimi-k2.7-code-20260612	4l	2
-	moonshotai/kimi-k3	4m
+	mistralai/mistral-medium-3-5:batch	47	1
+	mistralai/mistral-medium-3.1	41
+	mistralai/mistral-nemo	48
+	mistralai/mistral-saba	49
+	mistralai/mistral-small-24b-instruct-2501	4a	2
+	mistralai/mistral-small-2603	3x
+	mistralai/mistral-small-3.1-24b-instruct	4b
+	mistralai/mistral-small-3.2-24b-instruct	4c
+	mistralai/mixtral-8x22b-instruct	3z
+	mistralai/voxtral-small-24b-2507	4c
+	moonshotai/kimi-k2	4d
+	moonshotai/kimi-k2-0905	4e
+	moonshotai/kimi-k2-thinking	4f
+	moonshotai/kimi-k2.5	4g
+	moonshotai/kimi-k2.6	4h
+	moonshotai/kimi-k2.7-code	4i
+	moonshotai/kimi-k2.7-code-20260612	4j	2
+	moonshotai/kimi-k3	4k
 	moonshotai/kimi-k3-20260715	21	2
-	moonshotai/kimi-k3.1-pro	4n	1
-	moonshotai/kimi-k3:batch	4o	1
-	morph/morph-v3-fast	4p	2
-	morph/morph-v3-large	4q	2
-	morph/reflex	4r	1
-	nace-ai/drex-max	4s	1
-	nace-ai/drex-max-finance	4s	1
-	nace-ai/drex-v1.5	4t	1
-	nace-ai/drex-v2.0	4u	1
-	nex-agi/nex-n2.5-pro	4v	1
-	nex-agi/nex-n2.6	4w	1
-	nousresearch/hermes-3-llama-3.1-405b	4x	2
-	nousresearch/hermes-3-llama-3.1-70b	4y	2
-	nousresearch/hermes-4-405b	4z	2
-	nousresearch/hermes-4-70b	50	2
-	nvidia/nemotron-3-nano-30b-a3b	51
+	moonshotai/kimi-k3.1-pro	4l	1
+	moonshotai/kimi-k3:batch	4m	1
+	morph/morph-v3-fast	4n	2
+	morph/morph-v3-large	4o	2
+	morph/reflex	4p	1
+	nace-ai/drex-max	4q	1
+	nace-ai/drex-max-finance	4q	1
+	nace-ai/drex-v1.5	4r	1
+	nace-ai/drex-v2.0	4s	1
+	nex-agi/nex-n2.5-pro	4t	1
+	nex-agi/nex-n2.6	4u	1
+	nousresearch/hermes-3-llama-3.1-405b	4v	2
+	nousresearch/hermes-3-llama-3.1-70b	4w	2
+	nousresearch/hermes-4-405b	4x	2
+	nousresearch/hermes-4-70b	4y	2
+	nvidia/nemotron-3-nano-30b-a3b	4z
 	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	6	F
-	nvidia/nemotron-3-super-120b-a12b	52
-	nvidia/nemotron-3-ultra-550b-a55b	53
+	nvidia/nemotron-3-super-120b-a12b	50
+	nvidia/nemotron-3-ultra-550b-a55b	51
 	nvidia/nemotron-3-ultra-550b-a55b:free	1h	6	F
-	nvidia/nemotron-3.5-lightning	54	1
+	nvidia/nemotron-3.5-lightning	52	1
 	nvidia/nemotron-3.5-lightning:free	1h	6	F
-	nvidia/nemotron-3.5-super-vl	55	1
+	nvidia/nemotron-3.5-super-vl	53	1
 	nvidia/nemotron-3.5-super-vl:free	1h	6	F
 	openai/gpt-3.5-turbo	2t	8
-	openai/gpt-3.5-turbo-0613	56
-	openai/gpt-3.5-turbo-16k	57
-	openai/gpt-3.5-turbo-instruct	58	2
+	openai/gpt-3.5-turbo-0613	54
+	openai/gpt-3.5-turbo-16k	55
+	openai/gpt-3.5-turbo-instruct	56	2
 	openai/gpt-4	2u
-	openai/gpt-4-turbo	59	2
-	openai/gpt-4-turbo-preview	59	2
-	openai/gpt-4-turbo:batch	5a	1
-	openai/gpt-4.1	5b
-	openai/gpt-4.1-mini	5c
-	openai/gpt-4.1-mini-2025-04-14	5c
-	openai/gpt-4.1-mini:batch	5d	1
-	openai/gpt-4.1-nano	5e
-	openai/gpt-4.1-nano:batch	5f	1
-	openai/gpt-4.1:batch	5g	1
-	openai/gpt-4o	5h
-	openai/gpt-4o-2024-05-13	5a
-	openai/gpt-4o-2024-08-06	5h
-	openai/gpt-4o-2024-11-20	5h
-	openai/gpt-4o-audio-preview	5h
-	openai/gpt-4o-mini	5i
-	openai/gpt-4o-mini-2024-07-18	5i
-	openai/gpt-4o-mini:batch	5j	1
-	openai/gpt-4o:batch	5k	1
-	openai/gpt-5	5l
-	openai/gpt-5-2025-08-07	5l
-	openai/gpt-5-chat	5l
-	openai/gpt-5-codex	5l
-	openai/gpt-5-image	5m
-	openai/gpt-5-image-mini	5n
-	openai/gpt-5-mini	5o
-	openai/gpt-5-mini-2025-08-07	5o
-	openai/gpt-5-mini:batch	5p	1
-	openai/gpt-5-nano	5q
-	openai/gpt-5-nano:batch	5r	1
-	openai/gpt-5-pro	5s
-	openai/gpt-5-pro:batch	5t	1
-	openai/gpt-5.1	5l
-	openai/gpt-5.1-chat	5u	2
-	openai/gpt-5.1-codex	5u
-	openai/gpt-5.1-codex-max	5l
-	openai/gpt-5.1-codex-mini	5v
-	openai/gpt-5.1-codex-mini-20251113	5o	2
-	openai/gpt-5.1:batch	5w	1
-	openai/gpt-5.2	5x
-	openai/gpt-5.2-20251211	5x
-	openai/gpt-5.2-chat	5x
-	openai/gpt-5.2-codex	5x
-	openai/gpt-5.2-pro	5y
-	openai/gpt-5.2-pro-20251211	5y
-	openai/gpt-5.2-pro:batch	5z	1
-	openai/gpt-5.2:batch	60	1
-	openai/gpt-5.3-codex	5x
-	openai/gpt-5.3-codex-20260224	5x
-	openai/gpt-5.4	61
-	openai/gpt-5.4-20260305	61
-	openai/gpt-5.4-image-2	62
+	openai/gpt-4-turbo	57	2
+	openai/gpt-4-turbo-preview	57	2
+	openai/gpt-4-turbo:batch	58	1
+	openai/gpt-4.1	59
+	openai/gpt-4.1-mini	5a
+	openai/gpt-4.1-mini-2025-04-14	5a
+	openai/gpt-4.1-mini:batch	5b	1
+	openai/gpt-4.1-nano	5c
+	openai/gpt-4.1-nano:batch	5d	1
+	openai/gpt-4.1:batch	5e	1
+	openai/gpt-4o	5f
+	openai/gpt-4o-2024-05-13	58
+	openai/gpt-4o-2024-08-06	5f
+	openai/gpt-4o-2024-11-20	5f
+	openai/gpt-4o-audio-preview	5f
+	openai/gpt-4o-mini	5g
+	openai/gpt-4o-mini-2024-07-18	5g
+	openai/gpt-4o-mini:batch	5h	1
+	openai/gpt-4o:batch	5i	1
+	openai/gpt-5	5j
+	openai/gpt-5-2025-08-07	5j
+	openai/gpt-5-chat	5j
+	openai/gpt-5-codex	5j
+	openai/gpt-5-image	5k
+	openai/gpt-5-image-mini	5l
+	openai/gpt-5-mini	5m
+	openai/gpt-5-mini-2025-08-07	5m
+	openai/gpt-5-mini:batch	5n	1
+	openai/gpt-5-nano	5o
+	openai/gpt-5-nano:batch	5p	1
+	openai/gpt-5-pro	5q
+	openai/gpt-5-pro:batch	5r	1
+	openai/gpt-5.1	5j
+	openai/gpt-5.1-chat	5s	2
+	openai/gpt-5.1-codex	5s
+	openai/gpt-5.1-codex-max	5j
+	openai/gpt-5.1-codex-mini	5t
+	openai/gpt-5.1-codex-mini-20251113	5m	2
+	openai/gpt-5.1:batch	5u	1
+	openai/gpt-5.2	5v
+	openai/gpt-5.2-20251211	5v
+	openai/gpt-5.2-chat	5v
+	openai/gpt-5.2-codex	5v
+	openai/gpt-5.2-pro	5w
+	openai/gpt-5.2-pro-20251211	5w
+	openai/gpt-5.2-pro:batch	5x	1
+	openai/gpt-5.2:batch	5y	1
+	openai/gpt-5.3-codex	5v
+	openai/gpt-5.3-codex-20260224	5v
+	openai/gpt-5.4	5z
+	openai/gpt-5.4-20260305	5z
+	openai/gpt-5.4-image-2	60
 	openai/gpt-5.4-mini	2g
-	openai/gpt-5.4-mini:batch	63	1
-	openai/gpt-5.4-nano	64
-	openai/gpt-5.4-nano:batch	65	1
-	openai/gpt-5.4-pro	66
-	openai/gpt-5.4-pro:batch	67	1
-	openai/gpt-5.4:batch	68	1
-	openai/gpt-5.5	69
-	openai/gpt-5.5-pro	66
-	openai/gpt-5.5-pro:batch	67	1
-	openai/gpt-5.5:batch	61	1
-	openai/gpt-5.6-luna	6a
-	openai/gpt-5.6-luna-pro	6a	1
-	openai/gpt-5.6-luna-pro:batch	6b	1
-	openai/gpt-5.6-luna:batch	6b	1
-	openai/gpt-5.6-sol	6c	9
-	openai/gpt-5.6-sol-pro	6d	1
-	openai/gpt-5.6-sol-pro:batch	6e	1
-	openai/gpt-5.6-sol:batch	6f	a
-	openai/gpt-5.6-terra	6g
-	openai/gpt-5.6-terra-pro	6g	1
-	openai/gpt-5.6-terra-pro:batch	6h	1
-	openai/gpt-5.6-terra:batch	6h	1
-	openai/gpt-5:batch	5w	1
-	openai/gpt-6-astra	6i	1
-	openai/gpt-6-astra-pro	6i	1
-	openai/gpt-6-astra-pro:batch	6j	1
-	openai/gpt-6-astra:batch	6j	1
-	openai/gpt-6-luna	6k
+	openai/gpt-5.4-mini:batch	61	1
+	openai/gpt-5.4-nano	62
+	openai/gpt-5.4-nano:batch	63	1
+	openai/gpt-5.4-pro	64
+	openai/gpt-5.4-pro:batch	65	1
+	openai/gpt-5.4:batch	66	1
+	openai/gpt-5.5	67
+	openai/gpt-5.5-pro	64
+	openai/gpt-5.5-pro:batch	65	1
+	openai/gpt-5.5:batch	5z	1
+	openai/gpt-5.6-luna	68
+	openai/gpt-5.6-luna-pro	68	1
+	openai/gpt-5.6-luna-pro:batch	69	1
+	openai/gpt-5.6-luna:batch	69	1
+	openai/gpt-5.6-sol	6a	9
+	openai/gpt-5.6-sol-pro	6b	1
+	openai/gpt-5.6-sol-pro:batch	6c	1
+	openai/gpt-5.6-sol:batch	6d	a
+	openai/gpt-5.6-terra	6e
+	openai/gpt-5.6-terra-pro	6e	1
+	openai/gpt-5.6-terra-pro:batch	6f	1
+	openai/gpt-5.6-terra:batch	6f	1
+	openai/gpt-5:batch	5u	1
+	openai/gpt-6-astra	6g	1
+	openai/gpt-6-astra-pro	6g	1
+	openai/gpt-6-astra-pro:batch	6h	1
+	openai/gpt-6-astra:batch	6h	1
+	openai/gpt-6-luna	6i
 	openai/gpt-6-luna-decisions	13	1
-	openai/gpt-6-luna-pro	6k
-	openai/gpt-6-luna-pro:batch	6l
-	openai/gpt-6-luna:batch	6l
-	openai/gpt-6-sol	6e
-	openai/gpt-6-sol-pro	6e
-	openai/gpt-6-sol-pro:batch	6m
-	openai/gpt-6-sol:batch	6m
-	openai/gpt-6.1-sol	6n	1
-	openai/gpt-6.1-sol-pro	6n	1
-	openai/gpt-6.1-sol-pro:batch	6o	1
-	openai/gpt-6.1-sol:batch	6o	1
-	openai/gpt-6.1-terra	6o	1
-	openai/gpt-6.1-terra-pro	6o	1
-	openai/gpt-6.1-terra-pro:batch	6p	1
-	openai/gpt-6.1-terra:batch	6p	1
+	openai/gpt-6-luna-pro	6i
+	openai/gpt-6-luna-pro:batch	6j
+	openai/gpt-6-luna:batch	6j
+	openai/gpt-6-sol	6c
+	openai/gpt-6-sol-pro	6c
+	openai/gpt-6-sol-pro:batch	6k
+	openai/gpt-6-sol:batch	6k
+	openai/gpt-6.1-sol	6l	1
+	openai/gpt-6.1-sol-pro	6l	1
+	openai/gpt-6.1-sol-pro:batch	6m	1
+	openai/gpt-6.1-sol:batch	6m	1
+	openai/gpt-6.1-terra	6m	1
+	openai/gpt-6.1-terra-pro	6m	1
+	openai/gpt-6.1-terra-pro:batch	6n	1
+	openai/gpt-6.1-terra:batch	6n	1
 	openai/gpt-audio	1d
-	openai/gpt-audio-mini	6q
-	openai/gpt-chat-latest	6r
-	openai/gpt-image-1	5m	1
-	openai/gpt-image-1-mini	6s	1
-	openai/gpt-image-2	6t	1
-	openai/gpt-image-2.5-flare	6t	1
-	openai/gpt-image-2.5-sunburst	6t	1
-	openai/gpt-image-2.6-flare	6u	1
-	openai/gpt-image-2.6-sunburst	6u	1
-	openai/gpt-oss-120b	5i
-	openai/gpt-oss-120b:batch	6v	1
-	openai/gpt-oss-20b	6w
-	openai/gpt-oss-20b:batch	6x	1
-	openai/gpt-oss-safeguard-20b	5j
-	openai/o1-pro	6y	2
-	openai/o3	5b
-	openai/o3-mini	6z	2
-	openai/o3-mini-high	6z	2
-	openai/o3-mini:batch	70	1
-	openai/o3-pro	71
-	openai/o3:batch	5g	1
-	openai/o4-mini	72	2
-	openai/o4-mini-high	72	2
-	openai/o4-mini:batch	73	1
+	openai/gpt-audio-mini	6o
+	openai/gpt-chat-latest	6p
+	openai/gpt-image-1	5k	1
+	openai/gpt-image-1-mini	6q	1
+	openai/gpt-image-2	6r	1
+	openai/gpt-image-2.5-flare	6r	1
+	openai/gpt-image-2.5-sunburst	6r	1
+	openai/gpt-image-2.6-flare	6s	1
+	openai/gpt-image-2.6-sunburst	6s	1
+	openai/gpt-oss-120b	5g
+	openai/gpt-oss-120b:batch	6t	1
+	openai/gpt-oss-20b	6u
+	openai/gpt-oss-20b:batch	6v	1
+	openai/gpt-oss-safeguard-20b	5h
+	openai/o1-pro	6w	2
+	openai/o3	59
+	openai/o3-mini	6x	2
+	openai/o3-mini-high	6x	2
+	openai/o3-mini:batch	6y	1
+	openai/o3-pro	6z
+	openai/o3:batch	5e	1
+	openai/o4-mini	70	2
+	openai/o4-mini-high	70	2
+	openai/o4-mini:batch	71	1
 	parallel/decisions-fast:free	1h	6	F
-	particle-ai/particle-1	74	1
-	perceptron/perceptron-mk1	75	2
-	perceptron/perceptron-mk1.5	75	1
+	particle-ai/particle-1	72	1
+	perceptron/perceptron-mk1	73	2
+	perceptron/perceptron-mk1.5	73	1
 	perplexity/pplx-decider-flash-v1.2	12	1
-	perplexity/pplx-decider-v1.2	76	1
-	perplexity/sonar	77	b
-	perplexity/sonar-deep-research	78	c	S
-	perplexity/sonar-pro	79	d
-	perplexity/sonar-reasoning-pro	7a	c
-	prism-ml/ternary-bonsai-2-27b	7b	1
-	prism-ml/ternary-bonsai-2-9b	7c	1
-	qwen/qwen-2.5-72b-instruct	7d
+	perplexity/pplx-decider-v1.2	74	1
+	perplexity/sonar	75	b
+	perplexity/sonar-deep-research	76	c	S
+	perplexity/sonar-pro	77	d
+	perplexity/sonar-reasoning-pro	78	c
+	prism-ml/ternary-bonsai-2-27b	79	1
+	prism-ml/ternary-bonsai-2-9b	7a	1
+	qwen/qwen-2.5-72b-instruct	7b
 	qwen/qwen-2.5-7b-instruct	19
-	qwen/qwen-2.5-coder-32b-instruct	7e	2
-	qwen/qwen-plus	7f
-	qwen/qwen-plus-2025-07-28	7g	2
-	qwen/qwen3-14b	7h
-	qwen/qwen3-235b-a22b	7i	2
-	qwen/qwen3-235b-a22b-2507	7j
-	qwen/qwen3-235b-a22b-thinking-2507	7k
-	qwen/qwen3-30b-a3b	7l
-	qwen/qwen3-30b-a3b-instruct-2507	7m
-	qwen/qwen3-30b-a3b-thinking-2507	7n	2
-	qwen/qwen3-32b	7o
-	qwen/qwen3-8b	7p	2
-	qwen/qwen3-coder	7q
+	qwen/qwen-2.5-coder-32b-instruct	7c	2
+	qwen/qwen-plus	7d
+	qwen/qwen-plus-2025-07-28	7e	2
+	qwen/qwen3-14b	7f
+	qwen/qwen3-235b-a22b	7g	2
+	qwen/qwen3-235b-a22b-2507	7h
+	qwen/qwen3-235b-a22b-thinking-2507	7i
+	qwen/qwen3-30b-a3b	7j
+	qwen/qwen3-30b-a3b-instruct-2507	7k
+	qwen/qwen3-30b-a3b-thinking-2507	7l	2
+	qwen/qwen3-32b	7m
+	qwen/qwen3-8b	7n	2
+	qwen/qwen3-coder	7o
 	qwen/qwen3-coder-30b-a3b-instruct	1f
-	qwen/qwen3-coder-480b-a35b-07-25	7r	2
-	qwen/qwen3-coder-flash	7s
-	qwen/qwen3-coder-next	7t
-	qwen/qwen3-coder-next-2025-02-03	7u	2
-	qwen/qwen3-coder-plus	7v	2
-	qwen/qwen3-max	7w	2
-	qwen/qwen3-max-thinking	7x	2
-	qwen/qwen3-max-thinking-20260123	7x	2
-	qwen/qwen3-next-80b-a3b-instruct	7y
-	qwen/qwen3-next-80b-a3b-instruct-2509	7y
-	qwen/qwen3-vl-235b-a22b-instruct	7z
-	qwen/qwen3-vl-235b-a22b-thinking	80	2
+	qwen/qwen3-coder-480b-a35b-07-25	7p	2
+	qwen/qwen3-coder-flash	7q
+	qwen/qwen3-coder-next	7r
+	qwen/qwen3-coder-next-2025-02-03	7s	2
+	qwen/qwen3-coder-plus	7t	2
+	qwen/qwen3-max	7u	2
+	qwen/qwen3-max-thinking	7v	2
+	qwen/qwen3-max-thinking-20260123	7v	2
+	qwen/qwen3-next-80b-a3b-instruct	7w
+	qwen/qwen3-next-80b-a3b-instruct-2509	7w
+	qwen/qwen3-vl-235b-a22b-instruct	7x
+	qwen/qwen3-vl-235b-a22b-thinking	7y	2
 	qwen/qwen3-vl-30b-a3b-instruct	1f
-	qwen/qwen3-vl-30b-a3b-thinking	81
-	qwen/qwen3-vl-32b-instruct	82	2
-	qwen/qwen3-vl-8b-instruct	83
-	qwen/qwen3-vl-8b-thinking	84	2
-	qwen/qwen3.5-122b-a10b	85
-	qwen/qwen3.5-122b-a10b-20260224	85
-	qwen/qwen3.5-27b	80
-	qwen/qwen3.5-27b-20260224	86	2
-	qwen/qwen3.5-35b-a3b	87
-	qwen/qwen3.5-35b-a3b-20260224	87
-	qwen/qwen3.5-397b-a17b	88
-	qwen/qwen3.5-397b-a17b-20260216	89	2
-	qwen/qwen3.5-9b	8a
-	qwen/qwen3.5-9b-20260310	8b	2
-	qwen/qwen3.5-flash-02-23	8c
-	qwen/qwen3.5-flash-20260224	8c
-	qwen/qwen3.5-plus-02-15	8d
-	qwen/qwen3.5-plus-20260216	8e	2
-	qwen/qwen3.5-plus-20260420	8f
-	qwen/qwen3.6-27b	8g
-	qwen/qwen3.6-27b-20260422	8h	2
-	qwen/qwen3.6-35b-a3b	8i
-	qwen/qwen3.6-35b-a3b-20260415	8j	2
-	qwen/qwen3.6-flash	8k
-	qwen/qwen3.6-max-preview	8l	2
-	qwen/qwen3.6-max-preview-20260420	8l	2
-	qwen/qwen3.6-plus	8m
-	qwen/qwen3.6-plus-04-02	8n	2
-	qwen/qwen3.7-flash	8o	1
-	qwen/qwen3.7-max	8p
-	qwen/qwen3.7-max-20260520	8q	2
-	qwen/qwen3.7-plus	8r
-	qwen/qwen3.7-plus-20260602	8s	2
-	qwen/qwen3.7-plus:batch	8t	1
-	qwen/qwen3.8-2.4t-a95b	8u	1
-	qwen/qwen3.8-27b	8v	1
-	qwen/qwen3.8-27b:batch	8w	1
-	qwen/qwen3.8-flash	8x	1
-	qwen/qwen3.8-max-0902	8u	1
-	qwen/qwen3.8-max-0902:batch	8y	1
-	qwen/qwen3.8-max-prime	8z	1
-	qwen/qwen3.8-omni-flash	8x	1
+	qwen/qwen3-vl-30b-a3b-thinking	7z
+	qwen/qwen3-vl-32b-instruct	80	2
+	qwen/qwen3-vl-8b-instruct	81
+	qwen/qwen3-vl-8b-thinking	82	2
+	qwen/qwen3.5-122b-a10b	83
+	qwen/qwen3.5-122b-a10b-20260224	83
+	qwen/qwen3.5-27b	7y
+	qwen/qwen3.5-27b-20260224	84	2
+	qwen/qwen3.5-35b-a3b	85
+	qwen/qwen3.5-35b-a3b-20260224	85
+	qwen/qwen3.5-397b-a17b	86
+	qwen/qwen3.5-397b-a17b-20260216	87	2
+	qwen/qwen3.5-9b	88
+	qwen/qwen3.5-9b-20260310	89	2
+	qwen/qwen3.5-flash-02-23	8a
+	qwen/qwen3.5-flash-20260224	8a
+	qwen/qwen3.5-plus-02-15	8b
+	qwen/qwen3.5-plus-20260216	8c	2
+	qwen/qwen3.5-plus-20260420	8d
+	qwen/qwen3.6-27b	8e
+	qwen/qwen3.6-27b-20260422	8f	2
+	qwen/qwen3.6-35b-a3b	8g
+	qwen/qwen3.6-35b-a3b-20260415	8h	2
+	qwen/qwen3.6-flash	8i
+	qwen/qwen3.6-max-preview	8j	2
+	qwen/qwen3.6-max-preview-20260420	8j	2
+	qwen/qwen3.6-plus	8k
+	qwen/qwen3.6-plus-04-02	8l	2
+	qwen/qwen3.7-flash	8m	1
+	qwen/qwen3.7-max	8n
+	qwen/qwen3.7-max-20260520	8o	2
+	qwen/qwen3.7-plus	8p
+	qwen/qwen3.7-plus-20260602	8q	2
+	qwen/qwen3.7-plus:batch	8r	1
+	qwen/qwen3.8-2.4t-a95b	8s	1
+	qwen/qwen3.8-27b	8t	1
+	qwen/qwen3.8-27b:batch	8u	1
+	qwen/qwen3.8-flash	8v	1
+	qwen/qwen3.8-max-0902	8s	1
+	qwen/qwen3.8-max-0902:batch	8w	1
+	qwen/qwen3.8-max-prime	8x	1
+	qwen/qwen3.8-omni-flash	8v	1
 	recursive/flint-v1.0:free	1h	6	F
-	reflection/beam-1.0-501b-a23b	90	1
-	rekaai/reka-edge	91
+	reflection/beam-1.0-501b-a23b	8y	1
+	rekaai/reka-edge	8z
 	rekaai/reka-flash-3	19	2
-	relace/relace-apply-3	92	2
-	relace/relace-search	4z
-	respan/span-01	76	1
+	relace/relace-apply-3	90	2
+	relace/relace-search	4x
+	respan/span-01	74	1
 	respan/span-01-lite:free	1h	6	F
 	respan/span-02	12	1
-	ricursiveai/ripple-65b-preview	93	1
-	sakana/fugu-max	8u	1
-	sakana/fugu-ultra	69	1
-	sakana/fugu-ultra-v2	69	1
-	sakana/sakana-namazu	94	1
-	sao10k/l3-lunaris-8b	95	2
-	sao10k/l3.3-euryale-70b	4x	2
-	scaledown/classify-1	4t	1
+	ricursiveai/ripple-65b-preview	91	1
+	sakana/fugu-max	8s	1
+	sakana/fugu-ultra	67	1
+	sakana/fugu-ultra-v2	67	1
+	sakana/sakana-namazu	92	1
+	sao10k/l3-lunaris-8b	93	2
+	sao10k/l3.3-euryale-70b	4v	2
+	scaledown/classify-1	4r	1
 	stepfun/step-3.5-flash	3f
-	stepfun/step-3.7-flash	96
-	stepfun/step-5-preview	97	1
-	tencent/hunyuan-a13b-instruct	98	2
-	tencent/hy3	99	1
-	tencent/hy3-preview	9a
-	tencent/hy4	9b	1
-	tencent/hy4-preview	9c	1
-	thedrummer/cydonia-24b-v4.1	9d	2
-	thedrummer/skyfall-36b-v2	9e	2
-	thinkingmachines/inkling	9f	1
+	stepfun/step-3.7-flash	94
+	stepfun/step-5-preview	95	1
+	tencent/hunyuan-a13b-instruct	96	2
+	tencent/hy3	97	1
+	tencent/hy3-preview	98
+	tencent/hy4	99	1
+	tencent/hy4-preview	9a	1
+	thedrummer/cydonia-24b-v4.1	9b	2
+	thedrummer/skyfall-36b-v2	9c	2
+	thinkingmachines/inkling	9d	1
 	thinkingmachines/inkling-2-small:free	1h	6	F
-	thinkingmachines/inkling-small	9g	1
-	thinkingmachines/inkling-small:batch	9h	1
+	thinkingmachines/inkling-small	9e	1
+	thinkingmachines/inkling-small:batch	9f	1
 	togethercomputer/tev1-4b-experimental	33	1
 	typesafe/jev-1.13	33	1
 	typesafe/jev-1.14	33	1
-	unbiased/pareto-26.10	9i	1
-	unbiased/pareto-26.9	9j	1
-	undi95/remm-slerp-l2-13b	4p	2
-	upstage/solar-decide	9k	1
-	upstage/solar-decide-flash	9k	1
-	upstage/solar-mini4	9l	1
-	upstage/solar-pro-3	3z	2
-	upstage/solar-pro4	9m	1
-	writer/palmyra-x5	9n	2
-	x-ai/grok-4-fast	9o	2
-	x-ai/grok-4.20	9p
-	x-ai/grok-4.20-multi-agent	41	2
-	x-ai/grok-4.3	9p
-	x-ai/grok-4.3:batch	9q	1
-	x-ai/grok-4.5	9r	1
-	x-ai/grok-4.6	9s	1
-	x-ai/grok-4.6:batch	9t	1
-	x-ai/grok-4.7	9s	1
-	x-ai/grok-4.7:batch	9t	1
-	x-ai/grok-build-0.1	9u
-	x-ai/grok-code-fast-1	9v	2
-	xiaomi/mimo-v2.5	9w
-	xiaomi/mimo-v2.5-pro	9x
-	xiaomi/mimo-v2.6-flash	9y	1
-	xiaomi/mimo-v2.6-pro	9z	1
-	xiaomi/mimo-v2.6-pro-ultraspeed	a0	1
+	unbiased/pareto-26.10	9g	1
+	unbiased/pareto-26.9	9h	1
+	undi95/remm-slerp-l2-13b	4n	2
+	upstage/solar-decide	9i	1
+	upstage/solar-decide-flash	9i	1
+	upstage/solar-mini4	9j	1
+	upstage/solar-pro-3	3x	2
+	upstage/solar-pro4	9k	1
+	writer/palmyra-x5	9l	2
+	x-ai/grok-4-fast	9m	2
+	x-ai/grok-4.20	9n
+	x-ai/grok-4.20-multi-agent	3z	2
+	x-ai/grok-4.3	9n
+	x-ai/grok-4.3:batch	9o	1
+	x-ai/grok-4.5	9p	1
+	x-ai/grok-4.6	9q	1
+	x-ai/grok-4.6:batch	9r	1
+	x-ai/grok-4.7	9q	1
+	x-ai/grok-4.7:batch	9r	1
+	x-ai/grok-build-0.1	9s
+	x-ai/grok-code-fast-1	9t	2
+	xiaomi/mimo-v2.5	9u
+	xiaomi/mimo-v2.5-pro	9v
+	xiaomi/mimo-v2.6-flash	9w	1
+	xiaomi/mimo-v2.6-pro	9x	1
+	xiaomi/mimo-v2.6-pro-ultraspeed	9y	1
 	xingchen-agi/xing4.0-29b-a4b:free	1h	6	F
-	z-ai/glm-4.5	a1
-	z-ai/glm-4.5-air	a2
-	z-ai/glm-4.5v	a3
-	z-ai/glm-4.6	a4
-	z-ai/glm-4.6v	a5
-	z-ai/glm-4.7	a1
-	z-ai/glm-4.7-flash	a6
-	z-ai/glm-4.7-flash-20260119	a7	2
-	z-ai/glm-5	a8
-	z-ai/glm-5-20260211	a9	2
-	z-ai/glm-5-turbo	aa
-	z-ai/glm-5-turbo-20260315	aa
-	z-ai/glm-5.1	ab
-	z-ai/glm-5.1-20260406	ac	2
-	z-ai/glm-5.2	ad
-	z-ai/glm-5.2-20260616	ab	2
-	z-ai/glm-5.2:batch	ae	1
-	z-ai/glm-5.3	af
-	z-ai/glm-5.3-20260816	ab	2
-	z-ai/glm-5.3-flash	ag
-	z-ai/glm-5.3-flash:batch	ah	1
-	z-ai/glm-5.3-flashx	ai	1
-	z-ai/glm-5.3-flashx-legal	ai	1
-	z-ai/glm-5.3-prime	aj	1
-	z-ai/glm-5.3:batch	ak	1
-	z-ai/glm-5v-turbo	aa	1
+	z-ai/glm-4.5	9z
+	z-ai/glm-4.5-air	a0
+	z-ai/glm-4.5v	a1
+	z-ai/glm-4.6	a2
+	z-ai/glm-4.6v	a3
+	z-ai/glm-4.7	9z
+	z-ai/glm-4.7-flash	a4
+	z-ai/glm-4.7-flash-20260119	a5	2
+	z-ai/glm-5	a6
+	z-ai/glm-5-20260211	a7	2
+	z-ai/glm-5-turbo	a8
+	z-ai/glm-5-turbo-20260315	a8
+	z-ai/glm-5.1	a9
+	z-ai/glm-5.1-20260406	aa	2
+	z-ai/glm-5.2	ab
+	z-ai/glm-5.2-20260616	a9	2
+	z-ai/glm-5.2:batch	ac	1
+	z-ai/glm-5.3	ad
+	z-ai/glm-5.3-20260816	a9	2
+	z-ai/glm-5.3-flash	ae
+	z-ai/glm-5.3-flash:batch	af	1
+	z-ai/glm-5.3-flashx	ag	1
+	z-ai/glm-5.3-flashx-legal	ag	1
+	z-ai/glm-5.3-prime	ah	1
+	z-ai/glm-5.3:batch	ai	1
+	z-ai/glm-5v-turbo	a8	1
 	~anthropic/claude-fable-latest	j	3	C
 	~anthropic/claude-haiku-latest	m	3	C
-	~anthropic/claude-opus-latest	al	3	C
+	~anthropic/claude-opus-latest	aj	3	C
 	~anthropic/claude-sonnet-latest	t	3	C
 	~deepseek/deepseek-flash-latest	1x	1
-	~deepseek/deepseek-pro-latest	am	1
+	~deepseek/deepseek-pro-latest	ak	1
 	~deepseek/deepseek-v4-flash-latest	1s	1
-	~google/gemini-flash-latest	an
+	~google/gemini-flash-latest	al
 	~google/gemini-pro-latest	2k
 	~liquid/d1-latest	34	1
 	~liquid/d1-ultra-latest	35	1
-	~moonshotai/kimi-latest	ao
-	~openai/gpt-astra-latest	6i	1
-	~openai/gpt-latest	6r	2
-	~openai/gpt-luna-latest	6k	1
+	~moonshotai/kimi-latest	am
+	~openai/gpt-astra-latest	6g	1
+	~openai/gpt-latest	6p	2
+	~openai/gpt-luna-latest	6i	1
 	~openai/gpt-mini-latest	2g
-	~openai/gpt-sol-latest	6n	1
-	~openai/gpt-terra-latest	6o	1
+	~openai/gpt-sol-latest	6l	1
+	~openai/gpt-terra-latest	6m	1
 	~perplexity/pplx-decider-flash-latest	12	1
-	~perplexity/pplx-decider-latest	76	1
+	~perplexity/pplx-decider-latest	74	1
 	~typesafe/jev-latest	33	1
-	~unbiased/pareto-latest	9i	1
-	~x-ai/grok-latest	9s	1
-	~z-ai/glm-flash-latest	ap	1
-	~z-ai/glm-latest	af	1`
+	~unbiased/pareto-latest	9g	1
+	~x-ai/grok-latest	9q	1
+	~z-ai/glm-flash-latest	an	1
+	~z-ai/glm-latest	ad	1`
