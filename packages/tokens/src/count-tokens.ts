@@ -1,7 +1,6 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { encodingNameOf } from "./encoding-of-model"
 import type { Encoding, EncodingName } from "./encodings/encoding"
-import { encodingByName } from "./encodings/encoding-by-name"
+import { encodingByName, encodingOfModel } from "./encodings/find-encoding"
 import { NoPublicTokenizerError } from "./errors"
 import { estimateMeasure, upperBoundMeasure } from "./estimate/estimate-measures"
 import { countSource, type TextSource } from "./text/count-source"
@@ -139,9 +138,7 @@ function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): E
     )
   if (countBy !== undefined && countBy !== "estimate" && countBy !== "upperBound")
     throw new InvalidArgumentError("countBy", '"estimate" or "upperBound"', countBy)
-  if (encoding !== undefined) return encodingByName(encoding)
-  const name = encodingNameOf(model!)
-  return name === undefined ? undefined : encodingByName(name)
+  return encoding !== undefined ? encodingByName(encoding) : encodingOfModel(model!)
 }
 
 /** How the options count a text; `encoding` is the result of {@link chosenEncoding}. */

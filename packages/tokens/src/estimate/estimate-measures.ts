@@ -5,7 +5,7 @@ import { exactMeasure } from "../text/text-measure"
 import { ADDED_TOKENS, boundOf, estimateOf, estimateTokens } from "./estimate-tokens"
 import { familyOf } from "./model-families"
 import { NormalizedBytes } from "./normalized-bytes"
-import { ScriptRatio } from "./script-ratios"
+import { ratioOfToken, ScriptRatio } from "./script-ratios"
 
 /** Counts by {@link estimateTokens}'s `tokens`. */
 export function estimateMeasure(model: string): TextMeasure {
@@ -15,11 +15,7 @@ export function estimateMeasure(model: string): TextMeasure {
     encoding: o200kBase,
     addedTokens: 0,
     count: (text) => estimateTokens(text, model).tokens,
-    weigh(text, from, to) {
-      const scripts = new ScriptRatio()
-      scripts.add(text, from, to)
-      return 1 + (scripts.ratio - 1) * family.strength
-    },
+    weigh: (text, from, to) => 1 + (ratioOfToken(text, from, to) - 1) * family.strength,
     createCounter() {
       const counter = exactMeasure(o200kBase).createCounter()
       const scripts = new ScriptRatio()

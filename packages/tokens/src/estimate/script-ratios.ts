@@ -20,26 +20,34 @@ const SCRIPTS: readonly (readonly [first: number, last: number, tokensPerUnit: n
 
 const OTHER = { tokensPerUnit: 0.22, ratio: 1.08 }
 
+/** The row of a UTF-16 unit, or −1 for everything else. */
+function scriptOf(unit: number): number {
+  return unit < 0xc0 ? -1 : SCRIPTS.findIndex(([first, last]) => unit >= first && unit <= last)
+}
+
+/** How many of Claude's tokens a token of o200k_base is, by the first character beyond ASCII from `from` to `to`. */
+export function ratioOfToken(text: string, from: number, to: number): number {
+  for (let index = from; index < to; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit >= 0xc0) return SCRIPTS[scriptOf(unit)]?.[3] ?? OTHER.ratio
+  }
+  return OTHER.ratio
+}
+
 /** Adds up how many of Claude's tokens a token of o200k_base is in a text, by its scripts. */
 export class ScriptRatio {
   readonly #units = new Int32Array(SCRIPTS.length)
   #otherUnits = 0
 
-  add(text: string, from = 0, to = text.length): void {
-    let row = 0
-    for (let index = from; index < to; index++) {
+  add(text: string): void {
+    let previous = 0
+    let script = -1
+    for (let index = 0; index < text.length; index++) {
       const unit = text.charCodeAt(index)
-      if (unit < 0x80) {
-        this.#otherUnits++
-        continue
-      }
-      if (unit < SCRIPTS[row]![0] || unit > SCRIPTS[row]![1])
-        row = Math.max(
-          0,
-          SCRIPTS.findIndex(([first, last]) => unit >= first && unit <= last),
-        )
-      if (unit < SCRIPTS[row]![0] || unit > SCRIPTS[row]![1]) this.#otherUnits++
-      else this.#units[row]!++
+      if (unit !== previous) script = scriptOf(unit)
+      previous = unit
+      if (script === -1) this.#otherUnits++
+      else this.#units[script]!++
     }
   }
 

@@ -1,8 +1,7 @@
 import { parseModelId } from "@p2/core"
 import { modelLimits } from "@p2/core/model-limits"
-import { encodingNameOf } from "../encoding-of-model"
 import type { Encoding } from "../encodings/encoding"
-import { encodingByName } from "../encodings/encoding-by-name"
+import { encodingOfModel } from "../encodings/find-encoding"
 import { UnboundedInputError } from "../errors"
 import { estimateTokens } from "../estimate/estimate-tokens"
 import { countText } from "../text/count-text"
@@ -19,9 +18,7 @@ export interface RequestModel {
 
 /** @throws InvalidArgumentError if `id` is not a model id */
 export function requestModel(id: string): RequestModel {
-  const { baseName } = parseModelId(id)
-  const encodingName = encodingNameOf(id)
-  return { id, name: baseName, encoding: encodingName === undefined ? undefined : encodingByName(encodingName) }
+  return { id, name: parseModelId(id).baseName, encoding: encodingOfModel(id) }
 }
 
 /** The tokens of a text: exactly, or by an estimate and a bound. */

@@ -63,7 +63,8 @@ export function truncateText(measure: TextMeasure, text: string, maxTokens: numb
   checkTokenNumber("maxTokens", maxTokens, 0)
   // A token weighs at least 1, so more than `maxTokens` of them never fit.
   const found = tokenEnds(measure, text, maxTokens)
-  if (found.isWhole && measure.count(text, maxTokens) <= maxTokens) return text
+  const isShort = found.isWhole && found.ends.length <= maxTokens
+  if (isShort && (measure.basis === "exact" || measure.count(text) <= maxTokens)) return text
   return text.slice(0, fittingEnd(measure, text, 0, found, 0, maxTokens))
 }
 
