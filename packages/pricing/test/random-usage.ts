@@ -69,7 +69,7 @@ const BILLED_INSTEAD = [
   ["character", "inputCharacters"],
 ] as const
 
-type Part = Exclude<keyof CallUsage, "raw" | "assumptions">
+type Part = Exclude<keyof CallUsage, "raw" | "assumptions" | "serviceTier" | "region">
 
 function share(random: Random, total: number, parts: readonly Part[], usage: CallUsage): void {
   let rest = total

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import {
   type CallUsage,
+  costOf,
   createPriceTable,
   mergeAnthropicUsage,
   usageFromAISDK,
@@ -438,6 +439,19 @@ describe("shapes that had no adapter", () => {
     expect(usage).toEqual(expected)
     expect(raw).toBeTypeOf("object")
   })
+})
+
+it("Anthropic's service tier, speed and region decide the price", () => {
+  const usage = { input_tokens: 1_000, output_tokens: 0 }
+  const cost = (more: object) => costOf("claude-opus-5-5", usageFromAnthropic({ ...usage, ...more })).nanoUsd
+  expect(cost({})).toBe(4_000_000)
+  expect(cost({ service_tier: "standard", inference_geo: "global", speed: "standard" })).toBe(4_000_000)
+  expect(cost({ service_tier: "batch" })).toBe(2_000_000)
+  expect(cost({ speed: "fast", service_tier: "standard" })).toBe(8_000_000)
+  expect(cost({ inference_geo: "us" })).toBe(4_400_000)
+  expect(() => cost({ service_tier: "priority-commitment" })).toThrow(/no price|No price/)
+  const read = usageFromAnthropic({ ...usage, service_tier: "batch" })
+  expect(costOf("claude-opus-5-5", read, { serviceTier: "default" }).nanoUsd).toBe(4_000_000)
 })
 
 describe("a field that seems to carry billed units and is not known", () => {

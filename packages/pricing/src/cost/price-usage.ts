@@ -14,7 +14,9 @@ import { nanoFromPico, sumLines } from "./exact-sum"
 import { reportedPico } from "./reported-cost"
 
 /** Prices a usage by a row, or by what the provider reported. */
-export function priceUsage(priced: PricedRow, usage: CallUsage, options: CostOptions): Cost {
+export function priceUsage(priced: PricedRow, usage: CallUsage, given: CostOptions): Cost {
+  const { serviceTier = usage.serviceTier, region = usage.region } = given
+  const options = { ...given, serviceTier, region }
   if (options.reported === undefined) return priceByRow(priced, usage, options)
   return reportedCost(priced.row.model, usage, options, priceByRowIfListed(priced, usage, options))
 }

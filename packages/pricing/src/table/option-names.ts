@@ -97,6 +97,8 @@ const USAGE_NAMES = /* @__PURE__ */ namesOf<CallUsage>({
   audioSeconds: true,
   inputCharacters: true,
   calls: true,
+  serviceTier: true,
+  region: true,
   assumptions: true,
   raw: true,
 })

@@ -6,7 +6,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 /**
  * Reads `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the
  * three. Cache writes for one hour are told apart where `cache_creation` tells them apart. Where `iterations` lists several
- * passes of the model, all of them are summed.
+ * passes of the model, all of them are summed. The service tier and region that it reports decide the price in `costOf`.
  *
  * For a stream, merge the usage of `message_start` and `message_delta` first: `mergeAnthropicUsage`.
  *
@@ -39,7 +39,7 @@ export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {
   const reasoning = fields.inner("output_tokens_details").count("thinking_tokens")
   fields.finish(options)
   const { input, output, read, write, writeHour } = counts
-  return usageWith(input + write + read, Math.max(output, reasoning), usage, {
+  const result = usageWith(input + write + read, Math.max(output, reasoning), usage, {
     cacheReadTokens: read,
     cacheWriteTokens: write - writeHour,
     cacheWrite1hTokens: writeHour,
@@ -47,6 +47,11 @@ export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {
     webSearches,
     codeInterpreterSessions,
   })
+  const serviceTier = fields.string("speed") === "fast" ? "fast" : fields.string("service_tier")
+  const region = fields.string("inference_geo")
+  if (serviceTier !== undefined) result.serviceTier = serviceTier
+  if (region !== undefined) result.region = region
+  return result
 }
 
 interface AnthropicCounts {

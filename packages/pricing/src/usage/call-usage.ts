@@ -17,6 +17,10 @@ export interface CallUsage extends Usage {
   inputCharacters?: number | undefined
   /** Number of calls that this usage sums. @defaultValue 1 */
   calls?: number | undefined
+  /** Service tier that the provider reported inside the usage (Anthropic). `costOf` uses it unless an option states another. */
+  serviceTier?: string | undefined
+  /** Region that the provider reported inside the usage (Anthropic). `costOf` uses it unless an option states another. */
+  region?: string | undefined
   /** Where the provider's usage could be read in two ways: which of them was taken. It is always the more expensive one. */
   assumptions?: readonly string[] | undefined
 }

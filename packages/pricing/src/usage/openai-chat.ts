@@ -56,6 +56,7 @@ export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPositi
       reasoningTokens: totals.reasoningTokens,
       audioOutputTokens: audioOutput,
       imageOutputTokens: imageOutput,
+      webSearches: fields.inner("server_tool_use").count("web_search_requests"),
     },
     totals.assumptions,
   )

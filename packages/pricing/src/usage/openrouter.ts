@@ -1,20 +1,16 @@
 import type { ReportedCost } from "../cost/cost-options"
 import type { CallUsage } from "./call-usage"
-import { readChatUsage } from "./openai-chat"
-import { UsageFields, type UsageReadOptions } from "./usage-fields"
+import { usageFromOpenAIChat } from "./openai-chat"
+import type { UsageReadOptions } from "./usage-fields"
 
 /**
- * Reads `usage` of OpenRouter: OpenAI's chat usage, plus searches.
+ * Reads `usage` of OpenRouter, which is OpenAI's chat usage with searches.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
 export function usageFromOpenRouter(usage: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usage)
-  const result = readChatUsage(usage, fields, "inside")
-  const webSearches = fields.inner("server_tool_use").count("web_search_requests")
-  fields.finish(options)
-  return webSearches > 0 ? { ...result, webSearches } : result
+  return usageFromOpenAIChat(usage, options)
 }
 
 /**

@@ -15,8 +15,11 @@ export interface UsageReadOptions {
 const BILLED =
   /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
 /** Words of a name that counts time, money or a limit, which nobody bills by themselves. */
-const NOT_BILLED: readonly string[] =
-  "cost price usd fee latency time ms speed rate per ttl limit remaining percent ratio ticks".split(" ")
+const NOT_BILLED: readonly string[] = [
+  ...["cost", "price", "usd", "fee", "ticks"],
+  ...["latency", "time", "ms", "speed", "rate", "per", "ratio", "percent"],
+  ...["ttl", "limit", "remaining"],
+]
 
 /**
  * Reads the counts of a provider's usage object. Null and absent are 0; anything else that is not a count is an error.
@@ -160,7 +163,10 @@ function wordsOf(name: string): string[] {
 }
 
 /** The parts of a usage that may be absent. */
-type UsagePart = Exclude<keyof CallUsage, "raw" | "inputTokens" | "outputTokens" | "assumptions">
+type UsagePart = Exclude<
+  keyof CallUsage,
+  "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region"
+>
 
 /** A usage with the parts that are more than 0. */
 export function usageWith(
