@@ -105,9 +105,9 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
   }
 }
 
-/** The signal of a call fired: code `aborted`. `cause` is the signal's reason. */
+/** A call was aborted by its signal: code `aborted`. `cause` is the signal's reason. */
 export class AbortedError extends P2Error<"aborted"> {
-  constructor(what: string, signal?: AbortSignal) {
+  constructor(what: string, signal?: { readonly reason?: unknown }) {
     super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 

@@ -24,6 +24,7 @@ export type {
   FilePart,
   ImagePart,
   Message,
+  RefusalPart,
   SystemMessage,
   TextPart,
   ToolCall,

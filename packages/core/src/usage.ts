@@ -1,6 +1,6 @@
 /**
- * What a call used, in tokens. Totals are inclusive: `inputTokens` contains what was read from and written to a cache,
- * audio and images; `outputTokens` contains reasoning, audio and images. Every count is an integer ≥ 0; absent means 0.
+ * What a call used, in tokens. Totals are inclusive: `inputTokens` includes cached tokens, audio and images; `outputTokens`
+ * includes reasoning, audio and images. Every count is an integer from 0; an absent one is 0.
  */
 export interface Usage {
   inputTokens: number
@@ -13,19 +13,19 @@ export interface Usage {
   cacheWrite1hTokens?: number | undefined
   audioInputTokens?: number | undefined
   imageInputTokens?: number | undefined
-  /** Part of `outputTokens` that the model thought and did not say. */
+  /** Part of `outputTokens` that is hidden reasoning. */
   reasoningTokens?: number | undefined
   audioOutputTokens?: number | undefined
   imageOutputTokens?: number | undefined
-  /** Number of web searches that the provider ran and bills by the piece. */
+  /** Web searches that the provider ran and bills by number. */
   webSearches?: number | undefined
   /**
-   * What the provider sent, untouched up to 16 KiB of JSON: token classes that this type does not name are kept here.
+   * The usage as the provider sent it, up to 16 KiB of JSON. Also has token classes that this type does not name.
    */
   raw?: unknown
 }
 
-/** The counts of {@link Usage}, in the order in which they are printed. */
+/** The names of all counts in {@link Usage}, in the order in which they are printed. */
 export const USAGE_COUNTS = [
   "inputTokens",
   "cacheReadTokens",
@@ -41,16 +41,16 @@ export const USAGE_COUNTS = [
 ] as const satisfies readonly (keyof Usage)[]
 
 /**
- * How a cost is known:
- * - `provider`: the provider said so;
+ * Where a cost comes from:
+ * - `provider`: the provider reported it;
  * - `table`: computed from reported usage and the published price;
- * - `custom`: the same with the user's own price;
- * - `bound`: usage is unknown, so the most that may have been billed was charged;
+ * - `custom`: computed from reported usage and the caller's own price;
+ * - `bound`: usage is unknown, so the upper bound was charged;
  * - `none`: nothing was billed.
  */
 export type CostSource = "provider" | "table" | "custom" | "bound" | "none"
 
-/** The sum of usages, count by count. `raw` becomes the list of the raw values that were present. */
+/** The sum of usages, count by count. `raw` is the array of all `raw` values that are present. */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Usage = { inputTokens: 0, outputTokens: 0 }
   for (const usage of usages)

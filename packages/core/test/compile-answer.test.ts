@@ -51,16 +51,16 @@ describe("constructs of Zod", () => {
       "an intersection of object and object",
     )
     const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
-    expect(errorOf(endless()).construct).toBe("a schema without end")
+    expect(errorOf(endless()).construct).toBe("an endlessly nested schema")
     const itself: z.ZodType = z.lazy(() => itself)
-    expect(errorOf(itself).construct).toBe("a schema that comes back to itself before any value")
+    expect(errorOf(itself).construct).toBe("a schema that contains itself without a value between")
     const through: z.ZodType = z.lazy(() =>
       z.preprocess(
         (value) => value,
         z.preprocess((value) => value, through),
       ),
     )
-    expect(errorOf(through).construct).toBe("a schema that comes back to itself before any value")
+    expect(errorOf(through).construct).toBe("a schema that contains itself without a value between")
     const tree = z.object({
       get child() {
         return z.array(tree)
@@ -82,7 +82,7 @@ describe("constructs of Zod", () => {
     const object = z.lazy(() => z.object({ a: z.array(a) }))
     const none: z.ZodType = z.lazy(() => z.union([z.lazy(() => none), z.lazy(() => none)]))
     for (const schema of [a, b, c, object, none, z.intersection(z.object({ x: a }), z.object({ x: b }))])
-      expect(errorOf(schema).construct).toBe("a schema that comes back to itself before any value")
+      expect(errorOf(schema).construct).toBe("a schema that contains itself without a value between")
     expect(errorOf(object).path).toBe("answer.a[]")
     const list: z.ZodType = z.lazy(() => z.union([z.array(list), z.array(z.union([list, z.string()]))]))
     expect(compileAnswer(list).parse('{"answer":[["a"],[]]}')).toEqual({ ok: true, answer: [["a"], []] })
@@ -502,7 +502,7 @@ describe("answers that do not fit", () => {
       },
     ])
     expect(error.message).toBe(
-      "The answer does not fit the answer model: invalid_type at answer.user.age, invalid_type at answer.scores.*.",
+      "The answer does not fit `answerModel`: invalid_type at answer.user.age, invalid_type at answer.scores.*.",
     )
   })
 

@@ -194,7 +194,7 @@ describe("MessageBuilder", () => {
     expect(builder.getMessages()).toEqual([])
     for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
       expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)
-      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Invalid `data`: expected a text, or data/)
+      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Invalid `data`: expected a string or data/)
     }
     expect(builder.getMessages()).toEqual([])
     expect(() => builder.addMessageBlock("[/X]", "a")).toThrow(/Invalid `tag`/)

@@ -5,10 +5,10 @@ import { RequestIssues } from "../request/invalid-request-error"
 import { parsedBy } from "../request/option-checks"
 import { type Bytes, toDataUrl } from "./data-url"
 import { formatBlock } from "./format-block"
-import type { AssistantMessage, ContentPart, Message, ToolCall } from "./message"
-import { isNothing, MAX_CHARACTERS, toYaml } from "./to-yaml"
+import type { AssistantMessage, ContentPart, Message, RefusalPart, ToolCall } from "./message"
+import { isOmitted, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
-/** Detail in which a model looks at an image. */
+/** In how much detail a model sees an image; providers bill by it. */
 export type ImageDetail = "auto" | "low" | "high"
 
 const MAX_MESSAGES = 10_000
@@ -16,8 +16,8 @@ const IMAGE_NAMES = new Set(["detail"])
 const FILE_NAMES = new Set(["filename", "mediaType"])
 
 /**
- * Builds the messages of a request, in the order of the calls. Methods that add return the builder. Text stays as it is;
- * objects and arrays become YAML.
+ * Builds the messages of a request, in the order of the calls. Strings are kept as they are; objects and arrays become
+ * YAML. At most 10,000 messages of 10,000,000 characters each.
  *
  * @example
  * new MessageBuilder().addMessageSystem("You are terse.").addMessageBlock("PERSON", { name: "David Copperfield" })
@@ -27,30 +27,31 @@ export class MessageBuilder {
 
   /** Adds a system message. */
   addMessageSystem(content: unknown): this {
-    return this.#say("system", toText(content))
+    return this.#addContent("system", toText(content))
   }
 
   /** Adds a user message. */
   addMessageUser(content: unknown): this {
-    return this.#say("user", toText(content))
+    return this.#addContent("user", toText(content))
   }
 
-  /** Adds what the assistant said: an earlier answer, so that the conversation goes on. */
+  /** Adds an earlier answer of the model. */
   addMessageAssistant(content: unknown): this {
-    return this.#say("assistant", toText(content))
+    return this.#addContent("assistant", toText(content))
   }
 
   /**
-   * Adds data as a user message: `[TAG]`, the data, `[/TAG]`; a list as numbered blocks. No data can close its block.
-   * @throws InvalidArgumentError for a tag that is not 1 to 64 letters, digits, `_`, `-`.
+   * Adds data as a user message between `[TAG]` and `[/TAG]`; an array as numbered blocks. No data can close its block.
+   * @throws InvalidArgumentError if the tag is not 1 to 64 letters, digits, `_` or `-`, beginning with a letter
    */
   addMessageBlock(tag: string, data: unknown): this {
-    return this.#say("user", toText(formatBlock(tag, checkData(data, "data"))))
+    return this.#addContent("user", toText(formatBlock(tag, checkData(data, "data"))))
   }
 
   /**
-   * Adds an image as a user message: an address, a `data:` URL, or the bytes of a PNG, JPEG, GIF or WebP.
-   * @throws InvalidArgumentError for anything else, and for more than 20 MiB.
+   * Adds an image as a user message: an http(s) URL, a `data:` URL, or the bytes of a PNG, JPEG, GIF or WebP.
+   * @param options `detail` is the provider's choice if absent
+   * @throws InvalidArgumentError for anything else, and for more than 20 MiB
    */
   addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
     checkOptions(options, IMAGE_NAMES)
@@ -59,12 +60,13 @@ export class MessageBuilder {
       throw new InvalidArgumentError("detail", '"auto", "low" or "high"', detail)
     const url = toDataUrl("image", image)
     const part: ContentPart = { type: "image_url", image_url: { url, ...(detail && { detail }) } }
-    return this.#say("user", [part])
+    return this.#addContent("user", [part])
   }
 
   /**
-   * Adds a file as a user message: a `data:` URL, or bytes with a `mediaType` unless they are a PDF or an image.
-   * @throws InvalidArgumentError for anything else, and for more than 50 MiB.
+   * Adds a file as a user message: a `data:` URL, or bytes. Bytes need a `mediaType`, unless they are a PDF or an image.
+   * @param options `filename` is "file" if absent
+   * @throws InvalidArgumentError for anything else, and for more than 50 MiB
    */
   addMessageFile(
     file: string | Bytes,
@@ -72,24 +74,24 @@ export class MessageBuilder {
   ): this {
     checkOptions(options, FILE_NAMES)
     const { filename = "file", mediaType } = options
-    if (typeof filename !== "string") throw new InvalidArgumentError("filename", "a text", filename)
+    if (typeof filename !== "string") throw new InvalidArgumentError("filename", "a string", filename)
     const part: ContentPart = { type: "file", file: { file_data: toDataUrl("file", file, mediaType), filename } }
-    return this.#say("user", [part])
+    return this.#addContent("user", [part])
   }
 
-  /** Adds the assistant's turn that asked for tools. */
+  /** Adds the assistant message in which the model called tools. */
   addToolCalls(calls: readonly ToolCall[], content: string | null = null): this {
     return this.addPrompt([{ role: "assistant", content, tool_calls: calls as ToolCall[] }])
   }
 
-  /** Adds what a tool returned; `toolCallId` is the `id` of its call. */
+  /** Adds the result of a tool; `toolCallId` is the `id` of its call. */
   addToolResult(toolCallId: string, content: unknown): this {
     return this.addPrompt([{ role: "tool", tool_call_id: toolCallId, content: toText(content) }])
   }
 
   /**
-   * Adds a user message, or a whole list of messages, which are copied.
-   * @throws InvalidRequestError that lists what is wrong with the messages; then none of them is added.
+   * Adds a user message, or copies of several messages.
+   * @throws InvalidRequestError that lists all invalid fields; then no message is added
    */
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
@@ -106,15 +108,15 @@ export class MessageBuilder {
     return this.#messages.map(copyOf)
   }
 
-  /** The conversation as one text, for people: each message after its role, parts that are no text by their type. */
+  /** The conversation as one string, for people: each message after its role; images and files by their type. */
   getFormattedPrompt(): string {
     return this.#messages.map((message) => `${message.role}:\n${formatMessage(message)}`).join("\n\n")
   }
 
   /**
-   * Marks where the conversation ends now. What comes back adds the assistant's turn there: behind the message that is
-   * the last one now and what the assistant said to it, before all that was added since. It adds nothing where that
-   * message was cleared away, or where there is no room: an answer is worth more than its place in the conversation.
+   * Marks the current end of the conversation. The function that it returns inserts an answer there: after the message that
+   * is last now and earlier answers to it, before all messages that were added since. It does nothing if that message was
+   * cleared or the conversation is full, because an answer must not be lost for that.
    */
   openTurn(): (answer: string) => void {
     const last = this.#messages.at(-1)!
@@ -128,13 +130,13 @@ export class MessageBuilder {
     }
   }
 
-  /** Takes all messages away. */
+  /** Removes all messages. */
   clear(): this {
     this.#messages = []
     return this
   }
 
-  #say(role: "system" | "user" | "assistant", content: string | ContentPart[]): this {
+  #addContent(role: "system" | "user" | "assistant", content: string | ContentPart[]): this {
     return this.#add({ role, content } as Message)
   }
 
@@ -146,7 +148,7 @@ export class MessageBuilder {
   }
 }
 
-/** Copied before anything is looked at, so that nothing which computes its fields can change them afterwards. */
+/** Copies messages before they are checked, so that getters cannot return other values afterwards. */
 function copiesOf(messages: readonly Message[]): readonly Message[] {
   try {
     return Array.isArray(messages) ? messages.map(copyOf) : messages
@@ -155,16 +157,16 @@ function copiesOf(messages: readonly Message[]): readonly Message[] {
   }
 }
 
-/** Most messages are flat: a role and a text. */
+/** Copies a message. Most are flat: a role and a string. */
 function copyOf(message: Message): Message {
   for (const key in message) if (typeof message[key as keyof Message] !== "string") return structuredClone(message)
   return { ...message }
 }
 
-/** Throws for what says nothing: no value, a function that was not called, a promise that was not awaited. */
+/** Throws for values without content: null, undefined, a function that was not called, a promise that was not awaited. */
 function checkData(data: unknown, argument: string): unknown {
-  if (data === null || isNothing(data) || typeof (data as Partial<Promise<unknown>>).then === "function")
-    throw new InvalidArgumentError(argument, "a text, or data", data)
+  if (data === null || isOmitted(data) || typeof (data as Partial<Promise<unknown>>).then === "function")
+    throw new InvalidArgumentError(argument, "a string or data", data)
   return data
 }
 
@@ -179,10 +181,10 @@ function formatMessage(message: Message): string {
   const { content } = message
   const parts = typeof content === "string" ? [content] : (content ?? []).map(formatPart)
   const calls = (message as AssistantMessage).tool_calls ?? []
-  return [...parts, ...calls.map(({ function: { name, arguments: given } }) => `[call ${name} ${given}]`)].join("\n")
+  return [...parts, ...calls.map(({ function: call }) => `[call ${call.name} ${call.arguments}]`)].join("\n")
 }
 
-function formatPart(part: ContentPart | { type: "refusal"; refusal: string }): string {
+function formatPart(part: ContentPart | RefusalPart): string {
   const { type, text, refusal } = part as { type: string; text?: string; refusal?: string }
   return text ?? refusal ?? `[${type}]`
 }

@@ -1,6 +1,6 @@
 /**
- * One message of a conversation, in the shape of OpenAI's chat completions API, which every provider's compatible
- * endpoint takes. Plain data: no class, no p2 field.
+ * One message of a conversation, in the shape of OpenAI's chat completions API, which the compatible endpoints of other
+ * providers accept as well. Plain data.
  */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
 
@@ -18,7 +18,7 @@ export interface UserMessage {
 
 export interface AssistantMessage {
   role: "assistant"
-  content?: string | (TextPart | { type: "refusal"; refusal: string })[] | null | undefined
+  content?: string | (TextPart | RefusalPart)[] | null | undefined
   refusal?: string | null | undefined
   name?: string | undefined
   tool_calls?: ToolCall[] | undefined
@@ -49,6 +49,12 @@ export interface ToolDefinition {
 
 export type ContentPart = TextPart | ImagePart | FilePart | AudioPart
 
+/** A part of an assistant message in which the model declined to answer. */
+export interface RefusalPart {
+  type: "refusal"
+  refusal: string
+}
+
 export interface TextPart {
   type: "text"
   text: string
@@ -56,7 +62,7 @@ export interface TextPart {
 
 export interface ImagePart {
   type: "image_url"
-  /** `url` is an address or a `data:` URL; the pixel size is read from the bytes of a `data:` URL. */
+  /** `url` is an http(s) or `data:` URL. Of a `data:` URL, the image's size in pixels is known. */
   image_url: { url: string; detail?: "auto" | "low" | "high" | undefined }
 }
 
@@ -70,7 +76,7 @@ export interface AudioPart {
   input_audio: { data: string; format: "wav" | "mp3" }
 }
 
-/** What the answer has to look like, as sent in `response_format`. */
+/** The format of the answer, as sent in `response_format`. */
 export type AnswerFormat =
   | { type: "text" }
   | { type: "json_object" }

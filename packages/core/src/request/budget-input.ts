@@ -1,21 +1,21 @@
 import type { NanoUsd } from "../money"
 
 /**
- * Over which time a budget counts: for ever, a calendar period in a time zone, or a fixed length such as `"90m"`,
+ * The window of a budget: `"total"` for all time, a calendar period in a time zone, or a fixed length such as `"90m"`,
  * `"1h"` or `"30d"` (s, m, h, d).
  */
 export type BudgetPeriod = "total" | "hour" | "day" | "week" | "month" | `${number}${"s" | "m" | "h" | "d"}`
 
-/** A budget as people write it: dollars for ever, or dollars per period. */
+/** A budget in dollars: for all time, or per window. */
 export type BudgetInput =
   | number
   | string
   | {
-      /** Dollars, `5` or `"5.00"`. */
+      /** Dollars: `5`, `"5.00"` or `"$5.00"`. */
       limit: number | string
       /** @defaultValue "total" */
       per?: BudgetPeriod | undefined
-      /** IANA name such as `"Europe/Paris"`; only for calendar periods. @defaultValue "UTC" */
+      /** IANA name such as `"Europe/Paris"`; for calendar periods only. @defaultValue "UTC" */
       timeZone?: string | undefined
     }
 

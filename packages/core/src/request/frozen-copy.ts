@@ -4,7 +4,7 @@ const MAX_DEPTH = 1_000
 
 /**
  * A copy of plain data, frozen to its leaves.
- * @throws InvalidArgumentError for more than 1,000 levels, which a cycle has.
+ * @throws InvalidArgumentError for more than 1,000 levels, and so for cycles
  */
 export function frozenCopy<T>(value: T, depth = 0): T {
   if (typeof value !== "object" || value === null) return value

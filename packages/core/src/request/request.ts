@@ -7,7 +7,7 @@ import type { AnswerModel, RequestOptions } from "./request-options"
 const MARK = Symbol.for("@p2/request")
 
 /**
- * What is asked of a model, and what it may cost: validated when it is made, and frozen to its leaves.
+ * A request to a model, with what it may cost. Validated by the constructor, and frozen to its leaves.
  *
  * @example
  * const request = new Request({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
@@ -22,10 +22,10 @@ export class Request<Answer = string> {
   declare readonly frequencyPenalty: number | undefined
   declare readonly presencePenalty: number | undefined
   declare readonly seed: number | undefined
-  /** Always a list; undefined when nothing was given. */
+  /** Always an array, also for a single string. */
   declare readonly stop: readonly string[] | undefined
   declare readonly maxTokens: number | undefined
-  /** `maxBudget` in nano-USD; undefined: no limit on this request. */
+  /** `maxBudget` in nano-USD; undefined if this request has no limit. */
   declare readonly maxBudgetNanoUsd: NanoUsd | undefined
   declare readonly userId: string | undefined
   declare readonly clientId: string | undefined
@@ -42,34 +42,34 @@ export class Request<Answer = string> {
   declare readonly repairs: number
   declare readonly metadata: Readonly<Record<string, unknown>> | undefined
   declare readonly verbose: boolean
-  /** The options as they were given, frozen: what {@link Request.with} starts from. */
+  /** The options as they were written, frozen. {@link Request.with} starts from them. */
   declare readonly options: Readonly<RequestOptions<Answer>>
 
-  /** @throws InvalidRequestError that lists the wrong fields. */
+  /** @throws InvalidRequestError that lists all invalid options */
   constructor(options: RequestOptions<Answer>) {
-    const { options: given, normal } = checkRequestOptions(options)
-    const { maxBudget: _, ...fields } = given
+    const { options: written, normal } = checkRequestOptions(options)
+    const { maxBudget: _, ...fields } = written
     const { stop, maxBudget: maxBudgetNanoUsd, userBudget, clientBudget } = normal
-    Object.assign(this, defaults(), fields, { stop, maxBudgetNanoUsd, userBudget, clientBudget, options: given })
+    Object.assign(this, defaults(), fields, { stop, maxBudgetNanoUsd, userBudget, clientBudget, options: written })
     Object.defineProperty(this, MARK, { value: true })
     Object.freeze(this)
   }
 
   /**
-   * A new request with some options changed; `undefined` takes an option away. A new `answerModel` changes the type
-   * of the answer.
-   * @throws InvalidRequestError as the constructor does.
+   * A new request with some options changed; `undefined` removes an option. A new `answerModel` changes the type of the
+   * answer.
+   * @throws InvalidRequestError that lists all invalid options
    */
   with<A = Answer>(changes: Partial<RequestOptions<A>>): Request<A> {
     return new Request<A>({ ...(this.options as unknown as RequestOptions<A>), ...changes })
   }
 
-  /** Whether `value` is a request, from whichever copy (ESM or CommonJS) of this package. */
+  /** Whether `value` is a request, from whichever copy of the package. */
   static isInstance(value: unknown): value is Request<unknown> {
     return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }
 
-  /** The request itself, or a request made of plain options. */
+  /** The request itself, or a new one from options. */
   static from<A = string>(value: Request<A> | RequestOptions<A>): Request<A> {
     return Request.isInstance(value) ? (value as Request<A>) : new Request<A>(value as RequestOptions<A>)
   }

@@ -1,16 +1,16 @@
 import { type AnswerNode, type Fields, hidden, type Leaf, type Union, unionOf } from "./answer-node"
 import { isNumeric, sentence } from "./read-leaf"
 
-/** Pairs of options that are tried: an intersection of n unions has the product of their options. */
+/** The most pairs of options that are tried: an intersection of unions has the product of their options. */
 const MAX_PAIRS = 1_000
 
-/** The form of values that have both forms; undefined when there is none, or none that can be told. */
+/** The shape of values that have both shapes; undefined if there is none, or none that can be expressed. */
 export function combineNodes(a: AnswerNode, b: AnswerNode, inside = false): AnswerNode | undefined {
   if (a === b) return a
   if (optionsIn(a) * optionsIn(b) > MAX_PAIRS) return undefined
   if (a.kind === "union") return a.any ? b : distribute(a, (option) => combineNodes(option, b, inside))
   if (b.kind === "union") return b.any ? a : distribute(b, (option) => combineNodes(a, option, inside))
-  // Two types that refer to themselves would be combined without end.
+  // Combining two recursive types would not terminate.
   if (inside && a.recursive && b.recursive) return undefined
   if (a.kind === "leaf" && b.kind === "leaf") return combineLeaves(a, b)
   if (a.kind === "fields" && b.kind === "fields" && a.tuple === b.tuple) return combineFields(a, b)
@@ -42,7 +42,7 @@ function combineFields(a: Fields, b: Fields): AnswerNode | undefined {
   return { kind: "fields", fields, tuple: a.tuple }
 }
 
-/** Zod merges what both sides of an intersection made of a value, and throws on sets and maps. */
+/** Zod merges the results of both sides of an intersection, and throws for sets and maps. */
 function isMergeable(node: AnswerNode, seen = new Set<AnswerNode>()): boolean {
   if (seen.has(node)) return true
   seen.add(node)

@@ -3,12 +3,11 @@ import type { AnswerNode, JsonSchema } from "./answer-node"
 import { sentence } from "./read-leaf"
 
 /**
- * What strict mode takes at most. Source: OpenAI, "Structured model outputs", section "Supported schemas",
+ * The limits of strict mode. Source: OpenAI, "Structured model outputs", section "Supported schemas",
  * https://platform.openai.com/docs/guides/structured-outputs#supported-schemas, as recorded for February 2026 by
  * https://jsonschemaprofiles.unitvectorylabs.com/schemas/openai
  */
 const STRICT_LIMITS = {
-  /** Objects inside objects. */
   "levels of objects": 10,
   properties: 5_000,
   "enum values": 1_000,
@@ -17,28 +16,28 @@ const STRICT_LIMITS = {
   "characters in one long enum": 15_000,
 }
 
-/** An enum of more values is a long one. */
+/** An enum with more values is a long one. */
 const LONG_ENUM = 250
 
-/** Prints a form as strict JSON Schema, and counts what strict mode counts. */
+/** Prints a node as strict JSON Schema, within the limits of strict mode. */
 export class SchemaPrinter {
   readonly #definitions: Record<string, JsonSchema> = {}
   readonly #counts: Partial<Record<keyof typeof STRICT_LIMITS, number>> = {}
 
   readonly #root: AnswerNode
 
-  /** @param root an object. */
+  /** @param root an object */
   constructor(root: AnswerNode) {
     this.#root = root
   }
 
-  /** @throws UnsupportedSchemaError when it is larger than strict mode takes. */
+  /** @throws UnsupportedSchemaError if the schema is larger than strict mode allows */
   print(): JsonSchema {
     const json = this.#body(this.#root, 0, "answer")
     return Object.keys(this.#definitions).length === 0 ? json : { ...json, $defs: this.#definitions }
   }
 
-  #node(node: AnswerNode, level: number, path: string): JsonSchema {
+  #reference(node: AnswerNode, level: number, path: string): JsonSchema {
     if (node === this.#root) return { $ref: "#" }
     const { recursive } = node
     if (recursive === undefined) return this.#body(node, level, path)
@@ -55,10 +54,10 @@ export class SchemaPrinter {
   }
 
   #bare(node: AnswerNode, level: number, path: string): JsonSchema {
-    if (node.kind === "union") return anyOf(node.options.map((option) => this.#node(option, level, path)))
+    if (node.kind === "union") return anyOf(node.options.map((option) => this.#reference(option, level, path)))
     if (node.kind === "list") {
       const { type, ...bounds } = node.json
-      return { type, items: this.#node(node.item, level, `${path}[]`), ...bounds }
+      return { type, items: this.#reference(node.item, level, `${path}[]`), ...bounds }
     }
     if (node.kind === "leaf") {
       if (node.json.enum !== undefined) this.#countEnum(node.json.enum as unknown[], path)
@@ -68,7 +67,7 @@ export class SchemaPrinter {
     this.#count("properties", node.fields.size, path)
     const properties = [...node.fields].map(([key, field]) => {
       this.#count("characters of names and values", key.length, path)
-      return [key, this.#node(field, level + 1, `${path}.${key}`)]
+      return [key, this.#reference(field, level + 1, `${path}.${key}`)]
     })
     const required = [...node.fields.keys()]
     return { type: "object", properties: Object.fromEntries(properties), required, additionalProperties: false }
@@ -90,11 +89,15 @@ export class SchemaPrinter {
   #check(what: keyof typeof STRICT_LIMITS, count: number, path: string): void {
     const limit = STRICT_LIMITS[what]
     if (count <= limit) return
-    throw new UnsupportedSchemaError(path, `more than ${limit} ${what}`, "Make it smaller, or ask twice.")
+    throw new UnsupportedSchemaError(
+      path,
+      `more than ${limit} ${what}`,
+      "Reduce the schema, or split it into two requests.",
+    )
   }
 }
 
-/** `$ref` takes no neighbours, so a description is put around it. */
+/** Strict mode allows no keyword beside `$ref`, so a description wraps it. */
 function described(json: JsonSchema, note: string | undefined): JsonSchema {
   if (note === undefined) return json
   if (json.$ref !== undefined) return { description: note, anyOf: [json] }
@@ -103,7 +106,7 @@ function described(json: JsonSchema, note: string | undefined): JsonSchema {
 
 const NULL_TYPE = { type: "null" }
 
-/** Options without doubles, `null` last; bare types become a list of types. */
+/** Options without duplicates, `null` last; a nullable bare type becomes a list of types. */
 function anyOf(options: JsonSchema[]): JsonSchema {
   const flat = options.flatMap((option) => {
     if (option.anyOf !== undefined && Object.keys(option).length === 1) return option.anyOf as JsonSchema[]

@@ -8,7 +8,7 @@ export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
 const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
 const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
 
-/** The form of a value without parts; undefined when the schema is of another kind. */
+/** The node of a schema for values without parts; undefined for other schemas. */
 export function readLeaf(schema: ZodSchema): AnswerNode | undefined {
   const { type } = schema._zod.def
   switch (type) {
@@ -33,7 +33,7 @@ export function readLeaf(schema: ZodSchema): AnswerNode | undefined {
   return undefined
 }
 
-/** With what the checks of the schema say. */
+/** A leaf with the constraints of the schema's checks. */
 function leafOf(schema: ZodSchema, json: JsonSchema, more: Partial<Leaf> = {}, note?: string): AnswerNode {
   return { kind: "leaf", json, note: sentence([note, readChecks(schema, json)]), ...more }
 }
@@ -45,11 +45,11 @@ function toBigint(value: unknown): unknown {
 
 function toDate(value: unknown): unknown {
   const date = typeof value === "string" && /^\d{4}-\d\d-\d\d/.test(value) ? new Date(value) : undefined
-  // A date that the calendar does not have is null in JSON.
+  // `toJSON` returns null for an invalid date.
   return date?.toJSON() ? date : MISFIT
 }
 
-/** Writes what the checks of a schema say into `json` where strict mode has a keyword, and returns the rest in words. */
+/** Adds the constraints of a schema's checks to `json` where strict mode has a keyword; returns the others as sentences. */
 export function readChecks(schema: ZodSchema, json: JsonSchema): string | undefined {
   const words: string[] = []
   const bound = (keyword: string, phrase: string, limit: unknown, unit = "") => {
@@ -71,7 +71,7 @@ export function readChecks(schema: ZodSchema, json: JsonSchema): string | undefi
       else json.multipleOf = Math.abs(value as number)
     }
     if (check === "number_format") readNumberFormat(format, json)
-    if (check === "string_format") words.push(readTextFormat(format, more, json))
+    if (check === "string_format") words.push(readStringFormat(format, more, json))
   }
   return sentence(words)
 }
@@ -82,10 +82,10 @@ function readNumberFormat(format: string, json: JsonSchema): void {
   if (/int32/.test(format)) Object.assign(json, { minimum, maximum: minimum + 2 ** 32 - 1 })
 }
 
-/** The formats that strict mode has. */
+/** The formats that strict mode supports. */
 const STRICT_FORMATS = /^(date|date-time|duration|email|hostname|ipv[46]|uuid)$/
 
-function readTextFormat(
+function readStringFormat(
   format: string,
   { pattern, offset, local }: { pattern?: RegExp; offset?: boolean; local?: boolean },
   json: JsonSchema,
@@ -101,12 +101,12 @@ function readTextFormat(
   return ""
 }
 
-/** Whether a pattern means the same without its flags, and needs nothing that a provider's engine may not have. */
+/** Whether a pattern means the same without its flags, and uses no feature that a provider's engine may lack. */
 function isPortable({ source, flags }: RegExp): boolean {
   return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
 }
 
-/** Values of an enum or a literal, grouped by type, since strict mode wants one type beside each `enum`. */
+/** The values of an enum or a literal, grouped by type, because strict mode requires one type beside each `enum`. */
 export function readValues(values: readonly unknown[]): AnswerNode | undefined {
   const typeOf = (value: unknown) => (value === null ? "null" : typeof value)
   const nodes = [...new Set(values.map(typeOf))].map((type): AnswerNode | undefined => {
@@ -125,7 +125,7 @@ export function isNumeric(node: AnswerNode): node is Leaf & AnswerNode {
   return node.kind === "leaf" && /^(number|integer)$/.test(node.json.type as string)
 }
 
-/** What may be the key of a record: numbers as their digits, because the keys of JSON objects are texts. */
+/** The node of a record's key: numbers become digits, because the keys of JSON objects are strings. */
 export function readKey(key: AnswerNode): AnswerNode {
   if (!isNumeric(key)) return key
   const { type, enum: values } = key.json as { type: string; enum?: unknown[] }
@@ -133,7 +133,7 @@ export function readKey(key: AnswerNode): AnswerNode {
   return { kind: "leaf", json: { type: "string", ...json }, note: key.note }
 }
 
-/** Several remarks, each once, as one description. */
+/** Joins sentences to one description, without repeats. */
 export function sentence(parts: readonly (string | undefined)[]): string | undefined {
   return [...new Set(parts)].filter(Boolean).join(" ") || undefined
 }

@@ -4,56 +4,56 @@ import { combineNodes } from "./combine-nodes"
 import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
 import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
 
-/** Schemas inside schemas, at most: a lazy schema that makes a new one each time would never end. */
+/** The deepest nesting of schemas: a lazy schema that creates a new one each time would not terminate. */
 const MAX_NESTING = 200
 
-/** Reads one schema of Zod, once, into the form in which its values travel. */
+/** Converts one schema of Zod to the shape of its values on the wire. */
 export class SchemaReader {
   /** Whether some value is parsed by more than one schema. */
-  forks = false
+  hasAlternatives = false
   readonly #nodes = new Map<ZodSchema, AnswerNode>()
   #json: AnswerNode | undefined
   #names = 0
   #depth = 0
-  /** Where in the answer the schema stands that is being read. */
+  /** The place in the answer of the schema that is being read. */
   #path = "answer"
 
   /**
-   * @param step from the value of the schema around it; none where the value is the same.
-   * @throws UnsupportedSchemaError with the path of what cannot be expressed.
+   * @param step path from the value of the enclosing schema; empty if it is the same value
+   * @throws UnsupportedSchemaError with the path of what cannot be expressed
    */
   read(schema: ZodSchema, step = ""): AnswerNode {
-    const outside = this.#path
+    const enclosing = this.#path
     this.#path += step
-    const known = this.#nodes.get(schema)
-    const node = known === undefined ? this.#first(schema) : this.#again(known)
-    this.#path = outside
+    const existing = this.#nodes.get(schema)
+    const node = existing === undefined ? this.#create(schema) : this.#reuse(existing)
+    this.#path = enclosing
     return node
   }
 
-  #first(schema: ZodSchema): AnswerNode {
+  #create(schema: ZodSchema): AnswerNode {
     if (this.#depth++ > MAX_NESTING)
-      throw this.#unsupported("a schema without end", "Let `z.lazy` return the same schema each time.")
+      throw this.#unsupported("an endlessly nested schema", "Return the same schema from `z.lazy` each time.")
     const node = { path: this.#path } as AnswerNode
     this.#nodes.set(schema, node)
-    const made = readLeaf(schema) ?? this.#construct(schema, schema._zod.def)
+    const content = readLeaf(schema) ?? this.#construct(schema, schema._zod.def)
     this.#depth--
     const { description } = metaOf(schema)
-    if (isOpen(made) && description === undefined) {
-      this.#nodes.set(schema, made)
-      return made
+    if (isOpen(content) && description === undefined) {
+      this.#nodes.set(schema, content)
+      return content
     }
-    // Another name of a type that refers to itself: its description is not that type's own.
-    const isNamed = isOpen(made) || made.recursive !== undefined
-    Object.assign(node, isNamed && description !== undefined ? { kind: "union", options: [made] } : made)
+    // An alias of a recursive type: its description is not that of the type.
+    const isAlias = isOpen(content) || content.recursive !== undefined
+    Object.assign(node, isAlias && description !== undefined ? { kind: "union", options: [content] } : content)
     node.note = sentence([description, node.note])
     return node
   }
 
-  #again(node: AnswerNode): AnswerNode {
+  #reuse(node: AnswerNode): AnswerNode {
     if (!isOpen(node)) return node
     if (node.path === this.#path)
-      throw this.#unsupported("a schema that comes back to itself before any value", "Put an object between.")
+      throw this.#unsupported("a schema that contains itself without a value between", "Put it into an object.")
     node.recursive ??= `type${++this.#names}`
     return node
   }
@@ -114,7 +114,7 @@ export class SchemaReader {
   }
 
   #object({ shape }: ZodDef): Fields {
-    if (Object.getOwnPropertySymbols(shape).length > 0) throw this.#unsupported("a symbol as a key", "Use a text.")
+    if (Object.getOwnPropertySymbols(shape).length > 0) throw this.#unsupported("a symbol as a key", "Use a string.")
     const fields = Object.entries(shape).map(([key, field]) => [key, this.read(field, `.${key}`)] as const)
     return { kind: "fields", fields: new Map(fields) }
   }
@@ -125,7 +125,7 @@ export class SchemaReader {
     return { kind: "fields", fields, tuple: true }
   }
 
-  /** A record of known keys is an object; any other is a list of entries. */
+  /** A record of known keys is an object; any other is an array of entries. */
   #record(schema: ZodSchema, def: ZodDef): AnswerNode {
     const keys = [...(def.keyType._zod.values ?? [])].filter((key) => /^(string|number)$/.test(typeof key))
     if (keys.length === 0) return listOf(schema, "record", this.#entry(def, readKey), "Entries with distinct keys.")
@@ -140,33 +140,33 @@ export class SchemaReader {
 
   #union({ options }: ZodDef): AnswerNode {
     const possible = options.filter((option) => option._zod.def.type !== "never")
-    if (possible.length === 0) throw this.#unsupported("a union without options", "Give it an option.")
-    this.forks ||= possible.length > 1
-    const forms = possible.map((option) => this.read(option))
-    return forms.length === 1 ? forms[0]! : { kind: "union", options: forms, schemas: possible }
+    if (possible.length === 0) throw this.#unsupported("a union without options", "Add an option.")
+    this.hasAlternatives ||= possible.length > 1
+    const nodes = possible.map((option) => this.read(option))
+    return nodes.length === 1 ? nodes[0]! : { kind: "union", options: nodes, schemas: possible }
   }
 
   #intersection({ left, right }: ZodDef): AnswerNode {
-    this.forks = true
+    this.hasAlternatives = true
     const both = combineNodes(this.read(left), this.read(right))
     if (both !== undefined) return both
     const construct = `an intersection of ${left._zod.def.type} and ${right._zod.def.type}`
     throw this.#unsupported(construct, "Write it as one schema.")
   }
 
-  /** What goes in is what is sent; `z.preprocess` and `z.unknown().pipe(…)` say nothing of that, so their end is sent. */
+  /** The input is what is sent. `z.preprocess` and `z.unknown().pipe(…)` do not specify it, so their output is sent. */
   #pipe(schema: ZodSchema, def: ZodDef): AnswerNode {
     const { in: source, out } = def
     if (source._zod.def.type === "transform") return hidden(this.read(out))
     const words = stringboolWords(schema, def)
     if (words !== undefined) return hidden({ kind: "leaf", json: { type: "string", enum: words } })
     const input = this.read(source)
-    this.forks = true
+    this.hasAlternatives = true
     if (def.transform !== undefined || out._zod.def.type === "transform") return hidden(input)
     return combineNodes(input, this.read(out)) ?? input
   }
 
-  /** Any JSON value: objects travel as lists of entries, like records. */
+  /** Any JSON value: objects are arrays of entries on the wire, like records. */
   #anyValue(): AnswerNode {
     if (this.#json !== undefined) return this.#json
     const options = ["string", "number", "boolean", "null"].map(
@@ -181,20 +181,20 @@ export class SchemaReader {
   #values({ _zod: { def, values = [] } }: ZodSchema): AnswerNode {
     const node = readValues([...values])
     if (node !== undefined) return node
-    throw this.#unsupported(`z.${def.type}() without a JSON value`, "Give it texts or numbers.")
+    throw this.#unsupported(`z.${def.type}() without a JSON value`, "Use strings, numbers, booleans or null.")
   }
 
-  /** A custom type is sent when its metadata say as what: `z.instanceof(X).meta({ type: "string" })`. */
+  /** A custom type is sent as the type in its metadata: `z.instanceof(X).meta({ type: "string" })`. */
   #custom(schema: ZodSchema, { type: kind }: ZodDef): AnswerNode {
     const { type } = metaOf(schema)
     if (kind === "custom" && /^(string|number|integer|boolean)$/.test(String(type)))
       return { kind: "leaf", json: { type } }
     const remedies: Record<string, string> = {
-      custom: 'Say its type, as in `.meta({ type: "string" })`.',
+      custom: 'State its type with `.meta({ type: "string" })`.',
       transform: "Write `z.string().transform(…)`.",
-      lazy: "Let it return a schema.",
+      lazy: "Return a schema from it.",
     }
-    throw this.#unsupported(`z.${kind}()`, remedies[kind] ?? "Leave it out: it is no JSON.")
+    throw this.#unsupported(`z.${kind}()`, remedies[kind] ?? "Remove it: it has no JSON value.")
   }
 }
 
@@ -207,19 +207,19 @@ function entryOf(key: AnswerNode, value: AnswerNode): Fields {
   return { kind: "fields", fields: new Map(Object.entries({ key, value })) }
 }
 
-/** Of any length. */
+/** A list of any length. */
 function plainList(as: List["as"], item: AnswerNode): List & AnswerNode {
   return { kind: "list", as, item, json: { type: "array" } }
 }
 
-/** With what the checks of its schema say of its length. */
+/** A list with the length constraints of its schema. */
 function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: string): AnswerNode {
   const list = plainList(as, item)
   readChecks(schema, list.json)
   return { ...list, note }
 }
 
-/** The words of a `z.stringbool()`, which it names itself when it is given another. */
+/** The words of a `z.stringbool()`, which it lists in the error for any other word. */
 function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string[] | undefined {
   if (!/^(string|pipe)$/.test(source._zod.def.type) || out._zod.def.type !== "boolean") return undefined
   try {
@@ -227,7 +227,7 @@ function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string
     const issue = result.success ? undefined : result.error.issues[0]
     return issue?.expected === "stringbool" ? (issue.values as string[]) : undefined
   } catch {
-    // The user's own code did not like the text: not a stringbool.
+    // The schema's own code threw: not a stringbool.
     return undefined
   }
 }
@@ -237,7 +237,7 @@ function defaultNote(def: ZodDef): string | undefined {
     const text = JSON.stringify(def.defaultValue)
     return text === undefined || text.length > 100 ? undefined : `Default: ${text}.`
   } catch {
-    // A bigint or a cycle: the model does without.
+    // A bigint or a cycle cannot be shown to the model.
     return undefined
   }
 }
