@@ -5,8 +5,10 @@ export { extractJson } from "./answer/extract-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
 export type { CoreError, CoreErrorCode } from "./core-error"
+// For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {
   AbortedError,
+  describeModelId,
   describeValue,
   type ErrorKind,
   hideString,
@@ -35,7 +37,7 @@ export type {
 export { type ImageDetail, MessageBuilder } from "./messages/message-builder"
 export { toYaml } from "./messages/to-yaml"
 export { isModelId, type ModelId, parseModelId } from "./models/model-id"
-export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
+export { formatUsd, type NanoUsd, toUsdNumber, usd } from "./money"
 export { checkNames, checkOptions, type OptionAdvice } from "./options/check-options"
 export { nearestIds } from "./options/spelling"
 export { plural } from "./plural"

@@ -3,9 +3,6 @@ import { InvalidArgumentError } from "./errors"
 /** An amount of money in nano-USD (1e-9 USD): a safe integer, so at most $9,007,199.25. */
 export type NanoUsd = number
 
-/** Nano-USD in one USD. */
-export const NANO_PER_USD = 1_000_000_000
-
 const DOLLARS = /^([+-]?)\$?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
 
 /**
@@ -41,21 +38,20 @@ export function usd(amount: number | string, argument = "amount"): NanoUsd {
  * `usd(formatUsd(n)) === n` for every safe integer.
  */
 export function formatUsd(nanoUsd: NanoUsd): string {
-  checkNanoUsd(nanoUsd, "nanoUsd")
+  checkNanoUsd(nanoUsd)
   return `${nanoUsd < 0 ? "-" : ""}$${decimalDigits(Math.abs(nanoUsd))}`
 }
 
 /** Dollars as a JavaScript number, for people. Not exact: keep the integer beside it. */
 export function toUsdNumber(nanoUsd: NanoUsd): number {
-  checkNanoUsd(nanoUsd, "nanoUsd")
+  checkNanoUsd(nanoUsd)
   const dollars = Number(decimalDigits(Math.abs(nanoUsd)))
   return nanoUsd < 0 ? -dollars : dollars
 }
 
-/** Throws unless `value` is a safe integer. */
-export function checkNanoUsd(value: unknown, argument: string): asserts value is NanoUsd {
+function checkNanoUsd(value: unknown): asserts value is NanoUsd {
   if (!Number.isSafeInteger(value))
-    throw new InvalidArgumentError(argument, "an integer of nano-USD within ±(2^53 − 1)", value)
+    throw new InvalidArgumentError("nanoUsd", "an integer of nano-USD within ±(2^53 − 1)", value)
 }
 
 function decimalDigits(nanoUsd: NanoUsd): string {

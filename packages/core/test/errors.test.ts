@@ -31,14 +31,14 @@ describe("P2Error", () => {
 })
 
 describe("subclasses", () => {
-  it("say what was expected and what came", () => {
+  it("state what was expected and what was received", () => {
     const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
     expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "usage" })
     expect(error.message).toBe("Invalid `usage.inputTokens`: expected an integer from 0 up, got -1.")
     expect(error).toBeInstanceOf(P2Error)
   })
 
-  it("name the nearest models", () => {
+  it("suggest similar model ids", () => {
     const error = new UnknownModelError("gpt-4o-minni", {
       what: "price",
       nearest: ["gpt-4o-mini"],
@@ -65,7 +65,7 @@ describe("subclasses", () => {
     }
   })
 
-  it("keep the reason of a signal", () => {
+  it("have the reason of a signal as their cause", () => {
     const reason = new Error("stop")
     const error = new AbortedError("The call", AbortSignal.abort(reason))
     expect(error).toMatchObject({
@@ -98,7 +98,7 @@ describe("isInstance of a class", () => {
   it.each(errors.map((error, index) => [error.name, error, index] as const))(
     "recognises %s alone",
     (_, error, index) => {
-      // As it comes from another copy of the package: with the mark and the code, and of another class.
+      // An error from another copy of the package has the mark and the code, and another class.
       const foreign = Object.assign(new Error(error.message), { [Symbol.for("@p2/error")]: true, code: error.code })
       for (const value of [error, foreign])
         expect(classes.map((each) => each.isInstance(value))).toEqual(classes.map((_, other) => other === index))

@@ -77,7 +77,7 @@ describe("parseModelId", () => {
     ["m-0613", "m-0613"],
     ["2024-07-18", "2024-07-18"],
     ["m-2024-07-18-preview", "m-2024-07-18-preview"],
-  ])("takes real dates alone from the end: the base name of %s is %s", (id, baseName) => {
+  ])("removes only real dates from the end: the base name of %s is %s", (id, baseName) => {
     expect(parseModelId(id).baseName).toBe(baseName)
   })
 

@@ -8,7 +8,7 @@ const table = new ModelTable([
 ])
 
 describe("ModelTable", () => {
-  it("reads limits with how they are known", () => {
+  it("reads limits and how they are known", () => {
     expect(table.find("openai/big")?.model).toEqual({
       key: "openai/big",
       provider: "openai",
@@ -42,7 +42,7 @@ describe("ModelTable", () => {
     expect(table.find("shared")).toBeUndefined()
   })
 
-  it("tells a variant from a model that is listed with one", () => {
+  it("distinguishes a variant from a model that is listed with one", () => {
     expect(table.find("openrouter/openai/big:free")).toMatchObject({
       model: { contextWindow: 500 },
       variant: undefined,
@@ -85,7 +85,6 @@ describe("the published limits", () => {
       const match = modelLimits.find(id)
       return match === undefined || match.variant !== undefined || (id.includes("/") && match.model.key !== id)
     })
-    // A name without a provider may itself contain a slash only in a key, so only keys are compared.
     expect(wrong).toEqual([])
   })
 

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkNanoUsd, formatUsd, InvalidArgumentError, toUsdNumber, usd } from "../src/index"
+import { formatUsd, InvalidArgumentError, toUsdNumber, usd } from "../src/index"
 
 const MAX = Number.MAX_SAFE_INTEGER
 const nano = fc.oneof(
@@ -9,7 +9,7 @@ const nano = fc.oneof(
   fc.constantFrom(0, 1, -1, MAX, -MAX, 10 ** 9, 10 ** 14 + 1, 10 ** 15 + 1),
 )
 
-/** Dollars to nano by another way: whole numbers of any size. */
+/** Dollars to nano-USD in another way: by integers of any size. */
 function exactNano(negative: boolean, whole: string, fraction: string): bigint {
   const value = BigInt(whole || "0") * 10n ** 9n + BigInt(fraction.padEnd(9, "0"))
   return negative ? -value : value
@@ -72,7 +72,7 @@ describe("usd", () => {
     Number.POSITIVE_INFINITY,
     1e21,
     9_007_200,
-  ])("refuses %j", (amount) => {
+  ])("rejects %j", (amount) => {
     expect(() => usd(amount, "maxBudget")).toThrow(InvalidArgumentError)
     expect(() => usd(amount, "maxBudget")).toThrow(/Invalid `maxBudget`: expected/)
   })
@@ -82,7 +82,7 @@ describe("usd", () => {
     expect(() => usd("0.0000000001")).toThrow("expected a dollar amount with at most nine decimals")
   })
 
-  it("refuses what is neither a number nor a string", () => {
+  it("rejects values that are neither numbers nor strings", () => {
     for (const amount of [null, undefined, {}, [], ["5"], true, 5n])
       expect(() => usd(amount as never)).toThrow(InvalidArgumentError)
   })
@@ -101,7 +101,7 @@ describe("usd", () => {
           const expected = exactNano(negative, whole, fraction)
           fc.pre(expected <= BigInt(MAX) && expected >= -BigInt(MAX))
           expect(BigInt(usd(`${negative ? "-" : ""}${whole}.${fraction}`))).toBe(expected)
-          // The same amount, written with an exponent: the point is moved and moved back.
+          // The same amount with an exponent that moves the decimal point back.
           const moved = `${negative ? "-" : ""}${whole}${fraction}e${exponent - fraction.length}`
           const scaled = exactNano(negative, whole, fraction) * 10n ** BigInt(exponent + 3)
           fc.pre(scaled % 1_000n === 0n && scaled / 1_000n <= BigInt(MAX) && scaled / 1_000n >= -BigInt(MAX))
@@ -136,14 +136,14 @@ describe("usd", () => {
     )
   })
 
-  it("ends on a megabyte of digits", () => {
+  it("reads a megabyte of digits", () => {
     expect(() => usd("9".repeat(1_000_000))).toThrow(InvalidArgumentError)
     expect(usd(`${"0".repeat(1_000_000)}1`)).toBe(1_000_000_000)
   })
 })
 
 describe("formatUsd", () => {
-  it("is read back as it was", () => {
+  it("is read back as the same amount", () => {
     fc.assert(
       fc.property(nano, (amount) => {
         const text = formatUsd(amount)
@@ -166,8 +166,9 @@ describe("formatUsd", () => {
     expect(toUsdNumber(amount)).toBe(Number(text.replace("$", "")))
   })
 
-  it.each([0.5, Number.NaN, MAX + 1, "5", null])("refuses %j", (amount) => {
+  it.each([0.5, Number.NaN, MAX + 1, "5", null])("rejects %j", (amount) => {
     expect(() => formatUsd(amount as never)).toThrow(InvalidArgumentError)
-    expect(() => checkNanoUsd(amount, "cost")).toThrow(/Invalid `cost`: expected an integer of nano-USD/)
+    expect(() => formatUsd(amount as never)).toThrow(/Invalid `nanoUsd`: expected an integer of nano-USD/)
+    expect(() => toUsdNumber(amount as never)).toThrow(/Invalid `nanoUsd`: expected an integer of nano-USD/)
   })
 })

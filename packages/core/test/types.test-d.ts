@@ -41,9 +41,9 @@ describe("the answer", () => {
     expectTypeOf(Request.from({ model: "m" })).toEqualTypeOf<Request<string>>()
   })
 
-  it("comes out of a result only after a look at `ok`", () => {
+  it("is available only after a check of `ok`", () => {
     const result = compileAnswer(user).parse("")
-    // @ts-expect-error: there may be none
+    // @ts-expect-error: the result may be an error
     result.answer
     if (result.ok) expectTypeOf(result.answer).toEqualTypeOf<User>()
     else expectTypeOf(result.error.reason).toEqualTypeOf<"json" | "shape" | "code">()
@@ -59,7 +59,7 @@ describe("options", () => {
     new Request({ model: "m", userId: "u", userBudget: { limit: "5", per: "90m" } })
   })
 
-  it("have no unknown names and no wrong types", () => {
+  it("have only known names and the right types", () => {
     // @ts-expect-error: no such option
     new Request({ model: "m", max_budget: 5 })
     // @ts-expect-error: a number
@@ -75,7 +75,7 @@ describe("options", () => {
 })
 
 describe("DeepPartial", () => {
-  it("makes every part optional, and leaves values whole", () => {
+  it("makes every part optional, and keeps atomic values", () => {
     type Whole = { at: Date; list: { a: string }[]; map: Map<string, number>; pair: [string, number]; kind: "a" | "b" }
     type Partial = {
       at?: Date | undefined
