@@ -26,7 +26,7 @@ function randomCall(random: Random, row: PriceRow): OracleCall {
   }
 }
 
-/** A row whose dated price begins after the first instant has none before. */
+/** A row has no price before its dated price begins. */
 function randomInstant(random: Random, row: PriceRow): number {
   const begins = Math.min(...row.sheets.filter((sheet) => !sheet.boundOnly).map((sheet) => sheet.fromMs ?? START_MS))
   const start = Math.max(START_MS, begins)
@@ -83,7 +83,7 @@ describe(`${CASES} random calls over all rows`, () => {
       if (cost.nanoUsd === bound.nanoUsd) tight++
     }
     expect(over.slice(0, 3)).toEqual([])
-    // A bound that is never reached would be no maximum.
+    // A bound that no cost reaches would not be a maximum.
     expect(tight).toBeGreaterThan(CASES / 100)
   })
 })

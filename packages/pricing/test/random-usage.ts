@@ -37,7 +37,7 @@ export class Random {
 export function randomUsage(random: Random, row: PriceRow): CallUsage {
   const starts = row.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens))
   const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))
-  // What has no rate of its own and no other kind to be billed as is an error, which has its own tests.
+  // A kind without a rate that no other kind contains is an error, which has its own tests.
   const isPriced = (kind: RateKind) =>
     row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates[kind] !== undefined))
   const usage: CallUsage = { inputTokens: 0, outputTokens: 0 }

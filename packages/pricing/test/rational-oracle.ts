@@ -77,7 +77,7 @@ function billed(rates: Rates, usage: CallUsage, calls: number, percent: (kind: R
   }
   const tokens = (count: number | undefined): bigint => BigInt(count ?? 0)
   const [audio, image] = [tokens(usage.audioInputTokens), tokens(usage.imageInputTokens)]
-  // Text is handed out to the most expensive writes first; what was read from the cache beyond it was audio or images.
+  // The most expensive writes take the text first. What was read from the cache beyond the text was audio or images.
   let text = tokens(usage.inputTokens) - audio - image
   let pico = 0n
   for (const [count, each] of [

@@ -6,7 +6,7 @@ import { prices as openrouter } from "../src/openrouter"
 import { publishedPrices as prices } from "../src/table/published-prices"
 
 describe.each(Object.entries({ anthropic, google, openai, openrouter }))("@p2/pricing/%s", (provider, own) => {
-  it("holds the rows of its provider alone, and the same ones", () => {
+  it("has the rows of its provider only, equal to those of the root entry", () => {
     expect(own.models()).toEqual(prices.models().filter((model) => model.startsWith(`${provider}/`)))
     expect(own.models().map((model) => own.findPrice(model))).toEqual(
       own.models().map((model) => prices.findPrice(model)),

@@ -15,8 +15,8 @@ import { publishedPrices as prices } from "../src/table/published-prices"
 const USAGE = { inputTokens: 1, outputTokens: 1 }
 const MODEL = "gpt-4o-mini"
 
-/** What a mistake says; the call must throw an InvalidArgumentError. */
-function mistake(call: () => unknown): string {
+/** The message of the InvalidArgumentError that a call must throw. */
+function messageOf(call: () => unknown): string {
   try {
     call()
   } catch (error) {
@@ -30,7 +30,7 @@ function mistake(call: () => unknown): string {
 const untyped = { affordableOutputTokens, checkTableAge, costOf, createPriceTable, findPrice, priceOf, upperBound }
 const js = untyped as unknown as Record<keyof typeof untyped, (...args: unknown[]) => unknown>
 
-describe("an unknown name is a mistake that names the nearest known one", () => {
+describe("an unknown name is a usage error that suggests a known one", () => {
   const rates = { input: "1", output: "2" }
   const entry = (more: object) => () => js.createPriceTable({ "a/b": { ...rates, ...more } })
   it.each([
@@ -50,11 +50,11 @@ describe("an unknown name is a mistake that names the nearest known one", () => 
     ["an option of a table", () => js.createPriceTable({}, { extend: prices }), /`extend`.*`extends`/],
     ["an option of a bound", () => js.upperBound(MODEL, { inputTokens: 1, maxTokens: 10 }), /`maxTokens`/],
     [
-      "an option of what a budget affords",
+      "an option of affordableOutputTokens",
       () => js.affordableOutputTokens(MODEL, { inputTokens: 1, budget: 1, choice: 2 }),
       /`choice`.*`choices`/,
     ],
-    ["a budget for a bound", () => js.upperBound(MODEL, { inputTokens: 1, budget: 1 }), /`budget`/],
+    ["a budget of a bound", () => js.upperBound(MODEL, { inputTokens: 1, budget: 1 }), /`budget`/],
     [
       "a count of a usage",
       () => js.costOf(MODEL, { ...USAGE, cacheReadToken: 1 }),
@@ -67,29 +67,29 @@ describe("an unknown name is a mistake that names the nearest known one", () => 
     ],
     ["an option of a cost", () => js.costOf(MODEL, USAGE, { servicetier: "batch" }), /`servicetier`.*`serviceTier`/],
     [
-      "a field of what was reported, even of an unknown model",
+      "a field of a reported cost, even of an unknown model",
       () => js.costOf("nobody/none", USAGE, { reported: { costUsd: 1, byok: true } }),
       /`reported\.byok`.*`isByok`/,
     ],
     ["an option of a price", () => js.priceOf(MODEL, { tier: "batch" }), /`tier`/],
-    ["an option of a price that may be missing", () => js.findPrice("nobody/none", { att: 1 }), /`att`.*`at`/],
+    ["an option of findPrice", () => js.findPrice("nobody/none", { att: 1 }), /`att`.*`at`/],
     ["an option of the age", () => js.checkTableAge({ maxAge: 1 }), /`maxAge`.*`maxAgeDays`/],
   ])("%s", (_what, call, message) => {
-    expect(mistake(call)).toMatch(message)
+    expect(messageOf(call)).toMatch(message)
   })
 
-  it("but `raw` of a usage holds anything", () => {
+  it("`raw` of a usage may contain anything", () => {
     expect(costOf(MODEL, { ...USAGE, raw: { cached: 1 } }).nanoUsd).toBe(750)
   })
 })
 
-describe("what is missing, or of another kind, is a mistake", () => {
+describe("a missing value, or one of a wrong type, is a usage error", () => {
   it.each([
     ["upperBound(model)", () => js.upperBound(MODEL), "`options`"],
     ["upperBound(model, null)", () => js.upperBound(MODEL, null), "`options`"],
     ["affordableOutputTokens(model)", () => js.affordableOutputTokens(MODEL), "`options`"],
     ["costOf(model)", () => js.costOf(MODEL), "`usage`"],
-    ["costOf(model, usage, text)", () => js.costOf(MODEL, USAGE, "batch"), "`options`"],
+    ["costOf(model, usage, string)", () => js.costOf(MODEL, USAGE, "batch"), "`options`"],
     ["costOf with a number for reported", () => js.costOf(MODEL, USAGE, { reported: 1 }), "`reported`"],
     ["priceOf(model, null)", () => js.priceOf(MODEL, null), "`options`"],
     ["createPriceTable()", () => js.createPriceTable(), "`entries`"],
@@ -100,7 +100,7 @@ describe("what is missing, or of another kind, is a mistake", () => {
       () => js.createPriceTable({ a: { input: "1", output: "1", serviceTiers: { batch: null } } }),
       "serviceTiers.batch",
     ],
-    ["tiers that are no list", () => js.createPriceTable({ a: { input: "1", output: "1", tiers: {} } }), ".tiers"],
+    ["tiers that are not an array", () => js.createPriceTable({ a: { input: "1", output: "1", tiers: {} } }), ".tiers"],
     [
       "a window without days",
       () => js.createPriceTable({ a: { input: "1", output: "1", periods: [{ input: "1", output: "1", window: {} }] } }),
@@ -108,16 +108,16 @@ describe("what is missing, or of another kind, is a mistake", () => {
     ],
     ["checkTableAge(null)", () => js.checkTableAge(null), "`options`"],
     [
-      "a modality that is none",
+      "an invalid modality",
       () => js.upperBound(MODEL, { inputTokens: 1, inputModalities: ["audi"] }),
       "`inputModalities`",
     ],
     [
-      "a modality as text",
+      "a modality that is a string",
       () => js.upperBound(MODEL, { inputTokens: 1, outputModalities: "text" }),
       "`outputModalities`",
     ],
-    ["a cache write that is none", () => js.upperBound(MODEL, { inputTokens: 1, cacheWrites: "1h" }), "`cacheWrites`"],
+    ["an invalid cache write", () => js.upperBound(MODEL, { inputTokens: 1, cacheWrites: "1h" }), "`cacheWrites`"],
     ["a service tier of 5", () => js.costOf(MODEL, USAGE, { serviceTier: 5 }), "`serviceTier`"],
     [
       "a service tier of null in a bound",
@@ -126,30 +126,30 @@ describe("what is missing, or of another kind, is a mistake", () => {
     ],
     ["a moment of null", () => js.costOf(MODEL, USAGE, { at: null }), "`at`"],
     ["a moment of null in a bound", () => js.upperBound(MODEL, { inputTokens: 1, at: null }), "`at`"],
-    ["a table to extend that is none", () => js.createPriceTable({}, { extends: {} }), "`extends`"],
-    ["a day that is none", () => js.createPriceTable({ a: { input: "1", output: "1", asOf: "2026-02-30" } }), ".asOf"],
+    ["a value to extend that is not a table", () => js.createPriceTable({}, { extends: {} }), "`extends`"],
+    ["an invalid day", () => js.createPriceTable({ a: { input: "1", output: "1", asOf: "2026-02-30" } }), ".asOf"],
     ["a source of 5", () => js.createPriceTable({ a: { input: "1", output: "1", source: 5 } }), ".source"],
   ])("%s", (_what, call, argument) => {
-    expect(mistake(call)).toContain(argument)
+    expect(messageOf(call)).toContain(argument)
   })
 })
 
-describe("rates that could never hold are a mistake", () => {
+describe("rates that can never hold are a usage error", () => {
   const rates = { input: "1", output: "1" }
   it.each(["default", "standard", "auto", "on_demand", "standard_only"])("a second standard tier, %s", (tier) => {
-    expect(mistake(() => createPriceTable({ a: { ...rates, serviceTiers: { [tier]: rates } } }))).toContain(
+    expect(messageOf(() => createPriceTable({ a: { ...rates, serviceTiers: { [tier]: rates } } }))).toContain(
       `serviceTiers.${tier}`,
     )
     const period = () => createPriceTable({ a: { ...rates, periods: [{ ...rates, serviceTier: tier }] } })
     if (tier === "default") expect(period().priceOf("a").rates.input).toBe(1_000_000)
-    else expect(mistake(period)).toContain("periods[0].serviceTier")
+    else expect(messageOf(period)).toContain("periods[0].serviceTier")
   })
 
   it.each([
     ["2027-01-01", "2027-01-01"],
     ["2027-01-01", "2026-12-31"],
   ])("a period from %s until %s", (from, until) => {
-    expect(mistake(() => createPriceTable({ a: { ...rates, periods: [{ ...rates, from, until }] } }))).toContain(
+    expect(messageOf(() => createPriceTable({ a: { ...rates, periods: [{ ...rates, from, until }] } }))).toContain(
       "periods[0].until",
     )
   })
@@ -168,8 +168,10 @@ describe("a moment", () => {
     new Date(1_795_000_000),
     "1970-01-21T18:36:40Z",
   ])("is not %s", (at) => {
-    expect(mistake(() => costOf(MODEL, USAGE, { at }))).toMatch(/`at`.*milliseconds \(not seconds\).*`Z` or an offset/)
-    expect(mistake(() => upperBound(MODEL, { inputTokens: 1, deadline: at }))).toContain("`deadline`")
+    expect(messageOf(() => costOf(MODEL, USAGE, { at }))).toMatch(
+      /`at`.*milliseconds \(not seconds\).*`Z` or an offset/,
+    )
+    expect(messageOf(() => upperBound(MODEL, { inputTokens: 1, deadline: at }))).toContain("`deadline`")
   })
 
   it("without a time is midnight in UTC, and an offset counts", () => {
@@ -184,20 +186,20 @@ describe("a moment", () => {
 
   it("of a period names its zone too", () => {
     const periods = [{ input: "1", output: "1", from: "2026-11-22T12:00:00" }]
-    expect(mistake(() => createPriceTable({ a: { input: "1", output: "1", periods } }))).toContain("periods[0].from")
+    expect(messageOf(() => createPriceTable({ a: { input: "1", output: "1", periods } }))).toContain("periods[0].from")
   })
 })
 
 describe("what messages and the README suggest is right", () => {
   it("a rate is requested as a decimal string, never as a number", () => {
     for (const input of [0.15, "-1", "a", ""]) {
-      const message = mistake(() => js.createPriceTable({ a: { input, output: "1" } }))
+      const message = messageOf(() => js.createPriceTable({ a: { input, output: "1" } }))
       expect(message).toContain("a decimal string of at least 0 USD per million tokens")
       if (typeof input === "number") expect(message).toContain('Write it as "0.15"')
     }
   })
 
-  it("an old table is first updated by its user", () => {
+  it("an old table: the message first says what a user can do", () => {
     const at = Date.parse(prices.tableDate) + 50 * 86_400_000
     expect(() => checkTableAge({ at })).toThrow(/Update @p2\/pricing.*prices:update/)
   })
@@ -208,7 +210,7 @@ describe("what messages and the README suggest is right", () => {
     ["azure/gpt-4o-minni", "azure/gpt-4o-mini"],
     ["gpt-4o-minni-2024-07-18", "gpt-4o-mini-2024-07-18"],
     ["GPT-4o-mini", "gpt-4o-mini"],
-  ])("nearest to %s, as written, is %s", (id, nearest) => {
+  ])("%s is most similar to %s", (id, nearest) => {
     expect(() => costOf(id, USAGE)).toThrow(
       expect.objectContaining({ model: id, nearest: [nearest, ...Array(2).fill(expect.any(String))] }),
     )

@@ -1,4 +1,4 @@
-// Puts the hand-kept entries of overrides.mjs over the merged rows.
+// Applies the hand-kept entries of overrides.mjs and piece-overrides.mjs to the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
 import {
@@ -69,11 +69,11 @@ function overriddenRow(key, entry, before) {
     maxInput: entry.maxInput,
     maxOutput: entry.maxOutput,
   }
-  // A package that says a higher price than every sheet of the page raises the bound.
+  // A package that states a higher price than every sheet of the page raises the bound.
   for (const sheet of before?.sheets ?? []) {
     const differences = sheets.map((own) => compare(own, sheet))
-    const dearer = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
-    if (dearer) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
+    const isHigher = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
+    if (isHigher) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
   }
   return row
 }
@@ -101,7 +101,7 @@ function ratesFrom(entry) {
   return rates
 }
 
-/** Rates of tokens times a fraction, rounded up to a pico-USD. What is billed by the piece stays. */
+/** Multiplies the rates of tokens by a fraction, rounded up to a pico-USD. Rates per piece stay. */
 function scaled(sheet, [numerator, denominator], keep = []) {
   const tiers = sheet.tiers.map(({ fromInputTokens, rates }) => ({
     fromInputTokens,
@@ -115,7 +115,7 @@ function scaled(sheet, [numerator, denominator], keep = []) {
   return { tiers }
 }
 
-/** The standard sheet that holds now: the last one without hours that is no ceiling. */
+/** The standard sheet that holds now: the last one without hours that a cost uses. */
 function standard(row) {
   return row.sheets
     .filter((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly && !sheet.window && !sheet.until)
@@ -130,7 +130,7 @@ function isClaude(row) {
   return /(^|[./])(~?anthropic[./])?claude-/.test(row.name) || /(^|[./~])anthropic[./]claude/.test(row.name)
 }
 
-/** Where a Claude cache write of five minutes has a rate, one of an hour has one too. */
+/** Adds the rate of an hour where a Claude cache write of five minutes has a rate. */
 function addClaudeHour(row) {
   if (!isClaude(row)) return
   row.cacheWriteOnRequest = true
@@ -148,7 +148,7 @@ function addClaudeHour(row) {
   if (added) row.from = [...row.from, CLAUDE_HOUR]
 }
 
-/** A free model is free without a search, so its row stays as it is. */
+/** Adds the rate of a search. The row of a free model stays as it is, because the model is free without a search. */
 function addOpenRouterSearch(row) {
   if (row.provider !== "openrouter" || row.free) return
   const plugin = scaledUp(OPENROUTER_SEARCH.usd, 12)
@@ -187,7 +187,7 @@ function addHostedTools(row) {
   row.from = withSource(row.from, CODE_SESSION)
 }
 
-/** A model that searches by itself bills its search with the request; a model whose searches nobody can count has no bound. */
+/** A model that searches with every request bills its search as a request fee. A model that searches freely has no bound. */
 function addOwnSearch(row) {
   if (SEARCHES_FREELY.names.test(row.key)) {
     row.searchesFreely = true
@@ -208,7 +208,7 @@ function addOwnSearch(row) {
   row.from = withSource(row.from, { ...entry.bound, day: entry.day })
 }
 
-/** Every sheet ends with the promotion and is followed by one at the full price. */
+/** Ends every sheet with the promotion and adds one at the full price. */
 function addPromotion(row) {
   if (!PROMOTION.names.test(row.key)) return
   const { until } = PROMOTION
@@ -248,8 +248,8 @@ const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "goog
 const VERCEL_TIERS = { batch: "batch", fast: "priority" }
 
 /**
- * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. They are taken where
- * its standard price is the vendor's too.
+ * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. Copies them where its
+ * standard price is the vendor's too.
  */
 function addVendorTiers(row, rows) {
   const vendor = VERCEL_VENDORS[row.provider]
@@ -271,8 +271,8 @@ function addVendorTiers(row, rows) {
 const OUTPUT_KINDS = new Set(["output", "reasoning", "audioOutput", "imageOutput"])
 
 /**
- * Rates of a service tier, with the kinds that it does not name in the same proportion to its input or output: an hour in Claude's cache
- * is twice the input of the tier. What is billed by the piece stays, and a cache read is not made cheaper than anybody says.
+ * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so an hour in
+ * Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read becomes no cheaper than a source states.
  */
 function inProportion(standardRates, rates) {
   const full = { ...standardRates, ...rates }
@@ -286,7 +286,7 @@ function inProportion(standardRates, rates) {
   return full
 }
 
-/** Adds a service tier; context tiers that it does not name are as in the standard sheet. */
+/** Adds a service tier. Context tiers that it does not name are those of the standard sheet. */
 function addTier(row, serviceTier, tiers, own) {
   const starts = new Set([...tiers, ...own.tiers].map((tier) => tier.fromInputTokens))
   const merged = [...starts]
@@ -327,7 +327,7 @@ function addTierRates(row) {
   }
 }
 
-/** A tier that changes no rate is none. */
+/** Drops context tiers that change no rate. */
 function withoutIdleTiers(sheet) {
   const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
   const tiers = sheet.tiers.filter((tier, index) => index === 0 || !same(tier.rates, sheet.tiers[index - 1].rates))

@@ -8,7 +8,7 @@ import { thresholdOf } from "./thresholds.mjs"
 const require = createRequire(import.meta.url)
 const { findProvider, TieredPrices } = require("@pydantic/genai-prices")
 
-/** Its version and the day on which npm says that it was published. */
+/** Its version and the day of its publication on npm. */
 export const GENAI_PRICES = { version: "0.1.8", day: "2026-09-23", licence: "MIT" }
 
 /** Its provider ids, and ours. */
@@ -78,7 +78,7 @@ const KINDS = {
 const HARMLESS = new Set(["cache_audio_read_mtok", "cache_image_read_mtok"])
 const SECONDS_PER_HOUR = 3600
 
-/** @returns rows by key, and the keys that it lists without a price that we can state. */
+/** @returns rows by key, and the keys whose price this package cannot express */
 export function readGenaiPrices() {
   const installed = JSON.parse(
     readFileSync(join(require.resolve("@pydantic/genai-prices"), "../../package.json"), "utf8"),
@@ -91,7 +91,7 @@ export function readGenaiPrices() {
   const unpriced = []
   for (const [theirs, provider] of Object.entries(PROVIDERS)) {
     const found = findProvider({ providerId: theirs })
-    if (found?.id !== theirs) throw new Error(`@pydantic/genai-prices has no provider ${theirs} any more.`)
+    if (found?.id !== theirs) throw new Error(`@pydantic/genai-prices no longer has the provider ${theirs}.`)
     for (const model of found.models) addModel(rows, unpriced, provider, model)
   }
   return { rows, unpriced }
@@ -103,7 +103,7 @@ function addModel(rows, unpriced, provider, model) {
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
-    // It keeps the models that others sell through Google's Vertex under Google itself.
+    // It lists the models of other vendors on Google's Vertex under Google itself.
     if (provider === "google" && /^(claude|llama|mistral|codestral|jamba)/.test(name)) provider = "google-vertex"
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
@@ -111,7 +111,7 @@ function addModel(rows, unpriced, provider, model) {
   }
 }
 
-/** A dated sheet ends where the next one begins, so that no bound counts a price that is over. */
+/** A dated sheet ends where the next one begins, so that no bound counts a price that has ended. */
 function withEnds(sheets) {
   const starts = sheets.filter((sheet) => sheet?.from !== undefined).map((sheet) => sheet.from)
   return sheets.map((sheet) => {
@@ -144,7 +144,7 @@ function sheetOf({ constraint, prices }, names) {
   return { serviceTier: "default", ...timesOf(constraint), tiers }
 }
 
-/** Undefined when there is neither an input nor an output price, or one is negative, which means dynamic. */
+/** Undefined if there is no price, or a negative one, which stands for a dynamic price. */
 function ratesAt(kinds, inputTokens, name) {
   const rates = {}
   for (const [kind, places, value] of kinds) {

@@ -47,7 +47,7 @@ function sheetText(sheet) {
   return `${head === "" ? "" : `${head}>`}${tiers.join(";")}`
 }
 
-/** Numbers values in the order in which they come, as base-36 text. */
+/** Numbers values in the order of their first use, in base 36. */
 class Numbering {
   texts = []
   #numbers = new Map()

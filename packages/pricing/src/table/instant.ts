@@ -10,12 +10,12 @@ export type Instant = number | Date | string
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** 2001-01-01. Nothing here had a price before it; seconds taken for milliseconds end in January 1970. */
+/** 2001-01-01. No model had a price before it. Seconds that are read as milliseconds are in January 1970. */
 const FIRST_MS = 978_307_200_000
 
 const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
 
-/** Milliseconds since 1970. @throws InvalidArgumentError for what is no moment after 2000. */
+/** Milliseconds since 1970. @throws InvalidArgumentError unless the value is a moment after 2000 */
 export function instantMs(instant: Instant, argument: string): number {
   const ms = typeof instant === "number" ? instant : instant instanceof Date ? instant.getTime() : isoMs(instant)
   if (ms !== undefined && ms >= FIRST_MS && ms <= 8.64e15) return ms
@@ -26,11 +26,11 @@ export function instantMs(instant: Instant, argument: string): number {
   )
 }
 
-/** Milliseconds since 1970 of a real date in ISO 8601, whose time, if any, names its zone; else undefined. */
-export function isoMs(text: unknown): number | undefined {
-  const [iso, year, month, day] = typeof text === "string" ? (ISO.exec(text) ?? []) : []
+/** Milliseconds since 1970 of an ISO 8601 date, or of a date and time with a zone; undefined for anything else. */
+export function isoMs(value: unknown): number | undefined {
+  const [iso, year, month, day] = typeof value === "string" ? (ISO.exec(value) ?? []) : []
   if (iso === undefined) return undefined
-  // `Date.parse` takes the 30th of February for the 2nd of March.
+  // `Date.parse` reads the 30th of February as the 2nd of March.
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day)
   const ms = Date.parse(iso)
   return isDay && !Number.isNaN(ms) ? ms : undefined
@@ -45,7 +45,7 @@ export function holdsAt(sheet: PriceSheet, ms: number): boolean {
   return windowHolds(sheet.window, day, ms) || windowHolds(sheet.window, day - 1, ms)
 }
 
-/** Whether a sheet holds at some instant between two, both included. */
+/** Whether a sheet holds at some instant from `startMs` to `endMs`, both included. */
 export function holdsBetween(sheet: PriceSheet, startMs: number, endMs: number): boolean {
   const start = Math.max(startMs, sheet.fromMs ?? Number.NEGATIVE_INFINITY)
   const end = sheet.untilMs === undefined ? endMs : Math.min(endMs, sheet.untilMs - 1)

@@ -10,14 +10,14 @@ import { isPerPiece, type RateKind, type Rates } from "./rates"
  * - `p<provider>` starts a provider;
  * - `f<provider>` a provider whose models run on the user's own machine, and are free;
  * - a tab starts a row of the provider: `\t<name>\t<rates>\t<source>\t<flags>`, numbers in base 36,
- *   with flag `F` free, `C` cache writes happen on request only, `S` searches as often as it likes.
+ *   with flag `F` for free, `C` for cache writes on request only, `S` for a model that searches as often as it likes.
  *
  * Which ids name a row, and the limits of its model, are in `@p2/core/model-limits`.
  *
- * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers when the head says nothing. The head is
- * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, cut where it says no more.
+ * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers if the head is empty. The head is
+ * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, without empty fields at its end.
  * Tiers are separated by `;` and read `<from input tokens>:<rates>`, the first without its 0. Rates are USD per million
- * tokens (per piece for `q` and `s`): the input, a space, the output, then letters, each with a number.
+ * tokens, or per piece for the kinds that are billed so: the input, a space, the output, then letters, each with a number.
  */
 export const RATE_LETTERS: Readonly<Record<Exclude<RateKind, "input" | "output">, string>> = {
   cacheRead: "r",
@@ -153,10 +153,10 @@ function readTable(text: string): PriceTexts {
   return { date, rows, freeProviders }
 }
 
-const SEARCHES_FREELY: Unbounded = {
+const UNLIMITED_SEARCHES: Unbounded = {
   reason: "searches",
   explanation:
-    "it searches as often as it sees fit, and each search is billed. A price of your own with createPriceTable can be bounded.",
+    "it searches as often as it likes, and each search is billed. A price of your own with createPriceTable can be bounded.",
 }
 
 function readRow(
@@ -166,16 +166,16 @@ function readRow(
   parts: { sources: readonly string[]; rates: readonly string[] },
 ): PriceRow {
   const [, rates = "", source = "", flags = ""] = text.split("\t")
-  const said = parts.sources[Number.parseInt(source, 36) || 0]!
+  const describedSource = parts.sources[Number.parseInt(source, 36) || 0]!
   return {
     model,
     provider,
     sheets: readSheets(parts.rates[Number.parseInt(rates, 36)]!),
     ...(flags.includes("C") ? { cacheWriteOnRequest: true } : {}),
     ...(flags.includes("F") ? { free: true } : {}),
-    ...(flags.includes("S") ? { unbounded: SEARCHES_FREELY } : {}),
-    asOf: said.slice(0, 10),
-    source: said.slice(11),
+    ...(flags.includes("S") ? { unbounded: UNLIMITED_SEARCHES } : {}),
+    asOf: describedSource.slice(0, 10),
+    source: describedSource.slice(11),
     basis: "table",
   }
 }

@@ -41,11 +41,11 @@ function readNested(raw: unknown, fields: UsageFields): CallUsage {
   const cacheWrite = input.count("cacheWrite")
   const fresh = input.optional("noCache")
   const reasoning = output.count("reasoning")
-  const said = output.optional("text")
+  const textTokens = output.optional("text")
   const inputParts = (fresh ?? 0) + cacheRead + cacheWrite
-  const outputParts = (said ?? 0) + reasoning
+  const outputParts = (textTokens ?? 0) + reasoning
   const inputTotal = fresh === undefined ? input.required("total") : (input.optional("total") ?? inputParts)
-  const outputTotal = said === undefined ? output.required("total") : (output.optional("total") ?? outputParts)
+  const outputTotal = textTokens === undefined ? output.required("total") : (output.optional("total") ?? outputParts)
   return usageWith(Math.max(inputTotal, inputParts), Math.max(outputTotal, outputParts), raw, {
     cacheReadTokens: cacheRead,
     cacheWriteTokens: cacheWrite,

@@ -5,7 +5,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
  * Reads `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the
- * three. Cache writes for one hour are told apart where `cache_creation` tells them apart. Where `iterations` lists several
+ * three. Cache writes for one hour are counted apart where `cache_creation` lists them. Where `iterations` lists several
  * passes of the model, all of them are summed. The service tier and region that it reports decide the price in `costOf`.
  *
  * For a stream, merge the usage of `message_start` and `message_delta` first: `mergeAnthropicUsage`.

@@ -14,7 +14,7 @@ export interface UsageReadOptions {
 /** Parts of a path that name something that providers bill. */
 const BILLED =
   /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
-/** Words of a name that counts time, money or a limit, which nobody bills by themselves. */
+/** Words of a name that counts time, money or a limit, which is not billed by itself. */
 const NOT_BILLED: readonly string[] = [
   ...["cost", "price", "usd", "fee", "ticks"],
   ...["latency", "time", "ms", "speed", "rate", "per", "ratio", "percent"],
