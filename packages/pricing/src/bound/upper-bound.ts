@@ -8,7 +8,14 @@ import { UnboundedCostError } from "../errors"
 import { holdsBetween, instantMs } from "../table/instant"
 import { noPriceYet } from "../table/no-price"
 import type { PriceRow } from "../table/price-row"
-import { isAlways, type PricedRow, type PricedSheet, type PricedTier, selectTier } from "../table/priced-row"
+import {
+  describeListed,
+  isAlways,
+  type PricedRow,
+  type PricedSheet,
+  type PricedTier,
+  selectTier,
+} from "../table/priced-row"
 import type { CompleteRates, RateKind } from "../table/rates"
 import { type Uplift, upliftsOf, withUplifts } from "../table/uplift"
 import type { AffordOptions, BoundOptions, Modality } from "./bound-options"
@@ -72,12 +79,25 @@ export function affordableByRow(priced: PricedRow, options: AffordOptions): numb
   return Number(tokens)
 }
 
+/** Dollars beyond it have no safe integer of nano-USD. */
+const MAX_USD = 9_007_199
+
 function readBudget({ budget, budgetNanoUsd }: AffordOptions): number {
-  if ((budget === undefined) === (budgetNanoUsd === undefined))
+  if (budget !== undefined && budgetNanoUsd !== undefined)
+    throw new InvalidArgumentError("budget", "absent", budget, "Pass `budget` or `budgetNanoUsd`, not both.")
+  if (budget === undefined && budgetNanoUsd === undefined)
     throw new InvalidArgumentError(
       "budget",
-      'dollars such as 0.05 or "0.05", or `budgetNanoUsd` in nano-USD, and not both',
+      "a dollar amount",
       budget,
+      'Missing budget: pass `budget` in dollars, such as 0.05 or "0.05", or `budgetNanoUsd`.',
+    )
+  if (typeof budget === "number" && budget > MAX_USD)
+    throw new InvalidArgumentError(
+      "budget",
+      "a dollar amount",
+      budget,
+      `Invalid \`budget\`: expected at most $${MAX_USD}, got ${describeValue(budget)}. For nano-USD use \`budgetNanoUsd\`.`,
     )
   const nanoUsd = budget === undefined ? budgetNanoUsd! : usd(budget, "budget")
   if (Number.isSafeInteger(nanoUsd) && nanoUsd >= 0) return nanoUsd
@@ -148,14 +168,14 @@ function boundUplifts(row: PriceRow, options: BoundOptions): readonly Uplift[] {
 function reachableSheets(priced: PricedRow, options: BoundOptions): readonly PricedSheet[] {
   const startMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const endMs = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
-  if (endMs < startMs) throw new InvalidArgumentError("deadline", "not before `at`", options.deadline)
+  if (endMs < startMs) throw new InvalidArgumentError("deadline", "a moment that is not before `at`", options.deadline)
   const { row } = priced
   const selection = selectTier(row, options.serviceTier)
   if (selection.status === "unlisted")
     throw new UnboundedCostError(
       row.model,
       "service-tier",
-      `The cost of "${row.model}" has no upper bound: no price is listed for the service tier ${describeValue(options.serviceTier)} (listed: ${selection.listed.join(", ")}). Send a listed one, or add \`serviceTiers: { ${describeValue(options.serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
+      `The cost of "${row.model}" has no upper bound: no price is listed for the service tier ${describeValue(options.serviceTier)} ${describeListed(options.serviceTier, selection.listed)}. Send a listed one, or add \`serviceTiers: { ${describeValue(options.serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
     )
   const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, startMs, endMs))
   if (selection.status === "any") return inTime

@@ -3,7 +3,7 @@ import { UnpricedUsageError } from "../errors"
 import { instantMs } from "../table/instant"
 import { noPriceYet } from "../table/no-price"
 import type { PriceRow } from "../table/price-row"
-import { type PricedRow, selectTier, sheetAt, tierFor } from "../table/priced-row"
+import { describeListed, type PricedRow, selectTier, sheetAt, tierFor } from "../table/priced-row"
 import { upliftsOf, withUplifts } from "../table/uplift"
 import type { CallUsage } from "../usage/call-usage"
 import { billUsage, readCounts } from "./bill"
@@ -69,7 +69,7 @@ export function billedTier(row: PriceRow, serviceTier: string | undefined): stri
   throw new UnpricedUsageError(
     row.model,
     "serviceTier",
-    `No price is listed for the service tier ${describeValue(serviceTier)} of "${row.model}" (listed: ${selection.listed.join(", ")}). Add \`serviceTiers: { ${describeValue(serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
+    `No price is listed for the service tier ${describeValue(serviceTier)} of "${row.model}" ${describeListed(serviceTier, selection.listed)}. Add \`serviceTiers: { ${describeValue(serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
   )
 }
 

@@ -1,8 +1,9 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { type PriceEntry, rowFromEntry } from "./price-entry"
+import type { PriceEntry } from "./price-entry"
 import type { PriceRow } from "./price-row"
 import type { PriceTable } from "./price-table"
 import { publishedPrices } from "./published-prices"
+import { rowFromEntry } from "./read-entry"
 import { RowTable } from "./row-table"
 
 /** Options of `createPriceTable`. */

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionAdvice } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type OptionAdvice } from "@p2/core"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import type { CostOptions, PriceOptions, ReportedCost } from "../cost/cost-options"
 import type { CallUsage } from "../usage/call-usage"
@@ -132,6 +132,7 @@ const AI_SDK = "It is a field of the AI SDK: pass `usageFromAISDK(result.usage)`
 const AGENTS = "It is a field of OpenAI's Agents SDK: pass `usageFromOpenAIAgents(result.state.usage)`."
 const TOKEN_DETAILS =
   "It is a field of LangChain, the AI SDK or OpenAI's realtime API: pass `usageFromLangChain`, `usageFromAISDK` or `usageFromOpenAIRealtime` the whole usage."
+const RESPONSE = "Pass `response.usage`, converted by a function such as `usageFromOpenAIChat`."
 const GEMINI = "It is a field of Gemini's API: pass `usageFromGemini(response.usageMetadata)`."
 
 /** Fields of raw usage, with the function that converts the whole of it. */
@@ -154,7 +155,36 @@ const USAGE_ADVICE: OptionAdvice = {
   input_token_details: TOKEN_DETAILS,
   output_token_details: TOKEN_DETAILS,
   seconds: "It is a field of OpenAI's transcription API: pass `usageFromOpenAITranscription(response.usage)`.",
-  usage: "Pass `response.usage`, converted by a function such as `usageFromOpenAIChat`.",
+  usage: RESPONSE,
+  usageMetadata: RESPONSE,
+  id: RESPONSE,
+  object: RESPONSE,
+  choices: RESPONSE,
+  content: RESPONSE,
+  candidates: RESPONSE,
+}
+
+/** Fields of provider usage, and of other tools. */
+const REPORTED_ADVICE: OptionAdvice = {
+  cost: "Did you mean `costUsd`?",
+  usd: "Did you mean `costUsd`?",
+  is_byok: "Did you mean `isByok`?",
+  upstream_inference_cost: "Did you mean `upstreamInferenceCost`?",
+}
+
+const INPUT = "Did you mean `input`, in USD per million tokens?"
+const OUTPUT = "Did you mean `output`, in USD per million tokens?"
+
+/** Names of rates in other tools. */
+export const ENTRY_ADVICE: OptionAdvice = {
+  inputPrice: INPUT,
+  inputCost: INPUT,
+  input_cost_per_token: INPUT,
+  prompt: INPUT,
+  outputPrice: OUTPUT,
+  outputCost: OUTPUT,
+  output_cost_per_token: OUTPUT,
+  completion: OUTPUT,
 }
 
 /** A budget is an option of another function. */
@@ -166,7 +196,10 @@ const BOUND_ADVICE: OptionAdvice = {
 export function checkCostArguments(usage: CallUsage, options: CostOptions): void {
   checkOptions(usage, USAGE_NAMES, "usage", USAGE_ADVICE)
   checkOptions(options, COST_OPTION_NAMES, "options")
-  if (options.reported !== undefined) checkOptions(options.reported, REPORTED_NAMES, "reported")
+  if (options.reported === undefined) return
+  if (typeof options.reported !== "object" || options.reported === null)
+    throw new InvalidArgumentError("reported", "an object such as { costUsd: 0.01 }", options.reported)
+  checkOptions(options.reported, REPORTED_NAMES, "reported", REPORTED_ADVICE)
 }
 
 /** Checks the options of a price. */

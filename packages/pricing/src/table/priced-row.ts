@@ -67,6 +67,12 @@ export function selectTier(row: PriceRow, serviceTier: string | undefined): Tier
   return name === undefined ? { status: "unlisted", listed } : { status: "listed", name }
 }
 
+/** The listed tiers for an error message, with a listed one that differs only in case. */
+export function describeListed(serviceTier: string | undefined, listed: readonly string[]): string {
+  const meant = listed.find((name) => name.toLowerCase() === serviceTier?.toLowerCase())
+  return meant === undefined ? `(listed: ${listed.join(", ")})` : `(did you mean "${meant}"?)`
+}
+
 /** The service tiers of a row that have rates. */
 export function listedTiers(row: PriceRow): string[] {
   return [...new Set(row.sheets.map((sheet) => sheet.serviceTier))]

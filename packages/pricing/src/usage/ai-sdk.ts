@@ -1,6 +1,9 @@
+import { InvalidArgumentError } from "@p2/core"
 import type { CallUsage } from "./call-usage"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cachedInputTokens"])
 
 /** Options of `usageFromAISDK`. */
 export interface AISDKUsageOptions extends UsageReadOptions {
@@ -23,9 +26,12 @@ export interface AISDKUsageOptions extends UsageReadOptions {
  * // { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, raw: … }
  */
 export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): CallUsage {
+  const { cachedInputTokens = "beside" } = options
+  if (!["inside", "beside"].includes(cachedInputTokens))
+    throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
   const fields = new UsageFields(usage).ignore("raw")
   const result = isNested(usage) ? readNested(usage, fields) : readFlat(usage, fields, options)
-  fields.finish(options)
+  fields.finish(options, undefined, OPTION_NAMES)
   return result
 }
 

@@ -66,13 +66,9 @@ function readCounts(fields: UsageFields): AnthropicCounts {
   const creation = fields.inner("cache_creation")
   const writeHour = creation.count("ephemeral_1h_input_tokens")
   const writeMinutes = creation.count("ephemeral_5m_input_tokens")
-  return {
-    input: fields.required("input_tokens"),
-    output: fields.required("output_tokens"),
-    read: fields.count("cache_read_input_tokens"),
-    write: Math.max(fields.count("cache_creation_input_tokens"), writeHour + writeMinutes),
-    writeHour,
-  }
+  const read = fields.count("cache_read_input_tokens")
+  const write = Math.max(fields.count("cache_creation_input_tokens"), writeHour + writeMinutes)
+  return { input: fields.required("input_tokens"), output: fields.required("output_tokens"), read, write, writeHour }
 }
 
 function add(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {

@@ -13,6 +13,7 @@ export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions 
   const fields = new UsageFields(usage).ignore("requestUsageEntries", "request_usage_entries")
   const isPython = fields.has("input_tokens")
   const name = (camelCase: string, snakeCase: string) => (isPython ? snakeCase : camelCase)
+  const calls = fields.count("requests")
   const input = readDetails(fields, name("inputTokensDetails", "input_tokens_details"))
   const output = readDetails(fields, name("outputTokensDetails", "output_tokens_details"))
   const sumOf = (details: readonly UsageFields[], ...names: string[]) =>
@@ -32,7 +33,6 @@ export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions 
     mediaOutput: audioOutput,
     reasoningPosition: "inside",
   })
-  const calls = fields.count("requests")
   for (const each of [...input, ...output]) each.ignore("text_tokens", "textTokens").finish(options)
   fields.finish(options)
   return usageWith(

@@ -2,6 +2,13 @@ import type { CallUsage } from "./call-usage"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "ignoreFields",
+  "webSearches",
+  "fileSearches",
+  "codeInterpreterSessions",
+])
+
 /** What a response of the Responses API contains beside its `usage`: the hosted tool calls among its output items. */
 export interface HostedToolCalls {
   /** Items of type `web_search_call`. @defaultValue 0 */
@@ -42,7 +49,7 @@ export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptio
     reasoningPosition: "inside",
   })
   const isAnthropic = fields.has("cache_read_input_tokens") || fields.has("cache_creation_input_tokens")
-  fields.finish(options, isAnthropic ? "This is Anthropic's usage: use `usageFromAnthropic`" : undefined)
+  fields.finish(options, isAnthropic ? "This is Anthropic's usage: use `usageFromAnthropic`" : undefined, OPTION_NAMES)
   return usageWith(
     totals.inputTokens,
     totals.outputTokens,

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, describeValue, InvalidArgumentError } from "@p2/core"
 import { UnknownUsageError } from "../errors"
 import type { CallUsage } from "./call-usage"
 
@@ -9,6 +9,36 @@ export interface UsageReadOptions {
    * @defaultValue none: an unknown field that seems to carry billed units is an error
    */
   ignoreFields?: readonly string[] | undefined
+}
+
+/** The names of {@link UsageReadOptions}. */
+export const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields"])
+
+/** Fields by which a usage is recognised in an error message, and the function that reads it. */
+const SHAPES: readonly (readonly [field: string, advice: string])[] = [
+  ["usage", "Pass the `usage` of the response, not the response."],
+  ["usageMetadata", "Pass the `usageMetadata` of the response, not the response."],
+  ["usage_metadata", "Pass the `usage_metadata` of the message, not the message."],
+  ["promptTokenCount", "This is Gemini's usage: use `usageFromGemini`."],
+  ["prompt_tokens", "This is the usage of OpenAI's chat API: use `usageFromOpenAIChat`."],
+  ["cache_read_input_tokens", "This is Anthropic's usage: use `usageFromAnthropic`."],
+  [
+    "input_token_details",
+    "This is LangChain's or a realtime usage: use `usageFromLangChain` or `usageFromOpenAIRealtime`.",
+  ],
+  [
+    "input_tokens",
+    "This is the usage of Anthropic or OpenAI's Responses API: use `usageFromAnthropic` or `usageFromOpenAIResponses`.",
+  ],
+  ["requests", "This is the usage of OpenAI's Agents SDK: use `usageFromOpenAIAgents`."],
+  ["inputTokens", "This is the usage of the AI SDK: use `usageFromAISDK`."],
+  ["promptTokens", "This is the usage of the AI SDK: use `usageFromAISDK`."],
+]
+
+/** A sentence about whose usage has one of these fields, with a space in front; empty if none is recognised. */
+function adviceForShape(fields: ReadonlySet<string>): string {
+  const shape = SHAPES.find(([field]) => fields.has(field))
+  return shape === undefined ? "" : ` ${shape[1]}`
 }
 
 /** Parts of a path that name something that providers bill. */
@@ -59,7 +89,10 @@ export class UsageFields {
   required(name: string): number {
     const value = this.optional(name)
     if (value !== undefined) return value
-    throw new InvalidArgumentError(`${this.#path}.${name}`, "an integer of at least 0", this.#fields[name])
+    const argument = `${this.#path}.${name}`
+    const hint = adviceForShape(this.#unread)
+    const message = `Invalid \`${argument}\`: expected an integer of at least 0, got ${describeValue(this.#fields[name])}.`
+    throw new InvalidArgumentError(argument, "an integer of at least 0", this.#fields[name], `${message}${hint}`)
   }
 
   /** The first of several names that has a positive count. */
@@ -115,7 +148,14 @@ export class UsageFields {
   }
 
   /** @throws UnknownUsageError for a field that was not read and seems to carry billed units */
-  finish(options: UsageReadOptions = {}, hint = "Update @p2/pricing"): void {
+  finish(options: UsageReadOptions = {}, hint = "Update @p2/pricing", names: ReadonlySet<string> = OPTION_NAMES): void {
+    checkOptions(options, names)
+    if (options.ignoreFields !== undefined && !Array.isArray(options.ignoreFields))
+      throw new InvalidArgumentError(
+        "ignoreFields",
+        'an array of names, such as ["draft_tokens"]',
+        options.ignoreFields,
+      )
     const ignored = new Set(options.ignoreFields ?? [])
     for (const name of this.#unread) {
       if (ignored.has(name)) continue
@@ -127,7 +167,7 @@ export class UsageFields {
           `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(found.name)}] }\` if other fields contain what it counts.`,
         )
     }
-    for (const child of this.#children) child.finish(options, hint)
+    for (const child of this.#children) child.finish(options, hint, names)
   }
 }
 
