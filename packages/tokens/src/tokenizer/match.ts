@@ -13,7 +13,9 @@ const REUSED = 1 << 14
 /**
  * Finds the tokens of a piece from left to right, in near-linear time: the same tokens as merging gives (merge.ts).
  *
- * Example, o200k_base, `" unhappiness"`. The longest token at the start is ` un`, then `h`?? TODO
+ * Example, o200k_base, `"strawberries"`. The longest token at the start is `stra`, but nothing compatible follows: merging
+ * joins `raw` (rank 1618) before it could join `stra` (rank 14867). Nor after the next shorter one, `str`. After `st`, `raw`
+ * is compatible, and then `berries`: st raw berries.
  *
  * Why it is the same: merging goes by ranks, so what happens at the border of two tokens depends on these two alone. Call
  * two tokens compatible when merging their bytes gives these two tokens again. A sequence of tokens is what merging gives

@@ -18,7 +18,7 @@ const ranks = new Int32Array(LONGEST + 2)
  * the lowest rank, the leftmost of equals, until no two neighbours are a token. Only ranks below `below` are merged.
  * Returns the number of tokens, and appends them to `out`.
  *
- * Example, o200k_base, `"hello"` below its own rank 24912: h e l l o → h el l o → h el lo → hel lo.
+ * Example, o200k_base, `"hello"` below its own rank 24912: h e l l o → he l l o → he ll o → hell o. So `hello` is `hell` + `o`.
  *
  * The time grows with the square of the length, so this is used for short pieces and for single tokens, of at most 128 bytes.
  */

@@ -1,16 +1,10 @@
 import { mergeBytes } from "./merge"
 import { decodeRankData, type RankData } from "./rank-data"
 
-/** Longest token that is stored in the short table. */
-export const SHORT_LENGTH = 8
-
-/** Numbers of an entry of the short table: the token's bytes as two words, and rank · 16 + length; 0 is an empty entry. */
-const ENTRY = 3
-
-/** In a slot for a long token: this many bits are the offset of its bytes, the rest is part of the hash. */
+/** A slot of the hash table: this many bits are the offset of the token's bytes, the rest is part of the hash. */
 const OFFSET_BITS = 22
 
-/** Bytes in front of each long token: its length in the first, its rank in the other three. */
+/** Bytes in front of each token: its length in the first, its rank in the other three. */
 const HEADER = 4
 
 /** Bits of the hash of a token's first bytes. */
@@ -28,94 +22,59 @@ const LONGEST_BIT = 30
  *
  * Example, o200k_base: `find(" the")` is 290, `find("the")` is 3086, `find("thx")` is −1 (not a token).
  *
- * Two open-addressed hash tables: tokens of at most 8 bytes are whole in the short one, as two 32-bit words, so that a
- * search reads memory in one place; longer ones are found by the hash of their bytes, which are then compared. One table for
- * both counts JSON at half the speed (bench/run.mjs). Buffers that are searched must have 8 more bytes after the searched range.
+ * All tokens are in one array of bytes, each after its length and rank. A hash table with open addressing finds a token,
+ * and its bytes are always compared. Buffers that are searched must have 8 more bytes after the searched range.
  */
 export class Vocabulary {
   /** One more than the highest rank. */
   readonly size: number
-  /** Length of the longest token in bytes. */
-  readonly maxLength: number
   /** Length of each token in bytes; 0 for a rank without one. */
   readonly lengths: Uint8Array
-  /** The short table, then the bytes of all long tokens, each after its header. */
+  /** Ranks of the tokens of two bytes, by the first byte · 256 + the second; −1 for none. */
+  readonly pairs = new Int32Array(1 << 16).fill(-1)
+  readonly #maxLength: number
   readonly #view: DataView
   /** Where each token's bytes are. */
   readonly #offsets: Int32Array
-  readonly #short: Int32Array
-  readonly #shortBits: number
-  readonly #long: Int32Array
-  readonly #longStart: number
-  /** Ranks of the tokens of two bytes, by the first byte · 256 + the second; −1 for none. */
-  readonly pairs = new Int32Array(1 << 16).fill(-1)
+  readonly #slots: Int32Array
   /** Lengths of the tokens that begin with the same bytes, one bit for each; bit 31 for all above 30. */
   readonly #lengthsByStart = new Int32Array(1 << START_BITS)
   /** Lengths above 30, longest first, of the tokens that begin with these four bytes. */
   readonly #longLengths = new Map<number, number[]>()
-  /** By rank, computed on first use: the two parts that the last merge made the token of, and its `shorter`, each plus 1. */
+  /** Results of `left` and `shorter` by rank, plus 1; 0 is not computed yet. */
   readonly #left: Int32Array
-  readonly #right: Int32Array
   readonly #shorter: Int32Array
 
   constructor(parts: readonly RankData[]) {
     const last = parts[parts.length - 1]!
     this.size = last.first + last.count
     this.lengths = new Uint8Array(this.size)
-    const data = parts.map(decodeRankData)
-    for (const [index, { first, count }] of parts.entries()) this.lengths.set(data[index]!.subarray(0, count), first)
-    let shortCount = 0
-    let longBytes = 0
-    for (const length of this.lengths) {
-      if (length <= SHORT_LENGTH) shortCount++
-      else longBytes += HEADER + length
-    }
-    // At most two thirds of the short table and half of the long one are used.
-    this.#shortBits = Math.ceil(Math.log2(shortCount * 1.5))
-    this.#long = new Int32Array(2 ** Math.ceil(Math.log2((this.size - shortCount) * 2)))
-    this.#longStart = (ENTRY * 4) << this.#shortBits
-    this.#view = new DataView(new ArrayBuffer(this.#longStart + longBytes + 8))
-    this.#short = new Int32Array(this.#view.buffer, 0, ENTRY << this.#shortBits)
     this.#offsets = new Int32Array(this.size)
     this.#left = new Int32Array(this.size)
-    this.#right = new Int32Array(this.size)
     this.#shorter = new Int32Array(this.size)
-    let to = this.#longStart
-    for (const [index, part] of parts.entries()) to = this.#unpack(part, data[index]!, to)
-    this.maxLength = this.lengths.reduce((longest, length) => Math.max(longest, length), 0)
+    // At most half of the slots are used.
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(this.size * 2)))
+    // A part's data is one length byte per rank, then the tokens.
+    const bytes = parts.reduce((sum, { size, count }) => sum + size - count + count * HEADER, 0)
+    this.#view = new DataView(new ArrayBuffer(bytes + 8))
+    let to = 0
+    for (const part of parts) to = this.#unpack(part, to)
+    this.#maxLength = this.lengths.reduce((longest, length) => Math.max(longest, length), 0)
     for (const lengths of this.#longLengths.values()) lengths.sort((a, b) => b - a)
   }
 
   /** Rank of the token with these bytes, or −1. */
   find(view: DataView, start: number, length: number): number {
     if (length === 2) return this.pairs[view.getUint16(start)]!
-    if (length > this.maxLength) return -1
-    if (length > SHORT_LENGTH) return this.findLong(view, start, length, hashOf(view, start, length))
-    const low = view.getInt32(start, true) & LOW_MASKS[length]!
-    const high = view.getInt32(start + 4, true) & HIGH_MASKS[length]!
-    return this.findShort(low, high, length, shortHash(low, high))
-  }
-
-  /** Rank of the token of at most 8 bytes with these two words and their hash, or −1. */
-  findShort(low: number, high: number, length: number, hash: number): number {
-    const short = this.#short
-    const mask = (1 << this.#shortBits) - 1
-    for (let slot = hash >>> (32 - this.#shortBits); ; slot = (slot + 1) & mask) {
-      const at = slot * ENTRY
-      const entry = short[at + 2]!
-      if (entry === 0) return -1
-      if (short[at] === low && short[at + 1] === high && (entry & 15) === length) return entry >> 4
-    }
-  }
-
-  /** Rank of the token of more than 8 bytes with this hash, or −1. */
-  findLong(view: DataView, start: number, length: number, hash: number): number {
-    const mask = this.#long.length - 1
+    if (length > this.#maxLength) return -1
+    const hash = hashOf(view, start, length)
+    const slots = this.#slots
+    const mask = slots.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = this.#long[slot]!
+      const entry = slots[slot]!
       if (entry === 0) return -1
       if ((entry ^ hash) >>> OFFSET_BITS !== 0) continue
-      const offset = this.#longStart + (entry & ((1 << OFFSET_BITS) - 1))
+      const offset = entry & ((1 << OFFSET_BITS) - 1)
       const header = this.#view.getInt32(offset - HEADER, true)
       if ((header & 0xff) === length && sameBytes(this.#view, offset, view, start, length)) return header >> 8
     }
@@ -148,16 +107,22 @@ export class Vocabulary {
     return this.#shorter[rank]! - 1
   }
 
-  /** The left one of the two parts that the last merge made this token of. */
+  /** The left one of the two tokens that the last merge made this token of: `hell` for `hello`. */
   left(rank: number): number {
-    if (this.#left[rank] === 0) this.#findParts(rank)
+    if (this.#left[rank] === 0) {
+      const start = this.#offsets[rank]!
+      const parts: number[] = []
+      // Every token of every vocabulary has exactly two parts; a test checks all of them.
+      mergeBytes(this, this.#view, start, start + this.lengths[rank]!, parts, rank)
+      this.#left[rank] = parts[0]! + 1
+    }
     return this.#left[rank]! - 1
   }
 
-  /** The right one of the two parts. */
+  /** The right one of the two tokens: `o` for `hello`. */
   right(rank: number): number {
-    if (this.#left[rank] === 0) this.#findParts(rank)
-    return this.#right[rank]! - 1
+    const leftLength = this.lengths[this.left(rank)]!
+    return this.find(this.#view, this.#offsets[rank]! + leftLength, this.lengths[rank]! - leftLength)
   }
 
   /** Bytes of a token; empty for a rank without one. */
@@ -165,54 +130,31 @@ export class Vocabulary {
     return new Uint8Array(this.#view.buffer, this.#offsets[rank], this.lengths[rank])
   }
 
-  #findParts(rank: number): void {
-    const start = this.#offsets[rank]!
-    // Every token of every vocabulary has exactly two parts; a test looks at all of them.
-    const parts: number[] = []
-    mergeBytes(this, this.#view, start, start + this.lengths[rank]!, parts, rank)
-    this.#left[rank] = parts[0]! + 1
-    this.#right[rank] = parts[1]! + 1
-  }
-
-  /** Stores the tokens of one part, long ones from `to` on. Returns where the next long one goes. */
-  #unpack({ first, count }: RankData, data: Uint8Array, to: number): number {
+  /** Stores the tokens of one part from `to` on. Returns where the next part begins. */
+  #unpack(part: RankData, to: number): number {
+    const data = decodeRankData(part)
     const source = new DataView(data.buffer)
     const view = this.#view
-    let from = count
-    for (let rank = first; rank < first + count; rank++) {
-      const length = this.lengths[rank]!
+    const mask = this.#slots.length - 1
+    let from = part.count
+    for (let index = 0; index < part.count; index++) {
+      const length = data[index]!
       if (length === 0) continue
+      const rank = part.first + index
+      view.setInt32(to, (rank << 8) | length, true)
+      to += HEADER
+      this.lengths[rank] = length
+      this.#offsets[rank] = to
       this.#addStart(source.getInt32(from, true), length)
-      if (length <= SHORT_LENGTH) this.#addShort(rank, source, from, length)
-      else {
-        view.setInt32(to, (rank << 8) | length, true)
-        to += HEADER
-        this.#addLong(rank, to, hashOf(source, from, length))
-        // One by one: calling set() for so few bytes takes longer.
-        for (let index = 0; index < length; index++) view.setUint8(to++, data[from + index]!)
-      }
-      from += length
+      if (length === 2) this.pairs[source.getUint16(from)] = rank
+      const hash = hashOf(source, from, length)
+      let slot = hash & mask
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask
+      this.#slots[slot] = ((hash >>> OFFSET_BITS) << OFFSET_BITS) | to
+      // One by one, because calling set() takes longer for so few bytes.
+      for (const end = from + length; from < end; ) view.setUint8(to++, data[from++]!)
     }
     return to
-  }
-
-  #addShort(rank: number, source: DataView, from: number, length: number): void {
-    const low = source.getInt32(from, true) & LOW_MASKS[length]!
-    const high = source.getInt32(from + 4, true) & HIGH_MASKS[length]!
-    if (length === 2) this.pairs[source.getUint16(from)] = rank
-    const mask = (1 << this.#shortBits) - 1
-    let slot = shortHash(low, high) >>> (32 - this.#shortBits)
-    while (this.#short[slot * ENTRY + 2] !== 0) slot = (slot + 1) & mask
-    this.#short.set([low, high, (rank << 4) | length], slot * ENTRY)
-    this.#offsets[rank] = slot * ENTRY * 4
-  }
-
-  #addLong(rank: number, offset: number, hash: number): void {
-    const mask = this.#long.length - 1
-    let slot = hash & mask
-    while (this.#long[slot] !== 0) slot = (slot + 1) & mask
-    this.#long[slot] = ((hash >>> OFFSET_BITS) << OFFSET_BITS) | (offset - this.#longStart)
-    this.#offsets[rank] = offset
   }
 
   #addStart(word: number, length: number): void {
@@ -234,14 +176,8 @@ function startHash(word: number): number {
   return Math.imul(isFourBytes(word) ? word : word & 0xffffff, 0x9e3779b1) >>> (32 - START_BITS)
 }
 
-/** Masks for the first and the second word of at most 8 bytes, by the number of bytes. */
-export const LOW_MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1)
-export const HIGH_MASKS = /* @__PURE__ */ Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
-
-/** Hash of at most 8 bytes as two words; its upper bits are the good ones. */
-export function shortHash(low: number, high: number): number {
-  return Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
-}
+/** Keeps the first bytes of a little-endian word, by their number. */
+const MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1)
 
 /** A 32-bit hash of a range of bytes, read four at a time. */
 export function hashOf(view: DataView, start: number, length: number): number {
@@ -254,7 +190,7 @@ export function hashOf(view: DataView, start: number, length: number): number {
     at += 4
     remaining -= 4
   }
-  hash = Math.imul(hash ^ (view.getInt32(at, true) & LOW_MASKS[remaining]!), 0x85ebca6b)
+  hash = Math.imul(hash ^ (view.getInt32(at, true) & MASKS[remaining]!), 0x85ebca6b)
   hash ^= hash >>> 13
   hash = Math.imul(hash, 0xc2b2ae35)
   return hash ^ (hash >>> 16)
@@ -265,5 +201,5 @@ export function sameBytes(a: DataView, atA: number, b: DataView, atB: number, le
   let offset = 0
   for (; length - offset > 4; offset += 4)
     if (a.getInt32(atA + offset, true) !== b.getInt32(atB + offset, true)) return false
-  return ((a.getInt32(atA + offset, true) ^ b.getInt32(atB + offset, true)) & LOW_MASKS[length - offset]!) === 0
+  return ((a.getInt32(atA + offset, true) ^ b.getInt32(atB + offset, true)) & MASKS[length - offset]!) === 0
 }
