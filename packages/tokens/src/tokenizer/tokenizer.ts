@@ -69,7 +69,9 @@ export class Tokenizer {
     for (let at = start; at < end && count <= most; ) {
       const to = scan(this.#classes, bytes, at, end)
       const length = to - at
-      if (length === 1 || (numbersAreTokens && isDigit(bytes[at]!) && bytes[to - 1]! < 0x80)) count++
+      // A piece of three bytes that begins and ends with ASCII has no other characters.
+      const isNumber = length <= 3 && isDigit(bytes[at]!) && isDigit(bytes[to - 1]!)
+      if (length === 1 || (isNumber && numbersAreTokens)) count++
       else if (length === 2) count += pairs[view.getUint16(at)] === -1 ? 2 : 1
       else count += this.#cache.count(view, at, to, this.#countPiece)
       at = to
