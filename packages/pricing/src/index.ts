@@ -41,6 +41,7 @@ export {
   usageFromOpenAITranscription,
 } from "./usage/openai-media"
 export { type HostedToolCalls, usageFromOpenAIResponses } from "./usage/openai-responses"
-export { reportedByOpenRouter, usageFromOpenRouter } from "./usage/openrouter"
+export { usageFromOpenRouter } from "./usage/openrouter"
+export { reportedByOpenRouter, reportedByPerplexity, reportedByXAI } from "./usage/reported"
 export type { UsageReadOptions } from "./usage/usage-fields"
 export { usageFromXAI } from "./usage/xai"

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { prices as anthropic } from "../src/anthropic"
 import { prices as google } from "../src/google"
+import { createPriceTable } from "../src/index"
 import { prices as openai } from "../src/openai"
 import { prices as openrouter } from "../src/openrouter"
 import { publishedPrices as prices } from "../src/table/published-prices"
@@ -14,6 +15,13 @@ describe.each(Object.entries({ anthropic, google, openai, openrouter }))("@p2/pr
     expect(own.tableDate).toBe(prices.tableDate)
     expect(own.findPrice("ollama/llama3.2")).toBeUndefined()
   })
+})
+
+it("a table of your own extends one provider only", () => {
+  const table = createPriceTable({ "own/a": { input: "1", output: "2" } }, { extends: anthropic })
+  expect(table.findPrice("claude-opus-5-5")?.rates).toEqual(prices.priceOf("claude-opus-5-5").rates)
+  expect(table.findPrice("gpt-4o-mini")).toBeUndefined()
+  expect(table.models()).toEqual(["own/a", ...anthropic.models()])
 })
 
 it("a bare name works in the sub-path of its provider", () => {

@@ -74,13 +74,14 @@ function readCache(fields: UsageFields, prompt: UsageFields): CacheCounts {
   fields.ignore("prompt_cache_miss_tokens")
   const cachedInside =
     prompt.firstCount("cached_tokens", "cache_read_tokens", "cache_read_input_tokens") ||
-    fields.firstCount("prompt_cache_hit_tokens", "cached_tokens")
+    fields.firstCount("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
   prompt.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
   const writtenInside = prompt.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
   // LiteLLM's field, wherever it stands: its prompt contains what was cached.
   const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
   const details = [
     prompt.inner("cache_creation_token_details"),
+    prompt.inner("cache_creation"),
     fields.inner("cache_creation_token_details"),
     fields.inner("cache_creation"),
   ]

@@ -31,8 +31,9 @@ export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptio
   const fields = new UsageFields(usage)
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details").ignore("text_tokens")
-  const cacheRead = input.count("cached_tokens")
-  const cacheWrite = input.count("cache_write_tokens")
+  // Perplexity names them as Anthropic does, and counts them inside the input.
+  const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
+  const cacheWrite = input.firstCount("cache_write_tokens", "cache_creation_input_tokens")
   const audioInput = input.count("audio_tokens")
   const imageInput = input.count("image_tokens")
   const audioOutput = output.count("audio_tokens")
