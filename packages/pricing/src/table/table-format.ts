@@ -19,7 +19,7 @@ import { isPerPiece, type RateKind, type Rates } from "./rates"
  * Tiers are separated by `;` and read `<from input tokens>:<rates>`, the first without its 0. Rates are USD per million
  * tokens, or per piece for the kinds that are billed so: the input, a space, the output, then letters, each with a number.
  */
-export const RATE_LETTERS: Readonly<Record<Exclude<RateKind, "input" | "output">, string>> = {
+const RATE_LETTERS: Readonly<Record<Exclude<RateKind, "input" | "output">, string>> = {
   cacheRead: "r",
   cacheWrite: "w",
   cacheWrite1h: "h",
@@ -71,7 +71,7 @@ function readTier(text: string): ContextTier {
 }
 
 /** Reads the text form of sheets. */
-export function readSheets(text: string): PriceSheet[] {
+function readSheets(text: string): PriceSheet[] {
   return text.split("|").map((part) => {
     const end = part.indexOf(">")
     const tiers = part

@@ -12,7 +12,7 @@ export interface UsageReadOptions {
 }
 
 /** The names of {@link UsageReadOptions}. */
-export const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields"])
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields"])
 
 /** Fields by which a usage is recognised in an error message, and the function that reads it. */
 const SHAPES: readonly (readonly [field: string, advice: string])[] = [
