@@ -95,7 +95,7 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
       code: "unknown-model",
       kind: "usage",
     })
-    this.model = looksLikeModelId(model) ? model : ""
+    this.model = hasModelIdCharacters(model) ? model : ""
     this.nearest = nearest
   }
 
@@ -120,22 +120,22 @@ export class AbortedError extends P2Error<"aborted"> {
 /** Prefixes of the API keys of OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Perplexity and Replicate. */
 const KEY_PREFIX = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
 
-/** Whether a string has the form of a model id. It may then appear in messages, for it is not a prompt or a key. */
-function looksLikeModelId(value: string): boolean {
+/** Whether a string has only characters of model ids and is not a key: an error message may show it in full. */
+export function hasModelIdCharacters(value: string): boolean {
   return /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/.test(value) && !KEY_PREFIX.test(value)
 }
 
 /** A model id as an error message shows it: in full if it has the form of one, else as any other value. */
 export function describeModelId(value: unknown): string {
-  if (typeof value !== "string") return describeValue(value)
-  if (KEY_PREFIX.test(value)) return "what looks like an API key"
-  return looksLikeModelId(value) ? JSON.stringify(value) : describeValue(value)
+  return typeof value === "string" && hasModelIdCharacters(value) ? JSON.stringify(value) : describeValue(value)
 }
+
+/** Longer strings are cut. */
+const MAX_STRING = 30
 
 /** A value as an error message may show it: short, on one line, and without the contents of long strings or objects. */
 export function describeValue(value: unknown): string {
-  // A longer string may be a key or a prompt that was passed in the wrong place.
-  if (typeof value === "string") return JSON.stringify(value.length > 30 ? `${value.slice(0, 6)}…` : value)
+  if (typeof value === "string") return describeString(value)
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
@@ -143,6 +143,13 @@ export function describeValue(value: unknown): string {
   if (value instanceof Promise) return "a promise (is an `await` missing?)"
   const name = className(value)
   return name === "Object" ? "an object" : `an instance of ${name}`
+}
+
+/** A string that was passed in the wrong place may be a key, an address with a password, or a prompt. */
+function describeString(value: string): string {
+  if (KEY_PREFIX.test(value)) return "what looks like an API key"
+  if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
+  return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }
 
 class HiddenString {}

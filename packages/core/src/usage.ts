@@ -1,3 +1,6 @@
+import { InvalidArgumentError } from "./errors"
+import { checkOptions } from "./options/check-options"
+
 /**
  * What a call used, in tokens. Totals are inclusive: `inputTokens` includes cached tokens, audio and images; `outputTokens`
  * includes reasoning, audio and images. Every count is an integer from 0; an absent one is 0.
@@ -50,9 +53,15 @@ export const USAGE_COUNTS = [
  */
 export type CostSource = "provider" | "table" | "custom" | "bound" | "none"
 
-/** The sum of usages, count by count. `raw` is the array of all `raw` values that are present. */
+const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([...USAGE_COUNTS, "raw"])
+
+/**
+ * The sum of usages, count by count. `raw` is the array of all `raw` values that are present.
+ * @throws InvalidArgumentError if a usage has an unknown field, lacks a total, or has a count that is not an integer from 0
+ */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Usage = { inputTokens: 0, outputTokens: 0 }
+  usages.forEach(checkUsage)
   for (const usage of usages)
     for (const count of USAGE_COUNTS) {
       const value = usage[count]
@@ -61,4 +70,15 @@ export function addUsage(...usages: readonly Usage[]): Usage {
   const raw = usages.flatMap((usage) => (usage.raw === undefined ? [] : [usage.raw]))
   if (raw.length > 0) sum.raw = raw
   return sum
+}
+
+function checkUsage(usage: Usage, index: number): void {
+  const path = `usages[${index}]`
+  checkOptions(usage, NAMES, path)
+  for (const name of USAGE_COUNTS) {
+    const count = usage[name]
+    const isRequired = name === "inputTokens" || name === "outputTokens"
+    if (count === undefined ? isRequired : !Number.isSafeInteger(count) || count < 0)
+      throw new InvalidArgumentError(`${path}.${name}`, "an integer from 0", count)
+  }
 }

@@ -168,7 +168,7 @@ describe("MessageBuilder", () => {
       { role: "assistant", content: null, tool_calls: [call] },
       { role: "tool", tool_call_id: "1", content: "sum: 3" },
     ])
-    expect(() => builder.addToolResult(1 as never, "x")).toThrow(InvalidRequestError)
+    expect(() => builder.addToolResult(1 as never, "x")).toThrow(InvalidArgumentError)
   })
 
   it("copies the messages that it receives and returns", () => {

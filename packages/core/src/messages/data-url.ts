@@ -6,13 +6,13 @@ export type Bytes = Uint8Array | ArrayBuffer
 /** What is accepted as an image and as a file, and the most bytes of each. */
 const KINDS = {
   image: {
-    expected: "an http(s) URL, a data: URL, or the bytes of a PNG, JPEG, GIF or WebP",
+    expected: "an http(s) URL, a data: URL, or the bytes of a PNG, JPEG, GIF or WebP, such as `await readFile(path)`",
     url: /^https?:\/\/[^\s/]|^data:image\/(png|jpeg|gif|webp);base64,/i,
     /** 20 MiB. */
     maxBytes: 20_971_520,
   },
   file: {
-    expected: "a data: URL, or bytes",
+    expected: "a data: URL, or bytes such as `await readFile(path)`",
     url: /^data:[\w.+-]+\/[\w.+-]+;base64,/,
     /** 50 MiB. */
     maxBytes: 52_428_800,

@@ -86,6 +86,8 @@ export class MessageBuilder {
 
   /** Adds the result of a tool; `toolCallId` is the `id` of its call. */
   addToolResult(toolCallId: string, content: unknown): this {
+    if (typeof toolCallId !== "string")
+      throw new InvalidArgumentError("toolCallId", "the `id` of a tool call", toolCallId)
     return this.addPrompt([{ role: "tool", tool_call_id: toolCallId, content: toText(content) }])
   }
 

@@ -1,4 +1,4 @@
-import { describeModelId, InvalidArgumentError } from "../errors"
+import { describeModelId, hasModelIdCharacters, InvalidArgumentError } from "../errors"
 
 /** A model id taken apart: `provider/name:variant`; all but the name may be absent. */
 export interface ModelId {
@@ -33,7 +33,6 @@ const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["z-ai", "zai"],
 ])
 
-const ID = /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/
 const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
 const FINE_TUNED = /^ft:([^:/]+)/
 
@@ -42,7 +41,8 @@ const FINE_TUNED = /^ft:([^:/]+)/
  * is for the tables to say. This is the only place that knows date suffixes, vendor prefixes, `models/…` and `ft:…`.
  * A key is never a part of a name: `gpt-4o-mini-x` is not `gpt-4o-mini`.
  *
- * @throws InvalidArgumentError when the id is empty, longer than 200 characters or has characters that no provider uses
+ * @throws InvalidArgumentError if the id is empty, longer than 200 characters, has characters that no provider uses, or looks
+ * like an API key
  *
  * @example
  * parseModelId("openrouter/openai/gpt-4o-mini-2024-07-18:online")
@@ -59,9 +59,9 @@ export function parseModelId(id: string): ModelId {
   return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys: [...modelKeys] }
 }
 
-/** Whether a value has the form of a model id. */
+/** Whether a value has the form of a model id. An API key has not. */
 export function isModelId(value: unknown): value is string {
-  return typeof value === "string" && ID.test(value) && !/\/[/:]|[/:]$/.test(value)
+  return typeof value === "string" && hasModelIdCharacters(value) && !/\/[/:]|[/:]$/.test(value)
 }
 
 type Parts = Pick<ModelId, "id" | "provider" | "name" | "variant" | "fineTunedFrom">

@@ -27,8 +27,7 @@ export function checkOptions(
   argument = "options",
   advice: OptionAdvice = {},
 ): asserts value is object {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || isThenable(value))
-    throw new InvalidArgumentError(argument, "an object", value)
+  if (!isOptionsObject(value)) throw new InvalidArgumentError(argument, "an object", value)
   for (const name in value) {
     if (names.has(name)) continue
     const short = name.slice(0, MAX_NAME)
@@ -50,9 +49,10 @@ export function adviceFor(name: string, names: ReadonlySet<string>, advice: Opti
   return ` Known options: ${[...names].map((known) => `\`${known}\``).join(", ")}.`
 }
 
-/** A promise that was not awaited has no options of its own and would count as none. */
-function isThenable(value: object): boolean {
-  return typeof (value as { then?: unknown }).then === "function"
+/** Whether a value can be an object of options. A promise that was not awaited would otherwise count as no options. */
+export function isOptionsObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+  return typeof (value as { then?: unknown }).then !== "function"
 }
 
 /** `checkOptions` with an empty `argument` for the options themselves. */

@@ -38,6 +38,8 @@ const SYNONYMS: readonly (readonly string[])[] = [
   ["alertAt", "alerts", "alert", "notifyAt", "thresholds"],
   ["store", "storage", "database", "db"],
   ["scope", "by", "dimension"],
+  ["mediaType", "mimeType", "mime", "contentType"],
+  ["filename", "name"],
   ["inputTokens", "promptTokens", "promptTokenCount", "tokensIn"],
   ["outputTokens", "completionTokens", "candidatesTokenCount", "tokensOut"],
   ["maxOutputTokens", "outputTokens", "completionTokens"],

@@ -2,7 +2,7 @@ import { asZodSchema } from "../answer/schema/zod-schema"
 import { InvalidArgumentError } from "../errors"
 import { parseModelId } from "../models/model-id"
 import { type NanoUsd, usd } from "../money"
-import { adviceFor } from "../options/check-options"
+import { adviceFor, isOptionsObject } from "../options/check-options"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
 import { checkMessages } from "./check-messages"
 import { frozenCopy } from "./frozen-copy"
@@ -31,8 +31,7 @@ const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
  */
 export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): CheckedOptions<Answer> {
   const issues = new RequestIssues()
-  if (typeof input !== "object" || input === null || Array.isArray(input))
-    issues.addUnexpected("options", "an object with a `model`", input)
+  if (!isOptionsObject(input)) issues.addUnexpected("options", "an object with a `model`", input)
   issues.throwIfAny()
   const checks: Record<string, Check> = optionChecks()
   const names = new Set(Object.keys(checks))

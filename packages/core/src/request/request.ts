@@ -1,5 +1,7 @@
+import { InvalidArgumentError } from "../errors"
 import type { Message } from "../messages/message"
 import type { NanoUsd } from "../money"
+import { isOptionsObject } from "../options/check-options"
 import type { RequestBudget } from "./budget-input"
 import { checkRequestOptions } from "./check-request-options"
 import type { AnswerModel, RequestOptions } from "./request-options"
@@ -58,9 +60,10 @@ export class Request<Answer = string> {
   /**
    * A new request with some options changed; `undefined` removes an option. A new `answerModel` changes the type of the
    * answer.
-   * @throws InvalidRequestError that lists all invalid options
+   * @throws InvalidRequestError that lists all invalid options; InvalidArgumentError if `changes` is not an object
    */
   with<A = Answer>(changes: Partial<RequestOptions<A>>): Request<A> {
+    if (!isOptionsObject(changes)) throw new InvalidArgumentError("changes", "an object of options", changes)
     return new Request<A>({ ...(this.options as unknown as RequestOptions<A>), ...changes })
   }
 
