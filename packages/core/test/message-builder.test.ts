@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
-import { InvalidArgumentError, InvalidRequestError, type Message, MessageBuilder, Request } from "../src/index"
+import { InvalidArgumentError, type Message, MessageBuilder, Request } from "../src/index"
 
 const PNG = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3])
 
