@@ -126,7 +126,32 @@ describe("nearestIds", () => {
     expect(nearestIds("something-else-entirely", known)).toEqual([])
   })
 
+  it("finds the same ids as a comparison with every known id", () => {
+    const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 7 })
+    fc.assert(
+      fc.property(word, fc.uniqueArray(word, { maxLength: 12 }), (id, ids) => {
+        const ranked = ids
+          .map((known) => ({ known, distance: alignmentDistance(id, known) }))
+          .filter(({ known, distance }) => distance <= Math.ceil(Math.max(id.length, known.length) / 2))
+          .sort((a, b) => a.distance - b.distance || (a.known < b.known ? -1 : 1))
+        expect(nearestIds(id, ids)).toEqual(ranked.slice(0, 3).map(({ known }) => known))
+      }),
+    )
+  })
+
   it("accepts ids of any length", () => {
     expect(nearestIds("x".repeat(1_000_000), ["y".repeat(1_000_000), ...known])).toEqual([])
   })
 })
+
+/** The definition of optimal string alignment, written recursively. */
+function alignmentDistance(a: string, b: string): number {
+  if (a === "" || b === "") return a.length + b.length
+  const swapped = a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1)
+  return Math.min(
+    alignmentDistance(a.slice(0, -1), b) + 1,
+    alignmentDistance(a, b.slice(0, -1)) + 1,
+    alignmentDistance(a.slice(0, -1), b.slice(0, -1)) + Number(a.at(-1) !== b.at(-1)),
+    swapped ? alignmentDistance(a.slice(0, -2), b.slice(0, -2)) + 1 : Number.POSITIVE_INFINITY,
+  )
+}

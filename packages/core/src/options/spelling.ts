@@ -4,15 +4,17 @@
  */
 export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
   const wanted = id.slice(0, 100).toLowerCase()
-  const candidates: { distance: number; id: string }[] = []
+  let nearest: { distance: number; id: string }[] = []
   for (const candidate of known) {
-    const limit = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
-    if (Math.abs(candidate.length - wanted.length) > limit) continue
-    const distance = editDistance(wanted, candidate.toLowerCase())
-    if (distance <= limit) candidates.push({ distance, id: candidate })
+    const half = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
+    const limit = nearest.length < count ? half : Math.min(half, nearest.at(-1)!.distance)
+    const distance = editDistance(wanted, candidate.toLowerCase(), limit)
+    if (distance > limit) continue
+    nearest.push({ distance, id: candidate })
+    nearest.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
+    nearest = nearest.slice(0, count)
   }
-  candidates.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))
-  return candidates.slice(0, count).map((candidate) => candidate.id)
+  return nearest.map((candidate) => candidate.id)
 }
 
 /** The name among `known` of which `name` is probably a misspelling: at most one edit per three characters. */
@@ -22,8 +24,7 @@ export function correctSpelling(name: string, known: Iterable<string>): string |
   for (const candidate of known) {
     const form = withoutCase(candidate)
     const limit = Math.floor(Math.max(wanted.length, form.length) / 3)
-    if (Math.abs(form.length - wanted.length) > limit) continue
-    const distance = editDistance(wanted, form)
+    const distance = editDistance(wanted, form, limit)
     if (distance <= limit && distance < (nearest?.distance ?? Number.POSITIVE_INFINITY))
       nearest = { distance, name: candidate }
   }
@@ -35,20 +36,31 @@ export function withoutCase(name: string): string {
   return name.replace(/[_-]/g, "").toLowerCase()
 }
 
-/** Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. */
-function editDistance(a: string, b: string): number {
+/**
+ * Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. Infinity if it is more
+ * than `limit`.
+ */
+function editDistance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) > limit) return Number.POSITIVE_INFINITY
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  let previousLeast = 0
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
+    let least = i
     for (let j = 1; j <= b.length; j++) {
       const substitution = previous[j - 1]! + Number(a[i - 1] !== b[j - 1])
-      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution)
+      let distance = Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution)
       const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      if (isSwap) row[j] = Math.min(row[j]!, beforePrevious[j - 2]! + 1)
+      if (isSwap) distance = Math.min(distance, beforePrevious[j - 2]! + 1)
+      row.push(distance)
+      least = Math.min(least, distance)
     }
+    // A later row builds on this row or, by a swap, on the one before.
+    if (least > limit && previousLeast > limit) return Number.POSITIVE_INFINITY
     beforePrevious = previous
     previous = row
+    previousLeast = least
   }
   return previous[b.length]!
 }
