@@ -71,15 +71,17 @@ function besideInput(counts: OpenCounts, excess: number, assumptions: string[]):
   const outside = open.filter(({ isInside }) => !isInside)
   let tokens = sum(inTotal ?? []) + sum(outside)
   let explained = sum(inTotal ?? [])
+  // Cache counts that exactly explain nothing may be in the total beside others, unless the reasoning explains all of it.
+  const mayBeInTotal = (sumOfOpen: number) => excess - explained >= sumOfOpen && excess - explained !== counts.reasoning
   // What the input is documented to contain must fit into it.
   const inside = sum(open.filter(({ isInside }) => isInside))
   if (inside > counts.input) {
     tokens += inside
     assumptions.push("cached tokens exceed the input, so they were counted beside it")
-    if (excess - explained >= inside) explained += inside
+    if (mayBeInTotal(inside)) explained += inside
   }
   if (outside.length > 0) {
-    if (excess - explained >= sum(outside)) explained += sum(outside)
+    if (mayBeInTotal(sum(outside))) explained += sum(outside)
     else assumptions.push("cached tokens may be part of the input or not, so they were counted beside it")
   }
   return { tokens, explained }
