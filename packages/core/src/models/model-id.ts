@@ -52,11 +52,11 @@ export function parseModelId(id: string): ModelId {
   if (!isModelId(id)) throw invalidModelId(id)
   const parts = splitModelId(id)
   const keys = keysOf(parts)
-  const modelKeys = new Set(keys)
+  const modelKeys = [...keys]
   for (let inner = innerId(parts); inner !== undefined; inner = innerId(splitModelId(inner)))
-    for (const key of keysOf(splitModelId(inner))) modelKeys.add(key)
-  const base = [...modelKeys].at(-1)!
-  return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys: [...modelKeys] }
+    modelKeys.push(...keysOf(splitModelId(inner)).filter((key) => !modelKeys.includes(key)))
+  const base = modelKeys.at(-1)!
+  return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys }
 }
 
 /** Whether a value has the form of a model id. An API key has not. */
@@ -74,7 +74,8 @@ function splitModelId(id: string): Parts {
   const colon = provider === "openrouter" ? rest.lastIndexOf(":") : -1
   const name = colon === -1 ? rest : rest.slice(0, colon)
   const variant = colon === -1 ? undefined : rest.slice(colon + 1)
-  return { id, provider, name, variant, fineTunedFrom: FINE_TUNED.exec(name)?.[1] }
+  const fineTunedFrom = name.startsWith("ft:") ? FINE_TUNED.exec(name)?.[1] : undefined
+  return { id, provider, name, variant, fineTunedFrom }
 }
 
 /** The keys of exactly what the provider serves: as written, and without one date at the end. */
