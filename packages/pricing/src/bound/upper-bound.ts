@@ -47,15 +47,20 @@ export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
     return { each, lines, pico: sumLines(lines) }
   })
   const worst = bills.reduce((most, bill) => (bill.pico > most.pico ? bill : most))
-  return new ExactCost(worst.pico, {
-    tokens: readInteger(options.inputTokens + outputTokens, "inputTokens + maxOutputTokens × choices"),
-    lines: worst.lines,
-    tier: worst.each.tier.tier,
-    model: row.model,
-    asOf: row.asOf,
-    basis: row.basis,
-    ...(row.provider === "openrouter" ? { maxPrice: maxPriceOf(cases) } : {}),
-  })
+  const tokens = "inputTokens + maxOutputTokens × choices"
+  return new ExactCost(
+    worst.pico,
+    {
+      tokens: readInteger(options.inputTokens + outputTokens, tokens),
+      lines: worst.lines,
+      tier: worst.each.tier.tier,
+      model: row.model,
+      asOf: row.asOf,
+      basis: row.basis,
+      ...(row.provider === "openrouter" ? { maxPrice: maxPriceOf(cases) } : {}),
+    },
+    tokens,
+  )
 }
 
 /** The largest number of output tokens per answer whose bound fits into the budget; 0 if not even the input fits. */
@@ -162,7 +167,7 @@ function pieceCounts(row: PriceRow, rates: CompleteRates, options: BoundOptions)
 function boundUplifts(row: PriceRow, options: BoundOptions): readonly Uplift[] {
   const result = upliftsOf(row, options, "highest")
   if (result.status === "known") return result.uplifts
-  throw new UnboundedCostError(row.model, "region", unlistedRegion(row.model, options.region))
+  throw new UnboundedCostError(row.model, "region", unlistedRegion(row.model, options.region, result.regions))
 }
 
 function reachableSheets(priced: PricedRow, options: BoundOptions): readonly PricedSheet[] {

@@ -18,8 +18,8 @@ export class ExactCost implements Bound {
   declare readonly maxPrice?: NonNullable<Bound["maxPrice"]>
   readonly #pico: bigint
 
-  constructor(pico: bigint, fields: CostFields) {
-    this.nanoUsd = nanoFromPico(pico)
+  constructor(pico: bigint, fields: CostFields, argument = "usage") {
+    this.nanoUsd = nanoFromPico(pico, argument)
     this.#pico = pico
     Object.assign(this, fields)
   }

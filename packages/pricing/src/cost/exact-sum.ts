@@ -8,10 +8,13 @@ export function sumLines(lines: readonly CostLine[]): bigint {
   return pico
 }
 
-/** Converts pico-USD to nano-USD, rounded up. @throws InvalidArgumentError beyond 2^53 − 1 nano-USD */
-export function nanoFromPico(pico: bigint): NanoUsd {
+/**
+ * Converts pico-USD to nano-USD, rounded up.
+ * @param argument what the error message names beyond 2^53 − 1 nano-USD
+ */
+export function nanoFromPico(pico: bigint, argument: string): NanoUsd {
   const nano = (pico + 999n) / 1000n
   if (nano > BigInt(Number.MAX_SAFE_INTEGER))
-    throw new InvalidArgumentError("usage", "a call of at most $9,007,199.25 (2^53 − 1 nano-USD)", nano)
+    throw new InvalidArgumentError(argument, "a call of at most $9,007,199.25 (2^53 − 1 nano-USD)", nano)
   return Number(nano)
 }

@@ -32,7 +32,7 @@ export function reportedCost(model: string, usage: CallUsage, options: CostOptio
     model,
     asOf: new Date(atMs).toISOString().slice(0, 10),
     basis: "provider",
-    ...(listed === undefined ? {} : { differenceNanoUsd: nanoFromPico(pico) - listed.nanoUsd }),
+    ...(listed === undefined ? {} : { differenceNanoUsd: nanoFromPico(pico, "reported.costUsd") - listed.nanoUsd }),
   })
 }
 
@@ -76,12 +76,13 @@ export function billedTier(row: PriceRow, serviceTier: string | undefined): stri
 function billedUplifts(row: PriceRow, options: CostOptions) {
   const result = upliftsOf(row, options, "lowest")
   if (result.status === "known") return result.uplifts
-  throw new UnpricedUsageError(row.model, "region", unlistedRegion(row.model, options.region))
+  throw new UnpricedUsageError(row.model, "region", unlistedRegion(row.model, options.region, result.regions))
 }
 
 /** What to do about a region without a listed price. */
-export function unlistedRegion(model: string, region: string | undefined): string {
-  return `No price is listed for the region ${describeValue(region)} of "${model}". Add \`regionUpliftPercent: { ${describeValue(region)}: 10 }\` with the provider's percentage to a price of your own with createPriceTable.`
+export function unlistedRegion(model: string, region: string | undefined, listed: readonly string[]): string {
+  const others = listed.length === 0 ? "" : ` (listed: ${listed.join(", ")})`
+  return `No price is listed for the region ${describeValue(region)} of "${model}"${others}. Add \`regionUpliftPercent: { ${describeValue(region)}: 10 }\` with the provider's percentage to a price of your own with createPriceTable.`
 }
 
 /** A reported cost counts even where the table has no rate for what was used. A contradictory usage stays an error. */

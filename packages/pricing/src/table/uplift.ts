@@ -22,31 +22,33 @@ const GLOBAL: readonly string[] = ["global", "not_available"]
  */
 export function upliftsOf(
   row: PriceRow,
-  options: { region?: string | undefined; byok?: boolean | undefined },
+  { region, byok }: { region?: string | undefined; byok?: boolean | undefined },
   unstated: "lowest" | "highest",
 ): UpliftResult {
-  const uplifts: Uplift[] = []
-  const { region } = options
-  const regions = row.regions ?? []
-  const regional =
-    region === undefined
-      ? regions.filter((uplift) => unstated === "highest" && uplift.mayBeDefault === true)
-      : regions.filter((uplift) => uplift.region === region || uplift.region === "*")
-  if (region !== undefined && !GLOBAL.includes(region)) {
-    if (regional.length === 0) return { status: "unlisted-region", regions: regions.map((uplift) => uplift.region) }
-  }
-  if (region === undefined || !GLOBAL.includes(region)) {
-    const highest = highestOf(regional)
-    if (highest !== undefined) uplifts.push(highest)
-  }
-  if (row.provider === "openrouter" && row.basis === "table" && (options.byok ?? unstated === "highest"))
+  const regional = regionalUplifts(row, region, unstated)
+  if (regional === undefined)
+    return { status: "unlisted-region", regions: (row.regions ?? []).map((each) => each.region) }
+  const [highest] = [...regional].sort((a, b) => b.percent - a.percent)
+  const uplifts: Uplift[] =
+    highest === undefined ? [] : [{ percent: highest.percent, tokensOnly: highest.tokensOnly === true }]
+  const isByok = byok ?? unstated === "highest"
+  if (isByok && row.provider === "openrouter" && row.basis === "table")
     uplifts.push({ percent: BYOK_FEE_PERCENT, tokensOnly: false })
   return { status: "known", uplifts: uplifts.filter(({ percent }) => percent > 0) }
 }
 
-function highestOf(uplifts: readonly RegionalUplift[]): Uplift | undefined {
-  const [highest] = [...uplifts].sort((a, b) => b.percent - a.percent)
-  return highest && { percent: highest.percent, tokensOnly: highest.tokensOnly === true }
+/** The uplifts of which the highest counts; undefined if the region has no listed price. */
+function regionalUplifts(
+  row: PriceRow,
+  region: string | undefined,
+  unstated: "lowest" | "highest",
+): readonly RegionalUplift[] | undefined {
+  const regions = row.regions ?? []
+  if (region === undefined)
+    return unstated === "lowest" ? [] : regions.filter(({ mayBeDefault }) => mayBeDefault === true)
+  if (GLOBAL.includes(region)) return []
+  const listed = regions.filter((uplift) => uplift.region === region || uplift.region === "*")
+  return listed.length === 0 ? undefined : listed
 }
 
 /** Rates with percentages added, each rounded up to a pico-USD. */
