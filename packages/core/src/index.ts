@@ -17,6 +17,7 @@ export {
   type P2ErrorOptions,
   UnknownModelError,
 } from "./errors"
+export { isRecord, parseJson } from "./json"
 export { LruMap } from "./lru-map"
 export type {
   AnswerFormat,

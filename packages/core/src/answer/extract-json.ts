@@ -1,4 +1,5 @@
-import { JsonScan, parseJson } from "./partial-json"
+import { parseJson } from "../json"
+import { JsonScan } from "./partial-json"
 
 /**
  * Bounds the work, because a text of opening brackets takes quadratic time: all attempts together may read so many times

@@ -1,3 +1,5 @@
+import { parseJson } from "../json"
+
 /** The deepest nesting that is read; deeper values are left out. */
 const MAX_DEPTH = 500
 
@@ -114,14 +116,5 @@ export class JsonScan {
     let slashes = 0
     while (this.#text[at - 1 - slashes] === "\\") slashes++
     return slashes % 2 === 1
-  }
-}
-
-/** The value of a JSON text; undefined if it is not JSON. The error of `JSON.parse` would quote the text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../json"
 import type { ParseWork } from "./parse-work"
 import {
   ABSENT,
@@ -83,7 +84,7 @@ export class AnswerReader {
 
   #fields({ fields, tuple }: Fields, json: unknown): unknown {
     const value = tuple && Array.isArray(json) ? this.#tupleOf(fields, json) : json
-    if (!isObject(value)) return this.#misfit(value)
+    if (!isRecord(value)) return this.#misfit(value)
     const entries: [string, unknown][] = []
     for (const key of Object.keys(value)) {
       const field = fields.get(key)
@@ -111,7 +112,7 @@ export class AnswerReader {
 
   #list({ as, item }: List, json: unknown): unknown {
     let value = json
-    if (as === "record" && isObject(json)) {
+    if (as === "record" && isRecord(json)) {
       this.#misfit(json, ODD)
       value = Object.entries(json).map(([key, part]) => ({ key, value: part }))
     }
@@ -121,7 +122,7 @@ export class AnswerReader {
     if (as === "array") return items
     if (as === "set") return new Set(items)
     const pairs = items.filter(
-      (part): part is Pair => isObject(part) && (!this.#partial || ("key" in part && "value" in part)),
+      (part): part is Pair => isRecord(part) && (!this.#partial || ("key" in part && "value" in part)),
     )
     if (pairs.length < items.length && !this.#partial) return this.#misfit(json)
     // An absent value is undefined in a map, and has no entry in a record.
@@ -175,10 +176,6 @@ function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>
 
 function orUndefined(value: unknown): unknown {
   return value === NOTHING ? undefined : value
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function isOfType(value: unknown, type: unknown): boolean {
