@@ -26,6 +26,7 @@ export {
   upperBound,
 } from "./table/published-prices"
 export type { RateKind, Rates } from "./table/rates"
+export { regionOfURL } from "./table/region-of-url"
 export { checkTableAge, type TableAgeOptions } from "./table/table-age"
 export { type AISDKUsageOptions, usageFromAISDK } from "./usage/ai-sdk"
 export { mergeAnthropicUsage, usageFromAnthropic } from "./usage/anthropic"

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { costOf, createPriceTable, upperBound } from "../src/index"
+import { costOf, createPriceTable, regionOfURL, upperBound } from "../src/index"
 import { REGION_RULES } from "../src/table/regional-uplifts"
 
 const usage = { inputTokens: 1_000, outputTokens: 100 }
@@ -80,6 +80,33 @@ describe("a region", () => {
       expect(rule.source).toMatch(/^https:\/\//)
       expect(rule.asOf).toMatch(/^20\d\d-\d\d-\d\d$/)
     }
+  })
+})
+
+describe("the region of a base URL", () => {
+  it.each([
+    ["https://eu.api.openai.com/v1", "eu"],
+    ["https://us.api.openai.com/v1", "us"],
+    ["https://AE.API.OPENAI.COM/v1/chat/completions", "ae"],
+    ["https://api.openai.com/v1", "global"],
+    ["https://us.api.x.ai/v1", "us"],
+    ["https://api.x.ai/v1", "global"],
+    ["https://ca-api.together.ai/v1", "ca"],
+    ["https://us-api.together.xyz/v1", "us"],
+    ["https://api.anthropic.com", undefined],
+    ["https://eu.api.openai.com.example.org/v1", undefined],
+    ["https://example.org/eu.api.openai.com", undefined],
+    ["https://openrouter.ai/api/v1", undefined],
+    ["not a URL", undefined],
+    ["", undefined],
+  ])("%s is %s", (url, region) => {
+    expect(regionOfURL(url)).toBe(region)
+  })
+
+  it("is accepted as it is", () => {
+    const region = regionOfURL("https://eu.api.openai.com/v1")
+    expect(costOf("gpt-5.5", usage, { region }).nanoUsd).toBe(8_800_000)
+    expect(costOf("gpt-5.5", usage, { region: regionOfURL("https://api.openai.com/v1") }).nanoUsd).toBe(8_000_000)
   })
 })
 
