@@ -37,7 +37,7 @@ export interface RequestTokens {
  * Its cookbook, "How to count tokens with tiktoken", 6:
  * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
  */
-const PUBLISHED = /^(gpt-4o|gpt-4o-mini|gpt-4|gpt-4-32k|gpt-3\.5-turbo)$/
+const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0125)?)$/
 
 /** Tokens of the response's beginning, and what a provider may add to a request without publishing it. */
 const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
