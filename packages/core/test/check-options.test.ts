@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { checkOptions, InvalidArgumentError, Request } from "../src/index"
+import { SYNONYMS } from "../src/options/option-synonyms"
+import { REQUEST_ADVICE } from "../src/request/request-advice"
 
 const names = new Set(["per", "timeZone"])
 
@@ -134,7 +136,24 @@ describe("the suggestion for an unknown option", () => {
   })
 })
 
+describe("every synonym", () => {
+  const pairs = SYNONYMS.flatMap(([meant = "", ...others]) => others.map((other) => [other, meant] as const))
+  it.each(pairs)("`%s` suggests `%s` where that is the option", (other, meant) => {
+    for (const spelling of [other, other.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)])
+      expect(messageOf(() => checkOptions({ [spelling]: 1 }, new Set(["unrelated", meant])))).toBe(
+        `Unknown option \`${spelling}\`. Did you mean \`${meant}\`?`,
+      )
+  })
+})
+
 describe("the advice for an unknown option of a request", () => {
+  it.each(Object.entries(REQUEST_ADVICE))("`%s`: %s", (name, advice) => {
+    expect(() => new Request({ model: "m", [name]: "x" } as never)).toThrow(`- ${name}: unknown option. ${advice}`)
+    // Whatever it suggests instead exists.
+    for (const [, suggested = ""] of advice.matchAll(/Did you mean `(\w+)`, (?:for|in)/g))
+      expect(() => new Request({ model: "m", [suggested]: 1 })).not.toThrow()
+  })
+
   it.each([
     ["tools", "A request has no tools: describe what the model may choose in `answerModel`"],
     ["tool_choice", "A request has no tools"],

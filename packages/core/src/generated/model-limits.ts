@@ -253,10 +253,15 @@ export const openai: string = `openai 1
 
 export const anthropic: string = `anthropic 1
 	claude-2	200000		=
+	claude-2.0	200000		=
+	claude-2.1	200000		=
+	claude-3-5-haiku-20241022	200000		8192
 	claude-3-5-haiku-latest	200000		8192
 	claude-3-5-sonnet	200000		=
+	claude-3-7-sonnet-20250219	200000		64000
 	claude-3-7-sonnet-latest	200000		64000
 	claude-3-haiku	200000		4096
+	claude-3-opus-20240229	200000		=
 	claude-3-opus-latest	200000		=
 	claude-3-sonnet	200000		=
 	claude-fable-5	1000000		128000
@@ -291,9 +296,15 @@ export const google: string = `google 1
 	gemini-1.0-pro	32768		=
 	gemini-1.0-pro-vision-001	32768		=
 	gemini-1.5-flash	1000000		=
+	gemini-1.5-flash-001	1000000		=
+	gemini-1.5-flash-002	1000000		=
 	gemini-1.5-pro	1000000		=
+	gemini-1.5-pro-001	1000000		=
+	gemini-1.5-pro-002	1000000		=
 	gemini-2.0-flash	1000000		8192
+	gemini-2.0-flash-001	1000000		8192
 	gemini-2.0-flash-lite	1000000		=
+	gemini-2.0-flash-lite-001	1000000		=
 	gemini-2.5-computer-use-preview-10-2025	128000		64000
 	gemini-2.5-flash	1048576		65536
 	gemini-2.5-flash-image	1000000		=
@@ -358,6 +369,10 @@ export const openrouter: string = `openrouter
 	anthracite-org/magnum-v4-72b	32768		=
 	anthropic/claude-3-haiku	200000		~4096
 	anthropic/claude-3-haiku:beta	200000		~4096
+	anthropic/claude-3-opus
+	anthropic/claude-3.5-haiku
+	anthropic/claude-3.5-sonnet
+	anthropic/claude-3.7-sonnet
 	anthropic/claude-4.5-haiku-20251001	200000		64000
 	anthropic/claude-4.5-haiku-20251001:beta	200000		64000
 	anthropic/claude-4.5-opus-20251124	200000		64000
@@ -411,6 +426,7 @@ export const openrouter: string = `openrouter
 	anthropic/claude-opus-5.5:beta	1000000		128000
 	anthropic/claude-opus-5:batch	1000000		128000
 	anthropic/claude-opus-5:beta	1000000		128000
+	anthropic/claude-sonnet-4
 	anthropic/claude-sonnet-4.5	1000000		64000
 	anthropic/claude-sonnet-4.5-20250929	1000000		64000
 	anthropic/claude-sonnet-4.5-20250929:beta	1000000		64000
@@ -471,6 +487,7 @@ export const openrouter: string = `openrouter
 	dots-studio/dots-3-note-preview:free	512000		460800
 	elorian/glimpse	262144		256000
 	fireworks/ember-1	1048576		943718
+	google/gemini-2.0-flash-001			~8192
 	google/gemini-2.5-flash	1048576		65535
 	google/gemini-2.5-flash-image	32768		=
 	google/gemini-2.5-flash-lite	1048576		65535
@@ -737,6 +754,7 @@ export const openrouter: string = `openrouter
 	openai/gpt-oss-20b	131072		117964
 	openai/gpt-oss-20b:batch	131072		117964
 	openai/gpt-oss-safeguard-20b	131072		65536
+	openai/o1-mini			~65536
 	openai/o1-pro	200000		~100000
 	openai/o3	200000		100000
 	openai/o3-mini	200000		~100000
@@ -1128,10 +1146,10 @@ export const others: string = `amazon-bedrock
 	qwen.qwen3-next-80b-a3b	262144		262000
 	qwen.qwen3-vl-235b-a22b	262144		262000
 	qwen.qwen3-vl-235b-a22b-v1:0	256000		~256000
-	regional.anthropic.claude-3-5-haiku-20241022-v1:0	200000		=
+	regional.anthropic.claude-3-5-haiku-20241022-v1:0	200000		~8192
 	regional.anthropic.claude-3-5-sonnet-20240620-v1:0	200000		=
 	regional.anthropic.claude-3-5-sonnet-20241022-v2:0	200000		=
-	regional.anthropic.claude-3-7-sonnet-20250219-v1:0	200000		=
+	regional.anthropic.claude-3-7-sonnet-20250219-v1:0	200000		~64000
 	regional.anthropic.claude-3-haiku-20240307-v1:0	200000		=
 	regional.anthropic.claude-3-opus-20240229-v1:0	200000		=
 	regional.anthropic.claude-3-sonnet-20240229-v1:0	200000		=
@@ -1219,6 +1237,8 @@ avian
 azure
 	chat-latest	400000		128000
 	deepseek-v4-pro	1000000		384000
+	gpt-35-turbo	16385		4096
+	gpt-35-turbo-16k	16385		4096
 	gpt-4	8192		8192
 	gpt-4-turbo	128000		4096
 	gpt-4.1	1047576		32768
@@ -1471,6 +1491,7 @@ fireworks
 	accounts/fireworks/models/kimi-k3	1048576		131072
 	accounts/fireworks/models/kimi-k3p1-pro	1048576		131072
 	accounts/fireworks/models/llama-v3p1-8b-instruct	131000		~16384
+	accounts/fireworks/models/llama-v3p3-70b-instruct	131072		16384
 	accounts/fireworks/models/llama4-maverick-instruct-basic	1000000		=
 	accounts/fireworks/models/minimax-m2p1	204800		~131072
 	accounts/fireworks/models/minimax-m3	512000		512000
@@ -2467,7 +2488,12 @@ together
 	Qwen/Qwen3.7-Max	1000000		131072
 	deepseek-ai/DeepSeek-V4-Pro-0813	1048576		384000
 	deepseek-ai/DeepSeek-V4.1-Flash	1048576		384000
+	meta-llama/Llama-3.3-70B-Instruct-Turbo
+	meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo
+	meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo
+	meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo
 	meta-models/Muse-Spark-Open-816B-A42B	1048576		131072
+	mistralai/Mixtral-8x7B-Instruct-v0.1
 	moonshotai/Kimi-K3	1048576		131072
 	moonshotai/Kimi-K3.1-Pro	1048576		131072
 	nvidia/NVIDIA-Nemotron-3.5-Super-VL	262144		262144

@@ -4,7 +4,7 @@ import { withoutCase } from "./spelling"
  * Names that people write for the same option, in p2, in other libraries and in provider APIs. Of each group, the first
  * name that exists where the option was given is suggested.
  */
-const SYNONYMS: readonly (readonly string[])[] = [
+export const SYNONYMS: readonly (readonly string[])[] = [
   ["maxTokens", "maxOutputTokens", "maxCompletionTokens", "maxNewTokens", "maxTokensToSample", "outputLimit"],
   ["answerModel", "responseModel", "responseFormat", "responseSchema", "outputSchema", "answerSchema", "schema"],
   ["answerModel", "outputType", "format", "jsonSchema", "zodSchema", "answerFormat"],
