@@ -64,7 +64,8 @@ function order(a, b) {
 function leaveOutRetired() {
   const catalogued = new Set([...piAi.rows.values()].map((row) => row.provider))
   for (const [key, row] of rows) {
-    const silent = row.context === undefined && row.maxOutput === undefined && row.from[0] === "older"
+    const silent =
+      row.context === undefined && row.maxOutput === undefined && row.from[0] === "older" && !row.isStillUsed
     const reseller = catalogued.has(row.provider) && !FIRST_PARTIES.includes(row.provider)
     if ((silent && reseller) || row.name.endsWith("-")) rows.delete(key)
   }

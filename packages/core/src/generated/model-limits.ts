@@ -303,8 +303,8 @@ export const google: string = `google 1
 	gemini-1.5-pro-002	1000000		=
 	gemini-2.0-flash	1000000		8192
 	gemini-2.0-flash-001	1000000		8192
-	gemini-2.0-flash-lite	1000000		=
-	gemini-2.0-flash-lite-001	1000000		=
+	gemini-2.0-flash-lite	1000000		8192
+	gemini-2.0-flash-lite-001	1000000		8192
 	gemini-2.5-computer-use-preview-10-2025	128000		64000
 	gemini-2.5-flash	1048576		65536
 	gemini-2.5-flash-image	1000000		=
@@ -369,7 +369,6 @@ export const openrouter: string = `openrouter
 	anthracite-org/magnum-v4-72b	32768		=
 	anthropic/claude-3-haiku	200000		~4096
 	anthropic/claude-3-haiku:beta	200000		~4096
-	anthropic/claude-3-opus
 	anthropic/claude-3.5-haiku
 	anthropic/claude-3.5-sonnet
 	anthropic/claude-3.7-sonnet
@@ -487,7 +486,6 @@ export const openrouter: string = `openrouter
 	dots-studio/dots-3-note-preview:free	512000		460800
 	elorian/glimpse	262144		256000
 	fireworks/ember-1	1048576		943718
-	google/gemini-2.0-flash-001			~8192
 	google/gemini-2.5-flash	1048576		65535
 	google/gemini-2.5-flash-image	32768		=
 	google/gemini-2.5-flash-lite	1048576		65535
@@ -754,7 +752,6 @@ export const openrouter: string = `openrouter
 	openai/gpt-oss-20b	131072		117964
 	openai/gpt-oss-20b:batch	131072		117964
 	openai/gpt-oss-safeguard-20b	131072		65536
-	openai/o1-mini			~65536
 	openai/o1-pro	200000		~100000
 	openai/o3	200000		100000
 	openai/o3-mini	200000		~100000
@@ -2489,11 +2486,9 @@ together
 	deepseek-ai/DeepSeek-V4-Pro-0813	1048576		384000
 	deepseek-ai/DeepSeek-V4.1-Flash	1048576		384000
 	meta-llama/Llama-3.3-70B-Instruct-Turbo
-	meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo
 	meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo
 	meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo
 	meta-models/Muse-Spark-Open-816B-A42B	1048576		131072
-	mistralai/Mixtral-8x7B-Instruct-v0.1
 	moonshotai/Kimi-K3	1048576		131072
 	moonshotai/Kimi-K3.1-Pro	1048576		131072
 	nvidia/NVIDIA-Nemotron-3.5-Super-VL	262144		262144

@@ -1,8 +1,16 @@
-// Applies the hand-kept entries of overrides.mjs and piece-overrides.mjs to the merged rows.
+// Applies the hand-kept entries of overrides.mjs and more-overrides.mjs to the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
 import {
-  CLAUDE_HOUR,
+  CODE_SESSION,
+  FINE_TUNED_PRICES,
+  GUARANTEED_UNTIL,
+  IMAGES_AS_OUTPUT,
+  OLD_PRICES,
+  PIECE_PRICES,
+} from "./more-overrides.mjs"
+import {
+  CLAUDE_WRITES,
   LIMITS,
   MEDIA_RATES,
   NOT_SOLD,
@@ -16,23 +24,15 @@ import {
   TIER_SHARES,
 } from "./overrides.mjs"
 
-import {
-  CODE_SESSION,
-  FINE_TUNED_PRICES,
-  GUARANTEED_UNTIL,
-  IMAGES_AS_OUTPUT,
-  PIECE_PRICES,
-} from "./piece-overrides.mjs"
-
 const PER_PIECE = new Set(["request", "search", "fileSearch", "codeSession", "image", "second", "character"])
 
 /** Changes `rows` in place. */
 export function applyOverrides(rows) {
   for (const key of [...rows.keys()]) if (NOT_SOLD.names.test(key)) rows.delete(key)
-  for (const [key, entry] of Object.entries({ ...PIECE_PRICES, ...FINE_TUNED_PRICES, ...PRICES }))
+  for (const [key, entry] of Object.entries({ ...PIECE_PRICES, ...FINE_TUNED_PRICES, ...OLD_PRICES, ...PRICES }))
     rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
-    addClaudeHour(row)
+    addClaudeWrites(row)
     addOpenRouterSearch(row)
     addMediaRates(row)
     addHostedTools(row)
@@ -91,6 +91,7 @@ function timesOf(entry) {
     ...(from && { from }),
     ...(until && { until }),
     ...(window && { window }),
+    ...(entry.boundOnly && { boundOnly: true }),
   }
 }
 
@@ -130,22 +131,19 @@ function isClaude(row) {
   return /(^|[./])(~?anthropic[./])?claude-/.test(row.name) || /(^|[./~])anthropic[./]claude/.test(row.name)
 }
 
-/** Adds the rate of an hour where a Claude cache write of five minutes has a rate. */
-function addClaudeHour(row) {
+/** Adds the rates of Claude's cache writes where a source lists none. Claude 1, 2 and Instant have no cache. */
+function addClaudeWrites(row) {
   if (!isClaude(row)) return
   row.cacheWriteOnRequest = true
-  const [numerator, denominator] = CLAUDE_HOUR.factor
-  let added = false
-  const sheets = row.sheets.map((sheet) => ({
-    ...sheet,
-    tiers: sheet.tiers.map((tier) => {
-      if (tier.rates.cacheWrite1h !== undefined || tier.rates.cacheWrite === undefined) return tier
-      added = true
-      return { ...tier, rates: { ...tier.rates, cacheWrite1h: (tier.rates.input * numerator) / denominator } }
-    }),
-  }))
-  row.sheets = sheets
-  if (added) row.from = [...row.from, CLAUDE_HOUR]
+  const hasCache = !/claude-(1|2|v1|v2|instant)/.test(row.name)
+  const share = (rate, [numerator, denominator]) => Math.ceil((rate * numerator) / denominator)
+  const before = JSON.stringify(row.sheets)
+  changeRates(row, (rates) => {
+    if (rates.cacheWrite === undefined && !hasCache) return rates
+    const cacheWrite = rates.cacheWrite ?? share(rates.input, CLAUDE_WRITES.minutes)
+    return { ...rates, cacheWrite, cacheWrite1h: rates.cacheWrite1h ?? share(rates.input, CLAUDE_WRITES.hour) }
+  })
+  if (JSON.stringify(row.sheets) !== before) row.from = [...row.from, CLAUDE_WRITES]
 }
 
 /** Adds the rate of a search. The row of a free model stays as it is, because the model is free without a search. */

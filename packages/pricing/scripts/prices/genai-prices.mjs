@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { scaledUp } from "./decimal.mjs"
+import { STILL_USED_IDS } from "./more-overrides.mjs"
 import { thresholdOf } from "./thresholds.mjs"
 
 const require = createRequire(import.meta.url)
@@ -100,6 +101,9 @@ export function readGenaiPrices() {
 function addModel(rows, unpriced, provider, model) {
   const names = exactNames(model.match)
   if (matches(model.match, model.id)) names.add(model.id)
+  // Old bills and running services still have these ids, which the package matches by a pattern.
+  const stillUsed = (STILL_USED_IDS[provider] ?? []).filter((id) => matches(model.match, id))
+  for (const id of stillUsed) names.add(id)
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
@@ -107,7 +111,16 @@ function addModel(rows, unpriced, provider, model) {
     if (provider === "google" && /^(claude|llama|mistral|codestral|jamba)/.test(name)) provider = "google-vertex"
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
-    else if (!rows.has(key)) rows.set(key, { key, provider, name, names, sheets, context: model.context_window })
+    else if (!rows.has(key))
+      rows.set(key, {
+        key,
+        provider,
+        name,
+        names,
+        sheets,
+        context: model.context_window,
+        isStillUsed: stillUsed.includes(name),
+      })
   }
 }
 

@@ -179,8 +179,8 @@ export const TIER_SHARES = [
   },
 ]
 
-/** A Claude cache write for one hour is twice the base input, and is made only when the request asks for it. */
-export const CLAUDE_HOUR = { factor: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
+/** Claude cache writes of five minutes and of one hour, by the base input. They happen only when the request asks for them. */
+export const CLAUDE_WRITES = { minutes: [5, 4], hour: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
 
 /**
  * Any OpenRouter model can search with the web plugin: USD 4 per thousand results, five results by default. A
@@ -273,12 +273,12 @@ export const LIMITS = [
     url: "https://vercel.com/ai-gateway/models/claude-3-haiku",
   },
   {
-    names: /^anthropic\/claude-3-5-haiku-latest$/,
+    names: /^anthropic\/claude-3-5-haiku-(latest|20241022)$/,
     maxOutput: 8_192,
     url: "https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog",
   },
   {
-    names: /^anthropic\/claude-3-7-sonnet-latest$/,
+    names: /^anthropic\/claude-3-7-sonnet-(latest|20250219)$/,
     maxOutput: 64_000,
     url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html",
   },
@@ -288,7 +288,13 @@ export const LIMITS = [
     url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/cohere.rs.html",
   },
   {
-    names: /^google\/gemini-2\.0-flash$/,
+    names: /^google\/gemini-2\.0-flash-lite(-001)?$/,
+    maxOutput: 8_192,
+    url: "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json",
+    day: "2026-11-30",
+  },
+  {
+    names: /^google\/gemini-2\.0-flash(-001)?$/,
     maxOutput: 8_192,
     url: "https://ai.google.dev/gemini-api/docs/models/gemini",
   },

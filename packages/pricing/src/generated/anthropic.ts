@@ -34,10 +34,15 @@ r2 10r.2w2.5h4s.01|batch>1 5r.1w1.25h2s.01
 r2 10r.1w2.5h4|batch>1 5r.05w1.25h2
 panthropic
 	claude-2	0		C
+	claude-2.0	0		C
+	claude-2.1	0		C
+	claude-3-5-haiku-20241022	1	1	C
 	claude-3-5-haiku-latest	1	1	C
 	claude-3-5-sonnet	2		C
+	claude-3-7-sonnet-20250219	2	2	C
 	claude-3-7-sonnet-latest	2	2	C
 	claude-3-haiku	3	3	C
+	claude-3-opus-20240229	4		C
 	claude-3-opus-latest	4		C
 	claude-3-sonnet	5		C
 	claude-fable-5	6	4	C

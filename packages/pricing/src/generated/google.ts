@@ -5,6 +5,7 @@ export const table: string = `d2026-11-10
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/models/gemini (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
@@ -56,53 +57,59 @@ pgoogle
 	gemini-1.0-pro	1	1
 	gemini-1.0-pro-vision-001	1	1
 	gemini-1.5-flash	2	1
+	gemini-1.5-flash-001	2	1
+	gemini-1.5-flash-002	2	1
 	gemini-1.5-pro	3	1
+	gemini-1.5-pro-001	3	1
+	gemini-1.5-pro-002	3	1
 	gemini-2.0-flash	4	2
-	gemini-2.0-flash-lite	5	1
-	gemini-2.5-computer-use-preview-10-2025	6	3
-	gemini-2.5-flash	7	4
-	gemini-2.5-flash-image	8	5
-	gemini-2.5-flash-image-preview	8	5
-	gemini-2.5-flash-latest	7	4
-	gemini-2.5-flash-lite	9	4
-	gemini-2.5-flash-lite-preview-tts	a	5
-	gemini-2.5-flash-native-audio-latest	b	5
-	gemini-2.5-flash-preview	c	5
-	gemini-2.5-flash-preview-05-20:thinking	c	5
-	gemini-2.5-flash-preview-09-2025	7	4
-	gemini-2.5-flash-preview-tts	a	5
-	gemini-2.5-flash-preview:thinking	c	5
-	gemini-2.5-flash-tts	a	5
-	gemini-2.5-pro	d	6
-	gemini-2.5-pro-preview-tts	e	7
-	gemini-2.5-pro-tts	f	5
-	gemini-3-flash-preview	g	4
-	gemini-3-pro-image	h	5
-	gemini-3-pro-image-preview	h	5
-	gemini-3-pro-preview	i	7
-	gemini-3-pro-text-preview	j	5
-	gemini-3.1-flash-image	k	5
-	gemini-3.1-flash-image-preview	k	5
-	gemini-3.1-flash-lite	l	4
-	gemini-3.1-flash-lite-image	m	5
-	gemini-3.1-flash-lite-preview	n	3
-	gemini-3.1-pro-preview	i	6
-	gemini-3.1-pro-preview-customtools	i	8
-	gemini-3.5-flash	o	6
-	gemini-3.5-flash-lite	p	6
-	gemini-3.6-flash	q	6
-	gemini-3.7-flash	r	6
-	gemini-3.8-flash	r	6
-	gemini-4-argon	s	3
+	gemini-2.0-flash-001	4	2
+	gemini-2.0-flash-lite	5	3
+	gemini-2.0-flash-lite-001	5	3
+	gemini-2.5-computer-use-preview-10-2025	6	4
+	gemini-2.5-flash	7	5
+	gemini-2.5-flash-image	8	6
+	gemini-2.5-flash-image-preview	8	6
+	gemini-2.5-flash-latest	7	5
+	gemini-2.5-flash-lite	9	5
+	gemini-2.5-flash-lite-preview-tts	a	6
+	gemini-2.5-flash-native-audio-latest	b	6
+	gemini-2.5-flash-preview	c	6
+	gemini-2.5-flash-preview-05-20:thinking	c	6
+	gemini-2.5-flash-preview-09-2025	7	5
+	gemini-2.5-flash-preview-tts	a	6
+	gemini-2.5-flash-preview:thinking	c	6
+	gemini-2.5-flash-tts	a	6
+	gemini-2.5-pro	d	7
+	gemini-2.5-pro-preview-tts	e	8
+	gemini-2.5-pro-tts	f	6
+	gemini-3-flash-preview	g	5
+	gemini-3-pro-image	h	6
+	gemini-3-pro-image-preview	h	6
+	gemini-3-pro-preview	i	8
+	gemini-3-pro-text-preview	j	6
+	gemini-3.1-flash-image	k	6
+	gemini-3.1-flash-image-preview	k	6
+	gemini-3.1-flash-lite	l	5
+	gemini-3.1-flash-lite-image	m	6
+	gemini-3.1-flash-lite-preview	n	4
+	gemini-3.1-pro-preview	i	7
+	gemini-3.1-pro-preview-customtools	i	9
+	gemini-3.5-flash	o	7
+	gemini-3.5-flash-lite	p	7
+	gemini-3.6-flash	q	7
+	gemini-3.7-flash	r	7
+	gemini-3.8-flash	r	7
+	gemini-4-argon	s	4
 	gemini-embedding-001	t	1
 	gemini-flash-1.5	2	1
 	gemini-flash-1.5-8b	u	1
-	gemini-flash-latest	v	9
-	gemini-flash-lite-latest	w	9
+	gemini-flash-latest	v	a
+	gemini-flash-lite-latest	w	a
 	gemini-live-2.5-flash	x	1
 	gemini-pro	1	1
 	gemini-pro-1.5	y	1
-	gemini-pro-latest	0	9
-	gemini-robotics-er-2-preview	z	9
+	gemini-pro-latest	0	a
+	gemini-robotics-er-2-preview	z	a
 	gemma-2-27b-it	10	1
 	gemma-4-26b-a4b-it-maas	11	1`

@@ -5,9 +5,9 @@ export const table: string = `d2026-11-10
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://openrouter.ai/docs/features/web-search (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://openrouter.ai/docs/features/web-search (2026-11-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/docs/features/web-search (2026-11-23), https://vercel.com/ai-gateway/models/gpt-3.5-turbo (2026-11-27)
@@ -27,7 +27,9 @@ r.035 .14s.02
 r2.5 12.5r.625s.02
 r.8 3.2s.02
 r1.5 2.25s.02
-r.25 1.25s.02
+r.25 1.25w.3125h.5s.02
+r.8 4w1h1.6s.02
+r3 15w3.75h6s.02
 r1 5r.1w1.25h2s.02
 r5 25r.5w6.25h10s.02
 r3 15r.3w3.75h6s.02;200001:6 22.5r.6w7.5h12s.02
@@ -414,589 +416,593 @@ popenrouter
 	amazon/nova-premier-v1	8
 	amazon/nova-pro-v1	9
 	anthracite-org/magnum-v4-72b	a	2
-	anthropic/claude-3-haiku	b	2	C
-	anthropic/claude-3-haiku:beta	b	2	C
-	anthropic/claude-4.5-haiku-20251001	c	3	C
-	anthropic/claude-4.5-haiku-20251001:beta	c	3	C
-	anthropic/claude-4.5-opus-20251124	d	3	C
-	anthropic/claude-4.5-opus-20251124:beta	d	3	C
-	anthropic/claude-4.5-sonnet-20250929	e	3	C
-	anthropic/claude-4.5-sonnet-20250929:beta	e	3	C
-	anthropic/claude-4.6-opus-20260205	d	3	C
-	anthropic/claude-4.6-opus-20260205:beta	d	3	C
-	anthropic/claude-4.6-sonnet-20260217	f	3	C
-	anthropic/claude-4.6-sonnet-20260217:beta	f	3	C
-	anthropic/claude-fable-5	g	3	C
-	anthropic/claude-fable-5.1	h	3	C
-	anthropic/claude-fable-5.1:batch	i	4	C
-	anthropic/claude-fable-5.1:beta	h	3	C
-	anthropic/claude-fable-5.2	j	4	C
-	anthropic/claude-fable-5.2:batch	k	4	C
-	anthropic/claude-fable-5:batch	d	4	C
-	anthropic/claude-fable-5:beta	g	3	C
-	anthropic/claude-haiku-4.5	c	3	C
-	anthropic/claude-haiku-4.5-20251001	c	3	C
-	anthropic/claude-haiku-4.5-20251001:beta	c	3	C
-	anthropic/claude-haiku-4.5:batch	l	4	C
-	anthropic/claude-haiku-4.5:beta	c	3	C
-	anthropic/claude-haiku-5.5	m	4	C
-	anthropic/claude-haiku-5.5:batch	n	4	C
-	anthropic/claude-opus-4	o	3	C
-	anthropic/claude-opus-4.1	o	3	C
-	anthropic/claude-opus-4.1:batch	p	4	C
-	anthropic/claude-opus-4.5	d	3	C
-	anthropic/claude-opus-4.5-20251124	d	3	C
-	anthropic/claude-opus-4.5-20251124:beta	d	3	C
-	anthropic/claude-opus-4.5:batch	q	4	C
-	anthropic/claude-opus-4.5:beta	d	3	C
-	anthropic/claude-opus-4.6	d	3	C
-	anthropic/claude-opus-4.6-20260205	d	3	C
-	anthropic/claude-opus-4.6-20260205:beta	d	3	C
-	anthropic/claude-opus-4.6:batch	q	4	C
-	anthropic/claude-opus-4.6:beta	d	3	C
-	anthropic/claude-opus-4.7	d	3	C
-	anthropic/claude-opus-4.7-fast	r	5	C
-	anthropic/claude-opus-4.7:batch	q	4	C
-	anthropic/claude-opus-4.7:beta	d	3	C
-	anthropic/claude-opus-4.8	d	3	C
-	anthropic/claude-opus-4.8-fast	g	5	C
-	anthropic/claude-opus-4.8:batch	q	4	C
-	anthropic/claude-opus-4.8:beta	d	3	C
-	anthropic/claude-opus-5	d	3	C
-	anthropic/claude-opus-5-fast	g	5	C
-	anthropic/claude-opus-5.5	s	3	C
-	anthropic/claude-opus-5.5:batch	t	4	C
-	anthropic/claude-opus-5.5:beta	s	3	C
-	anthropic/claude-opus-5:batch	q	4	C
-	anthropic/claude-opus-5:beta	d	3	C
-	anthropic/claude-sonnet-4.5	e	3	C
-	anthropic/claude-sonnet-4.5-20250929	e	3	C
-	anthropic/claude-sonnet-4.5-20250929:beta	e	3	C
-	anthropic/claude-sonnet-4.5:batch	u	4	C
-	anthropic/claude-sonnet-4.5:beta	e	3	C
-	anthropic/claude-sonnet-4.6	f	3	C
-	anthropic/claude-sonnet-4.6-20260217	f	3	C
-	anthropic/claude-sonnet-4.6-20260217:beta	f	3	C
-	anthropic/claude-sonnet-4.6:batch	v	4	C
-	anthropic/claude-sonnet-4.6:beta	f	3	C
-	anthropic/claude-sonnet-5	w	3	C
-	anthropic/claude-sonnet-5.5	t	4	C
-	anthropic/claude-sonnet-5.5:batch	x	4	C
-	anthropic/claude-sonnet-5:batch	c	4	C
-	anthropic/claude-sonnet-5:beta	w	3	C
-	arcee-ai/trinity-large-thinking	y	2
-	arcee-ai/virtuoso-large	z	2
-	baidu/ernie-4.5-vl-424b-a47b	10	2
-	baseten/elephant-1	11	1
-	baseten/joey-1	12	1
-	baseten/mammoth-1	13	1
-	bytedance-seed/seed-1.6	14
-	bytedance-seed/seed-1.6-flash	15
-	bytedance-seed/seed-2-1-turbo	16	1
-	bytedance-seed/seed-2.0-code	17	1
-	bytedance-seed/seed-2.0-lite	14
-	bytedance-seed/seed-2.0-mini	18
-	bytedance/ui-tars-1.5-7b	19	2
-	cloudflare/clairic	13	1
-	cloudflare/clef	1a	1
-	cloudflare/clef-flash	1b	1
-	cloudflare/clef-omni	1c	1
-	cohere/command-a	1d
-	cohere/command-a-plus	1e	1
-	cohere/command-r-08-2024	1f
-	cohere/command-r-plus-08-2024	1d
-	cohere/command-r7b-12-2024	1g
-	cohere/north-mini-code:free	1h	6	F
-	deepseek/deepseek-chat	1i
-	deepseek/deepseek-chat-v3-0324	1j
-	deepseek/deepseek-chat-v3.1	1k
-	deepseek/deepseek-r1	1l	2
-	deepseek/deepseek-r1-0528	1m
-	deepseek/deepseek-r1-distill-llama-70b	1n	2
-	deepseek/deepseek-v3.1-terminus	1o
-	deepseek/deepseek-v3.2	1p
-	deepseek/deepseek-v3.2-exp	1q
-	deepseek/deepseek-v4-flash	1r
-	deepseek/deepseek-v4-flash-0731	1s	1
-	deepseek/deepseek-v4-flash-0731:batch	1t	1
-	deepseek/deepseek-v4-flash-vision-exp	1u	1
-	deepseek/deepseek-v4-pro	1v
-	deepseek/deepseek-v4-pro-0813	1w	1
-	deepseek/deepseek-v4.1-flash	1x	1
-	deepseek/deepseek-v4.1-flash-1017	1x	1
-	deepseek/deepseek-v4.1-flash-1017:batch	1y	1
-	deepseek/deepseek-v4.1-flash:batch	1z	1
-	dots-studio/dots-3-note-preview:free	1h	6	F
-	elorian/glimpse	20	1
-	fireworks/ember-1	21	1
-	google/gemini-2.5-flash	22
-	google/gemini-2.5-flash-image	22
-	google/gemini-2.5-flash-lite	23
-	google/gemini-2.5-pro	24
-	google/gemini-2.5-pro-preview	24
-	google/gemini-2.5-pro-preview-05-06	25	2
-	google/gemini-3-flash-preview	26
-	google/gemini-3-flash-preview:batch	27	1
-	google/gemini-3-pro-image	28	1
-	google/gemini-3-pro-image-preview	28
-	google/gemini-3.1-flash-image	29	1
-	google/gemini-3.1-flash-image-preview	29
-	google/gemini-3.1-flash-lite	2a
-	google/gemini-3.1-flash-lite-image	27	1
-	google/gemini-3.1-flash-lite-preview	2a
-	google/gemini-3.1-flash-lite:batch	2b	1
-	google/gemini-3.1-pro-preview	2c
-	google/gemini-3.1-pro-preview-customtools	2c
-	google/gemini-3.1-pro-preview:batch	2d	1
-	google/gemini-3.5-flash	2e
-	google/gemini-3.5-flash-lite	22	1
-	google/gemini-3.5-flash-lite:batch	2f	1
-	google/gemini-3.5-flash:batch	2g	1
-	google/gemini-3.6-flash	2h	7
-	google/gemini-3.6-flash:batch	2i	7
-	google/gemini-3.7-flash	2h	7
-	google/gemini-3.7-flash:batch	2i	7
-	google/gemini-3.8-flash	2j	7
-	google/gemini-3.8-flash:batch	2i	7
-	google/gemini-4-argon	2k	1
-	google/gemini-4-argon:batch	2l	1
-	google/gemini-nano-banana-2.1	2m	1
-	google/gemma-2-27b-it	2n	2
-	google/gemma-3-12b-it	2o
-	google/gemma-3-27b-it	2p
-	google/gemma-3-4b-it	2q	2
-	google/gemma-4-26b-a4b-it	2r
-	google/gemma-4-26b-a4b-it:free	1h	6	F
-	google/gemma-4-31b-it	2s
-	google/gemma-4-31b-it:free	1h	6	F
-	gpt-3.5-turbo-0125	2t	2
-	gpt-4-0314	2u
-	ibm-granite/granite-4.0-h-micro	2v	2
-	ibm-granite/granite-4.1-8b	2w	2
-	ibm-granite/granite-4.2-8b	2x	1
-	inception/mercury-2	2y	2
-	inclusionai/ling-3.0-flash	2z	1
-	inclusionai/ling-3.0-flash-vl	30	1
-	inclusionai/ling-3.0-tiny	31	1
-	inclusionai/ling-3.1-flash	32	1
-	jaredpalmer/kev-4b	33	1
-	liquid/d1	34	1
-	liquid/d1-ultra	35	1
-	liquid/d1.1	34	1
-	liquid/lfm-2.5-2.6b	36	1
-	liquid/lfm-2.5-2.6b:free	1h	6	F
-	liquid/lfm-2.5-24b-a2b	37	1
-	liquid/lfm-3-1.7b	38	1
-	liquid/lfm-3-1.7b:free	1h	6	F
-	mancer/weaver	39	2
-	meituan/longcat-2.0	3a	1
-	meta-llama/llama-3.1-70b-instruct	3b	2
-	meta-llama/llama-3.1-8b-instruct	2q
-	meta-llama/llama-3.2-1b-instruct	3c	2
-	meta-llama/llama-3.3-70b-instruct	3d
-	meta-llama/llama-4-maverick	3e
-	meta-llama/llama-4-scout	3f
-	meta-llama/llama-guard-4-12b	3g	2
-	meta/muse-ember	3h	1
-	meta/muse-glimmer-30b	3i	1
-	meta/muse-glimmer-30b:batch	3j	1
-	meta/muse-spark-1.1	3k	1
-	meta/muse-spark-1.2	3k	1
-	meta/muse-spark-1.2-contributor	3l	1
-	meta/muse-spark-1.3	3k	1
-	meta/muse-spark-1.3-contributor	3l	1
-	meta/muse-spark-open	3k	1
-	meta/muse-wonder	3m	1
-	microsoft/microsoft-decision-1	33	1
-	microsoft/phi-4	3n	2
-	microsoft/wizardlm-2-8x22b	3o	2
-	minimax/minimax-01	3p	2
-	minimax/minimax-m1	3q	2
-	minimax/minimax-m2-her	3r	2
-	minimax/minimax-m2-her-20260123	3r	2
-	minimax/minimax-m2.1	3s	2
-	minimax/minimax-m2.5	3t
-	minimax/minimax-m2.5-20260211	3u	2
-	minimax/minimax-m2.7	3v
-	minimax/minimax-m2.7-20260318	3w	2
-	minimax/minimax-m3	3t
-	minimax/minimax-m3-20260531	3t
-	minimax/minimax-m3.1-flash	3x	1
-	minimax/minimax-m3:batch	3y	1
-	mistral-large-2411	3z
-	mistralai/codestral-2508	40
-	mistralai/devstral-2512	41
-	mistralai/ministral-14b-2512	42
-	mistralai/ministral-3b-2512	43
-	mistralai/ministral-8b-2512	44
-	mistralai/mistral-large	3z
-	mistralai/mistral-large-2407	3z
-	mistralai/mistral-large-2512	45
-	mistralai/mistral-large-4-0	46	1
-	mistralai/mistral-medium-3	41
-	mistralai/mistral-medium-3-5	2m
-	mistralai/mistral-medium-3-5:batch	47	1
-	mistralai/mistral-medium-3.1	41
-	mistralai/mistral-nemo	48
-	mistralai/mistral-saba	49
-	mistralai/mistral-small-24b-instruct-2501	4a	2
-	mistralai/mistral-small-2603	3x
-	mistralai/mistral-small-3.1-24b-instruct	4b
-	mistralai/mistral-small-3.2-24b-instruct	4c
-	mistralai/mixtral-8x22b-instruct	3z
-	mistralai/voxtral-small-24b-2507	4c
-	moonshotai/kimi-k2	4d
-	moonshotai/kimi-k2-0905	4e
-	moonshotai/kimi-k2-thinking	4f
-	moonshotai/kimi-k2.5	4g
-	moonshotai/kimi-k2.6	4h
-	moonshotai/kimi-k2.7-code	4i
-	moonshotai/kimi-k2.7-code-20260612	4j	2
-	moonshotai/kimi-k3	4k
-	moonshotai/kimi-k3-20260715	21	2
-	moonshotai/kimi-k3.1-pro	4l	1
-	moonshotai/kimi-k3:batch	4m	1
-	morph/morph-v3-fast	4n	2
-	morph/morph-v3-large	4o	2
-	morph/reflex	4p	1
-	nace-ai/drex-max	4q	1
-	nace-ai/drex-max-finance	4q	1
-	nace-ai/drex-v1.5	4r	1
-	nace-ai/drex-v2.0	4s	1
-	nex-agi/nex-n2.5-pro	4t	1
-	nex-agi/nex-n2.6	4u	1
-	nousresearch/hermes-3-llama-3.1-405b	4v	2
-	nousresearch/hermes-3-llama-3.1-70b	4w	2
-	nousresearch/hermes-4-405b	4x	2
-	nousresearch/hermes-4-70b	4y	2
-	nvidia/nemotron-3-nano-30b-a3b	4z
-	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1h	6	F
-	nvidia/nemotron-3-super-120b-a12b	50
-	nvidia/nemotron-3-ultra-550b-a55b	51
-	nvidia/nemotron-3-ultra-550b-a55b:free	1h	6	F
-	nvidia/nemotron-3.5-lightning	52	1
-	nvidia/nemotron-3.5-lightning:free	1h	6	F
-	nvidia/nemotron-3.5-super-vl	53	1
-	nvidia/nemotron-3.5-super-vl:free	1h	6	F
-	openai/gpt-3.5-turbo	2t	8
-	openai/gpt-3.5-turbo-0613	54
-	openai/gpt-3.5-turbo-16k	55
-	openai/gpt-3.5-turbo-instruct	56	2
-	openai/gpt-4	2u
-	openai/gpt-4-turbo	57	2
-	openai/gpt-4-turbo-preview	57	2
-	openai/gpt-4-turbo:batch	58	1
-	openai/gpt-4.1	59
-	openai/gpt-4.1-mini	5a
-	openai/gpt-4.1-mini-2025-04-14	5a
-	openai/gpt-4.1-mini:batch	5b	1
-	openai/gpt-4.1-nano	5c
-	openai/gpt-4.1-nano:batch	5d	1
-	openai/gpt-4.1:batch	5e	1
-	openai/gpt-4o	5f
-	openai/gpt-4o-2024-05-13	58
-	openai/gpt-4o-2024-08-06	5f
-	openai/gpt-4o-2024-11-20	5f
-	openai/gpt-4o-audio-preview	5f
-	openai/gpt-4o-mini	5g
-	openai/gpt-4o-mini-2024-07-18	5g
-	openai/gpt-4o-mini:batch	5h	1
-	openai/gpt-4o:batch	5i	1
-	openai/gpt-5	5j
-	openai/gpt-5-2025-08-07	5j
-	openai/gpt-5-chat	5j
-	openai/gpt-5-codex	5j
-	openai/gpt-5-image	5k
-	openai/gpt-5-image-mini	5l
-	openai/gpt-5-mini	5m
-	openai/gpt-5-mini-2025-08-07	5m
-	openai/gpt-5-mini:batch	5n	1
-	openai/gpt-5-nano	5o
-	openai/gpt-5-nano:batch	5p	1
-	openai/gpt-5-pro	5q
-	openai/gpt-5-pro:batch	5r	1
-	openai/gpt-5.1	5j
-	openai/gpt-5.1-chat	5s	2
-	openai/gpt-5.1-codex	5s
-	openai/gpt-5.1-codex-max	5j
-	openai/gpt-5.1-codex-mini	5t
-	openai/gpt-5.1-codex-mini-20251113	5m	2
-	openai/gpt-5.1:batch	5u	1
-	openai/gpt-5.2	5v
-	openai/gpt-5.2-20251211	5v
-	openai/gpt-5.2-chat	5v
-	openai/gpt-5.2-codex	5v
-	openai/gpt-5.2-pro	5w
-	openai/gpt-5.2-pro-20251211	5w
-	openai/gpt-5.2-pro:batch	5x	1
-	openai/gpt-5.2:batch	5y	1
-	openai/gpt-5.3-codex	5v
-	openai/gpt-5.3-codex-20260224	5v
-	openai/gpt-5.4	5z
-	openai/gpt-5.4-20260305	5z
-	openai/gpt-5.4-image-2	60
-	openai/gpt-5.4-mini	2g
-	openai/gpt-5.4-mini:batch	61	1
-	openai/gpt-5.4-nano	62
-	openai/gpt-5.4-nano:batch	63	1
-	openai/gpt-5.4-pro	64
-	openai/gpt-5.4-pro:batch	65	1
-	openai/gpt-5.4:batch	66	1
-	openai/gpt-5.5	67
-	openai/gpt-5.5-pro	64
-	openai/gpt-5.5-pro:batch	65	1
-	openai/gpt-5.5:batch	5z	1
-	openai/gpt-5.6-luna	68
-	openai/gpt-5.6-luna-pro	68	1
-	openai/gpt-5.6-luna-pro:batch	69	1
-	openai/gpt-5.6-luna:batch	69	1
-	openai/gpt-5.6-sol	6a	9
-	openai/gpt-5.6-sol-pro	6b	1
-	openai/gpt-5.6-sol-pro:batch	6c	1
-	openai/gpt-5.6-sol:batch	6d	a
-	openai/gpt-5.6-terra	6e
-	openai/gpt-5.6-terra-pro	6e	1
-	openai/gpt-5.6-terra-pro:batch	6f	1
-	openai/gpt-5.6-terra:batch	6f	1
-	openai/gpt-5:batch	5u	1
-	openai/gpt-6-astra	6g	1
-	openai/gpt-6-astra-pro	6g	1
-	openai/gpt-6-astra-pro:batch	6h	1
-	openai/gpt-6-astra:batch	6h	1
-	openai/gpt-6-luna	6i
-	openai/gpt-6-luna-decisions	13	1
-	openai/gpt-6-luna-pro	6i
-	openai/gpt-6-luna-pro:batch	6j
-	openai/gpt-6-luna:batch	6j
-	openai/gpt-6-sol	6c
-	openai/gpt-6-sol-pro	6c
-	openai/gpt-6-sol-pro:batch	6k
-	openai/gpt-6-sol:batch	6k
-	openai/gpt-6.1-sol	6l	1
-	openai/gpt-6.1-sol-pro	6l	1
-	openai/gpt-6.1-sol-pro:batch	6m	1
-	openai/gpt-6.1-sol:batch	6m	1
-	openai/gpt-6.1-terra	6m	1
-	openai/gpt-6.1-terra-pro	6m	1
-	openai/gpt-6.1-terra-pro:batch	6n	1
-	openai/gpt-6.1-terra:batch	6n	1
-	openai/gpt-audio	1d
-	openai/gpt-audio-mini	6o
-	openai/gpt-chat-latest	6p
-	openai/gpt-image-1	5k	1
-	openai/gpt-image-1-mini	6q	1
-	openai/gpt-image-2	6r	1
-	openai/gpt-image-2.5-flare	6r	1
-	openai/gpt-image-2.5-sunburst	6r	1
-	openai/gpt-image-2.6-flare	6s	1
-	openai/gpt-image-2.6-sunburst	6s	1
-	openai/gpt-oss-120b	5g
-	openai/gpt-oss-120b:batch	6t	1
-	openai/gpt-oss-20b	6u
-	openai/gpt-oss-20b:batch	6v	1
-	openai/gpt-oss-safeguard-20b	5h
-	openai/o1-pro	6w	2
-	openai/o3	59
-	openai/o3-mini	6x	2
-	openai/o3-mini-high	6x	2
-	openai/o3-mini:batch	6y	1
-	openai/o3-pro	6z
-	openai/o3:batch	5e	1
-	openai/o4-mini	70	2
-	openai/o4-mini-high	70	2
-	openai/o4-mini:batch	71	1
-	parallel/decisions-fast:free	1h	6	F
-	particle-ai/particle-1	72	1
-	perceptron/perceptron-mk1	73	2
-	perceptron/perceptron-mk1.5	73	1
-	perplexity/pplx-decider-flash-v1.2	12	1
-	perplexity/pplx-decider-v1.2	74	1
-	perplexity/sonar	75	b
-	perplexity/sonar-deep-research	76	c	S
-	perplexity/sonar-pro	77	d
-	perplexity/sonar-reasoning-pro	78	c
-	prism-ml/ternary-bonsai-2-27b	79	1
-	prism-ml/ternary-bonsai-2-9b	7a	1
-	qwen/qwen-2.5-72b-instruct	7b
-	qwen/qwen-2.5-7b-instruct	19
-	qwen/qwen-2.5-coder-32b-instruct	7c	2
-	qwen/qwen-plus	7d
-	qwen/qwen-plus-2025-07-28	7e	2
-	qwen/qwen3-14b	7f
-	qwen/qwen3-235b-a22b	7g	2
-	qwen/qwen3-235b-a22b-2507	7h
-	qwen/qwen3-235b-a22b-thinking-2507	7i
-	qwen/qwen3-30b-a3b	7j
-	qwen/qwen3-30b-a3b-instruct-2507	7k
-	qwen/qwen3-30b-a3b-thinking-2507	7l	2
-	qwen/qwen3-32b	7m
-	qwen/qwen3-8b	7n	2
-	qwen/qwen3-coder	7o
-	qwen/qwen3-coder-30b-a3b-instruct	1f
-	qwen/qwen3-coder-480b-a35b-07-25	7p	2
-	qwen/qwen3-coder-flash	7q
-	qwen/qwen3-coder-next	7r
-	qwen/qwen3-coder-next-2025-02-03	7s	2
-	qwen/qwen3-coder-plus	7t	2
-	qwen/qwen3-max	7u	2
-	qwen/qwen3-max-thinking	7v	2
-	qwen/qwen3-max-thinking-20260123	7v	2
-	qwen/qwen3-next-80b-a3b-instruct	7w
-	qwen/qwen3-next-80b-a3b-instruct-2509	7w
-	qwen/qwen3-vl-235b-a22b-instruct	7x
-	qwen/qwen3-vl-235b-a22b-thinking	7y	2
-	qwen/qwen3-vl-30b-a3b-instruct	1f
-	qwen/qwen3-vl-30b-a3b-thinking	7z
-	qwen/qwen3-vl-32b-instruct	80	2
-	qwen/qwen3-vl-8b-instruct	81
-	qwen/qwen3-vl-8b-thinking	82	2
-	qwen/qwen3.5-122b-a10b	83
-	qwen/qwen3.5-122b-a10b-20260224	83
-	qwen/qwen3.5-27b	7y
-	qwen/qwen3.5-27b-20260224	84	2
-	qwen/qwen3.5-35b-a3b	85
-	qwen/qwen3.5-35b-a3b-20260224	85
-	qwen/qwen3.5-397b-a17b	86
-	qwen/qwen3.5-397b-a17b-20260216	87	2
-	qwen/qwen3.5-9b	88
-	qwen/qwen3.5-9b-20260310	89	2
-	qwen/qwen3.5-flash-02-23	8a
-	qwen/qwen3.5-flash-20260224	8a
-	qwen/qwen3.5-plus-02-15	8b
-	qwen/qwen3.5-plus-20260216	8c	2
-	qwen/qwen3.5-plus-20260420	8d
-	qwen/qwen3.6-27b	8e
-	qwen/qwen3.6-27b-20260422	8f	2
-	qwen/qwen3.6-35b-a3b	8g
-	qwen/qwen3.6-35b-a3b-20260415	8h	2
-	qwen/qwen3.6-flash	8i
-	qwen/qwen3.6-max-preview	8j	2
-	qwen/qwen3.6-max-preview-20260420	8j	2
-	qwen/qwen3.6-plus	8k
-	qwen/qwen3.6-plus-04-02	8l	2
-	qwen/qwen3.7-flash	8m	1
-	qwen/qwen3.7-max	8n
-	qwen/qwen3.7-max-20260520	8o	2
-	qwen/qwen3.7-plus	8p
-	qwen/qwen3.7-plus-20260602	8q	2
-	qwen/qwen3.7-plus:batch	8r	1
-	qwen/qwen3.8-2.4t-a95b	8s	1
-	qwen/qwen3.8-27b	8t	1
-	qwen/qwen3.8-27b:batch	8u	1
-	qwen/qwen3.8-flash	8v	1
-	qwen/qwen3.8-max-0902	8s	1
-	qwen/qwen3.8-max-0902:batch	8w	1
-	qwen/qwen3.8-max-prime	8x	1
-	qwen/qwen3.8-omni-flash	8v	1
-	recursive/flint-v1.0:free	1h	6	F
-	reflection/beam-1.0-501b-a23b	8y	1
-	rekaai/reka-edge	8z
-	rekaai/reka-flash-3	19	2
-	relace/relace-apply-3	90	2
-	relace/relace-search	4x
-	respan/span-01	74	1
-	respan/span-01-lite:free	1h	6	F
-	respan/span-02	12	1
-	ricursiveai/ripple-65b-preview	91	1
-	sakana/fugu-max	8s	1
-	sakana/fugu-ultra	67	1
-	sakana/fugu-ultra-v2	67	1
-	sakana/sakana-namazu	92	1
-	sao10k/l3-lunaris-8b	93	2
-	sao10k/l3.3-euryale-70b	4v	2
-	scaledown/classify-1	4r	1
-	stepfun/step-3.5-flash	3f
-	stepfun/step-3.7-flash	94
-	stepfun/step-5-preview	95	1
-	tencent/hunyuan-a13b-instruct	96	2
-	tencent/hy3	97	1
-	tencent/hy3-preview	98
-	tencent/hy4	99	1
-	tencent/hy4-preview	9a	1
-	thedrummer/cydonia-24b-v4.1	9b	2
-	thedrummer/skyfall-36b-v2	9c	2
-	thinkingmachines/inkling	9d	1
-	thinkingmachines/inkling-2-small:free	1h	6	F
-	thinkingmachines/inkling-small	9e	1
-	thinkingmachines/inkling-small:batch	9f	1
-	togethercomputer/tev1-4b-experimental	33	1
-	typesafe/jev-1.13	33	1
-	typesafe/jev-1.14	33	1
-	unbiased/pareto-26.10	9g	1
-	unbiased/pareto-26.9	9h	1
-	undi95/remm-slerp-l2-13b	4n	2
-	upstage/solar-decide	9i	1
-	upstage/solar-decide-flash	9i	1
-	upstage/solar-mini4	9j	1
-	upstage/solar-pro-3	3x	2
-	upstage/solar-pro4	9k	1
-	writer/palmyra-x5	9l	2
-	x-ai/grok-4-fast	9m	2
-	x-ai/grok-4.20	9n
-	x-ai/grok-4.20-multi-agent	3z	2
-	x-ai/grok-4.3	9n
-	x-ai/grok-4.3:batch	9o	1
-	x-ai/grok-4.5	9p	1
-	x-ai/grok-4.6	9q	1
-	x-ai/grok-4.6:batch	9r	1
-	x-ai/grok-4.7	9q	1
-	x-ai/grok-4.7:batch	9r	1
-	x-ai/grok-build-0.1	9s
-	x-ai/grok-code-fast-1	9t	2
-	xiaomi/mimo-v2.5	9u
-	xiaomi/mimo-v2.5-pro	9v
-	xiaomi/mimo-v2.6-flash	9w	1
-	xiaomi/mimo-v2.6-pro	9x	1
-	xiaomi/mimo-v2.6-pro-ultraspeed	9y	1
-	xingchen-agi/xing4.0-29b-a4b:free	1h	6	F
-	z-ai/glm-4.5	9z
-	z-ai/glm-4.5-air	a0
-	z-ai/glm-4.5v	a1
-	z-ai/glm-4.6	a2
-	z-ai/glm-4.6v	a3
-	z-ai/glm-4.7	9z
-	z-ai/glm-4.7-flash	a4
-	z-ai/glm-4.7-flash-20260119	a5	2
-	z-ai/glm-5	a6
-	z-ai/glm-5-20260211	a7	2
-	z-ai/glm-5-turbo	a8
-	z-ai/glm-5-turbo-20260315	a8
-	z-ai/glm-5.1	a9
-	z-ai/glm-5.1-20260406	aa	2
-	z-ai/glm-5.2	ab
-	z-ai/glm-5.2-20260616	a9	2
-	z-ai/glm-5.2:batch	ac	1
-	z-ai/glm-5.3	ad
-	z-ai/glm-5.3-20260816	a9	2
-	z-ai/glm-5.3-flash	ae
-	z-ai/glm-5.3-flash:batch	af	1
-	z-ai/glm-5.3-flashx	ag	1
-	z-ai/glm-5.3-flashx-legal	ag	1
-	z-ai/glm-5.3-prime	ah	1
-	z-ai/glm-5.3:batch	ai	1
-	z-ai/glm-5v-turbo	a8	1
-	~anthropic/claude-fable-latest	j	3	C
-	~anthropic/claude-haiku-latest	m	3	C
-	~anthropic/claude-opus-latest	aj	3	C
-	~anthropic/claude-sonnet-latest	t	3	C
-	~deepseek/deepseek-flash-latest	1x	1
-	~deepseek/deepseek-pro-latest	ak	1
-	~deepseek/deepseek-v4-flash-latest	1s	1
-	~google/gemini-flash-latest	al
-	~google/gemini-pro-latest	2k
-	~liquid/d1-latest	34	1
-	~liquid/d1-ultra-latest	35	1
-	~moonshotai/kimi-latest	am
-	~openai/gpt-astra-latest	6g	1
-	~openai/gpt-latest	6p	2
-	~openai/gpt-luna-latest	6i	1
-	~openai/gpt-mini-latest	2g
-	~openai/gpt-sol-latest	6l	1
-	~openai/gpt-terra-latest	6m	1
-	~perplexity/pplx-decider-flash-latest	12	1
-	~perplexity/pplx-decider-latest	74	1
-	~typesafe/jev-latest	33	1
-	~unbiased/pareto-latest	9g	1
-	~x-ai/grok-latest	9q	1
-	~z-ai/glm-flash-latest	an	1
-	~z-ai/glm-latest	ad	1`
+	anthropic/claude-3-haiku	b	3	C
+	anthropic/claude-3-haiku:beta	b	3	C
+	anthropic/claude-3.5-haiku	c	3	C
+	anthropic/claude-3.5-sonnet	d	3	C
+	anthropic/claude-3.7-sonnet	d	3	C
+	anthropic/claude-4.5-haiku-20251001	e	4	C
+	anthropic/claude-4.5-haiku-20251001:beta	e	4	C
+	anthropic/claude-4.5-opus-20251124	f	4	C
+	anthropic/claude-4.5-opus-20251124:beta	f	4	C
+	anthropic/claude-4.5-sonnet-20250929	g	4	C
+	anthropic/claude-4.5-sonnet-20250929:beta	g	4	C
+	anthropic/claude-4.6-opus-20260205	f	4	C
+	anthropic/claude-4.6-opus-20260205:beta	f	4	C
+	anthropic/claude-4.6-sonnet-20260217	h	4	C
+	anthropic/claude-4.6-sonnet-20260217:beta	h	4	C
+	anthropic/claude-fable-5	i	4	C
+	anthropic/claude-fable-5.1	j	4	C
+	anthropic/claude-fable-5.1:batch	k	5	C
+	anthropic/claude-fable-5.1:beta	j	4	C
+	anthropic/claude-fable-5.2	l	5	C
+	anthropic/claude-fable-5.2:batch	m	5	C
+	anthropic/claude-fable-5:batch	f	5	C
+	anthropic/claude-fable-5:beta	i	4	C
+	anthropic/claude-haiku-4.5	e	4	C
+	anthropic/claude-haiku-4.5-20251001	e	4	C
+	anthropic/claude-haiku-4.5-20251001:beta	e	4	C
+	anthropic/claude-haiku-4.5:batch	n	5	C
+	anthropic/claude-haiku-4.5:beta	e	4	C
+	anthropic/claude-haiku-5.5	o	5	C
+	anthropic/claude-haiku-5.5:batch	p	5	C
+	anthropic/claude-opus-4	q	4	C
+	anthropic/claude-opus-4.1	q	4	C
+	anthropic/claude-opus-4.1:batch	r	5	C
+	anthropic/claude-opus-4.5	f	4	C
+	anthropic/claude-opus-4.5-20251124	f	4	C
+	anthropic/claude-opus-4.5-20251124:beta	f	4	C
+	anthropic/claude-opus-4.5:batch	s	5	C
+	anthropic/claude-opus-4.5:beta	f	4	C
+	anthropic/claude-opus-4.6	f	4	C
+	anthropic/claude-opus-4.6-20260205	f	4	C
+	anthropic/claude-opus-4.6-20260205:beta	f	4	C
+	anthropic/claude-opus-4.6:batch	s	5	C
+	anthropic/claude-opus-4.6:beta	f	4	C
+	anthropic/claude-opus-4.7	f	4	C
+	anthropic/claude-opus-4.7-fast	t	3	C
+	anthropic/claude-opus-4.7:batch	s	5	C
+	anthropic/claude-opus-4.7:beta	f	4	C
+	anthropic/claude-opus-4.8	f	4	C
+	anthropic/claude-opus-4.8-fast	i	3	C
+	anthropic/claude-opus-4.8:batch	s	5	C
+	anthropic/claude-opus-4.8:beta	f	4	C
+	anthropic/claude-opus-5	f	4	C
+	anthropic/claude-opus-5-fast	i	3	C
+	anthropic/claude-opus-5.5	u	4	C
+	anthropic/claude-opus-5.5:batch	v	5	C
+	anthropic/claude-opus-5.5:beta	u	4	C
+	anthropic/claude-opus-5:batch	s	5	C
+	anthropic/claude-opus-5:beta	f	4	C
+	anthropic/claude-sonnet-4	h	3	C
+	anthropic/claude-sonnet-4.5	g	4	C
+	anthropic/claude-sonnet-4.5-20250929	g	4	C
+	anthropic/claude-sonnet-4.5-20250929:beta	g	4	C
+	anthropic/claude-sonnet-4.5:batch	w	5	C
+	anthropic/claude-sonnet-4.5:beta	g	4	C
+	anthropic/claude-sonnet-4.6	h	4	C
+	anthropic/claude-sonnet-4.6-20260217	h	4	C
+	anthropic/claude-sonnet-4.6-20260217:beta	h	4	C
+	anthropic/claude-sonnet-4.6:batch	x	5	C
+	anthropic/claude-sonnet-4.6:beta	h	4	C
+	anthropic/claude-sonnet-5	y	4	C
+	anthropic/claude-sonnet-5.5	v	5	C
+	anthropic/claude-sonnet-5.5:batch	z	5	C
+	anthropic/claude-sonnet-5:batch	e	5	C
+	anthropic/claude-sonnet-5:beta	y	4	C
+	arcee-ai/trinity-large-thinking	10	2
+	arcee-ai/virtuoso-large	11	2
+	baidu/ernie-4.5-vl-424b-a47b	12	2
+	baseten/elephant-1	13	1
+	baseten/joey-1	14	1
+	baseten/mammoth-1	15	1
+	bytedance-seed/seed-1.6	16
+	bytedance-seed/seed-1.6-flash	17
+	bytedance-seed/seed-2-1-turbo	18	1
+	bytedance-seed/seed-2.0-code	19	1
+	bytedance-seed/seed-2.0-lite	16
+	bytedance-seed/seed-2.0-mini	1a
+	bytedance/ui-tars-1.5-7b	1b	2
+	cloudflare/clairic	15	1
+	cloudflare/clef	1c	1
+	cloudflare/clef-flash	1d	1
+	cloudflare/clef-omni	1e	1
+	cohere/command-a	1f
+	cohere/command-a-plus	1g	1
+	cohere/command-r-08-2024	1h
+	cohere/command-r-plus-08-2024	1f
+	cohere/command-r7b-12-2024	1i
+	cohere/north-mini-code:free	1j	6	F
+	deepseek/deepseek-chat	1k
+	deepseek/deepseek-chat-v3-0324	1l
+	deepseek/deepseek-chat-v3.1	1m
+	deepseek/deepseek-r1	1n	2
+	deepseek/deepseek-r1-0528	1o
+	deepseek/deepseek-r1-distill-llama-70b	1p	2
+	deepseek/deepseek-v3.1-terminus	1q
+	deepseek/deepseek-v3.2	1r
+	deepseek/deepseek-v3.2-exp	1s
+	deepseek/deepseek-v4-flash	1t
+	deepseek/deepseek-v4-flash-0731	1u	1
+	deepseek/deepseek-v4-flash-0731:batch	1v	1
+	deepseek/deepseek-v4-flash-vision-exp	1w	1
+	deepseek/deepseek-v4-pro	1x
+	deepseek/deepseek-v4-pro-0813	1y	1
+	deepseek/deepseek-v4.1-flash	1z	1
+	deepseek/deepseek-v4.1-flash-1017	1z	1
+	deepseek/deepseek-v4.1-flash-1017:batch	20	1
+	deepseek/deepseek-v4.1-flash:batch	21	1
+	dots-studio/dots-3-note-preview:free	1j	6	F
+	elorian/glimpse	22	1
+	fireworks/ember-1	23	1
+	google/gemini-2.5-flash	24
+	google/gemini-2.5-flash-image	24
+	google/gemini-2.5-flash-lite	25
+	google/gemini-2.5-pro	26
+	google/gemini-2.5-pro-preview	26
+	google/gemini-2.5-pro-preview-05-06	27	2
+	google/gemini-3-flash-preview	28
+	google/gemini-3-flash-preview:batch	29	1
+	google/gemini-3-pro-image	2a	1
+	google/gemini-3-pro-image-preview	2a
+	google/gemini-3.1-flash-image	2b	1
+	google/gemini-3.1-flash-image-preview	2b
+	google/gemini-3.1-flash-lite	2c
+	google/gemini-3.1-flash-lite-image	29	1
+	google/gemini-3.1-flash-lite-preview	2c
+	google/gemini-3.1-flash-lite:batch	2d	1
+	google/gemini-3.1-pro-preview	2e
+	google/gemini-3.1-pro-preview-customtools	2e
+	google/gemini-3.1-pro-preview:batch	2f	1
+	google/gemini-3.5-flash	2g
+	google/gemini-3.5-flash-lite	24	1
+	google/gemini-3.5-flash-lite:batch	2h	1
+	google/gemini-3.5-flash:batch	2i	1
+	google/gemini-3.6-flash	2j	7
+	google/gemini-3.6-flash:batch	2k	7
+	google/gemini-3.7-flash	2j	7
+	google/gemini-3.7-flash:batch	2k	7
+	google/gemini-3.8-flash	2l	7
+	google/gemini-3.8-flash:batch	2k	7
+	google/gemini-4-argon	2m	1
+	google/gemini-4-argon:batch	2n	1
+	google/gemini-nano-banana-2.1	2o	1
+	google/gemma-2-27b-it	2p	2
+	google/gemma-3-12b-it	2q
+	google/gemma-3-27b-it	2r
+	google/gemma-3-4b-it	2s	2
+	google/gemma-4-26b-a4b-it	2t
+	google/gemma-4-26b-a4b-it:free	1j	6	F
+	google/gemma-4-31b-it	2u
+	google/gemma-4-31b-it:free	1j	6	F
+	gpt-3.5-turbo-0125	2v	2
+	gpt-4-0314	2w
+	ibm-granite/granite-4.0-h-micro	2x	2
+	ibm-granite/granite-4.1-8b	2y	2
+	ibm-granite/granite-4.2-8b	2z	1
+	inception/mercury-2	30	2
+	inclusionai/ling-3.0-flash	31	1
+	inclusionai/ling-3.0-flash-vl	32	1
+	inclusionai/ling-3.0-tiny	33	1
+	inclusionai/ling-3.1-flash	34	1
+	jaredpalmer/kev-4b	35	1
+	liquid/d1	36	1
+	liquid/d1-ultra	37	1
+	liquid/d1.1	36	1
+	liquid/lfm-2.5-2.6b	38	1
+	liquid/lfm-2.5-2.6b:free	1j	6	F
+	liquid/lfm-2.5-24b-a2b	39	1
+	liquid/lfm-3-1.7b	3a	1
+	liquid/lfm-3-1.7b:free	1j	6	F
+	mancer/weaver	3b	2
+	meituan/longcat-2.0	3c	1
+	meta-llama/llama-3.1-70b-instruct	3d	2
+	meta-llama/llama-3.1-8b-instruct	2s
+	meta-llama/llama-3.2-1b-instruct	3e	2
+	meta-llama/llama-3.3-70b-instruct	3f
+	meta-llama/llama-4-maverick	3g
+	meta-llama/llama-4-scout	3h
+	meta-llama/llama-guard-4-12b	3i	2
+	meta/muse-ember	3j	1
+	meta/muse-glimmer-30b	3k	1
+	meta/muse-glimmer-30b:batch	3l	1
+	meta/muse-spark-1.1	3m	1
+	meta/muse-spark-1.2	3m	1
+	meta/muse-spark-1.2-contributor	3n	1
+	meta/muse-spark-1.3	3m	1
+	meta/muse-spark-1.3-contributor	3n	1
+	meta/muse-spark-open	3m	1
+	meta/muse-wonder	3o	1
+	microsoft/microsoft-decision-1	35	1
+	microsoft/phi-4	3p	2
+	microsoft/wizardlm-2-8x22b	3q	2
+	minimax/minimax-01	3r	2
+	minimax/minimax-m1	3s	2
+	minimax/minimax-m2-her	3t	2
+	minimax/minimax-m2-her-20260123	3t	2
+	minimax/minimax-m2.1	3u	2
+	minimax/minimax-m2.5	3v
+	minimax/minimax-m2.5-20260211	3w	2
+	minimax/minimax-m2.7	3x
+	minimax/minimax-m2.7-20260318	3y	2
+	minimax/minimax-m3	3v
+	minimax/minimax-m3-20260531	3v
+	minimax/minimax-m3.1-flash	3z	1
+	minimax/minimax-m3:batch	40	1
+	mistral-large-2411	41
+	mistralai/codestral-2508	42
+	mistralai/devstral-2512	43
+	mistralai/ministral-14b-2512	44
+	mistralai/ministral-3b-2512	45
+	mistralai/ministral-8b-2512	46
+	mistralai/mistral-large	41
+	mistralai/mistral-large-2407	41
+	mistralai/mistral-large-2512	47
+	mistralai/mistral-large-4-0	48	1
+	mistralai/mistral-medium-3	43
+	mistralai/mistral-medium-3-5	2o
+	mistralai/mistral-medium-3-5:batch	49	1
+	mistralai/mistral-medium-3.1	43
+	mistralai/mistral-nemo	4a
+	mistralai/mistral-saba	4b
+	mistralai/mistral-small-24b-instruct-2501	4c	2
+	mistralai/mistral-small-2603	3z
+	mistralai/mistral-small-3.1-24b-instruct	4d
+	mistralai/mistral-small-3.2-24b-instruct	4e
+	mistralai/mixtral-8x22b-instruct	41
+	mistralai/voxtral-small-24b-2507	4e
+	moonshotai/kimi-k2	4f
+	moonshotai/kimi-k2-0905	4g
+	moonshotai/kimi-k2-thinking	4h
+	moonshotai/kimi-k2.5	4i
+	moonshotai/kimi-k2.6	4j
+	moonshotai/kimi-k2.7-code	4k
+	moonshotai/kimi-k2.7-code-20260612	4l	2
+	moonshotai/kimi-k3	4m
+	moonshotai/kimi-k3-20260715	23	2
+	moonshotai/kimi-k3.1-pro	4n	1
+	moonshotai/kimi-k3:batch	4o	1
+	morph/morph-v3-fast	4p	2
+	morph/morph-v3-large	4q	2
+	morph/reflex	4r	1
+	nace-ai/drex-max	4s	1
+	nace-ai/drex-max-finance	4s	1
+	nace-ai/drex-v1.5	4t	1
+	nace-ai/drex-v2.0	4u	1
+	nex-agi/nex-n2.5-pro	4v	1
+	nex-agi/nex-n2.6	4w	1
+	nousresearch/hermes-3-llama-3.1-405b	4x	2
+	nousresearch/hermes-3-llama-3.1-70b	4y	2
+	nousresearch/hermes-4-405b	4z	2
+	nousresearch/hermes-4-70b	50	2
+	nvidia/nemotron-3-nano-30b-a3b	51
+	nvidia/nemotron-3-nano-omni-30b-a3b-reasoning:free	1j	6	F
+	nvidia/nemotron-3-super-120b-a12b	52
+	nvidia/nemotron-3-ultra-550b-a55b	53
+	nvidia/nemotron-3-ultra-550b-a55b:free	1j	6	F
+	nvidia/nemotron-3.5-lightning	54	1
+	nvidia/nemotron-3.5-lightning:free	1j	6	F
+	nvidia/nemotron-3.5-super-vl	55	1
+	nvidia/nemotron-3.5-super-vl:free	1j	6	F
+	openai/gpt-3.5-turbo	2v	8
+	openai/gpt-3.5-turbo-0613	56
+	openai/gpt-3.5-turbo-16k	57
+	openai/gpt-3.5-turbo-instruct	58	2
+	openai/gpt-4	2w
+	openai/gpt-4-turbo	59	2
+	openai/gpt-4-turbo-preview	59	2
+	openai/gpt-4-turbo:batch	5a	1
+	openai/gpt-4.1	5b
+	openai/gpt-4.1-mini	5c
+	openai/gpt-4.1-mini-2025-04-14	5c
+	openai/gpt-4.1-mini:batch	5d	1
+	openai/gpt-4.1-nano	5e
+	openai/gpt-4.1-nano:batch	5f	1
+	openai/gpt-4.1:batch	5g	1
+	openai/gpt-4o	5h
+	openai/gpt-4o-2024-05-13	5a
+	openai/gpt-4o-2024-08-06	5h
+	openai/gpt-4o-2024-11-20	5h
+	openai/gpt-4o-audio-preview	5h
+	openai/gpt-4o-mini	5i
+	openai/gpt-4o-mini-2024-07-18	5i
+	openai/gpt-4o-mini:batch	5j	1
+	openai/gpt-4o:batch	5k	1
+	openai/gpt-5	5l
+	openai/gpt-5-2025-08-07	5l
+	openai/gpt-5-chat	5l
+	openai/gpt-5-codex	5l
+	openai/gpt-5-image	5m
+	openai/gpt-5-image-mini	5n
+	openai/gpt-5-mini	5o
+	openai/gpt-5-mini-2025-08-07	5o
+	openai/gpt-5-mini:batch	5p	1
+	openai/gpt-5-nano	5q
+	openai/gpt-5-nano:batch	5r	1
+	openai/gpt-5-pro	5s
+	openai/gpt-5-pro:batch	5t	1
+	openai/gpt-5.1	5l
+	openai/gpt-5.1-chat	5u	2
+	openai/gpt-5.1-codex	5u
+	openai/gpt-5.1-codex-max	5l
+	openai/gpt-5.1-codex-mini	5v
+	openai/gpt-5.1-codex-mini-20251113	5o	2
+	openai/gpt-5.1:batch	5w	1
+	openai/gpt-5.2	5x
+	openai/gpt-5.2-20251211	5x
+	openai/gpt-5.2-chat	5x
+	openai/gpt-5.2-codex	5x
+	openai/gpt-5.2-pro	5y
+	openai/gpt-5.2-pro-20251211	5y
+	openai/gpt-5.2-pro:batch	5z	1
+	openai/gpt-5.2:batch	60	1
+	openai/gpt-5.3-codex	5x
+	openai/gpt-5.3-codex-20260224	5x
+	openai/gpt-5.4	61
+	openai/gpt-5.4-20260305	61
+	openai/gpt-5.4-image-2	62
+	openai/gpt-5.4-mini	2i
+	openai/gpt-5.4-mini:batch	63	1
+	openai/gpt-5.4-nano	64
+	openai/gpt-5.4-nano:batch	65	1
+	openai/gpt-5.4-pro	66
+	openai/gpt-5.4-pro:batch	67	1
+	openai/gpt-5.4:batch	68	1
+	openai/gpt-5.5	69
+	openai/gpt-5.5-pro	66
+	openai/gpt-5.5-pro:batch	67	1
+	openai/gpt-5.5:batch	61	1
+	openai/gpt-5.6-luna	6a
+	openai/gpt-5.6-luna-pro	6a	1
+	openai/gpt-5.6-luna-pro:batch	6b	1
+	openai/gpt-5.6-luna:batch	6b	1
+	openai/gpt-5.6-sol	6c	9
+	openai/gpt-5.6-sol-pro	6d	1
+	openai/gpt-5.6-sol-pro:batch	6e	1
+	openai/gpt-5.6-sol:batch	6f	a
+	openai/gpt-5.6-terra	6g
+	openai/gpt-5.6-terra-pro	6g	1
+	openai/gpt-5.6-terra-pro:batch	6h	1
+	openai/gpt-5.6-terra:batch	6h	1
+	openai/gpt-5:batch	5w	1
+	openai/gpt-6-astra	6i	1
+	openai/gpt-6-astra-pro	6i	1
+	openai/gpt-6-astra-pro:batch	6j	1
+	openai/gpt-6-astra:batch	6j	1
+	openai/gpt-6-luna	6k
+	openai/gpt-6-luna-decisions	15	1
+	openai/gpt-6-luna-pro	6k
+	openai/gpt-6-luna-pro:batch	6l
+	openai/gpt-6-luna:batch	6l
+	openai/gpt-6-sol	6e
+	openai/gpt-6-sol-pro	6e
+	openai/gpt-6-sol-pro:batch	6m
+	openai/gpt-6-sol:batch	6m
+	openai/gpt-6.1-sol	6n	1
+	openai/gpt-6.1-sol-pro	6n	1
+	openai/gpt-6.1-sol-pro:batch	6o	1
+	openai/gpt-6.1-sol:batch	6o	1
+	openai/gpt-6.1-terra	6o	1
+	openai/gpt-6.1-terra-pro	6o	1
+	openai/gpt-6.1-terra-pro:batch	6p	1
+	openai/gpt-6.1-terra:batch	6p	1
+	openai/gpt-audio	1f
+	openai/gpt-audio-mini	6q
+	openai/gpt-chat-latest	6r
+	openai/gpt-image-1	5m	1
+	openai/gpt-image-1-mini	6s	1
+	openai/gpt-image-2	6t	1
+	openai/gpt-image-2.5-flare	6t	1
+	openai/gpt-image-2.5-sunburst	6t	1
+	openai/gpt-image-2.6-flare	6u	1
+	openai/gpt-image-2.6-sunburst	6u	1
+	openai/gpt-oss-120b	5i
+	openai/gpt-oss-120b:batch	6v	1
+	openai/gpt-oss-20b	6w
+	openai/gpt-oss-20b:batch	6x	1
+	openai/gpt-oss-safeguard-20b	5j
+	openai/o1-pro	6y	2
+	openai/o3	5b
+	openai/o3-mini	6z	2
+	openai/o3-mini-high	6z	2
+	openai/o3-mini:batch	70	1
+	openai/o3-pro	71
+	openai/o3:batch	5g	1
+	openai/o4-mini	72	2
+	openai/o4-mini-high	72	2
+	openai/o4-mini:batch	73	1
+	parallel/decisions-fast:free	1j	6	F
+	particle-ai/particle-1	74	1
+	perceptron/perceptron-mk1	75	2
+	perceptron/perceptron-mk1.5	75	1
+	perplexity/pplx-decider-flash-v1.2	14	1
+	perplexity/pplx-decider-v1.2	76	1
+	perplexity/sonar	77	b
+	perplexity/sonar-deep-research	78	c	S
+	perplexity/sonar-pro	79	d
+	perplexity/sonar-reasoning-pro	7a	c
+	prism-ml/ternary-bonsai-2-27b	7b	1
+	prism-ml/ternary-bonsai-2-9b	7c	1
+	qwen/qwen-2.5-72b-instruct	7d
+	qwen/qwen-2.5-7b-instruct	1b
+	qwen/qwen-2.5-coder-32b-instruct	7e	2
+	qwen/qwen-plus	7f
+	qwen/qwen-plus-2025-07-28	7g	2
+	qwen/qwen3-14b	7h
+	qwen/qwen3-235b-a22b	7i	2
+	qwen/qwen3-235b-a22b-2507	7j
+	qwen/qwen3-235b-a22b-thinking-2507	7k
+	qwen/qwen3-30b-a3b	7l
+	qwen/qwen3-30b-a3b-instruct-2507	7m
+	qwen/qwen3-30b-a3b-thinking-2507	7n	2
+	qwen/qwen3-32b	7o
+	qwen/qwen3-8b	7p	2
+	qwen/qwen3-coder	7q
+	qwen/qwen3-coder-30b-a3b-instruct	1h
+	qwen/qwen3-coder-480b-a35b-07-25	7r	2
+	qwen/qwen3-coder-flash	7s
+	qwen/qwen3-coder-next	7t
+	qwen/qwen3-coder-next-2025-02-03	7u	2
+	qwen/qwen3-coder-plus	7v	2
+	qwen/qwen3-max	7w	2
+	qwen/qwen3-max-thinking	7x	2
+	qwen/qwen3-max-thinking-20260123	7x	2
+	qwen/qwen3-next-80b-a3b-instruct	7y
+	qwen/qwen3-next-80b-a3b-instruct-2509	7y
+	qwen/qwen3-vl-235b-a22b-instruct	7z
+	qwen/qwen3-vl-235b-a22b-thinking	80	2
+	qwen/qwen3-vl-30b-a3b-instruct	1h
+	qwen/qwen3-vl-30b-a3b-thinking	81
+	qwen/qwen3-vl-32b-instruct	82	2
+	qwen/qwen3-vl-8b-instruct	83
+	qwen/qwen3-vl-8b-thinking	84	2
+	qwen/qwen3.5-122b-a10b	85
+	qwen/qwen3.5-122b-a10b-20260224	85
+	qwen/qwen3.5-27b	80
+	qwen/qwen3.5-27b-20260224	86	2
+	qwen/qwen3.5-35b-a3b	87
+	qwen/qwen3.5-35b-a3b-20260224	87
+	qwen/qwen3.5-397b-a17b	88
+	qwen/qwen3.5-397b-a17b-20260216	89	2
+	qwen/qwen3.5-9b	8a
+	qwen/qwen3.5-9b-20260310	8b	2
+	qwen/qwen3.5-flash-02-23	8c
+	qwen/qwen3.5-flash-20260224	8c
+	qwen/qwen3.5-plus-02-15	8d
+	qwen/qwen3.5-plus-20260216	8e	2
+	qwen/qwen3.5-plus-20260420	8f
+	qwen/qwen3.6-27b	8g
+	qwen/qwen3.6-27b-20260422	8h	2
+	qwen/qwen3.6-35b-a3b	8i
+	qwen/qwen3.6-35b-a3b-20260415	8j	2
+	qwen/qwen3.6-flash	8k
+	qwen/qwen3.6-max-preview	8l	2
+	qwen/qwen3.6-max-preview-20260420	8l	2
+	qwen/qwen3.6-plus	8m
+	qwen/qwen3.6-plus-04-02	8n	2
+	qwen/qwen3.7-flash	8o	1
+	qwen/qwen3.7-max	8p
+	qwen/qwen3.7-max-20260520	8q	2
+	qwen/qwen3.7-plus	8r
+	qwen/qwen3.7-plus-20260602	8s	2
+	qwen/qwen3.7-plus:batch	8t	1
+	qwen/qwen3.8-2.4t-a95b	8u	1
+	qwen/qwen3.8-27b	8v	1
+	qwen/qwen3.8-27b:batch	8w	1
+	qwen/qwen3.8-flash	8x	1
+	qwen/qwen3.8-max-0902	8u	1
+	qwen/qwen3.8-max-0902:batch	8y	1
+	qwen/qwen3.8-max-prime	8z	1
+	qwen/qwen3.8-omni-flash	8x	1
+	recursive/flint-v1.0:free	1j	6	F
+	reflection/beam-1.0-501b-a23b	90	1
+	rekaai/reka-edge	91
+	rekaai/reka-flash-3	1b	2
+	relace/relace-apply-3	92	2
+	relace/relace-search	4z
+	respan/span-01	76	1
+	respan/span-01-lite:free	1j	6	F
+	respan/span-02	14	1
+	ricursiveai/ripple-65b-preview	93	1
+	sakana/fugu-max	8u	1
+	sakana/fugu-ultra	69	1
+	sakana/fugu-ultra-v2	69	1
+	sakana/sakana-namazu	94	1
+	sao10k/l3-lunaris-8b	95	2
+	sao10k/l3.3-euryale-70b	4x	2
+	scaledown/classify-1	4t	1
+	stepfun/step-3.5-flash	3h
+	stepfun/step-3.7-flash	96
+	stepfun/step-5-preview	97	1
+	tencent/hunyuan-a13b-instruct	98	2
+	tencent/hy3	99	1
+	tencent/hy3-preview	9a
+	tencent/hy4	9b	1
+	tencent/hy4-preview	9c	1
+	thedrummer/cydonia-24b-v4.1	9d	2
+	thedrummer/skyfall-36b-v2	9e	2
+	thinkingmachines/inkling	9f	1
+	thinkingmachines/inkling-2-small:free	1j	6	F
+	thinkingmachines/inkling-small	9g	1
+	thinkingmachines/inkling-small:batch	9h	1
+	togethercomputer/tev1-4b-experimental	35	1
+	typesafe/jev-1.13	35	1
+	typesafe/jev-1.14	35	1
+	unbiased/pareto-26.10	9i	1
+	unbiased/pareto-26.9	9j	1
+	undi95/remm-slerp-l2-13b	4p	2
+	upstage/solar-decide	9k	1
+	upstage/solar-decide-flash	9k	1
+	upstage/solar-mini4	9l	1
+	upstage/solar-pro-3	3z	2
+	upstage/solar-pro4	9m	1
+	writer/palmyra-x5	9n	2
+	x-ai/grok-4-fast	9o	2
+	x-ai/grok-4.20	9p
+	x-ai/grok-4.20-multi-agent	41	2
+	x-ai/grok-4.3	9p
+	x-ai/grok-4.3:batch	9q	1
+	x-ai/grok-4.5	9r	1
+	x-ai/grok-4.6	9s	1
+	x-ai/grok-4.6:batch	9t	1
+	x-ai/grok-4.7	9s	1
+	x-ai/grok-4.7:batch	9t	1
+	x-ai/grok-build-0.1	9u
+	x-ai/grok-code-fast-1	9v	2
+	xiaomi/mimo-v2.5	9w
+	xiaomi/mimo-v2.5-pro	9x
+	xiaomi/mimo-v2.6-flash	9y	1
+	xiaomi/mimo-v2.6-pro	9z	1
+	xiaomi/mimo-v2.6-pro-ultraspeed	a0	1
+	xingchen-agi/xing4.0-29b-a4b:free	1j	6	F
+	z-ai/glm-4.5	a1
+	z-ai/glm-4.5-air	a2
+	z-ai/glm-4.5v	a3
+	z-ai/glm-4.6	a4
+	z-ai/glm-4.6v	a5
+	z-ai/glm-4.7	a1
+	z-ai/glm-4.7-flash	a6
+	z-ai/glm-4.7-flash-20260119	a7	2
+	z-ai/glm-5	a8
+	z-ai/glm-5-20260211	a9	2
+	z-ai/glm-5-turbo	aa
+	z-ai/glm-5-turbo-20260315	aa
+	z-ai/glm-5.1	ab
+	z-ai/glm-5.1-20260406	ac	2
+	z-ai/glm-5.2	ad
+	z-ai/glm-5.2-20260616	ab	2
+	z-ai/glm-5.2:batch	ae	1
+	z-ai/glm-5.3	af
+	z-ai/glm-5.3-20260816	ab	2
+	z-ai/glm-5.3-flash	ag
+	z-ai/glm-5.3-flash:batch	ah	1
+	z-ai/glm-5.3-flashx	ai	1
+	z-ai/glm-5.3-flashx-legal	ai	1
+	z-ai/glm-5.3-prime	aj	1
+	z-ai/glm-5.3:batch	ak	1
+	z-ai/glm-5v-turbo	aa	1
+	~anthropic/claude-fable-latest	l	4	C
+	~anthropic/claude-haiku-latest	o	4	C
+	~anthropic/claude-opus-latest	al	4	C
+	~anthropic/claude-sonnet-latest	v	4	C
+	~deepseek/deepseek-flash-latest	1z	1
+	~deepseek/deepseek-pro-latest	am	1
+	~deepseek/deepseek-v4-flash-latest	1u	1
+	~google/gemini-flash-latest	an
+	~google/gemini-pro-latest	2m
+	~liquid/d1-latest	36	1
+	~liquid/d1-ultra-latest	37	1
+	~moonshotai/kimi-latest	ao
+	~openai/gpt-astra-latest	6i	1
+	~openai/gpt-latest	6r	2
+	~openai/gpt-luna-latest	6k	1
+	~openai/gpt-mini-latest	2i
+	~openai/gpt-sol-latest	6n	1
+	~openai/gpt-terra-latest	6o	1
+	~perplexity/pplx-decider-flash-latest	14	1
+	~perplexity/pplx-decider-latest	76	1
+	~typesafe/jev-latest	35	1
+	~unbiased/pareto-latest	9i	1
+	~x-ai/grok-latest	9s	1
+	~z-ai/glm-flash-latest	ap	1
+	~z-ai/glm-latest	af	1`

@@ -10,6 +10,7 @@ s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/abo
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://docs.laozhang.ai/announcements/gpt-5-6-sol-price-cut-2026-09.md (2026-09-24)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://docs.laozhang.ai/announcements/gpt-5-6-sol-price-cut-2026-09.md (2026-09-24)
+s2026-11-30 https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.cohere.com/docs/command-beta (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developer.puter.com/ai/cohere/ (2026-11-23)
@@ -17,6 +18,7 @@ s2026-09-23 @pydantic/genai-prices 0.1.8, https://aws.amazon.com/bedrock/cohere-
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://aws.amazon.com/bedrock/cohere-command-embed/ (2026-11-23), https://docs.rs/mixtape-core/latest/src/mixtape_core/models/cohere.rs.html (2026-11-27)
 s2025-09-05 https://api-docs.deepseek.com/quick_start/pricing
 s2026-11-15 https://api-docs.deepseek.com/quick_start/pricing
+s2026-11-30 https://models.dev/api.json
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07)
@@ -126,8 +128,8 @@ r.5 1.2
 r.15 1.2
 r.53 2.66
 r.8 4r.08w1h1.6
-r.25 1.25
-r15 75
+r.25 1.25w.3125h.5
+r15 75w18.75h30
 r.18 .72
 r.084 .36
 r2.5 12.5r.625w2.5
@@ -167,6 +169,8 @@ r.743 2.971r.186
 r.495 1.733r.124
 r5 30r.5
 r1.925 3.828r.165
+r.5 1.5|@@@@@@b>1.5 2
+r3 4
 r30 60
 r10 30
 r2 8r.5
@@ -519,10 +523,11 @@ r3 15q.014s0
 r3 15q.022s0
 r1 5q.012s0
 r2 8q.014s0
-r8 40
-r4 20
-r2.4 12
-r2 10
+r8 40w10h16
+r.8 4w1h1.6
+r4 20w5h8
+r2.4 12w3h4.8
+r2 10w2.5h4
 r.112 .224r.0144
 r.425 2.55
 r1.7 10.2I102
@@ -557,6 +562,7 @@ r.34 2.04r.068w.425
 r.5 3
 r2.5 7.5r.5
 r1.32 3.96r.13
+r.18 .18
 r.15 .5r.02
 r.4 1.2r.04
 r.12 .24
@@ -677,6 +683,7 @@ r2.8 8.8r.56
 r.37 1.25r.075
 r.06 0
 r.18 0
+r2 10
 r3 15r.75
 r5 25r1.25
 r.3 .5r.075
@@ -878,8 +885,8 @@ pamazon-bedrock
 	regional.anthropic.claude-3-5-sonnet-20240620-v1:0	g	5	C
 	regional.anthropic.claude-3-5-sonnet-20241022-v2:0	g	5	C
 	regional.anthropic.claude-3-7-sonnet-20250219-v1:0	g	5	C
-	regional.anthropic.claude-3-haiku-20240307-v1:0	2u	1	C
-	regional.anthropic.claude-3-opus-20240229-v1:0	2v	1	C
+	regional.anthropic.claude-3-haiku-20240307-v1:0	2u	5	C
+	regional.anthropic.claude-3-opus-20240229-v1:0	2v	5	C
 	regional.anthropic.claude-3-sonnet-20240229-v1:0	g	5	C
 	us-gov.openai.gpt-oss-120b-1:0	2w
 	us-gov.openai.gpt-oss-20b-1:0	2x
@@ -965,95 +972,97 @@ pavian
 pazure
 	chat-latest	3x
 	deepseek-v4-pro	3y
-	gpt-4	3z
-	gpt-4-turbo	40
-	gpt-4.1	41
-	gpt-4.1-mini	42
-	gpt-4.1-nano	43
-	gpt-4o	44
-	gpt-4o-2024-05-13	45
-	gpt-4o-2024-08-06	44
-	gpt-4o-2024-11-20	44
-	gpt-4o-mini	46
-	gpt-5	47
-	gpt-5-chat-latest	47
-	gpt-5-mini	48
-	gpt-5-nano	49
-	gpt-5-pro	4a
-	gpt-5.1	47
-	gpt-5.2	4b
-	gpt-5.2-pro	4c
-	gpt-5.3-codex	4b
-	gpt-5.3-codex-spark	4b
-	gpt-5.4	4d
-	gpt-5.4-mini	4e
-	gpt-5.4-nano	4f
-	gpt-5.4-pro	4g
-	gpt-5.5	4h
-	gpt-5.5-pro	4g
-	gpt-5.6-cyber	4i
+	gpt-35-turbo	3z	8
+	gpt-35-turbo-16k	40	8
+	gpt-4	41
+	gpt-4-turbo	42
+	gpt-4.1	43
+	gpt-4.1-mini	44
+	gpt-4.1-nano	45
+	gpt-4o	46
+	gpt-4o-2024-05-13	47
+	gpt-4o-2024-08-06	46
+	gpt-4o-2024-11-20	46
+	gpt-4o-mini	48
+	gpt-5	49
+	gpt-5-chat-latest	49
+	gpt-5-mini	4a
+	gpt-5-nano	4b
+	gpt-5-pro	4c
+	gpt-5.1	49
+	gpt-5.2	4d
+	gpt-5.2-pro	4e
+	gpt-5.3-codex	4d
+	gpt-5.3-codex-spark	4d
+	gpt-5.4	4f
+	gpt-5.4-mini	4g
+	gpt-5.4-nano	4h
+	gpt-5.4-pro	4i
+	gpt-5.5	4j
+	gpt-5.5-pro	4i
+	gpt-5.6-cyber	4k
 	gpt-5.6-luna	16
-	gpt-5.6-sol	4j	7
+	gpt-5.6-sol	4l	7
 	gpt-5.6-terra	18
 	gpt-6-astra	19
 	gpt-6-luna	1a
 	gpt-6-sol	1b
 	gpt-6.1-sol	1c
 	gpt-6.1-terra	1d
-	gpt-daybreak-blue-latest	4k
-	gpt-daybreak-red-latest	4i
-	o1	4l	2
-	o1-2024-12-17	4l	2
-	o1-mini	4m	8
-	o1-mini-2024-09-12	4m	8
-	o1-preview	4l	8
-	o1-preview-2024-09-12	4l	8
-	o1-pro	4n
-	o3	41	2
-	o3-2025-04-16	41	2
-	o3-mini	4m	2
-	o3-mini-2025-01-31	4m	2
-	o3-pro	4o
-	o4-mini	4p	2
-	phi-3-medium-128k-instruct	4q	1
+	gpt-daybreak-blue-latest	4m
+	gpt-daybreak-red-latest	4k
+	o1	4n	2
+	o1-2024-12-17	4n	2
+	o1-mini	4o	9
+	o1-mini-2024-09-12	4o	9
+	o1-preview	4n	9
+	o1-preview-2024-09-12	4n	9
+	o1-pro	4p
+	o3	43	2
+	o3-2025-04-16	43	2
+	o3-mini	4o	2
+	o3-mini-2025-01-31	4o	2
+	o3-pro	4q
+	o4-mini	4r	2
+	phi-3-medium-128k-instruct	4s	1
 	phi-3-mini-128k-instruct	1r	1
 	phi-3.5-mini-128k-instruct	1r	1
-	phi-4	4r	1
-	phi-4-mini-instruct	4s	1
-	phi-4-multimodal-instruct	4t	1
-	phi-4-reasoning-plus	4u	1
-	text-embedding-3-large	4v	1
-	text-embedding-3-small	4w	1
+	phi-4	4t	1
+	phi-4-mini-instruct	4u	1
+	phi-4-multimodal-instruct	4v	1
+	phi-4-reasoning-plus	4w	1
+	text-embedding-3-large	4x	1
+	text-embedding-3-small	4y	1
 pbaseten
-	deepseek-ai/DeepSeek-V4-Flash-0731	4x	2
-	deepseek-ai/DeepSeek-V4-Pro	4y	1
-	deepseek-ai/DeepSeek-V4-Pro-0813	4z	2
-	deepseek-ai/DeepSeek-V4.1-Flash	50
-	deepseek-ai/DeepSeek-V4.1-Flash-1017	50
-	deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast	51
-	deepseek-ai/DeepSeek-V4.1-Flash-Fast	51
+	deepseek-ai/DeepSeek-V4-Flash-0731	4z	2
+	deepseek-ai/DeepSeek-V4-Pro	50	1
+	deepseek-ai/DeepSeek-V4-Pro-0813	51	2
+	deepseek-ai/DeepSeek-V4.1-Flash	52
+	deepseek-ai/DeepSeek-V4.1-Flash-1017	52
+	deepseek-ai/DeepSeek-V4.1-Flash-1017-Fast	53
+	deepseek-ai/DeepSeek-V4.1-Flash-Fast	53
 	moonshotai/Kimi-K2.6	3q	1
 	moonshotai/Kimi-K2.7-Code	3q	1
 	moonshotai/Kimi-K3	3e	2
-	moonshotai/Kimi-K3.1-Pro	52
-	nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B	53	2
-	openai/gpt-oss-120b	54	2
-	thinkingmachines/inkling	55	1
+	moonshotai/Kimi-K3.1-Pro	54
+	nvidia/NVIDIA-Nemotron-3-Ultra-550B-A55B	55	2
+	openai/gpt-oss-120b	56	2
+	thinkingmachines/inkling	57	1
 	thinkingmachines/inkling-small	3f	1
-	zai-org/GLM-4.7	56	1
-	zai-org/GLM-5.2	57	2
-	zai-org/GLM-5.2-Fast	58	2
-	zai-org/GLM-5.3	57	2
-	zai-org/GLM-5.3-Fast	58
-	zai-org/GLM-5.3-Flash	59	2
+	zai-org/GLM-4.7	58	1
+	zai-org/GLM-5.2	59	2
+	zai-org/GLM-5.2-Fast	5a	2
+	zai-org/GLM-5.3	59	2
+	zai-org/GLM-5.3-Fast	5a
+	zai-org/GLM-5.3-Flash	5b	2
 pcerebras
-	gemma-4-31b	5a	1
-	gpt-oss-120b	5b	2
-	llama-3.3-70b	5c	1
+	gemma-4-31b	5c	1
+	gpt-oss-120b	5d	2
+	llama-3.3-70b	5e	1
 	llama3.1-8b	1r	1
-	qwen-3-32b	5d	1
-	qwen-3.8-27b	5e
-	zai-glm-4.7	5f	1
+	qwen-3-32b	5f	1
+	qwen-3.8-27b	5g
+	zai-glm-4.7	5h	1
 pcloudflare-ai-gateway
 	claude-fable-5	7	4	C
 	claude-fable-5-1	8	4	C
@@ -1069,185 +1078,186 @@ pcloudflare-ai-gateway
 	claude-sonnet-4-6	g	4	C
 	claude-sonnet-5	i	4	C
 	claude-sonnet-5-5	j	4	C
-	gpt-4.1	41
-	gpt-4.1-mini	42
-	gpt-4.1-nano	43
-	gpt-4o	5g
-	gpt-4o-mini	5h
-	gpt-5	47
-	gpt-5-mini	48
-	gpt-5-nano	49
-	gpt-5.1	47
-	gpt-5.4	5i
-	gpt-5.4-mini	4e
-	gpt-5.4-nano	4f
-	gpt-5.4-pro	5j
-	gpt-5.5	5k
-	gpt-5.5-pro	5j
+	gpt-4.1	43
+	gpt-4.1-mini	44
+	gpt-4.1-nano	45
+	gpt-4o	5i
+	gpt-4o-mini	5j
+	gpt-5	49
+	gpt-5-mini	4a
+	gpt-5-nano	4b
+	gpt-5.1	49
+	gpt-5.4	5k
+	gpt-5.4-mini	4g
+	gpt-5.4-nano	4h
+	gpt-5.4-pro	5l
+	gpt-5.5	5m
+	gpt-5.5-pro	5l
 	gpt-5.6-luna	16
-	gpt-5.6-sol	4j	7
+	gpt-5.6-sol	4l	7
 	gpt-5.6-terra	18
 	gpt-6-astra	19
 	gpt-6-luna	1a
 	gpt-6-sol	1b
 	gpt-6.1-sol	1c
 	gpt-6.1-terra	1d
-	o3	41
-	o3-mini	4m
-	o4-mini	4p
-	workers-ai/@cf/deepseek-ai/deepseek-v4-flash-0731	5l
-	workers-ai/@cf/deepseek-ai/deepseek-v4-pro-0813	5m
-	workers-ai/@cf/deepseek-ai/deepseek-v4.1-flash-1017	5n
-	workers-ai/@cf/google/gemma-4-26b-a4b-it	5o
-	workers-ai/@cf/ibm-granite/granite-4.0-h-micro	5p
-	workers-ai/@cf/meta/llama-3.3-70b-instruct-fp8-fast	5q
-	workers-ai/@cf/meta/llama-4-scout-17b-16e-instruct	5r
-	workers-ai/@cf/mistralai/mistral-small-3.1-24b-instruct	5s
+	o3	43
+	o3-mini	4o
+	o4-mini	4r
+	workers-ai/@cf/deepseek-ai/deepseek-v4-flash-0731	5n
+	workers-ai/@cf/deepseek-ai/deepseek-v4-pro-0813	5o
+	workers-ai/@cf/deepseek-ai/deepseek-v4.1-flash-1017	5p
+	workers-ai/@cf/google/gemma-4-26b-a4b-it	5q
+	workers-ai/@cf/ibm-granite/granite-4.0-h-micro	5r
+	workers-ai/@cf/meta/llama-3.3-70b-instruct-fp8-fast	5s
+	workers-ai/@cf/meta/llama-4-scout-17b-16e-instruct	5t
+	workers-ai/@cf/mistralai/mistral-small-3.1-24b-instruct	5u
 	workers-ai/@cf/moonshotai/kimi-k2.6	3q
-	workers-ai/@cf/moonshotai/kimi-k2.7-code	5t
+	workers-ai/@cf/moonshotai/kimi-k2.7-code	5v
 	workers-ai/@cf/nvidia/nemotron-3-120b-a12b	1z
-	workers-ai/@cf/openai/gpt-oss-120b	5u
-	workers-ai/@cf/openai/gpt-oss-20b	5v
-	workers-ai/@cf/qwen/qwen3-30b-a3b-fp8	5w
-	workers-ai/@cf/qwen/qwen3.8-27b	5x
-	workers-ai/@cf/zai-org/glm-4.7-flash	5y
+	workers-ai/@cf/openai/gpt-oss-120b	5w
+	workers-ai/@cf/openai/gpt-oss-20b	5x
+	workers-ai/@cf/qwen/qwen3-30b-a3b-fp8	5y
+	workers-ai/@cf/qwen/qwen3.8-27b	5z
+	workers-ai/@cf/zai-org/glm-4.7-flash	60
 	workers-ai/@cf/zai-org/glm-5.2	3h
 	workers-ai/@cf/zai-org/glm-5.3	3h
-	workers-ai/@cf/zai-org/glm-5.3-flash	59
+	workers-ai/@cf/zai-org/glm-5.3-flash	5b
 pcloudflare-workers-ai
-	@cf/cloudflare/clef	5z
-	@cf/cloudflare/clef-flash	60
-	@cf/cloudflare/clef-omni	61
-	@cf/deepseek-ai/deepseek-v4-flash-0731	5l	2
-	@cf/deepseek-ai/deepseek-v4-pro-0813	5m	2
-	@cf/deepseek-ai/deepseek-v4.1-flash-1017	5n
-	@cf/google/gemma-4-26b-a4b-it	5o	2
-	@cf/ibm-granite/granite-4.0-h-micro	5p	2
-	@cf/meta/llama-3.3-70b-instruct-fp8-fast	5q	2
-	@cf/meta/llama-4-scout-17b-16e-instruct	5r	2
-	@cf/mistralai/mistral-small-3.1-24b-instruct	5s	2
+	@cf/cloudflare/clef	61
+	@cf/cloudflare/clef-flash	62
+	@cf/cloudflare/clef-omni	63
+	@cf/deepseek-ai/deepseek-v4-flash-0731	5n	2
+	@cf/deepseek-ai/deepseek-v4-pro-0813	5o	2
+	@cf/deepseek-ai/deepseek-v4.1-flash-1017	5p
+	@cf/google/gemma-4-26b-a4b-it	5q	2
+	@cf/ibm-granite/granite-4.0-h-micro	5r	2
+	@cf/meta/llama-3.3-70b-instruct-fp8-fast	5s	2
+	@cf/meta/llama-4-scout-17b-16e-instruct	5t	2
+	@cf/mistralai/mistral-small-3.1-24b-instruct	5u	2
 	@cf/moonshotai/kimi-k2.6	3q	2
-	@cf/moonshotai/kimi-k2.7-code	5t	2
+	@cf/moonshotai/kimi-k2.7-code	5v	2
 	@cf/nvidia/nemotron-3-120b-a12b	1z	2
-	@cf/openai/gpt-oss-120b	5u	2
-	@cf/openai/gpt-oss-20b	5v	2
-	@cf/qwen/qwen3-30b-a3b-fp8	5w	2
-	@cf/qwen/qwen3.8-27b	5x	2
-	@cf/zai-org/glm-4.7-flash	5y	2
+	@cf/openai/gpt-oss-120b	5w	2
+	@cf/openai/gpt-oss-20b	5x	2
+	@cf/qwen/qwen3-30b-a3b-fp8	5y	2
+	@cf/qwen/qwen3.8-27b	5z	2
+	@cf/zai-org/glm-4.7-flash	60	2
 	@cf/zai-org/glm-5.2	3h	2
 	@cf/zai-org/glm-5.3	3h
-	@cf/zai-org/glm-5.3-flash	59	2
-	typesafe/jev	62
-	typesafe/jev-1.14.0	62
+	@cf/zai-org/glm-5.3-flash	5b	2
+	typesafe/jev	64
+	typesafe/jev-1.14.0	64
 pcohere
 	c4ai-aya-expanse-32b	1z	1
 	c4ai-aya-expanse-8b	1z	1
-	command	63	9
-	command-a	32	a
-	command-a-03-2025	32	a
-	command-light	1u	9
-	command-r	2l	b
-	command-r-08-2024	2l	b
-	command-r-plus	32	c
-	command-r-plus-08-2024	32	b
-	command-r7b	64	b
-	command-r7b-12-2024	64	b
-	embed-v4.0	65	1
+	command	65	a
+	command-a	32	b
+	command-a-03-2025	32	b
+	command-light	1u	a
+	command-r	2l	c
+	command-r-08-2024	2l	c
+	command-r-plus	32	d
+	command-r-plus-08-2024	32	c
+	command-r7b	66	c
+	command-r7b-12-2024	66	c
+	embed-v4.0	67	1
 pcursor
-	composer-2.5	66	1
-	composer-2.5-fast	67	1
+	composer-2.5	68	1
+	composer-2.5-fast	69	1
 	grok-4.5	1e	1
-	grok-4.5-fast	68	1
+	grok-4.5-fast	6a	1
 	grok-4.6	1e	1
-	grok-4.6-fast	69	1
+	grok-4.6-fast	6b	1
 pdeepseek
-	deepseek-chat	6a	d
-	deepseek-chat-v3-0324	6b	1
-	deepseek-flash	6c	e
-	deepseek-r1-0528	6d	1
-	deepseek-reasoner	6e	d
-	deepseek-v3.1-terminus	6f	1
-	deepseek-v3.2	6g	1
-	deepseek-v3.2-exp	6h	1
-	deepseek-v4-flash	6i	e
-	deepseek-v4-flash-vision-exp	6c	e
-	deepseek-v4-pro	6j	e
+	deepseek-chat	6c	e
+	deepseek-chat-v3-0324	6d	1
+	deepseek-flash	6e	f
+	deepseek-r1-0528	6f	1
+	deepseek-reasoner	6g	e
+	deepseek-v3.1-terminus	6h	1
+	deepseek-v3.2	6i	1
+	deepseek-v3.2-exp	6j	1
+	deepseek-v4-flash	6k	f
+	deepseek-v4-flash-vision-exp	6e	f
+	deepseek-v4-pro	6l	f
 pdoubleword
-	Qwen/Qwen3-14B-FP8	6k	1
-	Qwen/Qwen3-Embedding-8B	6l	1
-	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6m	1
-	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6n	1
-	Qwen/Qwen3.5-35B-A3B-FP8	6o	1
-	Qwen/Qwen3.5-397B-A17B	6p	1
-	Qwen/Qwen3.5-9B	6q	1
-	Qwen/Qwen3.6-35B-A3B-FP8	6o	1
-	Qwen/Qwen3.8-27B-FP8	6r	1
-	deepseek-ai/DeepSeek-V4-Flash	6s	1
-	deepseek-ai/DeepSeek-V4-Flash-0731	6t	1
-	deepseek-ai/DeepSeek-V4-Pro	6u	1
-	deepseek-ai/DeepSeek-V4.1-Flash	6v	1
+	Qwen/Qwen3-14B-FP8	6m	1
+	Qwen/Qwen3-Embedding-8B	6n	1
+	Qwen/Qwen3-VL-235B-A22B-Instruct-FP8	6o	1
+	Qwen/Qwen3-VL-30B-A3B-Instruct-FP8	6p	1
+	Qwen/Qwen3.5-35B-A3B-FP8	6q	1
+	Qwen/Qwen3.5-397B-A17B	6r	1
+	Qwen/Qwen3.5-9B	6s	1
+	Qwen/Qwen3.6-35B-A3B-FP8	6q	1
+	Qwen/Qwen3.8-27B-FP8	6t	1
+	deepseek-ai/DeepSeek-V4-Flash	6u	1
+	deepseek-ai/DeepSeek-V4-Flash-0731	6v	1
+	deepseek-ai/DeepSeek-V4-Pro	6w	1
+	deepseek-ai/DeepSeek-V4.1-Flash	6x	1
 	google/gemma-4-31B-it	1k	1
 	mistralai/Devstral-2-123B-Instruct-2512	1y	1
-	moonshotai/Kimi-K2.6	6w	1
+	moonshotai/Kimi-K2.6	6y	1
 	moonshotai/kimi-k3	3e	1
-	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6x	1
-	openai/gpt-oss-20b	6y	1
-	zai-org/GLM-5.1-FP8	6z	1
-	zai-org/GLM-5.2-FP8	70	1
+	nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4	6z	1
+	openai/gpt-oss-20b	70	1
+	zai-org/GLM-5.1-FP8	71	1
+	zai-org/GLM-5.2-FP8	72	1
 pfireworks
-	accounts/fireworks/models/deepseek-r1-0528	71	1
-	accounts/fireworks/models/deepseek-v3-0324	72	1
-	accounts/fireworks/models/deepseek-v3p2	73	1
+	accounts/fireworks/models/deepseek-r1-0528	73	1
+	accounts/fireworks/models/deepseek-v3-0324	74	1
+	accounts/fireworks/models/deepseek-v3p2	75	1
 	accounts/fireworks/models/deepseek-v4-flash	3c	1
 	accounts/fireworks/models/deepseek-v4-flash-0731	3c	1
-	accounts/fireworks/models/deepseek-v4-pro	4y	1
-	accounts/fireworks/models/deepseek-v4p1-flash	5n
-	accounts/fireworks/models/deepseek-v4p1-flash-1017	5n
+	accounts/fireworks/models/deepseek-v4-pro	50	1
+	accounts/fireworks/models/deepseek-v4p1-flash	5p
+	accounts/fireworks/models/deepseek-v4p1-flash-1017	5p
 	accounts/fireworks/models/ember-1	3e
 	accounts/fireworks/models/gemma-3-27b-it	1r	1
 	accounts/fireworks/models/glm-4p7	37	1
-	accounts/fireworks/models/glm-5p2	57	1
+	accounts/fireworks/models/glm-5p2	59	1
 	accounts/fireworks/models/glm-5p3	3h
-	accounts/fireworks/models/glm-5p3-flash	59
-	accounts/fireworks/models/gpt-oss-120b	74	1
-	accounts/fireworks/models/gpt-oss-20b	75	1
-	accounts/fireworks/models/inkling	55	1
-	accounts/fireworks/models/kimi-k2p5	76	1
-	accounts/fireworks/models/kimi-k2p7-code	5t	1
+	accounts/fireworks/models/glm-5p3-flash	5b
+	accounts/fireworks/models/gpt-oss-120b	76	1
+	accounts/fireworks/models/gpt-oss-20b	77	1
+	accounts/fireworks/models/inkling	57	1
+	accounts/fireworks/models/kimi-k2p5	78	1
+	accounts/fireworks/models/kimi-k2p7-code	5v	1
 	accounts/fireworks/models/kimi-k3	3e	2
-	accounts/fireworks/models/kimi-k3p1-pro	52
+	accounts/fireworks/models/kimi-k3p1-pro	54
 	accounts/fireworks/models/llama-v3p1-8b-instruct	20	1
+	accounts/fireworks/models/llama-v3p3-70b-instruct	74	g
 	accounts/fireworks/models/llama4-maverick-instruct-basic	2o	1
 	accounts/fireworks/models/minimax-m2p1	1x	1
-	accounts/fireworks/models/minimax-m3	77	2
-	accounts/fireworks/models/minimax-m3p1-flash	78
-	accounts/fireworks/models/muse-spark-open	79
-	accounts/fireworks/models/nemotron-3-ultra-nvfp4	53	1
-	accounts/fireworks/models/qwen2p5-vl-72b-instruct	72	1
+	accounts/fireworks/models/minimax-m3	79	2
+	accounts/fireworks/models/minimax-m3p1-flash	7a
+	accounts/fireworks/models/muse-spark-open	7b
+	accounts/fireworks/models/nemotron-3-ultra-nvfp4	55	1
+	accounts/fireworks/models/qwen2p5-vl-72b-instruct	74	1
 	accounts/fireworks/models/qwen3-235b-a22b	2o	1
-	accounts/fireworks/models/qwen3p7-plus	7a	1
-	accounts/fireworks/models/qwen3p8-2p4t-a95b	7b
-	accounts/fireworks/models/qwen3p8-max	7b
-	accounts/fireworks/routers/deepseek-flash-latest	5n
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	7c
-	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7d
-	accounts/fireworks/routers/deepseek-v4p1-flash-spot	7c
-	accounts/fireworks/routers/glm-5p2-fast	58	1
-	accounts/fireworks/routers/glm-5p2-fast-us	58	1
-	accounts/fireworks/routers/glm-5p3-fast	7e
-	accounts/fireworks/routers/glm-5p3-spot	7f
-	accounts/fireworks/routers/glm-fast-latest	7e
-	accounts/fireworks/routers/glm-flash-latest	59
+	accounts/fireworks/models/qwen3p7-plus	7c	1
+	accounts/fireworks/models/qwen3p8-2p4t-a95b	7d
+	accounts/fireworks/models/qwen3p8-max	7d
+	accounts/fireworks/routers/deepseek-flash-latest	5p
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-spot	7e
+	accounts/fireworks/routers/deepseek-v4p1-flash-1017-ultrafast	7f
+	accounts/fireworks/routers/deepseek-v4p1-flash-spot	7e
+	accounts/fireworks/routers/glm-5p2-fast	5a	1
+	accounts/fireworks/routers/glm-5p2-fast-us	5a	1
+	accounts/fireworks/routers/glm-5p3-fast	7g
+	accounts/fireworks/routers/glm-5p3-spot	7h
+	accounts/fireworks/routers/glm-fast-latest	7g
+	accounts/fireworks/routers/glm-flash-latest	5b
 	accounts/fireworks/routers/glm-latest	3h
-	accounts/fireworks/routers/kimi-fast-latest	7g
-	accounts/fireworks/routers/kimi-k2p6-fast	7h	1
-	accounts/fireworks/routers/kimi-k2p7-code-fast	7i	1
-	accounts/fireworks/routers/kimi-k3-fast	7g	2
-	accounts/fireworks/routers/kimi-k3-spot	7j
-	accounts/fireworks/routers/kimi-k3-us	7k	1
+	accounts/fireworks/routers/kimi-fast-latest	7i
+	accounts/fireworks/routers/kimi-k2p6-fast	7j	1
+	accounts/fireworks/routers/kimi-k2p7-code-fast	7k	1
+	accounts/fireworks/routers/kimi-k3-fast	7i	2
+	accounts/fireworks/routers/kimi-k3-spot	7l
+	accounts/fireworks/routers/kimi-k3-us	7m	1
 	accounts/fireworks/routers/kimi-latest	3e
-	accounts/fireworks/routers/minimax-latest	77
-	accounts/fireworks/routers/qwen-max-latest	7b
+	accounts/fireworks/routers/minimax-latest	79
+	accounts/fireworks/routers/qwen-max-latest	7d
 pgithub-copilot
 	claude-fable-5	7	3	C
 	claude-fable-5.1	8	3	C
@@ -1261,243 +1271,243 @@ pgithub-copilot
 	claude-sonnet-4.6	g	4	C
 	claude-sonnet-5	i	3	C
 	claude-sonnet-5.5	j	4	C
-	gemini-3.5-flash	7l	1
-	gemini-3.6-flash	7m	f
-	gemini-3.7-flash	7m	f
-	gemini-3.8-flash	7m	g
-	gemini-4-argon	7n
-	gpt-5-mini	48	1
-	gpt-5.3-codex	4b	2
-	gpt-5.4	4d	1
-	gpt-5.4-mini	4e	1
-	gpt-5.4-nano	4f
-	gpt-5.5	4h	1
-	gpt-5.6-luna	7o	2
-	gpt-5.6-sol	4j	6
+	gemini-3.5-flash	7n	1
+	gemini-3.6-flash	7o	h
+	gemini-3.7-flash	7o	h
+	gemini-3.8-flash	7o	i
+	gemini-4-argon	7p
+	gpt-5-mini	4a	1
+	gpt-5.3-codex	4d	2
+	gpt-5.4	4f	1
+	gpt-5.4-mini	4g	1
+	gpt-5.4-nano	4h
+	gpt-5.5	4j	1
+	gpt-5.6-luna	7q	2
+	gpt-5.6-sol	4l	6
 	gpt-5.6-terra	18	2
 	gpt-6-astra	19
 	gpt-6-luna	1a
 	gpt-6-sol	1b
 	gpt-6.1-sol	1c
 	gpt-6.1-terra	1d
-	grok-4.5	7p	2
-	grok-4.6	7p	2
-	grok-4.7	7p
-	kimi-k2.7-code	5t	1
+	grok-4.5	7r	2
+	grok-4.6	7r	2
+	grok-4.7	7r
+	kimi-k2.7-code	5v	1
 	kimi-k3	3e	2
-	mai-code-1-flash-picker	4e	1
-	mai-code-1.1-flash	7q	2
-	microsoft-decision-1	62
+	mai-code-1-flash-picker	4g	1
+	mai-code-1.1-flash	7s	2
+	microsoft-decision-1	64
 pgoogle-vertex
 	anthropic/claude-sonnet-4	g	5	C
 	claude-3-5-haiku	2t	5	C
 	claude-3-5-sonnet	g	5	C
 	claude-3-7-sonnet	g	5	C
-	claude-3-haiku	7r	5	C
+	claude-3-haiku	7t	5	C
 	claude-3-opus	c	5	C
 	claude-4-opus	c	5	C
 	claude-4-sonnet	g	5	C
 	claude-fable-5	7	5	C
 	claude-fable-5-1	8	5	C
 	claude-opus-4	c	5	C
-	claude-opus-4-6	7s	5	C
+	claude-opus-4-6	7u	5	C
 	claude-opus-4-7	d	5	C
 	claude-opus-4-8	d	5	C
 	claude-opus-5	d	5	C
 	claude-opus-5-5	f	5	C
 	claude-sonnet-4	g	5	C
-	claude-sonnet-4-5	7t	5	C
+	claude-sonnet-4-5	7v	5	C
 	claude-sonnet-4-6	g	5	C
-	gemini-2.5-flash	7u
-	gemini-2.5-flash-lite	7v
-	gemini-2.5-pro	47
-	gemini-3-flash-preview	7w
-	gemini-3.1-flash-lite	7x
-	gemini-3.1-pro-preview	7y
-	gemini-3.1-pro-preview-customtools	7y
-	gemini-3.5-flash	7l
-	gemini-3.5-flash-lite	7u
-	gemini-3.6-flash	7m	h
-	gemini-3.7-flash	7m	h
-	gemini-3.8-flash	7m	h
-	gemini-4-argon	7n
+	gemini-2.5-flash	7w
+	gemini-2.5-flash-lite	7x
+	gemini-2.5-pro	49
+	gemini-3-flash-preview	7y
+	gemini-3.1-flash-lite	7z
+	gemini-3.1-pro-preview	80
+	gemini-3.1-pro-preview-customtools	80
+	gemini-3.5-flash	7n
+	gemini-3.5-flash-lite	7w
+	gemini-3.6-flash	7o	j
+	gemini-3.7-flash	7o	j
+	gemini-3.8-flash	7o	j
+	gemini-4-argon	7p
 pgroq
-	deepseek-r1-distill-llama-70b	7z	1
-	llama-3.1-8b-instant	80	2
-	llama-3.3-70b-versatile	81	2
+	deepseek-r1-distill-llama-70b	81	1
+	llama-3.1-8b-instant	82	2
+	llama-3.3-70b-versatile	83	2
 	meta-llama/llama-4-maverick-17b-128e-instruct	29	1
 	meta-llama/llama-guard-4-12b	20	1
-	moonshotai/kimi-k2-instruct	82	1
-	moonshotai/kimi-k2-instruct-0905	82	1
-	openai/gpt-oss-120b	46	2
-	openai/gpt-oss-20b	5h	2
-	openai/gpt-oss-safeguard-20b	5h	2
-	qwen/qwen3-32b	83	1
-	qwen/qwen3.6-27b	84
-	qwen/qwen3.8-27b	85
+	moonshotai/kimi-k2-instruct	84	1
+	moonshotai/kimi-k2-instruct-0905	84	1
+	openai/gpt-oss-120b	48	2
+	openai/gpt-oss-20b	5j	2
+	openai/gpt-oss-safeguard-20b	5j	2
+	qwen/qwen3-32b	85	1
+	qwen/qwen3.6-27b	86
+	qwen/qwen3.8-27b	87
 phuggingface
-	MiniMaxAI/MiniMax-M1-80k	86
+	MiniMaxAI/MiniMax-M1-80k	88
 	MiniMaxAI/MiniMax-M2	1x
 	MiniMaxAI/MiniMax-M2.1	1x
-	MiniMaxAI/MiniMax-M2.5	87
-	MiniMaxAI/MiniMax-M2.7	77
+	MiniMaxAI/MiniMax-M2.5	89
+	MiniMaxAI/MiniMax-M2.7	79
 	MiniMaxAI/MiniMax-M3	1x
 	MiniMaxAI/MiniMax-M3.1-Flash	2l
-	Qwen/Qwen2.5-Coder-32B-Instruct	88
-	Qwen/Qwen3-235B-A22B	89
-	Qwen/Qwen3-235B-A22B-Instruct-2507	8a
-	Qwen/Qwen3-235B-A22B-Thinking-2507	8b
-	Qwen/Qwen3-30B-A3B	8c
-	Qwen/Qwen3-32B	83
-	Qwen/Qwen3-8B	8d
-	Qwen/Qwen3-Coder-30B-A3B-Instruct	8e
-	Qwen/Qwen3-Coder-480B-A35B-Instruct	8f
-	Qwen/Qwen3-Coder-Next	8g
-	Qwen/Qwen3-Next-80B-A3B-Instruct	8h
-	Qwen/Qwen3-VL-235B-A22B-Instruct	8i
-	Qwen/Qwen3-VL-235B-A22B-Thinking	8j
-	Qwen/Qwen3-VL-30B-A3B-Instruct	8k
-	Qwen/Qwen3.5-122B-A10B	8l
-	Qwen/Qwen3.5-27B	8m
-	Qwen/Qwen3.5-35B-A3B	6o
-	Qwen/Qwen3.5-397B-A17B	6p
-	Qwen/Qwen3.5-9B	8n
-	Qwen/Qwen3.6-27B	8o
-	Qwen/Qwen3.6-35B-A3B	8p
-	Qwen/Qwen3.8-2.4T-A95B	8q
-	Qwen/Qwen3.8-27B	8r
+	Qwen/Qwen2.5-Coder-32B-Instruct	8a
+	Qwen/Qwen3-235B-A22B	8b
+	Qwen/Qwen3-235B-A22B-Instruct-2507	8c
+	Qwen/Qwen3-235B-A22B-Thinking-2507	8d
+	Qwen/Qwen3-30B-A3B	8e
+	Qwen/Qwen3-32B	85
+	Qwen/Qwen3-8B	8f
+	Qwen/Qwen3-Coder-30B-A3B-Instruct	8g
+	Qwen/Qwen3-Coder-480B-A35B-Instruct	8h
+	Qwen/Qwen3-Coder-Next	8i
+	Qwen/Qwen3-Next-80B-A3B-Instruct	8j
+	Qwen/Qwen3-VL-235B-A22B-Instruct	8k
+	Qwen/Qwen3-VL-235B-A22B-Thinking	8l
+	Qwen/Qwen3-VL-30B-A3B-Instruct	8m
+	Qwen/Qwen3.5-122B-A10B	8n
+	Qwen/Qwen3.5-27B	8o
+	Qwen/Qwen3.5-35B-A3B	6q
+	Qwen/Qwen3.5-397B-A17B	6r
+	Qwen/Qwen3.5-9B	8p
+	Qwen/Qwen3.6-27B	8q
+	Qwen/Qwen3.6-35B-A3B	8r
+	Qwen/Qwen3.8-2.4T-A95B	8s
+	Qwen/Qwen3.8-27B	8t
 	XiaomiMiMo/MiMo-V2.5	1y
 	XiaomiMiMo/MiMo-V2.5-Pro	23
-	deepseek-ai/DeepSeek-R1	8s
-	deepseek-ai/DeepSeek-R1-0528	8t
-	deepseek-ai/DeepSeek-V3	8u
-	deepseek-ai/DeepSeek-V3-0324	8v
-	deepseek-ai/DeepSeek-V3.1	8w
-	deepseek-ai/DeepSeek-V3.2	8x
-	deepseek-ai/DeepSeek-V4-Flash	6s
-	deepseek-ai/DeepSeek-V4-Flash-0731	6s
-	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	8y
-	deepseek-ai/DeepSeek-V4-Pro	8z
-	deepseek-ai/DeepSeek-V4-Pro-0813	90
+	deepseek-ai/DeepSeek-R1	8u
+	deepseek-ai/DeepSeek-R1-0528	8v
+	deepseek-ai/DeepSeek-V3	8w
+	deepseek-ai/DeepSeek-V3-0324	8x
+	deepseek-ai/DeepSeek-V3.1	8y
+	deepseek-ai/DeepSeek-V3.2	8z
+	deepseek-ai/DeepSeek-V4-Flash	6u
+	deepseek-ai/DeepSeek-V4-Flash-0731	6u
+	deepseek-ai/DeepSeek-V4-Flash-Vision-Exp	90
+	deepseek-ai/DeepSeek-V4-Pro	91
+	deepseek-ai/DeepSeek-V4-Pro-0813	92
 	deepseek-ai/DeepSeek-V4.1-Flash	1x
 	deepseek-ai/DeepSeek-V4.1-Flash-1017	1x
-	google/gemma-3-12b-it	91
-	google/gemma-3-27b-it	92
-	google/gemma-3-4b-it	4t
+	google/gemma-3-12b-it	93
+	google/gemma-3-27b-it	94
+	google/gemma-3-4b-it	4v
 	google/gemma-4-26B-A4B-it	1j
 	google/gemma-4-31B-it	1k
-	meta-llama/Llama-3.1-8B-Instruct	93
-	meta-llama/Llama-3.3-70B-Instruct	81
+	meta-llama/Llama-3.1-8B-Instruct	95
+	meta-llama/Llama-3.3-70B-Instruct	83
 	moonshotai/Kimi-K2-Instruct	23
 	moonshotai/Kimi-K2-Instruct-0905	23
-	moonshotai/Kimi-K2-Thinking	94
-	moonshotai/Kimi-K2.5	76
+	moonshotai/Kimi-K2-Thinking	96
+	moonshotai/Kimi-K2.5	78
 	moonshotai/Kimi-K2.6	3q
-	moonshotai/Kimi-K2.7-Code	6w
-	moonshotai/Kimi-K3	95
-	openai/gpt-oss-120b	96
-	openai/gpt-oss-20b	97
+	moonshotai/Kimi-K2.7-Code	6y
+	moonshotai/Kimi-K3	97
+	openai/gpt-oss-120b	98
+	openai/gpt-oss-20b	99
 	stepfun-ai/Step-3.5-Flash	26
-	stepfun-ai/Step-3.7-Flash	98
-	tencent/Hy3	99
-	tencent/Hy4-preview	9a
-	thinkingmachines/Inkling	9b
+	stepfun-ai/Step-3.7-Flash	9a
+	tencent/Hy3	9b
+	tencent/Hy4-preview	9c
+	thinkingmachines/Inkling	9d
 	thinkingmachines/Inkling-Small	2q
-	zai-org/GLM-4.5-Air	9c
-	zai-org/GLM-4.5V	9d
-	zai-org/GLM-4.6	86
-	zai-org/GLM-4.6V-Flash	9e
-	zai-org/GLM-4.7	9f
-	zai-org/GLM-5	9g
-	zai-org/GLM-5.1	9g
-	zai-org/GLM-5.2	6z
-	zai-org/GLM-5.3	6z
-	zai-org/GLM-5.3-Flash	9h
+	zai-org/GLM-4.5-Air	9e
+	zai-org/GLM-4.5V	9f
+	zai-org/GLM-4.6	88
+	zai-org/GLM-4.6V-Flash	9g
+	zai-org/GLM-4.7	9h
+	zai-org/GLM-5	9i
+	zai-org/GLM-5.1	9i
+	zai-org/GLM-5.2	71
+	zai-org/GLM-5.3	71
+	zai-org/GLM-5.3-Flash	9j
 phuggingface-cerebras
 	meta-llama/llama-3.1-8b-instruct	1r	1
 	meta-llama/llama-3.1-8b-instruct-fast	1r	1
 phuggingface-fireworks-ai
-	meta-llama/llama-3.3-70b-instruct	72	1
-	meta-llama/llama-3.3-70b-instruct-fast	72	1
+	meta-llama/llama-3.3-70b-instruct	74	1
+	meta-llama/llama-3.3-70b-instruct-fast	74	1
 	openai/gpt-oss-120b	2l	1
 	openai/gpt-oss-120b-fast	2l	1
-	openai/gpt-oss-20b	9i	1
-	openai/gpt-oss-20b-fast	9i	1
+	openai/gpt-oss-20b	9k	1
+	openai/gpt-oss-20b-fast	9k	1
 phuggingface-groq
-	meta-llama/llama-3.3-70b-instruct	81	1
-	meta-llama/llama-3.3-70b-instruct-fast	81	1
-	meta-llama/llama-4-scout-17b-16e-instruct	9j	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	9j	1
-	openai/gpt-oss-120b	9k	1
-	openai/gpt-oss-120b-fast	9k	1
-	openai/gpt-oss-20b	97	1
-	openai/gpt-oss-20b-fast	97	1
-	qwen/qwen3-32b	83	1
-	qwen/qwen3-32b-fast	83	1
+	meta-llama/llama-3.3-70b-instruct	83	1
+	meta-llama/llama-3.3-70b-instruct-fast	83	1
+	meta-llama/llama-4-scout-17b-16e-instruct	9l	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	9l	1
+	openai/gpt-oss-120b	9m	1
+	openai/gpt-oss-120b-fast	9m	1
+	openai/gpt-oss-20b	99	1
+	openai/gpt-oss-20b-fast	99	1
+	qwen/qwen3-32b	85	1
+	qwen/qwen3-32b-fast	85	1
 phuggingface-hyperbolic
-	deepseek-ai/deepseek-r1	8f	1
-	deepseek-ai/deepseek-r1-0528	9l	1
-	deepseek-ai/deepseek-r1-0528-fast	9l	1
-	deepseek-ai/deepseek-r1-fast	8f	1
-	deepseek-ai/deepseek-v3-0324	9m	1
-	deepseek-ai/deepseek-v3-0324-fast	9m	1
-	meta-llama/llama-3.3-70b-instruct	9n	1
-	meta-llama/llama-3.3-70b-instruct-fast	9n	1
-	openai/gpt-oss-120b	9o	1
-	openai/gpt-oss-120b-fast	9o	1
+	deepseek-ai/deepseek-r1	8h	1
+	deepseek-ai/deepseek-r1-0528	9n	1
+	deepseek-ai/deepseek-r1-0528-fast	9n	1
+	deepseek-ai/deepseek-r1-fast	8h	1
+	deepseek-ai/deepseek-v3-0324	9o	1
+	deepseek-ai/deepseek-v3-0324-fast	9o	1
+	meta-llama/llama-3.3-70b-instruct	9p	1
+	meta-llama/llama-3.3-70b-instruct-fast	9p	1
+	openai/gpt-oss-120b	9q	1
+	openai/gpt-oss-120b-fast	9q	1
 	openai/gpt-oss-20b	1r	1
 	openai/gpt-oss-20b-fast	1r	1
-	qwen/qwen2.5-vl-72b-instruct	9p	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9p	1
+	qwen/qwen2.5-vl-72b-instruct	9r	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9r	1
 	qwen/qwen2.5-vl-7b-instruct	20	1
 	qwen/qwen2.5-vl-7b-instruct-fast	20	1
-	qwen/qwen3-235b-a22b-instruct-2507	8f	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	8f	1
-	qwen/qwen3-coder-480b-a35b-instruct	8f	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8f	1
-	qwen/qwen3-next-80b-a3b-instruct	9o	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	9o	1
-	qwen/qwen3-next-80b-a3b-thinking	9o	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	9o	1
+	qwen/qwen3-235b-a22b-instruct-2507	8h	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	8h	1
+	qwen/qwen3-coder-480b-a35b-instruct	8h	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8h	1
+	qwen/qwen3-next-80b-a3b-instruct	9q	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	9q	1
+	qwen/qwen3-next-80b-a3b-thinking	9q	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	9q	1
 phuggingface-nebius
-	deepseek-ai/deepseek-r1-0528	9q	1
-	deepseek-ai/deepseek-r1-0528-fast	9q	1
-	deepseek-ai/deepseek-v3-0324	9r	1
-	deepseek-ai/deepseek-v3-0324-fast	9r	1
-	google/gemma-2-2b-it	9s	1
-	google/gemma-2-2b-it-fast	9s	1
-	google/gemma-2-9b-it	9t	1
-	google/gemma-2-9b-it-fast	9t	1
+	deepseek-ai/deepseek-r1-0528	9s	1
+	deepseek-ai/deepseek-r1-0528-fast	9s	1
+	deepseek-ai/deepseek-v3-0324	9t	1
+	deepseek-ai/deepseek-v3-0324-fast	9t	1
+	google/gemma-2-2b-it	9u	1
+	google/gemma-2-2b-it-fast	9u	1
+	google/gemma-2-9b-it	9v	1
+	google/gemma-2-9b-it-fast	9v	1
 	google/gemma-3-27b-it	29	1
 	google/gemma-3-27b-it-fast	29	1
-	meta-llama/llama-3.1-8b-instruct	9t	1
-	meta-llama/llama-3.1-8b-instruct-fast	9t	1
-	meta-llama/llama-3.3-70b-instruct	9u	1
-	meta-llama/llama-3.3-70b-instruct-fast	9u	1
-	moonshotai/kimi-k2-instruct	9v	1
-	moonshotai/kimi-k2-instruct-fast	9v	1
+	meta-llama/llama-3.1-8b-instruct	9v	1
+	meta-llama/llama-3.1-8b-instruct-fast	9v	1
+	meta-llama/llama-3.3-70b-instruct	9w	1
+	meta-llama/llama-3.3-70b-instruct-fast	9w	1
+	moonshotai/kimi-k2-instruct	9x	1
+	moonshotai/kimi-k2-instruct-fast	9x	1
 	moonshotai/kimi-k2-thinking	27	1
 	moonshotai/kimi-k2-thinking-fast	27	1
 	nousresearch/hermes-4-405b	23	1
 	nousresearch/hermes-4-405b-fast	23	1
 	nousresearch/hermes-4-70b	1j	1
 	nousresearch/hermes-4-70b-fast	1j	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1	9d	1
-	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9d	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1	9f	1
+	nvidia/llama-3_1-nemotron-ultra-253b-v1-fast	9f	1
 	nvidia/nvidia-nemotron-nano-12b-v2	2n	1
 	nvidia/nvidia-nemotron-nano-12b-v2-fast	2n	1
 	openai/gpt-oss-120b	2l	1
 	openai/gpt-oss-120b-fast	2l	1
-	primeintellect/intellect-3-fp8	9w	1
-	primeintellect/intellect-3-fp8-fast	9w	1
-	qwen/qwen2.5-coder-7b	9t	1
-	qwen/qwen2.5-coder-7b-fast	9t	1
-	qwen/qwen2.5-vl-72b-instruct	9u	1
-	qwen/qwen2.5-vl-72b-instruct-fast	9u	1
+	primeintellect/intellect-3-fp8	9y	1
+	primeintellect/intellect-3-fp8-fast	9y	1
+	qwen/qwen2.5-coder-7b	9v	1
+	qwen/qwen2.5-coder-7b-fast	9v	1
+	qwen/qwen2.5-vl-72b-instruct	9w	1
+	qwen/qwen2.5-vl-72b-instruct-fast	9w	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	1
-	qwen/qwen3-235b-a22b-thinking-2507	89	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	89	1
+	qwen/qwen3-235b-a22b-thinking-2507	8b	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	8b	1
 	qwen/qwen3-30b-a3b-instruct-2507	26	1
 	qwen/qwen3-30b-a3b-instruct-2507-fast	26	1
 	qwen/qwen3-30b-a3b-thinking-2507	26	1
@@ -1506,137 +1516,137 @@ phuggingface-nebius
 	qwen/qwen3-32b-fast	26	1
 	qwen/qwen3-coder-30b-a3b-instruct	26	1
 	qwen/qwen3-coder-30b-a3b-instruct-fast	26	1
-	qwen/qwen3-coder-480b-a35b-instruct	9x	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	9x	1
+	qwen/qwen3-coder-480b-a35b-instruct	9z	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	9z	1
 	zai-org/glm-4.5	37	1
-	zai-org/glm-4.5-air	9y	1
-	zai-org/glm-4.5-air-fast	9y	1
+	zai-org/glm-4.5-air	a0	1
+	zai-org/glm-4.5-air-fast	a0	1
 	zai-org/glm-4.5-fast	37	1
 phuggingface-novita
-	alpindale/wizardlm-2-8x22b	9z	1
-	alpindale/wizardlm-2-8x22b-fast	9z	1
-	baidu/ernie-4.5-21b-a3b-pt	a0	1
-	baidu/ernie-4.5-21b-a3b-pt-fast	a0	1
-	baidu/ernie-4.5-300b-a47b-base-pt	a1	1
-	baidu/ernie-4.5-300b-a47b-base-pt-fast	a1	1
-	baidu/ernie-4.5-vl-28b-a3b-pt	a2	1
-	baidu/ernie-4.5-vl-28b-a3b-pt-fast	a2	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt	a3	1
-	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a3	1
-	deepseek-ai/deepseek-prover-v2-671b	8s	1
-	deepseek-ai/deepseek-prover-v2-671b-fast	8s	1
-	deepseek-ai/deepseek-r1	8s	1
-	deepseek-ai/deepseek-r1-0528	8s	1
-	deepseek-ai/deepseek-r1-0528-fast	8s	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	a4	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a4	1
-	deepseek-ai/deepseek-r1-fast	8s	1
-	deepseek-ai/deepseek-v3	8u	1
-	deepseek-ai/deepseek-v3-0324	8v	1
-	deepseek-ai/deepseek-v3-0324-fast	8v	1
-	deepseek-ai/deepseek-v3-fast	8u	1
-	deepseek-ai/deepseek-v3.1	8w	1
-	deepseek-ai/deepseek-v3.1-fast	8w	1
-	deepseek-ai/deepseek-v3.1-terminus	8w	1
-	deepseek-ai/deepseek-v3.1-terminus-fast	8w	1
-	deepseek-ai/deepseek-v3.2	a5	1
-	deepseek-ai/deepseek-v3.2-exp	6h	1
-	deepseek-ai/deepseek-v3.2-exp-fast	6h	1
-	deepseek-ai/deepseek-v3.2-fast	a5	1
-	meta-llama/llama-3.1-8b-instruct	a6	1
-	meta-llama/llama-3.1-8b-instruct-fast	a6	1
-	meta-llama/llama-3.3-70b-instruct	a7	1
-	meta-llama/llama-3.3-70b-instruct-fast	a7	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5r	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5r	1
-	meta-llama/llama-4-scout-17b-16e-instruct	a8	1
-	meta-llama/llama-4-scout-17b-16e-instruct-fast	a8	1
-	meta-llama/meta-llama-3-70b-instruct	a9	1
-	meta-llama/meta-llama-3-70b-instruct-fast	a9	1
+	alpindale/wizardlm-2-8x22b	a1	1
+	alpindale/wizardlm-2-8x22b-fast	a1	1
+	baidu/ernie-4.5-21b-a3b-pt	a2	1
+	baidu/ernie-4.5-21b-a3b-pt-fast	a2	1
+	baidu/ernie-4.5-300b-a47b-base-pt	a3	1
+	baidu/ernie-4.5-300b-a47b-base-pt-fast	a3	1
+	baidu/ernie-4.5-vl-28b-a3b-pt	a4	1
+	baidu/ernie-4.5-vl-28b-a3b-pt-fast	a4	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt	a5	1
+	baidu/ernie-4.5-vl-424b-a47b-base-pt-fast	a5	1
+	deepseek-ai/deepseek-prover-v2-671b	8u	1
+	deepseek-ai/deepseek-prover-v2-671b-fast	8u	1
+	deepseek-ai/deepseek-r1	8u	1
+	deepseek-ai/deepseek-r1-0528	8u	1
+	deepseek-ai/deepseek-r1-0528-fast	8u	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	a6	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	a6	1
+	deepseek-ai/deepseek-r1-fast	8u	1
+	deepseek-ai/deepseek-v3	8w	1
+	deepseek-ai/deepseek-v3-0324	8x	1
+	deepseek-ai/deepseek-v3-0324-fast	8x	1
+	deepseek-ai/deepseek-v3-fast	8w	1
+	deepseek-ai/deepseek-v3.1	8y	1
+	deepseek-ai/deepseek-v3.1-fast	8y	1
+	deepseek-ai/deepseek-v3.1-terminus	8y	1
+	deepseek-ai/deepseek-v3.1-terminus-fast	8y	1
+	deepseek-ai/deepseek-v3.2	a7	1
+	deepseek-ai/deepseek-v3.2-exp	6j	1
+	deepseek-ai/deepseek-v3.2-exp-fast	6j	1
+	deepseek-ai/deepseek-v3.2-fast	a7	1
+	meta-llama/llama-3.1-8b-instruct	a8	1
+	meta-llama/llama-3.1-8b-instruct-fast	a8	1
+	meta-llama/llama-3.3-70b-instruct	a9	1
+	meta-llama/llama-3.3-70b-instruct-fast	a9	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5t	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5t	1
+	meta-llama/llama-4-scout-17b-16e-instruct	aa	1
+	meta-llama/llama-4-scout-17b-16e-instruct-fast	aa	1
+	meta-llama/meta-llama-3-70b-instruct	ab	1
+	meta-llama/meta-llama-3-70b-instruct-fast	ab	1
 	meta-llama/meta-llama-3-8b-instruct	25	1
 	meta-llama/meta-llama-3-8b-instruct-fast	25	1
-	minimaxai/minimax-m1-80k	86	1
-	minimaxai/minimax-m1-80k-fast	86	1
+	minimaxai/minimax-m1-80k	88	1
+	minimaxai/minimax-m1-80k-fast	88	1
 	minimaxai/minimax-m2	1x	1
 	minimaxai/minimax-m2-fast	1x	1
 	minimaxai/minimax-m2.1	1x	1
 	minimaxai/minimax-m2.1-fast	1x	1
 	minimaxai/minimax-m2.5	1x	1
 	minimaxai/minimax-m2.5-fast	1x	1
-	moonshotai/kimi-k2-instruct	aa	1
+	moonshotai/kimi-k2-instruct	ac	1
 	moonshotai/kimi-k2-instruct-0905	27	1
 	moonshotai/kimi-k2-instruct-0905-fast	27	1
-	moonshotai/kimi-k2-instruct-fast	aa	1
+	moonshotai/kimi-k2-instruct-fast	ac	1
 	moonshotai/kimi-k2-thinking	27	1
 	moonshotai/kimi-k2-thinking-fast	27	1
 	moonshotai/kimi-k2.5	28	1
 	moonshotai/kimi-k2.5-fast	28	1
-	nousresearch/hermes-2-pro-llama-3-8b	ab	1
-	nousresearch/hermes-2-pro-llama-3-8b-fast	ab	1
-	openai/gpt-oss-120b	ac	1
-	openai/gpt-oss-120b-fast	ac	1
-	openai/gpt-oss-20b	ad	1
-	openai/gpt-oss-20b-fast	ad	1
-	qwen/qwen2.5-72b-instruct	ae	1
-	qwen/qwen2.5-72b-instruct-fast	ae	1
-	qwen/qwen3-235b-a22b	89	1
-	qwen/qwen3-235b-a22b-fast	89	1
-	qwen/qwen3-235b-a22b-instruct-2507	af	1
-	qwen/qwen3-235b-a22b-instruct-2507-fast	af	1
-	qwen/qwen3-235b-a22b-thinking-2507	8b	1
-	qwen/qwen3-235b-a22b-thinking-2507-fast	8b	1
-	qwen/qwen3-30b-a3b	ag	1
-	qwen/qwen3-30b-a3b-fast	ag	1
-	qwen/qwen3-32b	ah	1
-	qwen/qwen3-32b-fast	ah	1
-	qwen/qwen3-coder-480b-a35b-instruct	ai	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	ai	1
-	qwen/qwen3-coder-next	8g	1
-	qwen/qwen3-coder-next-fast	8g	1
-	qwen/qwen3-next-80b-a3b-instruct	aj	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	aj	1
-	qwen/qwen3-next-80b-a3b-thinking	aj	1
-	qwen/qwen3-next-80b-a3b-thinking-fast	aj	1
-	qwen/qwen3-vl-235b-a22b-instruct	8i	1
-	qwen/qwen3-vl-235b-a22b-instruct-fast	8i	1
-	qwen/qwen3-vl-235b-a22b-thinking	8j	1
-	qwen/qwen3-vl-235b-a22b-thinking-fast	8j	1
-	qwen/qwen3-vl-30b-a3b-instruct	8k	1
-	qwen/qwen3-vl-30b-a3b-instruct-fast	8k	1
-	qwen/qwen3-vl-30b-a3b-thinking	ak	1
-	qwen/qwen3-vl-30b-a3b-thinking-fast	ak	1
-	qwen/qwen3-vl-8b-instruct	al	1
-	qwen/qwen3-vl-8b-instruct-fast	al	1
-	qwen/qwen3.5-122b-a10b	8l	1
-	qwen/qwen3.5-122b-a10b-fast	8l	1
-	qwen/qwen3.5-27b	8m	1
-	qwen/qwen3.5-27b-fast	8m	1
-	qwen/qwen3.5-35b-a3b	6o	1
-	qwen/qwen3.5-35b-a3b-fast	6o	1
-	qwen/qwen3.5-397b-a17b	6p	1
-	qwen/qwen3.5-397b-a17b-fast	6p	1
-	sao10k/l3-70b-euryale-v2.1	am	1
-	sao10k/l3-70b-euryale-v2.1-fast	am	1
-	sao10k/l3-8b-lunaris-v1	an	1
-	sao10k/l3-8b-lunaris-v1-fast	an	1
-	sao10k/l3-8b-stheno-v3.2	an	1
-	sao10k/l3-8b-stheno-v3.2-fast	an	1
+	nousresearch/hermes-2-pro-llama-3-8b	ad	1
+	nousresearch/hermes-2-pro-llama-3-8b-fast	ad	1
+	openai/gpt-oss-120b	ae	1
+	openai/gpt-oss-120b-fast	ae	1
+	openai/gpt-oss-20b	af	1
+	openai/gpt-oss-20b-fast	af	1
+	qwen/qwen2.5-72b-instruct	ag	1
+	qwen/qwen2.5-72b-instruct-fast	ag	1
+	qwen/qwen3-235b-a22b	8b	1
+	qwen/qwen3-235b-a22b-fast	8b	1
+	qwen/qwen3-235b-a22b-instruct-2507	ah	1
+	qwen/qwen3-235b-a22b-instruct-2507-fast	ah	1
+	qwen/qwen3-235b-a22b-thinking-2507	8d	1
+	qwen/qwen3-235b-a22b-thinking-2507-fast	8d	1
+	qwen/qwen3-30b-a3b	ai	1
+	qwen/qwen3-30b-a3b-fast	ai	1
+	qwen/qwen3-32b	aj	1
+	qwen/qwen3-32b-fast	aj	1
+	qwen/qwen3-coder-480b-a35b-instruct	ak	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	ak	1
+	qwen/qwen3-coder-next	8i	1
+	qwen/qwen3-coder-next-fast	8i	1
+	qwen/qwen3-next-80b-a3b-instruct	al	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	al	1
+	qwen/qwen3-next-80b-a3b-thinking	al	1
+	qwen/qwen3-next-80b-a3b-thinking-fast	al	1
+	qwen/qwen3-vl-235b-a22b-instruct	8k	1
+	qwen/qwen3-vl-235b-a22b-instruct-fast	8k	1
+	qwen/qwen3-vl-235b-a22b-thinking	8l	1
+	qwen/qwen3-vl-235b-a22b-thinking-fast	8l	1
+	qwen/qwen3-vl-30b-a3b-instruct	8m	1
+	qwen/qwen3-vl-30b-a3b-instruct-fast	8m	1
+	qwen/qwen3-vl-30b-a3b-thinking	am	1
+	qwen/qwen3-vl-30b-a3b-thinking-fast	am	1
+	qwen/qwen3-vl-8b-instruct	an	1
+	qwen/qwen3-vl-8b-instruct-fast	an	1
+	qwen/qwen3.5-122b-a10b	8n	1
+	qwen/qwen3.5-122b-a10b-fast	8n	1
+	qwen/qwen3.5-27b	8o	1
+	qwen/qwen3.5-27b-fast	8o	1
+	qwen/qwen3.5-35b-a3b	6q	1
+	qwen/qwen3.5-35b-a3b-fast	6q	1
+	qwen/qwen3.5-397b-a17b	6r	1
+	qwen/qwen3.5-397b-a17b-fast	6r	1
+	sao10k/l3-70b-euryale-v2.1	ao	1
+	sao10k/l3-70b-euryale-v2.1-fast	ao	1
+	sao10k/l3-8b-lunaris-v1	ap	1
+	sao10k/l3-8b-lunaris-v1-fast	ap	1
+	sao10k/l3-8b-stheno-v3.2	ap	1
+	sao10k/l3-8b-stheno-v3.2-fast	ap	1
 	xiaomimimo/mimo-v2-flash	26	1
 	xiaomimimo/mimo-v2-flash-fast	26	1
-	zai-org/autoglm-phone-9b-multilingual	ao	1
-	zai-org/autoglm-phone-9b-multilingual-fast	ao	1
-	zai-org/glm-4-32b-0414	ap	1
-	zai-org/glm-4-32b-0414-fast	ap	1
+	zai-org/autoglm-phone-9b-multilingual	aq	1
+	zai-org/autoglm-phone-9b-multilingual-fast	aq	1
+	zai-org/glm-4-32b-0414	ar	1
+	zai-org/glm-4-32b-0414-fast	ar	1
 	zai-org/glm-4.5	37	1
-	zai-org/glm-4.5-air	9c	1
-	zai-org/glm-4.5-air-fast	9c	1
+	zai-org/glm-4.5-air	9e	1
+	zai-org/glm-4.5-air-fast	9e	1
 	zai-org/glm-4.5-fast	37	1
-	zai-org/glm-4.5v	9d	1
-	zai-org/glm-4.5v-fast	9d	1
-	zai-org/glm-4.6	86	1
-	zai-org/glm-4.6-fast	86	1
-	zai-org/glm-4.6v-flash	9e	1
-	zai-org/glm-4.6v-flash-fast	9e	1
+	zai-org/glm-4.5v	9f	1
+	zai-org/glm-4.5v-fast	9f	1
+	zai-org/glm-4.6	88	1
+	zai-org/glm-4.6-fast	88	1
+	zai-org/glm-4.6v-flash	9g	1
+	zai-org/glm-4.6v-flash-fast	9g	1
 	zai-org/glm-4.7	37	1
 	zai-org/glm-4.7-fast	37	1
 	zai-org/glm-4.7-flash	38	1
@@ -1644,329 +1654,329 @@ phuggingface-novita
 	zai-org/glm-5	39	1
 	zai-org/glm-5-fast	39	1
 phuggingface-nscale
-	deepseek-ai/deepseek-r1-distill-llama-70b	aq	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	aq	1
-	deepseek-ai/deepseek-r1-distill-llama-8b	an	1
-	deepseek-ai/deepseek-r1-distill-llama-8b-fast	an	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	as	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	as	1
+	deepseek-ai/deepseek-r1-distill-llama-8b	ap	1
+	deepseek-ai/deepseek-r1-distill-llama-8b-fast	ap	1
 	deepseek-ai/deepseek-r1-distill-qwen-1.5b	1r	1
 	deepseek-ai/deepseek-r1-distill-qwen-1.5b-fast	1r	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b	9o	1
-	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9o	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b	9q	1
+	deepseek-ai/deepseek-r1-distill-qwen-32b-fast	9q	1
 	deepseek-ai/deepseek-r1-distill-qwen-7b	1s	1
 	deepseek-ai/deepseek-r1-distill-qwen-7b-fast	1s	1
-	meta-llama/llama-3.1-8b-instruct	93	1
-	meta-llama/llama-3.1-8b-instruct-fast	93	1
-	meta-llama/llama-3.3-70b-instruct	9n	1
-	meta-llama/llama-3.3-70b-instruct-fast	9n	1
+	meta-llama/llama-3.1-8b-instruct	95	1
+	meta-llama/llama-3.1-8b-instruct-fast	95	1
+	meta-llama/llama-3.3-70b-instruct	9p	1
+	meta-llama/llama-3.3-70b-instruct-fast	9p	1
 	meta-llama/llama-4-scout-17b-16e-instruct	1g	1
 	meta-llama/llama-4-scout-17b-16e-instruct-fast	1g	1
-	openai/gpt-oss-120b	ar	1
-	openai/gpt-oss-120b-fast	ar	1
-	openai/gpt-oss-20b	9i	1
-	openai/gpt-oss-20b-fast	9i	1
-	qwen/qwen2.5-coder-32b-instruct	88	1
-	qwen/qwen2.5-coder-32b-instruct-fast	88	1
-	qwen/qwen2.5-coder-3b-instruct	as	1
-	qwen/qwen2.5-coder-3b-instruct-fast	as	1
-	qwen/qwen2.5-coder-7b-instruct	as	1
-	qwen/qwen2.5-coder-7b-instruct-fast	as	1
+	openai/gpt-oss-120b	at	1
+	openai/gpt-oss-120b-fast	at	1
+	openai/gpt-oss-20b	9k	1
+	openai/gpt-oss-20b-fast	9k	1
+	qwen/qwen2.5-coder-32b-instruct	8a	1
+	qwen/qwen2.5-coder-32b-instruct-fast	8a	1
+	qwen/qwen2.5-coder-3b-instruct	au	1
+	qwen/qwen2.5-coder-3b-instruct-fast	au	1
+	qwen/qwen2.5-coder-7b-instruct	au	1
+	qwen/qwen2.5-coder-7b-instruct-fast	au	1
 	qwen/qwen3-14b	2n	1
 	qwen/qwen3-14b-fast	2n	1
 	qwen/qwen3-235b-a22b	29	1
 	qwen/qwen3-235b-a22b-fast	29	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	1
-	qwen/qwen3-32b	at	1
-	qwen/qwen3-32b-fast	at	1
-	qwen/qwen3-4b-instruct-2507	as	1
-	qwen/qwen3-4b-instruct-2507-fast	as	1
-	qwen/qwen3-4b-thinking-2507	as	1
-	qwen/qwen3-4b-thinking-2507-fast	as	1
-	qwen/qwen3-8b	8d	1
-	qwen/qwen3-8b-fast	8d	1
-	qwen/qwq-32b	au	1
-	qwen/qwq-32b-fast	au	1
+	qwen/qwen3-32b	av	1
+	qwen/qwen3-32b-fast	av	1
+	qwen/qwen3-4b-instruct-2507	au	1
+	qwen/qwen3-4b-instruct-2507-fast	au	1
+	qwen/qwen3-4b-thinking-2507	au	1
+	qwen/qwen3-4b-thinking-2507-fast	au	1
+	qwen/qwen3-8b	8f	1
+	qwen/qwen3-8b-fast	8f	1
+	qwen/qwq-32b	aw	1
+	qwen/qwq-32b-fast	aw	1
 phuggingface-ovhcloud
-	meta-llama/llama-3.1-8b-instruct	av	1
-	meta-llama/llama-3.1-8b-instruct-fast	av	1
-	meta-llama/llama-3.3-70b-instruct	aw	1
-	meta-llama/llama-3.3-70b-instruct-fast	aw	1
-	openai/gpt-oss-120b	ax	1
-	openai/gpt-oss-120b-fast	ax	1
-	openai/gpt-oss-20b	ay	1
-	openai/gpt-oss-20b-fast	ay	1
-	qwen/qwen2.5-vl-72b-instruct	az	1
-	qwen/qwen2.5-vl-72b-instruct-fast	az	1
-	qwen/qwen3-32b	b0	1
-	qwen/qwen3-32b-fast	b0	1
-	qwen/qwen3-coder-30b-a3b-instruct	8e	1
-	qwen/qwen3-coder-30b-a3b-instruct-fast	8e	1
+	meta-llama/llama-3.1-8b-instruct	ax	1
+	meta-llama/llama-3.1-8b-instruct-fast	ax	1
+	meta-llama/llama-3.3-70b-instruct	ay	1
+	meta-llama/llama-3.3-70b-instruct-fast	ay	1
+	openai/gpt-oss-120b	az	1
+	openai/gpt-oss-120b-fast	az	1
+	openai/gpt-oss-20b	b0	1
+	openai/gpt-oss-20b-fast	b0	1
+	qwen/qwen2.5-vl-72b-instruct	b1	1
+	qwen/qwen2.5-vl-72b-instruct-fast	b1	1
+	qwen/qwen3-32b	b2	1
+	qwen/qwen3-32b-fast	b2	1
+	qwen/qwen3-coder-30b-a3b-instruct	8g	1
+	qwen/qwen3-coder-30b-a3b-instruct-fast	8g	1
 phuggingface-publicai
-	aisingapore/gemma-sea-lion-v4-27b-it	b1	1
-	aisingapore/gemma-sea-lion-v4-27b-it-fast	b1	1
-	aisingapore/qwen-sea-lion-v4-32b-it	b2	1
-	aisingapore/qwen-sea-lion-v4-32b-it-fast	b2	1
-	allenai/olmo-3-7b-instruct	b3	1
-	allenai/olmo-3-7b-instruct-fast	b3	1
+	aisingapore/gemma-sea-lion-v4-27b-it	b3	1
+	aisingapore/gemma-sea-lion-v4-27b-it-fast	b3	1
+	aisingapore/qwen-sea-lion-v4-32b-it	b4	1
+	aisingapore/qwen-sea-lion-v4-32b-it-fast	b4	1
+	allenai/olmo-3-7b-instruct	b5	1
+	allenai/olmo-3-7b-instruct-fast	b5	1
 	allenai/olmo-3.1-32b-instruct	29	1
 	allenai/olmo-3.1-32b-instruct-fast	29	1
-	dicta-il/dictalm-3.0-24b-thinking	b1	1
-	dicta-il/dictalm-3.0-24b-thinking-fast	b1	1
-	swiss-ai/apertus-70b-instruct-2509	b4	1
-	swiss-ai/apertus-70b-instruct-2509-fast	b4	1
-	swiss-ai/apertus-8b-instruct-2509	b3	1
-	swiss-ai/apertus-8b-instruct-2509-fast	b3	1
-	utter-project/eurollm-22b-instruct-2512	b3	1
-	utter-project/eurollm-22b-instruct-2512-fast	b3	1
+	dicta-il/dictalm-3.0-24b-thinking	b3	1
+	dicta-il/dictalm-3.0-24b-thinking-fast	b3	1
+	swiss-ai/apertus-70b-instruct-2509	b6	1
+	swiss-ai/apertus-70b-instruct-2509-fast	b6	1
+	swiss-ai/apertus-8b-instruct-2509	b5	1
+	swiss-ai/apertus-8b-instruct-2509-fast	b5	1
+	utter-project/eurollm-22b-instruct-2512	b5	1
+	utter-project/eurollm-22b-instruct-2512-fast	b5	1
 phuggingface-sambanova
-	deepseek-ai/deepseek-r1-0528	b5	1
-	deepseek-ai/deepseek-r1-0528-fast	b5	1
-	deepseek-ai/deepseek-r1-distill-llama-70b	b6	1
-	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b6	1
-	deepseek-ai/deepseek-v3-0324	b7	1
-	deepseek-ai/deepseek-v3-0324-fast	b7	1
-	meta-llama/llama-3.1-8b-instruct	b3	1
-	meta-llama/llama-3.1-8b-instruct-fast	b3	1
-	meta-llama/llama-3.3-70b-instruct	6m	1
-	meta-llama/llama-3.3-70b-instruct-fast	6m	1
-	openai/gpt-oss-120b	b8	1
-	openai/gpt-oss-120b-fast	b8	1
-	qwen/qwen3-32b	5d	1
-	qwen/qwen3-32b-fast	5d	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6m	1
-	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6m	1
+	deepseek-ai/deepseek-r1-0528	b7	1
+	deepseek-ai/deepseek-r1-0528-fast	b7	1
+	deepseek-ai/deepseek-r1-distill-llama-70b	b8	1
+	deepseek-ai/deepseek-r1-distill-llama-70b-fast	b8	1
+	deepseek-ai/deepseek-v3-0324	b9	1
+	deepseek-ai/deepseek-v3-0324-fast	b9	1
+	meta-llama/llama-3.1-8b-instruct	b5	1
+	meta-llama/llama-3.1-8b-instruct-fast	b5	1
+	meta-llama/llama-3.3-70b-instruct	6o	1
+	meta-llama/llama-3.3-70b-instruct-fast	6o	1
+	openai/gpt-oss-120b	ba	1
+	openai/gpt-oss-120b-fast	ba	1
+	qwen/qwen3-32b	5f	1
+	qwen/qwen3-32b-fast	5f	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4	6o	1
+	tokyotech-llm/llama-3.3-swallow-70b-instruct-v0.4-fast	6o	1
 phuggingface-together
-	deepcogito/cogito-671b-v2.1	9m	1
-	deepcogito/cogito-671b-v2.1-fast	9m	1
-	deepcogito/cogito-671b-v2.1-fp8	9m	1
-	deepcogito/cogito-671b-v2.1-fp8-fast	9m	1
-	deepseek-ai/deepseek-r1	b9	1
-	deepseek-ai/deepseek-r1-0528	b9	1
-	deepseek-ai/deepseek-r1-0528-fast	b9	1
-	deepseek-ai/deepseek-r1-fast	b9	1
-	deepseek-ai/deepseek-v3	9m	1
-	deepseek-ai/deepseek-v3-0324	9m	1
-	deepseek-ai/deepseek-v3-0324-fast	9m	1
-	deepseek-ai/deepseek-v3-fast	9m	1
-	deepseek-ai/deepseek-v3.1	ba	1
-	deepseek-ai/deepseek-v3.1-fast	ba	1
+	deepcogito/cogito-671b-v2.1	9o	1
+	deepcogito/cogito-671b-v2.1-fast	9o	1
+	deepcogito/cogito-671b-v2.1-fp8	9o	1
+	deepcogito/cogito-671b-v2.1-fp8-fast	9o	1
+	deepseek-ai/deepseek-r1	bb	1
+	deepseek-ai/deepseek-r1-0528	bb	1
+	deepseek-ai/deepseek-r1-0528-fast	bb	1
+	deepseek-ai/deepseek-r1-fast	bb	1
+	deepseek-ai/deepseek-v3	9o	1
+	deepseek-ai/deepseek-v3-0324	9o	1
+	deepseek-ai/deepseek-v3-0324-fast	9o	1
+	deepseek-ai/deepseek-v3-fast	9o	1
+	deepseek-ai/deepseek-v3.1	bc	1
+	deepseek-ai/deepseek-v3.1-fast	bc	1
 	essentialai/rnj-1-instruct	1s	1
 	essentialai/rnj-1-instruct-fast	1s	1
-	google/gemma-3n-e4b-it	bb	1
-	google/gemma-3n-e4b-it-fast	bb	1
-	meta-llama/llama-3.3-70b-instruct	bc	1
-	meta-llama/llama-3.3-70b-instruct-fast	bc	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5r	1
-	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5r	1
-	moonshotai/kimi-k2.5	bd	1
-	moonshotai/kimi-k2.5-fast	bd	1
+	google/gemma-3n-e4b-it	bd	1
+	google/gemma-3n-e4b-it-fast	bd	1
+	meta-llama/llama-3.3-70b-instruct	be	1
+	meta-llama/llama-3.3-70b-instruct-fast	be	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8	5t	1
+	meta-llama/llama-4-maverick-17b-128e-instruct-fp8-fast	5t	1
+	moonshotai/kimi-k2.5	bf	1
+	moonshotai/kimi-k2.5-fast	bf	1
 	openai/gpt-oss-120b	2l	1
 	openai/gpt-oss-120b-fast	2l	1
-	openai/gpt-oss-20b	9i	1
-	openai/gpt-oss-20b-fast	9i	1
-	qwen/qwen2.5-7b-instruct	9o	1
-	qwen/qwen2.5-7b-instruct-fast	9o	1
+	openai/gpt-oss-20b	9k	1
+	openai/gpt-oss-20b-fast	9k	1
+	qwen/qwen2.5-7b-instruct	9q	1
+	qwen/qwen2.5-7b-instruct-fast	9q	1
 	qwen/qwen3-235b-a22b-instruct-2507	29	1
 	qwen/qwen3-235b-a22b-instruct-2507-fast	29	1
-	qwen/qwen3-coder-480b-a35b-instruct	8f	1
-	qwen/qwen3-coder-480b-a35b-instruct-fast	8f	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8	8f	1
-	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8f	1
+	qwen/qwen3-coder-480b-a35b-instruct	8h	1
+	qwen/qwen3-coder-480b-a35b-instruct-fast	8h	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8	8h	1
+	qwen/qwen3-coder-480b-a35b-instruct-fp8-fast	8h	1
 	qwen/qwen3-coder-next-fp8	2q	1
 	qwen/qwen3-coder-next-fp8-fast	2q	1
-	qwen/qwen3-next-80b-a3b-instruct	aj	1
-	qwen/qwen3-next-80b-a3b-instruct-fast	aj	1
-	qwen/qwen3-vl-8b-instruct	be	1
-	qwen/qwen3-vl-8b-instruct-fast	be	1
-	qwen/qwen3.5-397b-a17b	6p	1
-	qwen/qwen3.5-397b-a17b-fast	6p	1
-	qwen/qwen3.5-9b	bf	1
-	qwen/qwen3.5-9b-fast	bf	1
-	zai-org/glm-4.5-air-fp8	9w	1
-	zai-org/glm-4.5-air-fp8-fast	9w	1
+	qwen/qwen3-next-80b-a3b-instruct	al	1
+	qwen/qwen3-next-80b-a3b-instruct-fast	al	1
+	qwen/qwen3-vl-8b-instruct	bg	1
+	qwen/qwen3-vl-8b-instruct-fast	bg	1
+	qwen/qwen3.5-397b-a17b	6r	1
+	qwen/qwen3.5-397b-a17b-fast	6r	1
+	qwen/qwen3.5-9b	bh	1
+	qwen/qwen3.5-9b-fast	bh	1
+	zai-org/glm-4.5-air-fp8	9y	1
+	zai-org/glm-4.5-air-fp8-fast	9y	1
 	zai-org/glm-4.6	37	1
 	zai-org/glm-4.6-fast	37	1
-	zai-org/glm-4.7-fp8	bg	1
-	zai-org/glm-4.7-fp8-fast	bg	1
+	zai-org/glm-4.7-fp8	bi	1
+	zai-org/glm-4.7-fp8-fast	bi	1
 	zai-org/glm-5	39	1
 	zai-org/glm-5-fast	39	1
 pkimi-coding
 	k3	3e
 	k3-256k	3e
-	k3.1-pro	52
-	k3.1-pro-highspeed	bh
-	kimi-for-coding	5t
-	kimi-for-coding-highspeed	7i
+	k3.1-pro	54
+	k3.1-pro-highspeed	bj
+	kimi-for-coding	5v
+	kimi-for-coding-highspeed	7k
 pmeta
-	muse-ember-1.0	bi
-	muse-spark-1.1	79
-	muse-spark-1.2	79
-	muse-spark-1.2-contributor	bj
-	muse-spark-1.3	79
-	muse-spark-1.3-contributor	bj
-	muse-wonder-1.0	bh
+	muse-ember-1.0	bk
+	muse-spark-1.1	7b
+	muse-spark-1.2	7b
+	muse-spark-1.2-contributor	bl
+	muse-spark-1.3	7b
+	muse-spark-1.3-contributor	bl
+	muse-wonder-1.0	bj
 pminimax
 	M2-her	1x	1
-	MiniMax-M2	bk	1
-	MiniMax-M2.1	bk	1
-	MiniMax-M2.1-highspeed	bl	1
-	MiniMax-M2.5	bk	1
-	MiniMax-M2.5-highspeed	bl	1
-	MiniMax-M2.7	bm	2
-	MiniMax-M2.7-highspeed	bn	2
-	MiniMax-M3	bo
-	MiniMax-M3.1-Flash	78
+	MiniMax-M2	bm	1
+	MiniMax-M2.1	bm	1
+	MiniMax-M2.1-highspeed	bn	1
+	MiniMax-M2.5	bm	1
+	MiniMax-M2.5-highspeed	bn	1
+	MiniMax-M2.7	bo	2
+	MiniMax-M2.7-highspeed	bp	2
+	MiniMax-M3	bq
+	MiniMax-M3.1-Flash	7a
 	m2-her	1x	1
-	minimax-01	9w	1
-	minimax-m1	bp	1
-	minimax-m2	bk	1
-	minimax-m2.1	bk	1
-	minimax-m2.5	bk	1
-	minimax-m2.7	bm	2
-	minimax-m3	bo	1
+	minimax-01	9y	1
+	minimax-m1	br	1
+	minimax-m2	bm	1
+	minimax-m2.1	bm	1
+	minimax-m2.5	bm	1
+	minimax-m2.7	bo	2
+	minimax-m3	bq	1
 pminimax-cn
-	MiniMax-M2.7	bq
-	MiniMax-M2.7-highspeed	br
-	MiniMax-M3	bs
-	MiniMax-M3.1-Flash	bt
+	MiniMax-M2.7	bs
+	MiniMax-M2.7-highspeed	bt
+	MiniMax-M3	bu
+	MiniMax-M3.1-Flash	bv
 pmistral
-	codestral-2501	bu	2
-	codestral-2508	bu	2
-	codestral-latest	bu	2
-	deepseek-v4-1-flash-1017	50
-	devstral-2512	bv	2
-	devstral-latest	bv
-	devstral-medium-latest	bv
+	codestral-2501	bw	2
+	codestral-2508	bw	2
+	codestral-latest	bw	2
+	deepseek-v4-1-flash-1017	52
+	devstral-2512	bx	2
+	devstral-latest	bx
+	devstral-medium-latest	bx
 	devstral-small	26	1
 	devstral-small-2505	26	1
 	devstral-small-2507	26	1
 	devstral-small-latest	26	1
-	glm-5-2	57
+	glm-5-2	59
 	labs-devstral-small-2512	26	1
-	magistral-medium	bw	1
-	magistral-medium-latest	bx
-	ministral-14b-2512	by	2
+	magistral-medium	by	1
+	magistral-medium-latest	bz
+	ministral-14b-2512	c0	2
 	ministral-3b	25	1
-	ministral-3b-2512	bz	2
-	ministral-3b-latest	bz
+	ministral-3b-2512	c1	2
+	ministral-3b-latest	c1
 	ministral-8b	1r	1
 	ministral-8b-2410	1r	1
-	ministral-8b-2512	c0	2
-	ministral-8b-latest	c1	2
-	mistral-7b	c2	1
+	ministral-8b-2512	c2	2
+	ministral-8b-latest	c3	2
+	mistral-7b	c4	1
 	mistral-embed	1r	1
 	mistral-large	12	1
 	mistral-large-2407	12	1
 	mistral-large-2411	12	1
-	mistral-large-2512	c3	2
-	mistral-large-4	c4
-	mistral-large-4-0-8	c4
-	mistral-large-latest	c5	2
-	mistral-medium	bv	2
-	mistral-medium-2312	c6	1
-	mistral-medium-2505	bv	2
-	mistral-medium-2508	bv	2
-	mistral-medium-2604	c7
-	mistral-medium-3	c7	2
-	mistral-medium-3-5	c7	2
-	mistral-medium-3.5	c7	2
-	mistral-medium-latest	c8	2
-	mistral-nemo	c0	2
+	mistral-large-2512	c5	2
+	mistral-large-4	c6
+	mistral-large-4-0-8	c6
+	mistral-large-latest	c7	2
+	mistral-medium	bx	2
+	mistral-medium-2312	c8	1
+	mistral-medium-2505	bx	2
+	mistral-medium-2508	bx	2
+	mistral-medium-2604	c9
+	mistral-medium-3	c9	2
+	mistral-medium-3-5	c9	2
+	mistral-medium-3.5	c9	2
+	mistral-medium-latest	ca	2
+	mistral-nemo	c2	2
 	mistral-saba	29	1
 	mistral-saba-latest	29	1
-	mistral-small-24b-instruct-2501	80	1
-	mistral-small-2506	c9
-	mistral-small-2603	78	2
-	mistral-small-3.1-24b-instruct	5s	1
-	mistral-small-3.2-24b-instruct	ca	1
-	mistral-small-latest	78	2
-	mistral-tiny	c2	1
-	mixtral-8x22b-instruct	72	1
-	mixtral-8x7b	cb	1
-	open-mistral-7b	c2	1
-	open-mistral-nemo	c0	2
-	open-mixtral-8x7b	cb	1
-	pixtral-12b	c0	2
-	pixtral-12b-latest	c0	2
+	mistral-small-24b-instruct-2501	82	1
+	mistral-small-2506	cb
+	mistral-small-2603	7a	2
+	mistral-small-3.1-24b-instruct	5u	1
+	mistral-small-3.2-24b-instruct	cc	1
+	mistral-small-latest	7a	2
+	mistral-tiny	c4	1
+	mixtral-8x22b-instruct	74	1
+	mixtral-8x7b	cd	1
+	open-mistral-7b	c4	1
+	open-mistral-nemo	c2	2
+	open-mixtral-8x7b	cd	1
+	pixtral-12b	c2	2
+	pixtral-12b-latest	c2	2
 	pixtral-large-2411	12	1
 	pixtral-large-latest	12	1
-	voxtral-mini-2602	cc	1
-	voxtral-mini-latest	cc	1
-	voxtral-small-24b-2507	cd	2
-	voxtral-small-2507	cd	2
-	voxtral-small-latest	cd	2
-	zai-glm-5-2	57
-	zai-glm-5-3	57
-	zai-glm-5-3-flash	59
+	voxtral-mini-2602	ce	1
+	voxtral-mini-latest	ce	1
+	voxtral-small-24b-2507	cf	2
+	voxtral-small-2507	cf	2
+	voxtral-small-latest	cf	2
+	zai-glm-5-2	59
+	zai-glm-5-3	59
+	zai-glm-5-3-flash	5b
 pmodal
 	moonshotai/Kimi-K3	3e	1
-	thinkingmachines/Inkling-NVFP4	ce	1
+	thinkingmachines/Inkling-NVFP4	cg	1
 pmoonshotai
-	kimi-k2	aa	1
-	kimi-k2-0711-preview	94	1
-	kimi-k2-0905-preview	94	1
-	kimi-k2-thinking	94	1
-	kimi-k2-thinking-turbo	cf	1
-	kimi-k2-turbo-preview	cf	1
-	kimi-k2.5	76	1
+	kimi-k2	ac	1
+	kimi-k2-0711-preview	96	1
+	kimi-k2-0905-preview	96	1
+	kimi-k2-thinking	96	1
+	kimi-k2-thinking-turbo	ch	1
+	kimi-k2-turbo-preview	ch	1
+	kimi-k2.5	78	1
 	kimi-k2.6	3q	2
-	kimi-k2.7-code	5t	2
-	kimi-k2.7-code-highspeed	7i	2
+	kimi-k2.7-code	5v	2
+	kimi-k2.7-code-highspeed	7k	2
 	kimi-k3	3e	2
-	kimi-k3.1-pro	52
-	kimi-k3.1-pro-highspeed	bh
-	moonshot-v1-128k	bw	1
-	moonshot-v1-128k-vision-preview	bw	1
+	kimi-k3.1-pro	54
+	kimi-k3.1-pro-highspeed	bj
+	moonshot-v1-128k	by	1
+	moonshot-v1-128k-vision-preview	by	1
 	moonshot-v1-32k	23	1
 	moonshot-v1-32k-vision-preview	23	1
-	moonshot-v1-8k	cg	1
-	moonshot-v1-8k-vision-preview	cg	1
+	moonshot-v1-8k	ci	1
+	moonshot-v1-8k-vision-preview	ci	1
 pmoonshotai-cn
-	kimi-k2.6	ch
-	kimi-k2.7-code	ci
-	kimi-k2.7-code-highspeed	cj
+	kimi-k2.6	cj
+	kimi-k2.7-code	ck
+	kimi-k2.7-code-highspeed	cl
 	kimi-k3	3e
-	kimi-k3.1-pro	ck
-	kimi-k3.1-pro-highspeed	cl
+	kimi-k3.1-pro	cm
+	kimi-k3.1-pro-highspeed	cn
 pnovita
-	Sao10K/L3-8B-Stheno-v3.2	an	1
-	cognitivecomputations/dolphin-mixtral-8x22b	72	1
-	deepseek/deepseek-r1	cm	1
-	deepseek/deepseek-r1-distill-llama-70b	a4	1
+	Sao10K/L3-8B-Stheno-v3.2	ap	1
+	cognitivecomputations/dolphin-mixtral-8x22b	74	1
+	deepseek/deepseek-r1	co	1
+	deepseek/deepseek-r1-distill-llama-70b	a6	1
 	deepseek/deepseek-r1-distill-llama-8b	25	1
 	deepseek/deepseek-r1-distill-qwen-14b	1s	1
-	deepseek/deepseek-r1-distill-qwen-32b	9o	1
-	deepseek/deepseek_v3	cn	1
-	google/gemma-2-9b-it	co	1
-	gryphe/mythomax-l2-13b	cp	1
-	jondurbin/airoboros-l2-70b	cq	1
-	meta-llama/llama-3-70b-instruct	a9	1
+	deepseek/deepseek-r1-distill-qwen-32b	9q	1
+	deepseek/deepseek_v3	cp	1
+	google/gemma-2-9b-it	cq	1
+	gryphe/mythomax-l2-13b	cr	1
+	jondurbin/airoboros-l2-70b	cs	1
+	meta-llama/llama-3-70b-instruct	ab	1
 	meta-llama/llama-3-8b-instruct	25	1
-	meta-llama/llama-3.1-70b-instruct	cr	1
-	meta-llama/llama-3.1-8b-instruct	an	1
-	meta-llama/llama-3.1-8b-instruct-bf16	93	1
-	meta-llama/llama-3.1-8b-instruct-max	an	1
-	meta-llama/llama-3.2-11b-vision-instruct	93	1
-	meta-llama/llama-3.2-1b-instruct	cs	1
-	meta-llama/llama-3.2-3b-instruct	ct	1
-	meta-llama/llama-3.3-70b-instruct	cu	1
-	microsoft/wizardlm-2-8x22b	9z	1
-	mistralai/mistral-7b-instruct	cv	1
-	mistralai/mistral-nemo	cw	1
-	nousresearch/hermes-2-pro-llama-3-8b	ab	1
-	nousresearch/nous-hermes-llama2-13b	cw	1
-	openchat/openchat-7b	93	1
-	qwen/qwen-2-7b-instruct	cx	1
+	meta-llama/llama-3.1-70b-instruct	ct	1
+	meta-llama/llama-3.1-8b-instruct	ap	1
+	meta-llama/llama-3.1-8b-instruct-bf16	95	1
+	meta-llama/llama-3.1-8b-instruct-max	ap	1
+	meta-llama/llama-3.2-11b-vision-instruct	95	1
+	meta-llama/llama-3.2-1b-instruct	cu	1
+	meta-llama/llama-3.2-3b-instruct	cv	1
+	meta-llama/llama-3.3-70b-instruct	cw	1
+	microsoft/wizardlm-2-8x22b	a1	1
+	mistralai/mistral-7b-instruct	cx	1
+	mistralai/mistral-nemo	cy	1
+	nousresearch/hermes-2-pro-llama-3-8b	ad	1
+	nousresearch/nous-hermes-llama2-13b	cy	1
+	openchat/openchat-7b	95	1
+	qwen/qwen-2-7b-instruct	cz	1
 	qwen/qwen-2-vl-72b-instruct	3j	1
-	qwen/qwen-2.5-72b-instruct	ae	1
-	sao10k/l3-70b-euryale-v2.1	am	1
-	sao10k/l3-8b-lunaris	an	1
-	sao10k/l31-70b-euryale-v2.2	am	1
-	sophosympatheia/midnight-rose-70b	a4	1
-	teknium/openhermes-2.5-mistral-7b	cw	1
+	qwen/qwen-2.5-72b-instruct	ag	1
+	sao10k/l3-70b-euryale-v2.1	ao	1
+	sao10k/l3-8b-lunaris	ap	1
+	sao10k/l31-70b-euryale-v2.2	ao	1
+	sophosympatheia/midnight-rose-70b	a6	1
+	teknium/openhermes-2.5-mistral-7b	cy	1
 popenai-codex
 	gpt-5.6-luna	16
-	gpt-5.6-sol	4j	7
+	gpt-5.6-sol	4l	7
 	gpt-5.6-terra	18
 	gpt-6-astra	19
 	gpt-6-luna	1a
@@ -1974,7 +1984,7 @@ popenai-codex
 	gpt-6.1-sol	1c
 	gpt-6.1-terra	1d
 popencode
-	beam-free	cy		F
+	beam-free	d0		F
 	claude-fable-5	7	4	C
 	claude-fable-5-1	8	4	C
 	claude-fable-5-2	9	4	C
@@ -1986,194 +1996,194 @@ popencode
 	claude-opus-4-8	d	4	C
 	claude-opus-5	d	4	C
 	claude-opus-5-5	f	4	C
-	claude-sonnet-4-5	7t	4	C
+	claude-sonnet-4-5	7v	4	C
 	claude-sonnet-4-6	g	4	C
 	claude-sonnet-5	i	4	C
 	claude-sonnet-5-5	j	4	C
-	deepseek-v4-pro	4y
-	deepseek-v4.1-flash	5n
-	deepseek-v4.1-flash-free	cy		F
-	flint-40b-free	cy		F
-	gemini-3-flash	7w
-	gemini-3.1-pro	cz
-	gemini-3.5-flash	7l
-	gemini-3.5-flash-lite	7u
-	gemini-3.6-flash	7m	h
-	gemini-3.7-flash	7m	h
-	gemini-3.8-flash	7m	h
-	gemini-4-argon	7n
-	glm-5	9g
+	deepseek-v4-pro	50
+	deepseek-v4.1-flash	5p
+	deepseek-v4.1-flash-free	d0		F
+	flint-40b-free	d0		F
+	gemini-3-flash	7y
+	gemini-3.1-pro	d1
+	gemini-3.5-flash	7n
+	gemini-3.5-flash-lite	7w
+	gemini-3.6-flash	7o	j
+	gemini-3.7-flash	7o	j
+	gemini-3.8-flash	7o	j
+	gemini-4-argon	7p
+	glm-5	9i
 	glm-5.1	3h
 	glm-5.2	3h
 	glm-5.3	3h
-	glm-5.3-flash	59
-	glm-5.3-flash-free	cy		F
-	gpt-5	d0
-	gpt-5-codex	d0
-	gpt-5-nano	49
-	gpt-5.1	d0
-	gpt-5.1-codex	d0
-	gpt-5.1-codex-max	47
-	gpt-5.1-codex-mini	48
-	gpt-5.2	4b
-	gpt-5.2-codex	4b
-	gpt-5.3-codex	4b
-	gpt-5.4	4d
-	gpt-5.4-mini	4e
-	gpt-5.4-nano	4f
-	gpt-5.4-pro	d1
-	gpt-5.5	4h
-	gpt-5.5-pro	d1
+	glm-5.3-flash	5b
+	glm-5.3-flash-free	d0		F
+	gpt-5	d2
+	gpt-5-codex	d2
+	gpt-5-nano	4b
+	gpt-5.1	d2
+	gpt-5.1-codex	d2
+	gpt-5.1-codex-max	49
+	gpt-5.1-codex-mini	4a
+	gpt-5.2	4d
+	gpt-5.2-codex	4d
+	gpt-5.3-codex	4d
+	gpt-5.4	4f
+	gpt-5.4-mini	4g
+	gpt-5.4-nano	4h
+	gpt-5.4-pro	d3
+	gpt-5.5	4j
+	gpt-5.5-pro	d3
 	gpt-5.6-luna	16
-	gpt-5.6-sol	4j	7
+	gpt-5.6-sol	4l	7
 	gpt-5.6-terra	18
 	gpt-6-astra	19
 	gpt-6-luna	1a
 	gpt-6-sol	1b
 	gpt-6.1-sol	1c
-	grok-4.5	d2
-	grok-4.6	7p
-	grok-4.7	7p
-	grok-build-0.1	d3
-	iceman-free	cy		F
-	inkling-2-small-free	cy		F
-	jev-1.13	62
-	jev-1.13-free	cy		F
-	kimi-k2.5	76
+	grok-4.5	d4
+	grok-4.6	7r
+	grok-4.7	7r
+	grok-build-0.1	d5
+	iceman-free	d0		F
+	inkling-2-small-free	d0		F
+	jev-1.13	64
+	jev-1.13-free	d0		F
+	kimi-k2.5	78
 	kimi-k2.6	3q
-	kimi-k2.7-code	5t
-	kimi-k3	d4
-	longcat-2.5-free	cy		F
-	mimo-v2.6-flash-free	cy		F
-	minimax-m2.5	77
-	minimax-m2.7	77
-	minimax-m3	77
-	minimax-m3.1-flash-free	cy		F
-	mistral-large-4	d5
-	muse-ember-1.0	d6
-	muse-spark-1.2	79
-	muse-spark-1.3	79
-	muse-wonder-1.0	bh
-	nemotron-3.5-lightning-free	cy		F
-	nemotron-3.5-super-vl-free	cy		F
-	qwen3.5-plus	d7
-	qwen3.6-plus	d8
-	qwen3.8-flash	d9
-	qwen3.8-max	da
+	kimi-k2.7-code	5v
+	kimi-k3	d6
+	longcat-2.5-free	d0		F
+	mimo-v2.6-flash-free	d0		F
+	minimax-m2.5	79
+	minimax-m2.7	79
+	minimax-m3	79
+	minimax-m3.1-flash-free	d0		F
+	mistral-large-4	d7
+	muse-ember-1.0	d8
+	muse-spark-1.2	7b
+	muse-spark-1.3	7b
+	muse-wonder-1.0	bj
+	nemotron-3.5-lightning-free	d0		F
+	nemotron-3.5-super-vl-free	d0		F
+	qwen3.5-plus	d9
+	qwen3.6-plus	da
+	qwen3.8-flash	db
+	qwen3.8-max	dc
 popencode-go
-	beam-free	cy		F
+	beam-free	d0		F
 	claude-haiku-5-5	b	4	C
-	deepseek-v4-pro	db
-	deepseek-v4.1-flash	dc
-	gemini-4-argon	7n
+	deepseek-v4-pro	dd
+	deepseek-v4.1-flash	de
+	gemini-4-argon	7p
 	glm-5.2	3h
 	glm-5.3	3h
-	glm-5.3-flash	59
+	glm-5.3-flash	5b
 	gpt-5.6-luna	16
 	gpt-6-luna	1a
-	grok-4.7	7p
-	hy3	dd
-	hy4	de
-	hy4-preview	de
-	iceman-contributor-free	cy		F
-	kimi-k2.7-code	5t
-	kimi-k3	d4
-	kimi-k3.1-pro	df
-	longcat-2.0	5n
-	longcat-2.5-free	cy		F
-	mimo-v2.5	dg
-	mimo-v2.5-pro	8z
-	mimo-v2.6-flash	dg
-	mimo-v2.6-pro	8z
-	minimax-m3	bo
-	minimax-m3.1-flash	78
-	muse-spark-1.2-contributor	bj
-	muse-spark-1.3-contributor	bj
-	qwen3.7-plus	dh
-	qwen3.8-flash	d9
-	qwen3.8-max	da
-	step-5-preview	di
+	grok-4.7	7r
+	hy3	df
+	hy4	dg
+	hy4-preview	dg
+	iceman-contributor-free	d0		F
+	kimi-k2.7-code	5v
+	kimi-k3	d6
+	kimi-k3.1-pro	dh
+	longcat-2.0	5p
+	longcat-2.5-free	d0		F
+	mimo-v2.5	di
+	mimo-v2.5-pro	91
+	mimo-v2.6-flash	di
+	mimo-v2.6-pro	91
+	minimax-m3	bq
+	minimax-m3.1-flash	7a
+	muse-spark-1.2-contributor	bl
+	muse-spark-1.3-contributor	bl
+	qwen3.7-plus	dj
+	qwen3.8-flash	db
+	qwen3.8-max	dc
+	step-5-preview	dk
 povhcloud
-	DeepSeek-R1-Distill-Llama-70B	aw	1
-	Llama-3.1-8B-Instruct	av	1
-	Meta-Llama-3_3-70B-Instruct	aw	1
-	Mistral-7B-Instruct-v0.3	av	1
-	Mistral-Nemo-Instruct-2407	ab	1
-	Mistral-Small-3.2-24B-Instruct-2506	dj	1
-	Mixtral-8x7B-Instruct-v0.1	cb	1
-	Qwen2.5-VL-72B-Instruct	az	1
-	Qwen3-32B	b0	1
-	Qwen3-Coder-30B-A3B-Instruct	8e	1
-	bge-base-en-v1.5	dk	1
-	bge-m3	dk	1
-	bge-multilingual-gemma2	dk	1
-	deepseek-r1-distill-llama-70b	aw	1
-	gpt-oss-120b	ax	1
-	gpt-oss-20b	ay	1
-	llama-3.1-8b-instruct	av	1
-	meta-llama-3_3-70b-instruct	aw	1
-	mistral-7b-instruct-v0.3	av	1
-	mistral-nemo-instruct-2407	ab	1
-	mistral-small-3.2-24b-instruct-2506	dj	1
-	mixtral-8x7b-instruct-v0.1	cb	1
-	qwen2.5-vl-72b-instruct	az	1
-	qwen3-32b	b0	1
-	qwen3-coder-30b-a3b-instruct	8e	1
+	DeepSeek-R1-Distill-Llama-70B	ay	1
+	Llama-3.1-8B-Instruct	ax	1
+	Meta-Llama-3_3-70B-Instruct	ay	1
+	Mistral-7B-Instruct-v0.3	ax	1
+	Mistral-Nemo-Instruct-2407	ad	1
+	Mistral-Small-3.2-24B-Instruct-2506	dl	1
+	Mixtral-8x7B-Instruct-v0.1	cd	1
+	Qwen2.5-VL-72B-Instruct	b1	1
+	Qwen3-32B	b2	1
+	Qwen3-Coder-30B-A3B-Instruct	8g	1
+	bge-base-en-v1.5	dm	1
+	bge-m3	dm	1
+	bge-multilingual-gemma2	dm	1
+	deepseek-r1-distill-llama-70b	ay	1
+	gpt-oss-120b	az	1
+	gpt-oss-20b	b0	1
+	llama-3.1-8b-instruct	ax	1
+	meta-llama-3_3-70b-instruct	ay	1
+	mistral-7b-instruct-v0.3	ax	1
+	mistral-nemo-instruct-2407	ad	1
+	mistral-small-3.2-24b-instruct-2506	dl	1
+	mixtral-8x7b-instruct-v0.1	cd	1
+	qwen2.5-vl-72b-instruct	b1	1
+	qwen3-32b	b2	1
+	qwen3-coder-30b-a3b-instruct	8g	1
 pperplexity
-	llama-3.1-sonar-large-128k-online	4q	i	S
-	llama-3.1-sonar-small-128k-online	20	i	S
-	r1-1776	dl	1
-	sonar	dm	j
-	sonar-pro	dn	k
-	sonar-pro-search	do	l
-	sonar-reasoning	dp	i
-	sonar-reasoning-pro	dq	i
+	llama-3.1-sonar-large-128k-online	4s	k	S
+	llama-3.1-sonar-small-128k-online	20	k	S
+	r1-1776	dn	1
+	sonar	do	l
+	sonar-pro	dp	m
+	sonar-pro-search	dq	n
+	sonar-reasoning	dr	k
+	sonar-reasoning-pro	ds	k
 pquicksilverpro
-	claude-fable-5	dr	1	C
-	claude-haiku-4-5	85	1	C
-	claude-opus-4-6	ds	1	C
-	claude-opus-4-8	ds	1	C
-	claude-opus-5	ds	1	C
-	claude-sonnet-4-6	dt	1	C
-	claude-sonnet-5	du	1	C
-	deepseek-v4-flash	dv	1
-	deepseek-v4-pro	8z	1
-	gemini-3-flash-preview	dw	1
-	gemini-3-pro-image	dx	1
-	gemini-3.1-flash-lite	dy	1
-	gemini-3.1-pro-preview	dz	1
-	gemini-3.5-flash	e0	1
-	gemini-3.5-flash-lite	e1	1
-	gemini-3.6-flash	e2	f
-	gemini-3.7-flash	e3	f
-	glm-5.2	e4	1
-	glm-5.3	e4	1
-	glm-5.3-flash	e5	1
-	gpt-5.6-luna	e6	1
-	gpt-5.6-sol	e7	1
-	gpt-5.6-terra	e8	1
-	gpt-oss-120b	e9	1
-	grok-4.5	ea	1
+	claude-fable-5	dt	5	C
+	claude-haiku-4-5	du	5	C
+	claude-opus-4-6	dv	5	C
+	claude-opus-4-8	dv	5	C
+	claude-opus-5	dv	5	C
+	claude-sonnet-4-6	dw	5	C
+	claude-sonnet-5	dx	5	C
+	deepseek-v4-flash	dy	1
+	deepseek-v4-pro	91	1
+	gemini-3-flash-preview	dz	1
+	gemini-3-pro-image	e0	1
+	gemini-3.1-flash-lite	e1	1
+	gemini-3.1-pro-preview	e2	1
+	gemini-3.5-flash	e3	1
+	gemini-3.5-flash-lite	e4	1
+	gemini-3.6-flash	e5	h
+	gemini-3.7-flash	e6	h
+	glm-5.2	e7	1
+	glm-5.3	e7	1
+	glm-5.3-flash	e8	1
+	gpt-5.6-luna	e9	1
+	gpt-5.6-sol	ea	1
+	gpt-5.6-terra	eb	1
+	gpt-oss-120b	ec	1
+	grok-4.5	ed	1
 	grok-4.6	1e	1
-	hy3	eb	1
-	kimi-k2.6	ec	1
-	kimi-k2.7-code	ed	1
-	kimi-k3	ee	1
-	mimo-v2.5	ef	1
-	minimax-m3	eg	1
-	muse-glimmer-30b	eh	1
-	muse-spark-1.2	ei	1
-	nemotron-3.5-lightning	ej	1
-	qwen3.6-35b	ek	1
-	qwen3.6-plus	el	1
-	qwen3.7-flash	em	1
-	qwen3.7-max	en	1
-	qwen3.7-plus	eo	1
-	qwen3.8-27b	ep	1
-	qwen3.8-max	da	1
+	hy3	ee	1
+	kimi-k2.6	ef	1
+	kimi-k2.7-code	eg	1
+	kimi-k3	eh	1
+	mimo-v2.5	ei	1
+	minimax-m3	ej	1
+	muse-glimmer-30b	ek	1
+	muse-spark-1.2	el	1
+	nemotron-3.5-lightning	em	1
+	qwen3.6-35b	en	1
+	qwen3.6-plus	eo	1
+	qwen3.7-flash	ep	1
+	qwen3.7-max	eq	1
+	qwen3.7-plus	er	1
+	qwen3.8-27b	es	1
+	qwen3.8-max	dc	1
 pradius
 	balanced	3e
-	cheap	5n
+	cheap	5p
 	claude-fable-5	7	4	C
 	claude-fable-5-1	8	4	C
 	claude-fable-5-2	9	4	C
@@ -2186,450 +2196,453 @@ pradius
 	claude-sonnet-4-5	g	4	C
 	claude-sonnet-5	i	4	C
 	claude-sonnet-5-5	j	4	C
-	deepseek-v4.1-flash	5n
-	gemini-3.8-flash	7m	h
-	gemini-4-argon	7n
+	deepseek-v4.1-flash	5p
+	gemini-3.8-flash	7o	j
+	gemini-4-argon	7p
 	glm-5.3	3h
-	glm-5.3-flash	59
+	glm-5.3-flash	5b
 	gpt-5.6-luna	16
-	gpt-5.6-sol	4j	7
+	gpt-5.6-sol	4l	7
 	gpt-5.6-terra	18
 	gpt-6-astra	19
 	gpt-6-luna	1a
 	gpt-6-sol	1b
 	gpt-6.1-sol	1c
 	gpt-6.1-terra	1d
-	grok-4.7	7p
+	grok-4.7	7r
 	kimi-k3	3e
-	kimi-k3.1-pro	52
-	minimax-m3	77
-	minimax-m3.1-flash	78
-	mistral-large-4	c4
-	precise	4k
+	kimi-k3.1-pro	54
+	minimax-m3	79
+	minimax-m3.1-flash	7a
+	mistral-large-4	c6
+	precise	4m
 ptogether
-	MiniMaxAI/MiniMax-M3	77
-	Qwen/Qwen3.5-9B	8n
-	Qwen/Qwen3.6-Plus	eq
-	Qwen/Qwen3.7-Max	er
-	deepseek-ai/DeepSeek-V4-Pro-0813	es
-	deepseek-ai/DeepSeek-V4.1-Flash	5n
-	meta-models/Muse-Spark-Open-816B-A42B	79
+	MiniMaxAI/MiniMax-M3	79
+	Qwen/Qwen3.5-9B	8p
+	Qwen/Qwen3.6-Plus	et
+	Qwen/Qwen3.7-Max	eu
+	deepseek-ai/DeepSeek-V4-Pro-0813	ev
+	deepseek-ai/DeepSeek-V4.1-Flash	5p
+	meta-llama/Llama-3.3-70B-Instruct-Turbo	be	1
+	meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo	be	1
+	meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo	ew	1
+	meta-models/Muse-Spark-Open-816B-A42B	7b
 	moonshotai/Kimi-K3	3e
-	moonshotai/Kimi-K3.1-Pro	52
-	nvidia/NVIDIA-Nemotron-3.5-Super-VL	et
+	moonshotai/Kimi-K3.1-Pro	54
+	nvidia/NVIDIA-Nemotron-3.5-Super-VL	ex
 	openai/gpt-oss-120b	2l
-	reflection/Beam-1.0-501B-A23B	eu
-	thinkingmachines/Inkling	55
+	reflection/Beam-1.0-501B-A23B	ey
+	thinkingmachines/Inkling	57
 	zai-org/GLM-5.2	3h
 	zai-org/GLM-5.3	3h
-	zai-org/GLM-5.3-Flash	59
+	zai-org/GLM-5.3-Flash	5b
 pvercel-ai-gateway
-	alibaba/qwen-3-14b	ev
+	alibaba/qwen-3-14b	ez
 	alibaba/qwen-3-235b	2o
-	alibaba/qwen-3-30b	8c
+	alibaba/qwen-3-30b	8e
 	alibaba/qwen-3-32b	2l
-	alibaba/qwen3-coder	ew
+	alibaba/qwen3-coder	f0
 	alibaba/qwen3-coder-30b-a3b	2l
 	alibaba/qwen3-coder-next	2q
-	alibaba/qwen3-max-thinking	ex
+	alibaba/qwen3-max-thinking	f1
 	alibaba/qwen3-next-80b-a3b-instruct	2r
 	alibaba/qwen3-next-80b-a3b-thinking	2r
-	alibaba/qwen3-vl-instruct	ey
-	alibaba/qwen3.5-flash	ez
-	alibaba/qwen3.5-plus	f0
-	alibaba/qwen3.6-27b	6p
-	alibaba/qwen3.6-plus	f1
-	alibaba/qwen3.7-flash	f2
-	alibaba/qwen3.7-max	f3
-	alibaba/qwen3.7-plus	f4
-	alibaba/qwen3.8-2.4t-a95b	7b
-	alibaba/qwen3.8-27b	f5
-	alibaba/qwen3.8-flash	d9
-	alibaba/qwen3.8-max	7b
-	alibaba/qwen3.8-max-0902	da
-	alibaba/qwen3.8-max-prime	f6
-	alibaba/qwen3.8-omni-flash	f7
-	amazon/nova-2-lite	f8
-	amazon/nova-lite	f9
-	amazon/nova-micro	fa
-	amazon/nova-pro	fb
+	alibaba/qwen3-vl-instruct	f2
+	alibaba/qwen3.5-flash	f3
+	alibaba/qwen3.5-plus	f4
+	alibaba/qwen3.6-27b	6r
+	alibaba/qwen3.6-plus	f5
+	alibaba/qwen3.7-flash	f6
+	alibaba/qwen3.7-max	f7
+	alibaba/qwen3.7-plus	f8
+	alibaba/qwen3.8-2.4t-a95b	7d
+	alibaba/qwen3.8-27b	f9
+	alibaba/qwen3.8-flash	db
+	alibaba/qwen3.8-max	7d
+	alibaba/qwen3.8-max-0902	dc
+	alibaba/qwen3.8-max-prime	fa
+	alibaba/qwen3.8-omni-flash	fb
+	amazon/nova-2-lite	fc
+	amazon/nova-lite	fd
+	amazon/nova-micro	fe
+	amazon/nova-pro	ff
 	anthropic/claude-fable-5	7	4	C
 	anthropic/claude-fable-5-batch	d	4	C
 	anthropic/claude-fable-5.1	8	4	C
-	anthropic/claude-fable-5.1-batch	fc	4	C
+	anthropic/claude-fable-5.1-batch	fg	4	C
 	anthropic/claude-fable-5.2	9	4	C
-	anthropic/claude-fable-5.2-batch	fd	4	C
-	anthropic/claude-fable-5.2-fast	fe	4	C
+	anthropic/claude-fable-5.2-batch	fh	4	C
+	anthropic/claude-fable-5.2-fast	fi	4	C
 	anthropic/claude-haiku-4.5	a	4	C
-	anthropic/claude-haiku-4.5-batch	ff	4	C
+	anthropic/claude-haiku-4.5-batch	fj	4	C
 	anthropic/claude-haiku-5.5	b	4	C
-	anthropic/claude-haiku-5.5-batch	fg	4	C
+	anthropic/claude-haiku-5.5-batch	fk	4	C
 	anthropic/claude-opus-4.5	d	4	C
-	anthropic/claude-opus-4.5-batch	fh	4	C
+	anthropic/claude-opus-4.5-batch	fl	4	C
 	anthropic/claude-opus-4.6	d	4	C
-	anthropic/claude-opus-4.6-batch	fh	4	C
+	anthropic/claude-opus-4.6-batch	fl	4	C
 	anthropic/claude-opus-4.7	d	4	C
-	anthropic/claude-opus-4.7-batch	fh	4	C
+	anthropic/claude-opus-4.7-batch	fl	4	C
 	anthropic/claude-opus-4.8	d	4	C
-	anthropic/claude-opus-4.8-batch	fh	4	C
+	anthropic/claude-opus-4.8-batch	fl	4	C
 	anthropic/claude-opus-4.8-fast	7	4	C
 	anthropic/claude-opus-5	d	4	C
-	anthropic/claude-opus-5-batch	fh	4	C
+	anthropic/claude-opus-5-batch	fl	4	C
 	anthropic/claude-opus-5-fast	7	4	C
 	anthropic/claude-opus-5.5	f	4	C
 	anthropic/claude-opus-5.5-batch	j	4	C
-	anthropic/claude-opus-5.5-fast	fi	4	C
-	anthropic/claude-sonnet-4.5	7t	4	C
-	anthropic/claude-sonnet-4.5-batch	fj	4	C
+	anthropic/claude-opus-5.5-fast	fm	4	C
+	anthropic/claude-sonnet-4.5	7v	4	C
+	anthropic/claude-sonnet-4.5-batch	fn	4	C
 	anthropic/claude-sonnet-4.6	g	4	C
-	anthropic/claude-sonnet-4.6-batch	fk	4	C
+	anthropic/claude-sonnet-4.6-batch	fo	4	C
 	anthropic/claude-sonnet-5	i	4	C
 	anthropic/claude-sonnet-5-batch	a	4	C
 	anthropic/claude-sonnet-5.5	j	4	C
-	anthropic/claude-sonnet-5.5-batch	fl	4	C
-	baseten/elephant-1	fm
-	baseten/joey-1	dk
+	anthropic/claude-sonnet-5.5-batch	fp	4	C
+	baseten/elephant-1	fq
+	baseten/joey-1	dm
 	baseten/mammoth-1	6
-	bytedance/seed-1.6	fn
-	bytedance/seed-1.8	fn
-	bytedance/seed-2.1-turbo	fo
-	callstack/apex	fp
+	bytedance/seed-1.6	fr
+	bytedance/seed-1.8	fr
+	bytedance/seed-2.1-turbo	fs
+	callstack/apex	ft
 	cohere/command-a	32
-	convaiinnovations/laya	fq
+	convaiinnovations/laya	fu
 	deepseek/deepseek-r1	v
-	deepseek/deepseek-v3.1	fr
+	deepseek/deepseek-v3.1	fv
 	deepseek/deepseek-v3.2	x
 	deepseek/deepseek-v3.2-thinking	x
-	deepseek/deepseek-v4-flash	4x
-	deepseek/deepseek-v4-flash-0731	4x
-	deepseek/deepseek-v4-flash-vision-exp	fs
-	deepseek/deepseek-v4-pro	4z
-	deepseek/deepseek-v4-pro-0813	ft
-	deepseek/deepseek-v4.1-flash	50
-	deepseek/deepseek-v4.1-flash-1017	50
-	deepseek/deepseek-v4.1-flash-1017-fast	51
-	deepseek/deepseek-v4.1-flash-1017-ultrafast	7d
-	deepseek/deepseek-v4.1-flash-fast	51
+	deepseek/deepseek-v4-flash	4z
+	deepseek/deepseek-v4-flash-0731	4z
+	deepseek/deepseek-v4-flash-vision-exp	fw
+	deepseek/deepseek-v4-pro	51
+	deepseek/deepseek-v4-pro-0813	fx
+	deepseek/deepseek-v4.1-flash	52
+	deepseek/deepseek-v4.1-flash-1017	52
+	deepseek/deepseek-v4.1-flash-1017-fast	53
+	deepseek/deepseek-v4.1-flash-1017-ultrafast	7f
+	deepseek/deepseek-v4.1-flash-fast	53
 	fireworks/ember-1	3e
-	google/gemini-2.5-flash	7u
-	google/gemini-2.5-flash-batch	fu
-	google/gemini-2.5-flash-lite	7v
-	google/gemini-2.5-flash-lite-batch	fv
-	google/gemini-2.5-pro	fw
-	google/gemini-2.5-pro-batch	fx
-	google/gemini-3-flash	7w
-	google/gemini-3-flash-batch	fy
-	google/gemini-3.1-flash-lite	fz
-	google/gemini-3.1-flash-lite-batch	g0
-	google/gemini-3.1-pro-preview	cz
-	google/gemini-3.1-pro-preview-batch	g1
-	google/gemini-3.5-flash	7l
-	google/gemini-3.5-flash-lite	7u
-	google/gemini-3.5-flash-lite-batch	g2
-	google/gemini-3.6-flash	7m	h
-	google/gemini-3.6-flash-batch	g3	h
-	google/gemini-3.7-flash	7m	h
-	google/gemini-3.8-flash	7m	h
-	google/gemini-4-argon	7n
-	google/gemma-4-26b-a4b-it	78
+	google/gemini-2.5-flash	7w
+	google/gemini-2.5-flash-batch	fy
+	google/gemini-2.5-flash-lite	7x
+	google/gemini-2.5-flash-lite-batch	fz
+	google/gemini-2.5-pro	g0
+	google/gemini-2.5-pro-batch	g1
+	google/gemini-3-flash	7y
+	google/gemini-3-flash-batch	g2
+	google/gemini-3.1-flash-lite	g3
+	google/gemini-3.1-flash-lite-batch	g4
+	google/gemini-3.1-pro-preview	d1
+	google/gemini-3.1-pro-preview-batch	g5
+	google/gemini-3.5-flash	7n
+	google/gemini-3.5-flash-lite	7w
+	google/gemini-3.5-flash-lite-batch	g6
+	google/gemini-3.6-flash	7o	j
+	google/gemini-3.6-flash-batch	g7	j
+	google/gemini-3.7-flash	7o	j
+	google/gemini-3.8-flash	7o	j
+	google/gemini-4-argon	7p
+	google/gemma-4-26b-a4b-it	7a
 	google/gemma-4-31b-it	1k
-	inception/mercury-2	g4
-	inception/mercury-2.5	g5
-	inception/mercury-3	g6
-	inception/mercury-coder-small	8h
-	inclusionai/ling-3.0-flash	g7
-	inclusionai/ling-3.0-flash-fin	g8
-	inclusionai/ling-3.0-flash-sante	g8
-	inclusionai/ling-3.0-flash-vl	g8
-	inclusionai/ling-3.1-flash	g9
-	inclusionai/ling-3.1-flash-1019	g9
-	interfaze/interfaze-beta	ga
-	liquid/d1	4w
-	liquid/d1-ultra	62
-	liquid/lfm2.5-24b-a2b	gb
-	meituan/longcat-2.5	5n
+	inception/mercury-2	g8
+	inception/mercury-2.5	g9
+	inception/mercury-3	ga
+	inception/mercury-coder-small	8j
+	inclusionai/ling-3.0-flash	gb
+	inclusionai/ling-3.0-flash-fin	gc
+	inclusionai/ling-3.0-flash-sante	gc
+	inclusionai/ling-3.0-flash-vl	gc
+	inclusionai/ling-3.1-flash	gd
+	inclusionai/ling-3.1-flash-1019	gd
+	interfaze/interfaze-beta	ge
+	liquid/d1	4y
+	liquid/d1-ultra	64
+	liquid/lfm2.5-24b-a2b	gf
+	meituan/longcat-2.5	5p
 	meta/llama-3.1-70b	1o
 	meta/llama-3.1-8b	1p
 	meta/llama-3.3-70b	1o
 	meta/llama-4-maverick	1v
 	meta/llama-4-scout	1w
-	meta/muse-ember	d6
-	meta/muse-glimmer-30b	gc
-	meta/muse-spark-1.1	79
-	meta/muse-spark-1.2	79
-	meta/muse-spark-1.2-contributor	bj
-	meta/muse-spark-1.3	79
-	meta/muse-spark-1.3-contributor	bj
-	meta/muse-spark-open	79
-	meta/muse-wonder-1.0	bh
-	microsoft/microsoft-decision-1	62
-	minimax/minimax-m2	bk
-	minimax/minimax-m2.1	bk
-	minimax/minimax-m2.1-lightning	gd
-	minimax/minimax-m2.5	bk
-	minimax/minimax-m2.5-highspeed	bl
-	minimax/minimax-m2.7	bm
-	minimax/minimax-m2.7-highspeed	bn
-	minimax/minimax-m3	77
-	minimax/minimax-m3.1-flash	78
-	mistral/codestral	bu
-	mistral/ministral-14b	by
-	mistral/ministral-3b	bz
-	mistral/ministral-8b	c0
-	mistral/mistral-large-3	c3
-	mistral/mistral-large-4	c4
-	mistral/mistral-medium-3.5	c7
-	mistral/mistral-nemo	ge
-	mistral/mistral-small	78
-	mixedbread/toast-1	gf
-	moonshotai/kimi-k2	aa
+	meta/muse-ember	d8
+	meta/muse-glimmer-30b	gg
+	meta/muse-spark-1.1	7b
+	meta/muse-spark-1.2	7b
+	meta/muse-spark-1.2-contributor	bl
+	meta/muse-spark-1.3	7b
+	meta/muse-spark-1.3-contributor	bl
+	meta/muse-spark-open	7b
+	meta/muse-wonder-1.0	bj
+	microsoft/microsoft-decision-1	64
+	minimax/minimax-m2	bm
+	minimax/minimax-m2.1	bm
+	minimax/minimax-m2.1-lightning	gh
+	minimax/minimax-m2.5	bm
+	minimax/minimax-m2.5-highspeed	bn
+	minimax/minimax-m2.7	bo
+	minimax/minimax-m2.7-highspeed	bp
+	minimax/minimax-m3	79
+	minimax/minimax-m3.1-flash	7a
+	mistral/codestral	bw
+	mistral/ministral-14b	c0
+	mistral/ministral-3b	c1
+	mistral/ministral-8b	c2
+	mistral/mistral-large-3	c5
+	mistral/mistral-large-4	c6
+	mistral/mistral-medium-3.5	c9
+	mistral/mistral-nemo	gi
+	mistral/mistral-small	7a
+	mixedbread/toast-1	gj
+	moonshotai/kimi-k2	ac
 	moonshotai/kimi-k2.5	28
 	moonshotai/kimi-k2.6	3q
-	moonshotai/kimi-k2.7-code	5t
-	moonshotai/kimi-k2.7-code-highspeed	7i
+	moonshotai/kimi-k2.7-code	5v
+	moonshotai/kimi-k2.7-code-highspeed	7k
 	moonshotai/kimi-k3	3e
-	moonshotai/kimi-k3-fast	7g
-	moonshotai/kimi-k3.1-pro	52
-	moonshotai/kimi-k3.1-pro-highspeed	gg
-	nace-ai/drex-max-finance	gh
-	nace-ai/drex-max-v1.1	gh
-	nace-ai/drex-v2.0	gh
-	nvidia/nemotron-3-nano-30b-a3b	gi
+	moonshotai/kimi-k3-fast	7i
+	moonshotai/kimi-k3.1-pro	54
+	moonshotai/kimi-k3.1-pro-highspeed	gk
+	nace-ai/drex-max-finance	gl
+	nace-ai/drex-max-v1.1	gl
+	nace-ai/drex-v2.0	gl
+	nvidia/nemotron-3-nano-30b-a3b	gm
 	nvidia/nemotron-3-super-120b-a12b	2c
-	nvidia/nemotron-3-ultra-550b-a55b	53
-	nvidia/nemotron-3.5-lightning	gj
-	nvidia/nemotron-3.5-lightning-free	cy		F
-	nvidia/nemotron-3.5-super-vl	gk
+	nvidia/nemotron-3-ultra-550b-a55b	55
+	nvidia/nemotron-3.5-lightning	gn
+	nvidia/nemotron-3.5-lightning-free	d0		F
+	nvidia/nemotron-3.5-super-vl	go
 	nvidia/nemotron-nano-12b-v2-vl	29
 	nvidia/nemotron-nano-9b-v2	2b
-	openai/gpt-4.1	41
-	openai/gpt-4.1-batch	gl
-	openai/gpt-4.1-fast	gm
-	openai/gpt-4.1-mini	42
-	openai/gpt-4.1-mini-batch	gn
-	openai/gpt-4.1-mini-fast	go
-	openai/gpt-4.1-nano	gp
-	openai/gpt-4o	44
-	openai/gpt-4o-batch	5g
-	openai/gpt-4o-fast	gq
-	openai/gpt-4o-mini	46
-	openai/gpt-4o-mini-batch	5h
-	openai/gpt-4o-mini-fast	gr
-	openai/gpt-5	47
-	openai/gpt-5-batch	gs
-	openai/gpt-5-codex	gt
-	openai/gpt-5-fast	gu
-	openai/gpt-5-mini	48
-	openai/gpt-5-mini-batch	gv
-	openai/gpt-5-mini-fast	gw
-	openai/gpt-5-nano	49
-	openai/gpt-5-nano-batch	gx
-	openai/gpt-5-pro	4a
-	openai/gpt-5-pro-batch	gy
-	openai/gpt-5.1-codex	gt
-	openai/gpt-5.1-codex-max	47
-	openai/gpt-5.1-codex-mini	gz
-	openai/gpt-5.1-thinking	47
-	openai/gpt-5.1-thinking-fast	gu
-	openai/gpt-5.2	4b
-	openai/gpt-5.2-batch	h0
-	openai/gpt-5.2-codex	4b
-	openai/gpt-5.2-fast	h1
-	openai/gpt-5.2-pro	4c
-	openai/gpt-5.3-codex	4b
-	openai/gpt-5.3-codex-fast	h1
-	openai/gpt-5.4	4d
-	openai/gpt-5.4-batch	h2
+	openai/gpt-4.1	43
+	openai/gpt-4.1-batch	gp
+	openai/gpt-4.1-fast	gq
+	openai/gpt-4.1-mini	44
+	openai/gpt-4.1-mini-batch	gr
+	openai/gpt-4.1-mini-fast	gs
+	openai/gpt-4.1-nano	gt
+	openai/gpt-4o	46
+	openai/gpt-4o-batch	5i
+	openai/gpt-4o-fast	gu
+	openai/gpt-4o-mini	48
+	openai/gpt-4o-mini-batch	5j
+	openai/gpt-4o-mini-fast	gv
+	openai/gpt-5	49
+	openai/gpt-5-batch	gw
+	openai/gpt-5-codex	gx
+	openai/gpt-5-fast	gy
+	openai/gpt-5-mini	4a
+	openai/gpt-5-mini-batch	gz
+	openai/gpt-5-mini-fast	h0
+	openai/gpt-5-nano	4b
+	openai/gpt-5-nano-batch	h1
+	openai/gpt-5-pro	4c
+	openai/gpt-5-pro-batch	h2
+	openai/gpt-5.1-codex	gx
+	openai/gpt-5.1-codex-max	49
+	openai/gpt-5.1-codex-mini	h3
+	openai/gpt-5.1-thinking	49
+	openai/gpt-5.1-thinking-fast	gy
+	openai/gpt-5.2	4d
+	openai/gpt-5.2-batch	h4
+	openai/gpt-5.2-codex	4d
+	openai/gpt-5.2-fast	h5
+	openai/gpt-5.2-pro	4e
+	openai/gpt-5.3-codex	4d
+	openai/gpt-5.3-codex-fast	h5
+	openai/gpt-5.4	4f
+	openai/gpt-5.4-batch	h6
 	openai/gpt-5.4-fast	3x
-	openai/gpt-5.4-mini	4e
-	openai/gpt-5.4-mini-batch	h3
-	openai/gpt-5.4-mini-fast	7l
-	openai/gpt-5.4-nano	4f
-	openai/gpt-5.4-nano-batch	h4
-	openai/gpt-5.4-pro	4g
-	openai/gpt-5.5	4h
-	openai/gpt-5.5-batch	4d
-	openai/gpt-5.5-fast	h5
-	openai/gpt-5.5-pro	4g
-	openai/gpt-5.5-pro-batch	h6
+	openai/gpt-5.4-mini	4g
+	openai/gpt-5.4-mini-batch	h7
+	openai/gpt-5.4-mini-fast	7n
+	openai/gpt-5.4-nano	4h
+	openai/gpt-5.4-nano-batch	h8
+	openai/gpt-5.4-pro	4i
+	openai/gpt-5.5	4j
+	openai/gpt-5.5-batch	4f
+	openai/gpt-5.5-fast	h9
+	openai/gpt-5.5-pro	4i
+	openai/gpt-5.5-pro-batch	ha
 	openai/gpt-5.6-luna	16
-	openai/gpt-5.6-luna-batch	h7
-	openai/gpt-5.6-luna-fast	h8
-	openai/gpt-5.6-sol	4j	7
-	openai/gpt-5.6-sol-batch	h9	7
-	openai/gpt-5.6-sol-fast	ha	7
+	openai/gpt-5.6-luna-batch	hb
+	openai/gpt-5.6-luna-fast	hc
+	openai/gpt-5.6-sol	4l	7
+	openai/gpt-5.6-sol-batch	hd	7
+	openai/gpt-5.6-sol-fast	he	7
 	openai/gpt-5.6-terra	18
-	openai/gpt-5.6-terra-batch	hb
-	openai/gpt-5.6-terra-fast	hc
+	openai/gpt-5.6-terra-batch	hf
+	openai/gpt-5.6-terra-fast	hg
 	openai/gpt-6-astra	19
-	openai/gpt-6-astra-batch	hd
-	openai/gpt-6-astra-fast	he
+	openai/gpt-6-astra-batch	hh
+	openai/gpt-6-astra-fast	hi
 	openai/gpt-6-luna	1a
-	openai/gpt-6-luna-batch	hf
+	openai/gpt-6-luna-batch	hj
 	openai/gpt-6-luna-decisions	6
-	openai/gpt-6-luna-fast	hg
+	openai/gpt-6-luna-fast	hk
 	openai/gpt-6-sol	1b
-	openai/gpt-6-sol-batch	hh
-	openai/gpt-6-sol-fast	4k
+	openai/gpt-6-sol-batch	hl
+	openai/gpt-6-sol-fast	4m
 	openai/gpt-6.1-sol	1c
 	openai/gpt-6.1-sol-batch	1d
-	openai/gpt-6.1-sol-fast	hi
+	openai/gpt-6.1-sol-fast	hm
 	openai/gpt-6.1-terra	1d
 	openai/gpt-6.1-terra-fast	1c
-	openai/gpt-oss-120b	54
-	openai/gpt-oss-20b	hj
+	openai/gpt-oss-120b	56
+	openai/gpt-oss-20b	hn
 	openai/gpt-oss-safeguard-120b	2l
 	openai/gpt-oss-safeguard-20b	2n
-	openai/o1	4l
-	openai/o3	41
-	openai/o3-fast	gm
-	openai/o3-mini	4m
-	openai/o3-pro	4o
-	openai/o4-mini	4p
-	particle/particle-1	hk
-	perplexity/pplx-decider-flash-v1.2	dk
-	perplexity/pplx-decider-v1.2	4w
-	poolside/laguna-s-2.1	hl
-	quiverai/arrow-2	hm
-	quiverai/arrow-2-telos	hn
-	reflection/beam-free	cy		F
-	sakana/fugu-max	7b
-	sakana/fugu-ultra	4h
-	sakana/fugu-ultra-v2	4h
-	sakana/namazu	ho
-	scaledown/scaledown-classify-1	hp
-	spacexai/grok-4.20-multi-agent	hq
-	spacexai/grok-4.20-multi-agent-batch	hr
-	spacexai/grok-4.20-multi-agent-beta	hq
-	spacexai/grok-4.20-non-reasoning	hq
-	spacexai/grok-4.20-non-reasoning-batch	hr
-	spacexai/grok-4.20-non-reasoning-beta	hq
-	spacexai/grok-4.20-reasoning	hq
-	spacexai/grok-4.20-reasoning-batch	hr
-	spacexai/grok-4.20-reasoning-beta	hq
-	spacexai/grok-4.3	hq
-	spacexai/grok-4.3-batch	hr
-	spacexai/grok-4.5	d2
-	spacexai/grok-4.6	7p
-	spacexai/grok-4.7	7p
-	spacexai/grok-build-0.1	hs
-	stepfun/step-3.7-flash	ht
-	stepfun/step-5-preview	di
-	tencent/hy3	dd
-	tencent/hy4	hu
-	tencent/hy4-preview	de
-	thinkingmachines/inkling	55
-	thinkingmachines/inkling-small	hv
-	typesafe-ai/jev	62
-	typesafe-ai/jev-1.13.0	62
-	typesafe-ai/jev-1.14.0	62
-	xiaomi/mimo-v2.6-flash	dg
+	openai/o1	4n
+	openai/o3	43
+	openai/o3-fast	gq
+	openai/o3-mini	4o
+	openai/o3-pro	4q
+	openai/o4-mini	4r
+	particle/particle-1	ho
+	perplexity/pplx-decider-flash-v1.2	dm
+	perplexity/pplx-decider-v1.2	4y
+	poolside/laguna-s-2.1	hp
+	quiverai/arrow-2	hq
+	quiverai/arrow-2-telos	hr
+	reflection/beam-free	d0		F
+	sakana/fugu-max	7d
+	sakana/fugu-ultra	4j
+	sakana/fugu-ultra-v2	4j
+	sakana/namazu	hs
+	scaledown/scaledown-classify-1	ht
+	spacexai/grok-4.20-multi-agent	hu
+	spacexai/grok-4.20-multi-agent-batch	hv
+	spacexai/grok-4.20-multi-agent-beta	hu
+	spacexai/grok-4.20-non-reasoning	hu
+	spacexai/grok-4.20-non-reasoning-batch	hv
+	spacexai/grok-4.20-non-reasoning-beta	hu
+	spacexai/grok-4.20-reasoning	hu
+	spacexai/grok-4.20-reasoning-batch	hv
+	spacexai/grok-4.20-reasoning-beta	hu
+	spacexai/grok-4.3	hu
+	spacexai/grok-4.3-batch	hv
+	spacexai/grok-4.5	d4
+	spacexai/grok-4.6	7r
+	spacexai/grok-4.7	7r
+	spacexai/grok-build-0.1	hw
+	stepfun/step-3.7-flash	hx
+	stepfun/step-5-preview	dk
+	tencent/hy3	df
+	tencent/hy4	hy
+	tencent/hy4-preview	dg
+	thinkingmachines/inkling	57
+	thinkingmachines/inkling-small	hz
+	typesafe-ai/jev	64
+	typesafe-ai/jev-1.13.0	64
+	typesafe-ai/jev-1.14.0	64
+	xiaomi/mimo-v2.6-flash	di
 	xiaomi/mimo-v2.6-pro	3s
-	xiaomi/mimo-v2.6-pro-ultraspeed	hw
-	zai/glm-4.5	9f
-	zai/glm-4.5-air	hx
-	zai/glm-4.5v	hy
-	zai/glm-4.6	9f
+	xiaomi/mimo-v2.6-pro-ultraspeed	i0
+	zai/glm-4.5	9h
+	zai/glm-4.5-air	i1
+	zai/glm-4.5v	i2
+	zai/glm-4.6	9h
 	zai/glm-4.7	37
 	zai/glm-4.7-flash	38
-	zai/glm-4.7-flashx	hz
+	zai/glm-4.7-flashx	i3
 	zai/glm-5	39
-	zai/glm-5-turbo	i0
+	zai/glm-5-turbo	i4
 	zai/glm-5.1	3h
-	zai/glm-5.2	57
-	zai/glm-5.2-fast	i1
-	zai/glm-5.3	57
-	zai/glm-5.3-fast	58
-	zai/glm-5.3-flash	59
-	zai/glm-5.3-flashx	i2
-	zai/glm-5.3-flashx-legal	i2
-	zai/glm-5v-turbo	i0
+	zai/glm-5.2	59
+	zai/glm-5.2-fast	i5
+	zai/glm-5.3	59
+	zai/glm-5.3-fast	5a
+	zai/glm-5.3-flash	5b
+	zai/glm-5.3-flashx	i6
+	zai/glm-5.3-flashx-legal	i6
+	zai/glm-5v-turbo	i4
 pvoyageai
 	voyage-01	6	1
 	voyage-02	6	1
 	voyage-2	6	1
-	voyage-3	i3	1
-	voyage-3-large	i4	1
-	voyage-3-lite	4w	1
-	voyage-3.5	i3	1
-	voyage-3.5-lite	4w	1
-	voyage-4	i3	1
-	voyage-4-large	65	1
-	voyage-4-lite	4w	1
-	voyage-code-2	65	1
-	voyage-code-3	i4	1
-	voyage-context-3	i4	1
-	voyage-finance-2	65	1
-	voyage-large-2	65	1
-	voyage-large-2-instruct	65	1
-	voyage-law-2	65	1
+	voyage-3	i7	1
+	voyage-3-large	i8	1
+	voyage-3-lite	4y	1
+	voyage-3.5	i7	1
+	voyage-3.5-lite	4y	1
+	voyage-4	i7	1
+	voyage-4-large	67	1
+	voyage-4-lite	4y	1
+	voyage-code-2	67	1
+	voyage-code-3	i8	1
+	voyage-context-3	i8	1
+	voyage-finance-2	67	1
+	voyage-large-2	67	1
+	voyage-large-2-instruct	67	1
+	voyage-law-2	67	1
 	voyage-lite-01	6	1
 	voyage-lite-01-instruct	6	1
 	voyage-lite-02-instruct	6	1
-	voyage-multilingual-2	65	1
+	voyage-multilingual-2	67	1
 pxai
-	grok-2	du	1
-	grok-2-1212	du	1
-	grok-2-latest	du	1
-	grok-2-vision	du	1
-	grok-2-vision-1212	du	1
-	grok-2-vision-latest	du	1
-	grok-3	i5	1
-	grok-3-beta	i5	1
-	grok-3-fast	i6	1
-	grok-3-fast-beta	i6	1
-	grok-3-fast-latest	i6	1
-	grok-3-latest	i5	1
-	grok-3-mini	i7	1
-	grok-3-mini-beta	i7	1
-	grok-3-mini-fast	i8	1
-	grok-3-mini-fast-beta	i8	1
-	grok-3-mini-fast-latest	i8	1
-	grok-3-mini-latest	i7	1
-	grok-4	i5	1
-	grok-4-0709	i5	1
-	grok-4-1-fast	i9	1
-	grok-4-1-fast-non-reasoning	i9	1
-	grok-4-1-fast-non-reasoning-latest	i9	1
-	grok-4-1-fast-reasoning	i9	1
-	grok-4-1-fast-reasoning-latest	i9	1
-	grok-4-fast	i9	1
-	grok-4-fast-non-reasoning	i9	1
-	grok-4-fast-non-reasoning-latest	i9	1
-	grok-4-fast-reasoning	i9	1
-	grok-4-fast-reasoning-latest	i9	1
-	grok-4-latest	i5	1
-	grok-4.20	hq	1
-	grok-4.20-multi-agent	ia	1
-	grok-4.3	ib	2
-	grok-4.3-latest	hq	2
-	grok-4.5	d2	2
-	grok-4.5-latest	d2	2
-	grok-4.6	7p	2
-	grok-4.6-latest	7p	2
-	grok-4.7	7p
-	grok-build-0.1	hs	1
-	grok-code-fast	ic	1
-	grok-code-fast-1	ic	1
-	grok-code-fast-1-0825	ic	1
-	grok-latest	d2	2
-	x-ai/grok-4.3	hq	2
-	x-ai/grok-4.5	d2	2
-	x-ai/grok-4.6	7p	2
+	grok-2	i9	1
+	grok-2-1212	i9	1
+	grok-2-latest	i9	1
+	grok-2-vision	i9	1
+	grok-2-vision-1212	i9	1
+	grok-2-vision-latest	i9	1
+	grok-3	ia	1
+	grok-3-beta	ia	1
+	grok-3-fast	ib	1
+	grok-3-fast-beta	ib	1
+	grok-3-fast-latest	ib	1
+	grok-3-latest	ia	1
+	grok-3-mini	ic	1
+	grok-3-mini-beta	ic	1
+	grok-3-mini-fast	id	1
+	grok-3-mini-fast-beta	id	1
+	grok-3-mini-fast-latest	id	1
+	grok-3-mini-latest	ic	1
+	grok-4	ia	1
+	grok-4-0709	ia	1
+	grok-4-1-fast	ie	1
+	grok-4-1-fast-non-reasoning	ie	1
+	grok-4-1-fast-non-reasoning-latest	ie	1
+	grok-4-1-fast-reasoning	ie	1
+	grok-4-1-fast-reasoning-latest	ie	1
+	grok-4-fast	ie	1
+	grok-4-fast-non-reasoning	ie	1
+	grok-4-fast-non-reasoning-latest	ie	1
+	grok-4-fast-reasoning	ie	1
+	grok-4-fast-reasoning-latest	ie	1
+	grok-4-latest	ia	1
+	grok-4.20	hu	1
+	grok-4.20-multi-agent	if	1
+	grok-4.3	ig	2
+	grok-4.3-latest	hu	2
+	grok-4.5	d4	2
+	grok-4.5-latest	d4	2
+	grok-4.6	7r	2
+	grok-4.6-latest	7r	2
+	grok-4.7	7r
+	grok-build-0.1	hw	1
+	grok-code-fast	ih	1
+	grok-code-fast-1	ih	1
+	grok-code-fast-1-0825	ih	1
+	grok-latest	d4	2
+	x-ai/grok-4.3	hu	2
+	x-ai/grok-4.5	d4	2
+	x-ai/grok-4.6	7r	2
 pxiaomi
-	mimo-v2.6-flash	dg
+	mimo-v2.6-flash	di
 	mimo-v2.6-pro	3s
-	mimo-v2.6-pro-ultraspeed	hw
+	mimo-v2.6-pro-ultraspeed	i0
 pzai
 	GLM-5.2	3h	2
 	GLM-5.3	3h	2
-	GLM-5.3-Flash	id	1
-	glm-4.7	9f
-	glm-5-turbo	i0
+	GLM-5.3-Flash	ii	1
+	glm-4.7	9h
+	glm-5-turbo	i4
 	glm-5.2	3h	2
 	glm-5.3	3h	2
-	glm-5.3-flash	59	2
+	glm-5.3-flash	5b	2
 pzai-coding-cn
-	glm-4.6v	ie
+	glm-4.6v	ij
 	glm-5.3	3h
-	glm-5.3-flash	59`
+	glm-5.3-flash	5b`

@@ -1,4 +1,4 @@
-// Prices that neither package lists: what is billed by the piece, fine-tuned models, and prices that may come at any time. Kept by
+// Prices that the packages lack: what is billed by the piece, fine-tuned and old models, and prices that may come at any time. Kept by
 // hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or per piece, as strings.
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
@@ -91,4 +91,68 @@ export const GUARANTEED_UNTIL = {
   output: [3, 2],
   url: "https://docs.laozhang.ai/announcements/gpt-5-6-sol-price-cut-2026-09.md",
   day: "2026-09-24",
+}
+
+/**
+ * Ids that the older package matches by a pattern only, or that their seller no longer lists. Old bills and running services have them.
+ * Each is priced by the model that the package matches with it.
+ */
+export const STILL_USED_IDS = {
+  anthropic: [
+    "claude-3-7-sonnet-20250219",
+    "claude-3-5-haiku-20241022",
+    "claude-3-opus-20240229",
+    "claude-2.1",
+    "claude-2.0",
+  ],
+  google: [
+    "gemini-2.0-flash-001",
+    "gemini-2.0-flash-lite-001",
+    "gemini-1.5-pro-001",
+    "gemini-1.5-pro-002",
+    "gemini-1.5-flash-001",
+    "gemini-1.5-flash-002",
+  ],
+  openrouter: [
+    "anthropic/claude-opus-4",
+    "anthropic/claude-sonnet-4",
+    "anthropic/claude-3.7-sonnet",
+    "anthropic/claude-3.5-sonnet",
+    "anthropic/claude-3.5-haiku",
+  ],
+  together: [
+    "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
+    "meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo",
+  ],
+  xai: ["grok-2-vision-1212"],
+}
+
+/** Old models that neither package prices. */
+export const OLD_PRICES = {
+  // Deployments of the version 0613 and before cost more, and the name does not tell the version.
+  "azure/gpt-35-turbo": {
+    sheets: [
+      { input: "0.5", output: "1.5" },
+      { input: "1.5", output: "2", boundOnly: true },
+    ],
+    context: 16_385,
+    maxOutput: 4_096,
+    url: LITELLM,
+    day: READ,
+  },
+  "azure/gpt-35-turbo-16k": {
+    sheets: [{ input: "3", output: "4" }],
+    context: 16_385,
+    maxOutput: 4_096,
+    url: LITELLM,
+    day: READ,
+  },
+  "fireworks/accounts/fireworks/models/llama-v3p3-70b-instruct": {
+    sheets: [{ input: "0.9", output: "0.9" }],
+    context: 131_072,
+    maxOutput: 16_384,
+    url: "https://models.dev/api.json",
+    day: READ,
+  },
 }
