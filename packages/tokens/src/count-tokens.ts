@@ -31,11 +31,15 @@ export type TokenizerChoice =
       countBy?: undefined
     }
 
-const CHOICE = ["model", "encoding", "countBy"]
-const CHOICE_OPTIONS: ReadonlySet<string> = new Set(CHOICE)
-const COUNT_OPTIONS: ReadonlySet<string> = new Set([...CHOICE, "allowedSpecial"])
-const SOURCE_OPTIONS: ReadonlySet<string> = new Set([...CHOICE, "signal"])
-const SPLIT_OPTIONS: ReadonlySet<string> = new Set([...CHOICE, "maxTokens", "overlapTokens"])
+const CHOICE_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set(["model", "encoding", "countBy"])
+const COUNT_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set([...CHOICE_OPTIONS, "allowedSpecial"])
+const SOURCE_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set([...CHOICE_OPTIONS, "signal"])
+const SPLIT_OPTIONS: ReadonlySet<string> = /* @__PURE__ */ new Set([...CHOICE_OPTIONS, "maxTokens", "overlapTokens"])
+const ADVICE = {
+  overlap: "Did you mean `overlapTokens`?",
+  chunkSize: "Did you mean `maxTokens`?",
+  limit: "Did you mean `maxTokens`?",
+}
 
 /**
  * The number of tokens of a text: exact if the tokenizer is public, else an estimate, or an upper bound with `countBy`.
@@ -83,8 +87,8 @@ export function isWithinTokenLimit(
   maxTokens: number,
   options: TokenizerChoice & SpecialTokenOptions,
 ): boolean {
-  const encoding = chosenEncoding(options, COUNT_OPTIONS)
   checkTokenNumber("maxTokens", maxTokens, 0)
+  const encoding = chosenEncoding(options, COUNT_OPTIONS)
   if (encoding !== undefined) return countWithSpecialTokens(encoding, text, options, maxTokens) <= maxTokens
   return measureOf(options, encoding).count(text) <= maxTokens
 }
@@ -99,6 +103,7 @@ export function isWithinTokenLimit(
  * truncateToTokens("one two three four", 2, { model: "gpt-4o" }) // "one two"
  */
 export function truncateToTokens(text: string, maxTokens: number, options: TokenizerChoice): string {
+  checkTokenNumber("maxTokens", maxTokens, 0)
   return truncateText(measureOf(options, chosenEncoding(options, CHOICE_OPTIONS)), text, maxTokens)
 }
 
@@ -125,9 +130,9 @@ export function createTokenCounter(options: TokenizerChoice): TokenCounter {
 
 /** The encoding that the options choose; undefined for a model without a public tokenizer. */
 function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): Encoding | undefined {
-  if (typeof options === "string")
+  if (typeof options !== "object" || options === null)
     throw new InvalidArgumentError("options", '{ model: "gpt-4o-mini" } or { encoding: "o200k_base" }', options)
-  checkOptions(options, names)
+  checkOptions(options, names, "options", ADVICE)
   const { model, encoding, countBy } = options
   if ((model === undefined) === (encoding === undefined))
     throw new InvalidArgumentError(

@@ -28,7 +28,7 @@ export function getModelLimits(model: string): ModelLimits {
     throw new UnknownModelError(id, {
       what: "context window",
       nearest: nearestIds(id, modelLimits.ids()),
-      remedy: "Check the id, or state its `contextWindow` in a price table of your own.",
+      remedy: "Check the id. For `LLMClient`, you can state its `contextWindow` with `createPriceTable`.",
     })
   const limits: ModelLimits = { contextWindow: listed.contextWindow }
   if (listed.maxInputTokens !== undefined) limits.maxInputTokens = listed.maxInputTokens

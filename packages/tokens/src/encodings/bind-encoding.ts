@@ -1,3 +1,4 @@
+import { checkOptions } from "@p2/core"
 import { countSource, type TextSource } from "../text/count-source"
 import { checkTokenNumber, countWithSpecialTokens } from "../text/count-text"
 import { type SplitOptions, splitText, truncateText } from "../text/cut-text"
@@ -27,20 +28,43 @@ export interface BoundEncoding {
   createTokenCounter(): TokenCounter
 }
 
+const ENTRY_HAS_ONE = "This entry has one encoding; `@p2/tokens` has a choice."
+const ADVICE = { model: ENTRY_HAS_ONE, encoding: ENTRY_HAS_ONE, overlap: "Did you mean `overlapTokens`?" }
+const SPECIAL_OPTIONS: ReadonlySet<string> = new Set(["allowedSpecial"])
+const SOURCE_OPTIONS: ReadonlySet<string> = new Set(["signal"])
+const SPLIT_OPTIONS: ReadonlySet<string> = new Set(["maxTokens", "overlapTokens"])
+
+function check(options: object | undefined, names: ReadonlySet<string>): void {
+  if (options !== undefined) checkOptions(options, names, "options", ADVICE)
+}
+
 /** Binds every function to one encoding. */
 export function bindEncoding(encoding: Encoding): BoundEncoding {
   const measure = exactMeasure(encoding)
   return {
-    countTokens: (text, options) => countWithSpecialTokens(encoding, text, options),
-    countTokensAsync: (source, options) => countSource(measure.createCounter(), source, options),
-    encode: (text, options) => encodeText(encoding, text, options),
+    countTokens(text, options) {
+      check(options, SPECIAL_OPTIONS)
+      return countWithSpecialTokens(encoding, text, options)
+    },
+    async countTokensAsync(source, options) {
+      check(options, SOURCE_OPTIONS)
+      return countSource(measure.createCounter(), source, options)
+    },
+    encode(text, options) {
+      check(options, SPECIAL_OPTIONS)
+      return encodeText(encoding, text, options)
+    },
     decode: (tokens) => decodeTokens(encoding, tokens),
     isWithinTokenLimit(text, maxTokens, options) {
       checkTokenNumber("maxTokens", maxTokens, 0)
+      check(options, SPECIAL_OPTIONS)
       return countWithSpecialTokens(encoding, text, options, maxTokens) <= maxTokens
     },
     truncateToTokens: (text, maxTokens) => truncateText(measure, text, maxTokens),
-    splitByTokens: (text, options) => splitText(measure, text, options),
+    splitByTokens(text, options) {
+      check(options, SPLIT_OPTIONS)
+      return splitText(measure, text, options)
+    },
     createTokenCounter: () => measure.createCounter(),
   }
 }

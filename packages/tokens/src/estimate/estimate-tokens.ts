@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
+import { isModelId, parseModelId } from "@p2/core"
 import { o200kBase } from "../encodings/o200k"
 import { checkText, countText } from "../text/count-text"
 import { familyOf, type ModelFamily } from "./model-families"
@@ -24,15 +24,14 @@ export const ADDED_TOKENS = 8
  * The estimate is o200k_base's count, corrected by script. The upper bound is one token (1.25 if nothing is published of
  * the tokenizer) for each UTF-8 byte of the text as the model normalizes it, plus 8.
  *
- * @throws InvalidArgumentError if `text` or `model` is not a string
+ * @throws InvalidArgumentError if `text` is not a string or `model` is not a model id
  *
  * @example
  * estimateTokens("Hello, world", "claude-sonnet-4-5") // { tokens: 4, upperBound: 23, basis: "…" }
  */
 export function estimateTokens(text: string, model: string): TokenEstimate {
   checkText(text)
-  if (typeof model !== "string")
-    throw new InvalidArgumentError("model", 'a model id such as "claude-sonnet-4-5"', model)
+  if (!isModelId(model)) parseModelId(model)
   const family = familyOf(model)
   const bytes = new NormalizedBytes(family.normalization)
   bytes.add(text)

@@ -43,12 +43,17 @@ const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0
 const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
 
 const INPUT: ReadonlySet<string> = new Set(["model", "messages", "tools", "answerFormat", "calibration"])
+const ONLY_INPUT = "Leave it out: only input tokens are counted."
 const ADVICE = {
   prompt: 'Write `messages: [{ role: "user", content: prompt }]`.',
   input: "Write `messages`.",
   system: 'Write `messages: [{ role: "system", content: system }, …]`.',
   response_format: "Did you mean `answerFormat`?",
   functions: "Did you mean `tools`?",
+  maxTokens: ONLY_INPUT,
+  max_tokens: ONLY_INPUT,
+  maxOutputTokens: ONLY_INPUT,
+  max_completion_tokens: ONLY_INPUT,
 }
 
 /**
@@ -65,6 +70,8 @@ const ADVICE = {
  * // upperBound: 13 + 8 for the message + 32 for the request
  */
 export function countRequestTokens(input: RequestTokensInput): RequestTokens {
+  if (typeof input !== "object" || input === null)
+    throw new InvalidArgumentError("input", 'an object such as { model: "gpt-4o-mini", messages: […] }', input)
   checkOptions(input, INPUT, "options", ADVICE)
   const { model: id, messages, tools = [], answerFormat, calibration } = input
   const model = requestModel(id)

@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from "@p2/core"
 
-export function stringAt(value: unknown, path: string): string {
-  if (typeof value !== "string") throw new InvalidArgumentError(path, "a string", value)
-  return value
+/** @param form the form of the object that the field belongs to, for a message that says what to write */
+export function stringAt(value: unknown, path: string, form?: string): string {
+  if (typeof value === "string") return value
+  throw new InvalidArgumentError(path, form === undefined ? "a string" : `a string, as in ${form}`, value)
 }
 
 /** @throws InvalidArgumentError for what JSON cannot hold: circular references, bigints */

@@ -10,6 +10,7 @@ export const MESSAGE_MARGIN = 8
 const CALL_MARGIN = 24
 
 const ROLES: readonly string[] = ["system", "developer", "user", "assistant", "tool"] satisfies Message["role"][]
+const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
 
 /** Fields of messages that are counted by name. */
 const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
@@ -23,8 +24,7 @@ const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_call
 export function messageTokens(model: RequestModel, message: Message, path: string): Counted[] {
   if (typeof message !== "object" || message === null) throw new InvalidArgumentError(path, "a message", message)
   const { role } = message
-  if (!ROLES.includes(role))
-    throw new InvalidArgumentError(`${path}.role`, ROLES.map((known) => `"${known}"`).join(", "), role)
+  if (!ROLES.includes(role)) throw new InvalidArgumentError(`${path}.role`, EXPECTED_ROLE, role)
   return [
     { tokens: 3, upperBound: 3 + MESSAGE_MARGIN },
     textTokens(model, role),

@@ -11,6 +11,7 @@ export type AnyPart = ContentPart | { type: "refusal"; refusal: string }
 /** Tokens that may separate the text parts of one content. How they are separated is not published. */
 const SEPARATOR_MARGIN = 4
 
+const IMAGE_FORM = '{ type: "image_url", image_url: { url } }'
 const IMAGE_MARGIN = 8
 const AUDIO_MARGIN = 32
 
@@ -47,7 +48,7 @@ export function partTokens(model: RequestModel, part: AnyPart, path: string): Co
 }
 
 function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Counted {
-  const url = stringAt(part.image_url?.url, `${path}.image_url.url`)
+  const url = stringAt(part.image_url?.url, `${path}.image_url.url`, IMAGE_FORM)
   const rule = imageRuleFor(model.name)
   const { tokens, upperBound } = imageTokens(part, rule)
   if (rule.kind !== "unpublished") return about("images", tokens, upperBound + IMAGE_MARGIN)

@@ -13,13 +13,16 @@ const TOOLS_INSTRUCTIONS = 350
 const FORMAT_MARGIN = 128
 const FORMAT_INSTRUCTIONS = 10
 
+const TOOL_FORM = '{ type: "function", function: { name, description, parameters } }'
+
 /** Models for which OpenAI's cookbook counts 10 tokens for each tool and not 7. */
 const TEN_PER_TOOL = /^(gpt-4(?!o|\.)|gpt-3\.5|gpt-35)/
 
 /** The form in which tools reach the model is not published. Twice their JSON and a margin is the bound. */
 export function toolTokens(model: RequestModel, tools: readonly ToolDefinition[]): Counted {
   const json = jsonOf(tools, "tools")
-  for (const [index, tool] of tools.entries()) stringAt(tool?.function?.name, `tools[${index}].function.name`)
+  for (const [index, tool] of tools.entries())
+    stringAt(tool?.function?.name, `tools[${index}].function.name`, TOOL_FORM)
   const counted = textTokens(model, json)
   const tokens =
     model.encoding === undefined

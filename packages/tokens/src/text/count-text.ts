@@ -34,7 +34,10 @@ export function countWithSpecialTokens(
 
 /** @throws InvalidArgumentError */
 export function checkText(text: unknown): asserts text is string {
-  if (typeof text !== "string") throw new InvalidArgumentError("text", "a string", text)
+  if (typeof text === "string") return
+  // Messages and bytes are what is passed most often instead.
+  const expected = Array.isArray(text) ? "a string (countRequestTokens() counts messages)" : "a string"
+  throw new InvalidArgumentError("text", expected, text)
 }
 
 /** @throws InvalidArgumentError if `value` is not an integer of at least `least` */
