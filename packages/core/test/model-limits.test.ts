@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { parseModelId } from "../src/index"
-import { google, ModelTable, modelLimits, modelLimitsDate, openai } from "../src/model-limits"
+import { googleLimits, ModelTable, modelLimits, modelLimitsDate, openaiLimits } from "../src/model-limits"
 
 const table = new ModelTable([
   "openai 1\n\tbig\t1000\t800\t200\n\tshared\t1000\t\t~100\tX\n\tunstated\t1000\t\t=\n\tunlisted",
@@ -115,7 +115,7 @@ describe("the published limits", () => {
   })
 
   it("can be read by provider", () => {
-    const some = new ModelTable([openai, google])
+    const some = new ModelTable([openaiLimits, googleLimits])
     expect(some.find("gpt-4o-mini")).toEqual(modelLimits.find("gpt-4o-mini"))
     expect(some.find("anthropic/claude-opus-5-5")).toBeUndefined()
   })

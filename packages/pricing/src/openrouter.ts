@@ -1,4 +1,4 @@
-import { openrouter as limits, ModelTable } from "@p2/core/model-limits"
+import { ModelTable, openrouterLimits } from "@p2/core/model-limits"
 import { table } from "./generated/openrouter"
 import { ModelLookup } from "./table/model-lookup"
 import type { PriceTable } from "./table/price-table"
@@ -6,5 +6,5 @@ import { RowTable } from "./table/row-table"
 
 /** The published prices of OpenRouter alone, for bundles that need no others. */
 export const prices: PriceTable = /* @__PURE__ */ new RowTable(
-  /* @__PURE__ */ new ModelLookup([table], /* @__PURE__ */ new ModelTable([limits])),
+  /* @__PURE__ */ new ModelLookup([table], /* @__PURE__ */ new ModelTable([openrouterLimits])),
 )

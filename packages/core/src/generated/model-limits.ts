@@ -3,7 +3,7 @@
 // and packages/pricing/scripts/prices/*overrides.mjs. Licences: THIRD_PARTY_NOTICES.
 export const limitsDate: string = "2026-11-10"
 
-export const openai: string = `openai 1
+export const openaiLimits: string = `openai 1
 	1024-x-1024/dall-e-2
 	256-x-256/dall-e-2
 	512-x-512/dall-e-2
@@ -251,7 +251,7 @@ export const openai: string = `openai 1
 	tts-1-hd
 	whisper-1`
 
-export const anthropic: string = `anthropic 1
+export const anthropicLimits: string = `anthropic 1
 	claude-2	200000		=
 	claude-2.0	200000		=
 	claude-2.1	200000		=
@@ -290,7 +290,7 @@ export const anthropic: string = `anthropic 1
 	claude-sonnet-5-5	1000000		128000
 	claude-v1`
 
-export const google: string = `google 1
+export const googleLimits: string = `google 1
 	deep-research-max-preview-04-2026	1048576		65536
 	deep-research-preview-04-2026	1048576		65536
 	gemini-1.0-pro	32768		=
@@ -353,7 +353,7 @@ export const google: string = `google 1
 	gemma-2-27b-it
 	gemma-4-26b-a4b-it-maas	262144		~32768`
 
-export const openrouter: string = `openrouter
+export const openrouterLimits: string = `openrouter
 	aion-labs/aion-2.0	131072		32768
 	aion-labs/aion-3.0	131072		32768
 	aion-labs/aion-3.0-mini	131072		32768
@@ -958,7 +958,7 @@ export const openrouter: string = `openrouter
 	~z-ai/glm-flash-latest	1048576		131072
 	~z-ai/glm-latest	1048576		943718`
 
-export const others: string = `amazon-bedrock
+export const othersLimits: string = `amazon-bedrock
 	amazon.nova-2-lite-v1:0	1000000		65535
 	amazon.nova-2-sonic-v1:0	1000000		=
 	amazon.nova-lite-v1:0	300000		10000

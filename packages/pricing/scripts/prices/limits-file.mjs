@@ -3,7 +3,7 @@
 /** The TypeScript text of the file: one constant per table of prices, so that bundlers can leave out the others. */
 export function limitsFile({ tables, firstParties, day, header }) {
   const constants = Object.entries(tables).map(
-    ([name, rows]) => `export const ${name}: string = ${templateText(linesOf(rows, firstParties))}\n`,
+    ([name, rows]) => `export const ${name}Limits: string = ${templateText(linesOf(rows, firstParties))}\n`,
   )
   return [header, `export const limitsDate: string = ${JSON.stringify(day)}\n`, ...constants].join("\n")
 }
