@@ -1,9 +1,9 @@
 /**
- * Writes src/generated/ranks-*.ts: the vocabularies of js-tiktoken as one string each, so that nobody who counts tokens
- * has to install them and the first count does not have to parse them.
+ * Writes src/generated/ranks-*.ts: the vocabularies of js-tiktoken as one string each, so that users need not install
+ * js-tiktoken and the first count is fast.
  *
- * Form: base64 (without padding) of one length byte per rank, then the bytes of all tokens in the order of their ranks.
- * A length of 0 is a hole: no token has that rank. `first` is the rank of the first one.
+ * Format: base64 (without padding) of one length byte per rank, then the bytes of all tokens in the order of their ranks.
+ * A length of 0 is a rank without a token. `first` is the rank of the first one.
  *
  * Run with `pnpm generate`.
  */
@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url)
 const entry = require.resolve("js-tiktoken/ranks/o200k_base")
 const { version, license } = JSON.parse(readFileSync(entry.replace(/dist\/ranks\/.*$/, "package.json"), "utf8"))
 
-/** @returns {Buffer[]} token bytes by rank, with holes */
+/** @returns {Buffer[]} the bytes of the tokens by rank */
 function tokensOf(name) {
   const tokens = []
   const loaded = require(`js-tiktoken/ranks/${name}`)
@@ -33,7 +33,7 @@ function write(file, name, first, tokens) {
   for (let rank = first; rank < tokens.length; rank++) {
     const token = tokens[rank]
     if (token === undefined) continue
-    if (token.length > 255) throw new Error(`A token of ${token.length} bytes does not fit the form`)
+    if (token.length > 255) throw new Error(`A token of ${token.length} bytes does not fit the format`)
     lengths[rank - first] = token.length
     bytes.push(token)
   }

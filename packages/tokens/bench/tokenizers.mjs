@@ -1,4 +1,4 @@
-/** Every tokenizer in one form: count a text, forget what was cached. */
+/** The compared tokenizers, in one form. */
 import AiTokenizer from "ai-tokenizer"
 import * as aiO200k from "ai-tokenizer/encoding/o200k_base"
 import * as gptTokenizer from "gpt-tokenizer/encoding/o200k_base"
@@ -10,26 +10,29 @@ import * as ours from "../dist/o200k_base.js"
 export const OURS = "@p2/tokens"
 export const WASM = "tiktoken"
 
-/** @returns {{ name: string, count: (text: string) => number, forget: () => void }[]} */
-export function contestants() {
+/** The tokenizer of our encoding, which is not part of the public type. */
+const tokenizer = () => ours.encoding[Symbol.for("@p2/tokens/tokenizer")]()
+
+/** @returns {{ name: string, count: (text: string) => number, clearCache: () => void }[]} */
+export function createTokenizers() {
   const wasm = get_encoding("o200k_base")
   const js = new Tiktoken(o200k)
   let ai = new AiTokenizer(aiO200k)
   return [
-    { name: OURS, count: (text) => ours.countTokens(text), forget: () => ours.encoding.tokenizer().clearCache() },
+    { name: OURS, count: (text) => ours.countTokens(text), clearCache: () => tokenizer().clearCache() },
     {
       name: "gpt-tokenizer",
       count: (text) => gptTokenizer.countTokens(text, { disallowedSpecial: new Set() }),
-      forget: () => gptTokenizer.clearMergeCache(),
+      clearCache: () => gptTokenizer.clearMergeCache(),
     },
     {
       name: "ai-tokenizer",
       count: (text) => ai.count(text),
-      forget: () => {
+      clearCache: () => {
         ai = new AiTokenizer(aiO200k)
       },
     },
-    { name: WASM, count: (text) => wasm.encode_ordinary(text).length, forget: () => {} },
-    { name: "js-tiktoken", count: (text) => js.encode(text, [], []).length, forget: () => {} },
+    { name: WASM, count: (text) => wasm.encode_ordinary(text).length, clearCache: () => {} },
+    { name: "js-tiktoken", count: (text) => js.encode(text, [], []).length, clearCache: () => {} },
   ]
 }
