@@ -29,6 +29,12 @@ export interface TestReservation {
   release(more?: Partial<SettleRequest>): Promise<SettleReply>
 }
 
+interface ExpectedCounter {
+  spent?: number
+  reserved?: number
+  granted?: number
+}
+
 /** A lease that the suite expired. */
 export interface ExpiredLease {
   key: string
@@ -67,11 +73,8 @@ export interface Bench {
   ): Promise<Extract<AdjustReply, { status: "ok" }>>
   counterState(name: string): Promise<CounterState>
   /** The counter must read exactly so; what is not given is 0. */
-  expectCounter(
-    name: string,
-    expected: { spent?: number; reserved?: number; granted?: number },
-    what?: string,
-  ): Promise<void>
+  expectCounter(name: string, expected: ExpectedCounter, what?: string): Promise<void>
+  expectCounters(expected: Record<string, ExpectedCounter>, what?: string): Promise<void>
   /** Expires every lease that is due, as the budget does. */
   sweep(): Promise<ExpiredLease[]>
   /** A store on the same state in another process; ended when the case is over. */
@@ -127,6 +130,14 @@ export function createBench(context: BenchContext): Bench {
     fail("list: the cursor never became null")
   }
 
+  const expectCounters: Bench["expectCounters"] = async (expected, what = "counters") => {
+    const names = Object.keys(expected)
+    const states = names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0, ...expected[name] }))
+    const { counters } = await store.read({ partition, counters: names })
+    const named = (list: readonly CounterState[]) => Object.fromEntries(list.map((state) => [state.name, state]))
+    equal(named(counters), named(states), what)
+  }
+
   return {
     store,
     partition,
@@ -152,8 +163,8 @@ export function createBench(context: BenchContext): Bench {
       if (reply.status !== "ok") fail(`adjust ${key}: expected ok, got ${canonical(reply)}`)
       return reply
     },
-    expectCounter: async (name, expected, what = `counter ${name}`) =>
-      equal(await counterState(name), { name, spent: 0, reserved: 0, granted: 0, ...expected }, what),
+    expectCounter: (name, expected, what) => expectCounters({ [name]: expected }, what),
+    expectCounters,
     sweep: () => sweep(store, partition),
     spawn: async () => {
       const process = await target.spawn!()

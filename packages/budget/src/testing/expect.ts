@@ -22,6 +22,14 @@ export function equal(actual: unknown, expected: unknown, what: string): void {
   if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
 }
 
+/** One field of every item, in order. */
+export const valuesOf = <T, Field extends keyof T>(items: readonly T[], field: Field): T[Field][] =>
+  items.map((item) => item[field])
+
+/** One field of every item, by the item's name. */
+export const byName = <T extends { name: string }, Field extends keyof T>(items: readonly T[], field: Field) =>
+  Object.fromEntries(items.map((item) => [item.name, item[field]]))
+
 /** Compares only the fields that `expected` names. */
 export function match(actual: object, expected: Record<string, unknown>, what: string): void {
   const record = actual as Record<string, unknown>

@@ -249,7 +249,7 @@ describe("a random program that fails", () => {
   it("prints its seed, which repeats it alone, and the differences", async () => {
     const reasonWith = async (options: object) => {
       const report = await runStoreSuite(modelFactory(Unlucky), {
-        ...only("random programs: the store replies"),
+        ...only("random programs"),
         ...options,
       })
       return failedCase(report)?.reason ?? ""

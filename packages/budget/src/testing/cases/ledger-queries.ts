@@ -1,10 +1,10 @@
 import type { StoredEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
-import { canonical, equal, match } from "../expect"
+import { canonical, equal, match, valuesOf } from "../expect"
 import { counter, LARGEST, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
 
-const keysOf = (entries: readonly StoredEntry[]) => entries.map(({ idempotencyKey }) => idempotencyKey)
+const keysOf = (entries: readonly StoredEntry[]) => valuesOf(entries, "idempotencyKey")
 
 /** Texts that a careless encoding, collation or index confuses. */
 const SIMILAR_TEXTS = [
