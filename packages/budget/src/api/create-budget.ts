@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from "@p2/core"
-import { checkReset, checkTopUp, readStatus, resetSpent, topUp } from "../limits/adjust-limits"
 import { checkOptions, plural } from "../limits/core-stand-in"
 import type { Limit } from "../limits/limit"
 import { toName } from "../limits/names"
@@ -11,6 +10,7 @@ import { resume } from "../reservations/resume"
 import { run } from "../reservations/run"
 import { MAX_SWEEP } from "../reservations/sweeper"
 import { UsageQueries } from "../usage/usage-queries"
+import { checkReset, checkTopUp, readStatus, resetSpent, topUp } from "./adjust-limits"
 import type { Budget, BudgetOptions, CloseOptions } from "./budget"
 import { BudgetContext } from "./budget-context"
 
