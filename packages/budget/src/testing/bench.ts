@@ -14,7 +14,7 @@ import type {
 import { checkedStore } from "../store/checked-store"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
-import { canonical, equal, fail, ok, SuiteFailure } from "./expect"
+import { byName, canonical, equal, fail, ok, SuiteFailure } from "./expect"
 import { adjustRequest, counter, pendingEntry, reserveRequest, settleRequest, usageEntry } from "./requests"
 import type { StoreProcess, SuiteClock, SuiteTarget } from "./target"
 
@@ -134,8 +134,7 @@ export function createBench(context: BenchContext): Bench {
     const names = Object.keys(expected)
     const states = names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0, ...expected[name] }))
     const { counters } = await store.read({ partition, counters: names })
-    const named = (list: readonly CounterState[]) => Object.fromEntries(list.map((state) => [state.name, state]))
-    equal(named(counters), named(states), what)
+    equal(counters, states, what)
   }
 
   return {
@@ -188,10 +187,10 @@ export function createBench(context: BenchContext): Bench {
           charged.set(name, (charged.get(name) ?? 0n) + BigInt(amount))
         }
       }
-      for (const name of names) {
-        const sum = Number((charged.get(name) ?? 0n) + BigInt(adjustments[name] ?? 0))
-        equal((await counterState(name)).spent, sum, `spent of ${name}, against the charges of its entries`)
-      }
+      const sumOf = (name: string) => Number((charged.get(name) ?? 0n) + BigInt(adjustments[name] ?? 0))
+      const { counters } = await store.read({ partition, counters: [...names] })
+      const sums = Object.fromEntries(names.map((name) => [name, sumOf(name)]))
+      equal(byName(counters, "spent"), sums, "spent, against the charges of the entries plus adjustments")
     },
   }
 }

@@ -1,3 +1,4 @@
+import { P2Error } from "@p2/core"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
 
 /** A case of the suite found the store wrong. */
@@ -117,6 +118,17 @@ export async function storeError(
     return error
   }
   fail(`${what}: expected a StoreError, got the reply ${canonical(value)}`)
+}
+
+/** The call must reject with a usage error: a `P2Error` of the kind `usage`. */
+export async function usageError(call: () => Promise<unknown>, what: string): Promise<void> {
+  const error = await call().then(
+    (value) => fail(`${what}: expected a usage error, got ${canonical(value)}`),
+    (error) => error,
+  )
+  if (error instanceof SuiteFailure) throw error
+  if (!P2Error.isInstance(error) || error.kind !== "usage")
+    fail(`${what}: expected a usage error, got: ${describeError(error)}`)
 }
 
 /** The message of an error and of its causes: often only the driver's own message helps. */

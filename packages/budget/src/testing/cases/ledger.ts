@@ -362,7 +362,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
         const { applied } = await bench.adjust(`a${step}`, name, kind, kind === "reset" ? 0 : random.integer(-20, 20))
         adjustments[name] = (adjustments[name] ?? 0) + applied
       }
-      if (step % 4 === 0) await bench.expectSums(names, adjustments)
+      await bench.expectSums(names, adjustments)
     }
     await bench.clock.advance(10_000)
     await bench.sweep()
@@ -388,6 +388,21 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     const [stored] = await bench.entries()
     ok(stored?.prompt === entry.prompt, `prompt: expected 65536 characters, got ${stored?.prompt?.length}`)
     ok(stored?.answer === entry.answer, `answer: expected 32768 characters, got ${stored?.answer?.length}`)
+  })
+
+  test("a reply is the caller's: what it changes there changes nothing", async (bench) => {
+    await bench.spend("r1", 5, { tags: { team: "x" } })
+    const before = structuredClone(await bench.entries())
+    for (const entry of [
+      ...(await bench.entries()),
+      ...(await bench.ledger.get({ partition: bench.partition, requestId: "r1" })),
+    ]) {
+      Object.assign(entry, { costNanoUsd: 99, model: "spoilt" })
+      for (const part of [entry.tokens, entry.tags!, entry.charges]) Object.assign(part, { team: "spoilt", a: 99 })
+    }
+    Object.assign(await bench.counterState("a"), { spent: 99 })
+    equal(await bench.entries(), before, "entries")
+    await bench.expectCounter("a", { spent: 5 })
   })
 
   // ── What leaves ──
