@@ -33,10 +33,9 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const revision = options.revision ?? entry.revision + 1
   if (!Number.isSafeInteger(revision) || revision < 1)
     throw new InvalidArgumentError("revision", "an integer from 1", revision)
+  if (options.subject !== undefined) checkSubject(options.subject)
   const { userId, clientId, tags, model, requestId } = entry
-  const subject = options.subject ?? { userId, clientId, tags, model, requestId }
-  checkSubject(subject)
-  const partition = context.partitionOf(subject)
+  const partition = context.partitionOf(options.subject ?? { userId, clientId, tags, model, requestId })
   const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
   if (fingerprint !== undefined) {
     const reply = await context.settle({

@@ -147,7 +147,7 @@ function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<Reserve
 class ReserveTry {
   readonly #context: BudgetContext
   readonly #call: ReserveCall
-  /** The last request that the store may have received. */
+  /** The request that the store may have received and has not answered. */
   #sent: ReserveRequest | undefined
 
   constructor(context: BudgetContext, call: ReserveCall) {
@@ -187,6 +187,8 @@ class ReserveTry {
       const counters = callCounters(limits, subject, clock.now(partition), "throw")
       this.#sent = this.#request(counters)
       const reply = clock.learn(partition, await store.reserve(this.#sent))
+      // Nothing of this call is reserved: a sweep that fails below must not release what another owner has reserved.
+      if (reply.status !== "ok") this.#sent = undefined
       if (reply.status === "exceeded" && reply.due && !isSwept) {
         isSwept = true
         await this.#waitForSweep()
