@@ -1,7 +1,6 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { type AmountInput, isEmpty, readAmount, UNITS } from "../limits/amount"
 import { type CallCounter, callCounters } from "../limits/call-counters"
-import { checkOptions } from "../limits/core-stand-in"
 import { type LimitStatus, statusesOf, statusOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import type { PlannedLimit } from "../limits/planned-limit"

@@ -1,6 +1,5 @@
-import { type NanoUsd, P2Error } from "@p2/core"
+import { formatUsd, type NanoUsd, P2Error, plural } from "@p2/core"
 import { formatInstant } from "../limits/calendar"
-import { formatUsd, plural } from "../limits/core-stand-in"
 import type { WindowPeriod } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope } from "../limits/subject"

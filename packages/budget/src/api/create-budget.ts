@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
-import { checkOptions, plural } from "../limits/core-stand-in"
+import { checkOptions, InvalidArgumentError, plural } from "@p2/core"
 import type { Limit } from "../limits/limit"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planChildLimit, planLimits } from "../limits/planned-limit"

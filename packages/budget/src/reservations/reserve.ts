@@ -1,10 +1,9 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { OnExpire, ReserveOptions } from "../api/budget"
 import { type BudgetContext, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/budget-errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
-import { checkOptions } from "../limits/core-stand-in"
 import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
@@ -35,10 +34,7 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, model, tags }`."
 const RESERVE_ADVICE = {
-  id: "Did you mean `idempotencyKey`?",
-  key: "Did you mean `idempotencyKey`?",
   cost: "Did you mean `amount`?",
-  usd: "Did you mean `amount`?",
   limit: "Did you mean `limits`?",
   floor: "Give that amount as `onExpire`.",
   draft: "Did you mean `entry`?",
