@@ -16,8 +16,7 @@ export interface DeniedLimit extends LimitStatus {
 }
 
 /** The budget denied the call: code `budget-exceeded`. Nothing was reserved. The fields are those of the first limit in `all`. */
-export class BudgetExceededError extends P2Error {
-  declare readonly code: "budget-exceeded"
+export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   readonly scope: Scope
   readonly window: WindowPeriod
   readonly unit: LimitStatus["unit"]
