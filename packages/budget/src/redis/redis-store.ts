@@ -157,7 +157,10 @@ class RedisStore implements BudgetStore {
     const names = counters.map(({ name }) => name)
     const json = this.ledger === undefined ? "" : JSON.stringify(entry)
     const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
-    for (const counter of counters) args.push(counter.name, counter.amount, counter.reserved, this.#keep(counter))
+    args.push(...names)
+    for (const counter of counters) {
+      args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
+    }
     const reply = await this.#run(SETTLE, this.#keysToResolve(request.partition, key, names), args)
     const [status, time, replayed, late, recovered, forgottenCounters] = reply
     const now = Number(time)
