@@ -1,5 +1,5 @@
 import { type BudgetStore, createStore } from "@p2/budget/store"
-import { checkNames, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { isDatabase, pathOf, type SqliteDatabase } from "./database"
 import { createSqliteStorage } from "./sqlite-storage"
 
@@ -36,8 +36,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
  *   `StoreError` when the file cannot be used.
  */
 export function sqliteStore(location: string | SqliteDatabase, options: SqliteStoreOptions = {}): BudgetStore {
-  if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options", "an object", options)
-  checkNames(options, OPTIONS, "options")
+  checkOptions(options, OPTIONS)
   const { synchronous = "NORMAL", timeoutMs = 2_000, retentionMs = 3_600_000, now = Date.now } = options
   if (typeof location !== "string" && !isDatabase(location))
     throw new InvalidArgumentError(

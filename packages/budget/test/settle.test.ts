@@ -65,6 +65,23 @@ describe("settling", () => {
     expect(await other.correct({ entry: again!, cost: { usd: 0.5 } })).toEqual({ status: "adjusted" })
     expect((await one.status(options.subject)).map((each) => each.spent).sort((a, b) => a - b)).toEqual([0.5, 0.5, 9])
   })
+
+  it("rejects corrections of what is no attempt, and of what was corrected otherwise", async () => {
+    const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 5 }] })
+    await (await reserved(budget, { subject, amount: 1 })).settle(1)
+    const [entry] = (await budget.usage.list()).entries
+    await budget.correct({ entry: entry!, cost: 0.5 })
+    await expect(budget.correct({ entry: entry!, cost: 0.75 })).rejects.toBeInstanceOf(SettleMismatchError)
+    await budget.correct({ entry: entry!, cost: 0.75, revision: 2 })
+    expect((await budget.status(subject))[0]).toMatchObject({ spent: 0.75 })
+    await budget.usage.recordDenial({ userId: "ada" })
+    const [recorded] = (await budget.usage.list({ filter: { status: "denied" } })).entries
+    await expect(budget.correct({ entry: recorded!, cost: 1 })).rejects.toMatchObject({ argument: "entry" })
+    await expect(budget.correct({ entry: entry!, cost: {} })).rejects.toMatchObject({ argument: "cost" })
+    await expect(budget.correct({ entry: entry!, cost: 1, revision: 0 })).rejects.toMatchObject({
+      argument: "revision",
+    })
+  })
 })
 
 describe("idempotency keys", () => {

@@ -147,6 +147,20 @@ describe("a reserve under a key whose own lease has ended", () => {
     await expect(again).rejects.toMatchObject({ code: "reservation-resolved", state: "expired" })
   })
 
+  it("leaves that reservation as it is when the store fails meanwhile", async () => {
+    const owner = budgetOn(at, { limits, leaseMs: LEASE_MS })
+    await reserved(owner, { idempotencyKey: "job", amount: 0.5 })
+    await owner.close({ keepStore: true })
+    at.now += LEASE_MS
+    const budget = budgetOn(at, { limits })
+    at.faults.push({ member: "expire", kind: "lost" })
+    const again = budget.reserve({ idempotencyKey: "job", amount: 0.5 })
+    await expect(again).rejects.toMatchObject({ code: "store-unavailable", applied: "maybe" })
+    expect(budget.pending).toBe(0)
+    // The owner may have sent its call: it stays charged.
+    expect((await budget.status())[0]).toMatchObject({ spent: 0.5, reserved: 0 })
+  })
+
   it("gives up when the store says so again and again", async () => {
     const store = changedStore(at.store, {
       reserve: async (request) => ({

@@ -2,8 +2,7 @@ import { P2Error } from "@p2/core"
 import type { FinalState } from "../store/budget-store"
 
 /** The key was reserved before with other content. Code `idempotency-key-mismatch`. */
-export class IdempotencyKeyMismatchError extends P2Error {
-  declare readonly code: "idempotency-key-mismatch"
+export class IdempotencyKeyMismatchError extends P2Error<"idempotency-key-mismatch"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
@@ -24,8 +23,7 @@ export class IdempotencyKeyMismatchError extends P2Error {
  * `run` was given a key that another caller has reserved, who may be sending this call, or died with it. Code
  * `reservation-held`. Once that lease has expired, the key is resolved: what may have been sent is not sent again.
  */
-export class ReservationHeldError extends P2Error {
-  declare readonly code: "reservation-held"
+export class ReservationHeldError extends P2Error<"reservation-held"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
@@ -43,8 +41,7 @@ export class ReservationHeldError extends P2Error {
 }
 
 /** The reservation was settled or released, or its lease has expired. Code `reservation-resolved`. */
-export class ReservationResolvedError extends P2Error {
-  declare readonly code: "reservation-resolved"
+export class ReservationResolvedError extends P2Error<"reservation-resolved"> {
   readonly idempotencyKey: string
   readonly state: FinalState
 
@@ -64,8 +61,7 @@ export class ReservationResolvedError extends P2Error {
 }
 
 /** `resume` found no reservation under the key: it was never made, or resolved long ago. Code `unknown-reservation`. */
-export class UnknownReservationError extends P2Error {
-  declare readonly code: "unknown-reservation"
+export class UnknownReservationError extends P2Error<"unknown-reservation"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
@@ -83,8 +79,7 @@ export class UnknownReservationError extends P2Error {
 }
 
 /** A reservation was settled twice with different amounts, or settled after it was released. Code `settle-mismatch`. */
-export class SettleMismatchError extends P2Error {
-  declare readonly code: "settle-mismatch"
+export class SettleMismatchError extends P2Error<"settle-mismatch"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string, outcome: "settled" | "released") {
@@ -104,9 +99,7 @@ export class SettleMismatchError extends P2Error {
 }
 
 /** The store keeps no usage ledger. Code `no-ledger`. */
-export class NoLedgerError extends P2Error {
-  declare readonly code: "no-ledger"
-
+export class NoLedgerError extends P2Error<"no-ledger"> {
   constructor(store: string) {
     super(`The store "${store}" keeps no usage ledger. Use one that does, such as memoryStore() or redisStore().`, {
       code: "no-ledger",

@@ -1,6 +1,5 @@
-import { type NanoUsd, P2Error } from "@p2/core"
+import { formatUsd, type NanoUsd, P2Error, plural } from "@p2/core"
 import { formatInstant } from "../limits/calendar"
-import { formatUsd, plural } from "../limits/core-stand-in"
 import type { WindowPeriod } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope } from "../limits/subject"
@@ -17,8 +16,7 @@ export interface DeniedLimit extends LimitStatus {
 }
 
 /** The budget denied the call: code `budget-exceeded`. Nothing was reserved. The fields are those of the first limit in `all`. */
-export class BudgetExceededError extends P2Error {
-  declare readonly code: "budget-exceeded"
+export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   readonly scope: Scope
   readonly window: WindowPeriod
   readonly unit: LimitStatus["unit"]

@@ -1,5 +1,4 @@
-import { InvalidArgumentError, type NanoUsd, usd } from "@p2/core"
-import { checkOptions } from "./core-stand-in"
+import { checkOptions, InvalidArgumentError, type NanoUsd, usd } from "@p2/core"
 import type { Unit } from "./subject"
 
 /**
@@ -33,8 +32,6 @@ export const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
 const AMOUNT_NAMES: ReadonlySet<string> = new Set(["usd", ...UNITS])
 
 const AMOUNT_ADVICE = {
-  dollars: "Did you mean `usd`?",
-  amount: "Did you mean `usd`?",
   cost: "Did you mean `usd`?",
   costNanoUsd: "Did you mean `nanoUsd`?",
   inputTokens: "Did you mean `tokens`, input plus output?",

@@ -1,6 +1,5 @@
-import { InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
-import { checkOptions } from "./core-stand-in"
 import type { Limit } from "./limit"
 import type { Scope, Unit } from "./subject"
 import { type LimitWindow, readWindow } from "./window"
@@ -19,15 +18,6 @@ const LIMIT_NAMES: ReadonlySet<string> = new Set([
   "optional",
   "forgetAfterMs",
 ])
-
-const LIMIT_ADVICE = {
-  amount: "Did you mean `limit`?",
-  budget: "Did you mean `limit`?",
-  usd: "Did you mean `limit`?",
-  window: "Did you mean `per`?",
-  period: "Did you mean `per`?",
-  alerts: "Did you mean `alertAt`?",
-} as const
 
 /** A limit in one unit, validated. */
 export interface PlannedLimit {
@@ -75,7 +65,7 @@ export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>)
 function planLimit(input: Limit, argument: string): PlannedLimit[] {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
-  checkOptions(input, LIMIT_NAMES, argument, LIMIT_ADVICE)
+  checkOptions(input, LIMIT_NAMES, argument)
   const scope = readScope(input.scope, `${argument}.scope`)
   const window = readWindow(input.per, input.timeZone, argument)
   const keepMs = readKeepMs(input, window, `${argument}.forgetAfterMs`)

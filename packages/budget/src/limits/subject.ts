@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
-import { checkOptions } from "./core-stand-in"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { checkValue } from "./names"
 
 /** Whose call it is: scopes are looked up in it. Values may come from strangers. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import type { StoreCheck } from "../store/budget-store"
 import { type OwnConnection, ownConnection, type RedisClient } from "./client"
 import { misconfigured, storeFailure, unavailable } from "./failure"
@@ -11,12 +10,8 @@ const CHECK_INTERVAL_MS = 10_000
 
 /** A script with the name under which the server caches it. */
 export interface Script {
-  readonly lua: string
   readonly sha: string
-}
-
-export function loadedScript(lua: string): Script {
-  return { lua, sha: createHash("sha1").update(lua).digest("hex") }
+  readonly lua: string
 }
 
 export interface RedisConnectionOptions {

@@ -6,7 +6,7 @@ import { matchesFilter } from "../usage/filter"
 import { UsageFold } from "../usage/fold"
 import type { UsageLedger, UsageTotals } from "../usage/ledger"
 import { compareAttempts, compareEntries } from "../usage/order"
-import { loadedScript, type RedisConnection, type Script } from "./connection"
+import type { RedisConnection, Script } from "./connection"
 import { corrupt } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
@@ -16,10 +16,6 @@ type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member
 
 /** Entries that one step of a scan reads. */
 const PAGE = 200
-
-const RECORD = loadedScript(SCRIPTS.record)
-const LIST_ENTRIES = loadedScript(SCRIPTS.listEntries)
-const PRUNE = loadedScript(SCRIPTS.prune)
 
 /** The usage entries that the scripts write in the step that moves the money, read page by page. */
 export class RedisLedger implements UsageLedger {
@@ -35,7 +31,7 @@ export class RedisLedger implements UsageLedger {
     const { ledgerRetentionMs, clock } = this.#settings
     const of = this.#keysOf(partition)
     const args = [clock(), key, ledgerRetentionMs, entry.count ?? 1, JSON.stringify(entry)]
-    const [, now] = await this.#run(RECORD, [of.entry(key), of.entries, of.time], args)
+    const [, now] = await this.#run(SCRIPTS.record, [of.entry(key), of.entries, of.time], args)
     return { now: Number(now) }
   }
 
@@ -70,7 +66,11 @@ export class RedisLedger implements UsageLedger {
       const old = await this.#page(partition, { to: before }, { newestFirst: false, withForgotten: true })
       if (old.length === 0) return { removed }
       const keys = old.map(({ key }) => key)
-      const [, count] = await this.#run(PRUNE, [of.entries, ...keys.map((key) => of.entry(key))], [before, ...keys])
+      const [, count] = await this.#run(
+        SCRIPTS.prune,
+        [of.entries, ...keys.map((key) => of.entry(key))],
+        [before, ...keys],
+      )
       removed += Number(count)
     }
   }
@@ -112,7 +112,7 @@ export class RedisLedger implements UsageLedger {
       newestFirst ? 1 : 0,
     ]
     const [, ...members] = await this.#run(
-      LIST_ENTRIES,
+      SCRIPTS.listEntries,
       [of.entries, of.time],
       [...args, after?.at ?? "", after?.key ?? "", PAGE],
     )

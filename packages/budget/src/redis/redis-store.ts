@@ -26,7 +26,7 @@ import type {
 import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
 import type { UsageLedger } from "../usage/ledger"
 import { checkClient, namespaceOf, type RedisClient } from "./client"
-import { loadedScript, RedisConnection } from "./connection"
+import { RedisConnection, type Script } from "./connection"
 import { corrupt } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
@@ -84,17 +84,6 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
   return new RedisStore(client, settings)
 }
 
-const RESERVE = loadedScript(SCRIPTS.reserve)
-const SETTLE = loadedScript(SCRIPTS.settle)
-const EXTEND = loadedScript(SCRIPTS.extend)
-const EXPIRE = loadedScript(SCRIPTS.expire)
-const LIST_DUE = loadedScript(SCRIPTS.listDue)
-const READ = loadedScript(SCRIPTS.read)
-const ADJUST = loadedScript(SCRIPTS.adjust)
-const SCAN_COUNTERS = loadedScript(SCRIPTS.scanCounters)
-const ACCEPT_CLOCK = loadedScript(SCRIPTS.acceptClock)
-const CHECK_PARTITION = loadedScript(SCRIPTS.checkPartition)
-
 class RedisStore implements BudgetStore {
   readonly name = "redis"
   readonly capabilities: StoreCapabilities
@@ -127,7 +116,7 @@ class RedisStore implements BudgetStore {
       args.push(name, `${amount} ${onExpire} 0`)
     }
     for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
-    const reply = await this.#run(RESERVE, keys, args)
+    const reply = await this.#run(SCRIPTS.reserve, keys, args)
     const [status, time, due, detail] = reply
     const now = Number(time)
     const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
@@ -157,8 +146,11 @@ class RedisStore implements BudgetStore {
     const names = counters.map(({ name }) => name)
     const json = this.ledger === undefined ? "" : JSON.stringify(entry)
     const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
-    for (const counter of counters) args.push(counter.name, counter.amount, counter.reserved, this.#keep(counter))
-    const reply = await this.#run(SETTLE, this.#keysToResolve(request.partition, key, names), args)
+    args.push(...names)
+    for (const counter of counters) {
+      args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
+    }
+    const reply = await this.#run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
     const [status, time, replayed, late, recovered, forgottenCounters] = reply
     const now = Number(time)
     switch (status) {
@@ -186,7 +178,7 @@ class RedisStore implements BudgetStore {
   async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
     const of = this.#keysOf(partition)
     const reply = await this.#run(
-      EXTEND,
+      SCRIPTS.extend,
       [of.reservation(key), of.leases, of.time],
       [this.#settings.clock(), key, leaseMs],
     )
@@ -203,7 +195,7 @@ class RedisStore implements BudgetStore {
   async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
     const { retentionMs, ledgerRetentionMs, clock } = this.#settings
     const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
-    const reply = await this.#run(EXPIRE, this.#keysToResolve(partition, key, counters), args)
+    const reply = await this.#run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
     const [status, time] = reply
     const now = Number(time)
     switch (status) {
@@ -227,7 +219,7 @@ class RedisStore implements BudgetStore {
   /** Not one step: the names of the counters are read after the keys. */
   async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
     const of = this.#keysOf(partition)
-    const [, now, due] = await this.#run(LIST_DUE, [of.leases, of.time], [this.#settings.clock(), limit])
+    const [, now, due] = await this.#run(SCRIPTS.listDue, [of.leases, of.time], [this.#settings.clock(), limit])
     const listed = (due as Name[]).map(async (key) => ({
       key,
       counters: await this.#storedCounters(of.reservation(key)),
@@ -246,7 +238,7 @@ class RedisStore implements BudgetStore {
     const { retentionMs, clock } = this.#settings
     const of = this.#keysOf(partition)
     const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
-    const reply = await this.#run(ADJUST, [of.adjustment(key), of.counter(name), of.time], args)
+    const reply = await this.#run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
     const [status, time, replayed, applied] = reply
     const now = Number(time)
     if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
@@ -261,7 +253,7 @@ class RedisStore implements BudgetStore {
     let count = request.limit
     const names = new Set<Name>()
     for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
-      const reply = await this.#run(SCAN_COUNTERS, [of.time, of.absent], [`${prefix}*`, node, position, count])
+      const reply = await this.#run(SCRIPTS.scanCounters, [of.time, of.absent], [`${prefix}*`, node, position, count])
       const found = reply[3] as string[]
       for (const key of found) names.add(key.slice(prefix.length))
       node = reply[1] as string
@@ -275,7 +267,11 @@ class RedisStore implements BudgetStore {
   }
 
   async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
-    const [, now, before] = await this.#run(ACCEPT_CLOCK, [this.#keysOf(partition).time], [this.#settings.clock()])
+    const [, now, before] = await this.#run(
+      SCRIPTS.acceptClock,
+      [this.#keysOf(partition).time],
+      [this.#settings.clock()],
+    )
     return { now: Number(now), before: Number(before) }
   }
 
@@ -284,7 +280,7 @@ class RedisStore implements BudgetStore {
     if (request.partition === undefined || !check.ok) return check
     const of = this.#keysOf(request.partition)
     const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
-    const [, clock, latest, damaged] = await this.#run(CHECK_PARTITION, [of.damaged, of.time], args)
+    const [, clock, latest, damaged] = await this.#run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
     const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
     return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
   }
@@ -293,7 +289,7 @@ class RedisStore implements BudgetStore {
     this.#connection.close()
   }
 
-  async #run(script: typeof RESERVE, keys: string[], args: (string | number)[]): Promise<unknown[]> {
+  async #run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
     const reply = await this.#connection.run(script, keys, args)
     if (reply[0] === "corrupt") throw damage(reply[1] as string)
     return reply
@@ -302,7 +298,7 @@ class RedisStore implements BudgetStore {
   async #read(partition: Name, names: readonly Name[]) {
     const of = this.#keysOf(partition)
     const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
-    const reply = await this.#run(READ, keys, [this.#settings.clock()])
+    const reply = await this.#run(SCRIPTS.read, keys, [this.#settings.clock()])
     const statusOf = (index: number) => reply[3 + 4 * index]
     return {
       now: Number(reply[1]),

@@ -39,7 +39,7 @@ export async function inspectServers(connection: OwnConnection, probeKey: string
 
 /** A script that is denied a command stops in the middle, so each command is tried before anything is written. */
 async function deniedCommands(connection: OwnConnection, probeKey: string): Promise<string[]> {
-  return (await connection.eval(SCRIPTS.checkAccess, 1, probeKey)) as string[]
+  return (await connection.eval(SCRIPTS.checkAccess.lua, 1, probeKey)) as string[]
 }
 
 async function readFacts(server: OwnConnection): Promise<ServerFacts> {

@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { Correction, CorrectOptions } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { SettleMismatchError } from "../api/budget-errors"
 import { type GivenAmount, isEmpty, readAmount } from "../limits/amount"
-import { checkOptions } from "../limits/core-stand-in"
 import { counterRefOf, readCounterName } from "../limits/counter-name"
 import { toName } from "../limits/names"
 import { checkSubject } from "../limits/subject"
@@ -33,10 +32,9 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const revision = options.revision ?? entry.revision + 1
   if (!Number.isSafeInteger(revision) || revision < 1)
     throw new InvalidArgumentError("revision", "an integer from 1", revision)
+  if (options.subject !== undefined) checkSubject(options.subject)
   const { userId, clientId, tags, model, requestId } = entry
-  const subject = options.subject ?? { userId, clientId, tags, model, requestId }
-  checkSubject(subject)
-  const partition = context.partitionOf(subject)
+  const partition = context.partitionOf(options.subject ?? { userId, clientId, tags, model, requestId })
   const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
   if (fingerprint !== undefined) {
     const reply = await context.settle({

@@ -1,10 +1,9 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { OnExpire, ReserveOptions } from "../api/budget"
 import { type BudgetContext, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/budget-errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
-import { checkOptions } from "../limits/core-stand-in"
 import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
@@ -35,10 +34,7 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, model, tags }`."
 const RESERVE_ADVICE = {
-  id: "Did you mean `idempotencyKey`?",
-  key: "Did you mean `idempotencyKey`?",
   cost: "Did you mean `amount`?",
-  usd: "Did you mean `amount`?",
   limit: "Did you mean `limits`?",
   floor: "Give that amount as `onExpire`.",
   draft: "Did you mean `entry`?",
@@ -147,7 +143,7 @@ function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<Reserve
 class ReserveTry {
   readonly #context: BudgetContext
   readonly #call: ReserveCall
-  /** The last request that the store may have received. */
+  /** The request that the store may have received and has not answered. */
   #sent: ReserveRequest | undefined
 
   constructor(context: BudgetContext, call: ReserveCall) {
@@ -187,6 +183,8 @@ class ReserveTry {
       const counters = callCounters(limits, subject, clock.now(partition), "throw")
       this.#sent = this.#request(counters)
       const reply = clock.learn(partition, await store.reserve(this.#sent))
+      // Nothing of this call is reserved: a sweep that fails below must not release what another owner has reserved.
+      if (reply.status !== "ok") this.#sent = undefined
       if (reply.status === "exceeded" && reply.due && !isSwept) {
         isSwept = true
         await this.#waitForSweep()

@@ -1,7 +1,7 @@
+import { checkOptions } from "@p2/core"
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationResolvedError, UnknownReservationError } from "../api/budget-errors"
 import type { Amount } from "../limits/amount"
-import { checkOptions } from "../limits/core-stand-in"
 import { type CounterNameParts, counterRefOf, readCounterName } from "../limits/counter-name"
 import { toName } from "../limits/names"
 import { checkSubject, type Subject, type Unit } from "../limits/subject"

@@ -1,8 +1,7 @@
-import { InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { Reservation, RunOptions, RunOutcome, RunResult, Settlement } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationHeldError, SettleMismatchError } from "../api/budget-errors"
-import { checkOptions } from "../limits/core-stand-in"
 import type { PlannedLimit } from "../limits/planned-limit"
 import { reserve } from "./reserve"
 

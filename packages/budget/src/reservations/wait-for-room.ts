@@ -1,6 +1,5 @@
-import { AbortedError, InvalidArgumentError } from "@p2/core"
+import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
 import type { WaitOptions } from "../api/budget"
-import { checkOptions } from "../limits/core-stand-in"
 import type { Denial } from "./denial"
 
 const FIRST_DELAY_MS = 25

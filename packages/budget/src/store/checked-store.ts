@@ -167,7 +167,7 @@ function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): 
     let timer: ReturnType<typeof setTimeout> | undefined
     const end = () => {
       isOver = true
-      clearTimeout(timer)
+      if (timer !== undefined) clearTimeout(timer)
     }
     Promise.resolve(reply).then(
       (value) => {
@@ -179,20 +179,19 @@ function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): 
         reject(error)
       },
     )
-    const expire = () => {
-      reject(
-        new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
-          code: "store-unavailable",
-          applied: "maybe",
-        }),
-      )
-    }
     // A store in memory has replied by then, and needs no timer.
     queueMicrotask(() => {
       if (isOver) return
-      timer = setTimeout(expire, timeoutMs)
+      timer = setTimeout(() => reject(timeoutError(store, timeoutMs)), timeoutMs)
       if (typeof timer === "object") timer.unref()
     })
+  })
+}
+
+function timeoutError(store: string, timeoutMs: number): StoreError {
+  return new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
+    code: "store-unavailable",
+    applied: "maybe",
   })
 }
 

@@ -28,10 +28,10 @@ const DEFAULT_MAX_BATCH = 64
  * @throws InvalidArgumentError
  */
 export function createStore(storage: Storage, options: CreateStoreOptions = {}): BudgetStore {
-  checkNames(options, OPTION_NAMES, "options")
+  checkNames(options, OPTION_NAMES, "")
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
-  checkInteger(retentionMs, 1, "options.retentionMs")
-  checkInteger(maxCounters, 16, "options.maxCounters")
+  checkInteger(retentionMs, 1, "retentionMs")
+  checkInteger(maxCounters, 16, "maxCounters")
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
   const queues = new Map<Name, BatchQueue<StorageJob>>()

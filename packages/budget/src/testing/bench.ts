@@ -14,7 +14,7 @@ import type {
 import { checkedStore } from "../store/checked-store"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
-import { canonical, equal, fail, ok, SuiteFailure } from "./expect"
+import { byName, canonical, equal, fail, ok, SuiteFailure } from "./expect"
 import { adjustRequest, counter, pendingEntry, reserveRequest, settleRequest, usageEntry } from "./requests"
 import type { StoreProcess, SuiteClock, SuiteTarget } from "./target"
 
@@ -27,6 +27,12 @@ export interface TestReservation {
   /** Settles; the reply may be any. */
   settle(amounts: readonly number[], more?: Partial<SettleRequest>): Promise<SettleReply>
   release(more?: Partial<SettleRequest>): Promise<SettleReply>
+}
+
+interface ExpectedCounter {
+  spent?: number
+  reserved?: number
+  granted?: number
 }
 
 /** A lease that the suite expired. */
@@ -67,11 +73,8 @@ export interface Bench {
   ): Promise<Extract<AdjustReply, { status: "ok" }>>
   counterState(name: string): Promise<CounterState>
   /** The counter must read exactly so; what is not given is 0. */
-  expectCounter(
-    name: string,
-    expected: { spent?: number; reserved?: number; granted?: number },
-    what?: string,
-  ): Promise<void>
+  expectCounter(name: string, expected: ExpectedCounter, what?: string): Promise<void>
+  expectCounters(expected: Record<string, ExpectedCounter>, what?: string): Promise<void>
   /** Expires every lease that is due, as the budget does. */
   sweep(): Promise<ExpiredLease[]>
   /** A store on the same state in another process; ended when the case is over. */
@@ -127,6 +130,13 @@ export function createBench(context: BenchContext): Bench {
     fail("list: the cursor never became null")
   }
 
+  const expectCounters: Bench["expectCounters"] = async (expected, what = "counters") => {
+    const names = Object.keys(expected)
+    const states = names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0, ...expected[name] }))
+    const { counters } = await store.read({ partition, counters: names })
+    equal(counters, states, what)
+  }
+
   return {
     store,
     partition,
@@ -152,8 +162,8 @@ export function createBench(context: BenchContext): Bench {
       if (reply.status !== "ok") fail(`adjust ${key}: expected ok, got ${canonical(reply)}`)
       return reply
     },
-    expectCounter: async (name, expected, what = `counter ${name}`) =>
-      equal(await counterState(name), { name, spent: 0, reserved: 0, granted: 0, ...expected }, what),
+    expectCounter: (name, expected, what) => expectCounters({ [name]: expected }, what),
+    expectCounters,
     sweep: () => sweep(store, partition),
     spawn: async () => {
       const process = await target.spawn!()
@@ -177,10 +187,10 @@ export function createBench(context: BenchContext): Bench {
           charged.set(name, (charged.get(name) ?? 0n) + BigInt(amount))
         }
       }
-      for (const name of names) {
-        const sum = Number((charged.get(name) ?? 0n) + BigInt(adjustments[name] ?? 0))
-        equal((await counterState(name)).spent, sum, `spent of ${name}, against the charges of its entries`)
-      }
+      const sumOf = (name: string) => Number((charged.get(name) ?? 0n) + BigInt(adjustments[name] ?? 0))
+      const { counters } = await store.read({ partition, counters: [...names] })
+      const sums = Object.fromEntries(names.map((name) => [name, sumOf(name)]))
+      equal(byName(counters, "spent"), sums, "spent, against the charges of the entries plus adjustments")
     },
   }
 }

@@ -1,5 +1,6 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
-import { SUITE_NEEDS, type SuiteNeed, type SuiteOptions, type SuiteTarget } from "./target"
+import { SUITE_NEEDS, type SuiteNeed } from "./levels"
+import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "onReport", "only"])
 const STORE_MEMBERS = [

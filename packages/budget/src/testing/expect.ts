@@ -1,3 +1,4 @@
+import { P2Error } from "@p2/core"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
 
 /** A case of the suite found the store wrong. */
@@ -21,6 +22,14 @@ export function equal(actual: unknown, expected: unknown, what: string): void {
   const found = differences(actual, expected)
   if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
 }
+
+/** One field of every item, in order. */
+export const valuesOf = <T, Field extends keyof T>(items: readonly T[], field: Field): T[Field][] =>
+  items.map((item) => item[field])
+
+/** One field of every item, by the item's name. */
+export const byName = <T extends { name: string }, Field extends keyof T>(items: readonly T[], field: Field) =>
+  Object.fromEntries(items.map((item) => [item.name, item[field]]))
 
 /** Compares only the fields that `expected` names. */
 export function match(actual: object, expected: Record<string, unknown>, what: string): void {
@@ -109,6 +118,17 @@ export async function storeError(
     return error
   }
   fail(`${what}: expected a StoreError, got the reply ${canonical(value)}`)
+}
+
+/** The call must reject with a usage error: a `P2Error` of the kind `usage`. */
+export async function usageError(call: () => Promise<unknown>, what: string): Promise<void> {
+  const error = await call().then(
+    (value) => fail(`${what}: expected a usage error, got ${canonical(value)}`),
+    (error) => error,
+  )
+  if (error instanceof SuiteFailure) throw error
+  if (!P2Error.isInstance(error) || error.kind !== "usage")
+    fail(`${what}: expected a usage error, got: ${describeError(error)}`)
 }
 
 /** The message of an error and of its causes: often only the driver's own message helps. */

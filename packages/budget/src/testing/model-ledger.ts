@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "@p2/core"
 import type { Millis, Name } from "../store/name"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
@@ -99,7 +100,8 @@ export class ModelLedger implements UsageLedger {
 
   protected after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
     if (cursor === null) return sorted
-    const [at, idempotencyKey] = cursor.split("~") as [string, string]
+    const [, at, idempotencyKey] = /^(\d+)~(.+)$/.exec(cursor) ?? []
+    if (idempotencyKey === undefined) throw new InvalidArgumentError("cursor", "one that `list` returned", cursor)
     const last = { at: Number(at), idempotencyKey }
     return sorted.filter((entry) => (newestFirst ? byTimeAndKey(entry, last) < 0 : byTimeAndKey(entry, last) > 0))
   }

@@ -1,5 +1,5 @@
 import type { StoreCapabilities, StoreCheck } from "../store/budget-store"
-import type { SuiteLevel } from "./target"
+import type { SuiteLevel } from "./levels"
 
 export interface CaseReport {
   title: string

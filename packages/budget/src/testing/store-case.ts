@@ -1,5 +1,5 @@
 import type { Bench } from "./bench"
-import type { SuiteLevel, SuiteNeed } from "./target"
+import type { SuiteLevel, SuiteNeed } from "./levels"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
 export const SUITE_RULES = [

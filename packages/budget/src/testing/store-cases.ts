@@ -1,6 +1,6 @@
 import { adjustmentCases } from "./cases/adjustments"
 import { concurrencyCases } from "./cases/concurrency"
-import { contractCases } from "./cases/contract"
+import { contractCases, settleCases } from "./cases/contract"
 import { damageCases, faultCases } from "./cases/faults"
 import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
@@ -17,6 +17,7 @@ import type { StoreCase } from "./store-case"
 /** Every case of the suite, as data. */
 export const storeCases: readonly StoreCase[] = [
   ...contractCases,
+  ...settleCases,
   ...adjustmentCases,
   ...nameCases,
   ...stateCases,

@@ -3,17 +3,11 @@ import { checkedStore } from "../store/checked-store"
 import { createBench } from "./bench"
 import { checkOptions, checkTarget, offers } from "./check-suite"
 import { describeError, SuiteFailure } from "./expect"
+import { SUITE_LEVELS, type SuiteLevel } from "./levels"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
 import type { StoreCase } from "./store-case"
 import { storeCases } from "./store-cases"
-import {
-  type StoreProcess,
-  SUITE_LEVELS,
-  type SuiteFactory,
-  type SuiteLevel,
-  type SuiteOptions,
-  type SuiteTarget,
-} from "./target"
+import type { StoreProcess, SuiteFactory, SuiteOptions, SuiteTarget } from "./target"
 
 /** The two functions of a test runner: vitest, node:test, jest. */
 export interface SuiteRunner {
@@ -43,7 +37,7 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
             const failure = await run.runCase(one, factory)
             if (failure !== undefined) throw failure
           }
-          runner.it(one.title, body, run.timeoutMs + 2 * CLOSE_TIMEOUT_MS)
+          runner.it(one.title, body, 2 * (run.timeoutMs + CLOSE_TIMEOUT_MS))
         }
       })
     }
@@ -103,7 +97,8 @@ class SuiteRun {
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
-      const made: unknown = await factory({ level: one.level, title: one.title })
+      const making = (async (): Promise<unknown> => factory({ level: one.level, title: one.title }))()
+      const made = await within(this.timeoutMs, making, `The factory did not return within ${this.timeoutMs} ms.`)
       checkTarget(made)
       target = made
       const body = this.#runOn(target, one, processes)
@@ -111,12 +106,11 @@ class SuiteRun {
     } catch (error) {
       failure = withRule(error ?? new SuiteFailure("The case threw nothing."), one)
     }
-    try {
-      const closing = Promise.all(processes.map((process) => process.close())).then(() => target?.close?.())
-      await within(CLOSE_TIMEOUT_MS, closing, `The target did not close within ${CLOSE_TIMEOUT_MS} ms.`)
-    } catch (error) {
-      failure ??= error
-    }
+    const closed = [
+      ...(await closeAll(processes.map((process) => () => process.close()))),
+      ...(await closeAll([async () => target?.close?.()])),
+    ]
+    for (const result of closed) if (result.status === "rejected") failure ??= result.reason
     const durationMs = Math.round(performance.now() - start)
     this.#results.set(
       one,
@@ -200,6 +194,11 @@ async function within<T>(timeoutMs: number, work: Promise<T>, message: string): 
   } finally {
     clearTimeout(timer)
   }
+}
+
+function closeAll(closes: readonly (() => Promise<void>)[]): Promise<PromiseSettledResult<void>[]> {
+  const message = `The target, or a process of it, did not close within ${CLOSE_TIMEOUT_MS} ms.`
+  return Promise.allSettled(closes.map((close) => within(CLOSE_TIMEOUT_MS, close(), message)))
 }
 
 /** Adds where the rule stands. Runners print the stack, which begins with the message. */

@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
-import { checkOptions } from "../limits/core-stand-in"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import type { UsageEntry, UsageFilter } from "./entry"
 

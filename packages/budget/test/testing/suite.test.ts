@@ -227,6 +227,18 @@ describe("a case that fails", () => {
     expect(report.levels[0]?.passed).toBeGreaterThan(0)
   })
 
+  it("because its factory does not return, does not hold up the others", async () => {
+    let calls = 0
+    const factory: SuiteFactory = (about) => (calls++ === 0 ? new Promise(() => {}) : modelFactory()(about))
+    const report = await runStoreSuite(factory, {
+      limits,
+      timeoutMs: 50,
+      only: ({ title }) => /^an unseen|^read replies/.test(title),
+    })
+    expect(failedCase(report)?.reason).toMatch(/^The factory did not return within 50 ms/)
+    expect(report.levels[0]).toMatchObject({ passed: 1, failed: 1 })
+  })
+
   it("ends the processes that it started", async () => {
     const ended: number[] = []
     const factory: SuiteFactory = async (about) => ({
@@ -249,7 +261,7 @@ describe("a random program that fails", () => {
   it("prints its seed, which repeats it alone, and the differences", async () => {
     const reasonWith = async (options: object) => {
       const report = await runStoreSuite(modelFactory(Unlucky), {
-        ...only("random programs: the store replies"),
+        ...only("random programs"),
         ...options,
       })
       return failedCase(report)?.reason ?? ""

@@ -17,10 +17,11 @@ if not counter then return corrupt('counter') end
 local stored = read('HMGET', KEYS[1], 'counter', 'kind', 'delta', 'applied', 'forgetAt')
 if not stored then return corrupt('adjustment') end
 
+local peak = tonumber(counter.before[4])
 local function reply(replayed, applied)
   return {
     'ok', text(now), replayed, text(applied), text(counter.spent), counter.before[2], text(counter.granted),
-    counter.before[4], text(counter.peak),
+    counter.before[4], text(peak),
   }
 end
 
@@ -38,13 +39,13 @@ if (startsAt and now < startsAt) or (endsAt and now >= endsAt) then return { 'st
 local field = kind == 'granted' and 'granted' or 'spent'
 local before = counter[field]
 if kind == 'reset' then
-  counter.spent, counter.peak = 0, 0
+  counter.spent, peak = 0, 0
 else
   counter[field] = limited(before + delta)
-  counter.peak = math.max(counter.peak, counter.spent)
+  peak = math.max(peak, counter.spent)
 end
 writeCounter(counter, forgetTime(keep, now),
-  'spent', text(counter.spent), 'granted', text(counter.granted), 'peak', text(counter.peak))
+  'spent', text(counter.spent), 'granted', text(counter.granted), 'peak', text(peak))
 local applied = counter[field] - before
 local forgetAt = endsAt and endsAt + retentionMs or now + math.max(ENDLESS_MS, retentionMs)
 redis.call('HSET', KEYS[1], 'counter', name, 'kind', kind, 'delta', text(delta), 'applied', text(applied), 'forgetAt', text(forgetAt))

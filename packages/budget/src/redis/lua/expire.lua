@@ -21,7 +21,7 @@ local function setAside()
   return { 'damaged', text(now) }
 end
 
-local reservation = readReservation(KEYS[1], now)
+local reservation = readReservation(KEYS[1], now, names)
 if not reservation then return setAside() end
 if reservation.state ~= 'held' then
   redis.call('ZREM', KEYS[4], key)
@@ -31,7 +31,7 @@ if reservation.leaseEnd > clock then
   redis.call('ZADD', KEYS[4], text(reservation.leaseEnd), key)
   return { 'not-due', text(now) }
 end
-if not hasNames(reservation, names) then return { 'other-counters', text(now), reservation.names } end
+if not reservation.hasNames then return { 'other-counters', text(now), counterNames(KEYS[1]) } end
 local counters = readCounters(now)
 if not counters then return setAside() end
 local entry, pending
@@ -43,23 +43,18 @@ end
 local forgetAt = math.max(reservation.leaseEnd, now) + retentionMs
 local reply, fields, charges = { 'expired', text(now) }, {}, {}
 for i, counter in ipairs(counters) do
-  local stored = reservation.counters[names[i]]
-  local change
+  local amount, charge = reservation.amounts[i], reservation.onExpire[i]
   -- A counter in which nothing is reserved may be forgotten before the lease ends.
-  if counter.exists or stored.amount > 0 then
-    change = replaceCharge(counter, stored.amount, 0, stored.onExpire, forgetAt)
+  if counter.exists or amount ~= '0' then
+    replaceCharge(reply, counter, amount, 0, charge, forgetAt)
   else
-    change = unchanged(counter)
+    reportUnchanged(reply, counter)
   end
-  for _, number in ipairs(change) do reply[#reply + 1] = number end
-  local charge, n = text(stored.onExpire), #fields
   reply[#reply + 1] = charge
+  fields[2 * i - 1], fields[2 * i] = names[i], amount .. ' ' .. charge .. ' ' .. charge
   charges[i] = '"' .. names[i] .. '":' .. charge
-  fields[n + 1], fields[n + 2] = names[i], text(stored.amount) .. ' ' .. charge .. ' ' .. charge
 end
-writeResolved(key, {
-  state = 'expired', fingerprint = reservation.fingerprint, revision = 0, leaseEnd = reservation.leaseEnd, forgetAt = forgetAt,
-}, fields)
+writeResolved(key, 'expired', reservation.fingerprint, 0, reservation.leaseEnd, forgetAt, fields)
 if pending then
   local at = entry.at or now
   writeEntry(KEYS[3], KEYS[7], key, at, entryText(at, 'expired', 0, 1, charges, pending), now, ledgerRetentionMs)

@@ -7,18 +7,21 @@
 local clock = readClock(ARGV[1])
 local now = readNow(KEYS[3], clock)
 if not now then return corrupt('time') end
-local reservation = readReservation(KEYS[1], now)
+local reservation = readReservation(KEYS[1], now, {})
 if not reservation then return corrupt('reservation') end
 if reservation.state == 'none' then return { 'unknown', text(now) } end
 if reservation.state ~= 'held' then return { reservation.state, text(now) } end
 if reservation.leaseEnd <= clock then return { 'expired', text(now) } end
 
+local names = counterNames(KEYS[1])
+reservation = readReservation(KEYS[1], now, names)
+if not reservation then return corrupt('reservation') end
 local leaseEnd = text(math.max(reservation.leaseEnd, clock + ARGV[3]))
 redis.call('HSET', KEYS[1], '@leaseEnd', leaseEnd)
 redis.call('ZADD', KEYS[2], leaseEnd, ARGV[2])
 local reply = { 'held', text(now), leaseEnd, reservation.fingerprint }
-for _, name in ipairs(reservation.names) do
-  local n, counter = #reply, reservation.counters[name]
-  reply[n + 1], reply[n + 2], reply[n + 3] = name, text(counter.amount), text(counter.onExpire)
+for i, name in ipairs(names) do
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3] = name, reservation.amounts[i], reservation.onExpire[i]
 end
 return reply

@@ -35,12 +35,14 @@ for i = 1, count do
   counters[i] = counter
 end
 
-local reservation = readReservation(reservationKey, now)
+local reservation = readReservation(reservationKey, now, {})
 if not reservation then return corrupt('reservation') end
 if reservation.state ~= 'none' then
+  local names = counterNames(reservationKey)
+  if not readReservation(reservationKey, now, names) then return corrupt('reservation') end
   if reservation.fingerprint ~= fingerprint then return as('mismatch', 0) end
   if reservation.state ~= 'held' then return as('resolved', reservation.state) end
-  if reservation.leaseEnd <= clock then return as('lease-ended', reservation.names) end
+  if reservation.leaseEnd <= clock then return as('lease-ended', names) end
   return as('replayed', text(reservation.leaseEnd))
 end
 if ledgerRetentionMs > 0 then

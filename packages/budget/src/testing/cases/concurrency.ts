@@ -1,6 +1,6 @@
 import type { ReserveReply } from "../../store/budget-store"
 import { type Bench, reservationOf, settledBy, type TestReservation } from "../bench"
-import { equal, match, ok } from "../expect"
+import { equal, match, ok, valuesOf } from "../expect"
 import { adjustRequest, counter, LEASE_MS, reserveRequest, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 
@@ -93,7 +93,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "Rules
         round % 2 === 0
           ? [reservation.settle([6]), reservation.release()]
           : [reservation.release(), reservation.settle([6])]
-      const statuses = (await Promise.all(calls)).map(({ status }) => status)
+      const statuses = valuesOf(await Promise.all(calls), "status")
       equal(
         countOf(statuses, (status) => status === "mismatch"),
         1,

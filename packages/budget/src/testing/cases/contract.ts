@@ -1,5 +1,5 @@
 import { settledBy, type TestReservation } from "../bench"
-import { equal, match, ok } from "../expect"
+import { equal, match, ok, valuesOf } from "../expect"
 import { counter, reserveRequest, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 
@@ -23,15 +23,9 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(ofPartition, { damaged: [], clockBehindMs: 0 }, "check of an empty partition")
   })
 
-  test("an unseen counter reads as zeros", { rule: "Windows and room" }, async ({ expectCounter }) =>
-    expectCounter("nobody", {}),
-  )
+  test("an unseen counter reads as zeros", async ({ expectCounter }) => expectCounter("nobody", {}))
 
-  test("read replies in the order of the request", { rule: "Windows and room" }, async ({
-    store,
-    partition,
-    reserve,
-  }) => {
+  test("read replies in the order of the request", async ({ store, partition, reserve }) => {
     await reserve("r1", [counter("b", 2), counter("a", 1)])
     const { counters, due } = await store.read({ partition, counters: ["a", "missing", "b"] })
     const states = counters.map(({ name, reserved }) => [name, reserved])
@@ -47,7 +41,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     equal(due, false, "due")
   })
 
-  test("reserve sets the amount aside in every counter", async ({ store, partition, now, expectCounter }) => {
+  test("reserve sets the amount aside in every counter", async ({ store, partition, now, expectCounters }) => {
     const before = await now()
     const request = reserveRequest(partition, "r1", [counter("a", 30, 100), counter("b", 5, 10)])
     const reply = await store.reserve(request)
@@ -59,8 +53,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     equal(reply.counters, states, "counters of the reply")
     ok(reply.now >= before, "now: expected time not to run backwards")
     if (reply.status === "ok") equal(reply.expiresAt, reply.now + request.leaseMs, "expiresAt")
-    await expectCounter("a", { reserved: 30 })
-    await expectCounter("b", { reserved: 5 })
+    await expectCounters({ a: { reserved: 30 }, b: { reserved: 5 } })
   })
 
   test("spent and reserved add up to the limit and not beyond it", async ({ reserve, tryReserve, expectCounter }) => {
@@ -76,11 +69,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     await reserve("r1", [counter("a", 10, 10), counter("c", 7, 10)])
     const reply = await tryReserve("r2", [counter("a", 1, 10), counter("b", 1, 10), counter("c", 4, 10)])
     match(reply, { status: "exceeded", which: [0, 2] }, "reserve")
-    equal(
-      reply.counters.map(({ reserved }) => reserved),
-      [10, 0, 7],
-      "reserved in the counters of the reply",
-    )
+    equal(valuesOf(reply.counters, "reserved"), [10, 0, 7], "reserved in the counters of the reply")
   })
 
   test("a denial stores nothing in any counter, wherever the denying counter stands", { rule: "Rules" }, async ({
@@ -177,13 +166,12 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     await bench.reserve("r1", [counter("a", 10, 10)])
     match(await other.tryReserve("r1", [counter("a", 9, 10)]), { status: "ok", replayed: false }, "the same key")
     await other.adjust("a1", "b", "spent", 5)
-    await bench.expectCounter("a", { reserved: 10 })
-    await bench.expectCounter("b", {})
+    await bench.expectCounters({ a: { reserved: 10 }, b: {} })
     await other.expectCounter("a", { reserved: 9 })
     match(await bench.adjust("a1", "b", "spent", 3), { replayed: false }, "the same adjustment key")
   })
 
-  test("read writes nothing, whatever it reads", { rule: "Windows and room" }, async (bench) => {
+  test("read writes nothing, whatever it reads", async (bench) => {
     const { store, partition, target } = bench
     await bench.reserve("r1", [counter("a", 10)])
     const before = await target.size?.()
@@ -193,17 +181,14 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     }
     equal(await target.size?.(), before, "number of records after a hundred reads")
     const { counters } = await store.listCounters({ partition, cursor: null, limit: 100 })
-    equal(
-      counters.map(({ name }) => name),
-      ["a"],
-      "counters that exist",
-    )
+    equal(valuesOf(counters, "name"), ["a"], "counters that exist")
     await bench.expectCounter("a", { reserved: 10 })
   })
+})
 
-  // ── Settle ──
-
-  test("settle replaces the reservation by the actual cost", { rule: "States" }, async ({ reserve, expectCounter }) => {
+/** Settle and release, leases that have not ended, and lists. */
+export const settleCases = defineCases({ level: "contract", rule: "States" }, (test) => {
+  test("settle replaces the reservation by the actual cost", async ({ reserve, expectCounter }) => {
     const reservation = await reserve("r1", [counter("a", 30, 100), counter("b", 7, 7)])
     const reply = settledBy(await reservation.settle([12, 7]), "settle")
     const flags = { status: "settled", replayed: false, late: false, recovered: false, forgottenCounters: 0 }
@@ -216,13 +201,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     await expectCounter("a", { spent: 12 })
   })
 
-  test("settle frees only its own reservation", { rule: "States" }, async ({ reserve, expectCounter }) => {
+  test("settle frees only its own reservation", async ({ reserve, expectCounter }) => {
     await reserve("r1", [counter("a", 30)])
     await (await reserve("r2", [counter("a", 20)])).settle([20])
     await expectCounter("a", { spent: 20, reserved: 30 })
   })
 
-  test("a cost above the reservation is recorded in full, even beyond the limit", { rule: "States" }, async ({
+  test("a cost above the reservation is recorded in full, even beyond the limit", async ({
     reserve,
     tryReserve,
     expectCounter,
@@ -232,13 +217,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(await tryReserve("r2", [counter("a", 1, 10)]), { status: "exceeded" }, "reserve after the overrun")
   })
 
-  test("a settle of zero frees everything", { rule: "States" }, async ({ reserve, expectCounter }) => {
+  test("a settle of zero frees everything", async ({ reserve, expectCounter }) => {
     match(await (await reserve("r1", [counter("a", 10, 10)])).settle([0]), { status: "settled" }, "settle")
     await expectCounter("a", {})
     await reserve("r2", [counter("a", 10, 10)])
   })
 
-  test("release frees the reservation and charges nothing", { rule: "States" }, async ({ reserve }) => {
+  test("release frees the reservation and charges nothing", async ({ reserve }) => {
     const reservation = await reserve("r1", [counter("a", 10, 10), counter("b", 1, 1)])
     const reply = settledBy(await reservation.release(), "release")
     match(reply, { status: "released", replayed: false, late: false, forgottenCounters: 0 }, "release")
@@ -246,11 +231,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     await reserve("r2", [counter("a", 10, 10), counter("b", 1, 1)])
   })
 
-  test("settle charges by the names of counters, not by their order", { rule: "States" }, async ({
-    store,
-    reserve,
-    expectCounter,
-  }) => {
+  test("settle charges by the names of counters, not by their order", async ({ store, reserve, expectCounters }) => {
     const { request, expiresAt } = await reserve("r1", [counter("a", 10), counter("b", 20), counter("c", 30)])
     const settle = settleRequest(request, [1, 2, 3], { expiresAt })
     const counters = [settle.counters[2]!, settle.counters[0]!, settle.counters[1]!]
@@ -266,15 +247,17 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
       "counters, in the order of the request",
     )
     match(await store.settle(settle), { status: "settled", replayed: true }, "the same in the first order")
-    await expectCounter("a", { spent: 1 })
-    await expectCounter("b", { spent: 2 })
-    await expectCounter("c", { spent: 3 })
+    await expectCounters({ a: { spent: 1 }, b: { spent: 2 }, c: { spent: 3 } })
   })
 
   for (const outcome of ["settled", "released"] as const) {
-    test(`a settle that names other counters than were reserved writes nothing and names them (${outcome})`, {
-      rule: "States",
-    }, async ({ store, partition, reserve, expectCounter }) => {
+    test(`a settle that names other counters than were reserved writes nothing and names them (${outcome})`, async ({
+      store,
+      partition,
+      reserve,
+      expectCounter,
+      expectCounters,
+    }) => {
       const { request, expiresAt } = await reserve("r1", [counter("a", 10), counter("b", 20)])
       const others = [
         [counter("a", 10)],
@@ -290,28 +273,22 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
           { outcome, expiresAt },
         )
         const reply = await store.settle(settle)
-        const what = `settle of ${counters.map(({ name }) => name)}`
+        const what = `settle of ${valuesOf(counters, "name")}`
         match(reply, { status: "other-counters" }, what)
         if (reply.status === "other-counters") equal([...reply.storedCounters].sort(), ["a", "b"], `${what}: stored`)
         match(await store.settle({ ...settle, fingerprint: "other" }), { status: "mismatch" }, "another fingerprint")
       }
       for (const name of ["c", "d"]) await expectCounter(name, {})
-      await expectCounter("a", { reserved: 10 })
-      await expectCounter("b", { reserved: 20 })
+      await expectCounters({ a: { reserved: 10 }, b: { reserved: 20 } })
       const again = await store.extend({ partition, key: "r1", leaseMs: 1 })
       match(again, { status: "held" }, "the reservation after settles that named other counters")
       match(await store.settle(settleRequest(request, [3, 4], { outcome, expiresAt })), { status: outcome }, "settle")
       const charged = outcome === "settled"
-      await expectCounter("a", { spent: charged ? 3 : 0 })
-      await expectCounter("b", { spent: charged ? 4 : 0 })
+      await expectCounters({ a: { spent: charged ? 3 : 0 }, b: { spent: charged ? 4 : 0 } })
     })
   }
 
-  // ── Peaks ──
-
-  test("the peak is the high-water mark of spent, and each step of it is reported once", {
-    rule: "States",
-  }, async (bench) => {
+  test("the peak is the high-water mark of spent, and each step of it is reported once", async (bench) => {
     const reservations: TestReservation[] = []
     for (const key of ["r1", "r2", "r3"]) reservations.push(await bench.reserve(key, [counter("a", 10)]))
     const change = async (index: number, amount: number) =>
@@ -321,11 +298,11 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(await change(2, 7), { peakBefore: 5, peak: 12 }, "third")
   })
 
-  // ── Extend, expire, listing ──
-
-  test("extend of a held key names its fingerprint and its counters, so that another process can resume it", {
-    rule: "States",
-  }, async ({ store, partition, reserve }) => {
+  test("extend of a held key names its fingerprint and its counters, so that another process can resume it", async ({
+    store,
+    partition,
+    reserve,
+  }) => {
     const counters = [counter("b", 10, 50, { onExpire: 4 }), counter("a", 20, null, { onExpire: 0 })]
     const { request, expiresAt } = await reserve("r1", counters)
     const reply = await store.extend({ partition, key: "r1", leaseMs: 1 })
@@ -342,13 +319,13 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     )
   })
 
-  test("extend of an unknown key reserves nothing", { rule: "States" }, async ({ store, partition, reserve }) => {
+  test("extend of an unknown key reserves nothing", async ({ store, partition, reserve }) => {
     match(await store.extend({ partition, key: "r1", leaseMs: 1_000 }), { status: "unknown" }, "an unknown key")
     await reserve("r1", [counter("a", 1)])
     match(await store.extend({ partition, key: "r1", leaseMs: 1_000 }), { status: "held" }, "a held key")
   })
 
-  test("a lease that has not ended is not listed and cannot be expired", { rule: "States" }, async (bench) => {
+  test("a lease that has not ended is not listed and cannot be expired", async (bench) => {
     const { store, partition } = bench
     await bench.reserve("r1", [counter("a", 5)])
     equal((await store.listDue({ partition, limit: 64 })).due, [], "due")

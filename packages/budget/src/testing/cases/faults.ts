@@ -1,5 +1,5 @@
 import type { Bench } from "../bench"
-import { equal, match, storeError } from "../expect"
+import { equal, match, storeError, valuesOf } from "../expect"
 import { adjustRequest, counter, DAY_MS, LEASE_MS, reserveRequest, settleRequest, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
 
@@ -115,11 +115,7 @@ export const faultCases = defineCases({ level: "faults", rule: "Errors" }, (test
     await bench.target.faults!.loseAnswer!()
     await storeError(() => reservation.settle([4], { entry: usageEntry("q1", 4) }), {}, "settle")
     await reservation.settle([4], { entry: usageEntry("q1", 4) })
-    equal(
-      (await bench.entries()).map(({ charges }) => charges),
-      [{ a: 4 }],
-      "charges",
-    )
+    equal(valuesOf(await bench.entries(), "charges"), [{ a: 4 }], "charges")
   })
 
   // ── Restart ──
@@ -236,7 +232,7 @@ export const damageCases = defineCases({ level: "faults", rule: "Damage", needs:
     match(await store.extend({ partition, key: "r2", leaseMs: 1 }), { status: "held" }, "the key that was not settled")
     match(await open.settle([2]), { status: "settled" }, "a settle that does not need it")
     const page = await store.listCounters({ partition, cursor: null, limit: 100 })
-    equal([page.counters.map(({ name }) => name), page.damaged], [["b"], ["a"]], "counters that are listed")
+    equal([valuesOf(page.counters, "name"), page.damaged], [["b"], ["a"]], "counters that are listed")
   })
 
   test("a damaged counter fails only the callers that need it, also of calls that are sent together", async (bench) => {
@@ -271,8 +267,7 @@ export const damageCases = defineCases({ level: "faults", rule: "Damage", needs:
       const settle = settleRequest(reservation.request, [3, 7], { outcome, expiresAt: reservation.expiresAt })
       match(await store.settle(settle), { status: outcome, replayed: false, recovered: true, late: false }, outcome)
       const spent = outcome === "settled" ? [3, 7] : [0, 0]
-      await bench.expectCounter("a", { spent: spent[0]!, reserved: 4 })
-      await bench.expectCounter("b", { spent: spent[1]! })
+      await bench.expectCounters({ a: { spent: spent[0]!, reserved: 4 }, b: { spent: spent[1]! } })
       match(await store.settle(settle), { status: outcome, replayed: true }, "the same again")
       match(await store.reserve(reservation.request), { status: "resolved", state: outcome }, "reserve afterwards")
       if (store.ledger === undefined) return
@@ -297,11 +292,7 @@ export const damageCases = defineCases({ level: "faults", rule: "Damage", needs:
     await bench.clock.advance(2_000)
     const { due } = await store.listDue({ partition, limit: 64 })
     for (const { key, counters } of due) equal(counters, [], `counters of ${key}, which is damaged`)
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["good"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["good"], "expired")
     equal((await store.listDue({ partition, limit: 64 })).due, [], "due afterwards")
     match(await store.read({ partition, counters: [] }), { due: false }, "read afterwards")
     await bench.expectCounter("a", { spent: 5, reserved: 65 })
@@ -335,11 +326,7 @@ export const damageCases = defineCases({ level: "faults", rule: "Damage", needs:
     await bench.target.faults!.damage!({ partition, kind: "counter", key: "bad" })
     await bench.clock.advance(2_000)
     match(await store.expire({ partition, key: "r1", counters: ["bad", "a"] }), { status: "damaged" }, "expire")
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r2"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r2"], "expired")
     await bench.expectCounter("a", { spent: 3, reserved: 1 })
     equal((await store.check({ partition })).damaged, ["r1"], "what check reports")
   })

@@ -34,13 +34,12 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
   test("a key with other content is a mismatch, and changes nothing", async ({
     reserve,
     tryReserve,
-    expectCounter,
+    expectCounters,
   }) => {
     await reserve("r1", [counter("a", 10, 100)])
     match(await tryReserve("r1", [counter("a", 11, 100)]), { status: "mismatch" }, "another amount")
     match(await tryReserve("r1", [counter("b", 10, 100)]), { status: "mismatch" }, "another counter")
-    await expectCounter("a", { reserved: 10 })
-    await expectCounter("b", {})
+    await expectCounters({ a: { reserved: 10 }, b: {} })
   })
 
   test("fingerprints that differ in case, or in the last of 64 characters, are different contents", async (bench) => {
@@ -69,7 +68,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     match(await tryReserve("r2", [counter("a", 1, 10)]), { status: "ok", replayed: false }, "room again")
   })
 
-  test("a settle sent again gets the same reply and charges nothing", async ({ reserve, expectCounter }) => {
+  test("a settle sent again gets the same reply and charges nothing", async ({ reserve, expectCounters }) => {
     const reservation = await reserve("r1", [counter("a", 10), counter("b", 10)])
     const first = settledBy(await reservation.settle([3, 12]), "settle")
     for (let round = 0; round < 3; round++) {
@@ -78,8 +77,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
       const expected = first.counters.map((change) => ({ ...change, peakBefore: change.peak }))
       equal(again.counters, expected, `counters of copy ${round}: as they are, with no threshold crossed`)
     }
-    await expectCounter("a", { spent: 3 })
-    await expectCounter("b", { spent: 12 })
+    await expectCounters({ a: { spent: 3 }, b: { spent: 12 } })
   })
 
   test("a release sent again frees once", async ({ reserve, expectCounter }) => {
@@ -112,7 +110,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await bench.expectCounter("a", { spent: 7, reserved: 10 })
   })
 
-  test("revisions replace upwards only, and the peak never falls", async ({ reserve, expectCounter }) => {
+  test("revisions replace upwards only, and the peak never falls", async ({ reserve, expectCounters }) => {
     const reservation = await reserve("r1", [counter("a", 10), counter("b", 10)])
     await reservation.settle([10, 10])
     const first = settledBy(await reservation.settle([2, 12], { revision: 1 }), "revision 1")
@@ -122,8 +120,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     match(await reservation.settle([2, 12], { revision: 1 }), { status: "settled", replayed: true }, "revision 1 again")
     match(await reservation.settle([10, 10]), { status: "mismatch" }, "revision 0, late")
     match(await reservation.settle([5, 5], { revision: 1 }), { status: "mismatch" }, "revision 1 with other amounts")
-    await expectCounter("a", { spent: 2 })
-    await expectCounter("b", { spent: 12 })
+    await expectCounters({ a: { spent: 2 }, b: { spent: 12 } })
   })
 
   test("an adjustment sent again applies once and gets the same reply", { rule: "Rules" }, async (bench) => {
@@ -162,8 +159,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
       const reply = await bench.store.adjust(adjustRequest(bench.partition, "a1", name, kind, delta))
       match(reply, { status: "mismatch" }, `${kind} by ${delta} of ${name}`)
     }
-    await bench.expectCounter("a", { spent: 5 })
-    await bench.expectCounter("b", {})
+    await bench.expectCounters({ a: { spent: 5 }, b: {} })
   })
 
   // ── A key that is known by its usage entry ──

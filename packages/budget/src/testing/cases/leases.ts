@@ -1,5 +1,5 @@
 import { settledBy } from "../bench"
-import { equal, match, ok } from "../expect"
+import { equal, match, ok, valuesOf } from "../expect"
 import { counter, DAY_MS, LARGEST, LEASE_MS } from "../requests"
 import { defineCases } from "../store-case"
 import { writeElsewhere } from "./housekeeping"
@@ -108,18 +108,14 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await bench.reserve("later", [counter("a", 1)], { leaseMs: 9_000 })
     await bench.clock.advance(5_000)
     const { due } = await store.listDue({ partition, limit: 64 })
-    equal(
-      due.map(({ key }) => key),
-      ["z0", "B", "a10", "a9", "b", "z1"],
-      "order",
-    )
+    equal(valuesOf(due, "key"), ["z0", "B", "a10", "a9", "b", "z1"], "order")
     const counters = due.map((lease) => [...lease.counters].sort())
     equal(
       counters,
       ["z0", "B", "a10", "a9", "b", "z1"].map((key) => ["a", key].sort()),
       "their counters",
     )
-    const some = (await store.listDue({ partition, limit: 2 })).due.map(({ key }) => key)
+    const some = valuesOf((await store.listDue({ partition, limit: 2 })).due, "key")
     ok(some.length > 0 && some.length <= 2, `listDue of at most 2: expected 1 or 2, got ${some.length}`)
     equal(some, ["z0", "B"].slice(0, some.length), "the oldest")
   })
@@ -130,11 +126,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await bench.clock.advance(LEASE_MS)
     match(await store.expire({ partition, key: "r2", counters: ["a"] }), { status: "expired" }, "expire")
     const { due } = await store.listDue({ partition, limit: 64 })
-    equal(
-      due.map(({ key }) => key),
-      ["r1", "r3"],
-      "due afterwards",
-    )
+    equal(valuesOf(due, "key"), ["r1", "r3"], "due afterwards")
     await bench.expectCounter("a", { spent: 1, reserved: 2 })
   })
 
@@ -143,7 +135,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await Promise.all(Array.from({ length: 500 }, (_, index) => bench.reserve(`r${index}`, counters)))
     await bench.clock.advance(LEASE_MS)
     const expired = await bench.sweep()
-    equal([expired.length, new Set(expired.map(({ key }) => key)).size], [500, 500], "expired")
+    equal([expired.length, new Set(valuesOf(expired, "key")).size], [500, 500], "expired")
     await bench.expectCounter("a", { spent: 500 })
   })
 
@@ -158,15 +150,11 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     match(extended, { status: "held" }, "extend in the third partition")
     await bench.clock.advance(LEASE_MS)
     const due = async ({ store, partition }: typeof bench) =>
-      (await store.listDue({ partition, limit: 64 })).due.map(({ key }) => key)
+      valuesOf((await store.listDue({ partition, limit: 64 })).due, "key")
     equal(await due(third), [], "due in the third partition")
     match(await inThird.settle([7]), { status: "settled", late: false }, "settle in the third partition")
     equal(await due(bench), ["r1"], "due after a settle in another partition")
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r1"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r1"], "expired")
     equal([await due(bench), await due(other)], [[], ["r1"]], "due here and in the other partition")
     await bench.expectCounter("a", { spent: 4, granted: 5 })
     await other.expectCounter("a", { reserved: 10, granted: 5 }, "counter a of the other partition")
@@ -181,8 +169,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
       match(reply, { status: "other-counters" }, `expire of ${counters}`)
       if (reply.status === "other-counters") equal([...reply.storedCounters].sort(), ["a", "b"], "stored counters")
     }
-    await bench.expectCounter("a", { reserved: 10 })
-    await bench.expectCounter("c", {})
+    await bench.expectCounters({ a: { reserved: 10 }, c: {} })
     match(await store.expire({ partition, key: "r1", counters: ["b", "a"] }), { status: "expired" }, "expire of both")
   })
 
@@ -228,11 +215,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await clock.advance(LEASE_MS - 1)
     equal(await bench.sweep(), [], "expired between the old end and the new one")
     await clock.advance(1)
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r1"],
-      "expired at the new end",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r1"], "expired at the new end")
   })
 
   test("a lease may be longer than the retention, from the start or by extends", async (bench) => {
@@ -247,11 +230,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await bench.expectCounter("a", { reserved: 30 })
     match(await long.settle([5]), { status: "settled", late: false, recovered: false }, "settle just before the end")
     await clock.advance(1_000)
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["extended"],
-      "expired at the end",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["extended"], "expired at the end")
     await bench.expectCounter("a", { spent: 9 })
   })
 
@@ -261,20 +240,12 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await bench.reserve("r3", [counter("a", 10, null, { onExpire: 5 })])
     await bench.clock.advance(LEASE_MS)
     const { due } = await bench.store.listDue({ partition: bench.partition, limit: 64 })
-    equal(
-      due.map(({ key }) => key),
-      ["r3"],
-      "due",
-    )
+    equal(valuesOf(due, "key"), ["r3"], "due")
     for (const key of ["r1", "r2"]) {
       const reply = await bench.store.expire({ partition: bench.partition, key, counters: ["a"] })
       match(reply, { status: "not-due" }, `expire of ${key}`)
     }
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r3"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r3"], "expired")
     await bench.expectCounter("a", { spent: 7 })
   })
 

@@ -1,10 +1,10 @@
 import type { StoredEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
-import { canonical, equal, match } from "../expect"
+import { canonical, equal, match, usageError, valuesOf } from "../expect"
 import { counter, LARGEST, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
 
-const keysOf = (entries: readonly StoredEntry[]) => entries.map(({ idempotencyKey }) => idempotencyKey)
+const keysOf = (entries: readonly StoredEntry[]) => valuesOf(entries, "idempotencyKey")
 
 /** Texts that a careless encoding, collation or index confuses. */
 const SIMILAR_TEXTS = [
@@ -104,6 +104,14 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
       )
     })
   }
+
+  test("a cursor that no page returned is a usage error, never the beginning", async (bench) => {
+    await bench.spend("r1", 1)
+    const list = (cursor: string) =>
+      bench.ledger.list({ partition: bench.partition, filter: {}, cursor, limit: 1, newestFirst: false })
+    for (const cursor of ["", "/", "0", "no cursor", "{}", "~", "r1"])
+      await usageError(() => list(cursor), `cursor ${cursor}`)
+  })
 
   test("every filter matches exactly, and together", async (bench) => {
     await bench.spend("r1", 1, { userId: "u1", clientId: "c1", model: "m1", provider: "p1", tags: { team: "x" } })

@@ -1,6 +1,6 @@
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { Bench, TestReservation } from "../bench"
-import { equal, match, ok } from "../expect"
+import { equal, match, ok, valuesOf } from "../expect"
 import { createRandom } from "../random"
 import {
   counter,
@@ -76,11 +76,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     await bench.spend("r3b", 5, { requestId: "q1", attempt: 3 })
     await bench.spend("other", 5)
     const attempts = await bench.ledger.get({ partition: bench.partition, requestId: "q1" })
-    equal(
-      attempts.map(({ idempotencyKey }) => idempotencyKey),
-      ["r1", "r2", "r3", "r3b", "r10"],
-      "attempts",
-    )
+    equal(valuesOf(attempts, "idempotencyKey"), ["r1", "r2", "r3", "r3b", "r10"], "attempts")
   })
 
   test("a replayed settle writes no second entry, a higher revision replaces it", async (bench) => {
@@ -275,11 +271,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     const denied = usageEntry("q1", 0, { status: "denied", costSource: "none" })
     const record = () => bench.ledger.record({ partition: bench.partition, key: "x1", entry: denied })
     await Promise.all(Array.from({ length: 30 }, record))
-    equal(
-      (await bench.entries()).map(({ count }) => count),
-      [30],
-      "counts",
-    )
+    equal(valuesOf(await bench.entries(), "count"), [30], "counts")
   })
 
   test("record does nothing to a reservation's entry, and a settle overwrites a recorded one", async (bench) => {
@@ -305,17 +297,9 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     const audit = usageEntry("q1", 0, { status: "audit", costSource: "none", tokens: {}, errorCode: "accept-clock" })
     await bench.ledger.record({ partition: bench.partition, key: "x1", entry: audit })
     await bench.spend("r1", 5)
-    equal(
-      (await bench.entries({ status: "audit" })).map(({ idempotencyKey }) => idempotencyKey),
-      ["x1"],
-      "list",
-    )
+    equal(valuesOf(await bench.entries({ status: "audit" }), "idempotencyKey"), ["x1"], "list")
     match((await bench.totals([]))[0]!, { attempts: 1, requests: 1, costNanoUsd: 5 }, "totals")
-    equal(
-      (await bench.totals(["status"])).map(({ group }) => group),
-      [["succeeded"]],
-      "groups",
-    )
+    equal(valuesOf(await bench.totals(["status"]), "group"), [["succeeded"]], "groups")
   })
 
   // ── Money and entry are one ──
@@ -378,7 +362,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
         const { applied } = await bench.adjust(`a${step}`, name, kind, kind === "reset" ? 0 : random.integer(-20, 20))
         adjustments[name] = (adjustments[name] ?? 0) + applied
       }
-      if (step % 4 === 0) await bench.expectSums(names, adjustments)
+      await bench.expectSums(names, adjustments)
     }
     await bench.clock.advance(10_000)
     await bench.sweep()
@@ -406,6 +390,21 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     ok(stored?.answer === entry.answer, `answer: expected 32768 characters, got ${stored?.answer?.length}`)
   })
 
+  test("a reply is the caller's: what it changes there changes nothing", async (bench) => {
+    await bench.spend("r1", 5, { tags: { team: "x" } })
+    const before = structuredClone(await bench.entries())
+    for (const entry of [
+      ...(await bench.entries()),
+      ...(await bench.ledger.get({ partition: bench.partition, requestId: "r1" })),
+    ]) {
+      Object.assign(entry, { costNanoUsd: 99, model: "spoilt" })
+      for (const part of [entry.tokens, entry.tags!, entry.charges]) Object.assign(part, { team: "spoilt", a: 99 })
+    }
+    Object.assign(await bench.counterState("a"), { spent: 99 })
+    equal(await bench.entries(), before, "entries")
+    await bench.expectCounter("a", { spent: 5 })
+  })
+
   // ── What leaves ──
 
   test("prune removes what is older, and changes no counter", { needs: ["clock"] }, async (bench) => {
@@ -416,11 +415,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
       await clock.advance(1_000)
     }
     equal(await ledger.prune({ partition, before: start + 3_000 }), { removed: 3 }, "prune")
-    equal(
-      (await bench.entries()).map(({ idempotencyKey }) => idempotencyKey),
-      ["r3", "r4", "r5"],
-      "entries",
-    )
+    equal(valuesOf(await bench.entries(), "idempotencyKey"), ["r3", "r4", "r5"], "entries")
     equal(await ledger.get({ partition, requestId: "r1" }), [], "get of what was pruned")
     for (const by of ["userId", "status"] as const)
       equal((await bench.totals([by]))[0]?.costNanoUsd, 30, `totals by ${by}`)
@@ -439,11 +434,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     equal((await bench.entries()).length, 1, "shortly before its end")
     await bench.spend("new", 2)
     await clock.advance(2_000)
-    equal(
-      (await bench.entries()).map(({ idempotencyKey }) => idempotencyKey),
-      ["new"],
-      "shortly after its end",
-    )
+    equal(valuesOf(await bench.entries(), "idempotencyKey"), ["new"], "shortly after its end")
     equal(await bench.ledger.get({ partition: bench.partition, requestId: "old" }), [], "get")
     match((await bench.totals([]))[0]!, { attempts: 1, costNanoUsd: 2 }, "totals")
     await bench.expectCounter("a", { spent: 3 })
@@ -456,17 +447,8 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     for (const [index, one] of [bench, other, longer].entries()) await one.spend("r1", index + 1)
     const expectCost = async (one: Bench, cost: number[]) => {
       const listed = [await one.entries(), await one.ledger.get({ partition: one.partition, requestId: "r1" })]
-      for (const found of listed)
-        equal(
-          found.map(({ costNanoUsd }) => costNanoUsd),
-          cost,
-          `entries of ${one.partition}`,
-        )
-      equal(
-        (await one.totals([])).map(({ costNanoUsd }) => costNanoUsd),
-        cost,
-        `totals of ${one.partition}`,
-      )
+      for (const found of listed) equal(valuesOf(found, "costNanoUsd"), cost, `entries of ${one.partition}`)
+      equal(valuesOf(await one.totals([]), "costNanoUsd"), cost, `totals of ${one.partition}`)
     }
     await expectCost(bench, [1])
     await expectCost(other, [2])
@@ -486,6 +468,6 @@ async function expectFoundBy(bench: Bench, entry: UsageEntry, count: number): Pr
     equal((await bench.entries(filter)).length, count, `entries of ${what}`)
     equal((await bench.totals([], filter))[0]?.attempts ?? 0, count, `attempts in totals of ${what}`)
   }
-  const groups = (await bench.totals(["model", { tag: "team" }])).map(({ group }) => group)
+  const groups = valuesOf(await bench.totals(["model", { tag: "team" }]), "group")
   equal(groups.filter(([value]) => value === model).length, count, `groups of the model ${model}`)
 }

@@ -131,8 +131,7 @@ export const processCases = defineCases({ level: "processes", rule: "Rules", nee
       (total, lane) => total + range(50).reduce((all, index) => all + amount(lane, index), 0),
       0,
     )
-    await bench.expectCounter("a", { spent: sum })
-    await bench.expectCounter("b", { spent: 200 })
+    await bench.expectCounters({ a: { spent: sum }, b: { spent: 200 } })
   })
 
   test("a killed process leaves nothing reserved after the lease, and onExpire is charged", async (bench) => {
@@ -144,12 +143,10 @@ export const processCases = defineCases({ level: "processes", rule: "Rules", nee
     await victim.kill()
     await bench.expectCounter("a", { reserved: 10 }, "counter a right after the kill")
     await sweepUntilNothingIsReserved(bench, ["a", "b"])
-    await bench.expectCounter("a", { spent: 7 })
-    await bench.expectCounter("b", {})
+    await bench.expectCounters({ a: { spent: 7 }, b: {} })
     const late = await other.store.settle(settleRequest(request, [3, 1]))
     match(late, { status: "settled", late: true }, "the actual cost, from another process")
-    await bench.expectCounter("a", { spent: 3 })
-    await bench.expectCounter("b", { spent: 1 })
+    await bench.expectCounters({ a: { spent: 3 }, b: { spent: 1 } })
   })
 
   test("processes killed amid their work leave whole operations, and lose no confirmed settle", async (bench) => {

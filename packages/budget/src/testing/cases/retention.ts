@@ -1,6 +1,6 @@
 import type { SettleReply } from "../../store/budget-store"
 import { type Bench, settledBy } from "../bench"
-import { canonical, equal, fail, match, ok } from "../expect"
+import { canonical, equal, fail, match, ok, valuesOf } from "../expect"
 import { adjustRequest, counter, DAY_MS, LEASE_MS, reserveRequest, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 import { writeElsewhere } from "./housekeeping"
@@ -73,12 +73,10 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await bench.reserve("r2", [counter("idle", 1, 9, idle)], { leaseMs })
     await clock.advance(store.capabilities.retentionMs + 2 * MARGIN_MS)
     await writeElsewhere(bench)
-    await bench.expectCounter("idle", { spent: 4, reserved: 3 })
-    await bench.expectCounter("w", { spent: 4, reserved: 2 })
+    await bench.expectCounters({ idle: { spent: 4, reserved: 3 }, w: { spent: 4, reserved: 2 } })
     match(await bench.tryReserve("r3", [counter("idle", 3, 9, idle)]), { status: "exceeded" }, "3 of the last 2")
     match(await first.settle([2, 2]), { status: "settled", forgottenCounters: 0, recovered: false }, "settle")
-    await bench.expectCounter("idle", { spent: 6, reserved: 1 })
-    await bench.expectCounter("w", { spent: 6 })
+    await bench.expectCounters({ idle: { spent: 6, reserved: 1 }, w: { spent: 6 } })
   })
 
   test("a window that closes while a lease is open keeps counter and key, so that nothing stays reserved", async (bench) => {
@@ -91,11 +89,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await bench.clock.advance(leaseMs + 3 * retentionMs + MARGIN_MS)
     await writeElsewhere(bench)
     await bench.expectCounter("w", { reserved: 5 }, "the closed window before its lease is expired")
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r1"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r1"], "expired")
     await bench.expectCounter("endless", { spent: 3 })
     equal((await bench.counterState("w")).reserved, 0, "reserved in the closed window")
   })
@@ -184,11 +178,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await bench.clock.advance(5 * bench.store.capabilities.retentionMs + 2 * MARGIN_MS)
     await writeElsewhere(bench)
     await bench.expectCounter("a", { reserved: 10 })
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r1"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r1"], "expired")
     await bench.expectCounter("a", { spent: 4 })
     match(await reservation.settle([6]), { status: "settled", late: true }, "late settle")
     await bench.expectCounter("a", { spent: 6 })
@@ -246,8 +236,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
       { replayed: true, applied: 5 },
       "again, idle",
     )
-    await bench.expectCounter("a", { granted: 5 })
-    await bench.expectCounter("idle", {})
+    await bench.expectCounters({ a: { granted: 5 }, idle: {} })
   })
 
   test("memory is bounded: closed windows, resolved keys, adjustments and idle counters are deleted", {

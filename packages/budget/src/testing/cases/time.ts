@@ -1,6 +1,6 @@
 import type { CounterRef } from "../../store/budget-store"
 import { type Bench, settledBy } from "../bench"
-import { equal, match, ok } from "../expect"
+import { equal, match, ok, valuesOf } from "../expect"
 import { adjustRequest, counter, DAY_MS, LEASE_MS, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 import { writeElsewhere } from "./housekeeping"
@@ -111,9 +111,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
       match(await store.settle(right), { status: outcome, replayed: false }, "a settle that names the stored window")
       match(await store.settle(right), { status: outcome, replayed: true }, "the same again")
       const spent = outcome === "settled" ? 4 : 0
-      await bench.expectCounter("day.1", { spent })
-      await bench.expectCounter("a", { spent })
-      await bench.expectCounter("day.2", {})
+      await bench.expectCounters({ "day.1": { spent }, a: { spent }, "day.2": {} })
     })
   }
 
@@ -137,11 +135,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
     const second = await bench.reserve("r2", [counter("day.1", 5, 10, { ...today, onExpire: 2 })])
     await bench.clock.advance(LEASE_MS)
     await first.settle([3])
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["r2"],
-      "expired after the end of the window",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["r2"], "expired after the end of the window")
     await bench.expectCounter("day.1", { spent: 5 })
     match(await second.settle([4]), { late: true }, "late settle in a closed window")
     await bench.expectCounter("day.1", { spent: 7 })
@@ -249,7 +243,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
 
   test("leases are measured by the clock alone, also while it is behind the latest time", async (bench) => {
     const { clock, store, partition } = bench
-    const due = async () => (await store.listDue({ partition, limit: 64 })).due.map(({ key }) => key)
+    const due = async () => valuesOf((await store.listDue({ partition, limit: 64 })).due, "key")
     const before = await bench.reserve("before", [counter("a", 1)])
     await clock.advance(2 * DAY_MS)
     const ahead = await bench.reserve("ahead", [counter("a", 10)])
@@ -270,11 +264,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
     equal(await due(), [], "due one millisecond before the end")
     await clock.advance(1)
     equal(await due(), ["short"], "due at the end")
-    equal(
-      (await bench.sweep()).map(({ key }) => key),
-      ["short"],
-      "expired",
-    )
+    equal(valuesOf(await bench.sweep(), "key"), ["short"], "expired")
     match(
       await ahead.settle([7]),
       { status: "settled", late: false, recovered: false },

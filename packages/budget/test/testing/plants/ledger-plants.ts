@@ -4,7 +4,7 @@ import { type EntryOrigin, ModelLedger } from "../../../src/testing/model-ledger
 import type { ModelPartition } from "../../../src/testing/model-state"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../../src/usage/entry"
 import type { UsageLedger, UsageTotals } from "../../../src/usage/ledger"
-import { ledgerPlant, meanwhile, plant } from "./plant"
+import { ledgerPlant, meanwhile, type Plant, plant } from "./plant"
 
 type Write = Parameters<ModelLedger["write"]>
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
@@ -48,7 +48,7 @@ const withSums = (change: (row: UsageTotals, entries: readonly StoredEntry[]) =>
   }
 
 /** What goes wrong in the ledger, or between it and the money. */
-export const ledgerPlants = [
+export const ledgerPlants: Plant[] = [
   plant(
     "money without its entry",
     ["settle writes the entry with the money", "for every counter, spent is the sum"],
@@ -241,6 +241,20 @@ export const ledgerPlants = [
       return [entry, { ...origin, charges }]
     }),
   ),
+  {
+    ...ledgerPlant(
+      "the ledger's own entries given away",
+      ["a reply is the caller's"],
+      class extends ModelLedger {
+        override async list(request: RequestOf<"list">) {
+          const page = await super.list(request)
+          const { entries } = this.partition(request.partition)
+          return { ...page, entries: page.entries.map(({ idempotencyKey }) => entries.get(idempotencyKey)!) }
+        }
+      },
+    ),
+    connect: (store) => store,
+  },
   // ── Record ──
   ledgerPlant(
     "record that overwrites",
@@ -326,6 +340,15 @@ export const ledgerPlants = [
       protected override after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
         const at = Number(cursor?.split("~")[0])
         return cursor === null ? sorted : sorted.filter((entry) => (newestFirst ? entry.at < at : entry.at > at))
+      }
+    },
+  ),
+  ledgerPlant(
+    "a cursor that makes no sense taken for the beginning",
+    ["a cursor that no page returned"],
+    class extends ModelLedger {
+      override async list(request: RequestOf<"list">) {
+        return super.list({ ...request, cursor: /^\d+~/.test(request.cursor ?? "") ? request.cursor : null })
       }
     },
   ),

@@ -5,8 +5,8 @@
 -- A counter is a hash of spent, reserved, granted, peak and forgetAt (0: never).
 local ZEROS = { '0', '0', '0', '0', '0' }
 
--- A counter: zeros if it is absent or forgotten, nil if its record is damaged. `before` are the texts of its five fields;
--- `expires`: Redis has a time to delete it.
+-- A counter: zeros if it is absent or forgotten, nil if its record is damaged. `before` are the texts of its five fields, peak
+-- the fourth; `expires`: Redis has a time to delete it.
 local function readCounter(key, now)
   local before = read('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
   if not before then return nil end
@@ -17,13 +17,16 @@ local function readCounter(key, now)
     if not expires or forgetAt > now then
       return {
         key = key, before = before, exists = true, expires = expires,
-        spent = spent, reserved = reserved, granted = granted, peak = peak, forgetAt = forgetAt,
+        spent = spent, reserved = reserved, granted = granted, forgetAt = forgetAt,
       }
     end
   elseif before[1] or before[2] or before[3] or before[4] or before[5] or redis.call('EXISTS', key) == 1 then
     return nil
   end
-  return { key = key, before = ZEROS, exists = false, expires = forgetAt ~= nil, spent = 0, reserved = 0, granted = 0, peak = 0, forgetAt = 0 }
+  return {
+    key = key, before = ZEROS, exists = false, expires = forgetAt ~= nil,
+    spent = 0, reserved = 0, granted = 0, forgetAt = 0,
+  }
 end
 
 -- When a counter may be forgotten that is to be kept as long as `keep` says: '' for ever, +ms from now on, or until a time.

@@ -4,11 +4,6 @@
 
 -- A usage entry is one JSON text. The caller's part is copied into it and never parsed:
 -- {"at":…,"state":"…","revision":…,"count":…,"charges":{"<counter>":…},"entry":<the caller's JSON>}
--- `charges`: members. Counter names need no escapes.
-local function entryText(at, state, revision, count, charges, json)
-  return '{"at":' .. text(at) .. ',"state":"' .. state .. '","revision":' .. text(revision) .. ',"count":' .. text(count)
-    .. ',"charges":{' .. table.concat(charges, ',') .. '},"entry":' .. json .. '}'
-end
 
 -- An entry; state `none` if it is absent or forgotten, nil if its record is damaged.
 local function readEntry(key, now, retentionMs)
@@ -19,14 +14,4 @@ local function readEntry(key, now, retentionMs)
   if not at then return nil end
   if at + retentionMs <= now then return { state = 'none' } end
   return { at = tonumber(at), state = state, count = tonumber(count), rest = rest }
-end
-
--- Redis deletes the entry. From the index, a few members whose entries it has deleted are removed here.
-local function writeEntry(entryKey, entriesKey, key, at, json, now, retentionMs)
-  redis.call('SET', entryKey, json, 'PXAT', text(at + retentionMs + CLOCK_MARGIN_MS))
-  redis.call('ZADD', entriesKey, text(at), key)
-  redis.call('PEXPIREAT', entriesKey, text(now + retentionMs + CLOCK_MARGIN_MS))
-  local deletedBefore = text(now - retentionMs - CLOCK_MARGIN_MS)
-  local deleted = redis.call('ZRANGEBYSCORE', entriesKey, '-inf', deletedBefore, 'LIMIT', 0, 100)
-  if #deleted > 0 then redis.call('ZREM', entriesKey, unpack(deleted)) end
 end

@@ -6,36 +6,40 @@
 local OWN_FIELDS = 6
 local STATES = { held = true, settled = true, released = true, expired = true }
 
--- A reservation. `state` is `none` if it is absent or forgotten. Nil if its record is damaged.
-local function readReservation(key, now)
-  local stored = read('HGETALL', key)
-  if not stored then return nil end
-  if #stored == 0 then return { state = 'none' } end
-  local fields = {}
-  for i = 1, #stored, 2 do fields[stored[i]] = stored[i + 1] end
-  local state, fingerprint, count = fields['@state'], fields['@fingerprint'], integer(fields['@counters'])
-  local revision, leaseEnd, forgetAt = integer(fields['@revision']), integer(fields['@leaseEnd']), integer(fields['@forgetAt'])
-  if not (STATES[state] and fingerprint and count and revision and leaseEnd and forgetAt) then return nil end
-  if count ~= #stored / 2 - OWN_FIELDS then return nil end
+-- A reservation with the amounts of the counters in `names`, in their order. `state` is `none` if it is absent or forgotten;
+-- `hasNames`: it was made in exactly these counters. Nil if its record is damaged.
+local function readReservation(key, now, names)
+  local v = read('HMGET', key, '@state', '@fingerprint', '@revision', '@leaseEnd', '@forgetAt', '@counters', unpack(names))
+  if not v then return nil end
+  local state, fingerprint, count = v[1], v[2], integer(v[6])
+  local revision, leaseEnd, forgetAt = integer(v[3]), integer(v[4]), integer(v[5])
+  if not (STATES[state] and fingerprint and revision and leaseEnd and forgetAt and count) then
+    if redis.call('EXISTS', key) == 1 then return nil end
+    return { state = 'none' }
+  end
+  if redis.call('HLEN', key) ~= OWN_FIELDS + count then return nil end
   if state ~= 'held' and forgetAt <= now then return { state = 'none', isForgotten = true } end
-  local reservation = { state = state, fingerprint = fingerprint, revision = revision, leaseEnd = leaseEnd, counters = {}, names = {} }
-  for i = 1, #stored, 2 do
-    local name = stored[i]
-    if string.byte(name) ~= 64 then
-      local amount, onExpire, charge = string.match(stored[i + 1], '^(%d+) (%d+) (%d+)$')
-      if not amount then return nil end
-      reservation.names[#reservation.names + 1] = name
-      reservation.counters[name] = { amount = tonumber(amount), onExpire = tonumber(onExpire), charge = tonumber(charge) }
+  local amounts, onExpire, charges, hasNames = {}, {}, {}, count == #names
+  for i = 1, #names do
+    local field = v[OWN_FIELDS + i]
+    if field then
+      amounts[i], onExpire[i], charges[i] = string.match(field, '^(%d+) (%d+) (%d+)$')
+      if not amounts[i] then return nil end
+    else
+      hasNames = false
     end
   end
-  return reservation
+  return {
+    state = state, fingerprint = fingerprint, revision = revision, leaseEnd = leaseEnd,
+    hasNames = hasNames, amounts = amounts, onExpire = onExpire, charges = charges,
+  }
 end
 
--- Whether a reservation was made in exactly these counters. Names are unique in both.
-local function hasNames(reservation, names)
-  if #reservation.names ~= #names then return false end
-  for _, name in ipairs(names) do
-    if not reservation.counters[name] then return false end
+-- Names of the counters that a reservation was made in.
+local function counterNames(key)
+  local names = {}
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 1) ~= '@' then names[#names + 1] = field end
   end
-  return true
+  return names
 end

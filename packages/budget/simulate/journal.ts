@@ -1,0 +1,215 @@
+import type {
+  AdjustReply,
+  AdjustRequest,
+  ExpireReply,
+  ExpireRequest,
+  ExtendReply,
+  ExtendRequest,
+  FinalState,
+  ReserveCounter,
+  ReserveReply,
+  ReserveRequest,
+  SettleReply,
+  SettleRequest,
+} from "../src/store/budget-store"
+
+/** How long the key of an adjustment is kept whose counter has no window. */
+const ENDLESS_ADJUSTMENT_MS = 90 * 86_400_000
+
+interface JournalCounter {
+  spent: number
+  reserved: number
+  granted: number
+  /** Sum of corrections and resets of `spent`. */
+  adjusted: number
+  endsAt: number | null
+}
+
+interface JournalReservation {
+  state: "held" | FinalState
+  leaseEnd: number
+  /** Time of the last change by rule 6. */
+  now: number
+  counters: Map<string, { amount: number; onExpire: number; charge: number }>
+}
+
+/**
+ * What the store replied, in the order in which it applied it. From the replies alone it computes what every counter must
+ * hold, and finds replies that break the contract.
+ */
+export class Journal {
+  readonly violations: string[] = []
+  readonly counters = new Map<string, JournalCounter>()
+  readonly reservations = new Map<string, JournalReservation>()
+  /** Keys whose settle was replied to with `forgotten`. */
+  readonly forgottenKeys = new Set<string>()
+  /** Applied resets: they lower the peak, so that thresholds are crossed again. */
+  resets = 0
+  /** Until when the keys of adjustments are kept. */
+  readonly #adjustments = new Map<string, number>()
+  /** The latest time that was written; it never runs backwards. */
+  #time = 0
+
+  constructor(
+    private readonly clock: () => number,
+    private readonly retentionMs: number,
+  ) {}
+
+  /** End of the last lease that is still held; 0: none is. */
+  get lastLeaseEnd(): number {
+    const held = [...this.reservations.values()].filter(({ state }) => state === "held")
+    return Math.max(0, ...held.map(({ leaseEnd }) => leaseEnd))
+  }
+
+  /** Records one reply. `member` is a member of the store that answered `request` with `reply`. */
+  add(member: string, request: unknown, reply: { now: number }): void {
+    if (member === "reserve") this.#reserve(request as ReserveRequest, reply as ReserveReply)
+    if (member === "settle") this.#settle(request as SettleRequest, reply as SettleReply)
+    if (member === "extend") this.#extend(request as ExtendRequest, reply as ExtendReply)
+    if (member === "expire") this.#expire(request as ExpireRequest, reply as ExpireReply)
+    if (member === "adjust") this.#adjust(request as AdjustRequest, reply as AdjustReply)
+    if (member === "acceptClock") this.#time = reply.now
+    const earliest = Math.max(this.clock(), this.#time)
+    if (reply.now < earliest)
+      this.#fail(`${member} replies the time ${reply.now}, which is ${earliest - reply.now} ms back`)
+  }
+
+  #reserve(request: ReserveRequest, reply: ReserveReply): void {
+    const { key, counters } = request
+    const reservation = this.reservations.get(key)
+    const { status } = reply
+    if (status === "resolved" && reply.state !== reservation?.state)
+      this.#fail(`${key} is ${reply.state}, after it was ${reservation?.state ?? "never reserved"}`)
+    if (status === "lease-ended" && !this.#isHeld(reservation, "ended")) this.#fail(`the lease of ${key} has not ended`)
+    if (status === "ok" && reply.replayed && !this.#isHeld(reservation, "running"))
+      this.#fail(`${key} is replayed, and it is not held`)
+    if (status === "exceeded") this.#checkDenial(request, reply.which)
+    if (status === "ok" && !reply.replayed) this.#admit(request, reply)
+    // A replay may name windows that are long over and forgotten.
+    if ((status === "ok" && !reply.replayed) || status === "exceeded")
+      for (const [index, { name }] of counters.entries()) this.#compare(key, name, reply.counters[index]!)
+  }
+
+  #admit({ key, counters, leaseMs }: ReserveRequest, { now, expiresAt }: { now: number; expiresAt: number }): void {
+    // Whatever ended under a key, it never has a second life.
+    if (this.reservations.has(key)) this.#fail(`${key} is admitted a second time`)
+    if (expiresAt !== this.clock() + leaseMs) this.#fail(`the lease of ${key} does not last for ${leaseMs} ms`)
+    for (const counter of counters) {
+      const { name, amount, startsAt, endsAt } = counter
+      if (!this.#fits(counter)) this.#fail(`overspend in ${name} (${key})`)
+      if ((startsAt !== null && now < startsAt) || (endsAt !== null && now >= endsAt))
+        this.#fail(`${key} is admitted in the window of ${name}, which is not open`)
+      this.#counter(name, endsAt).reserved += amount
+    }
+    const shares = counters.map(({ name, amount, onExpire }) => [name, { amount, onExpire, charge: 0 }] as const)
+    this.reservations.set(key, { state: "held", leaseEnd: expiresAt, now, counters: new Map(shares) })
+    this.#time = now
+  }
+
+  #checkDenial({ key, counters }: ReserveRequest, which: readonly number[]): void {
+    const denying = counters.flatMap((counter, index) => (this.#fits(counter) ? [] : [index]))
+    if (`${denying}` !== `${which}`) this.#fail(`${key} is denied by [${which}], and does not fit into [${denying}]`)
+  }
+
+  /** As rule 2 has it, with the numbers of this journal. */
+  #fits({ name, amount, limit, endsAt }: ReserveCounter): boolean {
+    const { spent, reserved, granted } = this.#counter(name, endsAt)
+    return amount === 0 || limit === null || spent + reserved + amount <= limit + granted
+  }
+
+  #settle({ key, outcome, counters }: SettleRequest, reply: SettleReply): void {
+    const reservation = this.reservations.get(key)
+    if (reply.status === "forgotten") this.#checkForgotten(key, reservation, reply.now)
+    if (reply.status !== "settled" && reply.status !== "released") return
+    if (reply.status !== outcome) this.#fail(`${key} is ${reply.status} instead of ${outcome}`)
+    if (reply.recovered && reservation !== undefined) this.#fail(`${key} was lost`)
+    if (reply.replayed) return
+    const shares: JournalReservation["counters"] = new Map()
+    for (const { name, amount, endsAt } of counters) {
+      const before = reservation?.counters.get(name)
+      if (reservation !== undefined && before === undefined) this.#fail(`${key} is settled in ${name}, not reserved there`)
+      const charge = outcome === "settled" ? amount : 0
+      const counter = this.#counter(name, endsAt)
+      counter.spent += charge - (before?.charge ?? 0)
+      if (reservation?.state === "held") counter.reserved -= before?.amount ?? 0
+      shares.set(name, { amount: before?.amount ?? 0, onExpire: before?.onExpire ?? 0, charge })
+    }
+    const { now } = reply
+    this.reservations.set(key, { state: outcome, leaseEnd: reservation?.leaseEnd ?? now, now, counters: shares })
+    this.#time = now
+  }
+
+  /** Rule 4: not before the retention is over, and never what is held. */
+  #checkForgotten(key: string, reservation: JournalReservation | undefined, now: number): void {
+    this.forgottenKeys.add(key)
+    if (reservation === undefined) return
+    const isKept = now < Math.max(reservation.leaseEnd, reservation.now) + this.retentionMs
+    if (reservation.state === "held" || isKept) this.#fail(`${key} is forgotten too early`)
+  }
+
+  #extend({ key }: ExtendRequest, reply: ExtendReply): void {
+    if (reply.status !== "held") return
+    const reservation = this.reservations.get(key)
+    if (!this.#isHeld(reservation, "running")) return this.#fail(`${key} is extended, and it is not held`)
+    if (reply.expiresAt < reservation!.leaseEnd) this.#fail(`the lease of ${key} was shortened`)
+    reservation!.leaseEnd = reply.expiresAt
+  }
+
+  #expire({ key, counters }: ExpireRequest, reply: ExpireReply): void {
+    if (reply.status !== "expired") return
+    const reservation = this.reservations.get(key)
+    if (!this.#isHeld(reservation, "ended")) return this.#fail(`${key} expires, and its lease has not ended`)
+    const charges = counters.map((name) => reservation!.counters.get(name)?.onExpire)
+    if (`${charges}` !== `${reply.charged}`) this.#fail(`${key} expires for [${reply.charged}] instead of [${charges}]`)
+    for (const [name, share] of reservation!.counters) {
+      const counter = this.#counter(name, null)
+      counter.reserved -= share.amount
+      counter.spent += share.onExpire
+      share.charge = share.onExpire
+    }
+    Object.assign(reservation!, { state: "expired", now: reply.now })
+    this.#time = reply.now
+  }
+
+  #adjust({ key, kind, counter: { name, endsAt } }: AdjustRequest, reply: AdjustReply): void {
+    if (reply.status !== "ok" || reply.replayed) return
+    if (reply.now < (this.#adjustments.get(key) ?? 0)) this.#fail(`the adjustment ${key} is applied a second time`)
+    this.#adjustments.set(key, endsAt === null ? reply.now + ENDLESS_ADJUSTMENT_MS : endsAt + this.retentionMs)
+    const counter = this.#counter(name, endsAt)
+    if (kind === "granted") {
+      counter.granted += reply.applied
+    } else {
+      counter.spent += reply.applied
+      counter.adjusted += reply.applied
+    }
+    if (kind === "reset") this.resets++
+    this.#time = reply.now
+    this.#compare(key, name, reply.counter)
+  }
+
+  #isHeld(reservation: JournalReservation | undefined, lease: "running" | "ended"): boolean {
+    if (reservation?.state !== "held") return false
+    return lease === "running" ? this.clock() < reservation.leaseEnd : this.clock() >= reservation.leaseEnd
+  }
+
+  #compare(key: string, name: string, state: { spent: number; reserved: number; granted: number }): void {
+    const { spent, reserved, granted } = this.#counter(name, null)
+    if (state.spent === spent && state.reserved === reserved && state.granted === granted) return
+    this.#fail(
+      `${name} after ${key}: ${state.spent} spent, ${state.reserved} reserved, ${state.granted} granted instead of ${spent}, ${reserved}, ${granted}`,
+    )
+  }
+
+  #counter(name: string, endsAt: number | null): JournalCounter {
+    let counter = this.counters.get(name)
+    if (counter === undefined) {
+      counter = { spent: 0, reserved: 0, granted: 0, adjusted: 0, endsAt }
+      this.counters.set(name, counter)
+    }
+    return counter
+  }
+
+  #fail(what: string): void {
+    this.violations.push(what)
+  }
+}
