@@ -7,8 +7,7 @@ import { encoding as o200k } from "../src/o200k_base"
 import { encoding as harmony } from "../src/o200k_harmony"
 import { encoding as p50k } from "../src/p50k_base"
 import { encoding as r50k } from "../src/r50k_base"
-import { FOUR_BYTES } from "../src/tokenizer/match"
-import { mergeBytes } from "../src/tokenizer/merge"
+import { FOUR_BYTES, mergeBytes } from "../src/tokenizer/match"
 
 const ENCODINGS = [o200k, cl100k, p50k, r50k]
 const references = new Map(ENCODINGS.map(({ name }) => [name, get_encoding(name as TiktokenEncoding)]))

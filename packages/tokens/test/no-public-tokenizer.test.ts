@@ -33,7 +33,7 @@ const texts = fc.oneof(
 )
 
 describe("a model without a public tokenizer", () => {
-  test("is counted by estimate, or by upper bound if asked", () => {
+  test("is counted by estimate, or by upper bound if chosen", () => {
     fc.assert(
       fc.property(texts, models, (text, model) => {
         const { tokens, upperBound } = estimateTokens(text, model)

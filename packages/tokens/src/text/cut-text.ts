@@ -62,10 +62,10 @@ export function truncateText(measure: TextMeasure, text: string, maxTokens: numb
   checkText(text)
   checkTokenNumber("maxTokens", maxTokens, 0)
   // A token weighs at least 1, so more than `maxTokens` of them never fit.
-  const found = tokenEnds(measure, text, maxTokens)
-  const isShort = found.isWhole && found.ends.length <= maxTokens
+  const tokens = tokenEnds(measure, text, maxTokens)
+  const isShort = tokens.isWhole && tokens.ends.length <= maxTokens
   if (isShort && (measure.basis === "exact" || measure.count(text) <= maxTokens)) return text
-  return text.slice(0, fittingEnd(measure, text, 0, found, 0, maxTokens))
+  return text.slice(0, fittingEnd(measure, text, 0, tokens, 0, maxTokens))
 }
 
 /**
@@ -125,14 +125,14 @@ export function splitText(measure: TextMeasure, text: string, options: SplitOpti
   checkTokenNumber("overlapTokens", overlapTokens, 0)
   if (overlapTokens >= maxTokens)
     throw new InvalidArgumentError("overlapTokens", `less than \`maxTokens\`, which is ${maxTokens}`, overlapTokens)
-  const found = tokenEnds(measure, text, Number.POSITIVE_INFINITY)
-  const { ends, totals } = found
+  const tokens = tokenEnds(measure, text, Number.POSITIVE_INFINITY)
+  const { ends, totals } = tokens
   const parts: string[] = []
   let start = 0
   let first = 0
   while (start < text.length) {
     const oneCodePoint = start + (text.codePointAt(start)! > 0xffff ? 2 : 1)
-    const end = Math.max(oneCodePoint, fittingEnd(measure, text, start, found, first, maxTokens))
+    const end = Math.max(oneCodePoint, fittingEnd(measure, text, start, tokens, first, maxTokens))
     parts.push(text.slice(start, end))
     if (end >= text.length) break
     while (ends[first]! <= end) first++

@@ -11,7 +11,7 @@ const REMEMBERED_BITS = 13
 const REUSED = 1 << 14
 
 /**
- * Finds the tokens of a piece from left to right, in near-linear time: the same tokens as merging gives (merge.ts).
+ * Finds the tokens of a piece from left to right, in near-linear time: the same tokens as merging gives (see {@link mergeBytes}).
  *
  * Example, o200k_base, `"strawberries"`. The longest token at the start is `stra`, but nothing compatible follows: merging
  * joins `raw` (rank 1618) before it could join `stra` (rank 14867). Nor after the next shorter one, `str`. After `st`, `raw`
@@ -32,8 +32,12 @@ export class Matcher {
   readonly #tokens = new Int32Array(REUSED)
   readonly #blocked = new Uint8Array(REUSED + 1)
 
+  /** Results of `left` by rank, plus 1; 0 is not computed yet. */
+  readonly #left: Int32Array
+
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary
+    this.#left = new Int32Array(vocabulary.size)
   }
 
   /** Number of tokens from `start` to `end`; appends them to `out`. */
@@ -110,12 +114,89 @@ export class Matcher {
       if (rank !== -1 && rank < limit) return false
       if (lengths[left]! > 1 && (left > right || lengths[right] === 1)) {
         limit = left
-        left = vocabulary.right(left)
+        left = this.#rightOf(left)
       } else if (lengths[right]! > 1) {
         // Of two merges with the same rank the left one comes first, so here the border's would.
         limit = right + 1
-        right = vocabulary.left(right)
+        right = this.#leftOf(right)
       } else return true
     }
   }
+
+  /** The left one of the two tokens that the last merge makes this token of: `hell` for `hello`. */
+  #leftOf(rank: number): number {
+    if (this.#left[rank] === 0) {
+      const { view, offsets, lengths } = this.#vocabulary
+      const parts: number[] = []
+      // Every token of every vocabulary has exactly two parts; a test checks all of them.
+      mergeBytes(this.#vocabulary, view, offsets[rank]!, offsets[rank]! + lengths[rank]!, parts, rank)
+      this.#left[rank] = parts[0]! + 1
+    }
+    return this.#left[rank]! - 1
+  }
+
+  /** The right one of the two tokens: `o` for `hello`. */
+  #rightOf(rank: number): number {
+    const { view, offsets, lengths } = this.#vocabulary
+    const leftLength = lengths[this.#leftOf(rank)]!
+    return this.#vocabulary.find(view, offsets[rank]! + leftLength, lengths[rank]! - leftLength)
+  }
+}
+
+/** Longest range that can be merged, in bytes. No token is longer. */
+const LONGEST_MERGED = 128
+
+const NONE = 0x7fffffff
+
+/** Reused by every call: where the parts begin, and the rank of each part together with the next. */
+const starts = new Int32Array(LONGEST_MERGED + 2)
+const ranks = new Int32Array(LONGEST_MERGED + 2)
+
+/**
+ * Byte pair encoding by its definition: begins with single bytes, and always merges the two neighbours that together have
+ * the lowest rank, the leftmost of equals, until no two neighbours are a token. Only ranks below `below` are merged.
+ * Returns the number of tokens, and appends them to `out`.
+ *
+ * Example, o200k_base, `"hello"` below its own rank 24912: h e l l o → he l l o → he ll o → hell o. So `hello` is `hell` + `o`.
+ *
+ * The time grows with the square of the length, so this is used for short pieces and for single tokens, of at most 128 bytes.
+ */
+export function mergeBytes(
+  vocabulary: Vocabulary,
+  view: DataView,
+  start: number,
+  end: number,
+  out?: number[],
+  below = NONE,
+): number {
+  const rankOf = (from: number, to: number) => {
+    const rank = vocabulary.find(view, from, to - from)
+    return rank === -1 ? NONE : rank
+  }
+  let count = end - start
+  for (let index = 0; index < count; index++) {
+    starts[index] = start + index
+    ranks[index] = index < count - 1 ? rankOf(start + index, start + index + 2) : NONE
+  }
+  starts[count] = end
+  for (;;) {
+    let lowest = below
+    let at = -1
+    for (let index = 0; index < count - 1; index++) {
+      if (ranks[index]! >= lowest) continue
+      lowest = ranks[index]!
+      at = index
+    }
+    if (at === -1) break
+    for (let index = at + 1; index < count; index++) {
+      starts[index] = starts[index + 1]!
+      ranks[index] = ranks[index + 1]!
+    }
+    count--
+    ranks[at] = at + 1 < count ? rankOf(starts[at]!, starts[at + 2]!) : NONE
+    if (at > 0) ranks[at - 1] = rankOf(starts[at - 1]!, starts[at + 1]!)
+  }
+  if (out !== undefined)
+    for (let index = 0; index < count; index++) out.push(rankOf(starts[index]!, starts[index + 1]!))
+  return count
 }

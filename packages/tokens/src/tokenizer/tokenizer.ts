@@ -10,8 +10,7 @@ import {
   SPACE,
   UPPER,
 } from "./char-classes"
-import { Matcher } from "./match"
-import { mergeBytes } from "./merge"
+import { Matcher, mergeBytes } from "./match"
 import { PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
 import type { Scan } from "./scan"
@@ -33,7 +32,7 @@ const LONGEST_MERGED = 8
  * 2. cache (piece-cache.ts): the count of a piece that was counted before.
  * 3. find (vocabulary.ts): `,` and ` red` are tokens themselves, 1 each.
  * 4. match (match.ts): `strawberries` is not, so its tokens are found: `st`, `raw`, `berries`. Pieces of up to 8 bytes are
- *    merged (merge.ts) instead, which gives the same tokens.
+ *    merged instead, which gives the same tokens.
  */
 export class Tokenizer {
   readonly vocabulary: Vocabulary

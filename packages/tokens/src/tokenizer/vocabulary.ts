@@ -1,4 +1,3 @@
-import { mergeBytes } from "./merge"
 import { decodeRankData, type RankData } from "./rank-data"
 
 /** A slot of the hash table: this many bits are the offset of the token's bytes, the rest is part of the hash. */
@@ -33,30 +32,29 @@ export class Vocabulary {
   /** Ranks of the tokens of two bytes, by the first byte · 256 + the second; −1 for none. */
   readonly pairs = new Int32Array(1 << 16).fill(-1)
   readonly #maxLength: number
-  readonly #view: DataView
-  /** Where each token's bytes are. */
-  readonly #offsets: Int32Array
+  /** The bytes of all tokens. */
+  readonly view: DataView
+  /** Where each token's bytes begin in `view`. */
+  readonly offsets: Int32Array
   readonly #slots: Int32Array
   /** Lengths of the tokens that begin with the same bytes, one bit for each; bit 31 for all above 30. */
   readonly #lengthsByStart = new Int32Array(1 << START_BITS)
   /** Lengths above 30, longest first, of the tokens that begin with these four bytes. */
   readonly #longLengths = new Map<number, number[]>()
-  /** Results of `left` and `shorter` by rank, plus 1; 0 is not computed yet. */
-  readonly #left: Int32Array
+  /** Results of `shorter` by rank, plus 1; 0 is not computed yet. */
   readonly #shorter: Int32Array
 
   constructor(parts: readonly RankData[]) {
     const last = parts[parts.length - 1]!
     this.size = last.first + last.count
     this.lengths = new Uint8Array(this.size)
-    this.#offsets = new Int32Array(this.size)
-    this.#left = new Int32Array(this.size)
+    this.offsets = new Int32Array(this.size)
     this.#shorter = new Int32Array(this.size)
     // At most half of the slots are used.
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(this.size * 2)))
     // A part's data is one length byte per rank, then the tokens.
     const bytes = parts.reduce((sum, { size, count }) => sum + size - count + count * HEADER, 0)
-    this.#view = new DataView(new ArrayBuffer(bytes + 8))
+    this.view = new DataView(new ArrayBuffer(bytes + 8))
     let to = 0
     for (const part of parts) to = this.#unpack(part, to)
     this.#maxLength = this.lengths.reduce((longest, length) => Math.max(longest, length), 0)
@@ -75,8 +73,8 @@ export class Vocabulary {
       if (entry === 0) return -1
       if ((entry ^ hash) >>> OFFSET_BITS !== 0) continue
       const offset = entry & ((1 << OFFSET_BITS) - 1)
-      const header = this.#view.getInt32(offset - HEADER, true)
-      if ((header & 0xff) === length && sameBytes(this.#view, offset, view, start, length)) return header >> 8
+      const header = this.view.getInt32(offset - HEADER, true)
+      if ((header & 0xff) === length && sameBytes(this.view, offset, view, start, length)) return header >> 8
     }
   }
 
@@ -103,38 +101,20 @@ export class Vocabulary {
   shorter(rank: number): number {
     if (this.lengths[rank] === 1) return -1
     if (this.#shorter[rank] === 0)
-      this.#shorter[rank] = this.longestAt(this.#view, this.#offsets[rank]!, this.lengths[rank]! - 1) + 1
+      this.#shorter[rank] = this.longestAt(this.view, this.offsets[rank]!, this.lengths[rank]! - 1) + 1
     return this.#shorter[rank]! - 1
-  }
-
-  /** The left one of the two tokens that the last merge made this token of: `hell` for `hello`. */
-  left(rank: number): number {
-    if (this.#left[rank] === 0) {
-      const start = this.#offsets[rank]!
-      const parts: number[] = []
-      // Every token of every vocabulary has exactly two parts; a test checks all of them.
-      mergeBytes(this, this.#view, start, start + this.lengths[rank]!, parts, rank)
-      this.#left[rank] = parts[0]! + 1
-    }
-    return this.#left[rank]! - 1
-  }
-
-  /** The right one of the two tokens: `o` for `hello`. */
-  right(rank: number): number {
-    const leftLength = this.lengths[this.left(rank)]!
-    return this.find(this.#view, this.#offsets[rank]! + leftLength, this.lengths[rank]! - leftLength)
   }
 
   /** Bytes of a token; empty for a rank without one. */
   bytesOf(rank: number): Uint8Array {
-    return new Uint8Array(this.#view.buffer, this.#offsets[rank], this.lengths[rank])
+    return new Uint8Array(this.view.buffer, this.offsets[rank], this.lengths[rank])
   }
 
   /** Stores the tokens of one part from `to` on. Returns where the next part begins. */
   #unpack(part: RankData, to: number): number {
     const data = decodeRankData(part)
     const source = new DataView(data.buffer)
-    const view = this.#view
+    const view = this.view
     const mask = this.#slots.length - 1
     let from = part.count
     for (let index = 0; index < part.count; index++) {
@@ -144,7 +124,7 @@ export class Vocabulary {
       view.setInt32(to, (rank << 8) | length, true)
       to += HEADER
       this.lengths[rank] = length
-      this.#offsets[rank] = to
+      this.offsets[rank] = to
       this.#addStart(source.getInt32(from, true), length)
       if (length === 2) this.pairs[source.getUint16(from)] = rank
       const hash = hashOf(source, from, length)
