@@ -14,7 +14,7 @@ export function table(rows: Record<string, string | number | boolean | null | un
 }
 
 export function dollars(nanoUsd: number): string {
-  return `$${formatUsd(nanoUsd)}`
+  return formatUsd(nanoUsd)
 }
 
 /** Two amounts, and whether they are equal. */

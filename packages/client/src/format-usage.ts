@@ -61,7 +61,7 @@ function priceText(route: Route): string {
 }
 
 function dollars(nanoUsd: NanoUsd): string {
-  return `$${formatUsd(nanoUsd)}`
+  return formatUsd(nanoUsd)
 }
 
 function attemptRow(each: AttemptReceipt): string[] {

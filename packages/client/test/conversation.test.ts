@@ -1,7 +1,7 @@
 import { memoryStore } from "@p2/budget"
 import type { RequestOptions } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { prices } from "@p2/pricing"
+import { priceOf } from "@p2/pricing"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { LLMClientOptions } from "../src/index"
 import { openClient, Person } from "./open-client"
@@ -111,7 +111,7 @@ describe("a file", () => {
     const result = await client.generate()
     expect(result).toMatchObject({ ok: true })
     const { contextWindow } = client.getModelLimits()
-    const { input, output } = prices.priceOf("openai/gpt-4o-mini").rates
+    const { input, output } = priceOf("openai/gpt-4o-mini").rates
     expect(result.receipt.reservedNanoUsd).toBe(Math.ceil((contextWindow * input + 1000 * output) / 1000))
     expect(result.receipt.costNanoUsd).toBe(provider.ledger.calls.at(-1)?.nanoUsd)
     const file = { filename: "page.pdf", file_data: `data:application/pdf;base64,${pdf.toString("base64")}` }

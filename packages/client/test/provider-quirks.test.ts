@@ -1,5 +1,5 @@
 import { DONE, type Exchange, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
-import { createPriceTable, prices } from "@p2/pricing"
+import { createPriceTable } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { z } from "zod"
 import type { LLMClientOptions } from "../src/index"
@@ -53,7 +53,7 @@ describe("an error body in another shape than OpenAI's", () => {
         : exchange.sendJson(200, { choices: toolCall('{"count":3}'), usage: USAGE }),
     )
     // Another model name in each case, because modes are remembered.
-    const prices_ = createPriceTable({}, { extends: prices, aliases: { [`${model}-${_shape.length}`]: model } })
+    const prices_ = createPriceTable({}, { extends: "published", aliases: { [`${model}-${_shape.length}`]: model } })
     const result = await open(`${model}-${_shape.length}`, { answerModel: Counted }, { prices: prices_ }).generate()
     expect(result).toMatchObject({ ok: true, answer: { count: 3 } })
     expect(result.receipt.attempts.map(({ mode }) => mode)).toEqual(["json_schema", "tool"])
@@ -161,7 +161,7 @@ test("fields that only OpenAI knows are sent to gateways for OpenAI's models, no
   server.answer(({ sendJson }) => sendJson(200, completion("Three")))
   const own = createPriceTable(
     { "llama-3.3": { input: "0.1", output: "0.2", contextWindow: 8000 } },
-    { extends: prices },
+    { extends: "published" },
   )
   await open("llama-3.3", {}, { prices: own }).generate()
   await open("llama-3.3", { serviceTier: "flex" }, { prices: own }).generate()

@@ -1,5 +1,5 @@
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { createPriceTable, prices } from "@p2/pricing"
+import { createPriceTable, priceOf } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { knownProviders, LLMClient } from "../src/index"
@@ -138,7 +138,7 @@ describe("the request to the provider", () => {
   test("is priced by the user's own price table", async () => {
     const own = createPriceTable(
       { "openai/gpt-4o-mini": { input: "1", output: "2", contextWindow: 1000 } },
-      { extends: prices },
+      { extends: "published" },
     )
     const client = openClient(provider, { maxTokens: 50 }, { prices: own })
     expect(client.getModelLimits().contextWindow).toBe(1000)
@@ -184,7 +184,7 @@ test("a web search is one search of at most five results, by the engine with a s
   const offline = openClient(provider, request, options)
   const online = openClient(provider, { ...request, online: true }, options)
   const boundOf = async (client: LLMClient) => (await client.getBudgetInfo()).upperBoundCostNanoUsd
-  const { search, input } = prices.priceOf("openrouter/openai/gpt-4o-mini").rates
+  const { search, input } = priceOf("openrouter/openai/gpt-4o-mini").rates
   // Rates are pico-USD. Results are billed as input, for which 5 × 2,000 tokens are reserved.
   expect((await boundOf(online)) - (await boundOf(offline))).toBe(((search ?? 0) + 10_000 * input) / 1000)
   expect((await online.generate()).ok).toBe(true)

@@ -1,5 +1,5 @@
 import { compileAnswer, type Message, Request } from "@p2/core"
-import { prices } from "@p2/pricing"
+import { findPrice } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import fc from "fast-check"
 import { expect, test } from "vitest"
@@ -32,7 +32,7 @@ test("messages and structure counted apart have as many tokens as counted togeth
   const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
   const models = ["openai/gpt-4o-mini", "openai/gpt-4", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"]
   const routes = models.map((model) => ({
-    model: prices.findPrice(model)!.model,
+    model: findPrice(model)!.model,
     route: new Routes(new Request({ model }) as Request<unknown>, { apiKey: "k" }).first,
   }))
   fc.assert(

@@ -1,4 +1,4 @@
-import { findPrice, priceOf, prices } from "@p2/pricing"
+import { findPrice, models, priceOf } from "@p2/pricing"
 import { countRequestTokens, countTokens, truncateToTokens } from "@p2/tokens"
 import type { ChatRequest } from "./chat-request"
 import type { Rates } from "./ledger"
@@ -29,8 +29,7 @@ export function findModel(name: string, api: "openai" | "openrouter", serviceTie
 /** The ids that `GET /models` lists. */
 export function listModels(api: "openai" | "openrouter"): string[] {
   const prefix = `${api}/`
-  return prices
-    .models()
+  return models()
     .filter((key) => key.startsWith(prefix))
     .map((key) => key.slice(prefix.length))
 }

@@ -1,5 +1,5 @@
 import type { StoredEntry, UsageFilter, UsageTotals, UsageTotalsQuery } from "@p2/budget"
-import { checkNames, InvalidArgumentError, toUsdNumber } from "@p2/core"
+import { checkOptions, InvalidArgumentError, toUsdNumber } from "@p2/core"
 import type { BudgetConstraints } from "./budget-constraints"
 import type {
   ClientUsageData,
@@ -26,7 +26,7 @@ export class UsageTracker {
 
   /** Sums of the request's own user and client, of others that the query names, or of all (`null`). */
   async getUsageStats(query: UsageQuery = {}): Promise<UsageStats> {
-    checkNames(query, STATS_OPTIONS, "query")
+    checkOptions(query, STATS_OPTIONS, "query")
     const filter = this.#filter(query)
     const { timeZone, groupBy } = query
     const { userId = null, clientId = null } = filter
@@ -66,7 +66,7 @@ export class UsageTracker {
   async listRequests(
     query: Omit<UsageQuery, "groupBy" | "timeZone"> & { limit?: number | undefined; cursor?: string | undefined } = {},
   ): Promise<RequestPage> {
-    checkNames(query, LIST_OPTIONS, "query")
+    checkOptions(query, LIST_OPTIONS, "query")
     const { limit = 50 } = query
     if (!Number.isInteger(limit) || limit < 1 || limit > 500)
       throw new InvalidArgumentError("query.limit", "an integer from 1 to 500", limit)

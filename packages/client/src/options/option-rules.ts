@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError, withoutText } from "@p2/core"
+import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { isRecord } from "../transport/json"
 
 /** What the value of an option must be. An option may be absent unless it is `required`. */
@@ -44,7 +44,7 @@ export const HTTP_URL: OptionRule = [
 /** @throws InvalidArgumentError for an unknown option, or the first value that breaks its rule. */
 export function checkEach(options: object, rules: Record<string, OptionRule>, path: string): void {
   checkOption(options, path, OBJECT)
-  checkNames(options, new Set(Object.keys(rules)), path)
+  checkOptions(options, new Set(Object.keys(rules)), path)
   for (const [name, rule] of Object.entries(rules)) {
     const value = field(options, name)
     if (value !== undefined || rule[2]) checkOption(value, `${path}.${name}`, rule)
@@ -53,7 +53,7 @@ export function checkEach(options: object, rules: Record<string, OptionRule>, pa
 
 /** @throws InvalidArgumentError when a value breaks a rule. Strings are not shown: they may be a key or the prompt. */
 export function checkOption(value: unknown, path: string, [expected, fits]: OptionRule): void {
-  if (!fits(value)) throw new InvalidArgumentError(path, expected, withoutText(value))
+  if (!fits(value)) throw new InvalidArgumentError(path, expected, hideString(value))
 }
 
 /** A field of any value; undefined where the value has no fields. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, LruMap, type Request } from "@p2/core"
-import { prices as publishedPrices } from "@p2/pricing"
+import { createPriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import { MissingKeyError, throwNotLoaded } from "../errors"
 import type { LLMClientOptions } from "../options/client-options"
@@ -33,7 +33,7 @@ export class Routes {
   /** @throws InvalidArgumentError, UnknownModelError */
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     const table = providerTable(options.providers)
-    const prices = options.prices ?? publishedPrices
+    const prices = options.prices ?? createPriceTable({}, { extends: "published" })
     const choose = (model: string, endpoint: LLMClientOptions) => chooseProvider(model, endpoint, table, process.env)
     const { provider: ownProvider } = choose(request.model, options)
     this.#routes = [request.model, ...request.fallbacks].map((model) => {

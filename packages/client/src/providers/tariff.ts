@@ -100,12 +100,17 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
     estimateNanoUsd: (inputTokens, outputTokens) =>
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier }).nanoUsd,
     upperBound: (input, maxOutputTokens) => prices.upperBound(priceKey, boundOptions(input, maxOutputTokens)),
-    affordableTokens: (input, budget) => prices.affordableOutputTokens(priceKey, { ...boundOptions(input), budget }),
+    affordableTokens: (input, budgetNanoUsd) =>
+      prices.affordableOutputTokens(priceKey, { ...boundOptions(input), budgetNanoUsd }),
     costOf: ({ usage, cost }, usedTier = serviceTier) => {
       // `usage.cost` has a documented meaning only at OpenRouter.
       const reported = choice.provider.dialect === "openrouter" ? cost : undefined
-      const { nanoUsd, basis, difference } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
-      return { nanoUsd, source: basis, tableNanoUsd: difference === undefined ? undefined : nanoUsd - difference }
+      const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
+      return {
+        nanoUsd,
+        source: basis,
+        tableNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+      }
     },
   }
 }

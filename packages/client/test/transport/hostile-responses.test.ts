@@ -1,7 +1,7 @@
 import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
 import { DONE, type ImitationServer, startImitationServer } from "@p2/local-provider"
-import { prices } from "@p2/pricing"
+import { costOf } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { fetchWithErrorLimit, type LLMClientOptions } from "../../src/index"
@@ -30,7 +30,7 @@ const USAGE = { prompt_tokens: 1_000, completion_tokens: 50 }
 describe("an error status", () => {
   test.each([400, 429, 500])("%i with a usage costs that usage", async (status) => {
     answerJson(status, { error: { message: "no" }, usage: USAGE })
-    const { nanoUsd } = prices.costOf("openai/gpt-4o-mini", { inputTokens: 1_000, outputTokens: 50 })
+    const { nanoUsd } = costOf("openai/gpt-4o-mini", { inputTokens: 1_000, outputTokens: 50 })
     expect((await generate()).receipt).toMatchObject({ costNanoUsd: nanoUsd, costSource: "table" })
   })
 

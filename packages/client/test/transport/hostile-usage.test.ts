@@ -1,5 +1,5 @@
 import { DONE, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
-import { prices } from "@p2/pricing"
+import { costOf as priceUsage } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Receipt } from "../../src/index"
 import { openClient } from "../open-client"
@@ -19,7 +19,7 @@ const usageOf = (prompt: number, completion: number, more: object = {}) => ({
 const chunk = (content: string, more: object = {}, finish: string | null = null) =>
   eventText({ choices: [{ index: 0, delta: { content }, finish_reason: finish }], ...more })
 const costOf = (inputTokens: number, outputTokens: number, model = "openai/gpt-4o-mini") =>
-  prices.costOf(model, { inputTokens, outputTokens }).nanoUsd
+  priceUsage(model, { inputTokens, outputTokens }).nanoUsd
 
 /** The receipt of a stream of these events. */
 async function streamed(events: string[]): Promise<Receipt> {

@@ -35,6 +35,7 @@ export function createPriceTable(entries: Record<string, PriceEntry>, options: P
   const base = readBase(options.extends)
   const rows = new Map(Object.entries(entries).map(([model, entry]) => [model, rowFromEntry(model, entry)] as const))
   const aliases = new Map(Object.entries(options.aliases ?? {}))
+  if (base !== undefined && rows.size === 0 && aliases.size === 0) return base
   const find = (model: string): PriceRow | undefined => {
     const own = rows.get(model)
     if (own !== undefined) return own
