@@ -127,7 +127,8 @@ export class Journal {
     const shares: JournalReservation["counters"] = new Map()
     for (const { name, amount, endsAt } of counters) {
       const before = reservation?.counters.get(name)
-      if (reservation !== undefined && before === undefined) this.#fail(`${key} is settled in ${name}, not reserved there`)
+      if (reservation !== undefined && before === undefined)
+        this.#fail(`${key} is settled in ${name}, not reserved there`)
       const charge = outcome === "settled" ? amount : 0
       const counter = this.#counter(name, endsAt)
       counter.spent += charge - (before?.charge ?? 0)
