@@ -1,8 +1,8 @@
 import { P2Error } from "@p2/core"
 import {
   type Budget,
-  ReservationResolvedError,
   type Reservation,
+  ReservationResolvedError,
   type ReserveOptions,
   StoreError,
   UnknownReservationError,

@@ -127,7 +127,8 @@ export class Journal {
     const shares: JournalReservation["counters"] = new Map()
     for (const { name, amount, endsAt } of counters) {
       const before = reservation?.counters.get(name)
-      if (reservation !== undefined && before === undefined) this.#fail(`${key} is settled in ${name}, not reserved there`)
+      if (reservation !== undefined && before === undefined)
+        this.#fail(`${key} is settled in ${name}, not reserved there`)
       const charge = outcome === "settled" ? amount : 0
       const counter = this.#counter(name, endsAt)
       counter.spent += charge - (before?.charge ?? 0)
@@ -150,24 +151,26 @@ export class Journal {
   #extend({ key }: ExtendRequest, reply: ExtendReply): void {
     if (reply.status !== "held") return
     const reservation = this.reservations.get(key)
-    if (!this.#isHeld(reservation, "running")) return this.#fail(`${key} is extended, and it is not held`)
-    if (reply.expiresAt < reservation!.leaseEnd) this.#fail(`the lease of ${key} was shortened`)
-    reservation!.leaseEnd = reply.expiresAt
+    if (!this.#isHeld(reservation, "running")) this.#fail(`${key} is extended, and it is not held`)
+    if (reservation === undefined) return
+    if (reply.expiresAt < reservation.leaseEnd) this.#fail(`the lease of ${key} was shortened`)
+    reservation.leaseEnd = reply.expiresAt
   }
 
   #expire({ key, counters }: ExpireRequest, reply: ExpireReply): void {
     if (reply.status !== "expired") return
     const reservation = this.reservations.get(key)
-    if (!this.#isHeld(reservation, "ended")) return this.#fail(`${key} expires, and its lease has not ended`)
-    const charges = counters.map((name) => reservation!.counters.get(name)?.onExpire)
+    if (!this.#isHeld(reservation, "ended")) this.#fail(`${key} expires, and its lease has not ended`)
+    if (reservation === undefined) return
+    const charges = counters.map((name) => reservation.counters.get(name)?.onExpire)
     if (`${charges}` !== `${reply.charged}`) this.#fail(`${key} expires for [${reply.charged}] instead of [${charges}]`)
-    for (const [name, share] of reservation!.counters) {
+    for (const [name, share] of reservation.counters) {
       const counter = this.#counter(name, null)
       counter.reserved -= share.amount
       counter.spent += share.onExpire
       share.charge = share.onExpire
     }
-    Object.assign(reservation!, { state: "expired", now: reply.now })
+    Object.assign(reservation, { state: "expired", now: reply.now })
     this.#time = reply.now
   }
 

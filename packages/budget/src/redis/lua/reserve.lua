@@ -31,7 +31,7 @@ for i = 1, count do
   local amount, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local most = limit and math.min(MAX, limit + counter.granted) or MAX
   if amount > 0 and amount > most - counter.reserved - counter.spent then exceeded[#exceeded + 1] = i - 1 end
-  counter.reserved = counter.reserved + amount
+  counter.reserved = limited(counter.reserved + amount)
   counters[i] = counter
 end
 
