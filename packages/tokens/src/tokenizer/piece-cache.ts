@@ -1,6 +1,6 @@
 import { hashOf, sameBytes } from "./vocabulary"
 
-const SLOT_BITS = 16
+const SLOT_BITS = 15
 
 /** Numbers of a slot: the first 8 bytes of the piece as two words, length · 256 + count, and where its other bytes are. */
 const SLOT = 4
