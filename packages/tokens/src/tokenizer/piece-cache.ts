@@ -1,6 +1,6 @@
 import { hashOf, sameBytes } from "./vocabulary"
 
-const SLOT_BITS = 15
+const SLOT_BITS = 16
 
 /** Numbers of a slot: the first 8 bytes of the piece as two words, length · 256 + count, and the position of its other bytes. */
 const SLOT = 4
