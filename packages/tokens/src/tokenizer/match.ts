@@ -144,13 +144,13 @@ export class Matcher {
 }
 
 /** Longest range that can be merged, in bytes. No token is longer. */
-const LONGEST_MERGED = 128
+const LONGEST_RANGE = 128
 
 const NONE = 0x7fffffff
 
 /** Reused by every call: where the parts begin, and the rank of each part together with the next. */
-const starts = new Int32Array(LONGEST_MERGED + 2)
-const ranks = new Int32Array(LONGEST_MERGED + 2)
+const starts = new Int32Array(LONGEST_RANGE + 2)
+const ranks = new Int32Array(LONGEST_RANGE + 2)
 
 /**
  * Byte pair encoding by its definition: begins with single bytes, and always merges the two neighbours that together have
