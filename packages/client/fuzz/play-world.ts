@@ -9,6 +9,7 @@ import {
 } from "@p2/budget"
 import { formatUsd, P2Error } from "@p2/core"
 import { type LocalProvider, refusedURL, startLocalProvider } from "@p2/local-provider"
+import { findPrice } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { z } from "zod"
 import {
@@ -285,10 +286,12 @@ class WorldRun {
   }
 
   #requestOf({ request }: ClientPlan) {
-    const { answer, user, client, team, maxBudgetNanoUsd, ...same } = request
+    const { answer, user, client, team, maxBudgetNanoUsd, serviceTier, ...same } = request
     const { userBudgets, clientBudgets } = this.#world
     return {
       ...same,
+      // A tier without a listed price is a usage error.
+      serviceTier: findPrice(request.model, { serviceTier }) === undefined ? undefined : serviceTier,
       answerModel: answer === "text" ? undefined : SCHEMAS[answer],
       maxBudget: maxBudgetNanoUsd === undefined ? undefined : formatUsd(maxBudgetNanoUsd),
       tags: team === undefined ? undefined : { team },

@@ -160,7 +160,14 @@ test("a call that Fireworks only answers as a stream is streamed", async () => {
 test("fields that only OpenAI knows are sent to gateways for OpenAI's models, not to other servers", async () => {
   server.answer(({ sendJson }) => sendJson(200, completion("Three")))
   const own = createPriceTable(
-    { "llama-3.3": { input: "0.1", output: "0.2", contextWindow: 8000 } },
+    {
+      "llama-3.3": {
+        input: "0.1",
+        output: "0.2",
+        contextWindow: 8000,
+        serviceTiers: { flex: { input: "0.05", output: "0.1" } },
+      },
+    },
     { extends: "published" },
   )
   await open("llama-3.3", {}, { prices: own }).generate()
@@ -196,7 +203,7 @@ test("OpenRouter's `~` aliases of the latest models are valid ids", () => {
 
 test("an unknown context window is a usage error that says how to state it", () => {
   expect(() => open("ollama/llama3.1")).toThrow(
-    /"ollama\/llama3\.1"[\s\S]*`contextWindow` in a price table of your own/,
+    /"ollama\/llama3\.1"[\s\S]*`contextWindow` with `createPriceTable`/,
   )
   const own = createPriceTable({ "ollama/llama3.1": { free: true, input: "0", output: "0", contextWindow: 8192 } })
   expect(open("ollama/llama3.1", {}, { prices: own }).getModelLimits()).toMatchObject({ contextWindow: 8192 })

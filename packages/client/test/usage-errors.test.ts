@@ -203,7 +203,7 @@ test.each([
   [{ name: "house", baseURL: "nowhere" }, "baseURL", /an http\(s\) URL/],
   [{ name: "house", baseURL: "localhost:8000/v1" }, "baseURL", /an http\(s\) URL/],
   [{ name: "house", baseURL: "http://me:0123@localhost/v1" }, "baseURL", /without a password/],
-  [{ name: "house", baseUrl: "http://me:0123@localhost/" }, "baseUrl", /Did you mean `baseURL`/],
+  [{ name: "house", baseUrl: "http://me:0123@localhost/" }, "baseUrl", /a known option/, /Did you mean `baseURL`/],
   [{ name: "house", baseURLVariables: "HOUSE" }, "baseURLVariables", /an array of non-empty strings/],
   [{ name: "house", keyVariables: "X" }, "keyVariables", /an array of non-empty strings/],
   [{ name: "house", keyVariables: [5] }, "keyVariables", /an array of non-empty strings/],
@@ -226,7 +226,7 @@ test.each([
   [{ name: "house", headers: { "x-team": 5 } }, "headers", /header/],
   [{ name: "house", headers: { "x team": "a" } }, "headers", /header/],
   [{ name: "house", headers: { "x-key": "0123\n0123" } }, "headers", /header/],
-])("an invalid provider: %o", (own, field, expected) => {
+])("an invalid provider: %o", (own, field, expected, advice = expected) => {
   // The second of two, so that the message names its index; the model does not use it.
   const providers = [{ name: "fine", baseURL: "http://127.0.0.1:1/v1" }, own] as never
   const make = () => new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k", providers })
@@ -238,6 +238,7 @@ test.each([
       expected: expect.stringMatching(expected),
     }),
   )
+  expect(make).toThrow(advice)
   expect(make).not.toThrow(/0123/)
 })
 
