@@ -202,9 +202,7 @@ test("OpenRouter's `~` aliases of the latest models are valid ids", () => {
 })
 
 test("an unknown context window is a usage error that says how to state it", () => {
-  expect(() => open("ollama/llama3.1")).toThrow(
-    /"ollama\/llama3\.1"[\s\S]*`contextWindow` with `createPriceTable`/,
-  )
+  expect(() => open("ollama/llama3.1")).toThrow(/"ollama\/llama3\.1"[\s\S]*`contextWindow` with `createPriceTable`/)
   const own = createPriceTable({ "ollama/llama3.1": { free: true, input: "0", output: "0", contextWindow: 8192 } })
   expect(open("ollama/llama3.1", {}, { prices: own }).getModelLimits()).toMatchObject({ contextWindow: 8192 })
 })
