@@ -121,10 +121,10 @@ function report(phase, first, times) {
   )
   for (const [name, list] of Object.entries(times)) {
     const sorted = list.toSorted((a, b) => a - b)
-    const [p50, p95] = [quantile(sorted, 0.5), quantile(sorted, 0.95)]
-    const added = p50 - quantile(bare, 0.5)
-    console.log(
-      `${name.padEnd(32)} p50 ${p50.toFixed(0).padStart(6)}  p95 ${p95.toFixed(0).padStart(6)}  added p50 ${added.toFixed(0).padStart(6)}  x${(p50 / quantile(bare, 0.5)).toFixed(2)}`,
-    )
+    const columns = [0.1, 0.5, 0.95].map((q) => {
+      const added = quantile(sorted, q) - quantile(bare, q)
+      return `p${q * 100} ${quantile(sorted, q).toFixed(0).padStart(6)} (added ${added.toFixed(0).padStart(5)})`
+    })
+    console.log(`${name.padEnd(32)} ${columns.join("  ")}`)
   }
 }

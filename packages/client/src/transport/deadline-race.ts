@@ -11,6 +11,9 @@ interface Deadline {
 
 const NAMES: readonly DeadlineName[] = ["total", "connect", "first-content", "idle"]
 
+/** One timer of this length serves the total and the connect deadline of most calls, so that none is replaced. */
+const MAX_TIMER_MS = 10_000
+
 /**
  * Ends an attempt when one of its deadlines passes or the caller's signal fires, even if the transport ignores its own
  * abort signal: {@link race} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
@@ -79,12 +82,14 @@ export class DeadlineRace {
     if (options.abortTransport) this.#controller.abort()
   }
 
-  /** A timer that fires before a deadline that was moved sets itself again. */
+  /** A timer that fires before its deadline sets itself again. */
   #setTimer(at: number): void {
     if (this.error !== undefined || at >= this.#timerFiresAt) return
     clearTimeout(this.#timer)
-    this.#timerFiresAt = at
-    this.#timer = setTimeout(this.#onTimer, Math.ceil(at - performance.now()))
+    const now = performance.now()
+    const delayMs = Math.min(Math.ceil(at - now), MAX_TIMER_MS)
+    this.#timerFiresAt = now + delayMs
+    this.#timer = setTimeout(this.#onTimer, delayMs)
   }
 
   readonly #onTimer = () => {

@@ -50,6 +50,8 @@ export async function readResponse(
   }
 }
 
+const BYTE_ORDER_MARK = /^\uFEFF/
+
 /** Parses the bytes of a body as they arrive. */
 interface BodyParser {
   push(bytes: Uint8Array): void
@@ -66,7 +68,7 @@ function jsonParser(completion: Completion, { race, idleMs, onContent }: ReadOpt
       pieces.push(bytes)
     },
     end() {
-      const text = new TextDecoder().decode(Buffer.concat(pieces))
+      const text = Buffer.concat(pieces).toString("utf8").replace(BYTE_ORDER_MARK, "")
       const body = parseJson(text)
       if (body === undefined) {
         completion.malformed = true
