@@ -268,29 +268,34 @@ class MemoryBudgetStore implements MemoryStore {
     this.#forgetQueue.add("adjustment", at, adjustment.forgetAt - now)
   }
 
-  #requireRoom(partition: Partition, key: Name, { reservation, counters, adjustment }: Writes): void {
-    const newKey =
-      (reservation !== undefined && !partition.reservations.has(key)) ||
-      (adjustment !== undefined && !partition.adjustments.has(key))
-    let newCounters = 0
-    for (const { name } of counters ?? []) if (!partition.counters.has(name)) newCounters++
-    const { maxReservations, maxCounters, retentionMs } = this.#settings
-    const isFull = () => ({
-      reservations: newKey && this.#reservations + this.#adjustments >= maxReservations,
-      counters: newCounters > 0 && this.#counters + newCounters > maxCounters,
-    })
-    let full = isFull()
-    if (!full.reservations && !full.counters) return
+  #requireRoom(partition: Partition, key: Name, writes: Writes): void {
+    if (this.#fullLimit(partition, key, writes) === undefined) return
     this.#forgetAll(this.#settings.now())
-    full = isFull()
-    if (!full.reservations && !full.counters) return
-    const [option, limit, what] = full.reservations
-      ? ["maxReservations", maxReservations, "reservations and adjustments"]
-      : ["maxCounters", maxCounters, "counters"]
+    const option = this.#fullLimit(partition, key, writes)
+    if (option === undefined) return
+    const what = option === "maxCounters" ? "counters" : "reservations and adjustments"
+    const { [option]: limit, retentionMs } = this.#settings
     throw new StoreError(
       `The memory store is full: ${limit} ${what}, all of them open or younger than retentionMs (${retentionMs} ms). Raise \`${option}\`, lower \`retentionMs\`, or use a store outside this process.`,
       { code: "store-unavailable", applied: "no" },
     )
+  }
+
+  /** The limit that the writes would exceed. */
+  #fullLimit(
+    partition: Partition,
+    key: Name,
+    { reservation, counters = [], adjustment }: Writes,
+  ): "maxReservations" | "maxCounters" | undefined {
+    const { maxReservations, maxCounters } = this.#settings
+    const isNewKey =
+      (reservation !== undefined && !partition.reservations.has(key)) ||
+      (adjustment !== undefined && !partition.adjustments.has(key))
+    if (isNewKey && this.#reservations + this.#adjustments >= maxReservations) return "maxReservations"
+    // Only near the limit does it matter which of the counters are new.
+    if (this.#counters + counters.length <= maxCounters) return undefined
+    const added = counters.filter(({ name }) => !partition.counters.has(name)).length
+    return added > 0 && this.#counters + added > maxCounters ? "maxCounters" : undefined
   }
 
   /** Deletes a few records that are over. */

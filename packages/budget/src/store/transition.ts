@@ -242,28 +242,24 @@ export function expire(known: Known, request: ExpireRequest, moment: Moment): St
     return { reply: { now, status: "other-counters", storedCounters: namesOf(reservation) }, writes: {} }
 
   const forgetAt = resolvedUntil(reservation, moment)
-  const charged: ReservationCounter[] = []
-  const counters: CounterWrite[] = []
-  const changes: CounterChange[] = []
-  for (const name of request.counters) {
+  const expired = request.counters.map((name) => {
     const stored = counterOf(reservation, name)
     const { amount, onExpire } = stored
     const before = live(known.counters, name, now)
-    charged.push({ ...stored, charged: onExpire })
     // A counter in which nothing is reserved may be forgotten before the lease ends.
     const isForgotten = before === undefined && amount === 0
-    const after = isForgotten
-      ? undefined
-      : change(before, { spent: onExpire, reserved: -amount }, touched(before, forgetAt))
-    if (after !== undefined) counters.push({ name, counter: after })
-    changes.push(changeOf(name, before, after))
-  }
+    const by = { spent: onExpire, reserved: -amount }
+    const after = isForgotten ? undefined : change(before, by, touched(before, forgetAt))
+    return { name, charged: { ...stored, charged: onExpire }, before, after }
+  })
+  const charged = expired.map((counter) => counter.charged)
+  const changes = expired.map(({ name, before, after }) => changeOf(name, before, after))
   const { pendingEntry } = reservation
   return {
     reply: { now, status: "expired", counters: changes, charged: charged.map((counter) => counter.charged) },
     writes: {
       reservation: { ...reservation, state: "expired", counters: charged, pendingEntry: null, forgetAt },
-      counters,
+      counters: writesOf(expired),
       ...(pendingEntry === null
         ? {}
         : { entry: storedEntry(known, request.key, pendingEntry, { revision: 0, state: "expired", charged, now }) }),
@@ -360,31 +356,28 @@ function resolve(
   const { outcome, revision } = request
   const isHeld = reservation.state === "held" && origin !== "lost"
   const forgetAt = resolvedUntil(reservation, moment)
-  const charged: ReservationCounter[] = []
-  const counters: CounterWrite[] = []
-  const changes: CounterChange[] = []
-  for (const ref of request.counters) {
-    const { name } = ref
+  const settled = request.counters.map((ref) => {
+    const { name, amount } = ref
     const stored = counterOf(reservation, name)
+    const charge = outcome === "settled" ? amount : 0
     const before = live(known.counters, name, now)
-    const charge = outcome === "settled" ? ref.amount : 0
-    charged.push({ ...stored, charged: charge })
     // What is held is charged in any case, what is unknown unless its window is forgotten.
     const isForgotten = before === undefined && !isHeld && (origin === "known" || isOver(ref, moment))
     const keep = touched(before, later(keptUntil(ref, moment), forgetAt))
     const by = { spent: charge - stored.charged, reserved: isHeld ? -stored.amount : 0 }
     const after = isForgotten ? undefined : change(before, by, keep)
-    if (after !== undefined) counters.push({ name, counter: after })
-    changes.push(changeOf(name, before, after))
-  }
+    return { name, charged: { ...stored, charged: charge }, before, after }
+  })
+  const charged = settled.map((counter) => counter.charged)
+  const counters = writesOf(settled)
   const reply = {
     now,
-    counters: changes,
+    counters: settled.map(({ name, before, after }) => changeOf(name, before, after)),
     status: outcome,
     replayed: false,
     late: reservation.state === "expired",
     recovered: origin === "damaged" || (origin === "lost" && outcome === "settled"),
-    forgottenCounters: changes.length - counters.length,
+    forgottenCounters: settled.length - counters.length,
   }
   return {
     reply,
@@ -405,6 +398,11 @@ function resolve(
       time: now,
     },
   }
+}
+
+/** Writes of the counters that are not forgotten. */
+function writesOf(counters: readonly { name: Name; after: Counter | undefined }[]): CounterWrite[] {
+  return counters.flatMap(({ name, after }) => (after === undefined ? [] : { name, counter: after }))
 }
 
 /** A held reservation as the settle describes it. */
@@ -535,9 +533,7 @@ function hasSameCharges({ counters }: Reservation, request: { counters: readonly
 }
 
 function indexesWhere<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {
-  const indexes: number[] = []
-  for (const [index, item] of items.entries()) if (test(item, index)) indexes.push(index)
-  return indexes
+  return items.some(test) ? items.flatMap((item, index) => (test(item, index) ? index : [])) : []
 }
 
 function storedEntry(
