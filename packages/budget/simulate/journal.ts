@@ -7,6 +7,7 @@ import type {
   ExtendReply,
   ExtendRequest,
   FinalState,
+  ListDueReply,
   ReserveCounter,
   ReserveReply,
   ReserveRequest,
@@ -73,14 +74,32 @@ export class Journal {
     if (member === "extend") this.#extend(request as ExtendRequest, reply as ExtendReply)
     if (member === "expire") this.#expire(request as ExpireRequest, reply as ExpireReply)
     if (member === "adjust") this.#adjust(request as AdjustRequest, reply as AdjustReply)
+    if (member === "listDue") this.#listDue(request as { limit: number }, reply as ListDueReply)
     if (member === "acceptClock") this.#time = reply.now
     const earliest = Math.max(this.clock(), this.#time)
     if (reply.now < earliest)
       this.#fail(`${member} replies the time ${reply.now}, which is ${earliest - reply.now} ms back`)
   }
 
+  #listDue({ limit }: { limit: number }, { due }: ListDueReply): void {
+    const keys = this.#dueKeys()
+    if (due.length !== Math.min(limit, keys.size) || due.some(({ key }) => !keys.has(key)))
+      this.#fail(`[${due.map(({ key }) => key)}] are due instead of [${[...keys]}]`)
+    for (const { key, counters } of due)
+      if (`${[...counters].sort()}` !== `${[...(this.reservations.get(key)?.counters.keys() ?? [])].sort()}`)
+        this.#fail(`${key} is due in [${counters}]`)
+  }
+
+  #dueKeys(): Set<string> {
+    const due = [...this.reservations].filter(([, reservation]) => this.#isHeld(reservation, "ended"))
+    return new Set(due.map(([key]) => key))
+  }
+
   #reserve(request: ReserveRequest, reply: ReserveReply): void {
     const { key, counters } = request
+    // Without it nobody would expire the leases of the dead. It is as of before the reserve.
+    if (reply.due !== this.#dueKeys().size > 0)
+      this.#fail(`${key} is told that ${reply.due ? "" : "no "}leases are due`)
     const reservation = this.reservations.get(key)
     const { status } = reply
     if (status === "resolved" && reply.state !== reservation?.state)
