@@ -119,8 +119,8 @@ class MemoryBudgetStore implements MemoryStore {
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const known = this.#known(partition, request)
-    const { reply, writes } = transition.reserve(known, request, moment, partition.hasDue(moment.clock))
+    const records = this.#recordsOf(partition, request)
+    const { reply, writes } = transition.reserve(records, request, moment, partition.hasDue(moment.clock))
     this.#apply(partition, request, writes)
     if (writes.reservation !== undefined) partition.addLease(request.key, writes.reservation.leaseEnd)
     return reply
@@ -128,21 +128,21 @@ class MemoryBudgetStore implements MemoryStore {
 
   async settle(request: SettleRequest): Promise<SettleReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.settle(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.settle(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
 
   async extend(request: ExtendRequest): Promise<ExtendReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.extend(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.extend(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
 
   async expire(request: ExpireRequest): Promise<ExpireReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.expire(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.expire(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
@@ -219,7 +219,7 @@ class MemoryBudgetStore implements MemoryStore {
     return { partition, moment: transition.momentOf(clock, partition.time, { retentionMs, ledger: maxEntries > 0 }) }
   }
 
-  #known(partition: Partition, { partition: name, key }: Place): transition.Known {
+  #recordsOf(partition: Partition, { partition: name, key }: Place): transition.KeyRecords {
     return {
       reservation: partition.reservations.get(key),
       entry: this.ledger?.find(name, key),
