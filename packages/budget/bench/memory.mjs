@@ -17,15 +17,22 @@ function processorSeconds() {
   return (user + system) / 1_000_000
 }
 
-function countersOf(user) {
-  const fixed = { keepMs: null, amount: 1_000, limit: null, onExpire: 1_000 }
-  const endsAt = 8_000_000_000_000
-  return [
-    { name: `u=${user}|usd|total`, startsAt: null, endsAt: null, ...fixed },
-    { name: "c=web|usd|0-33zyr3i8", startsAt: 0, endsAt, ...fixed },
-    { name: "total|usd|total", startsAt: null, endsAt: null, ...fixed },
-  ]
-}
+// Literals, because objects that are put together from others are slower to read than the budget's own.
+const counterOf = (name, startsAt, endsAt) => ({
+  name,
+  startsAt,
+  endsAt,
+  keepMs: null,
+  amount: 1_000,
+  limit: null,
+  onExpire: 1_000,
+})
+
+const countersOf = (user) => [
+  counterOf(`u=${user}|usd|total`, null, null),
+  counterOf("c=web|usd|0-33zyr3i8", 0, 8_000_000_000_000),
+  counterOf("total|usd|total", null, null),
+]
 
 const entryOf = (key, status, costSource) => ({
   requestId: key,

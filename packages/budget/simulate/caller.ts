@@ -2,6 +2,7 @@ import { P2Error } from "@p2/core"
 import {
   type Budget,
   type Reservation,
+  ReservationHeldError,
   ReservationResolvedError,
   type ReserveOptions,
   StoreError,
@@ -26,6 +27,8 @@ export interface CallerOptions {
   random: Random
   calls: SimulatedCall[]
   journal: Journal
+  /** Some process that is running. */
+  anyProcess: () => [SimulatedProcess, Budget] | undefined
   fail: (violation: string) => void
 }
 
@@ -63,7 +66,7 @@ export class Caller {
       try {
         await this.#send(call, await budget.resume(call.key, { subject: call.subject }))
       } catch (error) {
-        if (!UnknownReservationError.isInstance(error) && !this.#isExpected(error)) throw error
+        if (!UnknownReservationError.isInstance(error) && !isExpected(error)) throw error
         call.outcome = outcomeOf(error)
       }
     }
@@ -85,12 +88,12 @@ export class Caller {
   /** Undefined when the call must not be sent. */
   async #reserve(call: SimulatedCall): Promise<Reservation | undefined> {
     const { random, budget, process, time, journal, fail } = this.options
-    const { key, subject, bound, onExpire } = call
+    const { key } = call
     const waitMs = random.chance(0.1) ? WAIT_MS : 0
     const options: ReserveOptions = {
-      ...{ subject, idempotencyKey: key, amount: { nanoUsd: bound }, onExpire: { nanoUsd: onExpire } },
+      ...reserveOptions(call),
       ...(waitMs > 0 && { wait: { timeoutMs: waitMs } }),
-      ...(random.chance(0.15) && { signal: this.#signalAfter(random.integer(0, 100)) }),
+      ...(random.chance(0.15) && { signal: this.#signalAfter(process, random.integer(0, 100)) }),
     }
     const startedAt = time.now
     try {
@@ -99,7 +102,7 @@ export class Caller {
       if (result.ok) return result.reservation
       call.outcome = "denied"
     } catch (error) {
-      if (!this.#isExpected(error)) throw error
+      if (!isExpected(error)) throw error
       call.outcome = outcomeOf(error)
       // A reserve without a reply is released in the background, also where an earlier owner had reserved and sent it.
       call.isReleaseSent ||= call.outcome === "failed"
@@ -116,6 +119,7 @@ export class Caller {
     const { bound } = call
     // The provider knows the key, too: a call that is sent again is billed once.
     call.billed ??= random.chance(0.1) ? bound + random.integer(1, 50) : random.integer(0, bound)
+    if (random.chance(0.1)) time.at(time.now + random.integer(0, 1_000), undefined, () => this.#deliverTwice(call))
     await time.sleep(random.chance(0.1) ? random.integer(LEASE_MS, 3 * LEASE_MS) : random.integer(5, 1_500))
     const settled = await reservation.settle({ nanoUsd: call.billed }, { status: "succeeded" })
     call.outcome = settled.status
@@ -131,12 +135,36 @@ export class Caller {
     }
   }
 
+  /**
+   * The queue delivers the call to a second process, too, which must not send it. If its reserve gets no reply it releases
+   * the reservation, and the first process charges the call under another key.
+   */
+  #deliverTwice(call: SimulatedCall): void {
+    const { anyProcess, time, random, fail } = this.options
+    const [process, budget] = anyProcess() ?? []
+    if (process === undefined || budget === undefined) return
+    call.isReleaseSent = true
+    const options = reserveOptions(call)
+    time.runAs(process, async () => {
+      const signal = random.chance(0.5) ? this.#signalAfter(process, random.integer(0, 50)) : undefined
+      try {
+        await budget.run({ ...options, ...(signal && { signal }) }, async () => {
+          fail(`${process.name} sends ${call.key} a second time`)
+          return { value: undefined, cost: 0 }
+        })
+      } catch (error) {
+        if (!ReservationHeldError.isInstance(error) && !isExpected(error))
+          fail(`${process.name}, to which ${call.key} was delivered as well, is told ${String(error)}`)
+      }
+    })
+  }
+
   /** By the entry alone, as another process would. */
   async #correct(call: SimulatedCall, budget: Budget): Promise<void> {
     call.outcome = "uncertain"
     try {
       const entries = await budget.usage.get(call.key)
-      const entry = entries.find(({ idempotencyKey }) => idempotencyKey === call.key)
+      const entry = entries.find(({ state }) => state === "settled")
       if (entry === undefined) return this.options.fail(`${call.key} is settled and has no entry`)
       const { status } = await budget.correct({ entry, cost: { nanoUsd: call.billed! }, subject: call.subject })
       if (status === "adjusted") call.billed = call.billedBefore
@@ -146,19 +174,24 @@ export class Caller {
     }
   }
 
-  /** Failures of the store, aborts, and a key whose lease ended before it was taken over. */
-  #isExpected(error: unknown): boolean {
-    if (StoreError.isInstance(error) || (error as Error).name === "AbortedError") return true
-    return ReservationResolvedError.isInstance(error)
-  }
-
   /** The caller goes away, perhaps in the moment in which the reply comes. */
-  #signalAfter(ms: number): AbortSignal {
-    const { time, process } = this.options
+  #signalAfter(process: SimulatedProcess, ms: number): AbortSignal {
+    const { time } = this.options
     const controller = new AbortController()
     time.at(time.now + ms, process, () => controller.abort())
     return controller.signal
   }
+}
+
+/** The same content for the same call, whoever reserves it. */
+function reserveOptions({ key, subject, bound, onExpire }: SimulatedCall): ReserveOptions {
+  return { subject, idempotencyKey: key, amount: { nanoUsd: bound }, onExpire: { nanoUsd: onExpire } }
+}
+
+/** Failures of the store, aborts, and a key that was resolved before: by its lease, or by another owner. */
+function isExpected(error: unknown): boolean {
+  if (StoreError.isInstance(error) || (error as Error).name === "AbortedError") return true
+  return ReservationResolvedError.isInstance(error)
 }
 
 function outcomeOf(error: unknown): SimulatedCall["outcome"] {

@@ -1,11 +1,13 @@
 import type {
   AdjustReply,
   AdjustRequest,
+  CounterChange,
   ExpireReply,
   ExpireRequest,
   ExtendReply,
   ExtendRequest,
   FinalState,
+  ListDueReply,
   ReserveCounter,
   ReserveReply,
   ReserveRequest,
@@ -20,6 +22,8 @@ interface JournalCounter {
   spent: number
   reserved: number
   granted: number
+  /** High-water mark of `spent`. */
+  peak: number
   /** Sum of corrections and resets of `spent`. */
   adjusted: number
   endsAt: number | null
@@ -27,6 +31,8 @@ interface JournalCounter {
 
 interface JournalReservation {
   state: "held" | FinalState
+  /** Of the last settle. */
+  revision: number
   leaseEnd: number
   /** Time of the last change by rule 6. */
   now: number
@@ -68,14 +74,32 @@ export class Journal {
     if (member === "extend") this.#extend(request as ExtendRequest, reply as ExtendReply)
     if (member === "expire") this.#expire(request as ExpireRequest, reply as ExpireReply)
     if (member === "adjust") this.#adjust(request as AdjustRequest, reply as AdjustReply)
+    if (member === "listDue") this.#listDue(request as { limit: number }, reply as ListDueReply)
     if (member === "acceptClock") this.#time = reply.now
     const earliest = Math.max(this.clock(), this.#time)
     if (reply.now < earliest)
       this.#fail(`${member} replies the time ${reply.now}, which is ${earliest - reply.now} ms back`)
   }
 
+  #listDue({ limit }: { limit: number }, { due }: ListDueReply): void {
+    const keys = this.#dueKeys()
+    if (due.length !== Math.min(limit, keys.size) || due.some(({ key }) => !keys.has(key)))
+      this.#fail(`[${due.map(({ key }) => key)}] are due instead of [${[...keys]}]`)
+    for (const { key, counters } of due)
+      if (`${[...counters].sort()}` !== `${[...(this.reservations.get(key)?.counters.keys() ?? [])].sort()}`)
+        this.#fail(`${key} is due in [${counters}]`)
+  }
+
+  #dueKeys(): Set<string> {
+    const due = [...this.reservations].filter(([, reservation]) => this.#isHeld(reservation, "ended"))
+    return new Set(due.map(([key]) => key))
+  }
+
   #reserve(request: ReserveRequest, reply: ReserveReply): void {
     const { key, counters } = request
+    // Without it nobody would expire the leases of the dead. It is as of before the reserve.
+    if (reply.due !== this.#dueKeys().size > 0)
+      this.#fail(`${key} is told that ${reply.due ? "" : "no "}leases are due`)
     const reservation = this.reservations.get(key)
     const { status } = reply
     if (status === "resolved" && reply.state !== reservation?.state)
@@ -83,6 +107,8 @@ export class Journal {
     if (status === "lease-ended" && !this.#isHeld(reservation, "ended")) this.#fail(`the lease of ${key} has not ended`)
     if (status === "ok" && reply.replayed && !this.#isHeld(reservation, "running"))
       this.#fail(`${key} is replayed, and it is not held`)
+    if (status === "ok" && reply.replayed && reply.expiresAt !== reservation?.leaseEnd)
+      this.#fail(`${key} is replayed with another end of its lease`)
     if (status === "exceeded") this.#checkDenial(request, reply.which)
     if (status === "ok" && !reply.replayed) this.#admit(request, reply)
     // A replay may name windows that are long over and forgotten.
@@ -102,7 +128,10 @@ export class Journal {
       this.#counter(name, endsAt).reserved += amount
     }
     const shares = counters.map(({ name, amount, onExpire }) => [name, { amount, onExpire, charge: 0 }] as const)
-    this.reservations.set(key, { state: "held", leaseEnd: expiresAt, now, counters: new Map(shares) })
+    this.reservations.set(key, {
+      ...{ state: "held", revision: 0, leaseEnd: expiresAt, now },
+      counters: new Map(shares),
+    })
     this.#time = now
   }
 
@@ -117,26 +146,53 @@ export class Journal {
     return amount === 0 || limit === null || spent + reserved + amount <= limit + granted
   }
 
-  #settle({ key, outcome, counters }: SettleRequest, reply: SettleReply): void {
+  #settle(request: SettleRequest, reply: SettleReply): void {
+    const { key, outcome, revision } = request
     const reservation = this.reservations.get(key)
+    const state = reservation?.state
+    const isOpen = state === undefined || state === "held" || state === "expired"
     if (reply.status === "forgotten") this.#checkForgotten(key, reservation, reply.now)
+    if (reply.status === "mismatch" && isOpen) this.#fail(`a settle of ${key} is a mismatch, and it is ${state}`)
+    if (reply.status === "other-counters" && reservation === undefined) this.#fail(`${key} was never reserved`)
     if (reply.status !== "settled" && reply.status !== "released") return
+    const { replayed, late, recovered } = reply
     if (reply.status !== outcome) this.#fail(`${key} is ${reply.status} instead of ${outcome}`)
-    if (reply.recovered && reservation !== undefined) this.#fail(`${key} was lost`)
-    if (reply.replayed) return
+    if (replayed && state !== outcome) this.#fail(`a settle of ${key} is a replay, and it is ${state}`)
+    if (replayed) return
+    if (recovered && reservation !== undefined) this.#fail(`${key} was lost`)
+    if (late !== (state === "expired"))
+      this.#fail(`the settle of ${key} is ${late ? "" : "not "}late, and it is ${state}`)
+    const isReplaced = state === "settled" && outcome === "settled" && revision > reservation!.revision
+    if (!isOpen && !isReplaced) this.#fail(`${key} is ${outcome}, after it was ${state}`)
+    this.#resolve(request, reservation, reply)
+  }
+
+  #resolve(
+    { key, outcome, revision, counters }: SettleRequest,
+    reservation: JournalReservation | undefined,
+    { now, counters: changes, forgottenCounters }: Extract<SettleReply, { status: "settled" | "released" }>,
+  ): void {
     const shares: JournalReservation["counters"] = new Map()
-    for (const { name, amount, endsAt } of counters) {
+    let over = 0
+    for (const [index, { name, amount, endsAt }] of counters.entries()) {
       const before = reservation?.counters.get(name)
       if (reservation !== undefined && before === undefined)
         this.#fail(`${key} is settled in ${name}, not reserved there`)
       const charge = outcome === "settled" ? amount : 0
+      const by = {
+        spent: charge - (before?.charge ?? 0),
+        reserved: reservation?.state === "held" ? -(before?.amount ?? 0) : 0,
+      }
       const counter = this.#counter(name, endsAt)
-      counter.spent += charge - (before?.charge ?? 0)
-      if (reservation?.state === "held") counter.reserved -= before?.amount ?? 0
+      // Of a key that was never reserved here, the windows may be long over, and some of the counters forgotten.
+      const isOver = endsAt !== null && now >= endsAt + this.retentionMs
+      if (reservation === undefined && isOver && forgottenCounters > 0) over++
+      else this.#change(key, counter, by, changes[index]!)
       shares.set(name, { amount: before?.amount ?? 0, onExpire: before?.onExpire ?? 0, charge })
     }
-    const { now } = reply
-    this.reservations.set(key, { state: outcome, leaseEnd: reservation?.leaseEnd ?? now, now, counters: shares })
+    if (forgottenCounters > over) this.#fail(`${forgottenCounters} counters of ${key} are forgotten too early`)
+    const leaseEnd = reservation?.leaseEnd ?? now
+    this.reservations.set(key, { state: outcome, revision, leaseEnd, now, counters: shares })
     this.#time = now
   }
 
@@ -164,11 +220,11 @@ export class Journal {
     if (reservation === undefined) return
     const charges = counters.map((name) => reservation.counters.get(name)?.onExpire)
     if (`${charges}` !== `${reply.charged}`) this.#fail(`${key} expires for [${reply.charged}] instead of [${charges}]`)
-    for (const [name, share] of reservation.counters) {
-      const counter = this.#counter(name, null)
-      counter.reserved -= share.amount
-      counter.spent += share.onExpire
+    for (const change of reply.counters) {
+      const share = reservation.counters.get(change.name)
+      if (share === undefined) continue
       share.charge = share.onExpire
+      this.#change(key, this.#counter(change.name, null), { spent: share.onExpire, reserved: -share.amount }, change)
     }
     Object.assign(reservation, { state: "expired", now: reply.now })
     this.#time = reply.now
@@ -179,15 +235,36 @@ export class Journal {
     if (reply.now < (this.#adjustments.get(key) ?? 0)) this.#fail(`the adjustment ${key} is applied a second time`)
     this.#adjustments.set(key, endsAt === null ? reply.now + ENDLESS_ADJUSTMENT_MS : endsAt + this.retentionMs)
     const counter = this.#counter(name, endsAt)
-    if (kind === "granted") {
-      counter.granted += reply.applied
-    } else {
-      counter.spent += reply.applied
-      counter.adjusted += reply.applied
+    const { peak } = counter
+    if (kind !== "granted") counter.adjusted += reply.applied
+    if (kind === "reset") {
+      this.resets++
+      counter.peak = 0
     }
-    if (kind === "reset") this.resets++
+    const by = kind === "granted" ? { granted: reply.applied } : { spent: reply.applied }
+    this.#change(key, counter, by, { ...reply.counter, peakBefore: counter.peak })
+    if (reply.counter.peakBefore !== peak) this.#fail(`the peak of ${name} was ${peak} before the adjustment ${key}`)
     this.#time = reply.now
-    this.#compare(key, name, reply.counter)
+  }
+
+  /** Changes a counter of this journal, and compares it with the counter of the reply. */
+  #change(
+    key: string,
+    counter: JournalCounter,
+    by: { spent?: number; reserved?: number; granted?: number },
+    change: CounterChange,
+  ): void {
+    const { peak } = counter
+    counter.spent += by.spent ?? 0
+    counter.reserved += by.reserved ?? 0
+    counter.granted += by.granted ?? 0
+    counter.peak = Math.max(peak, counter.spent)
+    this.#compare(key, change.name, change)
+    // A threshold is crossed where the peak rises: once.
+    if (change.peakBefore !== peak || change.peak !== counter.peak)
+      this.#fail(
+        `${change.name} rises from ${change.peakBefore} to ${change.peak}, not ${peak} to ${counter.peak} (${key})`,
+      )
   }
 
   #isHeld(reservation: JournalReservation | undefined, lease: "running" | "ended"): boolean {
@@ -206,7 +283,7 @@ export class Journal {
   #counter(name: string, endsAt: number | null): JournalCounter {
     let counter = this.counters.get(name)
     if (counter === undefined) {
-      counter = { spent: 0, reserved: 0, granted: 0, adjusted: 0, endsAt }
+      counter = { spent: 0, reserved: 0, granted: 0, peak: 0, adjusted: 0, endsAt }
       this.counters.set(name, counter)
     }
     return counter

@@ -143,6 +143,7 @@ class World {
     time.runAs(process, () => {
       const caller = new Caller({
         ...{ process, budget, time, random, calls: this.calls, journal: this.#journal },
+        anyProcess: () => this.#anyProcess(),
         fail: (what) => this.#violations.push(what),
       })
       for (const lane of lanes)
@@ -254,10 +255,14 @@ class World {
   }
 
   #onSomeBudget(action: (budget: Budget) => Promise<unknown>): void {
-    const budgets = [...this.#budgets]
-    if (budgets.length === 0) return
-    const [process, budget] = this.random.pick(budgets)
+    const [process, budget] = this.#anyProcess() ?? []
+    if (process === undefined || budget === undefined) return
     this.time.runAs(process, () => action(budget).catch((error: unknown) => this.#expectFailure(process, error)))
+  }
+
+  #anyProcess(): [SimulatedProcess, Budget] | undefined {
+    const running = [...this.#budgets]
+    return running.length === 0 ? undefined : this.random.pick(running)
   }
 
   #expectFailure(process: SimulatedProcess, error: unknown): void {

@@ -119,8 +119,8 @@ class MemoryBudgetStore implements MemoryStore {
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const known = this.#known(partition, request)
-    const { reply, writes } = transition.reserve(known, request, moment, partition.hasDue(moment.clock))
+    const records = this.#recordsOf(partition, request)
+    const { reply, writes } = transition.reserve(records, request, moment, partition.hasDue(moment.clock))
     this.#apply(partition, request, writes)
     if (writes.reservation !== undefined) partition.addLease(request.key, writes.reservation.leaseEnd)
     return reply
@@ -128,21 +128,21 @@ class MemoryBudgetStore implements MemoryStore {
 
   async settle(request: SettleRequest): Promise<SettleReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.settle(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.settle(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
 
   async extend(request: ExtendRequest): Promise<ExtendReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.extend(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.extend(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
 
   async expire(request: ExpireRequest): Promise<ExpireReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.expire(this.#known(partition, request), request, moment)
+    const { reply, writes } = transition.expire(this.#recordsOf(partition, request), request, moment)
     this.#apply(partition, request, writes)
     return reply
   }
@@ -219,7 +219,7 @@ class MemoryBudgetStore implements MemoryStore {
     return { partition, moment: transition.momentOf(clock, partition.time, { retentionMs, ledger: maxEntries > 0 }) }
   }
 
-  #known(partition: Partition, { partition: name, key }: Place): transition.Known {
+  #recordsOf(partition: Partition, { partition: name, key }: Place): transition.KeyRecords {
     return {
       reservation: partition.reservations.get(key),
       entry: this.ledger?.find(name, key),
@@ -268,29 +268,34 @@ class MemoryBudgetStore implements MemoryStore {
     this.#forgetQueue.add("adjustment", at, adjustment.forgetAt - now)
   }
 
-  #requireRoom(partition: Partition, key: Name, { reservation, counters, adjustment }: Writes): void {
-    const newKey =
-      (reservation !== undefined && !partition.reservations.has(key)) ||
-      (adjustment !== undefined && !partition.adjustments.has(key))
-    let newCounters = 0
-    for (const { name } of counters ?? []) if (!partition.counters.has(name)) newCounters++
-    const { maxReservations, maxCounters, retentionMs } = this.#settings
-    const isFull = () => ({
-      reservations: newKey && this.#reservations + this.#adjustments >= maxReservations,
-      counters: newCounters > 0 && this.#counters + newCounters > maxCounters,
-    })
-    let full = isFull()
-    if (!full.reservations && !full.counters) return
+  #requireRoom(partition: Partition, key: Name, writes: Writes): void {
+    if (this.#fullLimit(partition, key, writes) === undefined) return
     this.#forgetAll(this.#settings.now())
-    full = isFull()
-    if (!full.reservations && !full.counters) return
-    const [option, limit, what] = full.reservations
-      ? ["maxReservations", maxReservations, "reservations and adjustments"]
-      : ["maxCounters", maxCounters, "counters"]
+    const option = this.#fullLimit(partition, key, writes)
+    if (option === undefined) return
+    const what = option === "maxCounters" ? "counters" : "reservations and adjustments"
+    const { [option]: limit, retentionMs } = this.#settings
     throw new StoreError(
       `The memory store is full: ${limit} ${what}, all of them open or younger than retentionMs (${retentionMs} ms). Raise \`${option}\`, lower \`retentionMs\`, or use a store outside this process.`,
       { code: "store-unavailable", applied: "no" },
     )
+  }
+
+  /** The limit that the writes would exceed. */
+  #fullLimit(
+    partition: Partition,
+    key: Name,
+    { reservation, counters = [], adjustment }: Writes,
+  ): "maxReservations" | "maxCounters" | undefined {
+    const { maxReservations, maxCounters } = this.#settings
+    const isNewKey =
+      (reservation !== undefined && !partition.reservations.has(key)) ||
+      (adjustment !== undefined && !partition.adjustments.has(key))
+    if (isNewKey && this.#reservations + this.#adjustments >= maxReservations) return "maxReservations"
+    // Only near the limit does it matter which of the counters are new.
+    if (this.#counters + counters.length <= maxCounters) return undefined
+    const added = counters.filter(({ name }) => !partition.counters.has(name)).length
+    return added > 0 && this.#counters + added > maxCounters ? "maxCounters" : undefined
   }
 
   /** Deletes a few records that are over. */

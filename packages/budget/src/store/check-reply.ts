@@ -113,7 +113,7 @@ export function expireDefect(reply: ExpireReply, request: ExpireRequest): Defect
   }
 }
 
-export function listDueDefect(reply: ListDueReply, limit: number): Defect {
+export function listDueDefect(reply: ListDueReply, { limit }: { limit: number }): Defect {
   const time = timeDefect(reply)
   if (time !== undefined) return time
   const { due } = reply
@@ -122,7 +122,7 @@ export function listDueDefect(reply: ListDueReply, limit: number): Defect {
   return due.map(({ counters }) => namesDefect(counters)).find((defect) => defect !== undefined)
 }
 
-export function readDefect(reply: ReadReply, counters: readonly Name[]): Defect {
+export function readDefect(reply: ReadReply, { counters }: { counters: readonly Name[] }): Defect {
   return timeDefect(reply) ?? statesDefect(reply.counters, counters) ?? booleansDefect(reply, "due")
 }
 
@@ -151,6 +151,14 @@ export function acceptClockDefect(reply: { now: number; before: number }): Defec
 export function checkDefect(reply: StoreCheck): Defect {
   if (typeof reply !== "object" || reply === null) return "it is not an object"
   return Array.isArray(reply.warnings) ? booleansDefect(reply, "ok") : "`warnings` is not a list"
+}
+
+export function arrayDefect(reply: unknown): Defect {
+  return Array.isArray(reply) ? undefined : "it is not a list"
+}
+
+export function pruneDefect(reply: { removed: number }): Defect {
+  return isNatural(reply?.removed) ? undefined : "`removed` is not a count"
 }
 
 export function timeDefect(reply: { now: unknown } | null | undefined): Defect {

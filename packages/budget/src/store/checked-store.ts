@@ -34,126 +34,134 @@ export function checkedStore(store: BudgetStore): BudgetStore {
   checkStore(store)
   const { name, capabilities, ledger } = store
   const { maxCounters, timeoutMs } = capabilities
-  const call = <T>(send: () => Promise<T>, defectOf: (reply: T) => reply.Defect) =>
-    checkedCall({ store: name, timeoutMs, send, defectOf })
+  const call = <Request, Reply>(member: Omit<StoreCall<Request, Reply>, "store" | "timeoutMs">) =>
+    checkedCall({ store: name, timeoutMs, ...member })
   return {
     name,
     capabilities,
-    async reserve(request) {
-      const checked = copy.copyReserveRequest(request, maxCounters)
-      return call(
-        () => store.reserve(checked),
-        (result) => reply.reserveDefect(result, checked),
-      )
-    },
-    async settle(request) {
-      const checked = copy.copySettleRequest(request, maxCounters)
-      return call(
-        () => store.settle(checked),
-        (result) => reply.settleDefect(result, checked),
-      )
-    },
-    async extend(request) {
-      const checked = copy.copyExtendRequest(request)
-      return call(() => store.extend(checked), reply.extendDefect)
-    },
-    async expire(request) {
-      const checked = copy.copyExpireRequest(request, maxCounters)
-      return call(
-        () => store.expire(checked),
-        (result) => reply.expireDefect(result, checked),
-      )
-    },
-    async listDue(request) {
-      const checked = copy.copyListDueRequest(request)
-      return call(
-        () => store.listDue(checked),
-        (result) => reply.listDueDefect(result, checked.limit),
-      )
-    },
-    async read(request) {
-      const checked = copy.copyReadRequest(request)
-      return call(
-        () => store.read(checked),
-        (result) => reply.readDefect(result, checked.counters),
-      )
-    },
-    async adjust(request) {
-      const checked = copy.copyAdjustRequest(request)
-      return call(
-        () => store.adjust(checked),
-        (result) => reply.adjustDefect(result, checked),
-      )
-    },
-    async listCounters(request) {
-      const checked = copy.copyListCountersRequest(request)
-      return call(() => store.listCounters(checked), reply.listCountersDefect)
-    },
-    async acceptClock(request) {
-      const checked = copy.copyPartitionRequest(request)
-      return call(() => store.acceptClock(checked), reply.acceptClockDefect)
-    },
-    async check({ partition } = {}) {
-      const checked = partition === undefined ? {} : copy.copyPartitionRequest({ partition })
-      return call(() => store.check(checked), reply.checkDefect)
-    },
+    reserve: (request) =>
+      call({
+        copy: () => copy.copyReserveRequest(request, maxCounters),
+        send: (checked) => store.reserve(checked),
+        defectOf: reply.reserveDefect,
+      }),
+    settle: (request) =>
+      call({
+        copy: () => copy.copySettleRequest(request, maxCounters),
+        send: (checked) => store.settle(checked),
+        defectOf: reply.settleDefect,
+      }),
+    extend: (request) =>
+      call({
+        copy: () => copy.copyExtendRequest(request),
+        send: (checked) => store.extend(checked),
+        defectOf: reply.extendDefect,
+      }),
+    expire: (request) =>
+      call({
+        copy: () => copy.copyExpireRequest(request, maxCounters),
+        send: (checked) => store.expire(checked),
+        defectOf: reply.expireDefect,
+      }),
+    listDue: (request) =>
+      call({
+        copy: () => copy.copyListDueRequest(request),
+        send: (checked) => store.listDue(checked),
+        defectOf: reply.listDueDefect,
+      }),
+    read: (request) =>
+      call({
+        copy: () => copy.copyReadRequest(request),
+        send: (checked) => store.read(checked),
+        defectOf: reply.readDefect,
+      }),
+    adjust: (request) =>
+      call({
+        copy: () => copy.copyAdjustRequest(request),
+        send: (checked) => store.adjust(checked),
+        defectOf: reply.adjustDefect,
+      }),
+    listCounters: (request) =>
+      call({
+        copy: () => copy.copyListCountersRequest(request),
+        send: (checked) => store.listCounters(checked),
+        defectOf: reply.listCountersDefect,
+      }),
+    acceptClock: (request) =>
+      call({
+        copy: () => copy.copyPartitionRequest(request),
+        send: (checked) => store.acceptClock(checked),
+        defectOf: reply.acceptClockDefect,
+      }),
+    check: ({ partition } = {}) =>
+      call({
+        copy: () => (partition === undefined ? {} : copy.copyPartitionRequest({ partition })),
+        send: (checked) => store.check(checked),
+        defectOf: reply.checkDefect,
+      }),
     ledger: ledger && checkedLedger(name, ledger, timeoutMs),
     close: async () => store.close?.(),
   }
 }
 
 function checkedLedger(store: string, ledger: UsageLedger, timeoutMs: number): UsageLedger {
-  const query = <T>(send: () => Promise<T>, defectOf: (reply: T) => reply.Defect) =>
-    checkedCall({ store, timeoutMs: LEDGER_QUERY_TIMEOUT_MS, send, defectOf })
+  const query = <Request, Reply>(member: Omit<StoreCall<Request, Reply>, "store" | "timeoutMs">) =>
+    checkedCall({ store, timeoutMs: LEDGER_QUERY_TIMEOUT_MS, ...member })
   return {
-    async record(request) {
-      const checked = copy.copyRecordRequest(request)
-      return checkedCall({ store, timeoutMs, send: () => ledger.record(checked), defectOf: reply.timeDefect })
-    },
-    async get(request) {
-      const checked = copy.copyGetRequest(request)
-      return query(() => ledger.get(checked), listDefect)
-    },
-    async list(request) {
-      const checked = copy.copyListRequest(request)
-      return query(
-        () => ledger.list(checked),
-        (page) => listDefect(page?.entries),
-      )
-    },
-    async totals(request) {
-      const checked = copy.copyTotalsRequest(request)
-      return query(() => ledger.totals(checked), listDefect)
-    },
-    async prune(request) {
-      const checked = copy.copyPruneRequest(request)
-      return query(
-        () => ledger.prune(checked),
-        (result) => (Number.isSafeInteger(result?.removed) ? undefined : "`removed` is not a count"),
-      )
-    },
+    record: (request) =>
+      checkedCall({
+        store,
+        timeoutMs,
+        copy: () => copy.copyRecordRequest(request),
+        send: (checked) => ledger.record(checked),
+        defectOf: reply.timeDefect,
+      }),
+    get: (request) =>
+      query({
+        copy: () => copy.copyGetRequest(request),
+        send: (checked) => ledger.get(checked),
+        defectOf: reply.arrayDefect,
+      }),
+    list: (request) =>
+      query({
+        copy: () => copy.copyListRequest(request),
+        send: (checked) => ledger.list(checked),
+        defectOf: (page) => reply.arrayDefect(page?.entries),
+      }),
+    totals: (request) =>
+      query({
+        copy: () => copy.copyTotalsRequest(request),
+        send: (checked) => ledger.totals(checked),
+        defectOf: reply.arrayDefect,
+      }),
+    prune: (request) =>
+      query({
+        copy: () => copy.copyPruneRequest(request),
+        send: (checked) => ledger.prune(checked),
+        defectOf: reply.pruneDefect,
+      }),
   }
 }
 
-function listDefect(result: unknown): reply.Defect {
-  return Array.isArray(result) ? undefined : "it is not a list"
-}
-
-interface StoreCall<T> {
+/** One call of a member. */
+interface StoreCall<Request, Reply> {
   store: string
   timeoutMs: number
-  send: () => Promise<T>
-  defectOf: (reply: T) => reply.Defect
+  copy: () => Request
+  send: (request: Request) => Promise<Reply>
+  defectOf: (reply: Reply, request: Request) => reply.Defect
 }
 
-async function checkedCall<T>({ store, timeoutMs, send, defectOf }: StoreCall<T>): Promise<T> {
-  let result: T
+async function checkedCall<Request, Reply>(member: StoreCall<Request, Reply>): Promise<Reply> {
+  const { store, timeoutMs } = member
+  const request = member.copy()
+  let result: Reply
   try {
-    result = await withinTimeout(send(), timeoutMs, store)
+    result = await withinTimeout(member.send(request), timeoutMs, store)
   } catch (error) {
     throw toStoreError(error, store)
   }
-  const defect = defectOf(result)
+  const defect = member.defectOf(result, request)
   if (defect === undefined) return result
   throw new StoreError(`Store "${store}" returned an invalid reply: ${defect}.`, {
     code: "store-corrupt",

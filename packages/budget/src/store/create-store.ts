@@ -92,8 +92,8 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         reads: { reservation: [request.key], entry: [request.key], counter: request.counters.map(({ name }) => name) },
         needsDue: true,
         run(view) {
-          const known = view.known(request.key)
-          const { reply, writes } = transition.reserve(known, request, view.moment(), view.hasDue())
+          const stored = view.recordsOf(request.key)
+          const { reply, writes } = transition.reserve(stored, request, view.moment(), view.hasDue())
           view.apply(request.key, writes)
           return reply
         },
@@ -104,7 +104,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         run(view) {
           const { key } = request
           const damaged = view.isDamaged("reservation", key)
-          const { reply, writes } = transition.settle(view.known(key), request, view.moment(), damaged)
+          const { reply, writes } = transition.settle(view.recordsOf(key), request, view.moment(), damaged)
           view.apply(key, writes)
           return reply
         },
@@ -113,7 +113,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
       runJob(request.partition, {
         reads: { reservation: [request.key] },
         run(view) {
-          const { reply, writes } = transition.extend(view.known(request.key), request, view.moment())
+          const { reply, writes } = transition.extend(view.recordsOf(request.key), request, view.moment())
           view.apply(request.key, writes)
           return reply
         },
@@ -125,7 +125,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
           const { key } = request
           const moment = view.moment()
           try {
-            const { reply, writes } = transition.expire(view.known(key), request, moment)
+            const { reply, writes } = transition.expire(view.recordsOf(key), request, moment)
             view.apply(key, writes)
             return reply
           } catch (error) {

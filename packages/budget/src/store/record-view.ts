@@ -3,7 +3,7 @@ import type { Millis, Name } from "./name"
 import { parseRecord, type StoredReservation, type StoredValues } from "./record-text"
 import type { RecordKind, Write } from "./storage"
 import { StoreError } from "./store-error"
-import { type Known, type Moment, momentOf, type Writes } from "./transition"
+import { type KeyRecords, type Moment, momentOf, type Writes } from "./transition"
 
 const KINDS: readonly RecordKind[] = ["counter", "reservation", "adjustment", "entry", "time", "damaged"]
 /** The one key of kind `time`. */
@@ -56,8 +56,8 @@ export class RecordView {
   get<Kind extends RecordKind>(kind: Kind, key: string): StoredValues[Kind] | undefined {
     const changed = this.#changes[kind].get(key)
     if (changed !== undefined) return changed ?? undefined
-    const known = this.#parsed[kind].get(key)
-    if (known !== undefined) return known ?? undefined
+    const parsedBefore = this.#parsed[kind].get(key)
+    if (parsedBefore !== undefined) return parsedBefore ?? undefined
     const text = this.#texts[kind].get(key)
     if (text === undefined) return undefined
     const parsed = parseRecord(kind, key, text)
@@ -75,7 +75,7 @@ export class RecordView {
   }
 
   /** What the rules need to know of a key. */
-  known(key: Name): Known {
+  recordsOf(key: Name): KeyRecords {
     const view = this
     return {
       get reservation() {
@@ -147,7 +147,9 @@ export class RecordView {
 function orderOf(kind: RecordKind, value: unknown): Pick<Write, "at" | "forgetAt"> {
   if (value === null) return {}
   if (kind === "entry") return { at: (value as StoredValues["entry"]).at }
-  if (kind === "time" || kind === "damaged") return {}
+  if (kind === "damaged") return {}
+  // Written again by every call; a partition that nobody uses any more needs none.
+  if (kind === "time") return { forgetAt: Math.min((value as Millis) + 2 * CLOCK_MARGIN_MS, Number.MAX_SAFE_INTEGER) }
   const { forgetAt, reserved = 0 } = value as { forgetAt: Millis | null; reserved?: number }
   if (kind === "reservation" && forgetAt === null) {
     const { leaseEnd, setAside } = value as StoredReservation

@@ -7,7 +7,7 @@ import type {
   StoredEntry,
   UsageEntry,
 } from "../../src/store"
-import type { Counter, Known, Moment, Reservation, Step, Writes } from "../../src/store/transition"
+import type { Counter, KeyRecords, Moment, Reservation, Step, Writes } from "../../src/store/transition"
 import * as transition from "../../src/store/transition"
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -75,7 +75,7 @@ function countersOf(reservation: Reservation | undefined): Map<string, Counter> 
   return new Map(pairs)
 }
 
-const knownOf = (reservation?: Reservation, more: Partial<Known> = {}): Known => ({
+const recordsOf = (reservation?: Reservation, more: Partial<KeyRecords> = {}): KeyRecords => ({
   reservation,
   entry: undefined,
   counters: countersOf(reservation),
@@ -112,14 +112,14 @@ const settleRequest = (more: Partial<SettleRequest> = {}): SettleRequest => ({
 const releaseRequest = (more: Partial<SettleRequest> = {}) =>
   settleRequest({ outcome: "released", counters: settleCounters(0, 0), entry: usage({ status: "released" }), ...more })
 
-const reserve = (known: Known, request = reserveRequest(), at = moment()) =>
-  transition.reserve(known, request, at, false)
-const settle = (known: Known, request = settleRequest(), at = moment(), damaged = false) =>
-  transition.settle(known, request, at, damaged)
-const extend = (known: Known, leaseMs = 1_000, at = moment()) =>
-  transition.extend(known, { partition: "p", key: "k", leaseMs }, at)
-const expire = (known: Known, at = moment(), counters = ["a", "b"]) =>
-  transition.expire(known, { partition: "p", key: "k", counters }, at)
+const reserve = (records: KeyRecords, request = reserveRequest(), at = moment()) =>
+  transition.reserve(records, request, at, false)
+const settle = (records: KeyRecords, request = settleRequest(), at = moment(), damaged = false) =>
+  transition.settle(records, request, at, damaged)
+const extend = (records: KeyRecords, leaseMs = 1_000, at = moment()) =>
+  transition.extend(records, { partition: "p", key: "k", leaseMs }, at)
+const expire = (records: KeyRecords, at = moment(), counters = ["a", "b"]) =>
+  transition.expire(records, { partition: "p", key: "k", counters }, at)
 
 /** What a counter becomes, undefined if it is not written. */
 const written = ({ writes }: { writes: Writes }, name: string) =>
@@ -137,13 +137,13 @@ describe("states of an idempotency key", () => {
   }
   type Row = keyof typeof rows
   type Column = "reserve" | "settle" | "higher" | "release" | "extend" | "expire"
-  const steps: Record<Column, (known: Known) => Step<unknown>> = {
-    reserve: (known) => reserve(known),
-    settle: (known) => settle(known),
-    higher: (known) => settle(known, settleRequest({ revision: 1, counters: settleCounters(1, 1) })),
-    release: (known) => settle(known, releaseRequest()),
-    extend: (known) => extend(known),
-    expire: (known) => expire(known),
+  const steps: Record<Column, (records: KeyRecords) => Step<unknown>> = {
+    reserve: (records) => reserve(records),
+    settle: (records) => settle(records),
+    higher: (records) => settle(records, settleRequest({ revision: 1, counters: settleCounters(1, 1) })),
+    release: (records) => settle(records, releaseRequest()),
+    extend: (records) => extend(records),
+    expire: (records) => expire(records),
   }
   const table: Record<Row, Record<Column, object>> = {
     none: {
@@ -217,9 +217,9 @@ describe("states of an idempotency key", () => {
   for (const row of Object.keys(rows) as Row[]) {
     for (const column of Object.keys(steps) as Column[]) {
       it(`${row}: ${column} replies ${Object.values(table[row][column])[0]}`, () => {
-        const known = knownOf(rows[row])
+        const records = recordsOf(rows[row])
         const before = structuredClone([...countersOf(rows[row])])
-        const step = steps[column](known)
+        const step = steps[column](records)
         expect(step.reply).toMatchObject({ now: NOW, ...table[row][column] })
         expect(Object.keys(step.writes).length > 0).toBe(writing[row].includes(column))
         const [a, b] = balances[row][column] ?? []
@@ -230,17 +230,17 @@ describe("states of an idempotency key", () => {
           expect(step.writes.time).toBe(NOW)
         }
         // Nothing that was passed in has changed.
-        expect([...(known.counters as Map<string, Counter>)]).toEqual(before)
+        expect([...(records.counters as Map<string, Counter>)]).toEqual(before)
       })
     }
     if (row === "none") continue
     it(`${row}: another fingerprint is a mismatch, and writes nothing`, () => {
-      const known = knownOf(rows[row])
+      const records = recordsOf(rows[row])
       for (const step of [
-        reserve(known, reserveRequest({ fingerprint: "g" })),
-        settle(known, settleRequest({ fingerprint: "g" })),
-        settle(known, settleRequest({ fingerprint: "g", revision: 5 })),
-        settle(known, releaseRequest({ fingerprint: "g" })),
+        reserve(records, reserveRequest({ fingerprint: "g" })),
+        settle(records, settleRequest({ fingerprint: "g" })),
+        settle(records, settleRequest({ fingerprint: "g", revision: 5 })),
+        settle(records, releaseRequest({ fingerprint: "g" })),
       ]) {
         expect(step.reply).toMatchObject({ status: "mismatch" })
         expect(step.writes).toEqual({})
@@ -254,14 +254,14 @@ describe("reserve", () => {
     const closed = { startsAt: null, endsAt: NOW, keepMs: null }
     const counters = reserveRequest().counters.map((counter) => ({ ...counter, ...closed }))
     const request = reserveRequest({ counters })
-    expect(reserve(knownOf(reservationOf("held")), request).reply).toMatchObject({ status: "ok", replayed: true })
-    expect(reserve(knownOf(), request).reply).toMatchObject({ status: "stale-window", which: [0, 1] })
+    expect(reserve(recordsOf(reservationOf("held")), request).reply).toMatchObject({ status: "ok", replayed: true })
+    expect(reserve(recordsOf(), request).reply).toMatchObject({ status: "stale-window", which: [0, 1] })
   })
 
   it("has windows that are open from their start to before their end", () => {
     const at = (startsAt: number | null, endsAt: number | null) =>
       reserve(
-        knownOf(),
+        recordsOf(),
         reserveRequest({
           counters: [{ name: "a", startsAt, endsAt, keepMs: null, amount: 1, limit: null, onExpire: 0 }],
         }),
@@ -273,9 +273,10 @@ describe("reserve", () => {
   })
 
   it("denies what does not fit, names every counter that denies, and writes nothing", () => {
-    const known = (counter: Partial<Counter>) => knownOf(undefined, { counters: new Map([["a", counterOf(counter)]]) })
+    const records = (counter: Partial<Counter>) =>
+      recordsOf(undefined, { counters: new Map([["a", counterOf(counter)]]) })
     const ask = (amount: number, limit: number | null, counter: Partial<Counter> = {}) =>
-      reserve(known(counter), reserveRequest({ counters: [{ name: "a", ...ENDLESS, amount, limit, onExpire: 0 }] }))
+      reserve(records(counter), reserveRequest({ counters: [{ name: "a", ...ENDLESS, amount, limit, onExpire: 0 }] }))
         .reply.status
     expect(ask(10, 10)).toBe("ok")
     expect(ask(11, 10)).toBe("exceeded")
@@ -286,7 +287,7 @@ describe("reserve", () => {
     expect(ask(1, null, { spent: MAX })).toBe("exceeded")
     expect(ask(1, MAX, { spent: MAX - 1, granted: 5 })).toBe("ok")
     const both = reserve(
-      knownOf(),
+      recordsOf(),
       reserveRequest({
         counters: [
           { name: "a", ...ENDLESS, amount: 1, limit: 50, onExpire: 0 },
@@ -302,29 +303,31 @@ describe("reserve", () => {
 
   it("repeats what it is told about leases that wait", () => {
     for (const due of [true, false])
-      expect(transition.reserve(knownOf(), reserveRequest(), moment(), due).reply).toMatchObject({ due })
+      expect(transition.reserve(recordsOf(), reserveRequest(), moment(), due).reply).toMatchObject({ due })
   })
 
   it("keeps no pending entry without a ledger", () => {
-    const step = reserve(knownOf(), reserveRequest(), { ...moment(), ledger: false })
+    const step = reserve(recordsOf(), reserveRequest(), { ...moment(), ledger: false })
     expect(step.writes.reservation).toMatchObject({ state: "held", pendingEntry: null })
   })
 
   it("knows a forgotten key by its entry, unless that was only recorded", () => {
     const forgotten = reservationOf("settled", { forgetAt: NOW })
     for (const state of ["settled", "released", "expired"] as const)
-      expect(reserve(knownOf(forgotten, { entry: stored({ state }) })).reply).toMatchObject({
+      expect(reserve(recordsOf(forgotten, { entry: stored({ state }) })).reply).toMatchObject({
         status: "resolved",
         state,
       })
-    expect(reserve(knownOf(forgotten, { entry: stored({ state: "recorded" }) })).reply).toMatchObject({ status: "ok" })
-    expect(reserve(knownOf(forgotten)).reply).toMatchObject({ status: "ok", replayed: false })
+    expect(reserve(recordsOf(forgotten, { entry: stored({ state: "recorded" }) })).reply).toMatchObject({
+      status: "ok",
+    })
+    expect(reserve(recordsOf(forgotten)).reply).toMatchObject({ status: "ok", replayed: false })
   })
 })
 
 describe("settle", () => {
   it("charges more than was reserved in full", () => {
-    const step = settle(knownOf(reservationOf("held")), settleRequest({ counters: settleCounters(50, 0) }))
+    const step = settle(recordsOf(reservationOf("held")), settleRequest({ counters: settleCounters(50, 0) }))
     expect(step.reply).toMatchObject({
       counters: [{ name: "a", spent: 150, peakBefore: 100, peak: 150 }, { spent: 100 }],
     })
@@ -333,7 +336,7 @@ describe("settle", () => {
   it("compares amounts by name, in any order", () => {
     const [a, b] = settleCounters(7, 3)
     const reversed = settleRequest({ counters: [b!, a!] })
-    const held = settle(knownOf(reservationOf("held")), reversed)
+    const held = settle(recordsOf(reservationOf("held")), reversed)
     expect(held.reply).toMatchObject({
       status: "settled",
       counters: [
@@ -341,27 +344,27 @@ describe("settle", () => {
         { name: "a", spent: 107 },
       ],
     })
-    expect(settle(knownOf(reservationOf("settled")), reversed).reply).toMatchObject({ replayed: true })
+    expect(settle(recordsOf(reservationOf("settled")), reversed).reply).toMatchObject({ replayed: true })
   })
 
   it("writes nothing when the reservation was made in other counters, after a mismatch is excluded", () => {
     const other = [{ ...settleCounters(7, 3)[0]!, name: "c" }, settleCounters(7, 3)[1]!]
     for (const counters of [other, settleCounters(7, 3).slice(1), [...settleCounters(7, 3), other[0]!]]) {
       for (const state of ["held", "expired", "settled"] as const) {
-        const step = settle(knownOf(reservationOf(state)), settleRequest({ counters }))
+        const step = settle(recordsOf(reservationOf(state)), settleRequest({ counters }))
         expect(step.reply).toEqual({ now: NOW, status: "other-counters", storedCounters: ["a", "b"] })
         expect(step.writes).toEqual({})
       }
       const mismatch = { status: "mismatch" }
-      expect(settle(knownOf(reservationOf("released")), settleRequest({ counters })).reply).toMatchObject(mismatch)
-      expect(settle(knownOf(reservationOf("settled")), releaseRequest({ counters })).reply).toMatchObject(mismatch)
+      expect(settle(recordsOf(reservationOf("released")), settleRequest({ counters })).reply).toMatchObject(mismatch)
+      expect(settle(recordsOf(reservationOf("settled")), releaseRequest({ counters })).reply).toMatchObject(mismatch)
     }
   })
 
   it("replaces a settled amount only with a higher revision", () => {
-    const known = knownOf(reservationOf("settled", { revision: 2 }))
+    const records = recordsOf(reservationOf("settled", { revision: 2 }))
     const revise = (revision: number, a = 7, b = 3) =>
-      settle(known, settleRequest({ revision, counters: settleCounters(a, b) }))
+      settle(records, settleRequest({ revision, counters: settleCounters(a, b) }))
     expect(revise(1).reply).toMatchObject({ status: "mismatch" })
     expect(revise(2).reply).toMatchObject({ status: "settled", replayed: true })
     expect(revise(2, 7, 4).reply).toMatchObject({ status: "mismatch" })
@@ -373,16 +376,16 @@ describe("settle", () => {
   })
 
   it("replaces the charge of an expiry by any revision, and reports it as late", () => {
-    const known = knownOf(reservationOf("expired"))
+    const records = recordsOf(reservationOf("expired"))
     for (const revision of [0, 4]) {
-      const step = settle(known, settleRequest({ revision }))
+      const step = settle(records, settleRequest({ revision }))
       expect(step.reply).toMatchObject({ status: "settled", late: true, replayed: false })
       expect(written(step, "a")).toMatchObject({ spent: 107, reserved: 0 })
     }
   })
 
   it("tells a lost key from a forgotten one by the end of its lease", () => {
-    const at = (expiresAt: number | null) => settle(knownOf(), settleRequest({ expiresAt })).reply
+    const at = (expiresAt: number | null) => settle(recordsOf(), settleRequest({ expiresAt })).reply
     expect(at(null)).toMatchObject({ status: "settled", recovered: true })
     expect(at(NOW - RETENTION + 1)).toMatchObject({ status: "settled", recovered: true })
     expect(at(NOW - RETENTION)).toEqual({ now: NOW, status: "forgotten" })
@@ -390,34 +393,34 @@ describe("settle", () => {
 
   it("keeps a resolved key as long as it would be taken for a lost one", () => {
     for (const expiresAt of [NOW - 10, NOW + 5_000]) {
-      const step = settle(knownOf(), settleRequest({ expiresAt }))
+      const step = settle(recordsOf(), settleRequest({ expiresAt }))
       expect(step.writes.reservation!.forgetAt).toBe(Math.max(expiresAt, NOW) + RETENTION)
     }
-    const early = settle(knownOf(reservationOf("held", { leaseEnd: NOW + DAY })))
+    const early = settle(recordsOf(reservationOf("held", { leaseEnd: NOW + DAY })))
     expect(early.writes.reservation!.forgetAt).toBe(NOW + DAY + RETENTION)
   })
 
   it("forgets nothing twice: a key whose entry is kept is `forgotten`, settled or released", () => {
-    const known = knownOf(reservationOf("settled", { forgetAt: NOW }), { entry: stored() })
+    const records = recordsOf(reservationOf("settled", { forgetAt: NOW }), { entry: stored() })
     for (const request of [settleRequest({ expiresAt: null }), releaseRequest(), settleRequest({ revision: 3 })]) {
-      const step = settle(known, request)
+      const step = settle(records, request)
       expect(step.reply).toEqual({ now: NOW, status: "forgotten" })
       expect(step.writes).toEqual({})
     }
-    const recorded = knownOf(undefined, { entry: stored({ state: "recorded" }) })
+    const recorded = recordsOf(undefined, { entry: stored({ state: "recorded" }) })
     expect(settle(recorded).reply).toMatchObject({ status: "settled", recovered: true })
   })
 
   it("treats a damaged key as held in the counters of the request", () => {
-    const known = knownOf(reservationOf("held"))
-    const step = settle(known, settleRequest(), moment(), true)
+    const records = recordsOf(reservationOf("held"))
+    const step = settle(records, settleRequest(), moment(), true)
     expect(step.reply).toMatchObject({ status: "settled", recovered: true, replayed: false })
     expect(written(step, "a")).toMatchObject({ spent: 107, reserved: 0 })
-    const released = settle(known, releaseRequest(), moment(), true)
+    const released = settle(records, releaseRequest(), moment(), true)
     expect(released.reply).toMatchObject({ status: "released", recovered: true })
     expect(written(released, "b")).toMatchObject({ spent: 100, reserved: 0 })
     // Its entry shows that it was resolved: its money is counted.
-    expect(settle(knownOf(undefined, { entry: stored() }), settleRequest(), moment(), true).reply).toMatchObject({
+    expect(settle(recordsOf(undefined, { entry: stored() }), settleRequest(), moment(), true).reply).toMatchObject({
       status: "forgotten",
     })
   })
@@ -425,14 +428,14 @@ describe("settle", () => {
   it("charges no counter that is forgotten, and reports how many", () => {
     const a = counterOf({ spent: 107, peak: 107 })
     const gone = { counters: new Map([["a", a]]) }
-    const revised = settle(knownOf(reservationOf("settled"), gone), settleRequest({ revision: 1 }))
+    const revised = settle(recordsOf(reservationOf("settled"), gone), settleRequest({ revision: 1 }))
     expect(revised.reply).toMatchObject({ forgottenCounters: 1, counters: [{ spent: 107 }, { spent: 0, peak: 0 }] })
     expect(written(revised, "b")).toBeUndefined()
     expect(revised.writes.entry!.charges).toEqual({ a: 7, b: 3 })
     // What is held is charged in any case.
-    expect(settle(knownOf(reservationOf("held"), gone)).reply).toMatchObject({ forgottenCounters: 0 })
+    expect(settle(recordsOf(reservationOf("held"), gone)).reply).toMatchObject({ forgottenCounters: 0 })
     const closed = settleCounters(7, 3).map((counter) => ({ ...counter, endsAt: NOW - RETENTION }))
-    const lost = settle(knownOf(undefined, { counters: new Map() }), settleRequest({ counters: closed }))
+    const lost = settle(recordsOf(undefined, { counters: new Map() }), settleRequest({ counters: closed }))
     expect(lost.reply).toMatchObject({ status: "settled", recovered: true, forgottenCounters: 2 })
   })
 
@@ -444,7 +447,7 @@ describe("settle", () => {
       ]),
     })
     const over = settle(
-      knownOf(reservationOf("held"), full(MAX - 1)),
+      recordsOf(reservationOf("held"), full(MAX - 1)),
       settleRequest({ counters: settleCounters(MAX, 0) }),
     )
     expect(written(over, "a")).toMatchObject({ spent: MAX, peak: MAX })
@@ -455,7 +458,7 @@ describe("settle", () => {
       ],
     })
     const revised = settle(
-      knownOf(settled, full(MAX - 5)),
+      recordsOf(settled, full(MAX - 5)),
       settleRequest({ revision: 1, counters: settleCounters(MAX, 0) }),
     )
     expect(written(revised, "a")).toMatchObject({ spent: MAX })
@@ -464,7 +467,7 @@ describe("settle", () => {
 
 describe("extend and expire", () => {
   it("move the end of a lease later only, by the clock", () => {
-    const held = knownOf(reservationOf("held"))
+    const held = recordsOf(reservationOf("held"))
     expect(extend(held, 10).reply).toMatchObject({ status: "held", expiresAt: NOW + 100 })
     expect(extend(held, 10).writes).toEqual({})
     const later = extend(held, 500, moment(NOW + 9_000, NOW + 50))
@@ -481,15 +484,15 @@ describe("extend and expire", () => {
   it("measure leases by the clock alone, also when the partition's time is later", () => {
     const held = reservationOf("held")
     const jumped = moment(NOW + 2 * DAY, NOW)
-    expect(expire(knownOf(held), jumped).reply).toEqual({ now: NOW + 2 * DAY, status: "not-due" })
-    expect(reserve(knownOf(held), reserveRequest(), jumped).reply).toMatchObject({ status: "ok", replayed: true })
-    expect(reserve(knownOf(), reserveRequest(), jumped).reply).toMatchObject({ expiresAt: NOW + 1_000 })
-    expect(expire(knownOf(held), moment(NOW + 99)).reply).toMatchObject({ status: "not-due" })
-    expect(expire(knownOf(held), moment(NOW + 100)).reply).toMatchObject({ status: "expired" })
+    expect(expire(recordsOf(held), jumped).reply).toEqual({ now: NOW + 2 * DAY, status: "not-due" })
+    expect(reserve(recordsOf(held), reserveRequest(), jumped).reply).toMatchObject({ status: "ok", replayed: true })
+    expect(reserve(recordsOf(), reserveRequest(), jumped).reply).toMatchObject({ expiresAt: NOW + 1_000 })
+    expect(expire(recordsOf(held), moment(NOW + 99)).reply).toMatchObject({ status: "not-due" })
+    expect(expire(recordsOf(held), moment(NOW + 100)).reply).toMatchObject({ status: "expired" })
   })
 
   it("charge what expiry costs, free the rest, and write the pending entry as it is", () => {
-    const step = expire(knownOf(reservationOf("held", { leaseEnd: NOW })), moment(), ["b", "a"])
+    const step = expire(recordsOf(reservationOf("held", { leaseEnd: NOW })), moment(), ["b", "a"])
     expect(step.reply).toMatchObject({
       status: "expired",
       counters: [
@@ -510,7 +513,7 @@ describe("extend and expire", () => {
   })
 
   it("write nothing in other counters", () => {
-    const step = expire(knownOf(reservationOf("held", { leaseEnd: NOW })), moment(), ["a", "c"])
+    const step = expire(recordsOf(reservationOf("held", { leaseEnd: NOW })), moment(), ["a", "c"])
     expect(step.reply).toEqual({ now: NOW, status: "other-counters", storedCounters: ["a", "b"] })
     expect(step.writes).toEqual({})
   })
@@ -525,8 +528,8 @@ describe("adjust", () => {
     delta,
   })
   const counters = new Map([["a", counterOf({ spent: 70, granted: 5, reserved: 2, peak: 80 })]])
-  const adjust = (request: AdjustRequest, known?: transition.Adjustment, at = moment()) =>
-    transition.adjust(known, counters, request, at)
+  const adjust = (request: AdjustRequest, records?: transition.Adjustment, at = moment()) =>
+    transition.adjust(records, counters, request, at)
 
   it("corrects, tops up and resets, and says what changed", () => {
     expect(adjust(adjustRequest("spent", 15)).reply).toMatchObject({
@@ -548,8 +551,8 @@ describe("adjust", () => {
 
   it("is applied once per key, until the key is forgotten", () => {
     const first = adjust(adjustRequest("reset", 0))
-    const known = first.writes.adjustment!
-    const again = adjust(adjustRequest("reset", 0), known)
+    const records = first.writes.adjustment!
+    const again = adjust(adjustRequest("reset", 0), records)
     expect(again.reply).toMatchObject({
       status: "ok",
       replayed: true,
@@ -557,16 +560,16 @@ describe("adjust", () => {
       counter: { peakBefore: 80, peak: 80 },
     })
     expect(again.writes).toEqual({})
-    expect(adjust(adjustRequest("spent", 0), known).reply).toMatchObject({ status: "mismatch" })
-    expect(known.forgetAt).toBe(NOW + 90 * DAY)
+    expect(adjust(adjustRequest("spent", 0), records).reply).toMatchObject({ status: "mismatch" })
+    expect(records.forgetAt).toBe(NOW + 90 * DAY)
     expect(adjust(adjustRequest("spent", 1, NOW + 500)).writes.adjustment!.forgetAt).toBe(NOW + 500 + RETENTION)
   })
 
   it("looks the key up before the window", () => {
     const closed = adjustRequest("spent", 1, NOW)
     expect(adjust(closed).reply).toEqual({ now: NOW, status: "stale-window" })
-    const known = { counter: "a", kind: "spent", delta: 1, applied: 1, forgetAt: NOW + 1 } as const
-    expect(adjust(closed, known).reply).toMatchObject({ status: "ok", replayed: true })
+    const records = { counter: "a", kind: "spent", delta: 1, applied: 1, forgetAt: NOW + 1 } as const
+    expect(adjust(closed, records).reply).toMatchObject({ status: "ok", replayed: true })
   })
 })
 
@@ -587,10 +590,10 @@ describe("what is forgotten", () => {
     const request = settleRequest({
       counters: settleCounters(7, 3).map((counter) => ({ ...counter, startsAt: 0, endsAt: NOW - DAY })),
     })
-    const step = settle(knownOf(held, { counters }), request)
+    const step = settle(recordsOf(held, { counters }), request)
     expect(written(step, "a")!.forgetAt).toBe(step.writes.reservation!.forgetAt)
     const due = reservationOf("held", { leaseEnd: NOW })
-    const expired = expire(knownOf(due, { counters }))
+    const expired = expire(recordsOf(due, { counters }))
     expect(written(expired, "a")!.forgetAt).toBe(NOW + RETENTION)
   })
 
@@ -600,7 +603,7 @@ describe("what is forgotten", () => {
       const request = reserveRequest({
         counters: [{ name: "a", startsAt: null, ...ref, amount: 1, limit: null, onExpire: 0 }],
       })
-      return written(reserve(knownOf(undefined, { counters }), request), "a")!.forgetAt
+      return written(reserve(recordsOf(undefined, { counters }), request), "a")!.forgetAt
     }
     expect(touch(NOW + 5, { endsAt: NOW + 10, keepMs: null })).toBe(NOW + 10 + RETENTION)
     expect(touch(NOW + 5, { endsAt: null, keepMs: 100 })).toBe(NOW + 100)
@@ -612,7 +615,7 @@ describe("what is forgotten", () => {
 describe("entries", () => {
   it("keep the time of their first write, and are overwritten whole", () => {
     const entry = stored({ state: "recorded", at: NOW - 9, count: 4, userId: "u" })
-    const step = settle(knownOf(reservationOf("held"), { entry }))
+    const step = settle(recordsOf(reservationOf("held"), { entry }))
     expect(step.writes.entry).toEqual({
       ...usage(),
       idempotencyKey: "k",
@@ -624,18 +627,18 @@ describe("entries", () => {
   })
 
   it("are charged nothing by a release", () => {
-    const step = settle(knownOf(reservationOf("expired")), releaseRequest())
+    const step = settle(recordsOf(reservationOf("expired")), releaseRequest())
     expect(step.writes.entry).toMatchObject({ state: "released", charges: { a: 0, b: 0 } })
   })
 
   it("keep a counter named __proto__", () => {
     const counters = [{ ...settleCounters(7, 3)[0]!, name: "__proto__" }]
-    const step = settle(knownOf(undefined, { counters: new Map() }), settleRequest({ counters }))
+    const step = settle(recordsOf(undefined, { counters: new Map() }), settleRequest({ counters }))
     expect(Object.entries(step.writes.entry!.charges)).toEqual([["__proto__", 7]])
   })
 
   it("are not written without a ledger", () => {
-    const step = settle(knownOf(reservationOf("held")), settleRequest(), { ...moment(), ledger: false })
+    const step = settle(recordsOf(reservationOf("held")), settleRequest(), { ...moment(), ledger: false })
     expect(step.writes.entry).toBeUndefined()
   })
 
