@@ -75,6 +75,14 @@ describe("a model without a public tokenizer", () => {
     )
   })
 
+  test("a combining mark whose surrogate pair is cut counts as in the whole text", () => {
+    const text = "á\u{e0100}"
+    const model = "anthropic/claude-sonnet-4.5"
+    const counter = createTokenCounter({ model, countBy: "upperBound" })
+    for (const unit of text.split("")) counter.add(unit)
+    expect(counter.tokens).toBe(countTokens(text, { model, countBy: "upperBound" }))
+  })
+
   test("is counted piece by piece as the whole would be, and the counter names its basis", async () => {
     const seeds = fc.integer()
     await fc.assert(

@@ -16,8 +16,8 @@ export type Normalization = "NFC" | "NFKC" | undefined
 export class NormalizedBytes {
   readonly #normalization: Normalization
   #bytes = 0
-  /** The last code point, which counts when the next one is known. */
-  #last = ""
+  /** The last code point, which counts when the next one is known, and the half of a surrogate pair behind it. */
+  #rest = ""
 
   constructor(normalization: Normalization) {
     this.#normalization = normalization
@@ -25,27 +25,32 @@ export class NormalizedBytes {
 
   /** Adds a piece of the text, which may be cut anywhere. */
   add(piece: string): void {
-    const text = this.#last + piece
+    const text = this.#rest + piece
     let codePoint = text.codePointAt(0)
     let index = 0
     while (codePoint !== undefined) {
       const to = index + (codePoint > 0xffff ? 2 : 1)
       const next = text.codePointAt(to)
-      if (next === undefined) break
+      // Half of a pair at the end may become a combining mark.
+      if (next === undefined || (isHighSurrogate(next) && to === text.length - 1)) break
       this.#bytes += codePointBytes(codePoint, this.#normalization, next)
       index = to
       codePoint = next
     }
-    this.#last = text.slice(index)
+    this.#rest = text.slice(index)
   }
 
   get bytes(): number {
-    return this.#last === "" ? 0 : this.#bytes + codePointBytes(this.#last.codePointAt(0)!, this.#normalization, 0)
+    const [last, half] = [...this.#rest]
+    if (last === undefined) return 0
+    const after = half === undefined ? 0 : half.codePointAt(0)!
+    const bytes = this.#bytes + codePointBytes(last.codePointAt(0)!, this.#normalization, after)
+    return half === undefined ? bytes : bytes + codePointBytes(after, this.#normalization, 0)
   }
 
   reset(): void {
     this.#bytes = 0
-    this.#last = ""
+    this.#rest = ""
   }
 }
 
@@ -66,6 +71,10 @@ function codePointBytes(codePoint: number, normalization: Normalization, next: n
 
 /** Results of `codePointBytes` by form and code point; 0 is not computed yet. */
 const bytesByForm: Partial<Record<"NFC" | "NFD" | "NFKC" | "NFKD", Uint8Array>> = {}
+
+function isHighSurrogate(codePoint: number): boolean {
+  return codePoint >= 0xd800 && codePoint <= 0xdbff
+}
 
 function isCombining(codePoint: number): boolean {
   return codePoint >= 0x300 && /\p{M}/u.test(String.fromCodePoint(codePoint))
