@@ -34,7 +34,7 @@ export async function audit(
       violations.push(
         `${name} has ${spent} spent, ${reserved} reserved instead of ${expected.spent}, ${expected.reserved}`,
       )
-    const sum = (charges.get(name) ?? 0) + expected.adjusted
+    const sum = (charges.get(name) ?? 0) + expected.adjusted - expected.uncounted
     if (spent !== sum) violations.push(`${name} has ${spent} spent, its entries and adjustments sum to ${sum}`)
     if (options.isEverythingResolved && reserved !== 0) violations.push(`${reserved} stay reserved in ${name}`)
   }

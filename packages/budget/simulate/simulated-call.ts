@@ -31,7 +31,8 @@ export function allowedCharges(call: SimulatedCall, isForgotten: boolean): Reado
   const allowed = new Set<number>()
   // A call that was not sent costs nothing. A process that died could not release what it had reserved.
   if (billed === null || isReleaseSent) allowed.add(0)
-  if (isAbandoned || isForgotten) allowed.add(onExpire)
+  // A reserve that was sent twice may find its own first copy expired.
+  if (isAbandoned || isForgotten || outcome === "resolved") allowed.add(onExpire)
   // The settle may have arrived before the crash, or before the reply was lost.
   if (billed !== null) allowed.add(billed)
   if (billedBefore !== null) allowed.add(billedBefore)
