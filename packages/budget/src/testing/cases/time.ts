@@ -141,7 +141,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
     await bench.expectCounter("day.1", { spent: 7 })
   })
 
-  test("an adjustment of a window that is not open is stale", { rule: "Rules" }, async (bench) => {
+  test("an adjustment of a window that is not open is stale", { rule: "Adjustments" }, async (bench) => {
     const { store, partition } = bench
     const future = adjustRequest(partition, "a2", "w", "granted", 5, windowAround(bench, -1_000, DAY_MS))
     const past = adjustRequest(partition, "a1", "w", "granted", 5, windowAround(bench, DAY_MS, 0))
