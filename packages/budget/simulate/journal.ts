@@ -51,6 +51,8 @@ export class Journal {
   readonly reservations = new Map<string, JournalReservation>()
   /** Keys whose settle was replied to with `forgotten`. */
   readonly forgottenKeys = new Set<string>()
+  /** Keys of which a reserve was told that they had expired: their charge stays. */
+  readonly expiredKeys = new Set<string>()
   /** Applied resets: they lower the peak, so that thresholds are crossed again. */
   resets = 0
   /** Until when the keys of adjustments are kept. */
@@ -111,6 +113,7 @@ export class Journal {
       this.#fail(`${key} is replayed, and it is not held`)
     if (status === "ok" && reply.replayed && reply.expiresAt !== reservation?.leaseEnd)
       this.#fail(`${key} is replayed with another end of its lease`)
+    if (status === "lease-ended" || (status === "resolved" && reply.state === "expired")) this.expiredKeys.add(key)
     if (status === "exceeded") this.#checkDenial(request, reply.which)
     if (status === "ok" && !reply.replayed) this.#admit(request, reply)
     // A replay may name windows that are long over and forgotten.
