@@ -414,7 +414,8 @@ function resolve(
 
 /** Writes of the counters that are not forgotten. */
 function writesOf(counters: readonly { name: Name; after: Counter | undefined }[]): CounterWrite[] {
-  return counters.flatMap(({ name, after }) => (after === undefined ? [] : { name, counter: after }))
+  const kept = counters.filter(({ after }) => after !== undefined)
+  return kept.map(({ name, after }) => ({ name, counter: after! }))
 }
 
 /** A held reservation as the settle describes it. */
