@@ -34,7 +34,7 @@ export async function audit(
       violations.push(
         `${name} has ${spent} spent, ${reserved} reserved instead of ${expected.spent}, ${expected.reserved}`,
       )
-    const sum = (charges.get(name) ?? 0) + expected.adjusted
+    const sum = (charges.get(name) ?? 0) + expected.adjusted - expected.uncounted
     if (spent !== sum) violations.push(`${name} has ${spent} spent, its entries and adjustments sum to ${sum}`)
     if (options.isEverythingResolved && reserved !== 0) violations.push(`${reserved} stay reserved in ${name}`)
   }
@@ -65,7 +65,8 @@ export async function checkCalls(
     // Charged under a second key if another owner had released the first.
     const own = entries.filter(({ requestId }) => requestId === call.key)
     const charged = own.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0)
-    const allowed = allowedCharges(call, journal.forgottenKeys.has(call.key))
+    const isForgotten = journal.forgottenKeys.has(call.key)
+    const allowed = allowedCharges(call, { isForgotten, isExpired: journal.expiredKeys.has(call.key) })
     if (allowed.has(charged)) continue
     const { owner, ...rest } = call
     violations.push(`${call.key} is charged ${charged}, allowed: ${[...allowed]} (${JSON.stringify(rest)})`)

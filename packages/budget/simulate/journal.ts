@@ -26,6 +26,8 @@ interface JournalCounter {
   peak: number
   /** Sum of corrections and resets of `spent`. */
   adjusted: number
+  /** Charges that entries name and the counter lacks, because the store had forgotten it. */
+  uncounted: number
   endsAt: number | null
 }
 
@@ -49,6 +51,8 @@ export class Journal {
   readonly reservations = new Map<string, JournalReservation>()
   /** Keys whose settle was replied to with `forgotten`. */
   readonly forgottenKeys = new Set<string>()
+  /** Keys of which a reserve was told that they had expired: their charge stays. */
+  readonly expiredKeys = new Set<string>()
   /** Applied resets: they lower the peak, so that thresholds are crossed again. */
   resets = 0
   /** Until when the keys of adjustments are kept. */
@@ -109,6 +113,7 @@ export class Journal {
       this.#fail(`${key} is replayed, and it is not held`)
     if (status === "ok" && reply.replayed && reply.expiresAt !== reservation?.leaseEnd)
       this.#fail(`${key} is replayed with another end of its lease`)
+    if (status === "lease-ended" || (status === "resolved" && reply.state === "expired")) this.expiredKeys.add(key)
     if (status === "exceeded") this.#checkDenial(request, reply.which)
     if (status === "ok" && !reply.replayed) this.#admit(request, reply)
     // A replay may name windows that are long over and forgotten.
@@ -184,9 +189,11 @@ export class Journal {
         reserved: reservation?.state === "held" ? -(before?.amount ?? 0) : 0,
       }
       const counter = this.#counter(name, endsAt)
-      // Of a key that was never reserved here, the windows may be long over, and some of the counters forgotten.
-      const isOver = endsAt !== null && now >= endsAt + this.retentionMs
-      if (reservation === undefined && isOver && forgottenCounters > 0) over++
+      // Where nothing was reserved the window may be long over and its counter forgotten.
+      const isOver = !before?.amount && endsAt !== null && now >= endsAt + this.retentionMs
+      const isForgotten = isOver && forgottenCounters > 0 && changes[index]!.peak === 0
+      if (isOver) over++
+      if (isForgotten) counter.uncounted += by.spent
       else this.#change(key, counter, by, changes[index]!)
       shares.set(name, { amount: before?.amount ?? 0, onExpire: before?.onExpire ?? 0, charge })
     }
@@ -222,7 +229,8 @@ export class Journal {
     if (`${charges}` !== `${reply.charged}`) this.#fail(`${key} expires for [${reply.charged}] instead of [${charges}]`)
     for (const change of reply.counters) {
       const share = reservation.counters.get(change.name)
-      if (share === undefined) continue
+      // A counter in which nothing is reserved may be forgotten.
+      if (share === undefined || share.amount === 0) continue
       share.charge = share.onExpire
       this.#change(key, this.#counter(change.name, null), { spent: share.onExpire, reserved: -share.amount }, change)
     }
@@ -283,7 +291,7 @@ export class Journal {
   #counter(name: string, endsAt: number | null): JournalCounter {
     let counter = this.counters.get(name)
     if (counter === undefined) {
-      counter = { spent: 0, reserved: 0, granted: 0, peak: 0, adjusted: 0, endsAt }
+      counter = { spent: 0, reserved: 0, granted: 0, peak: 0, adjusted: 0, uncounted: 0, endsAt }
       this.counters.set(name, counter)
     }
     return counter

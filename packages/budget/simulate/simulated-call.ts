@@ -22,16 +22,21 @@ export interface SimulatedCall {
 
 /**
  * What a call may be charged in the end: these amounts and no others. `isForgotten`: the store replied `forgotten` to a
- * settle of this key, so that what was charged before stays.
+ * settle of this key, so that what was charged before stays. `isExpired`: a reserve found that the key had expired.
  */
-export function allowedCharges(call: SimulatedCall, isForgotten: boolean): ReadonlySet<number> {
+export function allowedCharges(
+  call: SimulatedCall,
+  { isForgotten, isExpired }: { isForgotten: boolean; isExpired: boolean },
+): ReadonlySet<number> {
   const { onExpire, owner, billed, billedBefore, outcome, isReleaseSent, isAbandoned } = call
   const isConfirmed = outcome === "settled" || (outcome === "pending" && !owner.isDead && !isForgotten)
   if (isConfirmed) return new Set([billed ?? 0])
   const allowed = new Set<number>()
   // A call that was not sent costs nothing. A process that died could not release what it had reserved.
   if (billed === null || isReleaseSent) allowed.add(0)
-  if (isAbandoned || isForgotten) allowed.add(onExpire)
+  // A reserve that was sent twice may find its own first copy expired, and must not release it: it may be another owner's.
+  if (isAbandoned || isForgotten || (isExpired && (outcome === "failed" || outcome === "resolved")))
+    allowed.add(onExpire)
   // The settle may have arrived before the crash, or before the reply was lost.
   if (billed !== null) allowed.add(billed)
   if (billedBefore !== null) allowed.add(billedBefore)

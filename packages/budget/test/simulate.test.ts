@@ -79,7 +79,6 @@ const REPLIES = [
   "expire not-due",
   "adjust ok",
   "adjust ok replayed",
-  "adjust stale-window",
   "acceptClock",
   "ledger.record",
 ]

@@ -1,9 +1,9 @@
 import { CLOCK_MARGIN_MS } from "../store/clock-margin"
 import type { Millis, Name } from "../store/name"
-import { type Timed, TimeHeap } from "./time-heap"
 
 /** Most that one step of the clock counts. */
 const MAX_STEP_MS = 10_000
+const SLOT_MS = 1_000
 
 /** A record that will be forgotten, by partition, kind and key. */
 export interface Forgettable {
@@ -13,12 +13,14 @@ export interface Forgettable {
 }
 
 /**
- * Which records to look at, because they may have to be deleted. It measures elapsed time by the steps of the clock and
- * counts at most ten seconds a step, so that a clock that jumps ahead and back deletes nothing that is still needed. Only
- * what is further than the margin counts in full.
+ * Which records to look at, because they may have to be deleted, in slots of a second. It measures elapsed time by the
+ * steps of the clock and counts at most ten seconds a step, so that a clock that jumps ahead and back deletes nothing that
+ * is still needed. Only what is further than the margin counts in full.
  */
 export class ForgetQueue {
-  readonly #heap = new TimeHeap<Forgettable & Timed>()
+  readonly #slots = new Map<number, Forgettable[]>()
+  /** No slot before it has records. */
+  #firstSlot = 0
   #elapsedMs = 0
   #clock: Millis | undefined
 
@@ -29,13 +31,21 @@ export class ForgetQueue {
   }
 
   /** A record is in the queue once. */
-  add(kind: Forgettable["kind"], { partition, key }: { partition: Name; key: Name }, inMs: number): void {
-    this.#heap.push({ partition, kind, key, at: this.#elapsedMs + inMs })
+  add(record: Forgettable, inMs: number): void {
+    const slot = Math.ceil((this.#elapsedMs + inMs) / SLOT_MS)
+    const records = this.#slots.get(slot)
+    if (records === undefined) this.#slots.set(slot, [record])
+    else records.push(record)
   }
 
-  /** The next record whose time is over; the caller deletes it, or adds it again. */
+  /** A record whose time is over; the caller deletes it, or adds it again. */
   take(): Forgettable | undefined {
-    const first = this.#heap.first()
-    return first === undefined || first.at > this.#elapsedMs ? undefined : this.#heap.pop()
+    while (this.#firstSlot * SLOT_MS <= this.#elapsedMs) {
+      const record = this.#slots.get(this.#firstSlot)?.pop()
+      if (record !== undefined) return record
+      this.#slots.delete(this.#firstSlot)
+      this.#firstSlot++
+    }
+    return undefined
   }
 }

@@ -105,8 +105,9 @@ export class MemoryLedger implements UsageLedger {
   }
 
   async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
+    const entries = this.#partitions.get(partition)
     const old = this.#sorted(partition).filter(({ at }) => at < before)
-    for (const { idempotencyKey } of old) this.#remove(partition, idempotencyKey)
+    if (entries !== undefined) for (const entry of old) this.#remove(partition, entries, entry)
     return { removed: old.length }
   }
 
@@ -126,11 +127,8 @@ export class MemoryLedger implements UsageLedger {
     return entries.sorted
   }
 
-  #remove(partition: Name, key: Name): void {
-    const entries = this.#partitions.get(partition)
-    const entry = entries?.byKey.get(key)
-    if (entries === undefined || entry === undefined) return
-    entries.byKey.delete(key)
+  #remove(partition: Name, entries: PartitionEntries, entry: StoredEntry): void {
+    entries.byKey.delete(entry.idempotencyKey)
     entries.sorted = undefined
     this.#size--
     this.#contentChars -= contentChars(entry)
@@ -140,10 +138,13 @@ export class MemoryLedger implements UsageLedger {
   #dropOldest(): void {
     const queued = this.#queue[this.#head++]
     if (queued === undefined) return
+    const { partition, key, at } = queued
+    const entries = this.#partitions.get(partition)
+    const entry = entries?.byKey.get(key)
     // Pruned, and perhaps written anew since: then it is queued again, later.
-    if (this.find(queued.partition, queued.key)?.at !== queued.at) return
-    this.#entriesOf(queued.partition).dropped++
-    this.#remove(queued.partition, queued.key)
+    if (entries === undefined || entry?.at !== at) return
+    entries.dropped++
+    this.#remove(partition, entries, entry)
   }
 
   #compactQueue(): void {

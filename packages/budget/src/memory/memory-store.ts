@@ -249,7 +249,7 @@ class MemoryBudgetStore implements MemoryStore {
     if (before === undefined) this.#reservations++
     const isResolvedNow = before === undefined || before.state === "held"
     if (isResolvedNow && reservation.forgetAt !== null)
-      this.#forgetQueue.add("reservation", at, reservation.forgetAt - now)
+      this.#forgetQueue.add({ partition: at.partition, kind: "reservation", key: at.key }, reservation.forgetAt - now)
   }
 
   #writeCounter(partition: Partition, at: Place, counter: Counter, now: Millis): void {
@@ -257,7 +257,8 @@ class MemoryBudgetStore implements MemoryStore {
     partition.counters.set(at.key, counter)
     if (!isNew) return
     this.#counters++
-    if (counter.forgetAt !== null) this.#forgetQueue.add("counter", at, counter.forgetAt - now)
+    if (counter.forgetAt !== null)
+      this.#forgetQueue.add({ partition: at.partition, kind: "counter", key: at.key }, counter.forgetAt - now)
   }
 
   #writeAdjustment(partition: Partition, at: Place, adjustment: transition.Adjustment, now: Millis): void {
@@ -265,7 +266,7 @@ class MemoryBudgetStore implements MemoryStore {
     partition.adjustments.set(at.key, adjustment)
     if (!isNew) return
     this.#adjustments++
-    this.#forgetQueue.add("adjustment", at, adjustment.forgetAt - now)
+    this.#forgetQueue.add({ partition: at.partition, kind: "adjustment", key: at.key }, adjustment.forgetAt - now)
   }
 
   #requireRoom(partition: Partition, key: Name, writes: Writes): void {
@@ -304,7 +305,7 @@ class MemoryBudgetStore implements MemoryStore {
       const record = this.#forgetQueue.take()
       if (record === undefined) return
       const waitMs = this.#forgetOne(record, clock)
-      if (waitMs !== undefined) this.#forgetQueue.add(record.kind, record, waitMs)
+      if (waitMs !== undefined) this.#forgetQueue.add(record, waitMs)
     }
   }
 

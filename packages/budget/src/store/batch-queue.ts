@@ -1,3 +1,4 @@
+import { nextTurn } from "./next-turn"
 import { StoreError } from "./store-error"
 
 /** Most calls that wait in one queue. */
@@ -76,13 +77,6 @@ export class BatchQueue<Job> {
       return false
     })
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve)
-    else setTimeout(resolve, 0)
-  })
 }
 
 function unavailable(message: string): StoreError {

@@ -29,10 +29,7 @@ export function reserveDefect(reply: ReserveReply, request: ReserveRequest): Def
   const { counters } = request
   return (
     timeDefect(reply) ??
-    statesDefect(
-      reply.counters,
-      counters.map(({ name }) => name),
-    ) ??
+    statesDefect(reply.counters, counters.length, (index) => counters[index]!.name) ??
     booleansDefect(reply, "due") ??
     reserveOutcomeDefect(reply, counters.length)
   )
@@ -65,10 +62,8 @@ export function settleDefect(reply: SettleReply, request: SettleRequest): Defect
       if (reply.status !== request.outcome) return `\`status\` is not ${request.outcome}`
       if (!isNatural(reply.forgottenCounters)) return "`forgottenCounters` is not a count"
       return (
-        changesDefect(
-          reply.counters,
-          request.counters.map(({ name }) => name),
-        ) ?? booleansDefect(reply, "replayed", "late", "recovered")
+        changesDefect(reply.counters, request.counters.length, (index) => request.counters[index]!.name) ??
+        booleansDefect(reply, "replayed", "late", "recovered")
       )
     case "other-counters":
       return namesDefect(reply.storedCounters)
@@ -101,7 +96,8 @@ export function expireDefect(reply: ExpireReply, request: ExpireRequest): Defect
     case "expired": {
       const { charged } = reply
       const isRight = Array.isArray(charged) && charged.length === request.counters.length && charged.every(isNatural)
-      return changesDefect(reply.counters, request.counters) ?? (isRight ? undefined : "`charged` is invalid")
+      const changes = changesDefect(reply.counters, request.counters.length, (index) => request.counters[index]!)
+      return changes ?? (isRight ? undefined : "`charged` is invalid")
     }
     case "other-counters":
       return namesDefect(reply.storedCounters)
@@ -123,7 +119,11 @@ export function listDueDefect(reply: ListDueReply, { limit }: { limit: number })
 }
 
 export function readDefect(reply: ReadReply, { counters }: { counters: readonly Name[] }): Defect {
-  return timeDefect(reply) ?? statesDefect(reply.counters, counters) ?? booleansDefect(reply, "due")
+  return (
+    timeDefect(reply) ??
+    statesDefect(reply.counters, counters.length, (index) => counters[index]!) ??
+    booleansDefect(reply, "due")
+  )
 }
 
 export function adjustDefect(reply: AdjustReply, { counter }: AdjustRequest): Defect {
@@ -131,7 +131,7 @@ export function adjustDefect(reply: AdjustReply, { counter }: AdjustRequest): De
   if (time !== undefined || reply.status === "mismatch" || reply.status === "stale-window") return time
   if (reply.status !== "ok") return statusDefect(reply)
   if (!Number.isSafeInteger(reply.applied)) return "`applied` is not an integer"
-  return changesDefect([reply.counter], [counter.name]) ?? booleansDefect(reply, "replayed")
+  return changesDefect([reply.counter], 1, () => counter.name) ?? booleansDefect(reply, "replayed")
 }
 
 export function listCountersDefect(reply: ListCountersReply): Defect {
@@ -169,18 +169,16 @@ function isTime(value: unknown): boolean {
   return isNatural(value) && value <= MAX_TIME
 }
 
-function statesDefect(states: readonly CounterState[], names: readonly Name[]): Defect {
+function statesDefect(states: readonly CounterState[], count: number, nameAt: (index: number) => Name): Defect {
   const isRight =
-    Array.isArray(states) &&
-    states.length === names.length &&
-    states.every((state, index) => isState(state, names[index]!))
-  return isRight ? undefined : `\`counters\` are not the states of the ${names.length} requested counters`
+    Array.isArray(states) && states.length === count && states.every((state, index) => isState(state, nameAt(index)))
+  return isRight ? undefined : `\`counters\` are not the states of the ${count} requested counters`
 }
 
-function changesDefect(changes: readonly CounterChange[], names: readonly Name[]): Defect {
+function changesDefect(changes: readonly CounterChange[], count: number, nameAt: (index: number) => Name): Defect {
   const isRight = ({ peakBefore, peak }: CounterChange) =>
     Number.isSafeInteger(peakBefore) && Number.isSafeInteger(peak)
-  return statesDefect(changes, names) ?? (changes.every(isRight) ? undefined : "a `peak` is not an integer")
+  return statesDefect(changes, count, nameAt) ?? (changes.every(isRight) ? undefined : "a `peak` is not an integer")
 }
 
 function isState(state: CounterState | null | undefined, name: Name): boolean {

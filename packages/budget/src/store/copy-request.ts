@@ -177,7 +177,8 @@ function copyCounters<T extends CounterRef>(
 ): T[] {
   checkArray(counters, maxCounters, "counters")
   const copies = counters.map((counter, index) => copy(counter, () => `counters[${index}]`))
-  checkUnique(copies.map(({ name }) => name))
+  const repeated = copies.findIndex(({ name }, index) => copies.some((other, at) => at < index && other.name === name))
+  if (repeated !== -1) throw repeatedName(repeated, copies[repeated]!.name)
   return copies
 }
 
@@ -220,8 +221,12 @@ function isTime(value: number): boolean {
 
 function copyNames(names: readonly Name[], most: number): Name[] {
   checkArray(names, most, "counters")
-  for (const [index, name] of names.entries()) checkName(name, `counters[${index}]`)
-  checkUnique(names)
+  const unique = new Set<Name>()
+  for (const [index, name] of names.entries()) {
+    checkName(name, `counters[${index}]`)
+    if (unique.has(name)) throw repeatedName(index, name)
+    unique.add(name)
+  }
   return [...names]
 }
 
@@ -230,10 +235,8 @@ function checkArray(value: unknown, most: number, path: string): void {
   throw new InvalidArgumentError(path, `an array of at most ${most}`, value)
 }
 
-function checkUnique(names: readonly Name[]): void {
-  if (new Set(names).size === names.length) return
-  const index = names.findIndex((name, at) => names.indexOf(name) < at)
-  throw new InvalidArgumentError(`counters[${index}]`, "a counter that is not in the list already", names[index])
+function repeatedName(index: number, name: Name): InvalidArgumentError {
+  return new InvalidArgumentError(`counters[${index}]`, "a counter that is not in the list already", name)
 }
 
 const FILTER_STRINGS = ["requestId", "clientId", "userId", "model", "provider", "status"] as const

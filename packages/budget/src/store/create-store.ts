@@ -2,6 +2,7 @@ import { checkNames } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
 import { checkInteger } from "./check-value"
+import { nextTurn } from "./next-turn"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
 import type { Records, Storage } from "./storage"
@@ -23,7 +24,8 @@ const DEFAULT_MAX_BATCH = 64
 
 /**
  * A whole budget store, ledger included, on a storage. Calls of one partition that arrive during a transaction share the
- * next one.
+ * next one. A batch, a read and a page of a list each begin in a turn of the event loop of their own, so that a storage
+ * which answers at once does not starve timers.
  *
  * @throws InvalidArgumentError
  */
@@ -72,7 +74,9 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
     return view
   }
 
-  function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
+  /** As the queue does for writes, begins in a turn of its own: a storage in this process may answer without one. */
+  async function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
+    await nextTurn()
     return storage.transaction(
       partition,
       async (records) => {
@@ -164,6 +168,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         return { now: view.moment().now, due }
       }),
     async listCounters({ partition, cursor, limit }) {
+      await nextTurn()
       const names = await storage.keys(partition, "counter", { after: cursor ?? "", limit })
       return readOnly(partition, async (view, records) => {
         view.add("counter", await records.get("counter", names))

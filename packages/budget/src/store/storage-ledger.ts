@@ -5,10 +5,14 @@ import { UsageFold } from "../usage/fold"
 import type { UsageLedger } from "../usage/ledger"
 import { compareAttempts } from "../usage/order"
 import type { Millis, Name } from "./name"
+import { nextTurn } from "./next-turn"
 import { parseRecord } from "./record-text"
 import type { Position, Storage } from "./storage"
 import type { RunJob } from "./storage-job"
 import { record } from "./transition"
+
+/** Entries between two turns of the event loop, for a storage whose scan does not wait by itself. */
+const ENTRIES_PER_TURN = 1_000
 
 /** The usage ledger on a storage. */
 export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
@@ -17,7 +21,10 @@ export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
     filter: UsageFilter,
     options: { newestFirst: boolean; after?: Position | undefined } = { newestFirst: false },
   ): AsyncGenerator<StoredEntry> {
+    let scanned = 0
+    await nextTurn()
     for await (const text of storage.scan(partition, { filter, ...options })) {
+      if (++scanned % ENTRIES_PER_TURN === 0) await nextTurn()
       const entry = parseRecord("entry", "(scan)", text)
       if (matchesFilter(entry, filter)) yield entry
     }
@@ -55,6 +62,7 @@ export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
       return fold.totals()
     },
     async prune({ partition, before }) {
+      await nextTurn()
       return { removed: await storage.prune(partition, before) }
     },
   }

@@ -21,9 +21,9 @@ export interface Write {
   key: string
   /** Null deletes the record. */
   value: string | null
-  /** Of a reservation: end of its lease while it is held, else absent. Of an entry: its time, which never changes. */
+  /** An integer. Of a reservation: end of its lease while it is held, else absent. Of an entry: its time, which never changes. */
   at?: Millis | undefined
-  /** The record may be deleted at any time after this; absent: never. */
+  /** An integer, with the margin for clocks that jump. The record may be deleted at any time after this; absent: never. */
   forgetAt?: Millis | undefined
 }
 
@@ -42,14 +42,15 @@ export interface Storage {
   /** Several processes see one state. */
   readonly shared: boolean
   readonly clock: "server" | "process"
-  /** How long one call may take. @defaultValue 2000 */
+  /** How long one call may take, the wait for those before it included; then it is in doubt. End own waits earlier. @defaultValue 2000 */
   readonly timeoutMs?: number | undefined
   /** Calls that may share a transaction. @defaultValue 64 */
   readonly maxBatch?: number | undefined
   /**
    * Runs `body` alone in this partition: what it read is unchanged when its writes are applied, all or none. May run
-   * `body` again. `body` awaits nothing but `records`. `readOnly`: it writes nothing, so that a snapshot is enough and no
-   * lock is needed.
+   * `body` again. `body` awaits nothing but `records`; what it throws is thrown unchanged. `writes` has each (kind, key) at
+   * most once. `readOnly`: it writes nothing, so that a snapshot is enough and no lock is needed. Begins in a turn of the
+   * event loop of its own, as each page of a scan does.
    */
   transaction<T>(
     partition: Name,

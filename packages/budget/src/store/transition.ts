@@ -371,8 +371,10 @@ function resolve(
     const stored = counterOf(reservation, name)
     const charge = outcome === "settled" ? amount : 0
     const before = live(records.counters, name, now)
-    // What is held is charged in any case, what is unknown unless its window is forgotten.
-    const isForgotten = before === undefined && !isHeld && (origin === "known" || isOver(ref, moment))
+    // What is reserved keeps its counter. A held 0 and an unknown key are charged in a new one, unless the window is over.
+    const isResolved = origin === "known" && !isHeld
+    const isReserved = isHeld && stored.amount > 0
+    const isForgotten = before === undefined && !isReserved && (isResolved || isOver(ref, moment))
     const keep = touched(before, later(keptUntil(ref, moment), forgetAt))
     const by = { spent: charge - stored.charged, reserved: isHeld ? -stored.amount : 0 }
     const after = isForgotten ? undefined : change(before, by, keep)
@@ -412,7 +414,8 @@ function resolve(
 
 /** Writes of the counters that are not forgotten. */
 function writesOf(counters: readonly { name: Name; after: Counter | undefined }[]): CounterWrite[] {
-  return counters.flatMap(({ name, after }) => (after === undefined ? [] : { name, counter: after }))
+  const kept = counters.filter(({ after }) => after !== undefined)
+  return kept.map(({ name, after }) => ({ name, counter: after! }))
 }
 
 /** A held reservation as the settle describes it. */

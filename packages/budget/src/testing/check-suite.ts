@@ -2,7 +2,7 @@ import { checkNames, InvalidArgumentError } from "@p2/core"
 import { SUITE_NEEDS, type SuiteNeed } from "./levels"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
-const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "onReport", "only"])
+const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
 const STORE_MEMBERS = [
   "reserve",
   "settle",

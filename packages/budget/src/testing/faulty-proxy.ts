@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
+import { nextTurn } from "../store/next-turn"
 
 export interface TcpAddress {
   host: string
@@ -61,7 +62,7 @@ export async function createFaultyProxy(options: FaultyProxyOptions): Promise<Fa
       state.isDown = true
       breakConnections()
       // The store learns of it in a later turn of its event loop, as it would without a proxy.
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     },
     up: () => {
       state.isDown = false

@@ -397,7 +397,8 @@ export class ModelStore implements BudgetStore {
     now: Millis,
   ): boolean {
     if (this.counterAt(partition, share.name, now) !== undefined) return false
-    if (known !== undefined) return known.state !== "held"
+    if (known !== undefined && known.state !== "held") return true
+    if (known !== undefined && share.amount > 0) return false
     return share.endsAt !== null && share.endsAt + this.capabilities.retentionMs <= now
   }
 

@@ -14,11 +14,13 @@ export interface CaseReport {
 
 export interface LevelReport {
   level: SuiteLevel
-  /** `failed` when a case failed; `not claimed` when no case ran. */
-  status: "passed" | "failed" | "not claimed"
+  /** Of the cases that ran. `not claimed`: limits exclude all of them; `not run`: `only` or the runner left all of them out. */
+  status: "passed" | "failed" | "not claimed" | "not run"
   passed: number
   failed: number
   notClaimed: number
+  /** Cases that `only` or the runner left out: a level is shown to hold only when this is 0. */
+  notRun: number
   /** Why cases are not claimed, each declared reason once. */
   reasons: string[]
   cases: CaseReport[]

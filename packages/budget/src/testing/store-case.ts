@@ -3,14 +3,18 @@ import type { SuiteLevel, SuiteNeed } from "./levels"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
 export const SUITE_RULES = [
+  "Storage",
+  "transaction",
+  "scan, keys, prune",
+  "Errors",
   "Rules",
   "Windows and room",
   "States",
+  "Adjustments",
   "Time",
   "What is kept",
   "Ledger",
   "Damage",
-  "Errors",
 ] as const
 
 export type SuiteRule = (typeof SUITE_RULES)[number]

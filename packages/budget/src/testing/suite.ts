@@ -21,7 +21,7 @@ const CLOSE_TIMEOUT_MS = 20_000
 
 /**
  * Registers every case with the runner, one `describe` a level and one `it` a case, and a last `it` that hands the
- * report to `options.onReport`. Cases that a declared limit excludes are not registered, but reported.
+ * report to `options.onReport`. Cases that a declared limit or `only` excludes are not registered, but reported.
  *
  * @throws InvalidArgumentError for an unknown option or limit, before any case is registered
  */
@@ -29,7 +29,7 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
   const run = new SuiteRun(options)
   runner.describe(options.name ?? "budget store", () => {
     for (const level of SUITE_LEVELS) {
-      const cases = storeCases.filter((one) => one.level === level && run.claims(one))
+      const cases = storeCases.filter((one) => one.level === level && run.includes(one))
       if (cases.length === 0) continue
       runner.describe(level, () => {
         for (const one of cases) {
@@ -52,15 +52,9 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
  *
  * @throws InvalidArgumentError for an unknown option or limit, before any case runs
  */
-export async function runStoreSuite(
-  factory: SuiteFactory,
-  options: SuiteOptions & { only?: ((one: StoreCase) => boolean) | undefined } = {},
-): Promise<StoreReport> {
+export async function runStoreSuite(factory: SuiteFactory, options: SuiteOptions = {}): Promise<StoreReport> {
   const run = new SuiteRun(options)
-  for (const one of storeCases) {
-    if (options.only?.(one) === false || !run.claims(one)) continue
-    await run.runCase(one, factory)
-  }
+  for (const one of storeCases) if (run.includes(one)) await run.runCase(one, factory)
   const report = run.report()
   options.onReport?.(report)
   return report
@@ -82,8 +76,9 @@ class SuiteRun {
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  /** Whether no declared limit excludes the case; records the reason when one does. */
-  claims(one: StoreCase): boolean {
+  /** Whether neither `only` nor a declared limit excludes the case; records the reason of a limit. */
+  includes(one: StoreCase): boolean {
+    if (this.#options.only?.(one) === false) return false
     const reasons = this.#reasons([one])
     if (reasons.length === 0) return true
     this.#results.set(one, { title: one.title, status: "not claimed", reason: reasons.join("; ") })
@@ -112,12 +107,12 @@ class SuiteRun {
     ]
     for (const result of closed) if (result.status === "rejected") failure ??= result.reason
     const durationMs = Math.round(performance.now() - start)
-    this.#results.set(
-      one,
+    const result: CaseReport =
       failure === undefined
         ? { title: one.title, status: "passed", durationMs }
-        : { title: one.title, status: "failed", reason: describeError(failure), rule: one.rule, durationMs },
-    )
+        : { title: one.title, status: "failed", reason: describeError(failure), rule: one.rule, durationMs }
+    this.#results.set(one, result)
+    this.#options.onCase?.(result)
     return failure
   }
 
@@ -169,12 +164,14 @@ class SuiteRun {
   }
 
   #levelReport(level: SuiteLevel): LevelReport {
-    const reported = storeCases.filter((one) => one.level === level && this.#results.has(one))
+    const known = storeCases.filter((one) => one.level === level)
+    const reported = known.filter((one) => this.#results.has(one))
+    const notRun = known.length - reported.length
     const cases = reported.map((one) => this.#results.get(one)!)
     const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
     const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
-    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : "not claimed"
-    return { level, status, passed, failed, notClaimed, reasons: this.#reasons(reported), cases }
+    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : notClaimed > 0 ? "not claimed" : "not run"
+    return { level, status, passed, failed, notClaimed, notRun, reasons: this.#reasons(reported), cases }
   }
 
   /** Why declared limits exclude these cases, each reason once. */

@@ -1,6 +1,6 @@
 import type { BudgetStore } from "../store/budget-store"
 import type { SuiteLevel, SuiteNeed } from "./levels"
-import type { StoreReport } from "./report"
+import type { CaseReport, StoreReport } from "./report"
 
 /** The store's time, under the suite's control. */
 export interface SuiteClock {
@@ -21,7 +21,7 @@ export interface SuiteFaults {
   up?(): void | Promise<void>
   /** The next call is applied and its answer is lost: it must reject with `applied: "maybe"`. */
   loseAnswer?(): void | Promise<void>
-  /** Overwrites the stored record of a counter or a reservation with something that cannot be read. */
+  /** Overwrites the stored record of a counter or a reservation with any value that is invalid, such as `{"spent":0.5}`. */
   damage?(record: { partition: string; kind: "counter" | "reservation"; key: string }): void | Promise<void>
   /** Closes the store and opens it again on the same state. Resolves to the store to use from here on. */
   restart?(): Promise<BudgetStore>
@@ -45,22 +45,25 @@ export interface SuiteTarget {
   faults?: SuiteFaults | undefined
   /** Opens the same state in another process. */
   spawn?: (() => Promise<StoreProcess>) | undefined
-  /** How many counters, reservations and adjustments the store holds now, usage entries left out. */
-  size?: (() => number | Promise<number>) | undefined
+  /**
+   * How many counters, reservations and adjustments this partition holds now, usage entries left out; of the whole store if no
+   * other case shares it.
+   */
+  size?: ((partition: string) => number | Promise<number>) | undefined
   /** How long the ledger keeps an entry. Absent: until it is pruned. */
   ledgerRetentionMs?: number | undefined
   /** Called when the case is over, passed or not. */
   close?: (() => void | Promise<void>) | undefined
 }
 
-/** The case that a target is for. */
+/** The level and the title of one case. */
 export interface SuiteCaseName {
   level: SuiteLevel
   title: string
 }
 
 /**
- * Makes one target per case. Cases of the level `processes` run on real time: give them no injected clock, and a state
+ * Makes one target per case; a database may be shared by several, since each case has partitions of its own. Cases of the level `processes` run on real time: give them no injected clock, and a state
  * that other processes can open.
  */
 export type SuiteFactory = (about: SuiteCaseName) => SuiteTarget | Promise<SuiteTarget>
@@ -74,12 +77,16 @@ export interface SuiteOptions {
    * contradicts.
    */
   limits?: Partial<Record<SuiteNeed, string>> | undefined
-  /** Random programs of each fuzz case. @defaultValue 40 */
+  /** Which cases run. @defaultValue all of them */
+  only?: ((one: SuiteCaseName) => boolean) | undefined
+  /** Random programs of each fuzz case; a few will do while you develop. @defaultValue 40 */
   fuzzRuns?: number | undefined
   /** First seed of the fuzz cases; run i uses seed + i. A failure prints the seed that repeats it with `fuzzRuns: 1`. @defaultValue 1 */
   seed?: number | undefined
   /** Most milliseconds that one case may take; one that takes longer fails. @defaultValue 120000 */
   timeoutMs?: number | undefined
+  /** Called after each case, for progress: a run takes minutes on a slow store. */
+  onCase?: ((report: CaseReport) => void) | undefined
   /** Receives the report when every case has run. */
   onReport?: ((report: StoreReport) => void) | undefined
 }

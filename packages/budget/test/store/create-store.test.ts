@@ -4,6 +4,7 @@ import {
   checkedStore,
   createStore,
   type ReserveRequest,
+  type Storage,
   StoreError,
   type UsageEntry,
 } from "../../src/store"
@@ -54,6 +55,39 @@ async function counterIn(store: BudgetStore, name: string) {
   const reply = await store.read({ partition: "p", counters: [name] })
   return reply.counters[0]!
 }
+
+describe("a storage that answers at once", () => {
+  const storage: Storage = {
+    name: "at once",
+    shared: false,
+    clock: "process",
+    transaction: async (_partition, body) =>
+      (await body({ clock: START, get: async () => new Map(), due: async () => [] })).result,
+    async *scan() {},
+    keys: async () => [],
+    prune: async () => 0,
+  }
+  const store = createStore(storage)
+  const { ledger } = store
+  const all = { partition: "p", filter: {} }
+  it.each<[string, () => Promise<unknown>]>([
+    ["read", () => store.read({ partition: "p", counters: ["a"] })],
+    ["listDue", () => store.listDue({ partition: "p", limit: 1 })],
+    ["listCounters", () => store.listCounters({ partition: "p", cursor: null, limit: 1 })],
+    ["reserve", () => store.reserve(reserveOf("r1"))],
+    ["list", () => ledger!.list({ ...all, cursor: null, limit: 1, newestFirst: false })],
+    ["totals", () => ledger!.totals({ ...all, groupBy: [], buckets: null })],
+    ["get", () => ledger!.get({ partition: "p", requestId: "q" })],
+    ["prune", () => ledger!.prune({ partition: "p", before: START })],
+  ])("a caller that polls %s leaves turns to others", async (_member, call) => {
+    let isOthersTurn = false
+    setImmediate(() => {
+      isOthersTurn = true
+    })
+    await call()
+    expect(isOthersTurn).toBe(true)
+  })
+})
 
 describe("batches", () => {
   it("calls that arrive during a transaction share the next one", async () => {

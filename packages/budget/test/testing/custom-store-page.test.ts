@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { SUITE_RULES } from "../../src/testing"
+import { SUITE_RULES, storeCases } from "../../src/testing"
 
 const budget = fileURLToPath(new URL("../..", import.meta.url))
 const page = readFileSync(`${budget}/docs/custom-store.md`, "utf8")
@@ -25,6 +25,27 @@ describe("docs/custom-store.md", () => {
   it("has every heading to which a failing case points", () => {
     const headings = (page.match(/^#+ .+$/gm) ?? []).map((heading) => heading.replace(/^#+ /, ""))
     expect(SUITE_RULES.filter((rule) => !headings.includes(rule))).toEqual([])
+  })
+
+  it("says how many cases the suite has, and how long the example is", () => {
+    expect(page).toContain(` ${storeCases.length} cases`)
+    const example = readFileSync(`${budget}/examples/custom-store/src/json-file-storage.ts`, "utf8")
+    expect(page).toContain(`has ${example.trimEnd().split("\n").length} lines`)
+  })
+
+  it("names every option of the suite", () => {
+    const source = readFileSync(`${budget}/src/testing/target.ts`, "utf8").split("export interface SuiteOptions {")[1]!
+    const options = [...source.matchAll(/^ {2}(\w+)\?:/gm)].map((found) => found[1]!)
+    expect(options).toContain("onCase")
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (?!Required|optional)/gm)].map((found) => found[1]!)
+    expect(options.filter((option) => !rows.includes(option))).toEqual([])
+  })
+
+  it("names every kind of record", () => {
+    const source = readFileSync(`${budget}/src/store/storage.ts`, "utf8")
+    const kinds = [.../export type RecordKind = (.*)/.exec(source)![1]!.matchAll(/"(\w+)"/g)].map((found) => found[1]!)
+    expect(kinds).toContain("damaged")
+    expect(page).toContain(`a kind (${kinds.map((kind) => `\`${kind}\``).join(", ")})`)
   })
 
   it("names every member of a storage", () => {

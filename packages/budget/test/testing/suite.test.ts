@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest"
 import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 import { StoreError } from "../../src/store/store-error"
 import {
+  type CaseReport,
   defineStoreSuite,
   runStoreSuite,
   type StoreReport,
@@ -78,10 +79,28 @@ describe("the report", () => {
     expect((await runStoreSuite(modelFactory(), { limits, only: () => false })).ok).toBe(false)
   })
 
-  it("tells a level that did not run from one that passed", async () => {
+  it("tells a level that did not run, or only in part, from one that passed", async () => {
     const report = await runStoreSuite(modelFactory(), short)
-    const others = SUITE_LEVELS.slice(1).map(() => "not claimed")
+    const others = SUITE_LEVELS.slice(1).map(() => "not run")
     expect(report.levels.map((level) => level.status)).toEqual(["passed", ...others])
+    const sizes = SUITE_LEVELS.map((level) => storeCases.filter((one) => one.level === level).length)
+    expect(report.levels.map(({ notRun }) => notRun)).toEqual([sizes[0]! - 1, ...sizes.slice(1)])
+  })
+
+  it("of a level whose cases are all excluded by limits says not claimed", async () => {
+    const report = await runStoreSuite(modelFactory(), { limits, only: ({ level }) => level === "processes" })
+    expect(report.levels.find(({ level }) => level === "processes")).toMatchObject({ status: "not claimed", notRun: 0 })
+  })
+
+  it("comes case by case to onCase", async () => {
+    const cases: CaseReport[] = []
+    const report = await runStoreSuite(modelFactory(), {
+      limits,
+      only: ({ title }) => /^an unseen|^read replies/.test(title),
+      onCase: (one) => cases.push(one),
+    })
+    expect(cases.map(({ status }) => status)).toEqual(["passed", "passed"])
+    expect(cases).toEqual(allCases(report))
   })
 })
 
@@ -291,6 +310,16 @@ describe("runners", () => {
     await bodies.at(0)!()
     await bodies.at(-1)!()
     expect(report?.levels[0]).toMatchObject({ passed: 1, failed: 0 })
+  })
+
+  it("register only the cases that `only` accepts", () => {
+    const titles: string[] = []
+    const runner = {
+      describe: (_name: string, body: () => void) => body(),
+      it: (title: string) => titles.push(title),
+    }
+    defineStoreSuite(runner, modelFactory(), short)
+    expect(titles).toEqual(["an unseen counter reads as zeros", "report"])
   })
 
   it("node:test runs it", { timeout: 180_000 }, async () => {

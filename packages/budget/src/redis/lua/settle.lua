@@ -70,8 +70,9 @@ for i, counter in ipairs(counters) do
   local amount, _, keep = requested(i)
   local keptUntil = forgetTime(keep, now)
   local reserved, onExpire, charged = reservation.amounts[i] or '0', reservation.onExpire[i] or '0', reservation.charges[i] or '0'
-  -- What is held keeps its counter. An unknown key is charged in a new counter too, unless its window is over and forgotten.
-  local isForgotten = not counter.exists and state ~= 'held' and (state ~= 'none' or (keptUntil > 0 and keptUntil <= now))
+  -- What is reserved keeps its counter. A held 0 and an unknown key are charged in a new one, unless the window is over.
+  local isReserved, isResolved = state == 'held' and tonumber(reserved) > 0, state ~= 'held' and state ~= 'none'
+  local isForgotten = not counter.exists and not isReserved and (isResolved or (keptUntil > 0 and keptUntil <= now))
   if isForgotten then
     reply[6] = reply[6] + 1
     reportUnchanged(reply, counter)

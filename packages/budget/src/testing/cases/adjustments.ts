@@ -4,7 +4,7 @@ import { adjustRequest, counter, LARGEST } from "../requests"
 import { defineCases } from "../store-case"
 
 /** Corrections, top-ups and resets. */
-export const adjustmentCases = defineCases({ level: "contract", rule: "Rules" }, (test) => {
+export const adjustmentCases = defineCases({ level: "contract", rule: "Adjustments" }, (test) => {
   test("a grant adds to the limit, and a negative one takes from it", async (bench) => {
     const { adjust, reserve, tryReserve } = bench
     await reserve("r1", [counter("a", 10, 10)])

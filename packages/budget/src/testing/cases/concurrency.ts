@@ -16,7 +16,7 @@ function reserveMany({ tryReserve }: Bench, calls: number, counters: (index: num
 }
 
 /** Many calls in flight at once, in one process: each is one step. */
-export const concurrencyCases = defineCases({ level: "concurrency", rule: "Rules" }, (test) => {
+export const concurrencyCases = defineCases({ level: "concurrency", rule: "transaction" }, (test) => {
   test("a thousand reservations of $0.10 against $5 admit exactly fifty", async (bench) => {
     const replies = await reserveMany(bench, 1_000, () => [counter("user:u", 100_000_000, 5_000_000_000)])
     equal(admitted(replies), 50, "admitted")

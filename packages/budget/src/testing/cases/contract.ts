@@ -5,7 +5,10 @@ import { defineCases } from "../store-case"
 
 /** What a single caller sees of reserve and settle, in the ordinary course of things. */
 export const contractCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
-  test("a store states its name, its capabilities and its durability", async ({ store, partition }) => {
+  test("a store states its name, its capabilities and its durability", { rule: "Storage" }, async ({
+    store,
+    partition,
+  }) => {
     ok(store.name.length > 0, "name: expected a string that is not empty")
     const { shared, clock, retentionMs, maxCounters, timeoutMs } = store.capabilities
     ok(typeof shared === "boolean", "capabilities.shared: expected a boolean")
@@ -72,11 +75,9 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     equal(valuesOf(reply.counters, "reserved"), [10, 0, 7], "reserved in the counters of the reply")
   })
 
-  test("a denial stores nothing in any counter, wherever the denying counter stands", { rule: "Rules" }, async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("a denial stores nothing in any counter, wherever the denying counter stands", {
+    rule: "Windows and room",
+  }, async ({ reserve, tryReserve, expectCounter }) => {
     await reserve("full", [counter("full", 10, 10)])
     const orders = [
       ["full", "a", "b"],
@@ -133,7 +134,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(await tryReserve("r3", [counter("a", 1, 15)]), { status: "exceeded" }, "a smaller limit later")
   })
 
-  test("maxCounters counters in one call, all or none", { rule: "Rules" }, async (bench) => {
+  test("maxCounters counters in one call, all or none", { rule: "Windows and room" }, async (bench) => {
     const { store, partition, reserve, tryReserve } = bench
     const names = Array.from({ length: store.capabilities.maxCounters }, (_, index) => `counter.${index}`)
     const last = names.length - 1
@@ -161,7 +162,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(await tryReserve("r1", []), { status: "resolved", state: "settled" }, "reserve afterwards")
   })
 
-  test("partitions do not see each other", { rule: "Rules" }, async (bench) => {
+  test("partitions do not see each other", { rule: "transaction" }, async (bench) => {
     const other = bench.inPartition("other")
     await bench.reserve("r1", [counter("a", 10, 10)])
     match(await other.tryReserve("r1", [counter("a", 9, 10)]), { status: "ok", replayed: false }, "the same key")
@@ -171,15 +172,15 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(await bench.adjust("a1", "b", "spent", 3), { replayed: false }, "the same adjustment key")
   })
 
-  test("read writes nothing, whatever it reads", async (bench) => {
+  test("read writes nothing, whatever it reads", { rule: "transaction" }, async (bench) => {
     const { store, partition, target } = bench
     await bench.reserve("r1", [counter("a", 10)])
-    const before = await target.size?.()
+    const before = await target.size?.(partition)
     for (let round = 0; round < 50; round++) {
       await store.read({ partition, counters: ["a", `unseen.${round}`] })
       await store.read({ partition: bench.inPartition(`r${round}`).partition, counters: ["a"] })
     }
-    equal(await target.size?.(), before, "number of records after a hundred reads")
+    equal(await target.size?.(partition), before, "number of records after a hundred reads")
     const { counters } = await store.listCounters({ partition, cursor: null, limit: 100 })
     equal(valuesOf(counters, "name"), ["a"], "counters that exist")
     await bench.expectCounter("a", { reserved: 10 })
@@ -337,7 +338,7 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
   })
 
   test("listCounters lists every counter at least once, page by page, as it stands", {
-    rule: "Windows and room",
+    rule: "scan, keys, prune",
   }, async (bench) => {
     const { store, partition } = bench
     for (let index = 0; index < 30; index++) {

@@ -123,7 +123,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await expectCounters({ a: { spent: 2 }, b: { spent: 12 } })
   })
 
-  test("an adjustment sent again applies once and gets the same reply", { rule: "Rules" }, async (bench) => {
+  test("an adjustment sent again applies once and gets the same reply", { rule: "Adjustments" }, async (bench) => {
     await (await bench.reserve("r1", [counter("a", 10)])).settle([10])
     const adjustments = [
       ["c1", "spent", -4],
@@ -139,7 +139,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await bench.expectCounter("a", { granted: 3 })
   })
 
-  test("a reset sent again does not reset what was spent since", { rule: "Rules" }, async (bench) => {
+  test("a reset sent again does not reset what was spent since", { rule: "Adjustments" }, async (bench) => {
     await (await bench.reserve("r1", [counter("a", 10)])).settle([10])
     await bench.adjust("x1", "a", "reset", 0)
     await (await bench.reserve("r2", [counter("a", 10)])).settle([6])
@@ -147,7 +147,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await bench.expectCounter("a", { spent: 6 })
   })
 
-  test("an adjustment's key with other content is a mismatch", { rule: "Rules" }, async (bench) => {
+  test("an adjustment's key with other content is a mismatch", { rule: "Adjustments" }, async (bench) => {
     await bench.adjust("a1", "a", "spent", 5)
     const others = [
       ["a", "spent", 6],

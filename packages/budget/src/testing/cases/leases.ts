@@ -94,7 +94,9 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     )
   })
 
-  test("listDue lists the oldest first, then by key, at most as many as it is asked for", async (bench) => {
+  test("listDue lists the oldest first, then by key, at most as many as it is asked for", {
+    rule: "transaction",
+  }, async (bench) => {
     const { store, partition } = bench
     const leases = [
       ["z1", 3_000],
@@ -139,7 +141,9 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await bench.expectCounter("a", { spent: 500 })
   })
 
-  test("leases end in their own partition, and so do extends, settles and adjustments", async (bench) => {
+  test("leases end in their own partition, and so do extends, settles and adjustments", {
+    rule: "transaction",
+  }, async (bench) => {
     const [other, third] = [bench.inPartition("other"), bench.inPartition("third")]
     for (const one of [bench, other]) {
       await one.reserve("r1", [counter("a", 10, null, { onExpire: 4 })])

@@ -1,3 +1,4 @@
+import { nextTurn } from "../../store/next-turn"
 import type { StoredEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
 import { canonical, equal, match, usageError, valuesOf } from "../expect"
@@ -43,7 +44,9 @@ const SIMILAR_TEXTS = [
 
 /** Pages, filters and sums. */
 export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
-  test("pages join without a gap or a repetition, oldest and newest first", async (bench) => {
+  test("pages join without a gap or a repetition, oldest and newest first", {
+    rule: "scan, keys, prune",
+  }, async (bench) => {
     for (let index = 0; index < 25; index++) await bench.spend(`r${index % 7}.${index}`, index)
     const whole = await bench.entries()
     equal(whole.length, 25, "entries")
@@ -52,7 +55,10 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
       equal(await bench.entries({}, limit, true), [...whole].reverse(), `newest first, ${limit} a page`)
   })
 
-  test("the order is (at, key), also of many entries of one instant", { needs: ["clock"] }, async (bench) => {
+  test("the order is (at, key), also of many entries of one instant", {
+    needs: ["clock"],
+    rule: "scan, keys, prune",
+  }, async (bench) => {
     const names = ["b", "a10", "B", "a9", "_", "a", "10", "9"]
     for (let step = 0; step < 3; step++) {
       await Promise.all(names.map((name) => bench.spend(`${name}.${step}`, 1)))
@@ -67,6 +73,7 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
   for (const newestFirst of [false, true]) {
     test(`pages are stable under writes and settles (${newestFirst ? "newest" : "oldest"} first)`, {
       needs: ["clock"],
+      rule: "scan, keys, prune",
     }, async (bench) => {
       const { ledger, partition, clock } = bench
       const spent = []
@@ -113,7 +120,7 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
       await usageError(() => list(cursor), `cursor ${cursor}`)
   })
 
-  test("every filter matches exactly, and together", async (bench) => {
+  test("every filter matches exactly, and together", { rule: "scan, keys, prune" }, async (bench) => {
     await bench.spend("r1", 1, { userId: "u1", clientId: "c1", model: "m1", provider: "p1", tags: { team: "x" } })
     await bench.spend("r2", 2, { userId: "u2", clientId: "c1", model: "m1", provider: "p2", tags: { team: "y" } })
     await bench.spend("r3", 3, { userId: "u1", clientId: "c2", model: "m2", provider: "p1", status: "failed" })
@@ -140,7 +147,7 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
     }
   })
 
-  test("from is inclusive and to is exclusive", { needs: ["clock"] }, async (bench) => {
+  test("from is inclusive and to is exclusive", { needs: ["clock"], rule: "scan, keys, prune" }, async (bench) => {
     const start = bench.clock.now()
     for (let index = 0; index < 5; index++) {
       await bench.spend(`r${index}`, 1)
@@ -154,7 +161,10 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
     equal(rows[0]?.attempts, 2, "attempts in the totals of the same range")
   })
 
-  test("filters hold for totals as for pages, oldest and newest first", { needs: ["clock"] }, async (bench) => {
+  test("filters hold for totals as for pages, oldest and newest first", {
+    needs: ["clock"],
+    rule: "scan, keys, prune",
+  }, async (bench) => {
     const start = bench.clock.now()
     for (let index = 0; index < 12; index++) {
       await bench.spend(`r${index}`, 1 + index, {
@@ -445,8 +455,10 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
     match((await bench.totals([], { model: "m2" }))[0]!, down, "downwards")
   })
 
-  test("ten thousand entries in order, each once, with their sum, and one prune for all of them", async (bench) => {
-    const total = 10_000
+  test("three thousand entries in order, each once, with their sum, and one prune for all of them", {
+    rule: "scan, keys, prune",
+  }, async (bench) => {
+    const total = 3_000
     for (let first = 0; first < total; first += 100) {
       const spend = (_: unknown, index: number) =>
         bench.spend(`r${first + index}`, 1 + ((first + index) % 3), {}, `c.${index % 5}`)
@@ -467,7 +479,9 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
     equal(await bench.entries(), [], "entries that remain")
   })
 
-  test("totals during writes are of whole entries: cost and count agree", { rule: "Rules" }, async (bench) => {
+  test("totals during writes are of whole entries: cost and count agree", {
+    rule: "scan, keys, prune",
+  }, async (bench) => {
     let working = true
     const writes = (async () => {
       for (let index = 0; index < 40; index++)
@@ -476,6 +490,7 @@ export const ledgerQueryCases = defineCases({ level: "ledger", rule: "Ledger", n
     })()
     let before = 0
     while (working) {
+      await nextTurn()
       const [row] = await bench.totals([])
       if (row === undefined) continue
       equal(row.costNanoUsd, 5 * row.attempts, `cost of ${row.attempts} entries`)

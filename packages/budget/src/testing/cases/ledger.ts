@@ -1,3 +1,4 @@
+import { nextTurn } from "../../store/next-turn"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { Bench, TestReservation } from "../bench"
 import { equal, match, ok, valuesOf } from "../expect"
@@ -304,7 +305,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
 
   // ── Money and entry are one ──
 
-  test("money and entry are one step: whoever sees the one sees the other", { rule: "Rules" }, async (bench) => {
+  test("money and entry are one step: whoever sees the one sees the other", { rule: "transaction" }, async (bench) => {
     const sumOf = (entries: readonly StoredEntry[]) => entries.reduce((sum, { charges }) => sum + (charges.a ?? 0), 0)
     let working = 8
     const work = Array.from({ length: working }, async (_, lane) => {
@@ -313,6 +314,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     })
     const done = Promise.all(work)
     while (working > 0) {
+      await nextTurn()
       const { spent } = await bench.counterState("a")
       const listed = sumOf(await bench.entries())
       ok(listed >= spent, `spent ${spent} was read, and then entries of ${listed}: money without its entry`)
@@ -407,7 +409,10 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
 
   // ── What leaves ──
 
-  test("prune removes what is older, and changes no counter", { needs: ["clock"] }, async (bench) => {
+  test("prune removes what is older, and changes no counter", {
+    needs: ["clock"],
+    rule: "scan, keys, prune",
+  }, async (bench) => {
     const { ledger, partition, clock } = bench
     const start = clock.now()
     for (let index = 0; index < 6; index++) {
@@ -442,7 +447,7 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
     await bench.expectCounter("a", { spent: 3 }, "counter a, a month later")
   })
 
-  test("partitions have ledgers of their own", async (bench) => {
+  test("partitions have ledgers of their own", { rule: "scan, keys, prune" }, async (bench) => {
     const [other, longer] = [bench.inPartition("other"), bench.inPartition("otherlonger")]
     for (const [index, one] of [bench, other, longer].entries()) await one.spend("r1", index + 1)
     const expectCost = async (one: Bench, cost: number[]) => {

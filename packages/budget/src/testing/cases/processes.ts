@@ -61,7 +61,7 @@ async function killWhileSettling(bench: Bench, names: readonly string[]): Promis
 }
 
 /** Several processes on one state, in real time, some of them killed. */
-export const processCases = defineCases({ level: "processes", rule: "Rules", needs: ["processes"] }, (test) => {
+export const processCases = defineCases({ level: "processes", rule: "transaction", needs: ["processes"] }, (test) => {
   test("what one process writes, the others see", async (bench) => {
     const [first, second] = (await lanes(bench, 2)) as [Bench, Bench]
     const request = reserveRequest(bench.partition, "r1", [counter("a", 10, 10)])

@@ -211,7 +211,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
   })
 
   test("an adjustment sent again after its window has closed is the same one", {
-    rule: "Rules",
+    rule: "Adjustments",
   }, async (bench) => {
     const { store, partition, clock } = bench
     const window = { startsAt: clock.now(), endsAt: clock.now() + 1_000 }
@@ -224,7 +224,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
   })
 
   test("the key of an adjustment without a window is known for at least ninety days", {
-    rule: "Rules",
+    rule: "Adjustments",
   }, async (bench) => {
     await bench.adjust("a1", "a", "granted", 5)
     await bench.adjust("a2", "idle", "spent", 5, { keepMs: 1_000 })
@@ -260,7 +260,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     }
     // Stores may delete as calls come in.
     await writeElsewhere(bench)
-    const found = await bench.target.size!()
+    const found = await bench.target.size!(bench.partition)
     // The 150 keys of the last writes and their counter remain; of the 1,600 records before, a few may.
     ok(found <= 151 + 40, `size: expected about 151 records, at most 191, got ${found}`)
   })

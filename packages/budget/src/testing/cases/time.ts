@@ -141,7 +141,7 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
     await bench.expectCounter("day.1", { spent: 7 })
   })
 
-  test("an adjustment of a window that is not open is stale", { rule: "Rules" }, async (bench) => {
+  test("an adjustment of a window that is not open is stale", { rule: "Adjustments" }, async (bench) => {
     const { store, partition } = bench
     const future = adjustRequest(partition, "a2", "w", "granted", 5, windowAround(bench, -1_000, DAY_MS))
     const past = adjustRequest(partition, "a1", "w", "granted", 5, windowAround(bench, DAY_MS, 0))
@@ -209,8 +209,10 @@ export const timeCases = defineCases({ level: "time", rule: "Time", needs: ["clo
     const released = await bench.reserve("r2", [counter("a", 5)])
     await released.release()
     match(await bench.adjust("g1", "day.1", "granted", 1, today), { replayed: false }, "grant")
+    const free = await bench.reserve("r0", [counter("day.1", 0, 10, today)])
 
     await clock.advance(2 * DAY_MS)
+    match(await free.settle([0]), { status: "settled" }, "the settle of an amount of 0")
     await bench.reserve("r3", [counter("day.3", 4, 10, later)])
     await writeElsewhere(bench)
     await clock.advance(-2 * DAY_MS)

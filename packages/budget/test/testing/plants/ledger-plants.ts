@@ -602,7 +602,7 @@ export const ledgerPlants: Plant[] = [
   ),
   ledgerPlant(
     "prune that stops after one step",
-    ["ten thousand entries in order"],
+    ["three thousand entries in order"],
     class extends ModelLedger {
       override async prune(request: RequestOf<"prune">) {
         const partition = this.partition(request.partition)
