@@ -17,8 +17,8 @@ const withoutTables = (config) => ({
 })
 
 /**
- * The goal for core is 8 KB and for the client 14 KB, whole. Neither is reached: the ceilings below are what they weigh,
- * so that nothing grows unseen. What a user of core imports by name stays near 8 KB.
+ * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
+ * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share.
  */
 const CORE = "packages/core/dist/index.js"
 
@@ -29,7 +29,7 @@ export default [
     import: "{ Request, MessageBuilder }",
     ignore: neighbours,
     gzip: true,
-    limit: "6.35 KB",
+    limit: "8.7 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
@@ -37,9 +37,9 @@ export default [
     import: "{ compileAnswer }",
     ignore: neighbours,
     gzip: true,
-    limit: "8.4 KB",
+    limit: "8.8 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "14.4 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "17.2 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
@@ -53,13 +53,13 @@ export default [
     path: "packages/pricing/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "45 KB",
+    limit: "47 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "21.05 KB",
+    limit: "22.7 KB",
   },
 ]

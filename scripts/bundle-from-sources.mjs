@@ -1,20 +1,24 @@
 // Bundles a TypeScript program with its neighbours from their sources, for plain Node: no build is needed before.
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path/posix"
 import { fileURLToPath } from "node:url"
 import { build } from "tsup"
 
 const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 
-/** By what name each neighbour is imported, and where its source is. */
-const SOURCES = {
-  "@p2/core": "core/src/index.ts",
-  "@p2/tokens": "tokens/src/index.ts",
-  "@p2/pricing": "pricing/src/index.ts",
-  "@p2/budget": "budget/src/index.ts",
-  "@p2/budget/redis": "budget/src/redis.ts",
-  "@p2/budget/testing": "budget/src/testing.ts",
-  "@p2/budget-sqlite": "budget-sqlite/src/index.ts",
-  "@p2/local-provider": "local-provider/src/index.ts",
-  "@p2/redis-server": "redis-server/src/index.ts",
+/** The source of each entry point of our packages, by the name that it is imported by. */
+function sourcesByName() {
+  const sources = {}
+  for (const folder of readdirSync(packages)) {
+    const manifest = join(packages, folder, "package.json")
+    if (!existsSync(manifest)) continue
+    const { name, exports = {} } = JSON.parse(readFileSync(manifest, "utf8"))
+    for (const path of Object.keys(exports)) {
+      const source = join(packages, folder, "src", path === "." ? "index.ts" : `${path}.ts`)
+      if (existsSync(source)) sources[join(name, path)] = source
+    }
+  }
+  return sources
 }
 
 /**
@@ -38,7 +42,7 @@ export async function bundleFromSources({ entry, folder, external = [] }) {
     noExternal: [/^@p2\//],
     external,
     esbuildOptions(options) {
-      options.alias = Object.fromEntries(Object.entries(SOURCES).map(([name, file]) => [name, packages + file]))
+      options.alias = sourcesByName()
     },
   })
 }

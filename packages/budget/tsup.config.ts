@@ -1,3 +1,3 @@
 import { packageBuild } from "../../tsup.shared"
 
-export default packageBuild(["src/index.ts", "src/redis.ts", "src/testing.ts"])
+export default packageBuild(["src/index.ts", "src/store.ts", "src/redis.ts", "src/testing.ts"])

@@ -4,3 +4,9 @@
  * as any user and without touching the system. Undefined where there is none and none can be fetched.
  */
 export declare function findRedisServer(options?: { fetch?: boolean | undefined }): Promise<string | undefined>
+
+/** Where fetched and compiled files are kept. */
+export declare function cacheFolder(): string
+
+/** The nearest folder above the working folder that holds the workspace's manifest. */
+export declare function repositoryRoot(): string

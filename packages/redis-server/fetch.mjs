@@ -38,13 +38,14 @@ export async function findRedisServer(options = {}) {
   return fetchWithApt(cacheFolder())
 }
 
-function cacheFolder() {
+/** Where fetched and compiled files are kept. */
+export function cacheFolder() {
   const named = process.env.P2_CACHE_DIR
   return named === undefined || named === "" ? join(repositoryRoot(), ".cache", "redis") : resolve(named)
 }
 
 /** The nearest folder above the working folder that holds the workspace's manifest. */
-function repositoryRoot() {
+export function repositoryRoot() {
   let folder = process.cwd()
   while (!existsSync(join(folder, "pnpm-workspace.yaml"))) {
     const above = dirname(folder)

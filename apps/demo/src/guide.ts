@@ -13,11 +13,11 @@ const UserDetail = z.object({
   interests: z.array(z.string()).describe("List of user's interests"),
 })
 
-/** The guide's complete example, in its order: a very small budget that refuses, then one that fits. */
+/** The guide's complete example, in its order: a budget that denies the call, then one that allows it. */
 export async function runGuide(options: DemoOptions, provider: Provider): Promise<void> {
   const userId = randomUUID()
   console.log(`Using userId: ${userId}`)
-  await refused(options, provider, userId)
+  await denied(options, provider, userId)
   await answered(options, provider, userId)
 }
 
@@ -33,7 +33,7 @@ function requestWith(options: DemoOptions, maxBudget: string, userId: string) {
   })
 }
 
-async function refused(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
+async function denied(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
   heading(`A budget of $${options.smallBudget}`)
   await using client = new LLMClient(requestWith(options, options.smallBudget, userId), {
     ...provider.connection,
@@ -55,10 +55,10 @@ async function refused(options: DemoOptions, provider: Provider, userId: string)
   const callsBefore = provider.local?.received.length ?? 0
   try {
     await client.generateResponse()
-    console.log("  The budget was large enough after all: the call was made.")
+    console.log("  The budget was large enough: the call was made.")
   } catch (error) {
     if (!P2Error.isInstance(error) || error.kind !== "denied") throw error
-    console.log(`  Refused (${error.code}): ${error.message}`)
+    console.log(`  Denied (${error.code}): ${error.message}`)
     if (provider.local !== undefined)
       console.log(`  Calls that reached the provider: ${provider.local.received.length - callsBefore}`)
   }
@@ -83,28 +83,28 @@ async function answered(options: DemoOptions, provider: Provider, userId: string
   const cost = client.receipt?.costNanoUsd ?? 0
   console.log("\nStructured response:")
   console.log(answer)
-  console.log(`\nRequest cost: $${client.calculateCost().toFixed(6)} (exactly ${dollars(cost)})`)
+  console.log(`\nRequest cost: $${client.calculateCost().toFixed(6)} (exact: ${dollars(cost)})`)
   if (provider.local !== undefined)
     console.log(
-      `Receipt and the provider's ledger: ${compare(cost, provider.local.ledger.totalNanoUsd - billedBefore)}`,
+      `Receipt and ledger of the provider: ${compare(cost, provider.local.ledger.totalNanoUsd - billedBefore)}`,
     )
   heading("Usage")
   client.printUsageInfo()
   await printStatistics(client)
 }
 
-/** The statistics of this user, then of everybody who used this client: with a file or a server, of earlier runs too. */
+/** The statistics of this user, then of all users of this client; with a file or a server, of earlier runs too. */
 async function printStatistics(client: LLMClient<unknown>): Promise<void> {
   heading("Usage stats of this user")
   const { byModel: _models, byDay: _days, groups: _groups, ...user } = await client.usageTracker.getUsageStats()
   table(user)
-  heading("Usage stats of the client, everybody together")
-  const everybody = await client.usageTracker.getUsageStats({ userId: null })
+  heading("Usage stats of the client, all users together")
+  const all = await client.usageTracker.getUsageStats({ userId: null })
   table({
-    "Total requests": everybody.totalRequests,
-    "Total tokens": everybody.totalTokens,
-    "Total cost": dollars(everybody.totalCostNanoUsd),
+    "Total requests": all.totalRequests,
+    "Total tokens": all.totalTokens,
+    "Total cost": dollars(all.totalCostNanoUsd),
   })
-  const byDay = everybody.byDay.map(({ group, totalCostNanoUsd }) => [group[0], dollars(totalCostNanoUsd)])
+  const byDay = all.byDay.map(({ group, totalCostNanoUsd }) => [group[0], dollars(totalCostNanoUsd)])
   table(Object.fromEntries(byDay))
 }

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util"
 
-/** What the command line asked for. */
+/** The parsed command line. */
 export interface DemoOptions {
   live: boolean
   model: string
   prompt: string
-  /** USD, as typed: dollars are read by their digits. */
+  /** USD, as typed. */
   smallBudget: string
   budget: string
   store: string | undefined
@@ -13,23 +13,23 @@ export interface DemoOptions {
   affordable: number
 }
 
-export const HELP = `p2 demo: the guide's complete example, then what the guide cannot show.
+export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget.
 
 Usage: npm start -- [options]
 
   --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs a few cents at most)
   --model ID             model to call             (default: openrouter/openai/gpt-4o-mini-2024-07-18)
-  --prompt TEXT          what to ask               (default: Describe who is David Copperfield)
-  --small-budget USD     the budget that refuses   (default: 0.0001)
-  --budget USD           the budget that fits      (default: 0.05)
+  --prompt TEXT          the user message          (default: Describe who is David Copperfield)
+  --small-budget USD     the budget that denies    (default: 0.0001)
+  --budget USD           the budget that allows    (default: 0.05)
   --store URL            memory:, file:./p2.db or redis://… (default: REDIS_URL when set, else memory:)
-  --callers N            callers at once           (default: 50)
+  --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
-  --help                 this text
+  --help                 print this text
 
-Without --live everything runs against a local provider that keeps a ledger of its own: the truth the receipts are compared with.`
+Without --live the demo uses a local provider with its own ledger, with which the receipts are compared.`
 
-/** Reads the command line; a wrong option is an error that says so. */
+/** @throws Error when an option is unknown or invalid. */
 export function readOptions(args: string[]): DemoOptions | "help" {
   const { values } = parseArgs({
     args,
@@ -46,10 +46,10 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     },
   })
   if (values.help) return "help"
-  const onlyOpenAI = values.live && process.env.OPENROUTER_API_KEY === undefined
+  const hasOnlyOpenAIKey = values.live && process.env.OPENROUTER_API_KEY === undefined
   return {
     live: values.live,
-    model: values.model ?? (onlyOpenAI ? "openai/gpt-4o-mini" : "openrouter/openai/gpt-4o-mini-2024-07-18"),
+    model: values.model ?? (hasOnlyOpenAIKey ? "openai/gpt-4o-mini" : "openrouter/openai/gpt-4o-mini-2024-07-18"),
     prompt: values.prompt,
     smallBudget: values["small-budget"],
     budget: values.budget,
@@ -59,9 +59,9 @@ export function readOptions(args: string[]): DemoOptions | "help" {
   }
 }
 
-function count(option: string, text: string, most: number): number {
+function count(option: string, text: string, max: number): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > most)
-    throw new Error(`Expected ${option} to be a whole number from 1 to ${most}, got ${JSON.stringify(text)}.`)
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new Error(`Invalid ${option}: expected an integer from 1 to ${max}, got ${JSON.stringify(text)}.`)
   return value
 }

@@ -14,12 +14,12 @@ export function table(rows: Record<string, string | number | boolean | null | un
 }
 
 export function dollars(nanoUsd: number): string {
-  return `$${formatUsd(nanoUsd)}`
+  return formatUsd(nanoUsd)
 }
 
-/** Whether two amounts are the same, in words and with the amounts. */
-export function compare(ours: number, theirs: number): string {
-  return ours === theirs
-    ? `${dollars(ours)} = ${dollars(theirs)}, equal`
-    : `${dollars(ours)} and ${dollars(theirs)} DIFFER`
+/** Two amounts, and whether they are equal. */
+export function compare(first: number, second: number): string {
+  return first === second
+    ? `${dollars(first)} = ${dollars(second)}, equal`
+    : `${dollars(first)} and ${dollars(second)} DIFFER`
 }

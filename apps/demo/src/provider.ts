@@ -1,10 +1,10 @@
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import type { DemoOptions } from "./options"
 
-/** Whom the demo calls: the local provider with its ledger, or a real one without. */
+/** The provider that the demo calls: the local one with its ledger, or a real one. */
 export interface Provider {
   description: string
-  /** Options for the client: nothing for a real provider, whose key is in the environment. */
+  /** Options for the client; empty for a real provider, whose key is in the environment. */
   connection: { baseURL?: string; apiKey?: string }
   local: LocalProvider | undefined
   close(): Promise<void>
@@ -14,9 +14,9 @@ export async function openProvider(options: DemoOptions): Promise<Provider> {
   if (options.live) {
     if (process.env.OPENROUTER_API_KEY === undefined && process.env.OPENAI_API_KEY === undefined)
       throw new Error(
-        "--live needs OPENROUTER_API_KEY or OPENAI_API_KEY in the environment. Without --live no key is needed.",
+        "--live needs OPENROUTER_API_KEY or OPENAI_API_KEY in the environment. Omit --live to run without a key.",
       )
-    return { description: "the real one (--live)", connection: {}, local: undefined, close: async () => {} }
+    return { description: "real (--live)", connection: {}, local: undefined, close: async () => {} }
   }
   const local = await startLocalProvider({ latencyMs: 20 })
   const baseURL = options.model.startsWith("openrouter/") ? local.openRouterBaseURL : local.baseURL

@@ -36,7 +36,7 @@ function figure(output: string, label: string): number {
 }
 
 describe("the demo", () => {
-  it("goes the guide's way, then shows what the guide cannot", async () => {
+  it("runs the guide's example, then concurrent callers on one budget", async () => {
     const { code, stdout, stderr } = await demo()
     expect(code, stderr).toBe(0)
     const order = [
@@ -44,12 +44,12 @@ describe("the demo", () => {
       "Prompt tokens",
       "Max tokens for model",
       "maxBudget",
-      "Refused (budget-exceeded)",
+      "Denied (budget-exceeded)",
       "Calls that reached the provider: 0",
       "Structured response",
       "Request cost",
       "Usage stats",
-      "50 callers",
+      "50 concurrent callers",
     ]
     const places = order.map((text) => stdout.indexOf(text))
     expect(
@@ -59,12 +59,12 @@ describe("the demo", () => {
     expect([...places].sort((a, b) => a - b)).toEqual(places)
     expect(stdout).toContain("David Copperfield")
     expect(figure(stdout, "Admitted")).toBe(10)
-    expect(figure(stdout, "Refused ")).toBe(40)
+    expect(figure(stdout, "Denied ")).toBe(40)
     expect(stdout.match(/, equal/g)).toHaveLength(2)
     expect(stdout).not.toContain("DIFFER")
   })
 
-  it("computes its numbers: another prompt, model, budget or crowd changes them", async () => {
+  it("computes its figures: another prompt, model, budget or number of callers changes them", async () => {
     const usual = await demo("--callers", "4", "--affordable", "2")
     const other = await demo(
       "--callers",
@@ -81,26 +81,26 @@ describe("the demo", () => {
     expect(other.code, other.stderr).toBe(0)
     expect(figure(usual.stdout, "Admitted")).toBe(2)
     expect(figure(other.stdout, "Admitted")).toBe(3)
-    for (const label of ["Prompt tokens", "Request cost", "Most one call can cost"])
+    for (const label of ["Prompt tokens", "Request cost", "Upper bound of one call"])
       expect(figure(other.stdout, label), label).toBeGreaterThan(figure(usual.stdout, label))
     expect(other.stdout).toContain("Ada Lovelace")
   })
 
-  it("makes the call when the small budget is large enough", async () => {
+  it("makes the call when the small budget allows it", async () => {
     const { stdout } = await demo("--small-budget", "0.05", "--callers", "1", "--affordable", "1")
-    expect(stdout).toContain("The budget was large enough after all")
+    expect(stdout).toContain("The budget was large enough")
   })
 
-  it("shows the statistics of the first run in the second, from a file", async () => {
+  it("shows the statistics of an earlier run from a file", async () => {
     const args = ["--store", "file:./p2.db", "--callers", "2", "--affordable", "1"]
     const first = await demo(...args)
     const second = await demo(...args)
     expect(second.code, second.stderr).toBe(0)
-    // Two requests for the guide in each run, and the crowd's two in the first.
+    // Two requests of the guide in each run, and the two callers of the first run.
     expect([figure(first.stdout, "Total requests"), figure(second.stdout, "Total requests")]).toEqual([2, 6])
   })
 
-  it("says what is wrong with a wrong option", async () => {
+  it("reports an invalid option without a stack", async () => {
     for (const args of [
       ["--callers", "none"],
       ["--bogus"],

@@ -1,4 +1,4 @@
-// Pairs (reserve of one cell, settle with a usage entry) a second, beside a bare loop of the same statements on a
+// Pairs (reserve of one counter, settle with a usage entry) a second, beside a bare loop of the same statements on a
 // connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the median.
 //   npm run bench            after `npm run build`
 import { fork } from "node:child_process"
@@ -11,12 +11,12 @@ import { sqliteStore } from "../dist/index.js"
 
 const PAIRS = 2_000
 const ROUNDS = Number(process.env.ROUNDS ?? 7)
-const cell = { key: "user:ann|usd|day:2026-01-01", startsAt: null, endsAt: null, keepMs: null }
+const counter = { name: "u=ann|usd|m0-n0", startsAt: null, endsAt: null, keepMs: null }
 const self = fileURLToPath(import.meta.url)
 
-function entryOf(index) {
+function entryOf(key) {
   return {
-    requestId: `request-${index}`,
+    requestId: `request-${key}`,
     attempt: 1,
     clientId: "app",
     userId: "ann",
@@ -33,28 +33,23 @@ function entryOf(index) {
   }
 }
 
-async function pair(store, id) {
-  // Written out: a literal that begins with a spread takes Node 20 some microseconds for every field behind it.
-  const draft = { requestId: id, attempt: 1, model: "gpt-4o-mini", reservedNanoUsd: 1_000, userId: "ann" }
-  const held = await store.reserve({
-    root: "main",
-    id,
-    fingerprint: "f",
+async function pair(store, key) {
+  const about = { partition: "main", key, fingerprint: "f" }
+  const reserved = await store.reserve({
+    ...about,
     leaseMs: 60_000,
-    cells: [{ amount: 1_000, limit: 2 ** 52, onExpire: 1_000, ...cell }],
-    draft,
+    counters: [{ ...counter, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 }],
+    pendingEntry: { ...entryOf(key), status: "expired" },
   })
   const settled = await store.settle({
-    root: "main",
-    id,
-    fingerprint: "f",
-    outcome: "commit",
+    ...about,
+    outcome: "settled",
     revision: 0,
-    expiresAt: held.expiresAt,
-    cells: [{ reserved: 1_000, amount: 700, ...cell }],
-    entry: entryOf(id),
+    expiresAt: reserved.expiresAt,
+    counters: [{ ...counter, reserved: 1_000, amount: 700 }],
+    entry: entryOf(key),
   })
-  if (settled.result !== "committed") throw new Error(settled.result)
+  if (settled.status !== "settled") throw new Error(settled.status)
 }
 
 async function storePairs(store, callers, prefix, pairs = PAIRS) {
@@ -125,7 +120,7 @@ async function child() {
   await storePairs(warm, 8, "warm")
   await warm.close()
   const store = sqliteStore(path, { timeoutMs: 20_000 })
-  await store.read({ root: "main", keys: ["a"] })
+  await store.read({ partition: "main", counters: ["a"] })
   process.send("ready")
   await new Promise((resolve) => process.once("message", resolve))
   const waits = []

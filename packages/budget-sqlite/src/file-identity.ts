@@ -1,6 +1,6 @@
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
-import { StoreError } from "@p2/budget"
+import { StoreError } from "@p2/budget/store"
 
 /** How often the folder is looked at: a look costs a few microseconds. */
 const EVERY_MS = 1_000
@@ -43,6 +43,6 @@ function identityOf(path: string): string | undefined {
 function replaced(): StoreError {
   return new StoreError(
     "The file, or its log beside it, was moved, deleted or replaced while it was open. Nothing was applied; put the file back, or make a new store of what stands there now.",
-    { code: "misconfigured", applied: "no" },
+    { code: "store-misconfigured", applied: "no" },
   )
 }

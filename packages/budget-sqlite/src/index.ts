@@ -1,2 +1,2 @@
-export type { SqliteDatabase, SqliteStatement, SqlValue } from "./connection"
+export type { SqliteDatabase, SqliteStatement, SqlValue } from "./database"
 export { type SqliteStoreOptions, sqliteStore } from "./sqlite-store"

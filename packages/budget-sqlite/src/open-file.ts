@@ -1,74 +1,61 @@
 import { setTimeout as pause } from "node:timers/promises"
-import { InvalidArgumentError } from "@p2/core"
-import { Batch, corruptRow } from "./batch"
-import { Connection, openPath } from "./connection"
-import { EntryWriter } from "./entry-writer"
+import { openDatabase, pragma, type SqliteDatabase, type SqliteStatement } from "./database"
 import { FileIdentity } from "./file-identity"
-import { Housekeeping } from "./housekeeping"
-import { prepareFile, SCHEMA_VERSION, tooNew } from "./schema"
+import { type DatabaseOrigin, prepareSchema } from "./schema"
 import { isBusy, toStoreError } from "./sqlite-errors"
-import type { StoreSettings } from "./sqlite-store"
-import { Transactions } from "./transactions"
 
+export interface SqliteSettings {
+  location: { path: string } | { database: SqliteDatabase }
+  shared: boolean
+  synchronous: "NORMAL" | "FULL"
+  timeoutMs: number
+  now: () => number
+}
+
+/** The open database, with its prepared statements. */
 export interface OpenFile {
-  connection: Connection
-  write: Transactions<Batch>
-  read: Transactions<Connection>
+  database: SqliteDatabase
+  origin: DatabaseOrigin
+  identity: FileIdentity | undefined
+  busyTimeoutMs: number
+  prepare(sql: string): SqliteStatement
 }
 
-const SELECT_NOW = "SELECT now, version FROM p2_meta"
-const UPDATE_NOW = "UPDATE p2_meta SET now = ?"
-
-/** Opens the file and brings its tables to this version, waiting while other processes do the same. */
-export async function openFile(settings: StoreSettings): Promise<OpenFile> {
+export async function openFile(settings: SqliteSettings): Promise<OpenFile> {
   const { location } = settings
-  const connection =
-    "path" in location ? await openPath(location.path) : new Connection(location.database, false, "The database")
+  const isPath = "path" in location
+  const database = isPath ? await openDatabase(location.path) : location.database
+  const origin = { owned: isPath, name: isPath ? `The file ${location.path}` : "The database" }
   try {
-    await prepare(connection, settings)
+    await prepareWaiting(database, origin, settings)
   } catch (error) {
-    connection.abandon()
-    throw toStoreError(error, "no", "path" in location ? `opening ${location.path}` : "opening the database")
+    if (isPath) database.close()
+    throw toStoreError(error, "no", isPath ? `opening ${location.path}` : "opening the database")
   }
-  const isOwn = "path" in location && location.path !== ":memory:"
-  const identity = isOwn ? new FileIdentity(location.path, settings.now()) : undefined
-  const housekeeping = new Housekeeping(settings.retentionMs, settings.ledgerRetentionMs)
+  const isOwnFile = isPath && location.path !== ":memory:"
+  const statements = new Map<string, SqliteStatement>()
   return {
-    connection,
-    write: new Transactions(
-      connection,
-      {
-        begin: "BEGIN IMMEDIATE",
-        enter: () => {
-          identity?.check(settings.now())
-          const now = nowIn(connection, settings, true)
-          return new Batch(connection, now, settings.retentionMs, new EntryWriter(connection, now), housekeeping)
-        },
-        leave: (batch) => batch.finish(),
-      },
-      settings.timeoutMs,
-    ),
-    read: new Transactions(
-      connection,
-      {
-        begin: "BEGIN",
-        enter: () => {
-          identity?.check(settings.now())
-          return connection
-        },
-        leave: () => undefined,
-      },
-      settings.timeoutMs,
-    ),
+    database,
+    origin,
+    identity: isOwnFile ? new FileIdentity(location.path, settings.now()) : undefined,
+    busyTimeoutMs: Number(pragma(database, "busy_timeout") ?? 0),
+    prepare(sql) {
+      let statement = statements.get(sql)
+      if (statement === undefined) {
+        statement = database.prepare(sql)
+        statements.set(sql, statement)
+      }
+      return statement
+    },
   }
 }
 
-async function prepare(connection: Connection, settings: StoreSettings): Promise<void> {
+/** Waits while other processes create the tables. */
+async function prepareWaiting(database: SqliteDatabase, origin: DatabaseOrigin, settings: SqliteSettings) {
   const deadline = performance.now() + settings.timeoutMs
   for (;;) {
     try {
-      prepareFile(connection, settings.synchronous)
-      return
+      return prepareSchema(database, origin, settings.synchronous)
     } catch (error) {
       if (!isBusy(error) || performance.now() >= deadline) throw error
       await pause(1 + Math.random() * 16)
@@ -76,15 +63,31 @@ async function prepare(connection: Connection, settings: StoreSettings): Promise
   }
 }
 
-/** The file's time: the clock, or the last time that the file has seen where the clock went back. */
-export function nowIn(connection: Connection, settings: StoreSettings, write: boolean): number {
-  const { now: stored, version } = connection.get<{ now: number; version: number }>(SELECT_NOW) ?? {}
-  // Another process, of a newer version of this package, may have the same file open.
-  if (version !== undefined && version > SCHEMA_VERSION) throw tooNew(connection, version)
-  if (!Number.isSafeInteger(stored)) throw corruptRow("the file's time")
-  const clock = Math.trunc(settings.now())
-  if (!Number.isSafeInteger(clock)) throw new InvalidArgumentError("options.now", "to return epoch milliseconds", clock)
-  const now = Math.max(clock, stored!)
-  if (write && now > stored!) connection.run(UPDATE_NOW, now)
-  return now
+/** Begins with SQLite's own waiting off, which would stop the event loop; a user's connection gets its value back. */
+export function begin({ database, busyTimeoutMs }: OpenFile, sql: string): void {
+  // Not a kept statement: in libsql one that met a lock stays "in progress" and then prevents every COMMIT.
+  if (busyTimeoutMs === 0) return void database.exec(sql)
+  database.exec("PRAGMA busy_timeout = 0")
+  try {
+    database.exec(sql)
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
+  }
+}
+
+export function rollback(database: SqliteDatabase): void {
+  try {
+    database.exec("ROLLBACK")
+  } catch {
+    // SQLite has rolled back by itself, as it does when the disk is full.
+  }
+}
+
+export function closeOwned(database: SqliteDatabase): void {
+  try {
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+  } catch {
+    // Another connection is at work, or the file is damaged: the log stays, which loses nothing.
+  }
+  database.close()
 }

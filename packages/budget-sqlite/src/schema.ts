@@ -1,83 +1,42 @@
-import { StoreError } from "@p2/budget"
-import type { USAGE_COUNTS } from "@p2/core"
-import type { Connection } from "./connection"
+import { StoreError } from "@p2/budget/store"
+import { pragma, type SqliteDatabase } from "./database"
 
 /** Marks a file as ours (`PRAGMA application_id`): "p2bs" in ASCII. */
 export const APPLICATION_ID = 0x70326273
 
-/** Version of the tables (`PRAGMA user_version`, and `p2_meta.version` in a file shared with the user's tables). */
+/** Version of the tables: `p2_meta.version`, and `PRAGMA user_version` of a file of our own. */
 export const SCHEMA_VERSION = 1
 
-/**
- * Kinds of tokens that have a column in this version of the tables. Others are kept in `other_tokens`, as JSON: a count that
- * a later core adds has no column in the files that exist, so this is not core's list. A test tells when they part.
- */
-export const TOKEN_COLUMNS = [
-  "inputTokens",
-  "cacheReadTokens",
-  "cacheWriteTokens",
-  "cacheWrite1hTokens",
-  "audioInputTokens",
-  "imageInputTokens",
-  "outputTokens",
-  "reasoningTokens",
-  "audioOutputTokens",
-  "imageOutputTokens",
-  "webSearches",
-] as const satisfies readonly (typeof USAGE_COUNTS)[number][]
-
-/** Usage is summed ahead by quarters of an hour, because every time zone's offset is a multiple of one. */
-export const QUARTER_MS = 900_000
-
-const tokenColumns = TOKEN_COLUMNS.map((kind) => `${kind} INTEGER`).join(", ")
-
-/** Most bytes of the log (`-wal`) once it was copied into the file: a long reader makes it grow for as long as it reads. */
+/** Most bytes of the log (`-wal`) after a checkpoint; a long reader makes it grow for as long as it reads. */
 const MAX_IDLE_LOG_BYTES = 16 * 2 ** 20
 
-/** Step i takes a file from version i to version i + 1. A released step is never edited; each sets `p2_meta.version`. */
+/** Entries of one user or one request are found by index; damaged ones stand under 0, where no string is. */
+const field = (name: string) => `CASE WHEN json_valid(value) THEN json_extract(value, '$.${name}') ELSE 0 END`
+
+/** Step i takes a file from version i to version i + 1. A released step is never edited. */
 const MIGRATIONS: readonly string[] = [
   `
-CREATE TABLE p2_meta (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, now INTEGER NOT NULL) STRICT;
-INSERT INTO p2_meta VALUES (1, 1, 0);
-CREATE TABLE p2_cells (
-  root TEXT NOT NULL, key TEXT NOT NULL,
-  spent INTEGER NOT NULL, reserved INTEGER NOT NULL, granted INTEGER NOT NULL, peak INTEGER NOT NULL,
-  ends_at INTEGER, keep_ms INTEGER, touched_at INTEGER NOT NULL,
-  PRIMARY KEY (root, key)
+CREATE TABLE p2_meta (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL) STRICT;
+INSERT INTO p2_meta VALUES (1, 1);
+CREATE TABLE p2_records (
+  partition TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER, forget_at INTEGER,
+  PRIMARY KEY (partition, kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE p2_ids (
-  root TEXT NOT NULL, id TEXT NOT NULL,
-  state TEXT NOT NULL, fingerprint TEXT NOT NULL, cells TEXT NOT NULL, lease_end INTEGER NOT NULL,
-  revision INTEGER NOT NULL, draft TEXT, forget_at INTEGER,
-  PRIMARY KEY (root, id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX p2_ids_held ON p2_ids (root, lease_end, id) WHERE state = 'held';
-CREATE TABLE p2_adjustments (
-  root TEXT NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL, applied INTEGER NOT NULL, forget_at INTEGER NOT NULL,
-  PRIMARY KEY (root, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE p2_entries (
-  seq INTEGER PRIMARY KEY,
-  root TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, revision INTEGER NOT NULL, again INTEGER NOT NULL,
-  request_id TEXT NOT NULL, attempt INTEGER NOT NULL, client_id TEXT, user_id TEXT, model TEXT NOT NULL, provider TEXT,
-  status TEXT NOT NULL, cost INTEGER NOT NULL, reserved INTEGER NOT NULL, table_cost INTEGER,
-  ${tokenColumns}, other_tokens TEXT, tags TEXT, charges TEXT NOT NULL, rest TEXT NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX p2_entries_id ON p2_entries (root, id);
-CREATE INDEX p2_entries_at ON p2_entries (root, at, id);
-CREATE INDEX p2_entries_request ON p2_entries (root, request_id);
-CREATE INDEX p2_entries_user ON p2_entries (root, user_id, at, id) WHERE user_id IS NOT NULL;
-CREATE INDEX p2_entries_client ON p2_entries (root, client_id, at, id) WHERE client_id IS NOT NULL;
-CREATE INDEX p2_entries_again ON p2_entries (root, at, request_id) WHERE again = 1;
-CREATE INDEX p2_entries_other ON p2_entries (root, at) WHERE other_tokens IS NOT NULL;
-CREATE TABLE p2_usage (
-  root TEXT NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, has_provider INTEGER NOT NULL,
-  status TEXT NOT NULL, attempts INTEGER NOT NULL, cost INTEGER NOT NULL, reserved INTEGER NOT NULL,
-  difference INTEGER NOT NULL, ${tokenColumns},
-  PRIMARY KEY (root, at, model, provider, has_provider, status)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX p2_records_at ON p2_records (partition, kind, at, key) WHERE at IS NOT NULL;
+CREATE INDEX p2_records_forget ON p2_records (forget_at) WHERE forget_at IS NOT NULL;
+CREATE INDEX p2_records_user ON p2_records (partition, ${field("userId")}, at, key) WHERE kind = 'entry';
+CREATE INDEX p2_records_request ON p2_records (partition, ${field("requestId")}, at, key) WHERE kind = 'entry';
 `,
 ]
+
+/** The indexed expressions, as queries must write them. */
+export const INDEXED = { userId: field("userId"), requestId: field("requestId") } as const
+
+/** What errors call the database, and whether it is a file of the store's own. */
+export interface DatabaseOrigin {
+  name: string
+  owned: boolean
+}
 
 interface FileState {
   applicationId: number
@@ -86,106 +45,101 @@ interface FileState {
   version: number | null
 }
 
-/** What the file is, by reading only; inside a transaction. */
-function stateOf(connection: Connection): FileState {
-  const pragma = (name: string) => Number(Object.values(connection.get(`PRAGMA ${name}`) ?? {})[0] ?? 0)
+function readState(database: SqliteDatabase): FileState {
   const count = (where: string) =>
-    Number(connection.get<{ n: number }>(`SELECT count(*) AS n FROM sqlite_schema ${where}`)?.n ?? 0)
-  const ours = count("WHERE type = 'table' AND name = 'p2_meta'") > 0
-  const version = ours
-    ? Number(connection.get<{ version: number }>("SELECT version FROM p2_meta")?.version ?? -1)
-    : null
+    Number((database.prepare(`SELECT count(*) AS n FROM sqlite_schema ${where}`).get() as { n: number }).n)
+  const hasMeta = count("WHERE type = 'table' AND name = 'p2_meta'") > 0
   return {
-    applicationId: pragma("application_id"),
-    userVersion: pragma("user_version"),
+    applicationId: Number(pragma(database, "application_id") ?? 0),
+    userVersion: Number(pragma(database, "user_version") ?? 0),
     tables: count(""),
-    version,
+    version: hasMeta ? readVersion(database) : null,
   }
 }
 
-/** The state at one instant: another process may be making the tables meanwhile. */
-function snapshotOf(connection: Connection): FileState {
-  connection.exec("BEGIN")
+export function readVersion(database: SqliteDatabase): number {
+  return Number((database.prepare("SELECT version FROM p2_meta").get() as { version: number } | undefined)?.version)
+}
+
+/** The state at one instant: another process may be creating the tables. */
+function readSnapshot(database: SqliteDatabase): FileState {
+  database.exec("BEGIN")
   try {
-    return stateOf(connection)
+    return readState(database)
   } finally {
-    connection.exec("ROLLBACK")
+    database.exec("ROLLBACK")
   }
 }
 
-/** Throws unless the file is empty, ours, or a database that its owner handed over as a connection. */
-function refuseForeign(state: FileState, connection: Connection): void {
-  const ours = state.applicationId === APPLICATION_ID
-  const version = ours ? Math.max(state.userVersion, state.version ?? 0) : (state.version ?? 0)
-  if (version > SCHEMA_VERSION) throw tooNew(connection, version)
-  if (state.version !== null && state.version < 1) throw damaged(connection, "its version is missing")
-  if (ours && state.version === null) throw damaged(connection, "its tables are missing")
-  const empty = state.tables === 0 && state.applicationId === 0 && state.userVersion === 0
-  if (connection.owned && state.version === null && !empty) {
+/** Throws unless the file is empty, ours, or a database that its owner passed as a connection. */
+function rejectForeign(state: FileState, origin: DatabaseOrigin): void {
+  const isMarked = state.applicationId === APPLICATION_ID
+  const version = isMarked ? Math.max(state.userVersion, state.version ?? 0) : (state.version ?? 0)
+  if (version > SCHEMA_VERSION) throw schemaTooNew(origin, version)
+  if (state.version !== null && !(state.version >= 1)) throw damagedFile(origin, "its version is missing")
+  if (isMarked && state.version === null) throw damagedFile(origin, "its tables are missing")
+  const isEmpty = state.tables === 0 && state.applicationId === 0 && state.userVersion === 0
+  if (origin.owned && state.version === null && !isEmpty)
     throw new StoreError(
-      `${connection.name} is a SQLite database of something else. Nothing was written; give the store a file of its own, or pass the connection to keep its tables (p2_…) beside yours.`,
-      { code: "misconfigured", applied: "no" },
+      `${origin.name} is a SQLite database of another program. Nothing was written. Give the store a file of its own, or pass the connection to keep its tables (p2_…) beside yours.`,
+      { code: "store-misconfigured", applied: "no" },
     )
-  }
 }
 
-export function tooNew({ name }: Connection, version: number): StoreError {
+export function schemaTooNew({ name }: DatabaseOrigin, version: number): StoreError {
   return new StoreError(
-    `${name} has schema version ${version}, and this version of @p2/budget-sqlite knows ${SCHEMA_VERSION}. Nothing was written; install the newer version.`,
-    { code: "misconfigured", applied: "no" },
+    `${name} has schema version ${version}; this version of @p2/budget-sqlite supports ${SCHEMA_VERSION}. Nothing was written. Install the newer version.`,
+    { code: "store-misconfigured", applied: "no" },
   )
 }
 
-function damaged({ name }: Connection, how: string): StoreError {
+function damagedFile({ name }: DatabaseOrigin, problem: string): StoreError {
   return new StoreError(
-    `${name} is marked as a store of p2, but ${how}. Nothing was written; restore it from a copy.`,
+    `${name} is marked as a store of p2, but ${problem}. Nothing was written. Restore it from a backup.`,
     {
-      code: "corrupt",
+      code: "store-corrupt",
       applied: "no",
     },
   )
 }
 
-/**
- * Throws unless every table and index is there as a step of {@link MIGRATIONS} made it. Elsewhere the damage of a name would
- * look like a mistake in a statement, and libsql ends the process over a column whose name is no UTF-8.
- */
-function refuseChangedTables(connection: Connection): void {
-  const rows = connection.all<{ sql: string }>("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
-  const made = new Set(rows.map(({ sql }) => sql))
+/** Throws unless every table and index is as {@link MIGRATIONS} created it: a damaged schema would fail in odd places. */
+function rejectChangedTables(database: SqliteDatabase, origin: DatabaseOrigin): void {
+  const rows = database.prepare("SELECT CAST(sql AS BLOB) AS sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
+  const decoder = new TextDecoder()
+  const created = new Set((rows as { sql: Uint8Array }[]).map(({ sql }) => decoder.decode(sql)))
   for (const statement of MIGRATIONS.join("").split(";")) {
     const sql = statement.trim()
-    if (sql.startsWith("CREATE") && !made.has(sql))
-      throw damaged(connection, "its tables are not as the store makes them")
+    if (sql.startsWith("CREATE") && !created.has(sql))
+      throw damagedFile(origin, "its tables are not as the store creates them")
   }
 }
 
-/** Refuses what is not ours, then creates the tables or brings them to this version, in one transaction. */
-export function prepareFile(connection: Connection, synchronous: "NORMAL" | "FULL"): void {
-  refuseForeign(snapshotOf(connection), connection)
-  if (connection.owned) {
-    connection.exec("PRAGMA journal_mode = WAL")
-    connection.exec(`PRAGMA synchronous = ${synchronous}`)
-    connection.exec("PRAGMA temp_store = MEMORY")
-    connection.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`)
+/** Rejects what is not ours, then creates the tables or migrates them to this version, in one transaction. */
+export function prepareSchema(database: SqliteDatabase, origin: DatabaseOrigin, synchronous: "NORMAL" | "FULL"): void {
+  rejectForeign(readSnapshot(database), origin)
+  if (origin.owned) {
+    database.exec("PRAGMA journal_mode = WAL")
+    database.exec(`PRAGMA synchronous = ${synchronous}`)
+    database.exec("PRAGMA temp_store = MEMORY")
+    database.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`)
   }
-  if (snapshotOf(connection).version === SCHEMA_VERSION) {
-    refuseChangedTables(connection)
+  if (readSnapshot(database).version === SCHEMA_VERSION) {
+    rejectChangedTables(database, origin)
     return
   }
-  connection.exec("BEGIN IMMEDIATE")
+  database.exec("BEGIN IMMEDIATE")
   try {
     // Another process may have done it while this one waited for the lock.
-    const state = stateOf(connection)
-    refuseForeign(state, connection)
-    for (let version = state.version ?? 0; version < SCHEMA_VERSION; version++) connection.exec(MIGRATIONS[version]!)
-    if (state.tables === 0) connection.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
-    if (state.tables === 0 || state.applicationId === APPLICATION_ID) {
-      connection.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
-    }
-    connection.exec("COMMIT")
+    const state = readState(database)
+    rejectForeign(state, origin)
+    for (let version = state.version ?? 0; version < SCHEMA_VERSION; version++) database.exec(MIGRATIONS[version]!)
+    if (state.tables === 0) database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+    if (state.tables === 0 || state.applicationId === APPLICATION_ID)
+      database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    database.exec("COMMIT")
   } catch (error) {
-    connection.exec("ROLLBACK")
+    database.exec("ROLLBACK")
     throw error
   }
 }

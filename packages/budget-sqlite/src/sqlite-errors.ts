@@ -1,4 +1,4 @@
-import { StoreError } from "@p2/budget"
+import { StoreError } from "@p2/budget/store"
 import { P2Error } from "@p2/core"
 
 // Primary result codes, https://www.sqlite.org/rescode.html
@@ -54,25 +54,31 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
     case CODES.SQLITE_BUSY:
     case CODES.SQLITE_LOCKED:
     case CODES.SQLITE_PROTOCOL:
-      return { code: "unavailable", problem: "another connection holds the file's lock." }
+      return { code: "store-unavailable", problem: "another connection holds the file's lock." }
     case CODES.SQLITE_FULL:
-      return { code: "unavailable", problem: "the disk or the database is full. Free space, then send it again." }
+      return { code: "store-unavailable", problem: "the disk or the database is full. Free space, then send it again." }
     case CODES.SQLITE_IOERR:
-      return { code: "unavailable", problem: "the file could not be read or written." }
+      return { code: "store-unavailable", problem: "the file could not be read or written." }
     case CODES.SQLITE_READONLY:
     case CODES.SQLITE_PERM:
       return {
-        code: "misconfigured",
+        code: "store-misconfigured",
         problem:
           "the file or its folder is read-only. Give this process the right to write both: the log stands beside the file.",
       }
     case CODES.SQLITE_CANTOPEN:
-      return { code: "misconfigured", problem: "the file cannot be opened. Its folder must exist and be writable." }
+      return {
+        code: "store-misconfigured",
+        problem: "the file cannot be opened. Its folder must exist and be writable.",
+      }
     case CODES.SQLITE_NOTADB:
-      return { code: "corrupt", problem: "the file is not a SQLite database. Nothing was written; check the path." }
+      return {
+        code: "store-corrupt",
+        problem: "the file is not a SQLite database. Nothing was written; check the path.",
+      }
     case CODES.SQLITE_CORRUPT:
-      return { code: "corrupt", problem: "the file is damaged. Nothing was written; restore it from a copy." }
+      return { code: "store-corrupt", problem: "the file is damaged. Nothing was written; restore it from a copy." }
     default:
-      return { code: "unavailable", problem: error instanceof Error ? error.message : String(error) }
+      return { code: "store-unavailable", problem: error instanceof Error ? error.message : String(error) }
   }
 }

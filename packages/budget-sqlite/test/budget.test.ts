@@ -23,8 +23,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** What another process has: a connection and a budget of its own on the same file. */
 function processOn(path: string, clock: { now: number }, options: Partial<BudgetOptions> = {}): Budget {
-  const store = sqliteStore(path, { now: () => clock.now })
-  const budget = createBudget({ store, limits, storeTimeoutMs: 30_000, onWarning: () => {}, ...options })
+  const store = sqliteStore(path, { now: () => clock.now, timeoutMs: 30_000 })
+  const budget = createBudget({ store, limits, onWarning: () => {}, ...options })
   open.push(budget)
   return budget
 }
@@ -33,97 +33,101 @@ function newPath(): string {
   return join(folder, `p2-${files++}.db`)
 }
 
-async function held(budget: Budget, options: ReserveOptions): Promise<Reservation> {
+async function reserve(budget: Budget, options: ReserveOptions): Promise<Reservation> {
   const outcome = await budget.reserve(options)
   if (!outcome.ok) throw outcome.error
   return outcome.reservation
 }
 
-/** For every cell: spent, and the sum of what the entries say they were charged there. */
-async function sums(budget: Budget): Promise<{ cells: Record<string, number>; ledger: Record<string, number> }> {
-  const ledger: Record<string, number> = {}
+/** For every counter: spent, and the sum of what the entries were charged there. */
+async function sums(budget: Budget): Promise<{ spent: Record<string, number>; charged: Record<string, number> }> {
+  const charged: Record<string, number> = {}
   for (const { charges } of (await budget.usage.list()).entries)
-    for (const [key, charge] of Object.entries(charges)) ledger[key] = (ledger[key] ?? 0) + charge
-  const keys = Object.keys(ledger)
-  const { cells } = await budget.store.read({ root: budget.rootOf(), keys })
-  return { cells: Object.fromEntries(cells.map(({ key, spent }) => [key, spent])), ledger }
+    for (const [name, charge] of Object.entries(charges)) charged[name] = (charged[name] ?? 0) + charge
+  const { counters } = await budget.store.read({ partition: budget.partitionOf(), counters: Object.keys(charged) })
+  return { spent: Object.fromEntries(counters.map(({ name, spent }) => [name, spent])), charged }
 }
 
-it("corrects an attempt from its stored entry in a later process, and cells and ledger still agree", async () => {
+it("corrects an attempt from its stored entry in a later process, and counters and ledger still agree", async () => {
   const [path, clock] = [newPath(), { now: Date.UTC(2026, 2, 2, 12) }]
   const first = processOn(path, clock)
-  await (await held(first, { subject, amount: { usd: 1, tokens: 9 }, id: "call-1" })).settle({ usd: 1, tokens: 9 })
-  await (await held(first, { subject, amount: { usd: 1, tokens: 9 }, id: "call-2" })).settle({ usd: 0.5, tokens: 4 })
+  await (await reserve(first, { subject, amount: { usd: 1, tokens: 9 }, idempotencyKey: "call-1" })).settle({
+    usd: 1,
+    tokens: 9,
+  })
+  await (await reserve(first, { subject, amount: { usd: 1, tokens: 9 }, idempotencyKey: "call-2" })).settle({
+    usd: 0.5,
+    tokens: 4,
+  })
   await first.close()
 
   const second = processOn(path, clock)
   const [entry] = await second.usage.get("call-1")
-  expect(entry!.fingerprint).toMatch(/^[\w-]{22}(\.[a-z0-9]*){3}$/)
-  const truth = { entry: entry!, cost: { usd: 0.25 }, changes: { costSource: "provider" } } as const
-  expect(await second.correct(truth)).toEqual({ status: "corrected" })
+  expect(entry!.fingerprint).toMatch(/^[\w-]{22}$/)
+  const correction = { entry: entry!, cost: { usd: 0.25 }, changes: { costSource: "provider" } } as const
+  expect(await second.correct(correction)).toEqual({ status: "corrected" })
   await second.close()
 
   const third = processOn(path, clock)
-  expect(await third.correct(truth)).toEqual({ status: "unchanged" })
+  expect(await third.correct(correction)).toEqual({ status: "unchanged" })
   const [corrected] = await third.usage.get("call-1")
   expect(corrected).toMatchObject({ costNanoUsd: 0.25 * USD, costSource: "provider", revision: 1 })
   expect(corrected!.fingerprint).toBe(entry!.fingerprint)
-  const { cells, ledger } = await sums(third)
-  expect(cells).toEqual(ledger)
-  expect(Object.values(cells).sort((a, b) => a - b)).toEqual([13, 0.75 * USD, 0.75 * USD])
+  const { spent, charged } = await sums(third)
+  expect(spent).toEqual(charged)
+  expect(Object.values(spent).sort((a, b) => a - b)).toEqual([13, 0.75 * USD, 0.75 * USD])
   const [total] = await third.usage.totals()
   expect(total).toMatchObject({ attempts: 2, costNanoUsd: 0.75 * USD })
   // Corrected once more, from the entry as it now stands.
   expect(await third.correct({ entry: corrected!, cost: { usd: 2, tokens: 20 } })).toEqual({ status: "corrected" })
   const after = await sums(third)
-  expect(after.cells).toEqual(after.ledger)
-  expect(Object.values(after.cells).sort((a, b) => a - b)).toEqual([24, 2.5 * USD, 2.5 * USD])
+  expect(after.spent).toEqual(after.charged)
+  expect(Object.values(after.spent).sort((a, b) => a - b)).toEqual([24, 2.5 * USD, 2.5 * USD])
 })
 
 it("settles a retry after midnight in the day of its reservation", async () => {
   const [path, clock] = [newPath(), { now: Date.UTC(2026, 2, 2, 14, 59, 59) }]
   const budget = processOn(path, clock)
-  const options = { subject, amount: { usd: 1, tokens: 9 }, id: "late" }
-  await held(budget, options)
+  const options = { subject, amount: { usd: 1, tokens: 9 }, idempotencyKey: "late" }
+  await reserve(budget, options)
   clock.now += 2_000
-  const retry = await held(processOn(path, clock), options)
+  const retry = await reserve(processOn(path, clock), options)
   expect(retry.replayed).toBe(true)
   expect(await retry.settle({ usd: 0.5, tokens: 3 })).toMatchObject({ status: "settled", replayed: false })
   expect(await retry.settle({ usd: 0.5, tokens: 3 })).toMatchObject({ status: "settled", replayed: true })
   const [today, team] = await budget.status(subject)
   expect(today).toMatchObject({ scope: "user", spent: 0, reserved: 0 })
-  expect(team).toMatchObject({ spent: 0.5 * USD, reserved: 0 })
-  const { cells, ledger } = await sums(budget)
-  expect(cells).toEqual(ledger)
-  const yesterday = Object.keys(cells).filter((key) => key.includes("day."))
-  expect(yesterday).toEqual([expect.stringContaining(String(Date.UTC(2026, 2, 1, 15)))])
-  // A second truth by the same names goes to the same day.
+  expect(team).toMatchObject({ spent: 0.5, spentNanoUsd: 0.5 * USD, reserved: 0 })
+  const { spent, charged } = await sums(budget)
+  expect(spent).toEqual(charged)
+  const yesterday = Object.keys(spent).filter((name) => name.includes(Date.UTC(2026, 2, 1, 15).toString(36)))
+  expect(yesterday).toHaveLength(1)
+  // A second settle by the same names goes to the same day.
   expect(await retry.settle({ usd: 0.75, tokens: 3 }, undefined, { revision: 1 })).toMatchObject({ replayed: false })
   const after = await sums(budget)
-  expect(after.cells).toEqual(after.ledger)
-  expect(after.cells[yesterday[0]!]).toBe(0.75 * USD)
+  expect(after.spent).toEqual(after.charged)
+  expect(after.spent[yesterday[0]!]).toBe(0.75 * USD)
 })
 
-it("tells the cost of an attempt that ran out as it was charged, not as it was reserved", async () => {
+it("an expired attempt has the cost that was charged, not the amount that was reserved", async () => {
   const [path, clock] = [newPath(), { now: Date.UTC(2026, 2, 2, 12) }]
   const budget = processOn(path, clock)
   const amount = { usd: 1, tokens: 9 }
-  await held(budget, { subject, amount, id: "charge" })
-  await held(budget, { subject, amount, id: "floor", onExpire: "floor", floor: { usd: 0.25, tokens: 2 } })
-  await held(budget, { subject, amount, id: "release", onExpire: "release" })
+  await reserve(budget, { subject, amount, idempotencyKey: "charge" })
+  await reserve(budget, { subject, amount, idempotencyKey: "amount", onExpire: { usd: 0.25, tokens: 2 } })
+  await reserve(budget, { subject, amount, idempotencyKey: "release", onExpire: "release" })
   await budget.close()
   clock.now += HOUR / 2
   const later = processOn(path, clock)
   expect(await later.sweep()).toEqual({ expired: 3, more: false })
   const { entries } = await later.usage.list()
-  const told = Object.fromEntries(entries.map((one) => [one.id, [one.status, one.costNanoUsd, one.costSource]]))
-  expect(told).toEqual({
+  const costs = entries.map((entry) => [entry.idempotencyKey, [entry.status, entry.costNanoUsd, entry.costSource]])
+  expect(Object.fromEntries(costs)).toEqual({
     charge: ["expired", USD, "bound"],
-    floor: ["expired", 0.25 * USD, "bound"],
+    amount: ["expired", 0.25 * USD, "bound"],
     release: ["expired", 0, "none"],
   })
-  expect(entries.every((entry) => !("expireCostNanoUsd" in entry))).toBe(true)
   const [total] = await later.usage.totals()
   const [user] = await later.status(subject)
-  expect([total!.costNanoUsd, total!.failedCostNanoUsd]).toEqual([user!.spent, user!.spent])
+  expect([total!.costNanoUsd, total!.failedCostNanoUsd]).toEqual([user!.spentNanoUsd, user!.spentNanoUsd])
 })

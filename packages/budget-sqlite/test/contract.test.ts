@@ -11,11 +11,13 @@ afterAll(() => script.remove())
 
 defineStoreSuite({ describe, it }, (about) => suiteTarget(about, script.path), {
   name: "sqliteStore",
+  limits: { ledgerRetention: "entries are kept until they are pruned" },
   onReport: (report) => {
     expect(report.levels.map(({ level, status }) => `${level}: ${status}`)).toEqual([
       "contract: passed",
       "concurrency: passed",
       "leases: passed",
+      "time: passed",
       "idempotency: passed",
       "faults: passed",
       "processes: passed",

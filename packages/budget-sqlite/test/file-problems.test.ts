@@ -2,10 +2,11 @@ import { createHash } from "node:crypto"
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { BudgetStore, UsageEntry } from "@p2/budget"
+import type { BudgetStore, UsageEntry } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openDatabase } from "./support/open-database"
+import { entryOf, reserveOf, settleOf } from "./support/requests"
 
 let folder: string
 let path: string
@@ -16,42 +17,19 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const digest = () => createHash("sha256").update(readFileSync(path)).digest("hex")
-const cell = { key: "a", startsAt: null, endsAt: null, keepMs: null }
-
-function reserve(store: BudgetStore, id: string) {
-  return store.reserve({
-    root: "main",
-    id,
-    fingerprint: "f",
-    leaseMs: 60_000,
-    cells: [{ ...cell, amount: 1, limit: null, onExpire: 1 }],
-  })
-}
-
-function commit(store: BudgetStore, id: string, entry?: UsageEntry) {
-  const cells = [{ ...cell, reserved: 1, amount: 1 }]
-  return store.settle({
-    root: "main",
-    id,
-    fingerprint: "f",
-    outcome: "commit",
-    revision: 0,
-    cells,
-    expiresAt: null,
-    entry,
-  })
-}
+const reserve = (store: BudgetStore, key: string) => store.reserve(reserveOf(key))
+const settle = (store: BudgetStore, key: string, entry?: UsageEntry) => store.settle(settleOf(key, entry))
 
 /** Every member refuses with this code, says that nothing was written, and leaves the file as it was. */
-async function expectRefusal(code: string, message: RegExp): Promise<void> {
+async function expectRejected(code: string, message: RegExp): Promise<void> {
   const before = digest()
   const store = sqliteStore(path)
   for (const call of [
     () => reserve(store, "r1"),
-    () => commit(store, "r1"),
-    () => store.read({ root: "main", keys: ["a"] }),
+    () => settle(store, "r1"),
+    () => store.read({ partition: "main", counters: ["a"] }),
     () => store.check!(),
-    () => store.ledger!.totals({ root: "main", filter: {}, groupBy: [] }),
+    () => store.ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null }),
   ]) {
     await expect(call()).rejects.toMatchObject({
       name: "StoreError",
@@ -75,21 +53,21 @@ async function filledFile(): Promise<void> {
 describe("a file that cannot be used is refused, and nothing in it is overwritten", () => {
   it("something that is not a database", async () => {
     writeFileSync(path, "Dear diary,\n".repeat(1_000))
-    await expectRefusal("corrupt", /not a SQLite database/)
+    await expectRejected("store-corrupt", /not a SQLite database/)
   })
 
   it("the database of another program", async () => {
     const database = openDatabase(path)
     database.exec("CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('Kind of Blue')")
     database.close()
-    await expectRefusal("misconfigured", /of something else/)
+    await expectRejected("store-misconfigured", /of another program/)
   })
 
   it("the marked, still empty database of another program", async () => {
     const database = openDatabase(path)
     database.exec("PRAGMA application_id = 12345; PRAGMA user_version = 3")
     database.close()
-    await expectRefusal("misconfigured", /of something else/)
+    await expectRejected("store-misconfigured", /of another program/)
   })
 
   it("a newer schema", async () => {
@@ -97,7 +75,7 @@ describe("a file that cannot be used is refused, and nothing in it is overwritte
     const database = openDatabase(path)
     database.exec("PRAGMA user_version = 2; UPDATE p2_meta SET version = 2")
     database.close()
-    await expectRefusal("misconfigured", /schema version 2.*knows 1.*newer version/)
+    await expectRejected("store-misconfigured", /schema version 2.*supports 1.*newer version/)
   })
 
   it("a store of p2 whose tables are gone", async () => {
@@ -105,7 +83,7 @@ describe("a file that cannot be used is refused, and nothing in it is overwritte
     const database = openDatabase(path)
     database.exec("DROP TABLE p2_meta")
     database.close()
-    await expectRefusal("corrupt", /tables are missing/)
+    await expectRejected("store-corrupt", /tables are missing/)
   })
 
   it("a file whose first page was overwritten", async () => {
@@ -113,12 +91,12 @@ describe("a file that cannot be used is refused, and nothing in it is overwritte
     const bytes = readFileSync(path)
     bytes.fill(0xa5, 100, 4_096)
     writeFileSync(path, bytes)
-    await expectRefusal("corrupt", /damaged|malformed/)
+    await expectRejected("store-corrupt", /damaged|malformed/)
   })
 
   it("a folder that is not there", async () => {
     const store = sqliteStore(join(folder, "absent", "p2.db"))
-    await expect(reserve(store, "r1")).rejects.toMatchObject({ code: "misconfigured", applied: "no" })
+    await expect(reserve(store, "r1")).rejects.toMatchObject({ code: "store-misconfigured", applied: "no" })
     await expect(reserve(store, "r1")).rejects.toThrow(join(folder, "absent", "p2.db"))
     await store.close!()
   })
@@ -152,32 +130,37 @@ it("pages that were overwritten are reported as damage, and stay as they are", a
   writeFileSync(path, bytes)
   const before = digest()
   const damaged = sqliteStore(path)
-  await expect(reserve(damaged, "new")).rejects.toMatchObject({ name: "StoreError", code: "corrupt", applied: "no" })
+  await expect(reserve(damaged, "new")).rejects.toMatchObject({
+    name: "StoreError",
+    code: "store-corrupt",
+    applied: "no",
+  })
   await damaged.close!()
   expect(digest()).toBe(before)
 })
 
 it("texts that are no UTF-8 any more are damage of their own row, and do not end the process", async () => {
   const store = sqliteStore(path)
-  const entry: UsageEntry = {
-    ...{ requestId: "q", attempt: 1, model: "m", reservedNanoUsd: 1, status: "succeeded", tokens: {} },
-    ...{ costNanoUsd: 1, costSource: "table" },
-  }
-  for (const id of ["r1", "r2"]) await reserve(store, id)
-  await commit(store, "r2", entry)
+  const entry = entryOf("q")
+  for (const key of ["r1", "r2"]) await reserve(store, key)
+  await settle(store, "r2", entry)
   const database = openDatabase(path)
-  database.exec("UPDATE p2_ids SET state = CAST(x'68656cff' AS TEXT) WHERE id = 'r1'")
-  database.exec("UPDATE p2_entries SET rest = CAST(x'7bff7d' AS TEXT)")
-  const damage = { name: "StoreError", code: "corrupt", applied: "no" }
-  // Together with one that is sound, which must not fail of its neighbour.
+  database.exec("UPDATE p2_records SET value = CAST(x'68656cff' AS TEXT) WHERE kind = 'reservation' AND key = 'r1'")
+  database.exec("UPDATE p2_records SET value = CAST(x'7bff7d' AS TEXT) WHERE kind = 'entry'")
+  const damage = { name: "StoreError", code: "store-corrupt", applied: "no" }
+  // Together with an intact one, which must not fail because of its neighbour.
   const [damaged, sound] = await Promise.allSettled([reserve(store, "r1"), reserve(store, "r3")])
   expect(damaged).toMatchObject({ status: "rejected", reason: damage })
-  expect(sound).toMatchObject({ status: "fulfilled", value: { result: "ok" } })
-  await expect(store.ledger!.get({ root: "main", requestId: "q" })).rejects.toMatchObject(damage)
-  await expect(store.ledger!.list({ root: "main", filter: {}, limit: 9 })).rejects.toMatchObject(damage)
-  // A step of the housekeeping walks over the damaged row as well, and nobody who calls it along fails of that.
-  expect(await store.sweep({ root: "main", max: 1 })).toMatchObject({ expired: [] })
-  expect(await store.ledger!.totals({ root: "main", filter: {}, groupBy: [] })).toMatchObject([{ costNanoUsd: 1 }])
+  expect(sound).toMatchObject({ status: "fulfilled", value: { status: "ok" } })
+  await expect(store.ledger!.get({ partition: "main", requestId: "q" })).rejects.toMatchObject(damage)
+  await expect(
+    store.ledger!.list({ partition: "main", filter: {}, cursor: null, limit: 9, newestFirst: false }),
+  ).rejects.toMatchObject(damage)
+  // Housekeeping goes over the damaged row as well and fails nobody.
+  expect(await store.listDue({ partition: "main", limit: 1 })).toMatchObject({ due: [] })
+  await expect(
+    store.ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null }),
+  ).rejects.toMatchObject(damage)
   await store.close!()
   database.close()
 })
@@ -185,7 +168,7 @@ it("texts that are no UTF-8 any more are damage of their own row, and do not end
 it("300 files of which random bytes were overwritten are used or reported as damage", { timeout: 60_000 }, async () => {
   const store = sqliteStore(path)
   for (let index = 0; index < 60; index++) await reserve(store, `r${index}`)
-  for (let index = 0; index < 60; index += 2) await commit(store, `r${index}`)
+  for (let index = 0; index < 60; index += 2) await settle(store, `r${index}`)
   await store.close!()
   const sound = readFileSync(path)
   const outcomes = new Set<string>()
@@ -200,11 +183,11 @@ it("300 files of which random bytes were overwritten are used or reported as dam
     const calls = [
       () => reserve(damaged, "new"),
       () => reserve(damaged, "r1"),
-      () => commit(damaged, "r3"),
-      () => damaged.read({ root: "main", keys: ["a"] }),
-      () => damaged.sweep({ root: "main", max: 9 }),
-      () => damaged.ledger!.list({ root: "main", filter: {}, limit: 99 }),
-      () => damaged.ledger!.totals({ root: "main", filter: {}, groupBy: ["model"] }),
+      () => settle(damaged, "r3"),
+      () => damaged.read({ partition: "main", counters: ["a"] }),
+      () => damaged.expire({ partition: "main", key: "r1", counters: ["a"] }),
+      () => damaged.ledger!.list({ partition: "main", filter: {}, cursor: null, limit: 99, newestFirst: false }),
+      () => damaged.ledger!.totals({ partition: "main", filter: {}, groupBy: ["model"], buckets: null }),
     ]
     for (const call of calls)
       outcomes.add(
@@ -215,7 +198,7 @@ it("300 files of which random bytes were overwritten are used or reported as dam
       )
     await damaged.close!()
   }
-  expect([...outcomes].sort()).toEqual(["StoreError corrupt", "used"])
+  expect([...outcomes].sort()).toEqual(["StoreError store-corrupt", "used"])
 })
 
 describe("a connection that may not write", () => {
@@ -224,7 +207,7 @@ describe("a connection that may not write", () => {
     database.exec("PRAGMA query_only = ON")
     const store = sqliteStore(database)
     await expect(reserve(store, "r1")).rejects.toMatchObject({
-      code: "misconfigured",
+      code: "store-misconfigured",
       applied: "no",
       message: expect.stringMatching(/file or its folder is read-only/),
     })
@@ -236,9 +219,9 @@ describe("a connection that may not write", () => {
     const database = openDatabase(path)
     database.exec("PRAGMA query_only = ON")
     const store = sqliteStore(database)
-    expect((await store.read({ root: "main", keys: ["a"] })).cells).toMatchObject([{ reserved: 50 }])
-    await expect(reserve(store, "new")).rejects.toMatchObject({ code: "misconfigured", applied: "no" })
-    await expect(commit(store, "r1")).rejects.toMatchObject({ code: "misconfigured", applied: "no" })
+    expect((await store.read({ partition: "main", counters: ["a"] })).counters).toMatchObject([{ reserved: 50 }])
+    await expect(reserve(store, "new")).rejects.toMatchObject({ code: "store-misconfigured", applied: "no" })
+    await expect(settle(store, "r1")).rejects.toMatchObject({ code: "store-misconfigured", applied: "no" })
     database.close()
   })
 
@@ -248,7 +231,10 @@ describe("a connection that may not write", () => {
     chmodSync(path, 0o444)
     chmodSync(folder, 0o555)
     try {
-      await expect(reserve(sqliteStore(path), "new")).rejects.toMatchObject({ code: "misconfigured", applied: "no" })
+      await expect(reserve(sqliteStore(path), "new")).rejects.toMatchObject({
+        code: "store-misconfigured",
+        applied: "no",
+      })
     } finally {
       chmodSync(folder, 0o755)
     }
@@ -278,14 +264,14 @@ it("a full disk refuses what does not fit, keeps what was answered, and goes on 
   }
   expect(refused).toMatchObject({
     name: "StoreError",
-    code: "unavailable",
+    code: "store-unavailable",
     applied: "no",
     message: expect.stringMatching(/full/),
   })
-  const reserved = async () => (await store.read({ root: "main", keys: ["a"] })).cells[0]!.reserved
+  const reserved = async () => (await store.read({ partition: "main", counters: ["a"] })).counters[0]!.reserved
   expect(await reserved()).toBe(answered.length + 1)
   database.exec("PRAGMA max_page_count = 100000")
-  expect(await reserve(store, "later")).toMatchObject({ result: "ok", replayed: false })
+  expect(await reserve(store, "later")).toMatchObject({ status: "ok", replayed: false })
   expect(await reserved()).toBe(answered.length + 2)
   expect(Object.values(database.prepare("PRAGMA integrity_check").get() as object)[0]).toBe("ok")
   await store.close!()
@@ -298,7 +284,7 @@ it("keeps its tables beside the user's in the user's own database, and leaves it
   database.exec("CREATE TABLE songs (title TEXT)")
   for (let round = 0; round < 2; round++) {
     const store = sqliteStore(database)
-    expect(await reserve(store, `r${round}`)).toMatchObject({ result: "ok", cells: [{ reserved: round + 1 }] })
+    expect(await reserve(store, `r${round}`)).toMatchObject({ status: "ok", counters: [{ reserved: round + 1 }] })
     await store.close!()
   }
   expect(database.prepare("PRAGMA application_id").get()).toMatchObject({ application_id: 77 })

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { memoryStore, type UsageEntry, type UsageTotals } from "@p2/budget"
+import { memoryStore } from "@p2/budget"
+import type { UsageTotals } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterAll, expect, it } from "vitest"
+import { entryOf, reserveOf } from "./support/requests"
 
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-text-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -32,27 +34,25 @@ it("keeps users, models and tags apart whatever their texts are, as the memory s
   const stores = [memoryStore(), sqliteStore(join(folder, "p2.db"))]
   for (const { ledger } of stores) {
     for (const [index, text] of TEXTS.entries()) {
-      const entry: UsageEntry = {
-        ...{ requestId: `r${index}`, attempt: 1, model: text, provider: text, userId: text, clientId: text },
-        ...{ status: "refused", tokens: { [text]: 1 }, costNanoUsd: 0, costSource: "none", reservedNanoUsd: 0 },
-        tags: Object.fromEntries([[text, text]]),
-        errorCode: text,
-      }
-      await ledger!.record({ root: "main", id: `e${index}`, entry })
+      const scopes = { model: text, provider: text, userId: text, clientId: text, errorCode: text }
+      const cost = { status: "denied", costNanoUsd: 0, costSource: "none", reservedNanoUsd: 0 } as const
+      const tags = Object.fromEntries([[text, text]])
+      const entry = entryOf(`r${index}`, { ...scopes, ...cost, tags, tokens: { [text]: 1 } })
+      await ledger!.record({ partition: "main", key: `e${index}`, entry })
     }
   }
   const [memory, sqlite] = stores.map((store) => store.ledger!)
   for (const by of ["userId", "clientId", "model", "provider"] as const) {
     const groups = (rows: { group: unknown[] }[]) => rows.map(({ group }) => JSON.stringify(group)).sort()
-    const query = { root: "main", filter: {}, groupBy: [by] }
+    const query = { partition: "main", filter: {}, groupBy: [by], buckets: null }
     expect(groups(await sqlite!.totals(query)), by).toEqual(groups(await memory!.totals(query)))
   }
   const [[all] = [], [every] = []] = await Promise.all(
-    [sqlite, memory].map((ledger) => ledger!.totals({ root: "main", filter: {}, groupBy: [] })),
+    [sqlite, memory].map((ledger) => ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null })),
   )
   expect(Object.entries(all!.tokens).sort()).toEqual(Object.entries(every!.tokens).sort())
   for (const tag of TEXTS) {
-    const query = { root: "main", filter: {}, groupBy: [{ tag }] }
+    const query = { partition: "main", filter: {}, groupBy: [{ tag }], buckets: null }
     const counts = (rows: UsageTotals[]) => rows.map(({ group, attempts }) => JSON.stringify([group, attempts])).sort()
     expect(counts(await sqlite!.totals(query))).toEqual(counts(await memory!.totals(query)))
   }
@@ -64,29 +64,25 @@ it("keeps users, models and tags apart whatever their texts are, as the memory s
       { provider: text },
       { tag: { name: text, value: text } },
     ]) {
-      const found = async (ledger: typeof memory) =>
-        (await ledger!.list({ root: "main", filter, limit: 99 })).entries.map(({ id, at: _at, ...rest }) => ({
-          id,
-          ...rest,
-        }))
-      expect(
-        (await found(sqlite)).map((e) => ({ ...e, at: 0 })),
-        JSON.stringify(filter),
-      ).toEqual((await found(memory)).map((e) => ({ ...e, at: 0 })))
+      const found = async (ledger: typeof memory) => {
+        const query = { partition: "main", filter, cursor: null, limit: 99, newestFirst: false }
+        return (await ledger!.list(query)).entries.map((entry) => ({ ...entry, at: 0 }))
+      }
+      expect(await found(sqlite), JSON.stringify(filter)).toEqual(await found(memory))
     }
   await stores[1]!.close!()
 })
 
-it("tells fingerprints apart whatever their texts are, in a draft as well", async () => {
-  const store = sqliteStore(join(folder, "fingerprints.db"))
-  const draft = { requestId: "\ud800", attempt: 1, model: "\udc00", reservedNanoUsd: 0, tags: { "\ud800": "\0" } }
+it("keeps pending entries and fingerprints as they came", async () => {
+  const store = sqliteStore(join(folder, "pending.db"))
+  const pendingEntry = entryOf("\ud800", { status: "expired", model: "\udc00", tags: { "\ud800": "\0" } })
   for (const [index, fingerprint] of TEXTS.entries()) {
-    const request = { root: "main", id: `i${index}`, fingerprint, cells: [], leaseMs: 60_000, draft }
-    expect(await store.reserve(request)).toMatchObject({ result: "ok", replayed: false })
-    expect(await store.reserve(request)).toMatchObject({ result: "ok", replayed: true })
+    const request = { ...reserveOf(`i${index}`), fingerprint, pendingEntry }
+    expect(await store.reserve(request)).toMatchObject({ status: "ok", replayed: false })
+    expect(await store.reserve(request)).toMatchObject({ status: "ok", replayed: true })
     for (const other of TEXTS)
       if (other !== fingerprint)
-        expect(await store.reserve({ ...request, fingerprint: other })).toMatchObject({ result: "mismatch" })
+        expect(await store.reserve({ ...request, fingerprint: other })).toMatchObject({ status: "mismatch" })
   }
   await store.close!()
 })

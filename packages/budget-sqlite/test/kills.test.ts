@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type SqliteDatabase, sqliteStore } from "@p2/budget-sqlite"
+import { sqliteStore } from "@p2/budget-sqlite"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { childScript } from "./support/child-script"
 import { openDatabase } from "./support/open-database"
@@ -24,16 +24,16 @@ afterAll(() => {
 })
 
 /** Runs processes until the requests are done, killing one after every few hundred. */
-async function runAndKill(): Promise<{ commits: Map<string, number>; kills: number }> {
-  const commits = new Map<string, number>()
+async function runAndKill(): Promise<{ settles: Map<string, number>; kills: number }> {
+  const settles = new Map<string, number>()
   const alive = new Set<ChildProcess>()
   let [finished, killed, names] = [0, 0, 0]
   await new Promise<void>((resolve, reject) => {
     const start = () => {
       const child = fork(script.path, [path, `p${names++}`, String(REQUESTS)])
       alive.add(child)
-      child.on("message", ({ commits: made, operations }: { commits: [string, number][]; operations: number }) => {
-        for (const [id, cost] of made) commits.set(id, cost)
+      child.on("message", ({ settles: made, operations }: { settles: [string, number][]; operations: number }) => {
+        for (const [key, cost] of made) settles.set(key, cost)
         finished += operations
         if (finished >= REQUESTS) for (const one of alive) one.kill("SIGKILL")
         else if (finished >= (killed + 1) * KILLS_EVERY) {
@@ -50,62 +50,58 @@ async function runAndKill(): Promise<{ commits: Map<string, number>; kills: numb
     }
     for (let index = 0; index < PROCESSES; index++) start()
   })
-  return { commits, kills: killed + PROCESSES }
+  return { settles, kills: killed + PROCESSES }
 }
 
 type Rows = Record<string, number | string>[]
 
-/** What each cell must hold, from the entries, the adjustments and the leases that are still held. */
-function expectedCells(database: SqliteDatabase): Rows {
-  return database
-    .prepare(`
-    WITH moves AS (
-      SELECT e.root AS root, c.key AS key, c.value AS spent, 0 AS reserved
-        FROM (SELECT root AS root, charges AS charges FROM p2_entries) AS e, json_each(e.charges) AS c
-      UNION ALL
-      SELECT root, json_extract(content, '$[0]'), applied, 0 FROM p2_adjustments
-        WHERE json_extract(content, '$[1]') <> 'granted'
-      UNION ALL
-      SELECT h.root, json_extract(c.value, '$[0]'), 0, json_extract(c.value, '$[1]')
-        FROM (SELECT root AS root, cells AS cells FROM p2_ids WHERE state = 'held') AS h, json_each(h.cells) AS c
-    )
-    SELECT root, key, sum(spent) AS spent, sum(reserved) AS reserved FROM moves GROUP BY root, key ORDER BY root, key`)
-    .all() as Rows
-}
+/** What each counter must hold, from the entries, the adjustments and the reservations that are still held. */
+const EXPECTED = `
+  WITH moves AS (
+    SELECT e.partition, c.key AS name, c.value AS spent, 0 AS reserved
+      FROM (SELECT partition, value FROM p2_records WHERE kind = 'entry') AS e, json_each(e.value, '$.charges') AS c
+    UNION ALL
+    SELECT partition, json_extract(value, '$.counter'), json_extract(value, '$.applied'), 0
+      FROM p2_records WHERE kind = 'adjustment' AND json_extract(value, '$.kind') <> 'granted'
+    UNION ALL
+    SELECT h.partition, json_extract(c.value, '$.name'), 0, json_extract(c.value, '$.amount')
+      FROM (SELECT partition, value FROM p2_records
+              WHERE kind = 'reservation' AND json_extract(value, '$.state') = 'held') AS h,
+           json_each(h.value, '$.counters') AS c
+  )
+  SELECT partition, name, sum(spent) AS spent, sum(reserved) AS reserved FROM moves
+    GROUP BY partition, name ORDER BY partition, name`
+const COUNTERS = `
+  SELECT partition, key AS name, json_extract(value, '$.spent') AS spent, json_extract(value, '$.reserved') AS reserved
+    FROM p2_records WHERE kind = 'counter' ORDER BY partition, key`
+const ENTRIES = `
+  SELECT key, json_extract(value, '$.revision') AS revision, json_extract(value, '$.costNanoUsd') AS cost
+    FROM p2_records WHERE kind = 'entry'`
 
-it(`after ${REQUESTS} random requests over several processes, some killed, the ledger adds up to the cells`, {
+it(`after ${REQUESTS} random requests over several processes, some killed, the ledger adds up to the counters`, {
   timeout: 600_000,
 }, async () => {
-  const { commits, kills } = await runAndKill()
+  const { settles, kills } = await runAndKill()
   const store = sqliteStore(path)
   const database = openDatabase(path)
-  const plain = (rows: unknown[]) =>
-    (rows as Rows).map(({ root, key, spent, reserved }) => ({ root, key, spent, reserved }))
-  const cells = () =>
-    plain(database.prepare("SELECT root, key, spent, reserved FROM p2_cells ORDER BY root, key").all())
-  expect(cells().length).toBe(12)
-  expect(plain(expectedCells(database))).toEqual(cells())
-  for (const root of ["main", "other"]) {
-    while ((await store.sweep({ root, max: 1_000 })).more);
-  }
-  expect(plain(expectedCells(database))).toEqual(cells())
+  const select = (sql: string) => (database.prepare(sql).all() as Rows).map((row) => ({ ...row }))
+  expect(select(COUNTERS)).toHaveLength(12)
+  expect(select(EXPECTED)).toEqual(select(COUNTERS))
+  for (const partition of ["main", "other"])
+    for (let isDone = false; !isDone; ) {
+      const { due } = await store.listDue({ partition, limit: 64 })
+      for (const { key, counters } of due) await store.expire({ partition, key, counters })
+      isDone = due.length === 0
+    }
+  expect(select(EXPECTED)).toEqual(select(COUNTERS))
 
-  const rows = database.prepare("SELECT id, revision, cost FROM p2_entries").all() as Rows
-  const entries = new Map(rows.map((row) => [row.id, row]))
-  const lost = [...commits].filter(([id, cost]) => {
-    const entry = entries.get(id)
+  const entries = new Map(select(ENTRIES).map((row) => [row.key, row]))
+  const lost = [...settles].filter(([key, cost]) => {
+    const entry = entries.get(key)
     return entry === undefined || (entry.revision === 0 && entry.cost !== cost)
   })
   expect(lost).toEqual([])
-  const ids = database.prepare("SELECT count(*) AS n FROM p2_ids").get() as { n: number }
-  console.log(`${ids.n} reservations, ${commits.size} answered commits found again, ${kills} processes killed`)
-
-  // What is summed ahead agrees with the entries, too.
-  for (const root of ["main", "other"]) {
-    const [ahead] = await store.ledger!.totals({ root, filter: {}, groupBy: [] })
-    const all = database.prepare("SELECT count(*) AS n, sum(cost) AS cost FROM p2_entries WHERE root = ?").get(root)
-    expect(ahead).toMatchObject({ attempts: (all as { n: number }).n, costNanoUsd: (all as { cost: number }).cost })
-  }
+  console.log(`${entries.size} entries, ${settles.size} confirmed settles found again, ${kills} processes killed`)
   expect(Object.values(database.prepare("PRAGMA integrity_check").get() as object)[0]).toBe("ok")
   database.close()
   await store.close!()

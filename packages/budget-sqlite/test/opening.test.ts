@@ -26,8 +26,8 @@ it("processes that open a new file at the same time make its tables once, and al
     const answers = await Promise.all(
       ["a", "b", "c", "d"].map((id) => run(process.execPath, ["--no-warnings", script.path, path, id, start])),
     )
-    expect(answers.map(({ stdout }) => JSON.parse(stdout).result)).toEqual(["ok", "ok", "ok", "ok"])
-    expect(Math.max(...answers.map(({ stdout }) => JSON.parse(stdout).cells[0].reserved))).toBe(4)
+    expect(answers.map(({ stdout }) => JSON.parse(stdout).status)).toEqual(["ok", "ok", "ok", "ok"])
+    expect(Math.max(...answers.map(({ stdout }) => JSON.parse(stdout).counters[0].reserved))).toBe(4)
   }
 })
 

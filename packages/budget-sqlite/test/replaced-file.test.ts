@@ -1,10 +1,11 @@
 import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { BudgetStore, UsageEntry } from "@p2/budget"
+import type { BudgetStore } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { openDatabase } from "./support/open-database"
+import { entryOf, reserveOf } from "./support/requests"
 
 let folder: string
 let path: string
@@ -22,15 +23,21 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const cell = { key: "a", startsAt: null, endsAt: null, keepMs: null, amount: 1, limit: null, onExpire: 1 }
-const reserve = (id: string) => store.reserve({ root: "main", id, fingerprint: "f", leaseMs: 3_600_000, cells: [cell] })
-const reserved = async () => (await store.read({ root: "main", keys: ["a"] })).cells[0]!.reserved
+const reserve = (key: string) => store.reserve({ ...reserveOf(key), leaseMs: 3_600_000 })
+const reserved = async () => (await store.read({ partition: "main", counters: ["a"] })).counters[0]!.reserved
 
-async function expectRefusal(message: RegExp): Promise<void> {
-  const refusal = { name: "StoreError", code: "misconfigured", applied: "no", message: expect.stringMatching(message) }
-  await expect(Promise.all([reserve("one"), reserve("two")])).rejects.toMatchObject(refusal)
-  await expect(reserved()).rejects.toMatchObject(refusal)
-  await expect(store.ledger!.list({ root: "main", filter: {}, limit: 1 })).rejects.toMatchObject(refusal)
+async function expectRejected(message: RegExp): Promise<void> {
+  const rejection = {
+    name: "StoreError",
+    code: "store-misconfigured",
+    applied: "no",
+    message: expect.stringMatching(message),
+  }
+  await expect(Promise.all([reserve("one"), reserve("two")])).rejects.toMatchObject(rejection)
+  await expect(reserved()).rejects.toMatchObject(rejection)
+  await expect(
+    store.ledger!.list({ partition: "main", filter: {}, cursor: null, limit: 1, newestFirst: false }),
+  ).rejects.toMatchObject(rejection)
 }
 
 describe("a file that is no longer the one that the store opened: counted in, it would be counted for nobody", () => {
@@ -50,26 +57,26 @@ describe("a file that is no longer the one that the store opened: counted in, it
   ])("%s", async (_how, change) => {
     change()
     time += 1_000
-    await expectRefusal(REPLACED)
+    await expectRejected(REPLACED)
   })
 
   it("goes on when the file is put back", async () => {
     renameSync(path, `${path}.old`)
     time += 1_000
-    await expectRefusal(REPLACED)
+    await expectRejected(REPLACED)
     renameSync(`${path}.old`, path)
     time += 1_000
-    expect(await reserve("after")).toMatchObject({ result: "ok" })
+    expect(await reserve("after")).toMatchObject({ status: "ok" })
     expect(await reserved()).toBe(2)
   })
 
   it("does not mind other stores that come and go, nor a clock that goes back", async () => {
     for (let round = 1; round <= 3; round++) {
       const other = sqliteStore(path, { now: () => time })
-      await other.read({ root: "main", keys: ["a"] })
+      await other.read({ partition: "main", counters: ["a"] })
       await other.close!()
       time += round === 2 ? -60_000 : 1_000
-      expect(await reserve(`r${round}`)).toMatchObject({ result: "ok" })
+      expect(await reserve(`r${round}`)).toMatchObject({ status: "ok" })
     }
     expect(await reserved()).toBe(4)
   })
@@ -79,10 +86,10 @@ describe("a file that is no longer the one that the store opened: counted in, it
     const relative = sqliteStore("relative.db", { now: () => time })
     try {
       process.chdir(folder)
-      await relative.read({ root: "main", keys: [] })
+      await relative.read({ partition: "main", counters: [] })
       process.chdir(here)
       time += 1_000
-      expect((await relative.read({ root: "main", keys: [] })).cells).toEqual([])
+      expect((await relative.read({ partition: "main", counters: [] })).counters).toEqual([])
     } finally {
       process.chdir(here)
       await relative.close!()
@@ -94,26 +101,24 @@ it("a schema that another process makes newer while the file is open is not writ
   const newer = openDatabase(path)
   newer.exec("PRAGMA user_version = 2; UPDATE p2_meta SET version = 2")
   await expect(reserve("late")).rejects.toMatchObject({
-    code: "misconfigured",
+    code: "store-misconfigured",
     applied: "no",
-    message: expect.stringMatching(/schema version 2.*knows 1/),
+    message: expect.stringMatching(/schema version 2.*supports 1/),
   })
   newer.exec("UPDATE p2_meta SET version = 1")
-  expect(await reserve("again")).toMatchObject({ result: "ok" })
+  expect(await reserve("again")).toMatchObject({ status: "ok" })
   newer.close()
 })
 
 it("the log does not keep the size that a long reader gave it", async () => {
   const reader = openDatabase(path)
   reader.exec("BEGIN")
-  reader.prepare("SELECT count(*) FROM p2_cells").get()
-  const entry: UsageEntry = {
-    ...{ requestId: "q", attempt: 1, model: "m", reservedNanoUsd: 0, status: "refused", tokens: {} },
-    ...{ costNanoUsd: 0, costSource: "none", prompt: "p".repeat(65_536), answer: "a".repeat(65_536) },
-  }
+  reader.prepare("SELECT count(*) FROM p2_records").get()
+  const content = { prompt: "p".repeat(65_536), answer: "a".repeat(65_536) }
+  const entry = entryOf("q", { status: "denied", costNanoUsd: 0, costSource: "none", ...content })
   const size = () => statSync(`${path}-wal`).size
   for (let index = 0; size() < 24 * 2 ** 20; index++)
-    await store.ledger!.record({ root: "main", id: `e${index}`, entry })
+    await store.ledger!.record({ partition: "main", key: `e${index}`, entry })
   reader.exec("COMMIT")
   reader.close()
   // A write that finds the log past a thousand pages copies them, and the next begins it anew.

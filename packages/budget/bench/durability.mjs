@@ -1,4 +1,4 @@
-// What each durability of Redis costs, and what a kill -9 of the server takes with it.
+// What each durability of Redis costs, and what a `kill -9` of the server loses.
 // Run `pnpm build` first, then `node bench/durability.mjs [pairs per round] [rounds]`.
 import { startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
@@ -11,8 +11,8 @@ const SETTINGS = {
   "appendfsync everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
   "appendfsync always": ["--appendonly", "yes", "--appendfsync", "always"],
 }
-const CELLS = ["user", "client", "total"].map((key) => ({
-  key,
+const COUNTERS = ["user", "client", "total"].map((name) => ({
+  name,
   startsAt: null,
   endsAt: null,
   keepMs: null,
@@ -21,16 +21,33 @@ const CELLS = ["user", "client", "total"].map((key) => ({
   onExpire: 1_000,
 }))
 
-let ids = 0
+const ENTRY = {
+  requestId: "q",
+  attempt: 1,
+  model: "m",
+  status: "succeeded",
+  reservedNanoUsd: 1_000,
+  costNanoUsd: 1_000,
+  costSource: "table",
+  tokens: {},
+}
+
+let keys = 0
 const lanes = []
 for (const [name, args] of Object.entries(SETTINGS)) {
   const server = await startRedis({ args })
   const client = new Redis(server.url, { lazyConnect: true })
   client.on("error", () => {})
-  lanes.push({ name, server, client, store: redisStore({ client, ledger: false, timeoutMs: 10_000 }), rates: {} })
+  lanes.push({
+    name,
+    server,
+    client,
+    store: redisStore({ client, ledgerRetentionMs: 0, timeoutMs: 10_000 }),
+    rates: {},
+  })
 }
 
-console.log(`reserve-and-settle pairs a second over 3 cells, medians of ${rounds} interleaved rounds of ${pairs}`)
+console.log(`reserve-and-settle pairs a second over 3 counters, medians of ${rounds} interleaved rounds of ${pairs}`)
 for (const concurrency of [1, 32, 256]) {
   for (let round = 0; round <= rounds; round++) {
     for (const lane of lanes) {
@@ -48,15 +65,15 @@ for (const concurrency of [1, 32, 256]) {
   }
 }
 
-console.log("\nkill -9 of redis-server under load, then a restart: answered commits that are gone")
+console.log("\nkill -9 of redis-server under load, then a restart: confirmed settles that are lost")
 for (const lane of lanes) {
-  let answered = 0
+  let confirmed = 0
   const before = await spent(lane.store)
   const load = Promise.allSettled(
     Array.from({ length: 32 }, async () => {
       for (;;) {
         await pair(lane.store)
-        answered++
+        confirmed++
       }
     }),
   )
@@ -65,8 +82,8 @@ for (const lane of lanes) {
   await load
   await lane.server.restart()
   const after = await spent(lane.store)
-  const lost = Math.max(0, answered - Math.round((after - before) / 1_000))
-  const what = after < before ? `all ${answered}, and whatever was there before` : `${lost} of ${answered}`
+  const lost = Math.max(0, confirmed - Math.round((after - before) / 1_000))
+  const what = after < before ? `all ${confirmed}, and whatever was there before` : `${lost} of ${confirmed}`
   console.log(`  ${lane.name.padEnd(22)} ${what}`)
   await lane.store.close()
   lane.client.disconnect()
@@ -74,24 +91,25 @@ for (const lane of lanes) {
 }
 
 async function pair(store) {
-  const request = { root: "main", id: `attempt-${ids++}`, fingerprint: "f", cells: CELLS, leaseMs: 60_000 }
-  const held = await store.reserve(request)
-  const cells = CELLS.map((cell) => ({ ...cell, reserved: cell.amount }))
-  await store.settle({ ...request, cells, outcome: "commit", revision: 0, expiresAt: held.expiresAt })
+  const request = { partition: "main", key: `attempt-${keys++}`, fingerprint: "f", counters: COUNTERS }
+  const reserved = await store.reserve({ ...request, leaseMs: 60_000, pendingEntry: ENTRY })
+  const counters = COUNTERS.map((counter) => ({ ...counter, reserved: counter.amount }))
+  const settle = { ...request, counters, outcome: "settled", revision: 0, expiresAt: reserved.expiresAt, entry: ENTRY }
+  await store.settle(settle)
 }
 
 async function spent(store) {
   for (;;) {
-    const state = await store.read({ root: "main", keys: ["total"] }).catch(() => undefined)
-    if (state !== undefined) return state.cells[0].spent
+    const reply = await store.read({ partition: "main", counters: ["total"] }).catch(() => undefined)
+    if (reply !== undefined) return reply.counters[0].spent
   }
 }
 
 async function rateOf(operation, count, concurrency) {
-  let left = count
+  let remaining = count
   const started = performance.now()
   const lane = async () => {
-    while (left-- > 0) await operation()
+    while (remaining-- > 0) await operation()
   }
   await Promise.all(Array.from({ length: concurrency }, lane))
   return (count / (performance.now() - started)) * 1_000

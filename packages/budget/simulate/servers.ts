@@ -1,20 +1,11 @@
-import { memoryStore } from "../src/memory-store"
-import type { ModelOptions, ModelStore } from "../src/testing/model"
-import type { SimulatedServer } from "./world"
+import { memoryStore } from "../src/memory/memory-store"
+import type { BudgetStore } from "../src/store/budget-store"
 
-type ModelClass = new (options: ModelOptions) => ModelStore
+/** Where the store of one run comes from. */
+export interface SimulatedServer {
+  /** Opens an empty store whose clock is `now()`. */
+  open(now: () => number): Promise<BudgetStore>
+}
 
 /** The memory store on virtual time. */
-export const memoryServer: SimulatedServer = {
-  async open(now) {
-    const store = memoryStore({ clock: now })
-    return { store, root: "main", close: async () => {} }
-  },
-}
-
-/** A store that is right but for one thing, to see that the simulation finds it. */
-export function plantedServer(Store: ModelClass): SimulatedServer {
-  return {
-    open: async (now) => ({ store: new Store({ now }), root: "main", close: async () => {} }),
-  }
-}
+export const memoryServer: SimulatedServer = { open: async (now) => memoryStore({ now }) }

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Random } from "../src/testing/random"
 
-/** One simulated process: what runs in its context has its clock and its timers, and dies with it. */
+/** One simulated process: what runs in its context has its clock and its timers, and ends with it. */
 export interface SimulatedProcess {
   name: string
   isDead: boolean
-  /** How wrong its own clock is. */
+  /** By how much its own clock is wrong; may change while it runs. */
   skewMs: number
 }
 
@@ -26,11 +26,12 @@ const real = {
   dateNow: Date.now,
   performanceNow: performance.now.bind(performance),
   random: Math.random,
+  randomUUID: globalThis.crypto.randomUUID,
 }
 
 /**
- * A clock and a queue of events. Timers, `Date.now`, `performance.now` and `Math.random` are virtual inside of simulated
- * processes and real everywhere else, so that a real Redis beside them goes on as ever.
+ * A clock and a queue of events. Timers, `Date.now`, `performance.now`, `Math.random` and `crypto.randomUUID` are virtual
+ * inside simulated processes and real everywhere else, so that a client of a real Redis works beside them.
  */
 export class VirtualTime {
   now: number
@@ -86,7 +87,7 @@ export class VirtualTime {
     return true
   }
 
-  /** A turn of the real event loop, in which everything that needs no waiting gets done. */
+  /** A turn of the real event loop, which completes everything that waits for no event. */
   turn(): Promise<void> {
     return new Promise((resolve) => real.setImmediate(resolve))
   }
@@ -139,6 +140,8 @@ export class VirtualTime {
     }
     performance.now = () => (context.getStore() === undefined ? real.performanceNow() : this.now - this.#start)
     Math.random = () => (context.getStore() === undefined ? real.random() : this.#random.next())
+    globalThis.crypto.randomUUID = () =>
+      context.getStore() === undefined ? real.randomUUID.call(globalThis.crypto) : this.#uuid()
     return () => {
       globalThis.setTimeout = real.setTimeout
       globalThis.clearTimeout = real.clearTimeout
@@ -147,7 +150,13 @@ export class VirtualTime {
       Date.now = real.dateNow
       performance.now = real.performanceNow
       Math.random = real.random
+      globalThis.crypto.randomUUID = real.randomUUID
     }
+  }
+
+  #uuid(): ReturnType<typeof real.randomUUID> {
+    const digits = Array.from({ length: 32 }, () => this.#random.integer(0, 15).toString(16)).join("")
+    return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`
   }
 }
 

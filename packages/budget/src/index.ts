@@ -1,84 +1,42 @@
 export type {
-  Amount,
-  AmountInput,
   Budget,
   BudgetAlert,
   BudgetOptions,
   CloseOptions,
   Correction,
   CorrectOptions,
-  LimitStatus,
   LimitTarget,
   OnExpire,
   OnStoreFailure,
   Reservation,
   ReserveOptions,
-  ReserveOutcome,
+  ReserveResult,
   RunOptions,
   RunOutcome,
   RunResult,
   Settlement,
   SettleOptions,
   WaitOptions,
-} from "./budget"
+} from "./api/budget"
+export { type BudgetError, type BudgetErrorCode, isBudgetError } from "./api/budget-error"
 export {
-  IdMismatchError,
+  IdempotencyKeyMismatchError,
   NoLedgerError,
   ReservationHeldError,
   ReservationResolvedError,
   SettleMismatchError,
-} from "./budget-errors"
-export { BudgetExceededError, type RefusedLimit } from "./budget-exceeded-error"
-export { createBudget } from "./create-budget"
-export type {
-  StoredEntry,
-  UsageDraft,
-  UsageEntry,
-  UsageFilter,
-  UsageGroup,
-  UsageLedger,
-  UsageStatus,
-  UsageTotals,
-} from "./ledger"
-export { foldUsage, matchesFilter, UsageFold } from "./ledger-fold"
-export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limit"
-export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory-store"
-export type {
-  AdjustRequest,
-  AdjustResult,
-  BudgetStore,
-  CellChange,
-  CellRef,
-  CellState,
-  Expired,
-  ExtendResult,
-  Final,
-  Millis,
-  Name,
-  Nat,
-  ReserveCell,
-  ReserveRequest,
-  ReserveResult,
-  SettleCell,
-  SettleRequest,
-  SettleResult,
-  StoreCapabilities,
-  StoreCheck,
-} from "./store"
-export {
-  checkAdjustRequest,
-  checkExtendRequest,
-  checkListRequest,
-  checkName,
-  checkPruneRequest,
-  checkReadRequest,
-  checkRecordRequest,
-  checkReserveRequest,
-  checkSettleRequest,
-  checkSweepRequest,
-  checkTotalsRequest,
-  compareEntries,
-} from "./store-checks"
-export { StoreError, type StoreErrorOptions } from "./store-error"
-export type { Scope, Subject, Unit } from "./subject"
-export type { BudgetUsage, UsageListQuery, UsageRoot, UsageTotalsQuery } from "./usage-queries"
+  UnknownReservationError,
+} from "./api/budget-errors"
+export { BudgetExceededError, type DeniedLimit } from "./api/budget-exceeded-error"
+export type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "./api/budget-usage"
+export { createBudget } from "./api/create-budget"
+export type { Amount, AmountInput } from "./limits/amount"
+export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limits/limit"
+export type { LimitStatus } from "./limits/limit-status"
+export type { Scope, Subject } from "./limits/subject"
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory/memory-store"
+export type { BudgetStore, FinalState, StoreCapabilities, StoreCheck } from "./store/budget-store"
+export type { Millis, Name } from "./store/name"
+export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
+export type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./usage/entry"
+export type { UsageGroup, UsageTotals } from "./usage/ledger"

@@ -1,2 +1,2 @@
-export type { RedisClient } from "./redis/redis-client"
+export type { RedisClient } from "./redis/client"
 export { type RedisStoreOptions, redisStore } from "./redis/redis-store"

@@ -1,24 +1,25 @@
+export type { Bench, ExpiredLease, TestReservation } from "./testing/bench"
 export { SuiteFailure } from "./testing/expect"
+export { createFaultyProxy, type FaultyProxy, type FaultyProxyOptions, type TcpAddress } from "./testing/faulty-proxy"
+export { SUITE_LEVELS, SUITE_NEEDS, type SuiteLevel, type SuiteNeed } from "./testing/levels"
 export type { CaseReport, LevelReport, StoreReport } from "./testing/report"
-export type { CaseBench, StoreCase } from "./testing/store-case"
+export { type StoreCase, SUITE_RULES, type SuiteRule } from "./testing/store-case"
 export { storeCases } from "./testing/store-cases"
 export {
   type ChildEnd,
+  type ConnectOptions,
   connectStore,
   type ParentEnd,
   type SuiteMessage,
   serveStore,
 } from "./testing/store-process"
 export { defineStoreSuite, runStoreSuite, type SuiteRunner } from "./testing/suite"
-export {
-  type StoreProcess,
-  SUITE_LEVELS,
-  type SuiteCaseName,
-  type SuiteClock,
-  type SuiteFactory,
-  type SuiteFaults,
-  type SuiteLevel,
-  type SuiteNeed,
-  type SuiteOptions,
-  type SuiteTarget,
+export type {
+  StoreProcess,
+  SuiteCaseName,
+  SuiteClock,
+  SuiteFactory,
+  SuiteFaults,
+  SuiteOptions,
+  SuiteTarget,
 } from "./testing/target"

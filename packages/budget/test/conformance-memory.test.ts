@@ -1,54 +1,31 @@
-import { afterAll, describe, expect, it } from "vitest"
-import { memoryStore } from "../src/memory-store"
-import { defineStoreSuite, type StoreReport } from "../src/testing"
+import { describe, it } from "vitest"
+import { memoryStore } from "../src/memory/memory-store"
+import { defineStoreSuite, type SuiteFactory } from "../src/testing"
 
-const START = Date.UTC(2026, 0, 31, 23)
-let report: StoreReport | undefined
-
-defineStoreSuite(
-  { describe, it },
-  () => {
-    let now = START
-    const store = memoryStore({ clock: () => now })
-    return {
-      store,
-      clock: {
-        now: () => now,
-        advance: (ms) => {
-          now += ms
-        },
-      },
-      size: () => {
-        const { ids, cells } = store.size()
-        return ids + cells
-      },
-    }
-  },
-  {
-    name: "memoryStore",
-    limits: {
-      processes: "the memory of one process",
-      restart: "forgets everything when the process ends",
-      down: "nothing lies between the caller and the state",
-      loseAnswer: "nothing lies between the caller and the state",
-      damage: "nobody else can write to it",
-      ledgerRetention: "keeps a number of entries, not a time",
+const memoryTarget: SuiteFactory = () => {
+  let now = Date.UTC(2026, 0, 31, 23)
+  const clock = {
+    now: () => now,
+    advance: (ms: number) => {
+      now += ms
     },
-    onReport: (written) => {
-      report = written
-    },
-  },
-)
+  }
+  const store = memoryStore({ now: clock.now })
+  const size = () => {
+    const { reservations, counters, adjustments } = store.size()
+    return reservations + counters + adjustments
+  }
+  return { store, clock, size }
+}
 
-afterAll(() => {
-  // What the memory store may claim.
-  expect(report?.levels.map(({ level, status }) => `${level}: ${status}`)).toEqual([
-    "contract: passed",
-    "concurrency: passed",
-    "leases: passed",
-    "idempotency: passed",
-    "faults: not claimed",
-    "processes: not claimed",
-    "ledger: passed",
-  ])
+defineStoreSuite({ describe, it }, memoryTarget, {
+  name: "the memory store",
+  limits: {
+    processes: "its state lives in one process",
+    ledgerRetention: "its ledger is bounded by number, not by time",
+    down: "there is nothing between it and its state",
+    loseAnswer: "there is nothing between it and its state",
+    damage: "nobody else can write its state",
+    restart: "it loses everything when its process ends",
+  },
 })

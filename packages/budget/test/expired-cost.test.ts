@@ -1,42 +1,52 @@
 import { expect, it } from "vitest"
-import { memoryStore } from "../src"
-import type { UsageDraft } from "../src/ledger"
-import { readEntry } from "../src/redis/entry"
-import { heldRecord } from "../src/redis/record"
-import type { BudgetStore, ReserveRequest } from "../src/store"
-import { ModelStore } from "../src/testing/model"
+import type { OnExpire, ReserveOptions } from "../src"
+import { budgetOn, reserved, world } from "./budget-world"
 
 const LEASE_MS = 1_000
-const drafts: { draft: Partial<UsageDraft>; told: object }[] = [
-  { draft: {}, told: { costNanoUsd: 900, costSource: "bound" } },
-  { draft: { expireCostNanoUsd: 300 }, told: { costNanoUsd: 300, costSource: "bound" } },
-  { draft: { expireCostNanoUsd: 0 }, told: { costNanoUsd: 0, costSource: "none" } },
+const cases: [OnExpire, object, Record<string, number>][] = [
+  ["charge", { costNanoUsd: 900, costSource: "bound" }, { usd: 900, tok: 7, req: 1 }],
+  [{ nanoUsd: 300 }, { costNanoUsd: 300, costSource: "bound" }, { usd: 300, tok: 7, req: 1 }],
+  ["0.0000003", { costNanoUsd: 300, costSource: "bound" }, { usd: 300, tok: 7, req: 1 }],
+  [
+    { nanoUsd: 0, tokens: 0, requests: 0 },
+    { costNanoUsd: 0, costSource: "none" },
+    { usd: 0, tok: 0, req: 0 },
+  ],
+  [{ tokens: 3 }, { costNanoUsd: 900, costSource: "bound" }, { usd: 900, tok: 3, req: 1 }],
+  ["release", { costNanoUsd: 0, costSource: "none" }, { usd: 0, tok: 0, req: 0 }],
 ]
 
-function requestOf(more: Partial<UsageDraft>): ReserveRequest {
-  const onExpire = more.expireCostNanoUsd ?? 900
-  const cell = { key: "total|nanoUsd|total", startsAt: null, endsAt: null, keepMs: null, amount: 900, limit: null }
-  const draft = { requestId: "r", attempt: 1, model: "m", reservedNanoUsd: 900, fingerprint: "f", ...more }
-  return { root: "m", id: "a", fingerprint: "f", cells: [{ ...cell, onExpire }], leaseMs: LEASE_MS, draft }
-}
-
-for (const { draft, told } of drafts) {
-  it(`an attempt that ran out with ${JSON.stringify(draft)} is told at ${JSON.stringify(told)}`, async () => {
-    let now = 1_000
-    const stores: BudgetStore[] = [memoryStore({ clock: () => now }), new ModelStore({ now: () => now })]
-    for (const store of stores) await store.reserve(requestOf(draft))
-    now += LEASE_MS
-    for (const store of stores) {
-      await store.sweep({ root: "m", max: 9 })
-      const [entry] = await store.ledger!.get({ root: "m", requestId: "r" })
-      expect(entry).toMatchObject({ status: "expired", fingerprint: "f", ...told })
-      expect(entry).not.toHaveProperty("expireCostNanoUsd")
-      expect(entry!.charges).toEqual({ "total|nanoUsd|total": entry!.costNanoUsd })
+it.each(cases)(
+  "a lease that ends with onExpire %j is charged %j, in the ledger and in every counter",
+  async (...args) => {
+    const [onExpire, entry, charges] = args
+    const own: Partial<ReserveOptions> = { onExpire }
+    for (const options of [own, {}]) {
+      const at = world()
+      const limits = [{ scope: "total", limit: { usd: 1, tokens: 100, requests: 9 } }] as const
+      const budget = budgetOn(at, { limits, leaseMs: LEASE_MS, ...(options === own ? {} : { onExpire }) })
+      const subject = { requestId: "r", userId: "ada" }
+      await reserved(budget, { subject, amount: { nanoUsd: 900, tokens: 7 }, entry: { mode: "text" }, ...options })
+      at.now += LEASE_MS
+      expect(await budget.sweep()).toEqual({ expired: 1, more: false })
+      const [expired] = await budget.usage.get("r")
+      expect(expired).toMatchObject({ status: "expired", state: "expired", userId: "ada", mode: "text", ...entry })
+      expect(expired!.charges).toEqual(
+        Object.fromEntries(Object.entries(charges).map(([unit, amount]) => [`total|${unit}|total`, amount])),
+      )
+      const spent = (await budget.status()).map((status) => status.spentNanoUsd ?? status.spent)
+      expect(spent).toEqual(Object.values(charges))
     }
-    // What the scripts of Redis append to the ledger, as it is.
-    const attempt = heldRecord(requestOf(draft), 3_600_000, true).split("\n").at(-1)!
-    const { entry: kept } = readEntry(`${now} 0 900`, `a total|nanoUsd|total\n${attempt}`)
-    expect(kept).toMatchObject({ status: "expired", fingerprint: "f", ...told })
-    expect(kept).not.toHaveProperty("expireCostNanoUsd")
-  })
-}
+  },
+)
+
+it("an amount above the reservation is a usage error in a call, and capped where it is the budget's default", async () => {
+  const at = world()
+  const budget = budgetOn(at, { limits: [{ scope: "total", limit: 9 }], onExpire: 0.5, leaseMs: LEASE_MS })
+  await expect(budget.reserve({ amount: 0.1, onExpire: 0.2 })).rejects.toMatchObject({ argument: "onExpire.nanoUsd" })
+  await expect(budget.reserve({ amount: 0.1, onExpire: "chrage" })).rejects.toThrow('"charge", "release" or an amount')
+  await reserved(budget, { amount: 0.1 })
+  at.now += LEASE_MS
+  await budget.sweep()
+  expect((await budget.status())[0]!.spent).toBe(0.1)
+})

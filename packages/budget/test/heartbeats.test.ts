@@ -1,72 +1,97 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { Heartbeats } from "../src/heartbeats"
+import { afterEach, beforeEach, expect, it, vi } from "vitest"
+import { type Budget, memoryStore } from "../src"
+import { budgetOn, changedStore, reserved, type World, world } from "./budget-world"
 
-const INTERVAL_MS = 20_000
+const LEASE_MS = 60_000
+const BEAT_MS = LEASE_MS / 3
+
+let at: World
+let budget: Budget
+/** When leases were extended, by key, in milliseconds since the start. */
+let beats: Record<string, number[]>
+/** How long the next extensions take. */
+let extendMs: number
 
 beforeEach(() => {
   vi.useFakeTimers()
+  const start = Date.now()
+  const memory = memoryStore()
+  at = world()
+  beats = {}
+  extendMs = 0
+  at.store = changedStore(memory, {
+    extend: async (request) => {
+      beats[request.key] = [...(beats[request.key] ?? []), Date.now() - start]
+      if (extendMs > 0) await new Promise((resolve) => setTimeout(resolve, extendMs))
+      return memory.extend(request)
+    },
+  })
+  at.store = { ...at.store, capabilities: { ...at.store.capabilities, timeoutMs: 60_000 } }
+  budget = budgetOn(at, { limits: [{ scope: "total", limit: 9 }], leaseMs: LEASE_MS })
 })
 
 afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A heart that writes down when it beats. */
-function heart(hearts: Heartbeats, goesOn: () => boolean | Promise<boolean> = () => true) {
-  const start = performance.now()
-  const beats: number[] = []
-  const beat = hearts.add({
-    beat: async () => {
-      beats.push(Math.round(performance.now() - start))
-      return goesOn()
-    },
-    stopHeartbeat: () => hearts.remove(beat),
-  })
-  return { beats, beat }
-}
+const reserve = (idempotencyKey: string, options = {}) => reserved(budget, { idempotencyKey, amount: 1, ...options })
 
-describe("heartbeats", () => {
-  it("come to each at its own time, with one timer for all", async () => {
-    const hearts = new Heartbeats(INTERVAL_MS)
-    const first = heart(hearts)
-    await vi.advanceTimersByTimeAsync(5_000)
-    const stopped = heart(hearts)
-    await vi.advanceTimersByTimeAsync(3_000)
-    const last = heart(hearts)
-    hearts.remove(stopped.beat)
-    expect(vi.getTimerCount()).toBe(1)
-    await vi.advanceTimersByTimeAsync(2 * INTERVAL_MS)
-    expect([first.beats, stopped.beats, last.beats]).toEqual([[20_000, 40_000], [], [20_000, 40_000]])
-    expect(vi.getTimerCount()).toBe(1)
-  })
+it("extends each lease every third of it, from its own start, until the reservation is settled", async () => {
+  await reserve("first")
+  await vi.advanceTimersByTimeAsync(5_000)
+  const settled = await reserve("settled")
+  await vi.advanceTimersByTimeAsync(3_000)
+  await reserve("last")
+  await settled.settle(0)
+  await vi.advanceTimersByTimeAsync(2 * BEAT_MS)
+  expect(beats).toEqual({ first: [20_000, 40_000], last: [28_000, 48_000] })
+})
 
-  it("leave no timer behind when nothing is held any more", async () => {
-    const hearts = new Heartbeats(INTERVAL_MS)
-    hearts.remove(heart(hearts).beat)
-    const once = heart(hearts, () => false)
-    await vi.advanceTimersByTimeAsync(3 * INTERVAL_MS)
-    expect(once.beats).toEqual([20_000])
-    expect(vi.getTimerCount()).toBe(0)
-  })
+it("leaves no timer behind when nothing is reserved any more", async () => {
+  const [settled, released] = [await reserve("a"), await reserve("b")]
+  await settled.settle(0)
+  await released.release()
+  expect(vi.getTimerCount()).toBe(0)
+})
 
-  it("wait for a beat that takes long, and forget it when it was stopped meanwhile", async () => {
-    const hearts = new Heartbeats(INTERVAL_MS)
-    const slow = (ms: number) => () => new Promise<boolean>((resolve) => setTimeout(resolve, ms, true))
-    const [patient, stopped] = [heart(hearts, slow(30_000)), heart(hearts, slow(30_000))]
-    await vi.advanceTimersByTimeAsync(25_000)
-    hearts.remove(stopped.beat)
-    await vi.advanceTimersByTimeAsync(INTERVAL_MS * 3)
-    expect([patient.beats, stopped.beats]).toEqual([[20_000, 70_000], [20_000]])
-  })
+it("stops when maxLeaseMs is over, when the lease has ended, and when another process settled", async () => {
+  await reserve("short", { maxLeaseMs: 30_000 })
+  const other = budgetOn(at, { limits: [{ scope: "total", limit: 9 }], leaseMs: LEASE_MS })
+  await reserve("elsewhere")
+  const elsewhere = await other.resume("elsewhere")
+  await elsewhere.settle(0)
+  await vi.advanceTimersByTimeAsync(10 * BEAT_MS)
+  expect(beats).toEqual({ short: [20_000], elsewhere: [0, 20_000] })
+  expect(vi.getTimerCount()).toBe(0)
+})
 
-  it("end all at once, those included that are under way", async () => {
-    const hearts = new Heartbeats(INTERVAL_MS)
-    const busy = heart(hearts, () => new Promise<boolean>((resolve) => setTimeout(resolve, 1_000, true)))
-    await vi.advanceTimersByTimeAsync(INTERVAL_MS)
-    const idle = heart(hearts)
-    hearts.stopAll()
-    await vi.advanceTimersByTimeAsync(3 * INTERVAL_MS)
-    expect([busy.beats, idle.beats]).toEqual([[20_000], []])
-    expect(vi.getTimerCount()).toBe(0)
-  })
+it("waits for an extension that takes long, and forgets it when it was settled meanwhile", async () => {
+  extendMs = 30_000
+  await reserve("slow")
+  const settled = await reserve("settled")
+  await vi.advanceTimersByTimeAsync(25_000)
+  await settled.settle(0)
+  await vi.advanceTimersByTimeAsync(3 * BEAT_MS)
+  expect(beats).toEqual({ slow: [20_000, 70_000], settled: [20_000] })
+})
+
+it("stops at close, also what is under way", async () => {
+  extendMs = 1_000
+  await reserve("under way")
+  await vi.advanceTimersByTimeAsync(BEAT_MS)
+  await reserve("idle")
+  await budget.close({ keepStore: true })
+  await vi.advanceTimersByTimeAsync(3 * BEAT_MS)
+  expect(Object.values(beats)).toEqual([[20_000]])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+it("extends by the lease of its own call, which may be longer than the store keeps keys", async () => {
+  const hour = 3_600_000
+  const batch = await reserve("batch", { leaseMs: 26 * hour, maxLeaseMs: 48 * hour })
+  const end = batch.expiresAt!
+  expect(end - Date.now()).toBe(26 * hour)
+  await vi.advanceTimersByTimeAsync(9 * hour)
+  expect(batch.expiresAt! - end).toBe((26 * hour) / 3)
+  expect(await batch.settle(0.5)).toMatchObject({ status: "settled", late: false, recovered: false })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { createBudget, memoryStore, type UsageEntry } from "../src/index"
+import { createBudget, memoryStore, type UsageEntry } from "../src"
+import { reserved } from "./budget-world"
 
 const limits = [{ scope: "total", limit: null }] as const
 const LONG = "x".repeat(20_000)
@@ -10,30 +11,29 @@ const entryOf = (more: Partial<UsageEntry>): UsageEntry => ({
   ...more,
 })
 
-describe("texts of strangers in the ledger", () => {
-  it("are bounded, however they come, and still found and told apart", async () => {
+describe("long strings in the ledger", () => {
+  it("are bounded wherever they come from, and still found and distinguished", async () => {
     const store = memoryStore()
     const budget = createBudget({ store, limits })
     const [one, other] = [`${LONG}1`, `${LONG}2`]
     for (const [index, text] of [one, other].entries()) {
-      const told = { userId: text, clientId: text, model: text, tags: { [text]: text, team: text } }
-      const subject = { ...told, requestId: text }
-      const own = await budget.reserve({ subject, amount: { nanoUsd: 1 } })
+      const identity = { userId: text, clientId: text, model: text, tags: { [text]: text, team: text } }
+      const subject = { ...identity, requestId: text }
+      const own = await reserved(budget, { subject, amount: { nanoUsd: 1 } })
       const entry = entryOf({
-        ...told,
+        ...identity,
         provider: text,
         modelUsed: text,
         errorCode: text,
         generationId: text,
         mode: text,
       })
-      const given = await budget.reserve({ subject, amount: { nanoUsd: 1 }, draft: entry })
-      const released = await budget.reserve({ subject, amount: { nanoUsd: 1 } })
-      if (!own.ok || !given.ok || !released.ok) throw new Error("nothing is limited")
-      await own.reservation.settle({ nanoUsd: 1 })
-      await given.reservation.settle({ nanoUsd: 1 }, entry)
-      await released.reservation.release({ ...entry, status: "released", costNanoUsd: 0 })
-      await budget.usage.record(`refused${index}`, { ...entry, status: "refused", costNanoUsd: 0 })
+      const given = await reserved(budget, { subject, amount: { nanoUsd: 1 }, entry })
+      const released = await reserved(budget, { subject, amount: { nanoUsd: 1 } })
+      await own.settle({ nanoUsd: 1 })
+      await given.settle({ nanoUsd: 1 }, entry)
+      await released.release({ ...entry, status: "released" })
+      await budget.usage.record(`denied${index}`, { ...entry, status: "denied", costNanoUsd: 0 })
     }
     const { entries } = await budget.usage.list({ limit: 100 })
     expect(entries).toHaveLength(8)
@@ -52,9 +52,9 @@ describe("texts of strangers in the ledger", () => {
     expect(await budget.usage.get(one)).toHaveLength(1)
   })
 
-  it("an expired attempt's too, and a correction's", async () => {
+  it("are bounded in expired attempts and corrections too", async () => {
     let now = 1_000_000
-    const budget = createBudget({ store: memoryStore({ clock: () => now }), limits, leaseMs: 1_000 })
+    const budget = createBudget({ store: memoryStore({ now: () => now }), limits, leaseMs: 1_000 })
     await budget.reserve({ subject: { userId: LONG }, amount: { nanoUsd: 1 } })
     now += 100_000
     await budget.sweep()
@@ -66,7 +66,7 @@ describe("texts of strangers in the ledger", () => {
     expect(JSON.stringify(corrected).length).toBeLessThan(4_000)
   })
 
-  it("ordinary ones are kept as they are, and what looks like a long one's name is another", async () => {
+  it("are hashed, and a string that looks like such a hash is another one", async () => {
     const budget = createBudget({ store: memoryStore(), limits })
     const plain = { userId: "sha256:ann", clientId: "é", tags: { team: "search", __proto__x: "\0" }, model: "m" }
     await budget.usage.record("a", entryOf(plain))
@@ -74,16 +74,18 @@ describe("texts of strangers in the ledger", () => {
     await budget.usage.record("b", entryOf({ userId: LONG }))
     const long = (await budget.usage.list({ filter: { userId: LONG } })).entries[0]!.userId!
     await budget.usage.record("c", entryOf({ userId: long }))
-    expect((await budget.usage.list({ filter: { userId: LONG } })).entries.map(({ id }) => id)).toEqual(["b"])
-    expect((await budget.usage.list({ filter: { userId: long } })).entries.map(({ id }) => id)).toEqual(["c"])
+    expect(
+      (await budget.usage.list({ filter: { userId: LONG } })).entries.map(({ idempotencyKey }) => idempotencyKey),
+    ).toEqual(["b"])
+    expect(
+      (await budget.usage.list({ filter: { userId: long } })).entries.map(({ idempotencyKey }) => idempotencyKey),
+    ).toEqual(["c"])
   })
 
-  it("a request is found under the name that it was given, and under the one that its entries have", async () => {
+  it("of a request id are found by the id that was given, and by the one in the entries", async () => {
     const budget = createBudget({ store: memoryStore(), limits })
     for (const requestId of ["order 7", "é", "plain", LONG, "sha256:plain"]) {
-      const held = await budget.reserve({ subject: { requestId }, amount: { nanoUsd: 1 } })
-      if (!held.ok) throw held.error
-      await held.reservation.settle({ nanoUsd: 1 })
+      await (await reserved(budget, { subject: { requestId }, amount: { nanoUsd: 1 } })).settle({ nanoUsd: 1 })
       const [entry, ...more] = await budget.usage.get(requestId)
       expect(more).toEqual([])
       expect(await budget.usage.get(entry!.requestId)).toEqual([entry])
@@ -91,7 +93,7 @@ describe("texts of strangers in the ledger", () => {
     }
   })
 
-  it("more tags or characters than make sense are a mistake before anything is held", async () => {
+  it("beyond 32 tags or a million characters are a usage error before anything is reserved", async () => {
     const budget = createBudget({ store: memoryStore(), limits })
     const many = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`t${index}`, "v"]))
     const endless = "x".repeat(1_048_577)
@@ -102,7 +104,7 @@ describe("texts of strangers in the ledger", () => {
 })
 
 describe("a query", () => {
-  it("with a name that is none is a mistake: it would find everything", async () => {
+  it("with an unknown name is a usage error: it would find everything", async () => {
     const budget = createBudget({ store: memoryStore(), limits })
     const { usage } = budget
     const wrong: [string, () => Promise<unknown>][] = [

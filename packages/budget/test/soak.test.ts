@@ -1,10 +1,11 @@
 import type { ChildProcess } from "node:child_process"
 import { afterAll, expect, it } from "vitest"
 import { memoryStore } from "../src"
-import type { BudgetStore } from "../src/store"
+import type { BudgetStore } from "../src/store/budget-store"
 import { serveStore } from "../src/testing"
 import { bundleScript } from "./redis/bundle-script"
-import { type AppliedAdjustment, expectSums } from "./soak/expect-sums"
+import { expectSums } from "./soak/expect-sums"
+import type { AppliedAdjustment } from "./soak/operate"
 import { runProcesses } from "./soak/run-processes"
 
 /** `pnpm test:soak` does a hundred thousand. */
@@ -13,26 +14,32 @@ const OPERATIONS = Number(process.env.P2_SOAK ?? 4_000)
 const child = await bundleScript("../soak/operate-child")
 afterAll(() => child.remove())
 
-it(`memory: after ${OPERATIONS} operations of processes that are killed, cells are the sums of their entries`, async () => {
-  const memory = memoryStore({ maxEntries: 1_000_000, maxIds: 2_000_000 })
+it(`memory: after ${OPERATIONS} operations of processes that are killed, counters are the sums of their entries`, async () => {
+  const memory = memoryStore({ maxEntries: 1_000_000, maxReservations: 2_000_000 })
   const applied: AppliedAdjustment[] = []
-  const store: BudgetStore = {
-    ...memory,
-    adjust: async (request) => {
-      const answer = await memory.adjust(request)
-      if (answer.result === "ok" && !answer.replayed && request.kind !== "granted")
-        applied.push({ root: request.root, key: request.cell.key, applied: answer.applied })
-      return answer
-    },
+  const adjust: BudgetStore["adjust"] = async (request) => {
+    const reply = await memory.adjust(request)
+    const { partition, key, counter, kind } = request
+    if (reply.status === "ok" && !reply.replayed && kind !== "granted")
+      applied.push({ partition, key, counter: counter.name, applied: reply.applied })
+    return reply
   }
+  const store: BudgetStore = new Proxy(memory, {
+    get: (target, member: keyof BudgetStore) => {
+      if (member === "adjust") return adjust
+      const value = target[member]
+      return typeof value === "function" ? value.bind(target) : value
+    },
+  })
   // The store is in this process, and the processes that are killed call it from outside.
-  const started = (process_: ChildProcess) => {
-    // An answer for a process that is gone meanwhile goes nowhere.
+  const onStart = (process_: ChildProcess) => {
+    // The process that a reply is for may be gone.
     const send = (message: unknown) => process_.send(message as object, () => {})
     serveStore(store, { send, on: process_.on.bind(process_) })
   }
-  const { operations, kills, commits } = await runProcesses(child.file, { operations: OPERATIONS, started })
-  const seen = await expectSums(store, commits, async () => applied)
-  expect(commits.size).toBeGreaterThan(0)
-  console.log(`memory: ${operations} operations, ${kills} kills, ${commits.size} answered commits found,`, seen)
+  const journal = await runProcesses(child.file, { operations: OPERATIONS, onStart })
+  const seen = await expectSums(store, journal, async () => applied)
+  const { operations, kills, settles } = journal
+  expect(settles.size).toBeGreaterThan(0)
+  console.log(`memory: ${operations} operations, ${kills} kills, ${settles.size} confirmed settles found,`, seen)
 }, 900_000)

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { type CalendarPeriod, calendarWindow } from "../src/calendar"
-import { readWindowing, windowAt, windowingOfKind } from "../src/window"
+import { type CalendarPeriod, calendarWindow, formatInstant } from "../src/limits/calendar"
+import { readWindow, windowAt } from "../src/limits/window"
 import { ReferenceZone } from "./window-reference"
 
 const FROM = Date.UTC(2018, 0, 1)
 const TO = Date.UTC(2028, 0, 1)
-/** Every zone that the runtime knows, as `pnpm check:windows` asks; otherwise a sample. */
+/** Every zone of the runtime (`pnpm check:windows`), otherwise a sample. */
 const ALL = process.env.P2_ALL_ZONES === "1"
-/** Zones with habits of their own: half hours, midnight changes, negative summer time, a skipped day, Ramadan. */
+/** Zones with unusual rules: half hours, changes at midnight, negative summer time, a skipped day, Ramadan. */
 const ODD = [
   "UTC",
   "Europe/Paris",
@@ -79,7 +79,7 @@ describe("calendar windows", () => {
     },
   )
 
-  it("have the length that people see on their clock", () => {
+  it("are as long as the clock of the zone shows", () => {
     const hours = (timeZone: string, now: number) => {
       const { startsAt, endsAt } = calendarWindow("day", timeZone, now)
       return (endsAt - startsAt) / 3_600_000
@@ -94,39 +94,33 @@ describe("calendar windows", () => {
 
 describe("fixed windows", () => {
   it("are counted from 1970 and have no zone", () => {
-    const windowing = readWindowing("90m", undefined, "limit")
+    const period = readWindow("90m", undefined, "limit")
     const now = Date.UTC(2026, 2, 2, 12, 34)
-    const window = windowAt(windowing, now)!
+    const window = windowAt(period, now)!
     expect(window.endsAt - window.startsAt).toBe(5_400_000)
     expect(window.startsAt % 5_400_000).toBe(0)
     expect(window.startsAt <= now && now < window.endsAt).toBe(true)
   })
 
-  it.each(["", "1", "1w", "-1h", "1.5h", "01h", "1H", "99999d", "1e3s", " 1h", 3_600, {}])("%j is a mistake", (per) => {
-    expect(() => readWindowing(per, undefined, "limit")).toThrowError(/^Expected `limit\.per`/)
-  })
+  it.each(["", "1", "1w", "-1h", "1.5h", "01h", "1H", "99999d", "1e3s", " 1h", 3_600, {}])(
+    "%j is a usage error",
+    (per) => {
+      expect(() => readWindow(per, undefined, "limit")).toThrowError(/`limit\.per`/)
+    },
+  )
 })
 
-describe("kinds of windows", () => {
+describe("instants in messages", () => {
   it.each([
-    ["total", undefined],
-    ["1h", undefined],
-    ["7d", undefined],
-    ["day", "Europe/Paris"],
-    ["week", "America/Argentina/ComodRivadavia"],
-    ["month", "Etc/GMT+5"],
-    ["hour", "Etc/GMT-14"],
-    ["day", undefined],
-  ])("%s in %s read back from their name", (per, timeZone) => {
-    const windowing = readWindowing(per, timeZone, "limit")
-    expect(windowing.kind).toMatch(/^[A-Za-z0-9_.:|=-]+$/)
-    const now = Date.UTC(2026, 5, 5, 5)
-    expect(windowAt(windowingOfKind(windowing.kind)!, now)).toEqual(windowAt(windowing, now))
-  })
-
-  it("that make no sense are none", () => {
-    for (const kind of ["", "every.5", "every.x", "day.Mars:X", "year.UTC", "day"]) {
-      expect(kind === "day" ? windowingOfKind(kind)?.kind : windowingOfKind(kind)).toBeUndefined()
-    }
+    [Date.UTC(2026, 10, 30, 23), "Europe/Paris", "2026-12-01T00:00+01:00"],
+    [Date.UTC(2026, 6, 1, 22), "Europe/Paris", "2026-07-02T00:00+02:00"],
+    [Date.UTC(2026, 2, 2), "UTC", "2026-03-02T00:00Z"],
+    [Date.UTC(2026, 2, 2, 0, 0, 7), "UTC", "2026-03-02T00:00:07Z"],
+    [Date.UTC(2026, 2, 2, 0, 0, 0, 5), "UTC", "2026-03-02T00:00:00.005Z"],
+    [Date.UTC(2026, 2, 2, 3, 30), "America/St_Johns", "2026-03-02T00:00-03:30"],
+    [Date.UTC(2026, 2, 1, 18, 15), "Asia/Kathmandu", "2026-03-02T00:00+05:45"],
+  ])("%d in %s is %s", (at, timeZone, text) => {
+    expect(formatInstant(at, timeZone)).toBe(text)
+    expect(Date.parse(text)).toBe(at)
   })
 })

@@ -1,109 +1,100 @@
-// How late a call ends that its deadline has to end, for each of the four deadlines, over JSON and over a stream, with
-// both major versions of the SDK, against hostile servers in this process. Late is counted from the moment at which the
-// deadline began: for `idle` when the server wrote the last content, for the others when the call was made.
+// How late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both supported
+// major versions of the SDK, against imitation servers in this process. The delay is measured from the moment at which
+// the deadline began: for `idle` when the server wrote the last content, for the others when the call was made.
 // Run after a build: pnpm bench:deadlines.
-import { createServer } from "node:http"
-import { createServer as createTcpServer } from "node:net"
 import { memoryStore } from "@p2/budget"
 import { LLMClient } from "@p2/client"
+import { eventText, startImitationServer, startSilentServer } from "@p2/local-provider"
 
 const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 30)
 const DEADLINE_MS = 100
-const FAR_MS = 20_000
+const OTHER_DEADLINES_MS = 20_000
 
-const chunk = (delta) => `data: ${JSON.stringify({ choices: [{ index: 0, delta }] })}\n\n`
+const chunk = (delta) => eventText({ choices: [{ index: 0, delta }] })
 const json = { "content-type": "application/json" }
 const sse = { "content-type": "text/event-stream" }
 let lastContentAt = 0
 
-/** Writes again and again until the client leaves. */
-function repeat(response, text) {
+/** Writes a text again and again until the client closes the connection. */
+function writeForever(response, text) {
   const timer = setInterval(() => response.write(text), 5)
   response.on("close", () => clearInterval(timer))
 }
 
-function stall(response, headers, content) {
+function writeContent(response, headers, content) {
   response.writeHead(200, headers).write(content, () => {
     lastContentAt = performance.now()
   })
 }
 
 const comments = `: still here\n\n${chunk({ content: "" })}`
-/** What the server does, by deadline and shape. For a body in one piece there is no first content to wait for. */
-const servers = {
+/** The server's answer by deadline and kind of response. A JSON body has no first content to wait for. */
+const answers = {
   total: {
-    json: (response) => {
-      stall(response, json, "{")
-      repeat(response, " ")
+    json: ({ response }) => {
+      writeContent(response, json, "{")
+      writeForever(response, " ")
     },
-    stream: (response) => {
+    stream: ({ response }) => {
       response.writeHead(200, sse)
-      repeat(response, chunk({ content: "word " }))
+      writeForever(response, chunk({ content: "word " }))
     },
   },
-  // Nothing answers the TLS handshake, so that the request cannot be written.
+  // The TLS handshake never ends, so the request is never written.
   connect: { json: undefined, stream: undefined },
   "first-content": {
-    stream: (response) => {
+    stream: ({ response }) => {
       response.writeHead(200, sse)
-      repeat(response, comments)
+      writeForever(response, comments)
     },
   },
   idle: {
-    json: (response) => stall(response, json, '{"choices": ['),
-    stream: (response) => {
-      stall(response, sse, chunk({ content: "Hel" }))
-      repeat(response, comments)
+    json: ({ response }) => writeContent(response, json, '{"choices": ['),
+    stream: ({ response }) => {
+      writeContent(response, sse, chunk({ content: "Hel" }))
+      writeForever(response, comments)
     },
   },
 }
 
-let serve
-const server = createServer((request, response) => {
-  request.resume()
-  request.on("end", () => serve(response))
-})
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve))
-const taken = new Set()
-const mute = createTcpServer((socket) => taken.add(socket.on("error", () => {})))
-await new Promise((resolve) => mute.listen(0, "127.0.0.1", resolve))
+const server = await startImitationServer()
+const silent = await startSilentServer()
 const store = memoryStore()
 
-async function lateness(OpenAI, deadline, stream) {
-  const own =
-    deadline === "connect" ? `https://127.0.0.1:${mute.address().port}` : `http://127.0.0.1:${server.address().port}`
-  const deadlines = { connectMs: FAR_MS, firstContentMs: FAR_MS, idleMs: FAR_MS }
+async function delayMs(OpenAI, deadline, stream) {
+  const { baseURL } = deadline === "connect" ? silent : server
+  const deadlines = { connectMs: OTHER_DEADLINES_MS, firstContentMs: OTHER_DEADLINES_MS, idleMs: OTHER_DEADLINES_MS }
   const option = { connect: "connectMs", "first-content": "firstContentMs", idle: "idleMs" }[deadline]
   if (option !== undefined) deadlines[option] = DEADLINE_MS
+  const timeoutMs = deadline === "total" ? DEADLINE_MS : OTHER_DEADLINES_MS
   const client = new LLMClient(
-    { model: "openai/gpt-4o-mini", retries: 0, stream, timeoutMs: deadline === "total" ? DEADLINE_MS : FAR_MS },
-    { openai: new OpenAI({ baseURL: `${own}/v1`, apiKey: "local" }), store, deadlines },
+    { model: "openai/gpt-4o-mini", retries: 0, stream, timeoutMs },
+    { openai: new OpenAI({ baseURL, apiKey: "local" }), store, deadlines },
   )
   client.msg.addMessageUser("Hello")
   const start = performance.now()
   const result = await client.generate()
   const end = performance.now()
-  if (result.ok || result.error.deadline !== deadline) throw result.error ?? new Error(`no end by ${deadline}`)
+  if (result.ok || result.error.deadline !== deadline)
+    throw result.error ?? new Error(`The call did not end by ${deadline}.`)
   return end - (deadline === "idle" ? lastContentAt : start) - DEADLINE_MS
 }
 
-console.log(`node ${process.versions.node}, ${ROUNDS} calls each, milliseconds after a deadline of ${DEADLINE_MS}`)
+console.log(`node ${process.versions.node}, ${ROUNDS} calls each, milliseconds after a deadline of ${DEADLINE_MS} ms`)
 for (const [name, major] of [
   ["openai", 6],
   ["openai7", 7],
 ]) {
   const { OpenAI } = await import(name)
-  for (const [deadline, shapes] of Object.entries(servers))
-    for (const [shape, behaviour] of Object.entries(shapes)) {
-      serve = behaviour
-      const late = []
-      for (let round = 0; round < ROUNDS; round++) late.push(await lateness(OpenAI, deadline, shape === "stream"))
-      late.sort((a, b) => a - b)
-      const [p50, max] = [late[late.length >> 1], late.at(-1)].map((ms) => ms.toFixed(1).padStart(6))
-      console.log(`openai ${major}  ${deadline.padEnd(14)} ${shape.padEnd(7)} p50 ${p50}  max ${max}`)
+  for (const [deadline, kinds] of Object.entries(answers))
+    for (const [kind, answer] of Object.entries(kinds)) {
+      if (answer !== undefined) server.answer(answer)
+      const delays = []
+      for (let round = 0; round < ROUNDS; round++) delays.push(await delayMs(OpenAI, deadline, kind === "stream"))
+      delays.sort((a, b) => a - b)
+      const [p50, max] = [delays[delays.length >> 1], delays.at(-1)].map((ms) => ms.toFixed(1).padStart(6))
+      console.log(`openai ${major}  ${deadline.padEnd(14)} ${kind.padEnd(7)} p50 ${p50}  max ${max}`)
     }
 }
-for (const socket of taken) socket.destroy()
-mute.close()
-server.close()
-server.closeAllConnections()
+await silent.close()
+await server.close()

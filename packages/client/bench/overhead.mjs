@@ -12,8 +12,8 @@ const { OpenAI } = await import(process.env.P2_OPENAI === "7" ? "openai7" : "ope
 
 const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 3_000)
 /**
- * Where measuring begins: in a process that has hardly run, and in one that has run for some seconds. V8 13.6 (Node 24)
- * compiles much of what is called once a round for good only at some 5,000 rounds, on both sides alike.
+ * The round at which measuring begins: in a young process, and in one that has run for some seconds. V8 13.6 (Node 24)
+ * optimizes code that runs once per round only after about 5,000 rounds, for all contestants alike.
  */
 const PHASES = { "young process": 500, "warm process": 500 + ROUNDS + 3_000 }
 
@@ -72,7 +72,7 @@ const contestants = {
   "p2 generate(), client kept": (() => {
     const client = newClient()
     return async () => {
-      // The same conversation every time: the answer of the round before is no part of it.
+      // The same conversation in every round, without the last answer.
       client.msg.clear().addMessageUser(prompt)
       const result = await client.generate()
       if (!result.ok) throw result.error
@@ -121,10 +121,10 @@ function report(phase, first, times) {
   )
   for (const [name, list] of Object.entries(times)) {
     const sorted = list.toSorted((a, b) => a - b)
-    const [p50, p95] = [quantile(sorted, 0.5), quantile(sorted, 0.95)]
-    const added = p50 - quantile(bare, 0.5)
-    console.log(
-      `${name.padEnd(32)} p50 ${p50.toFixed(0).padStart(6)}  p95 ${p95.toFixed(0).padStart(6)}  added p50 ${added.toFixed(0).padStart(6)}  x${(p50 / quantile(bare, 0.5)).toFixed(2)}`,
-    )
+    const columns = [0.1, 0.5, 0.95].map((q) => {
+      const added = quantile(sorted, q) - quantile(bare, q)
+      return `p${q * 100} ${quantile(sorted, q).toFixed(0).padStart(6)} (added ${added.toFixed(0).padStart(5)})`
+    })
+    console.log(`${name.padEnd(32)} ${columns.join("  ")}`)
   }
 }

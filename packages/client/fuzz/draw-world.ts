@@ -1,18 +1,18 @@
 import type { Fault } from "@p2/local-provider"
 import fc from "fast-check"
 
-/** Everything that one seed decides. Plain data, so that a failure can be printed whole. */
+/** Everything that a seed decides, as plain data that a failure prints. */
 export interface World {
   clients: ClientPlan[]
-  /** One limit for each user and for each client id; undefined: counted only. */
+  /** One limit for each user and each client id; undefined: counted without a limit. */
   userBudgets: (BudgetPlan | undefined)[]
   clientBudgets: (BudgetPlan | undefined)[]
-  /** The limits of a budget of one's own; undefined: the clients share a bare store. */
+  /** The limits of a budget that is passed to the clients; undefined: they get a store. */
   own: OwnLimits | undefined
-  store: StoreTrouble[]
-  /** The store itself, which cannot be in trouble. */
+  store: StoreFault[]
+  /** The store is used without faults. */
   bare: boolean
-  /** Each client has a store, and a budget, of its own over the same data, as clients of several processes have. */
+  /** Each client has its own store and budget over the same data, like clients in several processes. */
   apart: boolean
 }
 
@@ -26,21 +26,22 @@ export interface OwnLimits {
   teamTokens: number | undefined
   modelNanoUsd: number | undefined
   requestsAtMost: number | undefined
-  /** Spreads the requests over as many roots as there are teams. */
-  rootByTeam: boolean
-  /** `short`: a second, which slow calls outlive by their heartbeats. `lost`: the store hears none of them. */
+  /** Each team has its own partition. */
+  partitionByTeam: boolean
+  /** `short`: one second, which slow calls extend by heartbeats. `lost`: the store gets no heartbeat. */
   lease: "short" | "lost" | undefined
 }
 
-/** What the store suffers at its n-th call of a kind. */
-export interface StoreTrouble {
+/** A fault of the store at its n-th call of a kind. */
+export interface StoreFault {
   call: "reserve" | "settle"
   nth: number
   /**
-   * `refused`: not done, and says so. `unknown`: not done. `lost`: done, not told. `late`: after `ms`. `cut`: done while
-   * every connection breaks. `hang`: done while the server answers nobody for `ms`. Where there is none, just done.
+   * `rejected`: not done, with an error that says so. `unknown`: not done, with an error that does not. `lost`: done, the
+   * reply is lost. `late`: done after `ms`. `cut`: done while all connections break. `hang`: done while the server does
+   * not reply for `ms`. A store without connections ignores the last two.
    */
-  how: "refused" | "unknown" | "lost" | "broken" | "late" | "cut" | "hang"
+  how: "rejected" | "unknown" | "lost" | "broken" | "late" | "cut" | "hang"
   ms: number
 }
 
@@ -66,22 +67,22 @@ export interface RequestPlan {
 export interface ClientPlan {
   request: RequestPlan
   deadlineMs: number
-  /** Its own model is at an address where nobody listens. */
+  /** Connections to the provider of its own model are refused. */
   unreachable: boolean
-  /** An instance of one's own that would retry, perhaps with a fetch of one's own. */
+  /** Passes its own OpenAI instance, which would retry, perhaps with its own fetch. */
   openai: "own" | "own fetch" | undefined
   recordContent: boolean
-  /** All calls at once, or one turn of the conversation after the other. */
+  /** All calls at once, or one after the other. */
   atOnce: boolean
   calls: CallPlan[]
 }
 
 export interface CallPlan {
   way: "generate" | "stream"
-  /** What a reader of a stream does. */
+  /** What the reader of a stream does. */
   reader: { does: "reads" | "waits" | "leaves" | "leaves unread" | "cancels" | "throws"; after: number }
   abort: Abort | undefined
-  /** Of the provider's calls for this request, in order. */
+  /** Faults of the provider's calls for this request, in order. */
   faults: Fault[]
   image: boolean
 }
@@ -98,23 +99,23 @@ const MODELS = [
   "openrouter/anthropic/claude-sonnet-4.5",
   "openrouter/google/gemini-2.5-flash",
 ]
-/** Its price has no bound. */
+/** Its cost has no upper bound. */
 const UNBOUNDED = "openrouter/openai/gpt-4o-mini:nitro"
 
-/** What an error of the provider quotes and no text of ours may. */
+/** Secrets that errors of the provider quote, and p2 must not show. */
 export const KEY = "sk-kept-secret"
 export const QUOTED = `Incorrect API key ${KEY}. You said: PromptSecret`
-const SAID = "AnswerSecret"
+const ANSWER_SECRET = "AnswerSecret"
 
-/** Mostly nothing. */
+/** Mostly undefined. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 1) =>
   fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, { arbitrary, weight })
 
-/** Any length is as likely. */
+/** Every length is equally likely. */
 const upTo = <T>(maxLength: number, arbitrary: fc.Arbitrary<T>, minLength = 0) =>
   fc.array(arbitrary, { minLength, maxLength, size: "max" })
 
-/** From what no call fits in to what they all do: three hundredths of a cent to three dollars, each power of ten as likely. */
+/** From less than one call to more than all calls: 0.03 cents to 3 dollars, every power of ten equally likely. */
 const money = fc.double({ min: 5.5, max: 9.5, noNaN: true }).map((power) => Math.round(10 ** power))
 
 const maybeBudget = rarely(
@@ -130,7 +131,7 @@ const statusFault: fc.Arbitrary<Fault> = fc
   )
   .map(([status, billed, after]) => ({
     status,
-    // A provider that says that it generated nothing does not bill it.
+    // A status that proves that nothing was generated is not billed.
     ...(billed && (status === 408 || status >= 500) ? { billed } : {}),
     ...(after === undefined ? {} : { headers: { "retry-after": after } }),
     error: { message: QUOTED, code: "local" },
@@ -141,9 +142,9 @@ const answerFault = fc.oneof<fc.Arbitrary<Fault>[]>(
   fc.constant({ invalidJson: true }),
   fc.constant({ fenced: true }),
   fc.constant({ empty: true }),
-  fc.constant({ refusal: `I will not say ${SAID}.` }),
-  fc.constant({ answer: `{"name": "${SAID}", "age": "old"` }),
-  fc.constant({ answer: `{"name": "${SAID}", "age": "old", "interests": []}` }),
+  fc.constant({ refusal: `I will not say ${ANSWER_SECRET}.` }),
+  fc.constant({ answer: `{"name": "${ANSWER_SECRET}", "age": "old"` }),
+  fc.constant({ answer: `{"name": "${ANSWER_SECRET}", "age": "old", "interests": []}` }),
   fc.constant({ noUsage: true }),
   fc.constant({ noFinishReason: true }),
   fc.record({ finishReason: fc.constantFrom("length", "content_filter", "error", "eos", "stop") }),
@@ -165,7 +166,7 @@ const wireFault = fc.oneof<fc.Arbitrary<Fault>[]>(
     .map(([code, billed]) => ({ errorInBody: { code, message: QUOTED }, billed })),
 )
 
-/** A mode that is refused is not billed, whatever else happens. */
+/** A rejected mode is not billed. */
 function together(answer: Fault, wire: Fault): Fault {
   return { ...answer, ...wire, ...(answer.rejectModes === undefined ? {} : { billed: false }) }
 }
@@ -224,11 +225,11 @@ const client = fc.record<ClientPlan>({
   calls: upTo(5, call, 1),
 })
 
-const trouble = fc.record<StoreTrouble>({
+const storeFault = fc.record<StoreFault>({
   call: fc.constantFrom("reserve", "settle"),
   nth: fc.nat(12),
-  how: fc.constantFrom("refused", "unknown", "lost", "broken", "late", "cut", "hang"),
-  // Longer than the store may take, now and then.
+  how: fc.constantFrom("rejected", "unknown", "lost", "broken", "late", "cut", "hang"),
+  // Sometimes longer than the timeout of the store.
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
 
@@ -242,12 +243,12 @@ const world = fc.record<World>({
       teamTokens: rarely(fc.integer({ min: 100, max: 100_000 }), 3),
       modelNanoUsd: rarely(money),
       requestsAtMost: rarely(fc.integer({ min: 1, max: 12 })),
-      rootByTeam: fc.boolean(),
+      partitionByTeam: fc.boolean(),
       lease: rarely(fc.constantFrom("short", "lost", "lost")),
     }),
     2,
   ),
-  store: fc.oneof(fc.constant<StoreTrouble[]>([]), upTo(5, trouble)),
+  store: fc.oneof(fc.constant<StoreFault[]>([]), upTo(5, storeFault)),
   bare: fc.boolean(),
   apart: fc.boolean(),
 })
@@ -255,27 +256,27 @@ const world = fc.record<World>({
 /** The world of a seed. */
 export function drawWorld(seed: number): World {
   const drawn = fc.sample(world, { seed, numRuns: 1 })[0]!
-  return drawn.own?.lease === undefined ? drawn : { ...drawn, clients: drawn.clients.map(slow) }
+  return drawn.own?.lease === undefined ? drawn : { ...drawn, clients: drawn.clients.map(slowed) }
 }
 
-/** The provider takes longer for the first call than a short lease, and the caller waits for it. */
-function slow({ request, calls, ...plan }: ClientPlan): ClientPlan {
+/** The first call takes longer than a short lease, and the caller waits for it. */
+function slowed({ request, calls, ...plan }: ClientPlan): ClientPlan {
   const [first, ...rest] = calls as [CallPlan, ...CallPlan[]]
-  const slowed: CallPlan = {
+  const slowCall: CallPlan = {
     ...first,
     way: "generate",
     abort: undefined,
     faults: [{ delayMs: 1_200 }, ...first.faults],
   }
-  return { ...plan, request: { ...request, stream: false, timeoutMs: 3_000 }, calls: [slowed, ...rest] }
+  return { ...plan, request: { ...request, stream: false, timeoutMs: 3_000 }, calls: [slowCall, ...rest] }
 }
 
-/** The world of a seed with the clients of so many more, each with a store of its own, as processes have. */
-export function drawCrowd(seed: number, more: number): World {
-  const others = Array.from({ length: more }, (_, index) => drawWorld(seed + (index + 1) * APART))
+/** The world of a seed with the clients of `more` other worlds, each client with its own store, like in several processes. */
+export function drawCombinedWorld(seed: number, more: number): World {
+  const others = Array.from({ length: more }, (_, index) => drawWorld(seed + (index + 1) * SEED_DISTANCE))
   const first = drawWorld(seed)
   return { ...first, clients: [first, ...others].flatMap(({ clients }) => clients), apart: true }
 }
 
-/** Seeds that follow each other share no clients. */
-const APART = 1_000_003
+/** Distance of the seeds, so that consecutive seeds share no clients. */
+const SEED_DISTANCE = 1_000_003

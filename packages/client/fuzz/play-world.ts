@@ -1,6 +1,15 @@
-import { type Budget, type BudgetStore, createBudget, type Limit, type StoredEntry, type UsageTotals } from "@p2/budget"
+import {
+  type Budget,
+  type BudgetStore,
+  createBudget,
+  type Limit,
+  type StoredEntry,
+  type Subject,
+  type UsageTotals,
+} from "@p2/budget"
 import { formatUsd, P2Error } from "@p2/core"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { type LocalProvider, refusedURL, startLocalProvider } from "@p2/local-provider"
+import { findPrice } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { z } from "zod"
 import {
@@ -13,46 +22,46 @@ import {
   type ScopeInfo,
 } from "../src/index"
 import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
-import { type RootedCell, readCells, readEntries, readTotals } from "./read-store"
-import { type TroubledStores, troubledStores } from "./troubled-store"
+import { type FaultyStores, faultyStores } from "./faulty-store"
+import { type PartitionCounter, readCounters, readEntries, readTotals } from "./read-store"
 import type { StoreKind, WorldStore } from "./world-stores"
 
-/** How one call ended, in its caller's eyes. */
+/** How one call ended, as its caller saw it. */
 export interface Outcome {
   client: number
   call: number
   receipt: Receipt | undefined
   error: unknown
-  /** Whether an answer came, and whether it is one. */
-  answer: "none" | "right" | "wrong"
+  /** Whether there is an answer, and whether it matches its schema. */
+  answer: "none" | "valid" | "invalid"
 }
 
-/** What its caller was told: a code, `answered`, or the name of something that should not be. */
-export function codeOf({ error }: Outcome): string {
+/** The code of the error, `answered`, or the text of an error of another kind. */
+export function outcomeCode({ error }: Outcome): string {
   if (error === undefined) return "answered"
   return P2Error.isInstance(error) ? error.code : String(error)
 }
 
-/** A world when all is over. */
-export interface Played {
+/** A world after its end. */
+export interface PlayedWorld {
   world: World
   outcomes: Outcome[]
-  stores: TroubledStores
+  stores: FaultyStores
   provider: LocalProvider
-  /** Everything that was logged or warned of. */
+  /** Everything that was logged, and warnings. */
   logged: string[]
   unhandled: unknown[]
-  /** When all clients had been closed. */
-  cellsAtClose: RootedCell[]
-  /** At the very end, by root. */
+  /** After all clients were closed. */
+  countersAtClose: PartitionCounter[]
+  /** At the end, by partition. */
   entries: Map<string, readonly StoredEntry[]>
   totals: Map<string, UsageTotals[]>
-  cells: RootedCell[]
+  counters: PartitionCounter[]
   pendingAtClose: number
   audits: Audit[]
 }
 
-/** What another client of the same store says of a request. */
+/** What another client of the same store reports of a request. */
 export interface Audit {
   receipt: Receipt
   details: RequestRecord | undefined
@@ -62,7 +71,7 @@ export interface Audit {
 
 const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
 
-/** Schemas by kind; the last three ask the user's own code. */
+/** Schemas by kind; the last three run the user's code. */
 const SCHEMAS: Record<Exclude<AnswerKind, "text">, z.ZodType> = {
   person: Person,
   list: z.array(z.string()),
@@ -80,18 +89,17 @@ const SCHEMAS: Record<Exclude<AnswerKind, "text">, z.ZodType> = {
 const PIXEL =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-/** Says in a prompt of which call it is: the last one in a conversation counts. */
+/** Identifies the call in its prompt; the last mark of a conversation counts. */
 const mark = (client: number, call: number) => `PromptSecret-${client}.${call}!`
 const MARK = /PromptSecret-(\d+\.\d+)!/g
 
-/** Plays a world to its end on a store of the kind, and closes all that it opened. */
-export async function playWorld(world: World, kind: StoreKind): Promise<Played> {
+/** Plays a world on a store of the kind, and closes what it opened. */
+export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWorld> {
   const unhandled: unknown[] = []
   const onUnhandled = (error: unknown) => void unhandled.push(error)
   process.on("unhandledRejection", onUnhandled)
   const provider = await startLocalProvider({ apiKey: KEY })
-  const gone = await startLocalProvider()
-  await gone.close()
+  const refused = `${await refusedURL()}/v1`
   Object.assign(process.env, {
     OPENAI_API_KEY: KEY,
     OPENROUTER_API_KEY: KEY,
@@ -99,21 +107,21 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
     OPENROUTER_BASE_URL: provider.openRouterBaseURL,
   })
   const data = await kind.open()
-  const stage = new Stage(world, provider, gone.baseURL, data)
-  const sweeping = sweepOften(world, stage.roots, data)
+  const run = new WorldRun(world, provider, refused, data)
+  const sweeper = startSweeper(world, run.partitions, data)
   try {
-    const outcomes = (await Promise.all(world.clients.map((plan, index) => stage.play(plan, index)))).flat()
-    const { stores, logged, roots } = stage
-    const { pending: pendingAtClose } = stage
-    const cellsAtClose = await readCells(data.truth, roots, stores.reserves)
-    await stores.calm()
-    const audits = await Promise.all(world.clients.map((plan, client) => stage.audit(plan, client, outcomes)))
-    await stage.close()
-    const entries = await readEntries(data.truth, roots)
-    const totals = await readTotals(data.truth, roots)
-    const cells = await readCells(data.truth, roots, stores.reserves)
+    const outcomes = (await Promise.all(world.clients.map((plan, index) => run.play(plan, index)))).flat()
+    const { stores, logged, partitions } = run
+    const { pending: pendingAtClose } = run
+    const countersAtClose = await readCounters(data.reader, partitions, stores.reserves)
+    await stores.stopFaults()
+    const audits = await Promise.all(world.clients.map((plan, client) => run.audit(plan, client, outcomes)))
+    await run.close()
+    const entries = await readEntries(data.reader, partitions)
+    const totals = await readTotals(data.reader, partitions)
+    const counters = await readCounters(data.reader, partitions, stores.reserves)
     await provider.close()
-    // What nobody waits for has failed by then.
+    // Rejections without a handler are reported by then.
     await new Promise((resolve) => setTimeout(resolve, 1))
     return {
       world,
@@ -121,60 +129,74 @@ export async function playWorld(world: World, kind: StoreKind): Promise<Played> 
       audits: audits.flat(),
       provider,
       unhandled,
-      cellsAtClose,
+      countersAtClose,
       pendingAtClose,
       entries,
       totals,
-      cells,
+      counters,
       stores,
       logged,
     }
   } finally {
-    clearInterval(sweeping)
+    await sweeper?.stop()
     await data.close()
     process.off("unhandledRejection", onUnhandled)
   }
 }
 
-/** Where leases run out, somebody else is always there to notice. */
-function sweepOften({ own }: World, roots: readonly string[], data: WorldStore): NodeJS.Timeout | undefined {
+/** Expires leases, as other processes would. */
+function startSweeper(
+  { own }: World,
+  partitions: readonly string[],
+  data: WorldStore,
+): { stop(): Promise<void> } | undefined {
   if (own?.lease === undefined) return undefined
-  const store = data.another()
+  const budget = createBudget({ store: data.another(), limits: [], partition: partitionOf })
   const sweep = () => {
-    for (const root of roots) store.sweep({ root, max: 64 }).catch(() => {})
+    for (const team of partitions) budget.sweep({ subject: { tags: { team } } }).catch(() => {})
   }
-  return setInterval(sweep, 50)
+  const timer = setInterval(sweep, 50)
+  return {
+    async stop() {
+      clearInterval(timer)
+      await budget.close({ keepStore: true })
+    },
+  }
 }
 
-class Stage {
+function partitionOf({ tags }: Subject): string {
+  return tags?.team ?? "main"
+}
+
+class WorldRun {
   readonly logged: string[] = []
-  readonly stores: TroubledStores
-  readonly roots: string[]
+  readonly stores: FaultyStores
+  readonly partitions: string[]
   readonly #world: World
   readonly #data: WorldStore
-  /** Budgets of the clients' own, by their store. */
+  /** Budgets that are passed to clients, by store. */
   readonly #budgets = new Map<BudgetStore, Budget>()
   readonly #provider: LocalProvider
-  readonly #nobody: string
-  /** Hears what happens to a call, by its mark. */
+  readonly #refused: string
+  /** Called when the provider receives a request of a call, by its mark. */
   readonly #listeners = new Map<string, (event: "received") => void>()
-  /** Hears what happens in the store. */
+  /** Called before each call of the store. */
   readonly #storeListeners = new Set<(event: "reserve" | "settle") => void>()
 
-  constructor(world: World, provider: LocalProvider, nobody: string, data: WorldStore) {
+  constructor(world: World, provider: LocalProvider, refused: string, data: WorldStore) {
     this.#world = world
     this.#data = data
     this.#provider = provider
-    this.#nobody = nobody
-    this.roots = world.own?.rootByTeam ? ["red", "blue", "main"] : ["main"]
-    this.stores = troubledStores(world, data, (call) => {
+    this.#refused = refused
+    this.partitions = world.own?.partitionByTeam ? ["red", "blue", "main"] : ["main"]
+    this.stores = faultyStores(world, data, (call) => {
       for (const listener of this.#storeListeners) listener(call)
     })
     for (const [client, plan] of world.clients.entries())
       for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each)
   }
 
-  /** The provider's calls for one request, in order, suffer its faults, whatever else happens at once. */
+  /** Sets the faults of the provider's calls for one request, in order. */
   #script(provider: LocalProvider, name: string, { faults }: CallPlan): void {
     let next = 0
     for (let index = 0; index <= faults.length; index++) {
@@ -189,7 +211,7 @@ class Stage {
     }
   }
 
-  /** Settlements that no client waits for any more. */
+  /** Settlements that are still pending. */
   get pending(): number {
     return [...this.#budgets.values()].reduce((total, { pending }) => total + pending, 0)
   }
@@ -198,10 +220,10 @@ class Stage {
     for (const budget of this.#budgets.values()) await budget.close({ keepStore: true })
   }
 
-  /** Where a client keeps its money. */
-  #moneyOf(client: number): Pick<LLMClientOptions, "store" | "budget"> {
+  /** The store or budget of a client. */
+  #storeOptions(client: number): Pick<LLMClientOptions, "store" | "budget"> {
     const { own, bare, apart } = this.#world
-    // Clients of a process share what they open by its address, and close it.
+    // Clients of a process share a store by its address, and close it.
     if (own === undefined && bare && !apart && this.#data.address !== undefined) return { store: this.#data.address }
     const store = this.stores.of(client)
     if (own === undefined) return { store }
@@ -211,7 +233,7 @@ class Stage {
   }
 
   #budgetOver(store: BudgetStore, own: NonNullable<World["own"]>): Budget {
-    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, rootByTeam, lease } = own
+    const { totalNanoUsd, teamTokens, modelNanoUsd, requestsAtMost, partitionByTeam, lease } = own
     const limits: Limit[] = []
     if (totalNanoUsd !== undefined) limits.push({ scope: "total", limit: { nanoUsd: totalNanoUsd } })
     if (teamTokens !== undefined)
@@ -222,7 +244,7 @@ class Stage {
       store,
       limits,
       leaseMs: lease === undefined ? undefined : 1_000,
-      ...(rootByTeam ? { root: ({ tags }) => tags?.team ?? "main" } : {}),
+      ...(partitionByTeam ? { partition: partitionOf } : {}),
       onWarning: (message, cause) => void this.logged.push(message, String(cause)),
     })
   }
@@ -245,7 +267,7 @@ class Stage {
     return ended
   }
 
-  /** Asks a new client of what the old one did, and has it ask the provider for the truth. */
+  /** Reads with a new client what the old one did, and reconciles it. */
   async audit(plan: ClientPlan, client: number, outcomes: readonly Outcome[]): Promise<Audit[]> {
     const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
     if (receipts.length === 0) return []
@@ -264,10 +286,12 @@ class Stage {
   }
 
   #requestOf({ request }: ClientPlan) {
-    const { answer, user, client, team, maxBudgetNanoUsd, ...same } = request
+    const { answer, user, client, team, maxBudgetNanoUsd, serviceTier, ...same } = request
     const { userBudgets, clientBudgets } = this.#world
     return {
       ...same,
+      // A tier without a listed price is a usage error.
+      serviceTier: findPrice(request.model, { serviceTier }) === undefined ? undefined : serviceTier,
       answerModel: answer === "text" ? undefined : SCHEMAS[answer],
       maxBudget: maxBudgetNanoUsd === undefined ? undefined : formatUsd(maxBudgetNanoUsd),
       tags: team === undefined ? undefined : { team },
@@ -279,10 +303,10 @@ class Stage {
   #optionsOf(plan: ClientPlan, client: number): LLMClientOptions {
     const { request, deadlineMs, unreachable, openai, recordContent } = plan
     const { baseURL, openRouterBaseURL } = this.#provider
-    const address = unreachable ? this.#nobody : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
+    const address = unreachable ? this.#refused : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
     const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
     return {
-      ...this.#moneyOf(client),
+      ...this.#storeOptions(client),
       ...(unreachable && openai === undefined ? { baseURL: address } : {}),
       ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
       recordContent,
@@ -303,18 +327,19 @@ class Stage {
     client.msg.addMessageUser(`Describe who is David Copperfield. ${mark(place.client, place.call)}`)
     const controller = new AbortController()
     const { abort, way } = call
-    const fires = (event: string) => {
+    const onEvent = (event: string) => {
       if (abort !== undefined && "at" in abort && abort.at === event) controller.abort()
     }
-    fires("start")
+    onEvent("start")
     const timer = abort !== undefined && "afterMs" in abort ? setTimeout(() => controller.abort(), abort.afterMs) : null
-    this.#listeners.set(name, fires)
-    this.#storeListeners.add(fires)
+    this.#listeners.set(name, onEvent)
+    this.#storeListeners.add(onEvent)
     const { signal } = controller
     let answer: unknown
     let [receipt, error]: [Receipt | undefined, unknown] = [undefined, undefined]
     try {
-      if (way === "stream") ({ answer, receipt } = await read(client.stream({ signal }), call, () => fires("content")))
+      if (way === "stream")
+        ({ answer, receipt } = await read(client.stream({ signal }), call, () => onEvent("content")))
       else {
         const result = await client.generate({ signal })
         receipt = result.receipt
@@ -327,8 +352,13 @@ class Stage {
     }
     if (timer !== null) clearTimeout(timer)
     this.#listeners.delete(name)
-    this.#storeListeners.delete(fires)
-    return { ...place, receipt, error, answer: error === undefined ? await judge(plan.request.answer, answer) : "none" }
+    this.#storeListeners.delete(onEvent)
+    return {
+      ...place,
+      receipt,
+      error,
+      answer: error === undefined ? await checkAnswer(plan.request.answer, answer) : "none",
+    }
   }
 }
 
@@ -341,9 +371,9 @@ function inputOf(plan: BudgetPlan | undefined) {
   return plan === undefined ? undefined : { limit: formatUsd(plan.nanoUsd), per: plan.per }
 }
 
-async function judge(kind: AnswerKind, answer: unknown): Promise<Outcome["answer"]> {
-  if (kind === "text") return typeof answer === "string" && answer !== "" ? "right" : "wrong"
-  return (await SCHEMAS[kind].safeParseAsync(answer)).success ? "right" : "wrong"
+async function checkAnswer(kind: AnswerKind, answer: unknown): Promise<Outcome["answer"]> {
+  if (kind === "text") return typeof answer === "string" && answer !== "" ? "valid" : "invalid"
+  return (await SCHEMAS[kind].safeParseAsync(answer)).success ? "valid" : "invalid"
 }
 
 /** Reads a stream as the plan says. */
@@ -361,7 +391,7 @@ async function read(stream: AnswerStream<unknown>, { reader }: CallPlan, onConte
         if (does === "throws") throw new Error("The reader is broken.")
       }
     } catch {
-      // Of the reader, or what `result` says too.
+      // An error of the reader, or the same as of `result`.
     }
   }
   return stream.result

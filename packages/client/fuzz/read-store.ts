@@ -1,47 +1,54 @@
-import type { BudgetStore, CellState, StoredEntry, UsageTotals } from "@p2/budget"
-import type { TroubledStores } from "./troubled-store"
+import type { StoredEntry, UsageTotals } from "@p2/budget"
+import type { BudgetStore, CounterState } from "@p2/budget/store"
+import type { FaultyStores } from "./faulty-store"
 
-export interface RootedCell extends CellState {
-  root: string
+export interface PartitionCounter extends CounterState {
+  partition: string
 }
 
-/** All entries of each root. */
+/** All usage entries by partition. */
 export async function readEntries(
   store: BudgetStore,
-  roots: readonly string[],
+  partitions: readonly string[],
 ): Promise<Map<string, readonly StoredEntry[]>> {
   const entries = new Map<string, readonly StoredEntry[]>()
-  for (const root of roots) {
-    const page = await store.ledger!.list({ root, filter: {}, limit: 1_000 })
-    if (page.cursor !== null) throw new Error("More entries than a page holds.")
-    entries.set(root, page.entries)
+  for (const partition of partitions) {
+    const request = { partition, filter: {}, cursor: null, limit: 1_000, newestFirst: false }
+    const page = await store.ledger!.list(request)
+    if (page.cursor !== null) throw new Error("There are more entries than one page holds.")
+    entries.set(partition, page.entries)
   }
   return entries
 }
 
-/** What the store itself sums up of each root, by user and model. */
-export async function readTotals(store: BudgetStore, roots: readonly string[]): Promise<Map<string, UsageTotals[]>> {
+/** The totals by partition, grouped by user and model. */
+export async function readTotals(
+  store: BudgetStore,
+  partitions: readonly string[],
+): Promise<Map<string, UsageTotals[]>> {
   const totals = new Map<string, UsageTotals[]>()
-  for (const root of roots)
-    totals.set(root, await store.ledger!.totals({ root, filter: {}, groupBy: ["userId", "model"] }))
+  for (const partition of partitions) {
+    const groupBy = ["userId" as const, "model" as const]
+    totals.set(partition, await store.ledger!.totals({ partition, filter: {}, groupBy, buckets: null }))
+  }
   return totals
 }
 
-/** Every cell that an entry charges or a request asked for, as it stands. */
-export async function readCells(
+/** The present state of every counter that an entry charges or a reserve names. */
+export async function readCounters(
   store: BudgetStore,
-  roots: readonly string[],
-  reserves: TroubledStores["reserves"],
-): Promise<RootedCell[]> {
-  const found: RootedCell[] = []
-  for (const [root, entries] of await readEntries(store, roots)) {
-    const asked = reserves.filter(({ request }) => request.root === root)
-    const keys = new Set([
+  partitions: readonly string[],
+  reserves: FaultyStores["reserves"],
+): Promise<PartitionCounter[]> {
+  const states: PartitionCounter[] = []
+  for (const [partition, entries] of await readEntries(store, partitions)) {
+    const requests = reserves.filter(({ request }) => request.partition === partition)
+    const names = new Set([
       ...entries.flatMap(({ charges }) => Object.keys(charges)),
-      ...asked.flatMap(({ request }) => request.cells.map(({ key }) => key)),
+      ...requests.flatMap(({ request }) => request.counters.map(({ name }) => name)),
     ])
-    const { cells } = await store.read({ root, keys: [...keys] })
-    found.push(...cells.map((cell) => ({ ...cell, root })))
+    const { counters } = await store.read({ partition, counters: [...names] })
+    states.push(...counters.map((counter) => ({ ...counter, partition })))
   }
-  return found
+  return states
 }

@@ -7,24 +7,24 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { type RedisServer, startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
 
-/** Where worlds keep their money, one world after the other. */
+/** A kind of store, in which worlds are played one after the other. */
 export interface StoreKind {
-  /** What a world counts in: empty at first. */
+  /** An empty store for one world. */
   open(): Promise<WorldStore>
-  /** Ends what all worlds shared. */
+  /** Closes what all worlds shared. */
   close(): Promise<void>
 }
 
 export interface WorldStore {
-  /** For looking: nothing is ever done to it. */
-  truth: BudgetStore
-  /** What a client opens the same data by; in memory there is nothing to name. */
+  /** For reading the state; it has no faults. */
+  reader: BudgetStore
+  /** The address of the data; undefined in memory. */
   address: string | undefined
-  /** A store over the same data, as another process would open it. Memory is its own and only one. */
+  /** Another store over the same data, as another process would open it; in memory the same one. */
   another(): BudgetStore
-  /** Breaks the connections of what `another` opened. Undefined: there are none. */
+  /** Breaks the connections of the stores that `another` opened. Undefined: there are none. */
   cut?(): Promise<void>
-  /** Keeps the server from answering for so long. Undefined: there is none. */
+  /** Pauses the server. Undefined: there is none. */
   hang?(ms: number): Promise<void>
   close(): Promise<void>
 }
@@ -38,11 +38,11 @@ export async function storeKind(name: StoreName): Promise<StoreKind> {
 }
 
 async function openMemory(): Promise<WorldStore> {
-  const truth = memoryStore()
-  return { truth, address: undefined, another: () => truth, close: async () => {} }
+  const reader = memoryStore()
+  return { reader, address: undefined, another: () => reader, close: async () => {} }
 }
 
-/** A file of its own for each world. */
+/** One file for each world. */
 async function openSqlite(): Promise<WorldStore> {
   const folder = mkdtempSync(join(tmpdir(), "p2-fuzz-"))
   const address = `file:${join(folder, "p2.db")}`
@@ -53,7 +53,7 @@ async function openSqlite(): Promise<WorldStore> {
     return store
   }
   return {
-    truth: another(),
+    reader: another(),
     address,
     another,
     close: async () => {
@@ -63,12 +63,12 @@ async function openSqlite(): Promise<WorldStore> {
   }
 }
 
-/** By this name the server knows the connections that may be cut. */
+/** Name of the connections that may be cut. */
 const CUTTABLE = "p2-fuzz"
-/** A busy machine is no trouble of a world's; the store's timeout has tests of its own. */
+/** Long, because a busy machine is not a fault of the world. The store's timeout has its own tests. */
 const TIMEOUT_MS = 20_000
 
-/** One server of our own, which forgets each world before the next. */
+/** One server, which is emptied before each world. */
 async function startRedisKind(): Promise<StoreKind> {
   const server = await startRedis()
   const admin = new Redis(server.url)
@@ -92,12 +92,12 @@ function openRedis(server: RedisServer, admin: Redis): WorldStore {
       lazyConnect: true,
       ...(connectionName === undefined ? {} : { connectionName }),
     })
-    const store = redisStore({ client, timeoutMs: TIMEOUT_MS, onWarning: () => {} })
+    const store = redisStore({ client, timeoutMs: TIMEOUT_MS })
     opened.push(store)
     return store
   }
   return {
-    truth: open(),
+    reader: open(),
     address,
     another: () => open(CUTTABLE),
     cut: async () => {

@@ -1,32 +1,32 @@
 import { type CompiledAnswer, type DeepPartial, InvalidArgumentError } from "@p2/core"
-import type { ErrorWithReceipt } from "./client-errors"
+import type { ErrorWithReceipt } from "./errors"
 import type { Receipt } from "./receipt"
 
-/** How a request ended: a value, never a rejection. */
+/** How a call ended. `error.code` tells the errors apart. */
 export type GenerateResult<Answer> =
   | { ok: true; answer: Answer; receipt: Receipt }
   | { ok: false; error: ErrorWithReceipt; receipt: Receipt }
 
-/** What an unfinished answer looks like: text so far, or an object of which any part may be missing. */
+/** An unfinished answer: the text so far, or an object of which any part may be missing. */
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
 
 /**
- * An answer as it grows. Iterate it for partials (not validated; what was already read is skipped when the reader is
- * slow), and await `result` for the validated answer and its receipt. A reader that leaves the loop ends the call,
- * which is settled at once. A retry, a repair or a fallback begins the partials anew.
+ * An answer as it grows. Iterate it for partial answers, which are not validated; a slow reader skips some. Await `result`
+ * for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. A retry, a repair or
+ * a fallback starts the partial answers again.
  */
 export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
-  /** The answer and its receipt; rejects with the error and its receipt as `generateResponse` does. */
+  /** Resolves with the answer and its receipt, or rejects as `generateResponse()` does. */
   readonly result: Promise<{ answer: Answer; receipt: Receipt }>
   readonly #controller: AbortController
   readonly #compiled: CompiledAnswer<Answer> | undefined
   #text = ""
   #version = 0
-  #over = false
-  #isRead = false
-  #wake: (() => void) | undefined
+  #hasEnded = false
+  #isIterated = false
+  #wakeReader: (() => void) | undefined
 
-  /** @internal Made by `client.stream()`. */
+  /** @internal Created by `client.stream()`. */
   constructor(options: {
     compiled: CompiledAnswer<Answer> | undefined
     controller: AbortController
@@ -37,34 +37,39 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     const running = options.start((text) => {
       this.#text = text
       this.#version++
-      this.#wake?.()
+      this.#wakeReader?.()
     })
     const ended = running.finally(() => {
-      this.#over = true
-      this.#wake?.()
+      this.#hasEnded = true
+      this.#wakeReader?.()
     })
     this.result = ended.then((result) => {
       if (!result.ok) throw result.error
       return { answer: result.answer, receipt: result.receipt }
     })
-    // Who only iterates hears of a failure from the loop.
+    // A caller that only iterates gets the error from the loop.
     this.result.catch(() => {})
   }
 
-  /** Ends the call. `result` rejects with code `aborted`. */
+  /** Aborts the call. `result` rejects with code `aborted`. */
   cancel(reason?: unknown): void {
-    if (!this.#over) this.#controller.abort(reason ?? new Error("Cancelled."))
+    if (!this.#hasEnded) this.#controller.abort(reason ?? new Error("Cancelled."))
   }
 
-  /** @throws InvalidArgumentError when the stream was iterated before: its partials are gone. */
+  /** @throws InvalidArgumentError when the stream was iterated before. */
   [Symbol.asyncIterator](): AsyncIterableIterator<PartialAnswer<Answer>, void, undefined> {
-    if (this.#isRead)
-      throw new InvalidArgumentError("stream", "iterated once; `result` may be awaited again", "a second loop")
-    this.#isRead = true
+    if (this.#isIterated)
+      throw new InvalidArgumentError(
+        "stream",
+        "a stream that was not iterated before",
+        "a second loop",
+        "A stream can be iterated once only. Await `stream.result` for the answer.",
+      )
+    this.#isIterated = true
     const partials = this.#partials()
     return {
       next: () => partials.next(),
-      // Leaving before the first step would not reach the generator's own end.
+      // `return` before the first `next` does not reach the `finally` of the generator.
       return: () => {
         this.cancel()
         return partials.return()
@@ -82,15 +87,14 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
           seen = this.#version
           const partial = this.#compiled === undefined ? this.#text : this.#compiled.parsePartial(this.#text)
           if (partial !== undefined) yield partial as PartialAnswer<Answer>
-        } else if (this.#over) break
+        } else if (this.#hasEnded) break
         else
           await new Promise<void>((resolve) => {
-            this.#wake = resolve
+            this.#wakeReader = resolve
           })
       }
       await this.result
     } finally {
-      // Of a reader that left; of a call that is over there is nothing to end.
       this.cancel()
     }
   }

@@ -1,7 +1,20 @@
 export { BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { AnswerStream, type GenerateResult, type PartialAnswer } from "./answer-stream"
-export type { BudgetInfo, ScopeInfo } from "./budget-info"
+export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
+export type { Reconciliation } from "./budget/reconcile"
+export type {
+  ClientUsageData,
+  RequestPage,
+  RequestRecord,
+  RequestStatus,
+  UsageGrouping,
+  UsageGroupSums,
+  UsageQuery,
+  UsageStats,
+  UsageSums,
+} from "./budget/usage-stats"
+export { UsageTracker } from "./budget/usage-tracker"
 export {
   AnswerEmptyError,
   AnswerRefusedError,
@@ -13,36 +26,27 @@ export {
   ContextExceededError,
   DeadlineExceededError,
   type ErrorWithReceipt,
+  type GenerateError,
+  type GenerateErrorCode,
   MissingKeyError,
   MissingPackageError,
   NoMessagesError,
   ProviderError,
   type ProviderErrorCode,
   UnexpectedError,
-} from "./client-errors"
-export type { ClientClock, Deadlines, LLMClientOptions, Logger } from "./client-options"
-export { fetchWithErrorLimit } from "./fetch-with-error-limit"
-export { type CallMeta, type CallOptions, LLMClient } from "./llm-client"
-export type { Provider, StructuredMode } from "./provider"
-export { knownProviders } from "./providers"
+} from "./errors"
+export { type CallMeta, LLMClient } from "./llm-client"
+export type { CallOptions, ClientClock, Deadlines, LLMClientOptions, Logger } from "./options/client-options"
+export { knownProviders } from "./providers/known-providers"
+export type { Provider, StructuredMode } from "./providers/provider"
 export type {
   AnswerMode,
   AttemptReason,
   AttemptReceipt,
+  AttemptStatus,
   AttemptTimings,
   DeadlineName,
   Receipt,
   Settlement,
 } from "./receipt"
-export type { Reconciliation } from "./reconcile"
-export type {
-  ClientUsageData,
-  RequestPage,
-  RequestRecord,
-  UsageGrouping,
-  UsageGroupSums,
-  UsageQuery,
-  UsageStats,
-  UsageSums,
-} from "./usage-stats"
-export { UsageTracker } from "./usage-tracker"
+export { fetchWithErrorLimit } from "./transport/fetch-with-error-limit"

@@ -1,4 +1,3 @@
-import type { Budget } from "@p2/budget"
 import {
   type AnswerModel,
   type CompiledAnswer,
@@ -11,54 +10,34 @@ import {
   toUsdNumber,
 } from "@p2/core"
 import { AnswerStream, type GenerateResult } from "./answer-stream"
-import type { BudgetInfo } from "./budget-info"
-import { ClientClosedError, NoMessagesError, UnexpectedError } from "./client-errors"
-import type { ClientClock, LLMClientOptions } from "./client-options"
-import { firstMode } from "./internal/answer-modes"
-import { attachReceipt } from "./internal/attach-receipt"
-import { budgetInfoOf, leftIn } from "./internal/budget-info-of"
-import { type Ask, inputOf } from "./internal/chat-body"
-import { CALL, checkClientOptions } from "./internal/check-client-options"
-import { estimateOf } from "./internal/estimate"
-import { RouteBook } from "./internal/open-routes"
-import { checkEach } from "./internal/option-rules"
-import type { Route } from "./internal/route"
-import { runRequest } from "./internal/run-request"
-import type { RunSetting } from "./internal/run-setting"
-import { systemClock } from "./internal/system-clock"
-import { usageText } from "./internal/usage-text"
-import { Wallet } from "./internal/wallet"
-import type { Receipt } from "./receipt"
-import { type Reconciliation, reconcileRequest } from "./reconcile"
-import { UsageTracker } from "./usage-tracker"
+import { BudgetConstraints } from "./budget/budget-constraints"
+import { type BudgetInfo, budgetInfoOf } from "./budget/budget-info"
+import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
+import { remainingIn } from "./budget/reserve-call"
+import { UsageTracker } from "./budget/usage-tracker"
+import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } from "./errors"
+import { formatUsage } from "./format-usage"
+import { firstMode } from "./generate/answer-modes"
+import type { GenerateCall } from "./generate/attempt"
+import { type GenerateOutcome, generate } from "./generate/generate"
+import { estimateCall, planCall } from "./generate/plan-call"
+import { countPrompt, type Prompt } from "./generate/prompt"
+import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
+import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
+import { type Route, Routes } from "./providers/routes"
+import { type Receipt, sumReceipt } from "./receipt"
 
-/** What a call says, and how its answer becomes a turn of the conversation. */
-interface Asked {
-  messages: Message[]
-  signal: AbortSignal | undefined
-  remember: (answer: string) => void
-}
-
-/** One call as it is started. */
-type Call = Asked & Pick<RunSetting, "stream" | "onContent">
-
-/** What a call may be given. */
-export interface CallOptions {
-  /** Ends the call; it is settled at once. */
-  signal?: AbortSignal | undefined
-}
-
-/** The last call in a few words, as the guide has them. */
+/** The last call, under the names of the guide. */
 export interface CallMeta {
   requestId: string
   modelUsed: string | undefined
   responseTimeSeconds: number
-  /** Input and output of all attempts. */
+  /** Input and output tokens of all attempts. */
   tokenCount: number
 }
 
 /**
- * Asks a model for a typed answer, and never lets it cost more than was allowed.
+ * Asks a model for a typed answer, and never lets a call cost more than its budget.
  *
  * @example
  * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
@@ -67,48 +46,48 @@ export interface CallMeta {
  */
 export class LLMClient<Answer = string> {
   readonly request: Request<Answer>
-  /** The conversation, in the order of the calls. An answer is added as the assistant's turn. */
+  /** The conversation. Each answer is added as the assistant's turn. */
   readonly msg: MessageBuilder
   readonly usageTracker: UsageTracker
   readonly #options: LLMClientOptions
-  readonly #clock: ClientClock
-  readonly #routes: RouteBook
-  readonly #wallet: Wallet
+  readonly #deadlines: GenerateCall["deadlines"]
+  readonly #routes: Routes
+  readonly #constraints: BudgetConstraints
   readonly #compiled: CompiledAnswer<Answer> | undefined
-  readonly #deadlines: RunSetting["deadlines"]
+  /** What `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
-  #last: Receipt | undefined
-  #closed = false
+  #receipt: Receipt | undefined
+  #isClosed = false
 
   /**
-   * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError: mistakes are found
-   * here, before any money.
+   * Sends nothing and opens nothing.
+   * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError
    */
   constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions = {}) {
+    checkPlaces(request, options)
     checkClientOptions(options)
     this.request = Request.from<Answer>(request)
     this.#options = options
-    this.#clock = options.clock ?? systemClock
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
-    this.#routes = new RouteBook(this.request as Request<unknown>, options)
-    this.#wallet = new Wallet(this.request as Request<unknown>, options)
-    // Now, and not while a deadline runs: once in a process the tokenizer is unfolded, which nothing can interrupt.
-    this.#routes.first.countInput({ messages: [{ role: "user", content: "" }], structure: {} })
+    this.#routes = new Routes(this.request as Request<unknown>, options)
+    this.#constraints = new BudgetConstraints(this.request as Request<unknown>, options)
+    // Loads the tokenizer, which blocks for about 0.1 s once per process: not while a deadline runs.
+    this.#routes.first.countInput([{ role: "user", content: "" }], {})
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
-    this.usageTracker = new UsageTracker(this.#wallet)
+    this.usageTracker = new UsageTracker(this.#constraints)
   }
 
-  /** Receipt of the last call that ended; undefined before. */
+  /** The receipt of the last call that ended; undefined before. */
   get receipt(): Receipt | undefined {
-    return this.#last
+    return this.#receipt
   }
 
-  /** The last call in a few words; undefined before. */
+  /** The last call that ended, in short; undefined before. */
   get meta(): CallMeta | undefined {
-    const receipt = this.#last
+    const receipt = this.#receipt
     if (receipt === undefined) return undefined
     return {
       requestId: receipt.requestId,
@@ -118,20 +97,19 @@ export class LLMClient<Answer = string> {
     }
   }
 
-  /** Input tokens of the next call as it would be sent, the schema of the answer included. 0 without messages. */
+  /** Input tokens of the next call as it would be sent, including the schema of the answer. 0 without messages. */
   countTokens(): number {
-    const ask = this.#ask()
-    if (ask.messages.length === 0) return 0
-    return inputOf(ask).tokens
+    const prompt = this.#prompt()
+    return prompt.messages.length === 0 ? 0 : countPrompt(prompt).tokens
   }
 
-  /** Most output tokens of the model; where the provider states none, its context window. */
+  /** Most output tokens of the model; where the provider states no limit, its context window. */
   getMaxTokensForModel(): number {
     const { maxOutputTokens, contextWindow } = this.#routes.first.limits
     return maxOutputTokens ?? contextWindow
   }
 
-  /** Context window and limits of the model, in tokens. */
+  /** Limits of the model, in tokens. */
   getModelLimits(): {
     contextWindow: number
     maxInputTokens?: number | undefined
@@ -140,16 +118,17 @@ export class LLMClient<Answer = string> {
     return { ...this.#routes.first.limits }
   }
 
-  /** What the next call would cost, against what it may: the request's own budget and every scope. Reads the store, changes nothing. */
+  /** What the next call would cost, against `maxBudget` and every scope. Reads the store and changes nothing. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const limits = await this.#wallet.status()
-    return budgetInfoOf(this.request as Request<unknown>, estimateOf(this.#ask(), leftIn(limits)), limits)
+    const limits = await this.#constraints.status()
+    const estimate = estimateCall(this.#prompt(), remainingIn(limits))
+    return budgetInfoOf(this.request as Request<unknown>, estimate, limits)
   }
 
   /**
-   * Asks, and returns the answer.
-   * @throws P2Error with the `receipt` of what was spent until then.
+   * Sends the conversation and returns the answer.
+   * @throws P2Error with the `receipt` of what the call cost.
    */
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
     const result = await this.generate(options)
@@ -157,58 +136,62 @@ export class LLMClient<Answer = string> {
     return result.answer
   }
 
-  /** Asks, and returns how it ended, with the receipt. Throws mistakes only (no messages, no key). */
+  /**
+   * Sends the conversation and returns the answer or the error, with the receipt.
+   * @throws P2Error of kind `usage`, and no other. It has a `receipt` if attempts were made before.
+   */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
-    const asked = this.#checkReady(options)
-    return await this.#keep(this.#call({ ...asked, stream: this.request.stream, onContent: undefined }))
-  }
-
-  /** Asks, and yields the answer as it grows; `result` is the validated answer with its receipt. Throws mistakes at once. */
-  stream(options: CallOptions = {}): AnswerStream<Answer> {
-    const asked = this.#checkReady(options)
-    const controller = new AbortController()
-    const { signal: own } = controller
-    const signal = asked.signal === undefined ? own : AbortSignal.any([own, asked.signal])
-    return new AnswerStream<Answer>({
-      compiled: this.#compiled,
-      controller,
-      start: (onText) => this.#keep(this.#call({ ...asked, signal, stream: true, onContent: onText })),
-    })
-  }
-
-  /** Dollars: the cost of the last call, or before any call the estimate. The exact figure is `receipt.costNanoUsd`. */
-  calculateCost(): number {
-    return toUsdNumber(this.#last?.costNanoUsd ?? estimateOf(this.#ask()).likelyNanoUsd)
-  }
-
-  /** Prints the last call for people: model, time, tokens, prices, cost, budget. Never a key, never content. */
-  printUsageInfo(): void {
-    console.log(this.#usageText())
+    const call = this.#beginCall(options)
+    return await this.#waitFor(this.#run({ ...call, stream: this.request.stream, onText: undefined }))
   }
 
   /**
-   * Asks the provider what the attempts of a request really cost, where it can tell later (OpenRouter), and corrects
-   * the ledger and the budgets.
+   * Sends the conversation and yields the answer as it grows; `result` is the validated answer with its receipt.
+   * @throws P2Error of kind `usage` at once, except those that the budget finds: `result` rejects with them.
    */
-  async reconcile(requestId: string | undefined = this.#last?.requestId): Promise<Reconciliation> {
-    this.#checkOpen()
-    return reconcileRequest(requestId, this.#wallet, this.#routes)
+  stream(options: CallOptions = {}): AnswerStream<Answer> {
+    const call = this.#beginCall(options)
+    const controller = new AbortController()
+    const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
+    return new AnswerStream<Answer>({
+      compiled: this.#compiled,
+      controller,
+      start: (onText) => this.#waitFor(this.#run({ ...call, signal, stream: true, onText })),
+    })
   }
 
-  /** Waits for running calls and pending settlements, and closes what the client opened itself. */
+  /** Dollars: the cost of the last call, or the estimate before any call. `receipt.costNanoUsd` is exact. */
+  calculateCost(): number {
+    return toUsdNumber(this.#receipt?.costNanoUsd ?? estimateCall(this.#prompt()).estimatedNanoUsd)
+  }
+
+  /** Prints the last call: model, time, tokens, prices, cost, budget. Never prints a key or content. */
+  printUsageInfo(): void {
+    console.log(this.#formatUsage())
+  }
+
+  /**
+   * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
+   * (OpenRouter only). `requestId` is that of the last call by default.
+   */
+  async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
+    this.#checkOpen()
+    return reconcileRequest(requestId, this.#constraints, this.#routes)
+  }
+
+  /** Waits for running calls and pending settlements, and closes what the client opened. */
   async close(): Promise<void> {
-    this.#closed = true
-    // A call that ends may leave something to wait for.
+    this.#isClosed = true
+    // A set iterates over what is added meanwhile, such as the release of a late reservation.
     for (const running of this.#running) await running.catch(() => {})
-    await this.#wallet.close()
+    await this.#constraints.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  #ask(): Ask {
-    const route = this.#routes.first
+  #prompt(route: Route = this.#routes.first): Prompt {
     return {
       request: this.request as Request<unknown>,
       route,
@@ -219,66 +202,80 @@ export class LLMClient<Answer = string> {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new ClientClosedError()
+    if (this.#isClosed) throw new ClientClosedError()
   }
 
-  /** Throws mistakes, and takes the messages: what is added later belongs to the next call, and stands behind the answer. */
-  #checkReady(options: CallOptions): Asked {
+  /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
+  #beginCall(options: CallOptions) {
     this.#checkOpen()
-    checkEach(options, CALL, "options")
+    checkCallOptions(options)
     const messages = this.msg.getMessages()
     if (messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
-    return { messages, signal: options.signal, remember: this.msg.openTurn() }
+    // Throws when the cost of a fallback has no upper bound: now, and not when the first model has been paid.
+    for (const route of this.#routes.fallbacks) planCall(this.#prompt(route), { remainingNanoUsd: undefined })
+    return { messages, signal: options.signal, addAnswer: this.msg.openTurn() }
   }
 
-  /** The client is not closed before this has ended. */
-  #keep<T>(running: Promise<T>): Promise<T> {
-    this.#running.add(running)
-    return running.finally(() => this.#running.delete(running))
+  /** The client is not closed before this work has ended. */
+  #waitFor<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work)
+    return work.finally(() => this.#running.delete(work))
   }
 
-  async #call(call: Call): Promise<GenerateResult<Answer>> {
+  async #run(
+    call: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText"> & { addAnswer: (text: string) => void },
+  ): Promise<GenerateResult<Answer>> {
+    const outcome = await this.#generate(call)
+    const { receipt } = outcome
+    this.#receipt = receipt
+    if (this.request.verbose) console.log(this.#formatUsage())
+    if (outcome.status === "answered") {
+      call.addAnswer(outcome.text)
+      return { ok: true, answer: outcome.answer as Answer, receipt }
+    }
+    const error = attachReceipt(outcome.error, receipt)
+    if (error.kind === "usage") throw error
+    return { ok: false, error, receipt }
+  }
+
+  async #generate({
+    messages,
+    signal,
+    stream,
+    onText,
+  }: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText">): Promise<GenerateOutcome> {
+    const { logger, recordContent = false, clock = systemClock } = this.#options
+    const requestId = crypto.randomUUID()
     try {
-      const routes = await this.#routes.open()
-      const budget = await this.#wallet.open()
-      const result = await runRequest(this.#settingOf(call, routes, budget))
-      const { receipt } = result
-      this.#last = receipt
-      if (this.request.verbose) console.log(this.#usageText())
-      if (!result.ok) return { ok: false, error: attachReceipt(result.error, receipt), receipt }
-      call.remember(result.text)
-      return { ok: true, answer: result.answer as Answer, receipt }
+      return await generate({
+        requestId,
+        request: this.request as Request<unknown>,
+        routes: await this.#routes.open(),
+        messages,
+        compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
+        callBudget: await this.#constraints.open(),
+        deadlines: this.#deadlines,
+        signal,
+        stream,
+        onText,
+        clock,
+        logger,
+        recordContent,
+        waitFor: (work) => this.#waitFor(work),
+      })
     } catch (error) {
-      throw P2Error.isInstance(error) ? error : new UnexpectedError(error)
+      // Nothing was opened, so there was no attempt.
+      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], {
+        startedAt: clock.now(),
+        totalMs: 0,
+      })
+      return { status: "failed", error: P2Error.isInstance(error) ? error : new UnexpectedError(error), receipt }
     }
   }
 
-  /** Written out, because V8 is slow with a large object that begins as the copy of another. */
-  #settingOf({ messages, signal, stream, onContent }: Call, routes: readonly Route[], budget: Budget): RunSetting {
-    const { logger, recordContent = false } = this.#options
-    const { subject, limits } = this.#wallet
-    return {
-      requestId: crypto.randomUUID(),
-      request: this.request as Request<unknown>,
-      routes,
-      messages,
-      compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      budget,
-      subject,
-      limits,
-      deadlines: this.#deadlines,
-      signal,
-      stream,
-      onContent,
-      clock: this.#clock,
-      logger,
-      keep: (work) => this.#keep(work),
-      recordContent,
-    }
-  }
-
-  #usageText(): string {
-    return usageText(this.request as Request<unknown>, this.#routes.of(this.#last?.attempts.at(-1)?.model), this.#last)
+  #formatUsage(): string {
+    const route = this.#routes.of(this.#receipt?.attempts.at(-1)?.model)
+    return formatUsage(this.request as Request<unknown>, route, this.#receipt)
   }
 }

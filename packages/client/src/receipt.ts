@@ -1,92 +1,96 @@
-import type { CostSource, NanoUsd, Usage } from "@p2/core"
+import { addUsage, type CostSource, type NanoUsd, type Usage } from "@p2/core"
+import type { StructuredMode } from "./providers/provider"
 
-/** How the answer was asked for, from the strictest way to the loosest; `text` when there is no answer model. */
-export type AnswerMode = "text" | "json_schema" | "tool" | "json_object" | "prompt"
+/** How the answer was requested; `text` without an answer model. */
+export type AnswerMode = "text" | StructuredMode
 
 /** Why an attempt was made. */
 export type AttemptReason =
-  /** The first of the request. */
+  /** The first attempt of the request. */
   | "first"
-  /** The transport failed, or the provider asked to come back. */
+  /** The transport failed, or the provider asked to try again. */
   | "retry"
-  /** The answer before was wrong and was sent back. */
+  /** The previous answer was invalid and was sent back. */
   | "repair"
-  /** The answer before was cut off; this one has a larger `maxTokens`. */
+  /** The previous answer was truncated; this attempt has a larger `maxTokens`. */
   | "longer"
-  /** The server does not know the mode; this one asks in the next one. */
+  /** The server rejected the previous answer mode. */
   | "mode"
-  /** The model before failed or did not fit. */
+  /** The previous model failed or was denied. */
   | "fallback"
 
 /** The four deadlines of an attempt. */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
-/** Whether the store knows what an attempt cost. `none`: nothing was reserved. */
+/** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
 export type Settlement = "settled" | "pending" | "none"
 
-/** One HTTP call to a provider, or the refusal to make it. Times are milliseconds. */
+/** How an attempt ended. `denied`: a limit did not allow it. `released`: it was not sent. Neither costs anything. */
+export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
+
+/** One HTTP call to a provider, or the denial of one. */
 export interface AttemptReceipt {
-  /** Number inside the request, from 1. */
+  /** Number within the request, from 1. */
   attempt: number
-  /** Id of the reservation, also sent as `X-Client-Request-Id`. */
+  /** `<requestId>.<attempt>`: idempotency key of the reservation, sent as `X-Client-Request-Id`. */
   id: string
   reason: AttemptReason
-  /** The model as it was asked for, and as it is priced. */
+  /** The model as requested and priced. */
   model: string
-  /** The model that answered, in the provider's words. */
+  /** The model that answered, as the provider reports it. */
   modelUsed?: string | undefined
   provider: string
   mode: AnswerMode
-  /** Whether the answer came by server-sent events. */
+  /** Whether server-sent events were requested. */
   streamed: boolean
-  /** `refused`: nothing was sent because of a limit. `released`: nothing was sent because the connection failed or the caller left. */
-  status: "succeeded" | "failed" | "refused" | "released"
+  status: AttemptStatus
   httpStatus?: number | undefined
-  /** In the provider's words: `stop`, `length`, `content_filter`, `tool_calls`… */
+  /** As the provider reports it: `stop`, `length`, `content_filter`, `tool_calls`, … */
   finishReason?: string | undefined
   errorCode?: string | undefined
   /** The deadline that ended the attempt. */
   deadlineHit?: DeadlineName | undefined
-  /** What the provider reported; absent when it reported nothing. */
+  /** As the provider reported it; undefined when it reported none that can be trusted. */
   usage?: Usage | undefined
   costNanoUsd: NanoUsd
   costSource: CostSource
-  /** What the price table says, where the provider named another figure. */
+  /** The cost by the price table, where the provider reported another one. */
   tableCostNanoUsd?: NanoUsd | undefined
-  /** The upper bound that was set aside. */
+  /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
-  /** Most output tokens that were asked for. */
+  /** Output tokens that were requested. */
   maxTokens: number
   generationId?: string | undefined
   settlement: Settlement
   timings: AttemptTimings
 }
 
-/** Milliseconds since the attempt began, except `startedAt` (epoch milliseconds). */
+/** Milliseconds since the attempt began, except where a field says otherwise. */
 export interface AttemptTimings {
+  /** Epoch milliseconds. */
   startedAt: number
-  /** How long the store took to set the money aside. */
+  /** Duration of the reserve. */
   reserveMs: number
   headersMs?: number | undefined
   firstContentMs?: number | undefined
-  /** How long the store took to settle. */
+  /** Duration of the settle. */
   settleMs?: number | undefined
   totalMs: number
 }
 
-/** What a request cost, attempt by attempt, and how that is known. */
+/** What one call of `generate()` cost, attempt by attempt. */
 export interface Receipt {
   requestId: string
-  /** What the request was given as `metadata`. */
+  /** The `metadata` of the request. */
   metadata?: Readonly<Record<string, unknown>> | undefined
   attempts: readonly AttemptReceipt[]
   /** Sum over the attempts that reported usage. */
   usage: Usage
   /** Sum over the attempts. */
   costNanoUsd: NanoUsd
-  /** The least certain source among the attempts: `bound` before `table`, `custom`, `provider`, `none`. */
+  /** The least certain source among the attempts: `bound`, then `table`, `custom`, `provider`, `none`. */
   costSource: CostSource
-  /** Sum of what was set aside. */
+  /** Sum over the attempts. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed every attempt. */
   settlement: Settlement
@@ -94,9 +98,51 @@ export interface Receipt {
     /** Epoch milliseconds. */
     startedAt: number
     totalMs: number
-    /** Until the first content of the last attempt. */
+    /** First content of the last attempt. */
     firstContentMs?: number | undefined
-    /** Time spent waiting for the store. */
+    /** Time that the attempts waited for the store. */
     storeMs: number
   }
+}
+
+/** From the least certain to the most. */
+const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
+const SETTLEMENTS: readonly Settlement[] = ["pending", "settled", "none"]
+
+/** The receipt of a request as the sum of its attempts. */
+export function sumReceipt(
+  request: Pick<Receipt, "requestId" | "metadata">,
+  attempts: readonly AttemptReceipt[],
+  times: { startedAt: number; totalMs: number },
+): Receipt {
+  const usages = attempts.flatMap(({ usage }) => (usage === undefined ? [] : [usage]))
+  const sum = (amount: (attempt: AttemptReceipt) => number) =>
+    attempts.reduce((total, attempt) => total + amount(attempt), 0)
+  return {
+    requestId: request.requestId,
+    metadata: request.metadata,
+    attempts,
+    usage: usages.length === 1 ? usages[0]! : addUsage(...usages),
+    costNanoUsd: sum((attempt) => attempt.costNanoUsd),
+    costSource: first(
+      COST_SOURCES,
+      attempts.map((attempt) => attempt.costSource),
+    ),
+    reservedNanoUsd: sum((attempt) => attempt.reservedNanoUsd),
+    settlement: first(
+      SETTLEMENTS,
+      attempts.map((attempt) => attempt.settlement),
+    ),
+    timings: {
+      startedAt: times.startedAt,
+      totalMs: times.totalMs,
+      firstContentMs: attempts.at(-1)?.timings.firstContentMs,
+      storeMs: sum(({ timings }) => timings.reserveMs + (timings.settleMs ?? 0)),
+    },
+  }
+}
+
+/** The first value of `order` that occurs; its last one where none does. */
+function first<T>(order: readonly T[], values: readonly T[]): T {
+  return order.find((value) => values.includes(value)) ?? order.at(-1)!
 }

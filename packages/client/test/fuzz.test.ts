@@ -1,86 +1,93 @@
 import { inspect } from "node:util"
-import type { BudgetStore, SettleResult } from "@p2/budget"
+import type { BudgetStore } from "@p2/budget"
 import { findRedisServer } from "@p2/redis-server"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { checkWorld } from "../fuzz/check-world"
-import { drawCrowd, drawWorld } from "../fuzz/draw-world"
-import { codeOf, playWorld } from "../fuzz/play-world"
-import { membersOf } from "../fuzz/troubled-store"
+import { drawCombinedWorld, drawWorld } from "../fuzz/draw-world"
+import { outcomeCode, playWorld } from "../fuzz/play-world"
 import { STORES, type StoreKind, storeKind } from "../fuzz/world-stores"
+import { overrideStore } from "./override-store"
 
-// It is emptied before each world, so that one of `REDIS_URL` will not do.
+// It is emptied before each world, so `REDIS_URL` is not used.
 const noRedis = (await findRedisServer({ fetch: true })) === undefined
-if (noRedis && process.env.CI === "true") throw new Error("No redis-server, and CI=true forbids to skip.")
+if (noRedis && process.env.CI === "true") throw new Error("There is no redis-server, and CI=true forbids skipping.")
 
 const WORLDS = { memory: 30, redis: 12, sqlite: 12 }
 
 interface Plant {
   plant: (inner: BudgetStore) => Partial<BudgetStore>
-  /** What is said of it. */
-  said: RegExp
-  /** The first seed to look at, where only few worlds can tell. */
+  /** The problem that must be found. */
+  problem: RegExp
+  /** The first seed, where few worlds show it. */
   from?: number
 }
 
 /** Defects of a store. */
 const PLANTS: Record<string, Plant> = {
-  "no limits": {
+  "ignores limits": {
     plant: (inner) => ({
       reserve: (request) =>
-        inner.reserve({ ...request, cells: request.cells.map((cell) => ({ ...cell, limit: null })) }),
+        inner.reserve({ ...request, counters: request.counters.map((counter) => ({ ...counter, limit: null })) }),
     }),
-    said: /was let in, \d+ reserved and \d+ spent of \d+/,
+    problem: /was admitted, \d+ reserved and \d+ spent of \d+/,
   },
-  "releases that it forgets": {
+  "does not release": {
     plant: (inner) => ({
       settle: async (request) => {
-        if (request.outcome === "commit") return inner.settle(request)
-        const { now, cells } = await inner.read({ root: request.root, keys: request.cells.map(({ key }) => key) })
-        const answer: SettleResult = {
+        if (request.outcome === "settled") return inner.settle(request)
+        const { partition } = request
+        const { now, counters } = await inner.read({ partition, counters: request.counters.map(({ name }) => name) })
+        return {
           now,
-          cells: cells.map((cell) => ({ ...cell, peakBefore: cell.spent, peak: cell.spent })),
-          result: "released",
+          counters: counters.map((counter) => ({ ...counter, peakBefore: counter.spent, peak: counter.spent })),
+          status: "released",
           replayed: false,
           late: false,
           recovered: false,
+          forgottenCounters: 0,
         }
-        return answer
       },
     }),
-    said: /stays reserved/,
+    problem: /remains reserved/,
   },
-  "cells that are a nano too cheap": {
+  "charges one nano-USD too little": {
     plant: (inner) => ({
       settle: (request) =>
         inner.settle({
           ...request,
-          cells: request.cells.map((cell) => ({ ...cell, amount: Math.max(0, cell.amount - 1) })),
+          counters: request.counters.map((counter) => ({ ...counter, amount: Math.max(0, counter.amount - 1) })),
         }),
     }),
-    said: /charged \d+ to .*, and cost \d+/,
+    problem: /charged \d+ to .*, and cost \d+/,
   },
-  "late settles that come on top of what the lease was charged": {
+  "adds a late settle to the charge of the expired lease": {
     plant: (inner) => ({
       settle: async (request) => {
-        const { root, id, outcome, cells } = request
-        const lease = await inner.extend({ root, id, leaseMs: 1 })
-        const answer = await inner.settle(request)
-        const cell = cells[0]
-        if (lease.state === "expired" && outcome === "commit" && cell !== undefined)
-          await inner.adjust({ root, id, cell, kind: "spent", delta: cell.reserved })
-        return answer
+        const { partition, key, outcome, counters } = request
+        const lease = await inner.extend({ partition, key, leaseMs: 1 })
+        const reply = await inner.settle(request)
+        const counter = counters[0]
+        if (lease.status === "expired" && outcome === "settled" && counter !== undefined)
+          await inner.adjust({ partition, key, counter, kind: "spent", delta: counter.reserved })
+        return reply
       },
     }),
-    said: /spent, \d+ in the ledger/,
+    problem: /spent, \d+ in the ledger/,
     from: 27,
   },
-  "money without its entry": {
-    plant: (inner) => ({ settle: ({ entry: _entry, ...request }) => inner.settle(request) }),
-    said: /is not in the ledger/,
+  "loses usage entries": {
+    plant: (inner) => ({
+      settle: async (request) => {
+        const reply = await inner.settle(request)
+        await inner.ledger?.prune({ partition: request.partition, before: reply.now + 1 })
+        return reply
+      },
+    }),
+    problem: /is not in the ledger/,
   },
 }
 
-/** The same stores with a defect, all of which the clients open as objects. */
+/** The same kind of store with a defect. Clients get it as an object. */
 function planted(kind: StoreKind, plant: (inner: BudgetStore) => Partial<BudgetStore>): StoreKind {
   return {
     ...kind,
@@ -88,7 +95,7 @@ function planted(kind: StoreKind, plant: (inner: BudgetStore) => Partial<BudgetS
       const opened = await kind.open()
       const another = () => {
         const inner = opened.another()
-        return { ...membersOf(inner), ...plant(inner) }
+        return overrideStore(inner, plant(inner))
       }
       return { ...opened, address: undefined, another }
     },
@@ -102,37 +109,37 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
   })
   afterAll(() => kind.close())
 
-  test(`${WORLDS[name]} worlds of random requests, faults, aborts and troubled stores keep every promise`, async () => {
+  test(`${WORLDS[name]} worlds of random requests, faults, aborts and store failures keep every guarantee`, async () => {
     const failed: string[] = []
     const codes = new Set<string>()
     for (let seed = 1; seed <= WORLDS[name]; seed++) {
       const world = drawWorld(seed)
       const played = await playWorld(world, kind)
-      for (const outcome of played.outcomes) codes.add(codeOf(outcome))
+      for (const outcome of played.outcomes) codes.add(outcomeCode(outcome))
       for (const what of checkWorld(played))
         failed.push(`pnpm fuzz --store ${name} --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
     }
     expect(failed).toEqual([])
-    // Worlds in which nothing happens would keep every promise too.
+    // Worlds in which nothing happens would keep every guarantee too.
     expect(codes.size).toBeGreaterThan(5)
   })
 
-  test("the clients of eight worlds at once, each with a store of its own, keep every promise", async () => {
-    const played = await playWorld(drawCrowd(1, 7), kind)
+  test("the clients of eight worlds together, each with its own store, keep every guarantee", async () => {
+    const played = await playWorld(drawCombinedWorld(1, 7), kind)
     expect(checkWorld(played)).toEqual([])
     expect(played.outcomes.length).toBeGreaterThan(20)
   })
 
-  test.each(Object.entries(PLANTS))("finds a store that has %s", async (_, { plant, said, from = 1 }) => {
+  test.each(Object.entries(PLANTS))("finds a store that %s", async (_, { plant, problem, from = 1 }) => {
     const found = new Set<string>()
-    for (let seed = from; seed < from + 30 && ![...found].some((what) => said.test(what)); seed++) {
+    for (let seed = from; seed < from + 30 && ![...found].some((what) => problem.test(what)); seed++) {
       const played = await playWorld({ ...drawWorld(seed), store: [] }, planted(kind, plant))
       for (const what of checkWorld(played)) found.add(what)
     }
-    expect([...found].join("\n")).toMatch(said)
+    expect([...found].join("\n")).toMatch(problem)
   })
 
-  test("what a receipt, the provider, the totals or the log say otherwise is found", async () => {
+  test("finds differences between the receipts, the provider's ledger, the totals and the log", async () => {
     const played = await playWorld(drawWorld(1), kind)
     expect(checkWorld(played)).toEqual([])
     const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
@@ -149,7 +156,7 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
   })
 })
 
-test("a seed draws the same world every time", () => {
+test("a seed always draws the same world", () => {
   expect(drawWorld(7)).toEqual(drawWorld(7))
   expect(drawWorld(7)).not.toEqual(drawWorld(8))
 })

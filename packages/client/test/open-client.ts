@@ -1,49 +1,50 @@
 import { type BudgetStore, memoryStore } from "@p2/budget"
 import type { Request, RequestOptions } from "@p2/core"
-import type { LocalProvider } from "@p2/local-provider"
 import { z } from "zod"
 import { LLMClient, type LLMClientOptions } from "../src/index"
+import { overrideStore } from "./override-store"
 
 export const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
 
-/** A clock that does not wait. */
-export const impatient = { now: () => Date.now(), random: () => 0.5, sleep: async () => {} }
+/** A clock whose waits end at once. */
+export const instantClock = { now: () => Date.now(), random: () => 0.5, sleep: async () => {} }
 
-/** A client of the local provider, in OpenAI's shape, with a store of its own and something to say. */
+/** A client of a server in the shape of OpenAI, with its own memory store and one message. */
 export function openClient<Answer = string>(
-  provider: LocalProvider,
+  server: { baseURL: string },
   request: Partial<RequestOptions<Answer>> | Request<Answer> = {},
   options: LLMClientOptions = {},
 ): LLMClient<Answer> {
   const client = new LLMClient<Answer>({ model: "openai/gpt-4o-mini", ...request } as RequestOptions<Answer>, {
-    baseURL: provider.baseURL,
+    baseURL: server.baseURL,
     apiKey: "local",
     ...(options.budget === undefined ? { store: memoryStore() } : {}),
     logger: {},
-    clock: impatient,
+    clock: instantClock,
     ...options,
   })
   client.msg.addMessageUser("Describe who is David Copperfield")
   return client
 }
 
-/** A store that counts its round trips. */
-export function countedStore(inner: BudgetStore = memoryStore()): BudgetStore & { calls: string[] } {
+/** A memory store that records which members are called. */
+export function recordingStore(): { store: BudgetStore; calls: string[] } {
+  const inner = memoryStore()
   const calls: string[] = []
-  const counted =
-    <Args extends unknown[], Result>(name: string, call: (...args: Args) => Result) =>
-    (...args: Args) => {
+  const record = <Request, Reply>(name: string, member: (request: Request) => Promise<Reply>) => {
+    return (request: Request) => {
       calls.push(name)
-      return call(...args)
+      return member(request)
     }
-  return {
-    ...inner,
-    calls,
-    reserve: counted("reserve", (request) => inner.reserve(request)),
-    settle: counted("settle", (request) => inner.settle(request)),
-    extend: counted("extend", (request) => inner.extend(request)),
-    read: counted("read", (request) => inner.read(request)),
-    adjust: counted("adjust", (request) => inner.adjust(request)),
-    sweep: counted("sweep", (request) => inner.sweep(request)),
   }
+  const store = overrideStore(inner, {
+    reserve: record("reserve", (request) => inner.reserve(request)),
+    settle: record("settle", (request) => inner.settle(request)),
+    extend: record("extend", (request) => inner.extend(request)),
+    read: record("read", (request) => inner.read(request)),
+    adjust: record("adjust", (request) => inner.adjust(request)),
+    expire: record("expire", (request) => inner.expire(request)),
+    listDue: record("listDue", (request) => inner.listDue(request)),
+  })
+  return { store, calls }
 }

@@ -3,7 +3,7 @@ import { redisForTests } from "@p2/redis-server"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { LLMClient } from "../src/index"
 
-// Skips loudly where there is no Redis, and fails where CI forbids to skip.
+// Prints that it skips where there is no Redis; fails in CI.
 const redis = await redisForTests()
 let provider: LocalProvider
 beforeAll(async () => {
@@ -14,8 +14,8 @@ afterAll(async () => {
   await redis?.close()
 })
 
-describe.skipIf(redis === undefined)("a store by the address of a Redis", () => {
-  test("holds a user's limit over clients that share nothing else, keeps the ledger, and lets the process go", async () => {
+describe.skipIf(redis === undefined)("a store given as a Redis URL", () => {
+  test("enforces a user's limit over separate clients and keeps the ledger", async () => {
     const userId = crypto.randomUUID()
     const open = (request: object) => {
       const client = new LLMClient(
@@ -30,15 +30,15 @@ describe.skipIf(redis === undefined)("a store by the address of a Redis", () => 
     const { receipt } = await probe.generate()
     expect(receipt.settlement).toBe("settled")
     await probe.close()
-    const refused = open({ userBudget: bound / 2 })
-    expect(await refused.generate()).toMatchObject({
+    const limited = open({ userBudget: bound / 2 })
+    expect(await limited.generate()).toMatchObject({
       ok: false,
-      error: { code: "budget-exceeded", scope: "user", spent: receipt.costNanoUsd },
+      error: { code: "budget-exceeded", scope: "user", spentNanoUsd: receipt.costNanoUsd },
     })
-    expect(await refused.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
+    expect(await limited.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
       costNanoUsd: receipt.costNanoUsd,
       status: "succeeded",
     })
-    await refused.close()
+    await limited.close()
   })
 })

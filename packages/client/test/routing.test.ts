@@ -1,11 +1,11 @@
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { createPriceTable, prices } from "@p2/pricing"
+import { createPriceTable, priceOf } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { knownProviders, LLMClient } from "../src/index"
-import { chooseProvider } from "../src/internal/choose-provider"
-import { providerTable } from "../src/providers"
-import { openClient } from "./open-client"
+import { chooseProvider } from "../src/providers/choose-provider"
+import { providerTable } from "../src/providers/known-providers"
+import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider
 beforeAll(async () => {
@@ -23,8 +23,8 @@ const choose = (model: string, env: Record<string, string> = {}, options = {}) =
   return { provider: chosen.name, name, baseURL, apiKey }
 }
 
-describe("who is called", () => {
-  test("the prefix decides", () => {
+describe("the provider of a model", () => {
+  test("is named by its prefix", () => {
     expect(choose("groq/llama-3.3-70b-versatile", { GROQ_API_KEY: "g", OPENROUTER_API_KEY: "o" })).toEqual({
       provider: "groq",
       name: "llama-3.3-70b-versatile",
@@ -34,41 +34,41 @@ describe("who is called", () => {
     for (const { name } of knownProviders()) expect(choose(`${name}/some-model`).provider).toBe(name)
   })
 
-  test("without a known prefix it is OpenRouter when its key is set, else OpenAI", () => {
+  test("is OpenRouter without a known prefix when its key is set, else OpenAI", () => {
     expect(choose("gpt-4o-mini", { OPENROUTER_API_KEY: "o" })).toMatchObject({
       provider: "openrouter",
       name: "gpt-4o-mini",
     })
     expect(choose("meta-llama/llama-3.3-70b", { OPENROUTER_API_KEY: "o" })).toMatchObject({ provider: "openrouter" })
     expect(choose("gpt-4o-mini", { OPENAI_API_KEY: "a" })).toMatchObject({ provider: "openai", apiKey: "a" })
-    expect(() => choose("meta-llama/llama-3.3-70b")).toThrow(/known prefix \(openai, /)
+    expect(() => choose("meta-llama/llama-3.3-70b")).toThrow(/known provider prefix \(openai, /)
   })
 
-  test("variables replace the address; empty ones count as unset", () => {
+  test("has its base URL and key in variables; empty ones count as unset", () => {
     expect(choose("openai/gpt-4o", { OPENAI_BASE_URL: "http://127.0.0.1:9/v1" }).baseURL).toBe("http://127.0.0.1:9/v1")
     expect(choose("openai/gpt-4o", { OPENAI_BASE_URL: " " }).baseURL).toBe("https://api.openai.com/v1")
     expect(choose("gemini/gemini-2.5-flash", { GOOGLE_API_KEY: "k" }).apiKey).toBe("k")
   })
 
-  test("an address of one's own says who is meant, where the model does not", () => {
+  test("is the one at `baseURL` where the model has no prefix", () => {
     const env = { OPENROUTER_API_KEY: "o" }
     expect(choose("gpt-4o-mini", env, { baseURL: "http://127.0.0.1:9/v1" }).provider).toBe("openai")
     expect(choose("x", env, { baseURL: "https://api.groq.com/openai/v1" }).provider).toBe("groq")
     expect(choose("x", env, { baseURL: "https://me.openai.azure.com/openai/v1" }).provider).toBe("azure")
   })
 
-  test("an address at OpenRouter takes its own ids, which begin with a vendor, as they are", () => {
+  test("is OpenRouter for any vendor prefix when `baseURL` is at OpenRouter", () => {
     const there = { baseURL: "https://openrouter.ai/api/v1", apiKey: "o" }
     for (const model of ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4", "qwen/qwen3-32b"])
       expect(choose(model, {}, there)).toEqual({ provider: "openrouter", name: model, ...there })
     expect(choose("openrouter/openai/gpt-4o-mini", {}, there)).toMatchObject({ name: "openai/gpt-4o-mini" })
-    // Without the address the prefix decides, whatever keys there are.
+    // Without `baseURL` the prefix decides, whichever keys are set.
     expect(choose("openai/gpt-4o-mini", { OPENROUTER_API_KEY: "o" })).toMatchObject({ provider: "openai" })
   })
 })
 
-describe("what is sent and priced", () => {
-  test("a bare model by way of OpenRouter gets its vendor's name there, and is priced there", async () => {
+describe("the request to the provider", () => {
+  test("has the vendor in a bare model's name through OpenRouter, and its price there", async () => {
     vi.stubEnv("OPENROUTER_API_KEY", "local")
     vi.stubEnv("OPENROUTER_BASE_URL", provider.openRouterBaseURL)
     const client = new LLMClient({ model: "gpt-4o-mini", maxBudget: "0.01" })
@@ -83,7 +83,7 @@ describe("what is sent and priced", () => {
     })
   })
 
-  test("OpenAI is told the tier and the limit in the field that it honours", async () => {
+  test("states the service tier and the output limit in the fields that OpenAI honours", async () => {
     await openClient(provider, { maxTokens: 100, temperature: 0.5, stop: "END" }).generate()
     expect(provider.received[0]?.body).toMatchObject({
       model: "gpt-4o-mini",
@@ -94,13 +94,13 @@ describe("what is sent and priced", () => {
     })
     expect(provider.received[0]?.body).not.toHaveProperty("max_tokens")
     expect(provider.received[0]?.headers["x-client-request-id"]).toMatch(/\.1$/)
-    // The suite runs on the major version of the SDK that it says it runs on.
+    // The suite must run on the major version of the SDK that it claims.
     expect(provider.received[0]?.headers["x-stainless-package-version"]).toMatch(
       new RegExp(`^${process.env.P2_OPENAI ?? "6"}\\.`),
     )
   })
 
-  test("an OpenAI instance of one's own is used, without its retries", async () => {
+  test("is made by the user's own OpenAI instance, without its retries", async () => {
     let calls = 0
     const openai = new OpenAI({
       baseURL: provider.baseURL,
@@ -119,7 +119,7 @@ describe("what is sent and priced", () => {
     expect(provider.received[0]?.headers.authorization).toBe("Bearer own")
   })
 
-  test("an OpenAI instance at OpenRouter is asked for OpenRouter's ids, fallbacks too", async () => {
+  test("has OpenRouter's ids when the user's OpenAI instance is at OpenRouter, for fallbacks too", async () => {
     const openai = new OpenAI({ baseURL: provider.openRouterBaseURL, apiKey: "own" })
     const fallbacks = ["anthropic/claude-haiku-4.5"]
     provider.faults.next({ status: 404 })
@@ -135,10 +135,10 @@ describe("what is sent and priced", () => {
     expect(provider.received[0]?.body).toHaveProperty("provider.max_price")
   })
 
-  test("a deployment of one's own has one's own price", async () => {
+  test("is priced by the user's own price table", async () => {
     const own = createPriceTable(
       { "openai/gpt-4o-mini": { input: "1", output: "2", contextWindow: 1000 } },
-      { extends: prices },
+      { extends: "published" },
     )
     const client = openClient(provider, { maxTokens: 50 }, { prices: own })
     expect(client.getModelLimits().contextWindow).toBe(1000)
@@ -150,25 +150,24 @@ describe("what is sent and priced", () => {
     })
   })
 
-  test("a provider of one's own has its own prefix, key and address", async () => {
-    vi.stubEnv("HOUSE_API_KEY", "house-key")
+  test("goes to the user's own provider, with its key and its fields", async () => {
+    vi.stubEnv("ACME_API_KEY", "acme-key")
     const own = createPriceTable({
-      "house/gpt-4o-mini": { input: "1", output: "2", contextWindow: 8000, maxOutputTokens: 500 },
+      "acme/gpt-4o-mini": { input: "1", output: "2", contextWindow: 8000, maxOutputTokens: 500 },
     })
     const client = new LLMClient(
-      { model: "house/gpt-4o-mini" },
-      { prices: own, providers: [{ name: "house", baseURL: provider.baseURL, streamOptions: false }] },
+      { model: "acme/gpt-4o-mini" },
+      { prices: own, providers: [{ name: "acme", baseURL: provider.baseURL, streamOptions: false }] },
     )
     client.msg.addMessageUser("Hello")
     expect((await client.generate()).ok).toBe(true)
     expect(provider.received[0]).toMatchObject({
-      headers: { authorization: "Bearer house-key" },
+      headers: { authorization: "Bearer acme-key" },
       body: { max_tokens: 500 },
     })
   })
 
-  test("a server that has refused a mode is not asked in it again", async () => {
-    const { Person } = await import("./open-client")
+  test("does not use a mode again that the server has rejected", async () => {
     provider.faults.next({ rejectModes: ["json_schema"] })
     const request = { model: "openai/gpt-4.1", answerModel: Person }
     expect((await openClient(provider, request).generate()).receipt.attempts.map(({ mode }) => mode)).toEqual([
@@ -179,21 +178,29 @@ describe("what is sent and priced", () => {
   })
 })
 
-test("a web search is one search of at most five results, by the engine that has a stated price", async () => {
+test("a web search is one search of at most five results, by the engine with a stated price", async () => {
   const request = { model: "openrouter/openai/gpt-4o-mini", maxTokens: 500 }
   const options = { baseURL: provider.openRouterBaseURL }
   const offline = openClient(provider, request, options)
   const online = openClient(provider, { ...request, online: true }, options)
   const boundOf = async (client: LLMClient) => (await client.getBudgetInfo()).upperBoundCostNanoUsd
-  const { search, input } = prices.priceOf("openrouter/openai/gpt-4o-mini").rates
-  // Rates are pico-USD; what is found is billed as input, of which 5 × 2,000 tokens are set aside.
-  expect((await boundOf(online)) - (await boundOf(offline))).toBe(((search ?? 0) + 10_000 * input) / 1000)
+  const { search, input } = priceOf("openrouter/openai/gpt-4o-mini").rates
+  // Rates are pico-USD. Results are billed as input, for which 5 × 2,000 tokens are reserved. The bound includes
+  // OpenRouter's fee of 5 % for keys of the caller's own.
+  expect((await boundOf(online)) - (await boundOf(offline))).toBe((1.05 * ((search ?? 0) + 10_000 * input)) / 1000)
   expect((await online.generate()).ok).toBe(true)
   expect(provider.received[0]?.body.plugins).toEqual([{ id: "web", engine: "exa", max_results: 5 }])
 })
 
-test("metadata come back in the receipt and are sent to nobody", async () => {
+test("metadata is in the receipt and is not sent", async () => {
   const { receipt } = await openClient(provider, { metadata: { job: 7 } }).generate()
   expect(receipt.metadata).toEqual({ job: 7 })
   expect(JSON.stringify(provider.received)).not.toContain("metadata")
+})
+
+test("the suffix `:online` is a usage error with the remedy, because nothing limits its searches", () => {
+  const model = "openrouter/openai/gpt-4o-mini:online"
+  expect(() => openClient(provider, { model }, { baseURL: provider.openRouterBaseURL })).toThrow(
+    "Remove it and set `online: true`.",
+  )
 })

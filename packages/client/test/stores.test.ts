@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createBudget, memoryStore, type ReserveRequest, StoreError } from "@p2/budget"
+import { createBudget, memoryStore, StoreError } from "@p2/budget"
+import type { ReserveRequest } from "@p2/budget/store"
 import { formatUsd } from "@p2/core"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
 import { LLMClient } from "../src/index"
 import { openClient, Person } from "./open-client"
+import { overrideStore } from "./override-store"
 
 let provider: LocalProvider
 const folder = mkdtempSync(join(tmpdir(), "p2-client-"))
@@ -19,7 +21,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** A client with nothing said about its clock and its store but this. */
+/** A client with default options but these. */
 function plainClient(request: object, options: object = {}) {
   const client = new LLMClient(
     { model: "openai/gpt-4o-mini", ...request },
@@ -29,7 +31,7 @@ function plainClient(request: object, options: object = {}) {
   return client
 }
 
-test("a file keeps the first client's statistics for the second", async () => {
+test("a file keeps the statistics of one client for the next", async () => {
   const store = `file:${join(folder, "p2.db")}`
   const first = plainClient({ userId: "u", userBudget: "1" }, { store })
   const { receipt } = await first.generate()
@@ -40,11 +42,11 @@ test("a file keeps the first client's statistics for the second", async () => {
     totalRequests: 1,
     totalCostNanoUsd: receipt.costNanoUsd,
   })
-  expect((await second.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spent: receipt.costNanoUsd }])
+  expect((await second.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spentNanoUsd: receipt.costNanoUsd }])
   await second.close()
 })
 
-test("clients share what they open by one address, and the last one closes it", async () => {
+test("clients share a store by its address, and the last one closes it", async () => {
   const store = `file:${join(folder, "shared.db")}`
   const clients = Array.from({ length: 10 }, () => plainClient({ userId: "u" }, { store }))
   await Promise.all(clients.map((client) => client.generate()))
@@ -53,7 +55,7 @@ test("clients share what they open by one address, and the last one closes it", 
   await clients[0]?.close()
 })
 
-test("without a store the clients of a process share one, so that a user's limit holds over all of them", async () => {
+test("without a store the clients of a process share one, so a user's limit holds over all of them", async () => {
   const userId = crypto.randomUUID()
   const logger = { warn: vi.fn() }
   const request = { userId, maxTokens: 100 }
@@ -71,9 +73,9 @@ test("without a store the clients of a process share one, so that a user's limit
   expect(warnings).toHaveLength(1)
 })
 
-test("a call does not wait for what only the warning wants to know", async () => {
+test("a call does not wait for the check of the store's durability", async () => {
   const memory = memoryStore()
-  const store = { ...memory, name: "silent", capabilities: { ...memory.capabilities, shared: true } }
+  const store = overrideStore(memory, { name: "silent", capabilities: { ...memory.capabilities, shared: true } })
   const check = vi.fn(() => new Promise<never>(() => {}))
   const budget = { ...createBudget({ store, limits: [] }), check }
   const client = openClient(provider, { userId: "u", userBudget: "1" }, { budget })
@@ -82,7 +84,7 @@ test("a call does not wait for what only the warning wants to know", async () =>
   await client.close()
 })
 
-test("what is printed is aligned, and has no key and no content", async () => {
+test("printed usage lists the attempts, without a key or content", async () => {
   const client = openClient(provider, { answerModel: Person, maxBudget: "0.05" })
   const print = vi.spyOn(console, "log").mockImplementation(() => {})
   client.printUsageInfo()
@@ -100,7 +102,7 @@ test("what is printed is aligned, and has no key and no content", async () => {
   expect(after).not.toContain("\x1b")
 })
 
-test("a client can be used with `await using`, and close waits for what runs", async () => {
+test("`await using` closes a client, which waits for running calls", async () => {
   provider.faults.next({ delayMs: 50 })
   let ended = false
   {
@@ -112,78 +114,81 @@ test("a client can be used with `await using`, and close waits for what runs", a
   expect(ended).toBe(true)
 })
 
-/** A store whose reserves wait until they may go on. */
+/** A store whose reserves wait for `proceed`. */
 function slowStore(after: () => void = () => {}) {
   const inner = memoryStore()
-  const asked: ReserveRequest[] = []
-  let goOn = () => {}
+  const requests: ReserveRequest[] = []
+  let proceed = () => {}
   const gate = new Promise<void>((resolve) => {
-    goOn = resolve
+    proceed = resolve
   })
   const reserve = async (request: ReserveRequest) => {
-    asked.push(request)
+    requests.push(request)
     await gate
-    const answer = await inner.reserve(request)
+    const reply = await inner.reserve(request)
     after()
-    return answer
+    return reply
   }
   const reserved = async () => {
-    const [{ root, cells }] = asked as [ReserveRequest]
-    const read = await inner.read({ root, keys: cells.map(({ key }) => key) })
-    return read.cells.map((cell) => cell.reserved)
+    const [{ partition, counters }] = requests as [ReserveRequest]
+    const read = await inner.read({ partition, counters: counters.map(({ name }) => name) })
+    return read.counters.map((counter) => counter.reserved)
   }
-  return { store: { ...inner, reserve }, goOn, reserved }
+  return { store: overrideStore(inner, { reserve }), proceed, reserved }
 }
 
-test("a client that is closed has given back what was set aside after its call had ended", async () => {
-  const { store, goOn, reserved } = slowStore()
+test("close() waits until a reservation that arrived after its call ended is released", async () => {
+  const { store, proceed, reserved } = slowStore()
   const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
   const { receipt } = await client.generate()
   expect(receipt.attempts).toMatchObject([{ status: "released", errorCode: "deadline-exceeded" }])
   const closing = client.close()
-  goOn()
+  proceed()
   await closing
   expect(await reserved()).toEqual([0])
-  const entries = await store.ledger!.get({ root: "main", requestId: receipt.requestId })
+  const entries = await store.ledger!.get({ partition: "main", requestId: receipt.requestId })
   expect(entries).toMatchObject([{ status: "released", costNanoUsd: 0 }])
 })
 
-test("a client that is closed while a call waits for the store leaves nothing set aside either", async () => {
-  const { store, goOn, reserved } = slowStore()
+test("close() during a call that waits for the store leaves nothing reserved", async () => {
+  const { store, proceed, reserved } = slowStore()
   const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
-  const asking = client.generate()
+  const generating = client.generate()
   const closing = client.close()
-  expect((await asking).ok).toBe(false)
-  goOn()
+  expect((await generating).ok).toBe(false)
+  proceed()
   await closing
   expect(await reserved()).toEqual([0])
 })
 
-test("what a lost answer set aside after the call had ended is given back before the client is closed", async () => {
-  const { store, goOn, reserved } = slowStore(() => {
-    throw new StoreError("The reply was lost.", { code: "unavailable", applied: "maybe" })
+test("close() releases a late reservation whose reply was lost", async () => {
+  const { store, proceed, reserved } = slowStore(() => {
+    throw new StoreError("The reply was lost.", { code: "store-unavailable", applied: "maybe" })
   })
   const client = plainClient({ userId: "u", timeoutMs: 1 }, { store })
   await client.generate()
   const closing = client.close()
-  goOn()
+  proceed()
   await closing
   expect(await reserved()).toEqual([0])
 })
 
-test.each(["memory", "file"])("an attempt that the store refuses is an entry too, in a %s store", async (kind) => {
-  const store = kind === "memory" ? memoryStore() : `file:${join(folder, "refused.db")}`
+test.each(["memory", "file"])("a request that the store denies is counted in the ledger (%s store)", async (kind) => {
+  const store = kind === "memory" ? memoryStore() : `file:${join(folder, "denied.db")}`
   const request = { userId: "u", maxTokens: 100, retries: 0 }
   const bound = (await plainClient(request).getBudgetInfo()).upperBoundCostNanoUsd
   const client = plainClient({ ...request, userBudget: formatUsd(bound) }, { store, logger: {} })
   expect((await client.generate()).ok).toBe(true)
-  const refused = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
-  expect(await client.generate()).toMatchObject(refused)
-  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, refusedAttempts: 1, expiredAttempts: 0 }
+  const denial = { ok: false, error: { code: "budget-exceeded", scope: "user" } }
+  expect(await client.generate()).toMatchObject(denial)
+  const counts = { totalRequests: 2, successfulRequests: 1, attempts: 2, deniedRequests: 1, expiredAttempts: 0 }
   expect(await client.usageTracker.getUsageStats()).toMatchObject(counts)
-  await expect(client.stream().result).rejects.toMatchObject(refused.error)
-  const stats = await client.usageTracker.getUsageStats()
-  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, refusedAttempts: 2 })
-  expect(stats.totalCostNanoUsd).toBe((await client.getBudgetInfo()).scopes[0]?.spent)
+  await expect(client.stream().result).rejects.toMatchObject(denial.error)
+  // Further denials in the same minute are counted in the same entry, which `close` writes.
   await client.close()
+  const reader = plainClient({ userId: "u" }, { store })
+  const stats = await reader.usageTracker.getUsageStats()
+  expect(stats).toMatchObject({ ...counts, totalRequests: 3, attempts: 3, deniedRequests: 2 })
+  expect(stats.totalCostNanoUsd).toBe((await reader.getBudgetInfo()).scopes[0]?.spentNanoUsd)
+  await reader.close()
 })

@@ -10,7 +10,7 @@ beforeAll(async () => {
 beforeEach(() => provider.faults.clear())
 afterAll(() => provider.close())
 
-test("partials grow into the answer, which is validated and has the receipt", async () => {
+test("partial answers grow into the validated answer, which has a receipt", async () => {
   provider.faults.next({ chunkDelayMs: 2 })
   const client = openClient(provider, { answerModel: Person })
   const stream = client.stream()
@@ -25,7 +25,7 @@ test("partials grow into the answer, which is validated and has the receipt", as
   expect(provider.received.at(-1)?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } })
 })
 
-test("a text grows as text, and the result alone may be awaited", async () => {
+test("a text answer grows as text, and `result` can be awaited without a loop", async () => {
   const client = openClient(provider)
   const stream = client.stream()
   const texts: string[] = []
@@ -34,7 +34,7 @@ test("a text grows as text, and the result alone may be awaited", async () => {
   expect((await client.stream().result).answer.length).toBeGreaterThan(0)
 })
 
-test("a reader that leaves ends the call, which is settled at its bound", async () => {
+test("leaving the loop aborts the call, which is settled at its upper bound", async () => {
   provider.faults.next({ chunkDelayMs: 20 })
   const store = memoryStore()
   const client = openClient(provider, { answerModel: Person, userId: "u", userBudget: "1" }, { store })
@@ -47,12 +47,12 @@ test("a reader that leaves ends the call, which is settled at its bound", async 
   expect(error).toMatchObject({ code: "aborted", receipt: { costSource: "bound", settlement: "settled" } })
   const [scope] = (await client.getBudgetInfo()).scopes
   expect(scope).toMatchObject({
-    reserved: 0,
-    spent: (error as { receipt: { costNanoUsd: number } }).receipt.costNanoUsd,
+    reservedNanoUsd: 0,
+    spentNanoUsd: (error as { receipt: { costNanoUsd: number } }).receipt.costNanoUsd,
   })
 })
 
-test("the loop throws what ended the call", async () => {
+test("the loop throws the error of the call", async () => {
   provider.faults.always({ status: 401 })
   const client = openClient(provider)
   const read = async () => {
@@ -61,7 +61,7 @@ test("the loop throws what ended the call", async () => {
   await expect(read()).rejects.toMatchObject({ code: "provider-auth" })
 })
 
-test("a slow reader misses partials, not the answer, and holds nobody up", async () => {
+test("a slow reader skips partial answers, not the last one", async () => {
   const client = openClient(provider, { answerModel: Person })
   const stream = client.stream()
   const { answer } = await stream.result
@@ -70,8 +70,26 @@ test("a slow reader misses partials, not the answer, and holds nobody up", async
   expect(partials).toEqual([answer])
 })
 
-test("a mistake is thrown at once, before anything is awaited", () => {
+test("a usage error is thrown at once", () => {
   const client = openClient(provider)
   client.msg.clear()
-  expect(() => client.stream()).toThrow(/Expected a message/)
+  expect(() => client.stream()).toThrow("There are no messages to send.")
+})
+
+test("a stream can be iterated once; leaving before the first partial answer aborts the call", async () => {
+  const iterated = openClient(provider).stream()
+  const first = iterated[Symbol.asyncIterator]()
+  expect(() => iterated[Symbol.asyncIterator]()).toThrow("A stream can be iterated once only.")
+  await first.next()
+  await first.return?.()
+  const unread = openClient(provider).stream()
+  await unread[Symbol.asyncIterator]().return?.()
+  await expect(unread.result).rejects.toMatchObject({ code: "aborted" })
+})
+
+test("cancel() aborts the call with its reason", async () => {
+  provider.faults.next({ chunkDelayMs: 20 })
+  const stream = openClient(provider).stream()
+  stream.cancel(new Error("The tab was closed."))
+  await expect(stream.result).rejects.toMatchObject({ code: "aborted", cause: { message: "The tab was closed." } })
 })

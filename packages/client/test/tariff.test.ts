@@ -1,15 +1,15 @@
 import { compileAnswer, type Message, Request } from "@p2/core"
-import { prices } from "@p2/pricing"
+import { findPrice } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { z } from "zod"
-import { structureOf } from "../src/internal/chat-body"
-import { RouteBook } from "../src/internal/open-routes"
+import { structureOf } from "../src/generate/prompt"
+import { Routes } from "../src/providers/routes"
 
 const Tree = z.object({ name: z.string().describe("A name"), tags: z.array(z.enum(["a", "b"])), size: z.bigint() })
 
-const messages: fc.Arbitrary<Message[]> = fc.array(
+const anyMessages: fc.Arbitrary<Message[]> = fc.array(
   fc.oneof(
     fc.record({ role: fc.constantFrom("system" as const, "user" as const), content: fc.string({ unit: "grapheme" }) }),
     fc.record({ role: fc.constant("assistant" as const), content: fc.string() }),
@@ -28,28 +28,27 @@ const messages: fc.Arbitrary<Message[]> = fc.array(
   { maxLength: 6 },
 )
 
-test("the structure, counted once, and the messages come to what both are counted for together", () => {
+test("messages and structure counted apart have as many tokens as counted together", () => {
   const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
   const models = ["openai/gpt-4o-mini", "openai/gpt-4", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"]
   const routes = models.map((model) => ({
-    model: prices.findPrice(model)!.model,
-    route: new RouteBook(new Request({ model }) as Request<unknown>, { apiKey: "k" }).first,
+    model: findPrice(model)!.model,
+    route: new Routes(new Request({ model }) as Request<unknown>, { apiKey: "k" }).first,
   }))
   fc.assert(
     fc.property(
-      messages,
+      anyMessages,
       fc.constantFrom(...routes),
       fc.constantFrom("text", "json_schema", "tool", "json_object", "prompt"),
-      (said, { model, route }, mode) => {
-        const request = new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>
-        const structure = structureOf({ request, route, messages: said, compiled, mode: mode as "text" })
+      (messages, { model, route }, mode) => {
+        const structure = structureOf({ compiled, mode: mode as "text" })
         const { tools, response_format: answerFormat } = structure
-        const { tokens, upperBound, exact } = countRequestTokens({ model, messages: said, tools, answerFormat })
-        const counted = route.countInput({ messages: said, structure })
-        expect(counted).toMatchObject({ tokens, exact })
-        // Where the window is the bound of the whole, the structure stands beside it.
+        const { tokens, upperBound } = countRequestTokens({ model, messages, tools, answerFormat })
+        const counted = route.countInput(messages, structure)
+        expect(counted).toMatchObject({ tokens })
+        // Where the context window bounds the messages, the structure is added to it.
         const { contextWindow, maxInputTokens = 0 } = getModelLimits(model)
-        if (upperBound === Math.max(contextWindow, maxInputTokens))
+        if (upperBound >= Math.max(contextWindow, maxInputTokens))
           expect(counted.upperBound).toBeGreaterThanOrEqual(upperBound)
         else expect(counted.upperBound).toBe(upperBound)
       },
@@ -57,13 +56,13 @@ test("the structure, counted once, and the messages come to what both are counte
   )
 })
 
-test("what only the window bounds is bounded by it, and the structure beside it", () => {
+test("a file has the context window as its upper bound, and the structure is added", () => {
   const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
   const request = new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>
-  const route = new RouteBook(request, { apiKey: "k" }).first
+  const route = new Routes(request, { apiKey: "k" }).first
   const messages: Message[] = [{ role: "user", content: [{ type: "file", file: { file_id: "f" } }] }]
-  const structure = structureOf({ request, route, messages, compiled, mode: "json_schema" })
+  const structure = structureOf({ compiled, mode: "json_schema" })
   const { contextWindow } = route.limits
-  expect(route.countInput({ messages, structure: {} }).upperBound).toBe(contextWindow)
-  expect(route.countInput({ messages, structure }).upperBound).toBeGreaterThan(contextWindow)
+  expect(route.countInput(messages, {}).upperBound).toBe(contextWindow)
+  expect(route.countInput(messages, structure).upperBound).toBeGreaterThan(contextWindow)
 })

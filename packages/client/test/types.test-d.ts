@@ -1,9 +1,9 @@
-import type { P2Error } from "@p2/core"
+import type { AnswerIssue, P2Error } from "@p2/core"
 import { Request } from "@p2/core"
 import { expectTypeOf, test } from "vitest"
 import { z } from "zod"
 import * as mini from "zod/mini"
-import { type GenerateResult, LLMClient, type PartialAnswer, type Receipt } from "../src/index"
+import { type GenerateErrorCode, type GenerateResult, LLMClient, type PartialAnswer, type Receipt } from "../src/index"
 
 const Person = z.object({ name: z.string(), age: z.number().optional(), tags: z.array(z.object({ of: z.string() })) })
 type Person = z.infer<typeof Person>
@@ -27,7 +27,7 @@ test("without a schema the answer is a string", () => {
   expectTypeOf(new LLMClient({ model: "m" }).generateResponse()).resolves.toEqualTypeOf<string>()
 })
 
-test("generate() is told apart by ok", async () => {
+test("`ok` distinguishes the results of generate()", async () => {
   const result = await new LLMClient({ model: "m", answerModel: Person }).generate()
   expectTypeOf(result).toEqualTypeOf<GenerateResult<Person>>()
   if (result.ok) {
@@ -43,14 +43,32 @@ test("generate() is told apart by ok", async () => {
   expectTypeOf(result.receipt).toEqualTypeOf<Receipt>()
 })
 
-test("partials are deep, and texts are texts", () => {
+test("partial answers are deeply partial; text stays text", () => {
   expectTypeOf<PartialAnswer<string>>().toEqualTypeOf<string>()
   expectTypeOf<PartialAnswer<Person>["tags"]>().toEqualTypeOf<{ of?: string | undefined }[] | undefined>()
   const stream = new LLMClient({ model: "m", answerModel: Person }).stream()
   expectTypeOf(stream.result).resolves.toEqualTypeOf<{ answer: Person; receipt: Receipt }>()
 })
 
-test("what makes no sense does not compile", () => {
+test("`error.code` gives the fields of an error", async () => {
+  const result = await new LLMClient({ model: "m" }).generate()
+  if (result.ok) return
+  const { error } = result
+  expectTypeOf(error.code).toEqualTypeOf<GenerateErrorCode>()
+  if (error.code === "budget-exceeded") expectTypeOf(error.remaining).toEqualTypeOf<number>()
+  else if (error.code === "deadline-exceeded") expectTypeOf(error.timeoutMs).toEqualTypeOf<number>()
+  else if (error.code === "answer-refused") expectTypeOf(error.refusal).toEqualTypeOf<string>()
+  else if (error.code === "invalid-answer") expectTypeOf(error.issues).toEqualTypeOf<readonly AnswerIssue[]>()
+  else if (error.code === "provider-rate-limit") expectTypeOf(error.retryAfterMs).toEqualTypeOf<number | undefined>()
+  else if (error.code === "aborted") {
+    // @ts-expect-error an aborted call has no budget
+    error.remaining
+  }
+  // @ts-expect-error not a code of generate()
+  if (error.code === "no-messages") return
+})
+
+test("wrong arguments do not compile", () => {
   // @ts-expect-error the model is needed
   new LLMClient({})
   // @ts-expect-error no schema of Zod

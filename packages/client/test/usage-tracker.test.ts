@@ -10,11 +10,11 @@ beforeAll(async () => {
 beforeEach(() => provider.faults.clear())
 afterAll(() => provider.close())
 
-/** Two users of one client: an answer, a repaired answer, a failure; a refusal; and a user of another client. */
+/** Two users of one client: an answer, a repaired answer, a failure; a denial. And a user of another client. */
 async function history() {
-  // A clock that never shows the same instant twice, so that the order of entries is the order of the calls.
+  // Every reading is later than the one before, so that entries have the order of the calls.
   let time = Date.now()
-  const store = memoryStore({ clock: () => ++time })
+  const store = memoryStore({ now: () => ++time })
   const request = { answerModel: Person, clientId: "shop", maxTokens: 300 }
   const ann = openClient(provider, { ...request, userId: "ann", tags: { team: "search" } }, { store })
   const answered = await ann.generate()
@@ -23,13 +23,13 @@ async function history() {
   provider.faults.next({ status: 400 })
   const failed = await ann.generate()
   const bob = openClient(provider, { ...request, userId: "bob", maxBudget: "0.000001" }, { store })
-  const refused = await bob.generate()
+  const denied = await bob.generate()
   const eve = openClient(provider, { ...request, clientId: "other", userId: "eve", model: "openai/gpt-4o" }, { store })
   const other = await eve.generate()
-  return { ann, bob, eve, answered, repaired, failed, refused, other }
+  return { ann, bob, eve, answered, repaired, failed, denied, other }
 }
 
-test("statistics are of the request's own user and client, and agree with the receipts", async () => {
+test("statistics are those of the request's own user and client, and agree with the receipts", async () => {
   const { ann, answered, repaired, failed } = await history()
   const receipts = [answered, repaired, failed].map(({ receipt }) => receipt)
   const cost = receipts.reduce((sum, receipt) => sum + receipt.costNanoUsd, 0)
@@ -52,7 +52,7 @@ test("statistics are of the request's own user and client, and agree with the re
   expect(stats.byDay).toMatchObject([{ group: [new Date().toISOString().slice(0, 10)], attempts: 4 }])
 })
 
-test("others' statistics only when they are named; null is everybody", async () => {
+test("a query can name another user; null selects all", async () => {
   const { ann, answered, repaired, failed, other } = await history()
   const all = [answered, repaired, failed, other].reduce((sum, { receipt }) => sum + receipt.costNanoUsd, 0)
   expect(await ann.usageTracker.getUsageStats({ userId: null, clientId: null })).toMatchObject({
@@ -60,11 +60,11 @@ test("others' statistics only when they are named; null is everybody", async () 
     totalRequests: 5,
   })
   const bob = await ann.usageTracker.getUsageStats({ userId: "bob" })
-  expect(bob).toMatchObject({ totalRequests: 1, failedRequests: 1, refusedAttempts: 1, totalCost: 0 })
+  expect(bob).toMatchObject({ totalRequests: 1, failedRequests: 1, deniedRequests: 1, totalCost: 0 })
   expect(await ann.usageTracker.getUsageStats({ from: Date.now() + 60_000 })).toMatchObject({ totalRequests: 0 })
 })
 
-test("groups, in the order that was asked for", async () => {
+test("groups have the order of `groupBy`", async () => {
   const { ann } = await history()
   const { groups } = await ann.usageTracker.getUsageStats({
     userId: null,
@@ -82,12 +82,12 @@ test("groups, in the order that was asked for", async () => {
   })
 })
 
-test("one client's data, one request's record, and pages of requests, newest first", async () => {
-  const { ann, bob, repaired, answered, failed, refused } = await history()
+test("reads one client, one request, and pages of requests, newest first", async () => {
+  const { ann, bob, repaired, answered, failed, denied } = await history()
   const data = await ann.usageTracker.getClientUsageData("shop")
   expect(data).toMatchObject({ clientId: "shop", totalRequests: 4, modelsUsed: ["openai/gpt-4o-mini"] })
   expect(data.recentRequests.map(({ requestId }) => requestId)).toEqual(
-    [refused, failed, repaired, answered].map(({ receipt }) => receipt.requestId),
+    [denied, failed, repaired, answered].map(({ receipt }) => receipt.requestId),
   )
   const details = await bob.usageTracker.getRequestDetails(repaired.receipt.requestId)
   expect(details).toMatchObject({
@@ -107,7 +107,7 @@ test("one client's data, one request's record, and pages of requests, newest fir
   expect(ids).toEqual([failed, repaired, answered].map(({ receipt }) => receipt.requestId))
 })
 
-test("what was unknown is asked for later, and ledger and budget are corrected", async () => {
+test("reconcile() corrects an unknown cost in the ledger and the budget", async () => {
   const store = memoryStore()
   const client = openClient(
     provider,
@@ -123,10 +123,22 @@ test("what was unknown is asked for later, and ledger and budget are corrected",
     corrected: [{ attempt: 1, fromNanoUsd: receipt.costNanoUsd, toNanoUsd: billed }],
     unknown: [],
   })
-  expect((await client.getBudgetInfo()).scopes).toMatchObject([{ scope: "user", spent: billed, reserved: 0 }])
+  expect((await client.getBudgetInfo()).scopes).toMatchObject([
+    { scope: "user", spentNanoUsd: billed, reservedNanoUsd: 0 },
+  ])
   expect(await client.usageTracker.getRequestDetails(receipt.requestId)).toMatchObject({
     costNanoUsd: billed,
     attempts: [{ costSource: "provider" }],
   })
   expect(await client.reconcile(receipt.requestId)).toMatchObject({ corrected: [], confirmed: [1] })
+})
+
+test("without a user or client a query must name one or select all", async () => {
+  const { usageTracker } = openClient(provider)
+  await expect(usageTracker.getUsageStats()).rejects.toThrow("expected a `userId` or `clientId` (null for all)")
+  expect(await usageTracker.getUsageStats({ userId: null })).toMatchObject({ totalRequests: 0 })
+  await expect(usageTracker.getUsageStats({ user: "x" } as never)).rejects.toThrow("Did you mean `userId`?")
+  await expect(usageTracker.getUsageStats({ userId: "" })).rejects.toThrow(
+    'Invalid `query.userId`: expected an id, or null for all, got "".',
+  )
 })

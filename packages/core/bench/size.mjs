@@ -7,20 +7,21 @@ import { gzipSync } from "node:zlib"
 const esbuild = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild")
 
 const IMPORTS = [
-  "{ usd, formatUsd }",
-  "{ extractJson, parsePartialJson }",
-  "{ toYaml }",
-  "{ MessageBuilder }",
-  "{ Request }",
-  "{ Request, MessageBuilder }",
-  "{ compileAnswer }",
-  "*",
+  ["{ usd, formatUsd }", "index"],
+  ["{ extractJson, parsePartialJson }", "index"],
+  ["{ toYaml }", "index"],
+  ["{ MessageBuilder }", "index"],
+  ["{ Request }", "index"],
+  ["{ Request, MessageBuilder }", "index"],
+  ["{ compileAnswer }", "index"],
+  ["*", "index"],
+  ["{ modelLimits }", "model-limits"],
 ]
 
-for (const names of IMPORTS) {
+for (const [names, entry] of IMPORTS) {
   const { outputFiles } = await esbuild.build({
     stdin: {
-      contents: `export ${names} from "./dist/index.js"`,
+      contents: `export ${names} from "./dist/${entry}.js"`,
       resolveDir: fileURLToPath(new URL("..", import.meta.url)),
     },
     bundle: true,

@@ -1,16 +1,16 @@
 /**
- * What went wrong, in one of three kinds:
- * - `denied`: the budget or the context window says no. Never retried.
- * - `failed`: something broke (store, network, provider). `cause` says what.
+ * What went wrong:
+ * - `denied`: the budget or the context window says no. The same call is denied again until something changes.
+ * - `failed`: the store, the network or the provider broke; see `cause`.
  * - `usage`: the caller passed something wrong; thrown before anything happens.
  */
 export type ErrorKind = "denied" | "failed" | "usage"
 
-export interface P2ErrorOptions {
+export interface P2ErrorOptions<Code extends string = string> {
   /** Stable identifier of the error, part of semver. Kebab case. */
-  code: string
+  code: Code
   kind: ErrorKind
-  /** Whether the same call may succeed when it is made again. @defaultValue false */
+  /** Whether the same call may succeed if it is repeated. @defaultValue false */
   retryable?: boolean | undefined
   cause?: unknown
 }
@@ -20,16 +20,24 @@ const MARK = Symbol.for("@p2/error")
 /**
  * The class of every error that p2 throws or returns. Recognise it with `P2Error.isInstance(error)`, not with
  * `instanceof`, which is false between the ESM and the CommonJS copy of this package.
+ *
+ * @example
+ * try {
+ *   usd("5$")
+ * } catch (error) {
+ *   if (P2Error.isInstance(error)) console.error(error.code, error.message)
+ * }
  */
-export class P2Error extends Error {
-  declare readonly code: string
+export class P2Error<Code extends string = string> extends Error {
+  declare readonly code: Code
   declare readonly kind: ErrorKind
+  /** Whether the same call may succeed if it is repeated. */
   declare readonly retryable: boolean
 
-  constructor(message: string, options: P2ErrorOptions) {
+  constructor(message: string, options: P2ErrorOptions<Code>) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    // Set, because a class does not know its own name once a bundler has renamed it.
-    this.name = new.target === P2Error ? "P2Error" : nameOf(options.code)
+    // From the code, because bundlers rename classes.
+    this.name = new.target === P2Error ? "P2Error" : classNameOf(options.code)
     this.code = options.code
     this.kind = options.kind
     this.retryable = options.retryable ?? false
@@ -42,19 +50,19 @@ export class P2Error extends Error {
   }
 }
 
-/** A class is named as its code is: `InvalidArgumentError` has the code `invalid-argument`. */
-function nameOf(code: string): string {
+/** `InvalidArgumentError` for the code `invalid-argument`. */
+function classNameOf(code: string): string {
   return `-${code}-error`.replace(/-./g, (start) => start.charAt(1).toUpperCase())
 }
 
-/** A wrong argument: code `invalid-argument`. The message says what was expected, what came and what to do. */
-export class InvalidArgumentError extends P2Error {
+/** A wrong argument: code `invalid-argument`. The message says what was expected and what came. */
+export class InvalidArgumentError extends P2Error<"invalid-argument"> {
   /** Path of the argument, such as `usage.inputTokens`. */
   declare readonly argument: string
-  /** What it should have been, in words. */
+  /** What the argument must be, in words. */
   declare readonly expected: string
 
-  /** `message` replaces the usual "Invalid `argument`: expected …, got …." */
+  /** @param message replaces "Invalid `argument`: expected …, got …." */
   constructor(argument: string, expected: string, received: unknown, message?: string) {
     super(message ?? `Invalid \`${argument}\`: expected ${expected}, got ${describeValue(received)}.`, {
       code: "invalid-argument",
@@ -63,58 +71,99 @@ export class InvalidArgumentError extends P2Error {
     this.argument = argument
     this.expected = expected
   }
+
+  /** Whether `value` is an `InvalidArgumentError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is InvalidArgumentError {
+    return P2Error.isInstance(value) && value.code === "invalid-argument"
+  }
 }
 
-/** A model that the table does not hold: code `unknown-model`. Unknown is never free and never a default limit. */
-export class UnknownModelError extends P2Error {
+/** A model that a table does not list: code `unknown-model`. An unknown model is never free and has no default limit. */
+export class UnknownModelError extends P2Error<"unknown-model"> {
+  /** The id; empty if the string has characters that no id has or looks like an API key. */
   declare readonly model: string
-  /** Known ids that are spelled most alike, nearest first. They are suggestions, never used instead. */
+  /** Known ids with the most similar spelling, nearest first. Suggestions only, never used instead. */
   declare readonly nearest: readonly string[]
 
+  /**
+   * @param options `what` is unknown about the model, such as "price"; `remedy` is one sentence that says what to do
+   */
   constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
-    const nearest = options.nearest ?? []
-    const known = nearest.length > 0 ? ` The nearest known ids are ${nearest.map((id) => `"${id}"`).join(", ")}.` : ""
-    super(
-      `No ${options.what} is known for the model ${JSON.stringify(model.slice(0, 60))}.${known} ${options.remedy}`,
-      {
-        code: "unknown-model",
-        kind: "usage",
-      },
-    )
-    this.model = model
+    const { what, nearest = [], remedy } = options
+    const hint = nearest.length === 0 ? "" : ` Similar ids: ${nearest.map((id) => `"${id}"`).join(", ")}.`
+    super(`Unknown model ${describeModelId(model)}: no ${what} is listed.${hint} ${remedy}`, {
+      code: "unknown-model",
+      kind: "usage",
+    })
+    this.model = hasModelIdCharacters(model) ? model : ""
     this.nearest = nearest
+  }
+
+  /** Whether `value` is an `UnknownModelError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is UnknownModelError {
+    return P2Error.isInstance(value) && value.code === "unknown-model"
   }
 }
 
-/** The signal of a call fired: code `aborted`. `cause` is the signal's reason. */
-export class AbortedError extends P2Error {
-  constructor(what: string, signal?: AbortSignal) {
+/** A call was aborted by its signal: code `aborted`. `cause` is the signal's reason. */
+export class AbortedError extends P2Error<"aborted"> {
+  constructor(what: string, signal?: { readonly reason?: unknown }) {
     super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
+
+  /** Whether `value` is an `AbortedError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is AbortedError {
+    return P2Error.isInstance(value) && value.code === "aborted"
+  }
 }
+
+/** Prefixes of the API keys of OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Perplexity and Replicate. */
+const KEY_PREFIX = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
+
+/** Whether a string has only characters of model ids and is not a key: an error message may show it in full. */
+export function hasModelIdCharacters(value: string): boolean {
+  return /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/.test(value) && !KEY_PREFIX.test(value)
+}
+
+/** A model id as an error message shows it: in full if it has the form of one, else as any other value. */
+export function describeModelId(value: unknown): string {
+  return typeof value === "string" && hasModelIdCharacters(value) ? JSON.stringify(value) : describeValue(value)
+}
+
+/** Longer strings are cut. */
+const MAX_STRING = 30
 
 /** A value as an error message may show it: short, on one line, and without the contents of long strings or objects. */
 export function describeValue(value: unknown): string {
-  // A key or a prompt may have come in the wrong place: either is longer.
-  if (typeof value === "string") return JSON.stringify(value.length > 30 ? `${value.slice(0, 6)}…` : value)
+  if (typeof value === "string") return describeString(value)
   if (typeof value === "bigint") return `${value}n`
   if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
-  if (value instanceof String) return "a text"
+  if (value instanceof HiddenString) return "a string"
+  if (value instanceof Promise) return "a promise (is an `await` missing?)"
   const name = className(value)
   return name === "Object" ? "an object" : `an instance of ${name}`
 }
 
-/** A value of which {@link describeValue} shows nothing where it is a text: it may be a key, an address, or a prompt. */
-export function withoutText(value: unknown): unknown {
-  return typeof value === "string" ? Object(value) : value
+/** A string that was passed in the wrong place may be a key, an address with a password, or a prompt. */
+function describeString(value: string): string {
+  if (KEY_PREFIX.test(value)) return "what looks like an API key"
+  if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
+  return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }
 
-/** The name of the value's class; `Object` where it has none, or where what it says is not a name. */
+class HiddenString {}
+
+/** Replaces a string by a value that {@link describeValue} shows as "a string": it may be a key, an address or a prompt. */
+export function hideString(value: unknown): unknown {
+  return typeof value === "string" ? new HiddenString() : value
+}
+
+/** The name of the value's class; `Object` if it has none, or one that is not an identifier. */
 function className(value: object): string {
   try {
     const { name } = value.constructor
-    return /^[\w$]{1,60}$/.test(name) && typeof name === "string" ? name : "Object"
+    return typeof name === "string" && /^[\w$]{1,60}$/.test(name) ? name : "Object"
   } catch {
     return "Object"
   }

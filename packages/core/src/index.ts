@@ -4,20 +4,21 @@ export type { DeepPartial } from "./answer/deep-partial"
 export { extractJson } from "./answer/extract-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
-export type { BudgetInput, BudgetPeriod, RequestBudget } from "./budget-input"
-export { checkNames } from "./check-names"
+export type { CoreError, CoreErrorCode } from "./core-error"
+// For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {
   AbortedError,
+  describeModelId,
   describeValue,
   type ErrorKind,
+  hideString,
   InvalidArgumentError,
   P2Error,
   type P2ErrorOptions,
   UnknownModelError,
-  withoutText,
 } from "./errors"
-export { InvalidRequestError, type RequestIssue } from "./invalid-request-error"
-export { type ImageDetail, MessageBuilder } from "./message-builder"
+export { isRecord, parseJson } from "./json"
+export { LruMap } from "./lru-map"
 export type {
   AnswerFormat,
   AssistantMessage,
@@ -26,16 +27,23 @@ export type {
   FilePart,
   ImagePart,
   Message,
+  RefusalPart,
   SystemMessage,
   TextPart,
   ToolCall,
   ToolDefinition,
   ToolMessage,
   UserMessage,
-} from "./messages"
-export { type ModelId, nearestIds, parseModelId, withoutDate } from "./model-id"
-export { checkNanoUsd, formatUsd, NANO_PER_USD, type NanoUsd, toUsdNumber, usd } from "./money"
-export { Request, Request as LLMRequest } from "./request"
-export type { AnswerModel, RequestOptions } from "./request-options"
-export { toYaml } from "./to-yaml"
+} from "./messages/message"
+export { type ImageDetail, MessageBuilder } from "./messages/message-builder"
+export { toYaml } from "./messages/to-yaml"
+export { isModelId, type ModelId, parseModelId } from "./models/model-id"
+export { formatUsd, type NanoUsd, toUsdNumber, usd } from "./money"
+export { checkNames, checkOptions, type OptionAdvice } from "./options/check-options"
+export { nearestIds } from "./options/spelling"
+export { plural } from "./plural"
+export type { BudgetInput, BudgetPeriod, RequestBudget } from "./request/budget-input"
+export { InvalidRequestError, type RequestIssue } from "./request/invalid-request-error"
+export { Request, Request as LLMRequest } from "./request/request"
+export type { AnswerModel, RequestOptions } from "./request/request-options"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"

@@ -1,6 +1,9 @@
+import { InvalidArgumentError } from "./errors"
+import { checkOptions } from "./options/check-options"
+
 /**
- * What a call used, in tokens. Totals are inclusive: `inputTokens` contains what was read from and written to a cache,
- * audio and images; `outputTokens` contains reasoning, audio and images. Every count is an integer ≥ 0; absent means 0.
+ * What a call used, in tokens. Totals are inclusive: `inputTokens` includes cached tokens, audio and images; `outputTokens`
+ * includes reasoning, audio and images. Every count is an integer from 0; an absent one is 0.
  */
 export interface Usage {
   inputTokens: number
@@ -13,19 +16,19 @@ export interface Usage {
   cacheWrite1hTokens?: number | undefined
   audioInputTokens?: number | undefined
   imageInputTokens?: number | undefined
-  /** Part of `outputTokens` that the model thought and did not say. */
+  /** Part of `outputTokens` that is hidden reasoning. */
   reasoningTokens?: number | undefined
   audioOutputTokens?: number | undefined
   imageOutputTokens?: number | undefined
-  /** Number of web searches that the provider ran and bills by the piece. */
+  /** Web searches that the provider ran and bills by number. */
   webSearches?: number | undefined
   /**
-   * What the provider sent, untouched up to 16 KiB of JSON: token classes that this type does not name are kept here.
+   * The usage as the provider sent it, up to 16 KiB of JSON. Also has token classes that this type does not name.
    */
   raw?: unknown
 }
 
-/** The counts of {@link Usage}, in the order in which they are printed. */
+/** The names of all counts in {@link Usage}, in the order in which they are printed. */
 export const USAGE_COUNTS = [
   "inputTokens",
   "cacheReadTokens",
@@ -41,18 +44,24 @@ export const USAGE_COUNTS = [
 ] as const satisfies readonly (keyof Usage)[]
 
 /**
- * How a cost is known:
- * - `provider`: the provider said so;
+ * Where a cost comes from:
+ * - `provider`: the provider reported it;
  * - `table`: computed from reported usage and the published price;
- * - `custom`: the same with the user's own price;
- * - `bound`: usage is unknown, so the most that may have been billed was charged;
+ * - `custom`: computed from reported usage and the caller's own price;
+ * - `bound`: usage is unknown, so the upper bound was charged;
  * - `none`: nothing was billed.
  */
 export type CostSource = "provider" | "table" | "custom" | "bound" | "none"
 
-/** The sum of usages, count by count. `raw` becomes the list of the raw values that were present. */
+const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([...USAGE_COUNTS, "raw"])
+
+/**
+ * The sum of usages, count by count. `raw` is the array of all `raw` values that are present.
+ * @throws InvalidArgumentError if a usage has an unknown field, lacks a total, or has a count that is not an integer from 0
+ */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Usage = { inputTokens: 0, outputTokens: 0 }
+  usages.forEach(checkUsage)
   for (const usage of usages)
     for (const count of USAGE_COUNTS) {
       const value = usage[count]
@@ -61,4 +70,15 @@ export function addUsage(...usages: readonly Usage[]): Usage {
   const raw = usages.flatMap((usage) => (usage.raw === undefined ? [] : [usage.raw]))
   if (raw.length > 0) sum.raw = raw
   return sum
+}
+
+function checkUsage(usage: Usage, index: number): void {
+  const path = `usages[${index}]`
+  checkOptions(usage, NAMES, path)
+  for (const name of USAGE_COUNTS) {
+    const count = usage[name]
+    const isRequired = name === "inputTokens" || name === "outputTokens"
+    if (count === undefined ? isRequired : !Number.isSafeInteger(count) || count < 0)
+      throw new InvalidArgumentError(`${path}.${name}`, "an integer from 0", count)
+  }
 }

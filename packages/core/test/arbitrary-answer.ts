@@ -2,7 +2,7 @@ import fc from "fast-check"
 
 type Json = Record<string, unknown>
 
-/** Texts by the formats and patterns that the sent schemas may ask for. */
+/** Strings for the formats and patterns that the sent schemas may require. */
 const FORMATS: Record<string, fc.Arbitrary<string>> = {
   "date-time": fc
     .date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) })
@@ -18,7 +18,7 @@ const FORMATS: Record<string, fc.Arbitrary<string>> = {
 export function arbitraryAnswer(root: Json, schema: Json = root, depth = 0): fc.Arbitrary<unknown> {
   if (typeof schema.$ref === "string") return arbitraryAnswer(root, resolve(root, schema.$ref), depth + 1)
   if (Array.isArray(schema.anyOf)) {
-    // Deep down, the option that ends soonest.
+    // At depth, the option that ends soonest.
     const options = depth > 6 ? [shallowest(schema.anyOf)] : schema.anyOf
     return fc.oneof(...options.map((option) => arbitraryAnswer(root, option, depth)))
   }

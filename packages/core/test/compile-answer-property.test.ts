@@ -6,13 +6,13 @@ import { arbitrarySchema } from "./arbitrary-schema"
 import { CONSTRUCTS } from "./construct-table"
 import { strictViolations } from "./strict-schema"
 
-/** More with `P2_FUZZ_RUNS=30000 npx vitest run compile-answer-property`. */
+/** Run more with `P2_FUZZ_RUNS=30000 npx vitest run compile-answer-property`. */
 const RUNS = Number(process.env.P2_FUZZ_RUNS ?? 1_000)
 
-/** Enough on a machine that does other things too, however many runs are asked for. */
+/** Long enough for any number of runs, also on a busy machine. */
 const TIMEOUT_MS = 120_000 + 20 * RUNS
 
-/** What no keyword of strict mode could have said: sizes and formats. All else is the structure. */
+/** Issues that no keyword of strict mode can prevent: sizes and formats. All other issues are structural. */
 const NOT_STRUCTURAL = ["too_small", "too_big", "invalid_format", "not_multiple_of"]
 
 function structuralIssues(result: AnswerResult<unknown>): readonly AnswerIssue[] {
@@ -21,7 +21,7 @@ function structuralIssues(result: AnswerResult<unknown>): readonly AnswerIssue[]
 
 describe("any schema", () => {
   it(
-    "is sent as strict JSON Schema, and takes any value that fits what was sent",
+    "is sent as strict JSON Schema, and accepts any value that fits the JSON Schema that was sent",
     async () => {
       let compiledSchemas = 0
       await fc.assert(
@@ -51,9 +51,9 @@ describe("any schema", () => {
 })
 
 describe("each construct", () => {
-  // `catch` and refinements are the user's own; their sample is in the table.
+  // `catch` and refinements run the schema's own code; their samples are in the table.
   const structural = CONSTRUCTS.filter(({ name }) => !/refine|custom/.test(name))
-  it.each(structural)("$name takes any value that fits what was sent", async ({ schema }) => {
+  it.each(structural)("$name accepts any value that fits the JSON Schema that was sent", async ({ schema }) => {
     const compiled = compileAnswer(schema)
     expect(strictViolations(compiled.jsonSchema)).toEqual([])
     for (const sent of fc.sample(arbitraryAnswer(compiled.jsonSchema), 50)) {

@@ -24,25 +24,25 @@ function failure(schema: z.ZodType, text: string): InvalidAnswerError {
 }
 
 describe("constructs of Zod", () => {
-  it.each(CONSTRUCTS)("takes $name there and back", async ({ schema, sent, answer }) => {
+  it.each(CONSTRUCTS)("sends $name and parses the answer", async ({ schema, sent, answer }) => {
     const result = await compileAnswer(schema).parseAsync(JSON.stringify(sent))
     expect(result).toEqual({ ok: true, answer })
   })
 
-  it("takes as many of them as the README says, and at least 45", () => {
+  it("supports as many of them as the README states, and at least 45", () => {
     const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
     expect(readme).toContain(`${CONSTRUCTS.length} constructs of Zod`)
     expect(new Set(CONSTRUCTS.map(({ name }) => name)).size).toBeGreaterThanOrEqual(45)
   })
 
-  it.each(INEXPRESSIBLE)("refuses $name with its path and a remedy", ({ schema, construct }) => {
+  it.each(INEXPRESSIBLE)("rejects $name with its path and a remedy", ({ schema, construct }) => {
     const error = errorOf(z.object({ user: z.array(z.object({ field: schema })) }))
     expect(error).toMatchObject({ code: "unsupported-schema", kind: "usage", path: "answer.user[].field" })
     expect(error.construct).toMatch(construct)
     expect(error.message).toMatch(/at `answer\.user\[\]\.field`\. \S.*\.$/)
   })
 
-  it("refuses what no value can satisfy or no schema can end", () => {
+  it("rejects schemas that no value can satisfy, and endless ones", () => {
     expect(errorOf(z.intersection(z.string(), z.number())).construct).toBe("an intersection of string and number")
     expect(errorOf(z.intersection(z.enum(["a"]), z.enum(["b"]))).construct).toMatch(/intersection/)
     expect(errorOf(z.union([z.never()])).construct).toMatch(/union/)
@@ -51,16 +51,16 @@ describe("constructs of Zod", () => {
       "an intersection of object and object",
     )
     const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
-    expect(errorOf(endless()).construct).toBe("a schema without end")
+    expect(errorOf(endless()).construct).toBe("an endlessly nested schema")
     const itself: z.ZodType = z.lazy(() => itself)
-    expect(errorOf(itself).construct).toBe("a schema that comes back to itself before any value")
+    expect(errorOf(itself).construct).toBe("a schema that contains itself without a value between")
     const through: z.ZodType = z.lazy(() =>
       z.preprocess(
         (value) => value,
         z.preprocess((value) => value, through),
       ),
     )
-    expect(errorOf(through).construct).toBe("a schema that comes back to itself before any value")
+    expect(errorOf(through).construct).toBe("a schema that contains itself without a value between")
     const tree = z.object({
       get child() {
         return z.array(tree)
@@ -75,37 +75,37 @@ describe("constructs of Zod", () => {
     expect(errorOf(z.object({ [Symbol("x")]: z.string() } as never)).construct).toBe("a symbol as a key")
   })
 
-  it("refuses unions made of each other, which no value ends, with their path", () => {
+  it("rejects unions that contain only each other, with their path", () => {
     const a: z.ZodType = z.lazy(() => z.union([b, z.string()]))
     const b: z.ZodType = z.lazy(() => z.union([c, z.number()]).nullable())
     const c: z.ZodType = z.lazy(() => z.union([a.optional(), b]))
     const object = z.lazy(() => z.object({ a: z.array(a) }))
     const none: z.ZodType = z.lazy(() => z.union([z.lazy(() => none), z.lazy(() => none)]))
     for (const schema of [a, b, c, object, none, z.intersection(z.object({ x: a }), z.object({ x: b }))])
-      expect(errorOf(schema).construct).toBe("a schema that comes back to itself before any value")
+      expect(errorOf(schema).construct).toBe("a schema that contains itself without a value between")
     expect(errorOf(object).path).toBe("answer.a[]")
     const list: z.ZodType = z.lazy(() => z.union([z.array(list), z.array(z.union([list, z.string()]))]))
     expect(compileAnswer(list).parse('{"answer":[["a"],[]]}')).toEqual({ ok: true, answer: [["a"], []] })
   })
 
-  it("refuses what is no schema of Zod 4", () => {
+  it("rejects everything but schemas of Zod 4", () => {
     for (const wrong of [null, undefined, "string", {}, { _def: {} }, { type: "object" }])
       expect(() => compileAnswer(wrong as never)).toThrow(/Invalid `answerModel`: expected a schema of Zod 4/)
   })
 
-  it("takes schemas of zod/mini", () => {
+  it("accepts schemas of zod/mini", () => {
     const schema = mini.object({ a: mini.optional(mini.string()), at: mini.date() })
     const result = compileAnswer(schema).parse('{"a":null,"at":"2024-07-18T00:00:00Z"}')
     expect(result).toEqual({ ok: true, answer: { at: new Date("2024-07-18") } })
   })
 })
 
-describe("what is sent", () => {
+describe("the JSON Schema", () => {
   const schema = z
     .object({ name: z.string().min(1).max(9).describe("Full name."), age: z.int().min(0).optional() })
     .meta({ title: "User detail!", description: "A person." })
 
-  it("is a strict schema, as a response format, as a tool and in words", () => {
+  it("is strict, and comes as a response format, as a tool and as an instruction", () => {
     const compiled = compileAnswer(schema)
     const json = {
       type: "object",
@@ -135,7 +135,7 @@ describe("what is sent", () => {
     expect(compileAnswer(z.object({}))).not.toBe(compileAnswer(z.object({})))
   })
 
-  it("keeps what strict mode takes of checks, and says the rest", () => {
+  it("has the checks that strict mode supports as keywords, and the others in descriptions", () => {
     const { jsonSchema } = compileAnswer(
       z.object({
         code: z.string().regex(/^[A-Z]{3}$/),
@@ -170,7 +170,7 @@ describe("what is sent", () => {
     })
   })
 
-  it("describes each place where one type stands", () => {
+  it("describes each place of a type that occurs more than once", () => {
     const { jsonSchema } = compileAnswer(
       z.object({ a: z.any().describe("First."), b: z.unknown().describe("Second."), c: z.any() }),
     )
@@ -182,14 +182,14 @@ describe("what is sent", () => {
     expect(JSON.stringify(jsonSchema.$defs)).not.toContain("description")
   })
 
-  it("says of formats that only the user knows what they are called", () => {
+  it("names custom formats in descriptions", () => {
     const schema = z.object({ a: z.stringFormat("constructor", () => true) }).meta({ title: "" })
     const { name, jsonSchema } = compileAnswer(schema)
     expect(name).toBe("answer")
     expect(jsonSchema.properties).toEqual({ a: { type: "string", description: "Format: constructor." } })
   })
 
-  it("takes a title that is no text as a name", () => {
+  it("accepts a title that is not a string as a name", () => {
     for (const [title, name] of [
       [5, "5"],
       [{ en: "User" }, "_object_Object_"],
@@ -245,7 +245,7 @@ describe("limits of strict mode", () => {
     expect(errorOf(tooLarge).message).toMatch(message)
   })
 
-  it("ends early where schemas share parts many times over", () => {
+  it("are found early in schemas that share parts many times", () => {
     let schema: z.ZodType = z.string()
     for (let level = 0; level < 9; level++)
       schema = z.object({ a: schema, b: schema, c: schema, d: schema, e: schema, f: schema })
@@ -253,8 +253,8 @@ describe("limits of strict mode", () => {
   })
 })
 
-describe("schemas that ask for too much", () => {
-  it("end early where an intersection of unions has a form for each choice", () => {
+describe("schemas that are too expensive to expand", () => {
+  it("fail early for an intersection of unions with an option for each combination", () => {
     const choice = (index: number) =>
       z.union([z.object({ [`a${index}`]: z.string() }), z.object({ [`b${index}`]: z.string() })])
     const all = Array.from({ length: 40 }, (_, index) => choice(index)).reduce<z.ZodType>(
@@ -264,15 +264,15 @@ describe("schemas that ask for too much", () => {
     expect(() => compileAnswer(all)).toThrow(/an intersection of intersection and union/)
   })
 
-  it("have no number that JSON cannot say, and no definition missing", () => {
+  it("have no number that JSON cannot express, and no missing definition", () => {
     expect(() => compileAnswer(z.literal([1, Number.NaN]))).toThrow(/without a JSON value/)
     expect(() => compileAnswer(z.literal(Number.POSITIVE_INFINITY))).toThrow(/without a JSON value/)
     expect(() => compileAnswer({ _zod: {}, safeParse() {} } as never)).toThrow(/a schema of Zod 4/)
   })
 })
 
-describe("what comes back", () => {
-  it("keeps null where the schema takes it, and strips it where it stands for absence", () => {
+describe("a parsed answer", () => {
+  it("keeps null where the schema accepts it, and removes it where it represents absence", () => {
     const schema = z.object({
       optional: z.string().optional(),
       nullish: z.string().nullish(),
@@ -288,7 +288,7 @@ describe("what comes back", () => {
     })
   })
 
-  it("leaves absent items at the end of a tuple out, and keeps undefined ones", () => {
+  it("leaves out absent items at the end of a tuple, and keeps undefined ones", () => {
     const schema = z.tuple([z.string(), z.undefined(), z.string().optional(), z.string().optional()])
     const result = compileAnswer(schema).parse('{"answer":{"item1":"a","item2":null,"item3":null,"item4":null}}')
     expect(result).toStrictEqual({ ok: true, answer: ["a", undefined] })
@@ -319,7 +319,7 @@ describe("what comes back", () => {
     expect(parse('{"answer":[{"key":"at","value":"3"}]}')).toEqual({ ok: true, answer: { at: 3n } })
   })
 
-  it("tries the next option of a union when the first that looks right does not pass", async () => {
+  it("has the next option of a union if the first one of the right shape is invalid", async () => {
     const { parse, parseAsync } = compileAnswer(
       z.array(
         z.union([
@@ -344,7 +344,7 @@ describe("what comes back", () => {
     })
   })
 
-  it("is read where null would do too, whatever else came with it", () => {
+  it("has a value where null is valid too, whatever else the answer contains", () => {
     const schema = z.object({ a: z.object({ at: z.date() }).nullable(), b: z.object({ at: z.date() }).optional() })
     const extra = { at: "2024-07-18", x: 1, y: 2, z: 3 }
     const at = new Date("2024-07-18")
@@ -354,14 +354,14 @@ describe("what comes back", () => {
     })
   })
 
-  it("refuses a tuple that is too long in its natural form", () => {
+  it("has no tuple that is too long in its natural form", () => {
     const { parse } = compileAnswer(z.tuple([z.string(), z.string()]))
     expect(parse('["a","b"]').ok).toBe(true)
     expect(parse('["a","b","c"]').ok).toBe(false)
     expect(parse('["a"]').ok).toBe(false)
   })
 
-  it("takes recursive types by another, described name", () => {
+  it("may use an alias of a recursive type with its own description", () => {
     const node: z.ZodType = z.lazy(() => z.object({ name: z.string(), next: described.nullable() }))
     const described = z.lazy(() => node).describe("The next one.")
     const { jsonSchema, parse } = compileAnswer(node)
@@ -378,7 +378,7 @@ describe("what comes back", () => {
     expect(parse(JSON.stringify(answer))).toEqual({ ok: true, answer })
   })
 
-  it("takes no longer than its size through nested unions", () => {
+  it("takes time linear in its size through nested unions", () => {
     type Node = { child?: Node | undefined; kind: string }
     const node: z.ZodType<Node> = z.lazy(() =>
       z.union([
@@ -392,7 +392,7 @@ describe("what comes back", () => {
     expect(compileAnswer(node).parsePartial(JSON.stringify(value))).toBeDefined()
   })
 
-  it("is refused where Zod would try the same value without end, and taken where it would not", async () => {
+  it("is rejected if Zod would try the same value exponentially often, and accepted if not", async () => {
     const node: z.ZodType = z.lazy(() =>
       z.union([
         z.object({ child: node.optional(), at: z.string().max(9) }),
@@ -425,7 +425,7 @@ describe("what comes back", () => {
     expect(doubled.ok ? [] : doubled.error.issues.map(({ code }) => code)).toEqual(["too_deep"])
   })
 
-  it("may be deep where Zod looks at each value few times", () => {
+  it("may be deep if Zod visits each value few times", () => {
     const by: z.ZodType = z.lazy(() =>
       z.discriminatedUnion("kind", [
         z.object({ kind: z.literal("a"), of: by.nullable() }),
@@ -446,7 +446,7 @@ describe("what comes back", () => {
     expect(compileAnswer(either).parse(JSON.stringify({ answer: many }))).toEqual({ ok: true, answer: many })
   })
 
-  it("is refused where a record has an object as a key, and read by the option that has none", () => {
+  it("is rejected if a record has an object as a key, and read by another option of a union", () => {
     const { parse } = compileAnswer(z.object({ of: z.record(z.string(), z.string()) }))
     const result = parse('{"of":[{"key":{"toString":"x"},"value":"y"}]}')
     expect(result.ok ? [] : result.error.issues).toMatchObject([{ path: ["of"], code: "invalid_type" }])
@@ -462,13 +462,13 @@ describe("what comes back", () => {
     })
   })
 
-  it("may have keys that every object inherits, whatever the union", () => {
+  it("may have keys that every object inherits, also in unions", () => {
     const { parse } = compileAnswer(z.union([z.object({ a: z.string() }), z.object({ b: z.number() })]))
     const text = '{"answer":{"b":1,"toString":{"x":[]},"constructor":{"b":2},"__proto__":{"a":"x"}}}'
     expect(parse(text)).toEqual({ ok: true, answer: { b: 1 } })
   })
 
-  it("is refused where an entry has no value, but for a value that may be absent", () => {
+  it("is rejected if an entry has no value, unless the value is optional", () => {
     const entry = '{"answer":[{"key":"a"}]}'
     expect(failure(z.record(z.string(), z.object({})), entry).issues).toMatchObject([{ path: ["a"] }])
     expect(compileAnswer(z.record(z.string(), z.string().optional())).parse(entry)).toEqual({ ok: true, answer: {} })
@@ -479,7 +479,7 @@ describe("what comes back", () => {
     })
   })
 
-  it("holds no key of the prototype", () => {
+  it("has no key of the prototype", () => {
     const schema = z.object({ map: z.record(z.string(), z.unknown()) })
     const text = '{"map":[{"key":"__proto__","value":[{"key":"polluted","value":true}]}],"__proto__":{"polluted":true}}'
     expect(compileAnswer(schema).parse(text).ok).toBe(true)
@@ -502,27 +502,27 @@ describe("answers that do not fit", () => {
       },
     ])
     expect(error.message).toBe(
-      "The answer does not fit the answer model: invalid_type at answer.user.age, invalid_type at answer.scores.*.",
+      "The answer does not fit `answerModel`: invalid_type at answer.user.age, invalid_type at answer.scores.*.",
     )
   })
 
-  it("are told by the option of a union that fits best", () => {
+  it("have the issues of the union option that fits best", () => {
     const union = z.union([z.object({ a: z.string(), b: z.string() }), z.object({ a: z.number(), b: z.string() })])
     expect(failure(union, '{"answer":{"a":1,"b":2}}').issues.map(({ path }) => path)).toEqual([["b"]])
   })
 
-  it("are told by the option of the right kind, however many of its fields are wrong", () => {
+  it("have the issues of the option of the right type, however many of its fields are wrong", () => {
     const user = z.object({ a: z.string(), b: z.string() })
     const paths = (schema: z.ZodType, answer: unknown) =>
       failure(schema, JSON.stringify({ answer })).issues.map(({ path, code }) => [code, ...path])
     const wrong = { a: 1, b: 2 }
-    const told = [
+    const expected = [
       ["invalid_type", "a"],
       ["invalid_type", "b"],
     ]
-    expect(paths(z.union([z.string(), user]), wrong)).toEqual(told)
-    expect(paths(z.union([z.literal("none"), z.union([z.null(), user])]), wrong)).toEqual(told)
-    // Found by the property of compile-answer-property: two texts too long looked worse than no map at all.
+    expect(paths(z.union([z.string(), user]), wrong)).toEqual(expected)
+    expect(paths(z.union([z.literal("none"), z.union([z.null(), user])]), wrong)).toEqual(expected)
+    // Found by compile-answer-property: two strings that are too long weighed more than a missing map.
     const entries = ["2024-01-01", "2025-01-01"].map((key) => ({ key, value: "x".repeat(21) }))
     const map = z.map(z.date(), z.string().max(20))
     expect(paths(z.union([map, z.null()]), entries).map(([code]) => code)).toEqual(["too_big", "too_big"])
@@ -532,14 +532,14 @@ describe("answers that do not fit", () => {
     ])
   })
 
-  it("that are no JSON say so, without quoting it", () => {
+  it("that are not JSON are not quoted in the error", () => {
     const error = failure(schema, '{"user": secret')
     expect(error).toMatchObject({ reason: "json", message: "The answer is not JSON." })
     expect(error.cause).toBeUndefined()
     expect(failure(z.string(), "").reason).toBe("json")
   })
 
-  it("that are nested without end are refused, not a stack overflow", () => {
+  it("that are nested too deeply are rejected without a stack overflow", () => {
     const node = z.object({
       get next() {
         return node.optional()
@@ -551,7 +551,7 @@ describe("answers that do not fit", () => {
     expect(compileAnswer(node).parsePartial(text.slice(0, levels))).toBeDefined()
   })
 
-  it("because the schema's own code threw keep the cause", () => {
+  it("because the schema's own code threw have its error as the cause", () => {
     const boom = new Error("boom")
     const throwing = z.string().transform(() => {
       throw boom

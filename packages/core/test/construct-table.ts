@@ -1,6 +1,6 @@
 import { z } from "zod"
 
-/** A schema that refers to itself by a getter, as Zod 4 writes it. */
+/** A schema that refers to itself by a getter, as the Zod 4 documentation does. */
 const category = z.object({
   name: z.string(),
   get children() {
@@ -20,8 +20,8 @@ enum Direction {
 }
 
 /**
- * The constructs of Zod 4 that an answer model may use, each with a JSON text as a provider would send it for the
- * schema it was sent, and the value that the user gets.
+ * The constructs of Zod 4 that `answerModel` may use, each with an answer of a provider to its JSON Schema and the parsed
+ * value.
  */
 export const CONSTRUCTS: readonly { name: string; schema: z.ZodType; sent: unknown; answer: unknown }[] = [
   { name: "string", schema: z.string().min(2), sent: { answer: "hi" }, answer: "hi" },
@@ -188,7 +188,7 @@ export const CONSTRUCTS: readonly { name: string; schema: z.ZodType; sent: unkno
   },
 ]
 
-/** Constructs of which no JSON value can be one. */
+/** Constructs that no JSON value can represent. */
 export const INEXPRESSIBLE: readonly { name: string; schema: z.ZodType; construct: RegExp }[] = [
   { name: "symbol", schema: z.symbol(), construct: /symbol/ },
   { name: "never", schema: z.never(), construct: /never/ },

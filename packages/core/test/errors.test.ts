@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest"
-import { AbortedError, describeValue, InvalidArgumentError, P2Error, UnknownModelError } from "../src/index"
+import {
+  AbortedError,
+  describeValue,
+  hideString,
+  InvalidAnswerError,
+  InvalidArgumentError,
+  InvalidRequestError,
+  P2Error,
+  UnknownModelError,
+  UnsupportedSchemaError,
+} from "../src/index"
 
 describe("P2Error", () => {
   it("is recognised by its mark, from any copy of the package", () => {
@@ -21,25 +31,41 @@ describe("P2Error", () => {
 })
 
 describe("subclasses", () => {
-  it("say what was expected and what came", () => {
+  it("state what was expected and what was received", () => {
     const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
     expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "usage" })
     expect(error.message).toBe("Invalid `usage.inputTokens`: expected an integer from 0 up, got -1.")
     expect(error).toBeInstanceOf(P2Error)
   })
 
-  it("name the nearest models", () => {
-    const error = new UnknownModelError("gpt-4o-mini", { what: "price", nearest: ["gpt-4o-mini"], remedy: "Pass one." })
+  it("suggest similar model ids", () => {
+    const error = new UnknownModelError("gpt-4o-minni", {
+      what: "price",
+      nearest: ["gpt-4o-mini"],
+      remedy: "Pass one.",
+    })
     expect(error).toMatchObject({ name: "UnknownModelError", code: "unknown-model", nearest: ["gpt-4o-mini"] })
     expect(error.message).toBe(
-      'No price is known for the model "gpt-4o-mini". The nearest known ids are "gpt-4o-mini". Pass one.',
+      'Unknown model "gpt-4o-minni": no price is listed. Similar ids: "gpt-4o-mini". Pass one.',
     )
     expect(new UnknownModelError("x", { what: "limit", remedy: "Pass one." }).message).toBe(
-      'No limit is known for the model "x". Pass one.',
+      'Unknown model "x": no limit is listed. Pass one.',
     )
   })
 
-  it("keep the reason of a signal", () => {
+  it("show a model id in full, however long, but no prompt and no key", () => {
+    const messageOf = (model: string) => new UnknownModelError(model, { what: "price", remedy: "Pass one." }).message
+    const long = `openrouter/vendor/${"a".repeat(182)}`
+    expect(long).toHaveLength(200)
+    expect(messageOf(long)).toContain(`"${long}"`)
+    expect(messageOf("Tell me about my illness, which nobody may know of")).toContain('"Tell m…"')
+    for (const key of ["sk-proj-0123456789", "gsk_0123456789", "AIza0123456789"]) {
+      expect(messageOf(key)).toContain("what looks like an API key")
+      expect(JSON.stringify(new UnknownModelError(key, { what: "price", remedy: "" }))).not.toContain("0123")
+    }
+  })
+
+  it("have the reason of a signal as their cause", () => {
     const reason = new Error("stop")
     const error = new AbortedError("The call", AbortSignal.abort(reason))
     expect(error).toMatchObject({
@@ -51,11 +77,45 @@ describe("subclasses", () => {
   })
 })
 
+describe("isInstance of a class", () => {
+  const errors = [
+    new InvalidArgumentError("x", "y", 1),
+    new InvalidRequestError([], 1),
+    new UnknownModelError("m", { what: "price", remedy: "" }),
+    new UnsupportedSchemaError("answer", "z.file()", ""),
+    new InvalidAnswerError({ reason: "json", issues: [] }),
+    new AbortedError("The call"),
+  ]
+  const classes = [
+    InvalidArgumentError,
+    InvalidRequestError,
+    UnknownModelError,
+    UnsupportedSchemaError,
+    InvalidAnswerError,
+    AbortedError,
+  ]
+
+  it.each(errors.map((error, index) => [error.name, error, index] as const))(
+    "recognises %s alone",
+    (_, error, index) => {
+      // An error from another copy of the package has the mark and the code, and another class.
+      const foreign = Object.assign(new Error(error.message), { [Symbol.for("@p2/error")]: true, code: error.code })
+      for (const value of [error, foreign])
+        expect(classes.map((each) => each.isInstance(value))).toEqual(classes.map((_, other) => other === index))
+      for (const each of classes) expect(each.isInstance({ code: error.code })).toBe(false)
+    },
+  )
+})
+
 describe("describeValue", () => {
   it.each([
     ["a", '"a"'],
     ["a\nb", '"a\\nb"'],
     ["x".repeat(100), `"xxxxxx…"`],
+    ["sk-0123", "what looks like an API key"],
+    ["redis://:pass@localhost", "a URL with credentials"],
+    ["http://me:pass@localhost/a", "a URL with credentials"],
+    ["http://localhost/@me", '"http://localhost/@me"'],
     [5, "5"],
     [Number.NaN, "NaN"],
     [5n, "5n"],
@@ -68,6 +128,9 @@ describe("describeValue", () => {
     [new Date(0), "an instance of Date"],
     [() => 1, "a function"],
     [Symbol("x"), "Symbol(x)"],
+    [Promise.resolve(1), "a promise (is an `await` missing?)"],
+    [hideString("secret"), "a string"],
+    [hideString(5), "5"],
   ])("shows %o as %s", (value, text) => {
     expect(describeValue(value)).toBe(text)
   })

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
-import { InvalidArgumentError, InvalidRequestError, type Message, MessageBuilder, Request } from "../src/index"
+import { InvalidArgumentError, type Message, MessageBuilder, Request } from "../src/index"
 
 const PNG = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1, 2, 3])
 
@@ -75,7 +75,7 @@ describe("MessageBuilder", () => {
     expect(hostile).toBeGreaterThan(100)
   })
 
-  it("lets no data close its block with signs that are not seen, or letters that are the same", () => {
+  it("lets no data close its block with invisible characters or letters of another case", () => {
     for (const end of [
       "[/\u200bKEYS]",
       "[\u200b/KEYS]",
@@ -89,7 +89,7 @@ describe("MessageBuilder", () => {
       )
   })
 
-  it("keeps blocks of objects readable for a YAML reader when nothing is hostile", () => {
+  it("writes blocks of ordinary objects that a YAML reader can read", () => {
     const data = { text: "a: b\nc", list: [1, { x: null }] }
     const content = contentOf(new MessageBuilder().addMessageBlock("DATA", data))
     expect(parse(content.slice("[DATA]\n".length, -"\n[/DATA]".length))).toEqual(data)
@@ -100,7 +100,7 @@ describe("MessageBuilder", () => {
     ["jpeg", new Uint8Array([0xff, 0xd8, 0xff, 0xe0])],
     ["gif", new TextEncoder().encode("GIF89a...")],
     ["webp", new TextEncoder().encode("RIFF\0\0\0\0WEBPVP8 ")],
-  ])("knows the bytes of a %s", (type, bytes) => {
+  ])("recognises the bytes of a %s", (type, bytes) => {
     const [message] = new MessageBuilder().addMessageImage(bytes, { detail: "low" }).getMessages()
     const url = `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`
     expect(message).toEqual({ role: "user", content: [{ type: "image_url", image_url: { url, detail: "low" } }] })
@@ -115,7 +115,7 @@ describe("MessageBuilder", () => {
     }
   })
 
-  it("takes addresses of images, and refuses what is none", () => {
+  it("accepts URLs of images, and rejects everything else", () => {
     const builder = new MessageBuilder().addMessageImage("https://example.com/a.png")
     expect(builder.getMessages()[0]!.content).toEqual([
       { type: "image_url", image_url: { url: "https://example.com/a.png" } },
@@ -145,7 +145,7 @@ describe("MessageBuilder", () => {
     expect(builder.getMessages()).toHaveLength(1)
   })
 
-  it("takes files", () => {
+  it("accepts files", () => {
     const builder = new MessageBuilder()
       .addMessageFile(new TextEncoder().encode("%PDF-1.7"), { filename: "a.pdf" })
       .addMessageFile(new TextEncoder().encode("a,b"), { mediaType: "text/csv" })
@@ -161,17 +161,17 @@ describe("MessageBuilder", () => {
     )
   })
 
-  it("keeps tool turns", () => {
+  it("adds tool calls and their results", () => {
     const call = { id: "1", type: "function" as const, function: { name: "add", arguments: "{}" } }
     const builder = new MessageBuilder().addToolCalls([call]).addToolResult("1", { sum: 3 })
     expect(builder.getMessages()).toEqual([
       { role: "assistant", content: null, tool_calls: [call] },
       { role: "tool", tool_call_id: "1", content: "sum: 3" },
     ])
-    expect(() => builder.addToolResult(1 as never, "x")).toThrow(InvalidRequestError)
+    expect(() => builder.addToolResult(1 as never, "x")).toThrow(InvalidArgumentError)
   })
 
-  it("hands out copies and takes copies", () => {
+  it("copies the messages that it receives and returns", () => {
     const given: Message[] = [{ role: "user", content: [{ type: "text", text: "a" }] }]
     const builder = new MessageBuilder().addPrompt(given)
     ;(given[0]!.content as { text: string }[])[0]!.text = "b"
@@ -179,36 +179,36 @@ describe("MessageBuilder", () => {
     expect(builder.getMessages()).toEqual([{ role: "user", content: [{ type: "text", text: "a" }] }])
   })
 
-  it("refuses wrong messages with all that is wrong, and adds none of them", () => {
+  it("rejects invalid messages with all their issues, and adds none of them", () => {
     const builder = new MessageBuilder()
     const wrong = [{ role: "user", content: "fine" }, { role: "robot", content: "x" }, { role: "user" }, null]
     expect(() => builder.addPrompt(wrong as never)).toThrow(
-      /3 wrong fields[\s\S]*prompt\[1\].role[\s\S]*prompt\[2\].content/,
+      /3 invalid fields[\s\S]*prompt\[1\].role[\s\S]*prompt\[2\].content/,
     )
     const late = [
       { role: "user", content: "fine" },
       { role: "user", content: "x", later: () => 1 },
     ]
     expect(() => builder.addPrompt(late as never)).toThrow(/prompt: expected plain data, without functions/)
-    expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected a list/)
+    expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected an array/)
     expect(builder.getMessages()).toEqual([])
     for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
       expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)
-      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Invalid `data`: expected a text, or data/)
+      expect(() => builder.addMessageBlock("TEXT", nothing)).toThrow(/Invalid `data`: expected a string or data/)
     }
     expect(builder.getMessages()).toEqual([])
     expect(() => builder.addMessageBlock("[/X]", "a")).toThrow(/Invalid `tag`/)
     expect(() => builder.addMessageUser("x".repeat(10_000_001))).toThrow(/at most 10000000 characters, got 10000001/)
   })
 
-  it("adds none of a list that it has no room for", () => {
+  it("adds none of the messages if they do not all fit", () => {
     const turns = (count: number) => Array<Message>(count).fill({ role: "user", content: "a" })
     const builder = new MessageBuilder().addPrompt(turns(9_999))
     expect(() => builder.addPrompt(turns(2))).toThrow(/at most 10000 messages, got 10001/)
     expect(builder.getMessages()).toHaveLength(9_999)
   })
 
-  it("adds an answer behind what it answers, or not at all", () => {
+  it("inserts an answer after the message that it answers, or not at all", () => {
     const builder = new MessageBuilder().addMessageUser("one")
     const [first, second] = [builder.openTurn(), builder.openTurn()]
     builder.addMessageUser("two")
@@ -217,11 +217,11 @@ describe("MessageBuilder", () => {
     expect(builder.getMessages().map(({ content }) => content)).toEqual(["one", "1", "2", "two"])
     builder.clear().addMessageUser("one")
     first("3")
-    new MessageBuilder().openTurn()("nobody asked")
+    new MessageBuilder().openTurn()("no question")
     expect(builder.getMessages()).toHaveLength(1)
   })
 
-  it("prints for people, and is cleared", () => {
+  it("formats the conversation for people, and can be cleared", () => {
     const builder = new MessageBuilder().addMessageSystem("Be terse.").addMessageImage(PNG)
     expect(builder.getFormattedPrompt()).toBe("system:\nBe terse.\n\nuser:\n[image_url]")
     expect(builder.clear().getMessages()).toEqual([])

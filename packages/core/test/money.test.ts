@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { checkNanoUsd, formatUsd, InvalidArgumentError, toUsdNumber, usd } from "../src/index"
+import { formatUsd, InvalidArgumentError, toUsdNumber, usd } from "../src/index"
 
 const MAX = Number.MAX_SAFE_INTEGER
 const nano = fc.oneof(
@@ -9,7 +9,7 @@ const nano = fc.oneof(
   fc.constantFrom(0, 1, -1, MAX, -MAX, 10 ** 9, 10 ** 14 + 1, 10 ** 15 + 1),
 )
 
-/** Dollars to nano by another way: whole numbers of any size. */
+/** Dollars to nano-USD in another way: by integers of any size. */
 function exactNano(negative: boolean, whole: string, fraction: string): bigint {
   const value = BigInt(whole || "0") * 10n ** 9n + BigInt(fraction.padEnd(9, "0"))
   return negative ? -value : value
@@ -20,6 +20,9 @@ describe("usd", () => {
     [0.05, 50_000_000],
     ["0.05", 50_000_000],
     ["$5.00", 5_000_000_000],
+    ["$0.05", 50_000_000],
+    ["-$0.05", -50_000_000],
+    ["+$.5", 500_000_000],
     [" 5 ", 5_000_000_000],
     [".5", 500_000_000],
     ["5.", 5_000_000_000],
@@ -46,6 +49,13 @@ describe("usd", () => {
     "-",
     "e5",
     "abc",
+    "5$",
+    "5 USD",
+    "€5",
+    "$$5",
+    "$-5",
+    "$ 5",
+    "1,000.00",
     "1,5",
     "1 5",
     "0x10",
@@ -62,17 +72,22 @@ describe("usd", () => {
     Number.POSITIVE_INFINITY,
     1e21,
     9_007_200,
-  ])("refuses %j", (amount) => {
+  ])("rejects %j", (amount) => {
     expect(() => usd(amount, "maxBudget")).toThrow(InvalidArgumentError)
     expect(() => usd(amount, "maxBudget")).toThrow(/Invalid `maxBudget`: expected/)
   })
 
-  it("refuses what is neither a number nor a text", () => {
+  it("says what to write", () => {
+    expect(() => usd("5$", "limit")).toThrow('Invalid `limit`: expected a dollar amount such as 5 or "5.00", got "5$".')
+    expect(() => usd("0.0000000001")).toThrow("expected a dollar amount with at most nine decimals")
+  })
+
+  it("rejects values that are neither numbers nor strings", () => {
     for (const amount of [null, undefined, {}, [], ["5"], true, 5n])
       expect(() => usd(amount as never)).toThrow(InvalidArgumentError)
   })
 
-  it("reads every decimal text exactly", () => {
+  it("reads every decimal string exactly", () => {
     const digits = (max: number) =>
       fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: max }).map((list) => list.join(""))
     fc.assert(
@@ -86,7 +101,7 @@ describe("usd", () => {
           const expected = exactNano(negative, whole, fraction)
           fc.pre(expected <= BigInt(MAX) && expected >= -BigInt(MAX))
           expect(BigInt(usd(`${negative ? "-" : ""}${whole}.${fraction}`))).toBe(expected)
-          // The same amount, written with an exponent: the point is moved and moved back.
+          // The same amount with an exponent that moves the decimal point back.
           const moved = `${negative ? "-" : ""}${whole}${fraction}e${exponent - fraction.length}`
           const scaled = exactNano(negative, whole, fraction) * 10n ** BigInt(exponent + 3)
           fc.pre(scaled % 1_000n === 0n && scaled / 1_000n <= BigInt(MAX) && scaled / 1_000n >= -BigInt(MAX))
@@ -108,7 +123,7 @@ describe("usd", () => {
     )
   })
 
-  it("throws a mistake, and nothing else, for any other text", () => {
+  it("throws a usage error, and nothing else, for any other string", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(..."0123456789.eE+-$ ") })), (text) => {
         try {
@@ -121,38 +136,39 @@ describe("usd", () => {
     )
   })
 
-  it("ends on a megabyte of digits", () => {
+  it("reads a megabyte of digits", () => {
     expect(() => usd("9".repeat(1_000_000))).toThrow(InvalidArgumentError)
     expect(usd(`${"0".repeat(1_000_000)}1`)).toBe(1_000_000_000)
   })
 })
 
 describe("formatUsd", () => {
-  it("is read back as it was", () => {
+  it("is read back as the same amount", () => {
     fc.assert(
       fc.property(nano, (amount) => {
         const text = formatUsd(amount)
         expect(usd(text)).toBe(amount + 0)
-        expect(text).toMatch(/^-?\d+\.\d{2,9}$/)
+        expect(text).toMatch(/^-?\$\d+\.\d{2,9}$/)
       }),
       { numRuns: 3_000 },
     )
   })
 
   it.each([
-    [0, "0.00"],
-    [1, "0.000000001"],
-    [50_000_000, "0.05"],
-    [1_500_000_000, "1.50"],
-    [-50_000_000, "-0.05"],
-    [MAX, "9007199.254740991"],
+    [0, "$0.00"],
+    [1, "$0.000000001"],
+    [50_000_000, "$0.05"],
+    [1_500_000_000, "$1.50"],
+    [-50_000_000, "-$0.05"],
+    [MAX, "$9007199.254740991"],
   ])("writes %j as %j", (amount, text) => {
     expect(formatUsd(amount)).toBe(text)
-    expect(toUsdNumber(amount)).toBe(Number(text))
+    expect(toUsdNumber(amount)).toBe(Number(text.replace("$", "")))
   })
 
-  it.each([0.5, Number.NaN, MAX + 1, "5", null])("refuses %j", (amount) => {
+  it.each([0.5, Number.NaN, MAX + 1, "5", null])("rejects %j", (amount) => {
     expect(() => formatUsd(amount as never)).toThrow(InvalidArgumentError)
-    expect(() => checkNanoUsd(amount, "cost")).toThrow(/Invalid `cost`: expected an integer of nano-USD/)
+    expect(() => formatUsd(amount as never)).toThrow(/Invalid `nanoUsd`: expected an integer of nano-USD/)
+    expect(() => toUsdNumber(amount as never)).toThrow(/Invalid `nanoUsd`: expected an integer of nano-USD/)
   })
 })

@@ -31,12 +31,12 @@ it.each<[string, AnswerModel, unknown, unknown]>([
     { a: "x", b: "1" },
     { a: "x", b: 1n },
   ],
-])("zod 4.0.0 takes %s there and back", (_, schema, sent, answer) => {
+])("sends %s of zod 4.0.0 and parses the answer", (_, schema, sent, answer) => {
   expect(new Request({ model: "m", answerModel: schema }).answerModel).toBe(schema)
   expect(compileAnswer(schema).parse(JSON.stringify(sent))).toEqual({ ok: true, answer })
 })
 
-it("zod 4.0.0 has its checks and descriptions read", () => {
+it("reads the checks and descriptions of zod 4.0.0", () => {
   const schema = z.object({ mail: z.email().describe("Mail."), n: z.number().gt(1), list: z.array(z.string()).max(2) })
   expect(compileAnswer(schema).jsonSchema.properties).toEqual({
     mail: { type: "string", format: "email", description: "Mail." },

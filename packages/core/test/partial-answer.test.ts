@@ -35,7 +35,7 @@ describe("parsePartialJson", () => {
     expect(parsePartialJson(text)).toEqual(value)
   })
 
-  it("reads a whole text as JSON.parse does, and never throws or takes back before", () => {
+  it("reads a complete text as JSON.parse does, and never throws or retracts a value before", () => {
     fc.assert(
       fc.property(fc.oneof(fc.array(fc.jsonValue()), fc.dictionary(fc.string(), fc.jsonValue())), (value) => {
         const text = JSON.stringify(value)
@@ -64,7 +64,7 @@ describe("parsePartialJson", () => {
   })
 })
 
-/** Whether a part holds nothing that the whole does not, but for the end of its last text. */
+/** Whether a part contains only what the whole contains, except for the end of its last string. */
 function isBeginningOf(part: unknown, whole: unknown): boolean {
   if (typeof part === "string") return typeof whole === "string" && whole.startsWith(part)
   if (typeof part !== "object" || part === null) return Object.is(part, whole) || part === whole
@@ -87,7 +87,7 @@ describe("parsePartial of an answer", () => {
     }),
   )
 
-  it("shows texts as they grow, and all else when it is whole", () => {
+  it("shows strings as they grow, and other values when they are complete", () => {
     const text = JSON.stringify({
       name: "David",
       colour: "redder",
@@ -115,13 +115,13 @@ describe("parsePartial of an answer", () => {
     })
   })
 
-  it("unwraps roots that are no objects", () => {
+  it("unwraps roots that are not objects", () => {
     const list = compileAnswer(z.array(z.object({ a: z.string() })))
     expect(list.parsePartial("{")).toBeUndefined()
     expect(list.parsePartial('{"answer":[{"a":"x"},{"a":"y')).toEqual([{ a: "x" }, { a: "y" }])
   })
 
-  it("shows the beginning of a text where an option of a union is one", () => {
+  it("shows the beginning of a string if an option of a union is a string", () => {
     const schema = z.object({
       a: z.union([z.date(), z.literal("none"), z.number(), z.string()]),
       b: z.union([z.number(), z.date()]),
@@ -164,7 +164,7 @@ describe("extractJson", () => {
     )
   })
 
-  it("ends on a megabyte of brackets", () => {
+  it("reads a megabyte of brackets", () => {
     for (const text of ["{", "[", '{"', "[}", '"{', "{x}", '{"\\'].map((part) => part.repeat(500_000)))
       expect(extractJson(text)).toBeUndefined()
   })

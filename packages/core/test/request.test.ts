@@ -3,7 +3,7 @@ import { z } from "zod"
 import * as mini from "zod/mini"
 import { InvalidRequestError, LLMRequest, type Message, Request, type RequestOptions } from "../src/index"
 
-function issuesOf(options: unknown): Record<string, string> {
+function issuesOf(options: unknown): Record<string, string | undefined> {
   try {
     new Request(options as RequestOptions)
   } catch (error) {
@@ -36,24 +36,24 @@ describe("Request", () => {
     expect(LLMRequest).toBe(Request)
   })
 
-  it("names thirty wrong fields and counts the rest", () => {
+  it("lists thirty invalid fields and counts the rest", () => {
     const messages = (count: number) => Array.from({ length: count }, () => ({ role: "robot" })) as never
-    const refusal = (options: object): InvalidRequestError => {
+    const rejection = (options: object): InvalidRequestError => {
       try {
         new Request({ model: "m", ...options })
       } catch (error) {
         return error as InvalidRequestError
       }
-      throw new Error("The request was taken.")
+      throw new Error("The request was accepted.")
     }
-    expect(refusal({ messages: messages(30) }).message.split("\n")).toHaveLength(31)
-    const error = refusal({ messages: messages(10_000) })
+    expect(rejection({ messages: messages(30) }).message.split("\n")).toHaveLength(31)
+    const error = rejection({ messages: messages(10_000) })
     expect(error.message.split("\n")).toHaveLength(32)
     expect(error.message).toMatch(
-      /^The request has 10000 wrong fields:\n- messages\[0\].role: [\s\S]*\n- and 9970 more$/,
+      /^The request has 10000 invalid fields:\n- messages\[0\].role: [\s\S]*\n- and 9970 more$/,
     )
     expect(error.issues).toHaveLength(30)
-    expect(refusal({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
+    expect(rejection({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
   })
 
   it("normalises money, budgets and stops", () => {
@@ -74,7 +74,7 @@ describe("Request", () => {
     expect(new Request({ model: "m", maxBudget: 0 }).maxBudgetNanoUsd).toBe(0)
   })
 
-  it("lists every wrong field at once", () => {
+  it("lists every invalid field at once", () => {
     const found = issuesOf({
       model: "",
       answerModel: { _def: {} },
@@ -134,20 +134,20 @@ describe("Request", () => {
     ])
   })
 
-  it("does not show a text under a name that it does not know, which may be a key", () => {
+  it("does not show the value of an unknown option, which may be a key", () => {
     expect(() => new Request({ model: "m", apiKey: "sk-0123" } as never)).toThrow("apiKey: unknown option.")
   })
 
-  it("says what was expected, what came and what to do", () => {
+  it("states what was expected, what was received and what to do", () => {
     expect(() => new Request({ model: "m", max_budget: 5, temperature: "hot" } as never)).toThrow(
       [
-        "The request has 2 wrong fields:",
+        "The request has 2 invalid fields:",
         "- max_budget: unknown option. Did you mean `maxBudget`?",
         '- temperature: expected a number from 0 to 2, got "hot"',
       ].join("\n"),
     )
     expect(() => new Request({ model: "m", userBudget: 5 })).toThrow(
-      /userId: expected an id, because `userBudget` is given/,
+      /userId: expected an id, because `userBudget` is set/,
     )
     expect(() => new Request({ model: "m", answerModel: { _def: {} } as never })).toThrow(/this one is of Zod 3/)
     expect(Object.keys(issuesOf(undefined))).toEqual(["options"])
@@ -169,11 +169,11 @@ describe("Request", () => {
     true,
     1e10,
     "0.0000000001",
-  ])("refuses the budget %j", (maxBudget) => {
+  ])("rejects the budget %j", (maxBudget) => {
     expect(Object.keys(issuesOf({ model: "m", maxBudget }))).toEqual(["maxBudget"])
   })
 
-  it("refuses a time zone where no calendar is asked", () => {
+  it("rejects a time zone without a calendar period", () => {
     const budget = (per?: "day" | "total" | "1h") =>
       issuesOf({ model: "m", userId: "u", userBudget: { limit: 1, per, timeZone: "Europe/Paris" } })
     expect(budget("day")).toEqual({})
@@ -181,7 +181,7 @@ describe("Request", () => {
       expect(budget(per)).toEqual({ "userBudget.timeZone": '"Europe/Paris"' })
   })
 
-  it("names the field of a message that is wrong", () => {
+  it("names the invalid field of a message", () => {
     const parts = [
       { type: "text" },
       { type: "image_url", image_url: null },
@@ -206,14 +206,14 @@ describe("Request", () => {
     ])
   })
 
-  it("takes schemas of zod and zod/mini, and undefined for every option", () => {
+  it("accepts schemas of zod and zod/mini, and undefined for every option", () => {
     expect(new Request({ model: "m", answerModel: mini.object({ a: mini.string() }) }).answerModel).toBeDefined()
     const names = ["answerModel", "messages", "temperature", "maxBudget", "userBudget", "tags", "verbose"]
     const options = Object.fromEntries(names.map((name) => [name, undefined]))
     expect(new Request({ model: "m", ...options }).retries).toBe(2)
   })
 
-  it("is frozen to its leaves, and does not share what it was given", () => {
+  it("is frozen to its leaves, and shares no data with its options", () => {
     const messages: Message[] = [{ role: "user", content: [{ type: "text", text: "a" }] }]
     const tags = { team: "x" }
     const metadata = { at: new Date(0), deep: { list: [1] } }
@@ -233,14 +233,14 @@ describe("Request", () => {
     expect(() => Object.assign(request, { model: "other" })).toThrow(TypeError)
   })
 
-  it("refuses cycles", () => {
+  it("rejects cycles", () => {
     const cycle: Record<string, unknown> = { role: "user", content: "a" }
     cycle.self = [cycle, cycle]
     expect(Object.keys(issuesOf({ model: "m", messages: [cycle] }))).toEqual(["messages"])
     expect(Object.keys(issuesOf({ model: "m", metadata: cycle }))).toEqual(["metadata"])
   })
 
-  it("changes by `with`, into a new request", () => {
+  it("makes a changed request with `with`", () => {
     const schema = z.object({ name: z.string() })
     const request = new Request({ model: "m", maxBudget: "0.05", userId: "u", userBudget: 1 })
     const typed = request.with({ answerModel: schema, maxBudget: undefined, temperature: 0 })

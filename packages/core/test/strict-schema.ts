@@ -16,7 +16,7 @@ const STRICT_FORMATS = ["date-time", "time", "date", "duration", "email", "hostn
 
 type Json = Record<string, unknown>
 
-/** What strict mode would refuse in a schema: an empty list when it takes it. */
+/** What strict mode would reject in a schema; empty if it accepts it. */
 export function strictViolations(root: Json): string[] {
   const found: string[] = []
   if (root.type !== "object") found.push("the root is not an object")

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { InvalidArgumentError, toYaml } from "../src/index"
 
-/** Texts that YAML reads as something else, breaks on, or refuses. */
+/** Strings that YAML reads as something else, splits, or rejects. */
 const HOSTILE = [
   "",
   " ",
@@ -86,7 +86,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
 })).value
 
 describe("toYaml", () => {
-  it("says of any JSON value what a YAML reader hears", () => {
+  it("writes any JSON value so that a YAML reader reads the same", () => {
     fc.assert(
       fc.property(json, (value) => {
         const expected = JSON.parse(JSON.stringify(value))
@@ -96,7 +96,7 @@ describe("toYaml", () => {
     )
   })
 
-  it.each(HOSTILE)("keeps the text %j, alone, in a list, as a value and as a key", (value) => {
+  it.each(HOSTILE)("keeps the string %j, alone, in an array, as a value and as a key", (value) => {
     const data = [value, { [value]: value, list: [[value], { deep: value }] }]
     expect(parse(toYaml(data))).toEqual(data)
     expect(parse(toYaml(value))).toEqual(value)
@@ -124,7 +124,7 @@ describe("toYaml", () => {
     )
   })
 
-  it("writes what is empty beside its key, also where nothing of it is data", () => {
+  it("writes empty values beside their key, also if all fields are left out", () => {
     expect(toYaml({ none: {}, list: [], code: { run: () => 1, gone: undefined } })).toBe("none: {}\nlist: []\ncode: {}")
   })
 
@@ -133,7 +133,7 @@ describe("toYaml", () => {
     expect(parse(toYaml(data))).toEqual(data)
   })
 
-  it("sees what JSON.stringify sees, and maps, sets and bigints", () => {
+  it("reads values as JSON.stringify does, and maps, sets and bigints", () => {
     const data = {
       at: new Date(0),
       gone: undefined,
@@ -145,13 +145,13 @@ describe("toYaml", () => {
     expect(parse(toYaml(data))).toEqual({ at: "1970-01-01T00:00:00.000Z", map: { a: 1 }, set: [1], nan: null })
   })
 
-  it("refuses cycles", () => {
+  it("rejects cycles", () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
     expect(() => toYaml(cycle)).toThrow(InvalidArgumentError)
   })
 
-  it("refuses what shares its parts until it is written without end", () => {
+  it("rejects data whose shared parts would grow exponentially", () => {
     let shared: unknown = { text: "x" }
     for (let level = 0; level < 90; level++) shared = [shared, shared]
     expect(() => toYaml(shared)).toThrow(/at most 100 levels and 10000000 characters, without cycles/)
@@ -160,7 +160,7 @@ describe("toYaml", () => {
     expect(toYaml(many)).toBe(many.map(() => "- 1").join("\n"))
   })
 
-  it("asks toJSON once, as JSON.stringify does", () => {
+  it("calls toJSON once, as JSON.stringify does", () => {
     const itself = { a: 1, toJSON: () => itself }
     expect(parse(toYaml(itself))).toEqual(JSON.parse(JSON.stringify(itself)))
   })

@@ -1,7 +1,17 @@
 import { describe, expectTypeOf, it } from "vitest"
 import { z } from "zod"
 import * as mini from "zod/mini"
-import { type CompiledAnswer, compileAnswer, type DeepPartial, Request, type RequestOptions } from "../src/index"
+import {
+  type CompiledAnswer,
+  type CoreError,
+  type CoreErrorCode,
+  compileAnswer,
+  type DeepPartial,
+  InvalidRequestError,
+  P2Error,
+  Request,
+  type RequestOptions,
+} from "../src/index"
 
 const user = z.object({ name: z.string(), age: z.number().optional() })
 type User = { name: string; age?: number | undefined }
@@ -31,9 +41,9 @@ describe("the answer", () => {
     expectTypeOf(Request.from({ model: "m" })).toEqualTypeOf<Request<string>>()
   })
 
-  it("comes out of a result only after a look at `ok`", () => {
+  it("is available only after a check of `ok`", () => {
     const result = compileAnswer(user).parse("")
-    // @ts-expect-error: there may be none
+    // @ts-expect-error: the result may be an error
     result.answer
     if (result.ok) expectTypeOf(result.answer).toEqualTypeOf<User>()
     else expectTypeOf(result.error.reason).toEqualTypeOf<"json" | "shape" | "code">()
@@ -49,7 +59,7 @@ describe("options", () => {
     new Request({ model: "m", userId: "u", userBudget: { limit: "5", per: "90m" } })
   })
 
-  it("have no unknown names and no wrong types", () => {
+  it("have only known names and the right types", () => {
     // @ts-expect-error: no such option
     new Request({ model: "m", max_budget: 5 })
     // @ts-expect-error: a number
@@ -65,7 +75,7 @@ describe("options", () => {
 })
 
 describe("DeepPartial", () => {
-  it("makes every part optional, and leaves values whole", () => {
+  it("makes every part optional, and keeps atomic values", () => {
     type Whole = { at: Date; list: { a: string }[]; map: Map<string, number>; pair: [string, number]; kind: "a" | "b" }
     type Partial = {
       at?: Date | undefined
@@ -114,3 +124,31 @@ function rename<Shape extends z.ZodRawShape, Prefix extends string>(shape: Shape
   const entries = Object.entries(shape).map(([key, value]) => [prefix + key, value])
   return Object.fromEntries(entries) as { [Key in keyof Shape as `${Prefix}${Key & string}`]: Shape[Key] }
 }
+
+it("narrows an error by its code", () => {
+  const nameField = (error: CoreError): readonly unknown[] | string | undefined => {
+    switch (error.code) {
+      case "invalid-request":
+        expectTypeOf(error).toEqualTypeOf<InvalidRequestError>()
+        return error.issues
+      case "invalid-argument":
+        return error.argument
+      case "unknown-model":
+        return error.nearest
+      case "unsupported-schema":
+        return error.construct
+      case "invalid-answer":
+        return error.reason
+      case "aborted":
+        return undefined
+      default:
+        // A class that is missing above does not compile.
+        return error satisfies never
+    }
+  }
+  expectTypeOf(nameField).parameter(0).toEqualTypeOf<CoreError>()
+  expectTypeOf<CoreErrorCode>().toEqualTypeOf<CoreError["code"]>()
+  const unknown: unknown = undefined
+  if (InvalidRequestError.isInstance(unknown)) expectTypeOf(unknown).toEqualTypeOf<InvalidRequestError>()
+  if (P2Error.isInstance(unknown)) expectTypeOf(unknown.code).toEqualTypeOf<string>()
+})

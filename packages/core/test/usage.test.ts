@@ -11,7 +11,7 @@ const usage: fc.Arbitrary<Usage> = fc.record(
 )
 
 describe("addUsage", () => {
-  it("sums every count, and leaves out what none of them has", () => {
+  it("sums every count, and leaves out counts that all usages lack", () => {
     fc.assert(
       fc.property(fc.array(usage), (usages) => {
         const sum = addUsage(...usages)
@@ -25,7 +25,7 @@ describe("addUsage", () => {
     )
   })
 
-  it("keeps what the providers said, and changes nothing that it was given", () => {
+  it("keeps the raw usages, and does not change its arguments", () => {
     const first = Object.freeze({ inputTokens: 1, outputTokens: 2, raw: { a: 1 } })
     expect(addUsage(first, { inputTokens: 3, outputTokens: 4 }, first)).toEqual({
       inputTokens: 5,

@@ -16,15 +16,15 @@ export interface ChatRequest {
   [key: string]: unknown
 }
 
-/** A request that the API would refuse with status 400. */
+/** A request that the API rejects with status 400. */
 export class BadRequest extends Error {
   override name = "BadRequest"
 }
 
-/** How the caller asks for structure. */
+/** How the request asks for structured output. */
 export type Mode = "json_schema" | "tool" | "json_object" | "text"
 
-/** The request in a body, or {@link BadRequest} in the API's words. */
+/** Parses a body. @throws BadRequest with the API's message. */
 export function readChatRequest(text: string): ChatRequest {
   let body: unknown
   try {
@@ -46,14 +46,14 @@ export function readChatRequest(text: string): ChatRequest {
   return request
 }
 
-/** Which way of asking for structure a request uses. */
+/** The mode that a request uses. */
 export function modeOf(request: ChatRequest): Mode {
   if (request.response_format?.type === "json_schema") return "json_schema"
   if ((request.tools?.length ?? 0) > 0) return "tool"
   return request.response_format?.type === "json_object" ? "json_object" : "text"
 }
 
-/** The JSON Schema that the answer should fit: from the format, the tool, or written into the prompt. */
+/** The JSON Schema of the answer: from the format, the tool, or the prompt. */
 export function schemaOf(request: ChatRequest): Record<string, unknown> | undefined {
   if (request.response_format?.type === "json_schema") return request.response_format.json_schema.schema
   const tool = request.tools?.[0]
@@ -67,7 +67,7 @@ export function schemaOf(request: ChatRequest): Record<string, unknown> | undefi
     : undefined
 }
 
-/** The text of the last user message, of which the answer speaks. */
+/** The text of the user messages, which the answer is about. */
 export function promptOf(request: ChatRequest): string {
   const users = request.messages.filter((message) => message.role === "user")
   return users.map(textOf).join("\n").slice(-4000)

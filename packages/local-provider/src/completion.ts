@@ -1,11 +1,11 @@
-import { believableText, subjectOf } from "./believable-data"
-import { countPrompt, countText, cutToTokens, type ModelEntry } from "./catalogue"
 import { type ChatRequest, type Mode, modeOf, promptOf, schemaOf } from "./chat-request"
 import type { Fault } from "./faults"
+import { countPrompt, countText, cutToTokens, type ModelEntry } from "./models"
+import { plausibleText, subjectOf } from "./plausible-data"
 import { Random } from "./random"
 import { dataForSchema } from "./schema-data"
 
-/** One answer, fully thought out before a byte is sent: what is said, in which pieces, and what it costs in tokens. */
+/** One answer, complete before a byte is sent, and its token counts. */
 export interface Completion {
   mode: Mode
   text: string
@@ -19,17 +19,17 @@ export interface Completion {
   toolName: string | undefined
 }
 
-/** Answers a request as its faults allow. */
+/** Answers a request, with the given fault. */
 export function complete(request: ChatRequest, model: ModelEntry, fault: Fault): Completion {
   const mode = modeOf(request)
-  const wanted = fault.refusal === undefined ? wantedText(request, fault) : fault.refusal
+  const answer = fault.refusal ?? answerText(request, fault)
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const reasoningTokens = Math.min(fault.reasoningTokens ?? 0, limit)
-  const room = limit - reasoningTokens
-  const full = countText(wanted)
-  const text = full > room ? cutToTokens(wanted, room) : wanted
+  const outputLimit = limit - reasoningTokens
+  const answerTokens = countText(answer)
+  const text = answerTokens > outputLimit ? cutToTokens(answer, outputLimit) : answer
   const choices = request.n ?? 1
-  const finish = full > room ? "length" : mode === "tool" ? "tool_calls" : "stop"
+  const finish = answerTokens > outputLimit ? "length" : mode === "tool" ? "tool_calls" : "stop"
   const promptTokens = countPrompt(model, request)
   return {
     mode,
@@ -38,14 +38,14 @@ export function complete(request: ChatRequest, model: ModelEntry, fault: Fault):
     finishReason: fault.noFinishReason ? null : (fault.finishReason ?? finish),
     promptTokens,
     cachedTokens: Math.min(fault.cachedTokens ?? 0, promptTokens),
-    completionTokens: (Math.min(full, room) + reasoningTokens) * choices,
+    completionTokens: (Math.min(answerTokens, outputLimit) + reasoningTokens) * choices,
     reasoningTokens: reasoningTokens * choices,
     choices,
     toolName: request.tools?.[0]?.function.name,
   }
 }
 
-function wantedText(request: ChatRequest, fault: Fault): string {
+function answerText(request: ChatRequest, fault: Fault): string {
   if (fault.empty) return ""
   if (fault.answer !== undefined) return fault.answer
   if (fault.invalidJson) return '{"name": "David Copper'
@@ -53,14 +53,14 @@ function wantedText(request: ChatRequest, fault: Fault): string {
   const prompt = promptOf(request)
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
   const schema = schemaOf(request)
-  if (schema === undefined) return believableText(context)
+  if (schema === undefined) return plausibleText(context)
   const json = JSON.stringify(dataForSchema(schema, context))
   return fault.fenced
-    ? `Here is the answer you asked for:\n\n\`\`\`json\n${json}\n\`\`\`\n\nLet me know if you need more.`
+    ? `Here is the requested answer:\n\n\`\`\`json\n${json}\n\`\`\`\n\nLet me know if you need more.`
     : json
 }
 
-/** The text in pieces of a few characters, as a stream sends them. Never cuts a code point. */
+/** The text in the pieces of a stream, a few characters each. Never cuts a code point. */
 export function piecesOf(text: string): string[] {
   return text.match(/[\s\S]{1,12}/gu) ?? []
 }

@@ -1,6 +1,6 @@
-/** What one call shall suffer. Fields combine; a field that is absent changes nothing. */
+/** What goes wrong in one call. Fields combine; an absent field changes nothing. */
 export interface Fault {
-  /** Answers with this HTTP status and an error body. Nothing is generated unless `billed`. */
+  /** Responds with this HTTP status and an error body. Nothing is generated unless `billed`. */
   status?: number | undefined
   /** Headers beside the status, such as `{ "retry-after": "1" }`. */
   headers?: Record<string, string> | undefined
@@ -11,7 +11,7 @@ export interface Fault {
   delayMs?: number | undefined
   /** Waits before every chunk of a stream, in milliseconds. */
   chunkDelayMs?: number | undefined
-  /** Stops for ever: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
+  /** Never continues: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
   stall?: "headers" | "body" | "stream" | undefined
   /** Closes the socket at the same places. */
   cut?: "headers" | "body" | "stream" | undefined
@@ -19,23 +19,24 @@ export interface Fault {
   afterChunks?: number | undefined
   /** Sends SSE comments every so many milliseconds while stalled in a stream. */
   keepAliveMs?: number | undefined
-  /** Refuses in the `refusal` field. */
+  /** Answers with this `refusal`. */
   refusal?: string | undefined
-  /** Says this instead of the generated answer. */
+  /** Answers with this text. */
   answer?: string | undefined
-  /** JSON that does not fit the schema. */
+  /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
-  /** Text that is no JSON. */
+  /** Answers with text that is not JSON. */
   invalidJson?: boolean | undefined
-  /** The answer in a Markdown fence with prose around it. */
+  /** Puts the answer into a Markdown fence with prose around it. */
   fenced?: boolean | undefined
+  /** Answers with an empty text. */
   empty?: boolean | undefined
   /** Status 200 with an error object where the choices should be; with `usage` when `billed`. */
   errorInBody?: { message: string; code: number | string } | undefined
   noUsage?: boolean | undefined
   noFinishReason?: boolean | undefined
   finishReason?: string | undefined
-  /** Refuses these ways of asking for structure with status 400. */
+  /** Rejects these structured output modes with status 400. */
   rejectModes?: ("json_schema" | "tool" | "json_object")[] | undefined
   cachedTokens?: number | undefined
   reasoningTokens?: number | undefined
@@ -43,11 +44,11 @@ export interface Fault {
 
 interface Rule {
   fault: Fault
-  left: number
+  remaining: number
   matches: (call: FaultTarget) => boolean
 }
 
-/** What a rule may look at. */
+/** The call that a rule matches. */
 export interface FaultTarget {
   model: string
   body: Record<string, unknown>
@@ -55,30 +56,30 @@ export interface FaultTarget {
   number: number
 }
 
-/** The faults that a test or a demo has asked for. Rules are tried in order; the first that matches serves. */
+/** The faults that a test or a demo set. The first rule that matches a call applies. */
 export class Faults {
   #rules: Rule[] = []
 
-  /** The next call suffers this; with `times`, the next so many. */
+  /** Applies to the next call, or the next `times` calls. */
   next(fault: Fault, times = 1): void {
-    this.#rules.push({ fault, left: times, matches: () => true })
+    this.#rules.push({ fault, remaining: times, matches: () => true })
   }
 
-  /** Every call that matches suffers this until {@link clear}. */
+  /** Applies to every call that matches, until {@link clear}. */
   always(fault: Fault, matches: (call: FaultTarget) => boolean = () => true): void {
-    this.#rules.push({ fault, left: Number.POSITIVE_INFINITY, matches })
+    this.#rules.push({ fault, remaining: Number.POSITIVE_INFINITY, matches })
   }
 
   clear(): void {
     this.#rules = []
   }
 
-  /** Takes the fault of this call. */
+  /** The fault of this call; a rule for a number of calls is used up. */
   take(call: FaultTarget): Fault {
-    const rule = this.#rules.find((candidate) => candidate.left > 0 && candidate.matches(call))
+    const rule = this.#rules.find((candidate) => candidate.remaining > 0 && candidate.matches(call))
     if (rule === undefined) return {}
-    rule.left -= 1
-    if (rule.left === 0) this.#rules.splice(this.#rules.indexOf(rule), 1)
+    rule.remaining -= 1
+    if (rule.remaining === 0) this.#rules.splice(this.#rules.indexOf(rule), 1)
     return rule.fault
   }
 }

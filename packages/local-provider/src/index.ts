@@ -1,5 +1,14 @@
-export type { Fault, FaultTarget } from "./faults"
-export { Faults } from "./faults"
+export { type Fault, Faults, type FaultTarget } from "./faults"
+export {
+  DONE,
+  type Exchange,
+  eventText,
+  type ImitationServer,
+  refusedURL,
+  type SilentServer,
+  startImitationServer,
+  startSilentServer,
+} from "./imitation-server"
 export { type BilledCall, ProviderLedger, type Rates } from "./ledger"
 export { dataForSchema } from "./schema-data"
 export { type LocalProvider, type LocalProviderOptions, type ReceivedRequest, startLocalProvider } from "./start"

@@ -11,10 +11,10 @@ export interface BilledCall {
   picoUsd: bigint
   /** `picoUsd` in nano-USD, rounded up. */
   nanoUsd: number
-  /** Whether the caller was told the usage. Set when the last byte was handed to the socket. */
+  /** Whether the response reported the usage. Set when its last byte was handed to the socket. */
   reported: boolean
   status: number
-  /** `X-Client-Request-Id`, by which the caller knows the call also when no answer arrived. */
+  /** `X-Client-Request-Id`, which identifies the call also when no response arrived. */
   clientRequestId: string | undefined
 }
 
@@ -25,11 +25,11 @@ export interface Rates {
   cacheRead: number
 }
 
-/** What this provider would have billed: the truth that receipts are compared with. It shares no arithmetic with p2's prices. */
+/** What this provider would have billed, to compare receipts with. It shares no arithmetic with p2's prices. */
 export class ProviderLedger {
   readonly calls: BilledCall[] = []
 
-  /** Writes a call down and returns its line, which may still grow while a stream runs. */
+  /** Records a call and returns its line, which may change while a stream runs. */
   bill(call: Omit<BilledCall, "picoUsd" | "nanoUsd">, rates: Rates): BilledCall {
     const line: BilledCall = { ...call, picoUsd: 0n, nanoUsd: 0 }
     this.calls.push(line)

@@ -1,4 +1,4 @@
-import { believableString } from "./believable-data"
+import { plausibleString } from "./plausible-data"
 import type { Random } from "./random"
 
 type Schema = Record<string, unknown>
@@ -6,12 +6,12 @@ type Schema = Record<string, unknown>
 interface Context {
   root: Schema
   random: Random
-  /** Who or what the prompt asks about. */
+  /** The subject of the prompt. */
   subject: string
   depth: number
 }
 
-/** Data that fits a JSON Schema, believable where the property's name says what it is. */
+/** Data that matches a JSON Schema, plausible for the names of the properties. */
 export function dataForSchema(schema: Schema, options: { random: Random; subject: string }): unknown {
   return fit(schema, "", { root: schema, depth: 0, ...options })
 }
@@ -39,7 +39,7 @@ function fit(schema: Schema, name: string, context: Context): unknown {
     case "string":
       return fitString(resolved, name, context)
     default:
-      return resolved.properties === undefined ? believableString(name, context) : fitObject(resolved, context)
+      return resolved.properties === undefined ? plausibleString(name, context) : fitObject(resolved, context)
   }
 }
 
@@ -54,7 +54,7 @@ function resolve(schema: Schema, context: Context): Schema {
   return current
 }
 
-/** The first choice that is not null; deep down the smallest one, so that recursive schemas end. */
+/** The first option that is not null; at depth the smallest one, so that recursive schemas end. */
 function choose(choices: Schema[], context: Context): Schema {
   const isNull = (choice: Schema) => resolve(choice, context).type === "null"
   if (context.depth > 3) {
@@ -131,9 +131,9 @@ function fitString(schema: Schema, name: string, context: Context): string {
     case "duration":
       return "P3D"
     case "email":
-      return believableString("email", context)
+      return plausibleString("email", context)
     case "uri":
-      return believableString("url", context)
+      return plausibleString("url", context)
     case "uuid":
       return `00000000-0000-4000-8000-${String(context.random.below(1e12)).padStart(12, "0")}`
     case "ipv4":
@@ -145,7 +145,7 @@ function fitString(schema: Schema, name: string, context: Context): string {
   }
   if (typeof schema.pattern === "string" && /^\^?-?\??\\d\+\$?$|\[0-9\]|\\d/.test(schema.pattern))
     return String(context.random.between(1, 99))
-  const text = believableString(name, context).padEnd(Number(schema.minLength ?? 0), ".")
+  const text = plausibleString(name, context).padEnd(Number(schema.minLength ?? 0), ".")
   return schema.maxLength === undefined ? text : text.slice(0, Number(schema.maxLength))
 }
 

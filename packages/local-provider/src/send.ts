@@ -5,7 +5,7 @@ import type { Fault } from "./faults"
 import type { BilledCall, ProviderLedger, Rates } from "./ledger"
 import { chunkBody, completionBody, deltaOf, usageOf } from "./wire-format"
 
-/** One call on its way out. */
+/** One call that is being answered. */
 export interface Call {
   request: ChatRequest
   completion: Completion
@@ -15,7 +15,7 @@ export interface Call {
   ledger: ProviderLedger
 }
 
-/** Sends an answer as one JSON body. It was generated, so it is billed, whether or not it arrives. */
+/** Sends an answer as one JSON body. It is billed whether or not it arrives, because it was generated. */
 export async function sendJson(response: ServerResponse, call: Call): Promise<void> {
   const { completion, line, fault } = call
   if (fault.cut === "headers") return void response.destroy()
@@ -38,7 +38,7 @@ export async function sendJson(response: ServerResponse, call: Call): Promise<vo
   response.end(text)
 }
 
-/** Sends an answer as server-sent events. What a broken stream did not carry is billed as far as it was generated. */
+/** Sends an answer as server-sent events. A broken stream is billed in full, because the answer was generated. */
 export async function sendStream(response: ServerResponse, call: Call): Promise<void> {
   const { completion, line, fault } = call
   if (fault.cut === "headers") return void response.destroy()
@@ -56,8 +56,8 @@ export async function sendStream(response: ServerResponse, call: Call): Promise<
   }
   if (pieces.length <= (fault.afterChunks ?? 1) && (await interrupted(response, call, fault.afterChunks ?? 1))) return
   if (!fault.noFinishReason) event(response, chunkBody(line, {}, completion.finishReason))
-  const asked = call.request.stream_options?.include_usage === true || line.api === "openrouter"
-  if (asked && !fault.noUsage) {
+  const isRequested = call.request.stream_options?.include_usage === true || line.api === "openrouter"
+  if (isRequested && !fault.noUsage) {
     event(response, chunkBody(line, undefined, null, { usage: usageOf(completion, line) }))
     line.reported = true
   }
@@ -94,7 +94,7 @@ function endWithError(response: ServerResponse, call: Call): void {
   response.end("data: [DONE]\n\n")
 }
 
-/** Nothing was generated after all: the line stays, at no cost. */
+/** Nothing was generated: the line stays, at no cost. */
 function withdraw(call: Call): void {
   call.line.promptTokens = 0
   call.line.cachedTokens = 0

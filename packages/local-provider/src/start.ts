@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { findModel, listModels, type ModelEntry } from "./catalogue"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { type Fault, Faults } from "./faults"
 import { type BilledCall, ProviderLedger } from "./ledger"
+import { findModel, listModels, type ModelEntry } from "./models"
 import { sendJson, sendStream } from "./send"
 import { dollars } from "./wire-format"
 
@@ -14,11 +14,11 @@ export interface LocalProviderOptions {
   port?: number | undefined
   /** Waits before every answer, in milliseconds. @defaultValue 0 */
   latencyMs?: number | undefined
-  /** Refuses calls without this bearer token; without it any non-empty token will do. */
+  /** Rejects calls with another bearer token. @defaultValue any non-empty token is accepted */
   apiKey?: string | undefined
 }
 
-/** A request as it came in, for tests that look at what was sent. */
+/** A request as it arrived. */
 export interface ReceivedRequest {
   path: string
   headers: Record<string, string | string[] | undefined>
@@ -137,8 +137,9 @@ async function chat(
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
   await pause(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
   if (response.destroyed || response.socket?.destroyed) return
-  const refused = refusalOf(body, fault)
-  if (refused !== undefined && !fault.billed) return sendError(response, refused.status, refused.error, fault.headers)
+  const rejection = rejectionOf(body, fault)
+  if (rejection !== undefined && !fault.billed)
+    return sendError(response, rejection.status, rejection.error, fault.headers)
   const completion = complete(body, model, fault)
   if (completion.promptTokens > model.contextWindow)
     return sendError(response, 400, {
@@ -146,12 +147,12 @@ async function chat(
       type: "invalid_request_error",
       code: "context_length_exceeded",
     })
-  const caller = request.headers["x-client-request-id"]
+  const clientRequestId = request.headers["x-client-request-id"]
   const line = billed(context, api, body, model, completion, {
-    status: refused?.status ?? 200,
-    clientRequestId: typeof caller === "string" ? caller : undefined,
+    status: rejection?.status ?? 200,
+    clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
   })
-  if (refused !== undefined) return sendError(response, refused.status, refused.error, fault.headers)
+  if (rejection !== undefined) return sendError(response, rejection.status, rejection.error, fault.headers)
   const call = { request: body, completion, line, fault, rates: model.rates, ledger: context.ledger }
   if (body.stream) await sendStream(response, call)
   else await sendJson(response, call)
@@ -163,7 +164,7 @@ function billed(
   body: ChatRequest,
   model: ModelEntry,
   completion: Completion,
-  known: Pick<BilledCall, "status" | "clientRequestId">,
+  fields: Pick<BilledCall, "status" | "clientRequestId">,
 ): BilledCall {
   const line = {
     id: `${api === "openrouter" ? "gen" : "chatcmpl"}-${randomBytes(12).toString("hex")}`,
@@ -173,13 +174,13 @@ function billed(
     cachedTokens: completion.cachedTokens,
     completionTokens: completion.completionTokens,
     reported: false,
-    ...known,
+    ...fields,
   }
   return context.ledger.bill(line, model.rates)
 }
 
-/** The status that a fault or a refused mode asks for. */
-function refusalOf(body: ChatRequest, fault: Fault) {
+/** The error status of a fault or a rejected mode. */
+function rejectionOf(body: ChatRequest, fault: Fault) {
   const mode = modeOf(body)
   if (mode !== "text" && fault.rejectModes?.includes(mode)) {
     const parameter = mode === "tool" ? "tools" : "response_format"
@@ -195,7 +196,7 @@ function refusalOf(body: ChatRequest, fault: Fault) {
   if (fault.status === undefined) return undefined
   return {
     status: fault.status,
-    error: { message: `The local provider was told to answer ${fault.status}.`, type: "local_fault", ...fault.error },
+    error: { message: `Fault of the local provider: status ${fault.status}.`, type: "local_fault", ...fault.error },
   }
 }
 
@@ -209,7 +210,7 @@ function sendModels(response: ServerResponse, api: "openai" | "openrouter"): voi
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ object: "list", data }))
 }
 
-/** OpenRouter's later word on a generation, by its id. */
+/** OpenRouter's record of a generation. */
 function sendGeneration(context: Context, response: ServerResponse, id: string): void {
   const line = context.ledger.find(id)
   if (line === undefined) {

@@ -1,7 +1,7 @@
 import type { Completion } from "./completion"
 import type { BilledCall } from "./ledger"
 
-/** Usage as the API reports it; OpenRouter adds what the call cost, in USD. */
+/** Usage as the API reports it; OpenRouter adds the cost in USD. */
 export function usageOf(completion: Completion, line: BilledCall): Record<string, unknown> {
   return {
     prompt_tokens: line.promptTokens,

@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => provider.close())
 
 describe("answers", () => {
-  it("fit the schema, with believable data, the same for the same prompt", async () => {
+  it("match the schema, with plausible data, the same for the same prompt", async () => {
     const first = await openai.chat.completions.create({ model, messages, response_format: person })
     const second = await openai.chat.completions.create({ model, messages, response_format: person })
     const answer = JSON.parse(first.choices[0]!.message.content!)
@@ -43,7 +43,7 @@ describe("answers", () => {
     expect(second.choices[0]!.message.content).toBe(first.choices[0]!.message.content)
   })
 
-  it("fit nested, recursive, bounded and nullable schemas", async () => {
+  it("match nested, recursive, bounded and nullable schemas", async () => {
     const Node = z.object({
       id: z.number().int().min(5).max(7),
       kind: z.enum(["leaf", "branch"]),
@@ -58,7 +58,7 @@ describe("answers", () => {
     expect(Node.safeParse(JSON.parse(completion.choices[0]!.message.content!)).success).toBe(true)
   })
 
-  it("come through a tool call and through a schema in the prompt", async () => {
+  it("are given by tool call and for a schema in the prompt", async () => {
     const tool = { type: "function" as const, function: { name: "person", parameters: person.json_schema.schema } }
     const called = await openai.chat.completions.create({ model, messages, tools: [tool] })
     const call = called.choices[0]!.message.tool_calls![0] as { function: { arguments: string } }
@@ -72,7 +72,7 @@ describe("answers", () => {
     expect(JSON.parse(prompted.choices[0]!.message.content!)).toHaveProperty("age")
   })
 
-  it("stop at max_tokens and bill what was said", async () => {
+  it("stop at max_tokens and bill the generated tokens", async () => {
     const completion = await openai.chat.completions.create({ model, messages, max_tokens: 5 })
     expect(completion.choices[0]!.finish_reason).toBe("length")
     expect(completion.usage!.completion_tokens).toBe(5)
@@ -81,13 +81,13 @@ describe("answers", () => {
 })
 
 describe("the ledger", () => {
-  it("knows a call by the caller's own id, and bills the service tier that it asked for", async () => {
+  it("records the caller's id of a call, and bills the requested service tier", async () => {
     const headers = { "x-client-request-id": "mine.1" }
     await openai.chat.completions.create({ model, messages }, { headers })
     await openai.chat.completions.create({ model, messages, service_tier: "priority" })
-    const [first, dear] = provider.ledger.calls
-    expect([first!.clientRequestId, dear!.clientRequestId]).toEqual(["mine.1", undefined])
-    expect(dear!.nanoUsd).toBeGreaterThan(first!.nanoUsd)
+    const [first, priority] = provider.ledger.calls
+    expect([first!.clientRequestId, priority!.clientRequestId]).toEqual(["mine.1", undefined])
+    expect(priority!.nanoUsd).toBeGreaterThan(first!.nanoUsd)
   })
 
   it("is price times tokens, rounded up, and equals what OpenRouter's shape reports", async () => {
@@ -136,7 +136,7 @@ describe("faults", () => {
     expect(provider.ledger.totalNanoUsd).toBe(0)
   })
 
-  it("a cut body and a cut stream are billed and not reported", async () => {
+  it("a broken body and a broken stream are billed and not reported", async () => {
     provider.faults.next({ cut: "body" })
     await expect(openai.chat.completions.create({ model, messages })).rejects.toThrow()
     provider.faults.next({ cut: "stream" })
@@ -165,7 +165,7 @@ describe("faults", () => {
     expect(provider.ledger.calls[0]).toMatchObject({ reported: false })
   })
 
-  it("an error inside a 200, a refusal, a wrong shape, broken JSON, no usage", async () => {
+  it("can be an error inside a 200, a refusal, invalid JSON, a missing usage, a rejected mode", async () => {
     provider.faults.next({ errorInBody: { message: "upstream", code: 502 } })
     const inside = (await openai.chat.completions.create({ model, messages })) as unknown as { error: { code: number } }
     expect(inside.error.code).toBe(502)
@@ -185,7 +185,7 @@ describe("faults", () => {
 })
 
 describe("bad requests", () => {
-  it("has no answer without messages, for an unknown model, or without a key", async () => {
+  it("are rejected without messages, with an unknown model, or without a key", async () => {
     await expect(openai.chat.completions.create({ model, messages: [] })).rejects.toMatchObject({ status: 400 })
     await expect(openai.chat.completions.create({ model: "no-such-model", messages })).rejects.toMatchObject({
       status: 404,

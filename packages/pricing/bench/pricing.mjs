@@ -1,10 +1,11 @@
-// Lookup plus cost of one call, beside @pydantic/genai-prices and llm-pricing, interleaved in one process. Run: pnpm build && pnpm bench
+// Measures lookup plus cost of one call beside @pydantic/genai-prices and llm-pricing, interleaved in one process.
+// Run: pnpm build && pnpm bench
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
 import { calcPrice } from "@pydantic/genai-prices"
 import { PricingCatalog } from "llm-pricing"
-import { costOf, prices, upperBound } from "../dist/index.js"
+import { costOf, models, upperBound } from "../dist/index.js"
 
 const MODELS = ["gpt-4o-mini", "claude-opus-4-8", "gemini-2.5-pro", "gpt-5.4"]
 const ROUNDS = 25
@@ -15,7 +16,7 @@ const offline = new PricingCatalog({ sources: [] })
 const contestants = {
   "@p2/pricing costOf": (model) =>
     costOf(model, { inputTokens: 12_000, outputTokens: 800, cacheReadTokens: 4_000 }).nanoUsd,
-  "@p2/pricing costOf, with what the provider reported": (model) =>
+  "@p2/pricing costOf, with a reported cost": (model) =>
     costOf(model, { inputTokens: 12_000, outputTokens: 800 }, { reported: { costUsd: 0.00213 } }).nanoUsd,
   "@p2/pricing upperBound": (model) =>
     upperBound(model, { inputTokens: 12_000, maxOutputTokens: 800, serviceTier: "default", at: 1_795_000_000_000 })
@@ -26,7 +27,7 @@ const contestants = {
     offline.estimate({ model, inputTokens: 12_000, outputTokens: 800, cachedInputTokens: 4_000 }).cost,
 }
 
-/** Nanoseconds of one call, round by round. The fastest round says what the code takes; the median what the machine left of it. */
+/** Nanoseconds of one call, round by round. The fastest round shows the code, the median also the load of the machine. */
 const rounds = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]))
 let sink = 0
 for (let round = -2; round < ROUNDS; round++) {
@@ -54,7 +55,7 @@ const dist = new URL("../dist/", import.meta.url)
 const esm = readdirSync(dist).filter((file) => file.endsWith(".js"))
 const size = (files) =>
   (gzipSync(Buffer.concat(files.map((file) => readFileSync(new URL(file, dist))))).length / 1000).toFixed(1)
-console.log(`${prices.models().length} rows; everything that the root entry loads: ${size(esm)} kB gzipped`)
+console.log(`${models().length} rows; everything that the root entry loads: ${size(esm)} kB gzipped`)
 if (!Number.isFinite(sink)) throw new Error("A contestant returned no number.")
 
 function inFreshProcess(code) {
@@ -72,7 +73,7 @@ function inFreshProcess(code) {
 
 function importMs(path) {
   const url = new URL(path, import.meta.url)
-  // Core is a neighbour that the user has loaded already.
+  // Core is loaded already by whatever else the user imports.
   return inFreshProcess(
     `await import("@p2/core"); const s = performance.now(); await import("${url}"); console.log(performance.now() - s)`,
   )

@@ -1,7 +1,10 @@
+import { googleLimits, ModelTable } from "@p2/core/model-limits"
 import { table } from "./generated/google"
-import { ModelLookup } from "./internal/model-lookup"
-import { RowTable } from "./internal/row-table"
-import type { PriceTable } from "./price-table"
+import { ModelLookup } from "./table/model-lookup"
+import type { PriceTable } from "./table/price-table"
+import { RowTable } from "./table/row-table"
 
-/** The published prices of Google alone, for bundles that need no other. */
-export const prices: PriceTable = /* @__PURE__ */ new RowTable(/* @__PURE__ */ new ModelLookup([table]))
+/** The published prices of Google alone, for bundles that need no others. */
+export const prices: PriceTable = /* @__PURE__ */ new RowTable(
+  /* @__PURE__ */ new ModelLookup([table], /* @__PURE__ */ new ModelTable([googleLimits])),
+)

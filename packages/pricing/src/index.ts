@@ -1,33 +1,48 @@
-export type { Bound, Cost, CostLine, PriceTier } from "./cost"
-export { createPriceTable, type PriceTableOptions } from "./create-price-table"
+export type { AffordOptions, BoundOptions, Modality } from "./bound/bound-options"
+export type { Bound, Cost, CostLine, PriceTier } from "./cost/cost"
+export type { CostOptions, PriceOptions, ReportedCost } from "./cost/cost-options"
+export {
+  isPricingError,
+  type PricingError,
+  type PricingErrorCode,
+  StalePricesError,
+  UnboundedCostError,
+  type UnboundedReason,
+  UnknownUsageError,
+  UnpricedUsageError,
+} from "./errors"
+export { createPriceTable, type PriceTableOptions } from "./table/create-price-table"
+export type { Instant } from "./table/instant"
+export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./table/price-entry"
+export type { ContextTier, DailyWindow, MaxOutputBasis } from "./table/price-row"
+export type { Price, PriceTable } from "./table/price-table"
 export {
   affordableOutputTokens,
   costOf,
   findPrice,
+  models,
   priceOf,
-  prices,
   tableDate,
   upperBound,
-} from "./default-table"
-export { UnboundedCostError, UnpricedUsageError } from "./errors"
-export type { Instant } from "./internal/instant"
-export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
-export type { ContextTier, DailyWindow, MaxOutputBasis, PriceRow, PriceSheet, Unbounded } from "./price-row"
-export type {
-  AffordOptions,
-  BoundOptions,
-  CostOptions,
-  Modality,
-  Price,
-  PriceOptions,
-  PriceTable,
-  ReportedCost,
-} from "./price-table"
-export { RATE_FALLBACK, RATE_KINDS, type RateKind, type Rates } from "./rates"
-export { checkTableAge, StalePricesError, type TableAgeOptions } from "./table-age"
-export { usageFromAnthropic } from "./usage/anthropic"
+} from "./table/published-prices"
+export type { RateKind, Rates } from "./table/rates"
+export { regionOfURL } from "./table/region-of-url"
+export { checkTableAge, type TableAgeOptions } from "./table/table-age"
+export { type AISDKUsageOptions, usageFromAISDK } from "./usage/ai-sdk"
+export { mergeAnthropicUsage, usageFromAnthropic } from "./usage/anthropic"
+export type { CallUsage } from "./usage/call-usage"
 export { usageFromGemini } from "./usage/gemini"
+export { usageFromLangChain } from "./usage/langchain"
+export { usageFromOpenAIAgents } from "./usage/openai-agents"
 export { usageFromOpenAIChat } from "./usage/openai-chat"
-export { usageFromOpenAIResponses } from "./usage/openai-responses"
-export { reportedByOpenRouter, usageFromOpenRouter } from "./usage/openrouter"
+export {
+  usageFromOpenAIEmbeddings,
+  usageFromOpenAIImages,
+  usageFromOpenAIRealtime,
+  usageFromOpenAITranscription,
+} from "./usage/openai-media"
+export { type HostedToolCalls, usageFromOpenAIResponses } from "./usage/openai-responses"
+export { usageFromOpenRouter } from "./usage/openrouter"
+export { reportedByOpenRouter, reportedByPerplexity, reportedByXAI } from "./usage/reported"
+export type { UsageReadOptions } from "./usage/usage-fields"
 export { usageFromXAI } from "./usage/xai"

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { costOf, prices, upperBound } from "../src/index"
+import { costOf, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
-/** From which input on the dearer rates of a vendor hold, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS). */
+/** The input from which the higher rates of a vendor hold, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS). */
 const VENDORS = [
   { vendor: "OpenAI", models: /^(openai|openrouter\/openai)\//, from: 272_000, atLeast: 80 },
   { vendor: "xAI", models: /^(xai|openrouter\/x-ai)\//, from: 200_000, atLeast: 20 },
@@ -15,42 +16,45 @@ function tieredModels(models: RegExp, from: number): string[] {
     .filter((model) => models.test(model) && tiersOf(model).some((tier) => tier.fromInputTokens === from))
 }
 
-describe.each(VENDORS)("$vendor moves the whole request from $from input tokens on", ({ models, from, atLeast }) => {
-  const tiered = tieredModels(models, from)
+describe.each(VENDORS)(
+  "$vendor bills the whole call at the higher rates from $from input tokens on",
+  ({ models, from, atLeast }) => {
+    const tiered = tieredModels(models, from)
 
-  it("in as many rows as the sources list", () => {
-    expect(tiered.length).toBeGreaterThanOrEqual(atLeast)
-  })
+    it("in as many rows as the sources list", () => {
+      expect(tiered.length).toBeGreaterThanOrEqual(atLeast)
+    })
 
-  it.each(tiered)("%s at N−1, N and N+1", (model) => {
-    const row = prices.findRow(model)!
-    for (const serviceTier of new Set(row.sheets.map((sheet) => sheet.serviceTier))) {
+    it.each(tiered)("%s at N−1, N and N+1", (model) => {
+      const row = prices.findRow(model)!
+      for (const serviceTier of new Set(row.sheets.map((sheet) => sheet.serviceTier))) {
+        const at = Date.UTC(2026, 10, 23)
+        const price = prices.priceOf(model, { serviceTier, at })
+        const higher = price.tiers.find((tier) => tier.fromInputTokens === from)
+        if (higher === undefined) continue
+        const below = price.tiers[price.tiers.indexOf(higher) - 1]!
+        const pico = (inputTokens: number) =>
+          costOf(model, { inputTokens, outputTokens: 1000 }, { serviceTier, at }).picoUsd
+        const request = BigInt(higher.rates.request ?? 0)
+        const expected = (tokens: number, rates: typeof higher.rates) =>
+          BigInt(tokens) * BigInt(rates.input) + 1000n * BigInt(rates.output) + request
+        expect(pico(from - 1)).toBe(expected(from - 1, below.rates))
+        expect(pico(from)).toBe(expected(from, higher.rates))
+        expect(pico(from + 1)).toBe(expected(from + 1, higher.rates))
+      }
+    })
+
+    const bounded = tiered.filter((model) => prices.findRow(model)!.unbounded === undefined)
+    it.each(bounded)("%s: the bound moves at the same token, and not before", (model) => {
       const at = Date.UTC(2026, 10, 23)
-      const price = prices.priceOf(model, { serviceTier, at })
-      const dear = price.tiers.find((tier) => tier.fromInputTokens === from)
-      if (dear === undefined) continue
-      const below = price.tiers[price.tiers.indexOf(dear) - 1]!
-      const pico = (inputTokens: number) =>
-        costOf(model, { inputTokens, outputTokens: 1000 }, { serviceTier, at }).picoUsd
-      const request = BigInt(dear.rates.request ?? 0)
-      const expected = (tokens: number, rates: typeof dear.rates) =>
-        BigInt(tokens) * BigInt(rates.input) + 1000n * BigInt(rates.output) + request
-      expect(pico(from - 1)).toBe(expected(from - 1, below.rates))
-      expect(pico(from)).toBe(expected(from, dear.rates))
-      expect(pico(from + 1)).toBe(expected(from + 1, dear.rates))
-    }
-  })
-
-  const bounded = tiered.filter((model) => prices.findRow(model)!.unbounded === undefined)
-  it.each(bounded)("%s: the bound moves at the same token, and not before", (model) => {
-    const at = Date.UTC(2026, 10, 23)
-    const options = { maxOutputTokens: 1000, serviceTier: "default", at, deadline: at, cacheWrites: "none" as const }
-    const bound = (inputTokens: number) => upperBound(model, { ...options, inputTokens }).tier!.fromInputTokens
-    const before = bound(from - 1)
-    expect(before).toBeLessThan(from)
-    expect([bound(from), bound(from + 1)]).toEqual([from, from])
-  })
-})
+      const options = { maxOutputTokens: 1000, serviceTier: "default", at, deadline: at, cacheWrites: "none" as const }
+      const bound = (inputTokens: number) => upperBound(model, { ...options, inputTokens }).tier!.fromInputTokens
+      const before = bound(from - 1)
+      expect(before).toBeLessThan(from)
+      expect([bound(from), bound(from + 1)]).toEqual([from, from])
+    })
+  },
+)
 
 it("no OpenAI or xAI row begins a tier one token later", () => {
   const late = prices.models().filter((model) => /^(openai|xai|openrouter\/(openai|x-ai))\//.test(model))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { costOf, createPriceTable, prices, UnpricedUsageError } from "../src/index"
+import { costOf, createPriceTable, UnpricedUsageError } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 const table = createPriceTable({
   "test/odd": { input: "0.000001", output: "0.000003", asOf: "2026-11-01", maxOutputTokens: 100 },
@@ -37,13 +38,13 @@ describe("rounding", () => {
     expect(table.costOf("test/dear", { inputTokens: 999, outputTokens: 0 }).picoUsd).toBe(9_007_199_254_740_991n * 999n)
   })
 
-  it("refuses an amount that no nano-USD can hold", () => {
+  it("rejects an amount beyond 2^53 − 1 nano-USD", () => {
     expect(() => table.costOf("test/dear", { inputTokens: 2_000, outputTokens: 0 })).toThrow(/2\^53/)
   })
 })
 
 describe("a bill", () => {
-  it("has a line for everything that was used, and they sum to the total", () => {
+  it("has a line for everything that was used, and the lines sum to the total", () => {
     const usage = {
       inputTokens: 1000,
       outputTokens: 10,
@@ -91,7 +92,7 @@ describe("a bill", () => {
   })
 })
 
-describe("usage that cannot be", () => {
+describe("contradictory usage", () => {
   it.each([
     { inputTokens: -1, outputTokens: 0 },
     { inputTokens: 1.5, outputTokens: 0 },
@@ -104,7 +105,7 @@ describe("usage that cannot be", () => {
     { inputTokens: 10, outputTokens: 0, audioInputTokens: 6, imageInputTokens: 5 },
     { inputTokens: 0, outputTokens: 10, reasoningTokens: 11 },
     { inputTokens: 0, outputTokens: 10, webSearches: 0.5 },
-  ])("%j is a mistake", (usage) => {
+  ])("%j is a usage error", (usage) => {
     expect(() => costOf("openai/gpt-5.4", usage)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
   })
 
@@ -120,7 +121,7 @@ describe("usage that cannot be", () => {
 describe("what the provider reports", () => {
   const usage = { inputTokens: 1000, outputTokens: 100 }
 
-  it("wins, and its difference to the table is told", () => {
+  it("wins, and the result has the difference from the table", () => {
     const cost = costOf("openrouter/openai/gpt-4o-mini", usage, {
       reported: { costUsd: 0.00025 },
       at: "2026-11-23T10:00:00Z",
@@ -128,14 +129,14 @@ describe("what the provider reports", () => {
     expect(cost).toMatchObject({
       nanoUsd: 250_000,
       basis: "provider",
-      difference: 40_000,
+      differenceNanoUsd: 40_000,
       asOf: "2026-11-23",
       lines: [],
     })
     expect(cost.picoUsd).toBe(250_000_000n)
   })
 
-  it("adds the upstream cost only when the key is the user's own", () => {
+  it("adds the upstream cost only if the key is the user's own", () => {
     const reported = { costUsd: "0.00001", upstreamInferenceCost: "0.0002" }
     expect(costOf("openrouter/openai/gpt-4o-mini", usage, { reported }).nanoUsd).toBe(10_000)
     expect(costOf("openrouter/openai/gpt-4o-mini", usage, { reported: { ...reported, isByok: true } }).nanoUsd).toBe(
@@ -157,19 +158,19 @@ describe("what the provider reports", () => {
     expect(costOf("openrouter/openai/gpt-4o-mini", usage, { reported: { costUsd } }).nanoUsd).toBe(nano)
   })
 
-  it.each(["-1", -1, "", "1,5", Number.NaN, Number.POSITIVE_INFINITY, "0x1"])("refuses %s", (costUsd) => {
+  it.each(["-1", -1, "", "1,5", Number.NaN, Number.POSITIVE_INFINITY, "0x1"])("rejects %s", (costUsd) => {
     expect(() => costOf("openrouter/openai/gpt-4o-mini", usage, { reported: { costUsd } })).toThrow(/reported.costUsd/)
   })
 
-  it("is believed for a model that the table does not hold, without a difference", () => {
+  it("counts for a model that the table does not list, without a difference", () => {
     const cost = costOf("openrouter/somebody/new-model", usage, { reported: { costUsd: "0.5" } })
     expect(cost).toMatchObject({ nanoUsd: 500_000_000, basis: "provider", model: "openrouter/somebody/new-model" })
-    expect("difference" in cost).toBe(false)
+    expect("differenceNanoUsd" in cost).toBe(false)
   })
 })
 
-describe("a usage that is none", () => {
-  it.each([null, undefined, 5, "5"])("is a mistake: %j", (usage) => {
+describe("a value that is not a usage", () => {
+  it.each([null, undefined, 5, "5"])("is a usage error: %j", (usage) => {
     expect(() => costOf("gpt-4o-mini", usage as never)).toThrow("Invalid `usage`: expected an object")
   })
 })

@@ -1,6 +1,7 @@
 import { UnknownModelError } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { checkTableAge, createPriceTable, prices, StalePricesError } from "../src/index"
+import { checkTableAge, createPriceTable, StalePricesError } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
 describe("a table of your own", () => {
   const table = createPriceTable(
@@ -24,10 +25,10 @@ describe("a table of your own", () => {
         serviceTiers: { batch: { input: "0.5", output: "1" } },
       },
     },
-    { extends: prices, aliases: { "azure/prod": "azure/eu-mini", "azure/gpt": "openai/gpt-4o" } },
+    { extends: "published", aliases: { "azure/prod": "azure/eu-mini", "azure/gpt": "openai/gpt-4o" } },
   )
 
-  it("prices by exact id, and says that the price is yours", () => {
+  it("prices by exact id, with the basis custom", () => {
     const price = table.priceOf("azure/eu-mini")
     expect(price).toMatchObject({
       rates: { input: 165_000, output: 660_000, cacheRead: 83_000 },
@@ -40,7 +41,7 @@ describe("a table of your own", () => {
     expect(() => table.priceOf("azure/eu-mini-2026-01-01")).toThrow(UnknownModelError)
   })
 
-  it("wins over the table that it extends, which answers for the rest", () => {
+  it("wins over the table that it extends, which prices the other ids", () => {
     expect(table.priceOf("gpt-4o-mini").rates.input).toBe(100_000)
     expect(table.priceOf("openai/gpt-4o-mini").rates.input).toBe(150_000)
     expect(createPriceTable({}).findPrice("openai/gpt-4o-mini")).toBeUndefined()
@@ -48,10 +49,10 @@ describe("a table of your own", () => {
     expect(table.tableDate >= prices.tableDate).toBe(true)
   })
 
-  it("has tiers that inherit, and service tiers", () => {
+  it("has context tiers that inherit rates, and service tiers", () => {
     expect(table.costOf("own/tiers", { inputTokens: 999, outputTokens: 0 }).nanoUsd).toBe(999_000)
     expect(table.costOf("own/tiers", { inputTokens: 1000, outputTokens: 1, cacheReadTokens: 1000 }).nanoUsd).toBe(
-      102_000,
+      202_000,
     )
     expect(table.costOf("own/tiers", { inputTokens: 10, outputTokens: 0 }, { serviceTier: "batch" }).nanoUsd).toBe(
       5_000,
@@ -78,12 +79,14 @@ describe("a table of your own", () => {
       "window",
     ],
     [null, "entries"],
-  ])("refuses %j and names %s", (entry, field) => {
+  ])("rejects %j and names %s", (entry, field) => {
     expect(() => createPriceTable({ "own/x": entry as never })).toThrow(field)
   })
 
-  it("refuses an alias for nothing", () => {
-    expect(() => createPriceTable({}, { extends: prices, aliases: { "azure/x": "openai/gpt-99" } })).toThrow(/aliases/)
+  it("rejects an alias for an unknown id", () => {
+    expect(() => createPriceTable({}, { extends: "published", aliases: { "azure/x": "openai/gpt-99" } })).toThrow(
+      /aliases/,
+    )
   })
 })
 

@@ -1,8 +1,9 @@
 import { UnknownModelError } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { costOf, findPrice, priceOf, prices, UnboundedCostError, upperBound } from "../src/index"
+import { costOf, findPrice, priceOf, UnboundedCostError, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
-describe("what is found", () => {
+describe("known ids", () => {
   it.each([
     ["openai/gpt-4o-mini", "openai/gpt-4o-mini"],
     ["gpt-4o-mini", "openai/gpt-4o-mini"],
@@ -18,7 +19,7 @@ describe("what is found", () => {
     expect(priceOf(model).model).toBe(key)
   })
 
-  it("a retired id that people still call, as the issue states it", () => {
+  it("a retired id that still answers has the price of its successor row", () => {
     const price = priceOf("openrouter/openai/gpt-4o-mini-2024-07-18")
     expect(price.rates).toEqual({ input: 150_000, output: 600_000, cacheRead: 75_000, search: 20_000_000_000 })
     expect([price.contextWindow, price.maxOutputTokens]).toEqual([128_000, 16_384])
@@ -29,13 +30,13 @@ describe("what is found", () => {
     expect(priceOf("gpt-4o").rates).toMatchObject({ input: 2_500_000, output: 10_000_000 })
   })
 
-  it("a bare name that several sell, and no first party, has no alias", () => {
+  it("a bare name that only resellers sell is unknown", () => {
     expect(findPrice("openrouter/openai/gpt-oss-120b")).toBeDefined()
     expect(findPrice("gpt-oss-120b")).toBeUndefined()
   })
 })
 
-describe("what is unknown", () => {
+describe("unknown ids", () => {
   it.each([
     "claude-opus-4-8-turbo",
     "anthropic/claude-opus-4-8-turbo",
@@ -75,7 +76,7 @@ describe("what is unknown", () => {
     expect(() => upperBound(model, { inputTokens: 1, maxOutputTokens: 1 })).toThrow(UnknownModelError)
   })
 
-  it("every row with a word or a letter more", () => {
+  it("every key with a word or a letter added", () => {
     const known = new Set(prices.models())
     const found = prices.models().flatMap((model) => {
       if (model.startsWith("openrouter/") && model.includes(":")) return []
@@ -86,11 +87,13 @@ describe("what is unknown", () => {
     expect(found).toEqual([])
   })
 
-  it("names the nearest known ids and what to do", () => {
-    expect(() => priceOf("gpt-4o-minni")).toThrow(/nearest known ids are "gpt-4o-mini".*createPriceTable/)
+  it("an error names similar ids and the remedy", () => {
+    expect(() => priceOf("gpt-4o-minni")).toThrow(
+      /Unknown model "gpt-4o-minni".*Similar ids: "gpt-4o-mini",.*createPriceTable/,
+    )
   })
 
-  it("survives what is no id at all", () => {
+  it("values that are not ids are unknown", () => {
     for (const nonsense of [undefined, null, 7, {}, "x".repeat(100_000)])
       expect(findPrice(nonsense as string)).toBeUndefined()
     expect(() => priceOf("x".repeat(100_000))).toThrow(UnknownModelError)
@@ -131,7 +134,7 @@ describe("OpenRouter's suffixes", () => {
   })
 })
 
-it("models of the user's own machine are free, whatever their name, and say so", () => {
+it("local models are free, whatever their name, and marked as free", () => {
   const price = priceOf("ollama/llama3.2:3b")
   expect([price.free, price.rates.input, price.rates.output]).toEqual([true, 0, 0])
   expect(upperBound("ollama/anything-7", { inputTokens: 5_000, maxOutputTokens: 4_096 }).nanoUsd).toBe(0)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { costOf, createPriceTable, priceOf, upperBound } from "../src/index"
+import { costOf, createPriceTable, findPrice, priceOf, upperBound } from "../src/index"
 
 /** Input rate of a model at a moment, in USD per million. */
 const inputAt = (model: string, at: string, serviceTier?: string) =>
@@ -25,7 +25,7 @@ describe("DeepSeek's peak hours, 01:00–04:00 and 06:00–10:00 UTC on weekdays
     expect(inputAt("deepseek-v4-pro", at)).toBe(usd)
   })
 
-  it("the bound of a call that may last into them counts them", () => {
+  it("a bound counts them if the call may last into them", () => {
     const bound = (at: string, deadline?: string) =>
       upperBound("deepseek-v4-pro", { inputTokens: 1_000_000, maxOutputTokens: 0, at, deadline }).nanoUsd / 1e9
     expect(bound("2026-11-23T00:50:00Z", "2026-11-23T00:59:59Z")).toBe(0.66)
@@ -60,6 +60,7 @@ describe("Gemini 3.6 to 3.8 Flash, half price until the end of 2026", () => {
         maxOutputTokens: 0,
         inputModalities: ["text"],
         serviceTier: "default",
+        byok: false,
         at: "2026-12-31T23:00:00Z",
         deadline,
       }).nanoUsd / 1e9
@@ -68,7 +69,7 @@ describe("Gemini 3.6 to 3.8 Flash, half price until the end of 2026", () => {
   })
 })
 
-describe("hours over midnight belong to the day on which they start", () => {
+describe("hours over midnight belong to the day on which they begin", () => {
   const table = createPriceTable({
     "test/night": {
       input: "1",
@@ -87,7 +88,7 @@ describe("hours over midnight belong to the day on which they start", () => {
     expect(table.priceOf("test/night", { at }).rates.input / 1e6).toBe(usd)
   })
 
-  it("and the bound sees them from either side", () => {
+  it("and a bound counts them from either side", () => {
     const bound = (at: string, deadline: string) =>
       table.upperBound("test/night", { inputTokens: 1_000_000, maxOutputTokens: 0, at, deadline }).nanoUsd / 1e9
     expect(bound("2026-11-21T01:00:00Z", "2026-11-21T01:30:00Z")).toBe(3)
@@ -96,13 +97,28 @@ describe("hours over midnight belong to the day on which they start", () => {
 })
 
 describe("dated prices", () => {
-  it("hold from their day on, and the old one is no part of a bound afterwards", () => {
+  it("hold from their day on, and a bound no longer counts the old price", () => {
     expect(inputAt("gpt-5.6-sol", "2026-08-20T23:59:59Z")).toBe(5)
     expect(inputAt("gpt-5.6-sol", "2026-08-21T00:00:00Z")).toBe(4)
     const options = { inputTokens: 1_000, maxOutputTokens: 0, serviceTier: "default", cacheWrites: "none" as const }
-    const bound = (at: string) => upperBound("gpt-5.6-sol", { ...options, at }).picoUsd
+    const bound = (at: string, deadline = at) => upperBound("gpt-5.6-sol", { ...options, at, deadline }).picoUsd
     // OpenAI writes to its cache without being asked, so the write rate counts: 1.25 times the input.
     expect([bound("2026-08-20T00:00:00Z"), bound("2026-08-21T00:00:00Z")]).toEqual([6_250_000_000n, 5_000_000_000n])
+  })
+
+  it("of a promotion that is guaranteed until a day: afterwards a bound counts the list price, and a cost does not", () => {
+    const options = { inputTokens: 1_000, maxOutputTokens: 1_000, serviceTier: "default", cacheWrites: "none" as const }
+    const bound = (at: string, deadline?: string) => upperBound("gpt-5.6-sol", { ...options, at, deadline }).nanoUsd
+    const promotion = 1_000 * 5_000 + 1_000 * 20_000
+    const list = 1_000 * 6_250 + 1_000 * 30_000
+    expect(bound("2026-11-01", "2026-11-21T23:59:59Z")).toBe(promotion)
+    expect(bound("2026-11-01", "2026-11-22")).toBe(list)
+    expect(bound("2026-11-01")).toBe(list)
+    const usage = { inputTokens: 1_000, outputTokens: 1_000 }
+    expect(costOf("gpt-5.6-sol", usage, { at: "2026-12-01" }).nanoUsd).toBe(24_000_000)
+    expect(costOf("gpt-5.6-sol", { ...usage, inputTokens: 300_000 }, { at: "2026-12-01" }).nanoUsd).toBeLessThan(
+      upperBound("gpt-5.6-sol", { ...options, inputTokens: 300_000, at: "2026-12-01" }).nanoUsd,
+    )
   })
 
   it("of a service tier: OpenAI's ultrafast doubles on 2027-03-01", () => {
@@ -110,7 +126,7 @@ describe("dated prices", () => {
     expect(inputAt("gpt-6.2-sol", "2027-03-01T00:00:00Z", "ultrafast")).toBe(12)
   })
 
-  it("a moment that is none is a mistake", () => {
+  it("an invalid moment is a usage error", () => {
     const usage = { inputTokens: 1, outputTokens: 1 }
     for (const at of ["never", Number.NaN, new Date("x")])
       expect(() => costOf("gpt-5.6-sol", usage, { at })).toThrow(expect.objectContaining({ code: "invalid-argument" }))
@@ -134,12 +150,23 @@ describe("service tiers", () => {
     expect(inputAt(model, "2026-11-23T12:00:00Z", serviceTier)).toBe(usd)
   })
 
-  it("one that a row does not list is billed at standard rates, but bounded by the dearest", () => {
-    const usage = { inputTokens: 1_000_000, outputTokens: 0 }
-    expect(costOf("gpt-5.5", { ...usage, inputTokens: 1000 }, { serviceTier: "scale" }).nanoUsd).toBe(5_000_000)
+  it("one without a listed price is an error for a cost and for a bound", () => {
+    const usage = { inputTokens: 1_000, outputTokens: 0 }
+    const options = { inputTokens: 1000, maxOutputTokens: 0, cacheWrites: "none" as const }
+    expect(() => costOf("gpt-5.5", usage, { serviceTier: "scale" })).toThrow(
+      expect.objectContaining({ code: "unpriced-usage", usage: "serviceTier" }),
+    )
+    expect(() => upperBound("gpt-5.5", { ...options, serviceTier: "scale" })).toThrow(
+      expect.objectContaining({ code: "unbounded-cost", reason: "service-tier" }),
+    )
+    expect(() => priceOf("gpt-5.5", { serviceTier: "scale" })).toThrow(/serviceTiers: { "scale"/)
+    expect(findPrice("gpt-5.5", { serviceTier: "scale" })).toBeUndefined()
+  })
+
+  it("absent or auto is bounded by the most expensive listed one", () => {
     const options = { inputTokens: 1000, maxOutputTokens: 0, cacheWrites: "none" as const }
     const bound = (serviceTier?: string) => upperBound("gpt-5.5", { ...options, serviceTier }).nanoUsd
-    expect([bound("default"), bound("priority"), bound("scale"), bound()]).toEqual([
+    expect([bound("default"), bound("priority"), bound("auto"), bound()]).toEqual([
       5_000_000, 12_500_000, 12_500_000, 12_500_000,
     ])
   })

@@ -1,5 +1,6 @@
-import type { Usage } from "@p2/core"
-import type { PriceRow, RateKind } from "../src/index"
+import type { RateKind } from "../src/index"
+import type { PriceRow } from "../src/table/price-row"
+import type { CallUsage } from "../src/usage/call-usage"
 
 /** A small generator of random numbers with a seed (mulberry32), so that a failure can be repeated. */
 export class Random {
@@ -33,31 +34,48 @@ export class Random {
 }
 
 /** A possible usage of a row: sizes over eight powers of ten, and often right at a context tier. */
-export function randomUsage(random: Random, row: PriceRow): Usage {
+export function randomUsage(random: Random, row: PriceRow): CallUsage {
   const starts = row.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens))
   const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))
-  const usage: Usage = { inputTokens: Math.max(0, near), outputTokens: Math.floor(10 ** (random.fraction() * 7)) - 1 }
-  share(random, usage.inputTokens, ["cacheReadTokens", "cacheWriteTokens", "cacheWrite1hTokens"], usage)
-  // What has no rate of its own and no other kind to be billed as is an error, which has its own tests.
-  const priced = (kind: RateKind) =>
+  // A kind without a rate that no other kind contains is an error, which has its own tests.
+  const isPriced = (kind: RateKind) =>
     row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates[kind] !== undefined))
-  const input: Part[] = priced("audioInput") ? ["audioInputTokens", "imageInputTokens"] : ["imageInputTokens"]
+  const usage: CallUsage = { inputTokens: 0, outputTokens: 0 }
+  let isBilledInstead = false
+  for (const [kind, field] of BILLED_INSTEAD)
+    if (isPriced(kind)) {
+      usage[field] = random.upTo(10_000)
+      isBilledInstead = true
+    }
+  if (isBilledInstead) return usage
+  usage.inputTokens = Math.max(0, near)
+  usage.outputTokens = Math.floor(10 ** (random.fraction() * 7)) - 1
+  share(random, usage.inputTokens, ["cacheReadTokens", "cacheWriteTokens", "cacheWrite1hTokens"], usage)
+  const input: Part[] = isPriced("audioInput") ? ["audioInputTokens", "imageInputTokens"] : ["imageInputTokens"]
   share(random, usage.inputTokens, input, usage)
   const output: Part[] = ["reasoningTokens"]
-  if (priced("audioOutput")) output.push("audioOutputTokens")
-  if (priced("imageOutput")) output.push("imageOutputTokens")
+  if (isPriced("audioOutput")) output.push("audioOutputTokens")
+  if (isPriced("imageOutput")) output.push("imageOutputTokens")
   share(random, usage.outputTokens, output, usage)
-  if (priced("search") && random.chance(0.5)) usage.webSearches = random.upTo(5)
+  if (isPriced("search") && random.chance(0.5)) usage.webSearches = random.upTo(5)
+  if (isPriced("fileSearch") && random.chance(0.5)) usage.fileSearches = random.upTo(5)
+  if (isPriced("codeSession") && random.chance(0.5)) usage.codeInterpreterSessions = random.upTo(3)
   return usage
 }
 
-type Part = Exclude<keyof Usage, "raw">
+const BILLED_INSTEAD = [
+  ["image", "outputImages"],
+  ["second", "audioSeconds"],
+  ["character", "inputCharacters"],
+] as const
 
-function share(random: Random, total: number, parts: readonly Part[], usage: Usage): void {
-  let left = total
+type Part = Exclude<keyof CallUsage, "raw" | "assumptions" | "serviceTier" | "region">
+
+function share(random: Random, total: number, parts: readonly Part[], usage: CallUsage): void {
+  let rest = total
   for (const part of parts) {
     if (random.chance(0.5)) continue
-    usage[part] = random.chance(0.2) ? left : random.upTo(left)
-    left -= usage[part]!
+    usage[part] = random.chance(0.2) ? rest : random.upTo(rest)
+    rest -= usage[part]!
   }
 }

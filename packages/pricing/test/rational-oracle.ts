@@ -1,19 +1,41 @@
-import type { Usage } from "@p2/core"
-import type { PriceRow, PriceSheet, RateKind, Rates } from "../src/index"
+import type { PriceRow, PriceSheet } from "../src/table/price-row"
+import type { RateKind, Rates } from "../src/table/rates"
+import type { CallUsage } from "../src/usage/call-usage"
+
+/** How a call was made. */
+export interface OracleCall {
+  serviceTier: string | undefined
+  region: string | undefined
+  byok: boolean
+  calls: number
+  atMs: number
+}
 
 /**
  * The rules of a bill, written a second time over `bigint` fractions and without the code of src/: what a call costs in
- * pico-USD, and that amount rounded up to nano-USD.
+ * pico-USD.
  */
-export function oraclePico(row: PriceRow, usage: Usage, serviceTier: string | undefined, atMs: number): bigint {
-  const sheet = sheetThatDecides(row, serviceTier, atMs)
+export function oraclePico(row: PriceRow, usage: CallUsage, call: OracleCall): bigint {
+  const sheet = sheetThatDecides(row, call.serviceTier, call.atMs)
+  // The mean input of a call, rounded up, is at least a threshold exactly when the sum is above calls × (threshold − 1).
+  const reaches = (from: number) => BigInt(usage.inputTokens) > BigInt(call.calls) * (BigInt(from) - 1n)
   let rates: Rates | undefined
-  for (const tier of sheet.tiers) if (BigInt(usage.inputTokens) >= BigInt(tier.fromInputTokens)) rates = tier.rates
-  return billed(rates!, usage)
+  for (const tier of sheet.tiers) if (tier.fromInputTokens === 0 || reaches(tier.fromInputTokens)) rates = tier.rates
+  return billed(rates!, usage, call.calls, (kind) => percentages(row, call, kind))
 }
 
+/** Pico-USD to nano-USD, rounded up. */
 export function ceilNano(pico: bigint): bigint {
   return pico % 1000n === 0n ? pico / 1000n : pico / 1000n + 1n
+}
+
+const PIECES: readonly RateKind[] = ["request", "search", "fileSearch", "codeSession", "image", "second", "character"]
+
+function percentages(row: PriceRow, { region, byok }: OracleCall, kind: RateKind): number[] {
+  const isRegional = region !== undefined && region !== "global"
+  const regional = isRegional ? row.regions?.find((each) => [region, "*"].includes(each.region)) : undefined
+  const isRaised = regional !== undefined && !(regional.tokensOnly && PIECES.includes(kind))
+  return [isRaised ? regional.percent : 0, byok && row.provider === "openrouter" ? 5 : 0]
 }
 
 function sheetThatDecides(row: PriceRow, serviceTier: string | undefined, atMs: number): PriceSheet {
@@ -21,7 +43,7 @@ function sheetThatDecides(row: PriceRow, serviceTier: string | undefined, atMs: 
   const asked = standard.includes(serviceTier) ? "default" : serviceTier
   const tiers = new Set(row.sheets.map((sheet) => sheet.serviceTier))
   const twin = asked === "fast" ? "priority" : asked === "priority" ? "fast" : undefined
-  const name = tiers.has(asked!) ? asked : twin !== undefined && tiers.has(twin) ? twin : "default"
+  const name = tiers.has(asked!) ? asked : twin
   const open = row.sheets.filter((sheet) => !sheet.boundOnly && isOpen(sheet, atMs))
   const own = open.filter((sheet) => sheet.serviceTier === name).pop()
   const sheet = own ?? open.filter((each) => each.serviceTier === "default").pop()
@@ -46,12 +68,16 @@ function isOpen(sheet: PriceSheet, atMs: number): boolean {
   )
 }
 
-function billed(rates: Rates, usage: Usage): bigint {
-  const rate = (...kinds: RateKind[]): bigint =>
-    BigInt(kinds.map((kind) => rates[kind]).find((each) => each !== undefined)!)
+function billed(rates: Rates, usage: CallUsage, calls: number, percent: (kind: RateKind) => number[]): bigint {
+  const rate = (...kinds: RateKind[]): bigint => {
+    const found = kinds.find((kind) => rates[kind] !== undefined)!
+    const [regional, fee] = percent(kinds[0]!)
+    const raised = BigInt(rates[found]!) * BigInt(100 + regional!) * BigInt(100 + fee!)
+    return raised % 10_000n === 0n ? raised / 10_000n : raised / 10_000n + 1n
+  }
   const tokens = (count: number | undefined): bigint => BigInt(count ?? 0)
   const [audio, image] = [tokens(usage.audioInputTokens), tokens(usage.imageInputTokens)]
-  // Text is handed out to the dearest writes first; what was read from the cache beyond it was audio or images.
+  // The most expensive writes take the text first. What was read from the cache beyond the text was audio or images.
   let text = tokens(usage.inputTokens) - audio - image
   let pico = 0n
   for (const [count, each] of [
@@ -64,14 +90,22 @@ function billed(rates: Rates, usage: Usage): bigint {
     text = rest < 0n ? 0n : rest
   }
   pico += text * rate("input") + image * rate("imageInput", "input")
-  if (audio > 0n) pico += audio * rate("audioInput")
   const thought = tokens(usage.reasoningTokens)
   const [spoken, drawn] = [tokens(usage.audioOutputTokens), tokens(usage.imageOutputTokens)]
   pico += thought * rate("reasoning", "output")
-  if (spoken > 0n) pico += spoken * rate("audioOutput")
-  if (drawn > 0n) pico += drawn * rate("imageOutput")
   pico += (tokens(usage.outputTokens) - thought - spoken - drawn) * rate("output")
-  pico += BigInt(rates.request ?? 0)
-  if ((usage.webSearches ?? 0) > 0) pico += tokens(usage.webSearches) * rate("search")
+  if (rates.request !== undefined) pico += BigInt(calls) * rate("request")
+  for (const [count, kind] of [
+    [audio, "audioInput"],
+    [spoken, "audioOutput"],
+    [drawn, "imageOutput"],
+    [tokens(usage.webSearches), "search"],
+    [tokens(usage.fileSearches), "fileSearch"],
+    [tokens(usage.codeInterpreterSessions), "codeSession"],
+    [tokens(usage.outputImages), "image"],
+    [tokens(usage.audioSeconds), "second"],
+    [tokens(usage.inputCharacters), "character"],
+  ] as const)
+    if (count > 0n) pico += count * rate(kind)
   return pico
 }

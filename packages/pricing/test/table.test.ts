@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { type PriceRow, prices, RATE_KINDS, tableDate } from "../src/index"
+import { tableDate } from "../src/index"
+import type { PriceRow } from "../src/table/price-row"
+import { publishedPrices as prices } from "../src/table/published-prices"
+import { isPerPiece, RATE_KINDS } from "../src/table/rates"
 
 const rows: PriceRow[] = prices.models().map((model) => prices.findRow(model)!)
-/** The dearest published rate is USD 600 per million tokens (o1-pro); a search or a request costs at most USD 1. */
+/** The most expensive published rate is USD 600 per million tokens (o1-pro); a piece costs at most USD 1. */
 const MOST_PICO_PER_TOKEN = 1_000_000_000
 const MOST_PICO_PER_PIECE = 1_000_000_000_000
 
@@ -13,7 +16,7 @@ describe("the table", () => {
     expect(new Set(rows.map((row) => row.provider)).size).toBeGreaterThanOrEqual(40)
   })
 
-  it("knows the most output tokens of at least 95 % of the rows that answer, and says how", () => {
+  it("knows the maximum of output tokens of at least 95 % of the rows that answer, and its basis", () => {
     const chat = rows.filter((row) => row.sheets.some((sheet) => sheet.tiers.some((tier) => tier.rates.output > 0)))
     const share = (...bases: unknown[]) => chat.filter((row) => bases.includes(row.maxOutputBasis)).length / chat.length
     expect(share("listed", "same model", "context window")).toBeGreaterThanOrEqual(0.95)
@@ -22,7 +25,7 @@ describe("the table", () => {
     for (const row of rows) expect(row.maxOutputBasis === undefined, row.model).toBe(row.maxOutputTokens === undefined)
   })
 
-  it("takes a maximum of another seller within the row's own window, as derived-maximums.md says", () => {
+  it("takes a maximum of another seller within the row's own window, as derived-maximums.md lists", () => {
     const report = readFileSync(new URL("../derived-maximums.md", import.meta.url), "utf8")
     const lines = [...report.matchAll(/^\| `([^`]+)` +\| (\d+) +\| `([^`]+)`/gm)]
     const derived = rows.filter((row) => row.maxOutputBasis === "same model")
@@ -34,7 +37,7 @@ describe("the table", () => {
     }
   })
 
-  it("says of every row where it is from and when", () => {
+  it("has a source and a day for every row", () => {
     for (const row of rows) {
       expect(row.asOf, row.model).toMatch(/^20\d\d-\d\d-\d\d$/)
       expect(row.source, row.model).toMatch(/@earendil-works\/pi-ai|@pydantic\/genai-prices|^https:\/\//)
@@ -43,7 +46,7 @@ describe("the table", () => {
     expect(tableDate()).toMatch(/^20\d\d-\d\d-\d\d$/)
   })
 
-  it("has rates in range, tiers by growing input, and no row that is free without saying so", () => {
+  it("has rates in range, tiers by growing input, and no row that is free without the flag", () => {
     for (const row of rows) {
       const all: number[] = []
       for (const sheet of row.sheets) {
@@ -53,7 +56,7 @@ describe("the table", () => {
         for (const { rates } of sheet.tiers)
           for (const kind of RATE_KINDS) {
             const rate = rates[kind] ?? 0
-            const most = kind === "request" || kind === "search" ? MOST_PICO_PER_PIECE : MOST_PICO_PER_TOKEN
+            const most = isPerPiece(kind) ? MOST_PICO_PER_PIECE : MOST_PICO_PER_TOKEN
             expect(Number.isSafeInteger(rate) && rate >= 0 && rate <= most, `${row.model} ${kind} ${rate}`).toBe(true)
             all.push(rate)
           }

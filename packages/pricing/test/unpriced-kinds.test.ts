@@ -1,8 +1,9 @@
 import type { Usage } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { costOf, createPriceTable, prices, UnpricedUsageError, upperBound } from "../src/index"
+import { costOf, createPriceTable, UnpricedUsageError, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 
-/** A text model: its list has no rate for any of these. */
+/** A text model: its price has no rate for any of these kinds. */
 const TEXT_MODEL = "xai/grok-4.7"
 const KINDS: [keyof Usage, Partial<Usage>][] = [
   ["audioInputTokens", { audioInputTokens: 1 }],
@@ -11,7 +12,7 @@ const KINDS: [keyof Usage, Partial<Usage>][] = [
   ["webSearches", { webSearches: 1 }],
 ]
 
-describe("what has no rate is an error, and never text", () => {
+describe("a kind without a rate is an error and never billed as text", () => {
   it.each(KINDS)("%s", (kind, used) => {
     const usage = { inputTokens: 10, outputTokens: 10, ...used }
     expect(() => costOf(TEXT_MODEL, usage)).toThrow(
@@ -21,11 +22,11 @@ describe("what has no rate is an error, and never text", () => {
     expect(() => own.costOf("own/text", usage)).toThrow(UnpricedUsageError)
   })
 
-  it.each(KINDS)("none of %s costs nothing", (kind) => {
+  it.each(KINDS)("0 %s cost nothing", (kind) => {
     expect(costOf(TEXT_MODEL, { inputTokens: 10, outputTokens: 0, [kind]: 0 }).lines).toHaveLength(1)
   })
 
-  it("in a bound too, when the caller says that it comes", () => {
+  it("in a bound too, if the caller names its modality", () => {
     const options = { inputTokens: 10, maxOutputTokens: 10 }
     expect(() => upperBound(TEXT_MODEL, { ...options, inputModalities: ["text", "audio"] })).toThrow(UnpricedUsageError)
     expect(() => upperBound(TEXT_MODEL, { ...options, outputModalities: ["image"] })).toThrow(UnpricedUsageError)
@@ -33,13 +34,13 @@ describe("what has no rate is an error, and never text", () => {
     expect(upperBound(TEXT_MODEL, options).nanoUsd).toBeGreaterThan(0)
   })
 
-  it.each(KINDS)("but what the provider charged for %s is known", (_kind, used) => {
+  it.each(KINDS)("a reported cost counts even with %s", (_kind, used) => {
     const usage = { inputTokens: 10, outputTokens: 10, ...used }
     const cost = costOf(TEXT_MODEL, usage, { reported: { costUsd: "0.25" } })
     expect([cost.nanoUsd, cost.basis, "difference" in cost]).toEqual([250_000_000, "provider", false])
   })
 
-  it("and a usage that cannot be is a mistake even then", () => {
+  it("a contradictory usage is an error even with a reported cost", () => {
     const usage = { inputTokens: 1, outputTokens: 1, cacheReadTokens: 2 }
     expect(() => costOf(TEXT_MODEL, usage, { reported: { costUsd: "0.25" } })).toThrow(
       expect.objectContaining({ code: "invalid-argument" }),
@@ -62,7 +63,7 @@ describe("audio has the vendor's rates", () => {
     expect(costOf(model, usage).picoUsd).toBe(BigInt(100 * input + 900 * audioInput + 100 * output + 400 * audioOutput))
   })
 
-  it("is input where Google has one price for both, at each context tier, and dearer where it says so", () => {
+  it("is input where Google has one price for both, at each context tier, and more expensive where Google lists that", () => {
     for (const { rates } of prices.priceOf("gemini-2.5-pro").tiers) expect(rates.audioInput).toBe(rates.input)
     const flash = prices.priceOf("gemini-2.5-flash").rates
     expect([flash.input, flash.audioInput]).toEqual([300_000, 1_000_000])

@@ -1,24 +1,29 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { affordableOutputTokens, createPriceTable, prices, UnboundedCostError, upperBound } from "../src/index"
+import { affordableOutputTokens, createPriceTable, UnboundedCostError, upperBound } from "../src/index"
+import { publishedPrices as prices } from "../src/table/published-prices"
 import { Random } from "./random-usage"
 
-/** All but the models that search as often as they like. */
+/** All models except those that search as often as they like and those that are billed by the piece. */
 function boundedModels(): string[] {
-  return prices.models().filter((model) => prices.findRow(model)!.unbounded === undefined)
+  return prices.models().filter((model) => {
+    const { unbounded, sheets } = prices.findRow(model)!
+    const { image, second, character } = sheets[0]!.tiers[0]!.rates
+    return unbounded === undefined && [image, second, character].every((rate) => rate === undefined)
+  })
 }
 
 describe("the inverse of the bound", () => {
   const models = boundedModels()
 
-  it("counts no more tokens than can be counted exactly, all answers together", () => {
+  it("counts no more tokens than are exact for all answers together", () => {
     const table = createPriceTable({ "test/tiny": { input: "0.000001", output: "0.000001" } })
     const bound = (maxOutputTokens: number) =>
       table.upperBound("test/tiny", { inputTokens: 0, maxOutputTokens, choices: 3 })
     const most = table.affordableOutputTokens("test/tiny", {
       inputTokens: 0,
       choices: 3,
-      budget: Number.MAX_SAFE_INTEGER,
+      budgetNanoUsd: Number.MAX_SAFE_INTEGER,
     })
     expect(most).toBe(Math.floor(Number.MAX_SAFE_INTEGER / 3))
     expect(bound(most).picoUsd).toBe(BigInt(most) * 3n)
@@ -26,23 +31,25 @@ describe("the inverse of the bound", () => {
     expect(() => bound(Number.MAX_SAFE_INTEGER)).toThrow("`maxOutputTokens × choices`")
   })
 
-  it("is the largest count whose bound fits, for any row and any budget", () => {
+  it("is the largest count whose bound fits, for every row and budget", () => {
     fc.assert(
       fc.property(
         fc.nat(models.length - 1),
         fc.nat(400_000),
         fc.integer({ min: 0, max: 2_000_000_000 }),
         fc.integer({ min: 1, max: 4 }),
-        fc.constantFrom(undefined, "default", "batch", "priority"),
-        (index, inputTokens, budget, choices, serviceTier) => {
+        fc.constantFrom(undefined, "default", "first", "last"),
+        (index, inputTokens, budget, choices, tier) => {
           const model = models[index]!
+          const listed = prices.findRow(model)!.sheets.map((sheet) => sheet.serviceTier)
+          const serviceTier = tier === "first" ? listed[0] : tier === "last" ? listed.at(-1) : tier
           const at = Date.UTC(2026, 10, 23)
           const options = { inputTokens, choices, serviceTier, at }
-          const tokens = affordableOutputTokens(model, { ...options, budget })
+          const tokens = affordableOutputTokens(model, { ...options, budgetNanoUsd: budget })
           const bound = (maxOutputTokens: number) => upperBound(model, { ...options, maxOutputTokens }).nanoUsd
           const row = prices.findRow(model)!
           const certain = row.maxOutputBasis === "same model" ? row.contextWindow : row.maxOutputTokens
-          const most = certain ?? Math.floor(Number.MAX_SAFE_INTEGER / choices)
+          const most = certain ?? Math.floor((Number.MAX_SAFE_INTEGER - inputTokens) / choices)
           if (tokens > 0) expect(bound(tokens)).toBeLessThanOrEqual(budget)
           else if (bound(0) <= budget) expect(bound(1)).toBeGreaterThan(budget)
           if (tokens > 0 && tokens < most) expect(bound(tokens + 1)).toBeGreaterThan(budget)
@@ -52,9 +59,14 @@ describe("the inverse of the bound", () => {
     )
   })
 
-  it("stops at what was asked for, at the model's maximum, and at 0 when the input does not fit", () => {
+  it("stops at the requested maximum, at the model's maximum, and at 0 if the input does not fit", () => {
     const afford = (budget: number, maxOutputTokens?: number) =>
-      affordableOutputTokens("gpt-4o-mini", { inputTokens: 1000, budget, maxOutputTokens, serviceTier: "default" })
+      affordableOutputTokens("gpt-4o-mini", {
+        inputTokens: 1000,
+        budgetNanoUsd: budget,
+        maxOutputTokens,
+        serviceTier: "default",
+      })
     expect([
       afford(1_000_000_000),
       afford(1_000_000_000, 10),
@@ -73,7 +85,7 @@ describe("a bound", () => {
     expect(upperBound("gpt-4o-mini", { inputTokens: 0, serviceTier: "default" }).nanoUsd).toBe(16_384 * 600)
   })
 
-  it("believes a maximum that is listed, and counts the window where the same model of another seller lists one", () => {
+  it("uses a listed maximum, and the window where only another seller of the model lists one", () => {
     const at = { inputTokens: 0, serviceTier: "default", outputModalities: ["text" as const] }
     const bound = (model: string) => {
       const { maxOutputTokens, maxOutputBasis, contextWindow, rates } = prices.priceOf(model)
@@ -105,14 +117,19 @@ describe("a bound", () => {
     }
   })
 
-  it("counts a cache write of an hour, unless the caller rules it out where the provider asks first", () => {
+  it("counts a cache write of an hour unless the caller excludes it and writes happen on request", () => {
     const bound = (cacheWrites?: "any" | "5m" | "none") =>
-      upperBound("claude-opus-5-5", { inputTokens: 1000, maxOutputTokens: 0, serviceTier: "default", cacheWrites })
-        .nanoUsd
+      upperBound("claude-opus-5-5", {
+        inputTokens: 1000,
+        maxOutputTokens: 0,
+        serviceTier: "default",
+        region: "global",
+        cacheWrites,
+      }).nanoUsd
     expect([bound(), bound("5m"), bound("none")]).toEqual([8_000_000, 5_000_000, 4_000_000])
   })
 
-  it("counts audio and images, unless the caller rules them out", () => {
+  it("counts audio and images unless the caller excludes them", () => {
     const table = createPriceTable({
       "test/media": {
         input: "1",
@@ -131,7 +148,7 @@ describe("a bound", () => {
     ])
   })
 
-  it("counts every answer, every search and the request itself", () => {
+  it("counts every answer, every search and the request fee", () => {
     const table = createPriceTable({ "test/full": { input: "1", output: "2", request: "0.001", search: "0.01" } })
     const bound = table.upperBound("test/full", { inputTokens: 10, maxOutputTokens: 5, choices: 3, webSearches: 2 })
     expect(bound.nanoUsd).toBe(10_000 + 30_000 + 1_000_000 + 20_000_000)
@@ -143,13 +160,13 @@ describe("a bound", () => {
     ])
   })
 
-  it("counts the higher of two prices about which the sources disagree", () => {
+  it("counts the higher of two prices if the sources disagree", () => {
     const options = { inputTokens: 1000, maxOutputTokens: 0, serviceTier: "default", cacheWrites: "none" as const }
     expect(prices.costOf("mistral-large-latest", { inputTokens: 1000, outputTokens: 0 }).nanoUsd).toBe(500_000)
     expect(upperBound("mistral-large-latest", options).nanoUsd).toBe(2_000_000)
   })
 
-  it("tells OpenRouter the dearest endpoint that it assumed", () => {
+  it("tells OpenRouter the most expensive endpoint that it assumed", () => {
     const { maxPrice } = upperBound("openrouter/openai/gpt-6-sol", { inputTokens: 300_000, maxOutputTokens: 100 })
     expect(maxPrice).toEqual({ prompt: 2, completion: 10 })
     expect(upperBound("gpt-6-sol", { inputTokens: 1, maxOutputTokens: 1 }).maxPrice).toBeUndefined()
@@ -176,7 +193,7 @@ describe("a bound", () => {
     { inputTokens: 1, webSearches: 0.5 },
     { inputTokens: 1, at: 2, deadline: 1 },
     { inputTokens: 1, at: "yesterday" },
-  ])("of %j is a mistake", (options) => {
+  ])("of %j is a usage error", (options) => {
     expect(() => upperBound("gpt-4o-mini", options)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
   })
 })

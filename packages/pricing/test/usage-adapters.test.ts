@@ -9,7 +9,7 @@ import {
   usageFromXAI,
 } from "../src/index"
 
-describe("each provider's shape becomes inclusive totals, and stays in raw", () => {
+describe("each provider's usage becomes inclusive totals, and stays in raw", () => {
   it("OpenAI chat: parts are inside the totals", () => {
     const raw = {
       prompt_tokens: 1200,
@@ -22,14 +22,13 @@ describe("each provider's shape becomes inclusive totals, and stays in raw", () 
         accepted_prediction_tokens: 7,
         rejected_prediction_tokens: 0,
       },
-      a_new_kind_of_tokens: 9,
     }
     const usage = usageFromOpenAIChat(raw)
     expect(usage).toEqual({ inputTokens: 1200, outputTokens: 300, cacheReadTokens: 1024, reasoningTokens: 128, raw })
     expect(usage.raw).toBe(raw)
   })
 
-  it("OpenAI chat: nulls are none, and DeepSeek's cache hits are reads", () => {
+  it("OpenAI chat: null counts as 0, and DeepSeek's cache hits are reads", () => {
     const raw = {
       prompt_tokens: 10,
       completion_tokens: 2,
@@ -42,14 +41,14 @@ describe("each provider's shape becomes inclusive totals, and stays in raw", () 
     ).toBe(8)
   })
 
-  it("OpenAI responses, with searches counted by the caller", () => {
+  it("OpenAI responses, with hosted tool calls counted by the caller", () => {
     const raw = {
       input_tokens: 50,
       output_tokens: 60,
       input_tokens_details: { cached_tokens: 20 },
       output_tokens_details: { reasoning_tokens: 40 },
     }
-    expect(usageFromOpenAIResponses(raw, 2)).toEqual({
+    expect(usageFromOpenAIResponses(raw, { webSearches: 2 })).toEqual({
       inputTokens: 50,
       outputTokens: 60,
       cacheReadTokens: 20,
@@ -131,11 +130,15 @@ describe("each provider's shape becomes inclusive totals, and stays in raw", () 
       completion_tokens_details: { reasoning_tokens: 100 },
     }
     expect(usageFromXAI(inside)).toMatchObject({ outputTokens: 109, reasoningTokens: 100 })
-    const silent = { prompt_tokens: 32, completion_tokens: 9, completion_tokens_details: { reasoning_tokens: 100 } }
-    expect(usageFromXAI(silent).outputTokens).toBe(109)
+    const withoutTotal = {
+      prompt_tokens: 32,
+      completion_tokens: 9,
+      completion_tokens_details: { reasoning_tokens: 100 },
+    }
+    expect(usageFromXAI(withoutTotal).outputTokens).toBe(109)
   })
 
-  it("OpenRouter: OpenAI's shape with searches, and what it charged", () => {
+  it("OpenRouter: OpenAI's usage with searches, and what it charged", () => {
     const raw = {
       prompt_tokens: 100,
       completion_tokens: 20,
@@ -159,7 +162,7 @@ describe("each provider's shape becomes inclusive totals, and stays in raw", () 
   })
 })
 
-describe("what is no usage is a mistake", () => {
+describe("a value that is not a usage is a usage error", () => {
   const adapters = {
     usageFromOpenAIChat,
     usageFromOpenAIResponses,
@@ -169,7 +172,7 @@ describe("what is no usage is a mistake", () => {
     usageFromOpenRouter,
   }
 
-  it.each(Object.entries(adapters))("%s refuses nothing, lists and missing totals", (_name, adapter) => {
+  it.each(Object.entries(adapters))("%s rejects undefined, arrays and missing totals", (_name, adapter) => {
     for (const nonsense of [undefined, null, [], "12", {}]) expect(() => adapter(nonsense)).toThrow(/Invalid `usage/)
   })
 

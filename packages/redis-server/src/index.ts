@@ -1,4 +1,5 @@
 export { findRedisServer } from "../fetch.mjs"
+export { hasMovableClock } from "./movable-clock"
 export { type RedisReply, redisCommand } from "./redis-command"
 export { type RedisForTests, redisForTests } from "./redis-for-tests"
 export { type RedisServer, type StartRedisOptions, startRedis } from "./start-redis"

@@ -3,6 +3,7 @@ import { type RedisServer, startRedis } from "./start-redis"
 
 const SLOTS = 16_384
 const FORM_TIMEOUT_MS = 30_000
+const MOVED_AT_ONCE = 10
 
 export interface StartRedisClusterOptions {
   /** How many masters share the slots. @defaultValue 3 */
@@ -15,6 +16,13 @@ export interface StartRedisClusterOptions {
 /** A Redis Cluster of masters without replicas, each a process of its own. */
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[]
+  /** Index of the node that serves a slot. */
+  ownerOf(slot: number): Promise<number>
+  /**
+   * Moves a slot with its keys to another node, as `redis-cli --cluster reshard` does: ten keys at a time. Resolves to how
+   * many keys it moved.
+   */
+  moveSlot(slot: number, to: number): Promise<number>
   stop(): Promise<void>
 }
 
@@ -40,7 +48,40 @@ export async function startRedisCluster(options: StartRedisClusterOptions = {}):
     await stop()
     throw error
   }
-  return { nodes, stop }
+  return {
+    nodes,
+    ownerOf: (slot) => ownerOf(nodes, slot),
+    moveSlot: (slot, to) => moveSlot(nodes, slot, to),
+    stop,
+  }
+}
+
+async function idOf(node: RedisServer): Promise<string> {
+  return String(await redisCommand(node, "CLUSTER", "MYID"))
+}
+
+async function ownerOf(nodes: readonly RedisServer[], slot: number): Promise<number> {
+  const ranges = (await redisCommand(nodes[0]!, "CLUSTER", "SLOTS")) as [number, number, [string, number]][]
+  const range = ranges.find(([first, last]) => first <= slot && slot <= last)!
+  return nodes.findIndex(({ port }) => port === range[2][1])
+}
+
+async function moveSlot(nodes: readonly RedisServer[], slot: number, to: number): Promise<number> {
+  const [source, target] = [nodes[await ownerOf(nodes, slot)]!, nodes[to]!]
+  if (source === target) return 0
+  const [sourceId, targetId] = await Promise.all([idOf(source), idOf(target)])
+  await redisCommand(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", sourceId)
+  await redisCommand(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", targetId)
+  let moved = 0
+  for (;;) {
+    const keys = (await redisCommand(source, "CLUSTER", "GETKEYSINSLOT", slot, MOVED_AT_ONCE)) as string[]
+    if (keys.length === 0) break
+    await redisCommand(source, "MIGRATE", target.host, target.port, "", 0, FORM_TIMEOUT_MS, "KEYS", ...keys)
+    moved += keys.length
+  }
+  // The target first, so that no moment is without an owner.
+  for (const node of [target, source, ...nodes]) await redisCommand(node, "CLUSTER", "SETSLOT", slot, "NODE", targetId)
+  return moved
 }
 
 async function formed(node: RedisServer, count: number): Promise<void> {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { findRedisServer } from "../fetch.mjs"
 import { freePort } from "./free-port"
+import { createMovableClock, type MovableClock } from "./movable-clock"
 import { redisCommand } from "./redis-command"
 import { watch } from "./watchdog"
 
@@ -19,6 +20,8 @@ export interface StartRedisOptions {
   dir?: string | undefined
   /** Starts a node of a cluster. @defaultValue false */
   cluster?: boolean | undefined
+  /** Starts it with a clock that `moveClock` moves. Rejects where that is impossible. @defaultValue false */
+  movableClock?: boolean | undefined
   /** Stops the server when it fires. */
   signal?: AbortSignal | undefined
 }
@@ -39,6 +42,8 @@ export interface RedisServer {
   /** Stops it from running without ending it (SIGSTOP): connections stay open and nothing answers. */
   pause(): void
   resume(): void
+  /** With `movableClock`: from now on the server's clock is ahead of the system's by this, or behind if negative. */
+  moveClock(offsetMs: number): void
   /** Ends it in its own time, unless it is gone already, and starts it again on the same port and folder. */
   restart(args?: readonly string[]): Promise<void>
 }
@@ -68,6 +73,7 @@ class Server implements RedisServer {
   readonly #program: string
   readonly #cluster: boolean
   readonly #ownDir: boolean
+  readonly #clock: MovableClock | undefined
 
   constructor(program: string, options: StartRedisOptions) {
     this.#program = program
@@ -75,6 +81,13 @@ class Server implements RedisServer {
     this.#cluster = options.cluster ?? false
     this.#ownDir = options.dir === undefined
     this.dir = options.dir ?? mkdtempSync(join(tmpdir(), "p2-redis-"))
+    if (options.movableClock === true) {
+      this.#clock = createMovableClock(this.dir)
+      if (this.#clock === undefined) {
+        this.#removeDir()
+        throw new Error("No movable clock: it needs Linux and a C compiler (cc, gcc, clang or tcc).")
+      }
+    }
   }
 
   get url(): string {
@@ -117,6 +130,11 @@ class Server implements RedisServer {
     this.process.kill("SIGCONT")
   }
 
+  moveClock(offsetMs: number): void {
+    if (this.#clock === undefined) throw new Error("Start the server with `movableClock: true` to move its clock.")
+    this.#clock.move(offsetMs)
+  }
+
   async restart(args: readonly string[] = this.#args): Promise<void> {
     await this.#end("SIGTERM")
     this.#args = args
@@ -129,6 +147,7 @@ class Server implements RedisServer {
     const cluster = this.#cluster ? ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"] : []
     const child = spawn(this.#program, [...own, ...defaults, ...cluster, ...this.#args], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.#clock?.env },
     })
     this.process = child
     let log = ""

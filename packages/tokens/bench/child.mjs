@@ -1,6 +1,6 @@
 /**
- * One fresh process: `node --expose-gc bench/child.mjs <name> <cold|memory>`. Prints milliseconds from before the import
- * to after the first count, or the bytes that are kept after it and after 20 MB of text.
+ * Measures in a new process: `node --expose-gc bench/child.mjs <name> <cold|memory>`. Prints the milliseconds of the import
+ * and the first count, or the bytes that are in use after the first count and after 20 MB of text.
  */
 const LOADERS = {
   "@p2/tokens": async () => (await import("../dist/o200k_base.js")).countTokens,
@@ -8,7 +8,7 @@ const LOADERS = {
 }
 
 const [name, what] = process.argv.slice(2)
-const kept = () => {
+const bytesInUse = () => {
   globalThis.gc()
   globalThis.gc()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
@@ -23,10 +23,10 @@ if (what === "cold") {
   const used = process.cpuUsage(cpu)
   console.log(JSON.stringify({ wallMs: performance.now() - start, cpuMs: (used.user + used.system) / 1000 }))
 } else {
-  const before = kept()
+  const before = bytesInUse()
   const count = await LOADERS[name]()
   count("Hello, world")
-  const first = kept()
+  const first = bytesInUse()
   for (let index = 0; index < 20; index++) {
     let text = ""
     let state = index + 1
@@ -36,5 +36,5 @@ if (what === "cold") {
     }
     count(text)
   }
-  console.log(JSON.stringify({ bytes: first - before, growth: kept() - first }))
+  console.log(JSON.stringify({ bytes: first - before, growth: bytesInUse() - first }))
 }

@@ -1,4 +1,4 @@
-/** Texts made from files that every checkout has after an install, and generated ones. */
+/** Texts from files that every checkout has after an install, and generated texts. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -27,7 +27,7 @@ function joined(paths) {
   return text.slice(0, SIZE)
 }
 
-/** The folder of an installed package; not by its exports, which need not name package.json. */
+/** The folder of an installed package. Not by require.resolve, because not every package exports its package.json. */
 const packageFolder = (name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url))
 
 const locale = (name) => {
@@ -79,7 +79,7 @@ function base64(random) {
   return bytes.toString("base64")
 }
 
-/** @returns {Record<string, string>} texts by name; without special tokens, at which some peers throw */
+/** @returns {Record<string, string>} texts by name, without special tokens, because some tokenizers reject them */
 export function corpora() {
   return Object.fromEntries(Object.entries(texts()).map(([name, text]) => [name, text.replaceAll("<|", "< |")]))
 }

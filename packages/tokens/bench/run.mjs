@@ -1,18 +1,18 @@
 /**
- * `pnpm bench`: throughput of five tokenizers with o200k_base, interleaved in one process, then cold start, memory and worst
- * cases. Throughput is megabytes of UTF-8 for a second of the processor (not of the clock, which other processes share),
- * the best of several rounds for each. "fresh" begins with empty caches, "repeat" counts the same text again.
+ * `pnpm bench [rounds]`: throughput of five tokenizers with o200k_base, interleaved in one process, then cold start and
+ * memory. Throughput is megabytes of UTF-8 per second of processor time, because other processes share the clock, and the
+ * best of several rounds. "fresh" begins with empty caches, "repeat" counts the same text again. Needs a build.
  */
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { randomOf } from "../scripts/fuzz-strings.mjs"
-import { contestants, OURS, WASM } from "./contestants.mjs"
 import { corpora } from "./corpora.mjs"
+import { createTokenizers, OURS, WASM } from "./tokenizers.mjs"
 
 const ROUNDS = Number(process.argv[2] ?? 5)
 const CHARS = 100_000
 
-const all = contestants()
+const all = createTokenizers()
 const peers = all.filter(({ name }) => name !== OURS)
 
 function cpuSeconds(run) {
@@ -26,15 +26,15 @@ const geometricMean = (values) => Math.exp(values.reduce((sum, value) => sum + M
 const best = (row, names) => Math.max(...names.map((name) => row[name]))
 const peerNames = peers.map(({ name }) => name)
 
-/** Counts the texts round by round; the contestants take turns. */
+/** Counts the texts round by round; the tokenizers take turns. */
 function measure(texts) {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const expected = texts.map((text) => all.find(({ name }) => name === WASM).count(text))
   const fresh = {}
   const repeat = {}
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { name, count, forget } of all) {
-      forget()
+    for (const { name, count, clearCache } of all) {
+      clearCache()
       const freshSeconds = cpuSeconds(() => texts.map(count))
       const repeatSeconds = cpuSeconds(() => texts.map(count))
       fresh[name] = Math.max(fresh[name] ?? 0, bytes / 1e6 / freshSeconds)
@@ -49,7 +49,7 @@ function measure(texts) {
 }
 
 function print(name, kind, row) {
-  const cells = all.map((contestant) => row[contestant.name].toFixed(1).padStart(9))
+  const cells = all.map(({ name: column }) => row[column].toFixed(1).padStart(9))
   console.log(
     `${name.padEnd(16)}${kind.padEnd(8)}${cells.join("")}   × best peer ${(row[OURS] / best(row, peerNames)).toFixed(2)}`,
   )
@@ -58,7 +58,7 @@ function print(name, kind, row) {
 console.log(`MB/s of processor time, o200k_base, Node ${process.version}`)
 console.log(`${" ".repeat(24)}${all.map(({ name }) => name.slice(0, 8).padStart(9)).join("")}`)
 const results = {}
-// Before anything is measured, every contestant is compiled.
+// Before anything is measured, every tokenizer is compiled.
 for (const text of Object.values(corpora())) for (const { count } of all) count(text.slice(0, 20_000))
 for (const [name, text] of Object.entries(corpora())) {
   const result = measure([text.slice(0, CHARS)])
@@ -121,29 +121,3 @@ const mb = (bytes) => (bytes / 1e6).toFixed(1)
 console.log(
   `memory kept, MB: ours ${mb(ours.bytes)}, gpt-tokenizer ${mb(theirs.bytes)} (${(ours.bytes / theirs.bytes).toFixed(2)}); growth after 20 MB of text: ours ${mb(ours.growth)}, gpt-tokenizer ${mb(theirs.growth)}`,
 )
-
-const letters = Array.from({ length: 100_000 }, () => String.fromCharCode(97 + (random() % 26))).join("")
-const WORST = {
-  "one letter": "a".repeat(100_000),
-  "random letters": letters,
-  "one emoji": "😀".repeat(25_000),
-  spaces: " ".repeat(100_000),
-  "newline + spaces": "\n    ".repeat(20_000),
-  underscores: "_".repeat(100_000),
-  CJK: "中文字符测试文本".repeat(4_167),
-  base64: source.base64.slice(0, 100_000),
-}
-console.log("\nworst cases, ms of processor time, fresh: 100 KB, 1 MB, ratio")
-for (const [name, text] of Object.entries(WORST)) {
-  const times = [text, text.repeat(10)].map((long) => {
-    let least = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 3; round++) {
-      all[0].forget()
-      least = Math.min(least, cpuSeconds(() => all[0].count(long)) * 1000)
-    }
-    return least
-  })
-  console.log(
-    `${name.padEnd(18)}${times.map((time) => time.toFixed(1).padStart(9)).join("")}${(times[1] / times[0]).toFixed(1).padStart(8)}`,
-  )
-}

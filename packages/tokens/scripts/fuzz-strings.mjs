@@ -1,4 +1,4 @@
-/** Seeded strings that are hard to split and to merge: every corner of tiktoken's patterns comes up often. */
+/** Seeded strings that are hard to split and to merge: every special case of tiktoken's patterns occurs often. */
 
 /** A small, fast generator of 32-bit numbers (mulberry32). */
 export function randomOf(seed) {
@@ -168,7 +168,7 @@ const BITS = [
   "\u{105c0}",
 ]
 
-/** One string of the kind that `random` picks. */
+/** One string of a random kind. */
 export function fuzzString(random) {
   const kind = random() % 16
   if (kind === 0) return repeated(random)
@@ -190,7 +190,7 @@ function codePoint(random, [from, to]) {
   return String.fromCodePoint(from + (random() % (to - from + 1)))
 }
 
-/** Long runs of one thing, which are one piece. */
+/** A long run of one string, which is one piece. */
 function repeated(random) {
   const bit = random() % 2 ? BITS[random() % BITS.length] : codePoint(random, RANGES[random() % RANGES.length])
   const other = BITS[random() % BITS.length]

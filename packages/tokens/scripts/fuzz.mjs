@@ -8,8 +8,8 @@ import { fuzzString, randomOf } from "./fuzz-strings.mjs"
 
 const HELP = `pnpm fuzz [--strings N] [--encoding NAME] [--seed N]
 
-Compares our tokens with tiktoken's on seeded strings, after a build. Ends with code 1 at the first difference, and
-prints the string.
+Compares our tokens with tiktoken's on seeded strings. Needs a build. At the first difference, prints the string and exits
+with code 1.
 
   --strings N      strings for each encoding (50000)
   --encoding NAME  o200k_base, cl100k_base, p50k_base or r50k_base; without it all of them
@@ -29,12 +29,14 @@ if (values.help) {
   console.log(HELP)
   process.exit(0)
 }
-// Nothing compared would be no difference.
+// Zero strings would pass without a comparison.
 for (const option of ["strings", "seed"])
   if (!/^[1-9]\d*$/.test(values[option]))
-    throw new Error(`Expected --${option} to be a number from 1, got ${values[option]}.\n\n${HELP}`)
+    throw new Error(`Invalid --${option}: expected an integer from 1, got ${values[option]}.\n\n${HELP}`)
 if (values.encoding !== undefined && !encodings.some(({ encoding }) => encoding.name === values.encoding))
-  throw new Error(`Expected --encoding to be one of the four, got ${values.encoding}.\n\n${HELP}`)
+  throw new Error(
+    `Invalid --encoding: expected o200k_base, cl100k_base, p50k_base or r50k_base, got ${values.encoding}.\n\n${HELP}`,
+  )
 
 const wellFormed = (text) => Buffer.from(text, "utf8").toString("utf8")
 

@@ -1,9 +1,9 @@
 /**
- * Writes src/generated/char-classes.ts: which code points tiktoken's patterns take for letters, marks, numbers and white
- * space. tiktoken's tables are those of Unicode 16.0; those of a JavaScript engine change with its version.
+ * Writes src/generated/char-classes.ts: which code points are letters, marks, numbers and white space for tiktoken's
+ * patterns. tiktoken uses Unicode 16.0; the tables of a JavaScript engine change with its version.
  *
- * Form: one item per change of class, in the order of code points: the distance from the change before in base 36, then
- * the class as a capital letter (the digits of base 36 are written in lower case).
+ * Format: one item per change of class, in the order of code points: the distance from the previous change in base 36 (lower
+ * case), then the class as a capital letter.
  *
  * Run with `pnpm generate`.
  */
@@ -14,9 +14,9 @@ const require = createRequire(import.meta.url)
 const folder = require.resolve("regenerate-unicode-properties/unicode-version.js").replace(/unicode-version\.js$/, "")
 const { version, license } = JSON.parse(readFileSync(`${folder}package.json`, "utf8"))
 const unicode = require("regenerate-unicode-properties/unicode-version.js")
-if (unicode !== "16.0.0") throw new Error(`tiktoken's tables are those of Unicode 16.0, these are of ${unicode}`)
+if (unicode !== "16.0.0") throw new Error(`Expected the tables of Unicode 16.0, which tiktoken uses, got ${unicode}`)
 
-/** The letters of the form, with the classes of src/internal/char-classes.ts. */
+/** The letters of the format, with the classes of src/tokenizer/char-classes.ts. */
 const PROPERTIES = {
   U: ["General_Category/Uppercase_Letter", "General_Category/Titlecase_Letter"],
   L: ["General_Category/Lowercase_Letter"],

@@ -1,7 +1,8 @@
 /**
- * Measures, by script, how many tokens a model without a public tokenizer takes beside o200k_base. The reference for Claude
- * is ai-tokenizer's vocabulary, which its authors fitted to what Anthropic's API reports. Prints the ratios that
- * src/estimate.ts holds, and the error that is left with them. Needs `pnpm build`. Run with `node scripts/measure-estimates.mjs`.
+ * Measures, by script, how many tokens Claude has for one token of o200k_base. The reference is ai-tokenizer's vocabulary,
+ * which its authors fitted to what Anthropic's API reports. Prints the ratios that src/estimate/script-ratios.ts uses, the
+ * error of the estimate, and the upper bound as a multiple of the reference. Needs a build. Run with
+ * `node scripts/measure-estimates.mjs`.
  */
 import AiTokenizer from "ai-tokenizer"
 import * as claude from "ai-tokenizer/encoding/claude"
@@ -11,7 +12,7 @@ import { countTokens } from "../dist/o200k_base.js"
 
 const reference = new AiTokenizer(claude)
 
-/** Names of languages and regions in a language: real words for scripts that no installed file has. */
+/** Names of languages and regions in a language: words in scripts that no installed file has. */
 function names(language) {
   const texts = []
   for (const type of ["language", "region"]) {

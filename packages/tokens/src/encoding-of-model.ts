@@ -1,9 +1,5 @@
 import { parseModelId } from "@p2/core"
-import type { Encoding, EncodingName } from "./encoding"
-import { cl100kBase } from "./encodings/cl100k"
-import { o200kBase, o200kHarmony } from "./encodings/o200k"
-import { EncodingNotLoadedError } from "./errors"
-import { findModelRow, modelForms } from "./model-limits"
+import type { EncodingName } from "./encodings/encoding"
 
 /**
  * OpenAI's models by encoding, from tiktoken 0.14.0 (17 August 2026), tiktoken/model.py. Exact names; dates at the end are
@@ -16,7 +12,15 @@ const MODELS: readonly (readonly [EncodingName, string])[] = [
   ],
   [
     "cl100k_base",
-    "gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-turbo gpt-4-turbo-preview gpt-4-1106-preview gpt-4-0125-preview gpt-4-vision-preview gpt-4-1106-vision-preview gpt-3.5-turbo gpt-35-turbo gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-1106 gpt-3.5-turbo-0125 gpt-3.5-turbo-16k gpt-35-turbo-16k gpt-3.5-turbo-16k-0613 text-embedding-ada-002 text-embedding-3-small text-embedding-3-large",
+    "gpt-4 gpt-4-0314 gpt-4-0613 gpt-4-32k gpt-4-32k-0314 gpt-4-32k-0613 gpt-4-turbo gpt-4-turbo-preview gpt-4-1106-preview gpt-4-0125-preview gpt-4-vision-preview gpt-4-1106-vision-preview gpt-3.5-turbo gpt-35-turbo gpt-3.5-turbo-0301 gpt-3.5-turbo-0613 gpt-3.5-turbo-1106 gpt-3.5-turbo-0125 gpt-3.5-turbo-16k gpt-35-turbo-16k gpt-3.5-turbo-16k-0613 gpt-3.5-turbo-instruct gpt-3.5-turbo-instruct-0914 davinci-002 babbage-002 text-embedding-ada-002 text-embedding-3-small text-embedding-3-large",
+  ],
+  [
+    "p50k_base",
+    "text-davinci-003 text-davinci-002 text-davinci-edit-001 code-davinci-edit-001 code-davinci-002 code-davinci-001 code-cushman-002 code-cushman-001 davinci-codex cushman-codex",
+  ],
+  [
+    "r50k_base",
+    "text-davinci-001 text-curie-001 text-babbage-001 text-ada-001 davinci curie babbage ada text-similarity-davinci-001 text-similarity-curie-001 text-similarity-babbage-001 text-similarity-ada-001 text-search-davinci-doc-001 text-search-curie-doc-001 text-search-babbage-doc-001 text-search-ada-doc-001 code-search-babbage-code-001 code-search-ada-code-001 gpt2 gpt-2",
   ],
   ["o200k_harmony", "gpt-oss-120b gpt-oss-20b gpt-oss-safeguard-20b gpt-oss-safeguard-120b gpt-oss:120b gpt-oss:20b"],
 ]
@@ -27,39 +31,32 @@ const MODELS: readonly (readonly [EncodingName, string])[] = [
  */
 const GPT_5 = /^gpt-5(?:[.-][a-z0-9.-]+)?$/
 
-let byModel: Map<string, EncodingName> | undefined
-
-/** Name of the encoding of a model, or undefined when its tokenizer is not public. */
-export function encodingNameOf(model: string): EncodingName | undefined {
-  byModel ??= new Map(
-    MODELS.flatMap(([encoding, models]) => models.split(" ").map((name) => [name, encoding] as const)),
-  )
-  for (const form of modelForms(model)) {
-    const { provider, name } = parseModelId(form)
-    const owner = provider === undefined || provider === "openai" || provider === "azure"
-    const open = name.startsWith("gpt-oss")
-    if (!owner && !open) continue
-    const bare = name.startsWith("openai/") ? name.slice(7) : name
-    const encoding = byModel.get(bare)
-    if (encoding !== undefined) return encoding
-    if (GPT_5.test(bare)) return "o200k_base"
-  }
-  const listed = findModelRow(model)?.encoding
-  return listed !== undefined && isEncodingName(listed) ? listed : undefined
-}
-
-function isEncodingName(name: string): name is EncodingName {
-  return /^(o200k_base|o200k_harmony|cl100k_base|p50k_base|r50k_base)$/.test(name)
-}
+let encodingByName: ReadonlyMap<string, EncodingName> | undefined
 
 /**
- * The encoding of this name, when the root entry holds it.
- * @throws EncodingNotLoadedError for p50k_base, r50k_base and unknown names
+ * The name of a model's encoding, or undefined if its tokenizer is not public. A router, a cloud, a variant, a date and a
+ * fine-tune do not change it: `ft:gpt-4o-mini-2024-07-18:my-org::id` has the encoding of `gpt-4o-mini`.
+ *
+ * @throws InvalidArgumentError if `model` is not a model id
  */
-export function encodingNamed(encoding: EncodingName | Encoding): Encoding {
-  if (typeof encoding === "object" && encoding !== null && typeof encoding.tokenizer === "function") return encoding
-  if (encoding === "o200k_base") return o200kBase
-  if (encoding === "o200k_harmony") return o200kHarmony
-  if (encoding === "cl100k_base") return cl100kBase
-  throw new EncodingNotLoadedError(String(encoding))
+export function encodingNameOf(model: string): EncodingName | undefined {
+  encodingByName ??= new Map(
+    MODELS.flatMap(([encoding, models]) => models.split(" ").map((name) => [name, encoding] as const)),
+  )
+  for (const key of parseModelId(model).modelKeys) {
+    const name = nameOfOpenAI(key)
+    if (name === undefined) continue
+    const encoding = encodingByName.get(name)
+    if (encoding !== undefined) return encoding
+    if (GPT_5.test(name)) return "o200k_base"
+  }
+  return undefined
+}
+
+/** The name of a model that OpenAI made: served by itself, or one with open weights, served by anyone. */
+function nameOfOpenAI(key: string): string | undefined {
+  const slash = key.lastIndexOf("/")
+  const name = key.slice(slash + 1)
+  const isOpenAI = slash === -1 || key.slice(0, slash) === "openai"
+  return isOpenAI || name.startsWith("gpt-oss") ? name : undefined
 }

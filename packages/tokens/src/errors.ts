@@ -1,44 +1,49 @@
-import { describeValue, P2Error } from "@p2/core"
+import { type AbortedError, type InvalidArgumentError, P2Error, type UnknownModelError } from "@p2/core"
 
-/** The model's tokenizer is not published, so its tokens can be estimated but not named: code `no-public-tokenizer`. */
-export class NoPublicTokenizerError extends P2Error {
-  readonly model: string
+/** Every error that this package throws. The code narrows it to one class, without `instanceof`. */
+export type TokensError =
+  | AbortedError
+  | InvalidArgumentError
+  | NoPublicTokenizerError
+  | UnboundedInputError
+  | UnknownModelError
 
-  constructor(model: string, what: string) {
-    super(
-      `The model ${describeValue(model)} has no public tokenizer, so ${what} is not possible for it. Use countTokens for an estimate, or name an encoding: { encoding: "o200k_base" }.`,
-      { code: "no-public-tokenizer", kind: "usage" },
-    )
-    this.name = "NoPublicTokenizerError"
+/** The codes of {@link TokensError}. */
+export type TokensErrorCode = TokensError["code"]
+
+/** The model's tokenizer is not public, and the call needs it: code `no-public-tokenizer`. */
+export class NoPublicTokenizerError extends P2Error<"no-public-tokenizer"> {
+  declare readonly model: string
+
+  constructor(model: string, consequence: string, remedy: string) {
+    super(`The tokenizer of ${JSON.stringify(model)} is not public: ${consequence}. ${remedy}`, {
+      code: "no-public-tokenizer",
+      kind: "usage",
+    })
     this.model = model
   }
-}
 
-/** The encoding of this name is not part of the root entry: code `encoding-not-loaded`. */
-export class EncodingNotLoadedError extends P2Error {
-  readonly encoding: string
-
-  constructor(encoding: string) {
-    super(
-      `Expected \`encoding\` to be "o200k_base", "o200k_harmony", "cl100k_base" or an encoding object, got ${describeValue(encoding)}. Others are passed in: import { encoding } from "@p2/tokens/p50k_base" or "@p2/tokens/r50k_base".`,
-      { code: "encoding-not-loaded", kind: "usage" },
-    )
-    this.name = "EncodingNotLoadedError"
-    this.encoding = encoding
+  /** Whether `value` is a `NoPublicTokenizerError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is NoPublicTokenizerError {
+    return P2Error.isInstance(value) && value.code === "no-public-tokenizer"
   }
 }
 
-/** A part of a request whose tokens have no bound that could be stated: code `unbounded-input`. */
-export class UnboundedInputError extends P2Error {
-  /** Where it is, such as `messages[2].content[0]`. */
-  readonly path: string
+/** A part of a request has no upper bound: code `unbounded-input`. */
+export class UnboundedInputError extends P2Error<"unbounded-input"> {
+  /** Where the part is, such as `messages[2].content[0]`. */
+  declare readonly path: string
 
-  constructor(path: string, what: string, { remedy }: { remedy: string }) {
-    super(`No bound is known for the tokens of ${what} at \`${path}\`. ${remedy}`, {
+  constructor(path: string, part: string, remedy: string) {
+    super(`No upper bound for the tokens of ${part}, at \`${path}\`. ${remedy}`, {
       code: "unbounded-input",
       kind: "usage",
     })
-    this.name = "UnboundedInputError"
     this.path = path
+  }
+
+  /** Whether `value` is an `UnboundedInputError`, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is UnboundedInputError {
+    return P2Error.isInstance(value) && value.code === "unbounded-input"
   }
 }

@@ -1,5 +1,3 @@
-export { createCalibration, type TokenCalibration, type TokenReport } from "./calibration"
-export { countRequestTokens, type RequestTokens, type RequestTokensInput } from "./count-request-tokens"
 export {
   countTokens,
   countTokensAsync,
@@ -11,10 +9,13 @@ export {
   type TokenizerChoice,
   truncateToTokens,
 } from "./count-tokens"
-export type { Encoding, EncodingName } from "./encoding"
-export { EncodingNotLoadedError, NoPublicTokenizerError, UnboundedInputError } from "./errors"
-export { estimateTokens, type TokenEstimate } from "./estimate"
+export type { Encoding, EncodingName } from "./encodings/encoding"
+export { NoPublicTokenizerError, type TokensError, type TokensErrorCode, UnboundedInputError } from "./errors"
+export { createCalibration, type TokenCalibration, type TokenReport } from "./estimate/calibration"
+export { estimateTokens, type TokenEstimate } from "./estimate/estimate-tokens"
 export { getModelLimits, type ModelLimits, modelLimitsAsOf } from "./model-limits"
-export type { SpecialOptions, TextSource } from "./operations"
-export type { TokenCounter } from "./token-counter"
-export type { SplitOptions } from "./truncate"
+export { countRequestTokens, type RequestTokens, type RequestTokensInput } from "./request/count-request-tokens"
+export type { TextSource } from "./text/count-source"
+export type { SplitOptions } from "./text/cut-text"
+export type { SpecialTokenOptions } from "./text/special-tokens"
+export type { CountBasis, TokenCounter } from "./text/token-counter"

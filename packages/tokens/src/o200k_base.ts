@@ -1,7 +1,7 @@
-import { bindEncoding } from "./bind-encoding"
+import { bindEncoding } from "./encodings/bind-encoding"
 import { o200kBase } from "./encodings/o200k"
 
-/** The encoding itself, to be passed to the functions of the root entry. */
+/** The encoding itself, for the functions of the root entry. */
 export const encoding = o200kBase
 
 export const {
@@ -14,6 +14,8 @@ export const {
   splitByTokens,
   truncateToTokens,
 } = /* @__PURE__ */ bindEncoding(o200kBase)
-export type { SpecialOptions, TextSource } from "./operations"
-export type { TokenCounter } from "./token-counter"
-export type { SplitOptions } from "./truncate"
+export type { Encoding, EncodingName } from "./encodings/encoding"
+export type { TextSource } from "./text/count-source"
+export type { SplitOptions } from "./text/cut-text"
+export type { SpecialTokenOptions } from "./text/special-tokens"
+export type { CountBasis, TokenCounter } from "./text/token-counter"

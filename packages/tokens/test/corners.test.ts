@@ -1,13 +1,13 @@
 import { get_encoding, type TiktokenEncoding } from "tiktoken"
 import { afterAll, describe, expect, test } from "vitest"
 import { encoding as cl100k } from "../src/cl100k_base"
+import { tokenizerOf } from "../src/encodings/encoding"
 import { countTokens, decode, type Encoding, encode } from "../src/index"
-import { FOUR_BYTES } from "../src/internal/match"
-import { mergeExactly } from "../src/internal/merge"
 import { encoding as o200k } from "../src/o200k_base"
 import { encoding as harmony } from "../src/o200k_harmony"
 import { encoding as p50k } from "../src/p50k_base"
 import { encoding as r50k } from "../src/r50k_base"
+import { FOUR_BYTES, mergeBytes } from "../src/tokenizer/match"
 
 const ENCODINGS = [o200k, cl100k, p50k, r50k]
 const references = new Map(ENCODINGS.map(({ name }) => [name, get_encoding(name as TiktokenEncoding)]))
@@ -16,20 +16,20 @@ afterAll(() => {
 })
 
 const CORNERS: [string, string][] = [
-  ["U+FEFF is no white space", "a\ufeff b\ufeff\ufeff \ufeff"],
+  ["U+FEFF is not white space", "a\ufeff b\ufeff\ufeff \ufeff"],
   ["U+0085 is white space", "a\u0085\u0085b \u0085c"],
-  ["U+180E and U+200B are none", "a \u180e b \u200b c"],
+  ["U+180E and U+200B are not white space", "a \u180e b \u200b c"],
   ["a long s ends a contraction", "It'ſ we'ſx 'ſ 'Ss 'LLama"],
   ["contractions in every case", "I'm I'M I'Ll I'lL DON'T y'all've 'tis 'REally"],
   ["new letters of Unicode 16", "\u{1c89}\u{1c8a} \u{a7cb}\u{a7da} \u{105c0}a \u{16d40}"],
   ["lone surrogates", "a\ud800b\udc00\ud800 \udfff\ud83d"],
-  ["upper and lower runs that go back", "中文ABC ABC中 ǅabc ʰABC ABCʰd A\u0301BC \u0301ABC"],
+  ["upper-case and lower-case runs that backtrack", "中文ABC ABC中 ǅabc ʰABC ABCʰd A\u0301BC \u0301ABC"],
   ["marks as prefix and in runs", "!\u0301a \u0301\u0301 1\u0301a \u0301 "],
   ["spaces before newlines and at the end", "a  \n  b \n\n c   "],
   ["slashes and newlines after signs", "!/\n/\r\n/a //\n\n//"],
   ["digits of other scripts", "१२३४५ ٣٤٥ Ⅷ½² 1234567"],
   ["special tokens are text", "<|endoftext|><|endofprompt|> <|im_start|>"],
-  ["nothing", ""],
+  ["the empty text", ""],
   [
     "words of every case and length, before every sign",
     "a aB Ab AB ABc aBC _a -A 'a ’a abcdefg abcdefgh  abcdefghi\na\tb~z@z`z{a}z[ z",
@@ -50,45 +50,56 @@ describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
     expect(countTokens(text, { encoding })).toBe(expected.length)
   })
 
-  test("every token is found by its bytes, and holes by none", () => {
-    const { table } = encoding.tokenizer()
+  const vocabulary = () => tokenizerOf(encoding).vocabulary
+  /** The bytes of a token, with room to read behind them. */
+  const viewOf = (bytes: Uint8Array) => {
+    const padded = new Uint8Array(bytes.length + 16)
+    padded.set(bytes)
+    return new DataView(padded.buffer)
+  }
+
+  test("finds every token by its bytes, and no token for a rank without one", () => {
     let holes = 0
-    for (let rank = 0; rank < table.size; rank++) {
-      const length = table.lengths[rank]!
-      if (length === 0) holes++
-      else if (table.find(table.view, table.offsets[rank]!, length) !== rank) expect(rank).toBe("found")
+    for (let rank = 0; rank < vocabulary().size; rank++) {
+      const bytes = vocabulary().bytesOf(rank)
+      if (bytes.length === 0) holes++
+      else if (vocabulary().find(viewOf(bytes), 0, bytes.length) !== rank) expect(rank).toBe("found")
     }
     expect(holes).toBe(encoding.name === "p50k_base" ? 1 : 0)
   })
 
-  test("every token is made of two by merging its bytes", () => {
-    const { table } = encoding.tokenizer()
-    for (let rank = 0; rank < table.size; rank++) {
-      const start = table.offsets[rank]!
-      const length = table.lengths[rank]!
-      if (length < 2) continue
+  test("makes every token of two tokens by merging its bytes", () => {
+    for (let rank = 0; rank < vocabulary().size; rank++) {
+      const bytes = vocabulary().bytesOf(rank)
+      if (bytes.length < 2) continue
       const parts: number[] = []
-      mergeExactly(table, table.view, start, start + length, parts, rank)
-      if (parts.length !== 2) expect(rank).toBe("made of two")
+      mergeBytes(vocabulary(), viewOf(bytes), 0, bytes.length, parts, rank)
+      const [left = -1, right = -1] = parts
+      if (parts.length !== 2 || left < 0 || right < 0 || left >= rank || right >= rank)
+        expect({ rank, parts }).toBe("two tokens of lower ranks")
     }
   })
 
-  test("a character of four bytes stands in no token after anything but a space", () => {
-    const { table } = encoding.tokenizer()
-    for (let rank = 0; rank < table.size; rank++) {
-      const bytes = table.bytesOf(rank)
+  test("has no token in which a character of four bytes follows anything but a space", () => {
+    for (let rank = 0; rank < vocabulary().size; rank++) {
+      const bytes = vocabulary().bytesOf(rank)
       for (let index = 1; index < bytes.length; index++)
         if (bytes[index]! >= FOUR_BYTES && bytes[index - 1] !== 0x20) expect(rank).toBe("cut before the character")
     }
   })
 
-  test("allowed special tokens are single tokens", () => {
+  test("counts allowed special tokens as single tokens", () => {
     const text = "a<|endoftext|>b"
     const tokens = encode(text, { encoding, allowedSpecial: "all" })
     expect(tokens).toEqual([...references.get(encoding.name)!.encode(text, "all")])
     expect(countTokens(text, { encoding, allowedSpecial: ["<|endoftext|>"] })).toBe(tokens.length)
     expect(decode(tokens, { encoding })).toBe(text)
-    expect(() => encode(text, { encoding, allowedSpecial: ["<|nothing|>"] })).toThrow(/allowedSpecial/)
+    for (const allowedSpecial of [["<|nothing|>"], "<|endoftext|>"])
+      expect(() => encode(text, { encoding, allowedSpecial })).toThrow(/allowedSpecial/)
+    const nested = "<|<|endoftext|>|><|end<|endoftext|>"
+    expect(encode(nested, { encoding, allowedSpecial: "all" })).toEqual([
+      ...references.get(encoding.name)!.encode(nested, "all"),
+    ])
   })
 })
 

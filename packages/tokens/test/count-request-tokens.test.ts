@@ -131,7 +131,7 @@ describe("bounds", () => {
         .upperBound
 
     test("may be billed as the text of its URL", () => {
-      // As long as the one of which a user reports 66,000 tokens: 131 KB as PNG.
+      // As long as the image of which a user reports 66,000 tokens: 131 KB as PNG.
       let state = 1
       const bytes = Buffer.alloc(131_000)
       for (let index = 0; index < bytes.length; index++) {
@@ -146,11 +146,11 @@ describe("bounds", () => {
       expect(boundOf("no-such-model", `DATA:${url.slice(5)}`)).toBeGreaterThanOrEqual(url.length)
     })
 
-    test("is never bounded below what published rules come to", () => {
+    test("is never bounded below the published formulas", () => {
       expect(boundOf("gpt-5.4-mini", "data:image/png;base64,AAAA")).toBeGreaterThanOrEqual(24_600)
     })
 
-    test("by address takes at most what the model takes, or is an error", () => {
+    test("by address is bounded by the model's window, or is an error", () => {
       const address = "https://example.com/a.png"
       expect(boundOf("gemini/gemini-2.5-flash", address)).toBeGreaterThanOrEqual(
         getModelLimits("gemini/gemini-2.5-flash").contextWindow,
@@ -169,7 +169,7 @@ describe("bounds", () => {
     const counted = (model: string, ...content: ContentPart[]) =>
       countRequestTokens({ model, messages: [{ role: "user", content }] })
 
-    test("comes to at most what the model takes, with everything else, and with every other file", () => {
+    test("is bounded by the model's window, with everything else and with every other file", () => {
       const { contextWindow } = getModelLimits("gpt-4o")
       for (const files of [[pdf(10)], [pdf(2_000_000), pdf(10)], [{ type: "file" as const, file: { file_id: "f" } }]]) {
         const { upperBound, exact, shape } = counted("gpt-4o", { type: "text", text: "Sum it up." }, ...files)
@@ -181,7 +181,7 @@ describe("bounds", () => {
       )
     })
 
-    test("is guessed by its size, and never so that the guess alone refuses the call", () => {
+    test("is estimated by its size, and never so that the estimate alone denies the call", () => {
       const small = counted("gpt-4o", pdf(50_000)).tokens
       expect(small).toBeGreaterThan(1_500)
       expect(small).toBeLessThan(3_100)
@@ -189,7 +189,7 @@ describe("bounds", () => {
       expect(counted("gpt-4o", pdf(20_000_000), pdf(20_000_000)).tokens).toBeLessThan(65_000)
     })
 
-    test("for a model without known limits is an error, as is a file that is none", () => {
+    test("for a model without known limits is an error, as is a file without data", () => {
       expect(() => counted("no-such-model", pdf(10))).toThrow(
         expect.objectContaining({ code: "unbounded-input", path: "messages[0].content[0]" }),
       )
@@ -217,7 +217,7 @@ describe("bounds", () => {
   })
 })
 
-test("calibration moves the estimate towards what is reported and never lowers the bound", () => {
+test("calibration moves the estimate towards what was reported, and never lowers the bound", () => {
   const calibration = createCalibration()
   const input = { model: "gpt-4o", ...WEATHER, calibration }
   const before = countRequestTokens(input)
@@ -231,7 +231,7 @@ test("calibration moves the estimate towards what is reported and never lowers t
   expect(countRequestTokens({ ...input, model: "gpt-4" }).tokens).toBe(105)
 })
 
-describe("odd requests", () => {
+describe("invalid and unusual requests", () => {
   const circle: Record<string, unknown> = { properties: {} }
   circle.properties = { circle }
   const user = (content: unknown) => ({ messages: [{ role: "user", content }] })
@@ -252,8 +252,22 @@ describe("odd requests", () => {
     ["a circle", tool(circle), "tools"],
     ["a bigint", tool({ properties: { a: { minimum: 1n } } }), "tools"],
     ["no format", { answerFormat: null }, "answerFormat"],
-    ["a factor that is none", { model: "gpt-5", calibration: { factor: () => Number.NaN } }, "calibration.factor()"],
-  ])("%s is named", (_, part, path) => {
+    [
+      "a factor that is not a number",
+      { model: "gpt-5", calibration: { factor: () => Number.NaN } },
+      "calibration.factor()",
+    ],
+    ["a misspelt role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
+    ["a role of an older API", { messages: [{ role: "function", name: "f", content: "Hi" }] }, "messages[0].role"],
+    ["no role", { messages: [{ content: "Hi" }] }, "messages[0].role"],
+    ["no content", { messages: [{ role: "user" }] }, "messages[0].content"],
+    ["a number as content", { messages: [{ role: "system", content: 5 }] }, "messages[0].content"],
+    ["a number as text", user([{ type: "text", text: 5 }]), "messages[0].content[0].text"],
+    ["a number as name", { messages: [{ role: "user", content: "a", name: 5 }] }, "messages[0].name"],
+    ["an unknown part", user([{ type: "video" }]), "messages[0].content[0].type"],
+    ["a misspelt option", { mesages: [] }, "mesages"],
+    ["a prompt", { prompt: "Hi" }, "prompt"],
+  ])("%s is a usage error that names it", (_, part, path) => {
     expect(() => count(part)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
     expect(() => count(part)).toThrow(`\`${path}\``)
   })
@@ -269,7 +283,7 @@ describe("odd requests", () => {
     )
   })
 
-  test("fields of a message that are not known are in the bound", () => {
+  test("unknown fields of a message count in the bound", () => {
     const function_call = { name: "f", arguments: "some words ".repeat(500) }
     const counted = count({ messages: [{ role: "assistant", content: null, function_call }] })
     expect(counted).toMatchObject({ exact: false, shape: "text+other" })

@@ -11,6 +11,8 @@ describe("getModelLimits", () => {
     "openrouter/openai/gpt-4o-mini-2024-07-18",
     "openrouter/openai/gpt-4o-mini:online",
     "azure/gpt-4o-mini",
+    "ft:gpt-4o-mini-2024-07-18:my-org::abc123",
+    "openai/ft:gpt-4o-mini:my-org::abc123",
   ])("finds %s", (model) => {
     expect(getModelLimits(model)).toMatchObject({ contextWindow: 128_000, maxOutputTokens: 16_384 })
   })
@@ -21,6 +23,15 @@ describe("getModelLimits", () => {
       expect(() => getModelLimits(model)).toThrow(expect.objectContaining({ code: "unknown-model", model }))
     },
   )
+
+  test("finds a model by the name of its resource and by another name of its provider", () => {
+    for (const model of ["models/gemini-2.5-pro", "gemini/gemini-2.5-pro", "gemini/models/gemini-2.5-pro"])
+      expect(getModelLimits(model)).toEqual(getModelLimits("google/gemini-2.5-pro"))
+  })
+
+  test("does not state an output limit that only repeats the context window", () => {
+    expect(getModelLimits("chatgpt-4o-latest")).toEqual({ contextWindow: 128_000 })
+  })
 
   test("names the nearest ids", () => {
     expect(() => getModelLimits("gpt-4o-min")).toThrow(/gpt-4o-mini/)
@@ -52,6 +63,15 @@ test.each([
   ["google/gemini-2.5-pro", undefined],
   ["somebody/gpt-4o", undefined],
   ["gpt-4oh", undefined],
+  ["ft:gpt-4o-2024-08-06:my-org::abc123", "o200k_base"],
+  ["openai/ft:gpt-4o-mini:my-org:name:abc123", "o200k_base"],
+  ["ft:gpt-3.5-turbo-0613:my-org::abc123", "cl100k_base"],
+  ["ft:somebodys-model:my-org::abc123", undefined],
+  ["somebody/ft:gpt-4o:my-org::abc123", "o200k_base"],
+  ["gpt-3.5-turbo-instruct", "cl100k_base"],
+  ["gpt-3.5-turbo-instruct-0914", "cl100k_base"],
+  ["davinci-002", "cl100k_base"],
+  ["babbage-002", "cl100k_base"],
 ])("encoding of %s is %s", (model, encoding) => {
   expect(encodingNameOf(model)).toBe(encoding)
 })

@@ -8,7 +8,6 @@ import { faultyDatabase } from "./faulty-database"
 import { openDatabase } from "./open-database"
 
 const START = 1_750_000_000_000
-const LEDGER_RETENTION_MS = 7 * 86_400_000
 
 /** A store on a new file, with everything that the suite may do to it. */
 export async function suiteTarget(about: SuiteCaseName, script: string): Promise<SuiteTarget> {
@@ -31,12 +30,12 @@ function targetOnRealTime(path: string, script: string, remove: () => void): Sui
 async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteTarget> {
   let time = START
   let database = faultyDatabase(path)
-  const open = () => sqliteStore(database, { ledgerRetentionMs: LEDGER_RETENTION_MS, now: () => time })
+  const open = () => sqliteStore(database, { now: () => time })
   let store = open()
   // Opens the file, so that a fault meets an operation and not the making of the tables.
-  await store.read({ root: "nobody", keys: [] })
+  await store.read({ partition: "nobody", counters: [] })
   const other = openDatabase(path)
-  const count = (table: string) => (other.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number }).n
+  const COUNT = "SELECT count(*) AS n FROM p2_records WHERE kind IN ('counter', 'reservation', 'adjustment')"
   const end = async () => {
     await store.close!()
     database.close()
@@ -45,14 +44,13 @@ async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteT
     store,
     clock: {
       now: () => time,
-      advance: async (ms) => {
+      advance: (ms) => {
         time += ms
-        // A sweep takes a step of the housekeeping along, which otherwise comes with the next operations.
-        await store.sweep({ root: "nobody", max: 1 })
+        // What housekeeping deletes with the next transactions.
+        other.prepare("DELETE FROM p2_records WHERE forget_at <= ?").run(time)
       },
     },
-    ledgerRetentionMs: LEDGER_RETENTION_MS,
-    size: () => count("p2_cells") + count("p2_ids") + count("p2_adjustments"),
+    size: () => (other.prepare(COUNT).get() as { n: number }).n,
     faults: {
       down: () => {
         database.down = true
@@ -63,9 +61,9 @@ async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteT
       loseAnswer: () => {
         database.loseAnswer = true
       },
-      damage: ({ root, key }) => {
-        const damage = "UPDATE p2_cells SET spent = 9007199254740993, reserved = -7 WHERE root = ? AND key = ?"
-        other.prepare(damage).run(root, key)
+      damage: ({ partition, kind, key }) => {
+        const sql = "UPDATE p2_records SET value = '{\"spent\":-0.5}' WHERE partition = ? AND kind = ? AND key = ?"
+        other.prepare(sql).run(partition, kind, key)
       },
       restart: async () => {
         await end()

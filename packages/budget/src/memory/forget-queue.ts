@@ -1,70 +1,51 @@
-import type { Millis } from "../store"
+import { CLOCK_MARGIN_MS } from "../store/clock-margin"
+import type { Millis, Name } from "../store/name"
 
-export interface Forgetting<Item> {
-  /** When it may leave; null while it must stay. */
-  forgetAt: (item: Item) => Millis | null
-  forget: (item: Item) => void
+/** Most that one step of the clock counts. */
+const MAX_STEP_MS = 10_000
+const SLOT_MS = 1_000
+
+/** A record that will be forgotten, by partition, kind and key. */
+export interface Forgettable {
+  readonly partition: Name
+  readonly kind: "reservation" | "counter" | "adjustment"
+  readonly key: Name
 }
 
 /**
- * What leaves the memory, in slots of time: adding is O(1), and each operation of the store takes a few items out of the
- * slots that are over. An item that must stay longer goes back into a later slot.
+ * Which records to look at, because they may have to be deleted, in slots of a second. It measures elapsed time by the
+ * steps of the clock and counts at most ten seconds a step, so that a clock that jumps ahead and back deletes nothing that
+ * is still needed. Only what is further than the margin counts in full.
  */
-export class ForgetQueue<Item> {
-  readonly #slots = new Map<number, Item[]>()
-  readonly #retentionMs: number
-  readonly #slotMs: number
-  readonly #forgetting: Forgetting<Item>
-  #firstSlot = Number.POSITIVE_INFINITY
-  #draining: Item[] = []
-  /** The slot that was added to last: most items fall into it. */
-  #lastSlot = Number.NaN
-  #lastItems: Item[] = []
+export class ForgetQueue {
+  readonly #slots = new Map<number, Forgettable[]>()
+  /** No slot before it has records. */
+  #firstSlot = 0
+  #elapsedMs = 0
+  #clock: Millis | undefined
 
-  constructor(retentionMs: number, forgetting: Forgetting<Item>) {
-    this.#retentionMs = retentionMs
-    this.#slotMs = Math.max(1, Math.ceil(retentionMs / 64))
-    this.#forgetting = forgetting
+  advance(clock: Millis): void {
+    const step = clock - (this.#clock ?? clock)
+    this.#clock = clock
+    if (step > 0) this.#elapsedMs += step > CLOCK_MARGIN_MS ? step : Math.min(step, MAX_STEP_MS)
   }
 
-  /** An item is in the queue at most once: add it when it can first be forgotten. */
-  add(item: Item, at: Millis): void {
-    const slot = Math.floor(at / this.#slotMs)
-    if (slot !== this.#lastSlot) this.#turnTo(slot)
-    this.#lastItems.push(item)
+  /** A record is in the queue once. */
+  add(record: Forgettable, inMs: number): void {
+    const slot = Math.ceil((this.#elapsedMs + inMs) / SLOT_MS)
+    const records = this.#slots.get(slot)
+    if (records === undefined) this.#slots.set(slot, [record])
+    else records.push(record)
   }
 
-  /** Forgets what is over, looking at no more than `max` items. */
-  drain(now: Millis, max: number): void {
-    for (let looked = 0; looked < max; looked++) {
-      if (this.#draining.length === 0 && !this.#nextSlot(now)) return
-      const item = this.#draining.pop()!
-      const at = this.#forgetting.forgetAt(item)
-      if (at !== null && at <= now) this.#forgetting.forget(item)
-      // Null: in use. It is looked at again after another retention.
-      else this.add(item, at ?? now + this.#retentionMs)
+  /** A record whose time is over; the caller deletes it, or adds it again. */
+  take(): Forgettable | undefined {
+    while (this.#firstSlot * SLOT_MS <= this.#elapsedMs) {
+      const record = this.#slots.get(this.#firstSlot)?.pop()
+      if (record !== undefined) return record
+      this.#slots.delete(this.#firstSlot)
+      this.#firstSlot++
     }
-  }
-
-  #turnTo(slot: number): void {
-    let items = this.#slots.get(slot)
-    if (items === undefined) {
-      items = []
-      this.#slots.set(slot, items)
-      if (slot < this.#firstSlot) this.#firstSlot = slot
-    }
-    this.#lastSlot = slot
-    this.#lastItems = items
-  }
-
-  /** Takes a slot whose time is over. */
-  #nextSlot(now: Millis): boolean {
-    if (this.#firstSlot >= Math.floor(now / this.#slotMs)) return false
-    this.#draining = this.#slots.get(this.#firstSlot)!
-    this.#slots.delete(this.#firstSlot)
-    if (this.#firstSlot === this.#lastSlot) this.#lastSlot = Number.NaN
-    this.#firstSlot = Number.POSITIVE_INFINITY
-    for (const slot of this.#slots.keys()) if (slot < this.#firstSlot) this.#firstSlot = slot
-    return this.#draining.length > 0
+    return undefined
   }
 }

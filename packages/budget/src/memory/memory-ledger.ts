@@ -1,238 +1,173 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { StoredEntry, UsageDraft, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "../ledger"
-import { hasFields, isWithin, UsageFold } from "../ledger-fold"
-import type { Millis, Name } from "../store"
-import {
-  checkListRequest,
-  checkName,
-  checkPruneRequest,
-  checkRecordRequest,
-  checkTotalsRequest,
-  compareEntries,
-  MAX_ID_BYTES,
-} from "../store-checks"
+import type { Millis, Name } from "../store/name"
+import type { Position } from "../store/storage"
+import { record } from "../store/transition"
+import { formatCursor, parseCursor } from "../usage/cursor"
+import type { StoredEntry, UsageEntry } from "../usage/entry"
+import { matchesFilter } from "../usage/filter"
+import { UsageFold } from "../usage/fold"
+import type { UsageLedger, UsageTotals } from "../usage/ledger"
+import { compareAttempts, compareEntries } from "../usage/order"
 
-type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
+type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** What each cell was charged: a key, its amount, the next key … An object would have a shape of its own for each user. */
-export type Charges = readonly (Name | number)[]
-
-interface Slot {
-  readonly id: Name
-  readonly at: Millis
-  revision: number
-  entry: UsageEntry
-  charges: Charges
-  root: RootEntries
-  gone: boolean
+interface PartitionEntries {
+  byKey: Map<Name, StoredEntry>
+  /** The same in order, until the next write. */
+  sorted: readonly StoredEntry[] | undefined
+  dropped: number
 }
 
-class RootEntries {
-  readonly byId = new Map<Name, Slot>()
-  /** In order of (at, id) unless `sorted` is false; slots that are gone stay until the next clean-up. */
-  order: Slot[] = []
-  sorted = true
-  gone = 0
-  dropped = 0
+interface QueuedEntry {
+  partition: Name
+  key: Name
+  at: Millis
 }
 
-/** The usage ledger in memory: bounded, and it says how many entries it dropped. */
+export interface MemoryLedgerOptions {
+  now: (partition: Name) => Millis
+  maxEntries: number
+  maxContentChars: number
+}
+
+/** Usage entries in memory. When it is full it drops the oldest, and `list` says how many. */
 export class MemoryLedger implements UsageLedger {
-  readonly #roots = new Map<Name, RootEntries>()
-  readonly #now: () => Millis
-  readonly #maxEntries: number
-  readonly #maxContentChars: number
-  /** Slots of all roots, oldest first, from `#head` on. */
-  #queue: Slot[] = []
+  readonly #options: MemoryLedgerOptions
+  readonly #partitions = new Map<Name, PartitionEntries>()
+  /** Entries of all partitions, oldest first, from `#head` on. Removed ones stay until it is compacted. */
+  #queue: QueuedEntry[] = []
   #head = 0
   #size = 0
   #contentChars = 0
 
-  constructor(now: () => Millis, maxEntries: number, maxContentChars: number) {
-    this.#now = now
-    this.#maxEntries = maxEntries
-    this.#maxContentChars = maxContentChars
+  constructor(options: MemoryLedgerOptions) {
+    this.#options = options
   }
 
   get size(): number {
     return this.#size
   }
 
-  async record(request: Requested<"record">): Promise<{ now: Millis }> {
-    checkRecordRequest(request)
-    const now = this.#now()
-    if (!this.#roots.get(request.root)?.byId.has(request.id))
-      this.write(request.root, request.id, request.entry, [], 0, now)
+  find(partition: Name, key: Name): StoredEntry | undefined {
+    return this.#partitions.get(partition)?.byKey.get(key)
+  }
+
+  /** Keeps the entry, in place of an earlier one of its key. */
+  write(partition: Name, entry: StoredEntry): void {
+    const entries = this.#entriesOf(partition)
+    const { idempotencyKey: key, at } = entry
+    const before = entries.byKey.get(key)
+    entries.byKey.set(key, entry)
+    entries.sorted = undefined
+    this.#contentChars += contentChars(entry) - (before === undefined ? 0 : contentChars(before))
+    if (before === undefined) {
+      this.#size++
+      this.#queue.push({ partition, key, at })
+    }
+    const { maxEntries, maxContentChars } = this.#options
+    while (this.#size > maxEntries || (this.#contentChars > maxContentChars && this.#size > 1)) this.#dropOldest()
+    if (this.#queue.length > 2 * this.#size + 1_024) this.#compactQueue()
+  }
+
+  async record({ partition, key, entry }: RequestOf<"record">): Promise<{ now: Millis }> {
+    const now = this.#options.now(partition)
+    const written = record(this.find(partition, key), { key, entry }, now)
+    if (written !== undefined) this.write(partition, written)
     return { now }
   }
 
-  async get(request: Requested<"get">): Promise<StoredEntry[]> {
-    checkName("root", request.root, MAX_ID_BYTES)
-    const { requestId } = request
-    const found = this.#live(request.root).filter((slot) => slot.entry.requestId === requestId)
-    return found.map(copyOf).sort((a, b) => a.attempt - b.attempt)
+  async get({ partition, requestId }: RequestOf<"get">): Promise<StoredEntry[]> {
+    const attempts = this.#sorted(partition).filter((entry) => entry.requestId === requestId)
+    return structuredClone(attempts.sort(compareAttempts))
   }
 
-  async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    checkListRequest(request)
-    const live = this.#live(request.root)
-    const newest = request.order === "newest"
-    const step = newest ? -1 : 1
-    const last = request.cursor === undefined ? undefined : readCursor(request.cursor)
-    const start = last === undefined ? (newest ? live.length - 1 : 0) : this.#startAfter(live, last, newest)
-    const entries: StoredEntry[] = []
-    let cursor: string | null = null
-    for (let index = start; index >= 0 && index < live.length; index += step) {
-      const slot = live[index]!
-      if (!matches(slot, request.filter)) continue
-      if (entries.length === request.limit) {
-        const end = entries.at(-1)!
-        cursor = `${end.at}/${end.id}`
-        break
-      }
-      entries.push(copyOf(slot))
+  async list(request: RequestOf<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
+    const { partition, filter, cursor, limit, newestFirst } = request
+    const sorted = this.#sorted(partition)
+    const dropped = this.#partitions.get(partition)?.dropped ?? 0
+    const after = cursor === null ? undefined : parseCursor(cursor)
+    const step = newestFirst ? -1 : 1
+    const page: StoredEntry[] = []
+    for (let index = startIndex(sorted, after, newestFirst); sorted[index] !== undefined; index += step) {
+      const entry = sorted[index]!
+      if (!matchesFilter(entry, filter)) continue
+      const last = page.at(-1)
+      if (last !== undefined && page.length === limit)
+        return { entries: structuredClone(page), cursor: formatCursor(last), dropped }
+      page.push(entry)
     }
-    return { entries, cursor, dropped: this.#roots.get(request.root)?.dropped ?? 0 }
+    return { entries: structuredClone(page), cursor: null, dropped }
   }
 
-  async totals(request: Requested<"totals">): Promise<UsageTotals[]> {
-    checkTotalsRequest(request)
-    const fold = new UsageFold(request)
-    for (const slot of this.#live(request.root)) if (matches(slot, request.filter)) fold.addAt(slot.at, slot.entry)
+  async totals({ partition, filter, groupBy, buckets }: RequestOf<"totals">): Promise<UsageTotals[]> {
+    const fold = new UsageFold({ groupBy, buckets })
+    for (const entry of this.#sorted(partition)) if (matchesFilter(entry, filter)) fold.add(entry)
     return fold.totals()
   }
 
-  async prune(request: Requested<"prune">): Promise<{ removed: number }> {
-    checkPruneRequest(request)
-    const old = this.#live(request.root).filter((slot) => slot.at < request.before)
-    for (const slot of old) this.#remove(slot)
+  async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
+    const entries = this.#partitions.get(partition)
+    const old = this.#sorted(partition).filter(({ at }) => at < before)
+    if (entries !== undefined) for (const entry of old) this.#remove(partition, entries, entry)
     return { removed: old.length }
   }
 
-  /** Writes or overwrites the entry of an id; the time of the first write stays. The store has checked it. */
-  write(rootName: Name, id: Name, entry: UsageEntry, charges: Charges, revision: number, now: Millis): void {
-    const root = this.#rootOf(rootName)
-    const known = root.byId.get(id)
-    const stored = { ...entry }
-    stored.tokens = { ...entry.tokens }
-    if (entry.tags !== undefined) stored.tags = { ...entry.tags }
-    if (entry.costs !== undefined) stored.costs = { ...entry.costs }
-    this.#contentChars += contentChars(stored) - (known === undefined ? 0 : contentChars(known.entry))
-    if (known === undefined) this.#append(root, { id, at: now, revision, entry: stored, charges, root, gone: false })
-    else Object.assign(known, { revision, entry: stored, charges })
-    while (this.#size > this.#maxEntries || (this.#contentChars > this.#maxContentChars && this.#size > 1))
-      this.#dropOldest()
-  }
-
-  /** The draft of a lease that ran out becomes its entry. */
-  writeExpired(root: Name, id: Name, draft: UsageDraft, charges: Charges, now: Millis): void {
-    const { expireCostNanoUsd: costNanoUsd = draft.reservedNanoUsd, ...attempt } = draft
-    const costSource = draft.expireCostNanoUsd === 0 ? "none" : "bound"
-    this.write(root, id, { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }, charges, 0, now)
-  }
-
-  /** What a settle without an entry makes of an entry that is there, so that the sums still agree. */
-  correction(root: Name, id: Name, outcome: "commit" | "release"): UsageEntry | undefined {
-    const entry = this.#roots.get(root)?.byId.get(id)?.entry
-    if (entry === undefined || outcome === "commit") return entry
-    return { ...entry, status: "released", costNanoUsd: 0, costSource: "none" }
-  }
-
-  #rootOf(name: Name): RootEntries {
-    let root = this.#roots.get(name)
-    if (root === undefined) {
-      root = new RootEntries()
-      this.#roots.set(name, root)
+  #entriesOf(partition: Name): PartitionEntries {
+    let entries = this.#partitions.get(partition)
+    if (entries === undefined) {
+      entries = { byKey: new Map(), sorted: undefined, dropped: 0 }
+      this.#partitions.set(partition, entries)
     }
-    return root
+    return entries
   }
 
-  #append(root: RootEntries, slot: Slot): void {
-    const last = root.order.at(-1)
-    if (last !== undefined && compareEntries(last, slot) > 0) root.sorted = false
-    root.byId.set(slot.id, slot)
-    root.order.push(slot)
-    if (this.#queue.length > 2 * this.#size + 1_024) {
-      this.#queue = this.#queue.slice(this.#head).filter((queued) => !queued.gone)
-      this.#head = 0
-    }
-    this.#queue.push(slot)
-    this.#size++
+  #sorted(partition: Name): readonly StoredEntry[] {
+    const entries = this.#partitions.get(partition)
+    if (entries === undefined) return []
+    entries.sorted ??= [...entries.byKey.values()].sort(compareEntries)
+    return entries.sorted
+  }
+
+  #remove(partition: Name, entries: PartitionEntries, entry: StoredEntry): void {
+    entries.byKey.delete(entry.idempotencyKey)
+    entries.sorted = undefined
+    this.#size--
+    this.#contentChars -= contentChars(entry)
+    if (entries.byKey.size === 0) this.#partitions.delete(partition)
   }
 
   #dropOldest(): void {
-    while (this.#head < this.#queue.length) {
-      const slot = this.#queue[this.#head++]!
-      if (this.#head > 1_024 && this.#head * 2 > this.#queue.length) {
-        this.#queue = this.#queue.slice(this.#head)
-        this.#head = 0
-      }
-      if (slot.gone) continue
-      slot.root.dropped++
-      this.#remove(slot)
-      return
-    }
+    const queued = this.#queue[this.#head++]
+    if (queued === undefined) return
+    const { partition, key, at } = queued
+    const entries = this.#partitions.get(partition)
+    const entry = entries?.byKey.get(key)
+    // Pruned, and perhaps written anew since: then it is queued again, later.
+    if (entries === undefined || entry?.at !== at) return
+    entries.dropped++
+    this.#remove(partition, entries, entry)
   }
 
-  #remove(slot: Slot): void {
-    const { root } = slot
-    slot.gone = true
-    root.byId.delete(slot.id)
-    root.gone++
-    this.#size--
-    this.#contentChars -= contentChars(slot.entry)
-    if (root.gone > 1_024 && root.gone * 2 > root.order.length) this.#clean(root)
-  }
-
-  #clean(root: RootEntries): void {
-    root.order = root.order.filter((slot) => !slot.gone)
-    root.gone = 0
-  }
-
-  #live(name: Name): Slot[] {
-    const root = this.#roots.get(name)
-    if (root === undefined) return []
-    if (root.gone > 0) this.#clean(root)
-    if (!root.sorted) root.order.sort((a, b) => compareEntries(a, b))
-    root.sorted = true
-    return root.order
-  }
-
-  #startAfter(live: readonly Slot[], last: { at: Millis; id: Name }, newest: boolean): number {
-    let [low, high] = [0, live.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const order = compareEntries(live[middle]!, last)
-      if (order < 0 || (order === 0 && !newest)) low = middle + 1
-      else high = middle
-    }
-    return newest ? low - 1 : low
+  #compactQueue(): void {
+    const queued = this.#queue.slice(this.#head)
+    this.#queue = queued.filter(({ partition, key, at }) => this.find(partition, key)?.at === at)
+    this.#head = 0
   }
 }
 
-function readCursor(cursor: string): { at: Millis; id: Name } {
-  const match = /^(\d{1,16})\/([A-Za-z0-9_.:|=-]{1,64})$/.exec(cursor)
-  if (match === null) throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
-  return { at: Number(match[1]), id: match[2]! }
+/** Where a page starts: at the first entry after `after`, in the direction of the page. */
+function startIndex(sorted: readonly StoredEntry[], after: Position | undefined, newestFirst: boolean): number {
+  if (after === undefined) return newestFirst ? sorted.length - 1 : 0
+  const position = { at: after.at, idempotencyKey: after.key }
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const order = compareEntries(sorted[middle]!, position)
+    if (order < 0 || (order === 0 && !newestFirst)) low = middle + 1
+    else high = middle
+  }
+  return newestFirst ? low - 1 : low
 }
 
-function contentChars(entry: UsageEntry): number {
-  return (entry.prompt?.length ?? 0) + (entry.answer?.length ?? 0)
-}
-
-function matches({ at, entry }: Slot, filter: UsageFilter): boolean {
-  return isWithin(at, filter) && hasFields(entry, filter)
-}
-
-function copyOf({ id, at, revision, entry, charges: charged }: Slot): StoredEntry {
-  const pairs: [Name, number][] = []
-  for (let index = 0; index < charged.length; index += 2)
-    pairs.push([charged[index] as Name, charged[index + 1] as number])
-  // Also for a key `__proto__`.
-  const charges = Object.fromEntries(pairs)
-  // No spread: it takes Node 20 microseconds to add a field to one.
-  const copy = Object.assign({}, entry, { tokens: { ...entry.tokens }, id, at, revision, charges })
-  if (entry.tags !== undefined) copy.tags = { ...entry.tags }
-  if (entry.costs !== undefined) copy.costs = { ...entry.costs }
-  return copy
+function contentChars({ prompt, answer }: UsageEntry): number {
+  return (prompt?.length ?? 0) + (answer?.length ?? 0)
 }

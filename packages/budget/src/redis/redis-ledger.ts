@@ -1,148 +1,180 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { StoredEntry, UsageEntry, UsageFilter, UsageLedger, UsageTotals } from "../ledger"
-import { matchesFilter, UsageFold } from "../ledger-fold"
-import type { Millis, Name } from "../store"
-import { checkListRequest, checkPruneRequest, checkRecordRequest, checkTotalsRequest } from "../store-checks"
-import { attemptTexts, compareEntries, readEntry, textsOf } from "./entry"
-import { baseOf } from "./names"
-import type { RedisConnection } from "./redis-connection"
-import type { StoreScripts } from "./scripts"
+import type { Millis, Name } from "../store/name"
+import type { Position } from "../store/storage"
+import { formatCursor, parseCursor } from "../usage/cursor"
+import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
+import { matchesFilter } from "../usage/filter"
+import { UsageFold } from "../usage/fold"
+import type { UsageLedger, UsageTotals } from "../usage/ledger"
+import { compareAttempts, compareEntries } from "../usage/order"
+import type { RedisConnection, Script } from "./connection"
+import { corrupt } from "./failure"
+import { SCRIPTS } from "./generated/scripts"
+import { PartitionKeys } from "./keys"
+import type { RedisSettings } from "./settings"
 
-type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
+type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** Where a scan stands: the entry it read last. */
-interface Place {
-  at: Millis
-  id: Name
-}
+/** Entries that one step of a scan reads. */
+const PAGE = 200
 
-/** Entries written by the scripts that move the money, read back step by step through the index. */
+/** The usage entries that the scripts write in the step that moves the money, read page by page. */
 export class RedisLedger implements UsageLedger {
   readonly #connection: RedisConnection
-  readonly #scripts: StoreScripts
-  readonly #prefix: string
-  readonly #now: () => Millis | ""
+  readonly #settings: RedisSettings
 
-  constructor(options: {
-    connection: RedisConnection
-    scripts: StoreScripts
-    prefix: string
-    now: () => Millis | ""
-  }) {
-    this.#connection = options.connection
-    this.#scripts = options.scripts
-    this.#prefix = options.prefix
-    this.#now = options.now
+  constructor(connection: RedisConnection, settings: RedisSettings) {
+    this.#connection = connection
+    this.#settings = settings
   }
 
-  async record(request: Requested<"record">): Promise<{ now: Millis }> {
-    checkRecordRequest(request)
-    const { id, entry } = request
-    const base = baseOf(this.#prefix, request.root)
-    const [attempt, ...texts] = attemptTexts(entry)
-    const keys = [`${base}l`, `${base}u:n`, `${base}r:${id}`]
-    const args = [keys.length, ...keys, this.#now(), `${id} 0\n${attempt}`, id, ...texts]
-    const reply = await this.#connection.run(this.#scripts.ledgerRecord, args)
-    return { now: reply[1] as number }
+  async record({ partition, key, entry }: RequestOf<"record">): Promise<{ now: Millis }> {
+    const { ledgerRetentionMs, clock } = this.#settings
+    const of = this.#keysOf(partition)
+    const args = [clock(), key, ledgerRetentionMs, entry.count ?? 1, JSON.stringify(entry)]
+    const [, now] = await this.#run(SCRIPTS.record, [of.entry(key), of.entries, of.time], args)
+    return { now: Number(now) }
   }
 
-  async get(request: Requested<"get">): Promise<StoredEntry[]> {
-    const { root, requestId } = request
-    checkListRequest({ root, filter: { requestId }, limit: 1 })
+  async get({ partition, requestId }: RequestOf<"get">): Promise<StoredEntry[]> {
+    const attempts: StoredEntry[] = []
+    for await (const entry of this.#scan(partition, { requestId }, false)) attempts.push(entry)
+    return attempts.sort(compareAttempts)
+  }
+
+  async list(request: RequestOf<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
+    const { partition, filter, cursor, limit, newestFirst } = request
+    const after = cursor === null ? undefined : parseCursor(cursor)
     const entries: StoredEntry[] = []
-    for await (const entry of this.#scan(root, { requestId }, false)) entries.push(entry)
-    return entries.sort((a, b) => a.attempt - b.attempt)
-  }
-
-  async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    checkListRequest(request)
-    const entries: StoredEntry[] = []
-    const newest = request.order === "newest"
-    for await (const entry of this.#scan(request.root, request.filter, newest, placeOf(request.cursor))) {
-      if (entries.length === request.limit) {
-        const { at, id } = entries.at(-1)!
-        return { entries, cursor: `${at}/${id}`, dropped: 0 }
-      }
+    for await (const entry of this.#scan(partition, filter, newestFirst, after)) {
+      const last = entries.at(-1)
+      if (last !== undefined && entries.length === limit) return { entries, cursor: formatCursor(last), dropped: 0 }
       entries.push(entry)
     }
     return { entries, cursor: null, dropped: 0 }
   }
 
-  async totals(request: Requested<"totals">): Promise<UsageTotals[]> {
-    checkTotalsRequest(request)
-    const fold = new UsageFold({ groupBy: request.groupBy, buckets: request.buckets })
-    for await (const entry of this.#scan(request.root, request.filter, false)) fold.add(entry)
+  async totals({ partition, filter, groupBy, buckets }: RequestOf<"totals">): Promise<UsageTotals[]> {
+    const fold = new UsageFold({ groupBy, buckets })
+    for await (const entry of this.#scan(partition, filter, false)) fold.add(entry)
     return fold.totals()
   }
 
-  async prune(request: Requested<"prune">): Promise<{ removed: number }> {
-    checkPruneRequest(request)
-    const before = Math.max(0, Math.min(request.before, LAST_INSTANT))
-    const key = `${baseOf(this.#prefix, request.root)}u:i`
-    let [chunk, offset, removed] = ["", 0, 0]
-    do {
-      const reply = await this.#connection.run(this.#scripts.ledgerPrune, [1, key, before, chunk, offset])
-      removed += reply[1] as number
-      chunk = reply[2] as string
-      offset = reply[3] as number
-    } while (chunk !== "")
-    return { removed }
-  }
-
-  /** Every entry that matches, in order of (at, id), read chunk by chunk in steps that the server can afford. */
-  async *#scan(root: Name, filter: UsageFilter, newest: boolean, after?: Place): AsyncGenerator<StoredEntry> {
-    const sign = newest ? -1 : 1
-    let [from, to] = [Math.max(0, filter.from ?? 0), Math.min(filter.to ?? LAST_INSTANT, LAST_INSTANT)]
-    if (after !== undefined && newest) to = Math.min(to, after.at + 1)
-    if (after !== undefined && !newest) from = Math.max(from, after.at)
-    const key = `${baseOf(this.#prefix, root)}u:i`
-    const rest = [requestOf(filter), ...textsOf(filter)]
-    let [behind, inside, offset] = ["", "", 0]
-    let found: StoredEntry[] = []
+  async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
+    const of = this.#keysOf(partition)
+    let removed = 0
     for (;;) {
-      const args = [1, key, this.#now(), from, to, newest ? 1 : 0, behind, inside, offset, ...rest]
-      const reply = await this.#connection.run(this.#scripts.ledgerScan, args)
-      for (let index = 3; index < reply.length; index += 2) {
-        const { entry, shortened } = readEntry(reply[index] as string, reply[index + 1] as string)
-        if (after !== undefined && compareEntries(entry, after) * sign <= 0) continue
-        if (matchesFilter(entry, filter)) found.push(shortened ? await this.#withTexts(root, entry) : entry)
-      }
-      const [, chunk, next] = reply as [number, string, number]
-      if (next >= 0) {
-        inside = chunk
-        offset = next
-        continue
-      }
-      yield* found.sort((a, b) => compareEntries(a, b) * sign)
-      if (chunk === "") return
-      found = []
-      behind = chunk
-      inside = ""
+      const old = await this.#page(partition, { to: before }, { newestFirst: false, withForgotten: true })
+      if (old.length === 0) return { removed }
+      const keys = old.map(({ key }) => key)
+      const [, count] = await this.#run(
+        SCRIPTS.prune,
+        [of.entries, ...keys.map((key) => of.entry(key))],
+        [before, ...keys],
+      )
+      removed += Number(count)
     }
   }
 
-  /** An entry with its prompt and answer, which are kept apart where they are long. */
-  async #withTexts(root: Name, entry: StoredEntry): Promise<StoredEntry> {
-    const key = `${baseOf(this.#prefix, root)}u:b:${entry.id}`
-    const [, whole] = await this.#connection.run(this.#scripts.ledgerTexts, [1, key])
-    if (typeof whole !== "string") return entry
-    const { prompt, answer } = JSON.parse(whole) as UsageEntry
-    return { ...entry, ...(prompt === undefined ? {} : { prompt }), ...(answer === undefined ? {} : { answer }) }
+  /** Every entry that matches, in order. Fails rather than leave one out. */
+  async *#scan(
+    partition: Name,
+    filter: UsageFilter,
+    newestFirst: boolean,
+    after?: Position,
+  ): AsyncGenerator<StoredEntry> {
+    let position = after
+    for (;;) {
+      const page = await this.#page(partition, filter, { newestFirst, after: position })
+      for (const entry of await this.#entries(partition, page)) {
+        // Entries of the last millisecond come again if the one to go on after was removed.
+        if (position !== undefined && isBefore(entry, position, newestFirst)) continue
+        if (matchesFilter(entry, filter)) yield entry
+      }
+      if (page.length < PAGE) return
+      position = page.at(-1)!
+    }
+  }
+
+  /** The next keys of the index. */
+  async #page(
+    partition: Name,
+    range: { from?: Millis | undefined; to?: Millis | undefined },
+    options: { newestFirst: boolean; after?: Position | undefined; withForgotten?: boolean },
+  ): Promise<Position[]> {
+    const { ledgerRetentionMs, clock } = this.#settings
+    const { newestFirst, after, withForgotten = false } = options
+    const of = this.#keysOf(partition)
+    const args = [
+      clock(),
+      withForgotten ? "" : ledgerRetentionMs,
+      range.from ?? "",
+      range.to ?? "",
+      newestFirst ? 1 : 0,
+    ]
+    const [, ...members] = await this.#run(
+      SCRIPTS.listEntries,
+      [of.entries, of.time],
+      [...args, after?.at ?? "", after?.key ?? "", PAGE],
+    )
+    const page: Position[] = []
+    for (let at = 0; at < members.length; at += 2) page.push({ key: members[at] as Name, at: Number(members[at + 1]) })
+    return page
+  }
+
+  async #entries(partition: Name, page: readonly Position[]): Promise<StoredEntry[]> {
+    if (page.length === 0) return []
+    const of = this.#keysOf(partition)
+    const texts = await this.#connection.command((own) => own.mget(...page.map(({ key }) => of.entry(key))))
+    const entries: StoredEntry[] = []
+    for (const [index, { key }] of page.entries()) {
+      const text = texts[index]
+      if (typeof text === "string") entries.push(parseEntry(text, key))
+      else if (await this.#isIndexed(of, key)) throw corrupt("Redis has lost a usage entry that its index names.")
+      // Otherwise it was pruned since the page was read.
+    }
+    return entries
+  }
+
+  #isIndexed(of: PartitionKeys, key: Name): Promise<boolean> {
+    return this.#connection.command(async (own) => (await own.zscore(of.entries, key)) !== null)
+  }
+
+  async #run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
+    const reply = await this.#connection.run(script, keys, args)
+    if (reply[0] === "corrupt") throw corrupt(`Redis holds a damaged record (${reply[1]}); nothing was applied.`)
+    return reply
+  }
+
+  #keysOf(partition: Name): PartitionKeys {
+    return new PartitionKeys(this.#settings.namespace, partition)
   }
 }
 
-/** 15 digits hold every instant until the year 33,658. */
-const LAST_INSTANT = 999_999_999_999_999
-
-/** The request as the places in a chunk name it, or "" where they do not know it: texts with a quote. */
-function requestOf(filter: UsageFilter): string {
-  const text = filter.requestId === undefined ? "" : JSON.stringify(filter.requestId).slice(1, -1)
-  return text.includes('"') ? "" : text
+/** What the scripts write, see lua/shared/entry.lua. */
+interface EntryRecord {
+  at: Millis
+  state: StoredEntry["state"]
+  revision: number
+  /** Of a recorded entry: for how many it stands. */
+  count: number
+  charges: Record<Name, number>
+  entry: UsageEntry
 }
 
-function placeOf(cursor: string | undefined): Place | undefined {
-  if (cursor === undefined) return undefined
-  const match = /^(\d{1,15})\/([A-Za-z0-9_.:|=-]{1,64})$/.exec(cursor)
-  if (match === null) throw new InvalidArgumentError("cursor", "a cursor that `list` returned", cursor)
-  return { at: Number(match[1]), id: match[2]! }
+function parseEntry(text: string, idempotencyKey: Name): StoredEntry {
+  let record: EntryRecord
+  try {
+    record = JSON.parse(text) as EntryRecord
+  } catch {
+    throw corrupt("Redis holds a usage entry that is not JSON.")
+  }
+  const { at, state, revision, count, charges, entry } = record
+  const stored = { ...entry, idempotencyKey, at, revision, state, charges }
+  return state === "recorded" && count !== (entry.count ?? 1) ? { ...stored, count } : stored
+}
+
+/** Whether a scan in this direction has passed the entry when it goes on after `position`. */
+function isBefore(entry: StoredEntry, position: Position, newestFirst: boolean): boolean {
+  const order = compareEntries(entry, { at: position.at, idempotencyKey: position.key })
+  return newestFirst ? order >= 0 : order <= 0
 }

@@ -1,452 +1,382 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
-import type { UsageLedger } from "../ledger"
 import type {
+  AdjustReply,
   AdjustRequest,
-  AdjustResult,
   BudgetStore,
-  CellChange,
-  CellState,
-  Expired,
-  ExtendResult,
-  Final,
+  CounterChange,
+  CounterRef,
+  CounterState,
+  ExpireReply,
+  ExpireRequest,
+  ExtendReply,
+  ExtendRequest,
+  FinalState,
+  ListCountersReply,
+  ListDueReply,
   Millis,
   Name,
-  ReserveCell,
+  ReadReply,
+  ReserveReply,
   ReserveRequest,
-  ReserveResult,
-  SettleCell,
+  SettleReply,
   SettleRequest,
-  SettleResult,
   StoreCapabilities,
   StoreCheck,
-} from "../store"
-import {
-  checkAdjustRequest,
-  checkDraft,
-  checkEntry,
-  checkExtendRequest,
-  checkReadRequest,
-  checkReserveRequest,
-  checkSettleRequest,
-  checkSweepRequest,
-} from "../store-checks"
-import { StoreError } from "../store-error"
-import { attemptTexts } from "./entry"
-import { baseOf } from "./names"
-import { cellAt, type PackedReply, packedChange, packedState, viewOf, withTexts } from "./packed-reply"
-import { arePlainNames, arePlainReserveCells, arePlainSettleCells, isNat } from "./plain-request"
-import { chargeLine, entryHead, heldHead, heldRecord, heldUntil, lifeOf, ownCells, type SettledCell } from "./record"
-import type { RedisClient } from "./redis-client"
-import { RedisConnection } from "./redis-connection"
+} from "../store/budget-store"
+import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
+import type { UsageLedger } from "../usage/ledger"
+import { checkClient, namespaceOf, type RedisClient } from "./client"
+import { RedisConnection, type Script } from "./connection"
+import { corrupt } from "./failure"
+import { SCRIPTS } from "./generated/scripts"
+import { PartitionKeys } from "./keys"
 import { RedisLedger } from "./redis-ledger"
-import { loadedScripts, type StoreScripts } from "./scripts"
-import { REPLY } from "./scripts/script"
-import { checkServer } from "./server-check"
+import type { RedisSettings } from "./settings"
 
-const MAX = Number.MAX_SAFE_INTEGER
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-/** Most leases that one step of a sweep ends: about a millisecond of an idle server, as `bench/backlog.mjs` shows. */
-const SWEEP_STEP = 32
-/** Entries of one chunk of the ledger: what one step of a scan reads. */
-const CHUNK_ENTRIES = 512
+/** Share of the timeout after which the store gives up, so that it can say why before its caller does. */
+const DEADLINE_SHARE = 0.9
+/** Most pages of SCAN in one `listCounters`. */
+const MAX_SCANS = 50
+const MAX_SCAN_COUNT = 1_000
 
 export interface RedisStoreOptions {
-  /** An ioredis `Redis` or `Cluster`. The store works on a duplicate of it and closes only that. */
+  /**
+   * An ioredis `Redis` or `Cluster`. The store works on a duplicate of it and closes only that. A `keyPrefix` of the client
+   * comes before `prefix`.
+   */
   client: RedisClient
   /** What the names of all keys begin with: letters, digits and `_ . : -`. @defaultValue "p2" */
   prefix?: string | undefined
-  /** How long resolved ids, and cells after the end of their window, are kept, in ms. No lease may be longer. @defaultValue one hour */
+  /** How long resolved keys, and counters after the end of their window, are kept, in ms. @defaultValue one hour */
   retentionMs?: number | undefined
-  /** Whether usage entries are kept. @defaultValue true */
-  ledger?: boolean | undefined
-  /** How long usage entries are kept, in ms. @defaultValue 90 days */
+  /** How long usage entries are kept, in ms; 0: none are written. @defaultValue 90 days */
   ledgerRetentionMs?: number | undefined
-  /** How long a call may take, in ms, before it is refused. @defaultValue 500 */
+  /** How long a call may take, in ms. @defaultValue 500 */
   timeoutMs?: number | undefined
-  /** Receives each warning about the server's settings, once. @defaultValue console.warn */
-  onWarning?: ((message: string) => void) | undefined
-  /** For simulations only: replaces the time of the server. */
+  /** For tests only: replaces the server's clock. */
   now?: (() => Millis) | undefined
 }
 
+const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs", "timeoutMs", "now"])
+
 /**
- * A store on Redis 6.2 or later, a single server or a Cluster. One script per transition over all cells; the server's time;
- * all keys of a root on one shard. What survives a crash of the server is said by `check()`, and in docs/durability.md.
+ * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script over declared keys, by the server's
+ * clock; all keys of a partition are on one shard. The keys are described in docs/redis-layout.md, what survives a crash in
+ * docs/durability.md.
  *
- * @throws InvalidArgumentError on a wrong option; members reject with `StoreError`
+ * @throws InvalidArgumentError on a wrong option; members reject with a `StoreError`
+ * @example
+ * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
-export function redisStore(options: RedisStoreOptions): BudgetStore & { readonly ledger?: UsageLedger | undefined } {
-  checkOptions(options)
-  return new RedisStore(options)
+export function redisStore(options: RedisStoreOptions): BudgetStore {
+  checkNames(options, OPTIONS, "")
+  const { client, prefix = "p2", now } = options
+  checkClient(client)
+  const settings = {
+    retentionMs: duration("retentionMs", options.retentionMs ?? HOUR_MS, 1),
+    ledgerRetentionMs: duration("ledgerRetentionMs", options.ledgerRetentionMs ?? 90 * DAY_MS, 0),
+    timeoutMs: duration("timeoutMs", options.timeoutMs ?? 500, 1),
+    namespace: namespaceOf(client, prefix),
+    clock: now === undefined ? () => "" : () => String(now()),
+  }
+  return new RedisStore(client, settings)
 }
 
 class RedisStore implements BudgetStore {
   readonly name = "redis"
   readonly capabilities: StoreCapabilities
   readonly ledger: UsageLedger | undefined
+  readonly #settings: RedisSettings
   readonly #connection: RedisConnection
-  readonly #scripts: StoreScripts
-  readonly #prefix: string
-  readonly #now: () => Millis | ""
-  readonly #warn: (message: string) => void
-  readonly #warned = new Set<string>()
-  readonly #retentionMs: number
 
-  constructor(options: RedisStoreOptions) {
-    this.#prefix = options.prefix ?? "p2"
-    this.#retentionMs = options.retentionMs ?? HOUR_MS
-    this.#now = options.now ?? (() => "")
-    this.#warn = options.onWarning ?? ((message) => console.warn(message))
-    this.capabilities = { shared: true, clock: "server", retentionMs: this.#retentionMs, maxCells: 32 }
-    const ledger = options.ledger ?? true
-    this.#scripts = loadedScripts({
-      retentionMs: this.#retentionMs,
-      ledgerRetentionMs: options.ledgerRetentionMs ?? 90 * DAY_MS,
-      chunkEntries: CHUNK_ENTRIES,
-      ledger,
-    })
+  constructor(client: RedisClient, settings: RedisSettings) {
+    const { retentionMs, ledgerRetentionMs, timeoutMs, namespace } = settings
+    this.capabilities = { shared: true, clock: "server", retentionMs, maxCounters: 32, timeoutMs }
+    this.#settings = settings
     this.#connection = new RedisConnection({
-      client: options.client,
-      timeoutMs: options.timeoutMs ?? 500,
-      prepare: async (own) => this.#tell(await checkServer(own)),
+      client,
+      deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
+      probeKey: `${namespace}:{access-check}:probe`,
     })
-    if (ledger) {
-      this.ledger = new RedisLedger({
-        connection: this.#connection,
-        scripts: this.#scripts,
-        prefix: this.#prefix,
-        now: this.#now,
-      })
+    this.ledger = ledgerRetentionMs > 0 ? new RedisLedger(this.#connection, settings) : undefined
+  }
+
+  async reserve(request: ReserveRequest): Promise<ReserveReply> {
+    const { key, fingerprint, counters, leaseMs, pendingEntry } = request
+    const { ledgerRetentionMs, clock } = this.#settings
+    const of = this.#keysOf(request.partition)
+    const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
+    const { latestStart, earliestEnd } = commonWindow(counters)
+    const pending = this.ledger === undefined ? "" : JSON.stringify(pendingEntry)
+    const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
+    for (const { name, amount, onExpire } of counters) {
+      keys.push(of.counter(name))
+      args.push(name, `${amount} ${onExpire} 0`)
+    }
+    for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
+    const reply = await this.#run(SCRIPTS.reserve, keys, args)
+    const [status, time, due, detail] = reply
+    const now = Number(time)
+    const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
+    const common = { now, due: due !== 0, counters: states }
+    switch (status) {
+      case "ok":
+      case "replayed":
+        return { ...common, status: "ok", replayed: status === "replayed", expiresAt: Number(detail) }
+      case "exceeded":
+        return { ...common, status, which: (detail as unknown[]).map(Number) }
+      case "stale-window":
+        return { ...common, status, which: counters.flatMap((counter, index) => (isOpen(counter, now) ? [] : [index])) }
+      case "mismatch":
+        return { ...common, status }
+      case "resolved":
+        return { ...common, status, state: detail as FinalState }
+      case "lease-ended":
+        return { ...common, status, storedCounters: detail as Name[] }
+      default:
+        throw unknownStatus(status)
     }
   }
 
-  async reserve(request: ReserveRequest): Promise<ReserveResult> {
-    this.#checkReserve(request)
-    if (request.leaseMs > this.#retentionMs) {
-      throw new InvalidArgumentError(
-        "leaseMs",
-        `at most the store's retention of ${this.#retentionMs} ms`,
-        request.leaseMs,
-      )
+  async settle(request: SettleRequest): Promise<SettleReply> {
+    const { key, fingerprint, outcome, revision, counters, expiresAt, entry } = request
+    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const names = counters.map(({ name }) => name)
+    const json = this.ledger === undefined ? "" : JSON.stringify(entry)
+    const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
+    args.push(...names)
+    for (const counter of counters) {
+      args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
     }
-    const { cells } = request
-    const base = baseOf(this.#prefix, request.root)
-    const args: (string | number)[] = [cells.length + 2, `${base}l`, `${base}r:${request.id}`]
-    let [latestStart, earliestEnd] = [0, MAX]
-    let numbers = ""
-    for (const cell of cells) {
-      const { startsAt, endsAt } = cell
-      if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
-      if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
-      args.push(`${base}c:${cell.key}`)
-      numbers += `${cell.amount}\0${cell.limit ?? -1}\0${lifeOf(cell, this.#retentionMs)}\0`
+    const reply = await this.#run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
+    const [status, time, replayed, late, recovered, forgottenCounters] = reply
+    const now = Number(time)
+    switch (status) {
+      case "settled":
+      case "released":
+        return {
+          now,
+          status,
+          counters: names.map((name, index) => counterChange(name, reply, 6 + 5 * index)),
+          replayed: replayed === 1,
+          late: late === 1,
+          recovered: recovered === 1,
+          forgottenCounters: Number(forgottenCounters),
+        }
+      case "mismatch":
+      case "forgotten":
+        return { now, status }
+      case "other-counters":
+        return { now, status, storedCounters: reply[2] as Name[] }
+      default:
+        throw unknownStatus(status)
     }
-    const until = heldUntil(cells, this.#retentionMs)
-    args.push(
-      `${this.#now()}\0${request.leaseMs}\0${latestStart}\0${earliestEnd}\0${until}\0${numbers}`,
-      heldRecord(request, this.#retentionMs, this.ledger !== undefined),
+  }
+
+  async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
+    const of = this.#keysOf(partition)
+    const reply = await this.#run(
+      SCRIPTS.extend,
+      [of.reservation(key), of.leases, of.time],
+      [this.#settings.clock(), key, leaseMs],
     )
-    return this.#reserved(request, await this.#connection.runPacked(this.#scripts.reserve, args))
-  }
-
-  async settle(request: SettleRequest): Promise<SettleResult> {
-    this.#checkSettle(request)
-    const { cells } = request
-    const reply = await this.#connection.runPacked(this.#scripts.settle, this.#settleArgs(request, cells, undefined))
-    if (!Array.isArray(reply)) return settled(request, cells, reply)
-    const own = ownCells(String(withTexts(this.#soundList(reply, request.root, cells)[1])), request, this.#retentionMs)
-    const args = this.#settleArgs(request, own, own)
-    const again = await this.#connection.runPacked(this.#scripts.settle, args)
-    return settled(request, own, this.#soundBytes(again, request.root, own))
-  }
-
-  /** `known`: the cells as the server told them, with when they may leave. */
-  #settleArgs(
-    request: SettleRequest,
-    cells: readonly SettleCell[],
-    known: readonly SettledCell[] | undefined,
-  ): (string | number)[] {
-    const { entry } = request
-    const base = baseOf(this.#prefix, request.root)
-    const args: (string | number)[] = [cells.length + 2, `${base}l`, `${base}r:${request.id}`]
-    const outcome = request.outcome === "commit" ? "c" : "f"
-    let numbers = `${this.#now()}\0${outcome}\0${request.revision}\0${request.expiresAt ?? "n"}\0`
-    for (let index = 0; index < cells.length; index++) {
-      const cell = cells[index]!
-      args.push(`${base}c:${cell.key}`)
-      const life = known === undefined ? lifeOf(cell, this.#retentionMs) : known[index]!.life
-      numbers += `${cell.reserved}\0${cell.amount}\0${life}\0`
+    const [status, time, expiresAt, fingerprint, ...rest] = reply
+    const now = Number(time)
+    if (status !== "held") return { now, status: status as FinalState | "unknown" }
+    const counters = []
+    for (let at = 0; at < rest.length; at += 3) {
+      counters.push({ name: rest[at] as Name, amount: Number(rest[at + 1]), onExpire: Number(rest[at + 2]) })
     }
-    args.push(numbers, heldHead(request.fingerprint, cells), chargeLine(request, cells))
-    if (this.ledger !== undefined && entry !== undefined) {
-      const [attempt, ...texts] = attemptTexts(entry)
-      args.push(entryHead(request, cells) + attempt, ...texts)
-    }
-    return args
+    return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
   }
 
-  async extend(request: { root: Name; id: Name; leaseMs: number }): Promise<ExtendResult> {
-    checkExtendRequest(request)
-    const base = baseOf(this.#prefix, request.root)
-    const args = [2, `${base}l`, `${base}r:${request.id}`, this.#now(), request.id, request.leaseMs]
-    const reply = await this.#connection.run(this.#scripts.extend, args)
-    this.#refuseCorrupt(reply, request.root, [])
-    const [, now, state, expiresAt] = reply as unknown as number[]
-    if (state === 0) return { now: now!, state: "unknown" }
-    if (state === STATE.held) return { now: now!, state: "held", expiresAt: expiresAt! }
-    return { now: now!, state: finalOf(state!) }
-  }
-
-  async read(request: { root: Name; keys: Name[] }): Promise<{ now: Millis; due: number; cells: CellState[] }> {
-    checkReadRequest(request)
-    const { root, keys } = request
-    const base = baseOf(this.#prefix, root)
-    const args = [keys.length + 1, `${base}l`, ...keys.map((key) => `${base}c:${key}`), this.#now()]
-    const reply = (await this.#connection.run(this.#scripts.read, args)) as unknown as number[]
-    this.#refuseCorrupt(reply, root, keys)
-    const cells = keys.map((key, index) => cellState(key, reply, 3 + 3 * index))
-    return { now: reply[1]!, due: reply[2]!, cells }
-  }
-
-  async adjust(request: AdjustRequest): Promise<AdjustResult> {
-    checkAdjustRequest(request)
-    const { root, id, cell, kind, delta } = request
-    const base = baseOf(this.#prefix, root)
-    const reply = (await this.#connection.run(this.#scripts.adjust, [
-      2,
-      `${base}a:${id}`,
-      `${base}c:${cell.key}`,
-      this.#now(),
-      kind,
-      delta,
-      `${cell.key} ${kind} ${delta}`,
-      cell.startsAt ?? 0,
-      cell.endsAt ?? MAX,
-      lifeOf(cell, this.#retentionMs),
-    ])) as unknown as number[]
-    this.#refuseCorrupt(reply, root, [cell.key])
-    const [code, now, applied] = reply as [number, number, number]
-    const answer = { now, cell: cellChange(cell.key, reply, 3) }
-    if (code === REPLY.mismatch) return { ...answer, result: "mismatch" }
-    if (code === REPLY.staleWindow) return { ...answer, result: "stale-window" }
-    return { ...answer, result: "ok", replayed: code === REPLY.replayed, applied: exact(applied) + 0 }
-  }
-
-  async sweep(request: { root: Name; max: number }): Promise<{ now: Millis; expired: Expired[]; more: boolean }> {
-    checkSweepRequest(request)
-    const base = baseOf(this.#prefix, request.root)
-    const expired: Expired[] = []
-    for (;;) {
-      const step = Math.min(SWEEP_STEP, request.max - expired.length)
-      const reply = await this.#connection.run(this.#scripts.sweep, [1, `${base}l`, this.#now(), step])
-      const [, now, due, done] = reply as unknown as [number, number, number, number]
-      expired.push(...expiredOf(reply.slice(4)))
-      if (due === 0 || done === 0 || expired.length >= request.max) return { now, expired, more: due > 0 }
+  async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
+    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
+    const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
+    const reply = await this.#run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
+    const [status, time] = reply
+    const now = Number(time)
+    switch (status) {
+      case "expired":
+        return {
+          now,
+          status,
+          counters: counters.map((name, index) => counterChange(name, reply, 2 + 6 * index)),
+          charged: counters.map((_, index) => Number(reply[2 + 6 * index + 5])),
+        }
+      case "not-due":
+      case "damaged":
+        return { now, status }
+      case "other-counters":
+        return { now, status, storedCounters: reply[2] as Name[] }
+      default:
+        throw unknownStatus(status)
     }
   }
 
-  async check(): Promise<StoreCheck> {
-    const own = await this.#connection.connected()
-    const found = await this.#connection.inTime(checkServer(own))
-    this.#tell(found)
-    return found
+  /** Not one step: the names of the counters are read after the keys. */
+  async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
+    const of = this.#keysOf(partition)
+    const [, now, due] = await this.#run(SCRIPTS.listDue, [of.leases, of.time], [this.#settings.clock(), limit])
+    const listed = (due as Name[]).map(async (key) => ({
+      key,
+      counters: await this.#storedCounters(of.reservation(key)),
+    }))
+    return { now: Number(now), due: await Promise.all(listed) }
+  }
+
+  async read({ partition, counters }: { partition: Name; counters: Name[] }): Promise<ReadReply> {
+    const { now, due, states, damaged } = await this.#read(partition, counters)
+    if (damaged.length > 0) throw damage("counter")
+    return { now, due, counters: states.map(({ state }) => state) }
+  }
+
+  async adjust({ partition, key, counter, kind, delta }: AdjustRequest): Promise<AdjustReply> {
+    const { name, startsAt, endsAt } = counter
+    const { retentionMs, clock } = this.#settings
+    const of = this.#keysOf(partition)
+    const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
+    const reply = await this.#run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
+    const [status, time, replayed, applied] = reply
+    const now = Number(time)
+    if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
+    const change = counterChange(name, reply, 4)
+    return { now, status, counter: change, replayed: replayed === 1, applied: Number(applied) }
+  }
+
+  async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
+    const of = this.#keysOf(request.partition)
+    const prefix = of.counter("")
+    let [node = "", position = "0"] = request.cursor?.split(":") ?? []
+    let count = request.limit
+    const names = new Set<Name>()
+    for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
+      const reply = await this.#run(SCRIPTS.scanCounters, [of.time, of.absent], [`${prefix}*`, node, position, count])
+      const found = reply[3] as string[]
+      for (const key of found) names.add(key.slice(prefix.length))
+      node = reply[1] as string
+      position = reply[2] as string
+      if (position === "0") break
+      if (found.length === 0) count = Math.min(2 * count, MAX_SCAN_COUNT)
+    }
+    const { now, states, damaged } = await this.#read(request.partition, [...names])
+    const counters = states.filter(({ exists }) => exists).map(({ state }) => state)
+    return { now, counters, damaged, cursor: position === "0" ? null : `${node}:${position}` }
+  }
+
+  async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
+    const [, now, before] = await this.#run(
+      SCRIPTS.acceptClock,
+      [this.#keysOf(partition).time],
+      [this.#settings.clock()],
+    )
+    return { now: Number(now), before: Number(before) }
+  }
+
+  async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
+    const check = await this.#connection.check()
+    if (request.partition === undefined || !check.ok) return check
+    const of = this.#keysOf(request.partition)
+    const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
+    const [, clock, latest, damaged] = await this.#run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
+    const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
+    return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
   }
 
   async close(): Promise<void> {
     this.#connection.close()
   }
 
-  #tell(found: StoreCheck): void {
-    for (const warning of found.warnings) {
-      if (this.#warned.has(warning)) continue
-      this.#warned.add(warning)
-      this.#warn(warning)
+  async #run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
+    const reply = await this.#connection.run(script, keys, args)
+    if (reply[0] === "corrupt") throw damage(reply[1] as string)
+    return reply
+  }
+
+  async #read(partition: Name, names: readonly Name[]) {
+    const of = this.#keysOf(partition)
+    const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
+    const reply = await this.#run(SCRIPTS.read, keys, [this.#settings.clock()])
+    const statusOf = (index: number) => reply[3 + 4 * index]
+    return {
+      now: Number(reply[1]),
+      due: reply[2] !== 0,
+      states: names.map((name, index) => ({
+        exists: statusOf(index) === "known",
+        state: counterState(name, reply, 4 + 4 * index),
+      })),
+      damaged: names.filter((_, index) => statusOf(index) === "damaged"),
     }
   }
 
-  #checkReserve(request: ReserveRequest): void {
-    const { maxCells } = this.capabilities
-    const plain = arePlainReserveCells(request.cells, maxCells) && arePlainNames(request.root, request.id)
-    const rest = isNat(request.leaseMs) && request.leaseMs > 0 && typeof request.fingerprint === "string"
-    if (!plain || !rest) checkReserveRequest(request, maxCells)
-    else if (request.draft !== undefined) checkDraft(request.draft, "draft")
-  }
-
-  #checkSettle(request: SettleRequest): void {
-    const { maxCells } = this.capabilities
-    const plain = arePlainSettleCells(request.cells, maxCells) && arePlainNames(request.root, request.id)
-    const { outcome, expiresAt } = request
-    const rest =
-      isNat(request.revision) &&
-      typeof request.fingerprint === "string" &&
-      (outcome === "commit" || outcome === "release") &&
-      (expiresAt === null || isNat(expiresAt))
-    if (!plain || !rest) checkSettleRequest(request, maxCells)
-    else if (request.entry !== undefined) checkEntry(request.entry, "entry")
-  }
-
-  #reserved(request: ReserveRequest, reply: PackedReply): ReserveResult {
-    const list = Array.isArray(reply) ? this.#soundList(reply, request.root, request.cells) : undefined
-    const view = viewOf((list === undefined ? reply : list[0]) as Uint8Array)
-    const expired = list === undefined ? [] : expiredOf(withTexts(list.slice(1)) as unknown[])
-    const { cells: asked } = request
-    const backlog = view.getUint8(1) === 1
-    const now = view.getFloat64(2, true)
-    const detail = view.getFloat64(10, true)
-    const cells: CellState[] = []
-    for (let index = 0; index < asked.length; index++) {
-      cells.push(packedState(asked[index]!.key, view, cellAt(index, 18, 1)))
-    }
-    switch (view.getUint8(0)) {
-      case REPLY.ok:
-        return { now, cells, expired, backlog, result: "ok", replayed: false, expiresAt: detail }
-      case REPLY.replayed:
-        return { now, cells, expired, backlog, result: "ok", replayed: true, expiresAt: detail }
-      case REPLY.mismatch:
-        return { now, cells, expired, backlog, result: "mismatch" }
-      case REPLY.resolved:
-        return { now, cells, expired, backlog, result: "resolved", state: finalOf(detail) }
-      case REPLY.staleWindow: {
-        const which = indexesOf(asked, (cell) => !isOpen(cell, now))
-        return { now, cells, expired, backlog, result: "stale-window", which }
-      }
-      default: {
-        const which = indexesOf(asked, (cell, index) => !fits(cell, cells[index]!))
-        return { now, cells, expired, backlog, result: "exceeded", which }
-      }
-    }
-  }
-
-  #soundBytes(reply: PackedReply, root: Name, cells: readonly SettledCell[]): Uint8Array {
-    if (!Array.isArray(reply)) return reply
-    this.#soundList(reply, root, cells)
-    throw new StoreError("Another caller changed the id while it was settled; nothing was applied.", {
-      code: "unavailable",
-      applied: "no",
+  /** None if the record cannot be read. */
+  async #storedCounters(reservationKey: string): Promise<Name[]> {
+    return this.#connection.command(async (own) => {
+      const fields = await own.hkeys(reservationKey).catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return []
+        throw error
+      })
+      return fields.filter((field) => !field.startsWith("@"))
     })
   }
 
-  /** A list that tells of no damage. */
-  #soundList(list: unknown[], root: Name, cells: readonly { key: Name }[]): unknown[] {
-    if (list[0] === REPLY.corrupt) this.#refuseCorrupt(list, root, keysOf(cells))
-    return list
+  /** How long a counter is to be kept, as counter.lua reads it. */
+  #keep({ endsAt, keepMs }: CounterRef): string {
+    if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
+    return keepMs === null ? "" : `+${keepMs}`
   }
 
-  #refuseCorrupt(reply: readonly unknown[], root: Name, keys: readonly Name[]): void {
-    if (reply[0] !== REPLY.corrupt) return
-    const key = keys[(reply[1] as number) - 1]
-    const what = key === undefined ? "The record of the id" : `The cell ${key}`
-    throw new StoreError(
-      `${what} in the root ${root} holds something that this store did not write. Nothing was applied, and nothing was removed: look at the key in Redis.`,
-      { code: "corrupt", applied: "no" },
-    )
+  #keysOf(partition: Name): PartitionKeys {
+    return new PartitionKeys(this.#settings.namespace, partition)
+  }
+
+  /** The KEYS of settle.lua and expire.lua. */
+  #keysToResolve(partition: Name, key: Name, names: readonly Name[]): string[] {
+    const of = this.#keysOf(partition)
+    const own = [of.reservation(key), of.pendingEntry(key), of.entry(key)]
+    return [...own, of.leases, of.damaged, of.time, of.entries, ...names.map((name) => of.counter(name))]
   }
 }
 
-function settled(request: SettleRequest, asked: readonly SettleCell[], reply: Uint8Array): SettleResult {
-  const view = viewOf(reply)
-  const code = view.getUint8(0)
-  const now = view.getFloat64(3, true)
-  const cells: CellChange[] = []
-  for (let index = 0; index < asked.length; index++) {
-    cells.push(packedChange(asked[index]!.key, view, cellAt(index, 11, 2)))
+/** The time in which every window is open; empty where there is none. */
+function commonWindow(counters: readonly CounterRef[]): { latestStart: Millis | ""; earliestEnd: Millis | "" } {
+  let [latestStart, earliestEnd] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const { startsAt, endsAt } of counters) {
+    if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
+    if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
   }
-  if (code === REPLY.mismatch) return { now, cells, result: "mismatch" }
-  if (code === REPLY.forgotten) return { now, cells, result: "forgotten" }
   return {
-    now,
-    cells,
-    result: request.outcome === "commit" ? "committed" : "released",
-    replayed: code === REPLY.replayed,
-    late: view.getUint8(1) === 1,
-    recovered: view.getUint8(2) === 1,
+    latestStart: Number.isFinite(latestStart) ? latestStart : "",
+    earliestEnd: Number.isFinite(earliestEnd) ? earliestEnd : "",
   }
 }
 
-/** Letters of the states, as the scripts keep them. */
-const STATE = { held: 104, committed: 99, released: 102, expired: 120 } as const
-
-function finalOf(state: number): Final {
-  if (state === STATE.committed) return "committed"
-  return state === STATE.released ? "released" : "expired"
+function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
+  return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
 }
 
-/** Numbers near 2^53 come as text (`scripts/script.ts` says why). */
-function exact(value: number | string | undefined): number {
-  return typeof value === "number" ? value : Number(value)
+function counterState(name: Name, reply: readonly unknown[], at: number): CounterState {
+  return { name, spent: Number(reply[at]), reserved: Number(reply[at + 1]), granted: Number(reply[at + 2]) }
 }
 
-function keysOf(cells: readonly { key: Name }[]): Name[] {
-  return cells.map((cell) => cell.key)
+function counterChange(name: Name, reply: readonly unknown[], at: number): CounterChange {
+  const peaks = { peakBefore: Number(reply[at + 3]), peak: Number(reply[at + 4]) }
+  return { ...counterState(name, reply, at), ...peaks }
 }
 
-function cellState(key: Name, numbers: readonly number[], at: number): CellState {
-  return { key, spent: exact(numbers[at]), reserved: exact(numbers[at + 1]), granted: exact(numbers[at + 2]) }
+function damage(what: string) {
+  return corrupt(
+    `Redis holds a damaged record (${what}); nothing was applied. See "Damaged records" in docs/redis-layout.md.`,
+  )
 }
 
-function cellChange(key: Name, numbers: readonly number[], at: number): CellChange {
-  return {
-    key,
-    spent: exact(numbers[at]),
-    reserved: exact(numbers[at + 1]),
-    granted: exact(numbers[at + 2]),
-    peakBefore: exact(numbers[at + 3]),
-    peak: exact(numbers[at + 4]),
-  }
+function unknownStatus(status: unknown) {
+  return corrupt(`A script of the store replied the unknown status ${JSON.stringify(status)}.`)
 }
 
-function expiredOf(told: readonly unknown[]): Expired[] {
-  return (told as (string | number)[][]).map((lease) => {
-    const cells: Expired["cells"] = []
-    for (let at = 1; at < lease.length; at += 7) {
-      const numbers = lease as number[]
-      cells.push({ ...cellChange(lease[at] as string, numbers, at + 1), charged: exact(numbers[at + 6]) })
-    }
-    return { id: lease[0] as string, cells }
-  })
-}
-
-function isOpen(cell: ReserveCell, now: Millis): boolean {
-  return (cell.startsAt === null || cell.startsAt <= now) && (cell.endsAt === null || now < cell.endsAt)
-}
-
-/** The script's own test, said again for the answer: which cells refused. */
-function fits(cell: ReserveCell, state: CellState): boolean {
-  const { spent, reserved, granted } = state
-  const limit = cell.limit === null ? MAX : Math.min(MAX, cell.limit + granted)
-  return cell.amount === 0 || (cell.amount <= limit - spent - reserved && cell.amount <= MAX - reserved)
-}
-
-function indexesOf<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {
-  return items.flatMap((item, index) => (test(item, index) ? [index] : []))
-}
-
-const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/
-
-const NAMES: ReadonlySet<string> = new Set([
-  "client",
-  "prefix",
-  "retentionMs",
-  "ledger",
-  "ledgerRetentionMs",
-  "timeoutMs",
-  "onWarning",
-  "now",
-])
-
-function checkOptions(options: RedisStoreOptions): void {
-  if (typeof options?.client?.duplicate !== "function") {
-    throw new InvalidArgumentError("client", "an ioredis Redis or Cluster", options?.client)
-  }
-  checkNames(options, NAMES, "")
-  if (options.prefix !== undefined && !PREFIX.test(options.prefix)) {
-    throw new InvalidArgumentError("prefix", "1 to 64 letters, digits and _ . : -", options.prefix)
-  }
-  for (const field of ["retentionMs", "ledgerRetentionMs", "timeoutMs"] as const) {
-    const value = options[field]
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
-      throw new InvalidArgumentError(field, "a positive integer of milliseconds", value)
-    }
-  }
+function duration(argument: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new InvalidArgumentError(argument, `an integer number of milliseconds from ${least}`, value)
 }

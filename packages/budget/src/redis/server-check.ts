@@ -1,14 +1,16 @@
-import type { StoreCheck } from "../store"
-import { StoreError } from "../store-error"
-import type { OwnConnection } from "./redis-client"
+import type { StoreCheck } from "../store/budget-store"
+import type { OwnConnection } from "./client"
+import { SCRIPTS } from "./generated/scripts"
 
-/** Oldest version whose commands suffice: `SET … PXAT` and `ZADD … XX`. */
+/** The oldest version with every command of the scripts: `SET … PXAT`. */
 const OLDEST = [6, 2] as const
+/** From weakest to strongest. */
+const DURABILITIES = ["none", "process", "second", "disk"] as const satisfies readonly StoreCheck["durability"][]
 
 /** What `INFO` and `CONFIG GET` say of one server. */
 export interface ServerFacts {
   version: string
-  replica: boolean
+  isReplica: boolean
   policy: string
   maxmemory: number
   appendOnly: boolean
@@ -16,29 +18,33 @@ export interface ServerFacts {
   appendFsync: string | undefined
 }
 
-const ORDER: readonly StoreCheck["durability"][] = ["none", "process", "second", "disk"]
-
-/** Asks every master. Rejects with a `StoreError` `misconfigured` where money would not be safe. */
-export async function checkServer(connection: OwnConnection): Promise<StoreCheck> {
+/** Looks at every master. `ok` is false, with the reason first among the warnings, where money would not be safe. */
+export async function inspectServers(connection: OwnConnection, probeKey: string): Promise<StoreCheck> {
   const servers = connection.isCluster === true ? (connection.nodes?.("master") ?? []) : [connection]
-  const facts = await Promise.all(servers.map(readFacts))
-  const warnings = new Set<string>()
-  let durability: StoreCheck["durability"] = "disk"
-  for (const one of facts) {
-    refuseUnsafe(one)
-    for (const warning of warningsOf(one)) warnings.add(warning)
-    if (ORDER.indexOf(durabilityOf(one)) < ORDER.indexOf(durability)) durability = durabilityOf(one)
+  const [denied, ...facts] = await Promise.all([deniedCommands(connection, probeKey), ...servers.map(readFacts)])
+  const problems = new Set(facts.flatMap(problemsOf))
+  if (denied.length > 0) {
+    problems.add(
+      `Redis is misconfigured: the ACL of the user denies ${denied.join(", ")}, which the store's scripts run.`,
+    )
   }
-  return { ok: true, durability, warnings: [...warnings] }
+  const warnings = new Set(facts.flatMap(warningsOf))
+  const weakest = Math.min(...facts.map((fact) => DURABILITIES.indexOf(durabilityOf(fact))))
+  return {
+    ok: problems.size === 0,
+    durability: DURABILITIES[weakest] ?? "process",
+    warnings: [...problems, ...warnings],
+  }
+}
+
+/** A script that is denied a command stops in the middle, so each command is tried before anything is written. */
+async function deniedCommands(connection: OwnConnection, probeKey: string): Promise<string[]> {
+  return (await connection.eval(SCRIPTS.checkAccess.lua, 1, probeKey)) as string[]
 }
 
 async function readFacts(server: OwnConnection): Promise<ServerFacts> {
-  const text = await server.info()
-  const config = await server.config("GET", "appendfsync").catch(() => undefined)
-  const appendFsync = Array.isArray(config)
-    ? (config[1] as string | undefined)
-    : (config as { appendfsync?: string } | undefined)?.appendfsync
-  return factsOf(text, appendFsync)
+  const [info, setting] = await Promise.all([server.info(), server.config("GET", "appendfsync").catch(() => undefined)])
+  return factsOf(info, Array.isArray(setting) ? (setting[1] as string | undefined) : undefined)
 }
 
 /** Reads the reply of `INFO`. What is absent there counts as unknown, never as good. */
@@ -46,7 +52,7 @@ export function factsOf(info: string, appendFsync: string | undefined): ServerFa
   const field = (name: string) => new RegExp(`^${name}:(.*)$`, "m").exec(info)?.[1]?.trim()
   return {
     version: field("redis_version") ?? "0.0.0",
-    replica: field("role") === "slave",
+    isReplica: field("role") === "slave",
     policy: field("maxmemory_policy") ?? "unknown",
     maxmemory: Number(field("maxmemory") ?? 0),
     appendOnly: field("aof_enabled") === "1",
@@ -54,35 +60,30 @@ export function factsOf(info: string, appendFsync: string | undefined): ServerFa
   }
 }
 
-function refuseUnsafe(facts: ServerFacts): void {
-  const [major = 0, minor = 0] = facts.version.split(".").map(Number)
+function problemsOf({ version, isReplica, policy, maxmemory }: ServerFacts): string[] {
+  const problems: string[] = []
+  const [major = 0, minor = 0] = version.split(".").map(Number)
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-    throw misconfigured(`Expected Redis ${OLDEST.join(".")} or later, got ${facts.version}. Upgrade the server.`)
+    problems.push(`Redis is too old: expected version ${OLDEST.join(".")} or later, got ${version}.`)
   }
-  if (facts.replica) {
-    throw misconfigured("Expected a master, got a replica. Connect the store to the master, by Sentinel or Cluster.")
+  if (isReplica) {
+    problems.push("Redis is misconfigured: the server is a replica, expected a master. Connect by Sentinel or Cluster.")
   }
-  if (facts.maxmemory > 0 && facts.policy !== "noeviction") {
-    throw misconfigured(
-      `Expected maxmemory-policy noeviction, got ${facts.policy} with a maxmemory of ${facts.maxmemory} bytes: what is spent could be evicted. ` +
-        "Set maxmemory-policy noeviction, or give the store a server of its own.",
+  if (maxmemory > 0 && policy !== "noeviction") {
+    problems.push(
+      `Redis is misconfigured: maxmemory-policy is ${policy} with a maxmemory of ${maxmemory} bytes, expected noeviction. Counters could be evicted.`,
     )
   }
+  return problems
 }
 
-/** What is wrong, but does no harm as things stand. */
-function warningsOf(facts: ServerFacts): string[] {
-  if (facts.policy === "noeviction") return []
-  return [
-    `Redis has maxmemory-policy ${facts.policy}. It evicts nothing while maxmemory is 0; set noeviction before that changes.`,
-  ]
+/** What does no harm as things stand. */
+function warningsOf({ policy, maxmemory }: ServerFacts): string[] {
+  if (policy === "noeviction" || maxmemory > 0) return []
+  return [`maxmemory-policy is ${policy}. Nothing is evicted while maxmemory is 0; set noeviction before that changes.`]
 }
 
-function durabilityOf(facts: ServerFacts): StoreCheck["durability"] {
-  if (!facts.appendOnly) return "process"
-  return facts.appendFsync === "always" ? "disk" : facts.appendFsync === "everysec" ? "second" : "process"
-}
-
-function misconfigured(message: string): StoreError {
-  return new StoreError(message, { code: "misconfigured", applied: "no" })
+function durabilityOf({ appendOnly, appendFsync }: ServerFacts): StoreCheck["durability"] {
+  if (!appendOnly) return "process"
+  return appendFsync === "always" ? "disk" : appendFsync === "everysec" ? "second" : "process"
 }

@@ -1,16 +1,24 @@
 import { checkNames, InvalidArgumentError } from "@p2/core"
-import { SUITE_NEEDS, type SuiteOptions, type SuiteTarget } from "./target"
+import { SUITE_NEEDS, type SuiteNeed } from "./levels"
+import type { SuiteOptions, SuiteTarget } from "./target"
 
-const OPTION_NAMES = ["name", "limits", "fuzzRuns", "seed", "timeoutMs", "onReport", "only"] as const
-const STORE_MEMBERS = ["reserve", "settle", "extend", "read", "adjust", "sweep"] as const
+const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
+const STORE_MEMBERS = [
+  "reserve",
+  "settle",
+  "extend",
+  "expire",
+  "listDue",
+  "read",
+  "adjust",
+  "listCounters",
+  "acceptClock",
+  "check",
+] as const
 
-/**
- * A misspelt limit would be no limit, and a misspelt option no option.
- *
- * @throws InvalidArgumentError naming the nearest known name
- */
+/** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
 export function checkOptions(options: SuiteOptions): void {
-  checkNames(options, new Set(OPTION_NAMES), "")
+  checkNames(options, OPTION_NAMES, "")
   checkNames(options.limits ?? {}, new Set(SUITE_NEEDS), "limits")
   for (const [need, reason] of Object.entries(options.limits ?? {})) {
     if (reason !== undefined && (typeof reason !== "string" || reason === "")) {
@@ -20,9 +28,9 @@ export function checkOptions(options: SuiteOptions): void {
 }
 
 /**
- * What the factory returned, before any case trusts it.
+ * Checks what the factory returned before a case uses it.
  *
- * @throws InvalidArgumentError saying what of the target is missing, and how to mend it
+ * @throws InvalidArgumentError that says what is missing and what to return instead
  */
 export function checkTarget(target: unknown): asserts target is SuiteTarget {
   const shape = "an object with the member `store`"
@@ -44,13 +52,30 @@ function checkStore(store: Record<string, unknown>): void {
     throw new InvalidArgumentError("store.name", "a string that says which store it is", store.name)
   }
   if (!isObject(store.capabilities)) {
-    const expected = "an object { shared, clock, retentionMs, maxCells }, what the suite tests the store for"
+    const expected = "an object { shared, clock, retentionMs, maxCounters, timeoutMs }"
     throw new InvalidArgumentError("store.capabilities", expected, store.capabilities)
   }
   for (const member of STORE_MEMBERS) {
     if (typeof store[member] === "function") continue
     throw new InvalidArgumentError(`store.${member}`, "a function: every store has this member", store[member])
   }
+}
+
+/** Whether the target offers what a case needs. */
+export function offers(target: SuiteTarget, need: SuiteNeed): boolean {
+  const { faults } = target
+  const offered: Record<SuiteNeed, boolean> = {
+    clock: target.clock !== undefined,
+    size: target.size !== undefined,
+    ledger: target.store.ledger !== undefined,
+    ledgerRetention: target.ledgerRetentionMs !== undefined,
+    processes: target.spawn !== undefined,
+    down: faults?.down !== undefined && faults.up !== undefined,
+    loseAnswer: faults?.loseAnswer !== undefined,
+    damage: faults?.damage !== undefined,
+    restart: faults?.restart !== undefined,
+  }
+  return offered[need]
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

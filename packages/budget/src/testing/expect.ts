@@ -1,4 +1,5 @@
 import { P2Error } from "@p2/core"
+import { StoreError, type StoreErrorCode } from "../store/store-error"
 
 /** A case of the suite found the store wrong. */
 export class SuiteFailure extends Error {
@@ -12,39 +13,78 @@ export function fail(message: string): never {
   throw new SuiteFailure(message)
 }
 
-export function ok(condition: boolean, what: string): asserts condition {
-  if (!condition) fail(what)
+export function ok(condition: boolean, message: string): asserts condition {
+  if (!condition) fail(message)
 }
 
-/** Compares by value, whatever the order of an object's fields; absent and undefined are the same. */
+/** Compares by value, whatever the order of an object's fields; an absent field and an undefined one are the same. */
 export function equal(actual: unknown, expected: unknown, what: string): void {
-  const [a, b] = [canonical(actual), canonical(expected)]
-  if (a !== b) fail(`${what}: ${difference(a, b)}`)
+  const found = differences(actual, expected)
+  if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
 }
 
-/** Most characters of either side in a message. */
-const SHOWN = 400
-/** Characters that both have in common before the first that differs. */
-const BEFORE = 120
+/** One field of every item, in order. */
+export const valuesOf = <T, Field extends keyof T>(items: readonly T[], field: Field): T[Field][] =>
+  items.map((item) => item[field])
 
-/** Both sides, and of long ones what stands around the first character that differs. */
-export function difference(actual: string, expected: string): string {
-  let first = 0
-  while (first < actual.length && actual[first] === expected[first]) first++
-  const start = Math.max(actual.length, expected.length) <= SHOWN ? 0 : Math.max(0, first - BEFORE)
-  const shown = (text: string) =>
-    `${start > 0 ? "…" : ""}${text.slice(start, start + SHOWN)}${text.length > start + SHOWN ? "…" : ""}`
-  const where = start > 0 ? ` (both are the same for ${first} characters)` : ""
-  return `expected ${shown(expected)}, got ${shown(actual)}${where}`
-}
+/** One field of every item, by the item's name. */
+export const byName = <T extends { name: string }, Field extends keyof T>(items: readonly T[], field: Field) =>
+  Object.fromEntries(items.map((item) => [item.name, item[field]]))
 
-/** Only the fields that `expected` names are compared. */
+/** Compares only the fields that `expected` names. */
 export function match(actual: object, expected: Record<string, unknown>, what: string): void {
-  for (const [field, value] of Object.entries(expected)) {
-    equal((actual as Record<string, unknown>)[field], value, `${what}: ${field}`)
-  }
+  const record = actual as Record<string, unknown>
+  const found = Object.keys(expected).flatMap((field) => differences(record[field], expected[field], field))
+  if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
 }
 
+/** One place where two values differ. */
+export interface Difference {
+  path: string
+  expected: string
+  actual: string
+}
+
+/** Every place where two values differ, in order of the path. */
+export function differences(actual: unknown, expected: unknown, path = ""): Difference[] {
+  if (Array.isArray(actual) && Array.isArray(expected) && actual.length === expected.length) {
+    return actual.flatMap((item, index) => differences(item, expected[index], `${path}[${index}]`))
+  }
+  if (isRecord(actual) && isRecord(expected)) {
+    const names = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].sort()
+    return names.flatMap((name) => differences(actual[name], expected[name], path === "" ? name : `${path}.${name}`))
+  }
+  const [a, b] = [canonical(actual), canonical(expected)]
+  return a === b ? [] : [{ path, expected: b, actual: a }]
+}
+
+/** Most differences and most characters of a value in one message. */
+const MOST_DIFFERENCES = 8
+const MOST_CHARACTERS = 400
+/** Characters shown before the first one that differs, of values that are too long to show whole. */
+const CHARACTERS_BEFORE = 120
+
+export function describeDifferences(found: readonly Difference[]): string {
+  const lines = found.slice(0, MOST_DIFFERENCES).map(({ path, expected, actual }) => {
+    const [a, b] = shorten(actual, expected)
+    return `${path === "" ? "" : `${path}: `}expected ${b}, got ${a}`
+  })
+  if (found.length > MOST_DIFFERENCES) lines.push(`and ${found.length - MOST_DIFFERENCES} more`)
+  return lines.join("\n  ")
+}
+
+/** Cuts two long texts to what stands around the first character that differs. */
+function shorten(a: string, b: string): [string, string] {
+  if (Math.max(a.length, b.length) <= MOST_CHARACTERS) return [a, b]
+  let same = 0
+  while (same < a.length && a[same] === b[same]) same++
+  const start = Math.max(0, same - CHARACTERS_BEFORE)
+  const cut = (text: string) =>
+    `${start > 0 ? "…" : ""}${text.slice(start, start + MOST_CHARACTERS)}${text.length > start + MOST_CHARACTERS ? "…" : ""}`
+  return [cut(a), cut(b)]
+}
+
+/** JSON with sorted fields, without undefined ones. */
 export function canonical(value: unknown): string {
   if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) return String(value)
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "undefined"
@@ -55,33 +95,45 @@ export function canonical(value: unknown): string {
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(",")}}`
 }
 
-/** The call must end in a mistake (a P2Error of kind `mistake`), thrown or rejected. */
-export async function mistake(call: () => unknown, what: string): Promise<void> {
-  const outcome = await settled(call)
-  if (!("error" in outcome)) fail(`${what}: expected a mistake to be thrown, got ${canonical(outcome.value)}`)
-  const error = outcome.error
-  if (!P2Error.isInstance(error)) fail(`${what}: expected a mistake (P2Error), got ${String(error)}`)
-  if (error.kind !== "usage") fail(`${what}: expected kind "usage", got ${error.kind} (${error.code})`)
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
-/** The call must end in a StoreError; resolves to its code and whether it may have been applied. */
-export async function storeError(call: () => unknown, what: string): Promise<{ code: string; applied: unknown }> {
-  const outcome = await settled(call)
-  if (!("error" in outcome)) fail(`${what}: expected a StoreError, got ${canonical(outcome.value)}`)
-  const error = outcome.error
-  if (!P2Error.isInstance(error)) fail(`${what}: expected a StoreError, got ${String(error)}`)
-  const applied = (error as unknown as { applied?: unknown }).applied
-  ok(
-    applied === "no" || applied === "maybe",
-    `${what}: a StoreError says applied "no" or "maybe", got ${String(applied)}`,
-  )
-  return { code: error.code, applied }
-}
-
-async function settled(call: () => unknown): Promise<{ value: unknown } | { error: unknown }> {
+/** The call must reject with a `StoreError` with these fields; resolves to it. */
+export async function storeError(
+  call: () => Promise<unknown>,
+  expected: { code?: StoreErrorCode; applied?: "no" | "maybe" },
+  what: string,
+): Promise<StoreError> {
+  let value: unknown
   try {
-    return { value: await call() }
+    value = await call()
   } catch (error) {
-    return { error }
+    if (error instanceof SuiteFailure) throw error
+    if (!StoreError.isInstance(error)) fail(`${what}: expected a StoreError, got: ${describeError(error)}`)
+    const found = Object.entries(expected).flatMap(([field, wanted]) =>
+      differences(error[field as "code" | "applied"], wanted, field),
+    )
+    if (found.length > 0) fail(`${what}: ${describeDifferences(found)}. The error: ${describeError(error)}`)
+    return error
   }
+  fail(`${what}: expected a StoreError, got the reply ${canonical(value)}`)
+}
+
+/** The call must reject with a usage error: a `P2Error` of the kind `usage`. */
+export async function usageError(call: () => Promise<unknown>, what: string): Promise<void> {
+  const error = await call().then(
+    (value) => fail(`${what}: expected a usage error, got ${canonical(value)}`),
+    (error) => error,
+  )
+  if (error instanceof SuiteFailure) throw error
+  if (!P2Error.isInstance(error) || error.kind !== "usage")
+    fail(`${what}: expected a usage error, got: ${describeError(error)}`)
+}
+
+/** The message of an error and of its causes: often only the driver's own message helps. */
+export function describeError(error: unknown, causes = 4): string {
+  if (!(error instanceof Error)) return String(error)
+  const { cause, message } = error
+  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${describeError(cause, causes - 1)}`
 }

@@ -1,58 +1,62 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { StoredEntry, UsageEntry, UsageFilter, UsageGroup, UsageLedger, UsageTotals } from "../ledger"
-import type { Millis, Name } from "../store"
+import type { Millis, Name } from "../store/name"
+import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
+import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { canonical } from "./expect"
-import { checkEntry, checkRoot, checkRootAndId } from "./model-checks"
-import type { ModelRecord, ModelRoot } from "./model-state"
+import type { ModelPartition } from "./model-state"
 
-type Requested<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
+type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** The ledger's part of the contract, by filtering and sorting everything each time. */
+/** How an entry came about. */
+export interface EntryOrigin {
+  state: StoredEntry["state"]
+  revision: number
+  charges: Record<Name, number>
+}
+
+/** The ledger's part of the contract: filters and sorts everything each time. */
 export class ModelLedger implements UsageLedger {
   constructor(
-    protected readonly root: (name: Name) => ModelRoot,
-    protected readonly now: () => Millis,
+    protected readonly partition: (name: Name) => ModelPartition,
+    protected readonly now: (partition: Name) => Millis,
     /** How long an entry is kept; Infinity: until it is pruned. */
     protected readonly retentionMs: number,
   ) {}
 
-  async record(request: Requested<"record">): Promise<{ now: Millis }> {
-    checkRootAndId(request)
-    checkEntry(request.entry)
-    const now = this.now()
-    const root = this.root(request.root)
-    if (!root.entries.has(request.id)) this.write(root, request.id, request.entry, {}, 0, now)
+  async record(request: RequestOf<"record">): Promise<{ now: Millis }> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    const known = this.entryAt(partition, request.key, now)
+    if (known === undefined) {
+      this.write(partition, request.key, request.entry, { state: "recorded", revision: 0, charges: {} }, now)
+    } else if (known.state === "recorded") {
+      known.count = this.countAfter(known.count ?? 1, request.entry.count ?? 1)
+    }
     return { now }
   }
 
-  async get(request: Requested<"get">): Promise<StoredEntry[]> {
-    const attempts = this.sorted(request.root, { requestId: request.requestId })
+  async get(request: RequestOf<"get">): Promise<StoredEntry[]> {
+    const attempts = this.sorted(request.partition, { requestId: request.requestId })
     return structuredClone(attempts.sort((a, b) => a.attempt - b.attempt))
   }
 
-  async list(request: Requested<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    if (!Number.isSafeInteger(request.limit) || request.limit < 1) {
-      throw new InvalidArgumentError("limit", "a safe integer of at least 1", request.limit)
-    }
-    if (request.cursor !== undefined && !/^\d+\/[A-Za-z0-9_.:|=-]+$/.test(request.cursor)) {
-      throw new InvalidArgumentError("cursor", "one that `list` answered", request.cursor)
-    }
-    const newest = request.order === "newest"
-    const sorted = this.sorted(request.root, request.filter)
-    if (newest) sorted.reverse()
-    const rest = this.after(sorted, request.cursor, newest)
+  async list(request: RequestOf<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
+    const sorted = this.sorted(request.partition, request.filter)
+    if (request.newestFirst) sorted.reverse()
+    const rest = this.after(sorted, request.cursor, request.newestFirst)
     const entries = structuredClone(rest.slice(0, request.limit))
     const last = entries.at(-1)
-    const cursor = last !== undefined && rest.length > entries.length ? `${last.at}/${last.id}` : null
+    const cursor = last !== undefined && rest.length > entries.length ? `${last.at}~${last.idempotencyKey}` : null
     return { entries, cursor, dropped: 0 }
   }
 
-  async totals(request: Requested<"totals">): Promise<UsageTotals[]> {
+  async totals(request: RequestOf<"totals">): Promise<UsageTotals[]> {
     const groups = new Map<string, { group: UsageTotals["group"]; entries: StoredEntry[] }>()
     const buckets = request.buckets ?? []
-    for (const entry of this.sorted(request.root, request.filter)) {
+    for (const entry of this.sorted(request.partition, request.filter)) {
+      if (entry.status === "audit") continue
       const bucket = buckets.findIndex((start, index) => start <= entry.at && entry.at < (buckets[index + 1] ?? start))
-      if (request.groupBy.includes("bucket") && bucket === -1) continue
+      if (request.buckets !== null && bucket === -1) continue
       const group = request.groupBy.map((by) => this.groupValue(entry, by, buckets[bucket]))
       const key = canonical(group)
       if (!groups.has(key)) groups.set(key, { group, entries: [] })
@@ -61,61 +65,48 @@ export class ModelLedger implements UsageLedger {
     return [...groups.values()].map(({ group, entries }) => this.totalsOf(group, entries))
   }
 
-  async prune(request: Requested<"prune">): Promise<{ removed: number }> {
-    checkRoot(request.root)
-    // Fails when the state cannot be reached.
-    this.now()
-    const root = this.root(request.root)
-    const old = [...root.entries.values()].filter((entry) => entry.at < request.before)
-    for (const entry of old) root.entries.delete(entry.id)
+  async prune(request: RequestOf<"prune">): Promise<{ removed: number }> {
+    this.now(request.partition)
+    const partition = this.partition(request.partition)
+    const old = [...partition.entries.values()].filter((entry) => entry.at < request.before)
+    for (const entry of old) partition.entries.delete(entry.idempotencyKey)
     return { removed: old.length }
   }
 
-  /** Writes or overwrites the entry of an id; the time of the first write stays. */
-  write(
-    root: ModelRoot,
-    id: Name,
-    entry: UsageEntry,
-    charges: Record<Name, number>,
-    revision: number,
-    now: Millis,
-  ): void {
-    const at = root.entries.get(id)?.at ?? now
-    root.entries.set(id, { ...structuredClone(entry), id, at, revision, charges })
+  /** Writes or overwrites the entry of a key; the time of the first write stays. */
+  write(partition: ModelPartition, key: Name, entry: UsageEntry, origin: EntryOrigin, now: Millis): void {
+    const at = this.entryAt(partition, key, now)?.at ?? now
+    partition.entries.set(key, { ...structuredClone(entry), idempotencyKey: key, at, ...origin })
   }
 
-  /** The draft of a lease that ran out becomes its entry. */
-  writeExpired(root: ModelRoot, id: Name, record: ModelRecord, charged: readonly number[], now: Millis): void {
-    if (record.draft === undefined) return
-    const charges = Object.fromEntries(record.cells.map((cell, index) => [cell.key, charged[index]!]))
-    const { expireCostNanoUsd: costNanoUsd = record.draft.reservedNanoUsd, ...attempt } = record.draft
-    const costSource = record.draft.expireCostNanoUsd === 0 ? "none" : "bound"
-    this.write(root, id, { ...attempt, status: "expired", tokens: {}, costNanoUsd, costSource }, charges, 0, now)
+  /** The entry of a key, unless it is older than the ledger keeps. */
+  entryAt(partition: ModelPartition, key: Name, now: Millis): StoredEntry | undefined {
+    const entry = partition.entries.get(key)
+    return entry === undefined || entry.at + this.retentionMs <= now ? undefined : entry
   }
 
-  /** What a settle without an entry makes of an entry that is there, so that the sums still agree. */
-  correction(root: ModelRoot, id: Name, outcome: "commit" | "release"): UsageEntry | undefined {
-    const entry = root.entries.get(id)
-    if (entry === undefined || outcome === "commit") return entry
-    return { ...entry, status: "released", costNanoUsd: 0, costSource: "none" }
+  protected countAfter(count: number, more: number): number {
+    return Math.min(Number.MAX_SAFE_INTEGER, count + more)
   }
 
-  protected sorted(root: Name, filter: UsageFilter): StoredEntry[] {
-    checkRoot(root)
-    const now = this.now()
-    return [...this.root(root).entries.values()]
-      .filter((entry) => entry.at + this.retentionMs > now && this.passes(entry, filter))
-      .sort(byTimeAndId)
+  protected sorted(name: Name, filter: UsageFilter): StoredEntry[] {
+    const now = this.now(name)
+    const partition = this.partition(name)
+    return [...partition.entries.keys()]
+      .flatMap((key) => this.entryAt(partition, key, now) ?? [])
+      .filter((entry) => this.matches(entry, filter))
+      .sort(byTimeAndKey)
   }
 
-  protected after(sorted: StoredEntry[], cursor: string | undefined, newest: boolean): StoredEntry[] {
-    if (cursor === undefined) return sorted
-    const slash = cursor.indexOf("/")
-    const last = { at: Number(cursor.slice(0, slash)), id: cursor.slice(slash + 1) }
-    return sorted.filter((entry) => (newest ? byTimeAndId(entry, last) < 0 : byTimeAndId(entry, last) > 0))
+  protected after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
+    if (cursor === null) return sorted
+    const [, at, idempotencyKey] = /^(\d+)~(.+)$/.exec(cursor) ?? []
+    if (idempotencyKey === undefined) throw new InvalidArgumentError("cursor", "one that `list` returned", cursor)
+    const last = { at: Number(at), idempotencyKey }
+    return sorted.filter((entry) => (newestFirst ? byTimeAndKey(entry, last) < 0 : byTimeAndKey(entry, last) > 0))
   }
 
-  protected passes(entry: StoredEntry, filter: UsageFilter): boolean {
+  protected matches(entry: StoredEntry, filter: UsageFilter): boolean {
     const same = (field: "requestId" | "clientId" | "userId" | "model" | "provider" | "status") =>
       filter[field] === undefined || entry[field] === filter[field]
     return (
@@ -133,19 +124,20 @@ export class ModelLedger implements UsageLedger {
   }
 
   protected totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
-    const count = (status: string) => entries.filter((entry) => entry.status === status).length
+    const timesOf = (entry: StoredEntry) => (entry.status === "denied" ? (entry.count ?? 1) : 1)
     const sum = (of: (entry: StoredEntry) => number) => exactSum(entries.map(of))
+    const count = (status: string) => sum((entry) => (entry.status === status ? timesOf(entry) : 0))
     const kinds = new Set(entries.flatMap((entry) => Object.keys(entry.tokens)))
-    const tokens = Object.fromEntries([...kinds].map((kind) => [kind, sum((entry) => entry.tokens[kind] ?? 0)]))
     return {
       group,
-      requests: new Set(entries.map((entry) => entry.requestId)).size,
-      attempts: entries.length,
+      requests: new Set(entries.map((entry) => entry.requestId)).size + sum((entry) => timesOf(entry) - 1),
+      attempts: sum(timesOf),
       succeeded: count("succeeded"),
       failed: count("failed"),
-      refused: count("refused"),
+      denied: count("denied"),
       expired: count("expired"),
-      tokens,
+      released: count("released"),
+      tokens: Object.fromEntries([...kinds].map((kind) => [kind, sum((entry) => entry.tokens[kind] ?? 0)])),
       costNanoUsd: sum((entry) => entry.costNanoUsd),
       failedCostNanoUsd: sum((entry) => (entry.status === "succeeded" ? 0 : entry.costNanoUsd)),
       reservedNanoUsd: sum((entry) => entry.reservedNanoUsd),
@@ -154,15 +146,17 @@ export class ModelLedger implements UsageLedger {
   }
 }
 
-/** Where no number holds the sum, it stops at the last one. */
+/** Sums stop at ±(2^53 − 1). */
 function exactSum(numbers: readonly number[]): number {
   const sum = numbers.reduce((total, number) => total + BigInt(number), 0n)
   const most = BigInt(Number.MAX_SAFE_INTEGER)
   return Number(sum > most ? most : sum < -most ? -most : sum)
 }
 
-function byTimeAndId(a: { at: Millis; id: Name }, b: { at: Millis; id: Name }): number {
-  return a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+type Place = Pick<StoredEntry, "at" | "idempotencyKey">
+
+function byTimeAndKey(a: Place, b: Place): number {
+  return a.at - b.at || (a.idempotencyKey < b.idempotencyKey ? -1 : a.idempotencyKey > b.idempotencyKey ? 1 : 0)
 }
 
 function tagOf(entry: StoredEntry, name: string): string | null {

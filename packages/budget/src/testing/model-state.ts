@@ -1,27 +1,36 @@
-import type { StoredEntry, UsageDraft } from "../ledger"
-import type { Final, Millis, Name, ReserveCell } from "../store"
+import type { FinalState, Millis, Name } from "../store/budget-store"
+import type { StoredEntry, UsageEntry } from "../usage/entry"
 
-export interface ModelCell {
+export interface ModelCounter {
   spent: number
   reserved: number
   granted: number
   peak: number
-  endsAt: Millis | null
-  keepMs: number | null
-  touchedAt: Millis
+  /** Infinity: never. Without effect while something is reserved. */
+  forgetAt: Millis
 }
 
-export interface ModelRecord {
-  state: "held" | Final
+/** A counter of a reservation. */
+export interface ModelShare {
+  name: Name
+  startsAt: Millis | null
+  endsAt: Millis | null
+  keepMs: number | null
+  amount: number
+  onExpire: number
+  /** What the counter is charged under this key now. */
+  charge: number
+}
+
+export interface ModelReservation {
+  state: "held" | FinalState
   fingerprint: string
-  cells: ReserveCell[]
+  shares: ModelShare[]
   leaseEnd: Millis
-  /** What each cell is charged under this id now. */
-  charged: number[]
   revision: number
-  draft: UsageDraft | undefined
-  /** Null while held: an open id is never forgotten. */
-  forgetAt: Millis | null
+  pendingEntry: UsageEntry | null
+  /** Infinity while held. */
+  forgetAt: Millis
 }
 
 export interface ModelAdjustment {
@@ -30,17 +39,33 @@ export interface ModelAdjustment {
   forgetAt: Millis
 }
 
-/** Everything that one root holds. Plain data, so that a copy of it is a restart. */
-export interface ModelRoot {
-  cells: Map<Name, ModelCell>
-  records: Map<Name, ModelRecord>
+/** Everything that one partition holds. Plain data, so that a copy of it is a restart. */
+export interface ModelPartition {
+  counters: Map<Name, ModelCounter>
+  /** Null: the record is damaged. */
+  reservations: Map<Name, ModelReservation | null>
+  /** Ends of the leases of held reservations, those whose record is damaged included. */
+  leases: Map<Name, Millis>
+  /** Keys that were set aside. */
+  damaged: Set<Name>
   adjustments: Map<Name, ModelAdjustment>
   entries: Map<Name, StoredEntry>
+  /** The latest time that was written; null: none yet. */
+  time: Millis | null
   writes: number
 }
 
-export function emptyRoot(): ModelRoot {
-  return { cells: new Map(), records: new Map(), adjustments: new Map(), entries: new Map(), writes: 0 }
-}
+export type ModelState = Map<Name, ModelPartition>
 
-export type ModelState = Map<Name, ModelRoot>
+export function emptyPartition(): ModelPartition {
+  return {
+    counters: new Map(),
+    reservations: new Map(),
+    leases: new Map(),
+    damaged: new Set(),
+    adjustments: new Map(),
+    entries: new Map(),
+    time: null,
+    writes: 0,
+  }
+}

@@ -1,33 +1,47 @@
-import type { UsageEntry } from "../ledger"
 import type {
+  AdjustReply,
   AdjustRequest,
-  AdjustResult,
   BudgetStore,
-  CellChange,
-  CellRef,
-  CellState,
-  Expired,
-  ExtendResult,
-  Final,
-  Millis,
-  Name,
-  ReserveCell,
+  CounterChange,
+  CounterRef,
+  CounterState,
+  ExpireReply,
+  ExpireRequest,
+  ExtendReply,
+  ExtendRequest,
+  FinalState,
+  ListCountersReply,
+  ListDueReply,
+  ReadReply,
+  ReserveCounter,
+  ReserveReply,
   ReserveRequest,
-  ReserveResult,
+  SettleReply,
   SettleRequest,
-  SettleResult,
   StoreCapabilities,
-} from "../store"
-import { StoreError } from "../store-error"
+  StoreCheck,
+} from "../store/budget-store"
+import type { Millis, Name } from "../store/name"
+import { StoreError } from "../store/store-error"
 import { canonical } from "./expect"
-import * as checks from "./model-checks"
 import { ModelLedger } from "./model-ledger"
-import { emptyRoot, type ModelCell, type ModelRecord, type ModelRoot, type ModelState } from "./model-state"
+import {
+  emptyPartition,
+  type ModelCounter,
+  type ModelPartition,
+  type ModelReservation,
+  type ModelShare,
+  type ModelState,
+} from "./model-state"
 
-const MAX = Number.MAX_SAFE_INTEGER
+const LARGEST = Number.MAX_SAFE_INTEGER
+const DAY_MS = 86_400_000
+const CLOCK_MARGIN_MS = 7 * DAY_MS
+const ADJUSTMENT_KEPT_MS = 90 * DAY_MS
 
 export interface ModelOptions {
-  now: () => Millis
+  /** The storage's clock. */
+  clock: () => Millis
   /** @defaultValue one hour */
   retentionMs?: number | undefined
   /** How long the ledger keeps an entry. @defaultValue until it is pruned */
@@ -37,426 +51,583 @@ export interface ModelOptions {
 }
 
 /**
- * The contract, said a second time: one method a rule, every value looked up anew, nothing fast. The fuzz compares a
- * store with it, and the planted stores of the suite's own test are this class with one rule broken.
+ * The contract a second time, written from its rules and not from `transition`: one method a rule, every value looked up
+ * anew, nothing fast. Fuzz cases compare a store with it, and the planted stores of the suite's own tests are this class
+ * with one rule broken.
  */
 export class ModelStore implements BudgetStore {
   readonly name: string = "model"
   readonly capabilities: StoreCapabilities
   readonly ledger: ModelLedger
   readonly state: ModelState
-  protected readonly now: () => Millis
+  protected readonly clock: () => Millis
 
   constructor(options: ModelOptions) {
-    this.now = options.now
+    this.clock = options.clock
     this.state = options.state ?? new Map()
-    this.capabilities = {
-      shared: false,
-      clock: "process",
-      retentionMs: options.retentionMs ?? 3_600_000,
-      maxCells: 32,
-    }
+    const retentionMs = options.retentionMs ?? 3_600_000
+    this.capabilities = { shared: false, clock: "process", retentionMs, maxCounters: 32, timeoutMs: 10_000 }
     this.ledger = this.createLedger(options.ledgerRetentionMs ?? Number.POSITIVE_INFINITY)
   }
 
-  async reserve(request: ReserveRequest): Promise<ReserveResult> {
-    checks.checkReserve(request, this.capabilities.maxCells)
-    const now = this.now()
-    const root = this.root(request.root)
-    this.forget(root, now)
-    const expired = this.expireDue(root, now, 16, request.id)
-    const rest = { now, expired, backlog: this.dueIds(root, now).length > 0 }
-    const decision = this.decide(root, request, now)
-    if (decision === "admit") this.hold(root, request, now)
-    const cells = request.cells.map((cell) => this.stateOf(root, cell.key, now))
-    if (decision !== "admit") return { ...rest, cells, ...decision }
-    return { ...rest, cells, result: "ok", replayed: false, expiresAt: now + request.leaseMs }
+  // ── The members ──
+
+  async reserve(request: ReserveRequest): Promise<ReserveReply> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    this.deleteForgotten(partition)
+    const decision = this.decide(partition, request, now)
+    if (decision.status === "admit") {
+      this.hold(partition, request, now)
+      this.writeTime(partition, now)
+    }
+    const counters = request.counters.map(({ name }) => this.stateOf(partition, name, now))
+    const rest = { now, counters, due: this.dueKeys(partition).length > 0 }
+    if (decision.status !== "admit") return { ...rest, ...decision }
+    return { ...rest, status: "ok", replayed: false, expiresAt: this.leaseEnd(request.leaseMs, now) }
   }
 
-  async settle(request: SettleRequest): Promise<SettleResult> {
-    checks.checkSettle(request, this.capabilities.maxCells)
-    const now = this.now()
-    const root = this.root(request.root)
-    this.forget(root, now)
-    const record = this.recordOf(root, request.id, now)
-    if (record !== undefined && !this.sameContent(record, request))
-      return this.unchanged(root, request, now, "mismatch")
-    if (request.outcome === "release") return this.release(root, request, record, now)
-    return this.commit(root, request, record, now)
+  async settle(request: SettleRequest): Promise<SettleReply> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    this.deleteForgotten(partition)
+    const known = this.reservationAt(partition, request.key, now)
+    if (known === null) return this.settleDamaged(partition, request, now)
+    if (known === undefined) return this.settleUnknown(partition, request, now)
+    if (!this.sameContent(known, request)) return { now, status: "mismatch" }
+    return this.settleKnown(partition, request, known, now)
   }
 
-  async extend(request: { root: Name; id: Name; leaseMs: number }): Promise<ExtendResult> {
-    checks.checkExtend(request)
-    const now = this.now()
-    const record = this.recordOf(this.root(request.root), request.id, now)
-    if (record === undefined) return { now, state: "unknown" }
-    if (record.state !== "held") return { now, state: record.state }
-    if (record.leaseEnd <= now) return { now, state: "expired" }
-    record.leaseEnd = Math.max(record.leaseEnd, now + request.leaseMs)
-    return { now, state: "held", expiresAt: record.leaseEnd }
+  async extend(request: ExtendRequest): Promise<ExtendReply> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    const known = this.reservationAt(partition, request.key, now)
+    if (known === null) throw damaged(`reservation ${request.key}`)
+    if (known === undefined) return { now, status: "unknown" }
+    if (known.state !== "held") return { now, status: known.state }
+    if (this.leaseHasEnded(known.leaseEnd)) return { now, status: "expired" }
+    known.leaseEnd = Math.max(known.leaseEnd, this.leaseEnd(request.leaseMs, now))
+    partition.leases.set(request.key, known.leaseEnd)
+    const counters = known.shares.map(({ name, amount, onExpire }) => ({ name, amount, onExpire }))
+    return { now, status: "held", expiresAt: known.leaseEnd, fingerprint: known.fingerprint, counters }
   }
 
-  async read(request: { root: Name; keys: Name[] }): Promise<{ now: Millis; due: number; cells: CellState[] }> {
-    checks.checkRead(request)
-    const now = this.now()
-    const root = this.state.get(request.root) ?? emptyRoot()
-    const cells = request.keys.map((key) => this.stateOf(root, key, now))
-    return { now, due: this.dueIds(root, now).length, cells }
+  async expire(request: ExpireRequest): Promise<ExpireReply> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    this.deleteForgotten(partition)
+    if (!this.dueKeys(partition).includes(request.key)) return { now, status: "not-due" }
+    const known = this.reservationAt(partition, request.key, now)
+    if (!known || known.shares.some(({ name }) => this.counterIsDamaged(partition, name))) {
+      this.setAside(partition, request.key)
+      return { now, status: "damaged" }
+    }
+    if (!this.namesStoredCounters(known, request.counters)) {
+      return { now, status: "other-counters", storedCounters: namesOf(known.shares) }
+    }
+    const { changes, charged } = this.expireHeld(partition, request.key, known, now)
+    this.writeTime(partition, now)
+    const inOrder = <T>(values: T[]) =>
+      request.counters.map((name) => values[known.shares.findIndex((share) => share.name === name)]!)
+    return { now, status: "expired", counters: inOrder(changes), charged: inOrder(charged) }
   }
 
-  async adjust(request: AdjustRequest): Promise<AdjustResult> {
-    checks.checkAdjust(request)
-    const now = this.now()
-    const root = this.root(request.root)
-    this.forget(root, now)
-    const content = canonical([request.cell.key, request.kind, request.delta])
-    const known = this.live(root.adjustments, request.id, now)
-    const peak = () => this.cellAt(root, request.cell.key, now)?.peak ?? 0
-    const same = (): CellChange => ({ ...this.stateOf(root, request.cell.key, now), peakBefore: peak(), peak: peak() })
-    if (known !== undefined && known.content !== content) return { now, cell: same(), result: "mismatch" }
-    if (known !== undefined) return { now, cell: same(), result: "ok", replayed: true, applied: known.applied }
-    if (!this.windowIsOpen(request.cell, now)) return { now, cell: same(), result: "stale-window" }
-    const { cell, applied } = this.applyAdjustment(root, request, now)
-    root.adjustments.set(request.id, { content, applied, forgetAt: now + this.capabilities.retentionMs })
-    return { now, cell, result: "ok", replayed: false, applied }
+  async listDue(request: { partition: Name; limit: number }): Promise<ListDueReply> {
+    const now = this.now(request.partition)
+    const partition = this.state.get(request.partition) ?? emptyPartition()
+    const due = this.dueKeys(partition).slice(0, request.limit)
+    return { now, due: due.map((key) => ({ key, counters: namesOf(partition.reservations.get(key)?.shares ?? []) })) }
   }
 
-  async sweep(request: { root: Name; max: number }): Promise<{ now: Millis; expired: Expired[]; more: boolean }> {
-    checks.checkSweep(request)
-    const now = this.now()
-    const root = this.root(request.root)
-    this.forget(root, now)
-    const expired = this.expireDue(root, now, request.max)
-    return { now, expired, more: this.dueIds(root, now).length > 0 }
+  async read(request: { partition: Name; counters: Name[] }): Promise<ReadReply> {
+    const now = this.now(request.partition)
+    const partition = this.state.get(request.partition) ?? emptyPartition()
+    const counters = request.counters.map((name) => this.stateOf(partition, name, now))
+    return { now, due: this.dueKeys(partition).length > 0, counters }
+  }
+
+  async adjust(request: AdjustRequest): Promise<AdjustReply> {
+    const now = this.now(request.partition)
+    const partition = this.partition(request.partition)
+    this.deleteForgotten(partition)
+    const { name, endsAt } = request.counter
+    const content = canonical([name, request.kind, request.delta])
+    const known = this.adjustmentAt(partition, request.key, now)
+    if (known !== undefined && known.content !== content) return { now, status: "mismatch" }
+    if (known !== undefined) {
+      const counter = this.unchanged(partition, name, now)
+      return { now, status: "ok", counter, replayed: true, applied: known.applied }
+    }
+    if (!this.windowIsOpen(request.counter, now)) return { now, status: "stale-window" }
+    const { counter, applied } = this.applyAdjustment(partition, request, now)
+    const forgetAt = this.adjustmentForgetAt(endsAt, now)
+    partition.adjustments.set(request.key, { content, applied, forgetAt })
+    this.writeTime(partition, now)
+    return { now, status: "ok", counter, replayed: false, applied }
+  }
+
+  async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
+    const now = this.now(request.partition)
+    const partition = this.state.get(request.partition) ?? emptyPartition()
+    const names = [...partition.counters.keys()].filter((name) => name > (request.cursor ?? "")).sort()
+    const page = names.slice(0, request.limit)
+    const isDamaged = (name: Name) => this.counterIsDamaged(partition, name)
+    const readable = page.filter((name) => !isDamaged(name) && this.counterAt(partition, name, now) !== undefined)
+    return {
+      now,
+      counters: readable.map((name) => this.stateOf(partition, name, now)),
+      damaged: page.filter(isDamaged),
+      cursor: names.length > page.length ? page.at(-1)! : null,
+    }
+  }
+
+  async acceptClock(request: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
+    const before = this.now(request.partition)
+    const now = this.clock()
+    this.partition(request.partition).time = now
+    return { now, before }
+  }
+
+  async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
+    const clock = this.clock()
+    const sound = { ok: true, durability: "none", warnings: [] } as const
+    if (request.partition === undefined) return { ...sound, warnings: [] }
+    const { damaged: keys, time } = this.state.get(request.partition) ?? emptyPartition()
+    const clockBehindMs = Math.max(0, (time ?? clock) - clock)
+    const warnings = [
+      ...(clockBehindMs > 60_000 ? [`The clock is ${clockBehindMs} ms behind the latest time.`] : []),
+      ...(keys.size > 0 ? [`${keys.size} reservations are damaged.`] : []),
+    ]
+    return { ...sound, warnings, damaged: [...keys].slice(0, 100), clockBehindMs }
   }
 
   /** How many records there are, usage entries left out. */
   size(): number {
     let size = 0
-    for (const root of this.state.values()) size += root.cells.size + root.records.size + root.adjustments.size
+    for (const { counters, reservations, adjustments } of this.state.values()) {
+      size += counters.size + reservations.size + adjustments.size
+    }
     return size
   }
 
-  // ── Deciding ──
+  // ── Time ──
+
+  /** Never runs backwards: the later of the clock and what the partition has seen. */
+  protected now(partition: Name): Millis {
+    return Math.max(this.clock(), this.state.get(partition)?.time ?? 0)
+  }
+
+  protected writeTime(partition: ModelPartition, now: Millis): void {
+    partition.time = Math.max(partition.time ?? now, now)
+  }
+
+  /** Leases are measured by the clock alone. */
+  protected leaseEnd(leaseMs: number, _now: Millis): Millis {
+    return this.clock() + leaseMs
+  }
+
+  protected leaseHasEnded(leaseEnd: Millis): boolean {
+    return leaseEnd <= this.clock()
+  }
+
+  // ── Reserve ──
 
   /** What a reserve comes to, before anything is written. */
-  protected decide(root: ModelRoot, request: ReserveRequest, now: Millis): "admit" | Decision {
-    const record = this.recordOf(root, request.id, now)
-    if (record !== undefined) return this.decideKnown(record, request)
-    const which = (test: (cell: ReserveCell) => boolean) =>
-      request.cells.flatMap((cell, index) => (test(cell) ? [index] : []))
-    const stale = which((cell) => !this.windowIsOpen(cell, now))
-    if (stale.length > 0) return { result: "stale-window", which: stale }
-    const exceeded = which((cell) => !this.fits(root, cell, now))
-    if (exceeded.length > 0) return { result: "exceeded", which: exceeded }
-    return "admit"
+  protected decide(partition: ModelPartition, request: ReserveRequest, now: Millis): Decision {
+    const known = this.reservationAt(partition, request.key, now)
+    if (known === null) throw damaged(`reservation ${request.key}`)
+    if (known !== undefined) return this.decideKnown(known, request)
+    const state = this.stateByEntry(partition, request.key, now)
+    if (state !== undefined) return { status: "resolved", state }
+    const which = (test: (counter: ReserveCounter) => boolean) =>
+      request.counters.flatMap((counter, index) => (test(counter) ? [index] : []))
+    const stale = which((counter) => !this.windowIsOpen(counter, now))
+    if (stale.length > 0) return { status: "stale-window", which: stale }
+    const exceeded = which((counter) => !this.fits(partition, counter, now))
+    return exceeded.length > 0 ? { status: "exceeded", which: exceeded } : { status: "admit" }
   }
 
-  protected decideKnown(record: ModelRecord, request: ReserveRequest): Decision {
-    if (!this.sameContent(record, request)) return { result: "mismatch" }
-    if (record.state === "held") return { result: "ok", replayed: true, expiresAt: record.leaseEnd }
-    return { result: "resolved", state: record.state }
+  protected decideKnown(known: ModelReservation, request: ReserveRequest): Decision {
+    if (!this.sameContent(known, request)) return { status: "mismatch" }
+    if (known.state !== "held") return { status: "resolved", state: known.state }
+    if (this.leaseHasEnded(known.leaseEnd)) return { status: "lease-ended", storedCounters: namesOf(known.shares) }
+    return { status: "ok", replayed: true, expiresAt: known.leaseEnd }
   }
 
-  protected sameContent(record: ModelRecord, request: { fingerprint: string }): boolean {
-    return record.fingerprint === request.fingerprint
+  protected sameContent(known: ModelReservation, request: { fingerprint: string }): boolean {
+    return known.fingerprint === request.fingerprint
   }
 
-  protected windowIsOpen(cell: CellRef, now: Millis): boolean {
-    return (cell.startsAt === null || cell.startsAt <= now) && (cell.endsAt === null || now < cell.endsAt)
+  protected windowIsOpen(counter: CounterRef, now: Millis): boolean {
+    return (counter.startsAt === null || counter.startsAt <= now) && (counter.endsAt === null || now < counter.endsAt)
   }
 
-  protected fits(root: ModelRoot, cell: ReserveCell, now: Millis): boolean {
-    const { spent, reserved, granted } = this.stateOf(root, cell.key, now)
-    const cap = cell.limit === null ? MAX : Math.min(MAX, cell.limit + granted)
-    return cell.amount === 0 || cell.amount <= cap - spent - reserved
+  protected fits(partition: ModelPartition, counter: ReserveCounter, now: Millis): boolean {
+    const { spent, reserved, granted } = this.stateOf(partition, counter.name, now)
+    const cap = counter.limit === null ? LARGEST : Math.min(LARGEST, counter.limit + granted)
+    return counter.amount === 0 || counter.amount <= cap - spent - reserved
   }
 
-  // ── Writing ──
-
-  protected hold(root: ModelRoot, request: ReserveRequest, now: Millis): void {
-    for (const ref of request.cells) this.change(root, ref, now, { reserved: ref.amount })
-    root.records.set(request.id, {
+  protected hold(partition: ModelPartition, request: ReserveRequest, now: Millis): void {
+    for (const counter of request.counters) this.change(partition, counter, now, { reserved: counter.amount })
+    const leaseEnd = this.leaseEnd(request.leaseMs, now)
+    partition.reservations.set(request.key, {
       state: "held",
       fingerprint: request.fingerprint,
-      cells: structuredClone(request.cells),
-      leaseEnd: now + request.leaseMs,
-      charged: request.cells.map(() => 0),
-      revision: 0,
-      draft: structuredClone(request.draft),
-      forgetAt: null,
+      shares: request.counters.map(({ limit: _limit, ...share }) => ({ ...share, charge: 0 })),
+      leaseEnd,
+      revision: -1,
+      pendingEntry: structuredClone(request.pendingEntry),
+      forgetAt: Number.POSITIVE_INFINITY,
     })
+    partition.leases.set(request.key, leaseEnd)
   }
 
-  protected commit(
-    root: ModelRoot,
-    request: SettleRequest,
-    record: ModelRecord | undefined,
-    now: Millis,
-  ): SettleResult {
-    const amounts = request.cells.map((cell) => cell.amount)
-    if (record === undefined) {
-      if (!this.wasLost(request, now)) return this.unchanged(root, request, now, "forgotten")
-      return this.resolve(root, request, undefined, now, "committed", { recovered: true })
-    }
-    if (record.state === "released") return this.unchanged(root, request, now, "mismatch")
-    if (record.state === "committed") {
-      const same = canonical(amounts) === canonical(record.charged)
-      if (request.revision > record.revision) return this.resolve(root, request, record, now, "committed")
-      if (request.revision === record.revision && !same) return this.unchanged(root, request, now, "mismatch")
-      return this.replay(root, request, now, "committed")
-    }
-    return this.resolve(root, request, record, now, "committed", { late: record.state === "expired" })
+  /** How a key ended whose reservation is forgotten, while its usage entry is kept. */
+  protected stateByEntry(partition: ModelPartition, key: Name, now: Millis): FinalState | undefined {
+    const state = this.ledger.entryAt(partition, key, now)?.state
+    return state === "recorded" ? undefined : state
   }
 
-  protected release(
-    root: ModelRoot,
-    request: SettleRequest,
-    record: ModelRecord | undefined,
-    now: Millis,
-  ): SettleResult {
-    if (record?.state === "committed") return this.unchanged(root, request, now, "mismatch")
-    if (record?.state === "released") return this.replay(root, request, now, "released")
-    return this.resolve(root, request, record, now, "released", { late: record?.state === "expired" })
+  // ── Settle ──
+
+  protected settleUnknown(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+    if (this.stateByEntry(partition, request.key, now) !== undefined) return { now, status: "forgotten" }
+    if (request.outcome === "settled" && !this.wasLost(request, now)) return { now, status: "forgotten" }
+    return this.resolve(partition, request, undefined, now, { recovered: request.outcome === "settled" })
   }
 
-  /** Whether the store lost this id (the money must be charged), rather than resolved and forgot it. */
+  /** Whether the store lost this key, so that the money must be charged, or resolved and forgot it. */
   protected wasLost(request: SettleRequest, now: Millis): boolean {
     return request.expiresAt === null || now < request.expiresAt + this.capabilities.retentionMs
   }
 
-  /** Replaces what is reserved or charged under this id by the amounts of the request. */
-  protected resolve(
-    root: ModelRoot,
-    request: SettleRequest,
-    record: ModelRecord | undefined,
-    now: Millis,
-    state: "committed" | "released",
-    how: { late?: boolean; recovered?: boolean } = {},
-  ): SettleResult {
-    const amounts = request.cells.map((cell) => (state === "released" ? 0 : cell.amount))
-    const own = this.cellsOf(record, request)
-    const cells = own.map((ref, index) =>
-      this.change(root, ref, now, {
-        spent: (amounts[index] ?? 0) - (record?.charged[index] ?? 0),
-        reserved: record?.state === "held" ? -ref.amount : 0,
-      }),
-    )
-    root.records.set(request.id, {
-      state,
+  /** Treats the key as held in the counters of the request with the amounts of the request. */
+  protected settleDamaged(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+    const held: ModelReservation = {
+      state: "held",
       fingerprint: request.fingerprint,
-      cells: own,
-      leaseEnd: record?.leaseEnd ?? now,
-      charged: amounts,
-      revision: request.revision,
-      draft: record?.draft,
-      forgetAt: this.resolvedUntil(record?.leaseEnd ?? request.expiresAt ?? now, now),
+      shares: request.counters.map((counter) => ({ ...counter, amount: counter.reserved, onExpire: 0, charge: 0 })),
+      leaseEnd: request.expiresAt ?? now,
+      revision: -1,
+      pendingEntry: null,
+      forgetAt: Number.POSITIVE_INFINITY,
+    }
+    return this.resolve(partition, request, held, now, { recovered: true })
+  }
+
+  protected settleKnown(
+    partition: ModelPartition,
+    request: SettleRequest,
+    known: ModelReservation,
+    now: Millis,
+  ): SettleReply {
+    const { outcome } = request
+    if (known.state === "settled" && outcome === "released") return { now, status: "mismatch" }
+    if (known.state === "released" && outcome === "settled") return { now, status: "mismatch" }
+    if (known.state === "settled" && request.revision < known.revision) return { now, status: "mismatch" }
+    if (!this.namesStoredCounters(known, namesOf(request.counters))) {
+      return { now, status: "other-counters", storedCounters: namesOf(known.shares) }
+    }
+    if (known.state === "released") return this.replay(partition, request, now, "released")
+    if (known.state === "settled" && request.revision === known.revision) {
+      const same = known.shares.every(({ name, charge }) => this.amountOf(request, name) === charge)
+      return same ? this.replay(partition, request, now, "settled") : { now, status: "mismatch" }
+    }
+    return this.resolve(partition, request, known, now, { late: known.state === "expired" })
+  }
+
+  protected namesStoredCounters(known: ModelReservation, names: readonly Name[]): boolean {
+    return canonical([...names].sort()) === canonical(namesOf(known.shares).sort())
+  }
+
+  protected amountOf(request: SettleRequest, name: Name): number {
+    if (request.outcome === "released") return 0
+    return request.counters.find((counter) => counter.name === name)?.amount ?? 0
+  }
+
+  /** Replaces what is reserved or charged under the key by the amounts of the request. */
+  protected resolve(
+    partition: ModelPartition,
+    request: SettleRequest,
+    known: ModelReservation | undefined,
+    now: Millis,
+    how: { late?: boolean; recovered?: boolean } = {},
+  ): SettleReply {
+    const forgetAt = this.resolvedUntil(known?.leaseEnd ?? request.expiresAt ?? now, now)
+    const before =
+      known?.shares ?? request.counters.map((counter) => ({ ...counter, amount: 0, onExpire: 0, charge: 0 }))
+    let forgottenCounters = 0
+    const changes = new Map<Name, CounterChange>()
+    const shares = before.map((share): ModelShare => {
+      const charge = this.amountOf(request, share.name)
+      if (this.counterIsForgotten(partition, share, known, now)) {
+        forgottenCounters++
+        changes.set(share.name, this.unchanged(partition, share.name, now))
+      } else {
+        const by = { spent: charge - share.charge, reserved: known?.state === "held" ? -share.amount : 0 }
+        changes.set(share.name, this.change(partition, share, now, by, forgetAt))
+      }
+      return { ...share, charge }
     })
-    this.writeEntry(root, request, own, amounts, now)
-    return { now, cells, result: state, replayed: false, late: how.late ?? false, recovered: how.recovered ?? false }
+    const { fingerprint, outcome: state, revision } = request
+    const leaseEnd = known?.leaseEnd ?? request.expiresAt ?? now
+    const record = { state, fingerprint, shares, leaseEnd, revision, pendingEntry: null, forgetAt }
+    partition.reservations.set(request.key, record)
+    partition.leases.delete(request.key)
+    partition.damaged.delete(request.key)
+    this.writeEntry(partition, request, shares, now)
+    this.writeTime(partition, now)
+    return {
+      now,
+      status: state,
+      counters: request.counters.map(({ name }) => changes.get(name)!),
+      replayed: false,
+      late: how.late ?? false,
+      recovered: how.recovered ?? false,
+      forgottenCounters,
+    }
   }
 
-  /** The record's own cells: a retry after midnight may name those of the next window. */
-  protected cellsOf(record: ModelRecord | undefined, request: SettleRequest): ReserveCell[] {
-    return record?.cells ?? request.cells.map((ref) => ({ ...ref, amount: 0, limit: null, onExpire: 0 }))
+  /** A window that is over and gone; what is reserved keeps its counter, and an endless counter may be new. */
+  protected counterIsForgotten(
+    partition: ModelPartition,
+    share: ModelShare,
+    known: ModelReservation | undefined,
+    now: Millis,
+  ): boolean {
+    if (this.counterAt(partition, share.name, now) !== undefined) return false
+    if (known !== undefined && known.state !== "held") return true
+    if (known !== undefined && share.amount > 0) return false
+    return share.endsAt !== null && share.endsAt + this.capabilities.retentionMs <= now
   }
 
-  /** Not before `wasLost` answers no, or the same money could be charged again. */
+  /** Not before `wasLost` is false, or the same money could be charged again. */
   protected resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
     return Math.max(leaseEnd, now) + this.capabilities.retentionMs
   }
 
   protected replay(
-    root: ModelRoot,
+    partition: ModelPartition,
     request: SettleRequest,
     now: Millis,
-    result: "committed" | "released",
-  ): SettleResult {
-    const cells = this.unchangedCells(root, request, now)
-    return { now, cells, result, replayed: true, late: false, recovered: false }
+    status: "settled" | "released",
+  ): SettleReply {
+    const counters = request.counters.map(({ name }) => this.unchanged(partition, name, now))
+    return { now, status, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 }
   }
 
-  protected unchanged<R extends "mismatch" | "forgotten">(
-    root: ModelRoot,
-    request: SettleRequest,
-    now: Millis,
-    result: R,
-  ) {
-    return { now, cells: this.unchangedCells(root, request, now), result }
-  }
-
-  private unchangedCells(root: ModelRoot, request: SettleRequest, now: Millis): CellChange[] {
-    return request.cells.map(({ key }) => {
-      const peak = this.cellAt(root, key, now)?.peak ?? 0
-      return { ...this.stateOf(root, key, now), peakBefore: peak, peak }
-    })
-  }
-
-  protected applyAdjustment(
-    root: ModelRoot,
-    request: AdjustRequest,
-    now: Millis,
-  ): { cell: CellChange; applied: number } {
-    const { spent, granted } = this.stateOf(root, request.cell.key, now)
-    if (request.kind === "granted") {
-      const cell = this.change(root, request.cell, now, { granted: request.delta })
-      return { cell, applied: cell.granted - granted }
-    }
-    if (request.kind === "spent") {
-      const cell = this.change(root, request.cell, now, { spent: request.delta })
-      return { cell, applied: cell.spent - spent }
-    }
-    const peakBefore = this.cellAt(root, request.cell.key, now)?.peak ?? 0
-    this.change(root, request.cell, now, { spent: -spent })
-    this.cellAt(root, request.cell.key, now)!.peak = 0
-    return { cell: { ...this.stateOf(root, request.cell.key, now), peakBefore, peak: 0 }, applied: 0 - spent }
+  protected writeEntry(partition: ModelPartition, request: SettleRequest, shares: ModelShare[], now: Millis): void {
+    const { key, entry, revision, outcome: state } = request
+    this.ledger.write(partition, key, entry, { state, revision, charges: chargesOf(shares) }, now)
   }
 
   // ── Leases ──
 
-  /** Ids whose lease ran out, in order of (end of lease, id). */
-  protected dueIds(root: ModelRoot, now: Millis): Name[] {
-    const due: [id: Name, leaseEnd: Millis][] = []
-    for (const [id, record] of root.records) {
-      if (record.state === "held" && record.leaseEnd <= now) due.push([id, record.leaseEnd])
+  /** Keys whose lease has ended by the clock and that are not set aside, in order of (end, key). */
+  protected dueKeys(partition: ModelPartition): Name[] {
+    return [...partition.leases]
+      .filter(([key, end]) => !partition.damaged.has(key) && this.leaseHasEnded(end))
+      .sort(([keyA, a], [keyB, b]) => a - b || (keyA < keyB ? -1 : 1))
+      .map(([key]) => key)
+  }
+
+  protected expireHeld(
+    partition: ModelPartition,
+    key: Name,
+    known: ModelReservation,
+    now: Millis,
+  ): { changes: CounterChange[]; charged: number[] } {
+    const forgetAt = this.resolvedUntil(known.leaseEnd, now)
+    const charged = known.shares.map((share) => this.chargeOnExpiry(share))
+    const changes = known.shares.map((share, index) =>
+      this.change(partition, share, now, { spent: charged[index]!, reserved: -share.amount }, forgetAt),
+    )
+    const shares = known.shares.map((share, index) => ({ ...share, charge: charged[index]! }))
+    partition.reservations.set(key, { ...known, state: "expired", shares, pendingEntry: null, forgetAt })
+    partition.leases.delete(key)
+    if (known.pendingEntry !== null) this.writeExpired(partition, key, known.pendingEntry, shares, now)
+    return { changes, charged }
+  }
+
+  protected chargeOnExpiry(share: ModelShare): number {
+    return share.onExpire
+  }
+
+  protected writeExpired(
+    partition: ModelPartition,
+    key: Name,
+    entry: ModelReservation["pendingEntry"] & object,
+    shares: ModelShare[],
+    now: Millis,
+  ): void {
+    this.ledger.write(partition, key, entry, { state: "expired", revision: 0, charges: chargesOf(shares) }, now)
+  }
+
+  protected setAside(partition: ModelPartition, key: Name): void {
+    partition.damaged.add(key)
+  }
+
+  // ── Adjust ──
+
+  protected applyAdjustment(
+    partition: ModelPartition,
+    request: AdjustRequest,
+    now: Millis,
+  ): { counter: CounterChange; applied: number } {
+    const { counter: ref, kind, delta } = request
+    const { spent, granted } = this.stateOf(partition, ref.name, now)
+    if (kind === "granted") {
+      const counter = this.change(partition, ref, now, { granted: delta })
+      return { counter, applied: counter.granted - granted }
     }
-    return due.sort(([idA, a], [idB, b]) => a - b || (idA < idB ? -1 : 1)).map(([id]) => id)
+    if (kind === "spent") {
+      const counter = this.change(partition, ref, now, { spent: delta })
+      return { counter, applied: counter.spent - spent }
+    }
+    const { peakBefore } = this.change(partition, ref, now, { spent: -spent })
+    partition.counters.get(this.counterName(ref.name))!.peak = 0
+    return { counter: { ...this.stateOf(partition, ref.name, now), peakBefore, peak: 0 }, applied: 0 - spent }
   }
 
-  /** Ends leases that ran out, oldest first, at most `max`; the caller's own id always. */
-  protected expireDue(root: ModelRoot, now: Millis, max: number, own?: Name): Expired[] {
-    const due = this.dueIds(root, now)
-    const chosen = due.filter((id, index) => index < max || id === own)
-    return chosen.map((id) => this.expire(root, id, now))
+  protected adjustmentForgetAt(endsAt: Millis | null, now: Millis): Millis {
+    const { retentionMs } = this.capabilities
+    return endsAt === null ? now + Math.max(ADJUSTMENT_KEPT_MS, retentionMs) : endsAt + retentionMs
   }
 
-  protected expire(root: ModelRoot, id: Name, now: Millis): Expired {
-    const record = root.records.get(id)!
-    const charged = record.cells.map((cell) => this.chargeOnExpiry(cell))
-    const cells = record.cells.map((cell, index) => ({
-      ...this.change(root, cell, now, { spent: charged[index]!, reserved: -cell.amount }),
-      charged: charged[index]!,
-    }))
-    root.records.set(id, {
-      ...record,
-      state: "expired",
-      charged,
-      revision: -1,
-      forgetAt: now + this.capabilities.retentionMs,
-    })
-    this.ledger.writeExpired(root, id, record, charged, now)
-    return { id, cells }
-  }
+  // ── Counters ──
 
-  protected chargeOnExpiry(cell: ReserveCell): number {
-    return cell.onExpire
-  }
-
-  // ── Cells and memory ──
-
+  /** Adds to a counter. `until`: end of the retention of the key that names it. */
   protected change(
-    root: ModelRoot,
-    ref: CellRef,
+    partition: ModelPartition,
+    ref: CounterRef,
     now: Millis,
     by: { spent?: number; reserved?: number; granted?: number },
-  ): CellChange {
-    const before = this.cellAt(root, ref.key, now) ?? { spent: 0, reserved: 0, granted: 0, peak: 0 }
-    const spent = this.sum(before.spent, by.spent ?? 0)
-    const cell: ModelCell = {
+    until: Millis = 0,
+  ): CounterChange {
+    const before = this.counterAt(partition, ref.name, now)
+    const spent = this.sum(before?.spent ?? 0, by.spent ?? 0)
+    const peakBefore = before?.peak ?? 0
+    const peak = this.peakAfter(peakBefore, spent)
+    partition.counters.set(this.counterName(ref.name), {
       spent,
-      reserved: this.sum(before.reserved, by.reserved ?? 0),
-      granted: this.sum(before.granted, by.granted ?? 0),
-      peak: this.peakAfter(before.peak, spent),
-      endsAt: ref.endsAt,
-      keepMs: ref.keepMs,
-      touchedAt: now,
-    }
-    root.cells.set(this.cellName(ref.key), cell)
-    return { ...this.stateOf(root, ref.key, now), peakBefore: before.peak, peak: cell.peak }
+      reserved: this.sum(before?.reserved ?? 0, by.reserved ?? 0),
+      granted: this.sum(before?.granted ?? 0, by.granted ?? 0),
+      peak,
+      forgetAt: Math.max(before?.forgetAt ?? 0, until, this.counterForgetAt(ref, now)),
+    })
+    return { ...this.stateOf(partition, ref.name, now), peakBefore, peak }
   }
 
-  /** Exact, and never outside of the safe integers: what does not fit is cut off. */
+  protected counterForgetAt(ref: CounterRef, now: Millis): Millis {
+    if (ref.endsAt !== null) return ref.endsAt + this.capabilities.retentionMs
+    return ref.keepMs === null ? Number.POSITIVE_INFINITY : now + ref.keepMs
+  }
+
+  /** Numbers stop at ±(2^53 − 1). */
   protected sum(a: number, b: number): number {
-    return Math.max(-MAX, Math.min(MAX, a + b))
+    return Math.max(-LARGEST, Math.min(LARGEST, a + b))
   }
 
   protected peakAfter(peak: number, spent: number): number {
     return Math.max(peak, spent)
   }
 
-  protected stateOf(root: ModelRoot, key: Name, now: Millis): CellState {
-    const cell = this.cellAt(root, key, now)
-    return { key, spent: cell?.spent ?? 0, reserved: cell?.reserved ?? 0, granted: cell?.granted ?? 0 }
+  protected stateOf(partition: ModelPartition, name: Name, now: Millis): CounterState {
+    const counter = this.counterAt(partition, name, now)
+    return { name, spent: counter?.spent ?? 0, reserved: counter?.reserved ?? 0, granted: counter?.granted ?? 0 }
   }
 
-  protected cellAt(root: ModelRoot, key: Name, now: Millis): ModelCell | undefined {
-    const cell = root.cells.get(this.cellName(key))
-    if (cell !== undefined && ![cell.spent, cell.reserved, cell.granted, cell.peak].every(Number.isSafeInteger)) {
-      throw new StoreError(`The cell ${key} holds no counts.`, { code: "corrupt", applied: "no" })
+  /** The counter as a replay shows it: nothing changed, so no threshold was crossed. */
+  protected unchanged(partition: ModelPartition, name: Name, now: Millis): CounterChange {
+    const peak = this.counterAt(partition, name, now)?.peak ?? 0
+    return { ...this.stateOf(partition, name, now), peakBefore: peak, peak }
+  }
+
+  protected counterAt(partition: ModelPartition, name: Name, now: Millis): ModelCounter | undefined {
+    if (this.counterIsDamaged(partition, name)) throw damaged(`counter ${name}`)
+    const counter = partition.counters.get(this.counterName(name))
+    return counter === undefined || this.counterIsOver(counter, now) ? undefined : counter
+  }
+
+  protected counterIsDamaged(partition: ModelPartition, name: Name): boolean {
+    const counter = partition.counters.get(this.counterName(name))
+    return counter !== undefined && ![counter.spent, counter.reserved, counter.granted].every(Number.isSafeInteger)
+  }
+
+  protected counterName(name: Name): Name {
+    return name
+  }
+
+  // ── What is forgotten ──
+
+  /** Whether a counter reads as absent: never while something is reserved in it. */
+  protected counterIsOver(counter: ModelCounter, now: Millis): boolean {
+    return counter.reserved === 0 && counter.forgetAt <= now
+  }
+
+  /** Null: the record is damaged. */
+  protected reservationAt(partition: ModelPartition, key: Name, now: Millis): ModelReservation | null | undefined {
+    const known = partition.reservations.get(key)
+    return known && this.recordIsOver(known, now) ? undefined : known
+  }
+
+  protected adjustmentAt(partition: ModelPartition, key: Name, now: Millis) {
+    const known = partition.adjustments.get(key)
+    return known && this.recordIsOver(known, now) ? undefined : known
+  }
+
+  protected recordIsOver(record: { forgetAt: Millis }, now: Millis): boolean {
+    return record.forgetAt <= now
+  }
+
+  /** Deletes what was forgotten longer ago than a wrong clock may be ahead. It reads as absent before. */
+  protected deleteForgotten(partition: ModelPartition): void {
+    if (partition.writes++ % 16 !== 0) return
+    const before = this.clock() - this.deletionMarginMs()
+    for (const [name, counter] of partition.counters) {
+      if (this.counterIsOver(counter, before)) partition.counters.delete(name)
     }
-    return cell === undefined || this.cellIsOver(cell, now) ? undefined : cell
-  }
-
-  protected cellName(key: Name): Name {
-    return key
-  }
-
-  /** A closed window after its retention, or an idle endless cell; never while something is reserved in it. */
-  protected cellIsOver(cell: ModelCell, now: Millis): boolean {
-    if (cell.reserved !== 0) return false
-    if (cell.endsAt !== null) return cell.endsAt + this.capabilities.retentionMs <= now
-    return cell.keepMs !== null && cell.touchedAt + cell.keepMs <= now
-  }
-
-  protected recordOf(root: ModelRoot, id: Name, now: Millis): ModelRecord | undefined {
-    return this.live(root.records, id, now)
-  }
-
-  protected live<T extends { forgetAt: Millis | null }>(records: Map<Name, T>, id: Name, now: Millis): T | undefined {
-    const record = records.get(id)
-    return record === undefined || this.recordIsOver(record, now) ? undefined : record
-  }
-
-  protected recordIsOver(record: { forgetAt: Millis | null }, now: Millis): boolean {
-    return record.forgetAt !== null && record.forgetAt <= now
-  }
-
-  /** Removes what is over. What is over already reads as absent, so that this may come late. */
-  protected forget(root: ModelRoot, now: Millis): void {
-    if (root.writes++ % 64 !== 0) return
-    for (const [key, cell] of root.cells) if (this.cellIsOver(cell, now)) root.cells.delete(key)
-    for (const records of [root.records, root.adjustments]) {
-      for (const [id, record] of records) if (this.recordIsOver(record, now)) records.delete(id)
+    for (const [key, reservation] of partition.reservations) {
+      if (reservation !== null && this.recordIsOver(reservation, before)) partition.reservations.delete(key)
+    }
+    for (const [key, adjustment] of partition.adjustments) {
+      if (this.recordIsOver(adjustment, before)) partition.adjustments.delete(key)
     }
   }
 
-  protected root(name: Name): ModelRoot {
-    const root = this.state.get(name) ?? emptyRoot()
-    this.state.set(name, root)
-    return root
+  protected deletionMarginMs(): number {
+    return CLOCK_MARGIN_MS
   }
 
-  // ── Ledger ──
+  protected partition(name: Name): ModelPartition {
+    const partition = this.state.get(name) ?? emptyPartition()
+    this.state.set(name, partition)
+    return partition
+  }
 
   protected createLedger(retentionMs: number): ModelLedger {
-    return new ModelLedger((name) => this.root(name), this.now, retentionMs)
-  }
-
-  protected writeEntry(
-    root: ModelRoot,
-    request: SettleRequest,
-    cells: readonly CellRef[],
-    amounts: readonly number[],
-    now: Millis,
-  ): void {
-    const charges = Object.fromEntries(cells.map(({ key }, index) => [key, amounts[index] ?? 0]))
-    const entry: UsageEntry | undefined = request.entry ?? this.ledger.correction(root, request.id, request.outcome)
-    if (entry !== undefined) this.ledger.write(root, request.id, entry, charges, request.revision, now)
+    return new ModelLedger(
+      (name) => this.partition(name),
+      (name) => this.now(name),
+      retentionMs,
+    )
   }
 }
 
-type Decision =
-  | { result: "exceeded" | "stale-window"; which: number[] }
-  | { result: "mismatch" }
-  | { result: "resolved"; state: Final }
-  | { result: "ok"; replayed: true; expiresAt: Millis }
+export type Decision =
+  | { status: "admit" }
+  | { status: "exceeded" | "stale-window"; which: number[] }
+  | { status: "mismatch" }
+  | { status: "resolved"; state: FinalState }
+  | { status: "lease-ended"; storedCounters: Name[] }
+  | { status: "ok"; replayed: true; expiresAt: Millis }
+
+const namesOf = (counters: readonly { name: Name }[]): Name[] => counters.map(({ name }) => name)
+
+const chargesOf = (shares: readonly ModelShare[]): Record<Name, number> =>
+  Object.fromEntries(shares.map(({ name, charge }) => [name, charge]))
+
+function damaged(what: string): StoreError {
+  return new StoreError(`The record of ${what} cannot be read.`, { code: "store-corrupt", applied: "no" })
+}

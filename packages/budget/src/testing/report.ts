@@ -1,25 +1,27 @@
-import type { StoreCapabilities, StoreCheck } from "../store"
-import type { SuiteLevel } from "./target"
+import type { StoreCapabilities, StoreCheck } from "../store/budget-store"
+import type { SuiteLevel } from "./levels"
 
 export interface CaseReport {
-  name: string
+  title: string
   status: "passed" | "failed" | "not claimed"
   /** Why it failed, or why it is not claimed. */
   reason?: string | undefined
-  /** Of a case that failed: the heading of `docs/custom-store.md`, or of the README, under which its rule stands. */
-  read?: string | undefined
-  /** How long it took; absent where it did not run. */
+  /** Of a case that failed: the heading of `docs/custom-store.md` under which its rule stands. */
+  rule?: string | undefined
+  /** How long it took, in milliseconds; absent where it did not run. */
   durationMs?: number | undefined
 }
 
 export interface LevelReport {
   level: SuiteLevel
-  /** `failed` when any case failed; `not claimed` when no case ran. */
-  status: "passed" | "failed" | "not claimed"
+  /** Of the cases that ran. `not claimed`: limits exclude all of them; `not run`: `only` or the runner left all of them out. */
+  status: "passed" | "failed" | "not claimed" | "not run"
   passed: number
   failed: number
   notClaimed: number
-  /** Why cases are not claimed, each of the declared reasons once. */
+  /** Cases that `only` or the runner left out: a level is shown to hold only when this is 0. */
+  notRun: number
+  /** Why cases are not claimed, each declared reason once. */
   reasons: string[]
   cases: CaseReport[]
 }

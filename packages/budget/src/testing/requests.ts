@@ -1,136 +1,105 @@
-import type {
-  AdjustRequest,
-  AdjustResult,
-  BudgetStore,
-  CellState,
-  ReserveCell,
-  ReserveRequest,
-  ReserveResult,
-  SettleCell,
-  SettleRequest,
-  SettleResult,
-} from "../store"
-import { canonical, equal, fail } from "./expect"
-import type { CaseBench } from "./store-case"
+import type { AdjustRequest, CounterRef, ReserveCounter, ReserveRequest, SettleRequest } from "../store/budget-store"
+import type { UsageEntry } from "../usage/entry"
+import { canonical } from "./expect"
 
 /** Long enough that no lease ends by itself in a case on real time. */
 export const LEASE_MS = 60_000
+export const DAY_MS = 86_400_000
+export const LARGEST = Number.MAX_SAFE_INTEGER
 
-/** An endless cell unless told otherwise; charged in full if its owner vanishes. */
-export function cell(
-  key: string,
+/** A counter without a window unless `more` says otherwise; charged in full if its owner is gone. */
+export function counter(
+  name: string,
   amount: number,
   limit: number | null = null,
-  more: Partial<ReserveCell> = {},
-): ReserveCell {
-  return { key, startsAt: null, endsAt: null, keepMs: null, amount, limit, onExpire: amount, ...more }
+  more: Partial<ReserveCounter> = {},
+): ReserveCounter {
+  return { name, startsAt: null, endsAt: null, keepMs: null, amount, limit, onExpire: amount, ...more }
 }
 
-/** The fingerprint that core would make: of what was asked, not of windows and limits. */
-export function fingerprintOf(cells: readonly ReserveCell[]): string {
-  return canonical(cells.map(({ key, amount, onExpire }) => [key, amount, onExpire]))
+/** As the budget makes it: of what was requested, not of windows and limits; at most 64 bytes. */
+export function fingerprintOf(counters: readonly ReserveCounter[]): string {
+  const content = canonical(counters.map(({ name, amount, onExpire }) => [name, amount, onExpire]))
+  let hash = 0xcbf29ce484222325n
+  for (let index = 0; index < content.length; index++) {
+    hash = ((hash ^ BigInt(content.charCodeAt(index))) * 0x100000001b3n) & 0xffffffffffffffffn
+  }
+  return hash.toString(36)
+}
+
+/** A whole usage entry. */
+export function usageEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
+  return {
+    requestId,
+    attempt: 1,
+    clientId: "client-1",
+    userId: "user-1",
+    model: "openai/gpt-4o-mini",
+    provider: "openai",
+    status: "succeeded",
+    reservedNanoUsd: costNanoUsd,
+    costNanoUsd,
+    costSource: "table",
+    tokens: { inputTokens: 10, outputTokens: 5 },
+    ...more,
+  }
+}
+
+/** The entry that is written if the lease ends without a settle. */
+export function pendingEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
+  return usageEntry(requestId, costNanoUsd, { status: "expired", costSource: "bound", tokens: {}, ...more })
 }
 
 export function reserveRequest(
-  root: string,
-  id: string,
-  cells: ReserveCell[],
+  partition: string,
+  key: string,
+  counters: ReserveCounter[],
   more: Partial<ReserveRequest> = {},
 ): ReserveRequest {
-  return { root, id, fingerprint: fingerprintOf(cells), cells, leaseMs: LEASE_MS, ...more }
+  const onExpire = counters[0]?.onExpire ?? 0
+  return {
+    partition,
+    key,
+    fingerprint: fingerprintOf(counters),
+    counters,
+    leaseMs: LEASE_MS,
+    pendingEntry: pendingEntry(key, onExpire, { reservedNanoUsd: counters[0]?.amount ?? 0 }),
+    ...more,
+  }
 }
 
-/** The settle of a reservation: `amounts` by cell, in order; all zero when releasing. */
+/** The settle of a reservation: `amounts` in the order of its counters; a release charges nothing. */
 export function settleRequest(
   reserved: ReserveRequest,
   amounts: readonly number[],
   more: Partial<SettleRequest> = {},
 ): SettleRequest {
-  const cells: SettleCell[] = reserved.cells.map(({ key, startsAt, endsAt, keepMs, amount }, index) => ({
-    key,
+  const { partition, key, fingerprint, pendingEntry: pending } = reserved
+  const outcome = more.outcome ?? "settled"
+  const released = outcome === "released"
+  const counters = reserved.counters.map(({ name, startsAt, endsAt, keepMs, amount }, index) => ({
+    name,
     startsAt,
     endsAt,
     keepMs,
     reserved: amount,
-    amount: amounts[index] ?? 0,
+    amount: released ? 0 : (amounts[index] ?? 0),
   }))
-  const { root, id, fingerprint } = reserved
-  return { root, id, fingerprint, outcome: "commit", revision: 0, cells, expiresAt: null, ...more }
-}
-
-/** A reservation that was admitted, with what is needed to end it. */
-export interface HeldReservation {
-  request: ReserveRequest
-  expiresAt: number
-  commit(amounts: readonly number[], more?: Partial<SettleRequest>): Promise<SettleResult>
-  release(more?: Partial<SettleRequest>): Promise<SettleResult>
-}
-
-export async function hold(
-  bench: Pick<CaseBench, "store" | "root">,
-  id: string,
-  cells: ReserveCell[],
-  more: Partial<ReserveRequest> = {},
-): Promise<HeldReservation> {
-  const request = reserveRequest(bench.root, id, cells, more)
-  const answer = await bench.store.reserve(request)
-  if (answer.result !== "ok") fail(`reserve of ${id}: expected ok, got ${canonical(answer)}`)
-  return heldReservation(bench.store, request, answer)
-}
-
-export function heldReservation(
-  store: BudgetStore,
-  request: ReserveRequest,
-  answer: Extract<ReserveResult, { result: "ok" }>,
-): HeldReservation {
-  const { expiresAt } = answer
-  return {
-    request,
-    expiresAt,
-    commit: (amounts, more) => store.settle(settleRequest(request, amounts, { expiresAt, ...more })),
-    release: (more) => store.settle(settleRequest(request, [], { expiresAt, outcome: "release", ...more })),
-  }
-}
-
-export async function cellState(
-  bench: Pick<CaseBench, "store" | "root">,
-  key: string,
-  root = bench.root,
-): Promise<CellState> {
-  const { cells } = await bench.store.read({ root, keys: [key] })
-  if (cells.length !== 1) fail(`read of one key: expected one cell, got ${cells.length}`)
-  return cells[0]!
-}
-
-/** The cell must read exactly so. */
-export async function expectCell(
-  bench: Pick<CaseBench, "store" | "root">,
-  key: string,
-  expected: { spent?: number; reserved?: number; granted?: number },
-  what = `cell ${key}`,
-): Promise<void> {
-  const state = await cellState(bench, key)
-  equal(state, { key, spent: 0, reserved: 0, granted: 0, ...expected }, what)
+  const costNanoUsd = counters[0]?.amount ?? 0
+  const entry = usageEntry(pending.requestId, costNanoUsd, {
+    reservedNanoUsd: pending.reservedNanoUsd,
+    ...(released ? { status: "released", costSource: "none", tokens: {} } : {}),
+  })
+  return { partition, key, fingerprint, outcome, revision: 0, counters, expiresAt: null, entry, ...more }
 }
 
 export function adjustRequest(
-  root: string,
-  id: string,
+  partition: string,
   key: string,
+  name: string,
   kind: AdjustRequest["kind"],
   delta: number,
+  more: Partial<CounterRef> = {},
 ): AdjustRequest {
-  return { root, id, cell: { key, startsAt: null, endsAt: null, keepMs: null }, kind, delta }
-}
-
-export async function adjusted(
-  bench: Pick<CaseBench, "store" | "root">,
-  id: string,
-  key: string,
-  kind: AdjustRequest["kind"],
-  delta: number,
-): Promise<Extract<AdjustResult, { result: "ok" }>> {
-  const answer = await bench.store.adjust(adjustRequest(bench.root, id, key, kind, delta))
-  if (answer.result !== "ok") fail(`adjust ${id}: expected ok, got ${canonical(answer)}`)
-  return answer
+  return { partition, key, counter: { name, startsAt: null, endsAt: null, keepMs: null, ...more }, kind, delta }
 }

@@ -1,35 +1,53 @@
-import type { BudgetStore } from "../store"
-import type { SuiteClock, SuiteLevel, SuiteNeed, SuiteTarget } from "./target"
+import type { Bench } from "./bench"
+import type { SuiteLevel, SuiteNeed } from "./levels"
 
-/** What a case works with: a fresh store, a root of its own, and the target's tools. */
-export interface CaseBench {
-  readonly store: BudgetStore
-  readonly root: string
-  readonly target: SuiteTarget
-  /** The injected clock. Throws when the target has none; a case that uses it lists the need `clock`. */
-  readonly clock: SuiteClock
-  readonly fuzzRuns: number
-  readonly seed: number
-  /** Another root in the same store. */
-  otherRoot(name: string): string
-  /** The store's time, by its own account. */
-  now(): Promise<number>
-}
+/** The headings of `docs/custom-store.md` to which failures point. */
+export const SUITE_RULES = [
+  "Storage",
+  "transaction",
+  "scan, keys, prune",
+  "Errors",
+  "Rules",
+  "Windows and room",
+  "States",
+  "Adjustments",
+  "Time",
+  "What is kept",
+  "Ledger",
+  "Damage",
+] as const
+
+export type SuiteRule = (typeof SUITE_RULES)[number]
 
 /** One case of the suite, as data. */
 export interface StoreCase {
   level: SuiteLevel
-  /** Unique in its level. */
-  name: string
+  /** A sentence, unique in the suite. */
+  title: string
   needs: readonly SuiteNeed[]
-  /** Where the rule stands that the case is about: a heading of `docs/custom-store.md`, or of the README. */
-  read: string
-  run(bench: CaseBench): Promise<void>
+  rule: SuiteRule
+  run(bench: Bench): Promise<void>
 }
 
-/** Writes the cases of one level with less noise. */
-export function casesOf(level: SuiteLevel, read: string, entries: readonly CaseEntry[]): StoreCase[] {
-  return entries.map(([name, needs, run]) => ({ level, name, needs, read, run }))
+type Body = (bench: Bench) => Promise<void>
+
+/** Adds a case: its title, what it needs if anything, its body. */
+export interface TestFunction {
+  (title: string, body: Body): void
+  (title: string, options: { needs?: readonly SuiteNeed[]; rule?: SuiteRule }, body: Body): void
 }
 
-export type CaseEntry = readonly [name: string, needs: readonly SuiteNeed[], run: (bench: CaseBench) => Promise<void>]
+/** The cases of one file: of one level, and of one rule unless a case names another. */
+export function defineCases(
+  about: { level: SuiteLevel; rule: SuiteRule; needs?: readonly SuiteNeed[] },
+  define: (test: TestFunction) => void,
+): StoreCase[] {
+  const cases: StoreCase[] = []
+  const test = (title: string, ...rest: [Body] | [{ needs?: readonly SuiteNeed[]; rule?: SuiteRule }, Body]): void => {
+    const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
+    const needs = [...new Set([...(about.needs ?? []), ...(options.needs ?? [])])]
+    cases.push({ level: about.level, title, needs, rule: options.rule ?? about.rule, run })
+  }
+  define(test as TestFunction)
+  return cases
+}

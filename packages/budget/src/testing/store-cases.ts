@@ -1,31 +1,35 @@
+import { adjustmentCases } from "./cases/adjustments"
 import { concurrencyCases } from "./cases/concurrency"
-import { contractCases } from "./cases/contract"
-import { faultCases } from "./cases/faults"
+import { contractCases, settleCases } from "./cases/contract"
+import { damageCases, faultCases } from "./cases/faults"
 import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
 import { ledgerCases } from "./cases/ledger"
-import { ledgerTruthCases } from "./cases/ledger-truths"
-import { mistakeCases } from "./cases/mistakes"
+import { ledgerQueryCases } from "./cases/ledger-queries"
+import { nameCases } from "./cases/names"
 import { processCases } from "./cases/processes"
-import { raceCases } from "./cases/races"
+import { retentionCases } from "./cases/retention"
 import { stateCases } from "./cases/states"
-import { subjectCases } from "./cases/subjects"
+import { timeCases } from "./cases/time"
 import type { StoreCase } from "./store-case"
 
 /** Every case of the suite, as data. */
 export const storeCases: readonly StoreCase[] = [
   ...contractCases,
+  ...settleCases,
+  ...adjustmentCases,
+  ...nameCases,
   ...stateCases,
-  ...mistakeCases,
-  ...subjectCases,
   ...concurrencyCases,
-  ...raceCases,
   ...leaseCases,
+  ...timeCases,
+  ...retentionCases,
   ...fuzzCases,
   ...idempotencyCases,
   ...faultCases,
+  ...damageCases,
   ...processCases,
   ...ledgerCases,
-  ...ledgerTruthCases,
+  ...ledgerQueryCases,
 ]

@@ -1,58 +1,86 @@
 import { P2Error } from "@p2/core"
-import type { BudgetStore, StoreCapabilities } from "../store"
-import { StoreError } from "../store-error"
+import type { BudgetStore, StoreCapabilities } from "../store/budget-store"
+import { StoreError, type StoreErrorCode } from "../store/store-error"
 import { SuiteFailure } from "./expect"
 import type { StoreProcess } from "./target"
 
-/** The end of the channel that a child process has: `process` of Node, started with `fork`. */
+/** The child's end of the channel: `process` of Node, in a process that was started with `fork`. */
 export interface ChildEnd {
-  send?: ((message: unknown) => unknown) | undefined
+  send?: ((message: unknown, ...rest: never[]) => unknown) | undefined
   on(event: "message", listener: (message: unknown) => void): unknown
+  on(event: "disconnect", listener: () => void): unknown
   disconnect?: (() => void) | undefined
 }
 
-/** The end of the channel that the parent has: what `fork` of `node:child_process` returns. */
+/** The parent's end of the channel: what `fork` of `node:child_process` returns. */
 export interface ParentEnd {
-  send(message: object): unknown
-  on(event: "message" | "exit", listener: (value: unknown) => void): unknown
+  send(message: object, sent: (error: Error | null) => void): unknown
+  on(event: "message" | "exit" | "error", listener: (value: unknown) => void): unknown
   kill(signal: "SIGKILL"): unknown
 }
 
 /** What travels between the two. */
 export type SuiteMessage =
   | { kind: "ready"; name: string; capabilities: StoreCapabilities; ledger: boolean }
-  | { kind: "call"; call: number; part: "store" | "ledger"; member: string; argument: unknown }
-  | { kind: "value"; call: number; value: unknown }
+  | { kind: "call"; call: number; part: "store" | "ledger"; member: string; request: unknown }
+  | { kind: "reply"; call: number; value: unknown }
   | { kind: "error"; call: number; error: SentError }
   | { kind: "close" }
 
 interface SentError {
   message: string
-  code: string
-  kind: string
-  applied?: "no" | "maybe" | undefined
+  /** Messages of its causes, outermost first. */
+  causes: string[]
+  code: string | undefined
+  applied: "no" | "maybe" | undefined
 }
 
-const STORE_MEMBERS = ["reserve", "settle", "extend", "read", "adjust", "sweep"] as const
+const STORE_MEMBERS = [
+  "reserve",
+  "settle",
+  "extend",
+  "expire",
+  "listDue",
+  "read",
+  "adjust",
+  "listCounters",
+  "acceptClock",
+  "check",
+] as const
 const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
-/** In the child: answers the parent's calls with this store until the parent closes it. `channel` is Node's `process`. */
+/**
+ * In the child: answers the parent's calls with this store until the parent closes it or is gone. `channel` is Node's
+ * `process`.
+ */
 export function serveStore(store: BudgetStore, channel: ChildEnd): void {
-  const send = (message: SuiteMessage): void => void channel.send?.(message)
+  const send = (message: SuiteMessage): void => {
+    try {
+      channel.send?.(message)
+    } catch {
+      // The parent is gone; "disconnect" follows.
+    }
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= Promise.resolve(store.close?.())
+    return closing
+  }
+  channel.on("disconnect", close)
   channel.on("message", async (received) => {
     const message = received as SuiteMessage
     if (message.kind === "close") {
-      await store.close?.()
+      await close().catch(() => {})
       channel.disconnect?.()
     }
     if (message.kind !== "call") return
-    const { call, part, member, argument } = message
+    const { call, part, member, request } = message
     try {
       const owner = (part === "store" ? store : store.ledger) as unknown as Record<
         string,
-        (argument: unknown) => unknown
+        (request: unknown) => unknown
       >
-      send({ kind: "value", call, value: await owner[member]!(argument) })
+      send({ kind: "reply", call, value: await owner[member]!(request) })
     } catch (error) {
       send({ kind: "error", call, error: sentError(error) })
     }
@@ -61,71 +89,145 @@ export function serveStore(store: BudgetStore, channel: ChildEnd): void {
 }
 
 function sentError(error: unknown): SentError {
-  if (!P2Error.isInstance(error)) return { message: String(error), code: "unknown", kind: "failed" }
-  const { applied } = error as unknown as { applied?: "no" | "maybe" }
-  return { message: error.message, code: error.code, kind: error.kind, applied }
+  const causes: string[] = []
+  for (let cause = (error as Error | undefined)?.cause; cause !== undefined && causes.length < 4; ) {
+    causes.push(cause instanceof Error ? cause.message : String(cause))
+    cause = cause instanceof Error ? cause.cause : undefined
+  }
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    causes,
+    code: P2Error.isInstance(error) ? error.code : undefined,
+    applied: StoreError.isInstance(error) ? error.applied : undefined,
+  }
 }
 
-/** In the parent: the store of a child that called `serveStore`. Resolves when the child is ready. */
-export function connectStore(child: ParentEnd): Promise<StoreProcess> {
+export interface ConnectOptions {
+  /** How long the child may take until it serves its store, in milliseconds. @defaultValue 30000 */
+  readyTimeoutMs?: number | undefined
+  /** How long the child may take to end after `close`, in milliseconds; then it is killed. @defaultValue 5000 */
+  closeTimeoutMs?: number | undefined
+}
+
+/**
+ * In the parent: the store of a child that calls `serveStore`. Resolves when the child is ready.
+ *
+ * @throws SuiteFailure when the child ends, fails to start, or is not ready in time; it is killed then
+ */
+export function connectStore(child: ParentEnd, options: ConnectOptions = {}): Promise<StoreProcess> {
+  const { readyTimeoutMs = 30_000, closeTimeoutMs = 5_000 } = options
+  const connection = new Connection(child, closeTimeoutMs)
   return new Promise((resolve, reject) => {
-    const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
-    let calls = 0
-    let gone = false
-    const exited = new Promise<void>((done) => {
-      child.on("exit", () => {
-        gone = true
-        for (const call of waiting.values()) call.reject(lostProcess())
-        waiting.clear()
-        reject(new SuiteFailure("The store's process ended before it was ready."))
-        done()
-      })
-    })
-    const post = (message: SuiteMessage): void => void child.send(message)
-    const caller = (part: "store" | "ledger", member: string) => (argument: unknown) =>
-      new Promise((answered, failed) => {
-        if (gone) return failed(lostProcess())
-        const call = calls++
-        waiting.set(call, { resolve: answered, reject: failed })
-        post({ kind: "call", call, part, member, argument })
-      })
-    const members = (part: "store" | "ledger", names: readonly string[]) =>
-      Object.fromEntries(names.map((name) => [name, caller(part, name)]))
-    child.on("message", (received) => {
-      const message = received as SuiteMessage
-      if (message.kind === "ready") {
-        const ledger = message.ledger ? members("ledger", LEDGER_MEMBERS) : undefined
-        const { name, capabilities } = message
-        resolve({
-          store: { name, capabilities, ...members("store", STORE_MEMBERS), ledger } as unknown as BudgetStore,
-          kill: async () => {
-            child.kill("SIGKILL")
-            await exited
-          },
-          close: async () => {
-            if (!gone) post({ kind: "close" })
-            await exited
-          },
-        })
-        return
-      }
-      if (message.kind !== "value" && message.kind !== "error") return
-      const call = waiting.get(message.call)
-      waiting.delete(message.call)
-      if (message.kind === "value") call?.resolve(message.value)
-      else call?.reject(receivedError(message.error))
-    })
+    const give = (message: string) => {
+      clearTimeout(timer)
+      child.kill("SIGKILL")
+      reject(new SuiteFailure(message))
+    }
+    const timer = setTimeout(
+      () => give(`The store's process was not ready within ${readyTimeoutMs} ms.`),
+      readyTimeoutMs,
+    )
+    connection.gone.then(() => give("The store's process ended before it was ready."))
+    child.on("error", (error) => give(`The store's process failed to start: ${String(error)}`))
+    connection.onReady = (ready) => {
+      clearTimeout(timer)
+      resolve(connection.process(ready))
+    }
   })
 }
 
-function lostProcess(): StoreError {
-  return new StoreError("The store's process is gone.", { code: "unavailable", applied: "maybe" })
+type Ready = Extract<SuiteMessage, { kind: "ready" }>
+
+/** The calls to one child that wait for their replies. */
+class Connection {
+  onReady: (ready: Ready) => void = () => {}
+  /** Resolves when the child has ended. */
+  readonly gone: Promise<void>
+  readonly #child: ParentEnd
+  readonly #closeTimeoutMs: number
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
+  #calls = 0
+  #ended = false
+
+  constructor(child: ParentEnd, closeTimeoutMs: number) {
+    this.#child = child
+    this.#closeTimeoutMs = closeTimeoutMs
+    this.gone = new Promise((resolve) => {
+      child.on("exit", () => {
+        this.#ended = true
+        for (const call of this.#waiting.values()) call.reject(processIsGone())
+        this.#waiting.clear()
+        resolve()
+      })
+    })
+    // Without a listener, an EPIPE of a dead child would end this process.
+    child.on("error", () => {})
+    child.on("message", (message) => this.#receive(message as SuiteMessage))
+  }
+
+  process({ name, capabilities, ledger }: Ready): StoreProcess {
+    const members = (part: "store" | "ledger", names: readonly string[]) =>
+      Object.fromEntries(names.map((member) => [member, (request: unknown) => this.#call(part, member, request)]))
+    const store = {
+      name,
+      capabilities,
+      ...members("store", STORE_MEMBERS),
+      ledger: ledger ? members("ledger", LEDGER_MEMBERS) : undefined,
+    }
+    return {
+      store: store as unknown as BudgetStore,
+      kill: async () => {
+        this.#child.kill("SIGKILL")
+        await this.gone
+      },
+      close: () => this.#close(),
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ended) return
+    this.#send({ kind: "close" }, () => {})
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#closeTimeoutMs)
+    await this.gone
+    clearTimeout(timer)
+  }
+
+  #call(part: "store" | "ledger", member: string, request: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(processIsGone())
+      const call = this.#calls++
+      this.#waiting.set(call, { resolve, reject })
+      this.#send({ kind: "call", call, part, member, request }, () => {
+        this.#waiting.delete(call)
+        reject(processIsGone())
+      })
+    })
+  }
+
+  #send(message: SuiteMessage, onFailure: () => void): void {
+    try {
+      this.#child.send(message, (error) => error && onFailure())
+    } catch {
+      onFailure()
+    }
+  }
+
+  #receive(message: SuiteMessage): void {
+    if (message.kind === "ready") this.onReady(message)
+    if (message.kind !== "reply" && message.kind !== "error") return
+    const call = this.#waiting.get(message.call)
+    this.#waiting.delete(message.call)
+    if (message.kind === "reply") call?.resolve(message.value)
+    else call?.reject(receivedError(message.error))
+  }
 }
 
-function receivedError(error: SentError): Error {
-  if (error.applied !== undefined) {
-    return new StoreError(error.message, { code: error.code as "unavailable", applied: error.applied })
-  }
-  if (error.kind !== "usage") return new SuiteFailure(`In the other process: ${error.message}`)
-  return new P2Error(error.message, { code: error.code, kind: "usage" })
+function processIsGone(): StoreError {
+  return new StoreError("The store's process is gone.", { code: "store-unavailable", applied: "maybe" })
+}
+
+function receivedError({ message, causes, code, applied }: SentError): Error {
+  const cause = causes.reduceRight<Error | undefined>((inner, text) => new Error(text, { cause: inner }), undefined)
+  if (applied !== undefined) return new StoreError(message, { code: code as StoreErrorCode, applied, cause })
+  return new Error(`In the other process: ${message}`, { cause })
 }

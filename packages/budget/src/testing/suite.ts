@@ -1,10 +1,13 @@
-import type { StoreCapabilities, StoreCheck } from "../store"
-import { checkOptions, checkTarget } from "./check-suite"
-import { SuiteFailure } from "./expect"
+import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
+import { checkedStore } from "../store/checked-store"
+import { createBench } from "./bench"
+import { checkOptions, checkTarget, offers } from "./check-suite"
+import { describeError, SuiteFailure } from "./expect"
+import { SUITE_LEVELS, type SuiteLevel } from "./levels"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
-import type { CaseBench, StoreCase } from "./store-case"
+import type { StoreCase } from "./store-case"
 import { storeCases } from "./store-cases"
-import { SUITE_LEVELS, type SuiteFactory, type SuiteNeed, type SuiteOptions, type SuiteTarget } from "./target"
+import type { StoreProcess, SuiteFactory, SuiteOptions, SuiteTarget } from "./target"
 
 /** The two functions of a test runner: vitest, node:test, jest. */
 export interface SuiteRunner {
@@ -12,30 +15,34 @@ export interface SuiteRunner {
   it(name: string, body: () => Promise<void>, timeoutMs?: number): unknown
 }
 
+const DEFAULT_TIMEOUT_MS = 120_000
+/** What closing a target may take. The runner's own timeout is later than ours, so that ours is the message. */
+const CLOSE_TIMEOUT_MS = 20_000
+
 /**
  * Registers every case with the runner, one `describe` a level and one `it` a case, and a last `it` that hands the
- * report to `options.onReport`. Cases that a declared limit excludes are not registered, but reported.
+ * report to `options.onReport`. Cases that a declared limit or `only` excludes are not registered, but reported.
  *
- * @throws InvalidArgumentError for an option or a limit that does not exist, before any case is registered
+ * @throws InvalidArgumentError for an unknown option or limit, before any case is registered
  */
 export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, options: SuiteOptions = {}): void {
-  const collected = new Collector(options)
+  const run = new SuiteRun(options)
   runner.describe(options.name ?? "budget store", () => {
     for (const level of SUITE_LEVELS) {
-      const cases = storeCases.filter((one) => one.level === level && collected.claims(one))
+      const cases = storeCases.filter((one) => one.level === level && run.includes(one))
       if (cases.length === 0) continue
       runner.describe(level, () => {
         for (const one of cases) {
           const body = async () => {
-            const failure = await collected.run(one, factory)
+            const failure = await run.runCase(one, factory)
             if (failure !== undefined) throw failure
           }
-          runner.it(one.name, body, options.timeoutMs ?? 120_000)
+          runner.it(one.title, body, 2 * (run.timeoutMs + CLOSE_TIMEOUT_MS))
         }
       })
     }
     runner.it("report", async () => {
-      options.onReport?.(collected.report())
+      options.onReport?.(run.report())
     })
   })
 }
@@ -43,25 +50,20 @@ export function defineStoreSuite(runner: SuiteRunner, factory: SuiteFactory, opt
 /**
  * Runs the cases one after another without a test runner. Never rejects because of the store: read the report.
  *
- * @throws InvalidArgumentError for an option or a limit that does not exist, before any case runs
+ * @throws InvalidArgumentError for an unknown option or limit, before any case runs
  */
-export async function runStoreSuite(
-  factory: SuiteFactory,
-  options: SuiteOptions & { only?: ((one: StoreCase) => boolean) | undefined } = {},
-): Promise<StoreReport> {
-  const collected = new Collector(options)
-  for (const one of storeCases) {
-    if (!collected.claims(one) || options.only?.(one) === false) continue
-    await collected.run(one, factory)
-  }
-  const report = collected.report()
+export async function runStoreSuite(factory: SuiteFactory, options: SuiteOptions = {}): Promise<StoreReport> {
+  const run = new SuiteRun(options)
+  for (const one of storeCases) if (run.includes(one)) await run.runCase(one, factory)
+  const report = run.report()
   options.onReport?.(report)
   return report
 }
 
-let roots = 0
+let partitions = 0
 
-class Collector {
+class SuiteRun {
+  readonly timeoutMs: number
   readonly #options: SuiteOptions
   readonly #results = new Map<StoreCase, CaseReport>()
   #store: string | null = null
@@ -71,54 +73,51 @@ class Collector {
   constructor(options: SuiteOptions) {
     checkOptions(options)
     this.#options = options
+    this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  /** Whether no declared limit excludes the case; remembers the reason when one does. */
-  claims(one: StoreCase): boolean {
+  /** Whether neither `only` nor a declared limit excludes the case; records the reason of a limit. */
+  includes(one: StoreCase): boolean {
+    if (this.#options.only?.(one) === false) return false
     const reasons = this.#reasons([one])
     if (reasons.length === 0) return true
-    this.#results.set(one, { name: one.name, status: "not claimed", reason: reasons.join("; ") })
+    this.#results.set(one, { title: one.title, status: "not claimed", reason: reasons.join("; ") })
     return false
   }
 
-  /** Why declared limits exclude these cases, each reason once. */
-  #reasons(cases: readonly StoreCase[]): string[] {
-    return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
-  }
-
-  async run(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
-    const began = performance.now()
+  /** Runs one case on a target of its own; resolves to why it failed. */
+  async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
+    const start = performance.now()
+    const processes: StoreProcess[] = []
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
-      const made: unknown = await factory({ level: one.level, name: one.name })
+      const making = (async (): Promise<unknown> => factory({ level: one.level, title: one.title }))()
+      const made = await within(this.timeoutMs, making, `The factory did not return within ${this.timeoutMs} ms.`)
       checkTarget(made)
       target = made
-      await this.#describe(target)
-      this.#refuseContradictions(target)
-      for (const need of one.needs) requireNeed(target, need)
-      await one.run(this.#bench(target)).catch((error) => {
-        throw withReading(error, one)
-      })
+      const body = this.#runOn(target, one, processes)
+      await within(this.timeoutMs, body, `The case did not end within ${this.timeoutMs} ms.`)
     } catch (error) {
-      failure = error ?? new SuiteFailure("the case threw nothing")
+      failure = withRule(error ?? new SuiteFailure("The case threw nothing."), one)
     }
-    try {
-      await target?.close?.()
-    } catch (error) {
-      failure ??= error
-    }
-    const durationMs = Math.round(performance.now() - began)
-    const how =
+    const closed = [
+      ...(await closeAll(processes.map((process) => () => process.close()))),
+      ...(await closeAll([async () => target?.close?.()])),
+    ]
+    for (const result of closed) if (result.status === "rejected") failure ??= result.reason
+    const durationMs = Math.round(performance.now() - start)
+    const result: CaseReport =
       failure === undefined
-        ? { status: "passed" as const }
-        : { status: "failed" as const, reason: reasonOf(failure), read: one.read }
-    this.#results.set(one, { name: one.name, ...how, durationMs })
+        ? { title: one.title, status: "passed", durationMs }
+        : { title: one.title, status: "failed", reason: describeError(failure), rule: one.rule, durationMs }
+    this.#results.set(one, result)
+    this.#options.onCase?.(result)
     return failure
   }
 
   report(): StoreReport {
-    const levels = SUITE_LEVELS.map((level) => this.#level(level))
+    const levels = SUITE_LEVELS.map((level) => this.#levelReport(level))
     return {
       version: 1,
       store: this.#store,
@@ -129,30 +128,30 @@ class Collector {
     }
   }
 
-  #level(level: (typeof SUITE_LEVELS)[number]): LevelReport {
-    const reported = storeCases.filter((one) => one.level === level && this.#results.has(one))
-    const cases = reported.map((one) => this.#results.get(one)!)
-    const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
-    const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
-    return {
-      level,
-      status: failed > 0 ? "failed" : passed > 0 ? "passed" : "not claimed",
-      passed,
-      failed,
-      notClaimed,
-      reasons: this.#reasons(reported),
-      cases,
+  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[]): Promise<void> {
+    this.#rejectContradictions(target)
+    const missing = one.needs.find((need) => !offers(target, need))
+    if (missing !== undefined) {
+      throw new SuiteFailure(
+        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${missing}\`.`,
+      )
     }
+    const store = checkedStore(target.store)
+    await this.#describeStore(store)
+    const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
+    const { fuzzRuns = 40, seed = 1 } = this.#options
+    await one.run(createBench({ target, store, partition, fuzzRuns, seed, processes }))
   }
 
-  async #describe(target: SuiteTarget): Promise<void> {
+  async #describeStore(store: BudgetStore): Promise<void> {
     if (this.#store !== null) return
-    this.#store = target.store.name
-    this.#capabilities = target.store.capabilities
-    this.#check = (await target.store.check?.()) ?? null
+    const check = await store.check()
+    this.#store = store.name
+    this.#capabilities = store.capabilities
+    this.#check = check
   }
 
-  #refuseContradictions(target: SuiteTarget): void {
+  #rejectContradictions(target: SuiteTarget): void {
     const { limits } = this.#options
     if (limits?.ledger !== undefined && target.store.ledger !== undefined) {
       throw new SuiteFailure("The store has a ledger: remove `limits.ledger`, so that the ledger is tested.")
@@ -164,55 +163,46 @@ class Collector {
     }
   }
 
-  #bench(target: SuiteTarget): CaseBench {
-    const root = target.root ?? `suite.${Date.now().toString(36)}.${(roots++).toString(36)}`
-    return {
-      store: target.store,
-      root,
-      target,
-      fuzzRuns: this.#options.fuzzRuns ?? 40,
-      seed: this.#options.seed ?? 1,
-      get clock() {
-        if (target.clock === undefined) throw new SuiteFailure("The target has no clock.")
-        return target.clock
-      },
-      otherRoot: (name) => `${root}.${name}`,
-      now: async () => (await target.store.read({ root, keys: ["time"] })).now,
-    }
+  #levelReport(level: SuiteLevel): LevelReport {
+    const known = storeCases.filter((one) => one.level === level)
+    const reported = known.filter((one) => this.#results.has(one))
+    const notRun = known.length - reported.length
+    const cases = reported.map((one) => this.#results.get(one)!)
+    const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
+    const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
+    const status = failed > 0 ? "failed" : passed > 0 ? "passed" : notClaimed > 0 ? "not claimed" : "not run"
+    return { level, status, passed, failed, notClaimed, notRun, reasons: this.#reasons(reported), cases }
+  }
+
+  /** Why declared limits exclude these cases, each reason once. */
+  #reasons(cases: readonly StoreCase[]): string[] {
+    return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
   }
 }
 
-/** What the case found, and where its rule stands. Runners print the stack, which begins with the message. */
-function withReading(error: unknown, { read }: StoreCase): unknown {
+/** Rejects with `message` when the work takes longer. The work itself goes on, since nothing can stop it. */
+async function within<T>(timeoutMs: number, work: Promise<T>, message: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new SuiteFailure(message)), timeoutMs)
+  })
+  try {
+    return await Promise.race([work, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function closeAll(closes: readonly (() => Promise<void>)[]): Promise<PromiseSettledResult<void>[]> {
+  const message = `The target, or a process of it, did not close within ${CLOSE_TIMEOUT_MS} ms.`
+  return Promise.allSettled(closes.map((close) => within(CLOSE_TIMEOUT_MS, close(), message)))
+}
+
+/** Adds where the rule stands. Runners print the stack, which begins with the message. */
+function withRule(error: unknown, { rule }: StoreCase): unknown {
   if (!(error instanceof SuiteFailure)) return error
   const { message } = error
-  const page = read === "States" ? "README.md" : "docs/custom-store.md"
-  error.message = `${message}\nThe rule stands in ${page} of @p2/budget, under "${read}".`
+  error.message = `${message}\nThe rule stands in docs/custom-store.md of @p2/budget, under "${rule}".`
   if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
   return error
-}
-
-/** Its message, and what it was caused by: the driver's own words are often all that helps. */
-function reasonOf(failure: unknown, causes = 4): string {
-  if (!(failure instanceof Error)) return String(failure)
-  const { cause, message } = failure
-  return cause === undefined || causes === 0 ? message : `${message} Caused by: ${reasonOf(cause, causes - 1)}`
-}
-
-function requireNeed(target: SuiteTarget, need: SuiteNeed): void {
-  const offered: Record<SuiteNeed, boolean> = {
-    clock: target.clock !== undefined,
-    size: target.size !== undefined,
-    ledger: target.store.ledger !== undefined,
-    ledgerRetention: target.ledgerRetentionMs !== undefined,
-    processes: target.spawn !== undefined,
-    down: target.faults?.down !== undefined && target.faults.up !== undefined,
-    loseAnswer: target.faults?.loseAnswer !== undefined,
-    damage: target.faults?.damage !== undefined,
-    restart: target.faults?.restart !== undefined,
-  }
-  if (offered[need]) return
-  throw new SuiteFailure(
-    `The case needs \`${need}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${need}\`.`,
-  )
 }

@@ -2,14 +2,14 @@
 import { appendFileSync } from "node:fs"
 import { Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
-import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
+import { counter, reserveRequest, settleRequest, usageEntry } from "../../src/testing/requests"
 import { KILL_POINTS, type KillPoint } from "./kill-points"
 
-const { url, prefix, point, id, bound, cost, leaseMs, provider } = JSON.parse(process.argv[2]!) as {
+const { url, prefix, point, key, bound, cost, leaseMs, provider } = JSON.parse(process.argv[2]!) as {
   url: string
   prefix: string
   point: KillPoint
-  id: string
+  key: string
   bound: number
   cost: number
   leaseMs: number
@@ -18,37 +18,35 @@ const { url, prefix, point, id, bound, cost, leaseMs, provider } = JSON.parse(pr
 if (!KILL_POINTS.includes(point)) throw new Error(`Unknown point ${point}`)
 
 const store = redisStore({ client: new Redis(url, { lazyConnect: true }), prefix, timeoutMs: 10_000 })
-const draft = { requestId: id, attempt: 1, model: "m", reservedNanoUsd: bound }
-const cells = [cell("user", bound), cell("client", bound), cell("total", bound)]
-const request = reserveRequest("main", id, cells, { leaseMs, draft })
+const counters = ["user", "client", "total"].map((name) => counter(name, bound))
+const request = reserveRequest("main", key, counters, { leaseMs })
 
 async function main(): Promise<void> {
   await at("before reserve")
   const reserving = store.reserve(request)
-  await at("reserve sent", 0)
+  await at("reserve sent", { byItself: true })
   const held = await reserving
-  if (held.result !== "ok") throw new Error(held.result)
+  if (held.status !== "ok") throw new Error(held.status)
   await at("reserved")
   // The provider bills from the moment at which the request arrives.
-  appendFileSync(provider, `${id} ${cost}\n`)
+  appendFileSync(provider, `${key} ${cost}\n`)
   await at("provider called")
-  await store.extend({ root: "main", id, leaseMs })
+  await store.extend({ partition: "main", key, leaseMs })
   await at("lease extended")
-  const entry = { ...draft, status: "succeeded", tokens: {}, costNanoUsd: cost, costSource: "provider" } as const
-  const settling = store.settle(
-    settleRequest(request, [cost, cost, cost], { entry, expiresAt: held.expiresAt, revision: 0 }),
-  )
-  await at("settle sent", 0)
+  const entry = usageEntry(key, cost, { costSource: "provider" })
+  const settle = settleRequest(request, [cost, cost, cost], { entry, expiresAt: held.expiresAt })
+  const settling = store.settle(settle)
+  await at("settle sent", { byItself: true })
   await settling
   await at("settled")
-  await store.settle(settleRequest(request, [cost, cost, cost], { entry, expiresAt: held.expiresAt, revision: 0 }))
+  await store.settle(settle)
   await at("settled again")
 }
 
-/** Tells the parent and waits to be killed; with `afterMs`, is killed by itself so long after, while a call is on its way. */
-async function at(here: KillPoint, afterMs?: number): Promise<void> {
+/** Tells the parent and waits to be killed; `byItself`: ends itself while a call is on its way. */
+async function at(here: KillPoint, { byItself = false } = {}): Promise<void> {
   if (here !== point) return
-  if (afterMs === undefined) {
+  if (!byItself) {
     process.send!("here")
     await new Promise(() => setInterval(() => {}, 1_000))
   }

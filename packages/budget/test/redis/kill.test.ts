@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it, onTestFinished } from "vitest"
-import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
+import type { BudgetStore } from "../../src/store/budget-store"
+import { counter, reserveRequest, settleRequest } from "../../src/testing/requests"
 import { bundleScript } from "./bundle-script"
 import { KILL_POINTS, type KillPoint } from "./kill-points"
 import { noServer, serverAndStore } from "./own-server"
@@ -13,15 +14,23 @@ import { noServer, serverAndStore } from "./own-server"
 const KILLS = Number(process.env.P2_KILLS ?? 2)
 const LEASE_MS = 300
 const BOUND = 1_000_000_007
-const KEYS = ["user", "client", "total"]
+const NAMES = ["user", "client", "total"]
 
 const child = await bundleScript("kill-child")
 afterAll(() => child.remove())
 
 interface Attempt {
-  id: string
+  key: string
   point: KillPoint
   cost: number
+}
+
+/** Ends whatever is due, as the budget's sweep does. Resolves to how many are held still. */
+async function sweep(store: BudgetStore): Promise<number> {
+  const { due } = await store.listDue({ partition: "main", limit: 64 })
+  for (const { key, counters } of due) await store.expire({ partition: "main", key, counters })
+  const { counters } = await store.read({ partition: "main", counters: NAMES })
+  return counters.reduce((total, { reserved }) => total + reserved, 0)
 }
 
 describe.skipIf(noServer)("kill -9 at any point of an attempt", () => {
@@ -32,59 +41,50 @@ describe.skipIf(noServer)("kill -9 at any point of an attempt", () => {
     const provider = join(folder, "billed")
     writeFileSync(provider, "")
     const attempts = KILL_POINTS.flatMap((point, at) =>
-      Array.from({ length: KILLS }, (_, index) => ({ id: `${at}.${index}`, point, cost: 333_333_331 + at + index })),
+      Array.from({ length: KILLS }, (_, index) => ({ key: `${at}.${index}`, point, cost: 333_333_331 + at + index })),
     )
-    const run = async ({ id, point, cost }: Attempt) => {
-      const config = { url: server.url, prefix: "p2", point, id, bound: BOUND, cost, leaseMs: LEASE_MS, provider }
-      const process_ = fork(child.file, [JSON.stringify(config)])
-      const gone = once(process_, "exit")
-      process_.once("message", () => process_.kill("SIGKILL"))
+    const run = async ({ key, point, cost }: Attempt) => {
+      const config = { url: server.url, prefix: "p2", point, key, bound: BOUND, cost, leaseMs: LEASE_MS, provider }
+      const attempt = fork(child.file, [JSON.stringify(config)])
+      const gone = once(attempt, "exit")
+      attempt.once("message", () => attempt.kill("SIGKILL"))
       expect(await gone).toEqual([null, "SIGKILL"])
     }
     for (let from = 0; from < attempts.length; from += 2) await Promise.all(attempts.slice(from, from + 2).map(run))
-
-    await expect
-      .poll(
-        async () => {
-          await store.sweep({ root: "main", max: 1_000 })
-          const { cells, due } = await store.read({ root: "main", keys: KEYS })
-          return [due, ...cells.map((state) => state.reserved)]
-        },
-        { timeout: 10_000 },
-      )
-      .toEqual([0, 0, 0, 0])
+    await expect.poll(() => sweep(store), { timeout: 60_000 }).toBe(0)
 
     const billed = new Map(
       readFileSync(provider, "utf8")
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => line.split(" "))
-        .map(([id, cost]) => [id!, Number(cost)]),
+        .map(([key, cost]) => [key!, Number(cost)]),
     )
-    const { entries } = await store.ledger!.list({ root: "main", filter: {}, limit: 1_000 })
-    const charged = new Map(entries.map((entry) => [entry.id, entry.charges.user ?? 0]))
-    for (const { id, point, cost } of attempts) {
+    const all = { partition: "main", filter: {}, cursor: null, limit: 1_000, newestFirst: false }
+    const { entries } = await store.ledger!.list(all)
+    const charged = new Map(entries.map((entry) => [entry.idempotencyKey, entry.charges.user ?? 0]))
+    for (const { key, point, cost } of attempts) {
       // Settled: to the nano. Killed before: the whole bound, since the provider may have billed. Never less than it did.
-      if (point === "settled" || point === "settled again") expect([id, charged.get(id)]).toEqual([id, cost])
+      if (point === "settled" || point === "settled again") expect([key, charged.get(key)]).toEqual([key, cost])
       if (point === "reserved" || point === "provider called" || point === "lease extended")
-        expect([id, charged.get(id)]).toEqual([id, BOUND])
-      expect(charged.get(id) ?? 0).toBeGreaterThanOrEqual(billed.get(id) ?? 0)
+        expect([key, charged.get(key)]).toEqual([key, BOUND])
+      expect(charged.get(key) ?? 0).toBeGreaterThanOrEqual(billed.get(key) ?? 0)
     }
     const sum = [...charged.values()].reduce((total, amount) => total + amount, 0)
-    const spent = async () => (await store.read({ root: "main", keys: KEYS })).cells.map((state) => state.spent)
+    const spent = async () =>
+      (await store.read({ partition: "main", counters: NAMES })).counters.map((state) => state.spent)
     expect(await spent()).toEqual([sum, sum, sum])
 
     // Whoever learns the truth later settles it, and the money is exact again, whatever happened.
     let truth = 0
-    for (const { id } of attempts) {
-      if (!charged.has(id)) continue
-      const cost = billed.get(id) ?? 0
-      const request = reserveRequest(
-        "main",
-        id,
-        KEYS.map((key) => cell(key, BOUND)),
-      )
-      await store.settle(settleRequest(request, [cost, cost, cost], { revision: 1 }))
+    for (const { key } of attempts) {
+      if (!charged.has(key)) continue
+      const cost = billed.get(key) ?? 0
+      const counters = NAMES.map((name) => counter(name, BOUND))
+      const request = reserveRequest("main", key, counters)
+      expect(await store.settle(settleRequest(request, [cost, cost, cost], { revision: 1 }))).toMatchObject({
+        status: "settled",
+      })
       truth += cost
     }
     expect(await spent()).toEqual([truth, truth, truth])

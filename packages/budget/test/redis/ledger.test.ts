@@ -1,102 +1,179 @@
 import { describe, expect, it } from "vitest"
-import type { UsageEntry } from "../../src/ledger"
-import { cell, reserveRequest, settleRequest } from "../../src/testing/requests"
-import { noServer, serverAndStore } from "./own-server"
+import { memoryStore } from "../../src/memory/memory-store"
+import type { BudgetStore } from "../../src/store/budget-store"
+import { checkedStore } from "../../src/store/checked-store"
+import { createRandom } from "../../src/testing/random"
+import { counter, reserveRequest, settleRequest, usageEntry } from "../../src/testing/requests"
+import type { UsageEntry } from "../../src/usage/entry"
+import { noServer, PATIENT, serverAndStore } from "./own-server"
 
-const ROOT = "main"
-/** No test here is about the timeout, and the machine may be busy. */
-const PATIENT = { timeoutMs: 20_000 }
 const START = Date.UTC(2060, 0, 1)
-const entryOf = (requestId: string, more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId,
-  attempt: 1,
-  model: "m",
-  reservedNanoUsd: 0,
-  status: "refused",
-  tokens: {},
-  costNanoUsd: 0,
-  costSource: "none",
-  ...more,
-})
+const DAY_MS = 86_400_000
+const LEASE_MS = 1_000
+const denied = (requestId: string, more: Partial<UsageEntry> = {}) =>
+  usageEntry(requestId, 0, { status: "denied", costSource: "none", tokens: {}, ...more })
+const request = (key: string) => reserveRequest("main", key, [counter("a", 5)], { leaseMs: LEASE_MS })
+const all = { partition: "main", filter: {}, cursor: null, limit: 1_000, newestFirst: false }
 
-describe.skipIf(noServer)("the ledger's chunks", () => {
-  it("are closed when they are full, and a request is found in each of them, first and later", async () => {
+describe.skipIf(noServer)("the ledger in Redis", () => {
+  it("pages through more entries than one step reads, in order, in both directions, many in one millisecond", async () => {
+    let now = START
+    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+    const count = 1_300
+    for (let index = 0; index < count; index++) {
+      if (index % 450 === 0) now += 1
+      await store.ledger!.record({ partition: "main", key: `r${index}`, entry: denied(`q${index % 100}`) })
+    }
+    for (const newestFirst of [false, true]) {
+      const seen: string[] = []
+      let cursor: string | null = null
+      do {
+        const page = await store.ledger!.list({ ...all, limit: 70, newestFirst, cursor })
+        seen.push(...page.entries.map(({ at, idempotencyKey }) => `${at} ${idempotencyKey}`))
+        cursor = page.cursor
+      } while (cursor !== null)
+      expect(new Set(seen).size).toBe(count)
+      expect(seen).toHaveLength(count)
+      const sorted = [...seen].sort()
+      expect(seen).toEqual(newestFirst ? sorted.reverse() : sorted)
+    }
+    const found = await store.ledger!.get({ partition: "main", requestId: "q7" })
+    expect(found).toHaveLength(13)
+    const totals = await store.ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null })
+    expect(totals).toMatchObject([{ denied: count, requests: 100 }])
+  })
+
+  it("a page goes on where it stopped although its last entry was pruned or new ones came", async () => {
+    let now = START
+    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+    const record = (key: string) => store.ledger!.record({ partition: "main", key, entry: denied("q") })
+    for (const key of ["b", "d", "f"]) await record(key)
+    now += 10
+    for (const key of ["h", "j"]) await record(key)
+    const first = await store.ledger!.list({ ...all, limit: 2 })
+    expect(first.entries.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["b", "d"])
+    expect(await store.ledger!.prune({ partition: "main", before: START + 1 })).toEqual({ removed: 3 })
+    await record("g")
+    const rest = await store.ledger!.list({ ...all, cursor: first.cursor })
+    expect(rest.entries.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["g", "h", "j"])
+  })
+
+  it("prunes in steps, and every key of what it pruned is gone", async () => {
     let now = START
     const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
-    const record = async (id: string, entry: UsageEntry) => {
+    for (let index = 0; index < 500; index++) {
       now += 1
-      await store.ledger!.record({ root: ROOT, id, entry })
+      await store.ledger!.record({ partition: "main", key: `r${index}`, entry: denied("q") })
     }
-    const count = 1_300
-    // Two requests whose entries lie in all chunks; one has a name that only JSON keeps apart, another a tag of that name.
-    const names = ["often", 'a "quoted" one', ...Array.from({ length: 98 }, (_, index) => `q${index}`)]
-    for (let index = 0; index < count; index++) {
-      await record(`r${index}`, entryOf(names[index % 100]!, { tags: { requestId: "q5" }, attempt: index + 1 }))
-    }
-    expect(await client.zcard(`p2:5:{${ROOT}}:u:i`)).toBe(3)
-    for (let round = 0; round < 2; round++) {
-      for (const [index, requestId] of [names[0]!, names[1]!, "q5", "nobody"].entries()) {
-        const found = await store.ledger!.get({ root: ROOT, requestId })
-        expect(found.map((entry) => entry.requestId)).toEqual(Array(index === 3 ? 0 : 13).fill(requestId))
-      }
-    }
-    const places = (await client.keys(`p2:5:{${ROOT}}:u:y:*`)).sort()
-    expect(places).toHaveLength(2)
-    for (const key of places) expect(await client.pttl(key)).toBeGreaterThan(0)
-
-    const user = { root: ROOT, filter: { requestId: "often" }, limit: 5, order: "newest" } as const
-    const first = await store.ledger!.list(user)
-    const second = await store.ledger!.list({ ...user, cursor: first.cursor! })
-    expect([...first.entries, ...second.entries].map((entry) => entry.attempt)).toEqual(
-      [12, 11, 10, 9, 8, 7, 6, 5, 4, 3].map((hundred) => hundred * 100 + 1),
-    )
-    // What is pruned is gone from the middle of a chunk, and from chunks that leave as a whole.
-    expect(await store.ledger!.prune({ root: ROOT, before: START + 601 })).toEqual({ removed: 600 })
-    expect(await client.zcard(`p2:5:{${ROOT}}:u:i`)).toBe(2)
-    const left = await store.ledger!.get({ root: ROOT, requestId: "often" })
-    expect(left.map((entry) => entry.attempt)).toEqual([601, 701, 801, 901, 1_001, 1_101, 1_201])
-    const totals = await store.ledger!.totals({ root: ROOT, filter: {}, groupBy: [] })
-    expect(totals).toMatchObject([{ attempts: count - 600 }])
+    expect(await store.ledger!.prune({ partition: "main", before: START + 401 })).toEqual({ removed: 400 })
+    expect(await client.keys("*:e:*")).toHaveLength(100)
+    expect(await client.zcard("p2:{main}:entries")).toBe(100)
   })
 
-  it("keep order and every entry when the clock goes back", async () => {
-    let now = START + 10_000
-    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
-    for (let index = 0; index < 1_100; index++) {
-      if (index === 300 || index === 800) now -= 5_000
-      now += 1
-      await store.ledger!.record({ root: ROOT, id: `r${index}`, entry: entryOf("q") })
-    }
-    const { entries } = await store.ledger!.list({ root: ROOT, filter: {}, limit: 1_000 })
-    expect(new Set(entries.map((entry) => entry.id)).size).toBe(1_000)
-    expect(entries.map((entry) => entry.at)).toEqual(entries.map((entry) => entry.at).sort((a, b) => a - b))
-    expect(await store.ledger!.get({ root: ROOT, requestId: "q" })).toHaveLength(1_100)
+  it("keeps entries for their retention; a settle trims the index of what Redis has deleted", async () => {
+    let now = START
+    const { client, store } = await serverAndStore({
+      store: { ...PATIENT, ledgerRetentionMs: DAY_MS, now: () => now },
+    })
+    for (const key of ["r1", "r2"]) await store.settle(settleRequest(request(key), [1]))
+    expect(await client.pexpiretime("p2:{main}:e:r1")).toBe(START + 8 * DAY_MS)
+    now += DAY_MS
+    expect((await store.ledger!.list(all)).entries).toEqual([])
+    // Forgotten, but still there within the margin for wrong clocks; prune removes it also then.
+    expect(await client.exists("p2:{main}:e:r1")).toBe(1)
+    expect(await store.ledger!.prune({ partition: "main", before: now })).toEqual({ removed: 2 })
+    expect(await client.exists("p2:{main}:e:r1")).toBe(0)
+    await store.settle(settleRequest(request("r3"), [1]))
+    now += 8 * DAY_MS + 1
+    await store.settle(settleRequest(request("r4"), [1]))
+    expect(await client.zrange("p2:{main}:entries", "0", "-1")).toEqual(["r4"])
   })
 
-  it("one entry an id: a refusal that was recorded gives way to the settle of the same id, and to no later record", async () => {
+  it("gives back every text as it was: lone surrogates, NUL, quotes, long prompts", async () => {
     const { store } = await serverAndStore({ store: PATIENT })
-    await store.ledger!.record({ root: ROOT, id: "r1", entry: entryOf("q1") })
-    const request = reserveRequest(ROOT, "r1", [cell("a", 5, 10)])
-    await store.reserve(request)
-    await store.settle(settleRequest(request, [3], { entry: entryOf("q1", { status: "succeeded", costNanoUsd: 3 }) }))
-    await store.ledger!.record({ root: ROOT, id: "r1", entry: entryOf("q1") })
-    expect(await store.ledger!.get({ root: ROOT, requestId: "q1" })).toMatchObject([
-      { id: "r1", status: "succeeded", charges: { a: 3 } },
+    const texts = ["\ud800", "a\u0000b", '"],"charges":{', "é".repeat(20_000), "\n\r\t", "__proto__"]
+    for (const [index, text] of texts.entries()) {
+      const entry = usageEntry(`q${index}`, 1, {
+        prompt: text,
+        answer: text,
+        tags: { [text.slice(0, 8)]: text.slice(0, 99) },
+      })
+      await store.settle(settleRequest(request(`r${index}`), [1], { entry }))
+      const [stored] = await store.ledger!.get({ partition: "main", requestId: `q${index}` })
+      expect(stored).toEqual({
+        ...entry,
+        idempotencyKey: `r${index}`,
+        at: stored!.at,
+        revision: 0,
+        state: "settled",
+        charges: { a: 1 },
+      })
+      await store.ledger!.record({ partition: "main", key: `d${index}`, entry: denied(`d${index}`, { prompt: text }) })
+      await store.ledger!.record({ partition: "main", key: `d${index}`, entry: denied(`d${index}`, { count: 3 }) })
+      const [counted] = await store.ledger!.get({ partition: "main", requestId: `d${index}` })
+      expect([counted!.count, counted!.prompt]).toEqual([4, text])
+    }
+  })
+
+  /** What may happen to a key, in any order. */
+  const STEPS: Record<string, (store: BudgetStore, key: string) => Promise<unknown>> = {
+    record: (store, key) => store.ledger!.record({ partition: "main", key, entry: denied("q") }),
+    reserve: (store, key) => store.reserve(request(key)),
+    settle: (store, key) => store.settle(settleRequest(request(key), [3])),
+    correct: (store, key) => store.settle(settleRequest(request(key), [4], { revision: 1 })),
+    release: (store, key) => store.settle(settleRequest(request(key), [], { outcome: "released" })),
+    extend: (store, key) => store.extend({ partition: "main", key, leaseMs: 2 * LEASE_MS }),
+    expire: (store, key) => store.expire({ partition: "main", key, counters: ["a"] }),
+  }
+
+  it("a key has one entry, whatever happens to it before and after, as in memory", async () => {
+    let now = START
+    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+    const reference = checkedStore(memoryStore({ now: () => now }))
+    const random = createRandom(7)
+    const names = Object.keys(STEPS)
+    for (let round = 0; round < 400; round++) {
+      const done: string[] = []
+      for (let step = 0; step < 6; step++) {
+        const name = random.chance(0.25) ? "record" : random.pick(names)
+        done.push(name)
+        const reply = await STEPS[name]!(store, `r${round}`)
+        expect([done, reply]).toEqual([done, await STEPS[name]!(reference, `r${round}`)])
+        now += random.chance(0.3) ? LEASE_MS : 1
+      }
+      now += 2 * LEASE_MS
+      for (const one of [store, reference]) await STEPS.expire!(one, `r${round}`)
+    }
+    expect((await store.ledger!.list(all)).entries).toEqual((await reference.ledger!.list(all)).entries)
+    const counters = { partition: "main", counters: ["a"] }
+    expect(await store.read(counters)).toEqual(await reference.read(counters))
+  })
+
+  it("an entry that was recorded and pruned is written again", async () => {
+    let now = START
+    const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
+    await STEPS.record!(store, "r1")
+    await STEPS.record!(store, "r2")
+    now += 1
+    await STEPS.record!(store, "r3")
+    expect(await store.ledger!.prune({ partition: "main", before: now })).toEqual({ removed: 2 })
+    await STEPS.record!(store, "r1")
+    await STEPS.record!(store, "r3")
+    await STEPS.reserve!(store, "r2")
+    await STEPS.settle!(store, "r2")
+    const { entries } = await store.ledger!.list(all)
+    expect(entries.map(({ idempotencyKey, status, count }) => [idempotencyKey, status, count])).toEqual([
+      ["r1", "denied", undefined],
+      ["r2", "succeeded", undefined],
+      ["r3", "denied", 2],
     ])
   })
 
-  it("keep a long prompt apart, so that a chunk stays short, and give it back", async () => {
+  it("a denial is recorded also where the key's reservation is damaged, which stays as it is", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
-    const prompt = "é".repeat(20_000)
-    const request = reserveRequest(ROOT, "r1", [cell("a", 5, 10)])
-    await store.reserve(request)
-    await store.settle(settleRequest(request, [3], { entry: entryOf("q1", { prompt, answer: "yes", userId: "u" }) }))
-    const [stored] = await store.ledger!.get({ root: ROOT, requestId: "q1" })
-    expect([stored!.prompt === prompt, stored!.answer, stored!.userId]).toEqual([true, "yes", "u"])
-    const [chunk] = await client.keys("*:u:x:*")
-    expect((await client.lindex(chunk!, 1))!.length).toBeLessThan(500)
-    expect(await client.pttl(`p2:5:{${ROOT}}:u:b:r1`)).toBeGreaterThan(0)
-    await store.ledger!.prune({ root: ROOT, before: Date.now() + 86_400_000 })
-    expect(await client.exists(`p2:5:{${ROOT}}:u:b:r1`)).toBe(0)
+    await client.set("p2:{main}:r:r1", "nonsense")
+    await STEPS.record!(store, "r1")
+    expect((await store.ledger!.list(all)).entries).toHaveLength(1)
+    expect(await client.get("p2:{main}:r:r1")).toBe("nonsense")
   })
 })

@@ -2,21 +2,25 @@ import { findRedisServer, type RedisServer, startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
 import { onTestFinished } from "vitest"
 import { type RedisStoreOptions, redisStore } from "../../src/redis"
-import type { BudgetStore } from "../../src/store"
-import { StoreError } from "../../src/store-error"
+import type { BudgetStore } from "../../src/store/budget-store"
+import { checkedStore } from "../../src/store/checked-store"
+import { StoreError } from "../../src/store/store-error"
 
 /** These tests break their server, so that one of `REDIS_URL` will not do. */
 export const noServer = (await findRedisServer({ fetch: true })) === undefined
 if (noServer && process.env.CI === "true") throw new Error("No redis-server, and CI=true forbids to skip.")
 
-/** A server, a client of it and a store, all of which end with the test. */
+/** For tests that are not about the timeout: longer than a busy machine takes. */
+export const PATIENT = { timeoutMs: 20_000 }
+
+/** A server, a client of it and a store as the budget calls it. All end with the test. */
 export async function serverAndStore(
   options: { args?: string[]; store?: Partial<RedisStoreOptions> } = {},
 ): Promise<{ server: RedisServer; client: Redis; store: BudgetStore }> {
   const server = await startRedis({ args: options.args })
   const client = new Redis({ port: server.port, host: server.host, lazyConnect: true })
   client.on("error", () => {})
-  const store = redisStore({ client, ...options.store })
+  const store = checkedStore(redisStore({ client, ...options.store }))
   onTestFinished(async () => {
     await store.close?.()
     client.disconnect()
@@ -25,13 +29,13 @@ export async function serverAndStore(
   return { server, client, store }
 }
 
-/** The answer of a call that may fail at first, until it does not: a server that wakes up takes its time. */
+/** The reply of a call that may fail at first, until it does not: a server that wakes up takes its time. */
 export async function eventually<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await call()
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== "unavailable") throw error
+      if (!StoreError.isInstance(error) || error.code !== "store-unavailable") throw error
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }
@@ -43,6 +47,6 @@ export async function failureOf(call: Promise<unknown>): Promise<StoreError> {
     (value) => new Error(`Expected a StoreError, got ${JSON.stringify(value)}`),
     (error: unknown) => error,
   )
-  if (!(outcome instanceof StoreError)) throw outcome
+  if (!StoreError.isInstance(outcome)) throw outcome
   return outcome
 }

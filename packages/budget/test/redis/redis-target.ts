@@ -1,35 +1,34 @@
 import { fork } from "node:child_process"
 import { Cluster, Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
-import { connectStore, type SuiteFactory } from "../../src/testing"
-import { type Line, startLine } from "./line"
+import { connectStore, createFaultyProxy, type SuiteFactory, type TcpAddress } from "../../src/testing"
 
-export interface RedisAddress {
-  host: string
-  port: number
-}
-
-/** Far ahead of the real time, so that the server forgets nothing by its own clock in the middle of a case. */
-const START = Date.UTC(2060, 0, 31, 23, 0, 0)
+/** Far ahead of the real time, so that the server deletes nothing by its own clock in the middle of a case. */
+const START = Date.UTC(2060, 0, 31, 23)
 const LEDGER_RETENTION_MS = 40 * 86_400_000
 
-/** Ends what the server would have ended by itself at the time of the first argument. */
-const FORGET = `
-for _, key in ipairs(redis.call('KEYS', ARGV[2] .. '*')) do
-  local ends = redis.call('PEXPIRETIME', key)
-  if ends >= 0 and ends <= tonumber(ARGV[1]) then redis.call('DEL', key) end
+/** Deletes what the server would have deleted by itself at the time of the first argument. */
+const DELETE_EXPIRED = `
+for _, key in ipairs(redis.call('KEYS', ARGV[2] .. ':*')) do
+  local expiresAt = redis.call('PEXPIRETIME', key)
+  if expiresAt >= 0 and expiresAt <= tonumber(ARGV[1]) then redis.call('DEL', key) end
 end`
 
 let targets = 0
 
-/** One target per case: a prefix, a clock, connections and a line of its own, on servers that all cases share. */
-export function redisFactory(addresses: readonly RedisAddress[], childScript: string): SuiteFactory {
+/** One target per case: a prefix, a clock, connections and a proxy of its own, on servers that all cases share. */
+export function redisFactory(servers: readonly TcpAddress[], childScript: string): SuiteFactory {
   return async ({ level }) => {
     const prefix = `t${process.pid}-${targets++}`
-    const lines = await Promise.all(addresses.map(startLine))
-    const admins = addresses.map((address) => new Redis({ ...address, lazyConnect: true }))
-    const client = clientOf(addresses, lines)
-    const virtual = level !== "processes"
+    const proxy = await createFaultyProxy({
+      targets: servers,
+      // A script, but not the one that tries the commands before the first call of a connection.
+      isCall: (sent) => /\r\neval(?:sha)?\r\n(?!.*\{access-check\})/is.test(Buffer.from(sent).toString("latin1")),
+      isRejection: (received) => /^-(?:NOSCRIPT|MOVED)/.test(Buffer.from(received).toString("latin1")),
+    })
+    const admins = servers.map((server) => new Redis({ ...server, lazyConnect: true }))
+    const client = clientOf(servers, proxy.addresses)
+    const isVirtual = level !== "processes"
     let now = START
     const open = () =>
       redisStore({
@@ -38,42 +37,38 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
         ledgerRetentionMs: LEDGER_RETENTION_MS,
         // The machine that runs the tests may be busy; the timeout has a test of its own.
         timeoutMs: level === "faults" ? 1_000 : 20_000,
-        ...(virtual ? { now: () => now } : {}),
+        ...(isVirtual ? { now: () => now } : {}),
       })
     let store = open()
-    const keys = async () => (await Promise.all(admins.map((admin) => scan(admin, prefix)))).flat()
+    const allKeys = async () => (await Promise.all(admins.map((admin) => scan(admin, prefix)))).flat()
     return {
       store,
       ledgerRetentionMs: LEDGER_RETENTION_MS,
-      clock: virtual
+      ...(isVirtual
         ? {
-            now: () => now,
-            advance: async (ms) => {
-              now += ms
-              await Promise.all(admins.map((admin) => admin.eval(FORGET, 0, now, prefix)))
+            clock: {
+              now: () => now,
+              advance: async (ms: number) => {
+                now += ms
+                await Promise.all(admins.map((admin) => admin.eval(DELETE_EXPIRED, 0, now, prefix)))
+              },
             },
           }
-        : undefined,
-      size: async () => (await keys()).filter((key) => /:\{[^}]+\}:[cra]:/.test(key)).length,
+        : {}),
+      size: async () => (await allKeys()).filter((key) => /:\{[^}]+\}:[cra]:/.test(key)).length,
       spawn: async () => {
-        const urls = addresses.map(({ host, port }) => `redis://${host}:${port}`)
+        const urls = servers.map(({ host, port }) => `redis://${host}:${port}`)
         return connectStore(fork(childScript, [JSON.stringify({ urls, prefix })]))
       },
       faults: {
-        down: async () => {
-          await Promise.all(lines.map((line) => line.down()))
-        },
-        up: () => {
-          for (const line of lines) line.up()
-        },
-        loseAnswer: () => {
-          // Only one of them sees the script; the answer that it loses is the only one.
-          for (const line of lines) line.loseAnswer(() => lines.forEach(disarm))
-        },
-        damage: async ({ root, key }) => {
-          const name = (await keys()).find((one) => one.endsWith(`{${root}}:c:${key}`))!
-          const damaged = await Promise.allSettled(admins.map((admin) => admin.set(name, "no cell at all")))
-          if (damaged.every((result) => result.status === "rejected")) throw new Error(`${name} was not damaged`)
+        down: () => proxy.down(),
+        up: () => proxy.up(),
+        loseAnswer: () => proxy.loseAnswer(),
+        damage: async ({ partition, kind, key }) => {
+          const name = `${prefix}:{${partition}}:${kind === "counter" ? "c" : "r"}:${key}`
+          const outcomes = await Promise.allSettled(admins.map((admin) => admin.set(name, "not a record")))
+          // In a Cluster, all nodes but one reply MOVED.
+          if (outcomes.every(({ status }) => status === "rejected")) throw new Error(`${name} was not damaged`)
         },
         restart: async () => {
           await store.close?.()
@@ -88,25 +83,16 @@ export function redisFactory(addresses: readonly RedisAddress[], childScript: st
           for (const key of await scan(admin, prefix)) await admin.unlink(key)
           admin.disconnect()
         }
-        await Promise.all(lines.map((line) => line.close()))
+        await proxy.close()
       },
     }
   }
 }
 
-function disarm(line: Line): void {
-  line.keepAnswers()
-}
-
-function clientOf(addresses: readonly RedisAddress[], lines: readonly Line[]): Redis | Cluster {
-  if (lines.length === 1) return new Redis({ host: lines[0]!.host, port: lines[0]!.port, lazyConnect: true })
-  const natMap = Object.fromEntries(
-    addresses.map(({ host, port }, index) => [
-      `${host}:${port}`,
-      { host: lines[index]!.host, port: lines[index]!.port },
-    ]),
-  )
-  return new Cluster([...addresses], { natMap, lazyConnect: true })
+function clientOf(servers: readonly TcpAddress[], addresses: readonly TcpAddress[]): Redis | Cluster {
+  if (addresses.length === 1) return new Redis({ ...addresses[0]!, lazyConnect: true })
+  const natMap = Object.fromEntries(servers.map(({ host, port }, index) => [`${host}:${port}`, addresses[index]!]))
+  return new Cluster([...servers], { natMap, lazyConnect: true })
 }
 
 async function scan(admin: Redis, prefix: string): Promise<string[]> {

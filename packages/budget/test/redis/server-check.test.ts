@@ -1,54 +1,104 @@
 import { describe, expect, it, vi } from "vitest"
+import { redisStore } from "../../src/redis"
 import { factsOf } from "../../src/redis/server-check"
-import { cell, reserveRequest } from "../../src/testing/requests"
-import { failureOf, noServer, serverAndStore } from "./own-server"
+import { counter, reserveRequest } from "../../src/testing/requests"
+import { failureOf, noServer, PATIENT, serverAndStore } from "./own-server"
 
-/** No test here is about the timeout, and the machine may be busy. */
-const PATIENT = { timeoutMs: 20_000 }
-const request = reserveRequest("main", "r1", [cell("a", 1, 10)])
+const request = reserveRequest("main", "r1", [counter("a", 1, 10)])
 
-describe.skipIf(noServer)("the first use looks at the server", () => {
-  it("an evicting policy under a limit of memory is refused before any money is counted", async () => {
+describe.skipIf(noServer)("the server is checked before the first call", () => {
+  it("an evicting policy under a limit of memory is rejected before anything is written", async () => {
     const { client, store } = await serverAndStore({
       args: ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"],
       store: PATIENT,
     })
-    const calls = [() => store.reserve(request), () => store.check!(), () => store.read({ root: "main", keys: ["a"] })]
-    for (const call of calls) {
+    for (const call of [() => store.reserve(request), () => store.read({ partition: "main", counters: ["a"] })]) {
       const failure = await failureOf(call())
-      expect(failure).toMatchObject({ code: "misconfigured", applied: "no" })
-      expect(failure.message).toContain("noeviction")
+      expect(failure).toMatchObject({ code: "store-misconfigured", applied: "no" })
+      expect(failure.message).toContain("maxmemory-policy is allkeys-lru with a maxmemory of 104857600 bytes")
+      expect(failure.message).toContain("expected noeviction")
     }
+    expect(await store.check()).toMatchObject({ ok: false, warnings: [expect.stringContaining("noeviction")] })
     expect(await client.dbsize()).toBe(0)
     await client.config("SET", "maxmemory-policy", "noeviction")
-    expect(await store.reserve(request)).toMatchObject({ result: "ok" })
+    expect(await store.reserve(request)).toMatchObject({ status: "ok" })
+    expect(await store.check()).toMatchObject({ ok: true, warnings: [] })
+  })
+
+  it("an evicting policy that is set while the store is connected stops it at the next check, at most 10 s later", async () => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    await store.reserve(request)
+    await client.config("SET", "maxmemory", "100mb")
+    await client.config("SET", "maxmemory-policy", "allkeys-lru")
+    const read = () => store.read({ partition: "main", counters: ["a"] })
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 11_000)
+    // This call starts the check; one that comes after it is rejected.
+    await read()
+    await vi.waitFor(async () => expect((await failureOf(read())).code).toBe("store-misconfigured"), 20_000)
+    vi.restoreAllMocks()
+    await client.config("SET", "maxmemory-policy", "noeviction")
+    expect(await read()).toMatchObject({ counters: [{ reserved: 1 }] })
   })
 
   it("an evicting policy without a limit of memory is one warning", async () => {
-    const onWarning = vi.fn()
-    const { store } = await serverAndStore({
-      args: ["--maxmemory-policy", "volatile-ttl"],
-      store: { ...PATIENT, onWarning },
-    })
-    await store.reserve(request)
-    await store.reserve({ ...request, id: "r2" })
-    await store.check!()
-    expect(onWarning).toHaveBeenCalledTimes(1)
-    expect(onWarning.mock.calls[0]![0]).toContain("volatile-ttl")
+    const { store } = await serverAndStore({ args: ["--maxmemory-policy", "volatile-ttl"], store: PATIENT })
+    expect(await store.reserve(request)).toMatchObject({ status: "ok" })
+    const { ok, warnings } = await store.check()
+    expect([ok, warnings.length]).toEqual([true, 1])
+    expect(warnings[0]).toContain("volatile-ttl")
   })
 
-  it("a replica is refused", async () => {
+  it("a replica is rejected", async () => {
     const { server } = await serverAndStore({ store: PATIENT })
     const { store } = await serverAndStore({ args: ["--replicaof", server.host, String(server.port)], store: PATIENT })
     const failure = await failureOf(store.reserve(request))
-    expect(failure).toMatchObject({ code: "misconfigured", applied: "no" })
+    expect(failure).toMatchObject({ code: "store-misconfigured", applied: "no" })
     expect(failure.message).toContain("replica")
   })
 
-  it("a user who may not run scripts is refused with what to do", async () => {
+  it.each([
+    ["may not run scripts", ["-@scripting"], "ACL"],
+    ["may run scripts but not every command in them", ["-hset"], "denies HSET"],
+    ["may run scripts that read only", ["-@write"], "denies DEL"],
+    ["may not write the store's keys", ["resetkeys", "~other:*"], "ACL"],
+  ])("a user who %s is rejected before anything is written", async (_, rules, message) => {
     const { client, store } = await serverAndStore({ store: PATIENT })
-    await client.acl("SETUSER", "default", "-@scripting")
-    expect(await failureOf(store.reserve(request))).toMatchObject({ code: "misconfigured", applied: "no" })
+    await client.acl("SETUSER", "default", ...rules)
+    const failure = await failureOf(store.reserve(request))
+    expect(failure).toMatchObject({ code: "store-misconfigured", applied: "no" })
+    expect(failure.message).toContain(message)
+    await client.acl("SETUSER", "default", "+@all", "allkeys")
+    expect(await client.dbsize()).toBe(0)
+    expect(await store.reserve(request)).toMatchObject({ status: "ok" })
+  })
+
+  it("a user with the store's commands on the store's keys is enough", async () => {
+    const { client, server } = await serverAndStore()
+    const commands = "+evalsha +eval +@read +@write +@connection +time +info +config|get"
+    await client.acl("SETUSER", "app", "on", ">secret", "~p2:*", ...commands.split(" "))
+    const { Redis } = await import("ioredis")
+    const own = new Redis({ port: server.port, username: "app", password: "secret", lazyConnect: true })
+    const store = redisStore({ client: own, ...PATIENT })
+    expect(await store.reserve(request)).toMatchObject({ status: "ok" })
+    expect(await store.listCounters({ partition: "main", cursor: null, limit: 10 })).toMatchObject({ damaged: [] })
+    await store.close?.()
+    own.disconnect()
+  })
+
+  it("a wrong password is misconfigured, and not shown", async () => {
+    const { client, server } = await serverAndStore()
+    await client.config("SET", "requirepass", "right")
+    const { Redis } = await import("ioredis")
+    const own = new Redis({ port: server.port, password: "WRONG-PASSWORD", lazyConnect: true })
+    own.on("error", () => {})
+    const store = redisStore({ client: own, timeoutMs: 1_000 })
+    const failure = await failureOf(store.reserve(request))
+    expect(failure).toMatchObject({ code: "store-misconfigured", applied: "no" })
+    const { inspect } = await import("node:util")
+    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain("WRONG-PASSWORD")
+    await store.close?.()
+    own.disconnect()
   })
 
   it.each([
@@ -58,13 +108,13 @@ describe.skipIf(noServer)("the first use looks at the server", () => {
     [["--appendonly", "yes", "--appendfsync", "no"], "process"],
   ] as const)("durability with %j is %s", async (args, durability) => {
     const { store } = await serverAndStore({ args: [...args], store: PATIENT })
-    expect(await store.check!()).toEqual({ ok: true, durability, warnings: [] })
+    expect(await store.check()).toEqual({ ok: true, durability, warnings: [] })
   })
 
   it("reads what INFO says, and takes what is absent as unknown", () => {
     expect(factsOf("redis_version:7.2.4\r\nrole:slave\r\nmaxmemory:5\r\naof_enabled:1\r\n", "always")).toEqual({
       version: "7.2.4",
-      replica: true,
+      isReplica: true,
       policy: "unknown",
       maxmemory: 5,
       appendOnly: true,

@@ -1,75 +1,93 @@
 import { expect } from "vitest"
-import type { StoredEntry } from "../../src/ledger"
-import type { BudgetStore } from "../../src/store"
-import { LONGEST_LEASE_MS, ROOTS } from "./operate"
+import type { BudgetStore } from "../../src/store/budget-store"
+import type { StoredEntry } from "../../src/usage/entry"
+import { type AppliedAdjustment, LONGEST_LEASE_MS, PARTITIONS } from "./operate"
+import type { SoakJournal } from "./run-processes"
 
-/** An adjustment that was applied to what a cell has spent. */
-export interface AppliedAdjustment {
-  root: string
-  key: string
-  applied: number
+/** Expires every lease, by the store's own time. */
+async function expireLeases(store: BudgetStore, partition: string): Promise<void> {
+  const { now: start } = await store.read({ partition, counters: [] })
+  const sweep = async (): Promise<number> => {
+    for (;;) {
+      const { now, due } = await store.listDue({ partition, limit: 64 })
+      if (due.length === 0) return now
+      for (const { key, counters } of due) await store.expire({ partition, key, counters })
+    }
+  }
+  await expect.poll(sweep, { timeout: 60_000, interval: 200 }).toBeGreaterThan(start + LONGEST_LEASE_MS)
 }
 
-/** Ends every lease, by the store's own time. */
-async function endLeases(store: BudgetStore, root: string): Promise<void> {
-  const { now } = await store.read({ root, keys: [] })
-  await expect
-    .poll(
-      async () => {
-        while ((await store.sweep({ root, max: 1_000 })).more);
-        return (await store.read({ root, keys: [] })).now
-      },
-      { timeout: 60_000, interval: 200 },
-    )
-    .toBeGreaterThan(now + LONGEST_LEASE_MS)
-}
-
-async function entriesOf(store: BudgetStore, root: string): Promise<StoredEntry[]> {
+async function entriesOf(store: BudgetStore, partition: string): Promise<StoredEntry[]> {
   const entries: StoredEntry[] = []
-  let cursor: string | undefined
+  let cursor: string | null = null
   do {
-    const page = await store.ledger!.list({ root, filter: {}, cursor, limit: 1_000 })
+    const page = await store.ledger!.list({ partition, filter: {}, cursor, limit: 1_000, newestFirst: false })
     expect(page.dropped).toBe(0)
     entries.push(...page.entries)
-    cursor = page.cursor ?? undefined
-  } while (cursor !== undefined)
+    cursor = page.cursor
+  } while (cursor !== null)
   return entries
 }
 
-/** After every lease has ended: each cell is the sum of its entries and adjustments, and what was answered is there. */
+async function countersOf(store: BudgetStore, partition: string): Promise<Map<string, [bigint, number]>> {
+  const counters = new Map<string, [bigint, number]>()
+  let cursor: string | null = null
+  do {
+    const page = await store.listCounters({ partition, cursor, limit: 500 })
+    expect(page.damaged).toEqual([])
+    for (const { name, spent, reserved } of page.counters) counters.set(name, [BigInt(spent), reserved])
+    cursor = page.cursor
+  } while (cursor !== null)
+  return counters
+}
+
+/**
+ * After every lease has ended: each counter is the sum of its entries and adjustments, nothing is reserved, and what was
+ * confirmed to the processes is there. `adjustmentsIn` are those that the store applied, of killed processes too.
+ */
 export async function expectSums(
   store: BudgetStore,
-  commits: ReadonlyMap<string, number>,
-  adjustments: () => Promise<readonly AppliedAdjustment[]>,
-): Promise<{ cells: number; entries: number; adjustments: number }> {
-  await Promise.all(ROOTS.map((root) => endLeases(store, root)))
-  const applied = await adjustments()
-  const seen = { cells: 0, entries: 0, adjustments: applied.length }
-  const unseen = new Map(commits)
-  for (const root of ROOTS) {
+  journal: SoakJournal,
+  adjustmentsIn: () => Promise<readonly AppliedAdjustment[]>,
+): Promise<{ counters: number; entries: number; adjustments: number }> {
+  await Promise.all(PARTITIONS.map((partition) => expireLeases(store, partition)))
+  const applied = await adjustmentsIn()
+  const stored = new Set(applied.map(describe))
+  expect(journal.adjustments.map(describe).filter((adjustment) => !stored.has(adjustment))).toEqual([])
+  const seen = { counters: 0, entries: 0, adjustments: applied.length }
+  const missing = new Map(journal.settles)
+  for (const partition of PARTITIONS) {
     const sums = new Map<string, bigint>()
-    const add = (key: string, amount: number) => sums.set(key, (sums.get(key) ?? 0n) + BigInt(amount))
+    const add = (counter: string, amount: number) => sums.set(counter, (sums.get(counter) ?? 0n) + BigInt(amount))
     let cost = 0n
-    for (const entry of await entriesOf(store, root)) {
+    for (const entry of await entriesOf(store, partition)) {
       seen.entries++
       cost += BigInt(entry.costNanoUsd)
-      for (const [key, charge] of Object.entries(entry.charges)) add(key, charge)
-      const answered = unseen.get(entry.id)
-      if (answered === undefined) continue
-      expect([entry.id, entry.status, entry.costNanoUsd]).toEqual([entry.id, "succeeded", answered])
-      unseen.delete(entry.id)
+      for (const [counter, charge] of Object.entries(entry.charges)) add(counter, charge)
+      const confirmed = missing.get(entry.idempotencyKey)
+      if (confirmed === undefined) continue
+      expect([entry.idempotencyKey, entry.state, entry.costNanoUsd]).toEqual([
+        entry.idempotencyKey,
+        "settled",
+        confirmed,
+      ])
+      missing.delete(entry.idempotencyKey)
     }
-    for (const one of applied) if (one.root === root) add(one.key, one.applied)
-    const keys = [...sums.keys()]
-    for (let from = 0; from < keys.length; from += 500) {
-      const { cells } = await store.read({ root, keys: keys.slice(from, from + 500) })
-      for (const { key, spent, reserved } of cells)
-        expect([root, key, BigInt(spent), reserved]).toEqual([root, key, sums.get(key), 0])
-    }
-    seen.cells += keys.length
-    const [all] = await store.ledger!.totals({ root, filter: {}, groupBy: [] })
+    for (const one of applied) if (one.partition === partition) add(one.counter, one.applied)
+    const counters = await countersOf(store, partition)
+    for (const [counter, sum] of sums) expect([counter, ...(counters.get(counter) ?? [])]).toEqual([counter, sum, 0])
+    // A counter without entries was only granted, or reserved and released.
+    for (const [counter, [spent, reserved]] of counters)
+      expect([counter, spent, reserved]).toEqual([counter, sums.get(counter) ?? 0n, 0])
+    seen.counters += counters.size
+    const totals = { partition, filter: {}, groupBy: [], buckets: null }
+    const [all] = await store.ledger!.totals(totals)
     expect(BigInt(all!.costNanoUsd)).toBe(cost)
   }
-  expect([...unseen]).toEqual([])
+  expect([...missing]).toEqual([])
   return seen
+}
+
+function describe({ partition, key, counter, applied }: AppliedAdjustment): string {
+  return `${partition} ${key} ${counter} ${applied}`
 }

@@ -1,122 +1,179 @@
-import type { UsageEntry } from "../../src/ledger"
-import type { BudgetStore, CellRef, ReserveCell, SettleRequest } from "../../src/store"
-import { StoreError } from "../../src/store-error"
+import type {
+  BudgetStore,
+  CounterRef,
+  ReserveCounter,
+  ReserveRequest,
+  SettleRequest,
+} from "../../src/store/budget-store"
+import { StoreError } from "../../src/store/store-error"
+import type { UsageEntry } from "../../src/usage/entry"
 
-export const ROOTS = ["main", "other"] as const
-/** Short, so that the run can wait for the end of those who never settle. */
+export const PARTITIONS = ["main", "other"] as const
+/** Short, so that the run can wait for the leases of those who never settle. */
 export const LONGEST_LEASE_MS = 2_000
 const LEASES_MS = [30, 300, LONGEST_LEASE_MS]
 const CALLERS = 8
 const WINDOW_MS = 1_000
+const DAY_MS = 86_400_000
 
-/** What a process tells the one that started it, every few requests. */
+/** What a process tells its parent, every few requests. */
 export interface Report {
   kind: "report"
   /** Calls of the store that were answered. */
   operations: number
-  /** Commits of revision 0 that were answered as applied, and not corrected since. */
-  commits: [id: string, costNanoUsd: number][]
+  /** Settles of revision 0 that were confirmed, and not corrected since. */
+  settles: [key: string, costNanoUsd: number][]
+  /** Confirmed changes of `spent` by an adjustment. */
+  adjustments: AppliedAdjustment[]
 }
 
+/** An adjustment that was applied to what a counter has spent. */
+export interface AppliedAdjustment {
+  partition: string
+  key: string
+  counter: string
+  applied: number
+}
+
+/** What one process did since its last report. */
+type Journal = Omit<Report, "kind">
+
 const pick = <T>(values: readonly T[]): T => values[Math.floor(Math.random() * values.length)]!
-const chance = (of: number) => Math.random() < of
-const amount = () => Math.floor(Math.random() * 1_000_000_007)
+const chance = (probability: number) => Math.random() < probability
+const randomAmount = () => Math.floor(Math.random() * 1_000_000_007)
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-function cellsNow(): CellRef[] {
+function countersNow(): CounterRef[] {
   const startsAt = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS
-  const endless = (key: string, keepMs: number | null): CellRef => ({ key, startsAt: null, endsAt: null, keepMs })
+  const endless = (name: string, keepMs: number | null): CounterRef => ({ name, startsAt: null, endsAt: null, keepMs })
   return [
     endless("total", null),
-    endless("user:ann", 86_400_000),
-    endless("user:bob", 86_400_000),
+    endless("user:ann", DAY_MS),
+    endless("user:bob", DAY_MS),
     endless("client:x", null),
-    { key: `second.${startsAt}`, startsAt, endsAt: startsAt + WINDOW_MS, keepMs: null },
+    { name: `second.${startsAt}`, startsAt, endsAt: startsAt + WINDOW_MS, keepMs: null },
   ]
 }
 
-/** Does random operations with a store until it is told to stop, and reports what was answered. */
-export async function operate(store: BudgetStore, name: string, tell: (report: Report) => void): Promise<never> {
-  let report: Report = { kind: "report", operations: 0, commits: [] }
-  const counted = <T>(answer: Promise<T>): Promise<T> =>
-    answer.then((value) => {
-      report.operations++
-      return value
-    })
-  let ids = 0
+/** Does random operations with a store until it is killed, and reports what was confirmed. */
+export async function operate(store: BudgetStore, name: string, send: (report: Report) => void): Promise<never> {
+  const operator = new Operator(store)
+  let keys = 0
   const lane = async (): Promise<never> => {
     for (;;) {
-      await request(store, `${name}.${ids++}`, counted, (commit) => report.commits.push(commit)).catch(onlyFailures)
-      if (report.operations < 50) continue
-      tell(report)
-      report = { kind: "report", operations: 0, commits: [] }
+      await operator.request(`${name}.${keys++}`).catch(ignoreFailure)
+      if (operator.journal.operations >= 50) send({ kind: "report", ...operator.takeJournal() })
     }
   }
   return Promise.race(Array.from({ length: CALLERS }, lane))
 }
 
 /** A call that was not answered in time is a part of the run; anything else is a defect. */
-function onlyFailures(error: unknown): void {
-  if (!(error instanceof StoreError) || error.code !== "unavailable") throw error
+function ignoreFailure(error: unknown): void {
+  if (!StoreError.isInstance(error) || error.code !== "store-unavailable") throw error
 }
 
-async function request(
-  store: BudgetStore,
-  id: string,
-  counted: <T>(answer: Promise<T>) => Promise<T>,
-  committed: (commit: [id: string, costNanoUsd: number]) => void,
-): Promise<void> {
-  const chosen = cellsNow().filter(() => chance(0.5))
-  const about = { root: pick(ROOTS), id, fingerprint: id }
-  const draft = { requestId: id, attempt: 1, model: pick(["m", "n"]), userId: pick(["ann", "bob"]), reservedNanoUsd: 7 }
-  const cells: ReserveCell[] = chosen.map((cell) => {
-    const upTo = amount()
-    return { ...cell, amount: upTo, limit: chance(0.05) ? 1 : null, onExpire: Math.floor(upTo / 2) }
-  })
-  const asked = { ...about, leaseMs: pick(LEASES_MS), cells, draft }
-  const held = await counted(store.reserve(asked))
-  if (held.result !== "ok") {
-    const refused = { ...draft, status: "refused", tokens: {}, costNanoUsd: 0, costSource: "none" } as const
-    if (store.ledger !== undefined) await counted(store.ledger.record({ root: about.root, id, entry: refused }))
-    return
+class Operator {
+  journal: Journal = { operations: 0, settles: [], adjustments: [] }
+
+  constructor(private readonly store: BudgetStore) {}
+
+  takeJournal(): Journal {
+    const { journal } = this
+    this.journal = { operations: 0, settles: [], adjustments: [] }
+    return journal
   }
-  if (chance(0.1)) await counted(store.reserve(asked))
-  if (chance(0.2)) await counted(store.extend({ root: about.root, id, leaseMs: 400 }))
-  // Whoever goes away here is one whose lease decides.
-  if (chance(0.15)) return
-  if (chance(0.2)) await pause(Math.random() * 80)
-  const settle = async (revision: number) => {
-    const cost = amount()
-    const entry: UsageEntry = {
-      ...draft,
-      ...{ status: "succeeded", tokens: { inputTokens: 3 }, costNanoUsd: cost, costSource: "table" },
+
+  async request(key: string): Promise<void> {
+    const { store } = this
+    const request = reserveRequest(key)
+    const { partition } = request
+    const reserved = await this.#count(store.reserve(request))
+    if (reserved.status !== "ok") {
+      const entry = { ...request.pendingEntry, status: "denied", costNanoUsd: 0, costSource: "none" } as const
+      await this.#count(store.ledger!.record({ partition, key, entry }))
+      return
     }
-    const outcome = chance(0.1) ? "release" : "commit"
-    const told: SettleRequest = {
-      ...about,
-      ...{ outcome, revision, expiresAt: held.expiresAt },
-      cells: cells.map((cell) => ({ ...cell, reserved: cell.amount, amount: cost })),
-      ...(outcome === "commit" ? { entry } : {}),
-    }
-    const answer = await counted(store.settle(told))
-    if (chance(0.1)) await counted(store.settle(told))
-    return answer.result === "committed" ? cost : undefined
+    if (chance(0.1)) await this.#count(store.reserve(request))
+    if (chance(0.2)) await this.#count(store.extend({ partition, key, leaseMs: 400 }))
+    // Who goes away here leaves the reservation to its lease.
+    if (chance(0.15)) return
+    if (chance(0.2)) await pause(Math.random() * 80)
+    const isCorrected = chance(0.1)
+    const cost = await this.#settle(request, 0, reserved.expiresAt)
+    if (isCorrected) await this.#settle(request, 1, reserved.expiresAt)
+    else if (cost !== undefined) this.journal.settles.push([key, cost])
+    if (chance(0.1)) await this.#adjust(partition, key)
+    if (chance(0.02)) await this.#sweep(partition)
   }
-  const isCorrected = chance(0.1)
-  const cost = await settle(0)
-  if (isCorrected) await settle(1)
-  else if (cost !== undefined) committed([id, cost])
-  if (chance(0.1)) await adjust(store, about, counted)
-  if (chance(0.02)) await counted(store.sweep({ root: about.root, max: 100 }))
+
+  /** Resolves to the cost that was confirmed, undefined when there is none. */
+  async #settle(reserved: ReserveRequest, revision: number, expiresAt: number): Promise<number | undefined> {
+    const { partition, key, fingerprint, counters, pendingEntry } = reserved
+    const cost = randomAmount()
+    const outcome = chance(0.1) ? "released" : "settled"
+    const entry: UsageEntry =
+      outcome === "settled"
+        ? { ...pendingEntry, status: "succeeded", tokens: { inputTokens: 3 }, costNanoUsd: cost, costSource: "table" }
+        : { ...pendingEntry, status: "released", costNanoUsd: 0, costSource: "none" }
+    const request: SettleRequest = {
+      ...{ partition, key, fingerprint, outcome, revision, expiresAt, entry },
+      counters: counters.map(({ name, startsAt, endsAt, keepMs, amount }) => ({
+        ...{ name, startsAt, endsAt, keepMs, reserved: amount },
+        amount: outcome === "settled" ? cost : 0,
+      })),
+    }
+    // Some retries name the windows of their own time: the store names those of the reserve.
+    if (chance(0.1)) await this.#settleElsewhere(request)
+    const reply = await this.#count(this.store.settle(request))
+    if (chance(0.1)) await this.#count(this.store.settle(request))
+    return reply.status === "settled" ? cost : undefined
+  }
+
+  async #settleElsewhere(request: SettleRequest): Promise<void> {
+    const names = request.counters.map(({ name }) => name)
+    const [first, ...rest] = request.counters
+    if (first === undefined) return
+    const elsewhere = { ...first, name: "elsewhere" }
+    const reply = await this.#count(this.store.settle({ ...request, counters: [elsewhere, ...rest] }))
+    if (reply.status === "mismatch" || reply.status === "forgotten") return
+    const isRejected = reply.status === "other-counters" && `${[...reply.storedCounters].sort()}` === `${names.sort()}`
+    if (!isRejected) throw new Error(`A settle in other counters was answered ${JSON.stringify(reply)}.`)
+  }
+
+  async #adjust(partition: string, key: string): Promise<void> {
+    const kind = pick(["spent", "granted", "reset"] as const)
+    const delta = kind === "reset" ? 0 : randomAmount() - 500_000_000
+    const request = { partition, key, counter: pick(countersNow()), kind, delta }
+    const reply = await this.#count(this.store.adjust(request))
+    if (reply.status === "ok" && kind !== "granted")
+      this.journal.adjustments.push({ partition, key, counter: request.counter.name, applied: reply.applied })
+    if (chance(0.2)) await this.#count(this.store.adjust(request))
+  }
+
+  async #sweep(partition: string): Promise<void> {
+    const { due } = await this.#count(this.store.listDue({ partition, limit: 64 }))
+    for (const { key, counters } of due) await this.#count(this.store.expire({ partition, key, counters }))
+  }
+
+  async #count<T>(reply: Promise<T>): Promise<T> {
+    const value = await reply
+    this.journal.operations++
+    return value
+  }
 }
 
-async function adjust(
-  store: BudgetStore,
-  { root, id }: { root: string; id: string },
-  counted: <T>(answer: Promise<T>) => Promise<T>,
-): Promise<void> {
-  const kind = pick(["spent", "granted", "reset"] as const)
-  const told = { root, id, cell: pick(cellsNow()), kind, delta: kind === "reset" ? 0 : amount() - 500_000_000 }
-  await counted(store.adjust(told))
-  if (chance(0.2)) await counted(store.adjust(told))
+function reserveRequest(key: string): ReserveRequest {
+  const partition = pick(PARTITIONS)
+  const counters = countersNow()
+    .filter(() => chance(0.5))
+    .map((counter): ReserveCounter => {
+      const amount = randomAmount()
+      return { ...counter, amount, limit: chance(0.05) ? 1 : null, onExpire: Math.floor(amount / 2) }
+    })
+  const pendingEntry: UsageEntry = {
+    ...{ requestId: key, attempt: 1, model: pick(["m", "n"]), userId: pick(["ann", "bob"]), tokens: {} },
+    ...{ status: "expired", reservedNanoUsd: 7, costNanoUsd: 3, costSource: "bound" },
+  }
+  return { partition, key, fingerprint: key, leaseMs: pick(LEASES_MS), counters, pendingEntry }
 }

@@ -1,14 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
-import type { Report } from "./operate"
+import type { AppliedAdjustment, Report } from "./operate"
 
 const PROCESSES = 3
 
-export interface SoakResult {
+/** What processes were told before they were killed. */
+export interface SoakJournal {
   operations: number
   kills: number
-  /** What each attempt was answered to cost, by id. */
-  commits: Map<string, number>
+  /** Costs of confirmed settles, by idempotency key. */
+  settles: Map<string, number>
+  adjustments: AppliedAdjustment[]
 }
 
 /**
@@ -17,31 +19,32 @@ export interface SoakResult {
  */
 export async function runProcesses(
   script: string,
-  options: { operations: number; url?: string; started?: (child: ChildProcess) => void },
-): Promise<SoakResult> {
-  const result: SoakResult = { operations: 0, kills: 0, commits: new Map() }
-  const everyOperations = Math.max(200, options.operations / 100)
+  options: { operations: number; url?: string; onStart?: (child: ChildProcess) => void },
+): Promise<SoakJournal> {
+  const journal: SoakJournal = { operations: 0, kills: 0, settles: new Map(), adjustments: [] }
+  const operationsPerLife = Math.max(200, options.operations / 100) * PROCESSES
   let names = 0
   const run = async (): Promise<void> => {
-    while (result.operations < options.operations) {
+    while (journal.operations < options.operations) {
       const child = fork(script, [JSON.stringify({ name: `p${names++}`, url: options.url })])
       const ended = once(child, "exit")
-      options.started?.(child)
+      options.onStart?.(child)
       let done = 0
-      const upTo = everyOperations * (0.5 + Math.random()) * PROCESSES
+      const most = operationsPerLife * (0.5 + Math.random())
       child.on("message", (message: Report) => {
         if (message.kind !== "report") return
-        result.operations += message.operations
+        journal.operations += message.operations
         done += message.operations
-        for (const [id, cost] of message.commits) result.commits.set(id, cost)
+        for (const [key, cost] of message.settles) journal.settles.set(key, cost)
+        journal.adjustments.push(...message.adjustments)
         // At once, while calls of its other lanes are on their way.
-        if (done >= upTo || result.operations >= options.operations) child.kill("SIGKILL")
+        if (done >= most || journal.operations >= options.operations) child.kill("SIGKILL")
       })
       const [code, signal] = (await ended) as [number | null, string | null]
       if (signal !== "SIGKILL") throw new Error(`A process ended by itself, with ${code}.`)
-      result.kills++
+      journal.kills++
     }
   }
   await Promise.all(Array.from({ length: PROCESSES }, run))
-  return result
+  return journal
 }

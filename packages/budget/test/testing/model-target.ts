@@ -1,16 +1,16 @@
-import type { BudgetStore } from "../../src/store"
-import { StoreError } from "../../src/store-error"
+import type { BudgetStore } from "../../src/store/budget-store"
+import { StoreError } from "../../src/store/store-error"
 import type { SuiteFactory } from "../../src/testing"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
 import type { ModelState } from "../../src/testing/model-state"
 
-/** A start like any other, at the end of a month in no zone's favour. */
-export const START = Date.UTC(2026, 0, 31, 23, 0, 0)
+/** The end of a month in UTC, where a wrong time zone shows. */
+export const START = Date.UTC(2026, 0, 31, 23)
 const LEDGER_RETENTION_MS = 40 * 86_400_000
 
 export type ModelClass = new (options: ModelOptions) => ModelStore
 
-/** What stands between the suite and the model, and can be cut. */
+/** What lies between the suite and the model, and can be cut. */
 export interface Line {
   isDown: boolean
   losesNextAnswer: boolean
@@ -23,16 +23,7 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
   return () => {
     let now = START
     const line: Line = { isDown: false, losesNextAnswer: false }
-    const open = (state?: ModelState) =>
-      new Store({
-        now: () => {
-          // The model asks for the time after it has checked its arguments and before it touches its state.
-          if (line.isDown) throw new StoreError("The line is down.", { code: "unavailable", applied: "no" })
-          return now
-        },
-        ledgerRetentionMs: LEDGER_RETENTION_MS,
-        state,
-      })
+    const open = (state?: ModelState) => new Store({ clock: () => now, ledgerRetentionMs: LEDGER_RETENTION_MS, state })
     let model = open()
     return {
       store: connect(model, line),
@@ -54,8 +45,10 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
         loseAnswer: () => {
           line.losesNextAnswer = true
         },
-        damage: ({ root, key }) => {
-          model.state.get(root)!.cells.get(key)!.spent = Number.NaN
+        damage: ({ partition, kind, key }) => {
+          const state = model.state.get(partition)!
+          if (kind === "reservation") state.reservations.set(key, null)
+          else state.counters.get(key)!.spent = Number.NaN
         },
         restart: async () => {
           model = open(structuredClone(model.state))
@@ -66,7 +59,18 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
   }
 }
 
-const MEMBERS = ["reserve", "settle", "extend", "read", "adjust", "sweep"] as const
+const MEMBERS = [
+  "reserve",
+  "settle",
+  "extend",
+  "expire",
+  "listDue",
+  "read",
+  "adjust",
+  "listCounters",
+  "acceptClock",
+  "check",
+] as const
 const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
 export const connectThroughLine: Connect = (store, line) => ({
@@ -76,6 +80,7 @@ export const connectThroughLine: Connect = (store, line) => ({
   ledger: through(store.ledger, LEDGER_MEMBERS, line),
 })
 
+/** The members of a store or ledger, called through the line with copies of what travels. */
 function through<Owner extends object, Member extends keyof Owner>(
   owner: Owner,
   members: readonly Member[],
@@ -84,10 +89,12 @@ function through<Owner extends object, Member extends keyof Owner>(
   const sent = members.map((member) => [
     member,
     async (request: unknown) => {
-      const answer = await (owner[member] as (request: unknown) => Promise<unknown>).call(owner, request)
-      if (!line.losesNextAnswer) return answer
+      if (line.isDown) throw new StoreError("The line is down.", { code: "store-unavailable", applied: "no" })
+      const call = owner[member] as (request: unknown) => Promise<unknown>
+      const reply = structuredClone(await call.call(owner, structuredClone(request)))
+      if (!line.losesNextAnswer) return reply
       line.losesNextAnswer = false
-      throw new StoreError("The answer was lost.", { code: "unavailable", applied: "maybe" })
+      throw new StoreError("The answer was lost.", { code: "store-unavailable", applied: "maybe" })
     },
   ])
   return Object.fromEntries(sent) as Pick<Owner, Member>

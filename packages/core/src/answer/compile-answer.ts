@@ -1,13 +1,13 @@
-import type { AnswerFormat, ToolDefinition } from "../messages"
-import type { AnswerModel } from "../request-options"
-import type { AnswerNode, JsonSchema } from "./answer-node"
+import type { AnswerFormat, ToolDefinition } from "../messages/message"
+import type { AnswerModel } from "../request/request-options"
 import type { DeepPartial } from "./deep-partial"
 import { type AnswerForm, type AnswerResult, parseAnswer, parseAnswerAsync, parsePartialAnswer } from "./parse-answer"
-import { SchemaPrinter } from "./print-schema"
-import { SchemaReader } from "./read-schema"
-import { asZodSchema, metaOf, type ZodSchema } from "./zod-schema"
+import type { AnswerNode, JsonSchema } from "./schema/answer-node"
+import { SchemaPrinter } from "./schema/print-schema"
+import { SchemaReader } from "./schema/read-schema"
+import { asZodSchema, metaOf, type ZodSchema } from "./schema/zod-schema"
 
-/** A schema in the forms in which providers take it, and the way back from what they answer. */
+/** A schema in the forms that providers accept, and parsers for their answers. */
 export interface CompiledAnswer<Answer> {
   /** 1 to 64 letters, digits, `_`, `-`: the schema's `id` or `title`, else `answer`. */
   readonly name: string
@@ -17,18 +17,18 @@ export interface CompiledAnswer<Answer> {
   readonly answerFormat: Extract<AnswerFormat, { type: "json_schema" }>
   /** The same as a function that the model must call, with `strict: true`. */
   readonly tool: ToolDefinition
-  /** The same in words, for models that take neither. */
+  /** The same as an instruction for the prompt, for models that support neither. */
   readonly instructions: string
   /**
-   * From the JSON text of an answer to the user's value. Never throws: where a check of the schema throws, or is
-   * asynchronous, the error's `reason` is `code`.
+   * Parses and validates the JSON text of an answer. Never throws: if a check of the schema throws or is asynchronous, the
+   * error's `reason` is `code`.
    */
   parse(text: string): AnswerResult<Answer>
-  /** The same for schemas with asynchronous checks and transforms too. Never rejects. */
+  /** Like `parse`, also for schemas with asynchronous checks and transforms. Never rejects. */
   parseAsync(text: string): Promise<AnswerResult<Answer>>
   /**
-   * What an unfinished text says so far; undefined while it says nothing. Not validated; what the schema's own code
-   * makes (transforms, codecs) and what is not whole yet (numbers, dates, enum values) is left out.
+   * The value that an unfinished text has so far; undefined while there is none. It is not validated. Left out are values
+   * that the schema's code computes (transforms, codecs) and values that are incomplete (numbers, dates, enum values).
    */
   parsePartial(text: string): DeepPartial<Answer> | undefined
 }
@@ -36,23 +36,28 @@ export interface CompiledAnswer<Answer> {
 const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
 
 /**
- * A schema of Zod 4 as strict JSON Schema, and back. Compiled once per schema object. Reads `schema._zod.def` and
- * imports nothing of Zod, so any copy of Zod 4 will do.
+ * Compiles a schema of Zod 4 to strict JSON Schema, and parses answers to it. Compiled once per schema object. Reads
+ * `schema._zod.def` and imports nothing of Zod, so any copy of Zod 4 works.
  *
- * Optional keys travel as nullable ones; records and maps as lists of `{ key, value }`; sets as lists; tuples as
- * objects `item1`, `item2`, …; dates as ISO 8601; bigints as digits; what is no object at the root inside
+ * On the wire, optional keys are nullable; records and maps are arrays of `{ key, value }`; sets are arrays; tuples are
+ * objects `item1`, `item2`, …; dates are ISO 8601; bigints are digits. A root that is not an object is put inside
  * `{ answer: … }`.
  *
- * @throws InvalidArgumentError when it is no schema of Zod 4.
- * @throws UnsupportedSchemaError when it cannot be expressed, or is larger than strict mode takes.
+ * @throws InvalidArgumentError if it is not a schema of Zod 4
+ * @throws UnsupportedSchemaError if JSON Schema cannot express it, or it is larger than strict mode allows
+ *
+ * @example
+ * const { answerFormat, parse } = compileAnswer(z.object({ name: z.string() }))
+ * const result = parse('{"name":"Dickens"}')
+ * if (result.ok) console.log(result.answer.name)
  */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
   const zodSchema = asZodSchema(schema)
-  const known = compiled.get(schema)
-  if (known !== undefined) return known as CompiledAnswer<Answer>
-  const fresh = compile<Answer>(zodSchema)
-  compiled.set(schema, fresh)
-  return fresh
+  const cached = compiled.get(schema)
+  if (cached !== undefined) return cached as CompiledAnswer<Answer>
+  const answer = compile<Answer>(zodSchema)
+  compiled.set(schema, answer)
+  return answer
 }
 
 function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
@@ -61,24 +66,30 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
     String(title ?? id ?? "")
       .replace(/[^\w-]+/g, "_")
       .slice(0, 64) || "answer"
-  const about = description === undefined ? {} : { description }
+  const descriptionField = description === undefined ? {} : { description }
   const reader = new SchemaReader()
   const node = reader.read(schema)
   const object = objectOf(node)
   const root = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
-  const jsonSchema = freezeAll({ ...new SchemaPrinter(root).print(), ...about })
+  const jsonSchema = freezeAll({ ...new SchemaPrinter(root).print(), ...descriptionField })
   const json = JSON.stringify(jsonSchema)
-  const form: AnswerForm = { schema, node, isWrapped: !object, forks: reader.forks, json }
+  const form: AnswerForm = {
+    schema,
+    node,
+    isWrapped: !object,
+    hasAlternatives: reader.hasAlternatives,
+    jsonSchema: json,
+  }
   return Object.freeze({
     name,
     jsonSchema,
     answerFormat: Object.freeze({
       type: "json_schema" as const,
-      json_schema: Object.freeze({ name, ...about, schema: jsonSchema, strict: true }),
+      json_schema: Object.freeze({ name, ...descriptionField, schema: jsonSchema, strict: true }),
     }),
     tool: Object.freeze({
       type: "function" as const,
-      function: Object.freeze({ name, ...about, parameters: jsonSchema, strict: true }),
+      function: Object.freeze({ name, ...descriptionField, parameters: jsonSchema, strict: true }),
     }),
     instructions: `Answer with one JSON value that fits this JSON Schema, and with nothing else:\n${json}`,
     parse: (text: string) => parseAnswer<Answer>(text, form),
@@ -87,15 +98,15 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   })
 }
 
-/** Freezes what was printed, as it is: nobody writes to it any more. */
+/** Freezes a value to its leaves, in place. */
 function freezeAll<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freezeAll)
   return value
 }
 
-/** The node when it can stand at the root, which must be an object. */
+/** The node if it can be the root, which must be an object. */
 function objectOf(node: AnswerNode): AnswerNode | undefined {
-  const alone = node.kind === "union" && node.options.length === 1 && node.recursive === undefined
-  if (alone) return objectOf(node.options[0]!)
+  const isAlone = node.kind === "union" && node.options.length === 1 && node.recursive === undefined
+  if (isAlone) return objectOf(node.options[0]!)
   return node.kind === "fields" && !node.tuple ? node : undefined
 }

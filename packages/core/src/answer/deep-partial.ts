@@ -1,4 +1,4 @@
-/** A value of which any part may not be there yet. */
+/** A value of which any part may still be missing. */
 export type DeepPartial<T> = T extends
   | Date
   | Map<unknown, unknown>

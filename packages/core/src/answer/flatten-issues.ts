@@ -1,22 +1,22 @@
 import type { AnswerIssue } from "./answer-errors"
-import type { ZodIssue } from "./zod-schema"
+import type { ZodIssue } from "./schema/zod-schema"
 
-/** Issues at most in one error: a repair needs no more, and an answer of a thousand wrong items has a thousand. */
+/** The most issues of one error: a repair needs no more, and an answer of a thousand wrong items has a thousand. */
 const MAX_ISSUES = 50
 const MAX_MESSAGE = 500
 
-/** How much an issue weighs: of another kind altogether, of another kind in some part, or outside of some bound. */
-const OTHER = 1e9
-const OTHER_PART = 1e4
+/** Weights of issues: the whole value has another type, a part of it has, or a value is out of bounds. */
+const WRONG_TYPE = 1e9
+const WRONG_PART = 1e4
 const OUT_OF_BOUNDS = 1
 
-/** Zod's issues as plain data. Of a union that nothing fits, the issues of the option that fits best. */
+/** Zod's issues as plain data. If no option of a union fits, those of the option that comes nearest. */
 export function flattenIssues(issues: readonly ZodIssue[], at: readonly PropertyKey[] = []): AnswerIssue[] {
   const flat = issues.slice(0, MAX_ISSUES).flatMap((issue): AnswerIssue[] => {
     const path = [...at, ...issue.path]
     const options = (issue.errors ?? [issue.issues ?? []]).map((inner) => flattenIssues(inner, path))
-    const [best = []] = options.sort((a, b) => weigh(a, path) - weigh(b, path))
-    if (best.length > 0) return best
+    const [nearest = []] = options.sort((a, b) => weigh(a, path) - weigh(b, path))
+    if (nearest.length > 0) return nearest
     const keys = path.map((key) => (typeof key === "symbol" ? String(key) : key))
     return [{ path: keys, code: issue.code ?? "custom", message: issue.message.slice(0, MAX_MESSAGE) }]
   })
@@ -24,12 +24,12 @@ export function flattenIssues(issues: readonly ZodIssue[], at: readonly Property
 }
 
 /**
- * How badly an option of a union fits. Not the number of its issues: an object has one where a text is wanted, and two
- * where it is the right object with two wrong fields.
+ * How badly an option of a union fits. The number of issues alone would mislead: an object in place of a string has one
+ * issue, and the right object with two wrong fields has two.
  */
 function weigh(issues: readonly AnswerIssue[], at: readonly unknown[]): number {
   return issues.reduce((sum, { path, code }) => {
     if (!/type|value|union|keys/.test(code)) return sum + OUT_OF_BOUNDS
-    return sum + (path.length > at.length || /keys/.test(code) ? OTHER_PART : OTHER)
+    return sum + (path.length > at.length || /keys/.test(code) ? WRONG_PART : WRONG_TYPE)
   }, 0)
 }

@@ -1,75 +1,82 @@
+import { parseJson } from "../json"
 import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
-import type { AnswerNode } from "./answer-node"
 import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
-import { parseJson, readPartialJson } from "./partial-json"
+import { readPartialJson } from "./partial-json"
 import { AnswerReader, UNFINISHED } from "./read-answer"
-import type { ZodResult, ZodSchema } from "./zod-schema"
+import type { AnswerNode } from "./schema/answer-node"
+import type { ZodResult, ZodSchema } from "./schema/zod-schema"
 
-/** An answer that fits, or why it does not. */
-export type AnswerResult<Answer> = { ok: true; answer: Answer } | Wrong
+/** A valid answer, or the reasons why it is invalid. */
+export type AnswerResult<Answer> = { ok: true; answer: Answer } | InvalidAnswer
 
-interface Wrong {
+interface InvalidAnswer {
   ok: false
   error: InvalidAnswerError
 }
 
-/** What is known of a schema when an answer to it is parsed. */
+/** A compiled schema, as the parsers need it. */
 export interface AnswerForm {
   schema: ZodSchema
   node: AnswerNode
-  /** It is no object, so it travels inside `{ answer: … }`. */
+  /** The value is not an object, so it is sent inside `{ answer: … }`. */
   isWrapped: boolean
-  /** Some value is parsed by more than one schema, so Zod's work has to be bounded. */
-  forks: boolean
-  /** What was sent: its names may be shown in an error. */
-  json: string
+  /** Some value is parsed by more than one schema, so Zod's work must be bounded. */
+  hasAlternatives: boolean
+  /** The JSON Schema that was sent: an error may show keys that occur in it. */
+  jsonSchema: string
 }
 
-/** From the JSON text of an answer to the user's value. */
+type Decoded = { status: "decoded"; value: unknown } | { status: "invalid"; result: InvalidAnswer }
+
+/** Parses and validates the JSON text of an answer. */
 export function parseAnswer<Answer>(text: string, form: AnswerForm): AnswerResult<Answer> {
-  const begun = begin(text, form)
-  if ("error" in begun) return begun
+  const decoded = decodeText(text, form)
+  if (decoded.status === "invalid") return decoded.result
   try {
-    return finish(form.schema.safeParse(begun.value), form)
+    return resultOf(form.schema.safeParse(decoded.value), form)
   } catch (error) {
-    return threw(error, form)
+    return schemaThrew(error, form)
   }
 }
 
-/** The same for a schema with asynchronous checks and transforms too. */
+/** Like `parseAnswer`, also for schemas with asynchronous checks and transforms. */
 export async function parseAnswerAsync<Answer>(text: string, form: AnswerForm): Promise<AnswerResult<Answer>> {
-  const begun = begin(text, form)
-  if ("error" in begun) return begun
+  const decoded = decodeText(text, form)
+  if (decoded.status === "invalid") return decoded.result
   try {
-    return finish(await form.schema.safeParseAsync(begun.value), form)
+    return resultOf(await form.schema.safeParseAsync(decoded.value), form)
   } catch (error) {
-    return threw(error, form)
+    return schemaThrew(error, form)
   }
 }
 
-/** What an unfinished text says so far. */
+/** The value that an unfinished text has so far. */
 export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
   const value = readPartialJson(text, UNFINISHED)
   try {
     return value === undefined ? undefined : decode(value, form)
   } catch {
-    // Deeper than the stack: `parseAnswer` says so at the end.
+    // The value is deeper than the stack; `parseAnswer` reports that for the whole text.
     return undefined
   }
 }
 
-/** The value as Zod takes it. */
-function begin(text: string, form: AnswerForm): { value: unknown } | Wrong {
+/** The value in the form that Zod accepts, or why there is none. */
+function decodeText(text: string, form: AnswerForm): Decoded {
   const json = parseJson(text)
-  if (json === undefined) return wrong(form, "json", whole("invalid_json", "Expected one JSON value and nothing else."))
+  if (json === undefined) {
+    const issues = rootIssue("invalid_json", "Expected one JSON value and nothing else.")
+    return { status: "invalid", result: invalid(form, "json", issues) }
+  }
   try {
     const work = new ParseWork(text.length)
     const value = decode(json, form, work)
-    if (form.forks) work.spend(form.schema, value)
-    return { value }
+    if (form.hasAlternatives) work.spend(form.schema, value)
+    return { status: "decoded", value }
   } catch {
-    return wrong(form, "shape", whole("too_deep", "Expected fewer levels of nesting."))
+    const issues = rootIssue("too_deep", "Expected fewer levels of nesting.")
+    return { status: "invalid", result: invalid(form, "shape", issues) }
   }
 }
 
@@ -81,25 +88,25 @@ function isWrapper(value: unknown): value is { answer: unknown } {
   return Object.keys(Object(value)).join() === "answer"
 }
 
-function finish<Answer>(result: ZodResult, form: AnswerForm): AnswerResult<Answer> {
+function resultOf<Answer>(result: ZodResult, form: AnswerForm): AnswerResult<Answer> {
   if (result.success) return { ok: true, answer: result.data as Answer }
-  return wrong(form, "shape", flattenIssues(result.error.issues))
+  return invalid(form, "shape", flattenIssues(result.error.issues))
 }
 
-function threw(cause: unknown, form: AnswerForm): Wrong {
-  return wrong(form, "code", whole("schema_threw", "A check of the schema threw."), cause)
+function schemaThrew(cause: unknown, form: AnswerForm): InvalidAnswer {
+  return invalid(form, "code", rootIssue("schema_threw", "A check of the schema threw."), cause)
 }
 
 /** An issue of the answer as a whole. */
-function whole(code: string, message: string): AnswerIssue[] {
+function rootIssue(code: string, message: string): AnswerIssue[] {
   return [{ path: [], code, message }]
 }
 
-function wrong(
-  { json }: AnswerForm,
+function invalid(
+  { jsonSchema }: AnswerForm,
   reason: InvalidAnswerError["reason"],
   issues: readonly AnswerIssue[],
   cause?: unknown,
-): Wrong {
-  return { ok: false, error: new InvalidAnswerError({ reason, issues, known: json, cause }) }
+): InvalidAnswer {
+  return { ok: false, error: new InvalidAnswerError({ reason, issues, jsonSchema, cause }) }
 }

@@ -1,43 +1,48 @@
-/** Objects inside objects that are followed; what is deeper is left out. */
+import { parseJson } from "../json"
+
+/** The deepest nesting that is read; deeper values are left out. */
 const MAX_DEPTH = 500
 
-/** Half of an escape or of a character at the end of a text; empty when there is none. */
-const HALF = /(\\(u[\da-f]{0,3}|ud[89ab][\da-f]{2})?|[\uD800-\uDBFF]|)$/i
+/** An incomplete escape or surrogate pair at the end of a string; empty if there is none. */
+const INCOMPLETE = /(\\(u[\da-f]{0,3}|ud[89ab][\da-f]{2})?|[\uD800-\uDBFF]|)$/i
 
 /**
- * The value that an unfinished JSON text has so far, and undefined while it has none. Text before the first `{` or `[`
- * is passed over. A number, `true`, `false` or `null` counts when it is whole; a text from its first character.
+ * The value that an unfinished JSON text has so far; undefined while it has none. Text before the first `{` or `[` is
+ * skipped. Numbers, `true`, `false` and `null` appear when they are complete, strings from their first character.
+ *
+ * @example
+ * parsePartialJson('{"name":"Dick') // { name: "Dick" }
  */
 export function parsePartialJson(text: string): unknown {
   return readPartialJson(text, "")
 }
 
-/** The same, with a mark behind the last text when it is unfinished. */
+/** Like `parsePartialJson`; appends `mark` to the last string if that is unfinished. */
 export function readPartialJson(text: string, mark: string): unknown {
   const start = text.search(/[{[]/)
   if (start === -1) return undefined
   const scan = new JsonScan(text.slice(start))
   scan.value()
-  const { begun, json, closing } = scan
-  if (begun === undefined) return JSON.parse(json + closing)
+  const { unfinished, json, closing } = scan
+  if (unfinished === undefined) return JSON.parse(json + closing)
   const close = `${mark}"${closing}`
-  const [half] = HALF.exec(begun.slice(-6)) as unknown as [string]
-  // What looks like half an escape may be a whole one: a slash that is escaped, and what follows it.
+  const [incomplete] = INCOMPLETE.exec(unfinished.slice(-6)) as unknown as [string]
+  // What looks like an incomplete escape may follow an escaped backslash and be complete.
   return (
-    parseJson(begun.slice(0, begun.length - half.length) + close) ??
-    parseJson(begun + close) ??
+    parseJson(unfinished.slice(0, unfinished.length - incomplete.length) + close) ??
+    parseJson(unfinished + close) ??
     JSON.parse(json + closing)
   )
 }
 
-/** Follows a text from its `{` or `[` on, as far as it is JSON. Each step tells whether it came to the end of its part. */
+/** Reads a text from its `{` or `[`, as far as it is JSON. Each step returns whether its part is complete. */
 export class JsonScan {
-  /** What was there of the value: JSON, once the signs that close what is open are behind it. */
+  /** The complete parts so far. With `closing` appended it is valid JSON. */
   json = ""
   closing = ""
-  /** The same with a text behind it whose end has not come. */
-  begun: string | undefined
-  /** Where the next sign is read. */
+  /** The text so far, if it ends inside a string. */
+  unfinished: string | undefined
+  /** Position of the next character. */
   at = 0
   readonly #text: string
 
@@ -51,7 +56,7 @@ export class JsonScan {
     return this.#takes("[") ? this.#items("]", () => this.value()) : this.#scalar()
   }
 
-  /** Whether the next sign is `sign`, which is then passed. */
+  /** Skips the next character if it is `sign`, and returns whether it was. */
   #takes(sign: string): boolean {
     while (this.at < this.#text.length && " \t\n\r".includes(this.#text.charAt(this.at))) this.at++
     if (this.#text[this.at] !== sign) return false
@@ -71,7 +76,7 @@ export class JsonScan {
     return this.#keep()
   }
 
-  /** Keeps what was passed. */
+  /** Adds what was read to the complete parts. */
   #keep(): true {
     this.json = this.#text.slice(0, this.at)
     return true
@@ -81,17 +86,17 @@ export class JsonScan {
     return this.#text[this.at] === '"' && this.#token() !== undefined
   }
 
-  /** A text, number or word. */
+  /** A string, number or word. */
   #scalar(): boolean {
-    const isText = this.#text[this.at] === '"'
+    const isString = this.#text[this.at] === '"'
     const value = this.#token()
     const isAtEnd = this.at === this.#text.length
-    if (value === undefined && isText && isAtEnd) this.begun = this.#text
-    // A number at the end of the text may go on.
-    return value !== undefined && (isText || !isAtEnd || typeof value !== "number") && this.#keep()
+    if (value === undefined && isString && isAtEnd) this.unfinished = this.#text
+    // A number at the end of the text may be incomplete.
+    return value !== undefined && (isString || !isAtEnd || typeof value !== "number") && this.#keep()
   }
 
-  /** Passes a text, number or word; undefined when it is none, or a text without an end. */
+  /** Reads a string, number or word; undefined if it is none, or a string without an end. */
   #token(): unknown {
     const from = this.at
     if (this.#text[from] !== '"') {
@@ -111,14 +116,5 @@ export class JsonScan {
     let slashes = 0
     while (this.#text[at - 1 - slashes] === "\\") slashes++
     return slashes % 2 === 1
-  }
-}
-
-/** The value of a JSON text; undefined where it is none: what `JSON.parse` says of that quotes the text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

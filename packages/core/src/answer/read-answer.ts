@@ -1,7 +1,17 @@
-import { ABSENT, type AnswerNode, type Fields, type Leaf, type List, MISFIT, NOTHING, type Union } from "./answer-node"
+import { isRecord } from "../json"
 import type { ParseWork } from "./parse-work"
+import {
+  ABSENT,
+  type AnswerNode,
+  type Fields,
+  type Leaf,
+  type List,
+  MISFIT,
+  NOTHING,
+  type Union,
+} from "./schema/answer-node"
 
-/** Stands behind a text whose end has not come yet: half a character, which no text has there that is shown. */
+/** Appended to an unfinished string: a lone surrogate, which no complete string ends with. */
 export const UNFINISHED = "\uD800"
 
 interface Pair extends Record<string, unknown> {
@@ -9,42 +19,41 @@ interface Pair extends Record<string, unknown> {
   value?: unknown
 }
 
-/** What a form makes of a value, and how badly the value fits it. */
+/** The value that a node read, and how badly the JSON value fits the node. */
 interface Reading {
   value: unknown
   misfits: number
 }
 
 /**
- * How much it weighs when a value stands where only `null` may; when it is wrong; and when it is right, but in its
- * natural form, or not whole yet.
+ * Weights of misfits: a value where only `null` is valid; a wrong value; a right value in its natural form or incomplete.
  */
 const NEVER = 1e6
 const WRONG = 2
 const ODD = 1
 
 /**
- * Turns what a provider sent into what the user's schema takes: nulls that stand for absence are dropped, entries
- * become records and maps, digits become bigints. What does not fit stays as it is, for Zod to say so, and is counted,
- * so that a union can choose the option that fits best.
+ * Converts an answer to the input of the user's schema: nulls that represent absence are removed, entries become records
+ * and maps, digits become bigints. A value that does not fit stays as it is, so that Zod reports it, and is counted, so
+ * that a union can choose the option that fits best.
  *
- * Beside the form that is sent, the natural one is understood too (a record as an object, a tuple as a list, an absent
- * key), because providers without strict mode write what they like.
+ * The natural form of a value (a record as an object, a tuple as an array, an absent key) is read as well, because
+ * providers without strict mode use it.
  */
 export class AnswerReader {
   #misfits = 0
-  /** What a union made of an object, so that nested unions cost no more than their size. */
+  /** The reading of each object by each union, so that the work for nested unions is linear in their size. */
   readonly #chosen = new Map<AnswerNode, Map<unknown, Reading>>()
   readonly #work: ParseWork | undefined
   readonly #partial: boolean
 
-  /** @param work what asking Zod may cost; without it the value is unfinished: leave out what cannot be shown yet. */
+  /** @param work bounds the calls to Zod. Without it the value is unfinished, and incomplete parts are left out. */
   constructor(work: ParseWork | undefined) {
     this.#work = work
     this.#partial = work === undefined
   }
 
-  /** What is read at the root, where nothing is undefined. */
+  /** Reads a whole answer. */
   root(node: AnswerNode, value: unknown): unknown {
     return orUndefined(this.#read(node, value))
   }
@@ -65,7 +74,7 @@ export class AnswerReader {
     if (json.type === "null" && value !== null) return this.#misfit(value, NEVER)
     if (this.#partial && typeof value === "string" && value.endsWith(UNFINISHED)) {
       if (prefixes && json.type === "string") return value.slice(0, -1)
-      // In a union, an option that can show the beginning is preferred to one that must wait for the end.
+      // In a union, an option that can show the beginning is preferred to one that needs the whole string.
       return this.#misfit(value, json.type === "string" ? ODD : WRONG)
     }
     if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
@@ -73,15 +82,15 @@ export class AnswerReader {
     return result === MISFIT ? this.#misfit(value) : result
   }
 
-  #fields({ fields, tuple }: Fields, given: unknown): unknown {
-    const value = tuple && Array.isArray(given) ? this.#tupleOf(fields, given) : given
-    if (!isObject(value)) return this.#misfit(value)
+  #fields({ fields, tuple }: Fields, json: unknown): unknown {
+    const value = tuple && Array.isArray(json) ? this.#tupleOf(fields, json) : json
+    if (!isRecord(value)) return this.#misfit(value)
     const entries: [string, unknown][] = []
     for (const key of Object.keys(value)) {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(value[key]) : this.#read(field, value[key])
       if (read !== NOTHING) entries.push([key, read])
-      // An absent `toString` would be looked up in the prototype, so its absence is written down.
+      // An absent `toString` would be found in the prototype, so it is set to undefined.
       else if (key in Object.prototype && !this.#partial) entries.push([key, undefined])
     }
     for (const [key, field] of fields)
@@ -91,50 +100,50 @@ export class AnswerReader {
     return tuple ? listOf(fields, result) : result
   }
 
-  /** A tuple in its natural form, as the object that is sent. */
+  /** Converts a tuple from its natural form to the object on the wire. */
   #tupleOf(fields: Map<string, AnswerNode>, list: unknown[]): Record<string, unknown> {
     this.#misfit(list, ODD)
     const size = fields.has("rest") ? fields.size - 1 : fields.size
     const entries = list.slice(0, size).map((item, index) => [`item${index + 1}`, item])
-    // Items too many are kept, for Zod to refuse them.
+    // Extra items are kept, so that Zod rejects them.
     if (list.length > size || size < fields.size) entries.push(["rest", list.slice(size)])
     return Object.fromEntries(entries)
   }
 
-  #list({ as, item }: List, given: unknown): unknown {
-    let value = given
-    if (as === "record" && isObject(given)) {
-      this.#misfit(given, ODD)
-      value = Object.entries(given).map(([key, part]) => ({ key, value: part }))
+  #list({ as, item }: List, json: unknown): unknown {
+    let value = json
+    if (as === "record" && isRecord(json)) {
+      this.#misfit(json, ODD)
+      value = Object.entries(json).map(([key, part]) => ({ key, value: part }))
     }
-    if (!Array.isArray(value)) return this.#misfit(given)
+    if (!Array.isArray(value)) return this.#misfit(json)
     const read = value.map((part) => this.#read(item, part))
     const items = this.#partial ? read.filter((part) => part !== NOTHING) : read.map(orUndefined)
     if (as === "array") return items
     if (as === "set") return new Set(items)
     const pairs = items.filter(
-      (part): part is Pair => isObject(part) && (!this.#partial || ("key" in part && "value" in part)),
+      (part): part is Pair => isRecord(part) && (!this.#partial || ("key" in part && "value" in part)),
     )
-    if (pairs.length < items.length && !this.#partial) return this.#misfit(given)
-    // In a map, what is absent is undefined; a record has no such entry.
+    if (pairs.length < items.length && !this.#partial) return this.#misfit(json)
+    // An absent value is undefined in a map, and has no entry in a record.
     const entries = pairs
       .filter((pair) => as === "map" || "value" in pair)
       .map(({ key, value }) => [key, value] as const)
     if (as === "map") return new Map(entries)
-    // An object as a key would be asked for its name, and throw where the answer says what its `toString` is.
-    return entries.some(([key]) => typeof key === "object") ? this.#misfit(given) : Object.fromEntries(entries)
+    // Converting an object to a key calls its `toString`, which the answer may define.
+    return entries.some(([key]) => typeof key === "object") ? this.#misfit(json) : Object.fromEntries(entries)
   }
 
   #union(node: Union & AnswerNode, value: unknown): unknown {
     const before = this.#misfits
-    const known = this.#chosen.get(node) ?? new Map<unknown, Reading>()
-    const best = known.get(value) ?? this.#choose(node, value)
-    if (typeof value === "object") this.#chosen.set(node, known.set(value, best))
+    const readings = this.#chosen.get(node) ?? new Map<unknown, Reading>()
+    const best = readings.get(value) ?? this.#choose(node, value)
+    if (typeof value === "object") this.#chosen.set(node, readings.set(value, best))
     this.#misfits = before + best.misfits
     return best.value
   }
 
-  /** The option that fits best; where several fit as well as one another, the first of them that Zod takes. */
+  /** The option that fits best; if several fit equally well, the first of them that Zod accepts. */
   #choose({ options, schemas }: Union, value: unknown): Reading {
     const readings: Reading[] = []
     for (const option of options) {
@@ -152,12 +161,12 @@ export class AnswerReader {
   }
 }
 
-/** Whether Zod takes the absence of a key of this form. */
+/** Whether Zod accepts the absence of a key with this node. */
 function isOmittable(node: AnswerNode): boolean {
   return node === ABSENT || (node.kind === "union" && node.options.some(isOmittable))
 }
 
-/** The items of a tuple in order, but for those that are absent at its end. */
+/** The items of a tuple in order, without absent ones at its end. */
 function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {
   const rest = Array.isArray(object.rest) ? object.rest : []
   const keys = [...fields.keys()].filter((key) => key !== "rest")
@@ -167,10 +176,6 @@ function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>
 
 function orUndefined(value: unknown): unknown {
   return value === NOTHING ? undefined : value
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 function isOfType(value: unknown, type: unknown): boolean {

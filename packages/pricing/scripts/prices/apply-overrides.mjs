@@ -1,8 +1,16 @@
-// Puts the hand-kept entries of overrides.mjs over the merged rows.
+// Applies the hand-kept entries of overrides.mjs and more-overrides.mjs to the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
 import {
-  CLAUDE_HOUR,
+  CODE_SESSION,
+  FINE_TUNED_PRICES,
+  GUARANTEED_UNTIL,
+  IMAGES_AS_OUTPUT,
+  OLD_PRICES,
+  PIECE_PRICES,
+} from "./more-overrides.mjs"
+import {
+  CLAUDE_WRITES,
   LIMITS,
   MEDIA_RATES,
   NOT_SOLD,
@@ -16,21 +24,24 @@ import {
   TIER_SHARES,
 } from "./overrides.mjs"
 
-const PER_PIECE = new Set(["request", "search"])
+const PER_PIECE = new Set(["request", "search", "fileSearch", "codeSession", "image", "second", "character"])
 
 /** Changes `rows` in place. */
 export function applyOverrides(rows) {
   for (const key of [...rows.keys()]) if (NOT_SOLD.names.test(key)) rows.delete(key)
-  for (const [key, entry] of Object.entries(PRICES)) rows.set(key, overriddenRow(key, entry, rows.get(key)))
+  for (const [key, entry] of Object.entries({ ...PIECE_PRICES, ...FINE_TUNED_PRICES, ...OLD_PRICES, ...PRICES }))
+    rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
-    addClaudeHour(row)
+    addClaudeWrites(row)
     addOpenRouterSearch(row)
     addMediaRates(row)
+    addHostedTools(row)
     addOwnSearch(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
     addPromotion(row)
+    addPriceAfterGuarantee(row)
     setLimits(row)
     row.sheets = row.sheets.map(withoutIdleTiers)
   }
@@ -50,18 +61,19 @@ function overriddenRow(key, entry, before) {
     key,
     provider: key.slice(0, slash),
     name: key.slice(slash + 1),
-    chat: true,
+    chat: !Object.hasOwn(PIECE_PRICES, key),
     sheets,
+    ...(entry.free && { free: true }),
     from: [entry],
     context: entry.context,
     maxInput: entry.maxInput,
     maxOutput: entry.maxOutput,
   }
-  // A package that says a higher price than every sheet of the page raises the bound.
+  // A package that states a higher price than every sheet of the page raises the bound.
   for (const sheet of before?.sheets ?? []) {
     const differences = sheets.map((own) => compare(own, sheet))
-    const dearer = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
-    if (dearer) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
+    const isHigher = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
+    if (isHigher) sheets.push({ serviceTier: "default", boundOnly: true, tiers: sheet.tiers })
   }
   return row
 }
@@ -79,6 +91,7 @@ function timesOf(entry) {
     ...(from && { from }),
     ...(until && { until }),
     ...(window && { window }),
+    ...(entry.boundOnly && { boundOnly: true }),
   }
 }
 
@@ -89,7 +102,7 @@ function ratesFrom(entry) {
   return rates
 }
 
-/** Rates of tokens times a fraction, rounded up to a pico-USD. What is billed by the piece stays. */
+/** Multiplies the rates of tokens by a fraction, rounded up to a pico-USD. Rates per piece stay. */
 function scaled(sheet, [numerator, denominator], keep = []) {
   const tiers = sheet.tiers.map(({ fromInputTokens, rates }) => ({
     fromInputTokens,
@@ -103,7 +116,7 @@ function scaled(sheet, [numerator, denominator], keep = []) {
   return { tiers }
 }
 
-/** The standard sheet that holds now: the last one without hours that is no ceiling. */
+/** The standard sheet that holds now: the last one without hours that a cost uses. */
 function standard(row) {
   return row.sheets
     .filter((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly && !sheet.window && !sheet.until)
@@ -118,25 +131,22 @@ function isClaude(row) {
   return /(^|[./])(~?anthropic[./])?claude-/.test(row.name) || /(^|[./~])anthropic[./]claude/.test(row.name)
 }
 
-/** Where a Claude cache write of five minutes has a rate, one of an hour has one too. */
-function addClaudeHour(row) {
+/** Adds the rates of Claude's cache writes where a source lists none. Claude 1, 2 and Instant have no cache. */
+function addClaudeWrites(row) {
   if (!isClaude(row)) return
   row.cacheWriteOnRequest = true
-  const [numerator, denominator] = CLAUDE_HOUR.factor
-  let added = false
-  const sheets = row.sheets.map((sheet) => ({
-    ...sheet,
-    tiers: sheet.tiers.map((tier) => {
-      if (tier.rates.cacheWrite1h !== undefined || tier.rates.cacheWrite === undefined) return tier
-      added = true
-      return { ...tier, rates: { ...tier.rates, cacheWrite1h: (tier.rates.input * numerator) / denominator } }
-    }),
-  }))
-  row.sheets = sheets
-  if (added) row.from = [...row.from, CLAUDE_HOUR]
+  const hasCache = !/claude-(1|2|v1|v2|instant)/.test(row.name)
+  const share = (rate, [numerator, denominator]) => Math.ceil((rate * numerator) / denominator)
+  const before = JSON.stringify(row.sheets)
+  changeRates(row, (rates) => {
+    if (rates.cacheWrite === undefined && !hasCache) return rates
+    const cacheWrite = rates.cacheWrite ?? share(rates.input, CLAUDE_WRITES.minutes)
+    return { ...rates, cacheWrite, cacheWrite1h: rates.cacheWrite1h ?? share(rates.input, CLAUDE_WRITES.hour) }
+  })
+  if (JSON.stringify(row.sheets) !== before) row.from = [...row.from, CLAUDE_WRITES]
 }
 
-/** A free model is free without a search, so its row stays as it is. */
+/** Adds the rate of a search. The row of a free model stays as it is, because the model is free without a search. */
 function addOpenRouterSearch(row) {
   if (row.provider !== "openrouter" || row.free) return
   const plugin = scaledUp(OPENROUTER_SEARCH.usd, 12)
@@ -159,6 +169,7 @@ function changeRates(row, change) {
 }
 
 function addMediaRates(row) {
+  if (IMAGES_AS_OUTPUT.test(row.key)) changeRates(row, (rates) => ({ imageOutput: rates.output, ...rates }))
   const entry = MEDIA_RATES.find((each) => each.names.test(row.key))
   if (entry === undefined) return
   const listed = ratesFrom(entry.rates ?? {})
@@ -166,7 +177,15 @@ function addMediaRates(row) {
   row.from = withSource(row.from, entry)
 }
 
-/** A model that searches by itself bills its search with the request; a model whose searches nobody can count has no bound. */
+/** Where OpenAI's file search has a price, its code interpreter has one too. */
+function addHostedTools(row) {
+  const standard = row.sheets[0].tiers[0].rates
+  if (row.provider !== CODE_SESSION.provider || standard.fileSearch === undefined) return
+  changeRates(row, (rates) => ({ codeSession: scaledUp(CODE_SESSION.usd, 12), ...rates }))
+  row.from = withSource(row.from, CODE_SESSION)
+}
+
+/** A model that searches with every request bills its search as a request fee. A model that searches freely has no bound. */
 function addOwnSearch(row) {
   if (SEARCHES_FREELY.names.test(row.key)) {
     row.searchesFreely = true
@@ -187,7 +206,7 @@ function addOwnSearch(row) {
   row.from = withSource(row.from, { ...entry.bound, day: entry.day })
 }
 
-/** Every sheet ends with the promotion and is followed by one at the full price. */
+/** Ends every sheet with the promotion and adds one at the full price. */
 function addPromotion(row) {
   if (!PROMOTION.names.test(row.key)) return
   const { until } = PROMOTION
@@ -199,12 +218,36 @@ function addPromotion(row) {
   row.from = withSource(row.from, PROMOTION)
 }
 
+/** After the day until which a promotion is guaranteed, a bound counts the list price. */
+function addPriceAfterGuarantee(row) {
+  const { names, outputPerInput, from, input, output } = GUARANTEED_UNTIL
+  const { rates } = row.sheets.filter((sheet) => !sheet.boundOnly).at(-1).tiers[0]
+  if (!names.test(row.key) || rates.output !== outputPerInput * rates.input) return
+  const current = row.sheets.filter((sheet) => !sheet.boundOnly && (sheet.until ?? from) >= from)
+  const raise = (kind, rate) => {
+    if (PER_PIECE.has(kind)) return rate
+    const [numerator, denominator] = OUTPUT_KINDS.has(kind) ? output : input
+    return Math.ceil((rate * numerator) / denominator)
+  }
+  const listed = current.map((sheet) => ({
+    ...sheet,
+    from,
+    boundOnly: true,
+    tiers: sheet.tiers.map((tier) => ({
+      ...tier,
+      rates: Object.fromEntries(Object.entries(tier.rates).map(([kind, rate]) => [kind, raise(kind, rate)])),
+    })),
+  }))
+  row.sheets = [...row.sheets, ...listed]
+  row.from = withSource(row.from, GUARANTEED_UNTIL)
+}
+
 const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "google", xai: "spacexai" }
 const VERCEL_TIERS = { batch: "batch", fast: "priority" }
 
 /**
- * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. They are taken where
- * its standard price is the vendor's too.
+ * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. Copies them where its
+ * standard price is the vendor's too.
  */
 function addVendorTiers(row, rows) {
   const vendor = VERCEL_VENDORS[row.provider]
@@ -226,8 +269,8 @@ function addVendorTiers(row, rows) {
 const OUTPUT_KINDS = new Set(["output", "reasoning", "audioOutput", "imageOutput"])
 
 /**
- * Rates of a service tier, with the kinds that it does not name in the same proportion to its input or output: an hour in Claude's cache
- * is twice the input of the tier. What is billed by the piece stays, and a cache read is not made cheaper than anybody says.
+ * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so an hour in
+ * Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read becomes no cheaper than a source states.
  */
 function inProportion(standardRates, rates) {
   const full = { ...standardRates, ...rates }
@@ -241,7 +284,7 @@ function inProportion(standardRates, rates) {
   return full
 }
 
-/** Adds a service tier; context tiers that it does not name are as in the standard sheet. */
+/** Adds a service tier. Context tiers that it does not name are those of the standard sheet. */
 function addTier(row, serviceTier, tiers, own) {
   const starts = new Set([...tiers, ...own.tiers].map((tier) => tier.fromInputTokens))
   const merged = [...starts]
@@ -282,7 +325,7 @@ function addTierRates(row) {
   }
 }
 
-/** A tier that changes no rate is none. */
+/** Drops context tiers that change no rate. */
 function withoutIdleTiers(sheet) {
   const same = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
   const tiers = sheet.tiers.filter((tier, index) => index === 0 || !same(tier.rates, sheet.tiers[index - 1].rates))

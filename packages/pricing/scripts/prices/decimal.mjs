@@ -1,4 +1,4 @@
-// Decimal text to integers, without floats in between.
+// Converts decimal strings to integers, without floats in between.
 
 const DECIMAL = /^(-?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 
@@ -19,19 +19,19 @@ function cleaned(text) {
 }
 
 /**
- * A decimal times 10^places as an integer, rounded up. USD per million tokens has 6 places to pico-USD per token, USD per
- * thousand has 9 to pico-USD per piece. Negative is undefined: sources write it for prices that are not fixed.
+ * A decimal times 10^places as an integer, rounded up: 6 places from USD per million tokens to pico-USD per token, 9 from USD per
+ * thousand to pico-USD per piece. Undefined for a negative number, which sources write for prices that are not fixed.
  */
 export function scaledUp(text, places) {
   const { negative, digits, shift } = cleaned(text)
   if (negative) return undefined
   const by = shift + places
   const scaled = by >= 0 ? digits * 10n ** BigInt(by) : (digits + 10n ** BigInt(-by) - 1n) / 10n ** BigInt(-by)
-  if (scaled > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`${text} is no price: beyond 2^53 − 1 pico-USD.`)
+  if (scaled > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`${text} is not a price: it exceeds 2^53 − 1 pico-USD.`)
   return Number(scaled)
 }
 
-/** An integer over 10^places as decimal text, without a leading zero: 150000 at 6 places is ".15". */
+/** An integer divided by 10^places as a decimal string, without a leading zero: 150000 at 6 places is ".15". */
 export function decimalText(integer, places) {
   const digits = String(integer).padStart(places + 1, "0")
   const fraction = digits.slice(-places).replace(/0+$/, "")
@@ -39,7 +39,7 @@ export function decimalText(integer, places) {
   return fraction === "" ? whole || "0" : `${whole}.${fraction}`
 }
 
-/** JSON in which every number is kept as its text, wrapped so that it is not taken for a string. */
+/** Parses JSON with every number as { n: string }, so that no digit is lost. */
 export function parseJsonNumbersAsText(json) {
   const marked = json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) =>
     token[0] === '"' ? token : `{"n":"${token}"}`,

@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { scaledUp } from "./decimal.mjs"
+import { STILL_USED_IDS } from "./more-overrides.mjs"
 import { thresholdOf } from "./thresholds.mjs"
 
 const require = createRequire(import.meta.url)
 const { findProvider, TieredPrices } = require("@pydantic/genai-prices")
 
-/** Its version and the day on which npm says that it was published. */
+/** Its version and the day of its publication on npm. */
 export const GENAI_PRICES = { version: "0.1.8", day: "2026-09-23", licence: "MIT" }
 
 /** Its provider ids, and ours. */
@@ -70,12 +71,15 @@ const KINDS = {
   output_reasoning_mtok: ["reasoning", 6],
   requests_kcount: ["request", 9],
   web_searches_kcount: ["search", 9],
+  storage_searches_kcount: ["fileSearch", 9],
+  input_audio_hours: ["second", 12],
 }
 
-/** Kinds that our usage does not count but that only make a call cheaper, or are asked for apart. */
-const HARMLESS = new Set(["cache_audio_read_mtok", "cache_image_read_mtok", "storage_searches_kcount"])
+/** Kinds that only make a call cheaper. */
+const HARMLESS = new Set(["cache_audio_read_mtok", "cache_image_read_mtok"])
+const SECONDS_PER_HOUR = 3600
 
-/** @returns rows by key, and the keys that it lists without a price that we can state. */
+/** @returns rows by key, and the keys whose price this package cannot express */
 export function readGenaiPrices() {
   const installed = JSON.parse(
     readFileSync(join(require.resolve("@pydantic/genai-prices"), "../../package.json"), "utf8"),
@@ -88,7 +92,7 @@ export function readGenaiPrices() {
   const unpriced = []
   for (const [theirs, provider] of Object.entries(PROVIDERS)) {
     const found = findProvider({ providerId: theirs })
-    if (found?.id !== theirs) throw new Error(`@pydantic/genai-prices has no provider ${theirs} any more.`)
+    if (found?.id !== theirs) throw new Error(`@pydantic/genai-prices no longer has the provider ${theirs}.`)
     for (const model of found.models) addModel(rows, unpriced, provider, model)
   }
   return { rows, unpriced }
@@ -97,18 +101,30 @@ export function readGenaiPrices() {
 function addModel(rows, unpriced, provider, model) {
   const names = exactNames(model.match)
   if (matches(model.match, model.id)) names.add(model.id)
+  // Old bills and running services still have these ids, which the package matches by a pattern.
+  const stillUsed = (STILL_USED_IDS[provider] ?? []).filter((id) => matches(model.match, id))
+  for (const id of stillUsed) names.add(id)
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
-    // It keeps the models that others sell through Google's Vertex under Google itself.
+    // It lists the models of other vendors on Google's Vertex under Google itself.
     if (provider === "google" && /^(claude|llama|mistral|codestral|jamba)/.test(name)) provider = "google-vertex"
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
-    else if (!rows.has(key)) rows.set(key, { key, provider, name, names, sheets, context: model.context_window })
+    else if (!rows.has(key))
+      rows.set(key, {
+        key,
+        provider,
+        name,
+        names,
+        sheets,
+        context: model.context_window,
+        isStillUsed: stillUsed.includes(name),
+      })
   }
 }
 
-/** A dated sheet ends where the next one begins, so that no bound counts a price that is over. */
+/** A dated sheet ends where the next one begins, so that no bound counts a price that has ended. */
 function withEnds(sheets) {
   const starts = sheets.filter((sheet) => sheet?.from !== undefined).map((sheet) => sheet.from)
   return sheets.map((sheet) => {
@@ -122,6 +138,8 @@ function sheetOf({ constraint, prices }, names) {
   const starts = new Set([0])
   for (const [key, value] of Object.entries(prices)) {
     if (value === undefined || value === null) continue
+    // The hours of a transcription are those of its input.
+    if (key === "audio_hours" && value === prices.input_audio_hours) continue
     if (KINDS[key] === undefined) {
       if (HARMLESS.has(key)) continue
       return undefined
@@ -139,7 +157,7 @@ function sheetOf({ constraint, prices }, names) {
   return { serviceTier: "default", ...timesOf(constraint), tiers }
 }
 
-/** Undefined when there is neither an input nor an output price, or one is negative, which means dynamic. */
+/** Undefined if there is no price, or a negative one, which stands for a dynamic price. */
 function ratesAt(kinds, inputTokens, name) {
   const rates = {}
   for (const [kind, places, value] of kinds) {
@@ -151,9 +169,9 @@ function ratesAt(kinds, inputTokens, name) {
     }
     const rate = scaledUp(String(price), places)
     if (rate === undefined) return undefined
-    rates[kind] = rate
+    rates[kind] = kind === "second" ? Math.ceil(rate / SECONDS_PER_HOUR) : rate
   }
-  if (rates.input === undefined && rates.output === undefined) return undefined
+  if (rates.input === undefined && rates.output === undefined && rates.second === undefined) return undefined
   if (Object.values(rates).every((rate) => rate === 0)) return undefined
   return { ...rates, input: rates.input ?? 0, output: rates.output ?? 0 }
 }

@@ -1,27 +1,31 @@
-// The model limits that @p2/tokens reads, from the same rows.
+// Writes the model limits that @p2/core publishes, in the text form that packages/core/src/models/model-table.ts reads.
 
-/** The TypeScript text of the file. */
-export function limitsFile({ rows, aliases, day, header }) {
-  const lines = rows
-    .filter((row) => row.context !== undefined)
-    .map((row) => [row.key, row.context, row.maxInput ?? "", statedOutput(row) ?? "", ""].join("\t"))
-  const names = Object.entries(aliases).map((pair) => pair.join("\t"))
-  return [
-    header,
-    `export const limitsAsOf: string = ${JSON.stringify(day)}`,
-    "",
-    "/** key, context window, most input tokens, most output tokens, encoding; empty where unknown */",
-    `export const limitsTable: string = ${templateText(lines)}`,
-    "",
-    "/** alias, key */",
-    `export const limitsAliases: string = ${templateText(names)}`,
-    "",
-  ].join("\n")
+/** The TypeScript text of the file: one constant per table of prices, so that bundlers can leave out the others. */
+export function limitsFile({ tables, firstParties, day, header }) {
+  const constants = Object.entries(tables).map(
+    ([name, rows]) => `export const ${name}Limits: string = ${templateText(linesOf(rows, firstParties))}\n`,
+  )
+  return [header, `export const limitsDate: string = ${JSON.stringify(day)}\n`, ...constants].join("\n")
 }
 
-/** The window says nothing that it does not say already. */
-function statedOutput({ maxOutput, maxOutputBasis }) {
-  return maxOutputBasis === "context window" ? undefined : maxOutput
+function linesOf(rows, firstParties) {
+  const lines = []
+  let provider
+  for (const row of rows) {
+    if (row.provider !== provider) {
+      provider = row.provider
+      lines.push(firstParties.includes(provider) ? `${provider} 1` : provider)
+    }
+    const fields = [row.name, row.context ?? "", row.maxInput ?? "", maxOutputText(row), row.noBareName ? "X" : ""]
+    lines.push(`\t${fields.join("\t").replace(/\t+$/, "")}`)
+  }
+  return lines
+}
+
+/** The most output tokens with the basis of the figure. */
+function maxOutputText({ maxOutput, maxOutputBasis }) {
+  if (maxOutputBasis === "context window") return "="
+  return maxOutputBasis === "same model" ? `~${maxOutput}` : (maxOutput ?? "")
 }
 
 /** A template literal with one line per entry, so that a diff shows which model changed. */

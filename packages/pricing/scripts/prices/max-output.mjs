@@ -1,11 +1,11 @@
-// The maximum of output of rows for which no source states one.
+// Completes the maximum of output tokens where no source states one.
 import { FIRST_PARTIES } from "./merge.mjs"
 import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 
 /**
  * Gives rows without a maximum the one that is listed for the same model elsewhere: by a first party, else the highest of all sellers,
- * because a smaller one would shorten answers that this seller may allow. It is never above the row's own context window. A bound does
- * not rely on it: see `maxOutputBasis` in src/price-row.ts.
+ * because a smaller one would shorten answers that this seller may allow. The result never exceeds the row's own context window. A bound
+ * does not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
  *
  * @param rows all rows, changed in place
  * @param others more rows that state limits, such as those at price 0

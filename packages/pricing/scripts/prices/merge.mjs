@@ -1,4 +1,4 @@
-// One row per key out of both packages. Per field the newer source wins; the older one fills what the newer does not say.
+// Merges both packages into one row per key. The newer source wins field by field; the older one completes it.
 
 const SHARED = ["input", "output", "cacheRead", "cacheWrite"]
 
@@ -39,7 +39,7 @@ export function mergeRows(newer, older, today) {
   return rows
 }
 
-/** A name that only the older source lists, beside one of the newer source for the same model, is that row by another name. */
+/** If only the older source lists a name, and the newer one lists the same model by another name, copies that row. */
 function inherited(row, newer, rows, today) {
   const twin = [...row.names].map((name) => `${row.provider}/${name}`).find((key) => newer.has(key))
   if (twin === undefined) return undefined
@@ -60,8 +60,8 @@ function mergeRow(fresh, stale, today) {
       ? stale.sheets.filter((sheet) => sheet.until <= standing.from)
       : []
   if (past.length > 0) current[0] = { ...current[0], from: standing.from }
-  const dearer = firstParty && differences.some((each) => each.olderRate > each.newerRate)
-  const ceiling = dearer ? [{ serviceTier: "default", boundOnly: true, tiers: standing.tiers }] : []
+  const isHigher = firstParty && differences.some((each) => each.olderRate > each.newerRate)
+  const ceiling = isHigher ? [{ serviceTier: "default", boundOnly: true, tiers: standing.tiers }] : []
   return {
     ...fresh,
     context: fresh.context ?? stale.context,
@@ -71,8 +71,8 @@ function mergeRow(fresh, stale, today) {
 }
 
 /**
- * Where the rows of first parties differ from the older source, the hand-kept ones included. A cache rate that one of the two does
- * not list is what it would bill instead, the input rate; a fee per request that one of them does not list is none.
+ * The differences between rows of first parties, hand-kept ones included, and the older source. A cache rate that one of the two does
+ * not list counts as its input rate, a fee per request that is not listed counts as 0.
  */
 export function disagreements(rows, older, today) {
   const report = []
@@ -106,12 +106,12 @@ function filled(sheet) {
   return { tiers: sheet.tiers.map((tier) => ({ ...tier, rates: fill(tier.rates) })) }
 }
 
-/** The sheet that holds on a day, when no hours of the day decide. */
+/** The sheet that holds on a day; sheets for hours of the day do not count. */
 function standingSheet(row, today) {
   return row.sheets.filter((sheet) => sheet.window === undefined && (sheet.from ?? "") <= today).at(-1)
 }
 
-/** Kinds that only the older source names are taken from it, at each tier. */
+/** Adds the kinds that only the older source names, at each tier. */
 function withExtras(sheet, other) {
   if (other === undefined) return sheet
   const tiers = sheet.tiers.map((tier) => {
@@ -125,12 +125,12 @@ function withExtras(sheet, other) {
   return { ...sheet, tiers }
 }
 
-/** The rates that hold for an input of so many tokens. */
+/** The rates for an input of this many tokens. */
 export function ratesFor(sheet, inputTokens) {
   return sheet.tiers.filter((tier) => tier.fromInputTokens <= inputTokens).at(-1).rates
 }
 
-/** Where two sheets state different rates of the same kind at the same tier. */
+/** The kinds for which two sheets state different rates at the same tier. */
 export function compare(fresh, stale, kinds = SHARED) {
   const starts = [...new Set([...fresh.tiers, ...stale.tiers].map((tier) => tier.fromInputTokens))].sort(
     (a, b) => a - b,

@@ -1,6 +1,6 @@
-// Which names of different sellers mean the same model. Used for limits alone, never for a price.
+// Decides which names of different sellers are the same model. Used for limits only, never for a price.
 
-/** How sellers write the same name, in the order in which it is undone. Each is spelling; none makes two models of one family one. */
+/** Spellings of sellers, in the order in which they are removed. None of them makes two models of one family equal. */
 const SPELLINGS = [
   // Bedrock's regions, and its vendors before the name.
   [/^(global|regional|us|eu|apac|au|jp|us-gov)\./, ""],
@@ -11,7 +11,7 @@ const SPELLINGS = [
   // Bedrock's and Vertex' versions of a deployment.
   [/[-@]v\d+:\d+$/, ""],
   [/:\d+$/, ""],
-  // Words about how it is served, not which model it is.
+  // Words that describe how the model is served.
   [/:beta$/, ""],
   [/-maas$/, ""],
   [/-(fp8|bf16|nvfp4)$/, ""],
@@ -26,7 +26,7 @@ const SPELLINGS = [
   [/^gemini-(pro|flash)-(\d-\d)/, "gemini-$2-$1"],
 ]
 
-/** The model that a row's name means, without vendor, region and spelling. */
+/** The name of a row's model without vendor, region and spelling. */
 export function identityOf({ provider, name }) {
   let identity = name.slice(name.lastIndexOf("/") + 1).toLowerCase()
   // Hugging Face lists every model a second time under the policy by which a server is chosen.
@@ -35,7 +35,7 @@ export function identityOf({ provider, name }) {
   return identity
 }
 
-/** The model of which this is one day's version. */
+/** The name without the day of a version. */
 export function withoutVersionDay(identity) {
   return identity.replace(/-(20\d\d-?\d\d-?\d\d|latest)$/, "")
 }

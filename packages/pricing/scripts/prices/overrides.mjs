@@ -1,6 +1,6 @@
-// What neither package says, or says wrongly: kept by hand. Every entry has the URL where it was read and a day. `day` is the day
-// that the page states or was captured on; where a page states none, it is the day on which its stored copy was read.
-// Rates are USD per million tokens (USD per piece for request and search), as decimal text.
+// Hand-kept prices that both packages lack or state wrongly. Every entry has the URL where it was read and a day. `day` is the day
+// that the page states or was captured on; if a page states none, it is the day on which its stored copy was read.
+// Rates are USD per million tokens (USD per piece for request and search), as decimal strings.
 
 /** OpenAI's own model page of a model that is newer than both packages. Ultrafast has two dated prices. */
 const GPT_6_2_SOL = "https://developers.openai.com/api/docs/models/gpt-6.2-sol"
@@ -20,7 +20,7 @@ const READ = "2026-11-27"
 
 /** DeepSeek raised prices and began peak hours at this moment. https://docs.apiyi.com/en/news/deepseek-price-increase-2026-08.md */
 const DEEPSEEK_PEAK_FROM = "2026-08-16T16:00Z"
-/** From here on weekends have no peak hours: 2026-08-23 in Beijing. https://github.com/xyzs996/llm-api-pricing/discussions/44 */
+/** From this moment on, weekends have no peak hours: 2026-08-23 in Beijing. https://github.com/xyzs996/llm-api-pricing/discussions/44 */
 const DEEPSEEK_WEEKDAYS_FROM = "2026-08-22T16:00Z"
 const PEAK_HOURS = [
   { start: 60, end: 240 },
@@ -54,9 +54,9 @@ const FLASH = {
 }
 
 /**
- * The two names from the end of the night discount, 2025-09-05 16:00 UTC, to their retirement. This list was followed by cheaper ones
- * ($0.28 / $0.42 from 2025-09-29, then those of deepseek-flash), and which of them a name that still answers is billed by is
- * nowhere said: the dearest stays, above deepseek-flash at its peak hours too.
+ * The price of two names from the end of the night discount, 2025-09-05 16:00 UTC, to their retirement. Cheaper ones followed ($0.28 /
+ * $0.42 from 2025-09-29, then those of deepseek-flash). No source states which of them bills a name that still answers, so the most
+ * expensive one stays. It is also above deepseek-flash at its peak hours.
  */
 const OLD_DEEPSEEK = {
   sheets: [{ input: "0.56", output: "1.68", cacheRead: "0.07" }],
@@ -74,7 +74,7 @@ export const PRICES = {
         output: "10",
         cacheRead: "0.1",
         cacheWrite: "2.5",
-        // OpenAI keeps the long write for 12 hours; it is the long one of the two that a usage can name.
+        // OpenAI keeps the long write for 12 hours. A usage has one field for long writes.
         cacheWrite1h: "5",
         tiers: [{ from: 272_000, input: "4", output: "15", cacheRead: "0.2", cacheWrite: "5", cacheWrite1h: "10" }],
       },
@@ -93,7 +93,7 @@ export const PRICES = {
   // Retired names that DeepSeek serves with, and bills as, deepseek-flash.
   "deepseek/deepseek-v4-flash": FLASH,
   "deepseek/deepseek-v4-flash-vision-exp": FLASH,
-  // The night discount of these ended on 2025-09-05; the names are said to be retired since 2026-07-24.
+  // The night discount of these ended on 2025-09-05; the names are reported as retired since 2026-07-24.
   "deepseek/deepseek-chat": { ...OLD_DEEPSEEK, maxOutput: 8_192 },
   "deepseek/deepseek-reasoner": { ...OLD_DEEPSEEK, maxOutput: 65_536 },
   "deepseek/deepseek-v4-pro": {
@@ -110,7 +110,7 @@ export const PRICES = {
 }
 
 /**
- * Rates of a service tier, where they are no simple share of the standard ones. Requests that OpenAI's priority tier calls
+ * Rates of a service tier that are not a simple share of the standard ones. Requests that OpenAI's priority tier calls
  * long context are not served by it and are billed at standard rates.
  */
 export const TIER_RATES = {
@@ -144,7 +144,8 @@ export const TIER_SHARES = [
   // "the same model costs half as much through the Batch API", and Flex is priced as Batch.
   {
     provider: "openai",
-    names: /^(gpt-4(\.1|o)?(-mini|-nano|-turbo)?|gpt-[56][\w.-]*|o[134](-mini|-pro)?)(-20\d\d-\d\d-\d\d)?$/,
+    names:
+      /^(gpt-4(\.1|o)?(-mini|-nano|-turbo)?|gpt-[56][\w.-]*|o[134](-mini|-pro)?|text-embedding-(3-small|3-large|ada-002))(-20\d\d-\d\d-\d\d)?$/,
     tiers: { batch: [1, 2] },
     url: OPENAI_PRICING,
     day: "2026-11-05",
@@ -166,8 +167,8 @@ export const TIER_SHARES = [
   },
   // Half of the standard price on all usage, cache reads and writes included.
   { provider: "anthropic", names: /^claude-/, tiers: { batch: [1, 2] }, url: CLAUDE_BATCH, day: "2026-11-23" },
-  // Batch and flex are half price; priority is "75% to 100% more", without a figure for each model, so the most is taken: a
-  // priority call is never priced below its bill. What the page does not halve, the cached tokens, stays whole.
+  // Batch and flex are half price; priority is "75% to 100% more", without a figure for each model, so the table has 100 %: a
+  // priority call is never priced below its bill. The page does not halve cached tokens, so they keep their price.
   {
     provider: "google",
     names: /^gemini-(2\.5|3|3\.\d|4)-/,
@@ -178,12 +179,12 @@ export const TIER_SHARES = [
   },
 ]
 
-/** A Claude cache write for one hour is twice the base input, and is made only when the request asks for it. */
-export const CLAUDE_HOUR = { factor: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
+/** Claude cache writes of five minutes and of one hour, by the base input. They happen only when the request asks for them. */
+export const CLAUDE_WRITES = { minutes: [5, 4], hour: [2, 1], url: CLAUDE_PRICING, day: "2026-11-23" }
 
 /**
- * Any OpenRouter model can search with the web plugin: USD 4 per thousand results, five results unless asked otherwise. A
- * vendor's own search through it is billed at the vendor's rate, so the dearer of the two is taken.
+ * Any OpenRouter model can search with the web plugin: USD 4 per thousand results, five results by default. A
+ * vendor's own search through it is billed at the vendor's rate, so the higher of the two is taken.
  */
 export const OPENROUTER_SEARCH = {
   usd: "0.02",
@@ -193,7 +194,7 @@ export const OPENROUTER_SEARCH = {
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
 
-/** Limits about which the packages differ, because one of them stops at the price threshold, or which neither lists. */
+/** Limits about which the packages differ, because one of them stops at the price threshold, or which both lack. */
 export const LIMITS = [
   {
     names: /^openai\/gpt-(5\.6|6(\.1)?)-(sol|luna|terra|astra)(-20\d\d-\d\d-\d\d)?$/,
@@ -272,12 +273,12 @@ export const LIMITS = [
     url: "https://vercel.com/ai-gateway/models/claude-3-haiku",
   },
   {
-    names: /^anthropic\/claude-3-5-haiku-latest$/,
+    names: /^anthropic\/claude-3-5-haiku-(latest|20241022)$/,
     maxOutput: 8_192,
     url: "https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog",
   },
   {
-    names: /^anthropic\/claude-3-7-sonnet-latest$/,
+    names: /^anthropic\/claude-3-7-sonnet-(latest|20250219)$/,
     maxOutput: 64_000,
     url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html",
   },
@@ -287,7 +288,13 @@ export const LIMITS = [
     url: "https://docs.rs/mixtape-core/latest/src/mixtape_core/models/cohere.rs.html",
   },
   {
-    names: /^google\/gemini-2\.0-flash$/,
+    names: /^google\/gemini-2\.0-flash-lite(-001)?$/,
+    maxOutput: 8_192,
+    url: "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json",
+    day: "2026-11-30",
+  },
+  {
+    names: /^google\/gemini-2\.0-flash(-001)?$/,
     maxOutput: 8_192,
     url: "https://ai.google.dev/gemini-api/docs/models/gemini",
   },
@@ -304,7 +311,7 @@ export const LIMITS = [
 ].map((limit) => ({ day: READ, ...limit }))
 
 /**
- * Rates of audio and of drawn images that neither package lists. Where Google's page has one price for text, images, video and audio,
+ * Rates of audio and of generated images that both packages lack. Where Google's page has one price for text, images, video and audio,
  * audio is input; elsewhere a kind without a rate is an error, not text.
  */
 export const MEDIA_RATES = [
@@ -329,8 +336,8 @@ export const MEDIA_RATES = [
 ]
 
 /**
- * Models that search with every request and bill it beside the tokens, by how much of the web they read: the dearest counts. `bound` is
- * a higher price that another source states. A search that a usage counts is the one that the request pays for already.
+ * Models that search with every request and bill it beside the tokens, by how much of the web they read: the most expensive one counts. `bound` is
+ * a higher price that another source states. The request fee already covers the search that a usage counts.
  */
 export const OWN_SEARCH = [
   { names: /^(openrouter\/)?perplexity\/sonar(-reasoning)?$/, request: "0.012", url: PERPLEXITY_PRICING },
@@ -341,7 +348,7 @@ export const OWN_SEARCH = [
     url: "https://token-plan.pages.dev/en/perplexity-token-api/",
   },
   {
-    // $25 per thousand calls, the text that was found included.
+    // $25 per thousand calls, search results included.
     names: /^openai\/gpt-4o-search-preview(-2025-03-11)?$/,
     request: "0.025",
     bound: { request: "0.035", url: "https://openrouter.ai/openai/gpt-4o-search-preview/api" },
@@ -355,7 +362,7 @@ export const OWN_SEARCH = [
   },
 ].map((entry) => ({ day: READ, ...entry }))
 
-/** Models that search as often as they see fit, each search billed: no number of tokens bounds what they cost. */
+/** Models that search as often as they like, with each search billed: no number of tokens bounds their cost. */
 export const SEARCHES_FREELY = {
   names: /(^|\/)(sonar-deep-research|o[34](-mini)?-deep-research|deep-research-|llama-3\.1-sonar-)/,
   url: PERPLEXITY_PRICING,
@@ -363,8 +370,8 @@ export const SEARCHES_FREELY = {
 }
 
 /**
- * Half price until the end of 2026. Google's own rows have both prices with their dates; resellers that pass Google's price on today
- * are bounded by the full one from then on.
+ * Half price until the end of 2026. Google's own rows have both prices with their dates; a bound counts the full price of
+ * resellers from then on.
  */
 export const PROMOTION = {
   names: /(^|\/)gemini-3\.[678]-flash([:-]batch)?$/,
@@ -378,9 +385,9 @@ export const PROMOTION = {
 export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
 
 /**
- * From which input on the dearer rates hold, whoever resells the model; the packages write the same rule as different numbers.
+ * The input from which the higher rates hold, for every seller of the model. The packages write the same rule as different numbers.
  * xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages write "more than 272K", the older package
- * counts from 272,000: the dearer reading of the single token between is taken. Nobody else has a tier at 272,000.
+ * counts from 272,000: the more expensive reading of the token in between is taken. No other vendor has a tier at 272,000.
  */
 export const THRESHOLDS = [
   { names: /./, above: [271_999, 272_000], from: 272_000, url: GPT_6_2_SOL, day: "2026-11-23" },
@@ -394,18 +401,8 @@ export const THRESHOLDS = [
   },
 ]
 
-/** Providers whose models run on the user's own machine. Nobody bills them, so every name is free. */
+/** Providers whose models run on the user's own machine. They are not billed, so every name is free. */
 export const FREE_PROVIDERS = ["ollama", "lmstudio"]
 
 /** Ids at price 0 whose seller calls them free. Others at price 0 are subscriptions, trials or gaps, and stay unpriced. */
 export const FREE_NAME = /(:free|-free)$/
-
-/** Other names of providers. */
-export const PROVIDER_NAMES = {
-  "x-ai": "xai",
-  gemini: "google",
-  bedrock: "amazon-bedrock",
-  aws: "amazon-bedrock",
-  moonshot: "moonshotai",
-  "z-ai": "zai",
-}

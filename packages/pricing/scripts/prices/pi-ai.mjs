@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { parseJsonNumbersAsText, scaledUp } from "./decimal.mjs"
 import { thresholdOf } from "./thresholds.mjs"
 
-/** The version, what npm says of its tarball, and its licence. */
+/** The version, the digest of its tarball on npm, and its licence. */
 export const PI_AI = {
   version: "1.5.2",
   integrity: "sha512-2tWPSnV3qzfiDIY3aWluBag3vC++Vs+VsXt/UquSU5onPMohPih72FUhIhaqmDdMYubOgB3Byl9uF4Vk40JLvQ==",
@@ -17,7 +17,7 @@ export const PI_AI = {
 /** Kinds of its cost objects, with the decimal places from USD per million tokens to pico-USD per token. */
 const KIND_OF_COST = { input: 6, output: 6, cacheRead: 6, cacheWrite: 6 }
 
-/** @returns rows by key, keys without a price, and the day on which the data were made. */
+/** @returns rows by key, keys without a price, and the day of the data. */
 export function readPiAi() {
   const folder = fetchData()
   const day = JSON.parse(readFileSync(join(folder, ".manifest.json"), "utf8")).generatedAt.slice(0, 10)
@@ -44,6 +44,8 @@ function addModel(rows, zero, provider, model) {
   for (const tier of model.cost.tiers ?? [])
     tiers.push({ fromInputTokens: thresholdOf(model.id, Number(tier.inputTokensAbove.n)), rates: ratesOf(tier) })
   if (tiers.some(({ rates }) => rates === undefined)) return
+  // An image model whose output costs 0 bills its images in a way that the package does not list.
+  if (model.type === "image" && tiers.some(({ rates }) => rates.input > 0 && rates.output === 0)) return
   const row = {
     key,
     provider,
@@ -57,7 +59,7 @@ function addModel(rows, zero, provider, model) {
   else rows.set(key, row)
 }
 
-/** A cache rate of 0 means that none is listed; a negative rate that the price is not fixed. */
+/** A cache rate of 0 is not listed. Undefined for a negative rate, which stands for a price that is not fixed. */
 function ratesOf(cost) {
   const rates = {}
   for (const [kind, places] of Object.entries(KIND_OF_COST)) {

@@ -1,4 +1,4 @@
-// Writes rows in the text form that src/internal/table-format.ts reads.
+// Writes rows in the text form that src/table/table-format.ts reads.
 import { decimalText } from "./decimal.mjs"
 
 const LETTERS = {
@@ -12,12 +12,19 @@ const LETTERS = {
   imageOutput: "I",
   request: "q",
   search: "s",
+  fileSearch: "f",
+  codeSession: "c",
+  image: "m",
+  second: "n",
+  character: "k",
 }
+
+const PER_PIECE = new Set(["request", "search", "fileSearch", "codeSession", "image", "second", "character"])
 
 function ratesText(rates) {
   const extras = Object.entries(LETTERS)
     .filter(([kind]) => rates[kind] !== undefined)
-    .map(([kind, letter]) => letter + decimalText(rates[kind], kind === "request" || kind === "search" ? 12 : 6))
+    .map(([kind, letter]) => letter + decimalText(rates[kind], PER_PIECE.has(kind) ? 12 : 6))
   return `${decimalText(rates.input, 6)} ${decimalText(rates.output, 6)}${extras.join("")}`
 }
 
@@ -40,13 +47,7 @@ function sheetText(sheet) {
   return `${head === "" ? "" : `${head}>`}${tiers.join(";")}`
 }
 
-/** The maximum of output with its basis. */
-function maxOutputText({ maxOutput, maxOutputBasis }) {
-  if (maxOutputBasis === "context window") return "="
-  return maxOutputBasis === "same model" ? `~${maxOutput}` : (maxOutput ?? "")
-}
-
-/** Numbers values in the order in which they come, as base-36 text. */
+/** Numbers values in the order of their first use, in base 36. */
 class Numbering {
   texts = []
   #numbers = new Map()
@@ -63,24 +64,21 @@ class Numbering {
 }
 
 /** The text of one table: rows of some providers, with what they need. */
-export function tableText({ day, rows, firstParties, providerNames, freeProviders }) {
+export function tableText({ day, rows, freeProviders }) {
   const sources = new Numbering()
   const rates = new Numbering()
-  const limits = new Numbering()
   const body = []
   let provider
   for (const row of rows) {
     if (row.provider !== provider) {
       provider = row.provider
-      body.push(`p${provider}${firstParties.includes(provider) ? " 1" : ""}`)
+      body.push(`p${provider}`)
     }
     const source = sources.of(`${row.asOf} ${row.source}`)
-    const flags = [row.cacheWriteOnRequest && "C", row.free && "F", row.searchesFreely && "S", row.noBareName && "X"]
-    const limit = [row.context ?? "", row.maxInput ?? "", maxOutputText(row)].join(",")
+    const flags = [row.cacheWriteOnRequest && "C", row.free && "F", row.searchesFreely && "S"]
     const fields = [
       row.name,
       rates.of(row.sheets.map(sheetText).join("|")),
-      limits.of(limit),
       source === "0" ? "" : source,
       flags.filter(Boolean).join(""),
     ]
@@ -90,9 +88,7 @@ export function tableText({ day, rows, firstParties, providerNames, freeProvider
     `d${day}`,
     ...sources.texts.map((text) => `s${text}`),
     ...rates.texts.map((text) => `r${text}`),
-    ...limits.texts.map((text) => `l${text}`),
     ...freeProviders.map((name) => `f${name}`),
-    ...Object.entries(providerNames).map(([other, name]) => `x${other} ${name}`),
     ...body,
   ].join("\n")
 }

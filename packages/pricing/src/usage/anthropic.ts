@@ -1,23 +1,119 @@
-import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { InvalidArgumentError } from "@p2/core"
+import { UnknownUsageError } from "../errors"
+import type { CallUsage } from "./call-usage"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the three.
- * Writes for one hour are told apart where `cache_creation` tells them apart.
- * @throws InvalidArgumentError when a total is missing or a count is none
+ * Reads `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the
+ * three. Cache writes for one hour are counted apart where `cache_creation` lists them. Where `iterations` lists several
+ * passes of the model, all of them are summed. The service tier and region that it reports decide the price in `costOf`.
+ *
+ * For a stream, merge the usage of `message_start` and `message_delta` first: `mergeAnthropicUsage`.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://docs.anthropic.com/en/docs/build-with-claude/prompt-caching#tracking-cache-performance
+ * @example
+ * usageFromAnthropic({ input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 1000 })
+ * // { inputTokens: 1010, outputTokens: 5, cacheReadTokens: 1000, raw: … }
  */
-export function usageFromAnthropic(usage: unknown): Usage {
+export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {}): CallUsage {
   const fields = new UsageFields(usage)
-  const creation = fields.inner("cache_creation")
-  const write1h = creation.count("ephemeral_1h_input_tokens") ?? 0
-  const write5m = creation.count("ephemeral_5m_input_tokens") ?? 0
-  const write = Math.max(fields.count("cache_creation_input_tokens") ?? 0, write1h + write5m)
-  const read = fields.count("cache_read_input_tokens") ?? 0
-  return usageWith(fields.total("input_tokens") + write + read, fields.total("output_tokens"), usage, {
-    cacheReadTokens: read,
-    cacheWriteTokens: write - write1h,
-    cacheWrite1hTokens: write1h,
-    webSearches: fields.inner("server_tool_use").count("web_search_requests"),
+  const whole = readCounts(fields)
+  const passes = fields.array("iterations").map((iteration, index) => {
+    const pass = new UsageFields(iteration, `usage.iterations[${index}]`)
+    const type = pass.string("type")
+    if (type?.startsWith("advisor"))
+      throw new UnknownUsageError(
+        `usage.iterations[${index}].input_tokens`,
+        pass.count("input_tokens"),
+        "It was used by another model: price each pass by its own model.",
+      )
+    const counts = readCounts(pass)
+    pass.finish(options)
+    return counts
   })
+  const counts = passes.length === 0 ? whole : most(whole, passes.reduce(add))
+  const tools = fields.inner("server_tool_use").ignore("web_fetch_requests", "tool_search_requests")
+  const webSearches = tools.count("web_search_requests")
+  const codeInterpreterSessions = tools.count("code_execution_requests")
+  const reasoning = fields.inner("output_tokens_details").count("thinking_tokens")
+  fields.finish(options)
+  const { input, output, read, write, writeHour } = counts
+  const result = usageWith(input + write + read, Math.max(output, reasoning), usage, {
+    cacheReadTokens: read,
+    cacheWriteTokens: write - writeHour,
+    cacheWrite1hTokens: writeHour,
+    reasoningTokens: reasoning,
+    webSearches,
+    codeInterpreterSessions,
+  })
+  const serviceTier = fields.string("speed") === "fast" ? "fast" : fields.string("service_tier")
+  const region = fields.string("inference_geo")
+  if (serviceTier !== undefined) result.serviceTier = serviceTier
+  if (region !== undefined) result.region = region
+  return result
+}
+
+interface AnthropicCounts {
+  readonly input: number
+  readonly output: number
+  readonly read: number
+  readonly write: number
+  readonly writeHour: number
+}
+
+function readCounts(fields: UsageFields): AnthropicCounts {
+  const creation = fields.inner("cache_creation")
+  const writeHour = creation.count("ephemeral_1h_input_tokens")
+  const writeMinutes = creation.count("ephemeral_5m_input_tokens")
+  const read = fields.count("cache_read_input_tokens")
+  const write = Math.max(fields.count("cache_creation_input_tokens"), writeHour + writeMinutes)
+  return { input: fields.required("input_tokens"), output: fields.required("output_tokens"), read, write, writeHour }
+}
+
+function add(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {
+  return combine(a, b, (x, y) => x + y)
+}
+
+function most(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {
+  return combine(a, b, Math.max)
+}
+
+function combine(a: AnthropicCounts, b: AnthropicCounts, by: (x: number, y: number) => number): AnthropicCounts {
+  return {
+    input: by(a.input, b.input),
+    output: by(a.output, b.output),
+    read: by(a.read, b.read),
+    write: by(a.write, b.write),
+    writeHour: by(a.writeHour, b.writeHour),
+  }
+}
+
+/**
+ * Merges the `usage` of the events of one Anthropic stream, in their order: `message_start.message.usage`, then that of each
+ * `message_delta`. Counts are cumulative, and a later event may leave counts out, so the greatest of each is taken.
+ *
+ * @throws InvalidArgumentError if there is no usage at all
+ * @example
+ * usageFromAnthropic(mergeAnthropicUsage([start.message.usage, delta.usage]))
+ */
+export function mergeAnthropicUsage(usages: readonly unknown[]): Record<string, unknown> {
+  if (!Array.isArray(usages) || !usages.some(isRecord))
+    throw new InvalidArgumentError("usages", "an array of the usage objects of a stream, in order", usages)
+  return usages.filter(isRecord).reduce(mergeRecords, {})
+}
+
+function mergeRecords(before: Record<string, unknown>, after: Record<string, unknown>): Record<string, unknown> {
+  const merged = { ...before }
+  for (const [name, value] of Object.entries(after)) {
+    const previous = merged[name]
+    if (value === undefined || value === null) continue
+    if (typeof previous === "number" && typeof value === "number") merged[name] = Math.max(previous, value)
+    else merged[name] = isRecord(previous) && isRecord(value) ? mergeRecords(previous, value) : value
+  }
+  return merged
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }

@@ -1,37 +1,65 @@
-import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import { UnknownUsageError } from "../errors"
+import type { CallUsage } from "./call-usage"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+/** Modalities of Gemini, and what they are billed as: text, images and video have one price, audio another. */
+const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
+  MODALITY_UNSPECIFIED: "text",
+  TEXT: "text",
+  DOCUMENT: "text",
+  IMAGE: "image",
+  VIDEO: "image",
+  AUDIO: "audio",
+}
 
 /**
- * `usageMetadata` of Gemini. Thoughts are beside the candidates and tool results beside the prompt, so both are added;
- * cached tokens are inside the prompt. A call that was blocked has no candidates, which is none.
- * @throws InvalidArgumentError when `promptTokenCount` is missing or a count is none
+ * Reads `usageMetadata` of Gemini. Thoughts are beside the candidates and tool results beside the prompt, so both are
+ * added; cached tokens are inside the prompt. A blocked call has no candidates, which counts as 0. Tokens that only the
+ * total contains are counted as thoughts.
+ *
+ * @throws InvalidArgumentError if `promptTokenCount` is missing or a count is not an integer, UnknownUsageError for an
+ * unknown field or modality
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
-export function usageFromGemini(usageMetadata: unknown): Usage {
-  const fields = new UsageFields(usageMetadata, "usageMetadata")
-  const thoughts = fields.count("thoughtsTokenCount") ?? 0
-  const input = [...fields.list("promptTokensDetails"), ...fields.list("toolUsePromptTokensDetails")]
-  const output = fields.list("candidatesTokensDetails")
+export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usageMetadata, "usageMetadata").ignore("cacheTokensDetails")
+  const toolInput = fields.count("toolUsePromptTokenCount")
+  const inputTokens = fields.required("promptTokenCount") + toolInput
+  // The Live API calls them `responseTokenCount`.
+  const candidates = fields.optional("candidatesTokenCount") ?? fields.count("responseTokenCount")
+  const thoughts = fields.count("thoughtsTokenCount")
+  const total = fields.optional("totalTokenCount") ?? 0
+  const input = sumByModality(fields, ["promptTokensDetails", "toolUsePromptTokensDetails"])
+  const output = sumByModality(fields, ["candidatesTokensDetails", "responseTokensDetails"])
+  const cacheReadTokens = fields.count("cachedContentTokenCount")
+  fields.finish(options)
+  const unnamed = Math.max(total - inputTokens - candidates - thoughts, 0)
   return usageWith(
-    fields.total("promptTokenCount") + (fields.count("toolUsePromptTokenCount") ?? 0),
-    (fields.count("candidatesTokenCount") ?? 0) + thoughts,
+    Math.max(inputTokens, input.audio + input.image),
+    Math.max(candidates, output.audio + output.image) + thoughts + unnamed,
     usageMetadata,
     {
-      cacheReadTokens: fields.count("cachedContentTokenCount"),
-      audioInputTokens: ofModality(input, "AUDIO"),
-      imageInputTokens: ofModality(input, "IMAGE"),
-      reasoningTokens: thoughts,
-      audioOutputTokens: ofModality(output, "AUDIO"),
-      imageOutputTokens: ofModality(output, "IMAGE"),
+      cacheReadTokens,
+      audioInputTokens: input.audio,
+      imageInputTokens: input.image,
+      reasoningTokens: thoughts + unnamed,
+      audioOutputTokens: output.audio,
+      imageOutputTokens: output.image,
     },
+    unnamed > 0 ? ["tokens that only the total contains were counted as reasoning"] : [],
   )
 }
 
-function ofModality(details: readonly unknown[], modality: string): number {
-  let tokens = 0
-  for (const detail of details) {
-    const fields = new UsageFields(detail, "usageMetadata detail")
-    if ((detail as { modality?: unknown }).modality === modality) tokens += fields.count("tokenCount") ?? 0
-  }
-  return tokens
+function sumByModality(fields: UsageFields, names: readonly string[]): Record<"text" | "image" | "audio", number> {
+  const sums = { text: 0, image: 0, audio: 0 }
+  for (const name of names)
+    for (const [index, detail] of fields.array(name).entries()) {
+      const path = `usageMetadata.${name}[${index}]`
+      const part = new UsageFields(detail, path)
+      const tokens = part.count("tokenCount")
+      const kind = MODALITIES[part.string("modality") ?? "TEXT"]
+      if (kind === undefined && tokens > 0) throw new UnknownUsageError(path, tokens, "Update @p2/pricing.")
+      sums[kind ?? "text"] += tokens
+    }
+  return sums
 }

@@ -1,23 +1,100 @@
-import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import type { CallUsage } from "./call-usage"
+import { type CacheCount, inclusiveTotals } from "./token-totals"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * `usage` of a chat completion, of OpenAI and of servers that speak like it. Cached, audio and reasoning tokens are
- * inside the totals already. DeepSeek's `prompt_cache_hit_tokens` is understood; everything else stays in `raw`.
- * @throws InvalidArgumentError when a total is missing or a count is none
+ * Reads `usage` of a chat completion, of OpenAI and of servers and gateways with the same API. Cached, audio, image and
+ * reasoning tokens are parts of the totals; a total that says otherwise is followed, and where it leaves that open the more
+ * expensive reading is taken and named in `assumptions`. Understands DeepSeek's `prompt_cache_hit_tokens`, and Anthropic's
+ * and LiteLLM's cache fields.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
+ * @example
+ * usageFromOpenAIChat({ prompt_tokens: 1200, completion_tokens: 300, prompt_tokens_details: { cached_tokens: 1024 } })
+ * // { inputTokens: 1200, outputTokens: 300, cacheReadTokens: 1024, raw: … }
  */
-export function usageFromOpenAIChat(usage: unknown): Usage {
+export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): CallUsage {
   const fields = new UsageFields(usage)
-  const input = fields.inner("prompt_tokens_details")
-  const output = fields.inner("completion_tokens_details")
-  return usageWith(fields.total("prompt_tokens"), fields.total("completion_tokens"), usage, {
-    cacheReadTokens: input.count("cached_tokens") ?? fields.count("prompt_cache_hit_tokens"),
-    cacheWriteTokens: input.count("cache_write_tokens"),
-    audioInputTokens: input.count("audio_tokens"),
-    imageInputTokens: input.count("image_tokens"),
-    reasoningTokens: output.count("reasoning_tokens"),
-    audioOutputTokens: output.count("audio_tokens"),
-    imageOutputTokens: output.count("image_tokens"),
+  const result = readChatUsage(usage, fields, "inside")
+  fields.finish(options)
+  return result
+}
+
+/** Reads the fields of a chat usage; the caller reads what is special about its provider, and finishes. */
+export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): CallUsage {
+  const prompt = fields.inner("prompt_tokens_details").ignore("text_tokens")
+  const output = fields
+    .inner("completion_tokens_details")
+    .ignore("text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+  const cache = readCache(fields, prompt)
+  const audioInput = prompt.count("audio_tokens")
+  const imageInput = prompt.count("image_tokens") + prompt.count("video_tokens")
+  const audioOutput = output.count("audio_tokens")
+  const imageOutput = output.count("image_tokens")
+  const totals = inclusiveTotals({
+    input: fields.required("prompt_tokens"),
+    output: fields.required("completion_tokens"),
+    total: fields.optional("total_tokens"),
+    cacheRead: cache.read,
+    cacheWrite: cache.write,
+    reasoning: output.firstCount("reasoning_tokens") || fields.count("reasoning_tokens"),
+    mediaInput: audioInput + imageInput,
+    mediaOutput: audioOutput + imageOutput,
+    reasoningPosition,
   })
+  return usageWith(
+    totals.inputTokens,
+    totals.outputTokens,
+    raw,
+    {
+      cacheReadTokens: cache.read.tokens,
+      cacheWriteTokens: cache.write.tokens - cache.writeHour,
+      cacheWrite1hTokens: cache.writeHour,
+      audioInputTokens: audioInput,
+      imageInputTokens: imageInput,
+      reasoningTokens: totals.reasoningTokens,
+      audioOutputTokens: audioOutput,
+      imageOutputTokens: imageOutput,
+      webSearches: fields.inner("server_tool_use").count("web_search_requests"),
+    },
+    totals.assumptions,
+  )
+}
+
+interface CacheCounts {
+  readonly read: CacheCount
+  readonly write: CacheCount
+  /** Part of `write` that was written for one hour. */
+  readonly writeHour: number
+}
+
+/** Fields inside `prompt_tokens_details`, and DeepSeek's and Moonshot's, count a part of the prompt. */
+function readCache(fields: UsageFields, prompt: UsageFields): CacheCounts {
+  fields.ignore("prompt_cache_miss_tokens")
+  const cachedInside =
+    prompt.firstCount("cached_tokens", "cache_read_tokens", "cache_read_input_tokens") ||
+    fields.firstCount("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+  prompt.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
+  const writtenInside = prompt.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+  // LiteLLM's field, wherever it stands: its prompt contains what was cached.
+  const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
+  const details = [
+    prompt.inner("cache_creation_token_details"),
+    prompt.inner("cache_creation"),
+    fields.inner("cache_creation_token_details"),
+    fields.inner("cache_creation"),
+  ]
+  const writeHour = Math.max(...details.map((each) => each.count("ephemeral_1h_input_tokens")))
+  const writeMinutes = Math.max(...details.map((each) => each.count("ephemeral_5m_input_tokens")))
+  const read = fields.count("cache_read_input_tokens")
+  const written = fields.count("cache_creation_input_tokens")
+  return {
+    read: { tokens: Math.max(cachedInside, read), isInside: isLiteLLM || cachedInside >= read },
+    write: {
+      tokens: Math.max(writtenInside, written, writeHour + writeMinutes),
+      isInside: isLiteLLM || (writtenInside > 0 && writtenInside >= Math.max(written, writeHour + writeMinutes)),
+    },
+    writeHour,
+  }
 }

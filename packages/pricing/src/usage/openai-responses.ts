@@ -1,24 +1,72 @@
-import type { Usage } from "@p2/core"
-import { UsageFields, usageWith } from "../internal/usage-fields"
+import type { CallUsage } from "./call-usage"
+import { inclusiveTotals } from "./token-totals"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "ignoreFields",
+  "webSearches",
+  "fileSearches",
+  "codeInterpreterSessions",
+])
+
+/** What a response of the Responses API contains beside its `usage`: the hosted tool calls among its output items. */
+export interface HostedToolCalls {
+  /** Items of type `web_search_call`. @defaultValue 0 */
+  webSearches?: number | undefined
+  /** Items of type `file_search_call`. @defaultValue 0 */
+  fileSearches?: number | undefined
+  /** Distinct containers of the items of type `code_interpreter_call`. @defaultValue 0 */
+  codeInterpreterSessions?: number | undefined
+}
 
 /**
- * `usage` of OpenAI's Responses API. Web searches are items of the response's output there, not usage: pass their number
- * as `webSearches` when the response has any.
- * @throws InvalidArgumentError when a total is missing or a count is none
+ * Reads `usage` of OpenAI's Responses API. Hosted tool calls are items of the response's output there, not usage: pass
+ * their numbers if the response has any.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field,
+ * such as the cache counts of Anthropic's usage
  * @see https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage
  */
-export function usageFromOpenAIResponses(usage: unknown, webSearches = 0): Usage {
+export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptions & HostedToolCalls = {}): CallUsage {
   const fields = new UsageFields(usage)
-  const input = fields.inner("input_tokens_details")
-  const output = fields.inner("output_tokens_details")
-  return usageWith(fields.total("input_tokens"), fields.total("output_tokens"), usage, {
-    cacheReadTokens: input.count("cached_tokens"),
-    cacheWriteTokens: input.count("cache_write_tokens"),
-    audioInputTokens: input.count("audio_tokens"),
-    imageInputTokens: input.count("image_tokens"),
-    reasoningTokens: output.count("reasoning_tokens"),
-    audioOutputTokens: output.count("audio_tokens"),
-    imageOutputTokens: output.count("image_tokens"),
-    webSearches,
+  const input = fields.inner("input_tokens_details").ignore("text_tokens")
+  const output = fields.inner("output_tokens_details").ignore("text_tokens")
+  // Perplexity names them as Anthropic does, and counts them inside the input.
+  const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
+  const cacheWrite = input.firstCount("cache_write_tokens", "cache_creation_input_tokens")
+  const audioInput = input.count("audio_tokens")
+  const imageInput = input.count("image_tokens")
+  const audioOutput = output.count("audio_tokens")
+  const imageOutput = output.count("image_tokens")
+  const totals = inclusiveTotals({
+    input: fields.required("input_tokens"),
+    output: fields.required("output_tokens"),
+    total: fields.optional("total_tokens"),
+    cacheRead: { tokens: cacheRead, isInside: true },
+    cacheWrite: { tokens: cacheWrite, isInside: true },
+    reasoning: output.count("reasoning_tokens"),
+    mediaInput: audioInput + imageInput,
+    mediaOutput: audioOutput + imageOutput,
+    reasoningPosition: "inside",
   })
+  const isAnthropic = fields.has("cache_read_input_tokens") || fields.has("cache_creation_input_tokens")
+  fields.finish(options, isAnthropic ? "This is Anthropic's usage: use `usageFromAnthropic`" : undefined, OPTION_NAMES)
+  return usageWith(
+    totals.inputTokens,
+    totals.outputTokens,
+    usage,
+    {
+      cacheReadTokens: cacheRead,
+      cacheWriteTokens: cacheWrite,
+      audioInputTokens: audioInput,
+      imageInputTokens: imageInput,
+      reasoningTokens: totals.reasoningTokens,
+      audioOutputTokens: audioOutput,
+      imageOutputTokens: imageOutput,
+      webSearches: options.webSearches,
+      fileSearches: options.fileSearches,
+      codeInterpreterSessions: options.codeInterpreterSessions,
+    },
+    totals.assumptions,
+  )
 }

@@ -4,10 +4,10 @@ export interface ImageSize {
   height: number
 }
 
-/** Characters of base64 that are read to find a size; metadata before it may be long. */
+/** Characters of base64 that are read to find the size; long metadata may stand before it. */
 const READ_CHARS = 1 << 20
 
-/** Size of the PNG, JPEG, GIF or WebP in a base64 `data:` URL; undefined for addresses, other kinds and broken data. */
+/** The size of the PNG, JPEG, GIF or WebP in a base64 `data:` URL; undefined for addresses, other formats and broken data. */
 export function imageSizeOf(url: string): ImageSize | undefined {
   const header = /^data:[^,]{0,200};base64,/i.exec(url)
   if (header === null) return undefined
@@ -55,7 +55,7 @@ function webpSize(bytes: DataView): ImageSize | undefined {
   return undefined
 }
 
-/** ITU T.81, B.2.2: the frame header is the first segment SOF0 to SOF15 that is no DHT, JPG or DAC. */
+/** ITU T.81, B.2.2: the frame header is the first segment of SOF0 to SOF15 other than DHT, JPG and DAC. */
 function jpegSize(bytes: DataView): ImageSize | undefined {
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== 0xffd8) return undefined
   let at = 2

@@ -2,44 +2,32 @@ import type { ImagePart } from "@p2/core"
 import type { ImageRule } from "./image-rules"
 import { type ImageSize, imageSizeOf } from "./image-size"
 
-/** A number that is known, and what it is at most. */
-export interface Bounded {
-  tokens: number
-  upperBound: number
-  exact: boolean
-}
-
-/** Tokens of one image. An image without a known size counts as the largest. */
-export function imageTokens(part: ImagePart, rule: ImageRule): Bounded {
+/** The tokens of one image. An image without a known size counts as the largest. */
+export function imageTokens(part: ImagePart, rule: ImageRule): { tokens: number; upperBound: number } {
   const { detail = "auto", url } = part.image_url
   const size = imageSizeOf(url)
   if (rule.kind === "tile") {
-    if (detail === "low") return exactly(rule.base)
-    const tokens = tileTokens(size, rule)
-    // "auto" lets the provider choose; it never takes more than "high".
-    return { tokens, upperBound: tokens, exact: size !== undefined && detail === "high" }
+    // With "auto" the provider chooses, and never more than "high".
+    const tokens = detail === "low" ? rule.base : tileTokens(size, rule)
+    return { tokens, upperBound: tokens }
   }
   if (rule.kind === "patch") {
     // Users report bills below the documented multiplier, and up to 6 % above the documented rounding (2,488 and not 2,348
-    // for 4000 × 1474 with gpt-4.1-mini): https://community.openai.com/t/1281361. A tenth is left for that.
+    // for 4000 × 1474 with gpt-4.1-mini): https://community.openai.com/t/1281361. The bound leaves a tenth for that.
     const tokens = patchTokens(size, rule)
-    return { tokens, upperBound: Math.ceil(tokens * 1.1), exact: false }
+    return { tokens, upperBound: Math.ceil(tokens * 1.1) }
   }
   if (rule.kind === "area") {
     const tokens =
       size === undefined ? rule.most : Math.min(rule.most, Math.ceil((size.width * size.height) / rule.pixelsPerToken))
-    return { tokens, upperBound: rule.bound, exact: false }
+    return { tokens, upperBound: rule.bound }
   }
-  return { tokens: rule.usual, upperBound: rule.most, exact: false }
-}
-
-function exactly(tokens: number): Bounded {
-  return { tokens, upperBound: tokens, exact: true }
+  return { tokens: rule.usual, upperBound: rule.most }
 }
 
 /** https://platform.openai.com/docs/guides/images-vision#calculating-costs, "GPT-4o, GPT-4.1, … and o-series". */
 function tileTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "tile" }): number {
-  // The most tiles that a picture within 2048 × 768 covers.
+  // The most tiles of an image within 2048 × 768.
   if (size === undefined) return rule.base + 8 * rule.perTile
   const toSquare = Math.min(1, 2048 / Math.max(size.width, size.height))
   const toShort = Math.min(1, 768 / (Math.min(size.width, size.height) * toSquare))

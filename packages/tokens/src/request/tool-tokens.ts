@@ -1,18 +1,55 @@
-import type { ToolDefinition } from "@p2/core"
-
-/** Counts a text in the model's tokens. */
-export type CountText = (text: string) => number
+import type { AnswerFormat, ToolDefinition } from "@p2/core"
+import { about, type Counted } from "./counted"
+import { jsonOf, stringAt } from "./field-checks"
+import { type RequestModel, textTokens } from "./request-model"
 
 /**
- * OpenAI's cookbook, "How to count tokens with tiktoken", 7: tokens for tool calls. `functionTokens` is 7 for gpt-4o and
- * 10 for gpt-4 and gpt-3.5-turbo.
+ * Anthropic states up to 530 tokens of instructions that come with tools:
+ * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing
+ */
+const TOOLS_MARGIN = 1024
+const TOOLS_INSTRUCTIONS = 350
+
+const FORMAT_MARGIN = 128
+const FORMAT_INSTRUCTIONS = 10
+
+const TOOL_FORM = '{ type: "function", function: { name, description, parameters } }'
+
+/** Models for which OpenAI's cookbook counts 10 tokens for each tool and not 7. */
+const TEN_PER_TOOL = /^(gpt-4(?!o|\.)|gpt-3\.5|gpt-35)/
+
+/** The form in which tools reach the model is not published. Twice their JSON and a margin is the bound. */
+export function toolTokens(model: RequestModel, tools: readonly ToolDefinition[]): Counted {
+  const json = jsonOf(tools, "tools")
+  for (const [index, tool] of tools.entries())
+    stringAt(tool?.function?.name, `tools[${index}].function.name`, TOOL_FORM)
+  const counted = textTokens(model, json)
+  const tokens =
+    model.encoding === undefined
+      ? counted.tokens + TOOLS_INSTRUCTIONS
+      : cookbookTokens(tools, (text) => textTokens(model, text).tokens, TEN_PER_TOOL.test(model.name) ? 10 : 7)
+  return about("tools", tokens, 2 * counted.upperBound + TOOLS_MARGIN)
+}
+
+/** The form in which an answer format reaches the model is not published. Its JSON once is usual, twice is the bound. */
+export function formatTokens(model: RequestModel, answerFormat: AnswerFormat): Counted {
+  const sent = answerFormat?.type === "json_schema" ? answerFormat.json_schema : (answerFormat ?? undefined)
+  const counted = textTokens(model, jsonOf(sent, "answerFormat"))
+  return about("format", counted.tokens + FORMAT_INSTRUCTIONS, 2 * counted.upperBound + FORMAT_MARGIN)
+}
+
+/**
+ * The formula of OpenAI's cookbook, "How to count tokens with tiktoken", 7.
  * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
  */
-export function toolTokens(tools: readonly ToolDefinition[], count: CountText, functionTokens: number): number {
-  if (tools.length === 0) return 0
+function cookbookTokens(
+  tools: readonly ToolDefinition[],
+  count: (text: string) => number,
+  tokensPerTool: number,
+): number {
   let tokens = 12
   for (const { function: definition } of tools) {
-    tokens += functionTokens + count(`${definition.name}:${withoutFullStop(definition.description)}`)
+    tokens += tokensPerTool + count(`${definition.name}:${withoutFullStop(definition.description)}`)
     const properties = Object.entries((definition.parameters?.properties ?? {}) as Record<string, unknown>)
     if (properties.length > 0) tokens += 3
     for (const [name, schema] of properties) tokens += propertyTokens(name, schema, count)
@@ -20,23 +57,23 @@ export function toolTokens(tools: readonly ToolDefinition[], count: CountText, f
   return tokens
 }
 
-function propertyTokens(name: string, schema: unknown, count: CountText): number {
+function propertyTokens(name: string, schema: unknown, count: (text: string) => number): number {
   const field = (typeof schema === "object" && schema !== null ? schema : {}) as Record<string, unknown>
-  let tokens = 3 + count(`${name}:${textOf(field.type ?? "")}:${withoutFullStop(field.description)}`)
+  let tokens = 3 + count(`${name}:${stringOf(field.type ?? "")}:${withoutFullStop(field.description)}`)
   if (Array.isArray(field.enum)) {
     tokens -= 3
-    for (const item of field.enum) tokens += 3 + count(textOf(item))
+    for (const item of field.enum) tokens += 3 + count(stringOf(item))
   }
-  // The formula knows no inner fields; their JSON is what they can add.
-  const inner = field.properties ?? field.items ?? field.anyOf
-  return inner === undefined ? tokens : tokens + count(JSON.stringify(inner))
+  // The formula has no rule for nested fields; their JSON is what they probably add.
+  const nested = field.properties ?? field.items ?? field.anyOf
+  return nested === undefined ? tokens : tokens + count(JSON.stringify(nested))
 }
 
 function withoutFullStop(text: unknown): string {
   return typeof text === "string" ? text.replace(/\.$/, "") : ""
 }
 
-/** As text; what is no text as its JSON, because an object may have no form as text. */
-function textOf(value: unknown): string {
+/** A string as it is, anything else as JSON, because some objects have no `toString`. */
+function stringOf(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "")
 }

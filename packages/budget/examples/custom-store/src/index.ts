@@ -1,1 +1,1 @@
-export { type JsonFileStoreOptions, openJsonFileStore } from "./json-file-store"
+export { openJsonFileStorage } from "./json-file-storage"

@@ -1,192 +1,207 @@
-import type { AdjustRequest, BudgetStore, ReserveRequest, SettleRequest } from "../../store"
-import { canonical, difference, fail } from "../expect"
+import type {
+  AdjustRequest,
+  BudgetStore,
+  ExpireRequest,
+  ExtendRequest,
+  ReserveCounter,
+  ReserveRequest,
+  SettleRequest,
+} from "../../store/budget-store"
+import type { Bench } from "../bench"
+import { canonical, describeDifferences, differences, fail, valuesOf } from "../expect"
 import { ModelStore } from "../model"
 import { createRandom, type Random } from "../random"
-import { cell, fingerprintOf, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, casesOf } from "../store-case"
+import { adjustRequest, counter, reserveRequest, settleRequest } from "../requests"
+import { defineCases } from "../store-case"
 
-const KEYS = ["user:u", "client:c", "total", "day", "idle"]
 const STEPS = 120
+const DAY_MS = 7_000
+const NAMES = ["user:u", "client:c", "total", "idle"]
 
 type Step =
   | { member: "reserve"; request: ReserveRequest }
   | { member: "settle"; request: SettleRequest }
   | { member: "adjust"; request: AdjustRequest }
-  | { member: "extend"; request: { root: string; id: string; leaseMs: number } }
-  | { member: "sweep"; request: { root: string; max: number } }
-  | { member: "read"; request: { root: string; keys: string[] } }
+  | { member: "extend"; request: ExtendRequest }
+  | { member: "expire"; request: ExpireRequest }
+  | { member: "listDue"; request: { partition: string; limit: number } }
+  | { member: "acceptClock"; request: { partition: string } }
   | { member: "advance"; request: number }
 
-/** The store and the model go through the same random programs, and must answer the same. */
-export const fuzzCases = casesOf("leases", "Rules", [
-  [
-    "random programs: the store answers as the model does",
-    ["clock"],
-    async (bench) => {
-      for (let run = 0; run < bench.fuzzRuns; run++) await runProgram(bench, bench.seed + run)
-    },
-  ],
-])
-
-async function runProgram(bench: CaseBench, seed: number): Promise<void> {
-  const random = createRandom(seed)
-  const root = bench.otherRoot(`s${seed}`)
-  const model = new ModelStore({
-    now: () => bench.clock.now(),
-    retentionMs: bench.store.capabilities.retentionMs,
+/** The store and the model run the same random programs, and must reply and record the same. */
+export const fuzzCases = defineCases({ level: "leases", rule: "Rules", needs: ["clock"] }, (test) => {
+  test("random programs: the store replies, counts and records as the model does", async (bench) => {
+    for (let run = 0; run < bench.fuzzRuns; run++) await runProgram(bench, bench.seed + run)
   })
-  const program = new Program(random, root, bench.store.capabilities.retentionMs, bench.clock.now())
+})
+
+async function runProgram(bench: Bench, seed: number): Promise<void> {
+  const random = createRandom(seed)
+  const at = bench.inPartition(`s${seed}`)
+  const { store, partition } = at
+  const { retentionMs } = store.capabilities
+  // Without a ledger the model keeps no entry, so that no key is known by its entry.
+  const ledgerRetentionMs = store.ledger === undefined ? 0 : undefined
+  const model = new ModelStore({ clock: () => bench.clock.now(), retentionMs, ledgerRetentionMs })
+  const program = new Program(random, partition, retentionMs, bench.clock.now())
   const done: string[] = []
+  const compare = (actual: unknown, expected: unknown, what: string, step: number) => {
+    const found = differences(actual, expected)
+    if (found.length === 0) return
+    fail(
+      `seed ${seed}, step ${step}: ${what}: ${describeDifferences(found)}\n` +
+        `Repeat it with { seed: ${seed}, fuzzRuns: 1 }. The last calls, the newest last:\n  ${done.slice(-6).join("\n  ")}`,
+    )
+  }
   for (let step = 0; step < STEPS; step++) {
     for (const next of program.next(bench.clock.now())) {
-      done.push(canonical(next))
+      done.push(`${next.member} ${canonical(next.request)}`)
       if (next.member === "advance") {
         await bench.clock.advance(next.request)
         continue
       }
-      const [actual, expected] = [await call(bench.store, next), await call(model, next)]
+      const [actual, expected] = [await call(store, next), await call(model, next)]
       program.learn(next, expected)
-      const [a, b] = [comparable(next, actual), comparable(next, expected)]
-      if (a !== b) failWith(seed, step, done, `${next.member}: ${difference(a, b)}`)
+      compare(comparable(actual), comparable(expected), `reply of ${next.member}`, step)
     }
-    const keys = KEYS.concat(program.dayKey)
-    const [actual, expected] = [await bench.store.read({ root, keys }), await model.read({ root, keys })]
-    const [a, b] = [canonical(actual), canonical(expected)]
-    if (a !== b) failWith(seed, step, done, `cells: ${difference(a, b)}`)
+    const request = { partition, counters: NAMES.concat(program.day) }
+    compare(await store.read(request), await model.read(request), "counters", step)
+    if (store.ledger !== undefined && step % 30 === 29) {
+      const list = { partition, filter: {}, cursor: null, limit: 1_000, newestFirst: false }
+      const [actual, expected] = [await store.ledger.list(list), await model.ledger.list(list)]
+      compare(actual.entries.map(withoutZeros), expected.entries.map(withoutZeros), "entries", step)
+      const totals = { partition, filter: {}, groupBy: ["status" as const], buckets: null }
+      const sorted = async (ledger: typeof model.ledger | NonNullable<BudgetStore["ledger"]>) =>
+        (await ledger.totals(totals)).sort((a, b) => (String(a.group) < String(b.group) ? -1 : 1))
+      compare(await sorted(store.ledger), await sorted(model.ledger), "totals", step)
+    }
   }
 }
 
-function failWith(seed: number, step: number, done: readonly string[], what: string): never {
-  const last = done.slice(-6).join("\n  ")
-  fail(
-    `seed ${seed}, step ${step}: ${what}\nReplay with { seed: ${seed}, fuzzRuns: 1 }. The last calls were:\n  ${last}`,
-  )
+function call(store: BudgetStore, { member, request }: Exclude<Step, { member: "advance" }>): Promise<object> {
+  return (store[member] as (request: unknown) => Promise<object>).call(store, structuredClone(request))
 }
 
-function call(store: BudgetStore, step: Exclude<Step, { member: "advance" }>): Promise<object> {
-  return (store[step.member] as (request: unknown) => Promise<object>)(structuredClone(step.request))
+/** A reply without what the contract leaves open: the order of stored counters, and `recovered` of a release. */
+function comparable(reply: object): object {
+  const { storedCounters, ...rest } = reply as { storedCounters?: string[]; status?: string; counters?: unknown }
+  if (storedCounters !== undefined) return { ...rest, storedCounters: [...storedCounters].sort() }
+  if (rest.status === "released") return { ...rest, recovered: undefined }
+  if (rest.status !== "held") return rest
+  return { ...rest, counters: (rest.counters as { name: string }[]).map(canonical).sort() }
 }
 
-/**
- * What the contract fixes of an answer. Of a replay it leaves open whether `late` and `recovered` are remembered; of an
- * answer that changed nothing, the cells; of a lower revision, the word.
- */
-function comparable(step: Step, answer: object): string {
-  const { cells, result, replayed, expired, ...rest } = answer as Record<string, unknown>
-  const unchanged =
-    result === "mismatch" || result === "forgotten" || result === "resolved" || result === "stale-window"
-  const seen: Record<string, unknown> = { ...rest, result, replayed, expired, cells: unchanged ? undefined : cells }
-  if (result !== "ok" || replayed === true) seen.cell = undefined
-  if (replayed === true) seen.late = undefined
-  if (replayed === true || result === "released") seen.recovered = undefined
-  if (step.member === "reserve" && replayed === true) seen.cells = undefined
-  if (step.member === "settle" && replayed !== false) {
-    if (step.request.revision < 2 && step.request.outcome === "commit") return "unchanged"
-  }
-  return canonical(seen)
+/** Whether a counter that was charged nothing is among the charges is the store's choice. */
+function withoutZeros(entry: { charges: Record<string, number> }): object {
+  const charges = Object.entries(entry.charges).filter(([, amount]) => amount !== 0)
+  return { ...entry, charges: Object.fromEntries(charges) }
 }
 
-/** Makes calls that often meet: few ids, few cells, tight limits, leases that end in between. */
+/** Makes calls that often meet: few keys, few counters, tight limits, leases that end in between. */
 class Program {
-  dayKey = "day.0"
+  day = "day.0"
   #known: { request: ReserveRequest; expiresAt: number }[] = []
   #count = 0
 
   constructor(
     private readonly random: Random,
-    private readonly root: string,
+    private readonly partition: string,
     private readonly retentionMs: number,
     private readonly start: number,
   ) {}
 
-  /** Remembers what was asked, so that it may come again, be settled, or be settled twice. */
-  learn(step: Step, answer: object): void {
+  /** Keeps what was requested, so that it may come again, be settled, or be settled twice. */
+  learn(step: Step, reply: object): void {
     if (step.member !== "reserve") return
-    const { result, expiresAt, now } = answer as { result: string; expiresAt?: number; now: number }
-    if (result === "ok" || this.random.chance(0.3)) {
+    const { status, expiresAt, now } = reply as { status: string; expiresAt?: number; now: number }
+    if (status === "ok" || this.random.chance(0.3)) {
       this.#known.push({ request: step.request, expiresAt: expiresAt ?? now + step.request.leaseMs })
     }
   }
 
   next(now: number): Step[] {
-    const { random } = this
+    const { random, partition } = this
     const roll = random.next()
     if (roll < 0.3 || this.#known.length === 0) return [{ member: "reserve", request: this.#reserve(now) }]
     if (roll < 0.36) return [{ member: "reserve", request: random.pick(this.#known).request }]
-    if (roll < 0.65) return [this.#settle()]
-    if (roll < 0.7)
-      return [{ member: "extend", request: { root: this.root, id: this.#id(), leaseMs: random.integer(1, 5_000) } }]
-    if (roll < 0.8) return [{ member: "adjust", request: this.#adjust() }]
-    if (roll < 0.86) return [{ member: "sweep", request: { root: this.root, max: random.integer(1, 5) } }]
-    if (roll < 0.98)
-      return [
-        { member: "advance", request: random.integer(0, 1) === 0 ? random.integer(1, 50) : random.integer(1, 4_000) },
-      ]
-    // What nobody ended before a long pause is between lease and retention: that is a case of its own.
-    // So is money for a window whose cell is gone; what has none may be settled, and is forgotten.
-    this.#known = this.#known.filter(({ request }) => request.cells.every((ref) => ref.endsAt === null))
+    if (roll < 0.63) return [{ member: "settle", request: this.#settle() }]
+    if (roll < 0.68)
+      return [{ member: "extend", request: { partition, key: this.#key(), leaseMs: random.integer(1, 5_000) } }]
+    if (roll < 0.76) return [{ member: "adjust", request: this.#adjust() }]
+    if (roll < 0.82) return [{ member: "expire", request: this.#expire() }]
+    if (roll < 0.85) return [{ member: "listDue", request: { partition, limit: 64 } }]
+    if (roll < 0.96)
+      return [{ member: "advance", request: random.chance(0.5) ? random.integer(1, 50) : random.integer(1, 4_000) }]
+    if (roll < 0.975) return [{ member: "advance", request: -random.integer(1, 2_000) }]
+    if (roll < 0.985) return [{ member: "acceptClock", request: { partition } }]
+    // A long pause: what is not resolved by then is expired, and everything that was resolved is forgotten.
+    const expires = this.#known.map(({ request }): Step => ({ member: "expire", request: expireRequest(request) }))
+    this.#known = []
     return [
-      { member: "advance", request: 6_000 },
-      { member: "sweep", request: { root: this.root, max: 1_000 } },
-      { member: "advance", request: this.retentionMs + 10_000 },
+      { member: "advance", request: 8_000 },
+      ...expires,
+      { member: "advance", request: this.retentionMs + 20_000 },
     ]
   }
 
-  #id(): string {
-    return this.random.chance(0.8) && this.#known.length > 0
-      ? this.random.pick(this.#known.slice(-8)).request.id
+  #key(): string {
+    return this.random.chance(0.8)
+      ? this.random.pick(this.#known.slice(-8)).request.key
       : `r${this.random.integer(0, this.#count)}`
   }
 
   #reserve(now: number): ReserveRequest {
     const { random } = this
-    const dayMs = 7_000
-    const day = Math.floor((now - this.start) / dayMs)
-    this.dayKey = `day.${day}`
-    const startsAt = this.start + day * dayMs + (random.chance(0.05) ? dayMs : 0)
+    const day = Math.max(0, Math.floor((now - this.start) / DAY_MS))
+    this.day = `day.${day}`
+    const startsAt = this.start + day * DAY_MS + (random.chance(0.05) ? DAY_MS : 0)
     const all = [
-      () => this.#cell("user:u", 50),
-      () => this.#cell("client:c", 80),
-      () => this.#cell("total", random.chance(0.5) ? null : 150),
-      () => this.#cell(this.dayKey, 40, { startsAt, endsAt: startsAt + dayMs }),
-      () => this.#cell("idle", 60, { keepMs: 6_000 }),
+      this.#counter("user:u", 50),
+      this.#counter("client:c", 80),
+      this.#counter("total", random.chance(0.5) ? null : 150),
+      this.#counter(this.day, 40, { startsAt, endsAt: startsAt + DAY_MS }),
+      this.#counter("idle", 60, { keepMs: 6_000 }),
     ]
-    const cells = random
-      .shuffle(all)
-      .slice(0, random.integer(1, 4))
-      .map((make) => make())
-    const id = random.chance(0.9) ? `r${this.#count++}` : this.#id()
-    return reserveRequest(this.root, id, cells, {
-      leaseMs: random.integer(1, 6_000),
-      fingerprint: fingerprintOf(cells),
-    })
+    const counters = random.shuffle(all).slice(0, random.integer(1, 4))
+    const key = random.chance(0.9) || this.#known.length === 0 ? `r${this.#count++}` : this.#key()
+    return reserveRequest(this.partition, key, counters, { leaseMs: random.integer(1, 6_000) })
   }
 
-  #cell(key: string, limit: number | null, more: object = {}) {
+  #counter(name: string, limit: number | null, more: Partial<ReserveCounter> = {}): ReserveCounter {
     const amount = this.random.chance(0.1) ? 0 : this.random.integer(1, 20)
-    return cell(key, amount, limit, { onExpire: this.random.integer(0, amount), ...more })
+    return counter(name, amount, limit, { onExpire: this.random.integer(0, amount), ...more })
   }
 
-  #settle(): Step {
+  #settle(): SettleRequest {
     const { random } = this
-    const known = random.pick(this.#known.slice(-12))
-    const commit = random.chance(0.7)
-    const amounts = known.request.cells.map((ref) => (random.chance(0.5) ? ref.amount : random.integer(0, 30)))
-    const request = settleRequest(known.request, commit ? amounts : [], {
-      outcome: commit ? "commit" : "release",
+    const { request: reserved, expiresAt } = random.pick(this.#known.slice(-12))
+    const amounts = reserved.counters.map(({ amount }) => (random.chance(0.5) ? amount : random.integer(0, 30)))
+    const request = settleRequest(reserved, amounts, {
+      outcome: random.chance(0.7) ? "settled" : "released",
       revision: random.chance(0.8) ? 0 : random.integer(0, 4),
-      expiresAt: known.expiresAt,
+      expiresAt,
     })
     if (random.chance(0.05)) request.fingerprint = "another"
-    return { member: "settle", request }
+    if (random.chance(0.05)) request.counters = random.shuffle(request.counters)
+    if (random.chance(0.05)) request.counters = request.counters.slice(1)
+    return request
+  }
+
+  #expire(): ExpireRequest {
+    const request = expireRequest(this.random.pick(this.#known.slice(-12)).request)
+    if (this.random.chance(0.1)) request.counters.pop()
+    return request
   }
 
   #adjust(): AdjustRequest {
     const { random } = this
     const kind = random.pick(["spent", "granted", "reset"] as const)
-    const key = random.pick(["user:u", "client:c", "total"])
-    const delta = kind === "reset" ? 0 : kind === "granted" ? random.integer(0, 10) : random.integer(-20, 20)
-    const id = `a${random.integer(0, 12)}`
-    return { root: this.root, id, cell: { key, startsAt: null, endsAt: null, keepMs: null }, kind, delta }
+    const name = random.pick(["user:u", "client:c", "total"])
+    const delta = kind === "reset" ? 0 : kind === "granted" ? random.integer(-3, 10) : random.integer(-20, 20)
+    return adjustRequest(this.partition, `a${random.integer(0, 12)}`, name, kind, delta)
   }
+}
+
+function expireRequest({ partition, key, counters }: ReserveRequest): ExpireRequest {
+  return { partition, key, counters: valuesOf(counters, "name") }
 }

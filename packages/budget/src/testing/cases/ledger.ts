@@ -1,773 +1,479 @@
-import type { UsageFilter, UsageGroup } from "../../ledger"
-import type { ReserveRequest } from "../../store"
-import { all, byGroup, draftOf, expectSums, ledgerOf, spend, totals, usageEntry, withLedger } from "../entries"
-import { equal, fail, match, mistake, ok } from "../expect"
+import { nextTurn } from "../../store/next-turn"
+import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
+import type { Bench, TestReservation } from "../bench"
+import { equal, match, ok, valuesOf } from "../expect"
 import { createRandom } from "../random"
-import { adjusted, cell, expectCell, hold, LEASE_MS, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, casesOf } from "../store-case"
+import {
+  counter,
+  DAY_MS,
+  LARGEST,
+  LEASE_MS,
+  pendingEntry,
+  reserveRequest,
+  settleRequest,
+  usageEntry,
+} from "../requests"
+import { defineCases } from "../store-case"
 
-const MAX = Number.MAX_SAFE_INTEGER
+/** Charges without the counters that were charged nothing: whether those are listed is the store's choice. */
+const chargesOf = ({ charges }: StoredEntry) =>
+  Object.fromEntries(Object.entries(charges).filter(([, amount]) => amount !== 0))
 
-/** The usage ledger: it agrees with the money because it is written with it. */
-export const ledgerCases = casesOf(
-  "ledger",
-  "The ledger",
-  withLedger([
-    [
-      "settle writes the entry with the money, at the store's time",
-      [],
-      async (bench) => {
-        const entry = usageEntry("q1", 7, {
-          tags: { team: "search", __proto__x: "y" },
-          modelUsed: "gpt-4o-mini-2024-07-18",
-          mode: "json_schema+stream",
-          costs: { input: 3, output: 4 },
-          tableCostNanoUsd: 6,
-          durationMs: 1_234,
-          generationId: "gen-1",
-          prompt: "What?\n\0 {a} \ud83d\ude00 é e\u0301",
-          answer: "That.",
-        })
-        const held = await hold(bench, "r1", [cell("a", 10), cell("b", 10)])
-        const answer = await held.commit([7, 1], { entry })
-        const [stored] = await ledgerOf(bench).get({ root: bench.root, requestId: "q1" })
-        equal(stored, { ...entry, id: "r1", at: answer.now, revision: 0, charges: { a: 7, b: 1 } }, "entry")
-      },
-    ],
-    [
-      "an unknown request and an empty ledger are empty, not errors",
-      [],
-      async (bench) => {
-        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "nothing" }), [], "get")
-        equal(await all(bench), [], "list")
-        equal(await totals(bench, ["model"]), [], "totals by model")
-        equal(await ledgerOf(bench).prune({ root: bench.root, before: MAX }), { removed: 0 }, "prune")
-      },
-    ],
-    [
-      "the attempts of a request come in the order of their numbers",
-      [],
-      async (bench) => {
-        for (const attempt of [2, 10, 1, 3]) await spend(bench, `r${attempt}`, attempt, { requestId: "q1", attempt })
-        await spend(bench, "other", 5)
-        const attempts = await ledgerOf(bench).get({ root: bench.root, requestId: "q1" })
-        equal(
-          attempts.map((entry) => entry.attempt),
-          [1, 2, 3, 10],
-          "attempts",
-        )
-      },
-    ],
-    [
-      "a replayed commit writes no second entry, a higher revision replaces it",
-      [],
-      async (bench) => {
-        const held = await spend(bench, "r1", 10)
-        const [first] = await all(bench)
-        await held.commit([10], { entry: usageEntry("r1", 10) })
-        await held.commit([4], { revision: 1, entry: usageEntry("r1", 4, { costSource: "provider" }) })
-        await held.commit([10], { entry: usageEntry("r1", 10) })
-        const entries = await all(bench)
-        equal(entries.length, 1, "entries")
-        match(
-          entries[0]!,
-          { at: first!.at, revision: 1, costNanoUsd: 4, costSource: "provider", charges: { a: 4 } },
-          "entry",
-        )
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "a mismatch writes no entry",
-      [],
-      async (bench) => {
-        const held = await spend(bench, "r1", 10)
-        await held.commit([3], { entry: usageEntry("r1", 3) })
-        await held.release({ entry: usageEntry("r1", 0, { status: "released" }) })
-        match((await all(bench))[0]!, { costNanoUsd: 10, status: "succeeded", charges: { a: 10 } }, "entry")
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "a release with an entry is kept, without a charge",
-      [],
-      async (bench) => {
-        const held = await hold(bench, "r1", [cell("a", 10)])
-        await held.release({
-          entry: usageEntry("q1", 0, { status: "released", costSource: "none", errorCode: "aborted" }),
-        })
-        const [entry] = await all(bench)
-        match(entry!, { id: "r1", status: "released", errorCode: "aborted", costNanoUsd: 0 }, "entry")
-        equal(entry!.charges.a ?? 0, 0, "charge of a")
-      },
-    ],
-    [
-      "a commit of an id that the store lost writes its entry",
-      [],
-      async (bench) => {
-        const request = reserveRequest(bench.root, "lost", [cell("a", 10)])
-        await bench.store.settle(settleRequest(request, [8], { entry: usageEntry("q1", 8) }))
-        match((await all(bench))[0]!, { id: "lost", charges: { a: 8 } }, "entry")
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "record writes an entry without money, once per id",
-      [],
-      async (bench) => {
-        const refusal = usageEntry("q1", 0, { status: "refused", errorCode: "budget-exceeded", costSource: "none" })
-        const { now } = await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: refusal })
-        await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: { ...refusal, errorCode: "other" } })
-        const entries = await all(bench)
-        equal(entries.length, 1, "entries")
-        match(entries[0]!, { id: "x1", at: now, status: "refused", errorCode: "budget-exceeded" }, "entry")
-        equal(Object.values(entries[0]!.charges), [], "charges")
-        await spend(bench, "r1", 5)
-        await ledgerOf(bench).record({ root: bench.root, id: "r1", entry: refusal })
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "an expired lease becomes an entry of status expired, and a late commit overwrites it",
-      ["clock"],
-      async (bench) => {
-        const draft = draftOf(usageEntry("q1", 10, { tags: { team: "x" } }))
-        const held = await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft })
-        await bench.clock.advance(LEASE_MS + 1_234)
-        await bench.store.sweep({ root: bench.root, max: 10 })
-        const [expired] = await all(bench)
-        match(
-          expired!,
-          { id: "r1", requestId: "q1", status: "expired", tags: { team: "x" }, charges: { a: 6 } },
-          "expired",
-        )
-        equal(expired!.at, bench.clock.now(), "time of the expiry, which is not the end of the lease")
-        await expectSums(bench, ["a"])
-        await bench.clock.advance(5_000)
-        await held.commit([3], { entry: usageEntry("q1", 3) })
-        const entries = await all(bench)
-        equal(entries.length, 1, "entries")
-        match(entries[0]!, { status: "succeeded", costNanoUsd: 3, charges: { a: 3 }, at: expired!.at }, "overwritten")
-        equal((await all(bench, { status: "expired" })).length, 0, "entries of the old status")
-        equal((await all(bench, { status: "succeeded" })).length, 1, "entries of the new status")
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "an expired entry costs what its draft says that expiry costs, and does not keep the saying",
-      ["clock"],
-      async (bench) => {
-        const costs = [
-          [undefined, { costNanoUsd: 10, costSource: "bound" }],
-          [6, { costNanoUsd: 6, costSource: "bound" }],
-          [0, { costNanoUsd: 0, costSource: "none" }],
-        ] as const
-        for (const [onExpire, told] of costs) {
-          const id = `r${onExpire ?? ""}`
-          const draft = { ...draftOf(usageEntry(id, 10)), fingerprint: "core's own" }
-          const said = onExpire === undefined ? draft : { ...draft, expireCostNanoUsd: onExpire }
-          await hold(bench, id, [cell("a", 10, null, { onExpire: onExpire ?? 10 })], { draft: said })
-          await bench.clock.advance(LEASE_MS)
-          await bench.store.sweep({ root: bench.root, max: 10 })
-          const [entry, ...more] = await ledgerOf(bench).get({ root: bench.root, requestId: id })
-          equal(more.length, 0, `further entries of ${id}`)
-          match(entry!, { id, status: "expired", reservedNanoUsd: 10, fingerprint: "core's own", ...told }, id)
-          ok(!("expireCostNanoUsd" in entry!), `${id}: expireCostNanoUsd is for the expiry alone`)
-          await expectSums(bench, ["a"])
-        }
-        const [sums] = await totals(bench, [])
-        match(sums!, { expired: 3, costNanoUsd: 16, failedCostNanoUsd: 16 }, "totals")
-        await expectCell(bench, "a", { spent: 16 })
-      },
-    ],
-    [
-      "an expiry writes its entry, whether a sweep ends the lease, a stranger's reserve or its own retry",
-      ["clock"],
-      async (bench) => {
-        const draft = (requestId: string) => draftOf(usageEntry(requestId, 10))
-        const ends = {
-          sweep: () => bench.store.sweep({ root: bench.root, max: 10 }),
-          stranger: () => bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 0)])),
-          retry: (request: ReserveRequest) => bench.store.reserve(request),
-        }
-        for (const [name, end] of Object.entries(ends)) {
-          const held = await hold(bench, name, [cell("a", 10)], { draft: draft(name) })
-          await bench.clock.advance(LEASE_MS)
-          await end(held.request)
-          const [entry] = await ledgerOf(bench).get({ root: bench.root, requestId: name })
-          match(entry ?? {}, { id: name, status: "expired", charges: { a: 10 } }, `the entry of ${name}`)
-          await expectSums(bench, ["a"])
-        }
-      },
-    ],
-    [
-      "a draft alone is no entry: a release without one leaves none",
-      [],
-      async (bench) => {
-        const held = await hold(bench, "r1", [cell("a", 10)], { draft: draftOf(usageEntry("q1", 10)) })
-        equal(await all(bench), [], "entries while it is held")
-        await held.release()
-        equal(await all(bench), [], "entries after the release")
-      },
-    ],
-    [
-      "an attempt that no cell counts expires without charges",
-      ["clock"],
-      async (bench) => {
-        await hold(bench, "r1", [], { draft: draftOf(usageEntry("q1", 10)) })
-        await bench.clock.advance(LEASE_MS)
-        await bench.store.sweep({ root: bench.root, max: 10 })
-        const [entry] = await all(bench)
-        match(entry!, { id: "r1", status: "expired" }, "entry")
-        equal(entry!.charges, {}, "charges")
-      },
-    ],
-    [
-      "after a retry across midnight the entry names the cells that were charged",
-      ["clock"],
-      async (bench) => {
-        const now = bench.clock.now()
-        const [today, tomorrow] = [
-          { startsAt: now - 1_000, endsAt: now + 1_000 },
-          { startsAt: now + 1_000, endsAt: now + 3_000 },
-        ]
-        const entry = usageEntry("q1", 4)
-        const draft = draftOf(entry)
-        const { request } = await hold(bench, "r1", [cell("day.1", 5, 10, today)], { draft })
-        await bench.clock.advance(1_000)
-        const retry = { ...request, cells: [cell("day.2", 5, 10, tomorrow)] }
-        const answer = await bench.store.reserve(retry)
-        if (answer.result !== "ok") fail(`retry: expected ok, got ${answer.result}`)
-        await bench.store.settle(settleRequest(retry, [4], { expiresAt: answer.expiresAt, entry }))
-        const [written] = await all(bench)
-        equal(written!.charges, { "day.1": 4 }, "charges")
-        await expectSums(bench, ["day.1", "day.2"])
-      },
-    ],
-    [
-      "a late release takes the charge of the expiry back, in the ledger too",
-      ["clock"],
-      async (bench) => {
-        const draft = draftOf(usageEntry("q1", 10))
-        const [first, second] = [
-          await hold(bench, "r1", [cell("a", 10, null, { onExpire: 6 })], { draft }),
-          await hold(bench, "r2", [cell("a", 10, null, { onExpire: 6 })], { draft: { ...draft, requestId: "q2" } }),
-        ]
-        await bench.clock.advance(LEASE_MS)
-        await bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 0)]))
-        await expectSums(bench, ["a"])
-        await first.release({ entry: usageEntry("q1", 0, { status: "released", costSource: "none" }) })
-        await second.release()
-        await expectCell(bench, "a", {})
-        await expectSums(bench, ["a"])
-      },
-    ],
-    [
-      "pages join without a gap or a repetition, oldest and newest first",
-      [],
-      async (bench) => {
-        for (let index = 0; index < 25; index++) await spend(bench, `r${String(index % 7)}.${index}`, index)
-        const whole = await all(bench, {}, 100)
-        equal(whole.length, 25, "entries")
-        for (const limit of [1, 2, 7, 24, 25]) equal(await all(bench, {}, limit), whole, `oldest, ${limit} a page`)
-        for (const limit of [1, 3, 25])
-          equal(await all(bench, {}, limit, "newest"), [...whole].reverse(), `newest, ${limit} a page`)
-      },
-    ],
-    [
-      "the order is (time, id), also of many entries of one instant",
-      ["clock"],
-      async (bench) => {
-        const ids = ["b", "a10", "B", "a9", "_", "a", "10", "9"]
-        for (let step = 0; step < 3; step++) {
-          await Promise.all(ids.map((id) => spend(bench, `${id}.${step}`, 1)))
-          await bench.clock.advance(1)
-        }
-        // Within one instant `<` of strings decides, so that "9.0" comes after "10.0".
-        const expected = [0, 1, 2].flatMap((step) => ids.map((id) => `${id}.${step}`).sort())
-        const listed = (await all(bench, {}, 5)).map((entry) => entry.id)
-        equal(listed, expected, "order")
-      },
-    ],
-    [
-      "a page is stable under writes: what was there is neither skipped nor repeated",
-      ["clock"],
-      async (bench) => {
-        for (const order of ["oldest", "newest"] as const) {
-          for (let index = 0; index < 20; index++) {
-            await spend(bench, `${order}.${index}`, 1, { userId: order })
-            if (index % 3 === 0) await bench.clock.advance(1)
-          }
-          const before = (await all(bench, { userId: order })).map((entry) => entry.id)
-          const seen: string[] = []
-          let cursor: string | undefined
-          for (let page = 0; page < 100; page++) {
-            const answer = await ledgerOf(bench).list({
-              root: bench.root,
-              filter: { userId: order },
-              cursor,
-              limit: 3,
-              order,
-            })
-            seen.push(...answer.entries.map((entry) => entry.id))
-            // New entries of the same instant that sort first, and of a later one.
-            await spend(bench, `${order}.0.${page}`, 1, { userId: `${order}-other` })
-            await bench.clock.advance(1)
-            if (page < 5) await spend(bench, `${order}.new.${page}`, 1, { userId: order })
-            if (answer.cursor === null) break
-            cursor = answer.cursor
-          }
-          equal(new Set(seen).size, seen.length, `${order}: repeated`)
-          const expected = order === "oldest" ? before : [...before].reverse()
-          equal(
-            seen.filter((id) => before.includes(id)),
-            expected,
-            `${order}: what was there`,
-          )
-        }
-      },
-    ],
-    [
-      "every filter matches exactly, and together",
-      [],
-      async (bench) => {
-        await spend(bench, "r1", 1, { userId: "u1", clientId: "c1", model: "m1", provider: "p1", tags: { team: "x" } })
-        await spend(bench, "r2", 2, { userId: "u2", clientId: "c1", model: "m1", provider: "p2", tags: { team: "y" } })
-        await spend(bench, "r3", 3, { userId: "u1", clientId: "c2", model: "m2", provider: "p1", status: "failed" })
-        await spend(bench, "r4", 4, { userId: undefined, clientId: undefined, model: "m1", provider: undefined })
-        const ids = async (filter: UsageFilter) => (await all(bench, filter, 2)).map((entry) => entry.id).sort()
-        equal(await ids({ userId: "u1" }), ["r1", "r3"], "userId")
-        equal(await ids({ clientId: "c1" }), ["r1", "r2"], "clientId")
-        equal(await ids({ model: "m1" }), ["r1", "r2", "r4"], "model")
-        equal(await ids({ provider: "p1" }), ["r1", "r3"], "provider")
-        equal(await ids({ status: "failed" }), ["r3"], "status")
-        equal(await ids({ requestId: "r2" }), ["r2"], "requestId")
-        equal(await ids({ tag: { name: "team", value: "x" } }), ["r1"], "tag")
-        equal(await ids({ tag: { name: "constructor", value: "x" } }), [], "a tag that nobody has")
-        equal(await ids({ userId: "u1", model: "m1" }), ["r1"], "userId and model")
-        equal(await ids({ userId: "u2", status: "failed" }), [], "nothing has both")
-        equal(await ids({ userId: "U1" }), [], "another case of letters")
-        equal(await ids({ userId: "u" }), [], "a prefix")
-        equal(await ids({ userId: "%" }), [], "a wildcard")
-      },
-    ],
-    [
-      "from is inclusive and to is exclusive",
-      ["clock"],
-      async (bench) => {
-        const start = bench.clock.now()
-        for (let index = 0; index < 5; index++) {
-          await spend(bench, `r${index}`, 1)
-          await bench.clock.advance(1_000)
-        }
-        const ids = async (from?: number, to?: number) => (await all(bench, { from, to })).map((entry) => entry.id)
-        equal(await ids(start + 1_000, start + 3_000), ["r1", "r2"], "from and to")
-        equal(await ids(start + 1_001), ["r2", "r3", "r4"], "from")
-        equal(await ids(undefined, start), [], "to")
-        const rows = await totals(bench, [], { from: start + 1_000, to: start + 3_000 })
-        equal(rows[0]?.attempts, 2, "totals of the same range")
-      },
-    ],
-    [
-      "hostile text in an entry comes back as it went in, and matches only itself",
-      [],
-      async (bench) => {
-        const texts = [
-          "a'b",
-          'a"b',
-          "a;--",
-          "a%",
-          "a_",
-          "a*",
-          "a\nb",
-          "é",
-          "e\u0301",
-          "😀",
-          "{root}",
-          "__proto__",
-          "null",
-          "a\\b",
-          " a",
-          "a ",
-          "a",
-          "A",
-          "a\0",
-          "\ufb01",
-          "fi",
-          "\u00df",
-          "ss",
-          "\ud800",
-          "\ud801",
-          `${"x".repeat(511)}a`,
-          `${"x".repeat(511)}b`,
-        ]
-        for (const [index, text] of texts.entries()) {
-          const everywhere = { userId: text, clientId: text, model: text, provider: text, tags: { [text]: text } }
-          await spend(bench, `r${index}`, index, everywhere)
-        }
-        for (const [index, text] of texts.entries()) {
-          const tag = { name: text, value: text }
-          for (const filter of [{ userId: text }, { clientId: text }, { model: text }, { provider: text }, { tag }]) {
-            const found = await all(bench, filter)
-            equal(
-              found.map((entry) => entry.id),
-              [`r${index}`],
-              `filter ${JSON.stringify(filter)}`,
-            )
-            equal(found[0]!.userId, text, "userId")
-          }
-        }
-        for (const by of ["userId", "clientId", "model", "provider"] as const)
-          equal((await totals(bench, [by])).length, texts.length, `groups by ${by}`)
-      },
-    ],
-    [
-      "request ids that differ in case, or in the last of 64 characters, are different requests",
-      [],
-      async (bench) => {
-        const requestIds = ["q", "Q", `${"q".repeat(63)}a`, `${"q".repeat(63)}b`]
-        for (const [index, requestId] of requestIds.entries()) await spend(bench, `r${index}`, 1, { requestId })
-        for (const [index, requestId] of requestIds.entries()) {
-          for (const found of [
-            await ledgerOf(bench).get({ root: bench.root, requestId }),
-            await all(bench, { requestId }),
-          ])
-            equal(
-              found.map((entry) => entry.id),
-              [`r${index}`],
-              `entries of ${requestId}`,
-            )
-        }
-        equal((await totals(bench, []))[0]?.requests, 4, "requests")
-      },
-    ],
-    [
-      "totals add everything up, exactly",
-      [],
-      async (bench) => {
-        await spend(bench, "r1", 10, { requestId: "q1", attempt: 1, status: "failed", tableCostNanoUsd: 8 })
-        await spend(bench, "r2", 20, { requestId: "q1", attempt: 2, tableCostNanoUsd: 25 })
-        await spend(bench, "r3", 30, { requestId: "q2", tokens: { inputTokens: 1, reasoningTokens: 4 } })
-        const refused = usageEntry("q3", 0, { status: "refused", tokens: {}, reservedNanoUsd: 99 })
-        await ledgerOf(bench).record({ root: bench.root, id: "x1", entry: refused })
-        const rows = await totals(bench, [])
-        equal(
-          rows,
-          [
-            {
-              group: [],
-              requests: 3,
-              attempts: 4,
-              succeeded: 2,
-              failed: 1,
-              refused: 1,
-              expired: 0,
-              tokens: { inputTokens: 21, outputTokens: 10, reasoningTokens: 4 },
-              costNanoUsd: 60,
-              failedCostNanoUsd: 10,
-              reservedNanoUsd: 159,
-              differenceNanoUsd: 10 - 8 + (20 - 25),
-            },
-          ],
-          "totals",
-        )
-      },
-    ],
-    [
-      "totals group by user, client, model, provider, status and tag; what has none is a group of its own",
-      [],
-      async (bench) => {
-        await spend(bench, "r1", 1, { userId: "u1", tags: { team: "x" }, provider: "p" })
-        await spend(bench, "r2", 2, { userId: "u2", tags: { team: "y" }, clientId: undefined })
-        await spend(bench, "r3", 4, { userId: undefined, tags: undefined, model: "m2", status: "failed" })
-        const sums = async (by: UsageGroup) =>
-          byGroup(await totals(bench, [by])).map((row) => [row.group[0], row.costNanoUsd])
-        const sorted = (rows: unknown[][]) =>
-          rows.sort((a, b) => (JSON.stringify([a[0]]) < JSON.stringify([b[0]]) ? -1 : 1))
-        equal(
-          await sums("userId"),
-          sorted([
-            ["u1", 1],
-            ["u2", 2],
-            [null, 4],
-          ]),
-          "userId",
-        )
-        equal(
-          await sums("clientId"),
-          sorted([
-            ["client-1", 5],
-            [null, 2],
-          ]),
-          "clientId",
-        )
-        equal(
-          await sums("model"),
-          sorted([
-            ["openai/gpt-4o-mini", 3],
-            ["m2", 4],
-          ]),
-          "model",
-        )
-        equal(
-          await sums("provider"),
-          sorted([
-            ["p", 1],
-            ["openai", 6],
-          ]),
-          "provider",
-        )
-        equal(
-          await sums("status"),
-          sorted([
-            ["succeeded", 3],
-            ["failed", 4],
-          ]),
-          "status",
-        )
-        equal(
-          await sums({ tag: "team" }),
-          sorted([
-            ["x", 1],
-            ["y", 2],
-            [null, 4],
-          ]),
-          "tag",
-        )
-        const pairs = byGroup(await totals(bench, ["model", "status"], { userId: "u1" }))
-        equal(
-          pairs.map((row) => [row.group, row.costNanoUsd]),
-          [[["openai/gpt-4o-mini", "succeeded"], 1]],
-          "two groups and a filter",
-        )
-      },
-    ],
-    [
-      "time buckets are the caller's: uneven days of a time zone, and nothing outside of them",
-      ["clock"],
-      async (bench) => {
-        const start = bench.clock.now() + 1_000
-        const hour = 3_600_000
-        // Days of 24, 23 and 25 hours, as a zone with summer time has them.
-        const buckets = [start, start + 24 * hour, start + 47 * hour, start + 72 * hour]
-        const at: [number, number][] = [
-          [start - 1, 1],
-          [start, 2],
-          [start + 24 * hour - 1, 4],
-          [start + 24 * hour, 8],
-          [start + 47 * hour - 1, 16],
-          [start + 47 * hour, 32],
-          [start + 72 * hour - 1, 64],
-          [start + 72 * hour, 128],
-        ]
-        for (const [time, amount] of at) {
-          await bench.clock.advance(time - bench.clock.now())
-          await spend(bench, `r${amount}`, amount, { model: amount % 3 === 1 ? "m1" : "m2" })
-        }
-        const rows = [...(await totals(bench, ["bucket"], {}, buckets))].sort(
-          (a, b) => Number(a.group[0]) - Number(b.group[0]),
-        )
-        equal(
-          rows.map((row) => [row.group[0], row.costNanoUsd]),
-          [
-            [buckets[0], 6],
-            [buckets[1], 24],
-            [buckets[2], 96],
-          ],
-          "buckets",
-        )
-        const both = await totals(bench, ["bucket", "model"], {}, buckets)
-        equal(
-          both.reduce((sum, row) => sum + row.costNanoUsd, 0),
-          126,
-          "buckets by model",
-        )
-      },
-    ],
-    [
-      "large sums are exact",
-      [],
-      async (bench) => {
-        const amounts = [1e15 + 1, 2e15 + 3, 1e14 + 1]
-        for (const [index, amount] of amounts.entries())
-          await spend(bench, `r${index}`, amount, { tokens: { inputTokens: amount } })
-        const [row] = await totals(bench, [])
-        const sum = amounts.reduce((total, amount) => total + amount, 0)
-        match(row!, { costNanoUsd: sum, reservedNanoUsd: sum, tokens: { inputTokens: sum } }, "totals")
-        equal((await all(bench))[1]!.charges, { a: 2e15 + 3 }, "charge")
-        await expectSums(bench, ["a"])
-      },
-    ],
-    ["for every cell, spent is the sum of its entries plus adjustments, whatever happened", ["clock"], randomSums],
-    [
-      "prune removes what is older, and changes no cell",
-      ["clock"],
-      async (bench) => {
-        const start = bench.clock.now()
-        for (let index = 0; index < 6; index++) {
-          await spend(bench, `r${index}`, 10, { tags: { team: `t${index % 2}` } })
-          await bench.clock.advance(1_000)
-        }
-        equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 3 }, "prune")
-        equal(
-          (await all(bench)).map((entry) => entry.id),
-          ["r3", "r4", "r5"],
-          "entries",
-        )
-        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "r1" }), [], "get of what was pruned")
-        for (const by of ["userId", "status"] as const)
-          equal((await totals(bench, [by]))[0]?.costNanoUsd, 30, `totals by ${by}`)
-        const [bucket] = await totals(bench, ["bucket"], {}, [start, start + 10_000])
-        equal(bucket?.costNanoUsd, 30, "totals of a time that the prune cuts through")
-        equal((await totals(bench, [{ tag: "team" }])).map((row) => row.costNanoUsd).sort(), [10, 20], "totals by tag")
-        equal((await all(bench, { tag: { name: "team", value: "t0" } })).length, 1, "entries of one tag")
-        equal(await ledgerOf(bench).prune({ root: bench.root, before: start + 3_000 }), { removed: 0 }, "again")
-        await expectCell(bench, "a", { spent: 60 })
-      },
-    ],
-    [
-      "the ledger's retention lets entries leave by themselves",
-      ["clock", "ledgerRetention"],
-      async (bench) => {
-        const keptMs = bench.target.ledgerRetentionMs!
-        await spend(bench, "old", 1)
-        await bench.clock.advance(keptMs - 1_000)
-        equal((await all(bench)).length, 1, "shortly before its end")
-        await spend(bench, "new", 2)
-        await bench.clock.advance(2_000)
-        equal(
-          (await all(bench)).map((entry) => entry.id),
-          ["new"],
-          "shortly after its end",
-        )
-        equal(await ledgerOf(bench).get({ root: bench.root, requestId: "old" }), [], "get")
-        await expectCell(bench, "a", { spent: 3 })
-      },
-    ],
-    [
-      "roots have ledgers of their own",
-      [],
-      async (bench) => {
-        await spend(bench, "r1", 1)
-        const other = { ...bench, root: bench.otherRoot("other"), clock: undefined as never }
-        await spend(other, "r1", 2)
-        equal(
-          (await all(bench)).map((entry) => entry.costNanoUsd),
-          [1],
-          "one",
-        )
-        equal(
-          (await all(other)).map((entry) => entry.costNanoUsd),
-          [2],
-          "the other",
-        )
-        for (const [one, cost] of [[bench, 1] as const, [other, 2] as const]) {
-          const found = await ledgerOf(bench).get({ root: one.root, requestId: "r1" })
-          equal(
-            found.map((entry) => entry.costNanoUsd),
-            [cost],
-            `the request r1 in ${one.root}`,
-          )
-          equal((await totals(one, []))[0]?.costNanoUsd, cost, `totals of ${one.root}`)
-        }
-        await ledgerOf(bench).prune({ root: other.root, before: MAX })
-        equal((await all(bench)).length, 1, "one after the other was pruned")
-        const longer = { ...other, root: bench.otherRoot("longer") }
-        await spend(longer, "r1", 3)
-        await ledgerOf(bench).prune({ root: bench.root, before: MAX })
-        equal((await all(bench)).length, 0, "one after it was pruned itself")
-        equal((await all(longer)).length, 1, "a root whose name only begins with the name of the pruned one")
-      },
-    ],
-    [
-      "ten thousand entries in order, each once, and their sum, and one prune for all of them",
-      [],
-      async (bench) => {
-        const total = 10_000
-        for (let first = 0; first < total; first += 100) {
-          await Promise.all(
-            Array.from({ length: 100 }, (_, index) =>
-              spend(bench, `r${first + index}`, 1 + ((first + index) % 3), {}, `c.${index % 5}`),
-            ),
-          )
-        }
-        const entries = await all(bench, {}, 1_000)
-        equal(new Set(entries.map((entry) => entry.id)).size, total, "different ids")
-        const wrong = entries.findIndex((entry, index) => {
-          const before = entries[index - 1]
-          return before !== undefined && (before.at > entry.at || (before.at === entry.at && before.id >= entry.id))
-        })
-        equal(wrong, -1, "first entry out of order")
-        const sum = Array.from({ length: total }, (_, index) => 1 + (index % 3)).reduce((a, b) => a + b, 0)
-        equal((await totals(bench, []))[0]?.costNanoUsd, sum, "sum")
-        await expectSums(bench, ["c.0", "c.1", "c.2", "c.3", "c.4"])
-        equal(await ledgerOf(bench).prune({ root: bench.root, before: MAX }), { removed: total }, "pruned in one call")
-        equal(await all(bench), [], "what is left")
-      },
-    ],
-    [
-      "several writers at once: every entry is there, and the sums agree",
-      [],
-      async (bench) => {
-        const writers = Array.from({ length: 8 }, async (_, writer) => {
-          for (let index = 0; index < 25; index++) {
-            await spend(bench, `w${writer}.${index}`, writer + index, { userId: `u${writer}` }, `c.${index % 3}`)
-            if (index % 5 === 0) await all(bench, { userId: `u${writer}` }, 10)
-          }
-        })
-        await Promise.all(writers)
-        equal((await all(bench)).length, 200, "entries")
-        equal((await totals(bench, ["userId"])).length, 8, "users")
-        await expectSums(bench, ["c.0", "c.1", "c.2"])
-      },
-    ],
-    [
-      "a cursor or a limit that makes no sense is a mistake",
-      [],
-      async (bench) => {
-        const list = (limit: number) => ledgerOf(bench).list({ root: bench.root, filter: {}, limit })
-        for (const bad of [0, -1, 0.5, Number.NaN]) await mistake(() => list(bad), `limit ${bad}`)
-        await spend(bench, "r1", 1)
-        for (const cursor of ["", "/", "no cursor at all", "{}"]) {
-          const from = () => ledgerOf(bench).list({ root: bench.root, filter: {}, limit: 1, cursor })
-          await mistake(from, `the cursor ${JSON.stringify(cursor)}`)
-        }
-        await mistake(
-          () => ledgerOf(bench).list({ root: "a{b}", filter: {}, limit: 1 }),
-          "a root outside of the alphabet",
-        )
-        await mistake(() => ledgerOf(bench).record({ root: bench.root, id: "a b", entry: usageEntry("q", 0) }), "an id")
-      },
-    ],
-  ]),
-)
+/** Writing entries: each is one step with its money. */
+export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
+  test("settle writes the entry with the money, at the store's time", async (bench) => {
+    const entry = usageEntry("q1", 7, {
+      tags: { team: "search", __proto__x: "y", constructor: "z" },
+      modelUsed: "gpt-4o-mini-2024-07-18",
+      mode: "json_schema+stream",
+      costs: { input: 3, output: 4 },
+      tableCostNanoUsd: 6,
+      durationMs: 1_234,
+      generationId: "gen-1",
+      fingerprint: "f",
+      prompt: "What?\n\0 {a} \ud83d\ude00 é e\u0301 \ud800",
+      answer: "That.",
+    })
+    const reservation = await bench.reserve("r1", [counter("a", 10), counter("b", 10)])
+    const reply = await reservation.settle([7, 1], { entry })
+    const facts = { idempotencyKey: "r1", at: reply.now, revision: 0, state: "settled", charges: { a: 7, b: 1 } }
+    equal(await bench.ledger.get({ partition: bench.partition, requestId: "q1" }), [{ ...entry, ...facts }], "entries")
+  })
 
-async function randomSums(bench: CaseBench): Promise<void> {
-  const random = createRandom(bench.seed)
-  const keys = ["a", "b", "c"]
-  const adjustments: Record<string, number> = {}
-  const open: Awaited<ReturnType<typeof hold>>[] = []
-  for (let step = 0; step < 150; step++) {
-    const id = `r${step}`
-    const chosen = random.shuffle(keys).slice(0, random.integer(1, 3))
-    const amount = random.integer(0, 50)
-    const entry = usageEntry(id, amount)
-    const cells = chosen.map((key) => cell(key, amount, null, { onExpire: random.integer(0, amount) }))
-    open.push(await hold(bench, id, cells, { draft: draftOf(entry), leaseMs: random.integer(1, 5_000) }))
-    const settled = random.pick(open)
-    const amounts = settled.request.cells.map(() => random.integer(0, 80))
-    const truth = usageEntry(settled.request.id, amounts[0]!)
-    if (random.chance(0.5)) await settled.commit(amounts, { entry: truth, revision: random.integer(0, 3) })
-    else if (random.chance(0.4)) await settled.release({ entry: { ...truth, status: "released", costNanoUsd: 0 } })
-    if (random.chance(0.2)) await bench.clock.advance(random.integer(1, 4_000))
-    if (random.chance(0.1)) {
-      const key = random.pick(keys)
-      const { applied } = await adjusted(bench, `a${step}`, key, "spent", random.integer(-20, 20))
-      adjustments[key] = (adjustments[key] ?? 0) + applied
+  test("an unknown request and an empty ledger are empty, not errors", async (bench) => {
+    equal(await bench.ledger.get({ partition: bench.partition, requestId: "nothing" }), [], "get")
+    equal(await bench.entries(), [], "list")
+    equal(await bench.totals(["model"]), [], "totals by model")
+    equal(await bench.ledger.prune({ partition: bench.partition, before: LARGEST }), { removed: 0 }, "prune")
+  })
+
+  test("a reservation has no entry while it is held, and exactly one once it is resolved", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const open: TestReservation[] = []
+    for (const key of ["settled", "released", "expired"]) open.push(await bench.reserve(key, [counter("a", 10)]))
+    equal(await bench.entries(), [], "entries while they are held")
+    await open[0]!.settle([4])
+    await open[1]!.release()
+    await bench.clock.advance(LEASE_MS)
+    await bench.sweep()
+    const entries = await bench.entries()
+    const found = entries.map((entry) => [entry.idempotencyKey, entry.state, entry.status, chargesOf(entry)])
+    const expected = [
+      ["expired", "expired", "expired", { a: 10 }],
+      ["released", "released", "released", {}],
+      ["settled", "settled", "succeeded", { a: 4 }],
+    ]
+    equal(
+      found.sort((a, b) => (a[0]! < b[0]! ? -1 : 1)),
+      expected,
+      "entries",
+    )
+    await bench.expectSums(["a"])
+  })
+
+  test("the attempts of a request come in the order of their numbers, then of time and key", async (bench) => {
+    for (const attempt of [2, 10, 1, 3]) await bench.spend(`r${attempt}`, attempt, { requestId: "q1", attempt })
+    await bench.spend("r3b", 5, { requestId: "q1", attempt: 3 })
+    await bench.spend("other", 5)
+    const attempts = await bench.ledger.get({ partition: bench.partition, requestId: "q1" })
+    equal(valuesOf(attempts, "idempotencyKey"), ["r1", "r2", "r3", "r3b", "r10"], "attempts")
+  })
+
+  test("a replayed settle writes no second entry, a higher revision replaces it", async (bench) => {
+    const reservation = await bench.spend("r1", 10)
+    const [first] = await bench.entries()
+    await reservation.settle([10], { entry: usageEntry("r1", 10, { userId: "replay" }) })
+    equal(await bench.entries(), [first], "the entry after a replay")
+    await reservation.settle([4], { revision: 1, entry: usageEntry("r1", 4, { costSource: "provider" }) })
+    await reservation.settle([10], { entry: usageEntry("r1", 10) })
+    const entries = await bench.entries()
+    equal(entries.length, 1, "entries")
+    const expected = { at: first!.at, revision: 1, costNanoUsd: 4, costSource: "provider", charges: { a: 4 } }
+    match(entries[0]!, expected, "entry")
+    await reservation.settle([4], { revision: 2, entry: usageEntry("r1", 4, { userId: "corrected" }) })
+    match(
+      (await bench.entries())[0]!,
+      { revision: 2, userId: "corrected" },
+      "entry of a revision with the same amounts",
+    )
+    await bench.expectSums(["a"])
+  })
+
+  test("what is a mismatch, forgotten or names other counters writes no entry", { needs: ["clock"] }, async (bench) => {
+    const { store, partition } = bench
+    const reservation = await bench.spend("r1", 10)
+    const before = await bench.entries()
+    await reservation.settle([3], { entry: usageEntry("r1", 3) })
+    await reservation.release()
+    await reservation.settle([3], { fingerprint: "other", revision: 1 })
+    const elsewhere = reserveRequest(partition, "r1", [counter("b", 10)], {
+      fingerprint: reservation.request.fingerprint,
+    })
+    match(
+      await store.settle(settleRequest(elsewhere, [3], { revision: 1 })),
+      { status: "other-counters" },
+      "other counters",
+    )
+    const longAgo = bench.clock.now() - store.capabilities.retentionMs - 1_000
+    const forgotten = settleRequest(reserveRequest(partition, "r2", [counter("a", 5)]), [5], { expiresAt: longAgo })
+    match(await store.settle(forgotten), { status: "forgotten" }, "a key whose lease ended before the retention")
+    equal(await bench.entries(), before, "entries")
+    await bench.expectSums(["a"])
+  })
+
+  test("a settle of a lost key and a release of an unknown one write their entries", async (bench) => {
+    const lost = reserveRequest(bench.partition, "lost", [counter("a", 10)])
+    await bench.store.settle(settleRequest(lost, [8]))
+    const unknown = reserveRequest(bench.partition, "unknown", [counter("a", 10)])
+    await bench.store.settle(settleRequest(unknown, [], { outcome: "released" }))
+    const entries = (await bench.entries()).sort((a, b) => (a.idempotencyKey < b.idempotencyKey ? -1 : 1))
+    const found = entries.map((entry) => [entry.idempotencyKey, entry.state, chargesOf(entry)])
+    equal(
+      found,
+      [
+        ["lost", "settled", { a: 8 }],
+        ["unknown", "released", {}],
+      ],
+      "entries",
+    )
+    await bench.expectSums(["a"])
+  })
+
+  // ── Entries of leases that end ──
+
+  test("an expired lease becomes its pending entry, exactly as it is, at the time of the expiry", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const pending = pendingEntry("q1", 6, { tags: { team: "x" }, fingerprint: "f", reservedNanoUsd: 10, mode: "text" })
+    await bench.reserve("r1", [counter("a", 10, null, { onExpire: 6 })], { pendingEntry: pending })
+    const free = pendingEntry("q2", 0, { costSource: "none" })
+    await bench.reserve("r2", [counter("a", 10, null, { onExpire: 0 })], { pendingEntry: free })
+    await bench.reserve("r3", [], { pendingEntry: pendingEntry("q3", 1) })
+    await bench.clock.advance(LEASE_MS + 1_234)
+    await bench.sweep()
+    const at = bench.clock.now()
+    const found = (await bench.entries()).map((entry) => ({ ...entry, charges: chargesOf(entry) }))
+    const facts = { at, revision: 0, state: "expired" }
+    const expected = [
+      { ...pending, ...facts, idempotencyKey: "r1", charges: { a: 6 } },
+      { ...free, ...facts, idempotencyKey: "r2", charges: {} },
+      { ...pendingEntry("q3", 1), ...facts, idempotencyKey: "r3", charges: {} },
+    ]
+    equal(found, expected, "entries")
+    await bench.expectSums(["a"])
+  })
+
+  test("a late settle overwrites the expired entry and keeps its time; a late release takes the charge back", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const settled = await bench.reserve("r1", [counter("a", 10, null, { onExpire: 6 })])
+    const released = await bench.reserve("r2", [counter("a", 10, null, { onExpire: 6 })])
+    await bench.clock.advance(LEASE_MS)
+    await bench.sweep()
+    const { at } = (await bench.entries())[0]!
+    await bench.clock.advance(5_000)
+    await settled.settle([3], { entry: usageEntry("r1", 3) })
+    await released.release()
+    const entries = await bench.entries()
+    equal(entries.length, 2, "entries")
+    match(entries[0]!, { state: "settled", status: "succeeded", costNanoUsd: 3, charges: { a: 3 }, at }, "late settle")
+    match(entries[1]!, { state: "released", status: "released", costNanoUsd: 0, at }, "late release")
+    equal((await bench.entries({ status: "expired" })).length, 0, "entries of the old status")
+    equal((await bench.entries({ status: "succeeded" })).length, 1, "entries of the new status")
+    await bench.expectCounter("a", { spent: 3 })
+    await bench.expectSums(["a"])
+  })
+
+  test("after a retry across midnight the entry names the counters that were charged", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const now = bench.clock.now()
+    const today = { startsAt: now - 1_000, endsAt: now + 1_000 }
+    const tomorrow = { startsAt: now + 1_000, endsAt: now + 3_000 }
+    const { request, expiresAt } = await bench.reserve("r1", [counter("day.1", 5, 10, today)])
+    await bench.clock.advance(1_000)
+    await bench.store.reserve({ ...request, counters: [counter("day.2", 5, 10, tomorrow)] })
+    await bench.store.settle(settleRequest(request, [4], { expiresAt }))
+    equal((await bench.entries()).map(chargesOf), [{ "day.1": 4 }], "charges")
+    await bench.expectSums(["day.1", "day.2"])
+  })
+
+  test("a later settle replaces the whole entry: nothing of the one before is kept or found", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const first = pendingEntry("q1", 10, {
+      model: "m1",
+      provider: "p1",
+      userId: "u1",
+      tags: { team: "x", old: "1" },
+      fingerprint: "f",
+    })
+    const reservation = await bench.reserve("r1", [counter("a", 10)], { pendingEntry: first })
+    await bench.clock.advance(LEASE_MS)
+    await bench.sweep()
+    const at = bench.clock.now()
+    const entries = [
+      usageEntry("q1", 3, {
+        model: "m2",
+        provider: "p2",
+        userId: "u2",
+        tags: { team: "y" },
+        status: "failed",
+        errorCode: "e",
+      }),
+      usageEntry("q1", 5, { model: "m3", provider: "p3", userId: "u3", tags: { team: "z" }, clientId: "c3" }),
+    ]
+    let before: UsageEntry = first
+    for (const [revision, entry] of entries.entries()) {
+      await bench.clock.advance(1_000)
+      await reservation.settle([entry.costNanoUsd], { revision, entry })
+      const facts = { idempotencyKey: "r1", at, revision, state: "settled", charges: { a: entry.costNanoUsd } }
+      equal(await bench.entries(), [{ ...entry, ...facts }], `the entry of revision ${revision}`)
+      await expectFoundBy(bench, entry, 1)
+      await expectFoundBy(bench, before, 0)
+      before = entry
     }
+    await bench.expectSums(["a"])
+  })
+
+  // ── Record ──
+
+  test("record writes an entry without money, and adds to its count when repeated", async (bench) => {
+    const { ledger, partition } = bench
+    const denied = usageEntry("q1", 0, {
+      status: "denied",
+      errorCode: "budget-exceeded",
+      costSource: "none",
+      tokens: {},
+    })
+    const { now } = await ledger.record({ partition, key: "x1", entry: denied })
+    const [first] = await bench.entries()
+    equal(
+      first,
+      { ...denied, idempotencyKey: "x1", at: now, revision: 0, state: "recorded", charges: {}, count: first?.count },
+      "entry",
+    )
+    ok(first?.count === undefined || first.count === 1, `count: expected 1 or none, got ${first?.count}`)
+    await ledger.record({ partition, key: "x1", entry: { ...denied, errorCode: "other" } })
+    await ledger.record({ partition, key: "x1", entry: { ...denied, count: 5 } })
+    const entries = await bench.entries()
+    equal(entries.length, 1, "entries")
+    match(
+      entries[0]!,
+      { errorCode: "budget-exceeded", count: 7, at: now, state: "recorded" },
+      "entry after three records",
+    )
+    await ledger.record({ partition, key: "x2", entry: { ...denied, requestId: "q2", count: 3 } })
+    match((await bench.entries({ requestId: "q2" }))[0]!, { count: 3 }, "an entry that is recorded with a count")
+  })
+
+  test("records of one key from many callers at once are one entry with their count", async (bench) => {
+    const denied = usageEntry("q1", 0, { status: "denied", costSource: "none" })
+    const record = () => bench.ledger.record({ partition: bench.partition, key: "x1", entry: denied })
+    await Promise.all(Array.from({ length: 30 }, record))
+    equal(valuesOf(await bench.entries(), "count"), [30], "counts")
+  })
+
+  test("record does nothing to a reservation's entry, and a settle overwrites a recorded one", async (bench) => {
+    const { ledger, partition } = bench
+    const denied = usageEntry("q1", 0, { status: "denied", costSource: "none" })
+    await bench.spend("r1", 5)
+    const before = await bench.entries()
+    await ledger.record({ partition, key: "r1", entry: denied })
+    equal(await bench.entries(), before, "the entry of a settled key after a record")
+    await ledger.record({ partition, key: "r2", entry: denied })
+    await bench.spend("r2", 7, { requestId: "q1" })
+    const [entry, ...more] = await bench.entries({ requestId: "q1" })
+    equal(more, [], "more entries of the request")
+    match(
+      entry!,
+      { idempotencyKey: "r2", state: "settled", status: "succeeded", charges: { a: 7 }, count: undefined },
+      "entry",
+    )
+    await bench.expectSums(["a"])
+  })
+
+  test("audit entries are listed and left out of totals", async (bench) => {
+    const audit = usageEntry("q1", 0, { status: "audit", costSource: "none", tokens: {}, errorCode: "accept-clock" })
+    await bench.ledger.record({ partition: bench.partition, key: "x1", entry: audit })
+    await bench.spend("r1", 5)
+    equal(valuesOf(await bench.entries({ status: "audit" }), "idempotencyKey"), ["x1"], "list")
+    match((await bench.totals([]))[0]!, { attempts: 1, requests: 1, costNanoUsd: 5 }, "totals")
+    equal(valuesOf(await bench.totals(["status"]), "group"), [["succeeded"]], "groups")
+  })
+
+  // ── Money and entry are one ──
+
+  test("money and entry are one step: whoever sees the one sees the other", { rule: "transaction" }, async (bench) => {
+    const sumOf = (entries: readonly StoredEntry[]) => entries.reduce((sum, { charges }) => sum + (charges.a ?? 0), 0)
+    let working = 8
+    const work = Array.from({ length: working }, async (_, lane) => {
+      for (let round = 0; round < 8; round++) await bench.spend(`r${lane}.${round}`, 1 + round)
+      working--
+    })
+    const done = Promise.all(work)
+    for (let round = 1; working > 0; round++) {
+      // Rarely, so that a store in memory is looked at between its own steps, and one that starves timers still fails.
+      if (round % 50 === 0) await nextTurn()
+      const { spent } = await bench.counterState("a")
+      const listed = sumOf(await bench.entries())
+      ok(listed >= spent, `spent ${spent} was read, and then entries of ${listed}: money without its entry`)
+      const after = (await bench.counterState("a")).spent
+      ok(after >= listed, `entries of ${listed} were listed, and then spent ${after}: an entry without its money`)
+    }
+    await done
+    await bench.expectSums(["a"])
+  })
+
+  test("several writers at once: every entry is there, and the sums agree", async (bench) => {
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let index = 0; index < 25; index++) {
+        await bench.spend(`w${writer}.${index}`, writer + index, { userId: `u${writer}` }, `c.${index % 3}`)
+        if (index % 5 === 0) await bench.entries({ userId: `u${writer}` }, 10)
+      }
+    })
+    await Promise.all(writers)
+    equal((await bench.entries()).length, 200, "entries")
+    equal((await bench.totals(["userId"])).length, 8, "users")
+    await bench.expectSums(["c.0", "c.1", "c.2"])
+  })
+
+  test("for every counter, spent is the sum of its entries' charges plus adjustments, after every operation", {
+    needs: ["clock"],
+  }, async (bench) => {
+    const random = createRandom(bench.seed)
+    const names = ["a", "b", "c"]
+    const adjustments: Record<string, number> = {}
+    const open: TestReservation[] = []
+    for (let step = 0; step < 120; step++) {
+      const amount = random.integer(0, 50)
+      const counters = random
+        .shuffle(names)
+        .slice(0, random.integer(1, 3))
+        .map((name) => counter(name, amount, null, { onExpire: random.integer(0, amount) }))
+      open.push(await bench.reserve(`r${step}`, counters, { leaseMs: random.integer(1, 5_000) }))
+      const settled = random.pick(open)
+      const amounts = settled.request.counters.map(() => random.integer(0, 80))
+      if (random.chance(0.5)) await settled.settle(amounts, { revision: random.integer(0, 3) })
+      else if (random.chance(0.4)) await settled.release()
+      if (random.chance(0.2)) await bench.clock.advance(random.integer(1, 4_000))
+      if (random.chance(0.3)) await bench.sweep()
+      if (random.chance(0.2)) {
+        const name = random.pick(names)
+        const kind = random.pick(["spent", "spent", "reset"] as const)
+        const { applied } = await bench.adjust(`a${step}`, name, kind, kind === "reset" ? 0 : random.integer(-20, 20))
+        adjustments[name] = (adjustments[name] ?? 0) + applied
+      }
+      await bench.expectSums(names, adjustments)
+    }
+    await bench.clock.advance(10_000)
+    await bench.sweep()
+    await bench.expectSums(names, adjustments)
+  })
+
+  test("counters named like properties of objects are charged like others", async (bench) => {
+    const names = ["__proto__", "constructor", "toString", "length", "0"]
+    const reservation = await bench.reserve(
+      "r1",
+      names.map((name) => counter(name, 10)),
+    )
+    await reservation.settle(names.map((_, index) => index + 1))
+    const [entry] = await bench.entries()
+    const charges = Object.entries(entry!.charges).sort(([a], [b]) => (a < b ? -1 : 1))
+    const expected = names.map((name, index) => [name, index + 1] as const).sort(([a], [b]) => (a < b ? -1 : 1))
+    equal(charges, expected, "charges")
+  })
+
+  test("prompt and answer of 64 KiB are kept to the last character", async (bench) => {
+    const entry = usageEntry("q1", 5, { prompt: `${"p".repeat(65_535)}!`, answer: "\u00e9".repeat(32_768) })
+    await (await bench.reserve("r1", [counter("a", 5)])).settle([5], { entry })
+    const [stored] = await bench.entries()
+    ok(stored?.prompt === entry.prompt, `prompt: expected 65536 characters, got ${stored?.prompt?.length}`)
+    ok(stored?.answer === entry.answer, `answer: expected 32768 characters, got ${stored?.answer?.length}`)
+  })
+
+  test("a reply is the caller's: what it changes there changes nothing", async (bench) => {
+    await bench.spend("r1", 5, { tags: { team: "x" } })
+    const before = structuredClone(await bench.entries())
+    for (const entry of [
+      ...(await bench.entries()),
+      ...(await bench.ledger.get({ partition: bench.partition, requestId: "r1" })),
+    ]) {
+      Object.assign(entry, { costNanoUsd: 99, model: "spoilt" })
+      for (const part of [entry.tokens, entry.tags!, entry.charges]) Object.assign(part, { team: "spoilt", a: 99 })
+    }
+    Object.assign(await bench.counterState("a"), { spent: 99 })
+    equal(await bench.entries(), before, "entries")
+    await bench.expectCounter("a", { spent: 5 })
+  })
+
+  // ── What leaves ──
+
+  test("prune removes what is older, and changes no counter", {
+    needs: ["clock"],
+    rule: "scan, keys, prune",
+  }, async (bench) => {
+    const { ledger, partition, clock } = bench
+    const start = clock.now()
+    for (let index = 0; index < 6; index++) {
+      await bench.spend(`r${index}`, 10, { tags: { team: `t${index % 2}` } })
+      await clock.advance(1_000)
+    }
+    equal(await ledger.prune({ partition, before: start + 3_000 }), { removed: 3 }, "prune")
+    equal(valuesOf(await bench.entries(), "idempotencyKey"), ["r3", "r4", "r5"], "entries")
+    equal(await ledger.get({ partition, requestId: "r1" }), [], "get of what was pruned")
+    for (const by of ["userId", "status"] as const)
+      equal((await bench.totals([by]))[0]?.costNanoUsd, 30, `totals by ${by}`)
+    const [bucket] = await bench.totals(["bucket"], {}, [start, start + 10_000])
+    equal(bucket?.costNanoUsd, 30, "totals of a time that the prune cuts through")
+    equal((await bench.totals([{ tag: "team" }])).map((row) => row.costNanoUsd).sort(), [10, 20], "totals by tag")
+    equal((await bench.entries({ tag: { name: "team", value: "t0" } })).length, 1, "entries of one tag")
+    equal(await ledger.prune({ partition, before: start + 3_000 }), { removed: 0 }, "prune again")
+    await bench.expectCounter("a", { spent: 60 })
+  })
+
+  test("the ledger's retention removes entries by itself", { needs: ["clock", "ledgerRetention"] }, async (bench) => {
+    const { clock } = bench
+    await bench.spend("old", 1)
+    await clock.advance(bench.target.ledgerRetentionMs! - 1_000)
+    equal((await bench.entries()).length, 1, "shortly before its end")
+    await bench.spend("new", 2)
+    await clock.advance(2_000)
+    equal(valuesOf(await bench.entries(), "idempotencyKey"), ["new"], "shortly after its end")
+    equal(await bench.ledger.get({ partition: bench.partition, requestId: "old" }), [], "get")
+    match((await bench.totals([]))[0]!, { attempts: 1, costNanoUsd: 2 }, "totals")
+    await bench.expectCounter("a", { spent: 3 })
+    await clock.advance(30 * DAY_MS)
+    await bench.expectCounter("a", { spent: 3 }, "counter a, a month later")
+  })
+
+  test("partitions have ledgers of their own", { rule: "scan, keys, prune" }, async (bench) => {
+    const [other, longer] = [bench.inPartition("other"), bench.inPartition("otherlonger")]
+    for (const [index, one] of [bench, other, longer].entries()) await one.spend("r1", index + 1)
+    const expectCost = async (one: Bench, cost: number[]) => {
+      const listed = [await one.entries(), await one.ledger.get({ partition: one.partition, requestId: "r1" })]
+      for (const found of listed) equal(valuesOf(found, "costNanoUsd"), cost, `entries of ${one.partition}`)
+      equal(valuesOf(await one.totals([]), "costNanoUsd"), cost, `totals of ${one.partition}`)
+    }
+    await expectCost(bench, [1])
+    await expectCost(other, [2])
+    await bench.ledger.prune({ partition: other.partition, before: LARGEST })
+    await expectCost(other, [])
+    await expectCost(bench, [1])
+    await expectCost(longer, [3])
+  })
+})
+
+/** Whoever looks for this entry by any of its values finds so many, in pages and in totals. */
+async function expectFoundBy(bench: Bench, entry: UsageEntry, count: number): Promise<void> {
+  const { model, provider, userId } = entry
+  const tag = { name: "team", value: entry.tags!.team! }
+  for (const filter of [{ model }, { provider }, { userId }, { tag }] satisfies UsageFilter[]) {
+    const what = JSON.stringify(filter)
+    equal((await bench.entries(filter)).length, count, `entries of ${what}`)
+    equal((await bench.totals([], filter))[0]?.attempts ?? 0, count, `attempts in totals of ${what}`)
   }
-  await expectSums(bench, keys, adjustments)
-  await bench.clock.advance(10_000)
-  await bench.store.sweep({ root: bench.root, max: 1_000 })
-  await expectSums(bench, keys, adjustments)
+  const groups = valuesOf(await bench.totals(["model", { tag: "team" }]), "group")
+  equal(groups.filter(([value]) => value === model).length, count, `groups of the model ${model}`)
 }

@@ -1,245 +1,187 @@
-import type { UsageEntry } from "../../ledger"
-import type { BudgetStore, ReserveResult } from "../../store"
-import { usageEntry } from "../entries"
+import type { ReserveReply } from "../../store/budget-store"
+import type { Bench } from "../bench"
 import { equal, match, ok } from "../expect"
 import { createRandom } from "../random"
-import { cell, expectCell, hold, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
-import type { StoreProcess } from "../target"
+import { counter, reserveRequest, settleRequest } from "../requests"
+import { defineCases } from "../store-case"
 
-/** Leases of processes that are going to be killed: short, because this level runs on real time. */
+/** Leases of processes that are killed: short, because this level runs on real time. */
 const SHORT_LEASE_MS = 400
 
-/** Runs the case with other processes on the same state, and ends those that are left. */
-async function withProcesses(bench: CaseBench, count: number, run: (processes: StoreProcess[]) => Promise<void>) {
-  const processes: StoreProcess[] = []
-  try {
-    for (let index = 0; index < count; index++) processes.push(await bench.target.spawn!())
-    await run(processes)
-  } finally {
-    await Promise.all(processes.map((one) => one.close()))
-  }
+const range = (length: number) => Array.from({ length }, (_, index) => index)
+
+/** The same partition through other processes. */
+async function lanes(bench: Bench, count: number): Promise<Bench[]> {
+  const started: Bench[] = []
+  for (const _ of range(count)) started.push(bench.through((await bench.spawn()).store))
+  return started
 }
 
-/** Waits for leases to end by real time, at most ten seconds. */
-async function sweepUntilNothingIsReserved(bench: CaseBench, keys: string[]): Promise<void> {
-  for (let round = 0; round < 200; round++) {
-    await bench.store.sweep({ root: bench.root, max: 1_000 })
-    const { cells } = await bench.store.read({ root: bench.root, keys })
-    if (cells.every((state) => state.reserved === 0)) return
+/** Waits for leases to end in real time, at most ten seconds. */
+async function sweepUntilNothingIsReserved(bench: Bench, names: string[]): Promise<void> {
+  for (const _ of range(200)) {
+    await bench.sweep()
+    const { counters } = await bench.store.read({ partition: bench.partition, counters: names })
+    if (counters.every(({ reserved }) => reserved === 0)) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  const { cells } = await bench.store.read({ root: bench.root, keys })
-  equal(
-    cells.map((state) => state.reserved),
-    keys.map(() => 0),
-    "reserved, ten seconds after the leases ended",
-  )
+  for (const name of names)
+    equal((await bench.counterState(name)).reserved, 0, `reserved in ${name}, ten seconds later`)
 }
 
-/** Processes that commit 1 in each of the cells, again and again, until they are killed. Answers how many were answered. */
-async function killInTheMiddle(
-  bench: CaseBench,
-  keys: readonly string[],
-  more: (id: string) => { entry?: UsageEntry } = () => ({}),
-): Promise<number> {
-  let answered = 0
-  for (let kill = 0; kill < 4; kill++) {
-    const victim = await bench.target.spawn!()
-    const work = Array.from({ length: 40 }, async (_, index) => {
-      const id = `r${kill}.${index}`
-      const cells = keys.map((key) => cell(key, 5, null, { onExpire: 0 }))
-      const request = reserveRequest(bench.root, id, cells, { leaseMs: SHORT_LEASE_MS })
+/** Processes that settle 1 in each counter again and again until they are killed. Resolves to how many were confirmed. */
+async function killWhileSettling(bench: Bench, names: readonly string[]): Promise<number> {
+  let confirmed = 0
+  for (const kill of range(4)) {
+    const victim = await bench.spawn()
+    const work = range(40).map(async (index) => {
+      const counters = names.map((name) => counter(name, 5, null, { onExpire: 0 }))
+      const request = reserveRequest(bench.partition, `r${kill}.${index}`, counters, { leaseMs: SHORT_LEASE_MS })
       await victim.store.reserve(request)
-      const amounts = keys.map(() => 1)
-      const answer = await victim.store.settle(settleRequest(request, amounts, more(id)))
-      if (answer.result === "committed") answered++
+      const reply = await victim.store.settle(
+        settleRequest(
+          request,
+          names.map(() => 1),
+        ),
+      )
+      if (reply.status === "settled") confirmed++
     })
-    // Wait for a share of the answers, so that the kill falls among the others.
-    const enough = answered + kill * 10
-    const watch = async () => {
-      for (let round = 0; round < 1_000 && answered < enough; round++) {
-        await new Promise((resolve) => setTimeout(resolve, 1))
-      }
-    }
-    const finished = Promise.allSettled(work)
-    await Promise.race([watch(), finished])
+    // Wait for a share of the replies, so that the kill falls among the others.
+    const enough = confirmed + kill * 10
+    const done = Promise.allSettled(work)
+    let working = true
+    void done.then(() => {
+      working = false
+    })
+    while (working && confirmed < enough) await new Promise((resolve) => setTimeout(resolve, 1))
     await victim.kill()
-    await finished
+    await done
   }
-  return answered
+  return confirmed
 }
-
-const needsProcesses = (entries: readonly CaseEntry[]): CaseEntry[] =>
-  entries.map(([name, needs, run]) => [name, ["processes", ...needs], run])
 
 /** Several processes on one state, in real time, some of them killed. */
-export const processCases = casesOf(
-  "processes",
-  "One step at a time",
-  needsProcesses([
-    [
-      "what one process writes, the others see",
-      [],
-      async (bench) =>
-        withProcesses(bench, 2, async ([first, second]) => {
-          const request = reserveRequest(bench.root, "r1", [cell("a", 10, 10)])
-          const answer = await first!.store.reserve(request)
-          match(answer, { result: "ok", replayed: false }, "reserve in the first")
-          const over = await second!.store.reserve(reserveRequest(bench.root, "r2", [cell("a", 1, 10)]))
-          match(over, { result: "exceeded" }, "reserve in the second")
-          match(await second!.store.reserve(request), { result: "ok", replayed: true }, "the same id in the second")
-          match(
-            await second!.store.settle(settleRequest(request, [4])),
-            { result: "committed" },
-            "settle in the second",
-          )
-          match(
-            await first!.store.settle(settleRequest(request, [4])),
-            { result: "committed", replayed: true },
-            "in the first",
-          )
-          await expectCell(bench, "a", { spent: 4 })
+export const processCases = defineCases({ level: "processes", rule: "transaction", needs: ["processes"] }, (test) => {
+  test("what one process writes, the others see", async (bench) => {
+    const [first, second] = (await lanes(bench, 2)) as [Bench, Bench]
+    const request = reserveRequest(bench.partition, "r1", [counter("a", 10, 10)])
+    match(await first.store.reserve(request), { status: "ok", replayed: false }, "reserve in the first")
+    match(await second.tryReserve("r2", [counter("a", 1, 10)]), { status: "exceeded" }, "reserve in the second")
+    match(await second.store.reserve(request), { status: "ok", replayed: true }, "the same key in the second")
+    const settle = settleRequest(request, [4])
+    match(await second.store.settle(settle), { status: "settled", replayed: false }, "settle in the second")
+    match(await first.store.settle(settle), { status: "settled", replayed: true }, "the same settle in the first")
+    await bench.expectCounter("a", { spent: 4 })
+  })
+
+  test("four processes, a thousand reservations of $0.10 each, three scopes, some sent again: fifty are admitted", async (bench) => {
+    const random = createRandom(bench.seed)
+    const started = await lanes(bench, 4)
+    const replies = await Promise.all(
+      started.flatMap((at, lane) =>
+        range(1_000).map(async (index) => {
+          const counters = [
+            counter("total", 100_000_000, 5_000_000_000),
+            counter(`user:${index % 3}`, 100_000_000, 5_000_000_000),
+            counter(`client:${lane}`, 100_000_000, 5_000_000_000),
+          ]
+          const copies = index % 10 === 0 ? random.integer(1, 5) : 1
+          // One after the other: the budget never sends a key twice at once.
+          let reply: ReserveReply = await at.tryReserve(`r${lane}.${index}`, counters)
+          for (let copy = 1; copy < copies; copy++) reply = await at.tryReserve(`r${lane}.${index}`, counters)
+          return reply.status
         }),
-    ],
-    [
-      "four processes, a thousand reservations of $0.10 each, three scopes, sent one to five times: fifty are admitted",
-      [],
-      async (bench) =>
-        withProcesses(bench, 4, async (processes) => {
-          const random = createRandom(bench.seed)
-          const answers = await Promise.all(
-            processes.flatMap(({ store }, lane) =>
-              Array.from({ length: 1_000 }, async (_, index) => {
-                const cells = [
-                  cell("total", 100_000_000, 5_000_000_000),
-                  cell(`user:${index % 3}`, 100_000_000, 5_000_000_000),
-                  cell(`client:${lane}`, 100_000_000, 5_000_000_000),
-                ]
-                const request = reserveRequest(bench.root, `r${lane}.${index}`, cells)
-                const copies = index % 10 === 0 ? random.integer(1, 5) : 1
-                // One after the other: core never sends an id twice at once.
-                let answer: ReserveResult = await store.reserve(request)
-                for (let copy = 1; copy < copies; copy++) answer = await store.reserve(request)
-                return answer.result
-              }),
-            ),
-          )
-          equal(answers.filter((result) => result === "ok").length, 50, "admitted")
-          const keys = ["total", "user:0", "user:1", "user:2", "client:0", "client:1", "client:2", "client:3"]
-          const { cells } = await bench.store.read({ root: bench.root, keys })
-          const sum = (prefix: string) =>
-            cells.filter((state) => state.key.startsWith(prefix)).reduce((total, state) => total + state.reserved, 0)
-          equal([sum("total"), sum("user"), sum("client")], [5e9, 5e9, 5e9], "reserved by scope")
+      ),
+    )
+    equal(replies.filter((status) => status === "ok").length, 50, "admitted")
+    const scopes = [["total"], range(3).map((user) => `user:${user}`), range(4).map((client) => `client:${client}`)]
+    for (const names of scopes) {
+      const { counters } = await bench.store.read({ partition: bench.partition, counters: names })
+      equal(
+        counters.reduce((sum, { reserved }) => sum + reserved, 0),
+        5e9,
+        `reserved in ${names}`,
+      )
+    }
+  })
+
+  test("the same keys from four processes at once are one reservation each", async (bench) => {
+    const started = await lanes(bench, 4)
+    const replies = await Promise.all(
+      started.flatMap((at) => range(50).map((index) => at.tryReserve(`r${index}`, [counter("a", 1, 50)]))),
+    )
+    equal(replies.filter(({ status }) => status === "ok").length, 200, "replies that are ok")
+    equal(replies.filter((reply) => reply.status === "ok" && !reply.replayed).length, 50, "first replies")
+    await bench.expectCounter("a", { reserved: 50 })
+  })
+
+  test("settles from four processes add up to the nano-dollar", async (bench) => {
+    const started = await lanes(bench, 4)
+    const amount = (lane: number, index: number) => 333_333_333 * lane + index
+    await Promise.all(
+      started.flatMap((at, lane) =>
+        range(50).map(async (index) => {
+          const reservation = await at.reserve(`r${lane}.${index}`, [counter("a", 1_000_000_007), counter("b", 1)])
+          const reply = await reservation.settle([amount(lane, index), 1])
+          match(reply, { status: "settled", replayed: false }, `settle ${lane}.${index}`)
         }),
-    ],
-    [
-      "the same ids from four processes at once are one reservation each",
-      [],
-      async (bench) =>
-        withProcesses(bench, 4, async (processes) => {
-          const answers = await Promise.all(
-            processes.flatMap(({ store }) =>
-              Array.from({ length: 50 }, (_, index) =>
-                store.reserve(reserveRequest(bench.root, `r${index}`, [cell("a", 1, 50)])),
-              ),
-            ),
-          )
-          equal(answers.filter((answer) => answer.result === "ok").length, 200, "answers")
-          equal(answers.filter((answer) => answer.result === "ok" && !answer.replayed).length, 50, "first answers")
-          await expectCell(bench, "a", { reserved: 50 })
-        }),
-    ],
-    [
-      "commits from four processes add up to the nano",
-      [],
-      async (bench) =>
-        withProcesses(bench, 4, async (processes) => {
-          const spend = async (store: BudgetStore, id: string, amount: number) => {
-            const held = await hold({ store, root: bench.root }, id, [cell("a", 1_000_000_007), cell("b", 1)])
-            match(await held.commit([amount, 1]), { result: "committed", replayed: false }, id)
-          }
-          const amount = (lane: number, index: number) => 333_333_333 * lane + index
-          await Promise.all(
-            processes.flatMap(({ store }, lane) =>
-              Array.from({ length: 50 }, (_, index) => spend(store, `r${lane}.${index}`, amount(lane, index))),
-            ),
-          )
-          const sum = [0, 1, 2, 3].reduce((total, lane) => total + 50 * 333_333_333 * lane + (49 * 50) / 2, 0)
-          await expectCell(bench, "a", { spent: sum })
-          await expectCell(bench, "b", { spent: 200 })
-        }),
-    ],
-    [
-      "a killed process leaves nothing reserved after the lease, and its onExpire is charged",
-      [],
-      async (bench) =>
-        withProcesses(bench, 1, async ([other]) => {
-          const victim = await bench.target.spawn!()
-          const cells = [cell("a", 10, null, { onExpire: 7 }), cell("b", 10, null, { onExpire: 0 })]
-          const request = reserveRequest(bench.root, "r1", cells, { leaseMs: SHORT_LEASE_MS })
-          match(await victim.store.reserve(request), { result: "ok" }, "reserve")
-          await victim.kill()
-          await expectCell(bench, "a", { reserved: 10 }, "right after the kill")
-          await sweepUntilNothingIsReserved(bench, ["a", "b"])
-          await expectCell(bench, "a", { spent: 7 })
-          await expectCell(bench, "b", {})
-          const late = await other!.store.settle(settleRequest(request, [3, 1]))
-          match(late, { result: "committed", late: true }, "the truth, from another process")
-          await expectCell(bench, "a", { spent: 3 })
-          await expectCell(bench, "b", { spent: 1 })
-        }),
-    ],
-    [
-      "processes killed in the middle of their work leave whole operations behind, and lose no answered commit",
-      [],
-      async (bench) => {
-        const keys = ["a", "b", "c"]
-        const answered = await killInTheMiddle(bench, keys)
-        await sweepUntilNothingIsReserved(bench, keys)
-        const { cells } = await bench.store.read({ root: bench.root, keys })
-        equal(
-          new Set(cells.map((state) => state.spent)).size,
-          1,
-          `different amounts among all three cells, ${cells.map((state) => state.spent)}`,
-        )
-        ok(cells[0]!.spent >= answered, `spent ${cells[0]!.spent} of ${answered} answered commits`)
-      },
-    ],
-    [
-      "processes killed in the middle of their settles leave no money without its entry",
-      ["ledger"],
-      async (bench) => {
-        const answered = await killInTheMiddle(bench, ["a"], (id) => ({ entry: usageEntry(id, 1) }))
-        await sweepUntilNothingIsReserved(bench, ["a"])
-        const { entries } = await bench.store.ledger!.list({ root: bench.root, filter: {}, limit: 1_000 })
-        const { cells } = await bench.store.read({ root: bench.root, keys: ["a"] })
-        equal(entries.length, cells[0]!.spent, "entries, of one nano-dollar each, for what was spent")
-        ok(entries.length >= answered, `${entries.length} entries of ${answered} answered commits`)
-      },
-    ],
-    [
-      "entries written by four processes are all there, and sum to what was spent",
-      ["ledger"],
-      async (bench) =>
-        withProcesses(bench, 4, async (processes) => {
-          await Promise.all(
-            processes.flatMap(({ store }, lane) =>
-              Array.from({ length: 30 }, async (_, index) => {
-                const held = await hold({ store, root: bench.root }, `r${lane}.${index}`, [cell("a", 10)])
-                await held.commit([lane + index], {
-                  entry: usageEntry(`q${lane}.${index}`, lane + index, { userId: `u${lane}` }),
-                })
-              }),
-            ),
-          )
-          const { entries } = await bench.store.ledger!.list({ root: bench.root, filter: {}, limit: 200 })
-          equal(entries.length, 120, "entries")
-          const sum = entries.reduce((total, entry) => total + (entry.charges.a ?? 0), 0)
-          await expectCell(bench, "a", { spent: sum })
-          const rows = await processes[0]!.store.ledger!.totals({ root: bench.root, filter: {}, groupBy: ["userId"] })
-          equal(rows.length, 4, "users, asked in another process")
-        }),
-    ],
-  ]),
-)
+      ),
+    )
+    const sum = range(4).reduce(
+      (total, lane) => total + range(50).reduce((all, index) => all + amount(lane, index), 0),
+      0,
+    )
+    await bench.expectCounters({ a: { spent: sum }, b: { spent: 200 } })
+  })
+
+  test("a killed process leaves nothing reserved after the lease, and onExpire is charged", async (bench) => {
+    const [other] = (await lanes(bench, 1)) as [Bench]
+    const victim = await bench.spawn()
+    const counters = [counter("a", 10, null, { onExpire: 7 }), counter("b", 10, null, { onExpire: 0 })]
+    const request = reserveRequest(bench.partition, "r1", counters, { leaseMs: SHORT_LEASE_MS })
+    match(await victim.store.reserve(request), { status: "ok" }, "reserve")
+    await victim.kill()
+    await bench.expectCounter("a", { reserved: 10 }, "counter a right after the kill")
+    await sweepUntilNothingIsReserved(bench, ["a", "b"])
+    await bench.expectCounters({ a: { spent: 7 }, b: {} })
+    const late = await other.store.settle(settleRequest(request, [3, 1]))
+    match(late, { status: "settled", late: true }, "the actual cost, from another process")
+    await bench.expectCounters({ a: { spent: 3 }, b: { spent: 1 } })
+  })
+
+  test("processes killed amid their work leave whole operations, and lose no confirmed settle", async (bench) => {
+    const names = ["a", "b", "c"]
+    const confirmed = await killWhileSettling(bench, names)
+    await sweepUntilNothingIsReserved(bench, names)
+    const { counters } = await bench.store.read({ partition: bench.partition, counters: names })
+    const spent = counters.map((state) => state.spent)
+    equal(new Set(spent).size, 1, `different amounts in the three counters: ${spent}`)
+    ok(spent[0]! >= confirmed, `spent: expected at least the ${confirmed} confirmed settles, got ${spent[0]}`)
+  })
+
+  test("processes killed amid their settles leave no money without its entry", {
+    needs: ["ledger"],
+    rule: "Ledger",
+  }, async (bench) => {
+    const confirmed = await killWhileSettling(bench, ["a"])
+    await sweepUntilNothingIsReserved(bench, ["a"])
+    await bench.expectSums(["a"])
+    const settled = (await bench.entries({}, 500)).filter(({ state }) => state === "settled")
+    ok(settled.length >= confirmed, `settled entries: expected at least ${confirmed}, got ${settled.length}`)
+  })
+
+  test("entries written by four processes are all there, and sum to what was spent", {
+    needs: ["ledger"],
+    rule: "Ledger",
+  }, async (bench) => {
+    const started = await lanes(bench, 4)
+    await Promise.all(
+      started.flatMap((at, lane) =>
+        range(30).map((index) => at.spend(`r${lane}.${index}`, lane + index, { userId: `u${lane}` })),
+      ),
+    )
+    equal((await bench.entries({}, 200)).length, 120, "entries")
+    await bench.expectSums(["a"])
+    equal((await started[0]!.totals(["userId"])).length, 4, "users, as another process sees them")
+  })
+})

@@ -1,391 +1,284 @@
-import type { BudgetStore, ReserveResult, SettleResult } from "../../store"
+import type { SettleRequest } from "../../store/budget-store"
+import type { Bench } from "../bench"
 import { equal, match } from "../expect"
-import { cell, expectCell, LEASE_MS, reserveRequest, settleRequest } from "../requests"
-import { type CaseBench, type CaseEntry, casesOf } from "../store-case"
+import { counter, LEASE_MS, reserveRequest, settleRequest } from "../requests"
+import { defineCases, type TestFunction } from "../store-case"
 
-type State = "none" | "held" | "held, lease past" | "expired" | "committed" | "released"
+type State = "unknown" | "held" | "held, lease ended" | "expired" | "settled" | "released"
 
-const STATES: readonly State[] = ["none", "held", "held, lease past", "expired", "committed", "released"]
 const AMOUNT = 10
 const ON_EXPIRE = 6
-const COMMITTED = 4
+const SETTLED = 4
 
-/** An id brought into a state, and the calls that may come to it there. */
-interface Subject {
-  reserve(fingerprint?: string): Promise<ReserveResult>
-  commit(
-    amount: number,
-    more?: { fingerprint?: string; revision?: number; expiresAt?: number | null },
-  ): Promise<SettleResult>
-  release(fingerprint?: string): Promise<SettleResult>
-  extend: () => ReturnType<BudgetStore["extend"]>
+/** A call to the key: its member, and for a settle its amount and what is unusual about it. */
+type Call =
+  | ["reserve" | "extend" | "expire"]
+  | ["release", Partial<SettleRequest>?]
+  | ["settle", number, Partial<SettleRequest>?]
+
+/** A call and what its reply must hold; `counter` is what the first counter of the reply must hold. */
+interface Step {
+  call: Call
+  reply: Record<string, unknown>
+  counter?: Record<string, unknown>
 }
 
-async function enter(bench: CaseBench, state: State): Promise<Subject> {
-  const { store, root } = bench
-  const request = reserveRequest(root, "subject", [cell("a", AMOUNT, 100, { onExpire: ON_EXPIRE })])
-  let expiresAt: number | null = null
-  const settle = (outcome: "commit" | "release", amount: number, more: object) =>
-    store.settle(settleRequest(request, [amount], { outcome, expiresAt, ...more }))
-  if (state !== "none") {
-    const held = await store.reserve(request)
-    if (held.result === "ok") expiresAt = held.expiresAt
-  }
-  if (state === "held, lease past" || state === "expired") await bench.clock.advance(LEASE_MS + 1)
-  if (state === "expired") await store.sweep({ root, max: 10 })
-  if (state === "committed") await settle("commit", COMMITTED, {})
-  if (state === "released") await settle("release", 0, {})
-  return {
-    reserve: (fingerprint = request.fingerprint) => store.reserve({ ...request, fingerprint }),
-    commit: (amount, more = {}) => settle("commit", amount, more),
-    release: (fingerprint = request.fingerprint) => settle("release", 0, { fingerprint }),
-    extend: () => store.extend({ root, id: "subject", leaseMs: 2 * LEASE_MS }),
-  }
+/** One cell of the table of states: the calls in order, and counter `a` afterwards. */
+interface Cell {
+  call: string
+  outcome: string
+  steps: Step[]
+  spent?: number
+  reserved?: number
 }
 
-type Row = [op: string, outcome: string, run: (subject: Subject, bench: CaseBench) => Promise<void>]
+const FIRST = { replayed: false, late: false, recovered: false, forgottenCounters: 0 }
+const REPLAY = { replayed: true }
 
-const spent = (amount: number, reserved = 0) => ({ spent: amount, reserved })
+const step = (call: Call, reply: Record<string, unknown>, first?: Record<string, unknown>): Step =>
+  first === undefined ? { call, reply } : { call, reply, counter: first }
 
-const TABLE: Record<State, Row[]> = {
-  none: [
-    [
-      "reserve",
-      "held",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "ok", replayed: false }, "reserve")
-        await expectCell(bench, "a", spent(0, AMOUNT))
-      },
-    ],
-    [
-      "commit of an id that was never reserved",
-      "committed, recovered",
-      async (subject, bench) => {
-        const answer = await subject.commit(8, { expiresAt: null })
-        match(answer, { result: "committed", replayed: false, recovered: true }, "commit")
-        match(answer.cells[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "cell")
-        match(await subject.reserve(), { result: "resolved", state: "committed" }, "reserve afterwards")
-        await expectCell(bench, "a", spent(8))
-      },
-    ],
-    [
-      "commit of an id that the store lost",
-      "committed, recovered",
-      async (subject, bench) => {
-        const answer = await subject.commit(8, { expiresAt: (await bench.now()) + LEASE_MS })
-        match(answer, { result: "committed", replayed: false, recovered: true }, "commit")
-        await expectCell(bench, "a", spent(8))
-      },
-    ],
-    [
-      "release",
-      "released, a tombstone",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false }, "release")
-        match(await subject.reserve(), { result: "resolved", state: "released" }, "the reserve that comes after it")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "unknown", async (subject) => match(await subject.extend(), { state: "unknown" }, "extend")],
+/** A cell with one call and no surprise. */
+const cell = (name: Call[0], outcome: string, reply: Record<string, unknown>, after: Partial<Cell> = {}): Cell => ({
+  call: name,
+  outcome,
+  steps: [step([name] as Call, reply)],
+  ...after,
+})
+
+const TABLE: Record<State, Cell[]> = {
+  unknown: [
+    cell("reserve", "held", { status: "ok", replayed: false }, { reserved: AMOUNT }),
+    {
+      call: "settle of a key that was never reserved",
+      outcome: "settled, recovered",
+      spent: 8,
+      steps: [
+        step(
+          ["settle", 8, { expiresAt: null }],
+          { ...FIRST, status: "settled", recovered: true },
+          { peakBefore: 0, peak: 8 },
+        ),
+        step(["reserve"], { status: "resolved", state: "settled" }),
+      ],
+    },
+    {
+      call: "settle of a key that the store lost",
+      outcome: "settled, recovered",
+      spent: 8,
+      // Long after any lease of this case.
+      steps: [step(["settle", 8, { expiresAt: 4e12 }], { ...FIRST, status: "settled", recovered: true })],
+    },
+    {
+      call: "release",
+      outcome: "released, so that a late reserve is not admitted",
+      steps: [
+        step(["release"], { status: "released", replayed: false, late: false }),
+        step(["reserve"], { status: "resolved", state: "released" }),
+      ],
+    },
+    cell("extend", "unknown", { status: "unknown" }),
+    cell("expire", "not-due", { status: "not-due" }),
   ],
   held: [
-    [
-      "reserve",
-      "ok, replayed",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "ok", replayed: true }, "reserve")
-        await expectCell(bench, "a", spent(0, AMOUNT))
-      },
-    ],
-    [
-      "commit",
-      "committed",
-      async (subject, bench) => {
-        match(
-          await subject.commit(8),
-          { result: "committed", replayed: false, late: false, recovered: false },
-          "commit",
-        )
-        await expectCell(bench, "a", spent(8))
-      },
-    ],
-    [
-      "release",
-      "released",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false, late: false }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "extend",
-      "held",
-      async (subject) => {
-        const answer = await subject.extend()
-        match(answer, { state: "held", expiresAt: answer.now + 2 * LEASE_MS }, "extend")
-      },
-    ],
-    [
-      "a reserve or sweep by others",
-      "nothing",
-      async (subject, bench) => {
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "swept")
-        const other = await bench.store.reserve(reserveRequest(bench.root, "other", [cell("a", 1)]))
-        equal(other.expired, [], "expired by a reserve")
-        match(await subject.reserve(), { result: "ok", replayed: true }, "still held")
-      },
-    ],
+    cell("reserve", "ok, replayed", { status: "ok", replayed: true }, { reserved: AMOUNT }),
+    { call: "settle", outcome: "settled", spent: 8, steps: [step(["settle", 8], { ...FIRST, status: "settled" })] },
+    cell("release", "released", { ...FIRST, status: "released" }),
+    cell("extend", "held", { status: "held" }, { reserved: AMOUNT }),
+    cell("expire", "not-due", { status: "not-due" }, { reserved: AMOUNT }),
   ],
-  "held, lease past": [
-    [
-      "reserve",
-      "resolved: expired",
-      async (subject, bench) => {
-        const answer = await subject.reserve()
-        match(answer, { result: "resolved", state: "expired" }, "reserve")
-        equal(
-          answer.expired.map((one) => [one.id, one.cells[0]?.charged]),
-          [["subject", ON_EXPIRE]],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
-    [
-      "commit",
-      "committed, nothing was charged yet",
-      async (subject, bench) => {
-        const answer = await subject.commit(8)
-        match(answer, { result: "committed", replayed: false, late: false, recovered: false }, "commit")
-        match(answer.cells[0]!, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }, "cell")
-        await expectCell(bench, "a", spent(8))
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "a sweep afterwards")
-        await expectCell(bench, "a", spent(8), "cell a after a sweep")
-      },
-    ],
-    [
-      "release",
-      "released",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false }, "release")
-        equal((await bench.store.sweep({ root: bench.root, max: 10 })).expired, [], "a sweep afterwards")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "extend",
-      "expired, never revived",
-      async (subject, bench) => {
-        match(await subject.extend(), { state: "expired" }, "extend")
-        match(await subject.reserve(), { result: "resolved", state: "expired" }, "reserve afterwards")
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
-    [
-      "a reserve by others",
-      "expired, charges onExpire",
-      async (_subject, bench) => {
-        const other = await bench.store.reserve(reserveRequest(bench.root, "other", [cell("b", 1)]))
-        equal(
-          other.expired,
-          [
-            {
-              id: "subject",
-              cells: [
-                {
-                  key: "a",
-                  spent: ON_EXPIRE,
-                  reserved: 0,
-                  granted: 0,
-                  peakBefore: 0,
-                  peak: ON_EXPIRE,
-                  charged: ON_EXPIRE,
-                },
-              ],
-            },
-          ],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
-    [
-      "a sweep by others",
-      "expired, charges onExpire",
-      async (_subject, bench) => {
-        const swept = await bench.store.sweep({ root: bench.root, max: 10 })
-        equal(
-          swept.expired.map((one) => [one.id, one.cells[0]?.charged]),
-          [["subject", ON_EXPIRE]],
-          "expired",
-        )
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
+  "held, lease ended": [
+    {
+      call: "reserve",
+      outcome: "lease-ended, which writes nothing: expire it and reserve again",
+      spent: ON_EXPIRE,
+      steps: [
+        step(["reserve"], { status: "lease-ended", storedCounters: ["a"], due: true }, { spent: 0, reserved: AMOUNT }),
+        step(["reserve"], { status: "lease-ended" }, { spent: 0, reserved: AMOUNT }),
+        step(["expire"], { status: "expired" }),
+        step(["reserve"], { status: "resolved", state: "expired" }),
+      ],
+    },
+    {
+      call: "settle",
+      outcome: "settled, not late: nothing was charged yet",
+      spent: 8,
+      steps: [
+        step(["settle", 8], { ...FIRST, status: "settled" }, { spent: 8, reserved: 0, peakBefore: 0, peak: 8 }),
+        step(["expire"], { status: "not-due" }),
+      ],
+    },
+    {
+      call: "release",
+      outcome: "released",
+      steps: [step(["release"], { ...FIRST, status: "released" }), step(["expire"], { status: "not-due" })],
+    },
+    {
+      call: "extend",
+      outcome: "expired, never revived",
+      spent: ON_EXPIRE,
+      steps: [
+        step(["extend"], { status: "expired" }),
+        step(["reserve"], { status: "lease-ended" }),
+        step(["expire"], { status: "expired" }),
+      ],
+    },
+    {
+      call: "expire",
+      outcome: "expired, charges onExpire",
+      spent: ON_EXPIRE,
+      steps: [
+        step(
+          ["expire"],
+          { status: "expired", charged: [ON_EXPIRE] },
+          { spent: ON_EXPIRE, reserved: 0, peakBefore: 0, peak: ON_EXPIRE },
+        ),
+      ],
+    },
   ],
   expired: [
-    [
-      "reserve",
-      "resolved: expired",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "expired", expired: [] }, "reserve")
-        await expectCell(bench, "a", spent(ON_EXPIRE))
-      },
-    ],
-    [
-      "commit of less than was charged",
-      "committed, late: the charge goes down",
-      async (subject, bench) => {
-        const answer = await subject.commit(2)
-        match(answer, { result: "committed", replayed: false, late: true, recovered: false }, "commit")
-        match(answer.cells[0]!, { spent: 2, reserved: 0, peakBefore: ON_EXPIRE, peak: ON_EXPIRE }, "cell")
-        await expectCell(bench, "a", spent(2))
-      },
-    ],
-    [
-      "commit of more than was charged",
-      "committed, late: the charge goes up",
-      async (subject, bench) => {
-        const answer = await subject.commit(15)
-        match(answer, { result: "committed", replayed: false, late: true }, "commit")
-        match(answer.cells[0]!, { spent: 15, peakBefore: ON_EXPIRE, peak: 15 }, "cell")
-        await expectCell(bench, "a", spent(15))
-      },
-    ],
-    [
-      "release",
-      "released, late: refunded",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: false, late: true }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "expired", async (subject) => match(await subject.extend(), { state: "expired" }, "extend")],
+    cell("reserve", "resolved: expired", { status: "resolved", state: "expired", due: false }, { spent: ON_EXPIRE }),
+    {
+      call: "settle of less than was charged",
+      outcome: "settled, late: the charge becomes smaller",
+      spent: 2,
+      steps: [
+        step(["settle", 2], { ...FIRST, status: "settled", late: true }, { peakBefore: ON_EXPIRE, peak: ON_EXPIRE }),
+      ],
+    },
+    {
+      call: "settle of more than was charged",
+      outcome: "settled, late: the charge becomes larger",
+      spent: 15,
+      steps: [step(["settle", 15], { ...FIRST, status: "settled", late: true }, { peakBefore: ON_EXPIRE, peak: 15 })],
+    },
+    cell("release", "released, late: refunded", { ...FIRST, status: "released", late: true }),
+    cell("extend", "expired", { status: "expired" }, { spent: ON_EXPIRE }),
+    cell("expire", "not-due", { status: "not-due" }, { spent: ON_EXPIRE }),
   ],
-  committed: [
-    [
-      "reserve",
-      "resolved: committed",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "committed" }, "reserve")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    [
-      "commit of the same amounts",
-      "replayed",
-      async (subject, bench) => {
-        match(await subject.commit(COMMITTED), { result: "committed", replayed: true }, "commit")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    [
-      "commit of a higher revision",
-      "replaced",
-      async (subject, bench) => {
-        match(await subject.commit(9, { revision: 2 }), { result: "committed", replayed: false }, "up")
-        await expectCell(bench, "a", spent(9))
-        match(await subject.commit(3, { revision: 5 }), { result: "committed", replayed: false }, "down")
-        await expectCell(bench, "a", spent(3))
-        match(await subject.commit(3, { revision: 5 }), { result: "committed", replayed: true }, "the same again")
-        await expectCell(bench, "a", spent(3))
-      },
-    ],
-    [
-      "commit of the same revision with other amounts",
-      "mismatch",
-      async (subject, bench) => {
-        match(await subject.commit(COMMITTED + 1), { result: "mismatch" }, "commit")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    [
-      "commit of a lower revision",
-      "changes nothing",
-      async (subject, bench) => {
-        await subject.commit(9, { revision: 2 })
-        await subject.commit(5, { revision: 1 })
-        await subject.commit(COMMITTED)
-        await expectCell(bench, "a", spent(9))
-        match(await subject.commit(9, { revision: 2 }), { result: "committed", replayed: true }, "the latest again")
-      },
-    ],
-    [
-      "release",
-      "mismatch",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "mismatch" }, "release")
-        await expectCell(bench, "a", spent(COMMITTED))
-      },
-    ],
-    ["extend", "committed", async (subject) => match(await subject.extend(), { state: "committed" }, "extend")],
+  settled: [
+    cell("reserve", "resolved: settled", { status: "resolved", state: "settled" }, { spent: SETTLED }),
+    {
+      call: "settle of the same amounts",
+      outcome: "replayed",
+      spent: SETTLED,
+      steps: [step(["settle", SETTLED], { ...REPLAY, status: "settled" })],
+    },
+    {
+      call: "settle of a higher revision",
+      outcome: "replaced, also with the same amounts",
+      spent: 3,
+      steps: [
+        step(["settle", 9, { revision: 2 }], { ...FIRST, status: "settled" }, { spent: 9, reserved: 0 }),
+        step(["settle", 3, { revision: 5 }], { ...FIRST, status: "settled" }, { spent: 3, reserved: 0 }),
+        step(["settle", 3, { revision: 5 }], { ...REPLAY, status: "settled" }),
+        step(["settle", 3, { revision: 6 }], { ...FIRST, status: "settled" }),
+        step(["settle", 3, { revision: 5 }], { status: "mismatch" }),
+      ],
+    },
+    {
+      call: "settle of the same revision with other amounts",
+      outcome: "mismatch",
+      spent: SETTLED,
+      steps: [step(["settle", SETTLED + 1], { status: "mismatch" })],
+    },
+    {
+      call: "settle of a lower revision",
+      outcome: "mismatch",
+      spent: 9,
+      steps: [
+        step(["settle", 9, { revision: 2 }], { ...FIRST, status: "settled" }),
+        step(["settle", 5, { revision: 1 }], { status: "mismatch" }),
+        step(["settle", SETTLED], { status: "mismatch" }),
+        step(["settle", 9, { revision: 2 }], { ...REPLAY, status: "settled" }),
+      ],
+    },
+    {
+      call: "release",
+      outcome: "mismatch",
+      spent: SETTLED,
+      steps: [step(["release"], { status: "mismatch" }), step(["release", { revision: 3 }], { status: "mismatch" })],
+    },
+    cell("extend", "settled", { status: "settled" }, { spent: SETTLED }),
+    cell("expire", "not-due", { status: "not-due" }, { spent: SETTLED }),
   ],
   released: [
-    [
-      "reserve",
-      "resolved: released",
-      async (subject, bench) => {
-        match(await subject.reserve(), { result: "resolved", state: "released" }, "reserve")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "commit",
-      "mismatch: never send after releasing",
-      async (subject, bench) => {
-        match(await subject.commit(8), { result: "mismatch" }, "commit")
-        match(await subject.commit(8, { revision: 1 }), { result: "mismatch" }, "commit of a higher revision")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    [
-      "release",
-      "replayed",
-      async (subject, bench) => {
-        match(await subject.release(), { result: "released", replayed: true }, "release")
-        await expectCell(bench, "a", {})
-      },
-    ],
-    ["extend", "released", async (subject) => match(await subject.extend(), { state: "released" }, "extend")],
+    cell("reserve", "resolved: released", { status: "resolved", state: "released" }),
+    {
+      call: "settle",
+      outcome: "mismatch: nothing may be sent after a release",
+      steps: [
+        step(["settle", 8], { status: "mismatch" }),
+        step(["settle", 8, { revision: 1 }], { status: "mismatch" }),
+      ],
+    },
+    cell("release", "replayed", { ...REPLAY, status: "released" }),
+    cell("extend", "released", { status: "released" }),
+    cell("expire", "not-due", { status: "not-due" }),
   ],
 }
 
-const needsClock = (state: State) => state === "held, lease past" || state === "expired"
-
-function entries(states: readonly State[]): CaseEntry[] {
-  return states.flatMap((state) => {
-    const needs = needsClock(state) ? (["clock"] as const) : []
-    const cells = TABLE[state].map(
-      ([op, outcome, run]): CaseEntry => [
-        `state ${state}: ${op} → ${outcome}`,
-        needs,
-        async (bench) => run(await enter(bench, state), bench),
-      ],
-    )
-    return state === "none" ? cells : [...cells, mismatchEntry(state, needs)]
-  })
+/** Brings the key into a state, by the calls that lead there. Returns how to call it. */
+async function enter(bench: Bench, state: State): Promise<(call: Call, fingerprint?: string) => Promise<object>> {
+  const { store, partition } = bench
+  const request = reserveRequest(partition, "key", [counter("a", AMOUNT, 100, { onExpire: ON_EXPIRE })])
+  let expiresAt: number | null = null
+  const send = ([member, ...rest]: Call, fingerprint = request.fingerprint): Promise<object> => {
+    const [amount, more] = typeof rest[0] === "number" ? [rest[0], rest[1]] : [0, rest[0]]
+    const outcome = member === "release" ? "released" : "settled"
+    switch (member) {
+      case "reserve":
+        return store.reserve({ ...request, fingerprint })
+      case "extend":
+        return store.extend({ partition, key: "key", leaseMs: 2 * LEASE_MS })
+      case "expire":
+        return store.expire({ partition, key: "key", counters: ["a"] })
+      default:
+        return store.settle(settleRequest(request, [amount], { outcome, expiresAt, fingerprint, ...more }))
+    }
+  }
+  if (state !== "unknown") {
+    const reply = await store.reserve(request)
+    if (reply.status === "ok") expiresAt = reply.expiresAt
+  }
+  if (state === "held, lease ended" || state === "expired") await bench.clock.advance(LEASE_MS)
+  if (state === "expired") await send(["expire"])
+  if (state === "settled") await send(["settle", SETTLED])
+  if (state === "released") await send(["release"])
+  return send
 }
 
-function mismatchEntry(state: State, needs: CaseEntry[1]): CaseEntry {
-  return [
-    `state ${state}: another fingerprint → mismatch, nothing changed`,
-    needs,
-    async (bench) => {
-      const subject = await enter(bench, state)
-      match(await subject.commit(7, { fingerprint: "other" }), { result: "mismatch" }, "commit")
-      match(await subject.commit(7, { fingerprint: "other", revision: 9 }), { result: "mismatch" }, "a higher revision")
-      match(await subject.release("other"), { result: "mismatch" }, "release")
-      const charged = state === "committed" ? COMMITTED : state === "expired" ? ON_EXPIRE : 0
-      const reserved = state.startsWith("held") ? AMOUNT : 0
-      await expectCell(bench, "a", spent(charged, reserved))
-      match(await subject.reserve("other"), { result: "mismatch" }, "reserve")
-      await expectCell(bench, "a", state === "held, lease past" ? spent(ON_EXPIRE) : spent(charged, reserved))
-    },
-  ]
+/** Every cell of the contract's table of states, and another fingerprint in each state. */
+function defineRows(test: TestFunction, states: readonly State[]): void {
+  for (const state of states) {
+    for (const { call, outcome, steps, spent = 0, reserved = 0 } of TABLE[state]) {
+      test(`a key that is ${state}: ${call} → ${outcome}`, async (bench) => {
+        const send = await enter(bench, state)
+        for (const [index, expected] of steps.entries()) {
+          const reply = (await send(expected.call)) as { counters?: object[] }
+          const what = `call ${index + 1}, ${expected.call[0]}`
+          match(reply, expected.reply, what)
+          if (expected.counter !== undefined) match(reply.counters?.[0] ?? {}, expected.counter, `${what}: counter a`)
+        }
+        await bench.expectCounter("a", { spent, reserved })
+      })
+    }
+    if (state === "unknown") continue
+    test(`a key that is ${state}: another fingerprint → mismatch, nothing changes`, async (bench) => {
+      const send = await enter(bench, state)
+      const before = await bench.counterState("a")
+      for (const call of [["settle", 7], ["settle", 7, { revision: 9 }], ["release"], ["reserve"]] satisfies Call[])
+        match(await send(call, "other"), { status: "mismatch" }, call[0])
+      equal(await bench.counterState("a"), before, "counter a afterwards")
+    })
+  }
 }
 
-/** Every cell of the contract's state table. What needs a lease to end is of the level `leases`. */
 export const stateCases = [
-  ...casesOf("contract", "States", entries(STATES.filter((state) => !needsClock(state)))),
-  ...casesOf("leases", "States", entries(STATES.filter(needsClock))),
+  ...defineCases({ level: "contract", rule: "States" }, (test) =>
+    defineRows(test, ["unknown", "held", "settled", "released"]),
+  ),
+  ...defineCases({ level: "leases", rule: "States", needs: ["clock"] }, (test) =>
+    defineRows(test, ["held, lease ended", "expired"]),
+  ),
 ]

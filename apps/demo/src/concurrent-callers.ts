@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto"
+import { LLMClient } from "@p2/client"
+import { formatUsd } from "@p2/core"
+import cliProgress from "cli-progress"
+import type { DemoOptions } from "./options"
+import { compare, dollars, heading, table } from "./print"
+import type { Provider } from "./provider"
+
+interface Tally {
+  admitted: number
+  denied: number
+  failed: number
+  costNanoUsd: number
+}
+
+/**
+ * Many concurrent callers on a budget for a few: the user's budget is `affordable` times the upper bound of one call. Every
+ * caller has its own client; they share only the store.
+ */
+export async function runConcurrentCallers(options: DemoOptions, provider: Provider): Promise<void> {
+  heading(`${options.callers} concurrent callers on a budget for ${options.affordable}`)
+  const userId = randomUUID()
+  const request = { model: options.model, maxTokens: 300, userId, clientId: "demo" }
+  const upperBound = await upperBoundOf(request, options, provider)
+  const userBudget = formatUsd(upperBound * options.affordable)
+  table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": `$${userBudget}` })
+  // Long enough that every caller has called before the first answer.
+  provider.local?.faults.always({ delayMs: 500 })
+  const before = provider.local?.ledger.calls.length ?? 0
+  const tally = await callAll({ ...request, userBudget }, options, provider)
+  provider.local?.faults.clear()
+  table({
+    Admitted: tally.admitted,
+    Denied: tally.denied,
+    Failed: tally.failed,
+    "Sum of the receipts": dollars(tally.costNanoUsd),
+  })
+  const calls = provider.local?.ledger.calls.slice(before)
+  if (calls === undefined) return
+  const billed = calls.reduce((sum, call) => sum + call.nanoUsd, 0)
+  table({ "Calls that the provider billed": calls.length, "Receipts and ledger": compare(tally.costNanoUsd, billed) })
+}
+
+type CallerRequest = { model: string; maxTokens: number; userId: string; clientId: string; userBudget?: string }
+
+async function upperBoundOf(request: CallerRequest, options: DemoOptions, provider: Provider): Promise<number> {
+  await using client = new LLMClient(request, provider.connection)
+  client.msg.addMessageUser(options.prompt)
+  return (await client.getBudgetInfo()).upperBoundCostNanoUsd
+}
+
+async function callAll(request: CallerRequest, options: DemoOptions, provider: Provider): Promise<Tally> {
+  const tally: Tally = { admitted: 0, denied: 0, failed: 0, costNanoUsd: 0 }
+  const bar = progressBar(options.callers)
+  await Promise.all(
+    Array.from({ length: options.callers }, async () => {
+      await using client = new LLMClient(request, { ...provider.connection, store: options.store })
+      client.msg.addMessageUser(options.prompt)
+      const result = await client.generate()
+      if (result.ok) tally.admitted += 1
+      else if (result.error.kind === "denied") tally.denied += 1
+      else tally.failed += 1
+      tally.costNanoUsd += result.receipt.costNanoUsd
+      bar?.increment({ admitted: tally.admitted, denied: tally.denied })
+    }),
+  )
+  bar?.stop()
+  return tally
+}
+
+/** A progress bar on a terminal; none when the output goes to a file. */
+function progressBar(total: number): cliProgress.SingleBar | undefined {
+  if (process.stdout.isTTY !== true) return undefined
+  const format = "  {bar} {value}/{total}  admitted {admitted}  denied {denied}"
+  const bar = new cliProgress.SingleBar({ format, hideCursor: true }, cliProgress.Presets.shades_classic)
+  bar.start(total, 0, { admitted: 0, denied: 0 })
+  return bar
+}

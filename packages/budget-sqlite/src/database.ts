@@ -1,0 +1,103 @@
+import { StoreError } from "@p2/budget/store"
+import { InvalidArgumentError } from "@p2/core"
+import { toStoreError } from "./sqlite-errors"
+
+/** A value of a statement. Integers are JavaScript numbers. */
+export type SqlValue = string | number | null
+
+/** A prepared statement as better-sqlite3, libsql and `node:sqlite` have it. */
+export interface SqliteStatement {
+  run(...values: SqlValue[]): unknown
+  get(...values: SqlValue[]): unknown
+  all(...values: SqlValue[]): unknown[]
+}
+
+/** The part of a connection that the store uses; better-sqlite3, libsql and `node:sqlite` have it. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown
+  prepare(sql: string): SqliteStatement
+  close(): unknown
+}
+
+type DatabaseClass = new (path: string) => SqliteDatabase
+
+/** Opens `path` with `node:sqlite` where Node has it (22.13 and later), otherwise with libsql. */
+export async function openDatabase(path: string): Promise<SqliteDatabase> {
+  const Database = builtinDatabase() ?? (await libsqlDatabase())
+  try {
+    const database = new Database(path)
+    // SQLite's own waiting would stop the event loop.
+    database.exec("PRAGMA busy_timeout = 0")
+    return database
+  } catch (error) {
+    throw toStoreError(error, "no", `opening ${path}`)
+  }
+}
+
+/** Looked up at run time, so that bundlers have nothing to resolve and older versions of Node nothing to miss. */
+function builtinDatabase(): DatabaseClass | undefined {
+  const load = process.getBuiltinModule as ((id: string) => unknown) | undefined
+  return (load?.("node:sqlite") as { DatabaseSync?: DatabaseClass } | undefined)?.DatabaseSync
+}
+
+async function libsqlDatabase(): Promise<DatabaseClass> {
+  // Not a literal: libsql is optional, and its binary cannot be bundled.
+  const name: string = "libsql"
+  try {
+    return ((await import(name)) as { default: DatabaseClass }).default
+  } catch (cause) {
+    throw new StoreError(
+      `Node ${process.versions.node} has no built-in SQLite and libsql could not be loaded. Install it (\`npm install libsql\`), use Node 22.13 or later, or pass a connection of better-sqlite3.`,
+      { code: "store-misconfigured", applied: "no", cause },
+    )
+  }
+}
+
+/** The single value of a PRAGMA. */
+export function pragma(database: SqliteDatabase, name: string): unknown {
+  return Object.values((database.prepare(`PRAGMA ${name}`).get() ?? {}) as object)[0]
+}
+
+/**
+ * Text of a column that was read with `CAST(… AS BLOB)`: libsql ends the process when it reads text that is not UTF-8,
+ * as text in a damaged file may be.
+ */
+export function decodeText(bytes: unknown): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes as Uint8Array)
+  } catch (cause) {
+    throw new StoreError("A stored record is not UTF-8 text. It was left as it is.", {
+      code: "store-corrupt",
+      applied: "no",
+      cause,
+    })
+  }
+}
+
+/** The path in `./p2.db`, `file:./p2.db` and `file:///var/lib/p2.db`. @throws InvalidArgumentError */
+export function pathOf(location: string): string {
+  const path = location.startsWith("file://") ? pathOfUrl(location) : location.replace(/^file:/, "")
+  if (path === "" || path.includes("\0"))
+    throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
+  // SQLite's own URIs have parameters there; as part of the name they would open another file.
+  if (location.startsWith("file:") && /[?#]/.test(location))
+    throw new InvalidArgumentError("location", 'a "file:" path without "?" and "#" (settings are options)', location)
+  return path
+}
+
+/** Between the second and the third slash stands a host: `file://./p2.db` would be `/p2.db`. */
+function pathOfUrl(location: string): string {
+  const url = URL.canParse(location) ? new URL(location) : undefined
+  if (url === undefined || (url.host !== "" && url.host !== "localhost") || url.pathname === "/")
+    throw new InvalidArgumentError(
+      "location",
+      '"file:./p2.db", or "file:///var/lib/p2.db" with three slashes',
+      location,
+    )
+  return decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1")
+}
+
+export function isDatabase(value: unknown): value is SqliteDatabase {
+  const candidate = (value ?? {}) as Partial<Record<keyof SqliteDatabase, unknown>>
+  return typeof candidate.exec === "function" && typeof candidate.prepare === "function"
+}

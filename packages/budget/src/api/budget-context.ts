@@ -1,0 +1,163 @@
+import { InvalidArgumentError } from "@p2/core"
+import { type GivenAmount, readAmount } from "../limits/amount"
+import { toName } from "../limits/names"
+import { type PlannedLimit, planLimits } from "../limits/planned-limit"
+import type { Subject } from "../limits/subject"
+import { Alerts } from "../reservations/alerts"
+import { Heartbeats } from "../reservations/heartbeats"
+import { KeyUses } from "../reservations/key-uses"
+import { LocalAllowance } from "../reservations/local-allowance"
+import { PendingSettles } from "../reservations/pending-settles"
+import { StoreClock } from "../reservations/store-clock"
+import { type SettledReply, settleWhereReserved } from "../reservations/stored-counters"
+import { Sweeper } from "../reservations/sweeper"
+import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
+import { checkedStore } from "../store/checked-store"
+import type { Name } from "../store/name"
+import { StoreError } from "../store/store-error"
+import { DenialRecorder } from "../usage/denial-recorder"
+import type { BudgetOptions, OnExpire } from "./budget"
+
+const MIN_LEASE_MS = 1_000
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>
+
+/** What a budget and its children share. */
+export class BudgetContext {
+  readonly givenStore: BudgetStore
+  /** Validates requests and replies, and applies the store's timeout. */
+  readonly store: BudgetStore
+  readonly leaseMs: number
+  readonly maxLeaseMs: number
+  readonly onExpire: "charge" | "release" | GivenAmount
+  readonly limitsOf: (subject: Subject) => readonly PlannedLimit[] | Promise<readonly PlannedLimit[]>
+  readonly allowance: LocalAllowance | undefined
+  readonly alerts: Alerts
+  readonly pending: PendingSettles
+  readonly sweeper: Sweeper
+  readonly denials: DenialRecorder
+  readonly clock = new StoreClock()
+  readonly keys = new KeyUses()
+  readonly heartbeats = new Heartbeats()
+  isClosed = false
+  readonly #partition: string | ((subject: Subject) => string)
+  readonly #onWarning: BudgetOptions["onWarning"]
+  #check: Promise<void> | undefined
+
+  constructor(options: BudgetOptions) {
+    this.givenStore = options.store
+    this.store = checkedStore(this.givenStore)
+    this.leaseMs = this.readLease(options.leaseMs, "leaseMs") ?? 60_000
+    this.maxLeaseMs = this.readLease(options.maxLeaseMs, "maxLeaseMs") ?? 900_000
+    this.onExpire = readOnExpire(options.onExpire ?? "charge", "onExpire")
+    this.allowance = readAllowance(options.onStoreFailure)
+    const { partition = "main", limits, onAlert } = options
+    if (typeof partition !== "function") toName(partition, "partition")
+    this.#partition = partition
+    this.#onWarning = readCallback(options.onWarning, "onWarning")
+    const planned = typeof limits === "function" ? undefined : planLimits(limits, "limits")
+    this.limitsOf = planned === undefined ? limitsByFunction(limits as LimitsFunction) : () => planned
+    this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
+    this.pending = new PendingSettles({
+      settle: (request) => this.settle(request),
+      retentionMs: this.store.capabilities.retentionMs,
+      warn: this.warn,
+    })
+    this.sweeper = new Sweeper({
+      store: this.store,
+      onChanged: (name, changes) => this.alerts.changed(name, changes),
+      warn: this.warn,
+    })
+    this.denials = new DenialRecorder({
+      ledger: this.store.ledger,
+      now: (name) => this.clock.now(name),
+      warn: this.warn,
+    })
+  }
+
+  partitionOf(subject: Subject): Name {
+    return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
+  }
+
+  settle(request: SettleRequest): Promise<SettledReply> {
+    return settleWhereReserved(this.store, request)
+  }
+
+  /** A warning must not become a failure of the call that it is about. */
+  readonly warn = (message: string, cause?: unknown): void => {
+    try {
+      if (this.#onWarning !== undefined) {
+        this.#onWarning(message, cause)
+        return
+      }
+    } catch {
+      // The console gets it instead.
+    }
+    console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
+  }
+
+  throwIfClosed(): void {
+    if (!this.isClosed) return
+    throw new StoreError("The budget is closed. Create a new one.", { code: "store-unavailable", applied: "no" })
+  }
+
+  /** Asks the store once whether it is set up for money; again as long as it is not. */
+  async requireChecked(): Promise<void> {
+    this.#check ??= this.#firstCheck().catch((error: unknown) => {
+      this.#check = undefined
+      throw error
+    })
+    return this.#check
+  }
+
+  async check(partition?: Name): Promise<StoreCheck> {
+    const check = await this.store.check(partition === undefined ? {} : { partition })
+    for (const warning of check.warnings) if (check.ok) this.warn(warning)
+    return check
+  }
+
+  /** @throws InvalidArgumentError */
+  readLease(value: number | undefined, argument: string): number | undefined {
+    if (value === undefined) return undefined
+    if (Number.isSafeInteger(value) && value >= MIN_LEASE_MS && value <= MAX_TIMER_MS) return value
+    throw new InvalidArgumentError(argument, `milliseconds, an integer from ${MIN_LEASE_MS} to 2^31 − 1`, value)
+  }
+
+  async #firstCheck(): Promise<void> {
+    const { ok, warnings } = await this.check()
+    if (ok) return
+    throw new StoreError(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`, {
+      code: "store-misconfigured",
+      applied: "no",
+    })
+  }
+}
+
+/** @throws InvalidArgumentError */
+export function readOnExpire(value: OnExpire, argument: string): BudgetContext["onExpire"] {
+  if (value === "charge" || value === "release") return value
+  try {
+    return readAmount(value, argument)
+  } catch (error) {
+    if (typeof value !== "string") throw error
+    throw new InvalidArgumentError(argument, '"charge", "release" or an amount such as "0.05"', value)
+  }
+}
+
+function limitsByFunction(limits: LimitsFunction): BudgetContext["limitsOf"] {
+  return async (subject) => planLimits(await limits(subject), "limits(subject)")
+}
+
+function readAllowance(choice: BudgetOptions["onStoreFailure"]): LocalAllowance | undefined {
+  if (choice === undefined || choice === "deny") return undefined
+  if (typeof choice !== "object" || choice === null || choice.allowUpTo === undefined)
+    throw new InvalidArgumentError("onStoreFailure", '"deny" or { allowUpTo: "1.00" }', choice)
+  return new LocalAllowance(readAmount(choice.allowUpTo, "onStoreFailure.allowUpTo"))
+}
+
+function readCallback<Callback>(callback: Callback, argument: string): Callback {
+  if (callback === undefined || typeof callback === "function") return callback
+  throw new InvalidArgumentError(argument, "a function", callback)
+}

@@ -1,0 +1,45 @@
+import { P2Error } from "@p2/core"
+import { StoreError } from "../store/store-error"
+import {
+  IdempotencyKeyMismatchError,
+  NoLedgerError,
+  ReservationHeldError,
+  ReservationResolvedError,
+  SettleMismatchError,
+  UnknownReservationError,
+} from "./budget-errors"
+import { BudgetExceededError } from "./budget-exceeded-error"
+
+/** Every error of this package: `code` tells them apart and gives the fields. */
+export type BudgetError =
+  | StoreError
+  | IdempotencyKeyMismatchError
+  | ReservationHeldError
+  | ReservationResolvedError
+  | UnknownReservationError
+  | BudgetExceededError
+  | SettleMismatchError
+  | NoLedgerError
+
+export type BudgetErrorCode = BudgetError["code"]
+
+const CLASSES = [
+  StoreError,
+  IdempotencyKeyMismatchError,
+  ReservationHeldError,
+  ReservationResolvedError,
+  UnknownReservationError,
+  BudgetExceededError,
+  SettleMismatchError,
+  NoLedgerError,
+]
+
+/**
+ * Whether `value` is an error of this package, from whichever copy of it.
+ *
+ * @example
+ * if (isBudgetError(error) && error.code === "reservation-resolved") console.log(error.state)
+ */
+export function isBudgetError(value: unknown): value is BudgetError {
+  return P2Error.isInstance(value) && CLASSES.some((each) => each.isInstance(value))
+}

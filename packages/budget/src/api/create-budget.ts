@@ -1,0 +1,165 @@
+import { checkOptions, InvalidArgumentError, plural } from "@p2/core"
+import type { Limit } from "../limits/limit"
+import { toName } from "../limits/names"
+import { type PlannedLimit, planChildLimit, planLimits } from "../limits/planned-limit"
+import { checkSubject, type Subject } from "../limits/subject"
+import { correct } from "../reservations/correct"
+import { reserve } from "../reservations/reserve"
+import { resume } from "../reservations/resume"
+import { run } from "../reservations/run"
+import { MAX_SWEEP } from "../reservations/sweeper"
+import { UsageQueries } from "../usage/usage-queries"
+import { checkReset, checkTopUp, readStatus, resetSpent, topUp } from "./adjust-limits"
+import type { Budget, BudgetOptions, CloseOptions } from "./budget"
+import { BudgetContext } from "./budget-context"
+
+const DEFAULT_FLUSH_MS = 5_000
+const STATUS_NAMES: ReadonlySet<string> = new Set(["limits"])
+const CHILD_NAMES: ReadonlySet<string> = new Set(["limit", "id"])
+const SWEEP_NAMES: ReadonlySet<string> = new Set(["subject", "max"])
+const SUBJECT_NAMES: ReadonlySet<string> = new Set(["subject"])
+const FLUSH_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
+const CLOSE_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "keepStore"])
+const BUDGET_NAMES: ReadonlySet<string> = new Set([
+  "store",
+  "partition",
+  "limits",
+  "onExpire",
+  "leaseMs",
+  "maxLeaseMs",
+  "onStoreFailure",
+  "onAlert",
+  "onWarning",
+])
+
+const BUDGET_ADVICE = {
+  root: "Did you mean `partition`?",
+  tenant: "Did you mean `partition`?",
+  storeTimeoutMs: "A store has a timeout of its own: set it there.",
+  timeoutMs: "A store has a timeout of its own: set it there.",
+  maxHoldMs: "Did you mean `maxLeaseMs`?",
+} as const
+
+/**
+ * Creates limits over a store. Nothing is sent before the first call.
+ *
+ * @example
+ * const budget = createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: "1.00", per: "day" }] })
+ * const result = await budget.reserve({ subject: { userId: "ada" }, amount: "0.05" })
+ * if (result.ok) await result.reservation.settle("0.02")
+ *
+ * @throws InvalidArgumentError when an option or a limit is invalid.
+ */
+export function createBudget(options: BudgetOptions): Budget {
+  checkOptions(options, BUDGET_NAMES, "options", BUDGET_ADVICE)
+  return budgetOver(new BudgetContext(options), [])
+}
+
+function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]): Budget {
+  const limitsFor = async (subject: Subject, extra: readonly Limit[] = []) => [
+    ...(await context.limitsOf(subject)),
+    ...planLimits(extra, "limits"),
+    ...childLimits,
+  ]
+  const partitionFor = (subject: Subject = {}) => {
+    checkSubject(subject)
+    return context.partitionOf(subject)
+  }
+  return {
+    store: context.givenStore,
+    usage: new UsageQueries(context),
+    get pending() {
+      return context.pending.size
+    },
+    partitionOf: partitionFor,
+    reserve: async (request) => {
+      const outcome = await reserve(context, childLimits, request)
+      return outcome.status === "admitted"
+        ? { ok: true, reservation: outcome.reservation }
+        : { ok: false, error: outcome.error }
+    },
+    run: (request, call) => run(context, childLimits, request, call),
+    resume: (idempotencyKey, request = {}) => resume(context, idempotencyKey, request),
+    status: async (subject = {}, request = {}) => {
+      checkSubject(subject)
+      checkOptions(request, STATUS_NAMES)
+      return readStatus(context, await limitsFor(subject, request.limits), subject)
+    },
+    topUp: async (target) => {
+      checkTopUp(target)
+      return topUp(context, await limitsFor(target.subject ?? {}), target)
+    },
+    reset: async (target) => {
+      checkReset(target)
+      return resetSpent(context, await limitsFor(target.subject ?? {}), target)
+    },
+    correct: (request) => correct(context, request),
+    child: (request) => {
+      checkOptions(request, CHILD_NAMES)
+      const id = toName(request.id ?? crypto.randomUUID(), "id")
+      return budgetOver(context, [...childLimits, ...planChildLimit(id, request.limit)])
+    },
+    sweep: async (request = {}) => {
+      checkOptions(request, SWEEP_NAMES)
+      const { max = MAX_SWEEP } = request
+      if (!Number.isSafeInteger(max) || max < 1) throw new InvalidArgumentError("max", "an integer from 1", max)
+      return context.sweeper.sweep(partitionFor(request.subject), max)
+    },
+    check: async (request = {}) => {
+      checkOptions(request, SUBJECT_NAMES)
+      return context.check(partitionFor(request.subject))
+    },
+    acceptClock: async (request = {}) => {
+      checkOptions(request, SUBJECT_NAMES)
+      return acceptClock(context, partitionFor(request.subject))
+    },
+    flush: async (request = {}) => {
+      checkOptions(request, FLUSH_NAMES)
+      return flush(context, request.timeoutMs)
+    },
+    close: async (request = {}) => {
+      checkOptions(request, CLOSE_NAMES)
+      // The store and the heartbeats belong to the budget that the child was made of.
+      if (childLimits.length > 0) await flush(context, request.timeoutMs)
+      else await close(context, request)
+    },
+  }
+}
+
+async function acceptClock(context: BudgetContext, partition: string): Promise<{ now: number; before: number }> {
+  const { store, clock } = context
+  const { now, before } = clock.learn(partition, await store.acceptClock({ partition }))
+  const key = crypto.randomUUID()
+  await store.ledger?.record({
+    partition,
+    key,
+    entry: {
+      ...{ requestId: key, attempt: 1, model: "none", status: "audit", mode: "accept-clock" },
+      ...{ tags: { before: `${before}`, now: `${now}` }, tokens: {} },
+      ...{ reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none" },
+    },
+  })
+  return { now, before }
+}
+
+async function flush(context: BudgetContext, timeoutMs = DEFAULT_FLUSH_MS): Promise<boolean> {
+  const denials = context.denials.flush()
+  const isFlushed = await context.pending.flush(timeoutMs)
+  // Each write ends within the store's timeout.
+  await denials
+  return isFlushed
+}
+
+async function close(context: BudgetContext, options: CloseOptions): Promise<void> {
+  context.isClosed = true
+  const isFlushed = await flush(context, options.timeoutMs)
+  const count = await context.pending.giveUp()
+  if (!isFlushed)
+    context.warn(
+      `Closed with ${plural(count, "settlement")} that the store did not confirm; their leases decide what is charged.`,
+    )
+  context.denials.stop()
+  context.heartbeats.stopAll()
+  await context.sweeper.stop()
+  if (options.keepStore !== true) await context.givenStore.close?.()
+}

@@ -1,0 +1,90 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { CounterRef } from "../store/budget-store"
+import type { Millis } from "../store/name"
+import type { Amount } from "./amount"
+import { counterName, scopeName } from "./counter-name"
+import { shortHash } from "./names"
+import type { PlannedLimit } from "./planned-limit"
+import { type Scope, SUBJECT_FIELDS, type Subject, type Unit } from "./subject"
+import { windowAt } from "./window"
+
+/** A counter that a call touches, and the limits that it answers for. */
+export interface CallCounter extends CounterRef {
+  unit: Unit
+  /** Value of the scope (user id, tag value …); null for `total` and children. */
+  value: string | null
+  /** The smallest first: it decides. */
+  limits: readonly PlannedLimit[]
+}
+
+/**
+ * The counters of a subject at an instant, each once.
+ *
+ * @param missing what to do with a limit whose scope the subject lacks; optional limits are skipped in any case
+ * @throws InvalidArgumentError
+ */
+export function callCounters(
+  limits: readonly PlannedLimit[],
+  subject: Subject,
+  now: Millis,
+  missing: "throw" | "skip",
+): CallCounter[] {
+  const counters = new Map<string, CallCounter & { limits: PlannedLimit[] }>()
+  for (const limit of limits) {
+    const value = scopeValue(subject, limit.scope)
+    if (value === undefined) {
+      if (missing === "throw" && !limit.optional) throw missingScope(limit.scope)
+      continue
+    }
+    const { scope, unit, keepMs } = limit
+    const window = windowAt(limit.window, now)
+    const [startsAt, endsAt] = [window?.startsAt ?? null, window?.endsAt ?? null]
+    const name = counterName({ scope, value, unit, startsAt, endsAt })
+    const counter = counters.get(name)
+    if (counter === undefined) {
+      counters.set(name, { name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
+      continue
+    }
+    counter.limits.push(limit)
+    counter.keepMs = counter.keepMs === null || keepMs === null ? null : Math.max(counter.keepMs, keepMs)
+  }
+  for (const counter of counters.values()) counter.limits.sort(compareLimits)
+  return [...counters.values()]
+}
+
+/**
+ * What is requested, whenever it is: scopes, units, kinds of windows, amounts and what is charged on expiry. The same
+ * idempotency key with another fingerprint is another request. 22 characters.
+ */
+export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {
+  const limits = counters.flatMap(({ value, unit, limits }) =>
+    limits.map(({ scope, window }) => `${scopeName(scope, value)}|${unit}|${window.kind}`),
+  )
+  const amounts = [amount, onExpire].map(({ nanoUsd = null, tokens = null, requests }) => [nanoUsd, tokens, requests])
+  return shortHash(JSON.stringify([[...new Set(limits)].sort(), amounts]))
+}
+
+/** Null for `total` and children, undefined where the subject has none. */
+function scopeValue(subject: Subject, scope: Scope): string | null | undefined {
+  if (scope === "total") return null
+  if (typeof scope === "string") return subject[SUBJECT_FIELDS[scope]]
+  if ("child" in scope) return null
+  const { tags } = subject
+  return tags !== undefined && Object.hasOwn(tags, scope.tag) ? tags[scope.tag] : undefined
+}
+
+function missingScope(scope: Scope): InvalidArgumentError {
+  const isTag = typeof scope === "object" && "tag" in scope
+  const field = isTag
+    ? `tags[${JSON.stringify(scope.tag.slice(0, 40))}]`
+    : SUBJECT_FIELDS[scope as keyof typeof SUBJECT_FIELDS]
+  return new InvalidArgumentError(
+    `subject.${field}`,
+    `a string, because a limit counts per ${isTag ? "tag" : scope} (\`optional: true\` skips the limit for calls without one)`,
+    undefined,
+  )
+}
+
+function compareLimits(a: PlannedLimit, b: PlannedLimit): number {
+  return (a.limit ?? Number.POSITIVE_INFINITY) - (b.limit ?? Number.POSITIVE_INFINITY) || 0
+}

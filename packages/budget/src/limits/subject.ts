@@ -1,0 +1,42 @@
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkValue } from "./names"
+
+/** Whose call it is: scopes are looked up in it. Values may come from strangers. */
+export interface Subject {
+  /** Groups the attempts of one request. @defaultValue the idempotency key */
+  requestId?: string | undefined
+  userId?: string | undefined
+  clientId?: string | undefined
+  model?: string | undefined
+  tags?: Readonly<Record<string, string>> | undefined
+}
+
+/** Whose spending a limit counts. `{ child }` is made by `budget.child()` only. */
+export type Scope =
+  | "request"
+  | "user"
+  | "client"
+  | "total"
+  | "model"
+  | { readonly tag: string }
+  | { readonly child: string }
+
+/** What a counter counts in: nano-USD, tokens or requests. */
+export type Unit = "nanoUsd" | "tokens" | "requests"
+
+const FIELDS = ["requestId", "userId", "clientId", "model"] as const
+const SUBJECT_NAMES: ReadonlySet<string> = new Set([...FIELDS, "tags"])
+
+/** The field of a subject in which a scope is looked up. */
+export const SUBJECT_FIELDS = { request: "requestId", user: "userId", client: "clientId", model: "model" } as const
+
+/** A misspelt `userId` must not count as no user. @throws InvalidArgumentError */
+export function checkSubject(subject: unknown): asserts subject is Subject {
+  checkOptions(subject, SUBJECT_NAMES, "subject")
+  const { tags, ...fields } = subject as Subject
+  for (const field of FIELDS) if (fields[field] !== undefined) checkValue(fields[field], `subject.${field}`)
+  if (tags === undefined) return
+  if (typeof tags !== "object" || tags === null || Array.isArray(tags))
+    throw new InvalidArgumentError("subject.tags", 'an object of strings such as { team: "search" }', tags)
+  for (const tag of Object.keys(tags)) checkValue(tags[tag], `subject.tags[${JSON.stringify(tag.slice(0, 40))}]`)
+}

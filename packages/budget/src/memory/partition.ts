@@ -1,0 +1,52 @@
+import type { Millis, Name } from "../store/name"
+import type { Adjustment, Counter, Reservation } from "../store/transition"
+import { type Timed, TimeHeap } from "./time-heap"
+
+/** What the memory store keeps of one partition, usage entries aside. */
+export class Partition {
+  readonly reservations = new Map<Name, Reservation>()
+  readonly counters = new Map<Name, Counter>()
+  readonly adjustments = new Map<Name, Adjustment>()
+  /** The latest time that a write has seen. */
+  time: Millis | undefined
+  /**
+   * A lease is in here from its reserve until its first end: one that was extended is put back then, one that was settled
+   * is dropped.
+   */
+  readonly #leases = new TimeHeap<Timed>()
+
+  get isEmpty(): boolean {
+    return this.reservations.size + this.counters.size + this.adjustments.size === 0
+  }
+
+  addLease(key: Name, leaseEnd: Millis): void {
+    this.#leases.push({ key, at: leaseEnd })
+  }
+
+  hasDue(clock: Millis): boolean {
+    return this.#firstDue(clock) !== undefined
+  }
+
+  /** Keys of held reservations whose lease has ended, oldest first. */
+  dueKeys(clock: Millis, limit: number): Name[] {
+    const due = new Set<Name>()
+    for (let first = this.#firstDue(clock); first !== undefined && due.size < limit; first = this.#firstDue(clock)) {
+      due.add(first.key)
+      this.#leases.pop()
+    }
+    for (const key of due) this.addLease(key, this.reservations.get(key)!.leaseEnd)
+    return [...due]
+  }
+
+  #firstDue(clock: Millis): Timed | undefined {
+    for (;;) {
+      const first = this.#leases.first()
+      if (first === undefined || first.at > clock) return undefined
+      const reservation = this.reservations.get(first.key)
+      const isHeld = reservation?.state === "held"
+      if (isHeld && reservation.leaseEnd === first.at) return first
+      this.#leases.pop()
+      if (isHeld && reservation.leaseEnd > first.at) this.addLease(first.key, reservation.leaseEnd)
+    }
+  }
+}

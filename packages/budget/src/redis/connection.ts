@@ -1,0 +1,170 @@
+import type { StoreCheck } from "../store/budget-store"
+import { type OwnConnection, ownConnection, type RedisClient } from "./client"
+import { misconfigured, storeFailure, unavailable } from "./failure"
+import { inspectServers } from "./server-check"
+
+/** Most calls that may wait for a reply at once, so that a server that hangs cannot fill the memory. */
+const MAX_WAITING = 50_000
+/** How often the server's settings are checked again while calls come. */
+const CHECK_INTERVAL_MS = 10_000
+
+/** A script with the name under which the server caches it. */
+export interface Script {
+  readonly sha: string
+  readonly lua: string
+}
+
+export interface RedisConnectionOptions {
+  client: RedisClient
+  /** How long to wait for a connection, and then for a reply. */
+  deadlineMs: number
+  /** A key that no script uses, to try the store's commands on. */
+  probeKey: string
+}
+
+/** The store's own connection. Members reject with a `StoreError`, within the deadline. */
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions
+  #own: OwnConnection | undefined
+  /** When the server was last found fit for money; undefined: not yet on this connection, or it was not. */
+  #checkedAt: number | undefined
+  #checking: Promise<StoreCheck> | undefined
+  #lastError: unknown
+  #closed = false
+  /** Calls that wait for a reply. */
+  #waiting = 0
+  /** Calls that came before the connection was ready. */
+  readonly #waiters = new Set<() => void>()
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options
+  }
+
+  /** Runs a script, by its name where the server has it. */
+  async run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
+    const own = this.#prepared() ?? (await this.#prepare())
+    this.#waiting++
+    try {
+      return (await own.evalsha(script.sha, keys.length, ...keys, ...args)) as unknown[]
+    } catch (error) {
+      if (!isNoScript(error)) throw storeFailure(error, true)
+      return (await own.eval(script.lua, keys.length, ...keys, ...args).catch(rejectAsFailure)) as unknown[]
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  /** Runs a command that reads. */
+  async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
+    const own = this.#prepared() ?? (await this.#prepare())
+    return send(own).catch(rejectAsFailure)
+  }
+
+  /** Looks at the server's settings now. Does not reject for bad ones. */
+  async check(): Promise<StoreCheck> {
+    return this.#check(await this.#ready())
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#own?.disconnect()
+    this.#wake()
+  }
+
+  /** The connection, if it is ready and its server was found fit for money. */
+  #prepared(): OwnConnection | undefined {
+    const own = this.#own
+    if (own?.status !== "ready" || this.#checkedAt === undefined || this.#closed) return undefined
+    if (this.#waiting >= MAX_WAITING) {
+      throw unavailable(`${MAX_WAITING} calls already wait for Redis; nothing was applied.`, "no")
+    }
+    if (performance.now() - this.#checkedAt > CHECK_INTERVAL_MS) {
+      // In the background: what it finds is for the calls that come next.
+      this.#check(own).catch(() => {})
+    }
+    return own
+  }
+
+  async #prepare(): Promise<OwnConnection> {
+    const own = await this.#ready()
+    const { ok, warnings } = await this.#check(own)
+    if (!ok) throw misconfigured(warnings[0]!)
+    return own
+  }
+
+  #check(own: OwnConnection): Promise<StoreCheck> {
+    this.#checking ??= inspectServers(own, this.#options.probeKey)
+      .then(
+        (check) => {
+          this.#checkedAt = check.ok ? performance.now() : undefined
+          return check
+        },
+        (error: unknown) => {
+          throw storeFailure(error, false)
+        },
+      )
+      .finally(() => {
+        this.#checking = undefined
+      })
+    return this.#checking
+  }
+
+  async #ready(): Promise<OwnConnection> {
+    if (this.#closed) throw closed()
+    this.#own ??= this.#open()
+    const own = this.#own
+    if (own.status === "ready") return own
+    if (own.status === "wait" || own.status === "end" || own.status === "close") own.connect().catch(() => {})
+    await this.#untilReady()
+    return own
+  }
+
+  #untilReady(): Promise<void> {
+    const { deadlineMs } = this.#options
+    return new Promise((resolve, reject) => {
+      const waiter = () => {
+        clearTimeout(timer)
+        if (this.#closed) reject(closed())
+        else resolve()
+      }
+      const timer = setTimeout(() => {
+        this.#waiters.delete(waiter)
+        reject(storeFailure(this.#lastError ?? new Error(`No connection within ${deadlineMs} ms.`), false))
+      }, deadlineMs)
+      this.#waiters.add(waiter)
+    })
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) waiter()
+    this.#waiters.clear()
+  }
+
+  #open(): OwnConnection {
+    const own = ownConnection(this.#options.client, this.#options.deadlineMs)
+    own.on("error", (error) => {
+      this.#lastError = error
+    })
+    own.on("ready", () => {
+      this.#lastError = undefined
+      this.#wake()
+    })
+    // Behind the next connection there may be another server, such as a replica after a failover.
+    own.on("close", () => {
+      this.#checkedAt = undefined
+    })
+    return own
+  }
+}
+
+function closed(): Error {
+  return unavailable("The store is closed; nothing was applied.", "no")
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith("NOSCRIPT")
+}
+
+function rejectAsFailure(error: unknown): never {
+  throw storeFailure(error, true)
+}

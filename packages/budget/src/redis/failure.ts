@@ -1,0 +1,58 @@
+import { StoreError } from "../store/store-error"
+
+/** Replies with which the server says that it did not run the command. */
+const NOT_APPLIED =
+  /^(?:READONLY|OOM|MISCONF|LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|TRYAGAIN|MOVED|ASK|NOSCRIPT|CROSSSLOT)\b/
+/** What ioredis says when it did not write the command. */
+const NOT_SENT = /^(?:Stream isn't writeable|Cluster isn't ready|Cluster is ended|Failed to refresh slots cache)/
+const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM)\b/
+const NOT_ALLOWED_IN_SCRIPT = /NOPERM|can't run this command/
+
+/** What a failure means for the caller. `sent`: the command may have been written. */
+export function storeFailure(failure: unknown, sent: boolean): StoreError {
+  if (StoreError.isInstance(failure)) return failure
+  const cause = withoutCommand(failure)
+  // After too many redirections, ioredis rejects with the last reply inside a message of its own.
+  const message = cause.message.replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, "")
+  if (NOT_ALLOWED.test(message)) return notAllowed("no", cause)
+  if (NOT_ALLOWED_IN_SCRIPT.test(message)) return notAllowed("maybe", cause)
+  if (NOT_APPLIED.test(message)) {
+    return unavailable(`Redis rejected the call (${message.split(" ", 1)[0]}); nothing was applied.`, "no", cause)
+  }
+  if (!sent || NOT_SENT.test(message)) return unavailable("Redis cannot be reached; nothing was applied.", "no", cause)
+  if (message === "Command timed out") {
+    return unavailable("Redis did not reply in time; the call may have been applied.", "maybe", cause)
+  }
+  if (cause.name === "ReplyError") {
+    return new StoreError("Redis rejected the store's script.", { code: "store-corrupt", applied: "maybe", cause })
+  }
+  return unavailable("The connection to Redis closed before the reply; the call may have been applied.", "maybe", cause)
+}
+
+export function unavailable(message: string, applied: "no" | "maybe", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-unavailable", applied, cause })
+}
+
+export function corrupt(message: string): StoreError {
+  return new StoreError(message, { code: "store-corrupt", applied: "no" })
+}
+
+export function misconfigured(message: string): StoreError {
+  return new StoreError(message, { code: "store-misconfigured", applied: "no" })
+}
+
+function notAllowed(applied: "no" | "maybe", cause: Error): StoreError {
+  return new StoreError(
+    "Redis does not allow the store's commands: check the user and password of the connection, and its ACL.",
+    { code: "store-misconfigured", applied, cause },
+  )
+}
+
+/** Name, message and code only: ioredis attaches the command, and with it keys, subjects and prompts, to its errors. */
+function withoutCommand(failure: unknown): Error {
+  if (!(failure instanceof Error)) return new Error(String(failure))
+  const cause = new Error(failure.message)
+  cause.name = failure.name
+  if ("code" in failure) Object.assign(cause, { code: failure.code })
+  return cause
+}

@@ -1,0 +1,51 @@
+import type { Name } from "../store/name"
+
+/** Names of the keys of one partition. All share the hash tag `{partition}`, so that one shard holds them. */
+export class PartitionKeys {
+  readonly #base: string
+
+  constructor(namespace: string, partition: Name) {
+    this.#base = `${namespace}:{${partition}}:`
+  }
+
+  get leases(): string {
+    return `${this.#base}leases`
+  }
+
+  get damaged(): string {
+    return `${this.#base}damaged`
+  }
+
+  get time(): string {
+    return `${this.#base}time`
+  }
+
+  get entries(): string {
+    return `${this.#base}entries`
+  }
+
+  counter(name: Name): string {
+    return `${this.#base}c:${name}`
+  }
+
+  reservation(key: Name): string {
+    return `${this.#base}r:${key}`
+  }
+
+  pendingEntry(key: Name): string {
+    return `${this.#base}p:${key}`
+  }
+
+  entry(key: Name): string {
+    return `${this.#base}e:${key}`
+  }
+
+  adjustment(key: Name): string {
+    return `${this.#base}a:${key}`
+  }
+
+  /** Never exists. */
+  get absent(): string {
+    return `${this.#base}absent`
+  }
+}

@@ -1,0 +1,9 @@
+-- Keys of reservations whose lease has ended, oldest first.
+-- KEYS: 1 leases, 2 time
+-- ARGV: 1 clock ('' the server's), 2 limit
+-- Reply: ok, now, keys
+--- @include "shared/time"
+local clock = readClock(ARGV[1])
+local now = readNow(KEYS[2], clock)
+if not now then return corrupt('time') end
+return { 'ok', text(now), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(clock), 'LIMIT', 0, ARGV[2]) }

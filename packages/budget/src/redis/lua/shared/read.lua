@@ -1,0 +1,14 @@
+-- The reply of a command that reads; nil if the key is of another type. Any other error ends the script, which has written nothing yet.
+local function read(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    if string.sub(reply.err, 1, 9) ~= 'WRONGTYPE' then error(reply.err, 0) end
+    return nil
+  end
+  return reply
+end
+
+-- The reply when a record cannot be read. Nothing was written.
+local function corrupt(what)
+  return { 'corrupt', what }
+end

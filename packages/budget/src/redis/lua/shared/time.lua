@@ -1,0 +1,27 @@
+--- @include "numbers"
+--- @include "read"
+
+-- Redis deletes a record this long after its forgetAt, so that a clock that jumps ahead and back deletes nothing.
+local CLOCK_MARGIN_MS = 604800000
+
+-- The server's clock in milliseconds. Tests pass their own.
+local function readClock(given)
+  if given ~= '' then return tonumber(given) end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- `now`: the later of the clock and the partition's latest time, and that time. Nil if its record is damaged.
+local function readNow(timeKey, clock)
+  local stored = read('GET', timeKey)
+  if stored == false then return clock, 0 end
+  local latest = integer(stored)
+  if not latest then return nil end
+  return math.max(clock, latest), latest
+end
+
+local function writeTime(timeKey, now, latest)
+  if now > latest then
+    redis.call('SET', timeKey, text(now), 'PXAT', text(now + 2 * CLOCK_MARGIN_MS))
+  end
+end

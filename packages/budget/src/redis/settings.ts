@@ -1,0 +1,10 @@
+export interface RedisSettings {
+  retentionMs: number
+  /** 0: no ledger. */
+  ledgerRetentionMs: number
+  timeoutMs: number
+  /** What all keys begin with. */
+  namespace: string
+  /** The first argument of scripts: empty for the server's clock. */
+  clock: () => string
+}

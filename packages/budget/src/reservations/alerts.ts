@@ -1,0 +1,85 @@
+import { LruMap } from "@p2/core"
+import type { BudgetAlert } from "../api/budget"
+import type { CallCounter } from "../limits/call-counters"
+import { type CounterNameParts, readCounterName } from "../limits/counter-name"
+import { statusOf } from "../limits/limit-status"
+import type { PlannedLimit } from "../limits/planned-limit"
+import { windowAt } from "../limits/window"
+import type { CounterChange } from "../store/budget-store"
+
+/** Counters that this process remembers, to alert for limits that are not in the budget's own list. */
+const MAX_REMEMBERED = 10_000
+
+/** What an alert needs of a counter. */
+type AlertCounter = Pick<CallCounter, "startsAt" | "endsAt" | "limits"> & { value: string | null | undefined }
+
+/** Finds the thresholds that a change crossed. Whoever makes the change decides, so that each is decided once. */
+export class Alerts {
+  readonly #deliver: ((alert: BudgetAlert) => void) | undefined
+  readonly #warn: (message: string, cause?: unknown) => void
+  readonly #limits: readonly PlannedLimit[]
+  readonly #remembered = new LruMap<string, CallCounter>(MAX_REMEMBERED)
+
+  /** @param limits the budget's own list; empty when it is a function */
+  constructor(
+    deliver: ((alert: BudgetAlert) => void) | undefined,
+    warn: (message: string, cause?: unknown) => void,
+    limits: readonly PlannedLimit[],
+  ) {
+    this.#deliver = deliver
+    this.#warn = warn
+    this.#limits = limits.filter(({ alerts }) => alerts.length > 0)
+  }
+
+  /** Counters that were reserved here: their limits may be of one call, and their names may be hashed. */
+  remember(partition: string, counters: readonly CallCounter[]): void {
+    if (this.#deliver === undefined) return
+    for (const counter of counters)
+      if (counter.limits.some(({ alerts }) => alerts.length > 0))
+        this.#remembered.set(`${partition} ${counter.name}`, counter)
+  }
+
+  /** Delivers what these changes crossed, of any subject's counters. */
+  changed(partition: string, changes: readonly CounterChange[]): void {
+    if (this.#deliver === undefined) return
+    for (const change of changes) {
+      const counter = this.#remembered.get(`${partition} ${change.name}`) ?? this.#counterByName(change.name)
+      if (counter !== undefined) this.#alert(partition, counter, change)
+    }
+  }
+
+  #counterByName(name: string): AlertCounter | undefined {
+    const parts = readCounterName(name)
+    if (parts === undefined) return undefined
+    const limits = this.#limits.filter((limit) => isCounterOf(limit, parts))
+    return { startsAt: parts.startsAt, endsAt: parts.endsAt, value: parts.value, limits }
+  }
+
+  #alert(partition: string, counter: AlertCounter, change: CounterChange): void {
+    for (const limit of counter.limits)
+      for (const { fraction, spent } of limit.alerts)
+        if (change.peakBefore < spent && spent <= change.peak)
+          this.#call({ ...statusOf(limit, counter, change), threshold: fraction, value: counter.value, partition })
+  }
+
+  #call(alert: BudgetAlert): void {
+    const warn = (error: unknown) => this.#warn("onAlert threw an error; the alert is not delivered again.", error)
+    try {
+      const result: unknown = this.#deliver!(alert)
+      if (result instanceof Promise) result.catch(warn)
+    } catch (error) {
+      warn(error)
+    }
+  }
+}
+
+function isCounterOf({ scope, unit, window }: PlannedLimit, parts: CounterNameParts): boolean {
+  const isScope =
+    typeof scope === "string"
+      ? scope === parts.scope
+      : "tag" in scope && parts.scope === "tag" && parts.tag === scope.tag
+  if (!isScope || unit !== parts.unit) return false
+  if (parts.startsAt === null) return window.kind === "total"
+  const own = windowAt(window, parts.startsAt)
+  return own !== null && own.startsAt === parts.startsAt && own.endsAt === parts.endsAt
+}

@@ -1,0 +1,101 @@
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import type { Correction, CorrectOptions } from "../api/budget"
+import type { BudgetContext } from "../api/budget-context"
+import { SettleMismatchError } from "../api/budget-errors"
+import { type GivenAmount, isEmpty, readAmount } from "../limits/amount"
+import { counterRefOf, readCounterName } from "../limits/counter-name"
+import { toName } from "../limits/names"
+import { checkSubject } from "../limits/subject"
+import type { CounterRef } from "../store/budget-store"
+import type { Name } from "../store/name"
+import { boundedEntry } from "../usage/bounded-entry"
+import type { StoredEntry, UsageEntry } from "../usage/entry"
+
+const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
+
+/** A counter that an entry was charged to. */
+interface ChargedCounter {
+  ref: CounterRef
+  charged: number
+  /** What it should have been charged. */
+  amount: number
+}
+
+/** Charges an attempt otherwise than it was settled, by what its entry says; any process can do that. */
+export async function correct(context: BudgetContext, options: CorrectOptions): Promise<Correction> {
+  checkOptions(options, CORRECT_NAMES)
+  const { entry, changes = {} } = options
+  const { charges, idempotencyKey: key, fingerprint } = readEntry(entry)
+  const cost = readAmount(options.cost, "cost")
+  if (isEmpty(cost))
+    throw new InvalidArgumentError("cost", "an amount such as 0.01 or { nanoUsd, tokens }", options.cost)
+  const revision = options.revision ?? entry.revision + 1
+  if (!Number.isSafeInteger(revision) || revision < 1)
+    throw new InvalidArgumentError("revision", "an integer from 1", revision)
+  if (options.subject !== undefined) checkSubject(options.subject)
+  const { userId, clientId, tags, model, requestId } = entry
+  const partition = context.partitionOf(options.subject ?? { userId, clientId, tags, model, requestId })
+  const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
+  if (fingerprint !== undefined) {
+    const reply = await context.settle({
+      ...{ partition, key, fingerprint, outcome: "settled", revision },
+      counters: counters.map(({ ref, charged, amount }) => ({ ...ref, reserved: charged, amount })),
+      // Long ago: a key that the store does not know was forgotten, not lost, and must not be charged again.
+      expiresAt: 0,
+      entry: correctedEntry(entry, changes, cost),
+    })
+    if (reply.status === "mismatch") throw new SettleMismatchError(key, "settled")
+    if (reply.status !== "forgotten") {
+      if (!reply.replayed) context.alerts.changed(partition, reply.counters)
+      return { status: reply.replayed ? "unchanged" : "corrected" }
+    }
+  }
+  await adjustOpen(context, partition, `${key}|${revision}`, counters)
+  return { status: "adjusted" }
+}
+
+/** Charges the difference, in every counter whose window is still open. */
+async function adjustOpen(
+  context: BudgetContext,
+  partition: Name,
+  key: string,
+  counters: readonly ChargedCounter[],
+): Promise<void> {
+  for (const { ref, charged, amount } of counters) {
+    if (amount === charged) continue
+    const reply = await context.store.adjust({
+      partition,
+      key: toName(`${key}|${ref.name}`, "idempotencyKey"),
+      counter: ref,
+      kind: "spent",
+      delta: amount - charged,
+    })
+    if (reply.status === "mismatch") throw new SettleMismatchError(key, "settled")
+    if (reply.status === "ok" && !reply.replayed) context.alerts.changed(partition, [reply.counter])
+  }
+}
+
+function readEntry(entry: StoredEntry): StoredEntry {
+  const isCharged = typeof entry?.charges === "object" && entry.charges !== null && entry.state !== "recorded"
+  if (isCharged) return entry
+  throw new InvalidArgumentError(
+    "entry",
+    "an entry of a reservation, as `usage.get` or `usage.list` returned it",
+    entry,
+  )
+}
+
+function chargedCounter(name: Name, charged: number, cost: GivenAmount): ChargedCounter {
+  const parts = readCounterName(name)
+  if (parts === undefined)
+    throw new InvalidArgumentError("entry.charges", "counters that a budget named, as the ledger returned them", name)
+  return { ref: counterRefOf(name, parts), charged, amount: cost[parts.unit] ?? charged }
+}
+
+function correctedEntry(entry: StoredEntry, changes: Partial<UsageEntry>, cost: GivenAmount): UsageEntry {
+  const { idempotencyKey: _key, at: _at, revision: _revision, state: _state, charges: _charges, ...attempt } = entry
+  const bounded = boundedEntry(changes, "changes")
+  const costNanoUsd = cost.nanoUsd ?? bounded.costNanoUsd ?? entry.costNanoUsd
+  const { fingerprint } = entry
+  return { ...attempt, ...bounded, costNanoUsd, ...(fingerprint !== undefined && { fingerprint }) }
+}

@@ -1,0 +1,69 @@
+import { toUsdNumber } from "@p2/core"
+import { BudgetExceededError, type DeniedLimit } from "../api/budget-exceeded-error"
+import { type Amount, amountOf } from "../limits/amount"
+import type { CallCounter } from "../limits/call-counters"
+import { statusOf } from "../limits/limit-status"
+import type { CounterState } from "../store/budget-store"
+import type { Millis } from "../store/name"
+
+/** When other calls have reserved the room, they may end at any moment: a guess for callers who retry. */
+const BUSY_RETRY_MS = 1_000
+
+/** What a denial says, and how long waiting for room makes sense. */
+export interface Denial {
+  error: BudgetExceededError
+  /** Milliseconds until only what other calls have reserved is in the way; null: waiting does not help. */
+  blockedMs: number | null
+  /** Only what other calls have reserved is in the way of every limit. */
+  isBusy: boolean
+}
+
+/** The denial of the counters that `which` lists. */
+export function denialOf(
+  counters: readonly CallCounter[],
+  amount: Amount,
+  reply: { counters: readonly CounterState[]; which: readonly number[]; now: Millis; due: boolean },
+): Denial {
+  const denied = reply.which.map((index) => deniedLimit(counters[index]!, reply.counters[index]!, amount, reply.now))
+  denied.sort((a, b) => (b.limit.retryAfterMs ?? Infinity) - (a.limit.retryAfterMs ?? Infinity) || 0)
+  const limits = denied.map(({ limit }) => limit) as [DeniedLimit, ...DeniedLimit[]]
+  const blocked = denied.map(({ limit, isBusy }) => (isBusy ? 0 : limit.retryAfterMs))
+  return {
+    error: new BudgetExceededError(limits, { dueLeases: reply.due }),
+    blockedMs: blocked.includes(null) ? null : Math.max(...(blocked as number[])),
+    isBusy: denied.every(({ isBusy }) => isBusy),
+  }
+}
+
+function deniedLimit(
+  counter: CallCounter,
+  state: CounterState,
+  amount: Amount,
+  now: Millis,
+): { limit: DeniedLimit; isBusy: boolean } {
+  const smallest = counter.limits[0]!
+  // A counter without a limit denies only what does not fit into a safe integer.
+  const limit = smallest.limit ?? Number.MAX_SAFE_INTEGER
+  const requested = amountOf(counter.unit, amount)
+  const isBusy = requested <= limit + state.granted - state.spent
+  const untilReset = counter.endsAt === null ? null : Math.max(0, counter.endsAt - now)
+  const status = statusOf({ ...smallest, limit }, counter, state)
+  const isMoney = counter.unit === "nanoUsd"
+  return {
+    isBusy,
+    limit: {
+      ...status,
+      limit: status.limit!,
+      remaining: status.remaining!,
+      requested: isMoney ? toUsdNumber(requested) : requested,
+      requestedNanoUsd: isMoney ? requested : null,
+      retryAfterMs: retryAfterMs(isBusy, requested <= limit, untilReset),
+    },
+  }
+}
+
+function retryAfterMs(isBusy: boolean, fitsNextWindow: boolean, untilReset: number | null): number | null {
+  if (isBusy) return Math.min(BUSY_RETRY_MS, untilReset ?? BUSY_RETRY_MS)
+  // Top-ups end with the window.
+  return fitsNextWindow ? untilReset : null
+}

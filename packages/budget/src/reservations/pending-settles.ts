@@ -1,0 +1,157 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { SettleRequest } from "../store/budget-store"
+import { StoreError } from "../store/store-error"
+import { useKey } from "./key-uses"
+import type { SettledReply } from "./stored-counters"
+
+/** Longer timers fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+const FIRST_DELAY_MS = 100
+const MAX_DELAY_MS = 5_000
+
+/** A settle or release that the store has not confirmed. */
+export interface UnconfirmedSettle {
+  request: SettleRequest
+  leaseMs: number
+  /** Why it is unconfirmed; absent when it was not sent yet. */
+  failure?: StoreError | undefined
+  /** Called once, without a reply when it was given up. It is pending until this is done. */
+  onReply: (reply: SettledReply | undefined) => void | Promise<void>
+}
+
+interface Job extends UnconfirmedSettle {
+  attempts: number
+  /** Local time after which it is not sent again; undefined: none. */
+  deadline: number | undefined
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+export interface PendingSettlesOptions {
+  settle: (request: SettleRequest) => Promise<SettledReply>
+  retentionMs: number
+  warn: (message: string, cause?: unknown) => void
+}
+
+/** Settles and releases that the store did not confirm: sent again with the same content until it does. */
+export class PendingSettles {
+  readonly #options: PendingSettlesOptions
+  readonly #jobs = new Set<Job>()
+  readonly #counts = new Map<string, number>()
+  #isClosed = false
+  #idleWaiters: (() => void)[] = []
+
+  constructor(options: PendingSettlesOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#jobs.size
+  }
+
+  /** Whether a settle or release is under way; the key is of partition and idempotency key. */
+  has(key: string): boolean {
+    return this.#counts.has(key)
+  }
+
+  add(settle: UnconfirmedSettle): void {
+    const { request, failure, onReply } = settle
+    if (this.#isClosed) {
+      this.#options.warn(
+        `The budget was closed before the ${nounOf(request)} of reservation "${request.key}" was confirmed; its lease decides what is charged.`,
+        failure,
+      )
+      void onReply(undefined)
+      return
+    }
+    const job: Job = { ...settle, attempts: 0, deadline: undefined, timer: undefined }
+    if (failure !== undefined || request.expiresAt !== null) this.#limit(job, failure)
+    this.#jobs.add(job)
+    const key = useKey(request.partition, request.key)
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
+    this.#schedule(job)
+  }
+
+  /** Sends everything now. True when nothing is pending any more within the time. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    if (!(timeoutMs >= 0)) throw new InvalidArgumentError("timeoutMs", "milliseconds, at least 0", timeoutMs)
+    if (this.#jobs.size === 0) return true
+    for (const job of this.#jobs) {
+      if (job.timer === undefined) continue
+      clearTimeout(job.timer)
+      job.attempts = 0
+      void this.#send(job)
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, Math.min(timeoutMs, MAX_TIMER_MS))
+    })
+    await Promise.race([idle, timeout])
+    clearTimeout(timer)
+    return this.#jobs.size === 0
+  }
+
+  /** Stops sending, also what is added later. Resolves to how many were unconfirmed. */
+  async giveUp(): Promise<number> {
+    this.#isClosed = true
+    const jobs = [...this.#jobs]
+    await Promise.all(jobs.map((job) => this.#end(job, undefined)))
+    return jobs.length
+  }
+
+  #schedule(job: Job): void {
+    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(job.attempts, 10))
+    // Jitter: many processes lose one store at the same time.
+    job.timer = setTimeout(() => void this.#send(job), delayMs * (0.5 + Math.random() / 2))
+    job.timer.unref?.()
+  }
+
+  async #send(job: Job): Promise<void> {
+    job.timer = undefined
+    job.attempts++
+    try {
+      await this.#end(job, await this.#options.settle(job.request))
+    } catch (error) {
+      if (!this.#jobs.has(job)) return
+      const isFailure = StoreError.isInstance(error)
+      if (isFailure) this.#limit(job, error)
+      if (isFailure && (job.deadline === undefined || Date.now() < job.deadline)) return this.#schedule(job)
+      this.#options.warn(
+        `The ${nounOf(job.request)} of reservation "${job.request.key}" was given up; its lease decides what is charged.`,
+        error,
+      )
+      await this.#end(job, undefined)
+    }
+  }
+
+  /**
+   * Without a lease, a settle that was applied would be charged a second time once the store has forgotten it. Half of the
+   * retention is far from that by any clock. With a lease the store can tell, and later the settle is of no use.
+   */
+  #limit(job: Job, failure: StoreError | undefined): void {
+    const { request, leaseMs } = job
+    if (request.expiresAt === null && failure?.applied !== "maybe") return
+    job.deadline ??= Date.now() + leaseMs + this.#options.retentionMs / 2
+  }
+
+  async #end(job: Job, reply: SettledReply | undefined): Promise<void> {
+    if (!this.#jobs.has(job)) return
+    clearTimeout(job.timer)
+    // Still a job meanwhile: what follows from the reply may be another settle of the key.
+    job.timer = undefined
+    const { onReply } = job
+    job.onReply = () => {}
+    await onReply(reply)
+    if (!this.#jobs.delete(job)) return
+    const key = useKey(job.request.partition, job.request.key)
+    const count = this.#counts.get(key)!
+    if (count > 1) this.#counts.set(key, count - 1)
+    else this.#counts.delete(key)
+    if (this.#jobs.size > 0) return
+    for (const resolve of this.#idleWaiters.splice(0)) resolve()
+  }
+}
+
+function nounOf({ outcome }: SettleRequest): string {
+  return outcome === "settled" ? "settlement" : "release"
+}

@@ -1,0 +1,95 @@
+import { LruMap } from "@p2/core"
+import type { BudgetStore, CounterChange, ExpireReply } from "../store/budget-store"
+import type { Name } from "../store/name"
+import { StoreError } from "../store/store-error"
+
+const PAGE = 64
+const MIN_INTERVAL_MS = 1_000
+const MAX_PARTITIONS = 1_000
+/** Most leases of one sweep. */
+export const MAX_SWEEP = 2_048
+
+export interface SweepResult {
+  expired: number
+  /** More leases may wait. */
+  more: boolean
+}
+
+export interface SweeperOptions {
+  store: BudgetStore
+  onChanged: (partition: Name, changes: readonly CounterChange[]) => void
+  warn: (message: string, cause?: unknown) => void
+}
+
+/** Expires reservations whose lease has ended: at most one sweep of a partition at a time. */
+export class Sweeper {
+  readonly #options: SweeperOptions
+  readonly #running = new Map<Name, Promise<SweepResult>>()
+  readonly #startedAt = new LruMap<Name, number>(MAX_PARTITIONS)
+  #isStopped = false
+
+  constructor(options: SweeperOptions) {
+    this.#options = options
+  }
+
+  /** Starts a sweep in the background, at most once a second. */
+  start(partition: Name): void {
+    const startedAt = this.#startedAt.get(partition)
+    if (startedAt !== undefined && performance.now() - startedAt < MIN_INTERVAL_MS) return
+    this.join(partition).catch((error: unknown) => {
+      // Of a store failure the next call reports more.
+      if (!StoreError.isInstance(error)) this.#options.warn("Expired reservations could not be swept.", error)
+    })
+  }
+
+  /** The sweep that is running, or a new one. */
+  join(partition: Name): Promise<SweepResult> {
+    const running = this.#running.get(partition)
+    if (running !== undefined) return running
+    this.#startedAt.set(partition, performance.now())
+    const sweep = this.#sweep(partition, MAX_SWEEP).finally(() => this.#running.delete(partition))
+    this.#running.set(partition, sweep)
+    return sweep
+  }
+
+  /** A sweep of its own, after the one that is running. */
+  async sweep(partition: Name, max: number): Promise<SweepResult> {
+    await this.#running.get(partition)?.catch(() => {})
+    return this.#sweep(partition, max)
+  }
+
+  /** Ends one lease, if it is due. */
+  async expire(partition: Name, key: Name, counters: Name[]): Promise<ExpireReply["status"]> {
+    const { store, onChanged, warn } = this.#options
+    let reply = await store.expire({ partition, key, counters })
+    if (reply.status === "other-counters")
+      reply = await store.expire({ partition, key, counters: reply.storedCounters })
+    if (reply.status === "expired") onChanged(partition, reply.counters)
+    if (reply.status === "damaged")
+      warn(`The record of reservation "${key}" is damaged: what it reserved stays reserved. See \`budget.check()\`.`)
+    return reply.status
+  }
+
+  /** Running sweeps end after their page. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await Promise.allSettled(this.#running.values())
+  }
+
+  async #sweep(partition: Name, max: number): Promise<SweepResult> {
+    const { store } = this.#options
+    let expired = 0
+    for (let tried = 0; tried < max; ) {
+      const limit = Math.min(PAGE, max - tried)
+      const { due } = await store.listDue({ partition, limit })
+      const results = await Promise.all(due.map(({ key, counters }) => this.expire(partition, key, counters)))
+      tried += due.length
+      expired += results.filter((status) => status === "expired").length
+      if (due.length < limit) return { expired, more: false }
+      // Another process is expiring the same leases.
+      if (results.every((status) => status === "not-due") || this.#isStopped) return { expired, more: true }
+    }
+    const { due } = await store.listDue({ partition, limit: 1 })
+    return { expired, more: due.length > 0 }
+  }
+}

@@ -1,0 +1,84 @@
+import { nextTurn } from "./next-turn"
+import { StoreError } from "./store-error"
+
+/** Most calls that wait in one queue. */
+const MAX_WAITING = 10_000
+
+export type Outcome = { status: "done"; reply: unknown } | { status: "failed"; error: unknown }
+
+interface Waiting<Job> {
+  job: Job
+  since: number
+  end(outcome: Outcome): void
+}
+
+export interface BatchQueueOptions<Job> {
+  maxBatch: number
+  timeoutMs: number
+  /** Resolves to one outcome per job, in order. Rejects when none was applied, or when that is unknown. */
+  run(jobs: readonly Job[]): Promise<Outcome[]>
+}
+
+/** Runs jobs in batches, one batch after the other: jobs that arrive during a batch share the next one. */
+export class BatchQueue<Job> {
+  readonly #options: BatchQueueOptions<Job>
+  readonly #waiting: Waiting<Job>[] = []
+  #isRunning = false
+
+  constructor(options: BatchQueueOptions<Job>) {
+    this.#options = options
+  }
+
+  get isIdle(): boolean {
+    return !this.#isRunning && this.#waiting.length === 0
+  }
+
+  add(job: Job): Promise<unknown> {
+    if (this.#waiting.length >= MAX_WAITING)
+      return Promise.reject(unavailable(`${MAX_WAITING} calls of this partition are waiting for the store.`))
+    return new Promise((resolve, reject) => {
+      const end = (outcome: Outcome) => (outcome.status === "done" ? resolve(outcome.reply) : reject(outcome.error))
+      this.#waiting.push({ job, since: performance.now(), end })
+      if (!this.#isRunning) void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    while (this.#waiting.length > 0) {
+      // Callers that were answered a moment ago may send their next call in this turn.
+      await nextTurn()
+      const batch = this.#waiting.splice(0, this.#options.maxBatch)
+      await this.#runBatch(this.#withoutLate(batch))
+    }
+    this.#isRunning = false
+  }
+
+  async #runBatch(batch: readonly Waiting<Job>[]): Promise<void> {
+    if (batch.length === 0) return
+    try {
+      const outcomes = await this.#options.run(batch.map(({ job }) => job))
+      for (const [index, { end }] of batch.entries()) end(outcomes[index]!)
+    } catch (error) {
+      // A damaged record that the storage itself cannot read must fail its own caller only.
+      const isDamage = StoreError.isInstance(error) && error.code === "store-corrupt"
+      if (isDamage && batch.length > 1) for (const waiting of batch) await this.#runBatch([waiting])
+      else for (const { end } of batch) end({ status: "failed", error })
+    }
+  }
+
+  /** Callers whose time is over are not served any more: after an outage only the present calls are sent. */
+  #withoutLate(batch: readonly Waiting<Job>[]): Waiting<Job>[] {
+    const { timeoutMs } = this.#options
+    const now = performance.now()
+    return batch.filter(({ since, end }) => {
+      if (now - since <= timeoutMs) return true
+      end({ status: "failed", error: unavailable(`The call waited ${timeoutMs} ms for the calls before it.`) })
+      return false
+    })
+  }
+}
+
+function unavailable(message: string): StoreError {
+  return new StoreError(message, { code: "store-unavailable", applied: "no" })
+}

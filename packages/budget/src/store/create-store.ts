@@ -1,0 +1,226 @@
+import { checkNames } from "@p2/core"
+import { BatchQueue, type Outcome } from "./batch-queue"
+import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
+import { checkInteger } from "./check-value"
+import { nextTurn } from "./next-turn"
+import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
+import { RecordView, TIME_KEY } from "./record-view"
+import type { Records, Storage } from "./storage"
+import type { StorageJob } from "./storage-job"
+import { storageLedger } from "./storage-ledger"
+import { StoreError } from "./store-error"
+import * as transition from "./transition"
+
+export interface CreateStoreOptions {
+  /** How long resolved keys, and counters after the end of their window, are kept, in milliseconds. @defaultValue 3600000 */
+  retentionMs?: number | undefined
+  /** Most counters in one call, at least 16. @defaultValue 32 */
+  maxCounters?: number | undefined
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(["retentionMs", "maxCounters"])
+const DEFAULT_TIMEOUT_MS = 2_000
+const DEFAULT_MAX_BATCH = 64
+
+/**
+ * A whole budget store, ledger included, on a storage. Calls of one partition that arrive during a transaction share the
+ * next one. A batch, a read and a page of a list each begin in a turn of the event loop of their own, so that a storage
+ * which answers at once does not starve timers.
+ *
+ * @throws InvalidArgumentError
+ */
+export function createStore(storage: Storage, options: CreateStoreOptions = {}): BudgetStore {
+  checkNames(options, OPTION_NAMES, "")
+  const { retentionMs = 3_600_000, maxCounters = 32 } = options
+  checkInteger(retentionMs, 1, "retentionMs")
+  checkInteger(maxCounters, 16, "maxCounters")
+  const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
+  const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
+  const queues = new Map<Name, BatchQueue<StorageJob>>()
+
+  async function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
+    let queue = queues.get(partition)
+    if (queue === undefined) {
+      queue = new BatchQueue({ maxBatch, timeoutMs, run: (jobs) => runBatch(partition, jobs) })
+      queues.set(partition, queue)
+    }
+    try {
+      return (await queue.add(job)) as Reply
+    } finally {
+      if (queue.isIdle) queues.delete(partition)
+    }
+  }
+
+  function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
+    return storage.transaction(
+      partition,
+      async (records) => {
+        const view = await readView(records, jobs)
+        return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
+      },
+      { readOnly: false },
+    )
+  }
+
+  async function readView(records: Records, jobs: readonly StorageJob[]): Promise<RecordView> {
+    const view = new RecordView(records.clock, { retentionMs })
+    view.add("time", await records.get("time", [TIME_KEY]))
+    for (const kind of ["reservation", "entry", "counter", "adjustment"] as const) {
+      const keys = new Set(jobs.flatMap(({ reads }) => reads[kind] ?? []))
+      if (keys.size > 0) view.add(kind, await records.get(kind, [...keys]))
+    }
+    // Each call of the batch may expire one of them.
+    if (jobs.some(({ needsDue }) => needsDue)) view.addDue(await records.due(jobs.length + 1))
+    return view
+  }
+
+  /** As the queue does for writes, begins in a turn of its own: a storage in this process may answer without one. */
+  async function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
+    await nextTurn()
+    return storage.transaction(
+      partition,
+      async (records) => {
+        const view = new RecordView(records.clock, { retentionMs })
+        view.add("time", await records.get("time", [TIME_KEY]))
+        return { result: await read(view, records), writes: [] }
+      },
+      { readOnly: true },
+    )
+  }
+
+  return {
+    name,
+    capabilities,
+    reserve: (request) =>
+      runJob(request.partition, {
+        reads: { reservation: [request.key], entry: [request.key], counter: request.counters.map(({ name }) => name) },
+        needsDue: true,
+        run(view) {
+          const stored = view.recordsOf(request.key)
+          const { reply, writes } = transition.reserve(stored, request, view.moment(), view.hasDue())
+          view.apply(request.key, writes)
+          return reply
+        },
+      }),
+    settle: (request) =>
+      runJob(request.partition, {
+        reads: { reservation: [request.key], entry: [request.key], counter: request.counters.map(({ name }) => name) },
+        run(view) {
+          const { key } = request
+          const damaged = view.isDamaged("reservation", key)
+          const { reply, writes } = transition.settle(view.recordsOf(key), request, view.moment(), damaged)
+          view.apply(key, writes)
+          return reply
+        },
+      }),
+    extend: (request) =>
+      runJob(request.partition, {
+        reads: { reservation: [request.key] },
+        run(view) {
+          const { reply, writes } = transition.extend(view.recordsOf(request.key), request, view.moment())
+          view.apply(request.key, writes)
+          return reply
+        },
+      }),
+    expire: (request) =>
+      runJob(request.partition, {
+        reads: { reservation: [request.key], entry: [request.key], counter: request.counters },
+        run(view) {
+          const { key } = request
+          const moment = view.moment()
+          try {
+            const { reply, writes } = transition.expire(view.recordsOf(key), request, moment)
+            view.apply(key, writes)
+            return reply
+          } catch (error) {
+            if (!isDamage(error)) throw error
+            view.setAside(key)
+            return { now: moment.now, status: "damaged" as const }
+          }
+        },
+      }),
+    adjust: (request) =>
+      runJob(request.partition, {
+        reads: { adjustment: [request.key], counter: [request.counter.name] },
+        run(view) {
+          const adjustment = view.get("adjustment", request.key)
+          const { reply, writes } = transition.adjust(adjustment, view.counters, request, view.moment())
+          view.apply(request.key, writes)
+          return reply
+        },
+      }),
+    // Not in the queue: a reader does not wait for a writer's lock.
+    read: ({ partition, counters: names }) =>
+      readOnly(partition, async (view, records) => {
+        view.add("counter", await records.get("counter", names))
+        const due = (await records.due(1)).length > 0
+        const { now } = view.moment()
+        return { now, due, counters: transition.readCounters(view.counters, names, now) }
+      }),
+    listDue: ({ partition, limit }) =>
+      readOnly(partition, async (view, records) => {
+        const keys = await records.due(limit)
+        view.add("reservation", await records.get("reservation", keys))
+        const due = keys.map((key) => {
+          const reservation = view.isDamaged("reservation", key) ? undefined : view.get("reservation", key)
+          return { key, counters: reservation?.counters.map((counter) => counter.name) ?? [] }
+        })
+        return { now: view.moment().now, due }
+      }),
+    async listCounters({ partition, cursor, limit }) {
+      await nextTurn()
+      const names = await storage.keys(partition, "counter", { after: cursor ?? "", limit })
+      return readOnly(partition, async (view, records) => {
+        view.add("counter", await records.get("counter", names))
+        const { now } = view.moment()
+        const damaged = names.filter((name) => view.isDamaged("counter", name))
+        const kept = names.filter((name) => {
+          const counter = damaged.includes(name) ? undefined : view.get("counter", name)
+          return counter !== undefined && !transition.isForgotten(counter, now)
+        })
+        const counters = transition.readCounters(view.counters, kept, now)
+        return { now, counters, damaged, cursor: names.length < limit ? null : names.at(-1)! }
+      })
+    },
+    acceptClock: ({ partition }) =>
+      runJob(partition, {
+        reads: {},
+        run(view) {
+          const now = view.clock
+          const before = view.isDamaged("time", TIME_KEY) ? now : view.moment().now
+          view.put("time", TIME_KEY, now)
+          return { now, before }
+        },
+      }),
+    async check({ partition } = {}) {
+      const check: StoreCheck = (await storage.check?.()) ?? { ok: true, durability: "none", warnings: [] }
+      if (partition === undefined) return check
+      const damaged = await storage.keys(partition, "damaged", { after: "", limit: MAX_DAMAGED_KEYS })
+      return readOnly(partition, async (view) => {
+        if (!view.isDamaged("time", TIME_KEY))
+          return withPartition(check, { damaged, clockBehindMs: view.moment().now - view.clock })
+        const warning =
+          "The latest time of the partition is damaged, so that its calls fail. Mend it with `acceptClock()`."
+        return withPartition(
+          { ...check, ok: false, warnings: [...check.warnings, warning] },
+          { damaged, clockBehindMs: 0 },
+        )
+      })
+    },
+    ledger: storageLedger(storage, runJob),
+    close: async () => storage.close?.(),
+  }
+}
+
+/** A damaged record fails its own call; the others of the batch go on. */
+function outcomeOf(job: StorageJob, view: RecordView): Outcome {
+  try {
+    return { status: "done", reply: job.run(view) }
+  } catch (error) {
+    return { status: "failed", error }
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return StoreError.isInstance(error) && error.code === "store-corrupt"
+}

@@ -1,0 +1,7 @@
+/** A turn of the event loop of its own: timers, sockets and other callers run first. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
+}

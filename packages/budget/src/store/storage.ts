@@ -1,0 +1,74 @@
+import type { UsageFilter } from "../usage/entry"
+import type { StoreCheck } from "./budget-store"
+import type { Millis, Name } from "./name"
+
+/** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
+export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"
+
+/** What a transaction sees. */
+export interface Records {
+  /** The storage's own time; `createStore` derives `now` from it. */
+  readonly clock: Millis
+  /** JSON text of the records that exist, by key. */
+  get(kind: RecordKind, keys: string[]): Promise<Map<string, string>>
+  /** Keys of reservations whose `at` is not after `clock`, by (at, key): the first `limit`. */
+  due(limit: number): Promise<string[]>
+}
+
+/** One record to write. Opaque text: the database never interprets `value`. */
+export interface Write {
+  kind: RecordKind
+  key: string
+  /** Null deletes the record. */
+  value: string | null
+  /** An integer. Of a reservation: end of its lease while it is held, else absent. Of an entry: its time, which never changes. */
+  at?: Millis | undefined
+  /** An integer, with the margin for clocks that jump. The record may be deleted at any time after this; absent: never. */
+  forgetAt?: Millis | undefined
+}
+
+/** Where an ordered scan goes on: after this entry, in the direction of the scan. */
+export interface Position {
+  at: Millis
+  key: string
+}
+
+/**
+ * What a database has to do to become a budget store: a transaction over text records, an ordered scan, and a list of
+ * keys. `createStore(storage)` makes the whole store of it. Members reject with a `StoreError`.
+ */
+export interface Storage {
+  readonly name: string
+  /** Several processes see one state. */
+  readonly shared: boolean
+  readonly clock: "server" | "process"
+  /** How long one call may take, the wait for those before it included; then it is in doubt. End own waits earlier. @defaultValue 2000 */
+  readonly timeoutMs?: number | undefined
+  /** Calls that may share a transaction. @defaultValue 64 */
+  readonly maxBatch?: number | undefined
+  /**
+   * Runs `body` alone in this partition: what it read is unchanged when its writes are applied, all or none. May run
+   * `body` again. `body` awaits nothing but `records`; what it throws is thrown unchanged. `writes` has each (kind, key) at
+   * most once. `readOnly`: it writes nothing, so that a snapshot is enough and no lock is needed. Begins in a turn of the
+   * event loop of its own, as each page of a scan does.
+   */
+  transaction<T>(
+    partition: Name,
+    body: (records: Records) => Promise<{ result: T; writes: Write[] }>,
+    options: { readOnly: boolean },
+  ): Promise<T>
+  /**
+   * Texts of entries in order of (at, key), or the reverse. Each entry that exists throughout is seen exactly once, with
+   * content as of some moment of the scan. It may leave out what does not match `filter`, and need not.
+   */
+  scan(
+    partition: Name,
+    options: { filter: UsageFilter; newestFirst: boolean; after?: Position | undefined },
+  ): AsyncIterable<string>
+  /** Keys of one kind, in byte order after `after`: the first `limit`. */
+  keys(partition: Name, kind: "counter" | "damaged", options: { after: string; limit: number }): Promise<string[]>
+  /** Deletes entries whose `at` is before this; resolves to how many. */
+  prune(partition: Name, before: Millis): Promise<number>
+  check?(): Promise<StoreCheck>
+  close?(): Promise<void>
+}

@@ -1,0 +1,36 @@
+import { P2Error } from "@p2/core"
+
+export type StoreErrorCode = "store-unavailable" | "store-misconfigured" | "store-corrupt"
+
+export interface StoreErrorOptions {
+  /**
+   * `store-unavailable`: no reply in time; `store-misconfigured`: the server must be set up otherwise; `store-corrupt`:
+   * stored data are invalid.
+   */
+  code: StoreErrorCode
+  /** `no`: nothing was written. `maybe`: send the same idempotency key again, or release it. */
+  applied: "no" | "maybe"
+  cause?: unknown
+}
+
+/** The only error that members of a store reject with, besides usage errors. */
+export class StoreError extends P2Error {
+  declare readonly code: StoreErrorCode
+  readonly applied: "no" | "maybe"
+
+  constructor(message: string, options: StoreErrorOptions) {
+    super(message, {
+      code: options.code,
+      kind: "failed",
+      retryable: options.code === "store-unavailable",
+      cause: options.cause,
+    })
+    this.name = "StoreError"
+    this.applied = options.applied
+  }
+
+  /** Whether `value` is a store error, from whichever copy of the package. */
+  static override isInstance(value: unknown): value is StoreError {
+    return P2Error.isInstance(value) && value.name === "StoreError" && "applied" in value
+  }
+}

@@ -1,0 +1,123 @@
+import { shortHash } from "../limits/names"
+import type { Millis, Name } from "../store/name"
+import type { UsageEntry } from "./entry"
+import type { UsageLedger } from "./ledger"
+
+const MINUTE_MS = 60_000
+const MAX_COUNTED = 10_000
+
+/** Denials of one subject in one minute. */
+interface DenialCount {
+  partition: Name
+  key: Name
+  entry: UsageEntry
+  /** Denials after the first that are not written yet. */
+  unwritten: number
+  /** Minute of the first, since 1970. */
+  minute: number
+}
+
+export interface DenialRecorderOptions {
+  ledger: UsageLedger | undefined
+  now: (partition: Name) => Millis
+  warn: (message: string, cause?: unknown) => void
+}
+
+/**
+ * Records denials once per subject and minute: the first at once, the number of later ones when the minute is over. So a
+ * caller who retries cannot fill the ledger.
+ */
+export class DenialRecorder {
+  readonly #options: DenialRecorderOptions
+  /** Entries of other processes for the same subject and minute have other keys. */
+  readonly #process = crypto.randomUUID()
+  readonly #counts = new Map<Name, DenialCount>()
+  readonly #writes = new Set<Promise<void>>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(options: DenialRecorderOptions) {
+    this.#options = options
+  }
+
+  /** Counts a denial, and writes it in the background if it is the first. */
+  add(partition: Name, entry: UsageEntry): void {
+    const write = this.record(partition, entry).catch((error: unknown) =>
+      this.#options.warn("A denial could not be recorded in the usage ledger.", error),
+    )
+    this.#track(write)
+  }
+
+  /** Like `add`; rejects when the first denial cannot be written. */
+  async record(partition: Name, entry: UsageEntry): Promise<void> {
+    if (this.#options.ledger === undefined) return
+    const now = this.#options.now(partition)
+    const minute = Math.floor(now / MINUTE_MS)
+    const { userId, clientId, tags = {}, model, errorCode } = entry
+    const sortedTags = Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1))
+    const subject = [partition, userId, clientId, sortedTags, model, errorCode]
+    const key = `denied:${shortHash(JSON.stringify([this.#process, minute, ...subject]))}`
+    const known = this.#counts.get(key)
+    if (known !== undefined) {
+      known.unwritten += entry.count ?? 1
+      this.#startTimer(now)
+      return
+    }
+    this.#writeEnded(minute)
+    this.#counts.set(key, { partition, key, entry, unwritten: 0, minute })
+    if (this.#counts.size > MAX_COUNTED) this.#writeOldest()
+    await this.#options.ledger.record({ partition, key, entry })
+  }
+
+  /** Writes what is counted, and waits for all writes. Never rejects. */
+  async flush(): Promise<void> {
+    for (const count of this.#counts.values()) this.#write(count)
+    await Promise.all(this.#writes)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #startTimer(now: Millis): void {
+    if (this.#timer !== undefined) return
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        for (const count of this.#counts.values()) this.#write(count)
+      },
+      MINUTE_MS - (now % MINUTE_MS),
+    )
+    this.#timer.unref?.()
+  }
+
+  #writeEnded(minute: number): void {
+    for (const [key, count] of this.#counts) {
+      if (count.minute === minute) return
+      this.#write(count)
+      this.#counts.delete(key)
+    }
+  }
+
+  #writeOldest(): void {
+    const [key, count] = this.#counts.entries().next().value!
+    this.#write(count)
+    this.#counts.delete(key)
+  }
+
+  #write(count: DenialCount): void {
+    const { partition, key, entry, unwritten } = count
+    if (unwritten === 0) return
+    count.unwritten = 0
+    const write = this.#options.ledger!.record({ partition, key, entry: { ...entry, count: unwritten } }).then(
+      () => {},
+      (error: unknown) => this.#options.warn(`${unwritten} denials could not be recorded in the usage ledger.`, error),
+    )
+    this.#track(write)
+  }
+
+  #track(write: Promise<void>): void {
+    this.#writes.add(write)
+    void write.finally(() => this.#writes.delete(write))
+  }
+}

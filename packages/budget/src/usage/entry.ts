@@ -1,0 +1,78 @@
+import type { CostSource, NanoUsd } from "@p2/core"
+import type { Millis, Name } from "../store/name"
+
+/** How a reservation ended. */
+export type FinalState = "settled" | "released" | "expired"
+
+/**
+ * How an attempt ended. `expired`: its lease ended without a settle. `denied`: the budget said no (not charged, `count`
+ * says how often). `audit`: an operator's action, which is no attempt and is left out of totals.
+ */
+export type UsageStatus = "succeeded" | "failed" | "denied" | "expired" | "released" | "audit"
+
+/** One attempt, as it is written. JSON values only. */
+export interface UsageEntry {
+  /** Groups the attempts of one request; at most 64 characters of a {@link Name}. */
+  requestId: string
+  /** Number of the attempt inside its request, from 1. */
+  attempt: number
+  userId?: string | undefined
+  clientId?: string | undefined
+  tags?: Record<string, string> | undefined
+  /** The requested model. */
+  model: string
+  /** The model that answered, in the provider's words. */
+  modelUsed?: string | undefined
+  provider?: string | undefined
+  /** How the answer was requested: `text`, `json_schema`, `tool`, `json_object`, `prompt`, with `+stream` when streamed. */
+  mode?: string | undefined
+  status: UsageStatus
+  errorCode?: string | undefined
+  /** The upper bound that was reserved. */
+  reservedNanoUsd: NanoUsd
+  costNanoUsd: NanoUsd
+  costSource: CostSource
+  /** What the price table says it cost, where the provider said another figure. */
+  tableCostNanoUsd?: NanoUsd | undefined
+  /** Tokens by kind; the kinds are the counts of `Usage` of `@p2/core`. */
+  tokens: Record<string, number>
+  /** Nano-USD by kind, summing to `costNanoUsd`. */
+  costs?: Record<string, number> | undefined
+  /** Only of `denied`: how many denials the entry stands for. @defaultValue 1 */
+  count?: number | undefined
+  durationMs?: number | undefined
+  generationId?: string | undefined
+  /** The reservation's fingerprint, written by the budget, so that any process can correct the attempt. */
+  fingerprint?: string | undefined
+  /** Only when the user opted in; at most 64 KiB of UTF-8 each. */
+  prompt?: string | undefined
+  answer?: string | undefined
+}
+
+/** An entry as a store keeps it: one per idempotency key, later settles overwrite it. */
+export interface StoredEntry extends UsageEntry {
+  idempotencyKey: Name
+  /** Time of the first write. The order of the ledger is (at, idempotencyKey). */
+  at: Millis
+  /** Revision of the settle that wrote it. */
+  revision: number
+  /** How its reservation ended; `recorded`: written without a reservation. */
+  state: FinalState | "recorded"
+  /** What each counter was charged, by counter name. For every counter, spent = Σ charges + adjustments. */
+  charges: Record<Name, number>
+}
+
+/** Every field that is given must match, exactly: no case, prefix or Unicode folding. */
+export interface UsageFilter {
+  /** Inclusive. */
+  from?: Millis | undefined
+  /** Exclusive. */
+  to?: Millis | undefined
+  requestId?: string | undefined
+  clientId?: string | undefined
+  userId?: string | undefined
+  model?: string | undefined
+  provider?: string | undefined
+  status?: UsageStatus | undefined
+  tag?: { name: string; value: string } | undefined
+}

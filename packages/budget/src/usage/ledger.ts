@@ -1,0 +1,60 @@
+import type { NanoUsd } from "@p2/core"
+import type { Millis, Name } from "../store/name"
+import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
+
+/** What totals are grouped by; `{ tag }` by the value of that tag; `bucket` by the buckets of the request. */
+export type UsageGroup = "userId" | "clientId" | "model" | "provider" | "status" | "bucket" | { tag: string }
+
+/** Exact sums of one group. Sums stop at ±(2^53 − 1). */
+export interface UsageTotals {
+  /** The values of the group, in the order of `groupBy`; null where an entry has none; a bucket is its start. */
+  group: (string | number | null)[]
+  /** Distinct request ids, plus denials beyond the first of each recorded entry. */
+  requests: number
+  attempts: number
+  succeeded: number
+  failed: number
+  denied: number
+  expired: number
+  released: number
+  /** Sums by kind. */
+  tokens: Record<string, number>
+  costNanoUsd: NanoUsd
+  /** Part of the cost that belongs to attempts that did not succeed. */
+  failedCostNanoUsd: NanoUsd
+  reservedNanoUsd: NanoUsd
+  /** Σ (cost − table cost) over entries that have both. */
+  differenceNanoUsd: NanoUsd
+}
+
+/**
+ * Usage entries of a store. Time buckets are passed in as boundaries, so that a store knows no time zone. Members reject
+ * with a `StoreError`. A result is complete or an error, never a part.
+ */
+export interface UsageLedger {
+  /**
+   * Writes an entry without money (a denial, an audit). If the key has a recorded entry, adds `entry.count ?? 1` to its
+   * `count` instead; if the key has an entry of a reservation, does nothing.
+   */
+  record(request: { partition: Name; key: Name; entry: UsageEntry }): Promise<{ now: Millis }>
+  /** Every attempt of a request, by (attempt, at, idempotencyKey). Empty when unknown. */
+  get(request: { partition: Name; requestId: string }): Promise<StoredEntry[]>
+  /** A page in order of (at, idempotencyKey). `dropped`: entries lost because the store was full. What existed throughout is neither skipped nor repeated over pages. */
+  list(request: {
+    partition: Name
+    filter: UsageFilter
+    cursor: string | null
+    /** 1 to 1000. */
+    limit: number
+    newestFirst: boolean
+  }): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }>
+  /** `buckets`: ascending boundaries [b0, b1, …): bucket i is [b_i, b_i+1), entries outside are left out. */
+  totals(request: {
+    partition: Name
+    filter: UsageFilter
+    groupBy: UsageGroup[]
+    buckets: Millis[] | null
+  }): Promise<UsageTotals[]>
+  /** Removes entries written before this instant. */
+  prune(request: { partition: Name; before: Millis }): Promise<{ removed: number }>
+}

@@ -1,0 +1,108 @@
+import type { LimitStatus } from "@p2/budget"
+import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
+import type { CallEstimate } from "../generate/plan-call"
+
+/**
+ * One limit that the request counts against. Of a limit in dollars (`unit: "usd"`) the amounts are dollars, with exact
+ * nano-USD beside each; of other limits they are counts, and the `NanoUsd` fields are null.
+ */
+export interface ScopeInfo {
+  scope: string
+  window: string
+  unit: "usd" | "tokens" | "requests"
+  /** Null: counted without a limit. */
+  limit: number | null
+  limitNanoUsd: NanoUsd | null
+  spent: number
+  spentNanoUsd: NanoUsd | null
+  reserved: number
+  reservedNanoUsd: NanoUsd | null
+  /** At least 0; null without a limit. */
+  remaining: number | null
+  remainingNanoUsd: NanoUsd | null
+  resetsAt: Date | null
+  /** Whether this limit would deny the request now. */
+  exceeded: boolean
+}
+
+/** What the next call would cost, and what it may cost. Dollars, with exact nano-USD beside each. */
+export interface BudgetInfo {
+  /** `maxBudget` of the request, for each call of `generate()`; null when it has none. */
+  maxBudget: number | null
+  maxBudgetNanoUsd: NanoUsd | null
+  /** The probable cost of one attempt: the input as counted, and half of `maxTokens` as output. */
+  estimatedCost: number
+  estimatedCostNanoUsd: NanoUsd
+  /** The most that one attempt can cost. It decides. */
+  upperBoundCost: number
+  upperBoundCostNanoUsd: NanoUsd
+  /** `maxBudget − upperBoundCost`, at least 0; null without `maxBudget`. */
+  remainingBudget: number | null
+  remainingBudgetNanoUsd: NanoUsd | null
+  /** The call would be denied: by `maxBudget`, the context window, or a scope. */
+  budgetExceeded: boolean
+  /** Input tokens as they would be sent. */
+  inputTokens: number
+  /** Output tokens that would be requested. */
+  maxTokens: number
+  /** Every limit that the request counts against. */
+  scopes: ScopeInfo[]
+}
+
+/** Compares the next call with every limit. */
+export function budgetInfoOf(
+  request: Request<unknown>,
+  estimate: CallEstimate,
+  limits: readonly LimitStatus[],
+): BudgetInfo {
+  const { upperBoundNanoUsd, estimatedNanoUsd } = estimate
+  const max = request.maxBudgetNanoUsd ?? null
+  const remaining = max === null ? null : Math.max(0, max - upperBoundNanoUsd)
+  const dollars = (nanoUsd: NanoUsd | null) => (nanoUsd === null ? null : toUsdNumber(nanoUsd))
+  const scopes = limits.map((limit) => scopeInfo(limit, estimate))
+  return {
+    maxBudget: dollars(max),
+    maxBudgetNanoUsd: max,
+    estimatedCost: toUsdNumber(estimatedNanoUsd),
+    estimatedCostNanoUsd: estimatedNanoUsd,
+    upperBoundCost: toUsdNumber(upperBoundNanoUsd),
+    upperBoundCostNanoUsd: upperBoundNanoUsd,
+    remainingBudget: dollars(remaining),
+    remainingBudgetNanoUsd: remaining,
+    budgetExceeded: estimate.denial !== undefined || scopes.some((scope) => scope.exceeded),
+    inputTokens: estimate.inputTokens,
+    maxTokens: estimate.maxTokens,
+    scopes,
+  }
+}
+
+function scopeInfo(status: LimitStatus, estimate: CallEstimate): ScopeInfo {
+  const { scope, resetsAt } = status
+  const remaining = atLeastZero(status.remaining)
+  const remainingNanoUsd = atLeastZero(status.remainingNanoUsd)
+  const available = status.unit === "usd" ? remainingNanoUsd : remaining
+  return {
+    scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
+    window: status.window,
+    unit: status.unit,
+    limit: status.limit,
+    limitNanoUsd: status.limitNanoUsd,
+    spent: status.spent,
+    spentNanoUsd: status.spentNanoUsd,
+    reserved: status.reserved,
+    reservedNanoUsd: status.reservedNanoUsd,
+    remaining,
+    remainingNanoUsd,
+    resetsAt: resetsAt === null ? null : new Date(resetsAt),
+    exceeded: available !== null && available < requestedIn(status.unit, estimate),
+  }
+}
+
+function atLeastZero(amount: number | null): number | null {
+  return amount === null ? null : Math.max(0, amount)
+}
+
+function requestedIn(unit: LimitStatus["unit"], estimate: CallEstimate): number {
+  if (unit === "tokens") return estimate.upperBoundTokens
+  return unit === "requests" ? 1 : estimate.upperBoundNanoUsd
+}

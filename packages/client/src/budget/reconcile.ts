@@ -1,0 +1,74 @@
+import type { StoredEntry } from "@p2/budget"
+import { InvalidArgumentError, type NanoUsd } from "@p2/core"
+import { ConnectionLostError } from "../errors"
+import type { OpenRoute, Routes } from "../providers/routes"
+import { isRecord } from "../transport/json"
+import { parseUsage } from "../transport/parse-usage"
+import { statusError } from "../transport/provider-failure"
+import type { BudgetConstraints } from "./budget-constraints"
+
+/** What `client.reconcile()` changed. Attempts are given by their number. */
+export interface Reconciliation {
+  requestId: string
+  /** The cost was corrected, in the ledger and in every scope. */
+  corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
+  /** The cost was right. */
+  confirmed: number[]
+  /** The provider does not report a cost, or not yet: another provider than OpenRouter, no generation id, not found. */
+  unknown: number[]
+}
+
+/** Corrects the cost of a request's attempts to what OpenRouter reports for their generations. */
+export async function reconcileRequest(
+  requestId: string | undefined,
+  constraints: BudgetConstraints,
+  routes: Routes,
+): Promise<Reconciliation> {
+  if (typeof requestId !== "string" || requestId === "")
+    throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
+  const { budget, subject } = await constraints.open()
+  const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
+  const openRoutes = await routes.open()
+  for (const entry of await budget.usage.get(requestId, { subject })) {
+    const { attempt, costNanoUsd: fromNanoUsd } = entry
+    if (entry.costSource === "none") continue
+    const route = openRoutes.find(
+      ({ provider }) => provider.dialect === "openrouter" && provider.name === entry.provider,
+    )
+    const reported = route === undefined ? undefined : await fetchGeneration(route, entry)
+    if (reported === undefined) result.unknown.push(attempt)
+    else if (reported.costNanoUsd === fromNanoUsd) result.confirmed.push(attempt)
+    else {
+      const { costNanoUsd: toNanoUsd, tokens } = reported
+      const cost = { nanoUsd: toNanoUsd, tokens: tokens.inputTokens + tokens.outputTokens }
+      await budget.correct({ entry, cost, changes: { ...reported, costSource: "provider" }, subject })
+      result.corrected.push({ attempt, fromNanoUsd, toNanoUsd })
+    }
+  }
+  return result
+}
+
+interface GenerationCost {
+  costNanoUsd: NanoUsd
+  tokens: { inputTokens: number; outputTokens: number }
+}
+
+/** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
+async function fetchGeneration(route: OpenRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
+  if (entry.generationId === undefined) return undefined
+  const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
+  // Reading costs nothing, so it may be retried without a reservation.
+  const body: unknown = await route.openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
+    const { name } = route.provider
+    const failure = statusError(error, name, Date.now())
+    // OpenRouter stores a generation some seconds after the call.
+    if (failure?.status !== 404) throw failure ?? new ConnectionLostError(name, error)
+  })
+  const data = isRecord(body) ? body.data : undefined
+  if (!isRecord(data)) return undefined
+  const counts = { prompt_tokens: data.native_tokens_prompt, completion_tokens: data.native_tokens_completion }
+  const reported = parseUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok })
+  if (reported?.cost === undefined) return undefined
+  const { inputTokens, outputTokens } = reported.usage
+  return { costNanoUsd: route.costOf(reported, undefined).nanoUsd, tokens: { inputTokens, outputTokens } }
+}

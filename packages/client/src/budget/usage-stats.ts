@@ -1,0 +1,112 @@
+import type { StoredEntry } from "@p2/budget"
+import type { NanoUsd } from "@p2/core"
+import type { AttemptStatus } from "../receipt"
+
+/** Selects a part of the ledger. Times are `Date`s or epoch milliseconds. */
+export interface UsageQuery {
+  /** `null`: all users. @defaultValue the `userId` of the request */
+  userId?: string | null | undefined
+  /** `null`: all clients. @defaultValue the `clientId` of the request */
+  clientId?: string | null | undefined
+  /** Inclusive. */
+  from?: Date | number | undefined
+  /** Exclusive. */
+  to?: Date | number | undefined
+  /** Adds `groups` to the statistics. */
+  groupBy?: UsageGrouping | readonly UsageGrouping[] | undefined
+  /** IANA time zone of the days. @defaultValue "UTC" */
+  timeZone?: string | undefined
+}
+
+/** What statistics can be grouped by. */
+export type UsageGrouping = "user" | "client" | "model" | "provider" | "status" | "day" | { tag: string }
+
+/** Sums over attempts. Amounts are dollars, with exact nano-USD beside each. */
+export interface UsageSums {
+  totalRequests: number
+  /** Requests with an answer. */
+  successfulRequests: number
+  /** Requests without an answer, denied ones included. */
+  failedRequests: number
+  attempts: number
+  /** Requests that a budget or the context window denied before anything was sent. */
+  deniedRequests: number
+  /** Attempts whose process vanished; they were charged their upper bound. */
+  expiredAttempts: number
+  inputTokens: number
+  outputTokens: number
+  totalTokens: number
+  totalCost: number
+  totalCostNanoUsd: NanoUsd
+  /** What was reserved for the attempts before they were settled. */
+  reservedCost: number
+  reservedNanoUsd: NanoUsd
+  /** Cost of attempts without an answer. */
+  failedCost: number
+  failedCostNanoUsd: NanoUsd
+  /** Sum of (reported cost − cost by the price table) where both are known. */
+  providerDifference: number
+  providerDifferenceNanoUsd: NanoUsd
+}
+
+/** Sums of one group. */
+export interface UsageGroupSums extends UsageSums {
+  /** In the order of `groupBy`; a day is `2026-11-23`; null where an entry has no value. */
+  group: (string | null)[]
+}
+
+/** Result of {@link UsageTracker.getUsageStats}. */
+export interface UsageStats extends UsageSums {
+  userId: string | null
+  clientId: string | null
+  byModel: UsageGroupSums[]
+  /** Days with usage, oldest first; without `from`, the last 92. */
+  byDay: UsageGroupSums[]
+  groups?: UsageGroupSums[] | undefined
+}
+
+/** How an attempt in the ledger ended. `expired`: its process vanished before it was settled. */
+export type RequestStatus = AttemptStatus | "expired"
+
+/** One request, summed over its attempts. */
+export interface RequestRecord {
+  requestId: string
+  /** Time of the first attempt, by the store's clock. */
+  at: Date
+  /** Of the last attempt. Denied requests of one subject share a record for a minute. */
+  status: RequestStatus
+  errorCode?: string | undefined
+  /** As requested in the last attempt. */
+  model: string
+  /** As the provider reports it. */
+  modelUsed?: string | undefined
+  provider?: string | undefined
+  userId?: string | undefined
+  clientId?: string | undefined
+  tags?: Record<string, string> | undefined
+  inputTokens: number
+  outputTokens: number
+  totalTokens: number
+  /** Dollars. */
+  cost: number
+  costNanoUsd: NanoUsd
+  reservedNanoUsd: NanoUsd
+  durationMs: number
+  attempts: StoredEntry[]
+}
+
+/** Result of {@link UsageTracker.getClientUsageData}. */
+export interface ClientUsageData extends UsageSums {
+  clientId: string
+  modelsUsed: string[]
+  byModel: UsageGroupSums[]
+  /** The last ten, newest first. */
+  recentRequests: RequestRecord[]
+}
+
+/** A page of {@link UsageTracker.listRequests}. */
+export interface RequestPage {
+  requests: RequestRecord[]
+  /** Pass it to get the next page; null: this is the last one. */
+  cursor: string | null
+}

@@ -1,0 +1,226 @@
+import type { StoredEntry, UsageFilter, UsageTotals, UsageTotalsQuery } from "@p2/budget"
+import { checkOptions, InvalidArgumentError, toUsdNumber } from "@p2/core"
+import type { BudgetConstraints } from "./budget-constraints"
+import type {
+  ClientUsageData,
+  RequestPage,
+  RequestRecord,
+  UsageGrouping,
+  UsageGroupSums,
+  UsageQuery,
+  UsageStats,
+  UsageSums,
+} from "./usage-stats"
+
+const STATS_OPTIONS: ReadonlySet<string> = new Set(["userId", "clientId", "from", "to", "groupBy", "timeZone"])
+const LIST_OPTIONS: ReadonlySet<string> = new Set(["userId", "clientId", "from", "to", "limit", "cursor"])
+
+/** Queries the usage ledger: what was spent, by whom, on what. Results are exact, with times by the store's clock. */
+export class UsageTracker {
+  readonly #constraints: BudgetConstraints
+
+  /** @internal Created by the client. */
+  constructor(constraints: BudgetConstraints) {
+    this.#constraints = constraints
+  }
+
+  /** Sums of the request's own user and client, of others that the query names, or of all (`null`). */
+  async getUsageStats(query: UsageQuery = {}): Promise<UsageStats> {
+    checkOptions(query, STATS_OPTIONS, "query")
+    const filter = this.#filter(query)
+    const { timeZone, groupBy } = query
+    const { userId = null, clientId = null } = filter
+    const [sums, byModel, byDay] = await Promise.all([
+      this.#sums(filter),
+      this.#groups("model", filter),
+      this.#groups("day", filter, timeZone),
+    ])
+    const stats: UsageStats = { userId, clientId, ...sums, byModel, byDay }
+    if (groupBy !== undefined) stats.groups = await this.#groups(groupBy, filter, timeZone)
+    return stats
+  }
+
+  /** What one client used: sums, models, and its last ten requests. */
+  async getClientUsageData(clientId = this.#constraints.subject.clientId): Promise<ClientUsageData> {
+    if (typeof clientId !== "string" || clientId === "")
+      throw new InvalidArgumentError("clientId", "a client id, because the request has none", clientId)
+    const [sums, byModel, recent] = await Promise.all([
+      this.#sums({ clientId }),
+      this.#groups("model", { clientId }),
+      this.listRequests({ clientId, userId: null, limit: 10 }),
+    ])
+    const modelsUsed = byModel.map(({ group }) => String(group[0]))
+    return { clientId, ...sums, modelsUsed, byModel, recentRequests: recent.requests }
+  }
+
+  /**
+   * The ledger's record of one request; undefined when it has none. Of the denied requests of a subject it has the first
+   * of every minute, with a count.
+   */
+  async getRequestDetails(requestId: string): Promise<RequestRecord | undefined> {
+    const entries = await this.#entries(requestId)
+    return entries.length === 0 || entries[0]!.status === "audit" ? undefined : recordOf(entries)
+  }
+
+  /** Requests, newest first. `limit` is the number of requests, 1 to 500. @defaultValue 50 */
+  async listRequests(
+    query: Omit<UsageQuery, "groupBy" | "timeZone"> & { limit?: number | undefined; cursor?: string | undefined } = {},
+  ): Promise<RequestPage> {
+    checkOptions(query, LIST_OPTIONS, "query")
+    const { limit = 50 } = query
+    if (!Number.isInteger(limit) || limit < 1 || limit > 500)
+      throw new InvalidArgumentError("query.limit", "an integer from 1 to 500", limit)
+    const filter = this.#filter(query)
+    const { budget, subject } = await this.#constraints.open()
+    const requests: RequestRecord[] = []
+    const seen = new Set<string>()
+    for (let { cursor } = query; ; ) {
+      const wanted = limit - requests.length
+      const page = await budget.usage.list({ subject, filter, cursor, limit: wanted, order: "newest" })
+      for (const entry of page.entries) {
+        if (entry.status === "audit" || seen.has(entry.requestId)) continue
+        seen.add(entry.requestId)
+        const attempts = await this.#entries(entry.requestId)
+        // Entries may be pruned between the two reads.
+        if (attempts.length === 0) attempts.push(entry)
+        // A request is listed at its newest attempt only, so that no two pages contain it.
+        if (attempts.at(-1)!.idempotencyKey === entry.idempotencyKey) requests.push(recordOf(attempts))
+      }
+      if (page.cursor === null || requests.length >= limit) return { requests, cursor: page.cursor }
+      cursor = page.cursor
+    }
+  }
+
+  #filter(query: Pick<UsageQuery, "userId" | "clientId" | "from" | "to">): UsageFilter {
+    const { subject } = this.#constraints
+    const { userId = subject.userId, clientId = subject.clientId } = query
+    for (const [name, id] of Object.entries({ userId, clientId }))
+      if (id === "") throw new InvalidArgumentError(`query.${name}`, "an id, or null for all", id)
+    if (userId === undefined && clientId === undefined)
+      throw new InvalidArgumentError(
+        "query",
+        "a `userId` or `clientId`",
+        query,
+        "Invalid `query`: expected a `userId` or `clientId` (null for all), because the request has neither.",
+      )
+    return {
+      userId: userId ?? undefined,
+      clientId: clientId ?? undefined,
+      from: epochMs(query.from, "query.from"),
+      to: epochMs(query.to, "query.to"),
+    }
+  }
+
+  async #entries(requestId: string): Promise<StoredEntry[]> {
+    const { budget, subject } = await this.#constraints.open()
+    return budget.usage.get(requestId, { subject })
+  }
+
+  async #totals(query: Omit<UsageTotalsQuery, "subject">): Promise<UsageTotals[]> {
+    const { budget, subject } = await this.#constraints.open()
+    return budget.usage.totals({ subject, ...query })
+  }
+
+  async #sums(filter: UsageFilter): Promise<UsageSums> {
+    const [all] = await this.#totals({ filter })
+    return sumsOf(all)
+  }
+
+  async #groups(
+    grouping: UsageGrouping | readonly UsageGrouping[],
+    filter: UsageFilter,
+    timeZone?: string,
+  ): Promise<UsageGroupSums[]> {
+    const groupings = [grouping].flat() as UsageGrouping[]
+    const dayIndex = groupings.indexOf("day")
+    const groupBy = groupings.filter((each) => each !== "day").map(columnOf)
+    const time = dayIndex === -1 ? {} : { per: "day" as const, timeZone }
+    const totals = await this.#totals({ filter, groupBy, ...time })
+    return totals.map((each) => {
+      const group = each.group.map((value) => (value === null ? null : String(value)))
+      // The ledger returns the time first; the caller decides its place.
+      if (dayIndex !== -1) group.splice(dayIndex, 0, dayName(group.shift(), timeZone))
+      return { group, ...sumsOf(each) }
+    })
+  }
+}
+
+const COLUMNS = { user: "userId", client: "clientId", model: "model", provider: "provider", status: "status" } as const
+
+function columnOf(grouping: Exclude<UsageGrouping, "day">) {
+  if (typeof grouping === "object") return grouping
+  const column = COLUMNS[grouping]
+  if (column !== undefined) return column
+  const names = Object.keys(COLUMNS).join(", ")
+  throw new InvalidArgumentError("query.groupBy", `one of ${names}, day, or { tag: "name" }`, grouping)
+}
+
+/** The day that starts at an instant, as `2026-11-23`. */
+function dayName(start: string | number | null | undefined, timeZone = "UTC"): string {
+  // The Swedish date format is ISO 8601.
+  return new Intl.DateTimeFormat("sv-SE", { timeZone }).format(Number(start))
+}
+
+function epochMs(value: Date | number | undefined, argument: string): number | undefined {
+  if (value === undefined) return undefined
+  const at = value instanceof Date ? value.getTime() : value
+  if (!Number.isFinite(at)) throw new InvalidArgumentError(argument, "a valid Date or epoch milliseconds", value)
+  return Math.floor(at)
+}
+
+/** Without totals every sum is zero: nothing in the ledger is nothing used. */
+function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
+  const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
+  const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
+  const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
+  return {
+    totalRequests: requests,
+    // At most one attempt of a request succeeds: the last.
+    successfulRequests: succeeded,
+    failedRequests: requests - succeeded,
+    attempts,
+    deniedRequests: denied,
+    expiredAttempts: expired,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    totalCost: toUsdNumber(costNanoUsd),
+    totalCostNanoUsd: costNanoUsd,
+    reservedCost: toUsdNumber(reservedNanoUsd),
+    reservedNanoUsd,
+    failedCost: toUsdNumber(failedCostNanoUsd),
+    failedCostNanoUsd,
+    providerDifference: toUsdNumber(differenceNanoUsd),
+    providerDifferenceNanoUsd: differenceNanoUsd,
+  }
+}
+
+/** Sums a request over its attempts: in order, at least one. */
+function recordOf(attempts: StoredEntry[]): RequestRecord {
+  const last = attempts.at(-1)!
+  const sum = (amount: (entry: StoredEntry) => number | undefined) =>
+    attempts.reduce((total, entry) => total + (amount(entry) ?? 0), 0)
+  const inputTokens = sum((entry) => entry.tokens.inputTokens)
+  const outputTokens = sum((entry) => entry.tokens.outputTokens)
+  const costNanoUsd = sum((entry) => entry.costNanoUsd)
+  return {
+    requestId: last.requestId,
+    at: new Date(Math.min(...attempts.map((entry) => entry.at))),
+    status: last.status as RequestRecord["status"],
+    errorCode: last.errorCode,
+    model: last.model,
+    modelUsed: last.modelUsed,
+    provider: last.provider,
+    userId: last.userId,
+    clientId: last.clientId,
+    tags: last.tags,
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+    cost: toUsdNumber(costNanoUsd),
+    costNanoUsd,
+    reservedNanoUsd: sum((entry) => entry.reservedNanoUsd),
+    durationMs: sum((entry) => entry.durationMs),
+    attempts,
+  }
+}

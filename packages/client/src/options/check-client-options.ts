@@ -1,0 +1,170 @@
+import { InvalidArgumentError, Request, type RequestOptions } from "@p2/core"
+import { type Provider, STRUCTURED_MODES } from "../providers/provider"
+import { isRecord } from "../transport/json"
+import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
+import {
+  ANY_HTTP_URL,
+  BOOLEAN,
+  checkEach,
+  checkOption,
+  field,
+  HTTP_URL,
+  hasMethods,
+  matches,
+  NON_EMPTY,
+  NON_EMPTY_LIST,
+  OBJECT,
+  type OptionRule,
+  type OptionRules,
+  oneOf,
+} from "./option-rules"
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"]
+
+const CLIENT_RULES: OptionRules<LLMClientOptions> = {
+  store: [
+    'a store, "memory:", "file:./p2.db" or "redis://…"',
+    (store) => matches(/^(memory:|file:|rediss?:\/\/)/)(store) || hasMethods("reserve")(store),
+  ],
+  budget: ["a budget from `createBudget`", hasMethods("reserve")],
+  openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
+  baseURL: HTTP_URL,
+  // It becomes a header, which has one line.
+  apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
+  recordContent: BOOLEAN,
+  deadlines: OBJECT,
+  prices: ["a table from `createPriceTable`", hasMethods("findPrice")],
+  providers: ["an array", Array.isArray],
+  logger: [
+    "an object whose `debug`, `info`, `warn` and `error` are functions or absent",
+    (logger) =>
+      Object(logger) === logger &&
+      LOG_LEVELS.every((level) => field(logger, level) === undefined || hasMethods(level)(logger)),
+  ],
+  clock: ["an object with the functions `now`, `sleep` and `random`", hasMethods("now", "sleep", "random")],
+}
+
+const DEADLINE: OptionRule = [
+  "milliseconds above 0 and at most 2^31 − 1",
+  (value) => typeof value === "number" && value > 0 && value <= 2 ** 31 - 1,
+]
+const DEADLINE_RULES: OptionRules<Deadlines> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
+
+const CALL_RULES: OptionRules<CallOptions> = {
+  signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
+}
+
+/** A wrong provider would fail during a call, after money was reserved. */
+const PROVIDER_RULES: OptionRules<Provider> = {
+  name: ["a prefix of 1 to 64 letters, digits, `.`, `_` or `-`", matches(/^[a-z0-9][a-z0-9._-]{0,63}$/i), true],
+  baseURL: HTTP_URL,
+  baseURLVariables: NON_EMPTY_LIST,
+  keyVariables: NON_EMPTY_LIST,
+  maxTokensField: oneOf("max_tokens", "max_completion_tokens"),
+  modes: [`an array of one or more of ${STRUCTURED_MODES.join(", ")}, each once`, areModes],
+  streamOptions: BOOLEAN,
+  maxUnstreamedTokens: ["an integer of at least 0", (count) => Number.isSafeInteger(count) && (count as number) >= 0],
+  serviceTier: NON_EMPTY,
+  dialect: oneOf("openrouter"),
+  seedField: NON_EMPTY,
+  headers: ["an object of header names and string values", areHeaders],
+}
+
+function areModes(modes: unknown): boolean {
+  if (!Array.isArray(modes) || modes.length === 0) return false
+  return modes.every((mode, index) => STRUCTURED_MODES.includes(mode) && modes.indexOf(mode) === index)
+}
+
+/** Whether fetch accepts them. */
+function areHeaders(headers: unknown): boolean {
+  try {
+    new Headers(headers as Record<string, string>)
+    return isRecord(headers) && Object.values(headers).every((value) => typeof value === "string")
+  } catch {
+    return false
+  }
+}
+
+/** @throws InvalidArgumentError for the first invalid option. */
+export function checkClientOptions(options: LLMClientOptions): void {
+  checkEach(options, CLIENT_RULES, "options")
+  const { openai, deadlines = {}, providers = [], store, budget } = options
+  if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
+  checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
+  for (const [index, provider] of providers.entries())
+    checkEach(provider, PROVIDER_RULES, `options.providers[${index}]`)
+  if (store !== undefined && budget !== undefined)
+    throw new InvalidArgumentError(
+      "options.budget",
+      "absent beside `store`",
+      budget,
+      "Invalid `options.budget`: pass either `budget` or `store`, not both. A budget has its own store.",
+    )
+}
+
+/** @throws InvalidArgumentError */
+export function checkCallOptions(options: CallOptions): void {
+  checkEach(options, CALL_RULES, "options")
+}
+
+const REQUEST_OPTIONS = Object.keys({
+  model: true,
+  answerModel: true,
+  messages: true,
+  temperature: true,
+  topP: true,
+  frequencyPenalty: true,
+  presencePenalty: true,
+  seed: true,
+  stop: true,
+  maxTokens: true,
+  maxBudget: true,
+  userId: true,
+  clientId: true,
+  tags: true,
+  userBudget: true,
+  clientBudget: true,
+  fallbacks: true,
+  online: true,
+  cachePrompt: true,
+  serviceTier: true,
+  stream: true,
+  timeoutMs: true,
+  retries: true,
+  repairs: true,
+  metadata: true,
+  verbose: true,
+} satisfies Record<keyof RequestOptions, true>)
+
+/**
+ * Finds options of the client among those of the request, and the other way round, in whatever spelling.
+ * @throws InvalidArgumentError that names the right place. Values are not shown: they may be keys.
+ */
+export function checkPlaces(request: unknown, options: unknown): void {
+  const clientOptions = Object.keys(CLIENT_RULES)
+  if (isRecord(request) && !Request.isInstance(request))
+    checkPlace(
+      request,
+      REQUEST_OPTIONS,
+      clientOptions,
+      (name) => `second argument: new LLMClient(request, { ${name} })`,
+    )
+  if (isRecord(options))
+    checkPlace(options, clientOptions, REQUEST_OPTIONS, (name) => `first argument: new LLMClient({ model, ${name} })`)
+}
+
+function checkPlace(
+  given: Record<string, unknown>,
+  own: readonly string[],
+  others: readonly string[],
+  place: (name: string) => string,
+): void {
+  const simplified = (name: string) => name.replace(/[^a-z]/gi, "").toLowerCase()
+  for (const name of Object.keys(given)) {
+    if (own.includes(name)) continue
+    const meant = others.find((other) => simplified(other) === simplified(name))
+    if (meant === undefined || own.some((option) => simplified(option) === simplified(name))) continue
+    const message = `Unknown option \`${name}\`. \`${meant}\` belongs in the ${place(meant)}.`
+    throw new InvalidArgumentError(name, `\`${meant}\` in the other argument`, undefined, message)
+  }
+}

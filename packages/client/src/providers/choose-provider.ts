@@ -1,0 +1,83 @@
+import { InvalidArgumentError, parseModelId } from "@p2/core"
+import type { OpenAI } from "openai"
+import type { LLMClientOptions } from "../options/client-options"
+import { checkOption, HTTP_URL, type OptionRule } from "../options/option-rules"
+import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
+
+/** The provider of a model, and the model's name there. */
+export interface ProviderChoice {
+  provider: Provider
+  /** The id without the provider's prefix. */
+  name: string
+  /** Undefined: neither the variable nor the option is set, and the provider has no default. */
+  baseURL: string | undefined
+  apiKey: string | undefined
+  /** The user's own instance, which has its own key and base URL. */
+  ownOpenAI: OpenAI | undefined
+}
+
+type ProviderTable = ReadonlyMap<string, Provider>
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The prefix of the model decides. A model without a known prefix goes where `openai` or `baseURL` points, else to
+ * OpenRouter when `OPENROUTER_API_KEY` is set, else to OpenAI. Where they point to OpenRouter, other prefixes are
+ * vendors in OpenRouter's own ids.
+ */
+export function chooseProvider(
+  model: string,
+  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey">,
+  table: ProviderTable,
+  env: Environment,
+): ProviderChoice {
+  const { provider: prefix = "" } = parseModelId(model)
+  const endpoint = options.openai?.baseURL ?? options.baseURL
+  const atEndpoint = endpoint === undefined ? undefined : providerAt(endpoint, table)
+  const named = atEndpoint?.dialect === "openrouter" && prefix !== atEndpoint.name ? undefined : table.get(prefix)
+  const provider = named ?? atEndpoint ?? defaultProvider(model, table, env)
+  return {
+    provider,
+    name: named === undefined ? model : model.slice(prefix.length + 1),
+    baseURL: endpoint ?? firstSetVariable(baseURLVariablesOf(provider), env, HTTP_URL) ?? provider.baseURL,
+    apiKey: options.apiKey ?? firstSetVariable(keyVariablesOf(provider), env),
+    ownOpenAI: options.openai,
+  }
+}
+
+function defaultProvider(model: string, table: ProviderTable, env: Environment): Provider {
+  const openrouter = table.get("openrouter")!
+  if (firstSetVariable(keyVariablesOf(openrouter), env) !== undefined) return openrouter
+  if (!model.includes("/")) return table.get("openai")!
+  const expected = `a known provider prefix (${[...table.keys()].join(", ")})`
+  throw new InvalidArgumentError(
+    "model",
+    expected,
+    model,
+    `Invalid \`model\`: expected ${expected}, got "${model}". To call it through OpenRouter, set OPENROUTER_API_KEY.`,
+  )
+}
+
+/** The provider whose host a URL has; every other host is treated like OpenAI. */
+function providerAt(url: string, table: ProviderTable): Provider {
+  const host = hostOf(url)
+  for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
+  // Old and new hosts of its endpoints: https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints
+  const isAzure = host?.endsWith(".azure.com")
+  return table.get(isAzure ? "azure" : "openai")!
+}
+
+/** Host and port of a URL that was checked. */
+export function hostOf(url: string | undefined): string | undefined {
+  return url && new URL(url).host
+}
+
+/** The value of the first variable that is set; empty ones count as unset. Throws when the value breaks the rule. */
+function firstSetVariable(variables: readonly string[], env: Environment, rule?: OptionRule): string | undefined {
+  for (const variable of variables) {
+    const value = env[variable]?.trim()
+    if (!value) continue
+    if (rule !== undefined) checkOption(value, variable, rule)
+    return value
+  }
+  return undefined
+}

@@ -1,0 +1,141 @@
+import { InvalidArgumentError, LruMap, type Request } from "@p2/core"
+import { createPriceTable } from "@p2/pricing"
+import type { OpenAI } from "openai"
+import { MissingKeyError, throwNotLoaded } from "../errors"
+import type { LLMClientOptions } from "../options/client-options"
+import { fetchWithErrorLimit } from "../transport/fetch-with-error-limit"
+import { chooseProvider, hostOf, type ProviderChoice } from "./choose-provider"
+import { providerTable } from "./known-providers"
+import { baseURLVariablesOf, keyVariablesOf } from "./provider"
+import { type Tariff, tariffOf } from "./tariff"
+
+/** How one model is called: its provider, its name there, and its tariff. */
+export interface Route extends ProviderChoice, Tariff {
+  /** As in the request. */
+  model: string
+  /** Base URL and model: which answer mode works is remembered by this key. */
+  modeKey: string
+  maxTokensField: "max_tokens" | "max_completion_tokens"
+  /** Undefined: none is sent. */
+  serviceTier: string | undefined
+}
+
+/** A route that can be called. */
+export interface OpenRoute extends Route {
+  openai: OpenAI
+}
+
+/** The routes of the request's model and its fallbacks. Nothing is connected before {@link Routes.open}. */
+export class Routes {
+  readonly #routes: readonly Route[]
+  #opening: Promise<readonly OpenRoute[]> | undefined
+
+  /** @throws InvalidArgumentError, UnknownModelError */
+  constructor(request: Request<unknown>, options: LLMClientOptions) {
+    const table = providerTable(options.providers)
+    const prices = options.prices ?? createPriceTable({}, { extends: "published" })
+    const choose = (model: string, endpoint: LLMClientOptions) => chooseProvider(model, endpoint, table, process.env)
+    const { provider: ownProvider } = choose(request.model, options)
+    this.#routes = [request.model, ...request.fallbacks].map((model) => {
+      const withOptions = choose(model, options)
+      // `openai`, `baseURL` and `apiKey` are for the request's own provider. A fallback of another one uses its variables.
+      const isOwn = withOptions.name === model || withOptions.provider.name === ownProvider.name
+      const choice = isOwn ? withOptions : choose(model, {})
+      checkSearch(request, model, choice)
+      return routeOf(model, choice, request, tariffOf(model, choice, request, prices))
+    })
+  }
+
+  /** The route of the request's own model. */
+  get first(): Route {
+    return this.#routes[0]!
+  }
+
+  get fallbacks(): readonly Route[] {
+    return this.#routes.slice(1)
+  }
+
+  /** The route of a model; the first one when there is none. */
+  of(model: string | undefined): Route {
+    return this.#routes.find((route) => route.model === model) ?? this.first
+  }
+
+  /** @throws MissingKeyError for the first route without a key or a base URL. */
+  checkKeys(): void {
+    for (const [index, { provider, model, baseURL, apiKey, ownOpenAI }] of this.#routes.entries()) {
+      const fallback = index === 0 ? undefined : model
+      if (baseURL === undefined)
+        throw new MissingKeyError(provider.name, baseURLVariablesOf(provider)[0] ?? "baseURL", "base URL", fallback)
+      const [variable] = keyVariablesOf(provider)
+      if (apiKey === undefined && ownOpenAI === undefined && variable !== undefined)
+        throw new MissingKeyError(provider.name, variable, "API key", fallback)
+    }
+  }
+
+  /** The routes with their OpenAI instances. Loads the `openai` package on first use. */
+  open(): Promise<readonly OpenRoute[]> {
+    this.#opening ??= Promise.all(
+      this.#routes.map(async (route) => ({ ...route, openai: route.ownOpenAI ?? (await openaiFor(route)) })),
+    )
+    return this.#opening
+  }
+}
+
+/** A web search has an upper bound only through OpenRouter's plugin. */
+function checkSearch(request: Request<unknown>, model: string, { provider }: ProviderChoice): void {
+  if (request.online && provider.dialect !== "openrouter")
+    throw new InvalidArgumentError("online", "false: searches have an upper bound only through openrouter", true)
+  if (provider.dialect === "openrouter" && /:online$/i.test(model))
+    throw new InvalidArgumentError(
+      "model",
+      "a model id without `:online`",
+      model,
+      `Invalid \`model\`: the suffix of "${model}" allows any number of searches. Remove it and set \`online: true\`.`,
+    )
+}
+
+function routeOf(model: string, choice: ProviderChoice, request: Request<unknown>, tariff: Tariff): Route {
+  const { provider } = choice
+  const isGenuine = honoursProviderFields(choice)
+  const defaultTier = isGenuine ? provider.serviceTier : undefined
+  return {
+    ...choice,
+    ...tariff,
+    model,
+    modeKey: `${choice.baseURL} ${tariff.sentModel}`,
+    maxTokensField: isGenuine ? (provider.maxTokensField ?? "max_tokens") : "max_tokens",
+    serviceTier: request.serviceTier === "default" ? defaultTier : request.serviceTier,
+  }
+}
+
+/**
+ * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may ignore `max_completion_tokens` and reject
+ * `service_tier` (https://github.com/vllm-project/vllm/pull/10463), unless the model is OpenAI's own, which it forwards.
+ */
+function honoursProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
+  if (provider.name !== "openai" || hostOf(baseURL) === "api.openai.com") return true
+  return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(name)
+}
+
+const instances = new LruMap<string, OpenAI>(100)
+
+/** An OpenAI instance for an endpoint, shared by the clients of this process. */
+async function openaiFor({ baseURL, apiKey, provider }: ProviderChoice): Promise<OpenAI> {
+  const key = JSON.stringify([baseURL, apiKey, provider.name])
+  const existing = instances.get(key)
+  if (existing !== undefined) return existing
+  const { OpenAI: Constructor } = await import("openai").catch((cause) =>
+    throwNotLoaded("openai", "A call to a provider", cause),
+  )
+  const created = new Constructor({
+    baseURL: baseURL ?? null,
+    // The SDK requires a key, also where the provider needs none.
+    apiKey: apiKey ?? "none",
+    maxRetries: 0,
+    fetch: fetchWithErrorLimit,
+    // The SDK would send OPENAI_ORG_ID and OPENAI_PROJECT_ID to other providers.
+    ...(provider.name === "openai" ? {} : { organization: null, project: null }),
+  })
+  instances.set(key, created)
+  return created
+}

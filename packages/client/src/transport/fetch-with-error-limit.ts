@@ -1,0 +1,59 @@
+import { isRecord } from "./json"
+
+/** Bytes that are read of the body of an error status: 1 MiB. */
+export const MAX_ERROR_BYTES = 1024 * 1024
+
+/** The `usage` of error bodies by the headers of their response: the SDK's error keeps the headers, but only `error` of the body. */
+const usages = new WeakMap<object, unknown>()
+
+/**
+ * `fetch` that reads at most 1 MiB of an error body. The SDK reads such a body to its end, however long it is. The
+ * client's own `OpenAI` instances use it; pass it to yours.
+ *
+ * It also finds the error in other shapes than OpenAI's, for which the SDK reports "400 status code (no body)": Gemini
+ * sends a list (https://github.com/versun/RSSBox/issues/132), Mistral and vLLM the bare error
+ * (https://github.com/partITech/php-mistral/issues/76, https://github.com/vllm-project/vllm/pull/10463), FastAPI
+ * `detail`.
+ *
+ * @example
+ * const openai = new OpenAI({ fetch: fetchWithErrorLimit })
+ */
+export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Promise<Response> {
+  // The global at the time of the call, so that a replaced fetch is used.
+  const response = await fetch(...args)
+  if (response.ok || response.body === null) return response
+  const { body, headers } = response
+  const text = async () => {
+    const bodyText = await readUpToLimit(body)
+    try {
+      const [parsed] = [JSON.parse(bodyText)].flat() as unknown[]
+      if (!isRecord(parsed)) return bodyText
+      usages.set(headers, parsed.usage)
+      return JSON.stringify({ ...parsed, error: parsed.error ?? parsed })
+    } catch {
+      return bodyText
+    }
+  }
+  return Object.defineProperty(response, "text", { value: text })
+}
+
+/** The `usage` in the body of an error status; undefined when there is none, or when another fetch read the body. */
+export function usageOfErrorBody(error: unknown): unknown {
+  const { headers, error: inner } = error as { headers: object; error?: unknown }
+  return usages.get(headers) ?? (isRecord(inner) ? inner.usage : undefined)
+}
+
+async function readUpToLimit(body: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  const pieces: string[] = []
+  for (let remaining = MAX_ERROR_BYTES; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return pieces.join("") + decoder.decode()
+    pieces.push(decoder.decode(value.subarray(0, remaining), { stream: true }))
+    remaining -= value.byteLength
+    if (remaining > 0) continue
+    reader.cancel().catch(() => {})
+    return pieces.join("")
+  }
+}

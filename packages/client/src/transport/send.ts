@@ -1,0 +1,144 @@
+import type { P2Error } from "@p2/core"
+import type { OpenAI } from "openai"
+import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
+import { Completion } from "./completion"
+import type { DeadlineRace } from "./deadline-race"
+import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
+import { isRejectedByFetch, provesNotSent } from "./not-sent"
+import { CONTENT_FILTER, errorInside, failedGeneration, isUnbilled, statusError } from "./provider-failure"
+import { readResponse } from "./read-response"
+import { REQUEST_ID_HEADER, type WatchedRequest, wireWatch } from "./wire-watch"
+
+/** One HTTP call to make. */
+export interface OutgoingRequest {
+  /** Sent as `X-Client-Request-Id`. */
+  id: string
+  openai: OpenAI
+  provider: { name: string; headers?: Readonly<Record<string, string>> | undefined }
+  body: Record<string, unknown>
+  streamed: boolean
+  race: DeadlineRace
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  /** The total deadline, which `race` enforces. */
+  timeoutMs: number
+  now: () => number
+  /** Called with the text so far after each piece of content. */
+  onText: ((text: string) => void) | undefined
+}
+
+/**
+ * A call that was made, or not. `answered`: a completion arrived, whether or not it is usable. `failed`: it did not, and
+ * `completion` has what arrived until then.
+ */
+export type SentRequest = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
+  completion: Completion
+  httpStatus: number | undefined
+  /** What the provider may bill beyond the reported usage: the request was not sent, it is free, or nobody knows. */
+  billing: "unsent" | "free" | "unknown"
+  /** On the clock of `performance.now()`. */
+  headersAt: number | undefined
+  firstContentAt: number | undefined
+}
+
+/** Makes one HTTP call, without retries. Never rejects. */
+export async function sendRequest(request: OutgoingRequest): Promise<SentRequest> {
+  const { id, race, streamed, provider } = request
+  if (race.error !== undefined) return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived() }
+  const watch = wireWatch()
+  const watched = watch.begin(id)
+  const { connectMs, firstContentMs, idleMs } = request.deadlines
+  race.start("connect", connectMs, { applies: () => watched.state === "waiting" })
+  if (streamed) race.start("first-content", firstContentMs)
+  try {
+    const response = await race.race(callProvider(request))
+    const headersAt = performance.now()
+    let firstContentAt: number | undefined
+    const onContent = (text: string) => {
+      firstContentAt ??= performance.now()
+      request.onText?.(text)
+    }
+    const read = await readResponse(response, { provider: provider.name, race, streamed, idleMs, onContent })
+    const { completion } = read
+    const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
+    const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
+    return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
+  } catch (error) {
+    return sentWithoutResponse(request, error, watched)
+  } finally {
+    watch.end(id)
+    race.keepTotal()
+  }
+}
+
+/** For a call of which nothing arrived. */
+function nothingArrived() {
+  return { completion: new Completion(), httpStatus: undefined, headersAt: undefined, firstContentAt: undefined }
+}
+
+type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
+
+function callProvider({ id, openai, provider, body, race, timeoutMs }: OutgoingRequest): Promise<Response> {
+  const options: OpenAI.RequestOptions = {
+    signal: race.signal,
+    maxRetries: 0,
+    headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
+    fetchOptions: fetchOptionsFor(openai),
+  }
+  // The race ends the call first, unless the SDK's own timeout is shorter.
+  if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
+  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
+}
+
+type FetchOptions = NonNullable<OpenAI.RequestOptions["fetchOptions"]>
+
+/**
+ * Forbids a second request: it would have no reservation, and a redirect would take the prompt and the key to another
+ * host. With `window: null` fetch keeps no copy of the body, so it cannot send the prompt again after a 421. It throws for
+ * a redirect, and the wire watch supplies the status. A fetch that the watch cannot observe returns the redirect.
+ */
+function fetchOptionsFor(openai: OpenAI): FetchOptions {
+  const used: unknown = (openai as unknown as { fetch?: unknown }).fetch
+  const isObserved = (used === globalThis.fetch || used === fetchWithErrorLimit) && wireWatch().isSupported
+  return isObserved ? { redirect: "error", window: null } : { redirect: "manual" }
+}
+
+/** The call was rejected: by an error status, a closed connection, the race, or before it was sent. */
+function sentWithoutResponse(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SentRequest {
+  const { race, provider } = request
+  const now = request.now()
+  const status =
+    statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
+  if (status !== undefined) return sentWithStatus(status, error, race)
+  const isRejected = isRejectedByFetch(error)
+  // What the wire watch saw outweighs the error, which may belong to a second try of the user's own fetch.
+  const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
+  const failure = isUnsent
+    ? // The error of a rejected header quotes the header, so it is not kept.
+      new ConnectionFailedError(provider.name, isRejected ? undefined : error)
+    : new ConnectionLostError(provider.name, error)
+  return {
+    status: "failed",
+    error: race.error ?? failure,
+    billing: isUnsent ? "unsent" : "unknown",
+    ...nothingArrived(),
+  }
+}
+
+/** What an error status carries: its usage, and (Groq) an answer, which is judged like any other. */
+function sentWithStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SentRequest {
+  const completion = new Completion()
+  completion.addFinalUsage(usageOfErrorBody(cause))
+  const generation = failedGeneration(status)
+  if (generation !== undefined) completion.add({ choices: [{ message: { content: generation } }] })
+  const isFree = isUnbilled(status) && generation === undefined && completion.leastUsage === undefined
+  const received = {
+    ...nothingArrived(),
+    completion,
+    httpStatus: status.status,
+    billing: isFree ? "free" : "unknown",
+  } as const
+  if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
+  if (generation !== undefined) return { status: "answered", ...received }
+  const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status
+  return { status: "failed", error, ...received }
+}

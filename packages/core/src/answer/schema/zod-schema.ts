@@ -1,0 +1,93 @@
+import { InvalidArgumentError } from "../../errors"
+
+/** The parts of a Zod 4 schema that are read here: `_zod.def`, which Zod keeps stable for libraries. */
+export interface ZodSchema {
+  _zod: {
+    def: ZodDef
+    /** The valid values, of schemas that accept only some. */
+    values?: Iterable<unknown>
+    pattern?: RegExp | undefined
+    innerType?: ZodSchema
+    /** The values that a key may have, of objects and unions of them. */
+    propValues?: Record<string, Set<unknown>> | undefined
+  }
+  meta?(): ZodMeta | undefined
+  safeParse(value: unknown): ZodResult
+  safeParseAsync(value: unknown): Promise<ZodResult>
+}
+
+export type ZodResult = { success: true; data: unknown } | { success: false; error: { issues: ZodIssue[] } }
+
+export interface ZodIssue {
+  code?: string
+  message: string
+  path: PropertyKey[]
+  /** The issues of each option, of `invalid_union`. */
+  errors?: ZodIssue[][]
+  /** The issues inside, of `invalid_key` and `invalid_element`. */
+  issues?: ZodIssue[]
+  expected?: string
+  values?: unknown[]
+}
+
+export interface ZodMeta {
+  id?: string
+  title?: string
+  description?: string
+  type?: unknown
+}
+
+export interface ZodDef {
+  type: string
+  check?: string
+  checks?: { _zod: { def: ZodDef } }[]
+  shape: Record<string, ZodSchema>
+  element: ZodSchema
+  innerType: ZodSchema
+  keyType: ZodSchema
+  valueType: ZodSchema
+  left: ZodSchema
+  right: ZodSchema
+  in: ZodSchema
+  out: ZodSchema
+  options: ZodSchema[]
+  discriminator?: string
+  unionFallback?: boolean
+  items: ZodSchema[]
+  rest?: ZodSchema | null
+  partial?: boolean
+  transform?: unknown
+  defaultValue?: unknown
+  // Of checks:
+  format?: string
+  pattern?: RegExp
+  value?: unknown
+  inclusive?: boolean
+  minimum?: number
+  maximum?: number
+  length?: number
+  size?: number
+  offset?: boolean
+  local?: boolean
+  precision?: number | null
+}
+
+/** @throws InvalidArgumentError if `value` is not a schema of Zod 4 */
+export function asZodSchema(value: unknown): ZodSchema {
+  const schema = value as (Partial<ZodSchema> & { _def?: unknown }) | null | undefined
+  if (typeof schema?._zod?.def?.type === "string" && typeof schema.safeParse === "function") return schema as ZodSchema
+  const old = schema?._def ? " (this one is of Zod 3)" : ""
+  throw new InvalidArgumentError("answerModel", `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
+}
+
+/** The schema's metadata, from the registry that all copies of Zod share, or from its own method. */
+export function metaOf(schema: ZodSchema): ZodMeta {
+  const { __zod_globalRegistry: registry } = globalThis as { __zod_globalRegistry?: { get(key: unknown): ZodMeta } }
+  return registry?.get(schema) ?? schema.meta?.() ?? {}
+}
+
+/** The definitions of a schema's checks. A format schema such as `z.email()` is its own first check. */
+export function checksOf({ _zod: { def } }: ZodSchema): ZodDef[] {
+  const checks = (def.checks ?? []).map((check) => check._zod.def)
+  return def.check === undefined ? checks : [def, ...checks]
+}

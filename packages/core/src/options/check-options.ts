@@ -1,0 +1,61 @@
+import { InvalidArgumentError } from "../errors"
+import { synonymOf } from "./option-synonyms"
+import { correctSpelling, withoutCase } from "./spelling"
+
+/** What to write instead of an option that does not exist here, by its name: one sentence each. */
+export type OptionAdvice = Readonly<Record<string, string>>
+
+/** Known names are listed in a message only if they are few. */
+const MAX_LISTED = 12
+const MAX_NAME = 60
+
+/**
+ * Throws unless `value` is an object whose every option is known: a misspelt limit must not count as no limit.
+ * The message suggests what was probably meant. It never shows the value of an unknown option, which may be a key.
+ *
+ * @param argument path of the object, such as `limits[0]`; options of `"options"` are named without a path
+ * @param advice for options that have no counterpart among `names`
+ * @throws InvalidArgumentError
+ *
+ * @example
+ * checkOptions({ timezone: "UTC" }, new Set(["per", "timeZone"]), "limits[0]")
+ * // InvalidArgumentError: Unknown option `limits[0].timezone`. Did you mean `timeZone`?
+ */
+export function checkOptions(
+  value: unknown,
+  names: ReadonlySet<string>,
+  argument = "options",
+  advice: OptionAdvice = {},
+): asserts value is object {
+  if (!isOptionsObject(value)) throw new InvalidArgumentError(argument, "an object", value)
+  for (const name in value) {
+    if (names.has(name)) continue
+    const short = name.slice(0, MAX_NAME)
+    const path = argument === "options" ? short : `${argument}.${short}`
+    const hint = adviceFor(name, names, advice)
+    throw new InvalidArgumentError(path, "a known option", undefined, `Unknown option \`${path}\`.${hint}`)
+  }
+}
+
+/** What to do about an unknown option, as sentences with a space in front: " Did you mean `x`?" */
+export function adviceFor(name: string, names: ReadonlySet<string>, advice: OptionAdvice = {}): string {
+  const form = withoutCase(name)
+  const specific = Object.entries(advice).find(([other]) => withoutCase(other) === form)
+  if (specific !== undefined) return ` ${specific[1]}`
+  const exact = [...names].find((known) => withoutCase(known) === form)
+  const meant = exact ?? synonymOf(name, names) ?? correctSpelling(name, names)
+  if (meant !== undefined) return ` Did you mean \`${meant}\`?`
+  if (names.size > MAX_LISTED) return ""
+  return ` Known options: ${[...names].map((known) => `\`${known}\``).join(", ")}.`
+}
+
+/** Whether a value can be an object of options. A promise that was not awaited would otherwise count as no options. */
+export function isOptionsObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+  return typeof (value as { then?: unknown }).then !== "function"
+}
+
+/** `checkOptions` with an empty `argument` for the options themselves. */
+export function checkNames(value: unknown, names: ReadonlySet<string>, argument: string): void {
+  checkOptions(value, names, argument || "options")
+}

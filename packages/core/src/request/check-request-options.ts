@@ -1,0 +1,154 @@
+import { asZodSchema } from "../answer/schema/zod-schema"
+import { InvalidArgumentError } from "../errors"
+import { parseModelId } from "../models/model-id"
+import { type NanoUsd, usd } from "../money"
+import { adviceFor, isOptionsObject } from "../options/check-options"
+import type { BudgetPeriod, RequestBudget } from "./budget-input"
+import { checkMessages } from "./check-messages"
+import { frozenCopy } from "./frozen-copy"
+import { RequestIssues } from "./invalid-request-error"
+import { array, type Check, integer, isPlainObject, number, parsedBy, satisfies, string } from "./option-checks"
+import { REQUEST_ADVICE } from "./request-advice"
+import type { RequestOptions } from "./request-options"
+
+export interface CheckedOptions<Answer> {
+  /** The options as they were written, frozen to their leaves. */
+  options: Readonly<RequestOptions<Answer>>
+  /** The options that have another form in a request. */
+  normal: {
+    stop?: readonly string[]
+    maxBudget?: NanoUsd
+    userBudget?: RequestBudget
+    clientBudget?: RequestBudget
+  }
+}
+
+const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
+
+/**
+ * Checks all options of a request.
+ * @throws InvalidRequestError that lists every invalid option
+ */
+export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): CheckedOptions<Answer> {
+  const issues = new RequestIssues()
+  if (!isOptionsObject(input)) issues.addUnexpected("options", "an object with a `model`", input)
+  issues.throwIfAny()
+  const checks: Record<string, Check> = optionChecks()
+  const names = new Set(Object.keys(checks))
+  const options: Record<string, unknown> = {}
+  const normal: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries({ model: undefined, ...(input as object) })) {
+    if (value === undefined && name !== "model") continue
+    if (names.has(name)) {
+      normal[name] = checks[name]!(value, name, issues)
+      // The schema is Zod's own object; `metadata` was copied by its check.
+      const plain = name === "metadata" ? normal[name] : value
+      options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
+    } else issues.add(name, `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
+  }
+  for (const owner of ["user", "client"])
+    if (`${owner}Budget` in options && !(`${owner}Id` in options))
+      issues.addUnexpected(`${owner}Id`, `an id, because \`${owner}Budget\` is set`, undefined)
+  issues.throwIfAny()
+  return { options: Object.freeze(options) as unknown as RequestOptions<Answer>, normal }
+}
+
+/** The check of each option; its keys are the option names. */
+function optionChecks() {
+  const boolean = satisfies("true or false", (value) => typeof value === "boolean")
+  const model = parsedBy((id: string) => parseModelId(id).id)
+  return {
+    model,
+    answerModel: parsedBy(asZodSchema),
+    messages: checkMessages,
+    temperature: number(0, 2),
+    topP: number(0, 1),
+    frequencyPenalty: number(-2, 2),
+    presencePenalty: number(-2, 2),
+    seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+    stop: checkStop,
+    maxTokens: integer(1, 100_000_000),
+    maxBudget: parsedBy(readAmount),
+    userId: string(200),
+    clientId: string(200),
+    tags: checkTags,
+    userBudget: checkBudget,
+    clientBudget: checkBudget,
+    fallbacks: array(8, model),
+    online: boolean,
+    cachePrompt: boolean,
+    serviceTier: string(64),
+    stream: boolean,
+    timeoutMs: integer(1, 2 ** 31 - 1),
+    retries: integer(0, 10),
+    repairs: integer(0, 10),
+    metadata: parsedBy(copyOfMetadata),
+    verbose: boolean,
+  } satisfies Record<keyof RequestOptions, Check>
+}
+
+const checkStop: Check = (value, path, issues) =>
+  typeof value === "string"
+    ? Object.freeze([string(500)(value, path, issues)])
+    : Object.freeze(array(16, string(500))(value, path, issues))
+
+function readAmount(amount: string): NanoUsd {
+  const nanoUsd = usd(amount)
+  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount from 0", amount)
+  return nanoUsd
+}
+
+const checkBudget: Check = (value, path, issues) => {
+  const isObject = typeof value === "object" && value !== null
+  const { limit, per = "total", timeZone, ...others } = (isObject ? value : { limit: value }) as Record<string, unknown>
+  const limitNanoUsd = parsedBy(readAmount)(limit, isObject ? `${path}.limit` : path, issues) as NanoUsd
+  const period = /^(total|(hour|day|week|month)|[1-9]\d{0,6}[smhd])$/.exec(String(per))
+  if (typeof per !== "string" || period === null)
+    issues.addUnexpected(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
+  if (timeZone !== undefined) {
+    if (!isTimeZone(timeZone))
+      issues.addUnexpected(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
+    else if (period !== null && period[2] === undefined)
+      issues.addUnexpected(
+        `${path}.timeZone`,
+        `no value: only "hour", "day", "week" and "month" have a time zone`,
+        timeZone,
+      )
+  }
+  for (const name of Object.keys(others))
+    issues.add(`${path}.${name}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
+  return Object.freeze({ limitNanoUsd, per: per as BudgetPeriod, timeZone: (timeZone as string) ?? "UTC" })
+}
+
+function isTimeZone(value: unknown): boolean {
+  try {
+    return typeof value === "string" && new Intl.DateTimeFormat("en", { timeZone: value }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+const checkTags: Check = (value, path, issues) => {
+  if (!isPlainObject(value) || Object.keys(value).length > 32)
+    return issues.addUnexpected(path, "an object of at most 32 strings", value)
+  for (const [name, tag] of Object.entries(value)) {
+    const tagPath = `${path}.${name.slice(0, 64)}`
+    if (!/^[A-Za-z][\w.-]{0,63}$/.test(name))
+      issues.addUnexpected(
+        tagPath,
+        "a tag name of 1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter",
+        name,
+      )
+    string(200)(tag, tagPath, issues)
+  }
+}
+
+function copyOfMetadata(value: unknown): unknown {
+  try {
+    const json = isPlainObject(value) ? JSON.stringify(value) : ""
+    if (json !== "" && json.length <= 16_384) return JSON.parse(json)
+  } catch {
+    // A cycle or a bigint cannot be written as JSON.
+  }
+  throw new InvalidArgumentError("metadata", "plain data of at most 16,384 characters as JSON", value)
+}

@@ -1,0 +1,296 @@
+import { describeValue, InvalidArgumentError, usd } from "@p2/core"
+import { BILLED_INSTEAD, rateOf } from "../cost/bill"
+import type { Bound, CostLine } from "../cost/cost"
+import { ExactCost } from "../cost/exact-cost"
+import { sumLines } from "../cost/exact-sum"
+import { unlistedRegion } from "../cost/price-usage"
+import { UnboundedCostError } from "../errors"
+import { holdsBetween, instantMs } from "../table/instant"
+import { noPriceYet } from "../table/no-price"
+import type { PriceRow } from "../table/price-row"
+import {
+  describeListed,
+  isAlways,
+  type PricedRow,
+  type PricedSheet,
+  type PricedTier,
+  selectTier,
+} from "../table/priced-row"
+import type { CompleteRates, RateKind } from "../table/rates"
+import { type Uplift, upliftsOf, withUplifts } from "../table/uplift"
+import type { AffordOptions, BoundOptions, Modality } from "./bound-options"
+
+/** The most expensive thing that a token can be billed as. */
+interface WorstRate {
+  readonly kind: RateKind
+  readonly picoUsdPerUnit: number
+}
+
+/** One sheet and context tier that the call can be billed by. */
+interface BoundCase {
+  readonly tier: PricedTier
+  /** Lines that do not depend on the length of the answer. */
+  readonly fixed: readonly CostLine[]
+  readonly output: WorstRate
+}
+
+/** The most that a call can cost by a row: the maximum over every case that the call can reach. */
+export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
+  const { row } = priced
+  const cases = boundCases(priced, options)
+  const choices = readPositive(options.choices ?? 1, "choices")
+  const maxOutputTokens = outputMaximum(row, options.maxOutputTokens, cases)
+  // Beyond 2^53 − 1 the product itself would be rounded, perhaps down.
+  const outputTokens = readInteger(maxOutputTokens * choices, "maxOutputTokens × choices")
+  const bills = cases.map((each) => {
+    const lines = withOutput(each, outputTokens)
+    return { each, lines, pico: sumLines(lines) }
+  })
+  const worst = bills.reduce((most, bill) => (bill.pico > most.pico ? bill : most))
+  const tokens = "inputTokens + maxOutputTokens × choices"
+  return new ExactCost(
+    worst.pico,
+    {
+      tokens: readInteger(options.inputTokens + outputTokens, tokens),
+      lines: worst.lines,
+      tier: worst.each.tier.tier,
+      model: row.model,
+      asOf: row.asOf,
+      basis: row.basis,
+      ...(row.provider === "openrouter" ? { maxPrice: maxPriceOf(cases) } : {}),
+    },
+    tokens,
+  )
+}
+
+/** The largest number of output tokens per answer whose bound fits into the budget; 0 if not even the input fits. */
+export function affordableByRow(priced: PricedRow, options: AffordOptions): number {
+  const budgetPico = BigInt(readBudget(options)) * 1000n
+  const choices = BigInt(readPositive(options.choices ?? 1, "choices"))
+  const maximum =
+    options.maxOutputTokens === undefined
+      ? certainMaximum(priced.row)
+      : readInteger(options.maxOutputTokens, "maxOutputTokens")
+  // What `upperBound` can count, for all answers together.
+  let tokens = BigInt(Number.MAX_SAFE_INTEGER - readInteger(options.inputTokens, "inputTokens")) / choices
+  if (maximum !== undefined && BigInt(maximum) < tokens) tokens = BigInt(maximum)
+  for (const { fixed, output } of boundCases(priced, options)) {
+    // ceil(pico / 1000) ≤ budget exactly when pico ≤ 1000 × budget.
+    const remaining = budgetPico - sumLines(fixed)
+    if (remaining < 0n) return 0
+    const rate = BigInt(output.picoUsdPerUnit) * choices
+    if (rate > 0n && remaining / rate < tokens) tokens = remaining / rate
+  }
+  return Number(tokens)
+}
+
+/** Dollars beyond it have no safe integer of nano-USD. */
+const MAX_USD = 9_007_199
+
+function readBudget({ budget, budgetNanoUsd }: AffordOptions): number {
+  if (budget !== undefined && budgetNanoUsd !== undefined)
+    throw new InvalidArgumentError("budget", "absent", budget, "Pass `budget` or `budgetNanoUsd`, not both.")
+  if (budget === undefined && budgetNanoUsd === undefined)
+    throw new InvalidArgumentError(
+      "budget",
+      "a dollar amount",
+      budget,
+      'Missing budget: pass `budget` in dollars, such as 0.05 or "0.05", or `budgetNanoUsd`.',
+    )
+  if (typeof budget === "number" && budget > MAX_USD)
+    throw new InvalidArgumentError(
+      "budget",
+      "a dollar amount",
+      budget,
+      `Invalid \`budget\`: expected at most $${MAX_USD}, got ${describeValue(budget)}. For nano-USD use \`budgetNanoUsd\`.`,
+    )
+  const nanoUsd = budget === undefined ? budgetNanoUsd! : usd(budget, "budget")
+  if (Number.isSafeInteger(nanoUsd) && nanoUsd >= 0) return nanoUsd
+  if (budget !== undefined) throw new InvalidArgumentError("budget", "at least 0 dollars", budget)
+  throw new InvalidArgumentError("budgetNanoUsd", "an integer of at least 0, in nano-USD", budgetNanoUsd)
+}
+
+/** One case for each sheet and context tier that the call can reach. */
+function boundCases(priced: PricedRow, options: BoundOptions): BoundCase[] {
+  const { row } = priced
+  if (row.unbounded !== undefined)
+    throw new UnboundedCostError(
+      row.model,
+      row.unbounded.reason,
+      `The cost of "${row.model}" has no upper bound: ${row.unbounded.explanation}`,
+    )
+  const inputTokens = readInteger(options.inputTokens, "inputTokens")
+  const uplifts = boundUplifts(row, options)
+  const sheets = reachableSheets(priced, options)
+  if (sheets.length === 0) throw noPriceYet(row.model)
+  return sheets.flatMap(({ tiers }) =>
+    tiers
+      .filter((tier, index) => index === 0 || tier.fromInputTokens <= inputTokens)
+      .map((tier) => boundCase(row, tier, uplifts, options)),
+  )
+}
+
+function boundCase(row: PriceRow, tier: PricedTier, uplifts: readonly Uplift[], options: BoundOptions): BoundCase {
+  const rates = withUplifts(tier.rates, uplifts)
+  const input = worstRate(row, rates, inputKinds(row, options), options.inputModalities)
+  const fixed: CostLine[] = []
+  if (options.inputTokens > 0) fixed.push({ ...input, count: options.inputTokens })
+  if (rates.request > 0) fixed.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
+  for (const [kind, count] of pieceCounts(row, rates, options))
+    if (count > 0) fixed.push({ kind, count, picoUsdPerUnit: rateOf(row.model, rates, kind) })
+  return { tier, fixed, output: worstRate(row, rates, outputKinds(options), options.outputModalities) }
+}
+
+/** How many pieces the call can be billed at most. A model that is billed by the piece needs their number. */
+function pieceCounts(row: PriceRow, rates: CompleteRates, options: BoundOptions): [RateKind, number][] {
+  const given = {
+    image: options.outputImages ?? (rates.image === undefined ? undefined : (options.choices ?? 1)),
+    second: options.audioSeconds,
+    character: options.inputCharacters,
+  }
+  const names = { image: "outputImages", second: "audioSeconds", character: "inputCharacters" } as const
+  for (const kind of BILLED_INSTEAD)
+    if (rates[kind] !== undefined && given[kind] === undefined)
+      throw new UnboundedCostError(
+        row.model,
+        "pieces",
+        `The cost of "${row.model}" has no upper bound: it is billed by \`${names[kind]}\`. Pass the most that the call can have.`,
+      )
+  return [
+    ["search", readInteger(options.webSearches ?? 0, "webSearches")],
+    ["fileSearch", readInteger(options.fileSearches ?? 0, "fileSearches")],
+    ["codeSession", readInteger(options.codeInterpreterSessions ?? 0, "codeInterpreterSessions")],
+    ...BILLED_INSTEAD.map((kind): [RateKind, number] => [kind, readInteger(given[kind] ?? 0, names[kind])]),
+  ]
+}
+
+function boundUplifts(row: PriceRow, options: BoundOptions): readonly Uplift[] {
+  const result = upliftsOf(row, options, "highest")
+  if (result.status === "known") return result.uplifts
+  throw new UnboundedCostError(row.model, "region", unlistedRegion(row.model, options.region, result.regions))
+}
+
+function reachableSheets(priced: PricedRow, options: BoundOptions): readonly PricedSheet[] {
+  const startMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
+  const endMs = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
+  if (endMs < startMs) throw new InvalidArgumentError("deadline", "a moment that is not before `at`", options.deadline)
+  const { row } = priced
+  const selection = selectTier(row, options.serviceTier)
+  if (selection.status === "unlisted")
+    throw new UnboundedCostError(
+      row.model,
+      "service-tier",
+      `The cost of "${row.model}" has no upper bound: no price is listed for the service tier ${describeValue(options.serviceTier)} ${describeListed(options.serviceTier, selection.listed)}. Send a listed one, or add \`serviceTiers: { ${describeValue(options.serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
+    )
+  const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, startMs, endMs))
+  if (selection.status === "any") return inTime
+  const { name } = selection
+  const own = inTime.filter(({ sheet }) => sheet.serviceTier === name)
+  // While a tier has no sheet, the provider bills its standard rates.
+  const isComplete = own.some(({ sheet }) => sheet.boundOnly !== true && isAlways(sheet))
+  if (isComplete || name === "default") return own
+  return inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
+}
+
+function inputKinds(row: PriceRow, options: BoundOptions): RateKind[] {
+  const stated = oneOf(options.cacheWrites ?? "any", ["any", "5m", "none"] as const, "cacheWrites")
+  const writes = row.cacheWriteOnRequest === true ? stated : "any"
+  const kinds: RateKind[] = ["input", "cacheRead"]
+  if (writes !== "none") kinds.push("cacheWrite")
+  if (writes === "any") kinds.push("cacheWrite1h")
+  return withModalities(kinds, readModalities(options, "inputModalities"), "audioInput", "imageInput")
+}
+
+function outputKinds(options: BoundOptions): RateKind[] {
+  const modalities = readModalities(options, "outputModalities")
+  return withModalities(["output", "reasoning"], modalities, "audioOutput", "imageOutput")
+}
+
+/** A misspelt modality would leave out its rates, so it is an error. */
+function readModalities(
+  options: BoundOptions,
+  argument: "inputModalities" | "outputModalities",
+): readonly Modality[] | undefined {
+  const modalities = options[argument]
+  if (modalities === undefined) return undefined
+  if (!Array.isArray(modalities))
+    throw new InvalidArgumentError(argument, 'an array of "text", "audio" and "image"', modalities)
+  for (const modality of modalities) oneOf(modality, ["text", "audio", "image"] as const, argument)
+  return modalities
+}
+
+function oneOf<Name extends string>(value: Name, names: readonly Name[], argument: string): Name {
+  if (names.includes(value)) return value
+  throw new InvalidArgumentError(argument, `one of ${names.map((name) => `"${name}"`).join(", ")}`, value)
+}
+
+function withModalities(
+  kinds: RateKind[],
+  modalities: readonly Modality[] | undefined,
+  audio: RateKind,
+  image: RateKind,
+): RateKind[] {
+  if (modalities === undefined || modalities.includes("audio")) kinds.push(audio)
+  if (modalities === undefined || modalities.includes("image")) kinds.push(image)
+  return kinds
+}
+
+/**
+ * The most expensive of some kinds. A kind without a rate is an error if the caller named its modality. If not, the model is
+ * taken not to have it, and `costOf` rejects it.
+ */
+function worstRate(
+  row: PriceRow,
+  rates: CompleteRates,
+  kinds: readonly RateKind[],
+  named: readonly Modality[] | undefined,
+): WorstRate {
+  const candidates = kinds.map((kind) => ({
+    kind,
+    picoUsdPerUnit: named === undefined ? (rates[kind] ?? 0) : rateOf(row.model, rates, kind),
+  }))
+  return candidates.reduce((worst, each) => (each.picoUsdPerUnit > worst.picoUsdPerUnit ? each : worst))
+}
+
+function withOutput(each: BoundCase, tokens: number): readonly CostLine[] {
+  return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
+}
+
+/** What no answer can exceed. The maximum of another seller is not certain, the context window is. */
+function certainMaximum(row: PriceRow): number | undefined {
+  return row.maxOutputBasis === "same model" ? row.contextWindow : row.maxOutputTokens
+}
+
+/** The requested or the known maximum. If the answer costs nothing, its length does not matter. */
+function outputMaximum(row: PriceRow, requested: number | undefined, cases: readonly BoundCase[]): number {
+  if (requested !== undefined) return readInteger(requested, "maxOutputTokens")
+  const maximum = certainMaximum(row)
+  if (maximum !== undefined) return maximum
+  if (cases.every(({ output }) => output.picoUsdPerUnit === 0)) return 0
+  throw new UnboundedCostError(
+    row.model,
+    "output",
+    `The cost of "${row.model}" has no upper bound: its maximum of output tokens is not known. Pass \`maxOutputTokens\`.`,
+  )
+}
+
+/** The highest listed base rates of the cases: OpenRouter compares with the base rates of an endpoint. */
+function maxPriceOf(cases: readonly BoundCase[]): NonNullable<Bound["maxPrice"]> {
+  const base = cases.filter(({ tier }) => tier.fromInputTokens === 0).map(({ tier }) => tier.rates)
+  const request = Math.max(...base.map((rates) => rates.request))
+  return {
+    prompt: Math.max(...base.map((rates) => rates.input)) / 1e6,
+    completion: Math.max(...base.map((rates) => rates.output)) / 1e6,
+    ...(request > 0 ? { request: request / 1e12 } : {}),
+  }
+}
+
+function readInteger(value: number, argument: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new InvalidArgumentError(argument, "an integer of at least 0", value)
+}
+
+function readPositive(value: number, argument: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError(argument, "an integer of at least 1", value)
+}

@@ -1,0 +1,176 @@
+import { InvalidArgumentError } from "@p2/core"
+import { UnpricedUsageError } from "../errors"
+import type { CompleteRates, RateKind, SeparateKind } from "../table/rates"
+import type { CallUsage } from "../usage/call-usage"
+import type { CostLine } from "./cost"
+
+/** The counts of a usage after validation. Those that some models are billed by stay undefined if they are absent. */
+export interface UsageCounts {
+  readonly input: number
+  readonly output: number
+  readonly cacheRead: number
+  readonly cacheWrite: number
+  readonly cacheWrite1h: number
+  readonly audioInput: number
+  readonly imageInput: number
+  readonly reasoning: number
+  readonly audioOutput: number
+  readonly imageOutput: number
+  readonly search: number
+  readonly fileSearch: number
+  readonly codeSession: number
+  readonly image: number | undefined
+  readonly second: number | undefined
+  readonly character: number | undefined
+}
+
+/** The field of a usage that counts a kind. */
+const FIELD_OF = {
+  audioInput: "audioInputTokens",
+  audioOutput: "audioOutputTokens",
+  imageOutput: "imageOutputTokens",
+  search: "webSearches",
+  fileSearch: "fileSearches",
+  codeSession: "codeInterpreterSessions",
+  image: "outputImages",
+  second: "audioSeconds",
+  character: "inputCharacters",
+} as const satisfies Record<SeparateKind, keyof CallUsage>
+
+/** The unit that a rate of a kind is written in, and what to do where there is none. */
+const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: string]> = {
+  audioInput: ["USD per million tokens", "use a model that has one"],
+  audioOutput: ["USD per million tokens", "use a model that has one"],
+  imageOutput: ["USD per million tokens", "use a model that has one"],
+  search: ["USD per search", "do not let the provider search"],
+  fileSearch: ["USD per search", "do not let the provider search in files"],
+  codeSession: ["USD per session", "do not enable the code interpreter"],
+  image: ["USD per image", "use a model that has one"],
+  second: ["USD per second", "use a model that has one"],
+  character: ["USD per character", "use a model that has one"],
+}
+
+/** Kinds that a model can be billed by instead of tokens. */
+export const BILLED_INSTEAD = ["image", "second", "character"] as const
+
+/** Validates a usage. @throws InvalidArgumentError for a negative, fractional or contradictory count */
+export function readCounts(usage: CallUsage): UsageCounts {
+  const counts = {
+    input: readInteger(usage.inputTokens, "inputTokens"),
+    output: readInteger(usage.outputTokens, "outputTokens"),
+    cacheRead: readCount(usage.cacheReadTokens, "cacheReadTokens"),
+    cacheWrite: readCount(usage.cacheWriteTokens, "cacheWriteTokens"),
+    cacheWrite1h: readCount(usage.cacheWrite1hTokens, "cacheWrite1hTokens"),
+    audioInput: readCount(usage.audioInputTokens, "audioInputTokens"),
+    imageInput: readCount(usage.imageInputTokens, "imageInputTokens"),
+    reasoning: readCount(usage.reasoningTokens, "reasoningTokens"),
+    audioOutput: readCount(usage.audioOutputTokens, "audioOutputTokens"),
+    imageOutput: readCount(usage.imageOutputTokens, "imageOutputTokens"),
+    search: readCount(usage.webSearches, "webSearches"),
+    fileSearch: readCount(usage.fileSearches, "fileSearches"),
+    codeSession: readCount(usage.codeInterpreterSessions, "codeInterpreterSessions"),
+    image: usage.outputImages === undefined ? undefined : readInteger(usage.outputImages, "outputImages"),
+    second: usage.audioSeconds === undefined ? undefined : readInteger(usage.audioSeconds, "audioSeconds"),
+    character: usage.inputCharacters === undefined ? undefined : readInteger(usage.inputCharacters, "inputCharacters"),
+  }
+  const { input, output } = counts
+  checkParts(counts.audioInput + counts.imageInput, input, "audioInputTokens + imageInputTokens", "inputTokens")
+  checkParts(
+    counts.cacheRead + counts.cacheWrite + counts.cacheWrite1h,
+    input,
+    "cacheReadTokens + cacheWriteTokens + cacheWrite1hTokens",
+    "inputTokens",
+  )
+  checkParts(
+    counts.reasoning + counts.audioOutput + counts.imageOutput,
+    output,
+    "reasoningTokens + audioOutputTokens + imageOutputTokens",
+    "outputTokens",
+  )
+  return counts
+}
+
+/**
+ * The bill of a usage, line by line; kinds that were not used have no line.
+ *
+ * A usage says how many tokens were cached and how many were audio or images, but not how many were both. Cached tokens
+ * are taken to be text. If there is not enough text, the rest was cached audio or images and is billed as fresh audio or
+ * images, which is never less. Reads give way before writes, because they are cheaper.
+ */
+export function billUsage(model: string, rates: CompleteRates, counts: UsageCounts, calls: number): CostLine[] {
+  const text = counts.input - counts.audioInput - counts.imageInput
+  const write1h = Math.min(counts.cacheWrite1h, text)
+  const write = Math.min(counts.cacheWrite, text - write1h)
+  const read = Math.min(counts.cacheRead, text - write1h - write)
+  checkBilledUnits(model, rates, counts)
+  const lines: CostLine[] = []
+  const add = (kind: RateKind, count: number | undefined) => {
+    if (count !== undefined && count > 0) lines.push({ kind, count, picoUsdPerUnit: rateOf(model, rates, kind) })
+  }
+  add("input", text - write1h - write - read)
+  add("cacheRead", read)
+  add("cacheWrite", write)
+  add("cacheWrite1h", write1h)
+  add("audioInput", counts.audioInput)
+  add("imageInput", counts.imageInput)
+  add("output", counts.output - counts.reasoning - counts.audioOutput - counts.imageOutput)
+  add("reasoning", counts.reasoning)
+  add("audioOutput", counts.audioOutput)
+  add("imageOutput", counts.imageOutput)
+  if (rates.request > 0) add("request", calls)
+  add("search", counts.search)
+  add("fileSearch", counts.fileSearch)
+  add("codeSession", counts.codeSession)
+  for (const kind of BILLED_INSTEAD) add(kind, counts[kind])
+  return lines
+}
+
+/** The rate of a kind. @throws UnpricedUsageError if the price has none and no other kind contains it */
+export function rateOf(model: string, rates: CompleteRates, kind: RateKind): number {
+  const rate = rates[kind]
+  if (rate !== undefined) return rate
+  const separate = kind as SeparateKind
+  const [unit, alternative] = REMEDY_OF[separate]
+  throw new UnpricedUsageError(
+    model,
+    FIELD_OF[separate],
+    `The price of "${model}" has no rate for \`${FIELD_OF[separate]}\`. Add \`${kind}\` (${unit}) to a price of your own with createPriceTable, or ${alternative}.`,
+  )
+}
+
+/**
+ * A model that is billed by the second, character or image needs that count, and its tokens have no price: without the two
+ * checks such a call would cost nothing.
+ */
+function checkBilledUnits(model: string, rates: CompleteRates, counts: UsageCounts): void {
+  for (const kind of BILLED_INSTEAD) {
+    if (rates[kind] === undefined) continue
+    if (counts[kind] === undefined)
+      throw new InvalidArgumentError(
+        `usage.${FIELD_OF[kind]}`,
+        `an integer of at least 0, because ${model} is billed by it`,
+        undefined,
+      )
+    for (const total of ["input", "output"] as const)
+      if (counts[total] > 0 && rates[total] === 0)
+        throw new UnpricedUsageError(
+          model,
+          `${total}Tokens`,
+          `"${model}" is billed by \`${FIELD_OF[kind]}\` and its tokens have no price, but the usage has \`${total}Tokens\`. Pass 0, or write a price of your own with createPriceTable.`,
+        )
+  }
+}
+
+function readCount(value: number | undefined, field: keyof CallUsage): number {
+  return value === undefined ? 0 : readInteger(value, field)
+}
+
+function readInteger(value: number, field: keyof CallUsage): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new InvalidArgumentError(`usage.${field}`, "an integer of at least 0", value)
+}
+
+function checkParts(sum: number, whole: number, parts: string, total: "inputTokens" | "outputTokens"): void {
+  if (sum > whole)
+    throw new InvalidArgumentError(`usage.${parts}`, `at most usage.${total} (${whole}), which contains them`, sum)
+}

@@ -1,0 +1,20 @@
+import { InvalidArgumentError, type NanoUsd } from "@p2/core"
+import type { CostLine } from "./cost"
+
+/** The sum of a bill in pico-USD. */
+export function sumLines(lines: readonly CostLine[]): bigint {
+  let pico = 0n
+  for (const line of lines) pico += BigInt(line.count) * BigInt(line.picoUsdPerUnit)
+  return pico
+}
+
+/**
+ * Converts pico-USD to nano-USD, rounded up.
+ * @param argument what the error message names beyond 2^53 − 1 nano-USD
+ */
+export function nanoFromPico(pico: bigint, argument: string): NanoUsd {
+  const nano = (pico + 999n) / 1000n
+  if (nano > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new InvalidArgumentError(argument, "a call of at most $9,007,199.25 (2^53 − 1 nano-USD)", nano)
+  return Number(nano)
+}

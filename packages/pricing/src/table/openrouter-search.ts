@@ -1,0 +1,6 @@
+/**
+ * Pico-USD of one search of OpenRouter's web plugin, for free models with `:online`; the rows of other models list it.
+ * USD 4 per thousand results, five results by default.
+ * @see https://openrouter.ai/docs/features/web-search
+ */
+export const ONLINE_SEARCH_PICO_USD = 20_000_000_000

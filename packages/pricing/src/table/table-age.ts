@@ -1,0 +1,36 @@
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { StalePricesError } from "../errors"
+import { type Instant, instantMs } from "./instant"
+import type { PriceTable } from "./price-table"
+import { publishedPrices } from "./published-prices"
+
+const DAY_MS = 86_400_000
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["table", "at", "maxAgeDays"])
+
+/** Options of `checkTableAge`. */
+export interface TableAgeOptions {
+  /** Table to check. @defaultValue the published prices */
+  table?: PriceTable | undefined
+  /** @defaultValue now */
+  at?: Instant | undefined
+  /** Days that the newest source may be old. @defaultValue 45 */
+  maxAgeDays?: number | undefined
+}
+
+/**
+ * Whole days since the newest source of a table.
+ *
+ * @throws StalePricesError if they are more than allowed
+ */
+export function checkTableAge(options: TableAgeOptions = {}): number {
+  checkOptions(options, OPTION_NAMES)
+  const { tableDate } = options.table ?? publishedPrices
+  const maxAgeDays = options.maxAgeDays ?? 45
+  if (!Number.isSafeInteger(maxAgeDays) || maxAgeDays < 0)
+    throw new InvalidArgumentError("maxAgeDays", "an integer of at least 0", maxAgeDays)
+  const atMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
+  const ageDays = Math.floor((atMs - Date.parse(tableDate)) / DAY_MS)
+  // A table without a date has an age of NaN and is not fresh.
+  if (!(ageDays <= maxAgeDays)) throw new StalePricesError(tableDate, ageDays, maxAgeDays)
+  return ageDays
+}

@@ -1,0 +1,69 @@
+import type { PriceRow, RegionalUplift } from "./price-row"
+import { type CompleteRates, isPerPiece, type RateKind } from "./rates"
+import { BYOK_FEE_PERCENT } from "./regional-uplifts"
+
+/** Percentages on top of listed rates. */
+export interface Uplift {
+  readonly percent: number
+  readonly tokensOnly: boolean
+}
+
+/** What a region and a gateway add, or that the region has no listed price. */
+export type UpliftResult =
+  | { readonly status: "known"; readonly uplifts: readonly Uplift[] }
+  | { readonly status: "unlisted-region"; readonly regions: readonly string[] }
+
+/** How providers call processing without a region. `not_available` is what Anthropic reports for models without regions. */
+const GLOBAL: readonly string[] = ["global", "not_available"]
+
+/**
+ * What is added to the rates of a row.
+ * @param unstated what counts where no region and no kind of key was stated: `lowest` for a cost, `highest` for a bound
+ */
+export function upliftsOf(
+  row: PriceRow,
+  { region, byok }: { region?: string | undefined; byok?: boolean | undefined },
+  unstated: "lowest" | "highest",
+): UpliftResult {
+  const regional = regionalUplifts(row, region, unstated)
+  if (regional === undefined)
+    return { status: "unlisted-region", regions: (row.regions ?? []).map((each) => each.region) }
+  const [highest] = [...regional].sort((a, b) => b.percent - a.percent)
+  const uplifts: Uplift[] =
+    highest === undefined ? [] : [{ percent: highest.percent, tokensOnly: highest.tokensOnly === true }]
+  const isByok = byok ?? unstated === "highest"
+  if (isByok && row.provider === "openrouter" && row.basis === "table")
+    uplifts.push({ percent: BYOK_FEE_PERCENT, tokensOnly: false })
+  return { status: "known", uplifts: uplifts.filter(({ percent }) => percent > 0) }
+}
+
+/** The uplifts of which the highest counts; undefined if the region has no listed price. */
+function regionalUplifts(
+  row: PriceRow,
+  region: string | undefined,
+  unstated: "lowest" | "highest",
+): readonly RegionalUplift[] | undefined {
+  const regions = row.regions ?? []
+  if (region === undefined)
+    return unstated === "lowest" ? [] : regions.filter(({ mayBeDefault }) => mayBeDefault === true)
+  if (GLOBAL.includes(region)) return []
+  const listed = regions.filter((uplift) => uplift.region === region || uplift.region === "*")
+  return listed.length === 0 ? undefined : listed
+}
+
+/** Rates with percentages added, each rounded up to a pico-USD. */
+export function withUplifts(rates: CompleteRates, uplifts: readonly Uplift[]): CompleteRates {
+  if (uplifts.length === 0) return rates
+  const raised: Partial<Record<RateKind, number>> = {}
+  for (const [kind, rate] of Object.entries(rates) as [RateKind, number | undefined][]) {
+    if (rate === undefined) continue
+    let [numerator, denominator] = [BigInt(rate), 1n]
+    for (const { percent, tokensOnly } of uplifts) {
+      if (tokensOnly && isPerPiece(kind)) continue
+      numerator *= BigInt(100 + percent)
+      denominator *= 100n
+    }
+    raised[kind] = Number((numerator + denominator - 1n) / denominator)
+  }
+  return { ...rates, ...raised }
+}

@@ -1,0 +1,93 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { CallUsage } from "./call-usage"
+import { inclusiveTotals } from "./token-totals"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cachedInputTokens"])
+
+/** Options of `usageFromAISDK`. */
+export interface AISDKUsageOptions extends UsageReadOptions {
+  /**
+   * Where the flat usage of AI SDK 5 counts `cachedInputTokens`: its OpenAI provider counts them inside `inputTokens`, its
+   * Anthropic provider beside them. The nested usage of later versions says so itself. @defaultValue "beside": the more expensive one
+   */
+  cachedInputTokens?: "inside" | "beside" | undefined
+}
+
+/**
+ * Reads the usage of the AI SDK: `result.usage` of version 4 (`promptTokens`), 5 and 6 (flat, with or without details), and
+ * the nested usage of provider specifications v3 and v4 (`inputTokens: { total, noCache, cacheRead, cacheWrite }`). Of
+ * embeddings it reads `tokens`.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
+ * @see https://ai-sdk.dev/docs/reference/ai-sdk-core/generate-text#usage
+ * @example
+ * usageFromAISDK({ inputTokens: 100, outputTokens: 20, inputTokenDetails: { cacheReadTokens: 80 } })
+ * // { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, raw: … }
+ */
+export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): CallUsage {
+  const { cachedInputTokens = "beside" } = options
+  if (!["inside", "beside"].includes(cachedInputTokens))
+    throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
+  const fields = new UsageFields(usage).ignore("raw")
+  const result = isNested(usage) ? readNested(usage, fields) : readFlat(usage, fields, options)
+  fields.finish(options, undefined, OPTION_NAMES)
+  return result
+}
+
+function isNested(usage: unknown): boolean {
+  const { inputTokens, outputTokens } = usage as Record<string, unknown>
+  return [inputTokens, outputTokens].some((each) => typeof each === "object" && each !== null)
+}
+
+function readNested(raw: unknown, fields: UsageFields): CallUsage {
+  const input = fields.inner("inputTokens")
+  const output = fields.inner("outputTokens")
+  const cacheRead = input.count("cacheRead")
+  const cacheWrite = input.count("cacheWrite")
+  const fresh = input.optional("noCache")
+  const reasoning = output.count("reasoning")
+  const textTokens = output.optional("text")
+  const inputParts = (fresh ?? 0) + cacheRead + cacheWrite
+  const outputParts = (textTokens ?? 0) + reasoning
+  const inputTotal = fresh === undefined ? input.required("total") : (input.optional("total") ?? inputParts)
+  const outputTotal = textTokens === undefined ? output.required("total") : (output.optional("total") ?? outputParts)
+  return usageWith(Math.max(inputTotal, inputParts), Math.max(outputTotal, outputParts), raw, {
+    cacheReadTokens: cacheRead,
+    cacheWriteTokens: cacheWrite,
+    reasoningTokens: reasoning,
+  })
+}
+
+function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions): CallUsage {
+  if (fields.has("tokens") && !fields.has("inputTokens")) return usageWith(fields.required("tokens"), 0, raw, {})
+  const isVersion4 = fields.has("promptTokens")
+  const details = fields.inner("inputTokenDetails")
+  const outputDetails = fields.inner("outputTokenDetails").ignore("textTokens")
+  const read = details.count("cacheReadTokens")
+  const write = details.count("cacheWriteTokens")
+  const fresh = details.optional("noCacheTokens")
+  const cached = Math.max(read, fields.count("cachedInputTokens"))
+  const isInside = read > 0 || fresh !== undefined || options.cachedInputTokens === "inside"
+  const input = fields.required(isVersion4 ? "promptTokens" : "inputTokens")
+  const output = fields.required(isVersion4 ? "completionTokens" : "outputTokens")
+  const totals = inclusiveTotals({
+    input: Math.max(input, fresh === undefined ? 0 : fresh + cached + write),
+    output,
+    total: fields.optional("totalTokens"),
+    cacheRead: { tokens: cached, isInside },
+    cacheWrite: { tokens: write, isInside: true },
+    reasoning: outputDetails.count("reasoningTokens") || fields.count("reasoningTokens"),
+    mediaInput: 0,
+    mediaOutput: 0,
+    reasoningPosition: "inside",
+  })
+  fields.ignore("reasoningTokens")
+  return usageWith(
+    totals.inputTokens,
+    totals.outputTokens,
+    raw,
+    { cacheReadTokens: cached, cacheWriteTokens: write, reasoningTokens: totals.reasoningTokens },
+    totals.assumptions,
+  )
+}

@@ -1,0 +1,50 @@
+import type { CallUsage } from "./call-usage"
+import { inclusiveTotals } from "./token-totals"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+/**
+ * Reads `usage_metadata` of a LangChain message, whose totals contain their parts.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
+ * @see https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
+ */
+export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usageMetadata, "usage_metadata")
+  const input = fields.inner("input_token_details").ignore("text")
+  const output = fields.inner("output_token_details").ignore("text")
+  const cacheRead = input.count("cache_read")
+  const writeHour = input.count("ephemeral_1h_input_tokens")
+  const cacheWrite = Math.max(input.count("cache_creation"), writeHour + input.count("ephemeral_5m_input_tokens"))
+  const audioInput = input.count("audio")
+  const imageInput = input.count("image") + input.count("video")
+  const audioOutput = output.count("audio")
+  const imageOutput = output.count("image")
+  const totals = inclusiveTotals({
+    input: fields.required("input_tokens"),
+    output: fields.required("output_tokens"),
+    total: fields.optional("total_tokens"),
+    cacheRead: { tokens: cacheRead, isInside: true },
+    cacheWrite: { tokens: cacheWrite, isInside: true },
+    reasoning: output.count("reasoning"),
+    mediaInput: audioInput + imageInput,
+    mediaOutput: audioOutput + imageOutput,
+    reasoningPosition: "inside",
+  })
+  fields.finish(options)
+  return usageWith(
+    totals.inputTokens,
+    totals.outputTokens,
+    usageMetadata,
+    {
+      cacheReadTokens: cacheRead,
+      cacheWriteTokens: cacheWrite - writeHour,
+      cacheWrite1hTokens: writeHour,
+      audioInputTokens: audioInput,
+      imageInputTokens: imageInput,
+      reasoningTokens: totals.reasoningTokens,
+      audioOutputTokens: audioOutput,
+      imageOutputTokens: imageOutput,
+    },
+    totals.assumptions,
+  )
+}

@@ -1,0 +1,58 @@
+import type { CallUsage } from "./call-usage"
+import { inclusiveTotals } from "./token-totals"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+/**
+ * Reads the usage of a run of OpenAI's Agents SDK, in JavaScript (`result.state.usage`) or Python names. It sums several
+ * calls, whose number goes into `calls`: without it the sum would be priced as one call with a long context.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
+ * @see https://openai.github.io/openai-agents-js/guides/running-agents
+ */
+export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage).ignore("requestUsageEntries", "request_usage_entries")
+  const isPython = fields.has("input_tokens")
+  const name = (camelCase: string, snakeCase: string) => (isPython ? snakeCase : camelCase)
+  const calls = fields.count("requests")
+  const input = readDetails(fields, name("inputTokensDetails", "input_tokens_details"))
+  const output = readDetails(fields, name("outputTokensDetails", "output_tokens_details"))
+  const sumOf = (details: readonly UsageFields[], ...names: string[]) =>
+    details.reduce((sum, each) => sum + each.firstCount(...names), 0)
+  const cacheRead = sumOf(input, "cached_tokens", "cachedTokens")
+  const cacheWrite = sumOf(input, "cache_write_tokens", "cacheWriteTokens")
+  const audioInput = sumOf(input, "audio_tokens", "audioTokens")
+  const audioOutput = sumOf(output, "audio_tokens", "audioTokens")
+  const totals = inclusiveTotals({
+    input: fields.required(name("inputTokens", "input_tokens")),
+    output: fields.required(name("outputTokens", "output_tokens")),
+    total: fields.optional(name("totalTokens", "total_tokens")),
+    cacheRead: { tokens: cacheRead, isInside: true },
+    cacheWrite: { tokens: cacheWrite, isInside: true },
+    reasoning: sumOf(output, "reasoning_tokens", "reasoningTokens"),
+    mediaInput: audioInput,
+    mediaOutput: audioOutput,
+    reasoningPosition: "inside",
+  })
+  for (const each of [...input, ...output]) each.ignore("text_tokens", "textTokens").finish(options)
+  fields.finish(options)
+  return usageWith(
+    totals.inputTokens,
+    totals.outputTokens,
+    usage,
+    {
+      cacheReadTokens: cacheRead,
+      cacheWriteTokens: cacheWrite,
+      audioInputTokens: audioInput,
+      audioOutputTokens: audioOutput,
+      reasoningTokens: totals.reasoningTokens,
+      calls,
+    },
+    totals.assumptions,
+  )
+}
+
+/** The JavaScript SDK has one object for each call, the Python SDK one for all. */
+function readDetails(fields: UsageFields, name: string): UsageFields[] {
+  if (!fields.isArray(name)) return [fields.inner(name)]
+  return fields.array(name).map((detail, index) => new UsageFields(detail ?? {}, `usage.${name}[${index}]`))
+}

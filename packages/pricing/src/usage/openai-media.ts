@@ -1,0 +1,102 @@
+import { InvalidArgumentError } from "@p2/core"
+import type { CallUsage } from "./call-usage"
+import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+
+/**
+ * Reads `usage` of OpenAI's image generation. What is drawn is image output, except for text that the details name. For
+ * models that are billed by the image (DALL·E), pass `{ inputTokens: 0, outputTokens: 0, outputImages: n }` to `costOf`.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/images/object
+ */
+export function usageFromOpenAIImages(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage).ignore("total_tokens")
+  const input = fields.inner("input_tokens_details").ignore("text_tokens")
+  const output = fields.inner("output_tokens_details")
+  const cacheRead = input.count("cached_tokens")
+  input.inner("cached_tokens_details").ignore("text_tokens", "image_tokens")
+  const outputTokens = fields.required("output_tokens")
+  const textOutput = output.count("text_tokens")
+  const imageOutput = output.optional("image_tokens") ?? outputTokens - Math.min(textOutput, outputTokens)
+  const reasoning = output.count("reasoning_tokens")
+  const result = usageWith(fields.required("input_tokens"), Math.max(outputTokens, imageOutput + reasoning), usage, {
+    cacheReadTokens: cacheRead,
+    imageInputTokens: input.count("image_tokens"),
+    reasoningTokens: reasoning,
+    imageOutputTokens: imageOutput,
+  })
+  fields.finish(options)
+  return result
+}
+
+/**
+ * Reads `usage` of OpenAI's transcription: tokens (`gpt-4o-transcribe`), or seconds (`whisper-1`), which are rounded up.
+ * Input whose parts are not named is taken to be audio.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/audio/json-object
+ */
+export function usageFromOpenAITranscription(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage).ignore("total_tokens")
+  const seconds = fields.optionalNumber("seconds")
+  if (seconds !== undefined) {
+    fields.finish(options)
+    return usageWith(0, 0, usage, { audioSeconds: Math.ceil(seconds) })
+  }
+  if (fields.string("type") === "duration")
+    throw new InvalidArgumentError("usage.seconds", "a number of at least 0", undefined)
+  const details = fields.inner("input_token_details")
+  const inputTokens = fields.required("input_tokens")
+  const text = Math.min(details.count("text_tokens"), inputTokens)
+  const audio = details.optional("audio_tokens") ?? inputTokens - text
+  const result = usageWith(Math.max(inputTokens, audio), fields.required("output_tokens"), usage, {
+    audioInputTokens: audio,
+  })
+  fields.inner("output_token_details").ignore("text_tokens")
+  fields.finish(options)
+  return result
+}
+
+/**
+ * Reads `usage` of embeddings: OpenAI's and Mistral's `prompt_tokens`, or Voyage's `total_tokens` alone.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/embeddings/create
+ */
+export function usageFromOpenAIEmbeddings(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage)
+  const total = fields.optional("total_tokens") ?? 0
+  const inputTokens = Math.max(fields.optional("prompt_tokens") ?? fields.required("total_tokens"), total)
+  const outputTokens = fields.count("completion_tokens")
+  const details = fields.inner("prompt_tokens_details").ignore("text_tokens")
+  const result = usageWith(Math.max(inputTokens - outputTokens, 0), outputTokens, usage, {
+    cacheReadTokens: details.count("cached_tokens"),
+    audioInputTokens: details.count("audio_tokens"),
+    imageInputTokens: details.count("image_tokens"),
+  })
+  fields.finish(options)
+  return result
+}
+
+/**
+ * Reads `usage` of a `response.done` event of OpenAI's Realtime API. Cached, audio and image tokens are parts of the totals.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
+ */
+export function usageFromOpenAIRealtime(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+  const fields = new UsageFields(usage).ignore("total_tokens")
+  const input = fields.inner("input_token_details").ignore("text_tokens")
+  const output = fields.inner("output_token_details").ignore("text_tokens")
+  input.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
+  const result = usageWith(fields.required("input_tokens"), fields.required("output_tokens"), usage, {
+    cacheReadTokens: input.count("cached_tokens"),
+    audioInputTokens: input.count("audio_tokens"),
+    imageInputTokens: input.count("image_tokens"),
+    reasoningTokens: output.count("reasoning_tokens"),
+    audioOutputTokens: output.count("audio_tokens"),
+    imageOutputTokens: output.count("image_tokens"),
+  })
+  fields.finish(options)
+  return result
+}

@@ -1,0 +1,127 @@
+/** Counts of one call whose relation to each other a provider leaves open. */
+export interface OpenCounts {
+  /** What the provider calls the input or prompt. */
+  readonly input: number
+  /** What the provider calls the output or completion. */
+  readonly output: number
+  /** The total, if the provider states one. */
+  readonly total: number | undefined
+  readonly cacheRead: CacheCount
+  readonly cacheWrite: CacheCount
+  readonly reasoning: number
+  /** Audio plus image tokens of the input. */
+  readonly mediaInput: number
+  /** Audio plus image tokens of the output. */
+  readonly mediaOutput: number
+  /** Where the provider documents reasoning: `inside` the output (OpenAI) or `beside` it (xAI). */
+  readonly reasoningPosition: "inside" | "beside"
+}
+
+/** Cached tokens, and whether their field is documented to count a part of the input. */
+export interface CacheCount {
+  readonly tokens: number
+  readonly isInside: boolean
+}
+
+/** Totals that contain all their parts. */
+export interface InclusiveTotals {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly reasoningTokens: number
+  readonly assumptions: readonly string[]
+}
+
+/**
+ * Finds totals that contain every part.
+ *
+ * Some gateways count cached tokens beside the prompt, some within it; some leave reasoning out of the completion. The
+ * provider's total decides where it can: tokens that it has and the prompt and completion have not are first explained by
+ * the cache counts, only then as reasoning. What stays open takes the more expensive reading, and `assumptions` says so.
+ *
+ * For example, prompt 3, completion 50, total 12,357 and 12,304 tokens read from the cache: the total is the sum of all
+ * three, so the input is 12,307.
+ */
+export function inclusiveTotals(counts: OpenCounts): InclusiveTotals {
+  const assumptions: string[] = []
+  const excess = Math.max((counts.total ?? 0) - counts.input - counts.output, 0)
+  const beside = besideInput(counts, excess, assumptions)
+  let inputTokens = counts.input + beside.tokens
+  if (counts.mediaInput > inputTokens) {
+    assumptions.push("audio and image tokens exceed the input, so they were counted beside it")
+    inputTokens += counts.mediaInput
+  }
+  const rest = excess - beside.explained
+  const { outputTokens, reasoningTokens } = outputTotals(counts, rest, assumptions)
+  return { inputTokens, outputTokens, reasoningTokens, assumptions }
+}
+
+interface BesideInput {
+  /** Cached tokens that the provider's input does not contain. */
+  readonly tokens: number
+  /** Those of them that the provider's total contains. */
+  readonly explained: number
+}
+
+function besideInput(counts: OpenCounts, excess: number, assumptions: string[]): BesideInput {
+  const caches = [counts.cacheRead, counts.cacheWrite].filter(({ tokens }) => tokens > 0)
+  if (caches.length === 0) return { tokens: 0, explained: 0 }
+  const isReasoning = counts.reasoningPosition === "beside" && excess === counts.reasoning
+  const inTotal = excess === 0 || isReasoning ? undefined : explainedBy(caches, excess, counts.reasoning)
+  const open = inTotal === undefined ? caches : caches.filter((cache) => !inTotal.includes(cache))
+  const outside = open.filter(({ isInside }) => !isInside)
+  let tokens = sum(inTotal ?? []) + sum(outside)
+  let explained = sum(inTotal ?? [])
+  // Cache counts that exactly explain nothing may be in the total beside others, unless the reasoning explains all of it.
+  const mayBeInTotal = (sumOfOpen: number) => excess - explained >= sumOfOpen && excess - explained !== counts.reasoning
+  // What the input is documented to contain must fit into it.
+  const inside = sum(open.filter(({ isInside }) => isInside))
+  if (inside > counts.input) {
+    tokens += inside
+    assumptions.push("cached tokens exceed the input, so they were counted beside it")
+    if (mayBeInTotal(inside)) explained += inside
+  }
+  if (outside.length > 0) {
+    if (mayBeInTotal(sum(outside))) explained += sum(outside)
+    else assumptions.push("cached tokens may be part of the input or not, so they were counted beside it")
+  }
+  return { tokens, explained }
+}
+
+/** The cache counts whose sum, alone or with the reasoning, is exactly the excess of the total. */
+function explainedBy(
+  caches: readonly CacheCount[],
+  excess: number,
+  reasoning: number,
+): readonly CacheCount[] | undefined {
+  const [first, second] = caches
+  const subsets = second === undefined ? [[first!]] : [[first!, second], [first!], [second]]
+  return (
+    subsets.find((subset) => sum(subset) === excess) ??
+    subsets.find((subset) => reasoning > 0 && sum(subset) + reasoning === excess)
+  )
+}
+
+function outputTotals(
+  { input, output, total, reasoning, mediaOutput, reasoningPosition }: OpenCounts,
+  rest: number,
+  assumptions: string[],
+): Pick<InclusiveTotals, "outputTokens" | "reasoningTokens"> {
+  let outputTokens = output + rest
+  let reasoningTokens = reasoning
+  if (rest > 0) {
+    // Tokens that only the total has: the reasoning, or more than it.
+    if (rest !== reasoning) assumptions.push("tokens that only the total contains were counted as reasoning")
+    reasoningTokens = Math.max(reasoning, rest)
+  }
+  const isContained = rest > 0 || reasoningPosition === "inside" || total === input + output
+  if (reasoningTokens > outputTokens || !isContained) outputTokens += reasoning
+  if (reasoningTokens + mediaOutput > outputTokens) {
+    assumptions.push("audio, image and reasoning tokens exceed the output, so they were counted beside it")
+    outputTokens += mediaOutput
+  }
+  return { outputTokens, reasoningTokens }
+}
+
+function sum(caches: readonly CacheCount[]): number {
+  return caches.reduce((tokens, cache) => tokens + cache.tokens, 0)
+}

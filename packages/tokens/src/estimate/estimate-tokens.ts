@@ -1,0 +1,56 @@
+import { isModelId, parseModelId } from "@p2/core"
+import { o200kBase } from "../encodings/o200k"
+import { checkText, countText } from "../text/count-text"
+import { familyOf, type ModelFamily } from "./model-families"
+import { NormalizedBytes } from "./normalized-bytes"
+import { ScriptRatio } from "./script-ratios"
+
+/** A number of tokens that is not known exactly. */
+export interface TokenEstimate {
+  /** How many tokens the text probably has. Never decides about money. */
+  tokens: number
+  /** The most tokens that the text can have. */
+  upperBound: number
+  /** How both were computed. */
+  basis: string
+}
+
+/** Tokens that a tokenizer may add to a text, such as a token for its beginning. */
+export const ADDED_TOKENS = 8
+
+/**
+ * Estimates the tokens of a text for a model whose tokenizer is not public, and bounds them.
+ *
+ * The estimate is o200k_base's count, corrected by script. The upper bound is one token (1.25 if nothing is published of
+ * the tokenizer) for each UTF-8 byte of the text as the model normalizes it, plus 8.
+ *
+ * @throws InvalidArgumentError if `text` is not a string or `model` is not a model id
+ *
+ * @example
+ * estimateTokens("Hello, world", "claude-sonnet-4-5") // { tokens: 4, upperBound: 23, basis: "…" }
+ */
+export function estimateTokens(text: string, model: string): TokenEstimate {
+  checkText(text)
+  if (!isModelId(model)) parseModelId(model)
+  const family = familyOf(model)
+  const bytes = new NormalizedBytes(family.normalization)
+  bytes.add(text)
+  const upperBound = boundOf(bytes, family)
+  const scripts = new ScriptRatio()
+  scripts.add(text)
+  const { name, normalization, tokensPerByte } = family
+  const form = normalization === undefined ? "" : ` in ${normalization}`
+  return {
+    tokens: Math.min(upperBound, estimateOf(countText(o200kBase, text), scripts, family)),
+    upperBound,
+    basis: `o200k_base corrected by script (${name}); bound: ${tokensPerByte} × UTF-8 bytes${form} + ${ADDED_TOKENS}`,
+  }
+}
+
+export function boundOf({ bytes }: NormalizedBytes, { tokensPerByte }: ModelFamily): number {
+  return Math.ceil(bytes * tokensPerByte) + ADDED_TOKENS
+}
+
+export function estimateOf(o200kTokens: number, { ratio }: ScriptRatio, { strength }: ModelFamily): number {
+  return Math.ceil(o200kTokens * (1 + (ratio - 1) * strength))
+}

@@ -1,0 +1,104 @@
+import { type AnswerFormat, checkOptions, InvalidArgumentError, type Message, type ToolDefinition } from "@p2/core"
+import type { TokenCalibration } from "../estimate/calibration"
+import { type Counted, sum } from "./counted"
+import { messageTokens } from "./message-tokens"
+import { type RequestModel, requestModel } from "./request-model"
+import { formatTokens, toolTokens } from "./tool-tokens"
+
+/** The parts of a request that become input tokens. */
+export interface RequestTokensInput {
+  model: string
+  messages: readonly Message[]
+  tools?: readonly ToolDefinition[] | undefined
+  answerFormat?: AnswerFormat | undefined
+  /** Corrects the estimate by what the provider reported before. @defaultValue none */
+  calibration?: TokenCalibration | undefined
+}
+
+/** Input tokens of a request. */
+export interface RequestTokens {
+  /** What the provider will probably report. Never decides about money. */
+  tokens: number
+  /** Whether `tokens` is exact by a published formula. */
+  exact: boolean
+  /**
+   * The most that the provider can report. It is above `tokens` even if that is exact: providers add tokens that they do
+   * not publish, so the bound leaves 8 for each message, 32 for the request, and more for tools, images and files.
+   */
+  upperBound: number
+  /** How both were computed. */
+  basis: string
+  /** The kinds of parts in the request, such as `text+tools`. A calibration is kept by it. */
+  shape: string
+}
+
+/**
+ * Models for which OpenAI published the formula: 3 tokens for each message, 1 for each name and 3 for the response.
+ * Its cookbook, "How to count tokens with tiktoken", 6:
+ * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
+ */
+const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0125)?)$/
+
+/** Tokens of the response's beginning, and what a provider may add to a request without publishing it. */
+const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
+
+const INPUT: ReadonlySet<string> = new Set(["model", "messages", "tools", "answerFormat", "calibration"])
+const ONLY_INPUT = "Leave it out: only input tokens are counted."
+const ADVICE = {
+  prompt: 'Write `messages: [{ role: "user", content: prompt }]`.',
+  input: "Write `messages`.",
+  system: 'Write `messages: [{ role: "system", content: system }, …]`.',
+  response_format: "Did you mean `answerFormat`?",
+  functions: "Did you mean `tools`?",
+  maxTokens: ONLY_INPUT,
+  max_tokens: ONLY_INPUT,
+  maxOutputTokens: ONLY_INPUT,
+  max_completion_tokens: ONLY_INPUT,
+}
+
+/**
+ * The input tokens of a chat request: an estimate, which is exact if OpenAI published the model's formula, and an upper bound.
+ * A file, or an image by address for a model without published rules, is bounded by the model's window only.
+ *
+ * @throws UnboundedInputError for such a part if the model's limits are not known
+ * @throws InvalidArgumentError
+ *
+ * @example
+ * countRequestTokens({ model: "gpt-4o-mini", messages: [{ role: "user", content: "Describe who is David Copperfield" }] })
+ * // { tokens: 13, exact: true, upperBound: 53, … }
+ * // tokens: 3 for the message + 1 for "user" + 6 for the text + 3 for the response
+ * // upperBound: 13 + 8 for the message + 32 for the request
+ */
+export function countRequestTokens(input: RequestTokensInput): RequestTokens {
+  if (typeof input !== "object" || input === null)
+    throw new InvalidArgumentError("input", 'an object such as { model: "gpt-4o-mini", messages: […] }', input)
+  checkOptions(input, INPUT, "options", ADVICE)
+  const { model: id, messages, tools = [], answerFormat, calibration } = input
+  const model = requestModel(id)
+  if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
+  if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
+  const parts: Counted[] = [RESPONSE_START]
+  // Not forEach, which skips holes.
+  for (let index = 0; index < messages.length; index++)
+    parts.push(...messageTokens(model, messages[index]!, `messages[${index}]`))
+  if (tools.length > 0) parts.push(toolTokens(model, tools))
+  if (answerFormat !== undefined && answerFormat?.type !== "text") parts.push(formatTokens(model, answerFormat))
+  const { tokens: uncorrected, upperBound, kinds } = sum(parts)
+  const exact = kinds.length === 0 && isPublished(model)
+  const shape = ["text", ...kinds].join("+")
+  const factor = exact ? 1 : (calibration?.factor(id, shape) ?? 1)
+  if (!Number.isFinite(factor) || factor <= 0)
+    throw new InvalidArgumentError("calibration.factor()", "a number above 0", factor)
+  const tokens = Math.max(1, Math.round(uncorrected * factor))
+  return { tokens, exact, upperBound: Math.max(tokens, upperBound), basis: basisOf(model, exact, factor), shape }
+}
+
+function isPublished({ name, encoding }: RequestModel): boolean {
+  return encoding !== undefined && PUBLISHED.test(name)
+}
+
+function basisOf({ encoding }: RequestModel, exact: boolean, factor: number): string {
+  const text = encoding === undefined ? "estimate by script, bound by bytes" : encoding.name
+  const formula = exact ? "OpenAI's published formula" : "formula with margins"
+  return `${text}; ${formula}${factor === 1 ? "" : `; calibrated × ${factor.toFixed(3)}`}`
+}

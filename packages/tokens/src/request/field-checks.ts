@@ -1,0 +1,17 @@
+import { InvalidArgumentError } from "@p2/core"
+
+/** @param form the form of the object that the field belongs to, for a message that says what to write */
+export function stringAt(value: unknown, path: string, form?: string): string {
+  if (typeof value === "string") return value
+  throw new InvalidArgumentError(path, form === undefined ? "a string" : `a string, as in ${form}`, value)
+}
+
+/** @throws InvalidArgumentError for what JSON cannot hold: circular references, bigints */
+export function jsonOf(value: unknown, path: string): string {
+  let json: string | undefined
+  try {
+    json = JSON.stringify(value)
+  } catch {}
+  if (json === undefined) throw new InvalidArgumentError(path, "a value that can be written as JSON", value)
+  return json
+}

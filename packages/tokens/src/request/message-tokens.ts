@@ -1,0 +1,79 @@
+import { InvalidArgumentError, type Message } from "@p2/core"
+import { UnboundedInputError } from "../errors"
+import { about, type Counted } from "./counted"
+import { jsonOf, stringAt } from "./field-checks"
+import { type AnyPart, partTokens } from "./part-tokens"
+import { type RequestModel, textTokens } from "./request-model"
+
+/** Tokens that a provider may add to each message or name, and to each tool call, without publishing it. */
+export const MESSAGE_MARGIN = 8
+const CALL_MARGIN = 24
+
+const ROLES: readonly string[] = ["system", "developer", "user", "assistant", "tool"] satisfies Message["role"][]
+const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
+
+/** Fields of messages that are counted by name. */
+const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
+
+/**
+ * The parts of one message, by OpenAI's published formula: 3 tokens, the role, the content, and 1 with a name.
+ * Example: `{ role: "user", content: "Hi" }` has 3 + 1 + 1 tokens.
+ *
+ * @throws InvalidArgumentError for a message that the API would reject
+ */
+export function messageTokens(model: RequestModel, message: Message, path: string): Counted[] {
+  if (typeof message !== "object" || message === null) throw new InvalidArgumentError(path, "a message", message)
+  const { role } = message
+  if (!ROLES.includes(role)) throw new InvalidArgumentError(`${path}.role`, EXPECTED_ROLE, role)
+  return [
+    { tokens: 3, upperBound: 3 + MESSAGE_MARGIN },
+    textTokens(model, role),
+    ...nameTokens(model, message, path),
+    ...contentTokens(model, message, path),
+    ...otherFieldTokens(model, message, path),
+    ...toolFieldTokens(model, message, path),
+  ]
+}
+
+function nameTokens(model: RequestModel, message: Message, path: string): Counted[] {
+  if (!("name" in message) || message.name === undefined) return []
+  const name = textTokens(model, stringAt(message.name, `${path}.name`))
+  return [name, { tokens: 1, upperBound: 1 + MESSAGE_MARGIN }]
+}
+
+function contentTokens(model: RequestModel, { role, content }: Message, path: string): Counted[] {
+  if (Array.isArray(content))
+    return Array.from<AnyPart>(content).flatMap((part, index) => partTokens(model, part, `${path}.content[${index}]`))
+  if (role === "assistant" && (content === undefined || content === null)) return []
+  if (typeof content !== "string")
+    throw new InvalidArgumentError(`${path}.content`, "a string or an array of content parts", content)
+  return content === "" ? [] : [textTokens(model, content)]
+}
+
+/** Other fields, such as `function_call` of older requests, may reach the model: twice their JSON bounds them. */
+function otherFieldTokens(model: RequestModel, message: Message, path: string): Counted[] {
+  return Object.entries(message).flatMap(([name, value]) => {
+    if (COUNTED_FIELDS.has(name) || value === undefined || value === null) return []
+    if (name === "audio")
+      throw new UnboundedInputError(`${path}.audio`, "the audio of an earlier response", "Send its transcript instead.")
+    const json = textTokens(model, jsonOf({ [name]: value }, `${path}.${name}`))
+    return [about("other", json.tokens, 2 * json.upperBound)]
+  })
+}
+
+function toolFieldTokens(model: RequestModel, message: Message, path: string): Counted[] {
+  if (message.role === "tool") {
+    const id = textTokens(model, stringAt(message.tool_call_id, `${path}.tool_call_id`))
+    return [{ kind: "tools", tokens: 0, upperBound: id.upperBound + CALL_MARGIN }]
+  }
+  if (message.role !== "assistant") return []
+  const refusal = message.refusal ? [textTokens(model, stringAt(message.refusal, `${path}.refusal`))] : []
+  const calls = Array.from(message.tool_calls ?? []).flatMap((call, index) => {
+    const at = `${path}.tool_calls[${index}]`
+    const name = textTokens(model, stringAt(call?.function?.name, `${at}.function.name`))
+    const input = textTokens(model, stringAt(call.function.arguments, `${at}.function.arguments`))
+    const id = textTokens(model, stringAt(call.id, `${at}.id`))
+    return [name, input, about("tools", 4, id.upperBound + CALL_MARGIN)]
+  })
+  return [...refusal, ...calls]
+}

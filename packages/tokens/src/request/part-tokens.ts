@@ -1,0 +1,80 @@
+import { type ContentPart, type ImagePart, InvalidArgumentError } from "@p2/core"
+import { about, type Counted } from "./counted"
+import { stringAt } from "./field-checks"
+import { imageRuleFor } from "./image-rules"
+import { imageTokens } from "./image-tokens"
+import { type RequestModel, textTokens, windowOf } from "./request-model"
+
+/** A content part of any message. */
+export type AnyPart = ContentPart | { type: "refusal"; refusal: string }
+
+/** Tokens that may separate the text parts of one content. How they are separated is not published. */
+const SEPARATOR_MARGIN = 4
+
+const IMAGE_FORM = '{ type: "image_url", image_url: { url } }'
+const IMAGE_MARGIN = 8
+const AUDIO_MARGIN = 32
+
+/** The fewest bytes of a second of audio (8 kbit/s), and the most tokens that a provider counts for one (Gemini: 32). */
+const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
+
+/**
+ * Anthropic states 1,500 to 3,000 tokens for a page of a PDF; this is the middle. How many pages a file has is guessed by
+ * its size. https://docs.claude.com/en/docs/build-with-claude/pdf-support
+ */
+const FILE = { tokensPerPage: 2_250, bytesPerPage: 100_000 }
+
+/** The tokens of one part of a message's content. @throws InvalidArgumentError; UnboundedInputError */
+export function partTokens(model: RequestModel, part: AnyPart, path: string): Counted[] {
+  switch (part?.type) {
+    case "text":
+      return [textTokens(model, stringAt(part.text, `${path}.text`)), { tokens: 0, upperBound: SEPARATOR_MARGIN }]
+    case "refusal":
+      return [textTokens(model, stringAt(part.refusal, `${path}.refusal`))]
+    case "image_url":
+      return [imagePartTokens(model, part, path)]
+    case "input_audio":
+      return [audioTokens(stringAt(part.input_audio?.data, `${path}.input_audio.data`))]
+    case "file":
+      return [fileTokens(model, part.file, path)]
+    default:
+      if (typeof part !== "object" || part === null) throw new InvalidArgumentError(path, "a content part", part)
+      throw new InvalidArgumentError(
+        `${path}.type`,
+        '"text", "image_url", "input_audio" or "file"',
+        (part as { type?: unknown }).type,
+      )
+  }
+}
+
+function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Counted {
+  const url = stringAt(part.image_url?.url, `${path}.image_url.url`, IMAGE_FORM)
+  const rule = imageRuleFor(model.name)
+  const { tokens, upperBound } = imageTokens(part, rule)
+  if (rule.kind !== "unpublished") return about("images", tokens, upperBound + IMAGE_MARGIN)
+  // Users were billed for a data: URL as text: 66,000 tokens for 1920 × 1080 with gpt-5.4-mini,
+  // https://community.openai.com/t/1380539.
+  if (/^data:/i.test(url))
+    return about("images", tokens, Math.max(upperBound, textTokens(model, url).upperBound) + IMAGE_MARGIN)
+  // The size of what an address leads to is not known here.
+  const window = windowOf(model, path, "an image by address", "Send the image as a data: URL instead.")
+  return { ...about("images", tokens, upperBound + IMAGE_MARGIN), window }
+}
+
+function audioTokens(base64: string): Counted {
+  const seconds = Math.ceil((base64.length * 3) / 4 / AUDIO.bytesPerSecond)
+  return about("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + AUDIO_MARGIN)
+}
+
+function fileTokens(
+  model: RequestModel,
+  file: { file_data?: unknown; file_id?: unknown } | undefined,
+  path: string,
+): Counted {
+  const { file_data: data, file_id: id } = file ?? {}
+  const isById = data === undefined && typeof id === "string"
+  const bytes = isById ? 0 : stringAt(data, `${path}.file.file_data`).length * 0.75
+  const pages = Math.max(1, Math.ceil(bytes / FILE.bytesPerPage))
+  const window = windowOf(model, path, "a file", "Send its text, or its pages as images, instead.")
+  return { ...about("files", pages * FILE.tokensPerPage, 0), window }
+}

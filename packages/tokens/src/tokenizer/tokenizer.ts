@@ -1,0 +1,135 @@
+import {
+  CASELESS,
+  type CharClasses,
+  charClasses,
+  classAt,
+  LOWER,
+  NEWLINE,
+  NUMBER,
+  OTHER,
+  SPACE,
+  UPPER,
+} from "./char-classes"
+import { Matcher, mergeBytes } from "./match"
+import { PieceCache } from "./piece-cache"
+import type { RankData } from "./rank-data"
+import type { Scan } from "./scan"
+import { Vocabulary } from "./vocabulary"
+
+/** Zero bytes that follow a text in its buffer: bytes are read four at a time, and runs end at a zero. */
+export const PADDING = 16
+
+const QUOTE = 0x27
+
+/** Longest piece for which merging takes less time than matching. */
+const LONGEST_MERGED = 8
+
+/**
+ * Counts and encodes UTF-8 with one vocabulary and one pattern.
+ *
+ * Example, o200k_base, `"strawberries, red"`, 5 tokens:
+ * 1. scan (scan.ts): the pattern cuts the text into the pieces `strawberries`, `,` and ` red`.
+ * 2. cache (piece-cache.ts): the count of a piece that was counted before.
+ * 3. find (vocabulary.ts): `,` and ` red` are tokens themselves, 1 each.
+ * 4. match (match.ts): `strawberries` is not, so its tokens are found: `st`, `raw`, `berries`. Pieces of up to 8 bytes are
+ *    merged instead, which gives the same tokens.
+ */
+export class Tokenizer {
+  readonly vocabulary: Vocabulary
+  readonly #scan: Scan
+  readonly #numbersAreTokens: boolean
+  readonly #classes: CharClasses
+  readonly #matcher: Matcher
+  readonly #cache = new PieceCache()
+  readonly #countPiece = (view: DataView, start: number, end: number) =>
+    this.vocabulary.find(view, start, end - start) === -1 ? this.#split(view, start, end) : 1
+
+  /**
+   * @param numbersAreTokens whether the pattern cuts numbers after three digits, and every number of up to three ASCII
+   * digits is a token: JSON counts 1.25 times as fast (bench/run.mjs)
+   */
+  constructor(ranks: readonly RankData[], scan: Scan, numbersAreTokens = false) {
+    this.#numbersAreTokens = numbersAreTokens
+    this.vocabulary = new Vocabulary(ranks)
+    this.#scan = scan
+    this.#classes = charClasses()
+    this.#matcher = new Matcher(this.vocabulary)
+  }
+
+  /**
+   * Number of tokens from `start` to `end`, which are ends of the text or places found by {@link Tokenizer.cut}. Stops
+   * when there are more than `most`, and then returns any number above it.
+   */
+  count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
+    const scan = this.#scan
+    const numbersAreTokens = this.#numbersAreTokens
+    const { pairs } = this.vocabulary
+    let count = 0
+    for (let at = start; at < end && count <= most; ) {
+      const to = scan(this.#classes, bytes, at, end)
+      const length = to - at
+      // A piece of three bytes that begins and ends with ASCII has no other characters.
+      const isNumber = length <= 3 && isDigit(bytes[at]!) && isDigit(bytes[to - 1]!)
+      if (length === 1 || (isNumber && numbersAreTokens)) count++
+      else if (length === 2) count += pairs[view.getUint16(at)] === -1 ? 2 : 1
+      else count += this.#cache.count(view, at, to, this.#countPiece)
+      at = to
+    }
+    return count
+  }
+
+  /** End of the piece that begins at `at`. */
+  pieceEnd(bytes: Uint8Array, at: number, end: number): number {
+    return this.#scan(this.#classes, bytes, at, end)
+  }
+
+  /** Appends the tokens from `start` to `end` to `out`. */
+  encode(bytes: Uint8Array, view: DataView, start: number, end: number, out: number[]): void {
+    for (let at = start; at < end; ) {
+      const to = this.pieceEnd(bytes, at, end)
+      this.encodePiece(view, at, to, out)
+      at = to
+    }
+  }
+
+  /** Appends the tokens of one piece to `out`. */
+  encodePiece(view: DataView, start: number, end: number, out: number[]): void {
+    const rank = this.vocabulary.find(view, start, end - start)
+    if (rank === -1) this.#split(view, start, end, out)
+    else out.push(rank)
+  }
+
+  /** The tokens of a piece that is more than one token. */
+  #split(view: DataView, start: number, end: number, out?: number[]): number {
+    if (end - start <= LONGEST_MERGED && view.getUint8(start) < 0xf0)
+      return mergeBytes(this.vocabulary, view, start, end, out)
+    return this.#matcher.match(view, start, end, out)
+  }
+
+  /**
+   * The last place after `start` and before `end` at which every text that goes on from here is cut in any case: after a
+   * letter or a number, before white space or a sign that is not an apostrophe and not a mark. −1 when there is none.
+   */
+  cut(bytes: Uint8Array, start: number, end: number): number {
+    let after = -1
+    for (let at = end - 1; at > start; at--) {
+      if ((bytes[at]! & 0xc0) === 0x80) continue
+      // The last character may be incomplete, so it is not read.
+      const kind = at + 4 <= end || bytes[at]! < 0x80 ? classAt(this.#classes, bytes, at) & 15 : -1
+      const isWordEnd = kind === UPPER || kind === LOWER || kind === CASELESS || kind === NUMBER
+      if (isWordEnd && after !== -1) return after
+      after = (kind === OTHER && bytes[at] !== QUOTE) || kind === SPACE || kind === NEWLINE ? at : -1
+    }
+    return -1
+  }
+
+  /** Forgets every piece, so that a measurement can begin with empty caches. */
+  clearCache(): void {
+    this.#cache.clear()
+    this.#matcher.clear()
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39
+}
