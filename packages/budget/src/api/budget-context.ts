@@ -3,13 +3,13 @@ import { type GivenAmount, readAmount } from "../limits/amount"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
 import type { Subject } from "../limits/subject"
+import { ActiveKeys } from "../reservations/active-keys"
 import { Alerts } from "../reservations/alerts"
 import { Heartbeats } from "../reservations/heartbeats"
-import { KeyUses } from "../reservations/key-uses"
 import { LocalAllowance } from "../reservations/local-allowance"
 import { PendingSettles } from "../reservations/pending-settles"
+import { type FinalSettleReply, settleWhereReserved } from "../reservations/settle-where-reserved"
 import { StoreClock } from "../reservations/store-clock"
-import { type SettledReply, settleWhereReserved } from "../reservations/stored-counters"
 import { Sweeper } from "../reservations/sweeper"
 import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
@@ -39,7 +39,7 @@ export class BudgetContext {
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
   readonly clock = new StoreClock()
-  readonly keys = new KeyUses()
+  readonly activeKeys = new ActiveKeys()
   readonly heartbeats = new Heartbeats()
   isClosed = false
   readonly #partition: string | ((subject: Subject) => string)
@@ -81,7 +81,7 @@ export class BudgetContext {
     return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
   }
 
-  settle(request: SettleRequest): Promise<SettledReply> {
+  settle(request: SettleRequest): Promise<FinalSettleReply> {
     return settleWhereReserved(this.store, request)
   }
 

@@ -128,7 +128,8 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
 
 async function acceptClock(context: BudgetContext, partition: string): Promise<{ now: number; before: number }> {
   const { store, clock } = context
-  const { now, before } = clock.learn(partition, await store.acceptClock({ partition }))
+  const { now, before } = await store.acceptClock({ partition })
+  clock.update(partition, now)
   const key = crypto.randomUUID()
   await store.ledger?.record({
     partition,

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "@p2/core"
 import type { SettleRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
-import { useKey } from "./key-uses"
-import type { SettledReply } from "./stored-counters"
+import { activeKey } from "./active-keys"
+import type { FinalSettleReply } from "./settle-where-reserved"
 
 /** Longer timers fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -16,7 +16,7 @@ export interface UnconfirmedSettle {
   /** Why it is unconfirmed; absent when it was not sent yet. */
   failure?: StoreError | undefined
   /** Called once, without a reply when it was given up. It is pending until this is done. */
-  onReply: (reply: SettledReply | undefined) => void | Promise<void>
+  onReply: (reply: FinalSettleReply | undefined) => void | Promise<void>
 }
 
 interface Job extends UnconfirmedSettle {
@@ -27,7 +27,7 @@ interface Job extends UnconfirmedSettle {
 }
 
 export interface PendingSettlesOptions {
-  settle: (request: SettleRequest) => Promise<SettledReply>
+  settle: (request: SettleRequest) => Promise<FinalSettleReply>
   retentionMs: number
   warn: (message: string, cause?: unknown) => void
 }
@@ -66,7 +66,7 @@ export class PendingSettles {
     const job: Job = { ...settle, attempts: 0, deadline: undefined, timer: undefined }
     if (failure !== undefined || request.expiresAt !== null) this.#limit(job, failure)
     this.#jobs.add(job)
-    const key = useKey(request.partition, request.key)
+    const key = activeKey(request.partition, request.key)
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
     this.#schedule(job)
   }
@@ -134,7 +134,7 @@ export class PendingSettles {
     job.deadline ??= Date.now() + leaseMs + this.#options.retentionMs / 2
   }
 
-  async #end(job: Job, reply: SettledReply | undefined): Promise<void> {
+  async #end(job: Job, reply: FinalSettleReply | undefined): Promise<void> {
     if (!this.#jobs.has(job)) return
     clearTimeout(job.timer)
     // Still a job meanwhile: what follows from the reply may be another settle of the key.
@@ -143,7 +143,7 @@ export class PendingSettles {
     job.onReply = () => {}
     await onReply(reply)
     if (!this.#jobs.delete(job)) return
-    const key = useKey(job.request.partition, job.request.key)
+    const key = activeKey(job.request.partition, job.request.key)
     const count = this.#counts.get(key)!
     if (count > 1) this.#counts.set(key, count - 1)
     else this.#counts.delete(key)

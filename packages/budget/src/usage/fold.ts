@@ -26,7 +26,7 @@ export class UsageFold {
     const { groupBy, buckets } = this.#options
     const bucket = buckets === null ? null : bucketOf(buckets, entry.at)
     if (bucket === undefined) return
-    const group = groupBy.map((by) => (by === "bucket" ? bucket : valueOf(entry, by)))
+    const group = groupBy.map((by) => (by === "bucket" ? bucket : groupValue(entry, by)))
     const key = JSON.stringify(group)
     let sums = this.#groups.get(key)
     if (sums === undefined) {
@@ -41,7 +41,7 @@ export class UsageFold {
   }
 }
 
-function valueOf(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): string | null {
+function groupValue(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): string | null {
   return typeof by === "object" ? tagOf(entry, by.tag) : (entry[by] ?? null)
 }
 

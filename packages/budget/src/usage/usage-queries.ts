@@ -172,7 +172,9 @@ export class UsageQueries implements BudgetUsage {
 
   async #now(partition: Name): Promise<Millis> {
     const { clock, store } = this.#context
-    return clock.learn(partition, await store.read({ partition, counters: [ANY_COUNTER] })).now
+    const { now } = await store.read({ partition, counters: [ANY_COUNTER] })
+    clock.update(partition, now)
+    return now
   }
 
   /** Time of the first entry, at most `end`. */
