@@ -313,8 +313,9 @@ export const ledgerCases = defineCases({ level: "ledger", rule: "Ledger", needs:
       working--
     })
     const done = Promise.all(work)
-    while (working > 0) {
-      await nextTurn()
+    for (let round = 1; working > 0; round++) {
+      // Rarely, so that a store in memory is looked at between its own steps, and one that starves timers still fails.
+      if (round % 50 === 0) await nextTurn()
       const { spent } = await bench.counterState("a")
       const listed = sumOf(await bench.entries())
       ok(listed >= spent, `spent ${spent} was read, and then entries of ${listed}: money without its entry`)
