@@ -72,10 +72,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     await expectCounter("a", { spent: 140 })
   })
 
-  test("a settle and a release of one key at once: one wins, the other changes nothing", async ({
-    reserve,
-    expectCounter,
-  }) => {
+  test("a settle and a release of one key at once: one wins, the other changes nothing", async (bench) => {
+    const { reserve, expectCounter } = bench
     for (const round of range(ROUNDS)) {
       const name = `counter.${round}`
       const reservation = await reserve(`r${round}`, [counter(name, 10)])
@@ -146,9 +144,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     for (const [index, other] of others.entries()) await other.expectCounter("a", { reserved: limit(index) })
   })
 
-  test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async ({
-    reserve,
-  }) => {
+  test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async (bench) => {
+    const { reserve } = bench
     const reservations = await Promise.all(range(40).map((index) => reserve(`r${index}`, [counter("a", 5)])))
     const replies = await Promise.all(reservations.map((one, index) => one.settle([index % 6])))
     const steps = replies
@@ -185,12 +182,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     }
   })
 
-  test("an extend that meets a settle does not revive the reservation", async ({
-    store,
-    partition,
-    reserve,
-    expectCounter,
-  }) => {
+  test("an extend that meets a settle does not revive the reservation", async (bench) => {
+    const { store, partition, reserve, expectCounter } = bench
     for (const round of range(ROUNDS)) {
       const [key, name] = [`r${round}`, `counter.${round}`]
       const reservation = await reserve(key, [counter(name, 10)])
@@ -203,10 +196,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     }
   })
 
-  test("reserves and settles of the same counters in opposite orders all get a reply", async ({
-    reserve,
-    expectCounter,
-  }) => {
+  test("reserves and settles of the same counters in opposite orders all get a reply", async (bench) => {
+    const { reserve, expectCounter } = bench
     const names = ["a", "b", "c"]
     const work = range(16).map(async (lane) => {
       for (const round of range(5)) {

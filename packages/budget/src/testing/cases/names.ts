@@ -139,12 +139,8 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
 
   // ── Numbers ──
 
-  test("large amounts keep every digit", { rule: "Windows and room" }, async ({
-    reserve,
-    tryReserve,
-    adjust,
-    expectCounter,
-  }) => {
+  test("large amounts keep every digit", { rule: "Windows and room" }, async (bench) => {
+    const { reserve, tryReserve, adjust, expectCounter } = bench
     for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, 1e15 + 1, LARGEST].entries()) {
       const name = `large.${index}`
       const reservation = await reserve(`r${index}`, [counter(name, amount, amount)])
@@ -165,11 +161,8 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
     }
   })
 
-  test("amounts near 2^53 are denied rather than rounded", { rule: "Windows and room" }, async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("amounts near 2^53 are denied rather than rounded", { rule: "Windows and room" }, async (bench) => {
+    const { reserve, tryReserve, expectCounter } = bench
     await reserve("r1", [counter("a", LARGEST - 1, LARGEST)])
     match(
       await tryReserve("r2", [counter("a", 2, LARGEST)]),
@@ -181,21 +174,15 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
     await expectCounter("a", { reserved: LARGEST })
   })
 
-  test("a grant on top of the largest limit does not overflow", { rule: "Windows and room" }, async ({
-    adjust,
-    reserve,
-    tryReserve,
-  }) => {
+  test("a grant on top of the largest limit does not overflow", { rule: "Windows and room" }, async (bench) => {
+    const { adjust, reserve, tryReserve } = bench
     await adjust("g1", "a", "granted", 1_000)
     await reserve("r1", [counter("a", LARGEST, LARGEST)])
     match(await tryReserve("r2", [counter("a", 1, LARGEST)]), { status: "exceeded" }, "beyond 2^53 − 1")
   })
 
-  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async (bench) => {
+    const { reserve, tryReserve, expectCounter } = bench
     const [first, second] = [await reserve("r1", [counter("a", 1)]), await reserve("r2", [counter("a", 1)])]
     match(await first.settle([LARGEST]), { status: "settled" }, "settle of 2^53 − 1")
     const more = settledBy(await second.settle([LARGEST]), "another settle of 2^53 − 1")
