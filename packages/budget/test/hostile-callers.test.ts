@@ -287,7 +287,7 @@ describe("windows that end", () => {
     expect(user).toMatchObject({ spent: 1.5, reserved: 0 })
     expect(await budget.usage.totals()).toMatchObject([{ expired: 3, costNanoUsd: user!.spentNanoUsd }])
     const { entries } = await budget.usage.list()
-    expect(entries.map((entry) => entry.costSource).sort()).toEqual(["bound", "bound", "none"])
+    expect(entries.map((entry) => entry.costSource).sort()).toEqual(["bound", "custom", "none"])
     for (const { costNanoUsd, charges } of entries) expect(Object.values(charges)).toEqual([costNanoUsd])
   })
 })

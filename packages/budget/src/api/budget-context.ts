@@ -19,12 +19,12 @@ import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
 
 const MIN_LEASE_MS = 1_000
-/** Longer timers fire at once. */
+/** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>
 
-/** What a budget and its children share. */
+/** State that a budget and its children share. */
 export class BudgetContext {
   readonly givenStore: BudgetStore
   /** Validates requests and replies, and applies the store's timeout. */
@@ -85,7 +85,7 @@ export class BudgetContext {
     return settleWhereReserved(this.store, request)
   }
 
-  /** A warning must not become a failure of the call that it is about. */
+  /** Never throws: a callback that throws must not fail the call. */
   readonly warn = (message: string, cause?: unknown): void => {
     try {
       if (this.#onWarning !== undefined) {
@@ -93,7 +93,7 @@ export class BudgetContext {
         return
       }
     } catch {
-      // The console gets it instead.
+      // Fall back to the console.
     }
     console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
   }
@@ -103,7 +103,7 @@ export class BudgetContext {
     throw new StoreError("The budget is closed. Create a new one.", { code: "store-unavailable", applied: "no" })
   }
 
-  /** Asks the store once whether it is set up for money; again as long as it is not. */
+  /** Checks the store's configuration once, and again before each call as long as the check fails. */
   async requireChecked(): Promise<void> {
     this.#check ??= this.#firstCheck().catch((error: unknown) => {
       this.#check = undefined

@@ -36,7 +36,7 @@ function toBase64Url(bytes: Uint8Array): string {
 }
 
 /**
- * A caller's string as a partition or an idempotency key: itself if it is a {@link Name}, otherwise its hash.
+ * Converts a caller's string to a partition or an idempotency key. A string that is a {@link Name} stays; any other is hashed.
  * @throws InvalidArgumentError
  */
 export function toName(text: unknown, argument: string): Name {
@@ -44,7 +44,7 @@ export function toName(text: unknown, argument: string): Name {
   return NAME.test(text) && !text.startsWith(HASH_PREFIX) ? text : HASH_PREFIX + hashText(text)
 }
 
-/** Like {@link toName} for a request id, which may come from an entry and be hashed already. */
+/** Like {@link toName}, for a request id that may come from an entry and already be hashed. */
 export function toRequestName(requestId: unknown, argument: string): Name {
   return typeof requestId === "string" && HASHED_NAME.test(requestId) ? requestId : toName(requestId, argument)
 }
