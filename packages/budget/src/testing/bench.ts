@@ -122,8 +122,6 @@ export function createBench(context: BenchContext): Bench {
     const listed: StoredEntry[] = []
     let cursor: string | null = null
     for (let pages = 0; pages < 20_000; pages++) {
-      // So that the timeout of the case can fire, whatever the store does.
-      await nextTurn()
       const page = await ledgerOf(store).list({ partition, filter, cursor, limit, newestFirst })
       ok(page.entries.length <= limit, `list: expected at most ${limit} entries, got ${page.entries.length}`)
       listed.push(...page.entries)
@@ -231,6 +229,7 @@ async function sweep(store: BudgetStore, partition: string): Promise<ExpiredLeas
   const expired: ExpiredLease[] = []
   const setAside = new Set<string>()
   for (let emptyPages = 0; ; ) {
+    // So that the timeout of the case can fire, whatever the store does.
     await nextTurn()
     const { due } = await store.listDue({ partition, limit: 64 })
     if (due.length === 0) return expired
