@@ -155,13 +155,13 @@ describe("the advice for an unknown option of a request", () => {
   })
 
   it.each([
-    ["tools", "A request has no tools: describe what the model may choose in `answerModel`"],
-    ["tool_choice", "A request has no tools"],
+    ["tools", "Requests have no tools: describe the choices of the model in `answerModel`"],
+    ["tool_choice", "Requests have no tools"],
     ["prompt", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["input", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["system", 'Write `messages: [{ role: "system", content: "…" }, …]`.'],
-    ["topK", "Requests have no such setting"],
-    ["logit_bias", "Requests have no such setting"],
+    ["topK", "Requests do not support it"],
+    ["logit_bias", "Requests do not support it"],
     ["n", "Send one request per answer."],
     ["timeout", "Did you mean `timeoutMs`, in milliseconds?"],
     ["max_completion_tokens", "Did you mean `maxTokens`?"],

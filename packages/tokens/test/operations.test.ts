@@ -18,7 +18,7 @@ import {
 import { encoding as o200k } from "../src/o200k_base"
 import { encoding as p50k } from "../src/p50k_base"
 import { BLOCK_CHARS } from "../src/text/utf8-blocks"
-import { Matcher } from "../src/tokenizer/match"
+import { BacktrackingMatcher } from "../src/tokenizer/match"
 import type { Vocabulary } from "../src/tokenizer/vocabulary"
 
 const seeds = fc.integer()
@@ -86,7 +86,7 @@ function mergeByDefinition(vocabulary: Vocabulary, bytes: Uint8Array): number[] 
 
 test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives what merging gives", (encoding) => {
   const { vocabulary } = tokenizerOf(encoding)
-  const matcher = new Matcher(vocabulary)
+  const matcher = new BacktrackingMatcher(vocabulary)
   // Runs are long tokens, and the only text for which matching often goes back.
   const runs = fc
     .tuple(fc.constantFrom(" ", "-", "=", "#", "*", "/", "\n", "\t", "ab", "é"), fc.nat(140), fc.string())
