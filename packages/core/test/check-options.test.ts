@@ -129,7 +129,7 @@ describe("the suggestion for an unknown option", () => {
     [requestNames, "prompt"],
     [limitNames, "user"],
     [reserveNames, "model"],
-  ])("of %j for `%s` is none that means something else", (known, name) => {
+  ])("is none of %j for `%s`, which has another meaning", (known, name) => {
     // `topP` is one letter from `topK` and is another setting: Request has its own advice for it.
     if (name === "topK") known = known.filter((other) => other !== "topP")
     expect(messageOf(() => checkOptions({ [name]: 1 }, new Set(known)))).not.toContain("Did you mean")

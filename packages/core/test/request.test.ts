@@ -251,7 +251,7 @@ describe("Request", () => {
     expect(() => request.with({ userId: undefined })).toThrow(InvalidRequestError)
   })
 
-  it("is made from options or from a request, of any copy of the package", () => {
+  it("is created from options or from a request of any copy of the package", () => {
     const request = new Request({ model: "m" })
     expect(Request.from(request)).toBe(request)
     expect(Request.from({ model: "m" })).toBeInstanceOf(Request)

@@ -11,8 +11,8 @@ import {
   usd,
 } from "../src/index"
 
-/** What people write by mistake, with what the error must say about it. */
-const MISTAKES: [mistake: string, action: () => unknown, message: string][] = [
+/** Common usage errors, with the message that each must have. */
+const USAGE_ERRORS: [title: string, action: () => unknown, message: string][] = [
   ["snake case", () => request({ max_budget: 5 }), "max_budget: unknown option. Did you mean `maxBudget`?"],
   ["a currency sign behind", () => request({ maxBudget: "5$" }), 'such as 5 or "5.00", got "5$"'],
   ["a thousands separator", () => usd("1,000"), 'such as 5 or "5.00", got "1,000"'],
@@ -59,7 +59,7 @@ function messages(): MessageBuilder {
   return new MessageBuilder()
 }
 
-it.each(MISTAKES)("%s", (_, action, message) => {
+it.each(USAGE_ERRORS)("%s", (_, action, message) => {
   expect(action).toThrow(expect.objectContaining({ kind: "usage", message: expect.stringContaining(message) }))
 })
 

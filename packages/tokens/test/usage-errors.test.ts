@@ -37,7 +37,11 @@ test.each<[string, () => unknown, string]>([
     () => t.countTokens?.(Buffer.from("a"), gpt),
     "Invalid `text`: expected a string, got an instance of Buffer",
   ],
-  ["a key as model", () => t.countTokens?.("a", { model: `sk-${"a".repeat(40)}` }), "got a string that looks like an API key"],
+  [
+    "a key as model",
+    () => t.countTokens?.("a", { model: `sk-${"a".repeat(40)}` }),
+    "got a string that looks like an API key",
+  ],
   [
     "maxTokens as a string",
     () => t.truncateToTokens?.("a", "5", gpt),

@@ -1,4 +1,4 @@
-// Completes the maximum of output tokens where no source states one.
+// Completes the maximum output tokens if no source states one.
 import { FIRST_PARTIES } from "./merge.mjs"
 import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 
@@ -25,7 +25,7 @@ export function addMaxOutputs(rows, others) {
       row.maxOutputBasis = "same model"
       row.maxOutputFrom = twin.key
     } else if (row.context !== undefined) {
-      // Input and output share the window, so an answer is never longer than it.
+      // Input and output share the window, so no answer exceeds it.
       row.maxOutput = row.context
       row.maxOutputBasis = "context window"
     }
