@@ -44,7 +44,7 @@ export class P2Error<Code extends string = string> extends Error {
     Object.defineProperty(this, MARK, { value: true })
   }
 
-  /** Whether `value` is a p2 error, from whichever copy of the package. */
+  /** Whether `value` is a p2 error, from any copy of the package. */
   static isInstance(value: unknown): value is P2Error {
     return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }
@@ -72,7 +72,7 @@ export class InvalidArgumentError extends P2Error<"invalid-argument"> {
     this.expected = expected
   }
 
-  /** Whether `value` is an `InvalidArgumentError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidArgumentError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidArgumentError {
     return P2Error.isInstance(value) && value.code === "invalid-argument"
   }
@@ -99,7 +99,7 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
     this.nearest = nearest
   }
 
-  /** Whether `value` is an `UnknownModelError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnknownModelError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnknownModelError {
     return P2Error.isInstance(value) && value.code === "unknown-model"
   }
@@ -111,7 +111,7 @@ export class AbortedError extends P2Error<"aborted"> {
     super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 
-  /** Whether `value` is an `AbortedError`, from whichever copy of the package. */
+  /** Whether `value` is an `AbortedError`, from any copy of the package. */
   static override isInstance(value: unknown): value is AbortedError {
     return P2Error.isInstance(value) && value.code === "aborted"
   }

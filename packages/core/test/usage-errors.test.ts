@@ -16,7 +16,7 @@ const USAGE_ERRORS: [title: string, action: () => unknown, message: string][] = 
   ["snake case", () => request({ max_budget: 5 }), "max_budget: unknown option. Did you mean `maxBudget`?"],
   ["a currency sign behind", () => request({ maxBudget: "5$" }), 'such as 5 or "5.00", got "5$"'],
   ["a thousands separator", () => usd("1,000"), 'such as 5 or "5.00", got "1,000"'],
-  ["a negative budget", () => request({ maxBudget: -1 }), "maxBudget: expected a dollar amount from 0, got -1"],
+  ["a negative budget", () => request({ maxBudget: -1 }), "maxBudget: expected a dollar amount of at least 0, got -1"],
   ["dollars in place of nano-USD", () => formatUsd(0.05), "expected an integer of nano-USD"],
   ["seconds", () => request({ timeout: 30 }), "Did you mean `timeoutMs`, in milliseconds?"],
   ["an empty id", () => request({ userId: "" }), 'userId: expected a string of 1 to 200 characters, got ""'],

@@ -22,7 +22,7 @@ export class UnboundedCostError extends P2Error<"unbounded-cost"> {
     this.reason = reason
   }
 
-  /** Whether `value` is an `UnboundedCostError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnboundedCostError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnboundedCostError {
     return P2Error.isInstance(value) && value.code === "unbounded-cost"
   }
@@ -41,7 +41,7 @@ export class UnpricedUsageError extends P2Error<"unpriced-usage"> {
     this.usage = usage
   }
 
-  /** Whether `value` is an `UnpricedUsageError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnpricedUsageError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnpricedUsageError {
     return P2Error.isInstance(value) && value.code === "unpriced-usage"
   }
@@ -60,7 +60,7 @@ export class UnknownUsageError extends P2Error<"unknown-usage"> {
     this.field = field
   }
 
-  /** Whether `value` is an `UnknownUsageError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnknownUsageError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnknownUsageError {
     return P2Error.isInstance(value) && value.code === "unknown-usage"
   }
@@ -82,7 +82,7 @@ export class StalePricesError extends P2Error<"stale-prices"> {
     this.maxAgeDays = maxAgeDays
   }
 
-  /** Whether `value` is a `StalePricesError`, from whichever copy of the package. */
+  /** Whether `value` is a `StalePricesError`, from any copy of the package. */
   static override isInstance(value: unknown): value is StalePricesError {
     return P2Error.isInstance(value) && value.code === "stale-prices"
   }

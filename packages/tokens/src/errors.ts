@@ -23,7 +23,7 @@ export class NoPublicTokenizerError extends P2Error<"no-public-tokenizer"> {
     this.model = model
   }
 
-  /** Whether `value` is a `NoPublicTokenizerError`, from whichever copy of the package. */
+  /** Whether `value` is a `NoPublicTokenizerError`, from any copy of the package. */
   static override isInstance(value: unknown): value is NoPublicTokenizerError {
     return P2Error.isInstance(value) && value.code === "no-public-tokenizer"
   }
@@ -42,7 +42,7 @@ export class UnboundedInputError extends P2Error<"unbounded-input"> {
     this.path = path
   }
 
-  /** Whether `value` is an `UnboundedInputError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnboundedInputError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnboundedInputError {
     return P2Error.isInstance(value) && value.code === "unbounded-input"
   }

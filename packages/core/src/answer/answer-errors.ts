@@ -25,7 +25,7 @@ export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
     Object.assign(this, { path, construct })
   }
 
-  /** Whether `value` is an `UnsupportedSchemaError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnsupportedSchemaError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnsupportedSchemaError {
     return P2Error.isInstance(value) && value.code === "unsupported-schema"
   }
@@ -52,7 +52,7 @@ export class InvalidAnswerError extends P2Error<"invalid-answer"> {
     Object.assign(this, { reason, issues })
   }
 
-  /** Whether `value` is an `InvalidAnswerError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidAnswerError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidAnswerError {
     return P2Error.isInstance(value) && value.code === "invalid-answer"
   }

@@ -125,7 +125,7 @@ export class AnswerReader {
       (part): part is Pair => isRecord(part) && (!this.#partial || ("key" in part && "value" in part)),
     )
     if (pairs.length < items.length && !this.#partial) return this.#misfit(json)
-    // An absent value is undefined in a map, and is no entry of a record.
+    // An absent value is undefined in a map, and is omitted from a record.
     const entries = pairs
       .filter((pair) => as === "map" || "value" in pair)
       .map(({ key, value }) => [key, value] as const)

@@ -94,7 +94,7 @@ const checkStop: Check = (value, path, issues) =>
 
 function readAmount(amount: string): NanoUsd {
   const nanoUsd = usd(amount)
-  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount from 0", amount)
+  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount of at least 0", amount)
   return nanoUsd
 }
 

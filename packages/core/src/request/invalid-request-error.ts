@@ -29,7 +29,7 @@ export class InvalidRequestError extends P2Error<"invalid-request"> {
     this.issues = issues
   }
 
-  /** Whether `value` is an `InvalidRequestError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidRequestError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidRequestError {
     return P2Error.isInstance(value) && value.code === "invalid-request"
   }

@@ -67,7 +67,7 @@ export class Request<Answer = string> {
     return new Request<A>({ ...(this.options as unknown as RequestOptions<A>), ...changes })
   }
 
-  /** Whether `value` is a request, from whichever copy of the package. */
+  /** Whether `value` is a request, from any copy of the package. */
   static isInstance(value: unknown): value is Request<unknown> {
     return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }

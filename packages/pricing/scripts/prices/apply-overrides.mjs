@@ -177,7 +177,7 @@ function addMediaRates(row) {
   row.from = withSource(row.from, entry)
 }
 
-/** Where OpenAI's file search has a price, its code interpreter has one too. */
+/** Adds a price for OpenAI's code interpreter to every row with a price for file search. */
 function addHostedTools(row) {
   const standard = row.sheets[0].tiers[0].rates
   if (row.provider !== CODE_SESSION.provider || standard.fileSearch === undefined) return

@@ -3,7 +3,7 @@ import { FIRST_PARTIES } from "./merge.mjs"
 import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 
 /**
- * Gives rows without a maximum the one that is listed for the same model elsewhere: by a first party, else the highest of all sellers,
+ * Gives rows without a maximum the one that is listed for the same model elsewhere: that of a first party, otherwise the highest of all sellers,
  * because a smaller one would shorten answers that this seller may allow. The result never exceeds the row's own context window. A bound
  * does not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
  *

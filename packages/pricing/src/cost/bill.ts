@@ -172,5 +172,5 @@ function readInteger(value: number, field: keyof CallUsage): number {
 
 function checkParts(sum: number, whole: number, parts: string, total: "inputTokens" | "outputTokens"): void {
   if (sum > whole)
-    throw new InvalidArgumentError(`usage.${parts}`, `at most usage.${total} (${whole}), which contains them`, sum)
+    throw new InvalidArgumentError(`usage.${parts}`, `at most usage.${total} (${whole}), which includes them`, sum)
 }

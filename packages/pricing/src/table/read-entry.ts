@@ -63,7 +63,7 @@ function checkFree(path: string, entry: PriceEntry, sheets: readonly PriceSheet[
 function regionsFromEntry(path: string, entry: PriceEntry["regionUpliftPercent"]): RegionalUplift[] {
   if (entry === undefined) return []
   if (typeof entry !== "object" || entry === null || Array.isArray(entry))
-    throw new InvalidArgumentError(path, "percentages by region, such as { eu: 10 }", entry)
+    throw new InvalidArgumentError(path, "an object of percentages by region, such as { eu: 10 }", entry)
   return Object.entries(entry).map(([region, percent]) => {
     if (!Number.isSafeInteger(percent) || percent < 0 || percent > 1000)
       throw new InvalidArgumentError(`${path}.${region}`, "an integer percentage from 0 to 1000, such as 10", percent)
