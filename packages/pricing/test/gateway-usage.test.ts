@@ -6,7 +6,7 @@ const table = createPriceTable({
   model: { input: "3", output: "15", cacheRead: "0.3", cacheWrite: "3.75", cacheWrite1h: "6" },
 })
 
-/** What a call really used, part by part. */
+/** The actual usage of a call, part by part. */
 interface Parts {
   fresh: number
   read: number
@@ -74,7 +74,7 @@ const CERTAIN: Record<string, CacheStyle> = {
   }),
 }
 
-/** Styles in which the same numbers can mean more. */
+/** Styles in which the same numbers are ambiguous. */
 const AMBIGUOUS: Record<string, CacheStyle> = {
   "inside the prompt, with Anthropic's names alone": (parts) => ({
     prompt: parts.fresh + cached(parts),
