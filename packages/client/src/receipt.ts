@@ -23,7 +23,7 @@ export type AttemptReason =
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
 /** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
-export type Settlement = "settled" | "pending" | "none"
+export type SettlementStatus = "settled" | "pending" | "none"
 
 /** How an attempt ended. `denied`: a limit did not allow it. `released`: it was not sent. Neither costs anything. */
 export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
@@ -61,7 +61,7 @@ export interface AttemptReceipt {
   /** Output tokens that were requested. */
   maxTokens: number
   generationId?: string | undefined
-  settlement: Settlement
+  settlement: SettlementStatus
   timings: AttemptTimings
 }
 
@@ -93,7 +93,7 @@ export interface Receipt {
   /** Sum over the attempts. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed every attempt. */
-  settlement: Settlement
+  settlement: SettlementStatus
   timings: {
     /** Epoch milliseconds. */
     startedAt: number
@@ -107,7 +107,7 @@ export interface Receipt {
 
 /** From the least certain to the most. */
 const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
-const SETTLEMENTS: readonly Settlement[] = ["pending", "settled", "none"]
+const SETTLEMENTS: readonly SettlementStatus[] = ["pending", "settled", "none"]
 
 /** The receipt of a request as the sum of its attempts. */
 export function sumReceipt(

@@ -1,7 +1,7 @@
 import type { StoredEntry } from "@p2/budget"
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
 import { ConnectionLostError } from "../errors"
-import type { OpenRoute, Routes } from "../providers/routes"
+import type { CallableRoute, Routes } from "../providers/routes"
 import { isRecord } from "../transport/json"
 import { parseUsage } from "../transport/parse-usage"
 import { statusError } from "../transport/provider-failure"
@@ -54,7 +54,7 @@ interface GenerationCost {
 }
 
 /** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
-async function fetchGeneration(route: OpenRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
+async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
   // Reading costs nothing, so it may be retried without a reservation.

@@ -21,14 +21,14 @@ export interface Route extends ProviderChoice, Tariff {
 }
 
 /** A route that can be called. */
-export interface OpenRoute extends Route {
+export interface CallableRoute extends Route {
   openai: OpenAI
 }
 
 /** The routes of the request's model and its fallbacks. Nothing is connected before {@link Routes.open}. */
 export class Routes {
   readonly #routes: readonly Route[]
-  #opening: Promise<readonly OpenRoute[]> | undefined
+  #opening: Promise<readonly CallableRoute[]> | undefined
 
   /** @throws InvalidArgumentError, UnknownModelError */
   constructor(request: Request<unknown>, options: LLMClientOptions) {
@@ -73,7 +73,7 @@ export class Routes {
   }
 
   /** The routes with their OpenAI instances. Loads the `openai` package on first use. */
-  open(): Promise<readonly OpenRoute[]> {
+  open(): Promise<readonly CallableRoute[]> {
     this.#opening ??= Promise.all(
       this.#routes.map(async (route) => ({ ...route, openai: route.ownOpenAI ?? (await openaiFor(route)) })),
     )

@@ -29,7 +29,7 @@ export class Completion {
 
   /**
    * The usage of the whole call. Undefined when it was reported before the end only, contradicts itself, or is zero
-   * although there is content: then {@link leastUsage} is a lower bound.
+   * although there is content: then {@link usageLowerBound} is a lower bound.
    */
   get usage(): ReportedUsage | undefined {
     const reported = this.#reported
@@ -39,7 +39,7 @@ export class Completion {
   }
 
   /** The largest usage that was reported at any time, doubtful or not: the call used at least this. */
-  get leastUsage(): ReportedUsage | undefined {
+  get usageLowerBound(): ReportedUsage | undefined {
     return this.#reported
   }
 

@@ -16,7 +16,7 @@ const MAX_TIMER_MS = 10_000
 
 /**
  * Ends an attempt when one of its deadlines passes or the caller's signal fires, even if the transport ignores its own
- * abort signal: {@link race} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
+ * abort signal: {@link wait} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
  */
 export class DeadlineRace {
   readonly #controller = new AbortController()
@@ -26,7 +26,7 @@ export class DeadlineRace {
   #timerFiresAt = Number.POSITIVE_INFINITY
   /** Rejects the wait under way. */
   #rejectWait: ((error: AbortedError | DeadlineExceededError) => void) | undefined
-  /** Why the race ended; undefined while it goes on. */
+  /** Why the race ended; undefined while it continues. */
   error: AbortedError | DeadlineExceededError | undefined
 
   constructor(callerSignal: AbortSignal | undefined) {
@@ -67,7 +67,7 @@ export class DeadlineRace {
   }
 
   /** Settles as the promise does, or rejects when the race ends. One wait at a time; a late rejection is ignored. */
-  race<T>(promise: Promise<T>): Promise<T> {
+  wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.error !== undefined) reject(this.error)
       this.#rejectWait = reject

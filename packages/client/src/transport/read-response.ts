@@ -35,7 +35,7 @@ export async function readResponse(
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     for (let size = 0; reader !== undefined; ) {
-      const { done, value } = await race.race(reader.read())
+      const { done, value } = await race.wait(reader.read())
       if (done) break
       size += value.byteLength
       if (size > MAX_RESPONSE_BYTES) throw new RangeError(`The response is larger than ${MAX_RESPONSE_BYTES} bytes.`)

@@ -30,7 +30,7 @@ export interface OutgoingRequest {
  * A call that was made, or not. `answered`: a completion arrived, whether or not it is usable. `failed`: it did not, and
  * `completion` has what arrived until then.
  */
-export type SentRequest = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
+export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
   completion: Completion
   httpStatus: number | undefined
   /** What the provider may bill beyond the reported usage: the request was not sent, it is free, or nobody knows. */
@@ -41,7 +41,7 @@ export type SentRequest = ({ status: "answered" } | { status: "failed"; error: P
 }
 
 /** Makes one HTTP call, without retries. Never rejects. */
-export async function sendRequest(request: OutgoingRequest): Promise<SentRequest> {
+export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
   const { id, race, streamed, provider } = request
   if (race.error !== undefined) return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived() }
   const watch = wireWatch()
@@ -50,7 +50,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SentRequest
   race.start("connect", connectMs, { applies: () => watched.state === "waiting" })
   if (streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.race(callProvider(request))
+    const response = await race.wait(callProvider(request))
     const headersAt = performance.now()
     let firstContentAt: number | undefined
     const onContent = (text: string) => {
@@ -63,7 +63,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SentRequest
     const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
     return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
-    return sentWithoutResponse(request, error, watched)
+    return resultOfError(request, error, watched)
   } finally {
     watch.end(id)
     race.keepTotal()
@@ -103,12 +103,12 @@ function fetchOptionsFor(openai: OpenAI): FetchOptions {
 }
 
 /** The call was rejected: by an error status, a closed connection, the race, or before it was sent. */
-function sentWithoutResponse(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SentRequest {
+function resultOfError(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SendResult {
   const { race, provider } = request
   const now = request.now()
   const status =
     statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
-  if (status !== undefined) return sentWithStatus(status, error, race)
+  if (status !== undefined) return resultOfStatus(status, error, race)
   const isRejected = isRejectedByFetch(error)
   // What the wire watch saw outweighs the error, which may belong to a second try of the user's own fetch.
   const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
@@ -125,12 +125,12 @@ function sentWithoutResponse(request: OutgoingRequest, error: unknown, watched: 
 }
 
 /** What an error status carries: its usage, and (Groq) an answer, which is judged like any other. */
-function sentWithStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SentRequest {
+function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
   const completion = new Completion()
   completion.addFinalUsage(usageOfErrorBody(cause))
   const generation = failedGeneration(status)
   if (generation !== undefined) completion.add({ choices: [{ message: { content: generation } }] })
-  const isFree = isUnbilled(status) && generation === undefined && completion.leastUsage === undefined
+  const isFree = isUnbilled(status) && generation === undefined && completion.usageLowerBound === undefined
   const received = {
     ...nothingArrived(),
     completion,
