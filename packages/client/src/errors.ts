@@ -25,7 +25,7 @@ export type GenerateError =
 /** The code of a {@link GenerateError}. */
 export type GenerateErrorCode = GenerateError["code"]
 
-/** An error of a call with the receipt of what the call cost until then. */
+/** An error of a call, with the call's receipt. */
 export type ErrorWithReceipt = GenerateError & { readonly receipt: Receipt }
 
 /** Attaches the receipt. It is not enumerable, so that `console.log(error)` stays short. */
@@ -44,7 +44,7 @@ abstract class ClientError extends P2Error {
   }
 }
 
-/** By code, so that it also works for the error of another copy of this package. */
+/** Compares codes, so that it also works for errors of another copy of this package. */
 function hasCode(value: unknown, ...codes: string[]): boolean {
   return P2Error.isInstance(value) && codes.includes(value.code)
 }
@@ -235,7 +235,7 @@ export class ContextExceededError extends ClientError {
   declare readonly code: "context-exceeded"
   declare readonly model: string
   declare readonly inputTokens: number
-  /** Output tokens that were requested, or the least that makes sense. */
+  /** Output tokens that were requested, or the minimum that a call without `maxTokens` needs. */
   declare readonly outputTokens: number
   declare readonly contextWindow: number
   /** The model's limit on input tokens alone, where it has one. */

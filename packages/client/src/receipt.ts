@@ -25,7 +25,10 @@ export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 /** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
 export type SettlementStatus = "settled" | "pending" | "none"
 
-/** How an attempt ended. `denied`: a limit did not allow it. `released`: it was not sent. Neither costs anything. */
+/**
+ * How an attempt ended. `denied`: a limit denied it. `released`: nothing was sent, and any reservation was released. Neither
+ * costs anything.
+ */
 export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
 
 /** One HTTP call to a provider, or the denial of one. */
@@ -50,11 +53,11 @@ export interface AttemptReceipt {
   errorCode?: string | undefined
   /** The deadline that ended the attempt. */
   deadlineHit?: DeadlineName | undefined
-  /** As the provider reported it; undefined when it reported none that can be trusted. */
+  /** As the provider reported it; undefined if it is missing or inconsistent. */
   usage?: Usage | undefined
   costNanoUsd: NanoUsd
   costSource: CostSource
-  /** The cost by the price table, where the provider reported another one. */
+  /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
@@ -65,7 +68,7 @@ export interface AttemptReceipt {
   timings: AttemptTimings
 }
 
-/** Milliseconds since the attempt began, except where a field says otherwise. */
+/** Milliseconds since the attempt began, unless a field says otherwise. */
 export interface AttemptTimings {
   /** Epoch milliseconds. */
   startedAt: number
@@ -78,7 +81,7 @@ export interface AttemptTimings {
   totalMs: number
 }
 
-/** What one call of `generate()` cost, attempt by attempt. */
+/** The cost of one call of `generate()`, attempt by attempt. */
 export interface Receipt {
   requestId: string
   /** The `metadata` of the request. */
@@ -105,7 +108,7 @@ export interface Receipt {
   }
 }
 
-/** From the least certain to the most. */
+/** Ordered from the least certain to the most certain. */
 const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
 const SETTLEMENTS: readonly SettlementStatus[] = ["pending", "settled", "none"]
 
@@ -142,7 +145,7 @@ export function sumReceipt(
   }
 }
 
-/** The first value of `order` that occurs; its last one where none does. */
+/** The first item of `order` that is among the values, else the last item of `order`. */
 function first<T>(order: readonly T[], values: readonly T[]): T {
   return order.find((value) => values.includes(value)) ?? order.at(-1)!
 }

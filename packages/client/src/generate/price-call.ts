@@ -9,7 +9,7 @@ import type { PlannedCall } from "./plan-call"
 export interface Charge {
   costNanoUsd: NanoUsd
   costSource: CostSource
-  /** The cost by the price table, where the provider reported another one. */
+  /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd: NanoUsd | undefined
   /** The usage as reported. */
   usage: Usage | undefined

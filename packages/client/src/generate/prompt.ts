@@ -4,7 +4,7 @@ import type { Route } from "../providers/routes"
 import { type CountedInput, MAX_WEB_RESULTS, type StructureFields } from "../providers/tariff"
 import type { AnswerMode } from "../receipt"
 
-/** What one attempt sends to which model, before its output limit is known. */
+/** The model and the content of one attempt, before its output limit is known. */
 export interface Prompt {
   request: Request<unknown>
   route: Route
@@ -20,7 +20,7 @@ export function countPrompt(prompt: Prompt): CountedInput {
   return prompt.route.countInput(sentMessages(prompt), structureOf(prompt))
 }
 
-/** The messages with the schema in words, where the mode has no field for it. */
+/** The messages, with the schema as instructions if the mode has no field for it. */
 function sentMessages({ messages, compiled, mode }: Prompt): readonly Message[] {
   if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
   const index = messages.findIndex((message) => !isSystem(message))
@@ -47,7 +47,7 @@ export function structureOf({ compiled, mode }: Pick<Prompt, "compiled" | "mode"
 export interface BodyOptions {
   maxTokens: number
   stream: boolean
-  /** The prices that the upper bound assumes of OpenRouter. */
+  /** The highest prices that the upper bound assumes for OpenRouter. */
   maxPrice: Bound["maxPrice"]
 }
 

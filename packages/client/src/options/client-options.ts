@@ -3,7 +3,7 @@ import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
 
-/** Receives one message per attempt. `console` fits. */
+/** Receives one message per attempt. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void

@@ -11,7 +11,7 @@ interface Deadline {
 
 const NAMES: readonly DeadlineName[] = ["total", "connect", "first-content", "idle"]
 
-/** One timer of this length serves the total and the connect deadline of most calls, so that none is replaced. */
+/** The longest timer. It covers the total and the connect deadline of most calls, so that no timer is replaced. */
 const MAX_TIMER_MS = 10_000
 
 /**
@@ -24,7 +24,7 @@ export class DeadlineRace {
   #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   #timer: NodeJS.Timeout | undefined
   #timerFiresAt = Number.POSITIVE_INFINITY
-  /** Rejects the wait under way. */
+  /** Rejects the current wait. */
   #rejectWait: ((error: AbortedError | DeadlineExceededError) => void) | undefined
   /** Why the race ended; undefined while it continues. */
   error: AbortedError | DeadlineExceededError | undefined
@@ -43,7 +43,7 @@ export class DeadlineRace {
 
   /**
    * Starts or restarts the deadline of this name. `timeoutMs` is reported in the error; `remainingMs` is how much of it
-   * remains (default: all). If `applies` returns false when the deadline passes, it is ignored.
+   * remains (default: all). A deadline is ignored if `applies` returns false when it passes.
    */
   start(name: DeadlineName, timeoutMs: number, options: { remainingMs?: number; applies?: () => boolean } = {}): void {
     const at = performance.now() + Math.max(0, options.remainingMs ?? timeoutMs)
@@ -75,7 +75,7 @@ export class DeadlineRace {
     })
   }
 
-  /** Stops the timer and the listener. Aborts the transport where it may still be at work. */
+  /** Stops the timer and the listener. Aborts the transport if it may still be running. */
   finish(options: { abortTransport: boolean }): void {
     clearTimeout(this.#timer)
     this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort)

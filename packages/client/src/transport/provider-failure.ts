@@ -3,7 +3,7 @@ import type { AnswerMode } from "../receipt"
 import type { Completion } from "./completion"
 import { isRecord, shortString } from "./json"
 
-/** What the OpenAI SDK's `APIError` has. Read by shape, because the user's instance may come from another copy. */
+/** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
 interface ApiErrorShape {
   status?: unknown
   headers?: Headers | undefined

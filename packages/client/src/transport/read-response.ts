@@ -5,7 +5,7 @@ import type { DeadlineRace } from "./deadline-race"
 import { isRecord, parseJson, shortString } from "./json"
 import { SseReader } from "./sse-reader"
 
-/** Bytes of one response: 32 MiB. */
+/** The largest response, in bytes: 32 MiB. */
 export const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 export interface ReadOptions {
@@ -21,7 +21,7 @@ export interface ReadOptions {
 /** `broken`: the race ended, the connection closed early, or the body exceeded {@link MAX_RESPONSE_BYTES}. */
 export type ReadResult = { status: "complete" } | { status: "broken"; error: P2Error }
 
-/** Reads a response. The completion holds what arrived, also when the body broke off. */
+/** Reads a response. The completion has what arrived, even if the body was cut off. */
 export async function readResponse(
   response: Response,
   options: ReadOptions,

@@ -27,13 +27,16 @@ export interface OutgoingRequest {
 }
 
 /**
- * A call that was made, or not. `answered`: a completion arrived, whether or not it is usable. `failed`: it did not, and
- * `completion` has what arrived until then.
+ * The result of one HTTP call. `answered`: a completion arrived, usable or not. `failed`: no completion arrived, and
+ * `completion` has the part that did.
  */
 export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
   completion: Completion
   httpStatus: number | undefined
-  /** What the provider may bill beyond the reported usage: the request was not sent, it is free, or nobody knows. */
+  /**
+   * The charge without a reported usage. `unsent`: none, because nothing was sent. `free`: none, because the provider does
+   * not bill the status. `unknown`: the provider may bill up to the upper bound.
+   */
   billing: "unsent" | "free" | "unknown"
   /** On the clock of `performance.now()`. */
   headersAt: number | undefined
@@ -70,7 +73,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
   }
 }
 
-/** For a call of which nothing arrived. */
+/** The fields of a call without a response. */
 function nothingArrived() {
   return { completion: new Completion(), httpStatus: undefined, headersAt: undefined, firstContentAt: undefined }
 }
@@ -102,7 +105,7 @@ function fetchOptionsFor(openai: OpenAI): FetchOptions {
   return isObserved ? { redirect: "error", window: null } : { redirect: "manual" }
 }
 
-/** The call was rejected: by an error status, a closed connection, the race, or before it was sent. */
+/** The result for an error status, a closed connection, the end of the race, or an error before sending. */
 function resultOfError(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SendResult {
   const { race, provider } = request
   const now = request.now()
@@ -110,10 +113,10 @@ function resultOfError(request: OutgoingRequest, error: unknown, watched: Watche
     statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
   if (status !== undefined) return resultOfStatus(status, error, race)
   const isRejected = isRejectedByFetch(error)
-  // What the wire watch saw outweighs the error, which may belong to a second try of the user's own fetch.
+  // The wire watch takes precedence over the error, which may belong to a retry by the user's own fetch.
   const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
   const failure = isUnsent
-    ? // The error of a rejected header quotes the header, so it is not kept.
+    ? // The error of a rejected header quotes the header, so it is dropped.
       new ConnectionFailedError(provider.name, isRejected ? undefined : error)
     : new ConnectionLostError(provider.name, error)
   return {
@@ -124,7 +127,7 @@ function resultOfError(request: OutgoingRequest, error: unknown, watched: Watche
   }
 }
 
-/** What an error status carries: its usage, and (Groq) an answer, which is judged like any other. */
+/** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
 function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
   const completion = new Completion()
   completion.addFinalUsage(usageOfErrorBody(cause))
