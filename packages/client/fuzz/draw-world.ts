@@ -1,7 +1,7 @@
 import type { Fault } from "@p2/local-provider"
 import fc from "fast-check"
 
-/** Everything that a seed decides, as plain data that a failure prints. */
+/** The world that a seed determines, as plain data that a failure prints. */
 export interface World {
   clients: ClientPlan[]
   /** One limit for each user and each client id; undefined: counted without a limit. */
@@ -69,7 +69,7 @@ export interface ClientPlan {
   deadlineMs: number
   /** Connections to the provider of its own model are refused. */
   unreachable: boolean
-  /** Passes its own OpenAI instance, which would retry, perhaps with its own fetch. */
+  /** Passes its own OpenAI instance, which is set to retry and may have its own fetch. */
   openai: "own" | "own fetch" | undefined
   recordContent: boolean
   /** All calls at once, or one after the other. */
@@ -79,7 +79,7 @@ export interface ClientPlan {
 
 export interface CallPlan {
   way: "generate" | "stream"
-  /** What the reader of a stream does. */
+  /** The behaviour of a stream's reader. */
   reader: { does: "reads" | "waits" | "leaves" | "leaves unread" | "cancels" | "throws"; after: number }
   abort: Abort | undefined
   /** Faults of the provider's calls for this request, in order. */
@@ -87,7 +87,7 @@ export interface CallPlan {
   image: boolean
 }
 
-/** When the caller's signal fires. */
+/** The moment at which the caller's signal fires. */
 export type Abort = { at: "start" | "reserve" | "received" | "content" | "settle" } | { afterMs: number }
 
 const MODELS = [
@@ -99,7 +99,7 @@ const MODELS = [
   "openrouter/anthropic/claude-sonnet-4.5",
   "openrouter/google/gemini-2.5-flash",
 ]
-/** Its cost has no upper bound. */
+/** A model whose cost has no upper bound. */
 const UNBOUNDED = "openrouter/openai/gpt-4o-mini:nitro"
 
 /** Secrets that errors of the provider quote, and p2 must not show. */
@@ -107,11 +107,11 @@ export const KEY = "sk-kept-secret"
 export const QUOTED = `Incorrect API key ${KEY}. You said: PromptSecret`
 const ANSWER_SECRET = "AnswerSecret"
 
-/** Mostly undefined. */
+/** Undefined in most worlds. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 1) =>
   fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, { arbitrary, weight })
 
-/** Every length is equally likely. */
+/** A list in which every length is equally likely. */
 const upTo = <T>(maxLength: number, arbitrary: fc.Arbitrary<T>, minLength = 0) =>
   fc.array(arbitrary, { minLength, maxLength, size: "max" })
 

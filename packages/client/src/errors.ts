@@ -252,12 +252,12 @@ export class ContextExceededError extends ClientError {
     const exceedsInput = inputTokens > (maxInputTokens ?? contextWindow)
     const limit =
       exceedsInput && maxInputTokens !== undefined
-        ? `the model accepts ${maxInputTokens} input tokens`
-        : `the context window has ${contextWindow}`
+        ? `the model accepts at most ${maxInputTokens} input tokens`
+        : `the context window has ${contextWindow} tokens`
     const output = exceedsInput ? "" : ` and ${outputTokens} output tokens`
     super(
       "context-exceeded",
-      `Context window exceeded (${model}): the request has ${inputTokens} input tokens${output}, ${limit}. Shorten the messages.`,
+      `Context window exceeded (${model}): the request has ${inputTokens} input tokens${output}, but ${limit}. Shorten the messages.`,
       { kind: "denied" },
     )
     Object.assign(this, { maxInputTokens: undefined, ...options })
@@ -332,11 +332,8 @@ export function throwNotLoaded(packageName: string, neededFor: string, cause: un
 export class UnexpectedError extends ClientError {
   declare readonly code: "unexpected"
 
-  /** `charged`: money was reserved when it happened. */
-  constructor(cause: unknown, charged = false) {
-    super("unexpected", `Unexpected error${charged ? "; the reserved amount was charged" : ""}. See \`error.cause\`.`, {
-      cause,
-    })
+  constructor(cause: unknown) {
+    super("unexpected", "Unexpected error. See `error.cause`.", { cause })
   }
 }
 

@@ -105,7 +105,7 @@ test("a usage error that the budget finds is thrown, not returned", async () => 
   await expect(client.stream().result).rejects.toMatchObject({ kind: "usage" })
 })
 
-test("an option in the wrong argument says where it belongs, in whatever spelling", () => {
+test("an option in the wrong argument says where it belongs, in any spelling", () => {
   const model = "openai/gpt-4o-mini"
   const message = (request: object, options?: object) => {
     try {
@@ -150,7 +150,7 @@ test("a prompt that exceeds the context window is denied with the numbers", asyn
     error: { code: "context-exceeded", kind: "denied", contextWindow: 128_000 },
   })
   expect(!result.ok && result.error.message).toMatch(
-    /^Context window exceeded \(openai\/gpt-4o-mini\): the request has 130\d{3} input tokens, the context window has 128000\. Shorten the messages\.$/,
+    /^Context window exceeded \(openai\/gpt-4o-mini\): the request has 130\d{3} input tokens, but the context window has 128000 tokens\. Shorten the messages\.$/,
   )
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "denied" }] })
 })

@@ -25,7 +25,7 @@ export interface Rates {
   cacheRead: number
 }
 
-/** What this provider would have billed, to compare receipts with. It shares no arithmetic with p2's prices. */
+/** The calls that this provider would have billed, for comparison with receipts. It shares no arithmetic with `@p2/pricing`. */
 export class ProviderLedger {
   readonly calls: BilledCall[] = []
 

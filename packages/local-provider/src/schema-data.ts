@@ -79,9 +79,9 @@ function fitArray(schema: Schema, name: string, context: Context): unknown[] {
   const deeper = { ...context, depth: context.depth + 1 }
   if (Array.isArray(schema.prefixItems))
     return (schema.prefixItems as Schema[]).map((item) => fit(item, singular(name), deeper))
-  const least = Number(schema.minItems ?? 0)
+  const minItems = Number(schema.minItems ?? 0)
   const wanted = Math.min(
-    Math.max(least, context.depth > 3 ? 0 : 3),
+    Math.max(minItems, context.depth > 3 ? 0 : 3),
     Number(schema.maxItems ?? Number.POSITIVE_INFINITY),
   )
   const items: unknown[] = []

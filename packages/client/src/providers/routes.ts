@@ -85,7 +85,12 @@ export class Routes {
 /** A web search has an upper bound only through OpenRouter's plugin. */
 function checkSearch(request: Request<unknown>, model: string, { provider }: ProviderChoice): void {
   if (request.online && provider.dialect !== "openrouter")
-    throw new InvalidArgumentError("online", "false: searches have an upper bound only through openrouter", true)
+    throw new InvalidArgumentError(
+      "online",
+      "false for a provider other than openrouter",
+      true,
+      "Invalid `online`: the cost of a web search has an upper bound only through OpenRouter. Use an `openrouter/…` model.",
+    )
   if (provider.dialect === "openrouter" && /:online$/i.test(model))
     throw new InvalidArgumentError(
       "model",
