@@ -115,7 +115,7 @@ const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 1) =>
 const upTo = <T>(maxLength: number, arbitrary: fc.Arbitrary<T>, minLength = 0) =>
   fc.array(arbitrary, { minLength, maxLength, size: "max" })
 
-/** From less than one call to more than all calls: 0.03 cents to 3 dollars, every power of ten equally likely. */
+/** From 0.03 cents (less than one call) to 3 dollars (more than all calls), every power of ten equally likely. */
 const money = fc.double({ min: 5.5, max: 9.5, noNaN: true }).map((power) => Math.round(10 ** power))
 
 const maybeBudget = rarely(
@@ -229,7 +229,7 @@ const storeFault = fc.record<StoreFault>({
   call: fc.constantFrom("reserve", "settle"),
   nth: fc.nat(12),
   how: fc.constantFrom("rejected", "unknown", "lost", "broken", "late", "cut", "hang"),
-  // Sometimes longer than the timeout of the store.
+  // May exceed the timeout of the store.
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
 
@@ -271,7 +271,7 @@ function slowed({ request, calls, ...plan }: ClientPlan): ClientPlan {
   return { ...plan, request: { ...request, stream: false, timeoutMs: 3_000 }, calls: [slowCall, ...rest] }
 }
 
-/** The world of a seed with the clients of `more` other worlds, each client with its own store, like in several processes. */
+/** The world of a seed with the clients of `more` other worlds. Each client has its own store, like in several processes. */
 export function drawCombinedWorld(seed: number, more: number): World {
   const others = Array.from({ length: more }, (_, index) => drawWorld(seed + (index + 1) * SEED_DISTANCE))
   const first = drawWorld(seed)

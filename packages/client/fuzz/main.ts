@@ -17,7 +17,7 @@ so a race may need a few runs.
   --store S   memory (default), redis (starts a server), or sqlite (one file for each world)
   --combine N adds the clients of N more worlds to each, every client with its own store, like in several processes`
 
-/** How often progress is printed. */
+/** Interval of the progress output. */
 const PROGRESS_MS = 10_000
 
 interface Options {

@@ -49,7 +49,7 @@ function hasCode(value: unknown, ...codes: string[]): boolean {
   return P2Error.isInstance(value) && codes.includes(value.code)
 }
 
-/** Codes of {@link ProviderError}, by what the caller can do. */
+/** Codes of {@link ProviderError}. Each one calls for a different remedy. */
 export type ProviderErrorCode =
   /** 400, 409, 413, 415, 422 and other 4xx: the provider rejected the request. */
   | "provider-bad-request"
@@ -92,7 +92,7 @@ export class ProviderError extends ClientError {
   declare readonly providerCode: string | undefined
   /** `Retry-After` of the response, in milliseconds. */
   declare readonly retryAfterMs: number | undefined
-  /** The provider's id of the request, for its support. */
+  /** The provider's id of the request, for questions to its support. */
   declare readonly providerRequestId: string | undefined
 
   constructor(options: {
@@ -238,7 +238,7 @@ export class ContextExceededError extends ClientError {
   /** Output tokens that were requested, or the minimum that a call without `maxTokens` needs. */
   declare readonly outputTokens: number
   declare readonly contextWindow: number
-  /** The model's limit on input tokens alone, where it has one. */
+  /** The model's limit on input tokens alone, if it has one. */
   declare readonly maxInputTokens: number | undefined
 
   constructor(options: {

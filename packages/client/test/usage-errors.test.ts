@@ -78,7 +78,7 @@ test("a fallback's missing key is a usage error before the first call, with the 
   const client = openClient(provider, { fallbacks: ["groq/llama-3.3-70b-versatile"] })
   const error = await client.generate().catch((thrown: unknown) => thrown)
   expect(error).toMatchObject({ code: "missing-key", provider: "groq", variable: "GROQ_API_KEY" })
-  // `apiKey` and `openai` are for the request's own provider: they would not help.
+  // `apiKey` and `openai` are for the request's own provider, so they would not help.
   expect((error as Error).message).toBe(
     'No API key for groq, which the fallback "groq/llama-3.3-70b-versatile" needs. Set GROQ_API_KEY, or remove the fallback.',
   )
@@ -130,7 +130,7 @@ test("a bare model of another provider names its prefix", () => {
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" })).toThrow(
     'Invalid `model`: "claude-sonnet-4-5" is a model of anthropic. Write "anthropic/claude-sonnet-4-5", or set OPENROUTER_API_KEY.',
   )
-  // A gateway may serve it.
+  // A gateway may serve the model.
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" }, { baseURL: provider.baseURL })).not.toThrow()
 })
 

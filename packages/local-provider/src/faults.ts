@@ -5,7 +5,7 @@ export interface Fault {
   /** Headers beside the status, such as `{ "retry-after": "1" }`. */
   headers?: Record<string, string> | undefined
   error?: { message: string; code?: string | undefined; type?: string | undefined } | undefined
-  /** Bills the full generation although the answer is an error or never arrives. @defaultValue false for `status` */
+  /** Bills the full generation even if the answer is an error or never arrives. @defaultValue false for `status` */
   billed?: boolean | undefined
   /** Waits before the headers, in milliseconds. */
   delayMs?: number | undefined

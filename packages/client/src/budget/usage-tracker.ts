@@ -138,7 +138,7 @@ export class UsageTracker {
     const totals = await this.#totals({ filter, groupBy, ...time })
     return totals.map((each) => {
       const group = each.group.map((value) => (value === null ? null : String(value)))
-      // The ledger returns the time first; the caller decides its place.
+      // The ledger returns the time first; the query decides its position.
       if (dayIndex !== -1) group.splice(dayIndex, 0, dayName(group.shift(), timeZone))
       return { group, ...sumsOf(each) }
     })

@@ -17,7 +17,7 @@ export interface Charge {
   tokens: number
 }
 
-/** Charges the cost of the reported usage; without usage nothing if the provider bills nothing, else the upper bound. */
+/** Charges the cost of the reported usage. Without usage, charges nothing if the provider bills nothing, else the upper bound. */
 export function priceCall(route: Route, plan: PlannedCall, result: SendResult): Charge {
   const { completion, billing } = result
   const usage = completion.usage?.usage

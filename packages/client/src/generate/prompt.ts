@@ -15,7 +15,7 @@ export interface Prompt {
   mode: AnswerMode
 }
 
-/** The input as it would be sent, counted. */
+/** Counts the input as it would be sent. */
 export function countPrompt(prompt: Prompt): CountedInput {
   return prompt.route.countInput(sentMessages(prompt), structureOf(prompt))
 }
@@ -82,7 +82,7 @@ function openRouterFields({ request, messages, mode }: Prompt, maxPrice: Bound["
     // Exa searches once, at a stated price. A model's own search has its provider's price and no limit.
     // https://openrouter.ai/docs/features/web-search
     ...(request.online ? [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }] : []),
-    // The free engine. For a model that accepts no files, the default one has a price per page.
+    // This engine is free. The default engine has a price per page for a model that accepts no files.
     // https://openrouter.ai/docs/features/multimodal/pdfs
     ...(messages.some(hasFile) ? [{ id: "file-parser", pdf: { engine: "cloudflare-ai" } }] : []),
   ]

@@ -80,7 +80,7 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
       inputModalities: modalitiesOf(input.messages),
       outputModalities: ["text"],
       at,
-      // The provider may apply the price of the moment at which the call ends; one minute allows for clock differences.
+      // The provider may apply the price at the end of the call. One minute allows for clock differences.
       deadline: at + request.timeoutMs + 60_000,
     }
   }

@@ -6,7 +6,7 @@ export class Completion {
   finishReason: string | undefined
   generationId: string | undefined
   model: string | undefined
-  /** The service tier that served the call, where the provider reports it. */
+  /** The service tier that served the call, if the provider reports it. */
   serviceTier: string | undefined
   refusal = ""
   /** An error object inside a status 200. */

@@ -82,7 +82,7 @@ export class DeadlineRace {
     if (options.abortTransport) this.#controller.abort()
   }
 
-  /** A timer that fires before its deadline sets itself again. */
+  /** A timer that fires before its deadline starts again. */
   #setTimer(at: number): void {
     if (this.error !== undefined || at >= this.#timerFiresAt) return
     clearTimeout(this.#timer)

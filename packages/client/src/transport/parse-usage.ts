@@ -83,7 +83,7 @@ function plausibleCost(cost: ReportedCost | undefined): ReportedCost | undefined
   return amounts.every((usd) => usd >= 0 && usd <= MAX_COST_USD) ? cost : undefined
 }
 
-/** The provider's usage object, or a marker where it is larger than {@link MAX_RAW_LENGTH}. */
+/** The provider's usage object, or a marker if it is larger than {@link MAX_RAW_LENGTH}. */
 function boundedRaw(raw: Record<string, unknown>): Record<string, unknown> {
   try {
     if (JSON.stringify(raw).length <= MAX_RAW_LENGTH) return raw

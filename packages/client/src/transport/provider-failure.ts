@@ -68,7 +68,7 @@ export function errorInside(completion: Completion, provider: string): ProviderE
     provider,
     status: 200,
     providerCode: "not-a-completion",
-    // An HTML page comes from another server than the intended one; a retry would get it again.
+    // An HTML page comes from a server other than the intended one, so a retry would return it again.
     retryable: !completion.webPage,
   })
 }
