@@ -322,6 +322,7 @@ test("a key or a URL that fetch rejects costs nothing, and the error does not sh
 
 test("web search is rejected where it cannot be limited", async () => {
   expect(await codeOf(() => openClient(provider, { online: true }))).toBe("invalid-argument")
+  expect(() => openClient(provider, { online: true })).toThrow(/^Invalid `online`: .* Use an `openrouter\/…` model\.$/)
 })
 
 test("a closed client rejects calls with the remedy", async () => {

@@ -70,5 +70,5 @@ async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promis
   const reported = parseUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok })
   if (reported?.cost === undefined) return undefined
   const { inputTokens, outputTokens } = reported.usage
-  return { costNanoUsd: route.costOf(reported, undefined).nanoUsd, tokens: { inputTokens, outputTokens } }
+  return { costNanoUsd: route.costOf(reported, undefined).costNanoUsd, tokens: { inputTokens, outputTokens } }
 }

@@ -1,4 +1,4 @@
-import type { CostSource, NanoUsd, Usage } from "@p2/core"
+import type { Usage } from "@p2/core"
 import type { Route } from "../providers/routes"
 import type { CallCost } from "../providers/tariff"
 import type { ReportedUsage } from "../transport/parse-usage"
@@ -6,30 +6,25 @@ import type { SendResult } from "../transport/send"
 import type { PlannedCall } from "./plan-call"
 
 /** The charge of a call. */
-export interface Charge {
-  costNanoUsd: NanoUsd
-  costSource: CostSource
-  /** The cost by the price table, if the provider reported a different one. */
-  tableCostNanoUsd: NanoUsd | undefined
+export interface Charge extends CallCost {
   /** The usage as reported. */
   usage: Usage | undefined
   /** For limits in tokens. */
   tokens: number
 }
 
-/** Charges the cost of the reported usage. Without usage, charges nothing if the provider bills nothing, else the upper bound. */
-export function priceCall(route: Route, plan: PlannedCall, result: SendResult): Charge {
-  const { completion, billing } = result
+/**
+ * Charges the cost of the reported usage. Without usage, charges nothing if the provider bills nothing, else the upper
+ * bound.
+ */
+export function priceCall(route: Route, plan: PlannedCall, { completion, billing }: SendResult): Charge {
   const usage = completion.usage?.usage
   const tokens = usage === undefined ? 0 : usage.inputTokens + usage.outputTokens
   const cost = priceReported(route, completion.usage, completion.serviceTier)
-  if (cost !== undefined) {
-    const { nanoUsd: costNanoUsd, source: costSource, tableNanoUsd: tableCostNanoUsd } = cost
-    return { costNanoUsd, costSource, tableCostNanoUsd, usage, tokens }
-  }
+  if (cost !== undefined) return { ...cost, usage, tokens }
   if (billing !== "unknown") return { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, usage, tokens }
   // A provider that ignored the limits in the request may have reported more than the upper bound.
-  const reportedNanoUsd = priceReported(route, completion.usageLowerBound, completion.serviceTier)?.nanoUsd ?? 0
+  const reportedNanoUsd = priceReported(route, completion.usageLowerBound, completion.serviceTier)?.costNanoUsd ?? 0
   return {
     costNanoUsd: Math.max(plan.upperBoundNanoUsd, reportedNanoUsd),
     costSource: "bound",

@@ -44,15 +44,16 @@ export function structureOf({ compiled, mode }: Pick<Prompt, "compiled" | "mode"
   return { tools: [tool], tool_choice: { type: "function" as const, function: { name: tool.function.name } } }
 }
 
-export interface BodyOptions {
-  maxTokens: number
-  stream: boolean
-  /** The highest prices that the upper bound assumes for OpenRouter. */
-  maxPrice: Bound["maxPrice"]
-}
-
 /** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price. */
-export function chatBody(prompt: Prompt, options: BodyOptions): Record<string, unknown> {
+export function chatBody(
+  prompt: Prompt,
+  options: {
+    maxTokens: number
+    stream: boolean
+    /** The highest prices that the upper bound assumes for OpenRouter. */
+    maxPrice: Bound["maxPrice"]
+  },
+): Record<string, unknown> {
   const { request, route } = prompt
   const { provider } = route
   // JSON leaves out fields that are undefined.

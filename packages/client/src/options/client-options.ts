@@ -28,7 +28,7 @@ export interface LLMClientOptions {
    * @defaultValue one memory store per process
    */
   store?: BudgetStore | string | undefined
-  /** Your own budget. Its limits are reserved together with the request's. Not together with `store`. */
+  /** Your own budget. Its limits are reserved together with the request's. Cannot be combined with `store`. */
   budget?: Budget | undefined
   /** Your own OpenAI instance. Its retries are not used. */
   openai?: OpenAI | undefined

@@ -38,10 +38,10 @@ export interface CountedInput {
 
 /** The cost of a call and its source. */
 export interface CallCost {
-  nanoUsd: NanoUsd
-  source: CostSource
+  costNanoUsd: NanoUsd
+  costSource: CostSource
   /** The cost by the price table, if the provider reported a different one. */
-  tableNanoUsd: NanoUsd | undefined
+  tableCostNanoUsd: NanoUsd | undefined
 }
 
 /** The prices and the token counts of a model at its provider. */
@@ -107,9 +107,9 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
       const reported = choice.provider.dialect === "openrouter" ? cost : undefined
       const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
       return {
-        nanoUsd,
-        source: basis,
-        tableNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+        costNanoUsd: nanoUsd,
+        costSource: basis,
+        tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
       }
     },
   }

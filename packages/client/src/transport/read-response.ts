@@ -18,14 +18,14 @@ export interface ReadOptions {
   onContent: (text: string) => void
 }
 
-/** `broken`: the race ended, the connection closed early, or the body exceeded {@link MAX_RESPONSE_BYTES}. */
-export type ReadResult = { status: "complete" } | { status: "broken"; error: P2Error }
-
-/** Reads a response. The completion has what arrived, even if the body was cut off. */
+/**
+ * Reads a response. `broken`: the race ended, the connection closed early, or the body exceeded
+ * {@link MAX_RESPONSE_BYTES}; the completion has what arrived.
+ */
 export async function readResponse(
   response: Response,
   options: ReadOptions,
-): Promise<ReadResult & { completion: Completion }> {
+): Promise<{ completion: Completion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
   const { provider, race, streamed } = options
   const completion = new Completion(shortString(response.headers.get("x-generation-id")))
   const type = (response.headers.get("content-type") ?? "").toLowerCase()
