@@ -86,7 +86,7 @@ function failUnlessProcessEnds(): void {
   timer.unref()
 }
 
-/** At least one: a run of no worlds would succeed. */
+/** At least one, because a run without worlds would succeed. */
 function countOf(option: string, text: string): number {
   const count = Number(text)
   if (Number.isSafeInteger(count) && count >= 1) return count
