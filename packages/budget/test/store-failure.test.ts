@@ -167,7 +167,7 @@ describe("a store that fails", () => {
     await reservation.settle({ usd: 1 })
     await budget.close({ timeoutMs: 20 })
     expect(budget.pending).toBe(0)
-    expect(at.warnings).toEqual([expect.stringContaining("1 settlement that the store did not confirm")])
+    expect(at.warnings).toEqual([expect.stringContaining("1 unconfirmed settlement")])
   })
 
   it("that is misconfigured admits nothing", async () => {

@@ -132,7 +132,10 @@ it("suggests the right option where the spelling does not", async () => {
     ["Unknown option `usd`. Did you mean `amount`?", () => budget.reserve({ usd: 1 } as never)],
     ["`wait: { timeoutMs }`?", () => budget.reserve({ ...request, timeoutMs: 5 } as never)],
     ["Unknown option `userId`. It is part of the subject", () => budget.reserve({ userId: "ada", amount: 1 } as never)],
-    ["set it there", async () => createBudget({ store: memoryStore(), limits: [], storeTimeoutMs: 5 } as never)],
+    [
+      "in the options of the store",
+      async () => createBudget({ store: memoryStore(), limits: [], storeTimeoutMs: 5 } as never),
+    ],
     ["Did you mean `partition`?", async () => createBudget({ store: memoryStore(), limits: [], root: "a" } as never)],
     ["`limits[0].window`. Did you mean `per`?", limitWith({ limit: 1, window: "day" })],
     ["`limits[0].budget`. Did you mean `limit`?", limitWith({ budget: 1 })],

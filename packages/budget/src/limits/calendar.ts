@@ -38,7 +38,7 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
  *
  * A period starts at the first instant at which the zone's clock shows its date and hour, or a later one. So a day that
  * summer time shortens has 23 hours, an hour that the clock repeats is one window of two hours, an hour or a day that the
- * clock skips has no window, and a window that has started never comes back.
+ * clock skips has no window, and a window that has ended never starts again.
  */
 export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis): TimeWindow {
   // Without this check, the loop below might not end.

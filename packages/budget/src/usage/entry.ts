@@ -31,6 +31,7 @@ export interface UsageEntry {
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
   costNanoUsd: NanoUsd
+  /** Where the cost comes from. For `expired`: `bound` if the whole amount was charged, `custom` if `onExpire` is another amount. */
   costSource: CostSource
   /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
