@@ -84,7 +84,7 @@ const AMBIGUOUS: Record<string, CacheStyle> = {
 }
 
 function randomParts(random: Random): Parts {
-  const tokens = (most: number) => (random.chance(0.3) ? 0 : 1 + random.upTo(most))
+  const tokens = (max: number) => (random.chance(0.3) ? 0 : 1 + random.upTo(max))
   return {
     fresh: 1 + random.upTo(40_000),
     read: tokens(200_000),

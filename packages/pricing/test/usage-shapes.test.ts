@@ -176,8 +176,8 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
               cache_read_input_tokens: read,
               cache_creation_input_tokens: written,
             })
-            const least = prompt + (extra === read + written ? read + written : 0)
-            expect(usage.inputTokens).toBeGreaterThanOrEqual(Math.max(least, read + written))
+            const minimum = prompt + (extra === read + written ? read + written : 0)
+            expect(usage.inputTokens).toBeGreaterThanOrEqual(Math.max(minimum, read + written))
             expect(usage.inputTokens + usage.outputTokens).toBeGreaterThanOrEqual(prompt + 50 + extra)
             expect(nanoUsdOf(usage)).toBeGreaterThan(0)
           }

@@ -218,7 +218,7 @@ function addPromotion(row) {
   row.from = withSource(row.from, PROMOTION)
 }
 
-/** After the day until which a promotion is guaranteed, a bound counts the list price. */
+/** After the day until which a promotion is guaranteed, a bound uses the list price. */
 function addPriceAfterGuarantee(row) {
   const { names, outputPerInput, from, input, output } = GUARANTEED_UNTIL
   const { rates } = row.sheets.filter((sheet) => !sheet.boundOnly).at(-1).tiers[0]

@@ -80,7 +80,7 @@ export const CODE_SESSION = { provider: "openai", usd: "0.03", url: LITELLM, day
 export const IMAGES_AS_OUTPUT = /^(azure|openai)\/gpt-image-(1|1-mini|2)(-20\d\d-\d\d-\d\d)?$/
 
 /**
- * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound counts it.
+ * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound uses it.
  * The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input does not have the promotion.
  */
 export const GUARANTEED_UNTIL = {

@@ -370,7 +370,7 @@ export const SEARCHES_FREELY = {
 }
 
 /**
- * Half price until the end of 2026. Google's own rows have both prices with their dates; a bound counts the full price of
+ * Half price until the end of 2026. Google's own rows have both prices with their dates; a bound uses the full price of
  * resellers from then on.
  */
 export const PROMOTION = {

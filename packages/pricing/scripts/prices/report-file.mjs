@@ -26,7 +26,7 @@ export function reportFile({ report, command, older }) {
   return `# Disagreements between the sources
 
 Written by \`${command}\`. Where two sources state different standard prices of a provider for its own models, a cost uses the
-newer one and an upper bound counts the higher one. USD per million tokens, or per request; "from" is the number of input tokens at which the rate
+newer one and an upper bound uses the higher one. USD per million tokens, or per request; "from" is the number of input tokens at which the rate
 begins. The other source is ${older}. A cache rate that one of the two does not list counts as its input rate.
 
 ${table([["model", "kind", "from", "used", "other", "source of what is used"], ...rows])}
