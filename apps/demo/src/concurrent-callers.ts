@@ -14,8 +14,8 @@ interface Tally {
 }
 
 /**
- * Many concurrent callers on a budget for a few: the user's budget is `affordable` times the upper bound of one call. Every
- * caller has its own client; they share only the store.
+ * Runs many concurrent callers on a budget that covers only a few: `affordable` times the upper bound of one call. Each caller
+ * has its own client; the clients share only the store.
  */
 export async function runConcurrentCallers(options: DemoOptions, provider: Provider): Promise<void> {
   heading(`${options.callers} concurrent callers on a budget for ${options.affordable}`)
@@ -24,7 +24,7 @@ export async function runConcurrentCallers(options: DemoOptions, provider: Provi
   const upperBound = await upperBoundOf(request, options, provider)
   const userBudget = formatUsd(upperBound * options.affordable)
   table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": `$${userBudget}` })
-  // Long enough that every caller has called before the first answer.
+  // The delay lets every caller start its call before the first answer.
   provider.local?.faults.always({ delayMs: 500 })
   const before = provider.local?.ledger.calls.length ?? 0
   const tally = await callAll({ ...request, userBudget }, options, provider)

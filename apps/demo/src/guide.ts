@@ -13,7 +13,7 @@ const UserDetail = z.object({
   interests: z.array(z.string()).describe("List of user's interests"),
 })
 
-/** The guide's complete example, in its order: a budget that denies the call, then one that allows it. */
+/** Runs the guide's complete example in its order: a budget that denies the call, then one that allows it. */
 export async function runGuide(options: DemoOptions, provider: Provider): Promise<void> {
   const userId = randomUUID()
   console.log(`Using userId: ${userId}`)
@@ -93,7 +93,7 @@ async function answered(options: DemoOptions, provider: Provider, userId: string
   await printStatistics(client)
 }
 
-/** The statistics of this user, then of all users of this client; with a file or a server, of earlier runs too. */
+/** Prints the statistics of this user, then of all users of the client. A file or a server includes earlier runs. */
 async function printStatistics(client: LLMClient<unknown>): Promise<void> {
   heading("Usage stats of this user")
   const { byModel: _models, byDay: _days, groups: _groups, ...user } = await client.usageTracker.getUsageStats()

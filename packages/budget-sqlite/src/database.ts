@@ -21,12 +21,12 @@ export interface SqliteDatabase {
 
 type DatabaseClass = new (path: string) => SqliteDatabase
 
-/** Opens `path` with `node:sqlite` where Node has it (22.13 and later), otherwise with libsql. */
+/** Opens `path` with `node:sqlite` if Node has it (22.13 and later), otherwise with libsql. */
 export async function openDatabase(path: string): Promise<SqliteDatabase> {
   const Database = builtinDatabase() ?? (await libsqlDatabase())
   try {
     const database = new Database(path)
-    // SQLite's own waiting would stop the event loop.
+    // SQLite's own wait would block the event loop.
     database.exec("PRAGMA busy_timeout = 0")
     return database
   } catch (error) {
@@ -34,7 +34,7 @@ export async function openDatabase(path: string): Promise<SqliteDatabase> {
   }
 }
 
-/** Looked up at run time, so that bundlers have nothing to resolve and older versions of Node nothing to miss. */
+/** Loads `node:sqlite` at run time, so that bundlers do not resolve it and older versions of Node do not fail. */
 function builtinDatabase(): DatabaseClass | undefined {
   const load = process.getBuiltinModule as ((id: string) => unknown) | undefined
   return (load?.("node:sqlite") as { DatabaseSync?: DatabaseClass } | undefined)?.DatabaseSync
@@ -59,14 +59,14 @@ export function pragma(database: SqliteDatabase, name: string): unknown {
 }
 
 /**
- * Text of a column that was read with `CAST(… AS BLOB)`: libsql ends the process when it reads text that is not UTF-8,
- * as text in a damaged file may be.
+ * Decodes a column that was read with `CAST(… AS BLOB)`. Text in a damaged file may not be UTF-8, and libsql ends the process
+ * when it reads such text.
  */
 export function decodeText(bytes: unknown): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes as Uint8Array)
   } catch (cause) {
-    throw new StoreError("A stored record is not UTF-8 text. It was left as it is.", {
+    throw new StoreError("A stored record is not UTF-8 text. The record was not changed.", {
       code: "store-corrupt",
       applied: "no",
       cause,
@@ -79,13 +79,17 @@ export function pathOf(location: string): string {
   const path = location.startsWith("file://") ? pathOfUrl(location) : location.replace(/^file:/, "")
   if (path === "" || path.includes("\0"))
     throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
-  // SQLite's own URIs have parameters there; as part of the name they would open another file.
+  // SQLite's URIs have parameters there; as part of a path they would open another file.
   if (location.startsWith("file:") && /[?#]/.test(location))
-    throw new InvalidArgumentError("location", 'a "file:" path without "?" and "#" (settings are options)', location)
+    throw new InvalidArgumentError(
+      "location",
+      'a "file:" path without "?" and "#" (pass settings as options)',
+      location,
+    )
   return path
 }
 
-/** Between the second and the third slash stands a host: `file://./p2.db` would be `/p2.db`. */
+/** Rejects URLs with a host: in `file://./p2.db`, `.` is the host and the path is `/p2.db`. */
 function pathOfUrl(location: string): string {
   const url = URL.canParse(location) ? new URL(location) : undefined
   if (url === undefined || (url.host !== "" && url.host !== "localhost") || url.pathname === "/")

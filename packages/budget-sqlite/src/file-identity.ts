@@ -2,36 +2,36 @@ import { statSync } from "node:fs"
 import { resolve } from "node:path"
 import { StoreError } from "@p2/budget/store"
 
-/** How often the folder is looked at: a look costs a few microseconds. */
+/** How often the path is checked. A check takes a few microseconds. */
 const EVERY_MS = 1_000
 
 /**
- * Whether the path still leads to the file that is open, and to its log. A file that was deleted or replaced goes on
- * working for whoever has it open, and what is counted in it nobody else sees.
+ * Checks that the path still leads to the open file, and to its log. A deleted or replaced file still works for processes
+ * that have it open, but no other process sees what is counted in it.
  */
 export class FileIdentity {
   readonly #path: string
-  readonly #known: string | undefined
-  /** Undefined until there was a log. */
+  readonly #file: string | undefined
+  /** Undefined until there is a log. */
   #log: string | undefined
-  #lookedAt: number
+  #checkedAt: number
 
-  /** Of a file that was opened just now. */
+  /** Remembers the identity of a file that was just opened. */
   constructor(path: string, now: number) {
     this.#path = resolve(path)
-    this.#known = identityOf(this.#path)
+    this.#file = identityOf(this.#path)
     this.#log = identityOf(`${this.#path}-wal`)
-    this.#lookedAt = now
+    this.#checkedAt = now
   }
 
   /** @throws StoreError */
   check(now: number): void {
-    if (now >= this.#lookedAt && now < this.#lookedAt + EVERY_MS) return
+    if (now >= this.#checkedAt && now < this.#checkedAt + EVERY_MS) return
     const log = identityOf(`${this.#path}-wal`)
     this.#log ??= log
-    if (identityOf(this.#path) !== this.#known || log !== this.#log) throw replaced()
-    // Only now: until it is put right, each call looks.
-    this.#lookedAt = now
+    if (identityOf(this.#path) !== this.#file || log !== this.#log) throw replaced()
+    // Set only after success: while the check fails, every call repeats it.
+    this.#checkedAt = now
   }
 }
 
@@ -42,7 +42,7 @@ function identityOf(path: string): string | undefined {
 
 function replaced(): StoreError {
   return new StoreError(
-    "The file, or its log beside it, was moved, deleted or replaced while it was open. Nothing was applied; put the file back, or make a new store of what stands there now.",
+    "The file, or its log beside it, was moved, deleted or replaced while it was open. Nothing was applied. Put the file back, or create a new store with the file that is there now.",
     { code: "store-misconfigured", applied: "no" },
   )
 }

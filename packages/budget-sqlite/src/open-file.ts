@@ -50,7 +50,7 @@ export async function openFile(settings: SqliteSettings): Promise<OpenFile> {
   }
 }
 
-/** Waits while other processes create the tables. */
+/** Prepares the schema. Waits while other processes create the tables. */
 async function prepareWaiting(database: SqliteDatabase, origin: DatabaseOrigin, settings: SqliteSettings) {
   const deadline = performance.now() + settings.timeoutMs
   for (;;) {
@@ -63,9 +63,9 @@ async function prepareWaiting(database: SqliteDatabase, origin: DatabaseOrigin, 
   }
 }
 
-/** Begins with SQLite's own waiting off, which would stop the event loop; a user's connection gets its value back. */
+/** Begins a transaction with `busy_timeout` 0, because SQLite's own wait blocks the event loop. Restores the user's value afterwards. */
 export function begin({ database, busyTimeoutMs }: OpenFile, sql: string): void {
-  // Not a kept statement: in libsql one that met a lock stays "in progress" and then prevents every COMMIT.
+  // Not a prepared statement: in libsql, one that met a lock stays "in progress" and then prevents every COMMIT.
   if (busyTimeoutMs === 0) return void database.exec(sql)
   database.exec("PRAGMA busy_timeout = 0")
   try {
@@ -79,7 +79,7 @@ export function rollback(database: SqliteDatabase): void {
   try {
     database.exec("ROLLBACK")
   } catch {
-    // SQLite has rolled back by itself, as it does when the disk is full.
+    // SQLite has already rolled back, as it does when the disk is full.
   }
 }
 
@@ -87,7 +87,7 @@ export function closeOwned(database: SqliteDatabase): void {
   try {
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
   } catch {
-    // Another connection is at work, or the file is damaged: the log stays, which loses nothing.
+    // Another connection is writing, or the file is damaged. The log stays, and nothing is lost.
   }
   database.close()
 }

@@ -7,10 +7,10 @@ export const APPLICATION_ID = 0x70326273
 /** Version of the tables: `p2_meta.version`, and `PRAGMA user_version` of a file of our own. */
 export const SCHEMA_VERSION = 1
 
-/** Most bytes of the log (`-wal`) after a checkpoint; a long reader makes it grow for as long as it reads. */
+/** Maximum size of the log (`-wal`) after a checkpoint. The log grows while another connection reads. */
 const MAX_IDLE_LOG_BYTES = 16 * 2 ** 20
 
-/** Entries of one user or one request are found by index; damaged ones stand under 0, where no string is. */
+/** The expression by which entries of one user or one request are indexed. Damaged entries have 0, which is not a string. */
 const field = (name: string) => `CASE WHEN json_valid(value) THEN json_extract(value, '$.${name}') ELSE 0 END`
 
 /** Step i takes a file from version i to version i + 1. A released step is never edited. */
@@ -32,7 +32,7 @@ CREATE INDEX p2_records_request ON p2_records (partition, ${field("requestId")},
 /** The indexed expressions, as queries must write them. */
 export const INDEXED = { userId: field("userId"), requestId: field("requestId") } as const
 
-/** What errors call the database, and whether it is a file of the store's own. */
+/** The name of the database in errors, and whether the store owns its file. */
 export interface DatabaseOrigin {
   name: string
   owned: boolean
@@ -61,7 +61,7 @@ export function readVersion(database: SqliteDatabase): number {
   return Number((database.prepare("SELECT version FROM p2_meta").get() as { version: number } | undefined)?.version)
 }
 
-/** The state at one instant: another process may be creating the tables. */
+/** Reads the state in one transaction, because another process may be creating the tables. */
 function readSnapshot(database: SqliteDatabase): FileState {
   database.exec("BEGIN")
   try {
@@ -71,7 +71,7 @@ function readSnapshot(database: SqliteDatabase): FileState {
   }
 }
 
-/** Throws unless the file is empty, ours, or a database that its owner passed as a connection. */
+/** Throws unless the file is empty, is a store of p2, or was passed as a connection. */
 function rejectForeign(state: FileState, origin: DatabaseOrigin): void {
   const isMarked = state.applicationId === APPLICATION_ID
   const version = isMarked ? Math.max(state.userVersion, state.version ?? 0) : (state.version ?? 0)
@@ -81,7 +81,7 @@ function rejectForeign(state: FileState, origin: DatabaseOrigin): void {
   const isEmpty = state.tables === 0 && state.applicationId === 0 && state.userVersion === 0
   if (origin.owned && state.version === null && !isEmpty)
     throw new StoreError(
-      `${origin.name} is a SQLite database of another program. Nothing was written. Give the store a file of its own, or pass the connection to keep its tables (p2_…) beside yours.`,
+      `${origin.name} is a SQLite database of another program. Nothing was written. Use a separate file for the store, or pass a connection to keep its tables (p2_…) beside yours.`,
       { code: "store-misconfigured", applied: "no" },
     )
 }
@@ -103,7 +103,7 @@ function damagedFile({ name }: DatabaseOrigin, problem: string): StoreError {
   )
 }
 
-/** Throws unless every table and index is as {@link MIGRATIONS} created it: a damaged schema would fail in odd places. */
+/** Throws unless every table and index is as {@link MIGRATIONS} created it. A damaged schema would cause unclear errors later. */
 function rejectChangedTables(database: SqliteDatabase, origin: DatabaseOrigin): void {
   const rows = database.prepare("SELECT CAST(sql AS BLOB) AS sql FROM sqlite_schema WHERE sql IS NOT NULL").all()
   const decoder = new TextDecoder()
@@ -115,7 +115,7 @@ function rejectChangedTables(database: SqliteDatabase, origin: DatabaseOrigin): 
   }
 }
 
-/** Rejects what is not ours, then creates the tables or migrates them to this version, in one transaction. */
+/** Rejects databases of other programs, then creates the tables or migrates them to this version, in one transaction. */
 export function prepareSchema(database: SqliteDatabase, origin: DatabaseOrigin, synchronous: "NORMAL" | "FULL"): void {
   rejectForeign(readSnapshot(database), origin)
   if (origin.owned) {
@@ -130,7 +130,7 @@ export function prepareSchema(database: SqliteDatabase, origin: DatabaseOrigin, 
   }
   database.exec("BEGIN IMMEDIATE")
   try {
-    // Another process may have done it while this one waited for the lock.
+    // Another process may have created the tables while this one waited for the lock.
     const state = readState(database)
     rejectForeign(state, origin)
     for (let version = state.version ?? 0; version < SCHEMA_VERSION; version++) database.exec(MIGRATIONS[version]!)

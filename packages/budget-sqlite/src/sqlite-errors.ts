@@ -17,7 +17,7 @@ const CODES: Record<string, number> = {
   SQLITE_NOTADB: 26,
 }
 
-/** The primary result code of an error of better-sqlite3, libsql or `node:sqlite`; undefined: it is none of theirs. */
+/** The primary result code of an error of better-sqlite3, libsql or `node:sqlite`; undefined for any other error. */
 export function sqliteCode(error: unknown): number | undefined {
   if (typeof error !== "object" || error === null || P2Error.isInstance(error)) return undefined
   const { errcode, rawCode, code } = error as { errcode?: unknown; rawCode?: unknown; code?: unknown }
@@ -29,7 +29,7 @@ export function sqliteCode(error: unknown): number | undefined {
   return name === undefined ? codeOfFailedConnection(error) : (CODES[name] ?? 1)
 }
 
-/** libsql says only in words why it could not open a file: `ConnectionFailed("Unable to open … /x/p2.db: 14")`. */
+/** Parses the message of libsql, which has no other code when it cannot open a file: `ConnectionFailed("Unable to open … /x/p2.db: 14")`. */
 function codeOfFailedConnection(error: object): number | undefined {
   const match = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec((error as { message?: unknown }).message as string)
   return match === null ? undefined : Number(match[1]) & 0xff
@@ -42,7 +42,7 @@ export function isBusy(error: unknown): boolean {
   return error instanceof Error && error.message.includes("within a transaction")
 }
 
-/** What SQLite reported, as the only error that a store rejects with. */
+/** Converts an error of SQLite to a `StoreError`. */
 export function toStoreError(error: unknown, applied: "no" | "maybe", doing: string): P2Error {
   if (P2Error.isInstance(error)) return error
   const { code, problem } = describeCode(sqliteCode(error), error)
@@ -56,7 +56,7 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
     case CODES.SQLITE_PROTOCOL:
       return { code: "store-unavailable", problem: "another connection holds the file's lock." }
     case CODES.SQLITE_FULL:
-      return { code: "store-unavailable", problem: "the disk or the database is full. Free space, then send it again." }
+      return { code: "store-unavailable", problem: "the disk or the database is full. Free some space, then retry." }
     case CODES.SQLITE_IOERR:
       return { code: "store-unavailable", problem: "the file could not be read or written." }
     case CODES.SQLITE_READONLY:
@@ -64,7 +64,7 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
       return {
         code: "store-misconfigured",
         problem:
-          "the file or its folder is read-only. Give this process the right to write both: the log stands beside the file.",
+          "the file or its folder is read-only. This process needs write access to both, because the log is beside the file.",
       }
     case CODES.SQLITE_CANTOPEN:
       return {
@@ -74,10 +74,10 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
     case CODES.SQLITE_NOTADB:
       return {
         code: "store-corrupt",
-        problem: "the file is not a SQLite database. Nothing was written; check the path.",
+        problem: "the file is not a SQLite database. Nothing was written. Check the path.",
       }
     case CODES.SQLITE_CORRUPT:
-      return { code: "store-corrupt", problem: "the file is damaged. Nothing was written; restore it from a copy." }
+      return { code: "store-corrupt", problem: "the file is damaged. Nothing was written. Restore it from a backup." }
     default:
       return { code: "store-unavailable", problem: error instanceof Error ? error.message : String(error) }
   }

@@ -7,7 +7,7 @@ import { INDEXED, readVersion, SCHEMA_VERSION, schemaTooNew } from "./schema"
 import { isBusy, sqliteCode, toStoreError } from "./sqlite-errors"
 
 const PAGE = 1_000
-/** Transactions between two steps of housekeeping, and records that one step deletes. */
+/** Transactions between two steps of housekeeping, and the maximum number of records that a step deletes. */
 const HOUSEKEEPING_EVERY = 16
 const HOUSEKEEPING_MAX = 256
 const SQLITE_FULL = 13
@@ -34,7 +34,7 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
   function open(): Promise<OpenFile> {
     if (isClosed) return Promise.reject(unavailable("The store is closed. Create a new one."))
     opening ??= openFile(settings).catch((error: unknown) => {
-      // The next call tries again: a full disk or a held lock may have passed.
+      // The next call tries again: the disk may have space again, or the lock may be free.
       opening = undefined
       throw error
     })
@@ -74,8 +74,8 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
   }
 
   /**
-   * One attempt, which ends before anything else of this process runs: it begins in a turn of the event loop of its own, and
-   * `body` awaits only records, which are read at once. So two transactions of one connection never interleave.
+   * Tries the transaction once. It starts in its own turn of the event loop, and `body` awaits only records, which are read
+   * synchronously. So no other code of this process runs in between, and transactions of one connection never interleave.
    */
   async function attempt<T>(
     partition: string,
@@ -123,12 +123,12 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
           `Another connection, or a transaction of your own, held the database lock for ${settings.timeoutMs} ms.`,
           outcome.error,
         )
-      // With a timer, never inside SQLite, and with jitter: a transaction of others takes less than a millisecond.
+      // Wait with a timer, because SQLite's own wait blocks the event loop. The jitter spreads the retries of other processes.
       await pause(1 + Math.random() * Math.min(16, 2 ** Math.min(tries, 4)))
     }
   }
 
-  /** `close` waits for it. */
+  /** Makes `close` wait for the promise. */
   function track<T>(promise: Promise<T>): Promise<T> {
     running.add(promise)
     const end = () => running.delete(promise)
@@ -140,20 +140,20 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
     name: "sqlite",
     shared: settings.shared,
     clock: "process",
-    // More than the longest wait for the lock, so that the caller hears that nothing was applied.
+    // Longer than the wait for the lock, so that the caller gets the error that says that nothing was applied.
     timeoutMs: settings.timeoutMs + 1_000,
     transaction: (partition, body, options) => track(transaction(partition, body, options)),
     async *scan(partition, { filter, newestFirst, after }) {
       const { sql, values, damaged } = scanQuery(filter, newestFirst)
       if (damaged !== undefined) {
-        // Found by no user and no request, but it may belong to this one.
+        // The index of users and requests does not find damaged entries, but one may belong to this query.
         const { prepare } = await open()
         for (const _ of reading(() => prepare(damaged).all(partition))) yield ""
       }
       let position = after ?? (newestFirst ? { at: Number.MAX_SAFE_INTEGER, key: "" } : { at: -1, key: "" })
       for (;;) {
         const { prepare, identity } = await open()
-        // A page in a turn of its own: a long scan must not stop the event loop.
+        // Read each page in its own turn: a long scan must not block the event loop.
         await nextTurn()
         identity?.check(readClock())
         const rows = reading(() => prepare(sql).all(partition, ...values, position.at, position.key)) as EntryRow[]
@@ -204,7 +204,7 @@ interface EntryRow {
 interface ScanQuery {
   sql: string
   values: (string | number)[]
-  /** Finds a damaged entry, where an index hides it. */
+  /** Finds a damaged entry that the index does not contain. */
   damaged?: string
 }
 
@@ -214,7 +214,7 @@ function scanQuery(filter: UsageFilter, newestFirst: boolean): ScanQuery {
   const values: (string | number)[] = [filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER]
   for (const name of ["requestId", "userId"] as const) {
     const text = filter[name]
-    // SQLite compares only text that is UTF-8 without NUL as JSON does; the caller filters in any case.
+    // SQLite and JSON compare strings with NUL or lone surrogates differently. The caller filters the entries again.
     if (text === undefined || /[\0\ud800-\udfff]/.test(text)) continue
     conditions.push(`${INDEXED[name]} = ?`)
     values.push(text)
@@ -228,7 +228,7 @@ function scanQuery(filter: UsageFilter, newestFirst: boolean): ScanQuery {
   return { sql, values, ...(damaged === undefined ? {} : { damaged }) }
 }
 
-/** Text that is not UTF-8 is returned as one that is not JSON: damage of its own record, and of nothing else. */
+/** Returns an empty string, which is not JSON, for text that is not UTF-8. So the damage affects only its own record. */
 function readValue(bytes: unknown): string {
   try {
     return decodeText(bytes)
@@ -249,7 +249,7 @@ function reading<T>(read: () => T): T {
   }
 }
 
-/** A continuation that runs after every other callback and promise of this turn. */
+/** Resolves after all other callbacks and promises of this turn. */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

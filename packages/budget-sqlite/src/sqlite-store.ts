@@ -6,7 +6,7 @@ import { createSqliteStorage } from "./sqlite-storage"
 export interface SqliteStoreOptions {
   /**
    * `NORMAL`: what was confirmed survives the end of the process, `kill -9` included; a power cut may lose the last
-   * transactions. `FULL`: it survives that too, at the price of a sync per transaction. Only for a path: a connection keeps
+   * transactions. `FULL`: it survives that too, at the cost of a sync per transaction. Only for a path: a connection keeps
    * its own setting.
    * @defaultValue "NORMAL"
    */
@@ -29,11 +29,11 @@ const OPTIONS: ReadonlySet<string> = new Set([
 /**
  * Budget store and usage ledger in one SQLite file, for any number of processes on one machine.
  *
- * @param location a path (`"./p2.db"`, `"file:./p2.db"`) of a file of its own, created when absent; or a connection of
+ * @param location a path (`"./p2.db"`, `"file:./p2.db"`) of a separate file, which is created if it does not exist; or a connection of
  *   better-sqlite3, libsql or `node:sqlite`, whose database then also holds the store's tables (`p2_…`). Only a
  *   connection that the store opened itself is closed by `close`.
- * @throws InvalidArgumentError at once for a wrong argument. Nothing is opened before the first call, which rejects with
- *   `StoreError` when the file cannot be used.
+ * @throws InvalidArgumentError at once if an argument is invalid. Nothing is opened before the first call, which rejects with
+ *   a `StoreError` if the file cannot be used.
  */
 export function sqliteStore(location: string | SqliteDatabase, options: SqliteStoreOptions = {}): BudgetStore {
   checkOptions(options, OPTIONS)
@@ -55,9 +55,9 @@ export function sqliteStore(location: string | SqliteDatabase, options: SqliteSt
   return createStore(createSqliteStorage({ location: place, shared, synchronous, timeoutMs, now }), { retentionMs })
 }
 
-function checkMs(value: unknown, least: number, argument: string): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) < 2 ** 31) return
-  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${least} to 2^31 − 1`, value)
+function checkMs(value: unknown, min: number, argument: string): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) < 2 ** 31) return
+  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${min} to 2^31 − 1`, value)
 }
 
 /** Whether the user's connection has no file, so that no other process can see it. */

@@ -50,7 +50,7 @@ async function filledFile(): Promise<void> {
   await store.close!()
 }
 
-describe("a file that cannot be used is refused, and nothing in it is overwritten", () => {
+describe("a file that cannot be used is rejected, and nothing in it is overwritten", () => {
   it("something that is not a database", async () => {
     writeFileSync(path, "Dear diary,\n".repeat(1_000))
     await expectRejected("store-corrupt", /not a SQLite database/)
@@ -139,7 +139,7 @@ it("pages that were overwritten are reported as damage, and stay as they are", a
   expect(digest()).toBe(before)
 })
 
-it("texts that are no UTF-8 any more are damage of their own row, and do not end the process", async () => {
+it("strings that are no longer UTF-8 damage only their own row, and do not end the process", async () => {
   const store = sqliteStore(path)
   const entry = entryOf("q")
   for (const key of ["r1", "r2"]) await reserve(store, key)
@@ -165,7 +165,7 @@ it("texts that are no UTF-8 any more are damage of their own row, and do not end
   database.close()
 })
 
-it("300 files of which random bytes were overwritten are used or reported as damage", { timeout: 60_000 }, async () => {
+it("300 files with random overwritten bytes work or are reported as damaged", { timeout: 60_000 }, async () => {
   const store = sqliteStore(path)
   for (let index = 0; index < 60; index++) await reserve(store, `r${index}`)
   for (let index = 0; index < 60; index += 2) await settle(store, `r${index}`)
@@ -202,7 +202,7 @@ it("300 files of which random bytes were overwritten are used or reported as dam
 })
 
 describe("a connection that may not write", () => {
-  it("is refused at once for a new file, with what to do", async () => {
+  it("is rejected at once for a new file, with the remedy", async () => {
     const database = openDatabase(path)
     database.exec("PRAGMA query_only = ON")
     const store = sqliteStore(database)
@@ -214,7 +214,7 @@ describe("a connection that may not write", () => {
     database.close()
   })
 
-  it("reads on, and refuses to write", async () => {
+  it("still reads, and rejects writes", async () => {
     await filledFile()
     const database = openDatabase(path)
     database.exec("PRAGMA query_only = ON")
@@ -241,7 +241,7 @@ describe("a connection that may not write", () => {
   })
 })
 
-it("a full disk refuses what does not fit, keeps what was answered, and goes on when there is room", async () => {
+it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls work again when there is room", async () => {
   const database = openDatabase(path)
   database.exec("PRAGMA journal_mode = WAL")
   const store = sqliteStore(database)

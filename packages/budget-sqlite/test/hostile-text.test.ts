@@ -30,7 +30,7 @@ const TEXTS = [
   "\ufffd",
 ]
 
-it("keeps users, models and tags apart whatever their texts are, as the memory store does", async () => {
+it("keeps users, models and tags with any characters apart, as the memory store does", async () => {
   const stores = [memoryStore(), sqliteStore(join(folder, "p2.db"))]
   for (const { ledger } of stores) {
     for (const [index, text] of TEXTS.entries()) {
@@ -73,7 +73,7 @@ it("keeps users, models and tags apart whatever their texts are, as the memory s
   await stores[1]!.close!()
 })
 
-it("keeps pending entries and fingerprints as they came", async () => {
+it("keeps pending entries and fingerprints unchanged", async () => {
   const store = sqliteStore(join(folder, "pending.db"))
   const pendingEntry = entryOf("\ud800", { status: "expired", model: "\udc00", tags: { "\ud800": "\0" } })
   for (const [index, fingerprint] of TEXTS.entries()) {

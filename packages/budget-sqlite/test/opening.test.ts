@@ -18,7 +18,7 @@ afterAll(() => {
 
 const run = promisify(execFile)
 
-it("processes that open a new file at the same time make its tables once, and all of them reserve", async () => {
+it("processes that open a new file at the same time create its tables once, and all can reserve", async () => {
   for (let round = 0; round < 8; round++) {
     const path = join(folder, `${round}.db`)
     // Each process waits for the same instant, so that they meet in the first statements.

@@ -40,7 +40,7 @@ async function expectRejected(message: RegExp): Promise<void> {
   ).rejects.toMatchObject(rejection)
 }
 
-describe("a file that is no longer the one that the store opened: counted in, it would be counted for nobody", () => {
+describe("a file that was replaced while open: what is counted in it would be lost", () => {
   const REPLACED = /moved, deleted or replaced/
 
   it.each([
@@ -60,7 +60,7 @@ describe("a file that is no longer the one that the store opened: counted in, it
     await expectRejected(REPLACED)
   })
 
-  it("goes on when the file is put back", async () => {
+  it("works again when the file is put back", async () => {
     renameSync(path, `${path}.old`)
     time += 1_000
     await expectRejected(REPLACED)
@@ -70,7 +70,7 @@ describe("a file that is no longer the one that the store opened: counted in, it
     expect(await reserved()).toBe(2)
   })
 
-  it("does not mind other stores that come and go, nor a clock that goes back", async () => {
+  it("tolerates other stores that open and close, and a clock that is set back", async () => {
     for (let round = 1; round <= 3; round++) {
       const other = sqliteStore(path, { now: () => time })
       await other.read({ partition: "main", counters: ["a"] })
@@ -110,7 +110,7 @@ it("a schema that another process makes newer while the file is open is not writ
   newer.close()
 })
 
-it("the log does not keep the size that a long reader gave it", async () => {
+it("the log shrinks again after a long read", async () => {
   const reader = openDatabase(path)
   reader.exec("BEGIN")
   reader.prepare("SELECT count(*) FROM p2_records").get()

@@ -20,7 +20,7 @@ afterEach(() => {
 })
 
 describe("transactions", () => {
-  it("operations of one turn share one; each keeps its own all or nothing", async () => {
+  it("operations of one turn share one; each is applied completely or not at all", async () => {
     const begins: string[] = []
     const database = openDatabase(path)
     const watched: SqliteDatabase = {
@@ -44,7 +44,7 @@ describe("transactions", () => {
     database.close()
   })
 
-  it("while another connection writes, operations wait and the event loop turns", async () => {
+  it("while another connection writes, operations wait without blocking the event loop", async () => {
     const store = sqliteStore(path, { timeoutMs: 30_000 })
     await store.reserve(reserveOf("r0"))
     other.exec("BEGIN IMMEDIATE")
@@ -62,7 +62,7 @@ describe("transactions", () => {
     await store.close!()
   })
 
-  it("after its timeout an operation is refused, and was not applied", async () => {
+  it("after its timeout an operation fails and was not applied", async () => {
     const store = sqliteStore(path, { timeoutMs: 20 })
     await store.reserve(reserveOf("r0"))
     other.exec("BEGIN IMMEDIATE")
@@ -89,14 +89,14 @@ describe("transactions", () => {
     expect((await store.read({ partition: "main", counters: ["a"] })).counters).toMatchObject([{ reserved: 2 }])
   })
 
-  it("a user's busy timeout is off while the lock is asked for, and stands as before afterwards", async () => {
+  it("the user's busy timeout is 0 while the lock is requested, and restored afterwards", async () => {
     other.exec("PRAGMA busy_timeout = 4321")
     const store = sqliteStore(other)
     await store.reserve(reserveOf("r0"))
     expect(Object.values(other.prepare("PRAGMA busy_timeout").get() as object)[0]).toBe(4_321)
   })
 
-  it("answers everything that was asked before close, and nothing after", async () => {
+  it("completes the calls made before close, and rejects later ones", async () => {
     const store = sqliteStore(path)
     const waiting = [store.reserve(reserveOf("r0")), store.reserve(reserveOf("r1"))]
     await Promise.all(waiting)
@@ -107,7 +107,7 @@ describe("transactions", () => {
 })
 
 describe("time", () => {
-  it("never goes back within the file, also over a restart and in another process's store", async () => {
+  it("never goes back within the file, even after a restart and in another process's store", async () => {
     let time = 1_000_000
     const first = sqliteStore(path, { now: () => time })
     const held = await first.reserve(reserveOf("r0"))
@@ -126,7 +126,7 @@ describe("time", () => {
 })
 
 describe("usage errors", () => {
-  it("a clock that returns no time is refused by the call that asks it", async () => {
+  it("a clock that returns an invalid time fails the call that reads it", async () => {
     const store = sqliteStore(path, { now: () => Number.NaN })
     await expect(store.reserve(reserveOf("r0"))).rejects.toMatchObject({
       code: "invalid-argument",

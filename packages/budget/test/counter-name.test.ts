@@ -92,11 +92,11 @@ describe("counter names", () => {
     expect(name.length).toBeLessThanOrEqual(64)
   })
 
-  it("of hostile values never meet, in any two scopes", () => {
+  it("of hostile values differ in any two scopes", () => {
     const scopes: Scope[] = ["user", "client", "request", "model", { tag: "a" }, { tag: "a=b" }, { tag: "a}" }]
     const names = scopes.flatMap((one) => HOSTILE.map((value) => scopeName(one, value)))
     expect(new Set(names).size).toBe(scopes.length * HOSTILE.length)
-    // A tag's name and value cannot exchange characters.
+    // The name and the value of a tag stay apart.
     expect(scopeName({ tag: "a" }, "b=c")).not.toBe(scopeName({ tag: "a=b" }, "c"))
   })
 
@@ -144,7 +144,7 @@ describe("counter names", () => {
 })
 
 describe("partitions and idempotency keys", () => {
-  it("stay themselves when they are names, and never meet otherwise", () => {
+  it("stay unchanged if they are names, and otherwise have distinct hashes", () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(toName(a, "key")).toMatch(/^[A-Za-z0-9_.:|=-]{1,64}$/)

@@ -50,7 +50,7 @@ describe("the message of a denial agrees with its fields", () => {
     ])
   })
 
-  it("when only other calls are in the way, and when more limits deny", async () => {
+  it("when other calls have reserved the room, and when several limits deny", async () => {
     const both = [...limits, { scope: "total", limit: { requests: 1 } }] as const
     const budget = budgetOn(world(), { limits: both })
     await reserved(budget, { subject, amount: 0.75 })
@@ -80,7 +80,7 @@ describe("denials in the ledger", () => {
   const entriesOf = async (budget: ReturnType<typeof budgetOn>) =>
     (await budget.usage.list({ filter: { status: "denied" } })).entries
 
-  it("are one entry per subject and minute, with a count, and money of none", async () => {
+  it("are one entry per subject and minute, with a count and without money", async () => {
     const at = world(Math.floor(NOON / MINUTE) * MINUTE)
     const budget = budgetOn(at, { limits })
     for (let index = 0; index < 5; index++)
@@ -129,7 +129,7 @@ describe("denials in the ledger", () => {
     expect((await entriesOf(later)).map(({ count }) => count)).toEqual([3, 2])
   })
 
-  it("are left to the caller by `recordDenial: false`, who records them in the same way", async () => {
+  it("are not recorded with `recordDenial: false`; the caller can record them in the same way", async () => {
     const budget = budgetOn(world(), { limits })
     const call = vi.fn()
     expect(await budget.run({ subject, amount: 2, recordDenial: false }, call)).toMatchObject({ ok: false })
@@ -141,7 +141,7 @@ describe("denials in the ledger", () => {
     expect(await entriesOf(budget)).toMatchObject([{ ...entry, count: 3, costNanoUsd: 0, attempt: 1 }])
   })
 
-  it("that cannot be written warn, and deny all the same", async () => {
+  it("that cannot be written are still denials, with a warning", async () => {
     const at = world()
     const { ledger } = at.store
     const record = async () => Promise.reject(new Error("disk full"))

@@ -5,8 +5,8 @@ import { budgetOn, reserved, world } from "./budget-world"
 const LEASE_MS = 1_000
 const cases: [OnExpire, object, Record<string, number>][] = [
   ["charge", { costNanoUsd: 900, costSource: "bound" }, { usd: 900, tok: 7, req: 1 }],
-  [{ nanoUsd: 300 }, { costNanoUsd: 300, costSource: "bound" }, { usd: 300, tok: 7, req: 1 }],
-  ["0.0000003", { costNanoUsd: 300, costSource: "bound" }, { usd: 300, tok: 7, req: 1 }],
+  [{ nanoUsd: 300 }, { costNanoUsd: 300, costSource: "custom" }, { usd: 300, tok: 7, req: 1 }],
+  ["0.0000003", { costNanoUsd: 300, costSource: "custom" }, { usd: 300, tok: 7, req: 1 }],
   [
     { nanoUsd: 0, tokens: 0, requests: 0 },
     { costNanoUsd: 0, costSource: "none" },

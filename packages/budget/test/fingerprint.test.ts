@@ -32,7 +32,7 @@ it("fingerprints differ by scopes, units, kinds of windows, amounts and onExpire
     amounts.flatMap((each) => onExpires.map((onExpire) => fingerprintOf(list, each, onExpire))),
   )
   expect(new Set(all).size).toBe(lists.length * amounts.length * onExpires.length)
-  for (const fingerprint of all) expect(fingerprint).toMatch(/^[\w-]{22}$/)
+  for (const fingerprint of all) expect(fingerprint).toMatch(/^[0-9a-f]{24}$/)
 })
 
 it("fingerprints do not differ by time, size of limits, alerts, or order of limits", () => {

@@ -65,7 +65,7 @@ it("stops when maxLeaseMs is over, when the lease has ended, and when another pr
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it("waits for an extension that takes long, and forgets it when it was settled meanwhile", async () => {
+it("waits for a slow extension, and ignores it if the reservation was settled meanwhile", async () => {
   extendMs = 30_000
   await reserve("slow")
   const settled = await reserve("settled")
@@ -75,7 +75,7 @@ it("waits for an extension that takes long, and forgets it when it was settled m
   expect(beats).toEqual({ slow: [20_000, 70_000], settled: [20_000] })
 })
 
-it("stops at close, also what is under way", async () => {
+it("stops at close, including running extensions", async () => {
   extendMs = 1_000
   await reserve("under way")
   await vi.advanceTimersByTimeAsync(BEAT_MS)

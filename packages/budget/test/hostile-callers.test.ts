@@ -104,7 +104,7 @@ describe("a store that returns invalid replies", () => {
     return changedStore(store, { [member]: async (request: never) => change(await store[member](request)) })
   }
 
-  it("is a failure, admits nothing, and what it may have reserved is released", async () => {
+  it("is a failure that admits nothing; a possible reservation is released", async () => {
     const invalid: ((reply: object) => unknown)[] = [
       () => undefined,
       (reply) => ({ ...reply, now: Number.NaN }),
@@ -134,7 +134,7 @@ describe("a store that returns invalid replies", () => {
 })
 
 describe("numbers and times at the edge", () => {
-  it("a time that is no instant is a usage error, not an endless search", async () => {
+  it("an invalid time is a usage error, not an endless search", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [] })
     for (const at of [Number.NaN, Number.POSITIVE_INFINITY, 9e15, 0.5])
       for (const per of ["day", "month", "1h"] as const) {
@@ -178,7 +178,7 @@ describe("numbers and times at the edge", () => {
 })
 
 describe("statuses", () => {
-  it("come in the order of `limits`, those that share a counter too", async () => {
+  it("come in the order of `limits`, even if they share a counter", async () => {
     const limits = [
       { scope: "user", limit: 5, per: "day" },
       { scope: { tag: "team" }, limit: { tokens: 9, usd: 2 } },
@@ -247,7 +247,7 @@ describe("closing", () => {
     await expect(budget.flush({ timeoutMs: Number.NaN })).rejects.toMatchObject({ kind: "usage" })
   })
 
-  it("a partition that is no name is a usage error at once", () => {
+  it("an invalid partition is a usage error at once", () => {
     for (const partition of ["", 5, null])
       expect(() => createBudget({ store: memoryStore(), limits, partition: partition as string })).toThrow("partition")
   })
@@ -287,7 +287,7 @@ describe("windows that end", () => {
     expect(user).toMatchObject({ spent: 1.5, reserved: 0 })
     expect(await budget.usage.totals()).toMatchObject([{ expired: 3, costNanoUsd: user!.spentNanoUsd }])
     const { entries } = await budget.usage.list()
-    expect(entries.map((entry) => entry.costSource).sort()).toEqual(["bound", "bound", "none"])
+    expect(entries.map((entry) => entry.costSource).sort()).toEqual(["bound", "custom", "none"])
     for (const { costNanoUsd, charges } of entries) expect(Object.values(charges)).toEqual([costNanoUsd])
   })
 })

@@ -30,7 +30,7 @@ describe("denials", () => {
     expect(JSON.stringify(error)).not.toContain("ada")
   })
 
-  it("list every limit that denied the call, the one that denies longest first", async () => {
+  it("list every limit that denied the call, the one with the longest wait first", async () => {
     const budget = budgetOn(world(), {
       limits: [
         { scope: "user", limit: { usd: 1 }, per: "hour" },
@@ -76,7 +76,7 @@ describe("limits", () => {
     expect(await strict.status({ clientId: "web" })).toEqual([])
   })
 
-  it("of one call are added to those of the budget, and the smallest of a counter decides", async () => {
+  it("of one call are added to those of the budget, and the smallest limit of a counter decides", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [{ scope: "user", limit: 5, per: "day" }] })
     const extra = [{ scope: "user", limit: 1, per: "day" } as const]

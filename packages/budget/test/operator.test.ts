@@ -7,7 +7,7 @@ const limits = [{ scope: "user", limit: 1, per: "day" }] as const
 const subject = { userId: "ada" }
 
 describe("a clock that was wrong", () => {
-  it("reopens nothing that was spent when it jumps ahead and back, and check reports it", async () => {
+  it("reopens no spent window when it jumps ahead and back, and check reports it", async () => {
     const at = world()
     const budget = budgetOn(at, { limits })
     await (await reserved(budget, { subject, amount: 1 })).settle(1)

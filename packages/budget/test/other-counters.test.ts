@@ -82,7 +82,7 @@ describe("a store that names other counters", () => {
     await budget.close({ timeoutMs: 10, keepStore: true })
   })
 
-  it("that no budget made, or of a unit that was not reserved, is corrupt", async () => {
+  it("that no budget created, or of a unit that was not reserved, is `store-corrupt`", async () => {
     for (const name of ["of-another-program", "total|usd|total"]) {
       const at = world()
       const requests = [{ scope: "total", limit: { requests: 5 } }] as const

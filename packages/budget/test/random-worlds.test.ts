@@ -103,6 +103,6 @@ async function check(steps: readonly Step[]): Promise<void> {
   expect(at.warnings.filter((warning) => !expected.test(warning))).toEqual([])
 }
 
-it("money is where the callers were told, whatever fails: nothing stays reserved, counters equal the ledger", async () => {
+it("after any failures, counters equal the ledger and the callers' results, and nothing stays reserved", async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), check), { numRuns: 1_500 })
 })

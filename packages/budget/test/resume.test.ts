@@ -33,7 +33,7 @@ it("another process settles a reservation by its key, in the counters and the le
     [0.25, 0],
     [0.25, 0],
   ])
-  // What the counters' names say of the subject.
+  // The subject comes from the counters' names.
   expect(await budget.usage.get("job-7")).toMatchObject([
     { userId: "ada", tags: { team: "search" }, reservedNanoUsd: USD, costNanoUsd: 0.25 * USD, status: "succeeded" },
   ])
@@ -50,7 +50,7 @@ it("a resumed reservation can be released, and the subject that is given is reco
   ])
 })
 
-it("heartbeats go on from here", async () => {
+it("heartbeats of this process extend the lease", async () => {
   vi.useFakeTimers()
   const at = world(Date.now())
   await reserved(budgetOn(at, { limits, leaseMs: 30_000, maxLeaseMs: 1_000 }), call)
@@ -79,7 +79,7 @@ it("a key that the store does not know is an error, and so is one that is resolv
   await expect(budget.resume("a", { subjet: {} } as never)).rejects.toThrow("Did you mean `subject`?")
 })
 
-it("counters that no budget made are a corrupt store, and nothing is settled", async () => {
+it("counters that no budget created are `store-corrupt`, and nothing is settled", async () => {
   const at = world()
   const foreign = async () => ({
     ...{ now: at.now, status: "held" as const, expiresAt: at.now + 1, fingerprint: "f" },

@@ -12,7 +12,7 @@ describe("run", () => {
     expect((await budget.run({ amount: { usd: 1 } }, async () => ({ value: 1, cost: { usd: 0 } }))).ok).toBe(false)
   })
 
-  it("calls once per key, whoever else uses it", async () => {
+  it("calls once per key, even if others use the key", async () => {
     const here = world()
     const budgets = [1, 2].map(() => budgetOn(here, { limits: [{ scope: "total", limit: 9 }] }))
     const calls: string[] = []
@@ -38,7 +38,7 @@ describe("run", () => {
     await expect(again).rejects.toMatchObject({ code: "reservation-resolved", state: "settled" })
   })
 
-  it("goes on when a store replays its own reservation under a random key", async () => {
+  it("continues when a store replays its own reservation under a random key", async () => {
     const inner = memoryStore()
     const twice = changedStore(inner, {
       reserve: async (request) => inner.reserve(request).then(() => inner.reserve(request)),
@@ -48,7 +48,7 @@ describe("run", () => {
     expect(outcome).toMatchObject({ ok: true, value: "hi" })
   })
 
-  it("charges the upper bound of a call that throws, unless `onError` says otherwise", async () => {
+  it("charges the upper bound of a call that throws, unless `onError` returns another charge", async () => {
     const budget = budgetOn(world(), { limits: [{ scope: "total", limit: 9 }] })
     const spent = async () => (await budget.status())[0]!.spent
     const fail = async () => {

@@ -66,7 +66,7 @@ describe("settling", () => {
     expect((await one.status(options.subject)).map((each) => each.spent).sort((a, b) => a - b)).toEqual([0.5, 0.5, 9])
   })
 
-  it("rejects corrections of what is no attempt, and of what was corrected otherwise", async () => {
+  it("rejects corrections of entries without an attempt, and of attempts with another correction", async () => {
     const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 5 }] })
     await (await reserved(budget, { subject, amount: 1 })).settle(1)
     const [entry] = (await budget.usage.list()).entries
@@ -85,7 +85,7 @@ describe("settling", () => {
 })
 
 describe("idempotency keys", () => {
-  it("give the same reservation for the same content, and a usage error for other content", async () => {
+  it("give the same reservation for the same content, and a usage error for different content", async () => {
     const budget = budgetOn(world(), { limits: [{ scope: "user", limit: 1 }] })
     const first = await reserved(budget, { subject, amount: { usd: 1 }, idempotencyKey: "call-1" })
     const second = await reserved(budget, { subject, amount: { usd: 1 }, idempotencyKey: "call-1" })

@@ -11,7 +11,7 @@ afterEach(() => {
 describe("a store that fails", () => {
   const limits = [{ scope: "user", limit: 1 }] as const
 
-  it("denies by a typed failure, within its timeout", async () => {
+  it("rejects with a StoreError within its timeout", async () => {
     vi.useFakeTimers()
     const at = world(Date.now())
     const budget = budgetOn(at, { limits })
@@ -29,7 +29,7 @@ describe("a store that fails", () => {
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0 })
   })
 
-  it("releases a reserve without a reply until that is confirmed, and does not admit its key meanwhile", async () => {
+  it("releases a reserve that got no reply, and rejects its key until the release is confirmed", async () => {
     vi.useFakeTimers()
     const at = world(Date.now())
     const budget = budgetOn(at, { limits })
@@ -66,7 +66,7 @@ describe("a store that fails", () => {
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 })
   })
 
-  it("charges what another process's lost reserve released, once, and under every revision", async () => {
+  it("charges a reservation that another process's lost reserve released, once per revision", async () => {
     const at = world()
     const [ours, theirs] = [1, 2].map(() => budgetOn(at, { limits: [{ scope: "total", limit: 9 }] })) as [
       Budget,
@@ -142,7 +142,7 @@ describe("a store that fails", () => {
     expect((await budget.status(subject))[0]!.spent).toBe(0.3)
   })
 
-  it("may admit calls by choice, up to a cap, which are charged when it is back", async () => {
+  it("admits calls up to `allowUpTo`, and charges them when it is back", async () => {
     const at = world()
     const budget = budgetOn(at, { limits, onStoreFailure: { allowUpTo: { usd: "0.50" } } })
     at.faults.push(...Array.from({ length: 3 }, () => ({ member: "reserve", kind: "down" }) as const))
@@ -167,7 +167,7 @@ describe("a store that fails", () => {
     await reservation.settle({ usd: 1 })
     await budget.close({ timeoutMs: 20 })
     expect(budget.pending).toBe(0)
-    expect(at.warnings).toEqual([expect.stringContaining("1 settlement that the store did not confirm")])
+    expect(at.warnings).toEqual([expect.stringContaining("1 unconfirmed settlement")])
   })
 
   it("that is misconfigured admits nothing", async () => {

@@ -79,7 +79,7 @@ describe("a background sweep", () => {
     expect(at.warnings).toEqual([expect.stringContaining('record of reservation "o1" is damaged')])
   })
 
-  it("delivers the alerts of what expired, of any subject", async () => {
+  it("delivers the alerts of expired reservations of any subject", async () => {
     const alerts: BudgetAlert[] = []
     const watched = [{ scope: "user", limit: 1, per: "day", alertAt: [0.5] }] as const
     const owner = budgetOn(at, { limits: watched, leaseMs: 1_000 })
@@ -108,7 +108,7 @@ describe("a denial with leases that have ended", () => {
     expect([countOf("listDue"), countOf("expire")]).toEqual([2, 70])
   })
 
-  it("stands after the store's timeout when the sweep takes too long, and says so", async () => {
+  it("stands after the store's timeout when the sweep takes too long, with `dueLeases`", async () => {
     await orphans(3, { amount: { usd: 1 } })
     at.faults.push({ member: "listDue", kind: "hang" })
     const budget = budgetOn(at, { limits })
@@ -119,7 +119,7 @@ describe("a denial with leases that have ended", () => {
     expect(countOf("reserve")).toBe(5)
   })
 
-  it("that is about money that is spent is a denial after one more try", async () => {
+  it("stands after one more try when the money is spent", async () => {
     const spender = budgetOn(at, { limits })
     await (await reserved(spender, { amount: 1 })).settle(1)
     await orphans(1)
@@ -129,7 +129,7 @@ describe("a denial with leases that have ended", () => {
 })
 
 describe("budget.sweep", () => {
-  it("expires at most `max` leases and says whether more wait", async () => {
+  it("expires at most `max` leases and returns whether more wait", async () => {
     await orphans(130)
     const budget = budgetOn(at, { limits })
     expect(await budget.sweep({ max: 100 })).toEqual({ expired: 100, more: true })
@@ -140,14 +140,14 @@ describe("budget.sweep", () => {
 })
 
 describe("a reserve under a key whose own lease has ended", () => {
-  it("expires that lease, whatever else waits, and says that the key is resolved", async () => {
+  it("expires that lease first, and rejects because the key is resolved", async () => {
     await orphans(100)
     const budget = budgetOn(at, { limits: [{ scope: "total", limit: null }], onExpire: "release" })
     const again = budget.reserve({ idempotencyKey: "o99", amount: { nanoUsd: 1_000 } })
     await expect(again).rejects.toMatchObject({ code: "reservation-resolved", state: "expired" })
   })
 
-  it("leaves that reservation as it is when the store fails meanwhile", async () => {
+  it("does not release the reservation when the store fails meanwhile", async () => {
     const owner = budgetOn(at, { limits, leaseMs: LEASE_MS })
     await reserved(owner, { idempotencyKey: "job", amount: 0.5 })
     await owner.close({ keepStore: true })
@@ -161,7 +161,7 @@ describe("a reserve under a key whose own lease has ended", () => {
     expect((await budget.status())[0]).toMatchObject({ spent: 0.5, reserved: 0 })
   })
 
-  it("gives up when the store says so again and again", async () => {
+  it("gives up when the store repeats that reply", async () => {
     const store = changedStore(at.store, {
       reserve: async (request) => ({
         ...(await at.store.read({ partition: request.partition, counters: request.counters.map(({ name }) => name) })),

@@ -94,7 +94,7 @@ it("the options of every other member are checked by name", async () => {
   expect(await budget.status(subject)).toMatchObject([{ spent: 0, reserved: 0, granted: 0 }])
 })
 
-it("a run that throws is a failed entry at the upper bound; the cost wins over what the entry says", async () => {
+it("a run that throws is a failed entry at the upper bound; the cost overrides that of the entry", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [limit] })
   const broken = budget.run(request, async () => {
     throw new Error("provider")
@@ -118,7 +118,7 @@ it("a run that throws is a failed entry at the upper bound; the cost wins over w
   expect(entries[0]).toMatchObject({ costSource: "bound", costNanoUsd: 50_000_000 })
 })
 
-it("advises what was meant where spelling does not find it", async () => {
+it("suggests the right option where the spelling does not", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [limit] })
   const reservation = await reserved(budget, { subject: { userId: "ada" }, amount: 0.1 })
   const limitWith = (options: object) => async () =>
@@ -132,7 +132,10 @@ it("advises what was meant where spelling does not find it", async () => {
     ["Unknown option `usd`. Did you mean `amount`?", () => budget.reserve({ usd: 1 } as never)],
     ["`wait: { timeoutMs }`?", () => budget.reserve({ ...request, timeoutMs: 5 } as never)],
     ["Unknown option `userId`. It is part of the subject", () => budget.reserve({ userId: "ada", amount: 1 } as never)],
-    ["set it there", async () => createBudget({ store: memoryStore(), limits: [], storeTimeoutMs: 5 } as never)],
+    [
+      "in the options of the store",
+      async () => createBudget({ store: memoryStore(), limits: [], storeTimeoutMs: 5 } as never),
+    ],
     ["Did you mean `partition`?", async () => createBudget({ store: memoryStore(), limits: [], root: "a" } as never)],
     ["`limits[0].window`. Did you mean `per`?", limitWith({ limit: 1, window: "day" })],
     ["`limits[0].budget`. Did you mean `limit`?", limitWith({ budget: 1 })],

@@ -1,4 +1,4 @@
-// How late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both supported
+// Measures how late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both supported
 // major versions of the SDK, against imitation servers in this process. The delay is measured from the moment at which
 // the deadline began: for `idle` when the server wrote the last content, for the others when the call was made.
 // Run after a build: pnpm bench:deadlines.
@@ -40,7 +40,7 @@ const answers = {
       writeForever(response, chunk({ content: "word " }))
     },
   },
-  // The TLS handshake never ends, so the request is never written.
+  // The TLS handshake never completes, so the request is never written.
   connect: { json: undefined, stream: undefined },
   "first-content": {
     stream: ({ response }) => {

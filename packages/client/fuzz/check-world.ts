@@ -6,7 +6,7 @@ import type { Audit, Outcome, PlayedWorld } from "./play-world"
 
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
 
-/** The guarantees that were broken, in words; empty when all hold. */
+/** Describes the guarantees that were broken; empty if all hold. */
 export function checkWorld(played: PlayedWorld): string[] {
   const problems: string[] = []
   const lines = linesById(played)
@@ -212,7 +212,7 @@ function checkTotals({ totals, entries }: PlayedWorld, problems: string[]): void
   }
 }
 
-/** Another client reads the same, and corrects costs to what the provider reports. */
+/** Another client reads the same state, and corrects costs to what the provider reports. */
 function checkAudit(
   { receipt, details, reconciled, scopes }: Audit,
   lines: Map<string, BilledCall[]>,

@@ -1,7 +1,7 @@
 import type { Fault } from "@p2/local-provider"
 import fc from "fast-check"
 
-/** Everything that a seed decides, as plain data that a failure prints. */
+/** The world that a seed determines, as plain data that a failure prints. */
 export interface World {
   clients: ClientPlan[]
   /** One limit for each user and each client id; undefined: counted without a limit. */
@@ -69,7 +69,7 @@ export interface ClientPlan {
   deadlineMs: number
   /** Connections to the provider of its own model are refused. */
   unreachable: boolean
-  /** Passes its own OpenAI instance, which would retry, perhaps with its own fetch. */
+  /** Passes its own OpenAI instance, which is set to retry and may have its own fetch. */
   openai: "own" | "own fetch" | undefined
   recordContent: boolean
   /** All calls at once, or one after the other. */
@@ -79,7 +79,7 @@ export interface ClientPlan {
 
 export interface CallPlan {
   way: "generate" | "stream"
-  /** What the reader of a stream does. */
+  /** The behaviour of a stream's reader. */
   reader: { does: "reads" | "waits" | "leaves" | "leaves unread" | "cancels" | "throws"; after: number }
   abort: Abort | undefined
   /** Faults of the provider's calls for this request, in order. */
@@ -87,7 +87,7 @@ export interface CallPlan {
   image: boolean
 }
 
-/** When the caller's signal fires. */
+/** The moment at which the caller's signal fires. */
 export type Abort = { at: "start" | "reserve" | "received" | "content" | "settle" } | { afterMs: number }
 
 const MODELS = [
@@ -99,7 +99,7 @@ const MODELS = [
   "openrouter/anthropic/claude-sonnet-4.5",
   "openrouter/google/gemini-2.5-flash",
 ]
-/** Its cost has no upper bound. */
+/** A model whose cost has no upper bound. */
 const UNBOUNDED = "openrouter/openai/gpt-4o-mini:nitro"
 
 /** Secrets that errors of the provider quote, and p2 must not show. */
@@ -107,15 +107,15 @@ export const KEY = "sk-kept-secret"
 export const QUOTED = `Incorrect API key ${KEY}. You said: PromptSecret`
 const ANSWER_SECRET = "AnswerSecret"
 
-/** Mostly undefined. */
+/** Undefined in most worlds. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 1) =>
   fc.oneof({ arbitrary: fc.constant(undefined), weight: 3 }, { arbitrary, weight })
 
-/** Every length is equally likely. */
+/** A list in which every length is equally likely. */
 const upTo = <T>(maxLength: number, arbitrary: fc.Arbitrary<T>, minLength = 0) =>
   fc.array(arbitrary, { minLength, maxLength, size: "max" })
 
-/** From less than one call to more than all calls: 0.03 cents to 3 dollars, every power of ten equally likely. */
+/** From 0.03 cents (less than one call) to 3 dollars (more than all calls), every power of ten equally likely. */
 const money = fc.double({ min: 5.5, max: 9.5, noNaN: true }).map((power) => Math.round(10 ** power))
 
 const maybeBudget = rarely(
@@ -229,7 +229,7 @@ const storeFault = fc.record<StoreFault>({
   call: fc.constantFrom("reserve", "settle"),
   nth: fc.nat(12),
   how: fc.constantFrom("rejected", "unknown", "lost", "broken", "late", "cut", "hang"),
-  // Sometimes longer than the timeout of the store.
+  // May exceed the timeout of the store.
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
 
@@ -271,7 +271,7 @@ function slowed({ request, calls, ...plan }: ClientPlan): ClientPlan {
   return { ...plan, request: { ...request, stream: false, timeoutMs: 3_000 }, calls: [slowCall, ...rest] }
 }
 
-/** The world of a seed with the clients of `more` other worlds, each client with its own store, like in several processes. */
+/** The world of a seed with the clients of `more` other worlds. Each client has its own store, like in several processes. */
 export function drawCombinedWorld(seed: number, more: number): World {
   const others = Array.from({ length: more }, (_, index) => drawWorld(seed + (index + 1) * SEED_DISTANCE))
   const first = drawWorld(seed)

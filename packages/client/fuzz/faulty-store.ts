@@ -27,7 +27,7 @@ export function faultyStores(
   const counts = { reserve: 0, settle: 0 }
   let [isStopped, wasInterrupted] = [false, false]
 
-  /** Affects the calls that are running, and the later ones until the store notices. */
+  /** Affects running calls, and later calls until the store detects the fault. */
   async function interrupt({ how, ms }: StoreFault): Promise<void> {
     wasInterrupted = true
     for (const key of settling) faultySettles.add(key)

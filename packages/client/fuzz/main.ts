@@ -17,7 +17,7 @@ so a race may need a few runs.
   --store S   memory (default), redis (starts a server), or sqlite (one file for each world)
   --combine N adds the clients of N more worlds to each, every client with its own store, like in several processes`
 
-/** How often progress is printed. */
+/** Interval of the progress output. */
 const PROGRESS_MS = 10_000
 
 interface Options {
@@ -86,7 +86,7 @@ function failUnlessProcessEnds(): void {
   timer.unref()
 }
 
-/** At least one: a run of no worlds would succeed. */
+/** At least one, because a run without worlds would succeed. */
 function countOf(option: string, text: string): number {
   const count = Number(text)
   if (Number.isSafeInteger(count) && count >= 1) return count

@@ -48,7 +48,7 @@ export interface PlayedWorld {
   outcomes: Outcome[]
   stores: FaultyStores
   provider: LocalProvider
-  /** Everything that was logged, and warnings. */
+  /** Log messages and warnings. */
   logged: string[]
   unhandled: unknown[]
   /** After all clients were closed. */
@@ -61,7 +61,7 @@ export interface PlayedWorld {
   audits: Audit[]
 }
 
-/** What another client of the same store reports of a request. */
+/** What another client of the same store reports about a request. */
 export interface Audit {
   receipt: Receipt
   details: RequestRecord | undefined
@@ -121,7 +121,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
     const totals = await readTotals(data.reader, partitions)
     const counters = await readCounters(data.reader, partitions, stores.reserves)
     await provider.close()
-    // Rejections without a handler are reported by then.
+    // Node has reported unhandled rejections by then.
     await new Promise((resolve) => setTimeout(resolve, 1))
     return {
       world,
@@ -267,7 +267,7 @@ class WorldRun {
     return ended
   }
 
-  /** Reads with a new client what the old one did, and reconciles it. */
+  /** Reads the requests of a client with a new client, and reconciles them. */
   async audit(plan: ClientPlan, client: number, outcomes: readonly Outcome[]): Promise<Audit[]> {
     const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
     if (receipts.length === 0) return []
@@ -376,7 +376,7 @@ async function checkAnswer(kind: AnswerKind, answer: unknown): Promise<Outcome["
   return (await SCHEMAS[kind].safeParseAsync(answer)).success ? "valid" : "invalid"
 }
 
-/** Reads a stream as the plan says. */
+/** Reads a stream according to the plan. */
 async function read(stream: AnswerStream<unknown>, { reader }: CallPlan, onContent: () => void) {
   const { does, after } = reader
   if (does === "leaves unread") await stream[Symbol.asyncIterator]().return?.()

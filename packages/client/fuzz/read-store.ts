@@ -34,7 +34,7 @@ export async function readTotals(
   return totals
 }
 
-/** The present state of every counter that an entry charges or a reserve names. */
+/** The current state of every counter in an entry or a reserve. */
 export async function readCounters(
   store: BudgetStore,
   partitions: readonly string[],

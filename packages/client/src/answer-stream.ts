@@ -2,18 +2,18 @@ import { type CompiledAnswer, type DeepPartial, InvalidArgumentError } from "@p2
 import type { ErrorWithReceipt } from "./errors"
 import type { Receipt } from "./receipt"
 
-/** How a call ended. `error.code` tells the errors apart. */
+/** The result of a call. `error.code` narrows `error` to its fields. */
 export type GenerateResult<Answer> =
   | { ok: true; answer: Answer; receipt: Receipt }
   | { ok: false; error: ErrorWithReceipt; receipt: Receipt }
 
-/** An unfinished answer: the text so far, or an object of which any part may be missing. */
+/** An unfinished answer: the text so far, or an object in which any part may be missing. */
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
 
 /**
  * An answer as it grows. Iterate it for partial answers, which are not validated; a slow reader skips some. Await `result`
- * for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. A retry, a repair or
- * a fallback starts the partial answers again.
+ * for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
+ * repair or a fallback the partial answers start again.
  */
 export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
   /** Resolves with the answer and its receipt, or rejects as `generateResponse()` does. */

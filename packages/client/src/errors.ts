@@ -25,7 +25,7 @@ export type GenerateError =
 /** The code of a {@link GenerateError}. */
 export type GenerateErrorCode = GenerateError["code"]
 
-/** An error of a call with the receipt of what the call cost until then. */
+/** An error of a call, with the call's receipt. */
 export type ErrorWithReceipt = GenerateError & { readonly receipt: Receipt }
 
 /** Attaches the receipt. It is not enumerable, so that `console.log(error)` stays short. */
@@ -44,12 +44,12 @@ abstract class ClientError extends P2Error {
   }
 }
 
-/** By code, so that it also works for the error of another copy of this package. */
+/** Compares codes, so that it also works for errors of another copy of this package. */
 function hasCode(value: unknown, ...codes: string[]): boolean {
   return P2Error.isInstance(value) && codes.includes(value.code)
 }
 
-/** Codes of {@link ProviderError}, by what the caller can do. */
+/** Codes of {@link ProviderError}. Each one calls for a different remedy. */
 export type ProviderErrorCode =
   /** 400, 409, 413, 415, 422 and other 4xx: the provider rejected the request. */
   | "provider-bad-request"
@@ -92,7 +92,7 @@ export class ProviderError extends ClientError {
   declare readonly providerCode: string | undefined
   /** `Retry-After` of the response, in milliseconds. */
   declare readonly retryAfterMs: number | undefined
-  /** The provider's id of the request, for its support. */
+  /** The provider's id of the request, for questions to its support. */
   declare readonly providerRequestId: string | undefined
 
   constructor(options: {
@@ -235,10 +235,10 @@ export class ContextExceededError extends ClientError {
   declare readonly code: "context-exceeded"
   declare readonly model: string
   declare readonly inputTokens: number
-  /** Output tokens that were requested, or the least that makes sense. */
+  /** Output tokens that were requested, or the minimum that a call without `maxTokens` needs. */
   declare readonly outputTokens: number
   declare readonly contextWindow: number
-  /** The model's limit on input tokens alone, where it has one. */
+  /** The model's limit on input tokens alone, if it has one. */
   declare readonly maxInputTokens: number | undefined
 
   constructor(options: {
@@ -252,12 +252,12 @@ export class ContextExceededError extends ClientError {
     const exceedsInput = inputTokens > (maxInputTokens ?? contextWindow)
     const limit =
       exceedsInput && maxInputTokens !== undefined
-        ? `the model accepts ${maxInputTokens} input tokens`
-        : `the context window has ${contextWindow}`
+        ? `the model accepts at most ${maxInputTokens} input tokens`
+        : `the context window has ${contextWindow} tokens`
     const output = exceedsInput ? "" : ` and ${outputTokens} output tokens`
     super(
       "context-exceeded",
-      `Context window exceeded (${model}): the request has ${inputTokens} input tokens${output}, ${limit}. Shorten the messages.`,
+      `Context window exceeded (${model}): the request has ${inputTokens} input tokens${output}, but ${limit}. Shorten the messages.`,
       { kind: "denied" },
     )
     Object.assign(this, { maxInputTokens: undefined, ...options })
@@ -332,11 +332,8 @@ export function throwNotLoaded(packageName: string, neededFor: string, cause: un
 export class UnexpectedError extends ClientError {
   declare readonly code: "unexpected"
 
-  /** `charged`: money was reserved when it happened. */
-  constructor(cause: unknown, charged = false) {
-    super("unexpected", `Unexpected error${charged ? "; the reserved amount was charged" : ""}. See \`error.cause\`.`, {
-      cause,
-    })
+  constructor(cause: unknown) {
+    super("unexpected", "Unexpected error. See `error.cause`.", { cause })
   }
 }
 

@@ -44,7 +44,7 @@ const SOURCES = {
 
 function modelText(route: Route, last: AttemptReceipt | undefined): string {
   const model = last?.model ?? route.model
-  // Control characters in the name that a server reports could change the terminal.
+  // A server could report a name with control characters, which a terminal would execute.
   const used = last?.modelUsed?.replace(/\p{C}/gu, "")
   return used === undefined || model.endsWith(used) ? model : `${model} (answered by ${used})`
 }
@@ -54,7 +54,7 @@ function tokensText(total: number, parts: [string, number | undefined][]): strin
   return named.length === 0 ? String(total) : `${total} (${named.join(", ")})`
 }
 
-/** Pico-USD per token are micro-USD per million tokens, so 1,000 times as many nano-USD. */
+/** One pico-USD per token equals one micro-USD, or 1,000 nano-USD, per million tokens. */
 function priceText(route: Route): string {
   const { input, output } = route.rates()
   return `${dollars(input * 1000)} in, ${dollars(output * 1000)} out`

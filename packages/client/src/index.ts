@@ -47,6 +47,6 @@ export type {
   AttemptTimings,
   DeadlineName,
   Receipt,
-  Settlement,
+  SettlementStatus,
 } from "./receipt"
 export { fetchWithErrorLimit } from "./transport/fetch-with-error-limit"

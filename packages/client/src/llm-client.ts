@@ -19,15 +19,15 @@ import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } fr
 import { formatUsage } from "./format-usage"
 import { firstMode } from "./generate/answer-modes"
 import type { GenerateCall } from "./generate/attempt"
-import { type GenerateOutcome, generate } from "./generate/generate"
 import { estimateCall, planCall } from "./generate/plan-call"
 import { countPrompt, type Prompt } from "./generate/prompt"
+import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
 import { type Route, Routes } from "./providers/routes"
 import { type Receipt, sumReceipt } from "./receipt"
 
-/** The last call, under the names of the guide. */
+/** Summary of the last call, with the field names of the guide. */
 export interface CallMeta {
   requestId: string
   modelUsed: string | undefined
@@ -54,7 +54,7 @@ export class LLMClient<Answer = string> {
   readonly #routes: Routes
   readonly #constraints: BudgetConstraints
   readonly #compiled: CompiledAnswer<Answer> | undefined
-  /** What `close` waits for. */
+  /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
   #receipt: Receipt | undefined
   #isClosed = false
@@ -74,18 +74,18 @@ export class LLMClient<Answer = string> {
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#routes = new Routes(this.request as Request<unknown>, options)
     this.#constraints = new BudgetConstraints(this.request as Request<unknown>, options)
-    // Loads the tokenizer, which blocks for about 0.1 s once per process: not while a deadline runs.
+    // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
     this.usageTracker = new UsageTracker(this.#constraints)
   }
 
-  /** The receipt of the last call that ended; undefined before. */
+  /** The receipt of the last call that ended; undefined before the first one. */
   get receipt(): Receipt | undefined {
     return this.#receipt
   }
 
-  /** The last call that ended, in short; undefined before. */
+  /** Summary of the last call that ended; undefined before the first one. */
   get meta(): CallMeta | undefined {
     const receipt = this.#receipt
     if (receipt === undefined) return undefined
@@ -103,7 +103,7 @@ export class LLMClient<Answer = string> {
     return prompt.messages.length === 0 ? 0 : countPrompt(prompt).tokens
   }
 
-  /** Most output tokens of the model; where the provider states no limit, its context window. */
+  /** The model's limit on output tokens, or its context window if the provider states no limit. */
   getMaxTokensForModel(): number {
     const { maxOutputTokens, contextWindow } = this.#routes.first.limits
     return maxOutputTokens ?? contextWindow
@@ -118,7 +118,7 @@ export class LLMClient<Answer = string> {
     return { ...this.#routes.first.limits }
   }
 
-  /** What the next call would cost, against `maxBudget` and every scope. Reads the store and changes nothing. */
+  /** Compares the estimate and the upper bound of the next call with `maxBudget` and every scope. Only reads the store. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
     const limits = await this.#constraints.status()
@@ -128,7 +128,7 @@ export class LLMClient<Answer = string> {
 
   /**
    * Sends the conversation and returns the answer.
-   * @throws P2Error with the `receipt` of what the call cost.
+   * @throws P2Error with the call's `receipt`.
    */
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
     const result = await this.generate(options)
@@ -138,7 +138,7 @@ export class LLMClient<Answer = string> {
 
   /**
    * Sends the conversation and returns the answer or the error, with the receipt.
-   * @throws P2Error of kind `usage`, and no other. It has a `receipt` if attempts were made before.
+   * @throws P2Error of kind `usage` only. It has a `receipt` if the call had begun.
    */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const call = this.#beginCall(options)
@@ -147,7 +147,7 @@ export class LLMClient<Answer = string> {
 
   /**
    * Sends the conversation and yields the answer as it grows; `result` is the validated answer with its receipt.
-   * @throws P2Error of kind `usage` at once, except those that the budget finds: `result` rejects with them.
+   * @throws P2Error of kind `usage`. If the budget finds the usage error, `result` rejects instead.
    */
   stream(options: CallOptions = {}): AnswerStream<Answer> {
     const call = this.#beginCall(options)
@@ -160,19 +160,19 @@ export class LLMClient<Answer = string> {
     })
   }
 
-  /** Dollars: the cost of the last call, or the estimate before any call. `receipt.costNanoUsd` is exact. */
+  /** The cost of the last call in dollars, or the estimate before the first call. `receipt.costNanoUsd` is exact. */
   calculateCost(): number {
     return toUsdNumber(this.#receipt?.costNanoUsd ?? estimateCall(this.#prompt()).estimatedNanoUsd)
   }
 
-  /** Prints the last call: model, time, tokens, prices, cost, budget. Never prints a key or content. */
+  /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
   printUsageInfo(): void {
     console.log(this.#formatUsage())
   }
 
   /**
    * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
-   * (OpenRouter only). `requestId` is that of the last call by default.
+   * (OpenRouter only). The default `requestId` is that of the last call.
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
@@ -182,7 +182,7 @@ export class LLMClient<Answer = string> {
   /** Waits for running calls and pending settlements, and closes what the client opened. */
   async close(): Promise<void> {
     this.#isClosed = true
-    // A set iterates over what is added meanwhile, such as the release of a late reservation.
+    // The loop also visits work that is added while it waits, such as the release of a late reservation.
     for (const running of this.#running) await running.catch(() => {})
     await this.#constraints.close()
   }
@@ -212,66 +212,52 @@ export class LLMClient<Answer = string> {
     const messages = this.msg.getMessages()
     if (messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
-    // Throws when the cost of a fallback has no upper bound: now, and not when the first model has been paid.
+    // Throws if the cost of a fallback has no upper bound, before the first model is paid.
     for (const route of this.#routes.fallbacks) planCall(this.#prompt(route), { remainingNanoUsd: undefined })
     return { messages, signal: options.signal, addAnswer: this.msg.openTurn() }
   }
 
-  /** The client is not closed before this work has ended. */
+  /** Makes `close` wait for this work. */
   #waitFor<T>(work: Promise<T>): Promise<T> {
     this.#running.add(work)
     return work.finally(() => this.#running.delete(work))
   }
 
   async #run(
-    call: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText"> & { addAnswer: (text: string) => void },
+    call: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText" | "addAnswer">,
   ): Promise<GenerateResult<Answer>> {
-    const outcome = await this.#generate(call)
-    const { receipt } = outcome
-    this.#receipt = receipt
-    if (this.request.verbose) console.log(this.#formatUsage())
-    if (outcome.status === "answered") {
-      call.addAnswer(outcome.text)
-      return { ok: true, answer: outcome.answer as Answer, receipt }
-    }
-    const error = attachReceipt(outcome.error, receipt)
-    if (error.kind === "usage") throw error
-    return { ok: false, error, receipt }
-  }
-
-  async #generate({
-    messages,
-    signal,
-    stream,
-    onText,
-  }: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText">): Promise<GenerateOutcome> {
     const { logger, recordContent = false, clock = systemClock } = this.#options
     const requestId = crypto.randomUUID()
-    try {
-      return await generate({
-        requestId,
-        request: this.request as Request<unknown>,
-        routes: await this.#routes.open(),
-        messages,
-        compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-        callBudget: await this.#constraints.open(),
-        deadlines: this.#deadlines,
-        signal,
-        stream,
-        onText,
-        clock,
-        logger,
-        recordContent,
-        waitFor: (work) => this.#waitFor(work),
-      })
-    } catch (error) {
-      // Nothing was opened, so there was no attempt.
-      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], {
-        startedAt: clock.now(),
-        totalMs: 0,
-      })
-      return { status: "failed", error: P2Error.isInstance(error) ? error : new UnexpectedError(error), receipt }
-    }
+    const result = await this.#open().then(
+      (opened) =>
+        runAttempts({
+          ...call,
+          ...opened,
+          requestId,
+          request: this.request as Request<unknown>,
+          compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
+          deadlines: this.#deadlines,
+          clock,
+          logger,
+          recordContent,
+          waitFor: (work) => this.#waitFor(work),
+        }),
+      (cause): GenerateResult<unknown> => {
+        const times = { startedAt: clock.now(), totalMs: 0 }
+        const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], times)
+        const error = P2Error.isInstance(cause) ? cause : new UnexpectedError(cause)
+        return { ok: false, error: attachReceipt(error, receipt), receipt }
+      },
+    )
+    this.#receipt = result.receipt
+    if (this.request.verbose) console.log(this.#formatUsage())
+    if (!result.ok && (result.error as P2Error).kind === "usage") throw result.error
+    return result as GenerateResult<Answer>
+  }
+
+  /** Opens the store and loads the `openai` package, on first use. */
+  async #open(): Promise<Pick<GenerateCall, "routes" | "callBudget">> {
+    return { routes: await this.#routes.open(), callBudget: await this.#constraints.open() }
   }
 
   #formatUsage(): string {

@@ -23,9 +23,12 @@ export type AttemptReason =
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
 /** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
-export type Settlement = "settled" | "pending" | "none"
+export type SettlementStatus = "settled" | "pending" | "none"
 
-/** How an attempt ended. `denied`: a limit did not allow it. `released`: it was not sent. Neither costs anything. */
+/**
+ * How an attempt ended. `denied`: a limit denied it. `released`: nothing was sent, and any reservation was released. Neither
+ * costs anything.
+ */
 export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
 
 /** One HTTP call to a provider, or the denial of one. */
@@ -50,22 +53,22 @@ export interface AttemptReceipt {
   errorCode?: string | undefined
   /** The deadline that ended the attempt. */
   deadlineHit?: DeadlineName | undefined
-  /** As the provider reported it; undefined when it reported none that can be trusted. */
+  /** As the provider reported it; undefined if it is missing or inconsistent. */
   usage?: Usage | undefined
   costNanoUsd: NanoUsd
   costSource: CostSource
-  /** The cost by the price table, where the provider reported another one. */
+  /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
   /** Output tokens that were requested. */
   maxTokens: number
   generationId?: string | undefined
-  settlement: Settlement
+  settlement: SettlementStatus
   timings: AttemptTimings
 }
 
-/** Milliseconds since the attempt began, except where a field says otherwise. */
+/** Milliseconds since the attempt began, unless a field says otherwise. */
 export interface AttemptTimings {
   /** Epoch milliseconds. */
   startedAt: number
@@ -78,7 +81,7 @@ export interface AttemptTimings {
   totalMs: number
 }
 
-/** What one call of `generate()` cost, attempt by attempt. */
+/** The cost of one call of `generate()`, attempt by attempt. */
 export interface Receipt {
   requestId: string
   /** The `metadata` of the request. */
@@ -93,7 +96,7 @@ export interface Receipt {
   /** Sum over the attempts. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed every attempt. */
-  settlement: Settlement
+  settlement: SettlementStatus
   timings: {
     /** Epoch milliseconds. */
     startedAt: number
@@ -105,9 +108,9 @@ export interface Receipt {
   }
 }
 
-/** From the least certain to the most. */
+/** Ordered from the least certain to the most certain. */
 const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
-const SETTLEMENTS: readonly Settlement[] = ["pending", "settled", "none"]
+const SETTLEMENTS: readonly SettlementStatus[] = ["pending", "settled", "none"]
 
 /** The receipt of a request as the sum of its attempts. */
 export function sumReceipt(
@@ -142,7 +145,7 @@ export function sumReceipt(
   }
 }
 
-/** The first value of `order` that occurs; its last one where none does. */
+/** The first item of `order` that is among the values, else the last item of `order`. */
 function first<T>(order: readonly T[], values: readonly T[]): T {
   return order.find((value) => values.includes(value)) ?? order.at(-1)!
 }

@@ -79,10 +79,10 @@ describe("messages", () => {
   test("name the limit that the request exceeds", () => {
     const limits = { model: "m", contextWindow: 1_000, outputTokens: 64 }
     expect(new client.ContextExceededError({ ...limits, inputTokens: 990 }).message).toBe(
-      "Context window exceeded (m): the request has 990 input tokens and 64 output tokens, the context window has 1000. Shorten the messages.",
+      "Context window exceeded (m): the request has 990 input tokens and 64 output tokens, but the context window has 1000 tokens. Shorten the messages.",
     )
     expect(new client.ContextExceededError({ ...limits, inputTokens: 600, maxInputTokens: 500 }).message).toBe(
-      "Context window exceeded (m): the request has 600 input tokens, the model accepts 500 input tokens. Shorten the messages.",
+      "Context window exceeded (m): the request has 600 input tokens, but the model accepts at most 500 input tokens. Shorten the messages.",
     )
   })
 })

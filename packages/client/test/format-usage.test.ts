@@ -21,7 +21,7 @@ function terminal(env: Record<string, string>): void {
     Object.defineProperty(process.stdout, name, { value: WriteStream.prototype[name], configurable: true })
 }
 
-/** Answers as this model; with a status, the first request gets that instead. */
+/** Answers as this model. If a status is given, the first request gets that status instead. */
 function answerAs(model: string, firstStatus = 200): void {
   server.answer(({ sendJson }) => {
     const status = server.bodies.length === 1 ? firstStatus : 200

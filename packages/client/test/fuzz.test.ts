@@ -18,7 +18,7 @@ interface Plant {
   plant: (inner: BudgetStore) => Partial<BudgetStore>
   /** The problem that must be found. */
   problem: RegExp
-  /** The first seed, where few worlds show it. */
+  /** The first seed, if few worlds show the problem. */
   from?: number
 }
 
@@ -120,7 +120,7 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
         failed.push(`pnpm fuzz --store ${name} --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
     }
     expect(failed).toEqual([])
-    // Worlds in which nothing happens would keep every guarantee too.
+    // A world without calls would keep every guarantee.
     expect(codes.size).toBeGreaterThan(5)
   })
 

@@ -18,7 +18,7 @@ export interface OutcomeCase {
   faults?: Fault[]
   request?: Partial<RequestOptions<unknown>>
   options?: Partial<LLMClientOptions>
-  /** Aborts so many milliseconds after the start; 0: before it. */
+  /** Aborts this many milliseconds after the start; 0: before the start. */
   abortAfterMs?: number
   /** The connection is refused. */
   refused?: boolean
@@ -26,7 +26,7 @@ export interface OutcomeCase {
   code?: string
   /** Attempt by attempt. */
   attempts: Expected[]
-  /** What is different in a stream. */
+  /** The expected differences in a stream. */
   streamed?: Pick<Partial<OutcomeCase>, "code" | "attempts" | "request">
   only?: "json" | "stream"
   /** Calls that must have reached the provider. */

@@ -52,7 +52,7 @@ describe("an error body in another shape than OpenAI's", () => {
         ? exchange.sendJson(400, body)
         : exchange.sendJson(200, { choices: toolCall('{"count":3}'), usage: USAGE }),
     )
-    // Another model name in each case, because modes are remembered.
+    // Each case uses a different model name, because modes are remembered.
     const prices_ = createPriceTable({}, { extends: "published", aliases: { [`${model}-${_shape.length}`]: model } })
     const result = await open(`${model}-${_shape.length}`, { answerModel: Counted }, { prices: prices_ }).generate()
     expect(result).toMatchObject({ ok: true, answer: { count: 3 } })

@@ -3,7 +3,7 @@ import { redisForTests } from "@p2/redis-server"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { LLMClient } from "../src/index"
 
-// Prints that it skips where there is no Redis; fails in CI.
+// Without Redis the test prints that it skips; in CI it fails.
 const redis = await redisForTests()
 let provider: LocalProvider
 beforeAll(async () => {

@@ -49,7 +49,7 @@ describe("the wait before a retry", () => {
     [{ "retry-after": "2", "retry-after-ms": "40" }, 40],
     [{ "retry-after": "Mon, 23 Nov 2026 12:00:03 GMT" }, 3_000],
     [{ "retry-after": "60" }, 60_000],
-    // Not readable: as without the header.
+    // Unreadable headers are ignored.
     [{ "retry-after": "soon" }, 500],
     [{ "retry-after": "-3" }, 500],
     [{ "retry-after": "" }, 500],
@@ -61,12 +61,12 @@ describe("the wait before a retry", () => {
     expect((await waits({ "retry-after": "2.5" }, { random: 0.5 })).recorded).toEqual([2_625])
   })
 
-  test("is none for a date in the past", async () => {
+  test("is zero for a date in the past", async () => {
     const past = await waits({ "retry-after": "Mon, 23 Nov 2026 11:00:00 GMT" }, { now })
     expect(past).toEqual({ recorded: [], attempts: 2 })
   })
 
-  test("is not waited for when it is longer than a minute, or than the rest of the deadline", async () => {
+  test("is skipped, with the retry, if it exceeds a minute or the rest of the deadline", async () => {
     expect(await waits({ "retry-after": "61" })).toEqual({ recorded: [], attempts: 1 })
     provider.faults.clear()
     provider.faults.always({ status: 503, headers: { "retry-after": "5" } })

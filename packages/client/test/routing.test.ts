@@ -186,7 +186,7 @@ test("a web search is one search of at most five results, by the engine with a s
   const boundOf = async (client: LLMClient) => (await client.getBudgetInfo()).upperBoundCostNanoUsd
   const { search, input } = priceOf("openrouter/openai/gpt-4o-mini").rates
   // Rates are pico-USD. Results are billed as input, for which 5 × 2,000 tokens are reserved. The bound includes
-  // OpenRouter's fee of 5 % for keys of the caller's own.
+  // OpenRouter's fee of 5 % for the caller's own keys.
   expect((await boundOf(online)) - (await boundOf(offline))).toBe((1.05 * ((search ?? 0) + 10_000 * input)) / 1000)
   expect((await online.generate()).ok).toBe(true)
   expect(provider.received[0]?.body.plugins).toEqual([{ id: "web", engine: "exa", max_results: 5 }])

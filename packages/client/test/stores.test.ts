@@ -21,7 +21,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** A client with default options but these. */
+/** A client with these options, and defaults for all others. */
 function plainClient(request: object, options: object = {}) {
   const client = new LLMClient(
     { model: "openai/gpt-4o-mini", ...request },

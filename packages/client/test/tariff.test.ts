@@ -28,7 +28,7 @@ const anyMessages: fc.Arbitrary<Message[]> = fc.array(
   { maxLength: 6 },
 )
 
-test("messages and structure counted apart have as many tokens as counted together", () => {
+test("messages and structure have as many tokens counted separately as counted together", () => {
   const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
   const models = ["openai/gpt-4o-mini", "openai/gpt-4", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"]
   const routes = models.map((model) => ({
@@ -46,7 +46,7 @@ test("messages and structure counted apart have as many tokens as counted togeth
         const { tokens, upperBound } = countRequestTokens({ model, messages, tools, answerFormat })
         const counted = route.countInput(messages, structure)
         expect(counted).toMatchObject({ tokens })
-        // Where the context window bounds the messages, the structure is added to it.
+        // The context window bounds the messages; the structure is added.
         const { contextWindow, maxInputTokens = 0 } = getModelLimits(model)
         if (upperBound >= Math.max(contextWindow, maxInputTokens))
           expect(counted.upperBound).toBeGreaterThanOrEqual(upperBound)

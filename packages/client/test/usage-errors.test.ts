@@ -78,7 +78,7 @@ test("a fallback's missing key is a usage error before the first call, with the 
   const client = openClient(provider, { fallbacks: ["groq/llama-3.3-70b-versatile"] })
   const error = await client.generate().catch((thrown: unknown) => thrown)
   expect(error).toMatchObject({ code: "missing-key", provider: "groq", variable: "GROQ_API_KEY" })
-  // `apiKey` and `openai` are for the request's own provider: they would not help.
+  // `apiKey` and `openai` are for the request's own provider, so they would not help.
   expect((error as Error).message).toBe(
     'No API key for groq, which the fallback "groq/llama-3.3-70b-versatile" needs. Set GROQ_API_KEY, or remove the fallback.',
   )
@@ -105,7 +105,7 @@ test("a usage error that the budget finds is thrown, not returned", async () => 
   await expect(client.stream().result).rejects.toMatchObject({ kind: "usage" })
 })
 
-test("an option in the wrong argument says where it belongs, in whatever spelling", () => {
+test("an option in the wrong argument says where it belongs, in any spelling", () => {
   const model = "openai/gpt-4o-mini"
   const message = (request: object, options?: object) => {
     try {
@@ -130,7 +130,7 @@ test("a bare model of another provider names its prefix", () => {
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" })).toThrow(
     'Invalid `model`: "claude-sonnet-4-5" is a model of anthropic. Write "anthropic/claude-sonnet-4-5", or set OPENROUTER_API_KEY.',
   )
-  // A gateway may serve it.
+  // A gateway may serve the model.
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" }, { baseURL: provider.baseURL })).not.toThrow()
 })
 
@@ -150,7 +150,7 @@ test("a prompt that exceeds the context window is denied with the numbers", asyn
     error: { code: "context-exceeded", kind: "denied", contextWindow: 128_000 },
   })
   expect(!result.ok && result.error.message).toMatch(
-    /^Context window exceeded \(openai\/gpt-4o-mini\): the request has 130\d{3} input tokens, the context window has 128000\. Shorten the messages\.$/,
+    /^Context window exceeded \(openai\/gpt-4o-mini\): the request has 130\d{3} input tokens, but the context window has 128000 tokens\. Shorten the messages\.$/,
   )
   expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "denied" }] })
 })
@@ -322,6 +322,7 @@ test("a key or a URL that fetch rejects costs nothing, and the error does not sh
 
 test("web search is rejected where it cannot be limited", async () => {
   expect(await codeOf(() => openClient(provider, { online: true }))).toBe("invalid-argument")
+  expect(() => openClient(provider, { online: true })).toThrow(/^Invalid `online`: .* Use an `openrouter\/…` model\.$/)
 })
 
 test("a closed client rejects calls with the remedy", async () => {

@@ -10,9 +10,9 @@ beforeAll(async () => {
 beforeEach(() => provider.faults.clear())
 afterAll(() => provider.close())
 
-/** Two users of one client: an answer, a repaired answer, a failure; a denial. And a user of another client. */
+/** Calls of two users of one client (an answer, a repaired answer, a failure, a denial), and of a user of another client. */
 async function history() {
-  // Every reading is later than the one before, so that entries have the order of the calls.
+  // The clock advances with every reading, so that entries have the order of the calls.
   let time = Date.now()
   const store = memoryStore({ now: () => ++time })
   const request = { answerModel: Person, clientId: "shop", maxTokens: 300 }

@@ -3,7 +3,7 @@ import type { AbortedError, InvalidArgumentError, UnknownModelError } from "./er
 import type { InvalidRequestError } from "./request/invalid-request-error"
 
 /**
- * Every error of this package. The code narrows it to one class, without `instanceof`:
+ * Every error of this package. `code` narrows it to one class, without `instanceof`:
  * `if (error.code === "invalid-request") console.log(error.issues)`.
  */
 export type CoreError =

@@ -1,7 +1,7 @@
 /**
  * What went wrong:
- * - `denied`: the budget or the context window says no. The same call is denied again until something changes.
- * - `failed`: the store, the network or the provider broke; see `cause`.
+ * - `denied`: the budget or the context window does not allow the call. It is denied again until something changes.
+ * - `failed`: the store, the network or the provider failed; see `cause`.
  * - `usage`: the caller passed something wrong; thrown before anything happens.
  */
 export type ErrorKind = "denied" | "failed" | "usage"
@@ -44,7 +44,7 @@ export class P2Error<Code extends string = string> extends Error {
     Object.defineProperty(this, MARK, { value: true })
   }
 
-  /** Whether `value` is a p2 error, from whichever copy of the package. */
+  /** Whether `value` is a p2 error, from any copy of the package. */
   static isInstance(value: unknown): value is P2Error {
     return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }
@@ -55,11 +55,11 @@ function classNameOf(code: string): string {
   return `-${code}-error`.replace(/-./g, (start) => start.charAt(1).toUpperCase())
 }
 
-/** A wrong argument: code `invalid-argument`. The message says what was expected and what came. */
+/** An invalid argument: code `invalid-argument`. The message says what was expected and what was received. */
 export class InvalidArgumentError extends P2Error<"invalid-argument"> {
   /** Path of the argument, such as `usage.inputTokens`. */
   declare readonly argument: string
-  /** What the argument must be, in words. */
+  /** Describes a valid argument, in words. */
   declare readonly expected: string
 
   /** @param message replaces "Invalid `argument`: expected …, got …." */
@@ -72,7 +72,7 @@ export class InvalidArgumentError extends P2Error<"invalid-argument"> {
     this.expected = expected
   }
 
-  /** Whether `value` is an `InvalidArgumentError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidArgumentError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidArgumentError {
     return P2Error.isInstance(value) && value.code === "invalid-argument"
   }
@@ -80,13 +80,13 @@ export class InvalidArgumentError extends P2Error<"invalid-argument"> {
 
 /** A model that a table does not list: code `unknown-model`. An unknown model is never free and has no default limit. */
 export class UnknownModelError extends P2Error<"unknown-model"> {
-  /** The id; empty if the string has characters that no id has or looks like an API key. */
+  /** The id; empty if the string has characters that no id contains or looks like an API key. */
   declare readonly model: string
   /** Known ids with the most similar spelling, nearest first. Suggestions only, never used instead. */
   declare readonly nearest: readonly string[]
 
   /**
-   * @param options `what` is unknown about the model, such as "price"; `remedy` is one sentence that says what to do
+   * @param options `what` names the unknown property, such as "price"; `remedy` is a sentence that says what to do
    */
   constructor(model: string, options: { what: string; nearest?: readonly string[] | undefined; remedy: string }) {
     const { what, nearest = [], remedy } = options
@@ -99,7 +99,7 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
     this.nearest = nearest
   }
 
-  /** Whether `value` is an `UnknownModelError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnknownModelError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnknownModelError {
     return P2Error.isInstance(value) && value.code === "unknown-model"
   }
@@ -111,29 +111,29 @@ export class AbortedError extends P2Error<"aborted"> {
     super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 
-  /** Whether `value` is an `AbortedError`, from whichever copy of the package. */
+  /** Whether `value` is an `AbortedError`, from any copy of the package. */
   static override isInstance(value: unknown): value is AbortedError {
     return P2Error.isInstance(value) && value.code === "aborted"
   }
 }
 
-/** Prefixes of the API keys of OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Perplexity and Replicate. */
+/** Prefixes of API keys: OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Perplexity, Replicate. */
 const KEY_PREFIX = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
 
-/** Whether a string has only characters of model ids and is not a key: an error message may show it in full. */
+/** Whether a string has only model id characters and is not an API key, so that an error message may show it in full. */
 export function hasModelIdCharacters(value: string): boolean {
   return /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/.test(value) && !KEY_PREFIX.test(value)
 }
 
-/** A model id as an error message shows it: in full if it has the form of one, else as any other value. */
+/** Describes a model id for an error message: in full if it has the form of an id, otherwise like any other value. */
 export function describeModelId(value: unknown): string {
   return typeof value === "string" && hasModelIdCharacters(value) ? JSON.stringify(value) : describeValue(value)
 }
 
-/** Longer strings are cut. */
+/** Longer strings are shortened. */
 const MAX_STRING = 30
 
-/** A value as an error message may show it: short, on one line, and without the contents of long strings or objects. */
+/** Describes a value for an error message: short, on one line, without the contents of long strings or objects. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return describeString(value)
   if (typeof value === "bigint") return `${value}n`
@@ -145,21 +145,21 @@ export function describeValue(value: unknown): string {
   return name === "Object" ? "an object" : `an instance of ${name}`
 }
 
-/** A string that was passed in the wrong place may be a key, an address with a password, or a prompt. */
+/** A string that was passed in the wrong place may be an API key, a URL with a password, or a prompt. */
 function describeString(value: string): string {
-  if (KEY_PREFIX.test(value)) return "what looks like an API key"
+  if (KEY_PREFIX.test(value)) return "a string that looks like an API key"
   if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
   return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }
 
 class HiddenString {}
 
-/** Replaces a string by a value that {@link describeValue} shows as "a string": it may be a key, an address or a prompt. */
+/** Replaces a string with a value that {@link describeValue} shows as "a string", because it may be secret. */
 export function hideString(value: unknown): unknown {
   return typeof value === "string" ? new HiddenString() : value
 }
 
-/** The name of the value's class; `Object` if it has none, or one that is not an identifier. */
+/** Returns the name of the value's class; `Object` if it has none, or if the name is not an identifier. */
 function className(value: object): string {
   try {
     const { name } = value.constructor

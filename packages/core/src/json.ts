@@ -1,4 +1,4 @@
-/** The value of a JSON text; undefined if it is not JSON. The error of `JSON.parse` would quote the text. */
+/** Parses JSON; returns undefined if it is invalid. (The error of `JSON.parse` would quote the text.) */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -13,10 +13,10 @@ export class LruMap<Key, Value> {
   /** The insertion order is the order of use, the least recently used entry first. */
   readonly #entries = new Map<Key, Value>()
 
-  /** @throws InvalidArgumentError if `capacity` is not an integer from 1. */
+  /** @throws InvalidArgumentError if `capacity` is not an integer of at least 1. */
   constructor(capacity: number) {
     if (!Number.isSafeInteger(capacity) || capacity < 1)
-      throw new InvalidArgumentError("capacity", "an integer from 1", capacity)
+      throw new InvalidArgumentError("capacity", "an integer of at least 1", capacity)
     this.#capacity = capacity
   }
 
@@ -28,7 +28,7 @@ export class LruMap<Key, Value> {
     return this.#entries.has(key)
   }
 
-  /** The value, which becomes the most recently used; undefined if the key is absent. */
+  /** Returns the value and marks it as the most recently used; undefined if the key is absent. */
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key)
     if (value !== undefined || this.#entries.has(key)) this.set(key, value as Value)
@@ -42,12 +42,12 @@ export class LruMap<Key, Value> {
     return this
   }
 
-  /** Whether there was such an entry. */
+  /** Removes an entry; returns whether there was one. */
   delete(key: Key): boolean {
     return this.#entries.delete(key)
   }
 
-  /** The value of the key. If the key is absent, stores what `create` returns; stores nothing if `create` throws. */
+  /** Returns the value of the key. If the key is absent, stores the result of `create`, or nothing if `create` throws. */
   getOrCreate(key: Key, create: (key: Key) => Value): Value {
     if (this.#entries.has(key)) return this.get(key) as Value
     const value = create(key)

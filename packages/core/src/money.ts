@@ -10,7 +10,7 @@ const DOLLARS = /^([+-]?)\$?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
  * `usd("$0.05")` are all `50_000_000`.
  *
  * A string may have at most nine decimals. A number is read in its shortest decimal form; digits beyond nine decimals
- * are float noise and are cut off, so a limit is never more than what was written.
+ * are float noise and are truncated, so a limit never exceeds the amount that was written.
  *
  * @param argument name of the amount in the error message
  * @throws InvalidArgumentError for anything else, and for more than ±(2^53 − 1) nano-USD
@@ -42,7 +42,7 @@ export function formatUsd(nanoUsd: NanoUsd): string {
   return `${nanoUsd < 0 ? "-" : ""}$${decimalDigits(Math.abs(nanoUsd))}`
 }
 
-/** Dollars as a JavaScript number, for people. Not exact: keep the integer beside it. */
+/** Converts to dollars as a JavaScript number, for display. Not exact: keep the integer too. */
 export function toUsdNumber(nanoUsd: NanoUsd): number {
   checkNanoUsd(nanoUsd)
   const dollars = Number(decimalDigits(Math.abs(nanoUsd)))

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from "./errors"
 import { checkOptions } from "./options/check-options"
 
 /**
- * What a call used, in tokens. Totals are inclusive: `inputTokens` includes cached tokens, audio and images; `outputTokens`
- * includes reasoning, audio and images. Every count is an integer from 0; an absent one is 0.
+ * The tokens that a call used. Totals are inclusive: `inputTokens` includes cached tokens, audio and images; `outputTokens`
+ * includes reasoning, audio and images. Every count is an integer of at least 0; an absent count is 0.
  */
 export interface Usage {
   inputTokens: number
@@ -57,7 +57,7 @@ const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([...USAGE_COUNTS, "ra
 
 /**
  * The sum of usages, count by count. `raw` is the array of all `raw` values that are present.
- * @throws InvalidArgumentError if a usage has an unknown field, lacks a total, or has a count that is not an integer from 0
+ * @throws InvalidArgumentError if a usage has an unknown field, lacks a total, or has a count that is not an integer of at least 0
  */
 export function addUsage(...usages: readonly Usage[]): Usage {
   const sum: Usage = { inputTokens: 0, outputTokens: 0 }
@@ -79,6 +79,6 @@ function checkUsage(usage: Usage, index: number): void {
     const count = usage[name]
     const isRequired = name === "inputTokens" || name === "outputTokens"
     if (count === undefined ? isRequired : !Number.isSafeInteger(count) || count < 0)
-      throw new InvalidArgumentError(`${path}.${name}`, "an integer from 0", count)
+      throw new InvalidArgumentError(`${path}.${name}`, "an integer of at least 0", count)
   }
 }

@@ -129,7 +129,7 @@ describe("the suggestion for an unknown option", () => {
     [requestNames, "prompt"],
     [limitNames, "user"],
     [reserveNames, "model"],
-  ])("of %j for `%s` is none that means something else", (known, name) => {
+  ])("is none of %j for `%s`, which has another meaning", (known, name) => {
     // `topP` is one letter from `topK` and is another setting: Request has its own advice for it.
     if (name === "topK") known = known.filter((other) => other !== "topP")
     expect(messageOf(() => checkOptions({ [name]: 1 }, new Set(known)))).not.toContain("Did you mean")
@@ -155,13 +155,13 @@ describe("the advice for an unknown option of a request", () => {
   })
 
   it.each([
-    ["tools", "A request has no tools: describe what the model may choose in `answerModel`"],
-    ["tool_choice", "A request has no tools"],
+    ["tools", "Requests have no tools: describe the choices of the model in `answerModel`"],
+    ["tool_choice", "Requests have no tools"],
     ["prompt", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["input", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["system", 'Write `messages: [{ role: "system", content: "…" }, …]`.'],
-    ["topK", "Requests have no such setting"],
-    ["logit_bias", "Requests have no such setting"],
+    ["topK", "Requests do not support it"],
+    ["logit_bias", "Requests do not support it"],
     ["n", "Send one request per answer."],
     ["timeout", "Did you mean `timeoutMs`, in milliseconds?"],
     ["max_completion_tokens", "Did you mean `maxTokens`?"],

@@ -51,16 +51,16 @@ describe("constructs of Zod", () => {
       "an intersection of object and object",
     )
     const endless = (): z.ZodType => z.lazy(() => z.array(endless()))
-    expect(errorOf(endless()).construct).toBe("an endlessly nested schema")
+    expect(errorOf(endless()).construct).toBe("an infinitely nested schema")
     const itself: z.ZodType = z.lazy(() => itself)
-    expect(errorOf(itself).construct).toBe("a schema that contains itself without a value between")
+    expect(errorOf(itself).construct).toBe("a schema that contains itself directly")
     const through: z.ZodType = z.lazy(() =>
       z.preprocess(
         (value) => value,
         z.preprocess((value) => value, through),
       ),
     )
-    expect(errorOf(through).construct).toBe("a schema that contains itself without a value between")
+    expect(errorOf(through).construct).toBe("a schema that contains itself directly")
     const tree = z.object({
       get child() {
         return z.array(tree)
@@ -82,15 +82,15 @@ describe("constructs of Zod", () => {
     const object = z.lazy(() => z.object({ a: z.array(a) }))
     const none: z.ZodType = z.lazy(() => z.union([z.lazy(() => none), z.lazy(() => none)]))
     for (const schema of [a, b, c, object, none, z.intersection(z.object({ x: a }), z.object({ x: b }))])
-      expect(errorOf(schema).construct).toBe("a schema that contains itself without a value between")
+      expect(errorOf(schema).construct).toBe("a schema that contains itself directly")
     expect(errorOf(object).path).toBe("answer.a[]")
     const list: z.ZodType = z.lazy(() => z.union([z.array(list), z.array(z.union([list, z.string()]))]))
     expect(compileAnswer(list).parse('{"answer":[["a"],[]]}')).toEqual({ ok: true, answer: [["a"], []] })
   })
 
-  it("rejects everything but schemas of Zod 4", () => {
+  it("rejects everything but Zod 4 schemas", () => {
     for (const wrong of [null, undefined, "string", {}, { _def: {} }, { type: "object" }])
-      expect(() => compileAnswer(wrong as never)).toThrow(/Invalid `answerModel`: expected a schema of Zod 4/)
+      expect(() => compileAnswer(wrong as never)).toThrow(/Invalid `answerModel`: expected a Zod 4 schema/)
   })
 
   it("accepts schemas of zod/mini", () => {
@@ -267,7 +267,7 @@ describe("schemas that are too expensive to expand", () => {
   it("have no number that JSON cannot express, and no missing definition", () => {
     expect(() => compileAnswer(z.literal([1, Number.NaN]))).toThrow(/without a JSON value/)
     expect(() => compileAnswer(z.literal(Number.POSITIVE_INFINITY))).toThrow(/without a JSON value/)
-    expect(() => compileAnswer({ _zod: {}, safeParse() {} } as never)).toThrow(/a schema of Zod 4/)
+    expect(() => compileAnswer({ _zod: {}, safeParse() {} } as never)).toThrow(/a Zod 4 schema/)
   })
 })
 

@@ -32,9 +32,9 @@ describe("P2Error", () => {
 
 describe("subclasses", () => {
   it("state what was expected and what was received", () => {
-    const error = new InvalidArgumentError("usage.inputTokens", "an integer from 0 up", -1)
+    const error = new InvalidArgumentError("usage.inputTokens", "an integer of at least 0", -1)
     expect(error).toMatchObject({ name: "InvalidArgumentError", code: "invalid-argument", kind: "usage" })
-    expect(error.message).toBe("Invalid `usage.inputTokens`: expected an integer from 0 up, got -1.")
+    expect(error.message).toBe("Invalid `usage.inputTokens`: expected an integer of at least 0, got -1.")
     expect(error).toBeInstanceOf(P2Error)
   })
 
@@ -60,7 +60,7 @@ describe("subclasses", () => {
     expect(messageOf(long)).toContain(`"${long}"`)
     expect(messageOf("Tell me about my illness, which nobody may know of")).toContain('"Tell m…"')
     for (const key of ["sk-proj-0123456789", "gsk_0123456789", "AIza0123456789"]) {
-      expect(messageOf(key)).toContain("what looks like an API key")
+      expect(messageOf(key)).toContain("a string that looks like an API key")
       expect(JSON.stringify(new UnknownModelError(key, { what: "price", remedy: "" }))).not.toContain("0123")
     }
   })
@@ -112,7 +112,7 @@ describe("describeValue", () => {
     ["a", '"a"'],
     ["a\nb", '"a\\nb"'],
     ["x".repeat(100), `"xxxxxx…"`],
-    ["sk-0123", "what looks like an API key"],
+    ["sk-0123", "a string that looks like an API key"],
     ["redis://:pass@localhost", "a URL with credentials"],
     ["http://me:pass@localhost/a", "a URL with credentials"],
     ["http://localhost/@me", '"http://localhost/@me"'],

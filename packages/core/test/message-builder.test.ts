@@ -41,7 +41,7 @@ describe("MessageBuilder", () => {
     expect(contentOf(builder)).toBe("[PERSON]\n[]\n[/PERSON]")
   })
 
-  it("lets no data close its block", () => {
+  it("does not let data close its block", () => {
     const tag = fc.constantFrom("TAG", "tag", "A-b_1", "TAG_1")
     const part = fc.constantFrom(
       "[/",
@@ -75,7 +75,7 @@ describe("MessageBuilder", () => {
     expect(hostile).toBeGreaterThan(100)
   })
 
-  it("lets no data close its block with invisible characters or letters of another case", () => {
+  it("does not let data close its block with invisible characters or letters of another case", () => {
     for (const end of [
       "[/\u200bKEYS]",
       "[\u200b/KEYS]",

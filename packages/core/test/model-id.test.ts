@@ -89,7 +89,7 @@ describe("parseModelId", () => {
 
   it("shows no prompt and no key in the message", () => {
     expect(() => parseModelId("Tell me about my illness, which nobody may know of")).toThrow('got "Tell m…".')
-    expect(() => parseModelId("sk-proj-0123456789 ")).toThrow("got what looks like an API key.")
+    expect(() => parseModelId("sk-proj-0123456789 ")).toThrow("got a string that looks like an API key.")
   })
 
   it("loses nothing of an id", () => {

@@ -149,7 +149,7 @@ describe("Request", () => {
     expect(() => new Request({ model: "m", userBudget: 5 })).toThrow(
       /userId: expected an id, because `userBudget` is set/,
     )
-    expect(() => new Request({ model: "m", answerModel: { _def: {} } as never })).toThrow(/this one is of Zod 3/)
+    expect(() => new Request({ model: "m", answerModel: { _def: {} } as never })).toThrow(/this is a Zod 3 schema/)
     expect(Object.keys(issuesOf(undefined))).toEqual(["options"])
     expect(Object.keys(issuesOf({}))).toEqual(["model"])
     expect(Object.keys(issuesOf({ model: null, toString: 1 }))).toEqual(["model", "toString"])
@@ -213,7 +213,7 @@ describe("Request", () => {
     expect(new Request({ model: "m", ...options }).retries).toBe(2)
   })
 
-  it("is frozen to its leaves, and shares no data with its options", () => {
+  it("is deeply frozen, and shares no data with its options", () => {
     const messages: Message[] = [{ role: "user", content: [{ type: "text", text: "a" }] }]
     const tags = { team: "x" }
     const metadata = { at: new Date(0), deep: { list: [1] } }
@@ -251,7 +251,7 @@ describe("Request", () => {
     expect(() => request.with({ userId: undefined })).toThrow(InvalidRequestError)
   })
 
-  it("is made from options or from a request, of any copy of the package", () => {
+  it("is created from options or from a request of any copy of the package", () => {
     const request = new Request({ model: "m" })
     expect(Request.from(request)).toBe(request)
     expect(Request.from({ model: "m" })).toBeInstanceOf(Request)

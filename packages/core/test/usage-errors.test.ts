@@ -11,12 +11,12 @@ import {
   usd,
 } from "../src/index"
 
-/** What people write by mistake, with what the error must say about it. */
-const MISTAKES: [mistake: string, action: () => unknown, message: string][] = [
+/** Common usage errors, with the message that each must have. */
+const USAGE_ERRORS: [title: string, action: () => unknown, message: string][] = [
   ["snake case", () => request({ max_budget: 5 }), "max_budget: unknown option. Did you mean `maxBudget`?"],
   ["a currency sign behind", () => request({ maxBudget: "5$" }), 'such as 5 or "5.00", got "5$"'],
   ["a thousands separator", () => usd("1,000"), 'such as 5 or "5.00", got "1,000"'],
-  ["a negative budget", () => request({ maxBudget: -1 }), "maxBudget: expected a dollar amount from 0, got -1"],
+  ["a negative budget", () => request({ maxBudget: -1 }), "maxBudget: expected a dollar amount of at least 0, got -1"],
   ["dollars in place of nano-USD", () => formatUsd(0.05), "expected an integer of nano-USD"],
   ["seconds", () => request({ timeout: 30 }), "Did you mean `timeoutMs`, in milliseconds?"],
   ["an empty id", () => request({ userId: "" }), 'userId: expected a string of 1 to 200 characters, got ""'],
@@ -26,14 +26,14 @@ const MISTAKES: [mistake: string, action: () => unknown, message: string][] = [
   ["a string for a number", () => request({ temperature: "0.7" }), 'expected a number from 0 to 2, got "0.7"'],
   ["a string for messages", () => request({ messages: "hi" }), "messages: expected an array"],
   ["a role with a typo", () => request({ messages: [{ role: "usr", content: "hi" }] }), 'got "usr"'],
-  ["a JSON Schema", () => request({ answerModel: { type: "object" } }), "expected a schema of Zod 4"],
+  ["a JSON Schema", () => request({ answerModel: { type: "object" } }), "expected a Zod 4 schema"],
   [
     "a function in the answer",
     () => compileAnswer(z.object({ f: z.function() } as never)),
     "z.function() at `answer.f`",
   ],
   ["a space in a model id", () => parseModelId("openai/gpt 4o"), 'got "openai/gpt 4o"'],
-  ["a key for a model", () => parseModelId("sk-proj-0123456789"), "got what looks like an API key"],
+  ["a key for a model", () => parseModelId("sk-proj-0123456789"), "got a string that looks like an API key"],
   ["a promise of options", () => new Request(Promise.resolve({}) as never), "a promise (is an `await` missing?)"],
   ["a promise of changes", () => request({}).with(Promise.resolve({}) as never), "(is an `await` missing?)"],
   ["a string of changes", () => request({}).with("x" as never), "Invalid `changes`: expected an object of options"],
@@ -48,7 +48,7 @@ const MISTAKES: [mistake: string, action: () => unknown, message: string][] = [
   ["an array of usages", () => addUsage([] as never), "Invalid `usages[0]`: expected an object"],
   ["no usage", () => addUsage(undefined as never), "Invalid `usages[0]`: expected an object, got undefined"],
   ["half a usage", () => addUsage({ inputTokens: 5 } as never), "Invalid `usages[0].outputTokens`"],
-  ["a fraction of a token", () => addUsage({ inputTokens: 0.5, outputTokens: 1 }), "expected an integer from 0"],
+  ["a fraction of a token", () => addUsage({ inputTokens: 0.5, outputTokens: 1 }), "expected an integer of at least 0"],
 ]
 
 function request(options: object): Request {
@@ -59,7 +59,7 @@ function messages(): MessageBuilder {
   return new MessageBuilder()
 }
 
-it.each(MISTAKES)("%s", (_, action, message) => {
+it.each(USAGE_ERRORS)("%s", (_, action, message) => {
   expect(action).toThrow(expect.objectContaining({ kind: "usage", message: expect.stringContaining(message) }))
 })
 

@@ -21,7 +21,7 @@ export class BadRequest extends Error {
   override name = "BadRequest"
 }
 
-/** How the request asks for structured output. */
+/** A way to request structured output. */
 export type Mode = "json_schema" | "tool" | "json_object" | "text"
 
 /** Parses a body. @throws BadRequest with the API's message. */

@@ -5,7 +5,7 @@ import { plausibleText, subjectOf } from "./plausible-data"
 import { Random } from "./random"
 import { dataForSchema } from "./schema-data"
 
-/** One answer, complete before a byte is sent, and its token counts. */
+/** One complete answer and its token counts. */
 export interface Completion {
   mode: Mode
   text: string

@@ -1,11 +1,11 @@
-/** What goes wrong in one call. Fields combine; an absent field changes nothing. */
+/** The fault of one call. Fields combine; an absent field changes nothing. */
 export interface Fault {
   /** Responds with this HTTP status and an error body. Nothing is generated unless `billed`. */
   status?: number | undefined
   /** Headers beside the status, such as `{ "retry-after": "1" }`. */
   headers?: Record<string, string> | undefined
   error?: { message: string; code?: string | undefined; type?: string | undefined } | undefined
-  /** Bills the full generation although the answer is an error or never arrives. @defaultValue false for `status` */
+  /** Bills the full generation even if the answer is an error or never arrives. @defaultValue false for `status` */
   billed?: boolean | undefined
   /** Waits before the headers, in milliseconds. */
   delayMs?: number | undefined
@@ -17,7 +17,7 @@ export interface Fault {
   cut?: "headers" | "body" | "stream" | undefined
   /** Content chunks before a stall or a cut in a stream. @defaultValue 1 */
   afterChunks?: number | undefined
-  /** Sends SSE comments every so many milliseconds while stalled in a stream. */
+  /** Interval of SSE comments while a stream stalls, in milliseconds. */
   keepAliveMs?: number | undefined
   /** Answers with this `refusal`. */
   refusal?: string | undefined
@@ -29,9 +29,9 @@ export interface Fault {
   invalidJson?: boolean | undefined
   /** Puts the answer into a Markdown fence with prose around it. */
   fenced?: boolean | undefined
-  /** Answers with an empty text. */
+  /** Answers with an empty string. */
   empty?: boolean | undefined
-  /** Status 200 with an error object where the choices should be; with `usage` when `billed`. */
+  /** Status 200 with an error object instead of choices; with `usage` if `billed`. */
   errorInBody?: { message: string; code: number | string } | undefined
   noUsage?: boolean | undefined
   noFinishReason?: boolean | undefined
@@ -56,7 +56,7 @@ export interface FaultTarget {
   number: number
 }
 
-/** The faults that a test or a demo set. The first rule that matches a call applies. */
+/** The faults that a test or a demo has set. The first rule that matches a call applies. */
 export class Faults {
   #rules: Rule[] = []
 
@@ -74,7 +74,7 @@ export class Faults {
     this.#rules = []
   }
 
-  /** The fault of this call; a rule for a number of calls is used up. */
+  /** The fault of this call. Counts down a rule for a number of calls. */
   take(call: FaultTarget): Fault {
     const rule = this.#rules.find((candidate) => candidate.remaining > 0 && candidate.matches(call))
     if (rule === undefined) return {}

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 export interface Exchange {
   request: IncomingMessage
   response: ServerResponse
-  /** The body as it came. */
+  /** The body as received. */
   text: string
   /** Sends one JSON body. */
   sendJson(status: number, body: unknown): void
@@ -13,14 +13,14 @@ export interface Exchange {
   sendEvents(...events: unknown[]): void
 }
 
-/** A server that answers as a test says, for responses that the local provider would not give. */
+/** A server whose responses a test defines, for responses that the local provider does not give. */
 export interface ImitationServer {
   url: string
   /** Base URL in the shape of OpenAI: `…/v1`. */
   baseURL: string
   /** The JSON bodies of the requests since the last {@link answer}, oldest first. */
   bodies: Record<string, unknown>[]
-  /** Answers every request from now on in this way, and forgets the bodies. */
+  /** Answers all later requests with this function, and clears {@link bodies}. */
   answer(how: (exchange: Exchange) => void): void
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -79,7 +79,7 @@ export function eventText(data: unknown): string {
   return `data: ${JSON.stringify(data)}\n\n`
 }
 
-/** A server that accepts connections and never writes a byte, so that no TLS handshake ends. */
+/** A server that accepts connections and never writes a byte, so that no TLS handshake completes. */
 export interface SilentServer {
   /** Such as `https://127.0.0.1:4000/v1`. */
   baseURL: string

@@ -14,7 +14,7 @@ export interface BilledCall {
   /** Whether the response reported the usage. Set when its last byte was handed to the socket. */
   reported: boolean
   status: number
-  /** `X-Client-Request-Id`, which identifies the call also when no response arrived. */
+  /** `X-Client-Request-Id`, which identifies the call even if no response arrived. */
   clientRequestId: string | undefined
 }
 
@@ -25,7 +25,7 @@ export interface Rates {
   cacheRead: number
 }
 
-/** What this provider would have billed, to compare receipts with. It shares no arithmetic with p2's prices. */
+/** The calls that this provider would have billed, for comparison with receipts. It shares no arithmetic with `@p2/pricing`. */
 export class ProviderLedger {
   readonly calls: BilledCall[] = []
 
@@ -46,7 +46,7 @@ export class ProviderLedger {
     line.nanoUsd = Number((line.picoUsd + 999n) / 1000n)
   }
 
-  /** Sum of the calls in nano-USD, each rounded up on its own, as receipts are. */
+  /** Sum of the calls in nano-USD, each rounded up separately, as in receipts. */
   get totalNanoUsd(): number {
     return this.calls.reduce((sum, call) => sum + call.nanoUsd, 0)
   }

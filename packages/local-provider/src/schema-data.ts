@@ -11,7 +11,7 @@ interface Context {
   depth: number
 }
 
-/** Data that matches a JSON Schema, plausible for the names of the properties. */
+/** Data that matches a JSON Schema, with plausible values for the names of the properties. */
 export function dataForSchema(schema: Schema, options: { random: Random; subject: string }): unknown {
   return fit(schema, "", { root: schema, depth: 0, ...options })
 }
@@ -54,7 +54,7 @@ function resolve(schema: Schema, context: Context): Schema {
   return current
 }
 
-/** The first option that is not null; at depth the smallest one, so that recursive schemas end. */
+/** The first option that is not null; deep in the schema the smallest one, so that recursive schemas end. */
 function choose(choices: Schema[], context: Context): Schema {
   const isNull = (choice: Schema) => resolve(choice, context).type === "null"
   if (context.depth > 3) {
@@ -79,9 +79,9 @@ function fitArray(schema: Schema, name: string, context: Context): unknown[] {
   const deeper = { ...context, depth: context.depth + 1 }
   if (Array.isArray(schema.prefixItems))
     return (schema.prefixItems as Schema[]).map((item) => fit(item, singular(name), deeper))
-  const least = Number(schema.minItems ?? 0)
+  const minItems = Number(schema.minItems ?? 0)
   const wanted = Math.min(
-    Math.max(least, context.depth > 3 ? 0 : 3),
+    Math.max(minItems, context.depth > 3 ? 0 : 3),
     Number(schema.maxItems ?? Number.POSITIVE_INFINITY),
   )
   const items: unknown[] = []

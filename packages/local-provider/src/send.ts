@@ -94,7 +94,7 @@ function endWithError(response: ServerResponse, call: Call): void {
   response.end("data: [DONE]\n\n")
 }
 
-/** Nothing was generated: the line stays, at no cost. */
+/** Sets the cost of a line to zero, because nothing was generated. */
 function withdraw(call: Call): void {
   call.line.promptTokens = 0
   call.line.cachedTokens = 0

@@ -12,13 +12,13 @@ import { dollars } from "./wire-format"
 export interface LocalProviderOptions {
   /** @defaultValue 0, a free port */
   port?: number | undefined
-  /** Waits before every answer, in milliseconds. @defaultValue 0 */
+  /** Delay before every answer, in milliseconds. @defaultValue 0 */
   latencyMs?: number | undefined
-  /** Rejects calls with another bearer token. @defaultValue any non-empty token is accepted */
+  /** The only accepted bearer token. @defaultValue any non-empty token is accepted */
   apiKey?: string | undefined
 }
 
-/** A request as it arrived. */
+/** A request as received. */
 export interface ReceivedRequest {
   path: string
   headers: Record<string, string | string[] | undefined>
@@ -32,7 +32,7 @@ export interface LocalProvider {
   baseURL: string
   /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
   openRouterBaseURL: string
-  /** What would have been billed. */
+  /** The calls that would have been billed. */
   ledger: ProviderLedger
   faults: Faults
   /** The last thousand chat requests, oldest first. */

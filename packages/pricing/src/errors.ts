@@ -5,14 +5,14 @@ export type UnboundedReason = "output" | "pieces" | "region" | "routing" | "sear
 
 /** A call whose cost has no upper bound: code `unbounded-cost`. Nothing should be sent. */
 export class UnboundedCostError extends P2Error<"unbounded-cost"> {
-  /** The model as it was passed, or its key in the price table. */
+  /** The model id that was passed, or its key in the price table. */
   declare readonly model: string
   /**
-   * - `output`: the maximum of output tokens is not known;
-   * - `pieces`: the model is billed by the second, character or image, and their number is not known;
+   * - `output`: the maximum number of output tokens is unknown;
+   * - `pieces`: the model is billed by the second, character or image, and their number is unknown;
    * - `region`, `service-tier`: the region or service tier has no listed price;
    * - `routing`: the provider's routing chooses the price;
-   * - `searches`: the model searches as often as it likes, and each search is billed.
+   * - `searches`: the model decides how often it searches, and each search is billed.
    */
   declare readonly reason: UnboundedReason
 
@@ -22,17 +22,17 @@ export class UnboundedCostError extends P2Error<"unbounded-cost"> {
     this.reason = reason
   }
 
-  /** Whether `value` is an `UnboundedCostError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnboundedCostError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnboundedCostError {
     return P2Error.isInstance(value) && value.code === "unbounded-cost"
   }
 }
 
-/** Something was used, or may be used, for which the model's price has no rate: code `unpriced-usage`. It is not free. */
+/** The model's price has no rate for something that is or may be used, which is never free: code `unpriced-usage`. */
 export class UnpricedUsageError extends P2Error<"unpriced-usage"> {
   /** Key of the model in the price table. */
   declare readonly model: string
-  /** What has no rate: a field of the usage such as `webSearches`, or `serviceTier` or `region`. */
+  /** The usage field without a rate, such as `webSearches`; or `serviceTier` or `region`. */
   declare readonly usage: string
 
   constructor(model: string, usage: string, message: string) {
@@ -41,36 +41,36 @@ export class UnpricedUsageError extends P2Error<"unpriced-usage"> {
     this.usage = usage
   }
 
-  /** Whether `value` is an `UnpricedUsageError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnpricedUsageError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnpricedUsageError {
     return P2Error.isInstance(value) && value.code === "unpriced-usage"
   }
 }
 
-/** A provider's usage has a field that seems to carry billed units and that is not known: code `unknown-usage`. */
+/** A provider's usage has an unknown field that seems to carry billed units: code `unknown-usage`. */
 export class UnknownUsageError extends P2Error<"unknown-usage"> {
   /** Path of the field, such as `usage.prompt_tokens_details.video_tokens`. */
   declare readonly field: string
 
   constructor(field: string, value: number, remedy: string) {
-    super(`Unknown usage field \`${field}\` with ${value}: it may be billed. ${remedy}`, {
+    super(`Unknown usage field \`${field}\` with value ${value}: it may be billed. ${remedy}`, {
       code: "unknown-usage",
       kind: "usage",
     })
     this.field = field
   }
 
-  /** Whether `value` is an `UnknownUsageError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnknownUsageError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnknownUsageError {
     return P2Error.isInstance(value) && value.code === "unknown-usage"
   }
 }
 
-/** The newest source of a table is older than allowed: code `stale-prices`. */
+/** The newest source of a table exceeds the maximum age: code `stale-prices`. */
 export class StalePricesError extends P2Error<"stale-prices"> {
   /** Whole days since the newest source. */
   declare readonly ageDays: number
-  /** Whole days that were allowed. */
+  /** Maximum age in whole days. */
   declare readonly maxAgeDays: number
 
   constructor(tableDate: string, ageDays: number, maxAgeDays: number) {
@@ -82,13 +82,13 @@ export class StalePricesError extends P2Error<"stale-prices"> {
     this.maxAgeDays = maxAgeDays
   }
 
-  /** Whether `value` is a `StalePricesError`, from whichever copy of the package. */
+  /** Whether `value` is a `StalePricesError`, from any copy of the package. */
   static override isInstance(value: unknown): value is StalePricesError {
     return P2Error.isInstance(value) && value.code === "stale-prices"
   }
 }
 
-/** Every error that this package throws. Its `code` tells the class, so a `switch` on it types the fields. */
+/** Every error that this package throws. A `switch` on `code` narrows it to one class. */
 export type PricingError =
   | InvalidArgumentError
   | StalePricesError
@@ -109,7 +109,7 @@ const CODES: Record<PricingErrorCode, true> = {
   "unpriced-usage": true,
 }
 
-/** Whether `value` is an error of this package; afterwards `error.code` tells which one. */
+/** Whether `value` is an error of this package; `code` then narrows it. */
 export function isPricingError(value: unknown): value is PricingError {
   return P2Error.isInstance(value) && Object.hasOwn(CODES, value.code)
 }

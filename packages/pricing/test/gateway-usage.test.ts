@@ -6,7 +6,7 @@ const table = createPriceTable({
   model: { input: "3", output: "15", cacheRead: "0.3", cacheWrite: "3.75", cacheWrite1h: "6" },
 })
 
-/** What a call really used, part by part. */
+/** The actual usage of a call, part by part. */
 interface Parts {
   fresh: number
   read: number
@@ -74,7 +74,7 @@ const CERTAIN: Record<string, CacheStyle> = {
   }),
 }
 
-/** Styles in which the same numbers can mean more. */
+/** Styles in which the same numbers are ambiguous. */
 const AMBIGUOUS: Record<string, CacheStyle> = {
   "inside the prompt, with Anthropic's names alone": (parts) => ({
     prompt: parts.fresh + cached(parts),
@@ -84,7 +84,7 @@ const AMBIGUOUS: Record<string, CacheStyle> = {
 }
 
 function randomParts(random: Random): Parts {
-  const tokens = (most: number) => (random.chance(0.3) ? 0 : 1 + random.upTo(most))
+  const tokens = (max: number) => (random.chance(0.3) ? 0 : 1 + random.upTo(max))
   return {
     fresh: 1 + random.upTo(40_000),
     read: tokens(200_000),

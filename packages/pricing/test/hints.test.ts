@@ -63,7 +63,7 @@ describe("the message of a deliberate error says what to do", () => {
     [
       "a fraction for percent",
       () => js.createPriceTable({ a: { input: "1", output: "1", regionUpliftPercent: { eu: 0.1 } } }),
-      "an integer of percent",
+      "an integer percentage",
     ],
     ["a misspelt table", () => js.createPriceTable({}, { extends: "publish" }), 'expected "published"'],
     [

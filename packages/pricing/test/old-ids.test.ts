@@ -40,7 +40,7 @@ describe("an id that old bills have", () => {
     expect(bound.nanoUsd).toBeGreaterThanOrEqual(costOf(id, usage).nanoUsd)
   })
 
-  it("of a deployment whose version is not known is bounded by the most expensive version", () => {
+  it("of a deployment of unknown version is bounded by the most expensive version", () => {
     const options = { inputTokens: 1_000_000, maxOutputTokens: 0 }
     expect(upperBound("azure/gpt-35-turbo", options).nanoUsd).toBe(1_500_000_000)
   })

@@ -37,7 +37,7 @@ describe("a model that searches with every request", () => {
   })
 })
 
-describe("a model that searches as often as it likes", () => {
+describe("a model that decides how often it searches", () => {
   const models = prices.models().filter((model) => prices.findRow(model)!.unbounded !== undefined)
 
   it("is each deep research model of the table", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { costOf, createPriceTable, findPrice, priceOf, upperBound } from "../src/index"
 
-/** Input rate of a model at a moment, in USD per million. */
+/** Input rate of a model at a time, in USD per million. */
 const inputAt = (model: string, at: string, serviceTier?: string) =>
   priceOf(model, { at, serviceTier }).rates.input / 1e6
 
@@ -102,7 +102,7 @@ describe("dated prices", () => {
     expect(inputAt("gpt-5.6-sol", "2026-08-21T00:00:00Z")).toBe(4)
     const options = { inputTokens: 1_000, maxOutputTokens: 0, serviceTier: "default", cacheWrites: "none" as const }
     const bound = (at: string, deadline = at) => upperBound("gpt-5.6-sol", { ...options, at, deadline }).picoUsd
-    // OpenAI writes to its cache without being asked, so the write rate counts: 1.25 times the input.
+    // OpenAI writes to its cache automatically, so the write rate applies: 1.25 times the input.
     expect([bound("2026-08-20T00:00:00Z"), bound("2026-08-21T00:00:00Z")]).toEqual([6_250_000_000n, 5_000_000_000n])
   })
 

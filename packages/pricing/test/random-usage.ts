@@ -18,9 +18,9 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 
-  /** An integer from 0 to `most`. */
-  upTo(most: number): number {
-    return Math.floor(this.fraction() * (most + 1))
+  /** An integer from 0 to `max`. */
+  upTo(max: number): number {
+    return Math.floor(this.fraction() * (max + 1))
   }
 
   pick<Item>(items: readonly Item[]): Item {

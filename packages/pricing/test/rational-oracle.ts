@@ -40,10 +40,10 @@ function percentages(row: PriceRow, { region, byok }: OracleCall, kind: RateKind
 
 function sheetThatDecides(row: PriceRow, serviceTier: string | undefined, atMs: number): PriceSheet {
   const standard = ["default", "standard", "auto", "on_demand", "standard_only", undefined]
-  const asked = standard.includes(serviceTier) ? "default" : serviceTier
+  const requested = standard.includes(serviceTier) ? "default" : serviceTier
   const tiers = new Set(row.sheets.map((sheet) => sheet.serviceTier))
-  const twin = asked === "fast" ? "priority" : asked === "priority" ? "fast" : undefined
-  const name = tiers.has(asked!) ? asked : twin
+  const twin = requested === "fast" ? "priority" : requested === "priority" ? "fast" : undefined
+  const name = tiers.has(requested!) ? requested : twin
   const open = row.sheets.filter((sheet) => !sheet.boundOnly && isOpen(sheet, atMs))
   const own = open.filter((sheet) => sheet.serviceTier === name).pop()
   const sheet = own ?? open.filter((each) => each.serviceTier === "default").pop()

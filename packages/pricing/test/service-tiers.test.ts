@@ -53,7 +53,7 @@ describe("a service tier, sent or reported", () => {
       expect([serviceTier, twin]).toContain(cost.tier!.serviceTier)
       const bound = upperBound(model, { ...options, serviceTier })
       expect(bound.nanoUsd).toBeGreaterThanOrEqual(cost.nanoUsd)
-      // Where the tier is left to the provider's project, its bound is contained too.
+      // The bound without a stated tier covers this tier too.
       expect(upperBound(model, options).nanoUsd).toBeGreaterThanOrEqual(bound.nanoUsd)
       return
     }

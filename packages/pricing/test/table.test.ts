@@ -7,8 +7,8 @@ import { isPerPiece, RATE_KINDS } from "../src/table/rates"
 
 const rows: PriceRow[] = prices.models().map((model) => prices.findRow(model)!)
 /** The most expensive published rate is USD 600 per million tokens (o1-pro); a piece costs at most USD 1. */
-const MOST_PICO_PER_TOKEN = 1_000_000_000
-const MOST_PICO_PER_PIECE = 1_000_000_000_000
+const MAX_PICO_PER_TOKEN = 1_000_000_000
+const MAX_PICO_PER_PIECE = 1_000_000_000_000
 
 describe("the table", () => {
   it("has at least 2,000 rows of at least 40 providers", () => {
@@ -56,8 +56,8 @@ describe("the table", () => {
         for (const { rates } of sheet.tiers)
           for (const kind of RATE_KINDS) {
             const rate = rates[kind] ?? 0
-            const most = isPerPiece(kind) ? MOST_PICO_PER_PIECE : MOST_PICO_PER_TOKEN
-            expect(Number.isSafeInteger(rate) && rate >= 0 && rate <= most, `${row.model} ${kind} ${rate}`).toBe(true)
+            const max = isPerPiece(kind) ? MAX_PICO_PER_PIECE : MAX_PICO_PER_TOKEN
+            expect(Number.isSafeInteger(rate) && rate >= 0 && rate <= max, `${row.model} ${kind} ${rate}`).toBe(true)
             all.push(rate)
           }
       }

@@ -20,14 +20,14 @@ describe("the inverse of the bound", () => {
     const table = createPriceTable({ "test/tiny": { input: "0.000001", output: "0.000001" } })
     const bound = (maxOutputTokens: number) =>
       table.upperBound("test/tiny", { inputTokens: 0, maxOutputTokens, choices: 3 })
-    const most = table.affordableOutputTokens("test/tiny", {
+    const maximum = table.affordableOutputTokens("test/tiny", {
       inputTokens: 0,
       choices: 3,
       budgetNanoUsd: Number.MAX_SAFE_INTEGER,
     })
-    expect(most).toBe(Math.floor(Number.MAX_SAFE_INTEGER / 3))
-    expect(bound(most).picoUsd).toBe(BigInt(most) * 3n)
-    // 3 × (2^53 − 1) has no number of its own: rounded down it would be a bound below the cost.
+    expect(maximum).toBe(Math.floor(Number.MAX_SAFE_INTEGER / 3))
+    expect(bound(maximum).picoUsd).toBe(BigInt(maximum) * 3n)
+    // 3 × (2^53 − 1) is not a safe integer: rounded down it would be a bound below the cost.
     expect(() => bound(Number.MAX_SAFE_INTEGER)).toThrow("`maxOutputTokens × choices`")
   })
 
@@ -49,10 +49,10 @@ describe("the inverse of the bound", () => {
           const bound = (maxOutputTokens: number) => upperBound(model, { ...options, maxOutputTokens }).nanoUsd
           const row = prices.findRow(model)!
           const certain = row.maxOutputBasis === "same model" ? row.contextWindow : row.maxOutputTokens
-          const most = certain ?? Math.floor((Number.MAX_SAFE_INTEGER - inputTokens) / choices)
+          const maximum = certain ?? Math.floor((Number.MAX_SAFE_INTEGER - inputTokens) / choices)
           if (tokens > 0) expect(bound(tokens)).toBeLessThanOrEqual(budget)
           else if (bound(0) <= budget) expect(bound(1)).toBeGreaterThan(budget)
-          if (tokens > 0 && tokens < most) expect(bound(tokens + 1)).toBeGreaterThan(budget)
+          if (tokens > 0 && tokens < maximum) expect(bound(tokens + 1)).toBeGreaterThan(budget)
         },
       ),
       { numRuns: 20_000, seed: 7 },

@@ -124,8 +124,8 @@ describe("a missing value, or one of a wrong type, is a usage error", () => {
       () => js.upperBound(MODEL, { inputTokens: 1, serviceTier: null }),
       "`serviceTier`",
     ],
-    ["a moment of null", () => js.costOf(MODEL, USAGE, { at: null }), "`at`"],
-    ["a moment of null in a bound", () => js.upperBound(MODEL, { inputTokens: 1, at: null }), "`at`"],
+    ["a time of null", () => js.costOf(MODEL, USAGE, { at: null }), "`at`"],
+    ["a time of null in a bound", () => js.upperBound(MODEL, { inputTokens: 1, at: null }), "`at`"],
     ["a value to extend that is not a table", () => js.createPriceTable({}, { extends: {} }), "`extends`"],
     ["an invalid day", () => js.createPriceTable({ a: { input: "1", output: "1", asOf: "2026-02-30" } }), ".asOf"],
     ["a source of 5", () => js.createPriceTable({ a: { input: "1", output: "1", source: 5 } }), ".source"],
@@ -155,7 +155,7 @@ describe("rates that can never hold are a usage error", () => {
   })
 })
 
-describe("a moment", () => {
+describe("a time", () => {
   it.each([
     "2026-11-22T12:00:00",
     "2026-11-22 12:00:00Z",

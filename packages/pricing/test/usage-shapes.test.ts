@@ -176,8 +176,8 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
               cache_read_input_tokens: read,
               cache_creation_input_tokens: written,
             })
-            const least = prompt + (extra === read + written ? read + written : 0)
-            expect(usage.inputTokens).toBeGreaterThanOrEqual(Math.max(least, read + written))
+            const minimum = prompt + (extra === read + written ? read + written : 0)
+            expect(usage.inputTokens).toBeGreaterThanOrEqual(Math.max(minimum, read + written))
             expect(usage.inputTokens + usage.outputTokens).toBeGreaterThanOrEqual(prompt + 50 + extra)
             expect(nanoUsdOf(usage)).toBeGreaterThan(0)
           }
@@ -454,7 +454,7 @@ it("Anthropic's service tier, speed and region decide the price", () => {
   expect(costOf("claude-opus-5-5", read, { serviceTier: "default" }).nanoUsd).toBe(4_000_000)
 })
 
-describe("a field that seems to carry billed units and is not known", () => {
+describe("an unknown field that seems to carry billed units", () => {
   const chat = { prompt_tokens: 10, completion_tokens: 5 }
   const responses = { input_tokens: 10, output_tokens: 5 }
   const gemini = { promptTokenCount: 10, candidatesTokenCount: 5 }
@@ -513,7 +513,9 @@ describe("a field that seems to carry billed units and is not known", () => {
 
   it("names the field and what to do", () => {
     const call = () => usageFromOpenAIChat({ ...chat, prompt_tokens_details: { sketch_tokens: 9 } })
-    expect(call).toThrow("Unknown usage field `usage.prompt_tokens_details.sketch_tokens` with 9: it may be billed.")
+    expect(call).toThrow(
+      "Unknown usage field `usage.prompt_tokens_details.sketch_tokens` with value 9: it may be billed.",
+    )
     expect(call).toThrow('pass `{ ignoreFields: ["sketch_tokens"] }`')
   })
 

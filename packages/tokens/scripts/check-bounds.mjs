@@ -1,5 +1,5 @@
 /**
- * Compares the upper bounds of text with the tokenizers that npm has, on every code point that normalization changes, in
+ * Compares the upper bounds of text with the tokenizers on npm, on every code point that normalization changes, in
  * runs, before combining marks and in random text. Prints the highest ratio of tokens to bound for each, and exits with code 1 if one is
  * above 1. Installs about 500 MB into a temporary folder, so it is not part of the tests. Needs a build. Run with
  * `node scripts/check-bounds.mjs [part of a model id]`.

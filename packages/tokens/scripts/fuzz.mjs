@@ -32,7 +32,7 @@ if (values.help) {
 // Zero strings would pass without a comparison.
 for (const option of ["strings", "seed"])
   if (!/^[1-9]\d*$/.test(values[option]))
-    throw new Error(`Invalid --${option}: expected an integer from 1, got ${values[option]}.\n\n${HELP}`)
+    throw new Error(`Invalid --${option}: expected an integer of at least 1, got ${values[option]}.\n\n${HELP}`)
 if (values.encoding !== undefined && !encodings.some(({ encoding }) => encoding.name === values.encoding))
   throw new Error(
     `Invalid --encoding: expected o200k_base, cl100k_base, p50k_base or r50k_base, got ${values.encoding}.\n\n${HELP}`,

@@ -11,14 +11,14 @@ import type { SpecialTokenOptions } from "./text/special-tokens"
 import { exactMeasure, type TextMeasure } from "./text/text-measure"
 import type { TokenCounter } from "./text/token-counter"
 
-/** How a text is counted: as this model counts it, or with this encoding. */
+/** Chooses how text is counted: as a model counts it, or with an encoding. */
 export type TokenizerChoice =
   | {
       /** A model id such as `gpt-4o-mini` or `openrouter/anthropic/claude-sonnet-4.5`. */
       model: string
       /**
-       * What is counted for a model without a public tokenizer, such as Claude or Gemini: probable tokens, or the most
-       * tokens that the text can have (see {@link estimateTokens}). A model with a public tokenizer is always counted exactly.
+       * For a model without a public tokenizer, such as Claude or Gemini: counts the probable tokens, or the most tokens that
+       * the text can have (see {@link estimateTokens}). A model with a public tokenizer is always counted exactly.
        * @defaultValue "estimate"
        */
       countBy?: "estimate" | "upperBound" | undefined
@@ -42,8 +42,9 @@ const ADVICE = {
 }
 
 /**
- * The number of tokens of a text: exact if the tokenizer is public, else an estimate, or an upper bound with `countBy`.
- * Accepts every string: special tokens are ordinary text unless `allowedSpecial` names them, lone surrogates count as U+FFFD.
+ * Returns the number of tokens in a string: exact if the tokenizer is public, otherwise an estimate, or an upper bound with
+ * `countBy`. Accepts every string: special tokens are ordinary text unless `allowedSpecial` names them, and lone surrogates
+ * count as U+FFFD.
  *
  * @throws InvalidArgumentError
  *
@@ -53,11 +54,11 @@ const ADVICE = {
 export function countTokens(text: string, options: TokenizerChoice & SpecialTokenOptions): number {
   const encoding = chosenEncoding(options, COUNT_OPTIONS)
   if (encoding !== undefined) return countWithSpecialTokens(encoding, text, options)
-  return measureOf(options, encoding).count(text)
+  return inexactMeasure(options).count(text)
 }
 
 /**
- * The same for a text of any size, whole or in pieces. Other work gets its turn after each million characters.
+ * Counts text of any size, whole or in pieces. Yields to the event loop after each million characters.
  * @throws AbortedError when `signal` fires; InvalidArgumentError
  */
 export async function countTokensAsync(
@@ -68,18 +69,19 @@ export async function countTokensAsync(
   return countSource(measureOf(options, encoding).createCounter(), source, options)
 }
 
-/** The tokens of a text. @throws NoPublicTokenizerError; InvalidArgumentError */
+/** Encodes a string. @throws NoPublicTokenizerError; InvalidArgumentError */
 export function encode(text: string, options: TokenizerChoice & SpecialTokenOptions): number[] {
-  return encodeText(publicEncoding(options, COUNT_OPTIONS, "encode() cannot name its tokens"), text, options)
+  return encodeText(publicEncoding(options, COUNT_OPTIONS, "encode() has no token numbers to return"), text, options)
 }
 
-/** The text of tokens; bytes that are not UTF-8 become U+FFFD. @throws NoPublicTokenizerError; InvalidArgumentError */
+/** Decodes tokens; bytes that are not UTF-8 become U+FFFD. @throws NoPublicTokenizerError; InvalidArgumentError */
 export function decode(tokens: Iterable<number>, options: TokenizerChoice): string {
-  return decodeTokens(publicEncoding(options, CHOICE_OPTIONS, "decode() cannot read its tokens"), tokens)
+  return decodeTokens(publicEncoding(options, CHOICE_OPTIONS, "decode() cannot map its tokens to text"), tokens)
 }
 
 /**
- * Whether a text has at most `maxTokens` tokens, as {@link countTokens} counts them. Stops counting if it has more.
+ * Returns whether a string has at most `maxTokens` tokens, as {@link countTokens} counts them. An exact count stops when it
+ * exceeds `maxTokens`; an estimate and an upper bound read the whole string.
  * @throws InvalidArgumentError
  */
 export function isWithinTokenLimit(
@@ -90,12 +92,12 @@ export function isWithinTokenLimit(
   checkTokenNumber("maxTokens", maxTokens, 0)
   const encoding = chosenEncoding(options, COUNT_OPTIONS)
   if (encoding !== undefined) return countWithSpecialTokens(encoding, text, options, maxTokens) <= maxTokens
-  return measureOf(options, encoding).count(text) <= maxTokens
+  return inexactMeasure(options).count(text) <= maxTokens
 }
 
 /**
- * The longest beginning of a text with at most `maxTokens` tokens, as {@link countTokens} counts them; never cuts a code
- * point. An estimate or an upper bound is cut after a token of o200k_base and may leave a few tokens unused.
+ * Returns the longest prefix of a string with at most `maxTokens` tokens, as {@link countTokens} counts them. Never splits a
+ * code point. With an estimate or an upper bound, the cut is after a token of o200k_base and may leave a few tokens unused.
  *
  * @throws InvalidArgumentError
  *
@@ -108,7 +110,7 @@ export function truncateToTokens(text: string, maxTokens: number, options: Token
 }
 
 /**
- * Splits a text into parts of at most `maxTokens` tokens, as {@link countTokens} counts them.
+ * Splits a string into parts of at most `maxTokens` tokens, as {@link countTokens} counts them.
  *
  * @throws InvalidArgumentError
  *
@@ -120,15 +122,15 @@ export function splitByTokens(text: string, options: TokenizerChoice & SplitOpti
 }
 
 /**
- * A counter for a text that arrives in pieces, which may be cut anywhere. Its `tokens` are {@link countTokens} of the whole,
- * and its `basis` says whether that is exact, an estimate or an upper bound.
+ * Creates a counter for text that arrives in pieces, which may be split anywhere. Its `tokens` equal {@link countTokens} of
+ * the whole text, and its `basis` says whether that is exact, an estimate or an upper bound.
  * @throws InvalidArgumentError
  */
 export function createTokenCounter(options: TokenizerChoice): TokenCounter {
   return measureOf(options, chosenEncoding(options, CHOICE_OPTIONS)).createCounter()
 }
 
-/** The encoding that the options choose; undefined for a model without a public tokenizer. */
+/** Returns the encoding that the options choose, or undefined for a model without a public tokenizer. */
 function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): Encoding | undefined {
   if (typeof options !== "object" || options === null)
     throw new InvalidArgumentError("options", '{ model: "gpt-4o-mini" } or { encoding: "o200k_base" }', options)
@@ -146,12 +148,16 @@ function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): E
   return encoding !== undefined ? encodingByName(encoding) : encodingOfModel(model!)
 }
 
-/** How the options count a text; `encoding` is the result of {@link chosenEncoding}. */
-function measureOf(options: TokenizerChoice & SpecialTokenOptions, encoding: Encoding | undefined): TextMeasure {
-  if (encoding !== undefined) return exactMeasure(encoding)
+/** @param encoding the result of {@link chosenEncoding} */
+function measureOf(options: TokenizerChoice, encoding: Encoding | undefined): TextMeasure {
+  return encoding === undefined ? inexactMeasure(options) : exactMeasure(encoding)
+}
+
+/** The measure for a model without a public tokenizer. */
+function inexactMeasure(options: TokenizerChoice & SpecialTokenOptions): TextMeasure {
   const { model, countBy, allowedSpecial } = options as TokenizerChoice & { model: string } & SpecialTokenOptions
   if (allowedSpecial !== undefined)
-    throw new NoPublicTokenizerError(model, "its special tokens are not known", "Leave out `allowedSpecial`.")
+    throw new NoPublicTokenizerError(model, "its special tokens are unknown", "Omit `allowedSpecial`.")
   return countBy === "upperBound" ? upperBoundMeasure(model) : estimateMeasure(model)
 }
 

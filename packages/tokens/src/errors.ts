@@ -1,6 +1,6 @@
 import { type AbortedError, type InvalidArgumentError, P2Error, type UnknownModelError } from "@p2/core"
 
-/** Every error that this package throws. The code narrows it to one class, without `instanceof`. */
+/** Every error that this package throws. `code` narrows it to one class, without `instanceof`. */
 export type TokensError =
   | AbortedError
   | InvalidArgumentError
@@ -11,7 +11,7 @@ export type TokensError =
 /** The codes of {@link TokensError}. */
 export type TokensErrorCode = TokensError["code"]
 
-/** The model's tokenizer is not public, and the call needs it: code `no-public-tokenizer`. */
+/** A call needs the model's tokenizer, which is not public: code `no-public-tokenizer`. */
 export class NoPublicTokenizerError extends P2Error<"no-public-tokenizer"> {
   declare readonly model: string
 
@@ -23,7 +23,7 @@ export class NoPublicTokenizerError extends P2Error<"no-public-tokenizer"> {
     this.model = model
   }
 
-  /** Whether `value` is a `NoPublicTokenizerError`, from whichever copy of the package. */
+  /** Whether `value` is a `NoPublicTokenizerError`, from any copy of the package. */
   static override isInstance(value: unknown): value is NoPublicTokenizerError {
     return P2Error.isInstance(value) && value.code === "no-public-tokenizer"
   }
@@ -31,18 +31,18 @@ export class NoPublicTokenizerError extends P2Error<"no-public-tokenizer"> {
 
 /** A part of a request has no upper bound: code `unbounded-input`. */
 export class UnboundedInputError extends P2Error<"unbounded-input"> {
-  /** Where the part is, such as `messages[2].content[0]`. */
+  /** Path of the part, such as `messages[2].content[0]`. */
   declare readonly path: string
 
   constructor(path: string, part: string, remedy: string) {
-    super(`No upper bound for the tokens of ${part}, at \`${path}\`. ${remedy}`, {
+    super(`The number of tokens of ${part} has no upper bound, at \`${path}\`. ${remedy}`, {
       code: "unbounded-input",
       kind: "usage",
     })
     this.path = path
   }
 
-  /** Whether `value` is an `UnboundedInputError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnboundedInputError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnboundedInputError {
     return P2Error.isInstance(value) && value.code === "unbounded-input"
   }

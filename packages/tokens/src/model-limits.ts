@@ -1,19 +1,19 @@
 import { nearestIds, parseModelId, UnknownModelError } from "@p2/core"
 import { modelLimits, modelLimitsDate } from "@p2/core/model-limits"
 
-/** The most tokens that a model accepts and generates. */
+/** The maximum number of tokens that a model accepts and generates. */
 export interface ModelLimits {
   /** Input and output tokens together. */
   contextWindow: number
-  /** Where a source states that the input may be no longer than this. */
+  /** Present if a source states a maximum for the input alone. */
   maxInputTokens?: number | undefined
-  /** Where a source states it. */
+  /** Present if a source states it. */
   maxOutputTokens?: number | undefined
 }
 
 /**
- * The context window of a model and its most input and output tokens, as of `modelLimitsAsOf()`. A router, a cloud, a
- * variant, a date and a fine-tune do not change them: `openrouter/openai/gpt-4o-mini:online` has those of `gpt-4o-mini`.
+ * Returns the context window of a model and its maximum input and output tokens, as of `modelLimitsAsOf()`. Routers, clouds,
+ * variants, dates and fine-tuning do not change them: `openrouter/openai/gpt-4o-mini:online` has those of `gpt-4o-mini`.
  *
  * @throws UnknownModelError with similar ids, if the model is not listed
  * @throws InvalidArgumentError if `model` is not a model id
@@ -32,7 +32,7 @@ export function getModelLimits(model: string): ModelLimits {
     })
   const limits: ModelLimits = { contextWindow: listed.contextWindow }
   if (listed.maxInputTokens !== undefined) limits.maxInputTokens = listed.maxInputTokens
-  // Where no source states it, it would repeat the context window.
+  // If no source states it, the table repeats the context window.
   if (listed.maxOutputTokens !== undefined && listed.maxOutputBasis !== "context window")
     limits.maxOutputTokens = listed.maxOutputTokens
   return limits

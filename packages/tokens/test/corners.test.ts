@@ -51,7 +51,7 @@ describe.each<Encoding>(ENCODINGS)("$name", (encoding) => {
   })
 
   const vocabulary = () => tokenizerOf(encoding).vocabulary
-  /** The bytes of a token, with room to read behind them. */
+  /** The bytes of a token, followed by padding. */
   const viewOf = (bytes: Uint8Array) => {
     const padded = new Uint8Array(bytes.length + 16)
     padded.set(bytes)
@@ -126,7 +126,7 @@ test("classes of all code points are those of tiktoken", () => {
   const ours = encodeWith(cl100k)
   for (let first = 0x80; first < 0x110000; first += 512) {
     let text = ""
-    // Planes 4 to 13 and the private ones hold nothing but what is unassigned: a sample will do.
+    // Planes 4 to 13 and the private planes have no assigned code points, so a sample is enough.
     const step = first < 0x33000 || (first >= 0xe0000 && first < 0xe1000) ? 1 : 37
     for (let codePoint = first; codePoint < Math.min(first + 512, 0x110000); codePoint += step) {
       if (codePoint >= 0xd800 && codePoint < 0xe000) continue

@@ -131,7 +131,7 @@ describe("bounds", () => {
         .upperBound
 
     test("may be billed as the text of its URL", () => {
-      // As long as the image of which a user reports 66,000 tokens: 131 KB as PNG.
+      // The size of the image for which a user reported 66,000 tokens: 131 KB as PNG.
       let state = 1
       const bytes = Buffer.alloc(131_000)
       for (let index = 0; index < bytes.length; index++) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { encodingNameOf } from "../src/encoding-of-model"
+import { encodingNameOf } from "../src/encodings/encoding-name"
 import { getModelLimits, modelLimitsAsOf } from "../src/index"
 
 describe("getModelLimits", () => {

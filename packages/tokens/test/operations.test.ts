@@ -18,7 +18,7 @@ import {
 import { encoding as o200k } from "../src/o200k_base"
 import { encoding as p50k } from "../src/p50k_base"
 import { BLOCK_CHARS } from "../src/text/utf8-blocks"
-import { Matcher } from "../src/tokenizer/match"
+import { BacktrackingMatcher } from "../src/tokenizer/match"
 import type { Vocabulary } from "../src/tokenizer/vocabulary"
 
 const seeds = fc.integer()
@@ -84,10 +84,10 @@ function mergeByDefinition(vocabulary: Vocabulary, bytes: Uint8Array): number[] 
   }
 }
 
-test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives what merging gives", (encoding) => {
+test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives the same tokens as merging", (encoding) => {
   const { vocabulary } = tokenizerOf(encoding)
-  const matcher = new Matcher(vocabulary)
-  // Runs are long tokens, and the only text for which matching often goes back.
+  const matcher = new BacktrackingMatcher(vocabulary)
+  // Runs have long tokens, and are the only text for which matching often backtracks.
   const runs = fc
     .tuple(fc.constantFrom(" ", "-", "=", "#", "*", "/", "\n", "\t", "ab", "é"), fc.nat(140), fc.string())
     .map(([unit, count, end]) => unit.repeat(count) + end)
@@ -120,7 +120,7 @@ describe("truncateToTokens", () => {
     )
   })
 
-  test("keeps as many tokens as there is room for", () => {
+  test("keeps as many tokens as fit", () => {
     expect(truncateToTokens("one two three four", 2, { encoding: "o200k_base" })).toBe("one two")
     expect(truncateToTokens("one", 0, { encoding: "o200k_base" })).toBe("")
   })
@@ -201,7 +201,7 @@ test("usage errors name the argument", () => {
   expect(() => bound.decode([100_256])).toThrow(/tokens\[\]/)
 })
 
-test("an estimate is above nothing and below its bound", () => {
+test("an estimate is above zero and below its bound", () => {
   fc.assert(
     fc.property(texts, (text) => {
       const { tokens, upperBound } = estimateTokens(text, "anthropic/claude-sonnet-4-5")

@@ -37,7 +37,11 @@ test.each<[string, () => unknown, string]>([
     () => t.countTokens?.(Buffer.from("a"), gpt),
     "Invalid `text`: expected a string, got an instance of Buffer",
   ],
-  ["a key as model", () => t.countTokens?.("a", { model: `sk-${"a".repeat(40)}` }), "got what looks like an API key"],
+  [
+    "a key as model",
+    () => t.countTokens?.("a", { model: `sk-${"a".repeat(40)}` }),
+    "got a string that looks like an API key",
+  ],
   [
     "maxTokens as a string",
     () => t.truncateToTokens?.("a", "5", gpt),
@@ -76,7 +80,7 @@ test.each<[string, () => unknown, string]>([
   [
     "a choice at an entry with one encoding",
     () => b.countTokens?.("a", gpt),
-    "Unknown option `model`. This entry has one encoding",
+    "Unknown option `model`. This entry point has a fixed encoding",
   ],
   [
     "arguments instead of an object",
@@ -127,7 +131,7 @@ test.each<[string, () => unknown, string]>([
 test("asynchronous functions reject with usage errors", async () => {
   await expect(tokens.countTokensAsync(5 as never, { model: "gpt-4o" })).rejects.toThrow("Invalid `source`")
   await expect(tokens.countTokensAsync("a", { modle: "gpt-4o" } as never)).rejects.toThrow("Did you mean `model`?")
-  await expect(bound.countTokensAsync("a", { model: "gpt-4o" } as never)).rejects.toThrow("one encoding")
+  await expect(bound.countTokensAsync("a", { model: "gpt-4o" } as never)).rejects.toThrow("fixed encoding")
 })
 
 test("errors with fields are recognised by code and by isInstance", () => {

@@ -1,11 +1,11 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { type AmountInput, isEmpty, readAmount, UNITS } from "../limits/amount"
-import { type CallCounter, callCounters } from "../limits/call-counters"
+import { areOpen, type CallCounter, callCounters } from "../limits/call-counters"
 import { type LimitStatus, statusesOf, statusOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import type { PlannedLimit } from "../limits/planned-limit"
 import { checkSubject, type Scope, type Subject, type Unit } from "../limits/subject"
-import { contradiction, MAX_ROUNDS } from "../reservations/rounds"
+import { MAX_ROUNDS, repeatedReplyError } from "../reservations/max-rounds"
 import type { AdjustReply, AdjustRequest } from "../store/budget-store"
 import type { LimitTarget } from "./budget"
 import type { BudgetContext } from "./budget-context"
@@ -13,7 +13,7 @@ import type { BudgetContext } from "./budget-context"
 const RESET_NAMES: ReadonlySet<string> = new Set(["subject", "scope", "per", "idempotencyKey"])
 const TOP_UP_NAMES: ReadonlySet<string> = new Set([...RESET_NAMES, "amount"])
 
-/** Where every limit of a subject stands. */
+/** The status of every limit of a subject. */
 export async function readStatus(
   context: BudgetContext,
   limits: readonly PlannedLimit[],
@@ -25,10 +25,11 @@ export async function readStatus(
   for (let round = 1; ; round++) {
     const counters = callCounters(limits, subject, clock.now(partition), "skip")
     const names = counters.map(({ name }) => name)
-    const reply = clock.learn(partition, await store.read({ partition, counters: names }))
+    const reply = await store.read({ partition, counters: names })
+    clock.update(partition, reply.now)
     if (reply.due) sweeper.start(partition)
-    const isStale = counters.some((counter) => isOutside(counter, reply.now))
-    if (!isStale || round === MAX_ROUNDS) return statusesOf(limits, counters, reply.counters, "each")
+    if (areOpen(counters, reply.now) || round === MAX_ROUNDS)
+      return statusesOf(limits, counters, reply.counters, "each")
   }
 }
 
@@ -87,7 +88,7 @@ async function adjustEach(
   const subject = target.subject ?? {}
   const key = target.idempotencyKey ?? crypto.randomUUID()
   const partition = context.partitionOf(subject)
-  // A limit that calls without its scope skip cannot be adjusted without it.
+  // `optional` applies to calls: an adjustment needs the scope.
   const required = limits.map((limit) => ({ ...limit, optional: false }))
   const counterOf = (unit: Unit) =>
     callCounters(
@@ -113,7 +114,7 @@ async function adjustEach(
   return statuses
 }
 
-/** Again with the window of the store's time, when that of this process was another. */
+/** Adjusts a counter. If the store's time is in another window, adjusts again in that window. */
 async function adjustCounter(
   context: BudgetContext,
   { counterOf, request }: { counterOf: () => CallCounter; request: Omit<AdjustRequest, "counter"> },
@@ -122,13 +123,13 @@ async function adjustCounter(
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const counter = counterOf()
     const { name, startsAt, endsAt, keepMs } = counter
-    const adjust = store.adjust({ ...request, counter: { name, startsAt, endsAt, keepMs } })
-    const reply = clock.learn(request.partition, await adjust)
+    const reply = await store.adjust({ ...request, counter: { name, startsAt, endsAt, keepMs } })
+    clock.update(request.partition, reply.now)
     if (reply.status === "ok") return { counter, reply }
     if (reply.status === "mismatch")
       throw new InvalidArgumentError("idempotencyKey", "a key that no other top-up or reset had", request.key)
   }
-  throw contradiction(store.name, "stale-window")
+  throw repeatedReplyError(store.name, "stale-window")
 }
 
 /** The limits of one scope and one window. */
@@ -144,8 +145,4 @@ function targetedLimits(limits: readonly PlannedLimit[], { scope, per }: LimitTa
 
 function isSameScope(a: Scope, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
-}
-
-function isOutside({ startsAt, endsAt }: CallCounter, now: number): boolean {
-  return (startsAt !== null && now < startsAt) || (endsAt !== null && now >= endsAt)
 }

@@ -3,13 +3,13 @@ import { type GivenAmount, readAmount } from "../limits/amount"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
 import type { Subject } from "../limits/subject"
+import { ActiveKeys } from "../reservations/active-keys"
 import { Alerts } from "../reservations/alerts"
 import { Heartbeats } from "../reservations/heartbeats"
-import { KeyUses } from "../reservations/key-uses"
 import { LocalAllowance } from "../reservations/local-allowance"
 import { PendingSettles } from "../reservations/pending-settles"
+import { type FinalSettleReply, settleWhereReserved } from "../reservations/settle-where-reserved"
 import { StoreClock } from "../reservations/store-clock"
-import { type SettledReply, settleWhereReserved } from "../reservations/stored-counters"
 import { Sweeper } from "../reservations/sweeper"
 import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
@@ -19,12 +19,12 @@ import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
 
 const MIN_LEASE_MS = 1_000
-/** Longer timers fire at once. */
+/** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>
 
-/** What a budget and its children share. */
+/** State that a budget and its children share. */
 export class BudgetContext {
   readonly givenStore: BudgetStore
   /** Validates requests and replies, and applies the store's timeout. */
@@ -39,7 +39,7 @@ export class BudgetContext {
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
   readonly clock = new StoreClock()
-  readonly keys = new KeyUses()
+  readonly activeKeys = new ActiveKeys()
   readonly heartbeats = new Heartbeats()
   isClosed = false
   readonly #partition: string | ((subject: Subject) => string)
@@ -81,11 +81,11 @@ export class BudgetContext {
     return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
   }
 
-  settle(request: SettleRequest): Promise<SettledReply> {
+  settle(request: SettleRequest): Promise<FinalSettleReply> {
     return settleWhereReserved(this.store, request)
   }
 
-  /** A warning must not become a failure of the call that it is about. */
+  /** Never throws: a callback that throws must not fail the call. */
   readonly warn = (message: string, cause?: unknown): void => {
     try {
       if (this.#onWarning !== undefined) {
@@ -93,7 +93,7 @@ export class BudgetContext {
         return
       }
     } catch {
-      // The console gets it instead.
+      // Fall back to the console.
     }
     console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
   }
@@ -103,7 +103,7 @@ export class BudgetContext {
     throw new StoreError("The budget is closed. Create a new one.", { code: "store-unavailable", applied: "no" })
   }
 
-  /** Asks the store once whether it is set up for money; again as long as it is not. */
+  /** Checks the store's configuration once, and again before each call as long as the check fails. */
   async requireChecked(): Promise<void> {
     this.#check ??= this.#firstCheck().catch((error: unknown) => {
       this.#check = undefined

@@ -10,7 +10,7 @@ import {
 } from "./budget-errors"
 import { BudgetExceededError } from "./budget-exceeded-error"
 
-/** Every error of this package: `code` tells them apart and gives the fields. */
+/** Every error class of this package. Narrowing by `code` gives the fields. */
 export type BudgetError =
   | StoreError
   | IdempotencyKeyMismatchError
@@ -35,7 +35,7 @@ const CLASSES = [
 ]
 
 /**
- * Whether `value` is an error of this package, from whichever copy of it.
+ * Whether `value` is an error of this package. Works across copies of the package.
  *
  * @example
  * if (isBudgetError(error) && error.code === "reservation-resolved") console.log(error.state)

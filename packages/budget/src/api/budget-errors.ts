@@ -1,13 +1,13 @@
 import { P2Error } from "@p2/core"
 import type { FinalState } from "../store/budget-store"
 
-/** The key was reserved before with other content. Code `idempotency-key-mismatch`. */
+/** The key was already reserved with different content. Code `idempotency-key-mismatch`. */
 export class IdempotencyKeyMismatchError extends P2Error<"idempotency-key-mismatch"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
     super(
-      `The idempotency key "${idempotencyKey}" was reserved before with another amount, other limits or another \`onExpire\`. Use one key for one call.`,
+      `The idempotency key "${idempotencyKey}" was already reserved with a different amount, limits or \`onExpire\`. Use a new key for each call.`,
       { code: "idempotency-key-mismatch", kind: "usage" },
     )
     this.name = "IdempotencyKeyMismatchError"
@@ -20,15 +20,15 @@ export class IdempotencyKeyMismatchError extends P2Error<"idempotency-key-mismat
 }
 
 /**
- * `run` was given a key that another caller has reserved, who may be sending this call, or died with it. Code
- * `reservation-held`. Once that lease has expired, the key is resolved: what may have been sent is not sent again.
+ * Another caller has reserved the key that was passed to `run`, and may be sending the call. Code `reservation-held`. Once
+ * that lease has expired, the key is resolved: a call that may have been sent is not sent again.
  */
 export class ReservationHeldError extends P2Error<"reservation-held"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
     super(
-      `The reservation "${idempotencyKey}" belongs to another caller, who may be sending this call, so it was not sent again. Wait for that caller, or use a new key.`,
+      `The reservation "${idempotencyKey}" belongs to another caller, which may be sending the call, so the call was not sent. Wait for that caller, or use a new key.`,
       { code: "reservation-held", kind: "failed" },
     )
     this.name = "ReservationHeldError"
@@ -60,13 +60,13 @@ export class ReservationResolvedError extends P2Error<"reservation-resolved"> {
   }
 }
 
-/** `resume` found no reservation under the key: it was never made, or resolved long ago. Code `unknown-reservation`. */
+/** The store has no reservation with the key that was passed to `resume`: it was never made, or was resolved long ago. Code `unknown-reservation`. */
 export class UnknownReservationError extends P2Error<"unknown-reservation"> {
   readonly idempotencyKey: string
 
   constructor(idempotencyKey: string) {
     super(
-      `No reservation is known under the idempotency key "${idempotencyKey}". It was never made, was made in another partition (pass its \`subject\`), or was resolved long ago.`,
+      `The store has no reservation with the idempotency key "${idempotencyKey}". It was never made, was made in another partition (pass its \`subject\`), or was resolved long ago.`,
       { code: "unknown-reservation", kind: "failed" },
     )
     this.name = "UnknownReservationError"
@@ -85,8 +85,8 @@ export class SettleMismatchError extends P2Error<"settle-mismatch"> {
   constructor(idempotencyKey: string, outcome: "settled" | "released") {
     super(
       outcome === "settled"
-        ? `The reservation "${idempotencyKey}" was released, or settled with other amounts, before. Settle once; to replace the cost, settle with a higher \`revision\`.`
-        : `The reservation "${idempotencyKey}" was settled before, so it cannot be released. To change its cost, settle with a higher \`revision\`.`,
+        ? `The reservation "${idempotencyKey}" was already released, or settled with other amounts. Settle once; to replace the cost, settle with a higher \`revision\`.`
+        : `The reservation "${idempotencyKey}" is already settled, so it cannot be released. To change its cost, settle with a higher \`revision\`.`,
       { code: "settle-mismatch", kind: "usage" },
     )
     this.name = "SettleMismatchError"
@@ -101,7 +101,7 @@ export class SettleMismatchError extends P2Error<"settle-mismatch"> {
 /** The store keeps no usage ledger. Code `no-ledger`. */
 export class NoLedgerError extends P2Error<"no-ledger"> {
   constructor(store: string) {
-    super(`The store "${store}" keeps no usage ledger. Use one that does, such as memoryStore() or redisStore().`, {
+    super(`The store "${store}" keeps no usage ledger. Use a store that does, such as memoryStore() or redisStore().`, {
       code: "no-ledger",
       kind: "usage",
     })

@@ -11,11 +11,11 @@ export interface DeniedLimit extends LimitStatus {
   remaining: number
   requested: number
   requestedNanoUsd: NanoUsd | null
-  /** Milliseconds after which the call may fit; null: not before somebody tops up or raises the limit. */
+  /** Milliseconds after which the call may fit; null: it does not fit until the limit is topped up or raised. */
   retryAfterMs: number | null
 }
 
-/** The budget denied the call: code `budget-exceeded`. Nothing was reserved. The fields are those of the first limit in `all`. */
+/** The budget denied the call: code `budget-exceeded`. Nothing was reserved. The fields describe the first limit in `all`. */
 export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   readonly scope: Scope
   readonly window: WindowPeriod
@@ -35,11 +35,11 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   readonly startsAt: Millis | null
   /** Start of the next window by the store's clock; null: the window never ends. */
   readonly resetsAt: Millis | null
-  /** Milliseconds after which the call may fit; null: not before somebody tops up or raises the limit. */
+  /** Milliseconds after which the call may fit; null: it does not fit until the limit is topped up or raised. */
   readonly retryAfterMs: number | null
-  /** Reservations whose owner is gone still wait to be expired: there may be room after that. */
+  /** Whether reservations whose lease has ended still wait to be expired. There may be room afterwards. */
   readonly dueLeases: boolean
-  /** Every limit that denied the call; the one that denies longest first. */
+  /** Every limit that denied the call, the one with the longest wait first. */
   readonly all: readonly DeniedLimit[]
 
   constructor(all: readonly [DeniedLimit, ...DeniedLimit[]], options: { dueLeases?: boolean | undefined } = {}) {
@@ -95,7 +95,7 @@ function whatToDo(limit: DeniedLimit): string {
   return `${show(limit, "reserved")} is reserved by other calls: retry when they end.${isReset ? ` ${resets}` : ""}`
 }
 
-/** There is room once the other calls are settled for nothing. */
+/** Whether the call would fit if all other reservations were released. */
 function isOnlyReserved(limit: DeniedLimit): boolean {
   if (limit.unit !== "usd") return limit.requested <= limit.limit + limit.granted - limit.spent
   return limit.requestedNanoUsd! <= limit.limitNanoUsd! + limit.grantedNanoUsd! - limit.spentNanoUsd!

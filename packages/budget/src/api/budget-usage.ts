@@ -3,7 +3,7 @@ import type { Subject } from "../limits/subject"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageTotals } from "../usage/ledger"
 
-/** Which ledger: the partition of this subject. @defaultValue the partition of an empty subject */
+/** Selects the ledger: that of the subject's partition. @defaultValue the partition of an empty subject */
 export interface UsagePartition {
   subject?: Subject | undefined
 }
@@ -11,7 +11,7 @@ export interface UsagePartition {
 export interface UsageListQuery extends UsagePartition {
   filter?: UsageFilter | undefined
   cursor?: string | null | undefined
-  /** Most entries of the page, 1 to 1000. @defaultValue 100 */
+  /** Maximum number of entries in the page, 1 to 1000. @defaultValue 100 */
   limit?: number | undefined
   /** @defaultValue "oldest" */
   order?: "oldest" | "newest" | undefined
@@ -28,19 +28,19 @@ export interface UsageTotalsQuery extends UsagePartition {
   per?: Exclude<WindowPeriod, "total"> | undefined
   /** @defaultValue "UTC" */
   timeZone?: string | undefined
-  /** `group`: by time and the groups' values, null last. Else the largest first. @defaultValue "group" */
+  /** `group`: by time, then by the values of the group, null last. The others: largest first. @defaultValue "group" */
   orderBy?: "group" | "costNanoUsd" | "requests" | "attempts" | undefined
-  /** Most rows. @defaultValue all */
+  /** Maximum number of rows. @defaultValue all */
   limit?: number | undefined
 }
 
-/** The usage ledger of a budget. Every member throws a `NoLedgerError` when the store keeps none, except `record` and `recordDenial`. */
+/** The usage ledger of a budget. Every member throws a `NoLedgerError` if the store keeps no ledger, except `record` and `recordDenial`. */
 export interface BudgetUsage {
   /** Whether the store keeps a ledger. */
   readonly available: boolean
   /** Every attempt of a request, in order. */
   get(requestId: string, options?: UsagePartition): Promise<StoredEntry[]>
-  /** A page, stable under writes. */
+  /** A page of entries. Entries that are written meanwhile do not cause others to be skipped or repeated. */
   list(query?: UsageListQuery): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }>
   /** Exact sums, by group and by time. */
   totals(query?: UsageTotalsQuery): Promise<UsageTotals[]>
@@ -48,11 +48,11 @@ export interface BudgetUsage {
   export(filter?: UsageFilter, options?: UsagePartition): AsyncIterableIterator<string>
   /** Removes entries written before this instant (epoch milliseconds). */
   prune(before: Date | number, options?: UsagePartition): Promise<{ removed: number }>
-  /** Writes an entry without money. False when the store keeps no ledger. */
+  /** Writes an entry without money. Resolves to false if the store keeps no ledger. */
   record(idempotencyKey: string, entry: UsageEntry, options?: UsagePartition): Promise<boolean>
   /**
    * Records a denial: once per subject and minute, with a count, so that a caller who retries cannot fill the ledger.
-   * `reserve` does this by itself unless `recordDenial` is false. False when the store keeps no ledger.
+   * `reserve` does this by itself unless `recordDenial` is false. Resolves to false if the store keeps no ledger.
    */
   recordDenial(entry: Partial<UsageEntry>, options?: UsagePartition): Promise<boolean>
 }

@@ -35,20 +35,20 @@ const BUDGET_NAMES: ReadonlySet<string> = new Set([
 const BUDGET_ADVICE = {
   root: "Did you mean `partition`?",
   tenant: "Did you mean `partition`?",
-  storeTimeoutMs: "A store has a timeout of its own: set it there.",
-  timeoutMs: "A store has a timeout of its own: set it there.",
+  storeTimeoutMs: "Set the timeout in the options of the store.",
+  timeoutMs: "Set the timeout in the options of the store.",
   maxHoldMs: "Did you mean `maxLeaseMs`?",
 } as const
 
 /**
- * Creates limits over a store. Nothing is sent before the first call.
+ * Creates a budget: spending limits that are enforced through a store. Sends nothing before the first call.
  *
  * @example
  * const budget = createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: "1.00", per: "day" }] })
  * const result = await budget.reserve({ subject: { userId: "ada" }, amount: "0.05" })
  * if (result.ok) await result.reservation.settle("0.02")
  *
- * @throws InvalidArgumentError when an option or a limit is invalid.
+ * @throws InvalidArgumentError if an option or a limit is invalid.
  */
 export function createBudget(options: BudgetOptions): Budget {
   checkOptions(options, BUDGET_NAMES, "options", BUDGET_ADVICE)
@@ -119,7 +119,7 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     },
     close: async (request = {}) => {
       checkOptions(request, CLOSE_NAMES)
-      // The store and the heartbeats belong to the budget that the child was made of.
+      // The store and the heartbeats belong to the parent budget.
       if (childLimits.length > 0) await flush(context, request.timeoutMs)
       else await close(context, request)
     },
@@ -128,7 +128,8 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
 
 async function acceptClock(context: BudgetContext, partition: string): Promise<{ now: number; before: number }> {
   const { store, clock } = context
-  const { now, before } = clock.learn(partition, await store.acceptClock({ partition }))
+  const { now, before } = await store.acceptClock({ partition })
+  clock.update(partition, now)
   const key = crypto.randomUUID()
   await store.ledger?.record({
     partition,
@@ -145,7 +146,7 @@ async function acceptClock(context: BudgetContext, partition: string): Promise<{
 async function flush(context: BudgetContext, timeoutMs = DEFAULT_FLUSH_MS): Promise<boolean> {
   const denials = context.denials.flush()
   const isFlushed = await context.pending.flush(timeoutMs)
-  // Each write ends within the store's timeout.
+  // Bounded: each write ends within the store's timeout.
   await denials
   return isFlushed
 }
@@ -156,7 +157,7 @@ async function close(context: BudgetContext, options: CloseOptions): Promise<voi
   const count = await context.pending.giveUp()
   if (!isFlushed)
     context.warn(
-      `Closed with ${plural(count, "settlement")} that the store did not confirm; their leases decide what is charged.`,
+      `Closed with ${plural(count, "unconfirmed settlement")}. A reservation that is not settled is charged by \`onExpire\` when its lease ends.`,
     )
   context.denials.stop()
   context.heartbeats.stopAll()

@@ -9,7 +9,7 @@ export type AmountInput =
   | number
   | string
   | {
-      /** Dollars; never together with `nanoUsd`. */
+      /** Dollars; cannot be combined with `nanoUsd`. */
       usd?: number | string | undefined
       nanoUsd?: NanoUsd | undefined
       /** Input plus output tokens. */
@@ -18,14 +18,14 @@ export type AmountInput =
       requests?: number | undefined
     }
 
-/** An amount, unit by unit; undefined where none was given. */
+/** An amount by unit; undefined if the caller gave none. */
 export interface Amount {
   readonly nanoUsd: NanoUsd | undefined
   readonly tokens: number | undefined
   readonly requests: number
 }
 
-/** The units that a caller gave. */
+/** An amount as the caller gave it, by unit. */
 export type GivenAmount = Readonly<Record<Unit, number | undefined>>
 
 export const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
@@ -57,7 +57,7 @@ export function readAmount(input: AmountInput, argument: string): GivenAmount {
   }
 }
 
-/** A misspelt unit must not count as none. @throws InvalidArgumentError */
+/** Rejects unknown units: a misspelled unit must not be ignored. @throws InvalidArgumentError */
 export function checkUnits(input: object, argument: string): void {
   checkOptions(input, AMOUNT_NAMES, argument, AMOUNT_ADVICE)
 }
@@ -67,7 +67,7 @@ export function isEmpty(amount: GivenAmount): boolean {
   return UNITS.every((unit) => amount[unit] === undefined)
 }
 
-/** The amount of a unit that a limit counts. @throws InvalidArgumentError when the caller did not give it */
+/** The amount of a unit that a limit counts. @throws InvalidArgumentError if the caller did not give it */
 export function amountOf(unit: Unit, amount: Amount): number {
   const value = amount[unit]
   if (value !== undefined) return value

@@ -5,7 +5,7 @@ import type { Millis } from "../store/name"
 const SECOND = 1_000
 const HOUR = 3_600_000
 const DAY = 86_400_000
-/** More than any zone differs from UTC. */
+/** More than the offset of any time zone from UTC. */
 const MAX_OFFSET = 20 * HOUR
 /** An ICU formatter takes tens of kilobytes. */
 const MAX_FORMATTERS = 100
@@ -20,14 +20,14 @@ export interface TimeWindow {
 
 const formatters = new LruMap<string, Intl.DateTimeFormat>(MAX_FORMATTERS)
 
-/** Throws unless the runtime knows this time zone. */
+/** @throws InvalidArgumentError if the runtime does not support this time zone */
 export function checkTimeZone(timeZone: unknown, argument: string): asserts timeZone is string {
   if (typeof timeZone === "string" && timeZone.length <= 64 && /^[A-Za-z0-9_+\-/:]+$/.test(timeZone)) {
     try {
       formatterOf(timeZone)
       return
     } catch {
-      // Reported below: the runtime's own message does not name the argument.
+      // The error below names the argument; the runtime's own error does not.
     }
   }
   throw new InvalidArgumentError(argument, 'an IANA time zone such as "Europe/Paris"', timeZone)
@@ -38,24 +38,24 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
  *
  * A period starts at the first instant at which the zone's clock shows its date and hour, or a later one. So a day that
  * summer time shortens has 23 hours, an hour that the clock repeats is one window of two hours, an hour or a day that the
- * clock skips has no window, and a window that has started never comes back.
+ * clock skips has no window, and a window that has ended never starts again.
  */
 export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis): TimeWindow {
-  // Without this check the search below would not end.
+  // Without this check, the loop below might not end.
   if (!(Math.abs(now) <= MAX_TIME)) throw new InvalidArgumentError("time", "an instant in epoch milliseconds", now)
   let start = floorWall(period, now + offsetAt(timeZone, now))
   let startsAt = firstInstantAt(timeZone, start)
   for (;;) {
     const next = nextWall(period, start)
     const endsAt = firstInstantAt(timeZone, next)
-    // `now` is past the end after the clock went back over it, and in a period that the clock skipped.
+    // `now` can be past the end if the clock was set back across it, or if the clock skipped the period.
     if (endsAt > now) return { startsAt, endsAt }
     start = next
     startsAt = endsAt
   }
 }
 
-/** Milliseconds that the clock of a zone is ahead of UTC. */
+/** How far the clock of a time zone is ahead of UTC, in milliseconds. */
 export function offsetAt(timeZone: string, at: Millis): number {
   if (timeZone === "UTC") return 0
   const fields = /(\d+)\/(\d+)\/(\d+), (\d+):(\d+):(\d+)/.exec(formatterOf(timeZone).format(at))!
@@ -78,7 +78,7 @@ function firstInstantAt(timeZone: string, wall: number): Millis {
   if (before === after) return wall - before
   const change = changeBetween(timeZone, early, late, before)
   if (wall - before < change) return wall - before
-  // In the gap of a clock that goes forward, or after the change.
+  // The wall time is after the change, or in the gap of a clock that was set forward.
   return Math.max(change, wall - after)
 }
 

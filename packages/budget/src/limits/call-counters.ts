@@ -2,25 +2,25 @@ import { InvalidArgumentError } from "@p2/core"
 import type { CounterRef } from "../store/budget-store"
 import type { Millis } from "../store/name"
 import type { Amount } from "./amount"
-import { counterName, scopeName } from "./counter-name"
-import { shortHash } from "./names"
+import { counterName } from "./counter-name"
+import { hashAscii } from "./names"
 import type { PlannedLimit } from "./planned-limit"
 import { type Scope, SUBJECT_FIELDS, type Subject, type Unit } from "./subject"
 import { windowAt } from "./window"
 
-/** A counter that a call touches, and the limits that it answers for. */
+/** A counter that a call touches, with its limits. */
 export interface CallCounter extends CounterRef {
   unit: Unit
   /** Value of the scope (user id, tag value …); null for `total` and children. */
   value: string | null
-  /** The smallest first: it decides. */
+  /** In ascending order: the first one decides. */
   limits: readonly PlannedLimit[]
 }
 
 /**
- * The counters of a subject at an instant, each once.
+ * The counters of a subject at an instant, without duplicates.
  *
- * @param missing what to do with a limit whose scope the subject lacks; optional limits are skipped in any case
+ * @param missing what to do with a limit whose scope the subject lacks; optional limits are always skipped
  * @throws InvalidArgumentError
  */
 export function callCounters(
@@ -52,19 +52,27 @@ export function callCounters(
   return [...counters.values()]
 }
 
-/**
- * What is requested, whenever it is: scopes, units, kinds of windows, amounts and what is charged on expiry. The same
- * idempotency key with another fingerprint is another request. 22 characters.
- */
-export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {
-  const limits = counters.flatMap(({ value, unit, limits }) =>
-    limits.map(({ scope, window }) => `${scopeName(scope, value)}|${unit}|${window.kind}`),
+/** Whether an instant is in the window of every counter. */
+export function areOpen(counters: readonly CounterRef[], now: Millis): boolean {
+  return counters.every(
+    ({ startsAt, endsAt }) => (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt),
   )
-  const amounts = [amount, onExpire].map(({ nanoUsd = null, tokens = null, requests }) => [nanoUsd, tokens, requests])
-  return shortHash(JSON.stringify([[...new Set(limits)].sort(), amounts]))
 }
 
-/** Null for `total` and children, undefined where the subject has none. */
+/**
+ * Identifies the content of a request, at whatever time it is sent: scopes, units, kinds of windows, amounts and the charge
+ * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. 24 characters.
+ */
+export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {
+  const limits = counters.flatMap(({ name, limits }) => {
+    const withoutWindow = name.slice(0, name.lastIndexOf("|"))
+    return limits.map(({ window }) => `${withoutWindow}|${window.kind}`)
+  })
+  const amounts = [amount, onExpire].map(({ nanoUsd, tokens, requests }) => `${nanoUsd} ${tokens} ${requests}`)
+  return hashAscii([...new Set(limits)].sort().concat(amounts).join("\n"))
+}
+
+/** Null for `total` and children; undefined if the subject lacks the scope. */
 function scopeValue(subject: Subject, scope: Scope): string | null | undefined {
   if (scope === "total") return null
   if (typeof scope === "string") return subject[SUBJECT_FIELDS[scope]]

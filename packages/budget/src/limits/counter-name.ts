@@ -19,47 +19,47 @@ export interface CounterIdentity {
   /** User id, tag value and so on; not needed for `total` and children. */
   value?: string | null | undefined
   unit: Unit
-  /** Of the window, as `startsAt` and `resetsAt` of a status; absent or null without one. */
+  /** Start of the window, as `startsAt` of a status; absent or null without a window. `endsAt` is its `resetsAt`. */
   startsAt?: Millis | null | undefined
   endsAt?: Millis | null | undefined
 }
 
 /**
  * The name of a counter, at most 64 bytes: `u=ada|usd|mk2qvs00-mk4bqdc0` is what the user ada spends between two
- * instants. Limits that mean the same counter, such as `1d` and `day` in UTC, share its name.
+ * instants. Limits with the same scope, unit and window, such as `1d` and `day` in UTC, share a counter.
  */
 export function counterName({ scope, value, unit, startsAt, endsAt }: CounterIdentity): Name {
   const time = startsAt == null || endsAt == null ? "total" : `${startsAt.toString(36)}-${endsAt.toString(36)}`
   return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${time}`
 }
 
-/** `total`, `u=ada`, `t=team=search`; `u:…` with a hash for a value that is long or has other characters. */
+/** `total`, `u=ada` or `t=team=search`; `u:` and a hash if the value is long or has other characters. */
 export function scopeName(scope: Scope, value: string | null): string {
   if (scope === "total") return scope
   if (typeof scope === "string") return LETTERS[scope] + valuePart([value!])
   return "tag" in scope ? `t${valuePart([scope.tag, value!])}` : `x${valuePart([scope.child])}`
 }
 
-/** Plain parts have no `=`, so that a tag's name and value cannot exchange characters. */
+/** Plain parts contain no `=`, so that the name and the value of a tag stay apart. */
 function valuePart(parts: readonly string[]): string {
   const joined = parts.join("=")
   const isPlain = joined.length <= MAX_PLAIN_LENGTH && parts.every((part) => PLAIN.test(part))
   return isPlain ? `=${joined}` : `:${shortHash(JSON.stringify(parts))}`
 }
 
-/** What the name of a counter says. */
+/** The parts of a counter's name. */
 export interface CounterNameParts {
   scope: "total" | "request" | "user" | "client" | "model" | "tag" | "child"
-  /** Name of the tag; undefined for other scopes and where it is hashed. */
+  /** Name of the tag; undefined for other scopes and if it is hashed. */
   tag: string | undefined
-  /** Null for `total`; undefined where it is hashed. */
+  /** Null for `total`; undefined if it is hashed. */
   value: string | null | undefined
   unit: Unit
   startsAt: Millis | null
   endsAt: Millis | null
 }
 
-/** Reads the name of a counter that a budget made, in this process or another. Undefined for any other name. */
+/** Parses the name of a counter that a budget created, in any process. Undefined for any other name. */
 export function readCounterName(name: Name): CounterNameParts | undefined {
   const match = /^(?:total|([rucmtx])([=:])([^|]+))\|(usd|tok|req)\|(?:total|([0-9a-z]{1,11})-([0-9a-z]{1,11}))$/.exec(
     name,
@@ -80,7 +80,7 @@ export function readCounterName(name: Name): CounterNameParts | undefined {
     : { scope, tag: undefined, value: parts[0], ...time }
 }
 
-/** A counter by its name alone, for a settle or a correction of what was reserved elsewhere. */
+/** A counter reference made from a counter's name, to settle or correct a reservation of another process. */
 export function counterRefOf(name: Name, { scope, startsAt, endsAt }: CounterNameParts): CounterRef {
   const isShortLived = endsAt === null && (scope === "request" || scope === "child")
   return { name, startsAt, endsAt, keepMs: isShortLived ? DAY_MS : null }

@@ -7,8 +7,8 @@ import type { PlannedLimit } from "./planned-limit"
 import type { Scope } from "./subject"
 
 /**
- * Where one limit stands. Of a limit in dollars, `limit`, `granted`, `spent`, `reserved` and `remaining` are dollars, and
- * the fields that end in `NanoUsd` are the same exactly. Of a limit in tokens or requests they are counts, and the
+ * The status of one limit. For a limit in dollars, `limit`, `granted`, `spent`, `reserved` and `remaining` are dollars, and
+ * the fields that end in `NanoUsd` are the exact amounts. For a limit in tokens or requests they are counts, and the
  * `NanoUsd` fields are null.
  */
 export interface LimitStatus {
@@ -18,9 +18,9 @@ export interface LimitStatus {
   /** Null for `total` and fixed lengths. */
   timeZone: string | null
   unit: "usd" | "tokens" | "requests"
-  /** Null: only counted. */
+  /** Null: the limit only counts. */
   limit: number | null
-  /** Topped up in this window. */
+  /** Total of the top-ups in this window. */
   granted: number
   spent: number
   reserved: number
@@ -68,7 +68,7 @@ export function statusOf(limit: PlannedLimit, { startsAt, endsAt }: CounterWindo
   }
 }
 
-/** Where limits stand, in their own order: each, or of each counter the smallest. */
+/** The status of limits, in their own order: of each limit, or of the smallest limit of each counter. */
 export function statusesOf(
   limits: readonly PlannedLimit[],
   counters: readonly CallCounter[],

@@ -1,10 +1,10 @@
 import type { BudgetPeriod } from "@p2/core"
 import type { Scope, Subject } from "./subject"
 
-/** Over which time a limit counts: for ever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
+/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
 export type WindowPeriod = BudgetPeriod
 
-/** How much a limit allows, unit by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
+/** How much a limit allows, by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
 export interface LimitAmounts {
   usd?: number | string | undefined
   nanoUsd?: number | undefined
@@ -15,7 +15,7 @@ export interface LimitAmounts {
 /** One limit: whose spending, how much, over which time. */
 export interface Limit {
   scope: Scope
-  /** Dollars (`5`, `"5.00"`), amounts by unit, or null: only count the dollars spent, deny nothing. */
+  /** Dollars (`5`, `"5.00"`), amounts by unit, or null: counts dollars and denies nothing. */
   limit: number | string | LimitAmounts | null
   /** @defaultValue "total" */
   per?: WindowPeriod | undefined
@@ -23,10 +23,10 @@ export interface Limit {
   timeZone?: string | undefined
   /** Fractions of the limit, such as `[0.5, 0.8, 1]`, at which `onAlert` is called. */
   alertAt?: readonly number[] | undefined
-  /** Skip this limit for subjects that lack its scope, instead of throwing a usage error. @defaultValue false */
+  /** Skips this limit for subjects that lack its scope, instead of throwing a usage error. @defaultValue false */
   optional?: boolean | undefined
   /**
-   * Only without a window: forget what was spent after this long untouched, in milliseconds.
+   * Only without a window: how long after its last use a counter is forgotten, in milliseconds.
    * @defaultValue 24 hours for `request` and children, otherwise never
    */
   forgetAfterMs?: number | undefined

@@ -1,8 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2"
+import { bytesToHex } from "@noble/hashes/utils"
 import { InvalidArgumentError } from "@p2/core"
 import type { Name } from "../store/name"
 
-/** Longest value that is hashed, in UTF-16 units: bounds the time that hashing takes. */
+/** Longest value that is hashed, in UTF-16 units. It limits the time that hashing takes. */
 export const MAX_VALUE_LENGTH = 1_048_576
 const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 const HASH_PREFIX = "sha256:"
@@ -14,13 +15,18 @@ export function hashText(text: string): string {
   return toBase64Url(hashBytes(text))
 }
 
-/** 132 bits of the hash of a string, 22 characters: two values do not share it by chance. */
+/** 132 bits of the hash of a string, 22 characters. Collisions do not occur by chance. */
 export function shortHash(text: string): string {
   return toBase64Url(hashBytes(text).subarray(0, 17)).slice(0, 22)
 }
 
+/** 96 bits of the SHA-256 of an ASCII string, 24 hexadecimal characters. */
+export function hashAscii(text: string): string {
+  return bytesToHex(sha256(encoder.encode(text)).subarray(0, 12))
+}
+
 function hashBytes(text: string): Uint8Array {
-  // JSON escapes lone surrogates, which UTF-8 would map to one character, so that different strings never share a hash.
+  // UTF-8 maps all lone surrogates to one character; JSON escapes them, so that different strings have different hashes.
   return sha256(encoder.encode(JSON.stringify(text)))
 }
 
@@ -30,7 +36,7 @@ function toBase64Url(bytes: Uint8Array): string {
 }
 
 /**
- * A caller's string as a partition or an idempotency key: itself if it is a {@link Name}, otherwise its hash.
+ * Converts a caller's string to a partition or an idempotency key. A string that is a {@link Name} stays; any other is hashed.
  * @throws InvalidArgumentError
  */
 export function toName(text: unknown, argument: string): Name {
@@ -38,7 +44,7 @@ export function toName(text: unknown, argument: string): Name {
   return NAME.test(text) && !text.startsWith(HASH_PREFIX) ? text : HASH_PREFIX + hashText(text)
 }
 
-/** Like {@link toName} for a request id, which may come from an entry and be hashed already. */
+/** Like {@link toName}, for a request id that may come from an entry and already be hashed. */
 export function toRequestName(requestId: unknown, argument: string): Name {
   return typeof requestId === "string" && HASHED_NAME.test(requestId) ? requestId : toName(requestId, argument)
 }

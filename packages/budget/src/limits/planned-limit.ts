@@ -23,17 +23,17 @@ const LIMIT_NAMES: ReadonlySet<string> = new Set([
 export interface PlannedLimit {
   scope: Scope
   unit: Unit
-  /** In the unit; null: only count. */
+  /** In the unit of the limit; null: only counts. */
   limit: number | null
   window: LimitWindow
   /** Ascending. */
   alerts: readonly Threshold[]
   optional: boolean
-  /** Of counters without a window: forget after this long untouched; null: never. */
+  /** How long after its last use a counter without a window is forgotten; null: never. */
   keepMs: number | null
 }
 
-/** A fraction of `alertAt`, and what is spent when it is crossed. */
+/** A fraction of `alertAt`, and the spent amount at which it is crossed. */
 export interface Threshold {
   fraction: number
   spent: number
@@ -46,7 +46,7 @@ export function planLimits(limits: readonly Limit[], argument: string): PlannedL
   return limits.flatMap((limit, index) => planLimit(limit, `${argument}[${index}]`))
 }
 
-/** The limit of a child budget: without a window, its counter is forgotten a day after its last use. */
+/** The limit of a child budget. It has no window, and its counter is forgotten a day after its last use. */
 export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>): PlannedLimit[] {
   if (limit === null)
     throw new InvalidArgumentError("limit", "a limit, because a child without one limits nothing", limit)
@@ -88,7 +88,7 @@ function readScope(scope: unknown, argument: string): Scope {
 
 function readLimitAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
   if (limit === null) return [["nanoUsd", null]]
-  // Also when `nanoUsd` is there: a misspelt unit would limit nothing.
+  // `readAmount` ignores unknown units beside `nanoUsd`, but a misspelled unit would limit nothing.
   if (typeof limit === "object") checkUnits(limit, argument)
   const amounts = readAmount(limit, argument)
   if (!isEmpty(amounts))
@@ -127,7 +127,7 @@ function readAlerts(alertAt: unknown, limit: number | null, argument: string): T
   return fractions.map((fraction) => ({ fraction, spent: thresholdOf(fraction, limit) }))
 }
 
-/** By decimal digits, so that 0.8 of a limit is exact; rounded up, so that it is not crossed too early. */
+/** Computes with decimal digits, so that 0.8 of a limit is exact. Rounds up, so that the threshold is not crossed too early. */
 function thresholdOf(fraction: number, limit: number): number {
   const billionths = BigInt(usd(fraction))
   const spent = (BigInt(limit) * billionths + 999_999_999n) / 1_000_000_000n

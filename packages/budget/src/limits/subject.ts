@@ -1,7 +1,7 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { checkValue } from "./names"
 
-/** Whose call it is: scopes are looked up in it. Values may come from strangers. */
+/** Whose call it is. Limits look up their scope in it. Values may be untrusted. */
 export interface Subject {
   /** Groups the attempts of one request. @defaultValue the idempotency key */
   requestId?: string | undefined
@@ -11,7 +11,7 @@ export interface Subject {
   tags?: Readonly<Record<string, string>> | undefined
 }
 
-/** Whose spending a limit counts. `{ child }` is made by `budget.child()` only. */
+/** Whose spending a limit counts. Only `budget.child()` creates `{ child }`. */
 export type Scope =
   | "request"
   | "user"
@@ -21,7 +21,7 @@ export type Scope =
   | { readonly tag: string }
   | { readonly child: string }
 
-/** What a counter counts in: nano-USD, tokens or requests. */
+/** The unit of a counter: nano-USD, tokens or requests. */
 export type Unit = "nanoUsd" | "tokens" | "requests"
 
 const FIELDS = ["requestId", "userId", "clientId", "model"] as const
@@ -30,7 +30,7 @@ const SUBJECT_NAMES: ReadonlySet<string> = new Set([...FIELDS, "tags"])
 /** The field of a subject in which a scope is looked up. */
 export const SUBJECT_FIELDS = { request: "requestId", user: "userId", client: "clientId", model: "model" } as const
 
-/** A misspelt `userId` must not count as no user. @throws InvalidArgumentError */
+/** Rejects unknown fields: a misspelled `userId` must not be ignored. @throws InvalidArgumentError */
 export function checkSubject(subject: unknown): asserts subject is Subject {
   checkOptions(subject, SUBJECT_NAMES, "subject")
   const { tags, ...fields } = subject as Subject

@@ -16,7 +16,7 @@ export interface LimitWindow {
   timeZone: string | null
   /** Length of fixed windows; null: calendar periods, or no end. */
   lengthMs: number | null
-  /** Equal for windows that are written alike: `total`, `day Europe/Paris`, `every 3600000`. */
+  /** Identifies how the window is written: `total`, `day Europe/Paris`, `every 3600000`. */
   kind: string
 }
 
@@ -52,7 +52,7 @@ function readLength(period: unknown, argument: string): number {
 /** The newest window of each kind of calendar period. */
 const calendarWindows = new LruMap<string, TimeWindow>(1_000)
 
-/** The window that contains an instant; null: it has no end. Fixed lengths count from 1 January 1970 UTC. */
+/** The window that contains an instant; null: the window never ends. Fixed lengths count from 1 January 1970 UTC. */
 export function windowAt({ per, timeZone, lengthMs, kind }: LimitWindow, now: Millis): TimeWindow | null {
   if (lengthMs !== null) {
     const startsAt = Math.floor(now / lengthMs) * lengthMs

@@ -1,7 +1,7 @@
 import { CLOCK_MARGIN_MS } from "../store/clock-margin"
 import type { Millis, Name } from "../store/name"
 
-/** Most that one step of the clock counts. */
+/** Maximum elapsed time that one step of the clock counts. */
 const MAX_STEP_MS = 10_000
 const SLOT_MS = 1_000
 
@@ -13,9 +13,9 @@ export interface Forgettable {
 }
 
 /**
- * Which records to look at, because they may have to be deleted, in slots of a second. It measures elapsed time by the
- * steps of the clock and counts at most ten seconds a step, so that a clock that jumps ahead and back deletes nothing that
- * is still needed. Only what is further than the margin counts in full.
+ * Records that may have to be deleted, in slots of a second. Measures elapsed time by the steps of the clock, and counts at
+ * most ten seconds per step, so that a clock that jumps ahead and back deletes nothing that is still needed. Only a step
+ * beyond the margin counts in full.
  */
 export class ForgetQueue {
   readonly #slots = new Map<number, Forgettable[]>()

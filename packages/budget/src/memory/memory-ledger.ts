@@ -29,7 +29,7 @@ export interface MemoryLedgerOptions {
   maxContentChars: number
 }
 
-/** Usage entries in memory. When it is full it drops the oldest, and `list` says how many. */
+/** Usage entries in memory. When it is full it drops the oldest, and `list` returns how many. */
 export class MemoryLedger implements UsageLedger {
   readonly #options: MemoryLedgerOptions
   readonly #partitions = new Map<Name, PartitionEntries>()
@@ -141,7 +141,7 @@ export class MemoryLedger implements UsageLedger {
     const { partition, key, at } = queued
     const entries = this.#partitions.get(partition)
     const entry = entries?.byKey.get(key)
-    // Pruned, and perhaps written anew since: then it is queued again, later.
+    // It was pruned; if it was written again, it is queued again at a later position.
     if (entries === undefined || entry?.at !== at) return
     entries.dropped++
     this.#remove(partition, entries, entry)

@@ -27,7 +27,7 @@ import { ForgetQueue, type Forgettable } from "./forget-queue"
 import { MemoryLedger } from "./memory-ledger"
 import { Partition } from "./partition"
 
-/** Most records that one operation deletes. More than it can add, so that what is over does not pile up. */
+/** Maximum number of records that one operation deletes: more than it can add, so that ended records do not accumulate. */
 const MAX_FORGOTTEN_PER_OPERATION = 64
 const FORGET_ALL_EVERY_MS = 1_000
 
@@ -36,13 +36,13 @@ export interface MemoryStoreOptions {
   now?: (() => Millis) | undefined
   /** How long resolved keys, and counters after the end of their window, are kept, in milliseconds. @defaultValue 3600000 */
   retentionMs?: number | undefined
-  /** Most reservations and adjustments, open or resolved. A store that is full fails. @defaultValue 500000 */
+  /** Maximum number of reservations and adjustments, open or resolved. Calls on a full store fail. @defaultValue 500000 */
   maxReservations?: number | undefined
-  /** Most counters in all. A store that is full fails calls that need a new one. @defaultValue 500000 */
+  /** Maximum number of counters. A full store fails calls that need a new one. @defaultValue 500000 */
   maxCounters?: number | undefined
-  /** Most usage entries; the oldest are dropped, and `list` says how many. 0: no ledger. @defaultValue 100000 */
+  /** Maximum number of usage entries; the oldest are dropped, and `list` returns how many. 0: no ledger. @defaultValue 100000 */
   maxEntries?: number | undefined
-  /** Most characters of prompts and answers in all usage entries together. @defaultValue 67108864 */
+  /** Maximum number of characters of prompts and answers in all usage entries together. @defaultValue 67108864 */
   maxContentChars?: number | undefined
 }
 
@@ -55,9 +55,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   "maxContentChars",
 ])
 
-/** A store that says how full it is. */
+/** A memory store, which also reports its size. */
 export interface MemoryStore extends BudgetStore {
-  /** How many records are kept now. */
+  /** The number of records in the store. */
   size(): { reservations: number; counters: number; adjustments: number; entries: number }
 }
 
@@ -207,7 +207,7 @@ class MemoryBudgetStore implements MemoryStore {
     }
   }
 
-  /** Every operation starts here: it reads the clock and forgets what is over. */
+  /** Starts every operation: reads the clock and forgets ended records. */
   #begin(name: Name): { partition: Partition; moment: Moment } {
     const clock = this.#settings.now()
     if (!Number.isSafeInteger(clock) || clock < 0)
@@ -227,7 +227,7 @@ class MemoryBudgetStore implements MemoryStore {
     }
   }
 
-  /** Writes all or, when there is no room, nothing. */
+  /** Writes everything, or nothing if there is no room. */
   #apply(partition: Partition, { partition: name, key }: Place, writes: Writes): void {
     const { reservation, counters, adjustment, entry, time } = writes
     this.#requireRoom(partition, key, writes)
@@ -293,13 +293,13 @@ class MemoryBudgetStore implements MemoryStore {
       (reservation !== undefined && !partition.reservations.has(key)) ||
       (adjustment !== undefined && !partition.adjustments.has(key))
     if (isNewKey && this.#reservations + this.#adjustments >= maxReservations) return "maxReservations"
-    // Only near the limit does it matter which of the counters are new.
+    // Count the new counters only near the limit.
     if (this.#counters + counters.length <= maxCounters) return undefined
     const added = counters.filter(({ name }) => !partition.counters.has(name)).length
     return added > 0 && this.#counters + added > maxCounters ? "maxCounters" : undefined
   }
 
-  /** Deletes a few records that are over. */
+  /** Deletes a few ended records. */
   #forgetSome(clock: Millis): void {
     for (let looked = 0; looked < MAX_FORGOTTEN_PER_OPERATION; looked++) {
       const record = this.#forgetQueue.take()
@@ -309,12 +309,12 @@ class MemoryBudgetStore implements MemoryStore {
     }
   }
 
-  /** How long to wait before the next look, if the record has to stay; undefined: it is not looked at again. */
+  /** How long to wait before the next check, if the record must stay; undefined: it is not checked again. */
   #forgetOne({ partition: name, kind, key }: Forgettable, clock: Millis): number | undefined {
     const partition = this.#partitions.get(name)
     const records = partition?.[`${kind}s`]
     const record = records?.get(key)
-    // Never again, or only after another write: a held reservation is added again when it is resolved.
+    // Not checked again until another write: a held reservation is added again when it is resolved.
     if (partition === undefined || record === undefined || record.forgetAt === null) return undefined
     const now = Math.max(clock, partition.time ?? clock)
     if (record.forgetAt > now) return record.forgetAt - now
@@ -324,7 +324,7 @@ class MemoryBudgetStore implements MemoryStore {
     return undefined
   }
 
-  /** Deletes all that is over by the present time. At most once a second: a store that is full must not be slow as well. */
+  /** Deletes all ended records. At most once a second, so that a full store does not become slow. */
   #forgetAll(clock: Millis): void {
     if (Math.abs(clock - this.#forgotAllAt) < FORGET_ALL_EVERY_MS) return
     this.#forgotAllAt = clock

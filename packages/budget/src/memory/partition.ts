@@ -2,7 +2,7 @@ import type { Millis, Name } from "../store/name"
 import type { Adjustment, Counter, Reservation } from "../store/transition"
 import { type Timed, TimeHeap } from "./time-heap"
 
-/** What the memory store keeps of one partition, usage entries aside. */
+/** The records of one partition in the memory store, except usage entries. */
 export class Partition {
   readonly reservations = new Map<Name, Reservation>()
   readonly counters = new Map<Name, Counter>()
@@ -10,8 +10,7 @@ export class Partition {
   /** The latest time that a write has seen. */
   time: Millis | undefined
   /**
-   * A lease is in here from its reserve until its first end: one that was extended is put back then, one that was settled
-   * is dropped.
+   * Holds a lease from its reserve until its first end. An extended lease is then added again; a settled one is removed.
    */
   readonly #leases = new TimeHeap<Timed>()
 

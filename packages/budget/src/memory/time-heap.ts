@@ -6,7 +6,7 @@ export interface Timed {
   readonly key: Name
 }
 
-/** A binary heap: the first item in the order of (at, key) is at hand, adding and removing it takes O(log n). */
+/** A binary heap in the order of (at, key). Adding an item, and removing the first, takes O(log n). */
 export class TimeHeap<Item extends Timed> {
   readonly #items: Item[] = []
 

@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from "@p2/core"
 
 /**
- * The user's connection: an ioredis `Redis` or `Cluster`, version 5 or 6. The store works on a duplicate of it, so that
- * settings that would change what a reply says are never the user's, and closes only the duplicate.
+ * The user's connection: an ioredis `Redis` or `Cluster`, version 5 or 6. The store works on a duplicate with its own
+ * settings, because some of the user's could change replies, and closes only the duplicate.
  */
 export interface RedisClient {
   readonly status: string
@@ -10,7 +10,7 @@ export interface RedisClient {
   duplicate(...overrides: never[]): unknown
 }
 
-/** What the store uses of its own connection. */
+/** The part of its own connection that the store uses. */
 export interface OwnConnection {
   readonly status: string
   readonly isCluster?: boolean
@@ -28,12 +28,12 @@ export interface OwnConnection {
 }
 
 const RECONNECT_MS = 50
-/** Short, so that a call that waits for the connection gets one within its timeout. */
+/** Short, so that a call that waits for a connection gets one within its timeout. */
 const MAX_RECONNECT_MS = 200
 
 const PREFIX = /^[A-Za-z0-9_.:-]*$/
 
-/** @throws InvalidArgumentError on a client that is not ioredis, such as one of the package `redis` */
+/** @throws InvalidArgumentError if the client is not from ioredis, for example from the package `redis` */
 export function checkClient(client: unknown): asserts client is RedisClient {
   const { duplicate, status, options } = Object(client) as Partial<RedisClient>
   if (typeof duplicate === "function" && typeof status === "string" && Object(options) === options) return
@@ -44,7 +44,7 @@ export function checkClient(client: unknown): asserts client is RedisClient {
   )
 }
 
-/** What all keys begin with: the client's own `keyPrefix`, so that two applications stay apart, then the store's `prefix`. */
+/** The prefix of all keys: the client's `keyPrefix`, so that applications stay apart, then the store's `prefix`. */
 export function namespaceOf(client: RedisClient, prefix: string): string {
   const keyPrefix = client.options.keyPrefix ?? ""
   const text = typeof keyPrefix === "string" ? keyPrefix : String(keyPrefix)
@@ -58,8 +58,8 @@ export function namespaceOf(client: RedisClient, prefix: string): string {
 }
 
 /**
- * A connection of our own with the user's address and credentials, which connects when it is first used. It queues
- * nothing while offline and resends nothing; `commandTimeout` is ioredis's own deadline for a reply.
+ * A connection of our own with the user's address and credentials, which connects when it is first used. It does
+ * not queue while offline and does not resend. `commandTimeout` is ioredis's timeout for a reply.
  */
 export function ownConnection(client: RedisClient, commandTimeout: number): OwnConnection {
   const retry = (times: number) => Math.min(RECONNECT_MS * times, MAX_RECONNECT_MS)
@@ -70,7 +70,7 @@ export function ownConnection(client: RedisClient, commandTimeout: number): OwnC
     maxRetriesPerRequest: 0,
     enableAutoPipelining: false,
     reconnectOnError: null,
-    // Part of the keys already; ioredis would put it before the hash tag of every key but not before those of SCAN.
+    // `namespaceOf` adds the user's prefix. ioredis would add it to every key but not to the pattern of SCAN.
     keyPrefix: "",
     stringNumbers: false,
     replyMapping: "legacy",
@@ -89,7 +89,7 @@ export function ownConnection(client: RedisClient, commandTimeout: number): OwnC
     lazyConnect: true,
     scaleReads: "master",
     clusterRetryStrategy: retry,
-    // Zero: a command whose connection broke, or whose slot is moving, fails soon and is the caller's to send again.
+    // Zero: a command whose connection broke or whose slot is moving fails soon, and the caller may send it again.
     retryDelayOnTryAgain: 0,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,

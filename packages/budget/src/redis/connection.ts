@@ -3,12 +3,12 @@ import { type OwnConnection, ownConnection, type RedisClient } from "./client"
 import { misconfigured, storeFailure, unavailable } from "./failure"
 import { inspectServers } from "./server-check"
 
-/** Most calls that may wait for a reply at once, so that a server that hangs cannot fill the memory. */
+/** How many calls may wait for a reply at once. Limits the memory that calls use while the server hangs. */
 const MAX_WAITING = 50_000
-/** How often the server's settings are checked again while calls come. */
+/** How often the server's settings are checked again while calls arrive. */
 const CHECK_INTERVAL_MS = 10_000
 
-/** A script with the name under which the server caches it. */
+/** A script, and the SHA-1 under which the server caches it. */
 export interface Script {
   readonly sha: string
   readonly lua: string
@@ -18,7 +18,7 @@ export interface RedisConnectionOptions {
   client: RedisClient
   /** How long to wait for a connection, and then for a reply. */
   deadlineMs: number
-  /** A key that no script uses, to try the store's commands on. */
+  /** A key that no script uses. The access check tries the store's commands on it. */
   probeKey: string
 }
 
@@ -26,21 +26,21 @@ export interface RedisConnectionOptions {
 export class RedisConnection {
   readonly #options: RedisConnectionOptions
   #own: OwnConnection | undefined
-  /** When the server was last found fit for money; undefined: not yet on this connection, or it was not. */
+  /** When the server last passed the check; undefined: not yet on this connection, or the last check failed. */
   #checkedAt: number | undefined
   #checking: Promise<StoreCheck> | undefined
   #lastError: unknown
   #closed = false
   /** Calls that wait for a reply. */
   #waiting = 0
-  /** Calls that came before the connection was ready. */
+  /** Calls that wait until the connection is ready. */
   readonly #waiters = new Set<() => void>()
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options
   }
 
-  /** Runs a script, by its name where the server has it. */
+  /** Runs a script by its SHA-1, or by its text if the server has not cached it. */
   async run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
     const own = this.#prepared() ?? (await this.#prepare())
     this.#waiting++
@@ -54,13 +54,13 @@ export class RedisConnection {
     }
   }
 
-  /** Runs a command that reads. */
+  /** Runs a read-only command. */
   async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
     const own = this.#prepared() ?? (await this.#prepare())
     return send(own).catch(rejectAsFailure)
   }
 
-  /** Looks at the server's settings now. Does not reject for bad ones. */
+  /** Checks the server's settings now. Wrong settings are part of the result, not an error. */
   async check(): Promise<StoreCheck> {
     return this.#check(await this.#ready())
   }
@@ -71,15 +71,15 @@ export class RedisConnection {
     this.#wake()
   }
 
-  /** The connection, if it is ready and its server was found fit for money. */
+  /** The connection, if it is ready and its server has passed the check. */
   #prepared(): OwnConnection | undefined {
     const own = this.#own
     if (own?.status !== "ready" || this.#checkedAt === undefined || this.#closed) return undefined
     if (this.#waiting >= MAX_WAITING) {
-      throw unavailable(`${MAX_WAITING} calls already wait for Redis; nothing was applied.`, "no")
+      throw unavailable(`${MAX_WAITING} calls are already waiting for Redis; nothing was applied.`, "no")
     }
     if (performance.now() - this.#checkedAt > CHECK_INTERVAL_MS) {
-      // In the background: what it finds is for the calls that come next.
+      // In the background: the result applies to later calls.
       this.#check(own).catch(() => {})
     }
     return own
@@ -149,7 +149,7 @@ export class RedisConnection {
       this.#lastError = undefined
       this.#wake()
     })
-    // Behind the next connection there may be another server, such as a replica after a failover.
+    // The next connection may lead to another server, such as a replica after a failover.
     own.on("close", () => {
       this.#checkedAt = undefined
     })

@@ -1,18 +1,18 @@
 import { StoreError } from "../store/store-error"
 
-/** Replies with which the server says that it did not run the command. */
+/** Error replies of commands that the server did not run. */
 const NOT_APPLIED =
   /^(?:READONLY|OOM|MISCONF|LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|NOREPLICAS|TRYAGAIN|MOVED|ASK|NOSCRIPT|CROSSSLOT)\b/
-/** What ioredis says when it did not write the command. */
+/** Error messages of ioredis for commands that it did not write. */
 const NOT_SENT = /^(?:Stream isn't writeable|Cluster isn't ready|Cluster is ended|Failed to refresh slots cache)/
 const NOT_ALLOWED = /^(?:NOAUTH|WRONGPASS|NOPERM)\b/
 const NOT_ALLOWED_IN_SCRIPT = /NOPERM|can't run this command/
 
-/** What a failure means for the caller. `sent`: the command may have been written. */
+/** Converts a failure to a `StoreError`. `sent`: the command may have been written. */
 export function storeFailure(failure: unknown, sent: boolean): StoreError {
   if (StoreError.isInstance(failure)) return failure
   const cause = withoutCommand(failure)
-  // After too many redirections, ioredis rejects with the last reply inside a message of its own.
+  // After too many redirections, ioredis puts the last error reply into a message of its own.
   const message = cause.message.replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, "")
   if (NOT_ALLOWED.test(message)) return notAllowed("no", cause)
   if (NOT_ALLOWED_IN_SCRIPT.test(message)) return notAllowed("maybe", cause)
@@ -24,7 +24,11 @@ export function storeFailure(failure: unknown, sent: boolean): StoreError {
     return unavailable("Redis did not reply in time; the call may have been applied.", "maybe", cause)
   }
   if (cause.name === "ReplyError") {
-    return new StoreError("Redis rejected the store's script.", { code: "store-corrupt", applied: "maybe", cause })
+    return new StoreError("Redis rejected the store's script. See `error.cause`.", {
+      code: "store-corrupt",
+      applied: "maybe",
+      cause,
+    })
   }
   return unavailable("The connection to Redis closed before the reply; the call may have been applied.", "maybe", cause)
 }
@@ -48,7 +52,7 @@ function notAllowed(applied: "no" | "maybe", cause: Error): StoreError {
   )
 }
 
-/** Name, message and code only: ioredis attaches the command, and with it keys, subjects and prompts, to its errors. */
+/** Copies name, message and code only: ioredis attaches the command to its errors, with keys, subjects and prompts. */
 function withoutCommand(failure: unknown): Error {
   if (!(failure instanceof Error)) return new Error(String(failure))
   const cause = new Error(failure.message)

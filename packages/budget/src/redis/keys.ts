@@ -1,6 +1,6 @@
 import type { Name } from "../store/name"
 
-/** Names of the keys of one partition. All share the hash tag `{partition}`, so that one shard holds them. */
+/** Names of the keys of one partition. All share the hash tag `{partition}`, so that they are on one shard. */
 export class PartitionKeys {
   readonly #base: string
 
@@ -44,7 +44,7 @@ export class PartitionKeys {
     return `${this.#base}a:${key}`
   }
 
-  /** Never exists. */
+  /** A key that never exists, for scan-counters.lua. */
   get absent(): string {
     return `${this.#base}absent`
   }

@@ -14,10 +14,10 @@ import type { RedisSettings } from "./settings"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** Entries that one step of a scan reads. */
+/** How many entries one step of a scan reads. */
 const PAGE = 200
 
-/** The usage entries that the scripts write in the step that moves the money, read page by page. */
+/** Reads usage entries page by page. The scripts write them in the same step as the counters. */
 export class RedisLedger implements UsageLedger {
   readonly #connection: RedisConnection
   readonly #settings: RedisSettings
@@ -75,7 +75,7 @@ export class RedisLedger implements UsageLedger {
     }
   }
 
-  /** Every entry that matches, in order. Fails rather than leave one out. */
+  /** Every matching entry, in order. Fails if an entry cannot be read. */
   async *#scan(
     partition: Name,
     filter: UsageFilter,
@@ -86,7 +86,7 @@ export class RedisLedger implements UsageLedger {
     for (;;) {
       const page = await this.#page(partition, filter, { newestFirst, after: position })
       for (const entry of await this.#entries(partition, page)) {
-        // Entries of the last millisecond come again if the one to go on after was removed.
+        // If the entry at `position` was removed, the page repeats entries of its millisecond.
         if (position !== undefined && isBefore(entry, position, newestFirst)) continue
         if (matchesFilter(entry, filter)) yield entry
       }
@@ -95,7 +95,7 @@ export class RedisLedger implements UsageLedger {
     }
   }
 
-  /** The next keys of the index. */
+  /** Reads the next keys of the index. */
   async #page(
     partition: Name,
     range: { from?: Millis | undefined; to?: Millis | undefined },
@@ -129,8 +129,8 @@ export class RedisLedger implements UsageLedger {
     for (const [index, { key }] of page.entries()) {
       const text = texts[index]
       if (typeof text === "string") entries.push(parseEntry(text, key))
-      else if (await this.#isIndexed(of, key)) throw corrupt("Redis has lost a usage entry that its index names.")
-      // Otherwise it was pruned since the page was read.
+      else if (await this.#isIndexed(of, key)) throw corrupt("Redis has lost a usage entry that is in its index.")
+      // Otherwise, the entry was pruned after the page was read.
     }
     return entries
   }
@@ -150,12 +150,12 @@ export class RedisLedger implements UsageLedger {
   }
 }
 
-/** What the scripts write, see lua/shared/entry.lua. */
+/** An entry as the scripts write it: see lua/shared/write-entry.lua. */
 interface EntryRecord {
   at: Millis
   state: StoredEntry["state"]
   revision: number
-  /** Of a recorded entry: for how many it stands. */
+  /** The number of denials that a recorded entry stands for. */
   count: number
   charges: Record<Name, number>
   entry: UsageEntry
@@ -173,7 +173,7 @@ function parseEntry(text: string, idempotencyKey: Name): StoredEntry {
   return state === "recorded" && count !== (entry.count ?? 1) ? { ...stored, count } : stored
 }
 
-/** Whether a scan in this direction has passed the entry when it goes on after `position`. */
+/** Whether a scan that continues after `position` has already passed the entry. */
 function isBefore(entry: StoredEntry, position: Position, newestFirst: boolean): boolean {
   const order = compareEntries(entry, { at: position.at, idempotencyKey: position.key })
   return newestFirst ? order >= 0 : order <= 0

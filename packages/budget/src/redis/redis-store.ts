@@ -35,9 +35,9 @@ import type { RedisSettings } from "./settings"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
-/** Share of the timeout after which the store gives up, so that it can say why before its caller does. */
+/** Share of the timeout after which the store gives up: before its caller does, so that its error names the reason. */
 const DEADLINE_SHARE = 0.9
-/** Most pages of SCAN in one `listCounters`. */
+/** Maximum number of SCAN pages in one `listCounters`. */
 const MAX_SCANS = 50
 const MAX_SCAN_COUNT = 1_000
 
@@ -47,7 +47,7 @@ export interface RedisStoreOptions {
    * comes before `prefix`.
    */
   client: RedisClient
-  /** What the names of all keys begin with: letters, digits and `_ . : -`. @defaultValue "p2" */
+  /** Prefix of all keys: letters, digits and `_ . : -`. @defaultValue "p2" */
   prefix?: string | undefined
   /** How long resolved keys, and counters after the end of their window, are kept, in ms. @defaultValue one hour */
   retentionMs?: number | undefined
@@ -62,11 +62,11 @@ export interface RedisStoreOptions {
 const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs", "timeoutMs", "now"])
 
 /**
- * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script over declared keys, by the server's
- * clock; all keys of a partition are on one shard. The keys are described in docs/redis-layout.md, what survives a crash in
- * docs/durability.md.
+ * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script that declares its keys and uses the
+ * server's clock. All keys of a partition are on one shard. docs/redis-layout.md describes the keys, docs/durability.md
+ * what survives a crash.
  *
- * @throws InvalidArgumentError on a wrong option; members reject with a `StoreError`
+ * @throws InvalidArgumentError if an option is invalid; members reject with a `StoreError`
  * @example
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
@@ -110,6 +110,7 @@ class RedisStore implements BudgetStore {
     const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
     const { latestStart, earliestEnd } = commonWindow(counters)
     const pending = this.ledger === undefined ? "" : JSON.stringify(pendingEntry)
+    // The order of KEYS and ARGV is described at the top of lua/reserve.lua.
     const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
     for (const { name, amount, onExpire } of counters) {
       keys.push(of.counter(name))
@@ -216,7 +217,7 @@ class RedisStore implements BudgetStore {
     }
   }
 
-  /** Not one step: the names of the counters are read after the keys. */
+  /** Not atomic: reads the names of the counters after the keys. */
   async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
     const of = this.#keysOf(partition)
     const [, now, due] = await this.#run(SCRIPTS.listDue, [of.leases, of.time], [this.#settings.clock(), limit])
@@ -311,7 +312,7 @@ class RedisStore implements BudgetStore {
     }
   }
 
-  /** None if the record cannot be read. */
+  /** Names of the reservation's counters; empty if the record cannot be read. */
   async #storedCounters(reservationKey: string): Promise<Name[]> {
     return this.#connection.command(async (own) => {
       const fields = await own.hkeys(reservationKey).catch((error: unknown) => {
@@ -322,7 +323,7 @@ class RedisStore implements BudgetStore {
     })
   }
 
-  /** How long a counter is to be kept, as counter.lua reads it. */
+  /** How long to keep a counter, in the format of `forgetTime` in lua/shared/counter.lua. */
   #keep({ endsAt, keepMs }: CounterRef): string {
     if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
     return keepMs === null ? "" : `+${keepMs}`
@@ -340,7 +341,7 @@ class RedisStore implements BudgetStore {
   }
 }
 
-/** The time in which every window is open; empty where there is none. */
+/** The time in which every window is open. An empty string: no bound. */
 function commonWindow(counters: readonly CounterRef[]): { latestStart: Millis | ""; earliestEnd: Millis | "" } {
   let [latestStart, earliestEnd] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   for (const { startsAt, endsAt } of counters) {
@@ -373,10 +374,10 @@ function damage(what: string) {
 }
 
 function unknownStatus(status: unknown) {
-  return corrupt(`A script of the store replied the unknown status ${JSON.stringify(status)}.`)
+  return corrupt(`A script of the store replied with the unknown status ${JSON.stringify(status)}.`)
 }
 
-function duration(argument: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new InvalidArgumentError(argument, `an integer number of milliseconds from ${least}`, value)
+function duration(argument: string, value: number, min: number): number {
+  if (Number.isSafeInteger(value) && value >= min) return value
+  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${min}`, value)
 }

@@ -7,25 +7,25 @@ const OLDEST = [6, 2] as const
 /** From weakest to strongest. */
 const DURABILITIES = ["none", "process", "second", "disk"] as const satisfies readonly StoreCheck["durability"][]
 
-/** What `INFO` and `CONFIG GET` say of one server. */
+/** Settings of one server, from `INFO` and `CONFIG GET`. */
 export interface ServerFacts {
   version: string
   isReplica: boolean
   policy: string
   maxmemory: number
   appendOnly: boolean
-  /** Undefined where `CONFIG` is not allowed. */
+  /** Undefined if `CONFIG` is not allowed. */
   appendFsync: string | undefined
 }
 
-/** Looks at every master. `ok` is false, with the reason first among the warnings, where money would not be safe. */
+/** Checks every master. If counters would not be safe, `ok` is false and the reasons are the first warnings. */
 export async function inspectServers(connection: OwnConnection, probeKey: string): Promise<StoreCheck> {
   const servers = connection.isCluster === true ? (connection.nodes?.("master") ?? []) : [connection]
   const [denied, ...facts] = await Promise.all([deniedCommands(connection, probeKey), ...servers.map(readFacts)])
   const problems = new Set(facts.flatMap(problemsOf))
   if (denied.length > 0) {
     problems.add(
-      `Redis is misconfigured: the ACL of the user denies ${denied.join(", ")}, which the store's scripts run.`,
+      `Redis is misconfigured: the ACL of the user denies ${denied.join(", ")}, which the store's scripts use.`,
     )
   }
   const warnings = new Set(facts.flatMap(warningsOf))
@@ -37,7 +37,7 @@ export async function inspectServers(connection: OwnConnection, probeKey: string
   }
 }
 
-/** A script that is denied a command stops in the middle, so each command is tried before anything is written. */
+/** A script stops in the middle when a command is denied, so each command is tried before anything is written. */
 async function deniedCommands(connection: OwnConnection, probeKey: string): Promise<string[]> {
   return (await connection.eval(SCRIPTS.checkAccess.lua, 1, probeKey)) as string[]
 }
@@ -47,7 +47,7 @@ async function readFacts(server: OwnConnection): Promise<ServerFacts> {
   return factsOf(info, Array.isArray(setting) ? (setting[1] as string | undefined) : undefined)
 }
 
-/** Reads the reply of `INFO`. What is absent there counts as unknown, never as good. */
+/** Parses the reply of `INFO`. A missing field counts as unknown, never as correct. */
 export function factsOf(info: string, appendFsync: string | undefined): ServerFacts {
   const field = (name: string) => new RegExp(`^${name}:(.*)$`, "m").exec(info)?.[1]?.trim()
   return {
@@ -67,7 +67,9 @@ function problemsOf({ version, isReplica, policy, maxmemory }: ServerFacts): str
     problems.push(`Redis is too old: expected version ${OLDEST.join(".")} or later, got ${version}.`)
   }
   if (isReplica) {
-    problems.push("Redis is misconfigured: the server is a replica, expected a master. Connect by Sentinel or Cluster.")
+    problems.push(
+      "Redis is misconfigured: the server is a replica, expected a master. Connect through Sentinel or Cluster.",
+    )
   }
   if (maxmemory > 0 && policy !== "noeviction") {
     problems.push(
@@ -77,7 +79,7 @@ function problemsOf({ version, isReplica, policy, maxmemory }: ServerFacts): str
   return problems
 }
 
-/** What does no harm as things stand. */
+/** Settings that are harmless now but may become a problem. */
 function warningsOf({ policy, maxmemory }: ServerFacts): string[] {
   if (policy === "noeviction" || maxmemory > 0) return []
   return [`maxmemory-policy is ${policy}. Nothing is evicted while maxmemory is 0; set noeviction before that changes.`]

@@ -3,7 +3,7 @@ export interface RedisSettings {
   /** 0: no ledger. */
   ledgerRetentionMs: number
   timeoutMs: number
-  /** What all keys begin with. */
+  /** The prefix of all keys. */
   namespace: string
   /** The first argument of scripts: empty for the server's clock. */
   clock: () => string

@@ -7,13 +7,13 @@ import type { PlannedLimit } from "../limits/planned-limit"
 import { windowAt } from "../limits/window"
 import type { CounterChange } from "../store/budget-store"
 
-/** Counters that this process remembers, to alert for limits that are not in the budget's own list. */
+/** How many counters this process remembers, to send alerts for limits that are not in the budget's own list. */
 const MAX_REMEMBERED = 10_000
 
-/** What an alert needs of a counter. */
+/** The fields of a counter that an alert needs. */
 type AlertCounter = Pick<CallCounter, "startsAt" | "endsAt" | "limits"> & { value: string | null | undefined }
 
-/** Finds the thresholds that a change crossed. Whoever makes the change decides, so that each is decided once. */
+/** Finds the thresholds that a change crosses. Only the process that makes the change does this, so each crossing is found once. */
 export class Alerts {
   readonly #deliver: ((alert: BudgetAlert) => void) | undefined
   readonly #warn: (message: string, cause?: unknown) => void
@@ -31,7 +31,7 @@ export class Alerts {
     this.#limits = limits.filter(({ alerts }) => alerts.length > 0)
   }
 
-  /** Counters that were reserved here: their limits may be of one call, and their names may be hashed. */
+  /** Remembers counters that were reserved here: their limits may belong to one call, and their names may be hashed. */
   remember(partition: string, counters: readonly CallCounter[]): void {
     if (this.#deliver === undefined) return
     for (const counter of counters)
@@ -39,7 +39,7 @@ export class Alerts {
         this.#remembered.set(`${partition} ${counter.name}`, counter)
   }
 
-  /** Delivers what these changes crossed, of any subject's counters. */
+  /** Delivers an alert for each threshold that these changes crossed, for counters of any subject. */
   changed(partition: string, changes: readonly CounterChange[]): void {
     if (this.#deliver === undefined) return
     for (const change of changes) {

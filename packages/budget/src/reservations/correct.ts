@@ -17,11 +17,11 @@ const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", 
 interface ChargedCounter {
   ref: CounterRef
   charged: number
-  /** What it should have been charged. */
+  /** The corrected charge. */
   amount: number
 }
 
-/** Charges an attempt otherwise than it was settled, by what its entry says; any process can do that. */
+/** Replaces the charge of an attempt. Needs only its usage entry, so that any process can do it. */
 export async function correct(context: BudgetContext, options: CorrectOptions): Promise<Correction> {
   checkOptions(options, CORRECT_NAMES)
   const { entry, changes = {} } = options
@@ -40,7 +40,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
     const reply = await context.settle({
       ...{ partition, key, fingerprint, outcome: "settled", revision },
       counters: counters.map(({ ref, charged, amount }) => ({ ...ref, reserved: charged, amount })),
-      // Long ago: a key that the store does not know was forgotten, not lost, and must not be charged again.
+      // In the past: an unknown key was forgotten, not lost, and must not be charged again.
       expiresAt: 0,
       entry: correctedEntry(entry, changes, cost),
     })
@@ -54,7 +54,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   return { status: "adjusted" }
 }
 
-/** Charges the difference, in every counter whose window is still open. */
+/** Charges the difference in every counter whose window is still open. */
 async function adjustOpen(
   context: BudgetContext,
   partition: Name,
@@ -88,7 +88,7 @@ function readEntry(entry: StoredEntry): StoredEntry {
 function chargedCounter(name: Name, charged: number, cost: GivenAmount): ChargedCounter {
   const parts = readCounterName(name)
   if (parts === undefined)
-    throw new InvalidArgumentError("entry.charges", "counters that a budget named, as the ledger returned them", name)
+    throw new InvalidArgumentError("entry.charges", "counter names as the ledger returned them", name)
   return { ref: counterRefOf(name, parts), charged, amount: cost[parts.unit] ?? charged }
 }
 

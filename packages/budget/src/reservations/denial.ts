@@ -6,19 +6,19 @@ import { statusOf } from "../limits/limit-status"
 import type { CounterState } from "../store/budget-store"
 import type { Millis } from "../store/name"
 
-/** When other calls have reserved the room, they may end at any moment: a guess for callers who retry. */
+/** A suggested wait when other calls have reserved the room: they may end at any moment. */
 const BUSY_RETRY_MS = 1_000
 
-/** What a denial says, and how long waiting for room makes sense. */
+/** A denial, and how long the call would have to wait for room. */
 export interface Denial {
   error: BudgetExceededError
-  /** Milliseconds until only what other calls have reserved is in the way; null: waiting does not help. */
+  /** Milliseconds until only the reservations of other calls prevent the call; null: waiting does not help. */
   blockedMs: number | null
-  /** Only what other calls have reserved is in the way of every limit. */
+  /** Whether only the reservations of other calls prevent the call, in every limit. */
   isBusy: boolean
 }
 
-/** The denial of the counters that `which` lists. */
+/** Creates the denial for the counters that `which` lists. */
 export function denialOf(
   counters: readonly CallCounter[],
   amount: Amount,
@@ -42,7 +42,7 @@ function deniedLimit(
   now: Millis,
 ): { limit: DeniedLimit; isBusy: boolean } {
   const smallest = counter.limits[0]!
-  // A counter without a limit denies only what does not fit into a safe integer.
+  // A counter without a limit denies only amounts that exceed a safe integer.
   const limit = smallest.limit ?? Number.MAX_SAFE_INTEGER
   const requested = amountOf(counter.unit, amount)
   const isBusy = requested <= limit + state.granted - state.spent

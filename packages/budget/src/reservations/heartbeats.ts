@@ -2,7 +2,7 @@ export interface Heartbeat {
   stop(): void
 }
 
-/** Timers that extend leases, one for each reservation. They keep no process alive: if it ends, the lease decides. */
+/** Timers that extend leases, one per reservation. They do not keep the process alive: if it ends, the lease ends too. */
 export class Heartbeats {
   readonly #active = new Set<Heartbeat>()
 
@@ -17,9 +17,9 @@ export class Heartbeats {
       timer.unref?.()
     }
     const run = async () => {
-      const goesOn = await beat()
+      const shouldContinue = await beat()
       if (!this.#active.has(heartbeat)) return
-      if (goesOn) wait()
+      if (shouldContinue) wait()
       else heartbeat.stop()
     }
     const heartbeat: Heartbeat = {

@@ -10,64 +10,62 @@ import type { Millis } from "../store/name"
 import { StoreError } from "../store/store-error"
 import { endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
+import { activeKey } from "./active-keys"
 import type { Heartbeat } from "./heartbeats"
-import { useKey } from "./key-uses"
-import type { SettledReply } from "./stored-counters"
+import type { FinalSettleReply } from "./settle-where-reserved"
 
 const SETTLE_NAMES: ReadonlySet<string> = new Set(["revision"])
 
-/** What is reserved. */
+/** What the caller reserved. */
 export interface ReservationContent {
   idempotencyKey: string
   partition: string
   fingerprint: string
   amount: Amount
-  /** What was known of the attempt before it was sent. */
-  attempt: UsageEntry
+  /** The usage entry as far as it is known before the call is sent. */
+  entry: UsageEntry
   leaseMs: number
   maxLeaseMs: number
 }
 
-/** Where it is reserved. */
-export interface ReservationPlace {
+/** How the store keeps the reservation. */
+export interface StoredReservation {
   counters: readonly (CounterRef & { unit: Unit })[]
-  /** Null: admitted by `onStoreFailure`; the store knows nothing of it. */
+  /** Null: `onStoreFailure` admitted it, and the store has no record of it. */
   expiresAt: Millis | null
   replayed: boolean
   limits: () => readonly LimitStatus[]
 }
 
-type Outcome = SettleRequest["outcome"]
-
 /** A reservation with its heartbeat. */
 export class HeldReservation implements Reservation {
   readonly #context: BudgetContext
   readonly #content: ReservationContent
-  readonly #place: ReservationPlace
-  readonly #useKey: string
+  readonly #stored: StoredReservation
+  readonly #activeKey: string
   readonly #heartbeat: Heartbeat | undefined
   #limits: readonly LimitStatus[] | undefined
   #expiresAt: Millis | null
-  /** Until then the key counts as reserved by this process. */
+  /** Whether the key counts as reserved by this process. */
   #isReserved = true
-  /** It counts in the local allowance of `onStoreFailure`. */
+  /** Whether the amount counts against the local allowance of `onStoreFailure`. */
   #isAllowance: boolean
-  #settlesUnderWay = 0
-  /** A settle was sent, and neither rejected as a mismatch nor as a usage error. */
+  #runningSettles = 0
+  /** Whether a settle was sent and was not rejected as a mismatch or a usage error. */
   #isSettled = false
   #isReleasedHere = false
   /** Set when another caller released this reservation: the key under which the call is charged instead. */
   #chargedKey: string | undefined
 
-  constructor(context: BudgetContext, content: ReservationContent, place: ReservationPlace) {
+  constructor(context: BudgetContext, content: ReservationContent, stored: StoredReservation) {
     this.#context = context
     this.#content = content
-    this.#place = place
-    this.#expiresAt = place.expiresAt
-    this.#isAllowance = place.expiresAt === null
-    this.#useKey = useKey(content.partition, content.idempotencyKey)
-    context.keys.enter(this.#useKey)
-    if (place.expiresAt === null || context.isClosed) return
+    this.#stored = stored
+    this.#expiresAt = stored.expiresAt
+    this.#isAllowance = stored.expiresAt === null
+    this.#activeKey = activeKey(content.partition, content.idempotencyKey)
+    context.activeKeys.add(this.#activeKey)
+    if (stored.expiresAt === null || context.isClosed) return
     const endsAt = performance.now() + content.maxLeaseMs
     this.#heartbeat = context.heartbeats.start(content.leaseMs / 3, () => this.#beat(endsAt))
   }
@@ -85,12 +83,12 @@ export class HeldReservation implements Reservation {
   }
 
   get limits(): readonly LimitStatus[] {
-    this.#limits ??= this.#place.limits()
+    this.#limits ??= this.#stored.limits()
     return this.#limits
   }
 
   get replayed(): boolean {
-    return this.#place.replayed
+    return this.#stored.replayed
   }
 
   get expiresAt(): Millis | null {
@@ -100,30 +98,35 @@ export class HeldReservation implements Reservation {
   async settle(cost: AmountInput, entry: Partial<UsageEntry> = {}, options: SettleOptions = {}): Promise<Settlement> {
     checkOptions(options, SETTLE_NAMES)
     const charged = chargedAmount(readAmount(cost, "cost"), this.amount, entry)
-    // The reservation's own amount as the cost: usage is unknown, so the upper bound is charged.
+    // A caller that passes the reservation's own amount does not know the usage: the charge is the upper bound.
     const costSource = cost === this.amount ? "bound" : "custom"
     const end = { status: "succeeded", costNanoUsd: charged.nanoUsd, costSource } as const
-    const ended = endedEntry(this.#content.attempt, this.amount, end, entry)
+    const ended = endedEntry(this.#content.entry, this.amount, end, entry)
     return this.#send(this.#request("settled", charged, ended, readRevision(options.revision)))
   }
 
   async release(entry: Partial<UsageEntry> = {}): Promise<Settlement> {
-    // A release could overtake a settle that is pending, and the money is spent.
+    // The money is spent: a release must not overtake a pending settle.
     if (this.#isSettled) throw new SettleMismatchError(this.idempotencyKey, "released")
     const end = { status: "released", costNanoUsd: 0, costSource: "none" } as const
-    const ended = endedEntry(this.#content.attempt, this.amount, end, entry)
+    const ended = endedEntry(this.#content.entry, this.amount, end, entry)
     const request = this.#request("released", undefined, ended, 0)
     this.#isReleasedHere = true
     return this.#send(request)
   }
 
-  /** Leaves the reservation to another owner of its key, or to its lease. */
+  /** Stops the heartbeat. Another caller of the key settles the reservation, or its lease ends. */
   abandon(): void {
     this.#heartbeat?.stop()
-    this.#leave()
+    this.#removeActiveKey()
   }
 
-  #request(outcome: Outcome, charged: Amount | undefined, entry: UsageEntry, revision: number): SettleRequest {
+  #request(
+    outcome: SettleRequest["outcome"],
+    charged: Amount | undefined,
+    entry: UsageEntry,
+    revision: number,
+  ): SettleRequest {
     const { partition, idempotencyKey, fingerprint, amount } = this.#content
     return {
       partition,
@@ -131,7 +134,7 @@ export class HeldReservation implements Reservation {
       fingerprint,
       outcome,
       revision,
-      counters: this.#place.counters.map(({ unit, name, startsAt, endsAt, keepMs }): SettleCounter => {
+      counters: this.#stored.counters.map(({ unit, name, startsAt, endsAt, keepMs }): SettleCounter => {
         const reserved = amountOf(unit, amount)
         return { name, startsAt, endsAt, keepMs, reserved, amount: charged === undefined ? 0 : amountOf(unit, charged) }
       }),
@@ -141,11 +144,12 @@ export class HeldReservation implements Reservation {
   }
 
   async #send(request: SettleRequest): Promise<Settlement> {
-    this.#settlesUnderWay++
+    this.#runningSettles++
     if (request.outcome === "settled") this.#isSettled = true
     try {
       const reply = await this.#context.settle(request)
-      if (reply.status === "mismatch" && (await this.#isReleasedElsewhere())) return await this.#chargeAnew(request)
+      if (reply.status === "mismatch" && (await this.#isReleasedElsewhere()))
+        return await this.#chargeUnderNewKey(request)
       const settlement = this.#confirm(reply, request)
       this.#heartbeat?.stop()
       return settlement
@@ -166,20 +170,20 @@ export class HeldReservation implements Reservation {
       })
       return { status: "pending", error }
     } finally {
-      this.#settlesUnderWay--
-      if (this.#isSettled || this.#isReleasedHere) this.#leave()
+      this.#runningSettles--
+      if (this.#isSettled || this.#isReleasedHere) this.#removeActiveKey()
     }
   }
 
-  /** A key has no owner: another caller of it, whose reserve got no reply, may have released this reservation. */
+  /** Callers may share a key: one whose reserve got no reply may have released this reservation. */
   async #isReleasedElsewhere(): Promise<boolean> {
     if (this.#isReleasedHere || this.#chargedKey !== undefined) return false
     const { idempotencyKey: key, partition, leaseMs } = this.#content
     return (await this.#context.store.extend({ partition, key, leaseMs })).status === "released"
   }
 
-  /** The money is spent whoever released the reservation, so it is charged under a key that nobody else has. */
-  #chargeAnew(request: SettleRequest): Promise<Settlement> {
+  /** The money is spent, whoever released the reservation. Charges it under a key that no other caller has. */
+  #chargeUnderNewKey(request: SettleRequest): Promise<Settlement> {
     const key = crypto.randomUUID()
     this.#chargedKey = key
     this.#context.warn(
@@ -188,7 +192,7 @@ export class HeldReservation implements Reservation {
     return this.#send({ ...request, key, expiresAt: null })
   }
 
-  #confirm(reply: SettledReply, request: SettleRequest): Settlement {
+  #confirm(reply: FinalSettleReply, request: SettleRequest): Settlement {
     this.#releaseAllowance()
     if (reply.status === "mismatch") throw new SettleMismatchError(this.idempotencyKey, request.outcome)
     if (reply.status === "forgotten") return { status: "forgotten" }
@@ -199,7 +203,7 @@ export class HeldReservation implements Reservation {
     return { status: "settled", replayed, late, recovered, overrunNanoUsd }
   }
 
-  async #confirmLater(reply: SettledReply | undefined, request: SettleRequest): Promise<void> {
+  async #confirmLater(reply: FinalSettleReply | undefined, request: SettleRequest): Promise<void> {
     try {
       if (reply === undefined) this.#releaseAllowance()
       else if (reply.status === "mismatch") await this.#send(request)
@@ -211,21 +215,21 @@ export class HeldReservation implements Reservation {
     }
   }
 
-  /** Once the store knows what was charged, its own limits count it. */
+  /** Once the store has recorded the charge, its own limits count it. */
   #releaseAllowance(): void {
     if (!this.#isAllowance) return
     this.#isAllowance = false
     this.#context.allowance?.release(this.amount)
   }
 
-  /** Not while a settle is under way: a release that overtakes it would make it a mismatch. */
-  #leave(): void {
-    if (!this.#isReserved || this.#settlesUnderWay > 0) return
+  /** Waits for running settles: a release that overtook one would make it a mismatch. */
+  #removeActiveKey(): void {
+    if (!this.#isReserved || this.#runningSettles > 0) return
     this.#isReserved = false
-    this.#context.keys.leave(this.#useKey)
+    this.#context.activeKeys.remove(this.#activeKey)
   }
 
-  /** Resolves to false when the lease is not to be extended any more. */
+  /** Extends the lease. Resolves to false when it should not be extended again. */
   async #beat(endsAt: number): Promise<boolean> {
     const { idempotencyKey: key, partition, leaseMs } = this.#content
     if (performance.now() < endsAt) {
@@ -241,12 +245,12 @@ export class HeldReservation implements Reservation {
         this.#context.warn(`The lease of reservation "${key}" could not be extended.`, error)
       }
     }
-    this.#leave()
+    this.#removeActiveKey()
     return false
   }
 }
 
-/** The cost by unit. What was reserved and is not in the cost is charged in full: unknown is never zero. */
+/** The cost by unit. A unit that was reserved and is not in the cost is charged in full: unknown is never zero. */
 function chargedAmount(cost: GivenAmount, reserved: Amount, entry: Partial<UsageEntry> | null): Amount {
   if (isEmpty(cost))
     throw new InvalidArgumentError("cost", "an amount such as 0.01 or { nanoUsd, tokens }; write 0 for nothing", cost)

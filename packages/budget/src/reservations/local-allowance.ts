@@ -2,8 +2,8 @@ import { type Amount, type GivenAmount, UNITS } from "../limits/amount"
 import type { Unit } from "../limits/subject"
 
 /**
- * What this process may admit while the store is down. An amount counts from its admission until the store has confirmed
- * what was charged for it.
+ * The amount that this process may admit while the store is down. An admitted amount counts until the store has confirmed
+ * its charge.
  */
 export class LocalAllowance {
   readonly #cap: GivenAmount
@@ -13,7 +13,7 @@ export class LocalAllowance {
     this.#cap = cap
   }
 
-  /** False when the amount does not fit, or a unit that a limit counts has no cap. */
+  /** Returns false if the amount does not fit, or if a unit that a limit counts has no cap. */
   admit(amount: Amount, countedUnits: ReadonlySet<Unit>): boolean {
     const fits = UNITS.every((unit) => {
       const cap = this.#cap[unit]

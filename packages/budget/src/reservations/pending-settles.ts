@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "@p2/core"
 import type { SettleRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
-import { useKey } from "./key-uses"
-import type { SettledReply } from "./stored-counters"
+import { activeKey } from "./active-keys"
+import type { FinalSettleReply } from "./settle-where-reserved"
 
-/** Longer timers fire at once. */
+/** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 5_000
@@ -13,26 +13,29 @@ const MAX_DELAY_MS = 5_000
 export interface UnconfirmedSettle {
   request: SettleRequest
   leaseMs: number
-  /** Why it is unconfirmed; absent when it was not sent yet. */
+  /** The error of the first attempt; absent if it was not sent yet. */
   failure?: StoreError | undefined
-  /** Called once, without a reply when it was given up. It is pending until this is done. */
-  onReply: (reply: SettledReply | undefined) => void | Promise<void>
+  /** Called once, without a reply if the settle was given up. The settle is pending until this call returns. */
+  onReply: (reply: FinalSettleReply | undefined) => void | Promise<void>
 }
 
 interface Job extends UnconfirmedSettle {
   attempts: number
-  /** Local time after which it is not sent again; undefined: none. */
+  /** Local time after which the settle is not sent again; undefined: no deadline. */
   deadline: number | undefined
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
 export interface PendingSettlesOptions {
-  settle: (request: SettleRequest) => Promise<SettledReply>
+  settle: (request: SettleRequest) => Promise<FinalSettleReply>
   retentionMs: number
   warn: (message: string, cause?: unknown) => void
 }
 
-/** Settles and releases that the store did not confirm: sent again with the same content until it does. */
+/**
+ * Settles and releases that the store did not confirm. Each is sent again with the same content until the store confirms
+ * it, or until its deadline.
+ */
 export class PendingSettles {
   readonly #options: PendingSettlesOptions
   readonly #jobs = new Set<Job>()
@@ -48,7 +51,7 @@ export class PendingSettles {
     return this.#jobs.size
   }
 
-  /** Whether a settle or release is under way; the key is of partition and idempotency key. */
+  /** Whether a settle or release of this {@link activeKey} is pending. */
   has(key: string): boolean {
     return this.#counts.has(key)
   }
@@ -66,12 +69,12 @@ export class PendingSettles {
     const job: Job = { ...settle, attempts: 0, deadline: undefined, timer: undefined }
     if (failure !== undefined || request.expiresAt !== null) this.#limit(job, failure)
     this.#jobs.add(job)
-    const key = useKey(request.partition, request.key)
+    const key = activeKey(request.partition, request.key)
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
     this.#schedule(job)
   }
 
-  /** Sends everything now. True when nothing is pending any more within the time. */
+  /** Sends everything now. Resolves to true if nothing is pending when the time is over. */
   async flush(timeoutMs: number): Promise<boolean> {
     if (!(timeoutMs >= 0)) throw new InvalidArgumentError("timeoutMs", "milliseconds, at least 0", timeoutMs)
     if (this.#jobs.size === 0) return true
@@ -91,7 +94,7 @@ export class PendingSettles {
     return this.#jobs.size === 0
   }
 
-  /** Stops sending, also what is added later. Resolves to how many were unconfirmed. */
+  /** Stops sending, now and later. Resolves to the number of unconfirmed settles. */
   async giveUp(): Promise<number> {
     this.#isClosed = true
     const jobs = [...this.#jobs]
@@ -101,7 +104,7 @@ export class PendingSettles {
 
   #schedule(job: Job): void {
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(job.attempts, 10))
-    // Jitter: many processes lose one store at the same time.
+    // Jitter, because many processes lose the same store at the same time.
     job.timer = setTimeout(() => void this.#send(job), delayMs * (0.5 + Math.random() / 2))
     job.timer.unref?.()
   }
@@ -125,8 +128,9 @@ export class PendingSettles {
   }
 
   /**
-   * Without a lease, a settle that was applied would be charged a second time once the store has forgotten it. Half of the
-   * retention is far from that by any clock. With a lease the store can tell, and later the settle is of no use.
+   * Sets the deadline. A settle without a lease that was already applied would be charged twice if it were sent after the
+   * store has forgotten its key. Half of the retention keeps clear of that even if clocks differ. With a lease, the store
+   * rejects a settle of a forgotten key, so sending it later would have no effect.
    */
   #limit(job: Job, failure: StoreError | undefined): void {
     const { request, leaseMs } = job
@@ -134,16 +138,16 @@ export class PendingSettles {
     job.deadline ??= Date.now() + leaseMs + this.#options.retentionMs / 2
   }
 
-  async #end(job: Job, reply: SettledReply | undefined): Promise<void> {
+  async #end(job: Job, reply: FinalSettleReply | undefined): Promise<void> {
     if (!this.#jobs.has(job)) return
     clearTimeout(job.timer)
-    // Still a job meanwhile: what follows from the reply may be another settle of the key.
+    // The job stays pending during `onReply`, which may send another settle of the key.
     job.timer = undefined
     const { onReply } = job
     job.onReply = () => {}
     await onReply(reply)
     if (!this.#jobs.delete(job)) return
-    const key = useKey(job.request.partition, job.request.key)
+    const key = activeKey(job.request.partition, job.request.key)
     const count = this.#counts.get(key)!
     if (count > 1) this.#counts.set(key, count - 1)
     else this.#counts.delete(key)

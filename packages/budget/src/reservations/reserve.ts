@@ -3,7 +3,7 @@ import type { OnExpire, ReserveOptions } from "../api/budget"
 import { type BudgetContext, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/budget-errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
-import { type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
+import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
 import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { type PlannedLimit, planLimits } from "../limits/planned-limit"
@@ -12,10 +12,10 @@ import type { ReserveReply, ReserveRequest, SettleRequest } from "../store/budge
 import { StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry, expiredEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
+import { activeKey } from "./active-keys"
 import { type Denial, denialOf } from "./denial"
 import { HeldReservation, type ReservationContent } from "./held-reservation"
-import { useKey } from "./key-uses"
-import { contradiction, MAX_ROUNDS } from "./rounds"
+import { MAX_ROUNDS, repeatedReplyError } from "./max-rounds"
 import { abortable, checkSignal, checkWait, throwIfAborted, waitForRoom } from "./wait-for-room"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
@@ -36,7 +36,7 @@ const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, mod
 const RESERVE_ADVICE = {
   cost: "Did you mean `amount`?",
   limit: "Did you mean `limits`?",
-  floor: "Give that amount as `onExpire`.",
+  floor: "Pass that amount as `onExpire`.",
   draft: "Did you mean `entry`?",
   timeoutMs: "Did you mean `wait: { timeoutMs }`?",
   user: IN_SUBJECT,
@@ -48,10 +48,12 @@ const RESERVE_ADVICE = {
 
 export type ReserveOutcome = { status: "admitted"; reservation: HeldReservation } | ({ status: "denied" } & Denial)
 
-/** One call of `reserve`, validated. */
+/** A validated call of `reserve`. */
 interface ReserveCall extends ReservationContent {
   subject: Subject
   limits: readonly PlannedLimit[]
+  /** The counters of the windows that were open when the call came. */
+  counters: readonly CallCounter[]
   onExpire: Amount
   signals: readonly AbortSignal[]
 }
@@ -99,51 +101,52 @@ async function readCall(
     partition,
     subject,
     limits,
+    counters,
     amount,
     onExpire,
     fingerprint,
-    attempt: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry }),
+    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry }),
     leaseMs: context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs,
     maxLeaseMs: context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs,
     signals: [wait?.signal, signal].filter((each) => each !== undefined),
   }
 }
 
-/** What is charged on expiry. A unit without an amount is charged in full. */
+/** The charge on expiry. A unit without an amount is charged in full. */
 function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount: Amount): Amount {
   const choice = own === undefined ? context.onExpire : readOnExpire(own, "onExpire")
   if (choice === "charge") return amount
   if (choice === "release") return { nanoUsd: 0, tokens: 0, requests: 0 }
   const expiry = { ...amount }
   for (const unit of UNITS) {
-    const [most, given] = [amount[unit] ?? 0, choice[unit]]
+    const [requested, given] = [amount[unit] ?? 0, choice[unit]]
     if (given === undefined) continue
-    if (own !== undefined && given > most)
-      throw new InvalidArgumentError(`onExpire.${unit}`, `at most the amount of ${most}`, given)
-    expiry[unit] = Math.min(given, most)
+    if (own !== undefined && given > requested)
+      throw new InvalidArgumentError(`onExpire.${unit}`, `at most the amount of ${requested}`, given)
+    expiry[unit] = Math.min(given, requested)
   }
   return expiry
 }
 
-/** One try, after other tries of the same key here. */
+/** Tries once. Tries of the same key in this process run one after another. */
 function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
-  const key = useKey(call.partition, call.idempotencyKey)
-  return context.keys.inTurn(key, async () => {
+  const key = activeKey(call.partition, call.idempotencyKey)
+  return context.activeKeys.inTurn(key, async () => {
     throwIfAborted(call.signals, "reserve")
     if (context.pending.has(key))
       throw new StoreError(
-        `An earlier use of the idempotency key "${call.idempotencyKey}" is not confirmed by the store yet. Use a new key.`,
+        `The store has not confirmed an earlier use of the idempotency key "${call.idempotencyKey}" yet. Use a new key.`,
         { code: "store-unavailable", applied: "no" },
       )
     return new ReserveTry(context, call).run()
   })
 }
 
-/** One reserve with the store, until it is admitted or denied. */
+/** Sends one reserve to the store until it is admitted or denied. */
 class ReserveTry {
   readonly #context: BudgetContext
   readonly #call: ReserveCall
-  /** The request that the store may have received and has not answered. */
+  /** The request that was sent and has no reply yet. */
   #sent: ReserveRequest | undefined
 
   constructor(context: BudgetContext, call: ReserveCall) {
@@ -159,7 +162,7 @@ class ReserveTry {
       const admitted = this.#admitByAllowance(error)
       if (admitted !== undefined) return { status: "admitted", reservation: admitted }
       if (isUnanswered(error)) this.#releaseInBackground()
-      // The exchange goes on after an abort, and may still be admitted.
+      // The exchange continues after an abort and may still be admitted.
       exchange.then(
         (late) => {
           if (late.status === "denied") return
@@ -172,18 +175,19 @@ class ReserveTry {
     }
   }
 
-  /** Sends the reserve, and again after what a reply asks for: other windows, a sweep, an expired lease. */
+  /** Sends the reserve. Sends it again if the reply asks for other windows, a sweep, or the expiry of a lease. */
   async #exchange(): Promise<ReserveOutcome> {
-    const { partition, idempotencyKey, signals, subject, limits, amount } = this.#call
+    const { partition, idempotencyKey, signals, amount } = this.#call
     const { sweeper, clock, store } = this.#context
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
       throwIfAborted(signals, "reserve")
-      const counters = callCounters(limits, subject, clock.now(partition), "throw")
+      const counters = this.#counters()
       this.#sent = this.#request(counters)
-      const reply = clock.learn(partition, await store.reserve(this.#sent))
-      // Nothing of this call is reserved: a sweep that fails below must not release what another owner has reserved.
+      const reply = await store.reserve(this.#sent)
+      clock.update(partition, reply.now)
+      // This call reserved nothing: if a sweep below fails, no release may be sent, because another owner may have reserved the key.
       if (reply.status !== "ok") this.#sent = undefined
       if (reply.status === "exceeded" && reply.due && !isSwept) {
         isSwept = true
@@ -195,26 +199,33 @@ class ReserveTry {
       if (reply.status === "exceeded") return { status: "denied", ...denialOf(counters, amount, reply) }
       if (reply.status === "mismatch") throw new IdempotencyKeyMismatchError(idempotencyKey)
       if (reply.status === "resolved") throw new ReservationResolvedError(idempotencyKey, reply.state)
-      if (round++ === MAX_ROUNDS) throw contradiction(store.name, reply.status)
+      if (round++ === MAX_ROUNDS) throw repeatedReplyError(store.name, reply.status)
+      // After `stale-window`, the next round names the windows of the store's time.
       if (reply.status === "lease-ended") await sweeper.expire(partition, idempotencyKey, reply.storedCounters)
     }
   }
 
-  /** Until reservations whose owner is gone are expired, at most as long as the store may take. */
+  /** Waits until abandoned reservations are expired, at most for the store's timeout. */
   async #waitForSweep(): Promise<void> {
     const { sweeper, store } = this.#context
     let timer: ReturnType<typeof setTimeout> | undefined
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, store.capabilities.timeoutMs)
     })
-    // A sweep that fails leaves the decision to the reserve.
+    // If the sweep fails, the next reserve decides.
     const sweep = sweeper.join(this.#call.partition).catch(() => {})
     await Promise.race([sweep, timeout])
     clearTimeout(timer)
   }
 
+  #counters(): readonly CallCounter[] {
+    const { partition, subject, limits, counters } = this.#call
+    const now = this.#context.clock.now(partition)
+    return areOpen(counters, now) ? counters : callCounters(limits, subject, now, "throw")
+  }
+
   #request(counters: readonly CallCounter[]): ReserveRequest {
-    const { partition, idempotencyKey, fingerprint, leaseMs, amount, onExpire, attempt } = this.#call
+    const { partition, idempotencyKey, fingerprint, leaseMs, amount, onExpire, entry } = this.#call
     return {
       partition,
       key: idempotencyKey,
@@ -225,7 +236,7 @@ class ReserveTry {
         return { name, startsAt, endsAt, keepMs, amount: requested, limit, onExpire: onExpire[unit] ?? 0 }
       }),
       leaseMs,
-      pendingEntry: expiredEntry(attempt, onExpire),
+      pendingEntry: expiredEntry(entry, amount, onExpire),
     }
   }
 
@@ -239,13 +250,12 @@ class ReserveTry {
     })
   }
 
-  /** The user's choice for a store that is down. */
+  /** Admits the call by `onStoreFailure` while the store is down. */
   #admitByAllowance(error: unknown): HeldReservation | undefined {
-    const { allowance, clock } = this.#context
+    const { allowance } = this.#context
     if (allowance === undefined || !StoreError.isInstance(error) || error.code !== "store-unavailable") return undefined
-    const { partition, limits, subject, amount } = this.#call
-    const counters = callCounters(limits, subject, clock.now(partition), "throw")
-    if (!allowance.admit(amount, new Set(counters.map(({ unit }) => unit)))) return undefined
+    const counters = this.#counters()
+    if (!allowance.admit(this.#call.amount, new Set(counters.map(({ unit }) => unit)))) return undefined
     return new HeldReservation(this.#context, this.#call, {
       counters,
       expiresAt: null,
@@ -254,13 +264,13 @@ class ReserveTry {
     })
   }
 
-  /** What may be reserved without an owner is released, until the store confirms it. */
+  /** Releases what the store may have reserved, and repeats that until the store confirms it. */
   #releaseInBackground(): void {
-    const { partition, idempotencyKey, fingerprint, attempt, amount, leaseMs } = this.#call
-    const { keys, pending, clock } = this.#context
-    const key = useKey(partition, idempotencyKey)
-    // If this process has the reservation, the reserve without a reply can only have found it.
-    if (this.#sent === undefined || keys.isReserved(key) || pending.has(key)) return
+    const { partition, idempotencyKey, fingerprint, entry, amount, leaseMs } = this.#call
+    const { activeKeys, pending, clock } = this.#context
+    const key = activeKey(partition, idempotencyKey)
+    // If this process has the reservation, the reserve that got no reply was a replay of it.
+    if (this.#sent === undefined || activeKeys.isReserved(key) || pending.has(key)) return
     const end = { status: "released", costNanoUsd: 0, costSource: "none" } as const
     const request: SettleRequest = {
       partition,
@@ -274,20 +284,19 @@ class ReserveTry {
         amount: 0,
       })),
       expiresAt: clock.now(partition) + leaseMs,
-      entry: endedEntry(attempt, amount, end, {}),
+      entry: endedEntry(entry, amount, end, {}),
     }
     pending.add({ request, leaseMs, onReply: () => {} })
   }
 }
 
-/** Whether the store never confirmed how the reserve went. */
+/** Whether the store may have reserved the amount without confirming it. */
 function isUnanswered(error: unknown): boolean {
   if (StoreError.isInstance(error)) return error.applied === "maybe"
   return (error as Error | undefined)?.name === "AbortedError"
 }
 
-function deniedEntry({ attempt }: ReserveCall): UsageEntry {
-  const { fingerprint: _fingerprint, ...entry } = attempt
+function deniedEntry({ entry: { fingerprint: _fingerprint, ...entry } }: ReserveCall): UsageEntry {
   const none = { reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none" } as const
   return { ...entry, ...none, status: "denied", errorCode: "budget-exceeded" }
 }

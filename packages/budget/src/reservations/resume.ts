@@ -12,7 +12,7 @@ import { HeldReservation } from "./held-reservation"
 
 const RESUME_NAMES: ReadonlySet<string> = new Set(["subject"])
 
-/** A reservation that another process made, from what the store knows of it. */
+/** Restores a reservation that another process made from the store's record. */
 export async function resume(
   context: BudgetContext,
   key: string,
@@ -38,8 +38,8 @@ export async function resume(
     requests: amountIn("requests") ?? 1,
   }
   const known = { ...subjectOf(counters.map(({ parts }) => parts)), ...subject }
-  const attempt = attemptEntry(known, { idempotencyKey, amount, fingerprint, entry: {} })
-  const content = { idempotencyKey, partition, fingerprint, amount, attempt, leaseMs, maxLeaseMs }
+  const entry = attemptEntry(known, { idempotencyKey, amount, fingerprint, entry: {} })
+  const content = { idempotencyKey, partition, fingerprint, amount, entry, leaseMs, maxLeaseMs }
   return new HeldReservation(context, content, {
     counters: counters.map(({ name, parts }) => ({ ...counterRefOf(name, parts), unit: parts.unit })),
     expiresAt,
@@ -51,13 +51,13 @@ export async function resume(
 function readName(store: string, name: Name): CounterNameParts {
   const parts = readCounterName(name)
   if (parts !== undefined) return parts
-  throw new StoreError(`The store "${store}" has a reservation in the counter "${name}", which no budget made.`, {
+  throw new StoreError(`The store "${store}" has a reservation in the counter "${name}", which no budget created.`, {
     code: "store-corrupt",
     applied: "no",
   })
 }
 
-/** As far as the names of the counters say it. */
+/** The subject, as far as the names of the counters contain it. */
 function subjectOf(counters: readonly CounterNameParts[]): Subject {
   const valueIn = (scope: CounterNameParts["scope"]) =>
     counters.find((counter) => counter.scope === scope)?.value ?? undefined

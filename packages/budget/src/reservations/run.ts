@@ -23,9 +23,9 @@ export async function run<T>(
   const reserved = await reserve(context, childLimits, reserveOptions)
   if (reserved.status === "denied") return { ok: false, error: reserved.error }
   const { reservation } = reserved
-  // A random key belongs to nobody else: a store that was sent it twice has found its own reservation.
+  // No other caller has a random key: a replay of it is the reservation of this call.
   if (reservation.replayed && options.idempotencyKey !== undefined) {
-    // Its owner keeps it alive and settles it: two calls on one reservation would spend it twice.
+    // Its owner settles it. Two calls on one reservation would spend it twice.
     reservation.abandon()
     throw new ReservationHeldError(reservation.idempotencyKey)
   }
@@ -42,21 +42,21 @@ export async function run<T>(
   try {
     settlement = await reservation.settle(outcome?.cost, outcome?.entry)
   } catch (error) {
-    // The call was made, and its cost is invalid: the upper bound is charged.
+    // The call was made but its cost is invalid: charge the upper bound.
     if (!SettleMismatchError.isInstance(error)) await reservation.settle(reservation.amount)
     throw error
   }
   return { ok: true, value: outcome.value, settlement }
 }
 
-/** The call threw: its cost is unknown, unless the caller knows it. */
+/** Settles a call that threw. Its cost is unknown unless `onError` returns it. */
 async function settleFailure(reservation: Reservation, onError: OnError, error: unknown): Promise<void> {
   try {
     const choice = typeof onError === "function" ? onError(error) : onError
     if (choice === "release") await reservation.release()
     else await reservation.settle(choice === "charge" ? reservation.amount : choice, FAILED)
   } catch (second) {
-    // The callback threw, or returned what is no amount.
+    // The callback threw, or returned an invalid amount.
     if (!SettleMismatchError.isInstance(second)) await reservation.settle(reservation.amount, FAILED)
     throw second
   }
@@ -67,7 +67,7 @@ function checkOnError(onError: unknown): asserts onError is OnError {
   throw new InvalidArgumentError("onError", '"charge", "release" or a function of the error', onError)
 }
 
-/** The names are checked by `reserve`. */
+/** `reserve` checks the option names. */
 function checkObject(options: unknown): void {
   if (typeof options !== "object" || options === null) checkOptions(options, new Set())
 }

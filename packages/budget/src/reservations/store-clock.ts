@@ -4,8 +4,7 @@ import type { Millis } from "../store/name"
 const MAX_PARTITIONS = 1_000
 
 /**
- * The store's time as far as this process knows it, by partition. Every reply corrects it, so that a wrong clock here
- * decides nothing.
+ * An estimate of the store's time, by partition. Every reply corrects it, so that a wrong local clock does not matter.
  */
 export class StoreClock {
   readonly #offsets = new LruMap<string, number>(MAX_PARTITIONS)
@@ -14,9 +13,8 @@ export class StoreClock {
     return Date.now() + (this.#offsets.get(partition) ?? 0)
   }
 
-  /** Passes a reply on after reading its time. */
-  learn<Reply extends { now: Millis }>(partition: string, reply: Reply): Reply {
-    this.#offsets.set(partition, reply.now - Date.now())
-    return reply
+  /** Takes over the time of a reply. */
+  update(partition: string, storeNow: Millis): void {
+    this.#offsets.set(partition, storeNow - Date.now())
   }
 }

@@ -6,12 +6,12 @@ import { StoreError } from "../store/store-error"
 const PAGE = 64
 const MIN_INTERVAL_MS = 1_000
 const MAX_PARTITIONS = 1_000
-/** Most leases of one sweep. */
+/** Maximum number of leases in one sweep. */
 export const MAX_SWEEP = 2_048
 
 export interface SweepResult {
   expired: number
-  /** More leases may wait. */
+  /** Whether more ended leases may wait. */
   more: boolean
 }
 
@@ -37,12 +37,12 @@ export class Sweeper {
     const startedAt = this.#startedAt.get(partition)
     if (startedAt !== undefined && performance.now() - startedAt < MIN_INTERVAL_MS) return
     this.join(partition).catch((error: unknown) => {
-      // Of a store failure the next call reports more.
+      // The next call reports a store failure.
       if (!StoreError.isInstance(error)) this.#options.warn("Expired reservations could not be swept.", error)
     })
   }
 
-  /** The sweep that is running, or a new one. */
+  /** Joins the running sweep, or starts one. */
   join(partition: Name): Promise<SweepResult> {
     const running = this.#running.get(partition)
     if (running !== undefined) return running
@@ -52,7 +52,7 @@ export class Sweeper {
     return sweep
   }
 
-  /** A sweep of its own, after the one that is running. */
+  /** Sweeps after the running sweep has ended. */
   async sweep(partition: Name, max: number): Promise<SweepResult> {
     await this.#running.get(partition)?.catch(() => {})
     return this.#sweep(partition, max)
@@ -66,11 +66,11 @@ export class Sweeper {
       reply = await store.expire({ partition, key, counters: reply.storedCounters })
     if (reply.status === "expired") onChanged(partition, reply.counters)
     if (reply.status === "damaged")
-      warn(`The record of reservation "${key}" is damaged: what it reserved stays reserved. See \`budget.check()\`.`)
+      warn(`The record of reservation "${key}" is damaged. Its amount stays reserved. See \`budget.check()\`.`)
     return reply.status
   }
 
-  /** Running sweeps end after their page. */
+  /** Stops running sweeps after their current page. */
   async stop(): Promise<void> {
     this.#isStopped = true
     await Promise.allSettled(this.#running.values())
@@ -86,7 +86,7 @@ export class Sweeper {
       tried += due.length
       expired += results.filter((status) => status === "expired").length
       if (due.length < limit) return { expired, more: false }
-      // Another process is expiring the same leases.
+      // Stop if another process is expiring the same leases.
       if (results.every((status) => status === "not-due") || this.#isStopped) return { expired, more: true }
     }
     const { due } = await store.listDue({ partition, limit: 1 })

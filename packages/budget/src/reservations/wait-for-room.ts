@@ -29,11 +29,11 @@ export function throwIfAborted(signals: readonly AbortSignal[], what: string): v
   for (const signal of signals) if (signal.aborted) throw new AbortedError(what, signal)
 }
 
-/** The result, or an AbortedError as soon as a signal fires. `promise` goes on then. */
+/** Resolves like `promise`, or rejects with an AbortedError as soon as a signal fires. Does not stop the work of `promise`. */
 export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[], what: string): Promise<T> {
   if (signals.length === 0) return promise
   return new Promise((resolve, reject) => {
-    // In the same step as the result: what was handed out is not aborted by a signal that fires later.
+    // Runs before the caller sees the result, so that a later signal does not abort it.
     const stopListening = () => {
       for (const signal of signals) signal.removeEventListener("abort", abort)
     }
@@ -52,8 +52,8 @@ export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[
 }
 
 /**
- * Reserves again and again until there is room or the time is over. A denial is final at once when waiting does not help:
- * the amount never fits, or the window that is full ends too late. Callers are served in no order.
+ * Reserves repeatedly until there is room or the time is over. Returns the denial at once if waiting does not help: the
+ * amount never fits, or the full window ends too late. Waiting callers are served in no particular order.
  */
 export async function waitForRoom<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
   reserveOnce: () => Promise<Outcome>,
@@ -68,7 +68,7 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
     const remainingMs = deadline - performance.now()
     const delayMs = delayOf(outcome, attempt)
     if (delayMs === null || delayMs > remainingMs) {
-      // One last try just before the end, when only other calls are in the way.
+      // If only other calls' reservations are in the way, try once more at the deadline.
       if (!outcome.isBusy || remainingMs <= 0) return outcome
       await sleep(remainingMs, signals)
       continue

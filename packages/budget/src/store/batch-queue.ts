@@ -1,7 +1,7 @@
 import { nextTurn } from "./next-turn"
 import { StoreError } from "./store-error"
 
-/** Most calls that wait in one queue. */
+/** Maximum number of calls that wait in one queue. */
 const MAX_WAITING = 10_000
 
 export type Outcome = { status: "done"; reply: unknown } | { status: "failed"; error: unknown }
@@ -46,7 +46,7 @@ export class BatchQueue<Job> {
   async #run(): Promise<void> {
     this.#isRunning = true
     while (this.#waiting.length > 0) {
-      // Callers that were answered a moment ago may send their next call in this turn.
+      // Callers whose call has just resolved may send their next call in this turn.
       await nextTurn()
       const batch = this.#waiting.splice(0, this.#options.maxBatch)
       await this.#runBatch(this.#withoutLate(batch))
@@ -67,7 +67,7 @@ export class BatchQueue<Job> {
     }
   }
 
-  /** Callers whose time is over are not served any more: after an outage only the present calls are sent. */
+  /** Rejects jobs that waited longer than the timeout, so that only current calls are sent after an outage. */
   #withoutLate(batch: readonly Waiting<Job>[]): Waiting<Job>[] {
     const { timeoutMs } = this.#options
     const now = performance.now()

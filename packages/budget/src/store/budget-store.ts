@@ -11,23 +11,23 @@ export interface CounterRef {
   startsAt: Millis | null
   /** End of the window, exclusive; null: it has none. */
   endsAt: Millis | null
-  /** Counters without a window: forget after this long untouched with nothing reserved; null: never. */
+  /** How long after its last use a counter without a window is forgotten, if nothing is reserved; null: never. */
   keepMs: number | null
 }
 
 export interface ReserveCounter extends CounterRef {
-  /** Upper bound to set aside, in the counter's unit (nano-USD, tokens, requests); 0 is never denied. */
+  /** Upper bound to reserve, in the counter's unit (nano-USD, tokens, requests); 0 is never denied. */
   amount: number
-  /** Compared with limit + granted; null: only count, up to 2^53 − 1. */
+  /** The limit, to which top-ups (`granted`) are added; null: only counts, up to 2^53 − 1. */
   limit: number | null
   /** Charged if the lease ends without a settle; at most `amount`. */
   onExpire: number
 }
 
 export interface SettleCounter extends CounterRef {
-  /** What the reserve set aside; used only where the stored reservation is damaged. */
+  /** The reserved amount; used only if the stored reservation is damaged. */
   reserved: number
-  /** The actual cost, may exceed `reserved`; 0 when released. */
+  /** The actual cost, which may exceed `reserved`; 0 when released. */
   amount: number
 }
 
@@ -55,7 +55,7 @@ export interface ReserveRequest {
   /** Possibly empty; at most `capabilities.maxCounters`. */
   counters: ReserveCounter[]
   leaseMs: number
-  /** Becomes the usage entry, exactly as it is, when the lease ends without a settle. Ignored without a ledger. */
+  /** Written unchanged as the usage entry if the lease ends without a settle. Ignored without a ledger. */
   pendingEntry: UsageEntry
 }
 
@@ -63,7 +63,7 @@ export type ReserveReply = {
   now: Millis
   /** In the order of the request, after this call. */
   counters: CounterState[]
-  /** Leases of this partition have ended and wait to be expired. */
+  /** Whether leases of this partition have ended and wait to be expired. */
   due: boolean
 } & (
   | { status: "ok"; replayed: boolean; expiresAt: Millis }
@@ -72,7 +72,7 @@ export type ReserveReply = {
   | { status: "stale-window"; which: number[] }
   | { status: "mismatch" }
   | { status: "resolved"; state: FinalState }
-  /** The key is held, its lease has ended: expire it, naming these counters, and reserve again. */
+  /** The key is held and its lease has ended. Expire it with these counters, then reserve again. */
   | { status: "lease-ended"; storedCounters: Name[] }
 )
 
@@ -84,7 +84,7 @@ export interface SettleRequest {
   /** 0 is the first actual cost; a higher one replaces amounts and entry of a settled key. */
   revision: number
   counters: SettleCounter[]
-  /** End of the lease as the reserve replied it; null: never reserved here. Tells a lost key from a forgotten one. */
+  /** End of the lease from the reply of the reserve; null: not reserved in this store. Tells a lost key from a forgotten one. */
   expiresAt: Millis | null
   /** Written in the same step. Ignored without a ledger. */
   entry: UsageEntry
@@ -95,19 +95,19 @@ export type SettleReply = { now: Millis } & (
       status: "settled" | "released"
       /** In the order of the request, before and after this call. */
       counters: CounterChange[]
-      /** Nothing changed: the same settle had arrived before. */
+      /** The store had received the same settle before; nothing changed. */
       replayed: boolean
       /** The lease had expired; its charge was replaced. */
       late: boolean
-      /** The store did not know the key (lost), or its record was damaged; charged all the same. */
+      /** The store had lost the key, or its record was damaged. The cost was charged anyway. */
       recovered: boolean
-      /** Counters that the store has forgotten: key and entry changed, these counters did not. */
+      /** How many counters the store has forgotten. They did not change; key and entry did. */
       forgottenCounters: number
     }
   | { status: "mismatch" }
   /** The key was resolved so long ago that the store has forgotten it; nothing was written. */
   | { status: "forgotten" }
-  /** The reservation was made in other counters; nothing was written. Settle again, naming these. */
+  /** The reservation was made in other counters; nothing was written. Settle again with these. */
   | { status: "other-counters"; storedCounters: Name[] }
 )
 
@@ -132,7 +132,7 @@ export type ExtendReply = { now: Millis } & (
 export interface ExpireRequest {
   partition: Name
   key: Name
-  /** Counter names as `listDue` or `lease-ended` named them. */
+  /** Counter names from `listDue` or `lease-ended`. */
   counters: Name[]
 }
 
@@ -141,13 +141,13 @@ export type ExpireReply = { now: Millis } & (
       status: "expired"
       /** In the order of the request. */
       counters: CounterChange[]
-      /** What each of them was charged. */
+      /** The charge of each counter. */
       charged: number[]
     }
   /** Not held, unknown, or its lease has not ended. */
   | { status: "not-due" }
   | { status: "other-counters"; storedCounters: Name[] }
-  /** Its record or one of its counters is damaged: set aside, its money stays reserved, `check()` reports it. */
+  /** The record or one of its counters is damaged. The key was set aside: its amount stays reserved, and `check()` lists it. */
   | { status: "damaged" }
 )
 
@@ -172,7 +172,7 @@ export type AdjustReply = { now: Millis } & (
       status: "ok"
       counter: CounterChange
       replayed: boolean
-      /** What changed, of `granted` or of `spent`; a replay replies that of the first call. */
+      /** The change of `granted` or `spent`; a replay returns that of the first call. */
       applied: number
     }
   | { status: "mismatch" }
@@ -196,13 +196,13 @@ export interface ListCountersReply {
 }
 
 export interface StoreCapabilities {
-  /** Several processes see one state. */
+  /** Whether several processes share one state. */
   shared: boolean
-  /** Whose time decides windows and leases. */
+  /** Whose clock decides windows and leases. */
   clock: "server" | "process"
   /** How long resolved keys, and counters after the end of their window, are kept. */
   retentionMs: number
-  /** Most counters in one call; at least 16. */
+  /** Maximum number of counters in one call; at least 16. */
   maxCounters: number
   /** How long one call may take; the caller gives up after that. */
   timeoutMs: number
@@ -210,7 +210,7 @@ export interface StoreCapabilities {
 
 export interface StoreCheck {
   ok: boolean
-  /** What survives: nothing, the end of the process, all but the last second, a power cut. */
+  /** What the data survives: nothing, the end of the process, a power cut except for the last second, a power cut. */
   durability: "none" | "process" | "second" | "disk"
   warnings: string[]
   /** Keys of reservations that are set aside as damaged, at most 100. Only with a partition. */
@@ -220,36 +220,36 @@ export interface StoreCheck {
 }
 
 /**
- * Counts in counters, atomically. It knows no prices, time zones, users or limits: the budget computes them and passes
- * them in, validated and copied. Every member is one atomic step and touches one reservation or one counter. Members
- * reject with a `StoreError`; everything else is a reply.
+ * Updates counters atomically. A store knows no prices, time zones, users or limits: the budget computes counter names,
+ * windows and amounts, validates and copies them, and passes them in. Every member is one atomic step and touches one
+ * reservation or one counter. Members reject with a `StoreError`; everything else is a reply.
  *
- * The rules are in docs/custom-store.md. Most databases need only a `Storage`, from which `createStore` makes this.
+ * The rules are in docs/custom-store.md. Most databases need only a `Storage`, from which `createStore` makes a store.
  */
 export interface BudgetStore {
   readonly name: string
   readonly capabilities: StoreCapabilities
   /** Adds `amount` to `reserved` of all counters, or of none. */
   reserve(request: ReserveRequest): Promise<ReserveReply>
-  /** Replaces what is reserved or charged under the key. Never denies. */
+  /** Replaces the reserved or charged amount of the key. Never denies. */
   settle(request: SettleRequest): Promise<SettleReply>
-  /** Moves the end of a lease to max(old end, now + leaseMs). Never revives. */
+  /** Moves the end of a lease to max(old end, clock + leaseMs). Does not revive an ended lease. */
   extend(request: ExtendRequest): Promise<ExtendReply>
   /** Ends one lease if it is due now: charges `onExpire`, frees the rest, writes the pending entry. */
   expire(request: ExpireRequest): Promise<ExpireReply>
   /** Reservations whose lease has ended, at most `limit` (1 to 64). No snapshot: `expire` checks again. */
   listDue(request: { partition: Name; limit: number }): Promise<ListDueReply>
-  /** Never writes. */
+  /** Reads counters. Never writes. */
   read(request: { partition: Name; counters: Name[] }): Promise<ReadReply>
   /** A correction, a top-up or a reset of one counter, once per key. */
   adjust(request: AdjustRequest): Promise<AdjustReply>
   /** Counters of a partition, page by page, at most about `limit` a page; each at least once. */
   listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply>
-  /** Accepts the present clock although `time` of the partition is later (after a clock that was wrong was mended). */
+  /** Sets the partition's `time` to the clock, after a wrong clock was corrected. */
   acceptClock(request: { partition: Name }): Promise<{ now: Millis; before: Millis }>
-  /** Whether the server is set up for money; with a partition also its damage and its clock. */
+  /** Checks the server's configuration; with a partition, also its damage and its clock. */
   check(request?: { partition?: Name | undefined }): Promise<StoreCheck>
-  /** Present when `settle` writes usage entries in its atomic step. */
+  /** Present if `settle` writes usage entries in its atomic step. */
   readonly ledger?: UsageLedger | undefined
   /** Closes what the store opened itself, never what it was given. */
   close?(): Promise<void>

@@ -2,11 +2,11 @@ import { type CostSource, InvalidArgumentError } from "@p2/core"
 import type { UsageEntry, UsageStatus } from "../usage/entry"
 import { isName, isNatural, NAME_EXPECTED, NATURAL_EXPECTED } from "./check-value"
 
-/** Most UTF-16 units of a string in an entry, prompt and answer aside. */
+/** Maximum length of a string in an entry except prompt and answer, in UTF-16 units. */
 const MAX_LENGTH = 512
-/** Most bytes of UTF-8 of a prompt or an answer. */
+/** Maximum size of a prompt or an answer, in bytes of UTF-8. */
 const MAX_CONTENT_BYTES = 65_536
-/** Most tags, kinds of tokens or kinds of costs. */
+/** Maximum number of tags, kinds of tokens or kinds of costs. */
 const MAX_RECORD_SIZE = 64
 
 const STATUSES: readonly UsageStatus[] = ["succeeded", "failed", "denied", "expired", "released", "audit"]

@@ -20,7 +20,7 @@ import { isNatural } from "./check-value"
 import { MAX_TIME } from "./max-time"
 
 /**
- * Each function says what is wrong with a reply, or returns undefined. An invalid time would make every window unbounded,
+ * Each function describes the defect of a reply, or returns undefined. An invalid time would make every window unbounded,
  * and an invalid counter every remaining amount.
  */
 export type Defect = string | undefined

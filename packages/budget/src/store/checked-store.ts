@@ -9,7 +9,7 @@ import { toStoreError } from "./store-failure"
 
 /** Sums over many entries take longer than a reserve may. */
 const LEDGER_QUERY_TIMEOUT_MS = 30_000
-/** The longest time of a timer in JavaScript. */
+/** The longest delay of a timer in JavaScript. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const MEMBERS = [
   "reserve",
@@ -25,7 +25,7 @@ const MEMBERS = [
 ] as const
 
 /**
- * A store as the budget calls it: requests are validated and copied before they reach the store, replies are validated, no
+ * Wraps a store for the budget: requests are validated and copied before they reach the store, replies are validated, no
  * call takes longer than the store's own timeout, and every rejection is a `StoreError` or a usage error.
  *
  * @throws InvalidArgumentError if it is not a store
@@ -187,7 +187,7 @@ function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): 
         reject(error)
       },
     )
-    // A store in memory has replied by then, and needs no timer.
+    // A store in memory has already replied and needs no timer.
     queueMicrotask(() => {
       if (isOver) return
       timer = setTimeout(() => reject(timeoutError(store, timeoutMs)), timeoutMs)

@@ -24,13 +24,13 @@ import {
 } from "./check-value"
 import { MAX_TIME } from "./max-time"
 
-/** Each function checks a request and copies it: the caller may change its objects while the call is under way. */
+/** Each function validates and copies a request: the caller may change its objects during the call. */
 
 const FINGERPRINT = /^[\x20-\x7e]{1,64}$/
 const MAX_CURSOR_LENGTH = 256
 /** 100 years, so that times remain safe integers. */
 const MAX_DURATION_MS = 3_155_760_000_000
-/** Most names of one `read`, and most boundaries of buckets. */
+/** Maximum number of names in one `read`, and of bucket boundaries. */
 const MAX_LIST = 100_000
 
 export function copyReserveRequest(request: ReserveRequest, maxCounters: number): ReserveRequest {

@@ -14,7 +14,7 @@ import * as transition from "./transition"
 export interface CreateStoreOptions {
   /** How long resolved keys, and counters after the end of their window, are kept, in milliseconds. @defaultValue 3600000 */
   retentionMs?: number | undefined
-  /** Most counters in one call, at least 16. @defaultValue 32 */
+  /** Maximum number of counters in one call, at least 16. @defaultValue 32 */
   maxCounters?: number | undefined
 }
 
@@ -23,9 +23,9 @@ const DEFAULT_TIMEOUT_MS = 2_000
 const DEFAULT_MAX_BATCH = 64
 
 /**
- * A whole budget store, ledger included, on a storage. Calls of one partition that arrive during a transaction share the
- * next one. A batch, a read and a page of a list each begin in a turn of the event loop of their own, so that a storage
- * which answers at once does not starve timers.
+ * Creates a budget store with a ledger from a storage. Calls of one partition that arrive during a transaction share the
+ * next one. A batch, a read and a page of a list each begin in their own turn of the event loop, so that a storage
+ * that replies at once does not starve timers.
  *
  * @throws InvalidArgumentError
  */
@@ -74,7 +74,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
     return view
   }
 
-  /** As the queue does for writes, begins in a turn of its own: a storage in this process may answer without one. */
+  /** Reads in its own turn of the event loop, as the queue does for writes: a storage in this process may reply in the same turn. */
   async function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
     await nextTurn()
     return storage.transaction(
@@ -149,7 +149,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
           return reply
         },
       }),
-    // Not in the queue: a reader does not wait for a writer's lock.
+    // Bypasses the queue, because a reader does not wait for a writer's lock.
     read: ({ partition, counters: names }) =>
       readOnly(partition, async (view, records) => {
         view.add("counter", await records.get("counter", names))
@@ -212,7 +212,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   }
 }
 
-/** A damaged record fails its own call; the others of the batch go on. */
+/** A damaged record fails its own call only, not the other calls of the batch. */
 function outcomeOf(job: StorageJob, view: RecordView): Outcome {
   try {
     return { status: "done", reply: job.run(view) }

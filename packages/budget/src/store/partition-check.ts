@@ -1,10 +1,10 @@
 import type { Name, StoreCheck } from "./budget-store"
 
 const CLOCK_WARNING_MS = 60_000
-/** Most keys that `check()` lists. */
+/** Maximum number of keys that `check()` lists. */
 export const MAX_DAMAGED_KEYS = 100
 
-/** A check with the state of one partition, and warnings of what an operator has to look at. */
+/** A check with the state of one partition, and warnings for the operator. */
 export function withPartition(check: StoreCheck, partition: { damaged: Name[]; clockBehindMs: number }): StoreCheck {
   const { damaged, clockBehindMs } = partition
   const warnings = [...check.warnings]

@@ -6,11 +6,11 @@ import type { Adjustment, Counter, Reservation } from "./transition"
 
 /** A reservation as `createStore` keeps it. */
 export interface StoredReservation extends Reservation {
-  /** It is held, and one of its counters is damaged: it is not due any more. */
+  /** Whether it is held and was set aside because a counter is damaged: it is no longer due. */
   setAside?: boolean | undefined
 }
 
-/** What the text of a record stands for, by kind. */
+/** The parsed value of a record, by kind. */
 export interface StoredValues {
   counter: Counter
   reservation: StoredReservation
@@ -37,7 +37,7 @@ const IS_VALID: { readonly [Kind in RecordKind]: (value: unknown) => boolean } =
 export function parseRecord<Kind extends RecordKind>(kind: Kind, key: string, text: string): StoredValues[Kind] {
   const value = parseJson(text)
   if (value !== undefined && IS_VALID[kind](value)) return value as StoredValues[Kind]
-  throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was left as it is.`, {
+  throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`, {
     code: "store-corrupt",
     applied: "no",
   })

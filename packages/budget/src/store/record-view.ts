@@ -12,8 +12,7 @@ export const TIME_KEY = "time"
 type Values = { [Kind in RecordKind]: Map<string, StoredValues[Kind] | null> }
 
 /**
- * The records that one transaction has read, and what its calls write over them: each call sees the writes of those before
- * it. Records are parsed when a call needs them, so that a damaged one fails that call only.
+ * The records that one transaction has read, with the writes of its calls: each call sees the writes of earlier calls. Records are parsed when a call needs them, so that a damaged one fails that call only.
  */
 export class RecordView {
   readonly #clock: Millis
@@ -21,7 +20,7 @@ export class RecordView {
   readonly #texts: { [Kind in RecordKind]: Map<string, string> } = mapsByKind()
   readonly #parsed: Values = mapsByKind()
   readonly #changes: Values = mapsByKind()
-  /** Reservations that are set aside now: they keep their text, and leave the order of leases. */
+  /** Reservations that this transaction sets aside: they keep their text and leave the order of leases. */
   readonly #keptTexts = new Map<Name, string>()
   #dueKeys: readonly Name[] = []
 
@@ -74,7 +73,7 @@ export class RecordView {
     }
   }
 
-  /** What the rules need to know of a key. */
+  /** The reservation and entry of a key, as the rules need them. */
   recordsOf(key: Name): KeyRecords {
     const view = this
     return {
@@ -100,7 +99,7 @@ export class RecordView {
     })
   }
 
-  /** Takes the writes of a call into the view. */
+  /** Adds the writes of a call to the view. */
   apply(key: Name, writes: Writes): void {
     const { reservation, counters, adjustment, entry, time } = writes
     if (reservation !== undefined) {
@@ -148,7 +147,7 @@ function orderOf(kind: RecordKind, value: unknown): Pick<Write, "at" | "forgetAt
   if (value === null) return {}
   if (kind === "entry") return { at: (value as StoredValues["entry"]).at }
   if (kind === "damaged") return {}
-  // Written again by every call; a partition that nobody uses any more needs none.
+  // Every call writes it again; an unused partition does not need it.
   if (kind === "time") return { forgetAt: Math.min((value as Millis) + 2 * CLOCK_MARGIN_MS, Number.MAX_SAFE_INTEGER) }
   const { forgetAt, reserved = 0 } = value as { forgetAt: Millis | null; reserved?: number }
   if (kind === "reservation" && forgetAt === null) {

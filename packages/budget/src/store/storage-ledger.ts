@@ -11,7 +11,7 @@ import type { Position, Storage } from "./storage"
 import type { RunJob } from "./storage-job"
 import { record } from "./transition"
 
-/** Entries between two turns of the event loop, for a storage whose scan does not wait by itself. */
+/** How many entries to read in one turn of the event loop, if the scan of the storage does not wait. */
 const ENTRIES_PER_TURN = 1_000
 
 /** The usage ledger on a storage. */

@@ -5,7 +5,7 @@ import type { Millis, Name } from "./name"
 /** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
 export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"
 
-/** What a transaction sees. */
+/** The records that a transaction can read. */
 export interface Records {
   /** The storage's own time; `createStore` derives `now` from it. */
   readonly clock: Millis
@@ -21,28 +21,28 @@ export interface Write {
   key: string
   /** Null deletes the record. */
   value: string | null
-  /** An integer. Of a reservation: end of its lease while it is held, else absent. Of an entry: its time, which never changes. */
+  /** An integer. For a held reservation, the end of its lease; for an entry, its time, which never changes; otherwise absent. */
   at?: Millis | undefined
   /** An integer, with the margin for clocks that jump. The record may be deleted at any time after this; absent: never. */
   forgetAt?: Millis | undefined
 }
 
-/** Where an ordered scan goes on: after this entry, in the direction of the scan. */
+/** Position of an ordered scan: it continues after this entry, in its direction. */
 export interface Position {
   at: Millis
   key: string
 }
 
 /**
- * What a database has to do to become a budget store: a transaction over text records, an ordered scan, and a list of
+ * What a database must provide to become a budget store: a transaction over text records, an ordered scan, and a list of
  * keys. `createStore(storage)` makes the whole store of it. Members reject with a `StoreError`.
  */
 export interface Storage {
   readonly name: string
-  /** Several processes see one state. */
+  /** Whether several processes share one state. */
   readonly shared: boolean
   readonly clock: "server" | "process"
-  /** How long one call may take, the wait for those before it included; then it is in doubt. End own waits earlier. @defaultValue 2000 */
+  /** How long one call may take, including its wait in the queue. After that it is in doubt, so your own waits must end earlier. @defaultValue 2000 */
   readonly timeoutMs?: number | undefined
   /** Calls that may share a transaction. @defaultValue 64 */
   readonly maxBatch?: number | undefined
@@ -59,7 +59,7 @@ export interface Storage {
   ): Promise<T>
   /**
    * Texts of entries in order of (at, key), or the reverse. Each entry that exists throughout is seen exactly once, with
-   * content as of some moment of the scan. It may leave out what does not match `filter`, and need not.
+   * content as of some moment of the scan. It may omit entries that do not match `filter`.
    */
   scan(
     partition: Name,
@@ -67,7 +67,7 @@ export interface Storage {
   ): AsyncIterable<string>
   /** Keys of one kind, in byte order after `after`: the first `limit`. */
   keys(partition: Name, kind: "counter" | "damaged", options: { after: string; limit: number }): Promise<string[]>
-  /** Deletes entries whose `at` is before this; resolves to how many. */
+  /** Deletes entries whose `at` is before this; resolves to their number. */
   prune(partition: Name, before: Millis): Promise<number>
   check?(): Promise<StoreCheck>
   close?(): Promise<void>

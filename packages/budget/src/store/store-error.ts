@@ -4,8 +4,8 @@ export type StoreErrorCode = "store-unavailable" | "store-misconfigured" | "stor
 
 export interface StoreErrorOptions {
   /**
-   * `store-unavailable`: no reply in time; `store-misconfigured`: the server must be set up otherwise; `store-corrupt`:
-   * stored data are invalid.
+   * `store-unavailable`: no reply in time; `store-misconfigured`: the server's configuration is wrong;
+   * `store-corrupt`: stored data are invalid.
    */
   code: StoreErrorCode
   /** `no`: nothing was written. `maybe`: send the same idempotency key again, or release it. */
@@ -29,7 +29,7 @@ export class StoreError extends P2Error {
     this.applied = options.applied
   }
 
-  /** Whether `value` is a store error, from whichever copy of the package. */
+  /** Whether `value` is a store error. Works across copies of the package. */
   static override isInstance(value: unknown): value is StoreError {
     return P2Error.isInstance(value) && value.name === "StoreError" && "applied" in value
   }

@@ -3,7 +3,7 @@ import { StoreError } from "./store-error"
 
 const MAX_MESSAGE_LENGTH = 500
 
-/** An error that a store rejected with, as a `StoreError`. Usage errors, of a cursor for example, stay as they are. */
+/** An error that a store rejected with, as a `StoreError`. Usage errors, for example of a cursor, stay unchanged. */
 export function toStoreError(error: unknown, store: string): Error {
   if (StoreError.isInstance(error) || (P2Error.isInstance(error) && error.kind === "usage")) return error
   return new StoreError(`Store "${store}" failed with an unexpected error. See \`error.cause\`.`, {

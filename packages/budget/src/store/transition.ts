@@ -32,35 +32,35 @@ export interface Counter {
   granted: number
   /** High-water mark of `spent`. */
   peak: number
-  /** From then on it reads as absent, unless something is reserved; null: never. */
+  /** The time from which it reads as absent, unless something is reserved; null: never. */
   forgetAt: Millis | null
 }
 
 /** One counter of a reservation. */
 export interface ReservationCounter {
   name: Name
-  /** What was set aside. */
+  /** The reserved amount. */
   amount: number
   onExpire: number
-  /** What the counter is charged under this key; 0 while it is held. */
+  /** The charge of this key to the counter; 0 while the key is held. */
   charged: number
 }
 
-/** What is stored under an idempotency key. */
+/** The record of an idempotency key. */
 export interface Reservation {
   state: "held" | FinalState
   fingerprint: string
-  /** Of the last settle. */
+  /** Revision of the last settle. */
   revision: number
   leaseEnd: Millis
   counters: readonly ReservationCounter[]
   /** Written when the lease ends without a settle; null once resolved, and without a ledger. */
   pendingEntry: UsageEntry | null
-  /** From then on it reads as absent; null while it is held. */
+  /** The time from which it reads as absent; null while it is held. */
   forgetAt: Millis | null
 }
 
-/** What is stored under the key of an adjustment. */
+/** The record of an adjustment key. */
 export interface Adjustment {
   counter: Name
   kind: AdjustRequest["kind"]
@@ -73,9 +73,9 @@ export interface Adjustment {
 
 /** When a step happens, and the settings of the store. */
 export interface Moment {
-  /** The store's clock: decides leases. */
+  /** The store's clock. It decides leases. */
   clock: Millis
-  /** The later of the clock and the partition's `time`: decides windows. See {@link momentOf}. */
+  /** The later of the clock and the partition's `time`. It decides windows. See {@link momentOf}. */
   now: Millis
   retentionMs: number
   /** Whether the store keeps usage entries. */
@@ -134,7 +134,7 @@ export function reserve(
     return { reply: { now, due, counters, ...outcome }, writes: {} }
   }
 
-  // The key before the windows: a retry after midnight is the same reservation.
+  // Look the key up before checking windows: a retry after midnight is the same reservation.
   const reservation = liveReservation(records, now)
   if (reservation !== undefined) {
     if (reservation.fingerprint !== request.fingerprint) return reject({ status: "mismatch" })
@@ -181,7 +181,7 @@ export function reserve(
 }
 
 /**
- * Replaces what is reserved or charged under the key. Never denies. `damaged`: the record of the key is unreadable; it
+ * Replaces the reserved or charged amount of the key. Never denies. `damaged`: the record of the key is unreadable; it
  * counts as held in the counters and with the reserved amounts of the request.
  */
 export function settle(
@@ -196,7 +196,7 @@ export function settle(
   const reservation = damaged ? undefined : liveReservation(records, now)
 
   if (reservation === undefined) {
-    // A forgotten key is known by its entry: its money is counted already.
+    // A forgotten key still has its entry: its cost is already counted.
     if (finalStateOf(records.entry) !== undefined) return reject({ now, status: "forgotten" })
     if (damaged) return resolve(records, request, moment, reservationOf(request, now), "damaged")
     if (outcome === "settled" && !wasLost(request, moment)) return reject({ now, status: "forgotten" })
@@ -222,7 +222,7 @@ export function settle(
   return reject({ now, status: state, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 })
 }
 
-/** Moves the end of a lease. Never revives. */
+/** Extends a lease that has not ended. */
 export function extend(records: KeyRecords, request: ExtendRequest, moment: Moment): Step<ExtendReply> {
   const { clock, now } = moment
   const reservation = liveReservation(records, now)
@@ -278,7 +278,7 @@ export function expire(records: KeyRecords, request: ExpireRequest, moment: Mome
   }
 }
 
-/** A correction, a top-up or a reset of one counter, once per key. `adjustment` is what is stored under the key. */
+/** A correction, a top-up or a reset of one counter, once per key. `adjustment` is the record of the key. */
 export function adjust(
   adjustment: Adjustment | undefined,
   counters: KeyRecords["counters"],
@@ -339,7 +339,7 @@ export function readCounters(counters: KeyRecords["counters"], names: readonly N
   return names.map((name) => stateOf(name, live(counters, name, now)))
 }
 
-/** Whether a record reads as absent. What is reserved is never forgotten. */
+/** Whether a record reads as absent. A reserved amount is never forgotten. */
 export function isForgotten(record: { forgetAt: Millis | null; reserved?: number }, now: Millis): boolean {
   return record.forgetAt !== null && record.forgetAt <= now && (record.reserved ?? 0) === 0
 }
@@ -371,7 +371,8 @@ function resolve(
     const stored = counterOf(reservation, name)
     const charge = outcome === "settled" ? amount : 0
     const before = live(records.counters, name, now)
-    // What is reserved keeps its counter. A held 0 and an unknown key are charged in a new one, unless the window is over.
+    // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
+    // window is over.
     const isResolved = origin === "known" && !isHeld
     const isReserved = isHeld && stored.amount > 0
     const isForgotten = before === undefined && !isReserved && (isResolved || isOver(ref, moment))
@@ -412,7 +413,7 @@ function resolve(
   }
 }
 
-/** Writes of the counters that are not forgotten. */
+/** The writes of the counters that are not forgotten. */
 function writesOf(counters: readonly { name: Name; after: Counter | undefined }[]): CounterWrite[] {
   const kept = counters.filter(({ after }) => after !== undefined)
   return kept.map(({ name, after }) => ({ name, counter: after! }))
@@ -440,7 +441,7 @@ function wasLost({ expiresAt }: SettleRequest, { now, retentionMs }: Moment): bo
   return expiresAt === null || now < sum(expiresAt, retentionMs)
 }
 
-/** Not before `wasLost` is false, or the same money could be charged twice. */
+/** Not before `wasLost` is false; otherwise the same cost could be charged twice. */
 function resolvedUntil({ leaseEnd }: Reservation, { now, retentionMs }: Moment): Millis {
   return sum(Math.max(leaseEnd, now), retentionMs)
 }
@@ -454,7 +455,7 @@ function live(counters: KeyRecords["counters"], name: Name, now: Millis): Counte
   return counter === undefined || isForgotten(counter, now) ? undefined : counter
 }
 
-/** How the reservation of an entry ended; undefined when the entry had none. */
+/** How the reservation of an entry ended; undefined if it had none. */
 function finalStateOf(entry: StoredEntry | undefined): FinalState | undefined {
   return entry === undefined || entry.state === "recorded" ? undefined : entry.state
 }
@@ -463,7 +464,7 @@ function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
   return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
 }
 
-/** Whether the window is so long over that its counter is forgotten. */
+/** Whether the window ended so long ago that its counter is forgotten. */
 function isOver({ endsAt }: CounterRef, { now, retentionMs }: Moment): boolean {
   return endsAt !== null && sum(endsAt, retentionMs) <= now
 }
@@ -490,13 +491,13 @@ function change(
   }
 }
 
-/** How long a counter is kept for its own sake; null: for ever. */
+/** How long a counter is kept apart from the keys that name it; null: forever. */
 function keptUntil({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): Millis | null {
   if (endsAt !== null) return sum(endsAt, retentionMs)
   return keepMs === null ? null : sum(now, keepMs)
 }
 
-/** `forgetAt` of a counter after it was touched: never earlier than before, so that it outlives every key that names it. */
+/** `forgetAt` of a counter after a change: never earlier than before, so that it outlives every key that names it. */
 function touched(before: Counter | undefined, keep: Millis | null): Millis | null {
   return before === undefined ? keep : later(before.forgetAt, keep)
 }
@@ -519,7 +520,7 @@ function unchangedCounter(name: Name, counter: Counter | undefined): CounterChan
   return changeOf(name, counter, counter)
 }
 
-/** `after` is undefined where the counter is forgotten. */
+/** `after` is undefined if the counter is forgotten. */
 function changeOf(name: Name, before: Counter | undefined, after: Counter | undefined): CounterChange {
   const { spent, reserved, granted, peak } = after ?? EMPTY
   return { name, spent, reserved, granted, peakBefore: before?.peak ?? 0, peak }
@@ -556,7 +557,7 @@ function storedEntry(
   facts: { revision: number; state: FinalState; charged: readonly ReservationCounter[]; now: Millis },
 ): StoredEntry {
   const { revision, state, charged, now } = facts
-  // By pairs: `__proto__` is a counter name like any other.
+  // `fromEntries` treats `__proto__` as an ordinary name.
   const charges = Object.fromEntries(charged.map((counter) => [counter.name, counter.charged]))
   // Adding fields to a spread takes Node 20 five microseconds (bench/memory.mjs).
   return Object.assign({}, entry, { idempotencyKey: key, at: records.entry?.at ?? now, revision, state, charges })

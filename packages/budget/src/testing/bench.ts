@@ -12,6 +12,7 @@ import type {
   SettleRequest,
 } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
+import { nextTurn } from "../store/next-turn"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { byName, canonical, equal, fail, ok, SuiteFailure } from "./expect"
@@ -228,6 +229,8 @@ async function sweep(store: BudgetStore, partition: string): Promise<ExpiredLeas
   const expired: ExpiredLease[] = []
   const setAside = new Set<string>()
   for (let emptyPages = 0; ; ) {
+    // So that the timeout of the case can fire, whatever the store does.
+    await nextTurn()
     const { due } = await store.listDue({ partition, limit: 64 })
     if (due.length === 0) return expired
     let progress = false

@@ -3,7 +3,8 @@ import { SUITE_NEEDS, type SuiteNeed } from "./levels"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
-const STORE_MEMBERS = [
+/** What every store has. */
+export const STORE_MEMBERS = [
   "reserve",
   "settle",
   "extend",

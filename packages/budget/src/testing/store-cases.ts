@@ -6,7 +6,7 @@ import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
 import { ledgerCases } from "./cases/ledger"
-import { ledgerQueryCases } from "./cases/ledger-queries"
+import { ledgerPageCases, ledgerTotalCases } from "./cases/ledger-queries"
 import { nameCases } from "./cases/names"
 import { processCases } from "./cases/processes"
 import { retentionCases } from "./cases/retention"
@@ -31,5 +31,6 @@ export const storeCases: readonly StoreCase[] = [
   ...damageCases,
   ...processCases,
   ...ledgerCases,
-  ...ledgerQueryCases,
+  ...ledgerPageCases,
+  ...ledgerTotalCases,
 ]

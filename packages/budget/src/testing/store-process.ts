@@ -1,6 +1,7 @@
 import { P2Error } from "@p2/core"
 import type { BudgetStore, StoreCapabilities } from "../store/budget-store"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
+import { STORE_MEMBERS } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { StoreProcess } from "./target"
 
@@ -35,18 +36,6 @@ interface SentError {
   applied: "no" | "maybe" | undefined
 }
 
-const STORE_MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
 const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
 /**

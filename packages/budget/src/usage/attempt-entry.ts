@@ -4,16 +4,16 @@ import type { Subject } from "../limits/subject"
 import { boundedEntry } from "./bounded-entry"
 import type { UsageEntry } from "./entry"
 
-/** How the entry of an attempt ends, where the caller's part does not say otherwise. */
+/** Fields of the entry of an attempt that ended. The caller's part of the entry may replace `status` and `costSource`. */
 interface AttemptEnd {
   status: UsageEntry["status"]
-  /** Undefined: the call's limits count no dollars, so the caller's part decides. */
+  /** Undefined: no limit of the call counts dollars, so the caller's part decides. */
   costNanoUsd: number | undefined
   costSource: CostSource
 }
 
 /**
- * What is known of an attempt before it is sent, as a whole entry.
+ * A complete usage entry with everything that is known of an attempt before it is sent.
  * @throws InvalidArgumentError
  */
 export function attemptEntry(
@@ -40,13 +40,15 @@ export function attemptEntry(
   return whole
 }
 
-/** The entry of an attempt whose lease ended: what `onExpire` charges. */
-export function expiredEntry(attempt: UsageEntry, onExpire: Amount): UsageEntry {
+/** The entry of an attempt whose lease ended, with the charge of `onExpire`. */
+export function expiredEntry(attempt: UsageEntry, amount: Amount, onExpire: Amount): UsageEntry {
   const costNanoUsd = onExpire.nanoUsd ?? 0
-  return { ...attempt, status: "expired", costNanoUsd, costSource: costNanoUsd === 0 ? "none" : "bound" }
+  // An amount that the user chose is no upper bound.
+  const charged = costNanoUsd === amount.nanoUsd ? "bound" : "custom"
+  return { ...attempt, status: "expired", costNanoUsd, costSource: costNanoUsd === 0 ? "none" : charged }
 }
 
-/** The entry of an attempt that ended: the caller's part over what the reserve knew. The money is that of the counters. */
+/** The entry of an attempt that ended. The caller's part replaces fields of `attempt`; the money is what the counters are charged. */
 export function endedEntry(
   attempt: UsageEntry,
   amount: Amount,

@@ -2,14 +2,14 @@ import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import type { UsageEntry, UsageFilter } from "./entry"
 
-/** Longest string of an entry, prompt and answer left out, in UTF-16 units. */
+/** Longest string of an entry except prompt and answer, in UTF-16 units. */
 const MAX_LENGTH = 512
 const MAX_TAGS = 32
 const LONG_PREFIX = "long:sha256:"
 
-/** Searched by their exact value, so a long one is replaced by its hash. */
+/** Fields that are searched by their exact value: a long value is replaced with its hash. */
 const IDENTITIES = ["userId", "clientId", "model", "provider"] as const
-/** Only read, so a long one is cut. */
+/** Fields that are only read: a long value is cut. */
 const REMARKS = ["mode", "modelUsed", "errorCode", "generationId"] as const
 
 const ENTRY_NAMES: ReadonlySet<string> = new Set([
@@ -34,15 +34,15 @@ const ENTRY_NAMES: ReadonlySet<string> = new Set([
 
 const ENTRY_ADVICE = {
   usage: "Did you mean `tokens`?",
-  cost: "The cost is an argument of its own; `costs` is its parts by kind.",
+  cost: "The cost is a separate argument; `costs` splits it by kind.",
   error: "Did you mean `errorCode`?",
   inputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
   outputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
 } as const
 
 /**
- * A copy of an entry, or of part of one, as the ledger keeps it: without undefined fields, and with bounded strings.
- * Values come from strangers: a user id of a megabyte must neither fill the ledger nor be taken for another.
+ * Copies an entry, or part of one, for the ledger: without undefined fields, and with bounded strings. Values are
+ * untrusted: a user id of a megabyte must not fill the ledger, and must stay distinct from other ids.
  *
  * @throws InvalidArgumentError
  */
@@ -59,7 +59,7 @@ export function boundedEntry<Entry extends Partial<UsageEntry>>(entry: Entry, ar
   return copy
 }
 
-/** A filter that finds what {@link boundedEntry} made of the values in it. @throws InvalidArgumentError */
+/** Converts the values of a filter as {@link boundedEntry} converts those of entries. @throws InvalidArgumentError */
 export function boundedFilter(filter: UsageFilter): UsageFilter {
   const copy = { ...filter }
   const { requestId, tag } = copy
@@ -74,7 +74,7 @@ export function boundedFilter(filter: UsageFilter): UsageFilter {
   return copy
 }
 
-/** Itself, or its hash if it is long or looks like one: different values stay different. */
+/** The value, or its hash if it is long or looks like such a hash. Different values stay different. */
 export function boundedIdentity(value: unknown, argument: string): string {
   if (typeof value !== "string" || value.length > MAX_VALUE_LENGTH)
     throw new InvalidArgumentError(argument, `a string of at most ${MAX_VALUE_LENGTH} characters`, value)
@@ -86,6 +86,6 @@ function boundedTags(tags: unknown, argument: string): Record<string, string> {
     throw new InvalidArgumentError(argument, 'an object of strings such as { team: "search" }', tags)
   const pairs = Object.entries(tags)
   if (pairs.length > MAX_TAGS) throw new InvalidArgumentError(argument, `at most ${MAX_TAGS} tags`, Object.keys(tags))
-  // By pairs, because `__proto__` is a name like any other.
+  // `fromEntries` treats `__proto__` as an ordinary name.
   return Object.fromEntries(pairs.map((pair) => pair.map((part) => boundedIdentity(part, argument))))
 }

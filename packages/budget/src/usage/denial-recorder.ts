@@ -13,7 +13,7 @@ interface DenialCount {
   entry: UsageEntry
   /** Denials after the first that are not written yet. */
   unwritten: number
-  /** Minute of the first, since 1970. */
+  /** Minute of the first denial, since 1970. */
   minute: number
 }
 
@@ -24,12 +24,12 @@ export interface DenialRecorderOptions {
 }
 
 /**
- * Records denials once per subject and minute: the first at once, the number of later ones when the minute is over. So a
- * caller who retries cannot fill the ledger.
+ * Records denials once per subject and minute, so that a caller who retries cannot fill the ledger. Writes the first
+ * denial at once, and the number of later ones when the minute is over.
  */
 export class DenialRecorder {
   readonly #options: DenialRecorderOptions
-  /** Entries of other processes for the same subject and minute have other keys. */
+  /** Part of the keys, so that each process writes entries of its own. */
   readonly #process = crypto.randomUUID()
   readonly #counts = new Map<Name, DenialCount>()
   readonly #writes = new Set<Promise<void>>()
@@ -47,7 +47,7 @@ export class DenialRecorder {
     this.#track(write)
   }
 
-  /** Like `add`; rejects when the first denial cannot be written. */
+  /** Like `add`, but rejects if the first denial cannot be written. */
   async record(partition: Name, entry: UsageEntry): Promise<void> {
     if (this.#options.ledger === undefined) return
     const now = this.#options.now(partition)
@@ -68,7 +68,7 @@ export class DenialRecorder {
     await this.#options.ledger.record({ partition, key, entry })
   }
 
-  /** Writes what is counted, and waits for all writes. Never rejects. */
+  /** Writes all counts, and waits for all writes. Never rejects. */
   async flush(): Promise<void> {
     for (const count of this.#counts.values()) this.#write(count)
     await Promise.all(this.#writes)

@@ -5,8 +5,8 @@ import type { Millis, Name } from "../store/name"
 export type FinalState = "settled" | "released" | "expired"
 
 /**
- * How an attempt ended. `expired`: its lease ended without a settle. `denied`: the budget said no (not charged, `count`
- * says how often). `audit`: an operator's action, which is no attempt and is left out of totals.
+ * How an attempt ended. `expired`: its lease ended without a settle. `denied`: the budget denied it; nothing was charged,
+ * and `count` is the number of denials. `audit`: an operator's action; totals omit it.
  */
 export type UsageStatus = "succeeded" | "failed" | "denied" | "expired" | "released" | "audit"
 
@@ -21,7 +21,7 @@ export interface UsageEntry {
   tags?: Record<string, string> | undefined
   /** The requested model. */
   model: string
-  /** The model that answered, in the provider's words. */
+  /** The model that answered, as the provider named it. */
   modelUsed?: string | undefined
   provider?: string | undefined
   /** How the answer was requested: `text`, `json_schema`, `tool`, `json_object`, `prompt`, with `+stream` when streamed. */
@@ -31,20 +31,21 @@ export interface UsageEntry {
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
   costNanoUsd: NanoUsd
+  /** Where the cost comes from. For `expired`: `bound` if the whole amount was charged, `custom` if `onExpire` is another amount. */
   costSource: CostSource
-  /** What the price table says it cost, where the provider said another figure. */
+  /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
   /** Tokens by kind; the kinds are the counts of `Usage` of `@p2/core`. */
   tokens: Record<string, number>
   /** Nano-USD by kind, summing to `costNanoUsd`. */
   costs?: Record<string, number> | undefined
-  /** Only of `denied`: how many denials the entry stands for. @defaultValue 1 */
+  /** Only if `denied`: the number of denials that the entry stands for. @defaultValue 1 */
   count?: number | undefined
   durationMs?: number | undefined
   generationId?: string | undefined
   /** The reservation's fingerprint, written by the budget, so that any process can correct the attempt. */
   fingerprint?: string | undefined
-  /** Only when the user opted in; at most 64 KiB of UTF-8 each. */
+  /** Only if the user opted in; at most 64 KiB of UTF-8 each. */
   prompt?: string | undefined
   answer?: string | undefined
 }
@@ -62,7 +63,7 @@ export interface StoredEntry extends UsageEntry {
   charges: Record<Name, number>
 }
 
-/** Every field that is given must match, exactly: no case, prefix or Unicode folding. */
+/** Every given field must match exactly: no case folding, prefixes or Unicode normalisation. */
 export interface UsageFilter {
   /** Inclusive. */
   from?: Millis | undefined

@@ -5,13 +5,13 @@ import type { UsageGroup, UsageTotals } from "./ledger"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]
-  /** Ascending boundaries, needed by the group `bucket`; entries outside are left out. Null: all entries. */
+  /** Ascending boundaries, needed by the group `bucket`; entries outside are omitted. Null: all entries. */
   buckets: readonly Millis[] | null
 }
 
 /**
  * Exact sums of entries by group: what `UsageLedger.totals` returns. Add entries one by one, filtered with `matchesFilter`.
- * Audit entries are left out. Groups come in the order of their first entry; sums stop at ±(2^53 − 1).
+ * Audit entries are omitted. Groups come in the order of their first entry; sums stop at ±(2^53 − 1).
  */
 export class UsageFold {
   readonly #options: UsageFoldOptions
@@ -26,7 +26,7 @@ export class UsageFold {
     const { groupBy, buckets } = this.#options
     const bucket = buckets === null ? null : bucketOf(buckets, entry.at)
     if (bucket === undefined) return
-    const group = groupBy.map((by) => (by === "bucket" ? bucket : groupValueOf(entry, by)))
+    const group = groupBy.map((by) => (by === "bucket" ? bucket : groupValue(entry, by)))
     const key = JSON.stringify(group)
     let sums = this.#groups.get(key)
     if (sums === undefined) {
@@ -41,7 +41,7 @@ export class UsageFold {
   }
 }
 
-function groupValueOf(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): string | null {
+function groupValue(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): string | null {
   return typeof by === "object" ? tagOf(entry, by.tag) : (entry[by] ?? null)
 }
 
@@ -113,7 +113,7 @@ class GroupSums {
   }
 }
 
-/** A number while that is exact, then a bigint: a sum may pass 2^53 − 1 on the way and come back. */
+/** A sum that is exact beyond 2^53 − 1: it may pass that on the way and come back. A bigint only while it has to be. */
 class ExactSum {
   #sum: number | bigint = 0
 
@@ -129,7 +129,7 @@ class ExactSum {
   }
 }
 
-/** Start of the bucket that contains `at`; undefined: none does. */
+/** Start of the bucket that contains `at`; undefined if none does. */
 function bucketOf(boundaries: readonly Millis[], at: Millis): Millis | undefined {
   let [low, high] = [0, boundaries.length]
   while (low < high) {

@@ -2,12 +2,12 @@ import type { NanoUsd } from "@p2/core"
 import type { Millis, Name } from "../store/name"
 import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
 
-/** What totals are grouped by; `{ tag }` by the value of that tag; `bucket` by the buckets of the request. */
+/** A field that totals are grouped by. `{ tag }` groups by the value of that tag, `bucket` by the buckets of the request. */
 export type UsageGroup = "userId" | "clientId" | "model" | "provider" | "status" | "bucket" | { tag: string }
 
 /** Exact sums of one group. Sums stop at ±(2^53 − 1). */
 export interface UsageTotals {
-  /** The values of the group, in the order of `groupBy`; null where an entry has none; a bucket is its start. */
+  /** The values of the group, in the order of `groupBy`; null if an entry has none; the value of a bucket is its start. */
   group: (string | number | null)[]
   /** Distinct request ids, plus denials beyond the first of each recorded entry. */
   requests: number
@@ -20,7 +20,7 @@ export interface UsageTotals {
   /** Sums by kind. */
   tokens: Record<string, number>
   costNanoUsd: NanoUsd
-  /** Part of the cost that belongs to attempts that did not succeed. */
+  /** The part of the cost of attempts that did not succeed. */
   failedCostNanoUsd: NanoUsd
   reservedNanoUsd: NanoUsd
   /** Σ (cost − table cost) over entries that have both. */
@@ -29,7 +29,7 @@ export interface UsageTotals {
 
 /**
  * Usage entries of a store. Time buckets are passed in as boundaries, so that a store knows no time zone. Members reject
- * with a `StoreError`. A result is complete or an error, never a part.
+ * with a `StoreError`. A member returns a complete result or rejects; it never returns part of one.
  */
 export interface UsageLedger {
   /**
@@ -39,7 +39,7 @@ export interface UsageLedger {
   record(request: { partition: Name; key: Name; entry: UsageEntry }): Promise<{ now: Millis }>
   /** Every attempt of a request, by (attempt, at, idempotencyKey). Empty when unknown. */
   get(request: { partition: Name; requestId: string }): Promise<StoredEntry[]>
-  /** A page in order of (at, idempotencyKey). `dropped`: entries lost because the store was full. What existed throughout is neither skipped nor repeated over pages. */
+  /** A page in order of (at, idempotencyKey). `dropped`: entries lost because the store was full. Entries that exist throughout are neither skipped nor repeated. */
   list(request: {
     partition: Name
     filter: UsageFilter
@@ -48,7 +48,7 @@ export interface UsageLedger {
     limit: number
     newestFirst: boolean
   }): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }>
-  /** `buckets`: ascending boundaries [b0, b1, …): bucket i is [b_i, b_i+1), entries outside are left out. */
+  /** `buckets`: ascending boundaries [b0, b1, …): bucket i is [b_i, b_i+1), entries outside are omitted. */
   totals(request: {
     partition: Name
     filter: UsageFilter

@@ -1,7 +1,7 @@
 import type { Millis, Name } from "../store/name"
 import type { StoredEntry } from "./entry"
 
-/** Order of the ledger: by time of the first write, then by key. Keys are ASCII, so that strings compare as bytes. */
+/** Order of the ledger: by time of the first write, then by key. Keys are ASCII, so comparing strings compares bytes. */
 export function compareEntries(
   a: { at: Millis; idempotencyKey: Name },
   b: { at: Millis; idempotencyKey: Name },

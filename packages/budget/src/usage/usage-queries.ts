@@ -31,7 +31,7 @@ const TAG_NAMES: ReadonlySet<string> = new Set(["name", "value"])
 const STATUSES: readonly UsageStatus[] = ["succeeded", "failed", "denied", "expired", "released", "audit"]
 const GROUPS = ["userId", "clientId", "model", "provider", "status"] as const
 const GROUP_NAMES: ReadonlySet<string> = new Set(["tag"])
-/** What users write, and what to write instead. */
+/** Common wrong groups, and what to use instead. */
 const GROUP_HINTS: Readonly<Record<string, string>> = {
   user: 'Did you mean "userId"?',
   userid: 'Did you mean "userId"?',
@@ -47,10 +47,10 @@ const GROUP_HINTS: Readonly<Record<string, string>> = {
   time: 'Did you mean `per: "day"`?',
 }
 const ORDERS = ["group", "costNanoUsd", "requests", "attempts"] as const
-/** Read only to learn the store's time. */
+/** Any counter: it is read only for the store's time in the reply. */
 const ANY_COUNTER = "total|usd|total"
 
-/** The ledger of a budget's store, with time buckets made here. */
+/** Queries on the ledger of a budget's store. Computes the time buckets. */
 export class UsageQueries implements BudgetUsage {
   readonly #context: BudgetContext
 
@@ -159,7 +159,7 @@ export class UsageQueries implements BudgetUsage {
   async #buckets(partition: Name, filter: UsageFilter, period: LimitWindow): Promise<Millis[]> {
     const end = filter.to ?? (await this.#now(partition)) + 1
     const start = filter.from ?? startOfPeriods(period, end - 1, DEFAULT_BUCKETS)
-    // Periods before the first entry have no row.
+    // If there are too many, start at the first entry: earlier periods have no row.
     const buckets =
       bucketsBetween(period, start, end) ?? bucketsBetween(period, await this.#firstAt(partition, filter, end), end)
     if (buckets !== undefined) return buckets
@@ -172,7 +172,9 @@ export class UsageQueries implements BudgetUsage {
 
   async #now(partition: Name): Promise<Millis> {
     const { clock, store } = this.#context
-    return clock.learn(partition, await store.read({ partition, counters: [ANY_COUNTER] })).now
+    const { now } = await store.read({ partition, counters: [ANY_COUNTER] })
+    clock.update(partition, now)
+    return now
   }
 
   /** Time of the first entry, at most `end`. */
@@ -182,7 +184,7 @@ export class UsageQueries implements BudgetUsage {
   }
 }
 
-/** A misspelt name must not find everything. @throws InvalidArgumentError */
+/** Rejects unknown fields: a misspelled filter must not match everything. @throws InvalidArgumentError */
 function readFilter(filter: UsageFilter = {}): UsageFilter {
   checkOptions(filter, FILTER_NAMES, "filter")
   for (const field of TEXT_FIELDS)
@@ -223,7 +225,7 @@ function readPeriod(per: unknown, timeZone: string | undefined): LimitWindow {
   return readWindow(per, timeZone, "query")
 }
 
-/** Boundaries of every period that begins before `end`, the first with `start` in it; undefined: too many. */
+/** Boundaries of all periods from the one that contains `start` to the last that begins before `end`; undefined: too many. */
 function bucketsBetween(period: LimitWindow, start: Millis, end: Millis): Millis[] | undefined {
   const first = windowAt(period, start)!
   const buckets = [first.startsAt, first.endsAt]
@@ -240,7 +242,7 @@ function startOfPeriods(period: LimitWindow, last: Millis, count: number): Milli
   return start
 }
 
-/** By time, then by values in code units; null last. */
+/** Compares by time, then by values in code units; null last. */
 function compareGroups(a: UsageTotals, b: UsageTotals): number {
   for (const [index, value] of a.group.entries()) {
     const other = b.group[index]!

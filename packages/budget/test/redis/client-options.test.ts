@@ -30,7 +30,7 @@ describe("the client of a Redis store", () => {
     expect(() => redisStore({ client: client as never })).toThrow(expect.objectContaining({ kind: "usage" }))
   })
 
-  it("an unknown option is a usage error, with the nearest that exists", () => {
+  it("an unknown option is a usage error, with the nearest known option", () => {
     const client = new Redis({ lazyConnect: true })
     expect(() => redisStore({ client, retentionMS: 1_000 } as never)).toThrow("Did you mean `retentionMs`?")
     expect(() => redisStore({ client, ledger: false } as never)).toThrow("Unknown option `ledger`")
@@ -96,7 +96,7 @@ describe("the client of a Redis store", () => {
       expect(await store.check({ partition: "main" })).toMatchObject({ ok: true, damaged: [], clockBehindMs: 0 })
     })
 
-    it("database and name of the client stay", async () => {
+    it("keeps the database and the name of the client", async () => {
       const { admin, store } = await storeWith({ db: 3 })
       await store.reserve(request)
       expect(await admin.dbsize()).toBe(0)

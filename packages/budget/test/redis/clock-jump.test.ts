@@ -35,7 +35,7 @@ async function serverWithClock() {
 }
 
 describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jumps two days ahead and back", () => {
-  it("reopens no window that was spent, deletes nothing, and says what an operator has to do", async () => {
+  it("reopens no spent window, deletes nothing, and tells the operator what to do", async () => {
     const { server, client, store, dayOf, now } = await serverWithClock()
     const today = dayOf(await now())
     const spend = (key: string, window = today) => {
@@ -89,7 +89,7 @@ describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jump
     ])
   })
 
-  it("leases follow the clock alone: they end during the jump, and those of the jump not before its time comes", async () => {
+  it("leases follow the clock only: they end during the jump, and those made during it end when the clock reaches their end", async () => {
     const { server, store } = await serverWithClock()
     const request = (key: string) => reserveRequest("main", key, [counter("a", 10, 100)], { leaseMs: 3_600_000 })
     const expire = (key: string) => store.expire({ partition: "main", key, counters: ["a"] })

@@ -49,13 +49,13 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     expect(await eventually(() => counterOf(store))).toMatchObject({ reserved: 10 })
   })
 
-  it("never there: calls fail, nothing is applied", async () => {
+  it("never started: calls fail, nothing is applied", async () => {
     const { server, store } = await serverAndStore()
     await server.kill()
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
   })
 
-  it("paused: calls fail at the timeout as maybe applied, and each counts once however often it is sent", async () => {
+  it("paused: calls fail at the timeout as maybe applied, and each counts once even if it is sent again", async () => {
     const { server, client, store: patient } = await serverAndStore({ store: PATIENT })
     const store = checkedStore(redisStore({ client, timeoutMs: 500 }))
     onTestFinished(() => store.close?.())
@@ -89,7 +89,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     expect(server.port).not.toBe(other.server.port)
   })
 
-  it("out of memory: calls fail, nothing is applied in part, and what was open stays open", async () => {
+  it("out of memory: calls fail, nothing is partly applied, and open reservations stay open", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("r1"))
     await client.config("SET", "maxmemory", "1mb")
@@ -102,7 +102,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     expect(await store.settle(settleRequest(request("r1"), [7]))).toMatchObject({ status: "settled", replayed: false })
   })
 
-  it("out of memory before the first call: the same", async () => {
+  it("out of memory before the first call: calls fail, nothing is applied", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await client.config("SET", "maxmemory", "1mb")
     expect(await everyCallFails(store)).toEqual(["no", "no", "no", "no"])
@@ -110,7 +110,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     expect(await store.reserve(request("r1"))).toMatchObject({ status: "ok" })
   })
 
-  it("an error shows nothing of what was sent, as the driver's own would", async () => {
+  it("an error contains no part of the request, unlike the driver's own error", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     const secret = request("r-secret")
     await store.reserve(secret)
@@ -163,7 +163,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
         if (replied.size >= 20) enough()
       }
     }
-    // Every lane goes on until its call fails, so that the server is killed with calls on their way.
+    // Every lane continues until its call fails, so that calls are running when the server is killed.
     const load = Promise.allSettled(Array.from({ length: 32 }, (_, lane) => spend(lane)))
     await isLoaded
     await server.kill()

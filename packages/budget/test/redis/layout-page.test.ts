@@ -60,7 +60,7 @@ describe.skipIf(noServer)("docs/redis-layout.md", () => {
         expect(await expire()).toMatchObject({ status: "damaged" })
       },
       "ZCARD p2:{main}:leases": async () => {
-        // "A reservation is ended by a settle": then the page goes on with another one of the same name.
+        // "A reservation is ended by a settle": then the page continues with another one of the same name.
         const settled = await store.settle(settleRequest(call("call-2"), [0, 0], { outcome: "released" }))
         expect(settled).toMatchObject({
           status: "released",

@@ -43,7 +43,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     expect(totals).toMatchObject([{ denied: count, requests: 100 }])
   })
 
-  it("a page goes on where it stopped although its last entry was pruned or new ones came", async () => {
+  it("the next page continues after the last one, even if its last entry was pruned or new ones came", async () => {
     let now = START
     const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     const record = (key: string) => store.ledger!.record({ partition: "main", key, entry: denied("q") })
@@ -58,7 +58,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     expect(rest.entries.map(({ idempotencyKey }) => idempotencyKey)).toEqual(["g", "h", "j"])
   })
 
-  it("prunes in steps, and every key of what it pruned is gone", async () => {
+  it("prunes in steps, and deletes the keys of the pruned entries", async () => {
     let now = START
     const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     for (let index = 0; index < 500; index++) {
@@ -70,7 +70,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     expect(await client.zcard("p2:{main}:entries")).toBe(100)
   })
 
-  it("keeps entries for their retention; a settle trims the index of what Redis has deleted", async () => {
+  it("keeps entries for their retention; a settle removes keys from the index that Redis has deleted", async () => {
     let now = START
     const { client, store } = await serverAndStore({
       store: { ...PATIENT, ledgerRetentionMs: DAY_MS, now: () => now },
@@ -89,7 +89,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     expect(await client.zrange("p2:{main}:entries", "0", "-1")).toEqual(["r4"])
   })
 
-  it("gives back every text as it was: lone surrogates, NUL, quotes, long prompts", async () => {
+  it("returns every string unchanged: lone surrogates, NUL, quotes, long prompts", async () => {
     const { store } = await serverAndStore({ store: PATIENT })
     const texts = ["\ud800", "a\u0000b", '"],"charges":{', "é".repeat(20_000), "\n\r\t", "__proto__"]
     for (const [index, text] of texts.entries()) {
@@ -169,7 +169,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     ])
   })
 
-  it("a denial is recorded also where the key's reservation is damaged, which stays as it is", async () => {
+  it("a denial is recorded even if the key's reservation is damaged, and does not change it", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await client.set("p2:{main}:r:r1", "nonsense")
     await STEPS.record!(store, "r1")

@@ -86,7 +86,7 @@ describe.skipIf(noServer)("the server is checked before the first call", () => {
     own.disconnect()
   })
 
-  it("a wrong password is misconfigured, and not shown", async () => {
+  it("a wrong password is `store-misconfigured`, and the error does not contain it", async () => {
     const { client, server } = await serverAndStore()
     await client.config("SET", "requirepass", "right")
     const { Redis } = await import("ioredis")
@@ -111,7 +111,7 @@ describe.skipIf(noServer)("the server is checked before the first call", () => {
     expect(await store.check()).toEqual({ ok: true, durability, warnings: [] })
   })
 
-  it("reads what INFO says, and takes what is absent as unknown", () => {
+  it("parses INFO, and treats missing fields as unknown", () => {
     expect(factsOf("redis_version:7.2.4\r\nrole:slave\r\nmaxmemory:5\r\naof_enabled:1\r\n", "always")).toEqual({
       version: "7.2.4",
       isReplica: true,

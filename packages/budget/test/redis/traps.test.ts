@@ -225,7 +225,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     })
   })
 
-  it("leaves no key without an end but what must not end: open leases and endless counters", async () => {
+  it("every key has an expiry except open reservations and endless counters", async () => {
     let now = START
     const { client, store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     const day = { startsAt: now, endsAt: now + 86_400_000 }
@@ -251,7 +251,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
   })
 
   it.each(["held", "expired", "settled"])(
-    "a settle that names the counters of the next window moves nothing while %s, and names those of its own",
+    "a settle that names the counters of the next window changes nothing while %s, and replies with the stored counters",
     async (state) => {
       const midnight = Date.UTC(2060, 0, 2)
       let now = midnight - 1_000
@@ -308,7 +308,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     },
   )
 
-  it("closed with calls on their way: each of them ends, and none says `no` that was applied", async () => {
+  it("closed with running calls: each of them ends, and none that was applied reports `no`", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("first"))
     const keys = Array.from({ length: 50 }, (_, index) => `r${index}`)
@@ -359,7 +359,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     expect((await store.read({ partition: "main", counters: ["a"] })).counters[0]).toMatchObject({ spent: 3 })
   })
 
-  it("a clock that goes back gives no money back, ends no lease early and keeps entries in order", async () => {
+  it("a clock that is set back frees no money, ends no lease early and keeps entries in order", async () => {
     let now = START
     const { store } = await serverAndStore({ store: { ...PATIENT, now: () => now } })
     const limited = (key: string) =>

@@ -57,11 +57,11 @@ describe("UsageFold", () => {
     expect(totalsOf([{ ...denied, count: undefined }])[0]).toMatchObject({ requests: 1, attempts: 1, denied: 1 })
   })
 
-  it("leaves out audit entries", () => {
+  it("omits audit entries", () => {
     expect(totalsOf([entryOf({ status: "audit" })])).toEqual([])
   })
 
-  it("is exact where sums pass 2^53, and stops there only in the end", () => {
+  it("is exact beyond 2^53 − 1 while adding, and limits only the final sum", () => {
     const reserved = (values: number[]) => totalsOf(values.map((reservedNanoUsd) => entryOf({ reservedNanoUsd })))[0]!
     expect(reserved([MAX, MAX]).reservedNanoUsd).toBe(MAX)
     const difference = totalsOf([
@@ -102,7 +102,7 @@ describe("UsageFold", () => {
     expect(totalsOf([entryOf({ userId: "null" }), entryOf()], ["userId"])).toHaveLength(2)
   })
 
-  it("has buckets from their start to before the next, and nothing outside of them", () => {
+  it("includes the start of a bucket, excludes its end, and omits entries outside", () => {
     const at = (time: number) => entryOf({ at: time })
     const rows = totalsOf([9, 10, 19, 20, 34, 35].map(at), ["bucket"], [10, 20, 35])
     expect(rows.map(({ group, attempts }) => [group[0], attempts])).toEqual([

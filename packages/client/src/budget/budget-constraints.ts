@@ -6,7 +6,7 @@ import { type OpenedBudget, openBudget } from "./open-budget"
 import type { CallBudget } from "./reserve-call"
 import { warnOfWeakStore } from "./weak-store-warning"
 
-/** The limits of a request, and the budget that they are counted in. The budget is opened on first use. */
+/** The limits of a request, and the budget that counts them. The budget is opened on first use. */
 export class BudgetConstraints {
   readonly subject: Subject
   readonly #limits: readonly Limit[]
@@ -19,7 +19,7 @@ export class BudgetConstraints {
     this.#request = request
     this.#options = options
     this.subject = { userId: request.userId, clientId: request.clientId, tags: request.tags }
-    this.#limits = limitsOf(request)
+    this.#limits = requestLimits(request)
   }
 
   /** @throws ClientClosedError */
@@ -56,8 +56,8 @@ export class BudgetConstraints {
   }
 }
 
-/** A user or client without a budget is counted without a limit, so that a budget set later knows what was spent. */
-function limitsOf(request: Request<unknown>): Limit[] {
+/** A user or client without a budget is counted without a limit, so that a budget set later includes earlier spending. */
+function requestLimits(request: Request<unknown>): Limit[] {
   const { userId, clientId, userBudget, clientBudget } = request
   return [
     ...(userId === undefined ? [] : [limitOf("user", userBudget)]),

@@ -3,8 +3,8 @@ import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import type { CallEstimate } from "../generate/plan-call"
 
 /**
- * One limit that the request counts against. Of a limit in dollars (`unit: "usd"`) the amounts are dollars, with exact
- * nano-USD beside each; of other limits they are counts, and the `NanoUsd` fields are null.
+ * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, with exact
+ * nano-USD beside each. Those of other limits are counts, and the `NanoUsd` fields are null.
  */
 export interface ScopeInfo {
   scope: string
@@ -25,15 +25,15 @@ export interface ScopeInfo {
   exceeded: boolean
 }
 
-/** What the next call would cost, and what it may cost. Dollars, with exact nano-USD beside each. */
+/** The estimate and the upper bound of the next call. Amounts are dollars, with exact nano-USD beside each. */
 export interface BudgetInfo {
-  /** `maxBudget` of the request, for each call of `generate()`; null when it has none. */
+  /** `maxBudget` of the request, for each call of `generate()`; null without one. */
   maxBudget: number | null
   maxBudgetNanoUsd: NanoUsd | null
   /** The probable cost of one attempt: the input as counted, and half of `maxTokens` as output. */
   estimatedCost: number
   estimatedCostNanoUsd: NanoUsd
-  /** The most that one attempt can cost. It decides. */
+  /** Upper bound of one attempt. It decides whether the call is denied. */
   upperBoundCost: number
   upperBoundCostNanoUsd: NanoUsd
   /** `maxBudget − upperBoundCost`, at least 0; null without `maxBudget`. */

@@ -2,24 +2,24 @@ import { type Budget, type BudgetStore, createBudget, memoryStore } from "@p2/bu
 import { throwNotLoaded } from "../errors"
 import type { LLMClientOptions } from "../options/client-options"
 
-/** A budget and how to release it. */
+/** A budget, and how to close it. */
 export interface OpenedBudget {
   budget: Budget
   /** Waits for pending settlements. Closes only what the client opened. */
   close(): Promise<unknown>
 }
 
-/** The user's own budget, or one over the store that the options name. */
+/** The user's own budget, or a budget that uses the store of the options. */
 export async function openBudget({ store, budget }: LLMClientOptions): Promise<OpenedBudget> {
   if (typeof store === "string" && store !== "memory:") return openAddress(store)
-  const existing = budget ?? (typeof store === "object" ? budgetOver(store) : defaultBudget())
+  const existing = budget ?? (typeof store === "object" ? budgetWith(store) : defaultBudget())
   return { budget: existing, close: () => existing.flush() }
 }
 
 const DEFAULT_BUDGET = Symbol.for("@p2/client/default-budget")
 
 /**
- * The budget over the one memory store of the process, shared by the ESM and the CommonJS copy of this package, so that a
+ * The budget that uses the memory store of the process, shared by the ESM and the CommonJS copy of this package, so that a
  * user's limit holds over many short-lived clients. It is never closed.
  */
 function defaultBudget(): Budget {
@@ -30,8 +30,8 @@ function defaultBudget(): Budget {
 
 const budgets = new WeakMap<BudgetStore, Budget>()
 
-/** One budget for all clients of the user's own store. */
-function budgetOver(store: BudgetStore): Budget {
+/** One budget for all clients that use the same store object. */
+function budgetWith(store: BudgetStore): Budget {
   const budget = budgets.get(store) ?? createBudget({ store, limits: [] })
   budgets.set(store, budget)
   return budget
@@ -46,7 +46,7 @@ const sharedBudgets = new Map<string, SharedBudget>()
 
 /** The clients of a process share a budget by its address; the last one closes it. */
 async function openAddress(address: string): Promise<OpenedBudget> {
-  // The options were checked: there is no third kind of address.
+  // `checkClientOptions` accepts no third kind of address.
   const open = address.startsWith("file:") ? openFile : openRedis
   const shared = sharedBudgets.get(address) ?? { opening: open(address), users: 0 }
   sharedBudgets.set(address, shared)

@@ -1,20 +1,20 @@
 import type { StoredEntry } from "@p2/budget"
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
 import { ConnectionLostError } from "../errors"
-import type { OpenRoute, Routes } from "../providers/routes"
+import type { CallableRoute, Routes } from "../providers/routes"
 import { isRecord } from "../transport/json"
 import { parseUsage } from "../transport/parse-usage"
 import { statusError } from "../transport/provider-failure"
 import type { BudgetConstraints } from "./budget-constraints"
 
-/** What `client.reconcile()` changed. Attempts are given by their number. */
+/** The result of `client.reconcile()`. Attempts are identified by their number. */
 export interface Reconciliation {
   requestId: string
-  /** The cost was corrected, in the ledger and in every scope. */
+  /** Attempts whose cost was corrected, in the ledger and in every scope. */
   corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
-  /** The cost was right. */
+  /** Attempts whose cost was already correct. */
   confirmed: number[]
-  /** The provider does not report a cost, or not yet: another provider than OpenRouter, no generation id, not found. */
+  /** Attempts without a reported cost: not made through OpenRouter, without a generation id, or not yet known there. */
   unknown: number[]
 }
 
@@ -54,10 +54,10 @@ interface GenerationCost {
 }
 
 /** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
-async function fetchGeneration(route: OpenRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
+async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
-  // Reading costs nothing, so it may be retried without a reservation.
+  // This request is free, so the SDK may retry it without a reservation.
   const body: unknown = await route.openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     const { name } = route.provider
     const failure = statusError(error, name, Date.now())
@@ -70,5 +70,5 @@ async function fetchGeneration(route: OpenRoute, entry: StoredEntry): Promise<Ge
   const reported = parseUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok })
   if (reported?.cost === undefined) return undefined
   const { inputTokens, outputTokens } = reported.usage
-  return { costNanoUsd: route.costOf(reported, undefined).nanoUsd, tokens: { inputTokens, outputTokens } }
+  return { costNanoUsd: route.costOf(reported, undefined).costNanoUsd, tokens: { inputTokens, outputTokens } }
 }

@@ -9,37 +9,30 @@ import {
 } from "@p2/budget"
 import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, type Usage } from "@p2/core"
 import { UnexpectedError } from "../errors"
-import type { AttemptReceipt, Settlement } from "../receipt"
+import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 
-/** An open budget, whose call this is, and the limits of its request. */
+/** The budget that a call reserves in, the subject of the call, and the limits of its request. */
 export interface CallBudget {
   budget: Budget
   subject: Subject
   limits: readonly Limit[]
 }
 
-/** The least that remains in any scope, in money and in tokens; undefined: no such limit. */
+/** The smallest remaining amount of all limits, in money and in tokens; undefined: no such limit. */
 export interface Remaining {
   nanoUsd?: number | undefined
   tokens?: number | undefined
 }
 
-/** One call to reserve. */
-export interface ReserveCall {
-  requestId: string
-  attempt: AttemptIdentity
-  upperBoundNanoUsd: NanoUsd
-  upperBoundTokens: number
-}
+/** An attempt that ended without a reservation, so nothing was sent. */
+export type Unreserved =
+  /** A limit denied it. `remaining` is what the denying scopes have; undefined when the store was not called. */
+  | { status: "denied"; error: P2Error; remaining: Remaining | undefined }
+  /** The store failed, or the race ended before the store replied. */
+  | { status: "not-reserved"; error: P2Error }
 
 type AttemptIdentity = Pick<AttemptReceipt, "id" | "attempt" | "model" | "provider" | "mode" | "streamed">
-
-/** What the store replied to a reserve. `failed`: it did not reply in time, or the race ended first. */
-export type StoreReply =
-  | { status: "reserved"; reservation: Reservation }
-  | { status: "denied"; error: BudgetExceededError; remaining: Remaining }
-  | { status: "failed"; error: P2Error }
 
 /**
  * Reserves the upper bound of a call in all scopes or in none. One round trip to the store. `waitFor` keeps the client
@@ -47,28 +40,30 @@ export type StoreReply =
  */
 export async function reserveCall(
   { budget, subject, limits }: CallBudget,
-  call: ReserveCall,
+  requestId: string,
+  attempt: AttemptIdentity,
+  upperBound: { nanoUsd: NanoUsd; tokens: number },
   { race, waitFor }: { race: DeadlineRace; waitFor: (work: Promise<unknown>) => Promise<unknown> },
-): Promise<StoreReply> {
-  if (race.error !== undefined) return { status: "failed", error: race.error }
+): Promise<{ status: "reserved"; reservation: Reservation } | Unreserved> {
+  if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const reserving = budget.reserve({
-    idempotencyKey: call.attempt.id,
-    subject: { ...subject, model: call.attempt.model, requestId: call.requestId },
-    amount: { nanoUsd: call.upperBoundNanoUsd, tokens: call.upperBoundTokens },
+    idempotencyKey: attempt.id,
+    subject: { ...subject, model: attempt.model, requestId },
+    amount: upperBound,
     limits,
-    entry: identityOf(call.attempt),
-    // Another attempt may follow: the request records its denial when it ends.
+    entry: identityOf(attempt),
+    // The request records its denial when it ends, because another attempt may follow.
     recordDenial: false,
   })
   try {
-    const outcome = await race.race(reserving)
+    const outcome = await race.wait(reserving)
     if (outcome.ok) return { status: "reserved", reservation: outcome.reservation }
     return { status: "denied", error: outcome.error, remaining: remainingIn(outcome.error.all) }
   } catch (error) {
     const releasing = reserving.then<unknown>((late) => late.ok && late.reservation.release())
     // If the release fails too, the lease expires by itself.
     waitFor(releasing).catch(() => {})
-    return { status: "failed", error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
+    return { status: "not-reserved", error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
   }
 }
 
@@ -80,14 +75,14 @@ export interface RecordedContent {
 
 /**
  * Settles a reservation with the cost of the call, or releases it, and writes the usage entry in the same round trip.
- * Never rejects: the answer is worth more than the confirmation. The budget retries what is `pending`.
+ * Never rejects, because a failed settle must not lose the answer. The budget retries a `pending` settle.
  */
 export async function settleCall(
   reservation: Reservation,
   receipt: AttemptReceipt,
   tokens: number,
   content: RecordedContent | undefined,
-): Promise<Settlement> {
+): Promise<SettlementStatus> {
   const entry = entryOf(receipt, content)
   try {
     const settled =
@@ -101,8 +96,8 @@ export async function settleCall(
 }
 
 /**
- * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store no
- * longer than the total deadline: statistics must not replace the denial.
+ * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
+ * the total deadline at most, because a failure to record must not replace the denial.
  */
 export async function recordDenial(
   { budget, subject }: CallBudget,
@@ -115,11 +110,11 @@ export async function recordDenial(
   const { userId, clientId, tags } = subject
   const { model, errorCode } = attempt
   const entry = { ...identityOf(attempt), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
-  await race.race(budget.usage.recordDenial(entry, { subject })).catch(() => {})
+  await race.wait(budget.usage.recordDenial(entry, { subject })).catch(() => {})
   race.finish({ abortTransport: false })
 }
 
-/** The denial by `maxBudget`, which is counted in this process. */
+/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
 export function requestBudgetExceeded(
   request: Request<unknown>,
   remainingNanoUsd: NanoUsd,
@@ -152,27 +147,27 @@ export function requestBudgetExceeded(
   ])
 }
 
-/** The least that remains in any of the limits. */
+/** The smallest remaining amounts of the limits. */
 export function remainingIn(limits: readonly LimitStatus[]): Remaining {
-  const least = (amounts: (number | null)[]) => {
+  const smallest = (amounts: (number | null)[]) => {
     const limited = amounts.filter((amount) => amount !== null)
     return limited.length === 0 ? undefined : Math.max(0, Math.min(...limited))
   }
   return {
-    nanoUsd: least(limits.map(({ remainingNanoUsd }) => remainingNanoUsd)),
-    tokens: least(limits.map(({ unit, remaining }) => (unit === "tokens" ? remaining : null))),
+    nanoUsd: smallest(limits.map(({ remainingNanoUsd }) => remainingNanoUsd)),
+    tokens: smallest(limits.map(({ unit, remaining }) => (unit === "tokens" ? remaining : null))),
   }
 }
 
-/** Bytes of a prompt or an answer in the ledger, as UTF-8. */
+/** The largest prompt or answer in the ledger, in UTF-8 bytes. */
 const MAX_CONTENT_BYTES = 65_536
 
-/** What an entry has of an attempt before it is sent. The subject has the rest. */
+/** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
 function identityOf({ attempt, provider, mode, streamed }: AttemptIdentity): Partial<UsageEntry> {
   return { attempt, provider, mode: streamed ? `${mode}+stream` : mode }
 }
 
-/** What an entry has of an attempt after it has ended. */
+/** The fields of a usage entry that are known when the attempt has ended. */
 function entryOf(receipt: AttemptReceipt, content: RecordedContent | undefined): Partial<UsageEntry> {
   return {
     status: receipt.status,

@@ -18,7 +18,7 @@ export interface UsageQuery {
   timeZone?: string | undefined
 }
 
-/** What statistics can be grouped by. */
+/** A criterion to group statistics by. */
 export type UsageGrouping = "user" | "client" | "model" | "provider" | "status" | "day" | { tag: string }
 
 /** Sums over attempts. Amounts are dollars, with exact nano-USD beside each. */
@@ -31,14 +31,14 @@ export interface UsageSums {
   attempts: number
   /** Requests that a budget or the context window denied before anything was sent. */
   deniedRequests: number
-  /** Attempts whose process vanished; they were charged their upper bound. */
+  /** Attempts whose reservation expired. They were charged their upper bound. */
   expiredAttempts: number
   inputTokens: number
   outputTokens: number
   totalTokens: number
   totalCost: number
   totalCostNanoUsd: NanoUsd
-  /** What was reserved for the attempts before they were settled. */
+  /** Sum of the attempts' reservations. */
   reservedCost: number
   reservedNanoUsd: NanoUsd
   /** Cost of attempts without an answer. */
@@ -65,7 +65,7 @@ export interface UsageStats extends UsageSums {
   groups?: UsageGroupSums[] | undefined
 }
 
-/** How an attempt in the ledger ended. `expired`: its process vanished before it was settled. */
+/** How an attempt in the ledger ended. `expired`: its reservation expired before it was settled. */
 export type RequestStatus = AttemptStatus | "expired"
 
 /** One request, summed over its attempts. */
@@ -73,12 +73,12 @@ export interface RequestRecord {
   requestId: string
   /** Time of the first attempt, by the store's clock. */
   at: Date
-  /** Of the last attempt. Denied requests of one subject share a record for a minute. */
+  /** Status of the last attempt. Denied requests of one subject share a record for a minute. */
   status: RequestStatus
   errorCode?: string | undefined
-  /** As requested in the last attempt. */
+  /** The model that the last attempt requested. */
   model: string
-  /** As the provider reports it. */
+  /** The model that the provider reports. */
   modelUsed?: string | undefined
   provider?: string | undefined
   userId?: string | undefined

@@ -15,7 +15,7 @@ import type {
 const STATS_OPTIONS: ReadonlySet<string> = new Set(["userId", "clientId", "from", "to", "groupBy", "timeZone"])
 const LIST_OPTIONS: ReadonlySet<string> = new Set(["userId", "clientId", "from", "to", "limit", "cursor"])
 
-/** Queries the usage ledger: what was spent, by whom, on what. Results are exact, with times by the store's clock. */
+/** Queries the usage ledger. Results are exact, with times by the store's clock. */
 export class UsageTracker {
   readonly #constraints: BudgetConstraints
 
@@ -24,7 +24,7 @@ export class UsageTracker {
     this.#constraints = constraints
   }
 
-  /** Sums of the request's own user and client, of others that the query names, or of all (`null`). */
+  /** Sums for the user and the client of the request, or those of the query; `null` selects all. */
   async getUsageStats(query: UsageQuery = {}): Promise<UsageStats> {
     checkOptions(query, STATS_OPTIONS, "query")
     const filter = this.#filter(query)
@@ -40,7 +40,7 @@ export class UsageTracker {
     return stats
   }
 
-  /** What one client used: sums, models, and its last ten requests. */
+  /** The usage of one client: sums, models, and the last ten requests. */
   async getClientUsageData(clientId = this.#constraints.subject.clientId): Promise<ClientUsageData> {
     if (typeof clientId !== "string" || clientId === "")
       throw new InvalidArgumentError("clientId", "a client id, because the request has none", clientId)
@@ -54,8 +54,8 @@ export class UsageTracker {
   }
 
   /**
-   * The ledger's record of one request; undefined when it has none. Of the denied requests of a subject it has the first
-   * of every minute, with a count.
+   * The ledger's record of one request; undefined if it has none. For the denied requests of a subject the ledger has one
+   * record per minute: the first request, with a count.
    */
   async getRequestDetails(requestId: string): Promise<RequestRecord | undefined> {
     const entries = await this.#entries(requestId)
@@ -138,7 +138,7 @@ export class UsageTracker {
     const totals = await this.#totals({ filter, groupBy, ...time })
     return totals.map((each) => {
       const group = each.group.map((value) => (value === null ? null : String(value)))
-      // The ledger returns the time first; the caller decides its place.
+      // The ledger returns the time first; the query decides its position.
       if (dayIndex !== -1) group.splice(dayIndex, 0, dayName(group.shift(), timeZone))
       return { group, ...sumsOf(each) }
     })
@@ -168,7 +168,7 @@ function epochMs(value: Date | number | undefined, argument: string): number | u
   return Math.floor(at)
 }
 
-/** Without totals every sum is zero: nothing in the ledger is nothing used. */
+/** Every sum is zero if the ledger has no entries. */
 function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
   const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
   const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
@@ -195,7 +195,7 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
   }
 }
 
-/** Sums a request over its attempts: in order, at least one. */
+/** Sums a request over its attempts: one or more, in order. */
 function recordOf(attempts: StoredEntry[]): RequestRecord {
   const last = attempts.at(-1)!
   const sum = (amount: (entry: StoredEntry) => number | undefined) =>

@@ -16,7 +16,7 @@ export async function warnOfWeakStore(
   const warned = shared[WARNED_STORES]
   const { store } = budget
   if (warned.has(store.name)) return
-  // Before anything is awaited: a thousand clients may open at once.
+  // Marks the store before the first await, because many clients may open at the same time.
   warned.add(store.name)
   if (await isDurable(budget)) return
   const problem = store.capabilities.shared ? "does not survive a restart" : "only this process can see"

@@ -1,23 +1,23 @@
 import type { CompiledAnswer, Message, P2Error, Request } from "@p2/core"
-import { type CallBudget, reserveCall, settleCall } from "../budget/reserve-call"
+import { type CallBudget, reserveCall, settleCall, type Unreserved } from "../budget/reserve-call"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { ClientClock, Logger } from "../options/client-options"
-import type { OpenRoute } from "../providers/routes"
+import type { CallableRoute } from "../providers/routes"
 import type { AttemptReceipt } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
-import { type SentRequest, sendRequest } from "../transport/send"
-import { type AnswerVerdict, judgeAnswer, rejected } from "./judge-answer"
+import { type SendResult, sendRequest } from "../transport/send"
+import { type AnswerOutcome, judgeAnswer } from "./judge-answer"
 import type { AttemptOutcome, AttemptStep } from "./next-step"
 import { type CallPlan, type PlannedCall, planCall } from "./plan-call"
 import { type Charge, priceCall } from "./price-call"
 import { chatBody, type Prompt } from "./prompt"
 
-/** One call of `generate()` or `stream()`, as it was started. */
+/** One call of `generate()` or `stream()`. */
 export interface GenerateCall {
   requestId: string
   request: Request<unknown>
   /** The request's model and its fallbacks, in order. */
-  routes: readonly OpenRoute[]
+  routes: readonly CallableRoute[]
   /** A snapshot of the conversation. */
   messages: readonly Message[]
   compiled: CompiledAnswer<unknown> | undefined
@@ -27,88 +27,54 @@ export interface GenerateCall {
   stream: boolean
   /** Called with the text so far after each piece of content. */
   onText: ((text: string) => void) | undefined
+  /** Adds the answer to the conversation. */
+  addAnswer: (text: string) => void
   clock: ClientClock
   logger: Logger | undefined
   /** Stores prompts and answers in the ledger. */
   recordContent: boolean
-  /** The client stays open until this work has ended. */
+  /** Keeps the client open until this work has ended. */
   waitFor: (work: Promise<unknown>) => Promise<unknown>
 }
 
-/** What an attempt found. */
-export interface AttemptResult {
-  prompt: Prompt
-  outcome: AttemptOutcome
-  receipt: AttemptReceipt
-}
-
 /**
- * One attempt: plan, reserve, send, judge, price, settle. An admitted attempt makes two round trips to the store.
- * @throws P2Error (usage) when the cost has no upper bound; nothing was reserved then.
+ * One attempt: plan, reserve, send, price, judge, settle. An attempt with a reservation makes two round trips to the store.
+ * @throws P2Error (usage) if the cost has no upper bound; nothing was reserved then.
  */
 export async function runAttempt(
   call: GenerateCall,
   step: AttemptStep,
+  prompt: Prompt,
   remaining: { ms: number; nanoUsd: number | undefined },
-): Promise<AttemptResult> {
-  const { request, callBudget, waitFor } = call
-  const prompt = promptOf(call, step)
+): Promise<AttemptOutcome> {
+  const { request, callBudget, requestId, waitFor } = call
   const race = new DeadlineRace(call.signal)
   let abortTransport = true
   try {
     race.start("total", request.timeoutMs, { remainingMs: remaining.ms })
     const plan = planCall(prompt, { maxTokens: step.maxTokens, remainingNanoUsd: remaining.nanoUsd })
     const begin = beginReceipt(call, step, prompt, plan)
-    const startedAt = performance.now()
-    if (plan.status === "denied") {
-      const receipt = unsentReceipt(begin, "denied", plan.error, 0)
-      return { prompt, receipt, outcome: { status: "denied", error: plan.error, remaining: undefined } }
-    }
+    if (plan.status === "denied") return { ...plan, receipt: unsentReceipt(begin, plan, 0) }
 
-    const { upperBoundNanoUsd } = plan
-    const upperBoundTokens = plan.input.upperBound + plan.maxTokens
-    const reserve = { requestId: call.requestId, attempt: begin, upperBoundNanoUsd, upperBoundTokens }
-    const reply = await reserveCall(callBudget, reserve, { race, waitFor })
-    const reserveMs = performance.now() - startedAt
-    if (reply.status === "denied") {
-      const receipt = unsentReceipt(begin, "denied", reply.error, reserveMs)
-      return { prompt, receipt, outcome: reply }
-    }
-    if (reply.status === "failed") {
-      const receipt = unsentReceipt(begin, "released", reply.error, reserveMs)
-      return { prompt, receipt, outcome: { status: "not-reserved", error: reply.error } }
-    }
+    const reserveStart = performance.now()
+    const upperBound = { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.input.upperBound + plan.maxTokens }
+    const reply = await reserveCall(callBudget, requestId, begin, upperBound, { race, waitFor })
+    const reserveMs = performance.now() - reserveStart
+    if (reply.status !== "reserved") return { ...reply, receipt: unsentReceipt(begin, reply, reserveMs) }
 
-    const sent = await send(call, prompt, plan, begin, race)
-    const verdict = await judge(prompt, plan, sent, race)
-    abortTransport = verdict.status === "rejected"
-    const charge = priceCall(prompt.route, plan, sent)
-    const facts = { plan, sent, verdict, charge, startedAt, reserveMs, pricedAt: performance.now() }
-    const receipt = sentReceipt(begin, facts, { settlement: "pending", settledAt: undefined })
+    const result = await send(call, prompt, plan, begin, race)
+    const charge = priceCall(prompt.route, plan, result)
+    const outcome = await judge(prompt, plan, result, race)
+    abortTransport = outcome.status === "failed"
+    const marks = { start: reserveStart, reserveMs, judged: performance.now(), settled: undefined }
+    const receipt = reservedReceipt(begin, plan, result, charge, outcome, "pending", marks)
 
-    const { text } = sent.completion
-    const content = call.recordContent ? { prompt: prompt.messages, answer: text } : undefined
+    const content = call.recordContent ? { prompt: prompt.messages, answer: outcome.text } : undefined
     const settlement = await settleCall(reply.reservation, receipt, charge.tokens, content)
-    return {
-      prompt,
-      receipt: sentReceipt(begin, facts, { settlement, settledAt: performance.now() }),
-      outcome:
-        verdict.status === "accepted"
-          ? { status: "answered", answer: verdict.answer, text }
-          : { status: "failed", error: verdict.error, text },
-    }
+    const settledMarks = { ...marks, settled: performance.now() }
+    return { ...outcome, receipt: reservedReceipt(begin, plan, result, charge, outcome, settlement, settledMarks) }
   } finally {
     race.finish({ abortTransport })
-  }
-}
-
-function promptOf({ request, routes, messages, compiled }: GenerateCall, step: AttemptStep): Prompt {
-  return {
-    request,
-    route: routes[step.routeIndex]!,
-    messages: step.repairMessages.length === 0 ? messages : [...messages, ...step.repairMessages],
-    compiled,
-    mode: step.mode,
   }
 }
 
@@ -118,40 +84,36 @@ function send(
   plan: PlannedCall,
   { id, streamed }: ReceiptBeginning,
   race: DeadlineRace,
-): Promise<SentRequest> {
-  const { openai, provider } = prompt.route as OpenRoute
+): Promise<SendResult> {
+  const { openai, provider } = prompt.route as CallableRoute
   const body = chatBody(prompt, { maxTokens: plan.maxTokens, stream: streamed, maxPrice: plan.maxPrice })
   const { timeoutMs } = request
   return sendRequest({ id, openai, provider, body, streamed, race, deadlines, timeoutMs, now: clock.now, onText })
 }
 
-/** The user's schema may run asynchronous code, for which it has the rest of the deadline. */
+/** The user's schema may run asynchronous code, so the race limits its time. */
 async function judge(
   { compiled, route }: Prompt,
   { maxTokens }: PlannedCall,
-  sent: SentRequest,
+  result: SendResult,
   race: DeadlineRace,
-): Promise<AnswerVerdict> {
-  if (sent.status === "failed") return rejected(sent.error)
+): Promise<AnswerOutcome> {
+  const { text } = result.completion
+  if (result.status === "failed") return { status: "failed", error: result.error, text }
   try {
-    return await race.race(judgeAnswer(sent.completion, { compiled, provider: route.provider.name, maxTokens }))
+    return await race.wait(judgeAnswer(result.completion, { compiled, provider: route.provider.name, maxTokens }))
   } catch (error) {
-    return rejected(race.error ?? new UnexpectedError(error))
+    return { status: "failed", error: race.error ?? new UnexpectedError(error), text }
   }
 }
 
-/** The part of a receipt that is known before the attempt. */
-interface ReceiptBeginning {
-  attempt: number
-  id: string
-  reason: AttemptReceipt["reason"]
-  model: string
-  provider: string
-  mode: AttemptReceipt["mode"]
-  streamed: boolean
-  maxTokens: number
+/** The fields of a receipt that are known before the attempt. */
+type ReceiptBeginning = Pick<
+  AttemptReceipt,
+  "attempt" | "id" | "reason" | "model" | "provider" | "mode" | "streamed" | "maxTokens"
+> & {
   /** Epoch milliseconds. */
-  beganAt: number
+  startedAt: number
 }
 
 function beginReceipt(
@@ -170,86 +132,78 @@ function beginReceipt(
     mode,
     streamed: call.stream || (isPlanned && plan.mustStream),
     maxTokens: isPlanned ? plan.maxTokens : (request.maxTokens ?? 0),
-    beganAt: call.clock.now(),
+    startedAt: call.clock.now(),
   }
 }
 
-/** The receipt of an attempt of which nothing was sent. */
+/** The receipt of an attempt without a reservation. */
 function unsentReceipt(
-  { beganAt, ...beginning }: ReceiptBeginning,
-  status: "denied" | "released",
-  error: P2Error,
+  { startedAt, ...beginning }: ReceiptBeginning,
+  { status, error }: Unreserved,
   reserveMs: number,
 ): AttemptReceipt {
   return {
     ...beginning,
-    status,
+    status: status === "denied" ? "denied" : "released",
     errorCode: error.code,
-    deadlineHit: deadlineIn(error),
+    deadlineHit: deadlineOf(error),
     costNanoUsd: 0,
     costSource: "none",
     reservedNanoUsd: 0,
     settlement: "none",
-    timings: { startedAt: beganAt, reserveMs, totalMs: reserveMs },
+    timings: { startedAt, reserveMs, totalMs: reserveMs },
   }
 }
 
-/** What an attempt that was reserved found. Times are on the clock of `performance.now()`. */
-interface SentFacts {
-  plan: PlannedCall
-  sent: SentRequest
-  verdict: AnswerVerdict
-  charge: Charge
-  startedAt: number
-  reserveMs: number
-  pricedAt: number
-}
-
 /**
- * The receipt of an attempt that was reserved; `settledAt` is undefined before it is settled. Spreading here costs 40 µs
- * per call, half of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`; `settled` is undefined before
+ * the settle. Spreading `begin` here costs 40 µs per call, half of what the client adds to it (bench/overhead.mjs).
  */
-function sentReceipt(
-  beginning: ReceiptBeginning,
-  { plan, sent, verdict, charge, startedAt, reserveMs, pricedAt }: SentFacts,
-  { settlement, settledAt }: { settlement: AttemptReceipt["settlement"]; settledAt: number | undefined },
+function reservedReceipt(
+  begin: ReceiptBeginning,
+  plan: PlannedCall,
+  { completion, billing, httpStatus, headersAt, firstContentAt }: SendResult,
+  charge: Charge,
+  outcome: AnswerOutcome,
+  settlement: AttemptReceipt["settlement"],
+  marks: { start: number; reserveMs: number; judged: number; settled: number | undefined },
 ): AttemptReceipt {
-  const { completion } = sent
-  const error = verdict.status === "rejected" ? verdict.error : undefined
-  const sinceStart = (at: number | undefined) => (at === undefined ? undefined : at - startedAt)
+  const error = outcome.status === "failed" ? outcome.error : undefined
+  const { start, judged, settled } = marks
+  const sinceStart = (mark: number | undefined) => (mark === undefined ? undefined : mark - start)
   return {
-    attempt: beginning.attempt,
-    id: beginning.id,
-    reason: beginning.reason,
-    model: beginning.model,
+    attempt: begin.attempt,
+    id: begin.id,
+    reason: begin.reason,
+    model: begin.model,
     modelUsed: completion.model,
-    provider: beginning.provider,
-    mode: beginning.mode,
-    streamed: beginning.streamed,
-    status: error === undefined ? "succeeded" : sent.billing === "unsent" ? "released" : "failed",
-    httpStatus: sent.httpStatus,
+    provider: begin.provider,
+    mode: begin.mode,
+    streamed: begin.streamed,
+    status: error === undefined ? "succeeded" : billing === "unsent" ? "released" : "failed",
+    httpStatus,
     finishReason: completion.finishReason,
     errorCode: error?.code,
-    deadlineHit: deadlineIn(error),
+    deadlineHit: deadlineOf(error),
     usage: charge.usage,
     costNanoUsd: charge.costNanoUsd,
     costSource: charge.costSource,
     tableCostNanoUsd: charge.tableCostNanoUsd,
     reservedNanoUsd: plan.upperBoundNanoUsd,
-    maxTokens: beginning.maxTokens,
+    maxTokens: begin.maxTokens,
     generationId: completion.generationId,
     settlement,
     timings: {
-      startedAt: beginning.beganAt,
-      reserveMs,
-      headersMs: sinceStart(sent.headersAt),
-      firstContentMs: sinceStart(sent.firstContentAt),
-      settleMs: settledAt === undefined ? undefined : settledAt - pricedAt,
-      totalMs: (settledAt ?? pricedAt) - startedAt,
+      startedAt: begin.startedAt,
+      reserveMs: marks.reserveMs,
+      headersMs: sinceStart(headersAt),
+      firstContentMs: sinceStart(firstContentAt),
+      settleMs: settled === undefined ? undefined : settled - judged,
+      totalMs: (settled ?? judged) - start,
     },
   }
 }
 
-function deadlineIn(error: P2Error | undefined): AttemptReceipt["deadlineHit"] {
+function deadlineOf(error: P2Error | undefined): AttemptReceipt["deadlineHit"] {
   return (error as Partial<DeadlineExceededError> | undefined)?.deadline
 }

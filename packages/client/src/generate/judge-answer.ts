@@ -17,49 +17,49 @@ const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited|spii)/
 const TRUNCATED = /^(length|max_tokens|model_length)$/i
 const FAILED = /^(error|insufficient_system_resource|abort)$/i
 
-/** Whether a completion is a usable answer. */
-export type AnswerVerdict = { status: "accepted"; answer: unknown } | { status: "rejected"; error: P2Error }
+/** The answer, or why there is none. `text` is the text that the model returned. */
+export type AnswerOutcome =
+  | { status: "answered"; answer: unknown; text: string }
+  | { status: "failed"; error: P2Error; text: string }
 
-export interface JudgeOptions {
-  /** Undefined: the answer is text. */
-  compiled: CompiledAnswer<unknown> | undefined
-  provider: string
-  /** Output tokens that were requested. */
-  maxTokens: number
-}
-
-/** Judges what arrived. Rejects only when the user's schema throws something unexpected. */
-export async function judgeAnswer(completion: Completion, options: JudgeOptions): Promise<AnswerVerdict> {
+/** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
+export async function judgeAnswer(
+  completion: Completion,
+  options: {
+    /** Undefined: the answer is text. */
+    compiled: CompiledAnswer<unknown> | undefined
+    provider: string
+    /** Output tokens that were requested. */
+    maxTokens: number
+  },
+): Promise<AnswerOutcome> {
   const { finishReason = "", refusal, text } = completion
   const { compiled, provider, maxTokens } = options
-  if (refusal !== "") return rejected(new AnswerRefusedError(refusal))
-  if (FILTERED.test(finishReason)) return rejected(new ContentFilteredError())
+  const failed = (error: P2Error): AnswerOutcome => ({ status: "failed", error, text })
+  if (refusal !== "") return failed(new AnswerRefusedError(refusal))
+  if (FILTERED.test(finishReason)) return failed(new ContentFilteredError())
   if (FAILED.test(finishReason))
-    return rejected(
-      new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }),
-    )
+    return failed(new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }))
   const isBlank = text.trim() === ""
   if (TRUNCATED.test(finishReason)) {
-    const truncated = rejected(new AnswerTruncatedError(maxTokens, text))
+    const truncated = failed(new AnswerTruncatedError(maxTokens, text))
     if (compiled === undefined || isBlank) return truncated
-    // A JSON object can be complete although only trailing white space was cut.
-    const verdict = await parseAnswer(text, compiled)
-    return verdict.status === "accepted" ? verdict : truncated
+    // The JSON object is complete if only trailing white space was cut off.
+    const outcome = await parseAnswer(text, compiled)
+    return outcome.status === "answered" ? outcome : truncated
   }
-  if (isBlank) return rejected(new AnswerEmptyError())
-  return compiled === undefined ? { status: "accepted", answer: text } : parseAnswer(text, compiled)
+  if (isBlank) return failed(new AnswerEmptyError())
+  return compiled === undefined ? { status: "answered", answer: text, text } : parseAnswer(text, compiled)
 }
 
-export function rejected(error: P2Error): AnswerVerdict {
-  return { status: "rejected", error }
-}
-
-async function parseAnswer(text: string, compiled: CompiledAnswer<unknown>): Promise<AnswerVerdict> {
+async function parseAnswer(text: string, compiled: CompiledAnswer<unknown>): Promise<AnswerOutcome> {
   let result = await compiled.parseAsync(text)
   if (!result.ok && result.error.reason === "json") {
-    // Prose or a code fence around the object: in the loosest modes, and from servers that ignore the mode.
+    // The loosest modes, and servers that ignore the mode, may return prose or a code fence around the object.
     const json = extractJson(text)
     if (json !== undefined && json !== text) result = await compiled.parseAsync(json)
   }
-  return result.ok ? { status: "accepted", answer: result.answer } : rejected(result.error)
+  return result.ok
+    ? { status: "answered", answer: result.answer, text }
+    : { status: "failed", error: result.error, text }
 }

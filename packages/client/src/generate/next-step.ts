@@ -1,14 +1,15 @@
 import { InvalidAnswerError, type Message, type P2Error } from "@p2/core"
-import type { Remaining } from "../budget/reserve-call"
+import type { Remaining, Unreserved } from "../budget/reserve-call"
 import { type AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../errors"
-import type { OpenRoute } from "../providers/routes"
-import type { AnswerMode, AttemptReason } from "../receipt"
+import type { CallableRoute } from "../providers/routes"
+import type { AnswerMode, AttemptReason, AttemptReceipt } from "../receipt"
 import { rejectsMode } from "../transport/provider-failure"
 import { firstMode, looserMode } from "./answer-modes"
+import type { AnswerOutcome } from "./judge-answer"
 import { narrowerMaxTokens, planCall } from "./plan-call"
 import type { Prompt } from "./prompt"
 
-/** What one attempt does: which model, how, and why. Decided before the attempt, never changed by it. */
+/** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
 export interface AttemptStep {
   /** From 1. */
   attempt: number
@@ -17,11 +18,11 @@ export interface AttemptStep {
   delayMs: number
   routeIndex: number
   mode: AnswerMode
-  /** The invalid answer and what was wrong with it, added to the conversation. */
+  /** Messages added to the conversation: the invalid answer and its issues. */
   repairMessages: readonly Message[]
-  /** Output tokens to request where the request has no `maxTokens`; undefined: the default. */
+  /** Output tokens to request if the request has no `maxTokens`; undefined: the default. */
   maxTokens: number | undefined
-  /** `maxTokens` was lowered already to what a scope could afford. */
+  /** A scope denied the previous attempt, and `maxTokens` was lowered to what the scope can afford. */
   narrowed: boolean
   /** Retries of this model so far. */
   retries: number
@@ -29,33 +30,22 @@ export interface AttemptStep {
   repairs: number
 }
 
-/** How an attempt ended. */
-export type AttemptOutcome =
-  | { status: "answered"; answer: unknown; text: string }
-  /** A limit did not allow it. `remaining`: what the denying scopes have; undefined when no scope was asked. */
-  | { status: "denied"; error: P2Error; remaining: Remaining | undefined }
-  /** The store failed, or the call ended before anything was reserved. */
-  | { status: "not-reserved"; error: P2Error }
-  /** It was sent, or tried to be. `text` is the answer, if any. */
-  | { status: "failed"; error: P2Error; text: string }
+/** The result of an attempt, with its receipt. */
+export type AttemptOutcome = { receipt: AttemptReceipt } & (AnswerOutcome | Unreserved)
 
-/** The state in which the next step is decided. */
+/** The state that decides the next step. */
 export interface StepContext {
   step: AttemptStep
   prompt: Prompt
-  routes: readonly OpenRoute[]
-  /** Output tokens that the attempt requested. */
-  maxTokens: number
+  routes: readonly CallableRoute[]
   signal: AbortSignal | undefined
-  /** Until the total deadline. */
-  remainingMs: number
-  /** Of `maxBudget`; undefined: no limit. */
-  remainingNanoUsd: number | undefined
+  /** The time until the total deadline, and the rest of `maxBudget` (undefined: no limit). */
+  remaining: { ms: number; nanoUsd: number | undefined }
   /** In [0, 1). */
   random: () => number
 }
 
-export function firstStep(route: OpenRoute, structured: boolean): AttemptStep {
+export function firstStep(route: CallableRoute, structured: boolean): AttemptStep {
   return {
     attempt: 1,
     reason: "first",
@@ -70,7 +60,7 @@ export function firstStep(route: OpenRoute, structured: boolean): AttemptStep {
   }
 }
 
-/** The attempt to make after one without an answer; undefined: none, the request has failed. */
+/** The step after an attempt without an answer. Undefined: the request has failed. */
 export function nextStep(
   outcome: Exclude<AttemptOutcome, { status: "answered" }>,
   context: StepContext,
@@ -78,20 +68,20 @@ export function nextStep(
   const { step } = context
   const change =
     outcome.status === "denied"
-      ? afterDenial(outcome.remaining, context)
+      ? afterDenial(outcome.remaining, outcome.receipt.maxTokens, context)
       : outcome.status === "failed"
         ? afterFailure(outcome.error, outcome.text, context)
-        : // Every attempt needs the store.
+        : // Without the store every further attempt would fail too.
           undefined
   return change && { ...step, delayMs: 0, ...change, attempt: step.attempt + 1 }
 }
 
-/** The fields of the next step that differ. */
+/** The fields of the next step that change. Undefined: no step follows. */
 type StepChange = Partial<AttemptStep> | undefined
 
 /** If `maxTokens` was not set, retries once with what the denying scope can afford. */
-function afterDenial(remaining: Remaining | undefined, context: StepContext): StepChange {
-  const { step, prompt, maxTokens } = context
+function afterDenial(remaining: Remaining | undefined, maxTokens: number, context: StepContext): StepChange {
+  const { step, prompt } = context
   if (step.narrowed || prompt.request.maxTokens !== undefined || remaining === undefined) return fallback(context)
   const narrower = narrowerMaxTokens(prompt, maxTokens, remaining)
   return narrower === undefined ? fallback(context) : { maxTokens: narrower, narrowed: true }
@@ -117,7 +107,7 @@ function afterFailure(error: P2Error, text: string, context: StepContext): StepC
   return error.retryable && step.retries < prompt.request.retries ? retry(error, context) : fallback(context)
 }
 
-/** Sends the invalid answer back with what is wrong; asks again after an empty one. */
+/** Sends an invalid answer back with its issues. Repeats the request after an empty answer. */
 function repair(error: P2Error, text: string, context: StepContext): StepChange {
   const { step, prompt } = context
   const invalid = error instanceof InvalidAnswerError ? error : undefined
@@ -128,22 +118,22 @@ function repair(error: P2Error, text: string, context: StepContext): StepChange 
   return { reason: "repair", repairs: step.repairs + 1, repairMessages }
 }
 
-/** Asks for a truncated answer again, with four times the output tokens. A fixed `maxTokens` forbids that. */
+/** Requests a truncated answer again with four times the output tokens, unless the request sets `maxTokens`. */
 function longer({ maxTokens }: AnswerTruncatedError, context: StepContext): StepChange {
-  const { step, prompt, remainingNanoUsd } = context
+  const { step, prompt, remaining } = context
   if (prompt.request.maxTokens !== undefined || step.repairs >= prompt.request.repairs) return fallback(context)
   const wanted = maxTokens * 4
-  const plan = planCall(prompt, { maxTokens: wanted, remainingNanoUsd })
+  const plan = planCall(prompt, { maxTokens: wanted, remainingNanoUsd: remaining.nanoUsd })
   if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(context)
   return { reason: "longer", repairs: step.repairs + 1, maxTokens: wanted }
 }
 
 function retry(error: P2Error, context: StepContext): StepChange {
-  const { step, remainingMs, random } = context
+  const { step, remaining, random } = context
   const retries = step.retries + 1
   const delayMs = retryDelayMs(retries, (error as Partial<ProviderError>).retryAfterMs, random())
   // Skip retries that would start after the deadline.
-  if (delayMs === undefined || delayMs >= remainingMs) return fallback(context)
+  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(context)
   return { reason: "retry", retries, delayMs }
 }
 
@@ -162,14 +152,14 @@ function fallback({ step, routes, prompt }: StepContext): StepChange {
   }
 }
 
-/** A longer `Retry-After` is not waited for. */
+/** The longest `Retry-After` that the client waits for. */
 const MAX_RETRY_AFTER_MS = 60_000
 const FIRST_DELAY_MS = 500
 const MAX_DELAY_MS = 8_000
 
 /**
  * `Retry-After` plus up to a tenth, else 500 ms doubled by each retry up to 8 s, minus up to half: the jitter keeps
- * callers from retrying at the same moment. Undefined: `Retry-After` is too long.
+ * callers from retrying at the same moment. Undefined: `Retry-After` exceeds the maximum.
  */
 function retryDelayMs(retry: number, retryAfterMs: number | undefined, random: number): number | undefined {
   if (retryAfterMs !== undefined)
@@ -177,10 +167,10 @@ function retryDelayMs(retry: number, retryAfterMs: number | undefined, random: n
   return Math.round(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (retry - 1)) * (1 - random / 2))
 }
 
-/** Characters of an invalid answer that are sent back. */
+/** The longest invalid answer that a repair sends back, in characters. */
 const MAX_REPAIR_ANSWER = 4_000
 const MAX_REPAIR_ISSUES = 20
-/** Characters of one issue. */
+/** The longest issue, in characters. */
 const MAX_REPAIR_ISSUE = 300
 
 /** The invalid answer, and the paths and messages of its issues. */

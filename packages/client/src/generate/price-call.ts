@@ -1,37 +1,32 @@
-import type { CostSource, NanoUsd, Usage } from "@p2/core"
+import type { Usage } from "@p2/core"
 import type { Route } from "../providers/routes"
 import type { CallCost } from "../providers/tariff"
 import type { ReportedUsage } from "../transport/parse-usage"
-import type { SentRequest } from "../transport/send"
+import type { SendResult } from "../transport/send"
 import type { PlannedCall } from "./plan-call"
 
-/** What a call is charged. */
-export interface Charge {
-  costNanoUsd: NanoUsd
-  costSource: CostSource
-  /** The cost by the price table, where the provider reported another one. */
-  tableCostNanoUsd: NanoUsd | undefined
-  /** As reported. */
+/** The charge of a call. */
+export interface Charge extends CallCost {
+  /** The usage as reported. */
   usage: Usage | undefined
   /** For limits in tokens. */
   tokens: number
 }
 
-/** Prices a call: by its usage, else nothing where nothing was generated, else the upper bound. */
-export function priceCall(route: Route, plan: PlannedCall, sent: SentRequest): Charge {
-  const { completion, billing } = sent
+/**
+ * Charges the cost of the reported usage. Without usage, charges nothing if the provider bills nothing, else the upper
+ * bound.
+ */
+export function priceCall(route: Route, plan: PlannedCall, { completion, billing }: SendResult): Charge {
   const usage = completion.usage?.usage
   const tokens = usage === undefined ? 0 : usage.inputTokens + usage.outputTokens
-  const cost = costOf(route, completion.usage, completion.serviceTier)
-  if (cost !== undefined) {
-    const { nanoUsd: costNanoUsd, source: costSource, tableNanoUsd: tableCostNanoUsd } = cost
-    return { costNanoUsd, costSource, tableCostNanoUsd, usage, tokens }
-  }
+  const cost = priceReported(route, completion.usage, completion.serviceTier)
+  if (cost !== undefined) return { ...cost, usage, tokens }
   if (billing !== "unknown") return { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, usage, tokens }
   // A provider that ignored the limits in the request may have reported more than the upper bound.
-  const least = costOf(route, completion.leastUsage, completion.serviceTier)?.nanoUsd ?? 0
+  const reportedNanoUsd = priceReported(route, completion.usageLowerBound, completion.serviceTier)?.costNanoUsd ?? 0
   return {
-    costNanoUsd: Math.max(plan.upperBoundNanoUsd, least),
+    costNanoUsd: Math.max(plan.upperBoundNanoUsd, reportedNanoUsd),
     costSource: "bound",
     tableCostNanoUsd: undefined,
     usage,
@@ -39,8 +34,8 @@ export function priceCall(route: Route, plan: PlannedCall, sent: SentRequest): C
   }
 }
 
-/** Undefined when nothing was reported, or something that has no price. */
-function costOf(
+/** The cost of a reported usage. Undefined if there is none, or it has no price. */
+function priceReported(
   route: Route,
   reported: ReportedUsage | undefined,
   serviceTier: string | undefined,

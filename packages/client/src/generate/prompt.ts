@@ -4,7 +4,7 @@ import type { Route } from "../providers/routes"
 import { type CountedInput, MAX_WEB_RESULTS, type StructureFields } from "../providers/tariff"
 import type { AnswerMode } from "../receipt"
 
-/** What one attempt sends to which model, before its output limit is known. */
+/** The model and the content of one attempt, before its output limit is known. */
 export interface Prompt {
   request: Request<unknown>
   route: Route
@@ -15,12 +15,12 @@ export interface Prompt {
   mode: AnswerMode
 }
 
-/** The input as it would be sent, counted. */
+/** Counts the input as it would be sent. */
 export function countPrompt(prompt: Prompt): CountedInput {
   return prompt.route.countInput(sentMessages(prompt), structureOf(prompt))
 }
 
-/** The messages with the schema in words, where the mode has no field for it. */
+/** The messages, with the schema as instructions if the mode has no field for it. */
 function sentMessages({ messages, compiled, mode }: Prompt): readonly Message[] {
   if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
   const index = messages.findIndex((message) => !isSystem(message))
@@ -44,15 +44,16 @@ export function structureOf({ compiled, mode }: Pick<Prompt, "compiled" | "mode"
   return { tools: [tool], tool_choice: { type: "function" as const, function: { name: tool.function.name } } }
 }
 
-export interface BodyOptions {
-  maxTokens: number
-  stream: boolean
-  /** The prices that the upper bound assumes of OpenRouter. */
-  maxPrice: Bound["maxPrice"]
-}
-
 /** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price. */
-export function chatBody(prompt: Prompt, options: BodyOptions): Record<string, unknown> {
+export function chatBody(
+  prompt: Prompt,
+  options: {
+    maxTokens: number
+    stream: boolean
+    /** The highest prices that the upper bound assumes for OpenRouter. */
+    maxPrice: Bound["maxPrice"]
+  },
+): Record<string, unknown> {
   const { request, route } = prompt
   const { provider } = route
   // JSON leaves out fields that are undefined.
@@ -82,7 +83,7 @@ function openRouterFields({ request, messages, mode }: Prompt, maxPrice: Bound["
     // Exa searches once, at a stated price. A model's own search has its provider's price and no limit.
     // https://openrouter.ai/docs/features/web-search
     ...(request.online ? [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }] : []),
-    // The free engine. For a model that accepts no files, the default one has a price per page.
+    // This engine is free. The default engine has a price per page for a model that accepts no files.
     // https://openrouter.ai/docs/features/multimodal/pdfs
     ...(messages.some(hasFile) ? [{ id: "file-parser", pdf: { engine: "cloudflare-ai" } }] : []),
   ]

@@ -29,7 +29,7 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   budget: ["a budget from `createBudget`", hasMethods("reserve")],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
   baseURL: HTTP_URL,
-  // It becomes a header, which has one line.
+  // The key becomes a header, which must be one line.
   apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
   recordContent: BOOLEAN,
   deadlines: OBJECT,
@@ -54,7 +54,7 @@ const CALL_RULES: OptionRules<CallOptions> = {
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
 }
 
-/** A wrong provider would fail during a call, after money was reserved. */
+/** Checked early: an invalid provider would fail during a call, after money was reserved. */
 const PROVIDER_RULES: OptionRules<Provider> = {
   name: ["a prefix of 1 to 64 letters, digits, `.`, `_` or `-`", matches(/^[a-z0-9][a-z0-9._-]{0,63}$/i), true],
   baseURL: HTTP_URL,
@@ -75,7 +75,7 @@ function areModes(modes: unknown): boolean {
   return modes.every((mode, index) => STRUCTURED_MODES.includes(mode) && modes.indexOf(mode) === index)
 }
 
-/** Whether fetch accepts them. */
+/** Whether fetch accepts the headers. */
 function areHeaders(headers: unknown): boolean {
   try {
     new Headers(headers as Record<string, string>)
@@ -137,7 +137,7 @@ const REQUEST_OPTIONS = Object.keys({
 } satisfies Record<keyof RequestOptions, true>)
 
 /**
- * Finds options of the client among those of the request, and the other way round, in whatever spelling.
+ * Finds client options in the request and request options in the client options, in any spelling.
  * @throws InvalidArgumentError that names the right place. Values are not shown: they may be keys.
  */
 export function checkPlaces(request: unknown, options: unknown): void {
@@ -162,9 +162,9 @@ function checkPlace(
   const simplified = (name: string) => name.replace(/[^a-z]/gi, "").toLowerCase()
   for (const name of Object.keys(given)) {
     if (own.includes(name)) continue
-    const meant = others.find((other) => simplified(other) === simplified(name))
-    if (meant === undefined || own.some((option) => simplified(option) === simplified(name))) continue
-    const message = `Unknown option \`${name}\`. \`${meant}\` belongs in the ${place(meant)}.`
-    throw new InvalidArgumentError(name, `\`${meant}\` in the other argument`, undefined, message)
+    const match = others.find((other) => simplified(other) === simplified(name))
+    if (match === undefined || own.some((option) => simplified(option) === simplified(name))) continue
+    const message = `Unknown option \`${name}\`. \`${match}\` belongs in the ${place(match)}.`
+    throw new InvalidArgumentError(name, `\`${match}\` in the other argument`, undefined, message)
   }
 }

@@ -3,7 +3,7 @@ import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
 
-/** Receives one message per attempt. `console` fits. */
+/** Receives one message per attempt. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void
@@ -28,7 +28,7 @@ export interface LLMClientOptions {
    * @defaultValue one memory store per process
    */
   store?: BudgetStore | string | undefined
-  /** Your own budget. Its limits are reserved together with the request's. Not together with `store`. */
+  /** Your own budget. Its limits are reserved together with the request's. Cannot be combined with `store`. */
   budget?: Budget | undefined
   /** Your own OpenAI instance. Its retries are not used. */
   openai?: OpenAI | undefined

@@ -1,7 +1,7 @@
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { isRecord } from "../transport/json"
 
-/** What the value of an option must be. An option may be absent unless it is `required`. */
+/** The expected value of an option. An option may be absent unless it is `required`. */
 export type OptionRule = [expected: string, fits: (value: unknown) => boolean, required?: true]
 
 /** One rule for each option. */
@@ -29,7 +29,7 @@ export const NON_EMPTY_LIST: OptionRule = [
   (value) => Array.isArray(value) && value.every(NON_EMPTY[1]),
 ]
 
-/** For an instance whose fetch may be another than Node's. */
+/** For an OpenAI instance, whose fetch may not be Node's. */
 export const ANY_HTTP_URL: OptionRule = [
   "an http(s) URL",
   (url) => matches(/^https?:\S+$/i)(url) && URL.canParse(url as string),
@@ -56,7 +56,7 @@ export function checkOption(value: unknown, path: string, [expected, fits]: Opti
   if (!fits(value)) throw new InvalidArgumentError(path, expected, hideString(value))
 }
 
-/** A field of any value; undefined where the value has no fields. */
+/** A field of any value; undefined if the value has no fields. */
 export function field(holder: unknown, name: string): unknown {
   return (holder as Record<string, unknown> | null | undefined)?.[name]
 }

@@ -57,7 +57,7 @@ function defaultProvider(model: string, table: ProviderTable, env: Environment):
   )
 }
 
-/** The provider whose host a URL has; every other host is treated like OpenAI. */
+/** The provider with the host of the URL. Every other host is treated like OpenAI. */
 function providerAt(url: string, table: ProviderTable): Provider {
   const host = hostOf(url)
   for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
@@ -66,7 +66,7 @@ function providerAt(url: string, table: ProviderTable): Provider {
   return table.get(isAzure ? "azure" : "openai")!
 }
 
-/** Host and port of a URL that was checked. */
+/** Host and port of a valid URL. */
 export function hostOf(url: string | undefined): string | undefined {
   return url && new URL(url).host
 }

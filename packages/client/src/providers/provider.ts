@@ -4,11 +4,11 @@ export const STRUCTURED_MODES = ["json_schema", "tool", "json_object", "prompt"]
 /** A way to request structured output. */
 export type StructuredMode = (typeof STRUCTURED_MODES)[number]
 
-/** What the client knows of a provider's OpenAI-compatible endpoint. */
+/** A provider's OpenAI-compatible endpoint. */
 export interface Provider {
   /** Prefix in model ids, such as `groq` in `groq/llama-3.3-70b-versatile`. */
   name: string
-  /** Up to and without `/chat/completions`. Undefined: set by variable or option only (Azure). */
+  /** The URL before `/chat/completions`. Undefined: only a variable or an option sets it (Azure). */
   baseURL?: string | undefined
   /** Environment variables that replace `baseURL`, in order. @defaultValue [`<NAME>_BASE_URL`] */
   baseURLVariables?: readonly string[] | undefined

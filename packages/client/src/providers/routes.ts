@@ -13,22 +13,22 @@ import { type Tariff, tariffOf } from "./tariff"
 export interface Route extends ProviderChoice, Tariff {
   /** As in the request. */
   model: string
-  /** Base URL and model: which answer mode works is remembered by this key. */
+  /** Key of the remembered answer mode: base URL and model. */
   modeKey: string
   maxTokensField: "max_tokens" | "max_completion_tokens"
   /** Undefined: none is sent. */
   serviceTier: string | undefined
 }
 
-/** A route that can be called. */
-export interface OpenRoute extends Route {
+/** A route with the OpenAI instance that calls it. */
+export interface CallableRoute extends Route {
   openai: OpenAI
 }
 
-/** The routes of the request's model and its fallbacks. Nothing is connected before {@link Routes.open}. */
+/** The routes of the request's model and its fallbacks. Nothing is loaded before {@link Routes.open}. */
 export class Routes {
   readonly #routes: readonly Route[]
-  #opening: Promise<readonly OpenRoute[]> | undefined
+  #opening: Promise<readonly CallableRoute[]> | undefined
 
   /** @throws InvalidArgumentError, UnknownModelError */
   constructor(request: Request<unknown>, options: LLMClientOptions) {
@@ -38,7 +38,8 @@ export class Routes {
     const { provider: ownProvider } = choose(request.model, options)
     this.#routes = [request.model, ...request.fallbacks].map((model) => {
       const withOptions = choose(model, options)
-      // `openai`, `baseURL` and `apiKey` are for the request's own provider. A fallback of another one uses its variables.
+      // `openai`, `baseURL` and `apiKey` are for the request's own provider. A fallback at another
+      // provider uses that provider's variables.
       const isOwn = withOptions.name === model || withOptions.provider.name === ownProvider.name
       const choice = isOwn ? withOptions : choose(model, {})
       checkSearch(request, model, choice)
@@ -55,7 +56,7 @@ export class Routes {
     return this.#routes.slice(1)
   }
 
-  /** The route of a model; the first one when there is none. */
+  /** The route of a model, else the first route. */
   of(model: string | undefined): Route {
     return this.#routes.find((route) => route.model === model) ?? this.first
   }
@@ -73,7 +74,7 @@ export class Routes {
   }
 
   /** The routes with their OpenAI instances. Loads the `openai` package on first use. */
-  open(): Promise<readonly OpenRoute[]> {
+  open(): Promise<readonly CallableRoute[]> {
     this.#opening ??= Promise.all(
       this.#routes.map(async (route) => ({ ...route, openai: route.ownOpenAI ?? (await openaiFor(route)) })),
     )
@@ -84,7 +85,12 @@ export class Routes {
 /** A web search has an upper bound only through OpenRouter's plugin. */
 function checkSearch(request: Request<unknown>, model: string, { provider }: ProviderChoice): void {
   if (request.online && provider.dialect !== "openrouter")
-    throw new InvalidArgumentError("online", "false: searches have an upper bound only through openrouter", true)
+    throw new InvalidArgumentError(
+      "online",
+      "false for a provider other than openrouter",
+      true,
+      "Invalid `online`: the cost of a web search has an upper bound only through OpenRouter. Use an `openrouter/…` model.",
+    )
   if (provider.dialect === "openrouter" && /:online$/i.test(model))
     throw new InvalidArgumentError(
       "model",
@@ -129,7 +135,7 @@ async function openaiFor({ baseURL, apiKey, provider }: ProviderChoice): Promise
   )
   const created = new Constructor({
     baseURL: baseURL ?? null,
-    // The SDK requires a key, also where the provider needs none.
+    // The SDK requires a key, even for a provider that needs none.
     apiKey: apiKey ?? "none",
     maxRetries: 0,
     fetch: fetchWithErrorLimit,

@@ -32,19 +32,19 @@ export interface StructureFields {
 export interface CountedInput {
   messages: readonly Message[]
   tokens: number
-  /** The most that the provider may count. */
+  /** Upper bound of the tokens that the provider counts. */
   upperBound: number
 }
 
-/** The cost of a call, and how it is known. */
+/** The cost of a call and its source. */
 export interface CallCost {
-  nanoUsd: NanoUsd
-  source: CostSource
-  /** The cost by the price table, where the provider reported another one. */
-  tableNanoUsd: NanoUsd | undefined
+  costNanoUsd: NanoUsd
+  costSource: CostSource
+  /** The cost by the price table, if the provider reported a different one. */
+  tableCostNanoUsd: NanoUsd | undefined
 }
 
-/** What a model costs where it is called, and how its input is counted. */
+/** The prices and the token counts of a model at its provider. */
 export interface Tariff {
   /** The model's name in the request to the provider. */
   sentModel: string
@@ -52,20 +52,20 @@ export interface Tariff {
   /** Published rates of a short input, in pico-USD per token. */
   rates(): { input: number; output: number }
   countInput(messages: readonly Message[], structure: StructureFields): CountedInput
-  /** The cost of this much at the published price. */
+  /** The cost of these tokens at the published price. */
   estimateNanoUsd(inputTokens: number, outputTokens: number): NanoUsd
-  /** The most that a call can cost. @throws P2Error (code `unbounded-cost`) when the price has no upper bound. */
+  /** The upper bound of a call. @throws P2Error (code `unbounded-cost`) if the cost has none. */
   upperBound(input: CountedInput, maxTokens: number): Bound
-  /** The most output tokens whose upper bound is at most `budgetNanoUsd`; 0 when not even the input fits. */
+  /** The largest number of output tokens whose upper bound is at most `budgetNanoUsd`; 0 if the input alone exceeds it. */
   affordableTokens(input: CountedInput, budgetNanoUsd: NanoUsd): number
-  /** @throws P2Error when the price table has no price for what was used. */
+  /** @throws P2Error if the price table has no price for the usage. */
   costOf(reported: ReportedUsage, serviceTier: string | undefined): CallCost
 }
 
 /** @throws UnknownModelError */
 export function tariffOf(model: string, choice: ProviderChoice, request: Request<unknown>, prices: PriceTable): Tariff {
   const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
-  // An alias for a deployment is counted like the model that it stands for.
+  // The alias of a deployment is counted like its model.
   const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
   const { serviceTier } = request
   const searchTokens = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
@@ -80,13 +80,13 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
       inputModalities: modalitiesOf(input.messages),
       outputModalities: ["text"],
       at,
-      // The provider may apply the price of the moment at which the call ends; one minute allows for clock differences.
+      // The provider may apply the price at the end of the call. One minute allows for clock differences.
       deadline: at + request.timeoutMs + 60_000,
     }
   }
   return {
     sentModel,
-    limits: limitsOf(countedAs, prices),
+    limits: modelLimits(countedAs, prices),
     rates: () => prices.priceOf(priceKey, { serviceTier }).rates,
     countInput: (messages, structure) => {
       const counted = countRequestTokens({ model: countedAs, messages })
@@ -107,15 +107,15 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
       const reported = choice.provider.dialect === "openrouter" ? cost : undefined
       const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
       return {
-        nanoUsd,
-        source: basis,
-        tableNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+        costNanoUsd: nanoUsd,
+        costSource: basis,
+        tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
       }
     },
   }
 }
 
-/** Kinds of input; undefined, which stands for every kind that the model has a rate for, where there is a file. */
+/** The kinds of input. Undefined if there is a file, which may contain every kind that the model has a rate for. */
 function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undefined {
   const types = messages.flatMap(({ content }) => (Array.isArray(content) ? content.map(({ type }) => type) : []))
   if (types.includes("file")) return undefined
@@ -178,15 +178,15 @@ function isAtOpenAI({ provider, baseURL }: ProviderChoice): boolean {
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */
-function limitsOf(priceKey: string, prices: PriceTable): Tariff["limits"] {
+function modelLimits(priceKey: string, prices: PriceTable): Tariff["limits"] {
   const price = prices.findPrice(priceKey)
   const { contextWindow, maxInputTokens, maxOutputTokens } = price ?? {}
-  const ofPrice = contextWindow === undefined ? undefined : { contextWindow, maxInputTokens, maxOutputTokens }
-  if (price?.basis === "custom" && ofPrice !== undefined) return ofPrice
+  const pricedLimits = contextWindow === undefined ? undefined : { contextWindow, maxInputTokens, maxOutputTokens }
+  if (price?.basis === "custom" && pricedLimits !== undefined) return pricedLimits
   try {
     return getModelLimits(priceKey)
   } catch (error) {
-    if (ofPrice === undefined) throw error
-    return ofPrice
+    if (pricedLimits === undefined) throw error
+    return pricedLimits
   }
 }

@@ -1,12 +1,12 @@
 import { isRecord, shortString } from "./json"
 import { largerUsage, parseUsage, type ReportedUsage } from "./parse-usage"
 
-/** Collects what arrived of a chat completion, whole or in chunks. Whoever creates one fills it; others only read it. */
+/** Collects a chat completion from one body or from chunks. The code that creates it fills it; other code only reads it. */
 export class Completion {
   finishReason: string | undefined
   generationId: string | undefined
   model: string | undefined
-  /** The service tier that served the call, where the provider reports it. */
+  /** The service tier that served the call, if the provider reports it. */
   serviceTier: string | undefined
   refusal = ""
   /** An error object inside a status 200. */
@@ -28,8 +28,8 @@ export class Completion {
   }
 
   /**
-   * The usage of the whole call. Undefined when it was reported before the end only, contradicts itself, or is zero
-   * although there is content: then {@link leastUsage} is a lower bound.
+   * The usage of the whole call. Undefined if it was reported only before the end, contradicts itself, or is zero
+   * although there is content: then only {@link usageLowerBound} is known.
    */
   get usage(): ReportedUsage | undefined {
     const reported = this.#reported
@@ -39,7 +39,7 @@ export class Completion {
   }
 
   /** The largest usage that was reported at any time, doubtful or not: the call used at least this. */
-  get leastUsage(): ReportedUsage | undefined {
+  get usageLowerBound(): ReportedUsage | undefined {
     return this.#reported
   }
 
@@ -66,7 +66,7 @@ export class Completion {
     return hasContent
   }
 
-  /** The body has ended well: the usage that was reported until now is final. */
+  /** Marks the body as complete. The usage that was reported so far becomes final. */
   end(): void {
     this.complete = true
     this.#isFinal = this.#reported !== undefined
@@ -101,7 +101,7 @@ export class Completion {
     const call = firstChoice(message.tool_calls)
     if (isRecord(call?.function) && typeof call.function.arguments === "string")
       this.#arguments += call.function.arguments
-    // Reasoning counts as content for the deadlines, because the model is at work.
+    // Reasoning counts as content for the deadlines, because the model is working.
     if (isNonEmpty(message.reasoning) || isNonEmpty(message.reasoning_content)) this.#reasoningChunks++
     return this.#length() > before
   }

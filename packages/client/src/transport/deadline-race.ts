@@ -11,12 +11,12 @@ interface Deadline {
 
 const NAMES: readonly DeadlineName[] = ["total", "connect", "first-content", "idle"]
 
-/** One timer of this length serves the total and the connect deadline of most calls, so that none is replaced. */
+/** The longest timer. It covers the total and the connect deadline of most calls, so that no timer is replaced. */
 const MAX_TIMER_MS = 10_000
 
 /**
  * Ends an attempt when one of its deadlines passes or the caller's signal fires, even if the transport ignores its own
- * abort signal: {@link race} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
+ * abort signal: {@link wait} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
  */
 export class DeadlineRace {
   readonly #controller = new AbortController()
@@ -24,9 +24,9 @@ export class DeadlineRace {
   #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   #timer: NodeJS.Timeout | undefined
   #timerFiresAt = Number.POSITIVE_INFINITY
-  /** Rejects the wait under way. */
+  /** Rejects the current wait. */
   #rejectWait: ((error: AbortedError | DeadlineExceededError) => void) | undefined
-  /** Why the race ended; undefined while it goes on. */
+  /** Why the race ended; undefined while it continues. */
   error: AbortedError | DeadlineExceededError | undefined
 
   constructor(callerSignal: AbortSignal | undefined) {
@@ -43,7 +43,7 @@ export class DeadlineRace {
 
   /**
    * Starts or restarts the deadline of this name. `timeoutMs` is reported in the error; `remainingMs` is how much of it
-   * remains (default: all). If `applies` returns false when the deadline passes, it is ignored.
+   * remains (default: all). A deadline is ignored if `applies` returns false when it passes.
    */
   start(name: DeadlineName, timeoutMs: number, options: { remainingMs?: number; applies?: () => boolean } = {}): void {
     const at = performance.now() + Math.max(0, options.remainingMs ?? timeoutMs)
@@ -67,7 +67,7 @@ export class DeadlineRace {
   }
 
   /** Settles as the promise does, or rejects when the race ends. One wait at a time; a late rejection is ignored. */
-  race<T>(promise: Promise<T>): Promise<T> {
+  wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.error !== undefined) reject(this.error)
       this.#rejectWait = reject
@@ -75,14 +75,14 @@ export class DeadlineRace {
     })
   }
 
-  /** Stops the timer and the listener. Aborts the transport where it may still be at work. */
+  /** Stops the timer and the listener. Aborts the transport if it may still be running. */
   finish(options: { abortTransport: boolean }): void {
     clearTimeout(this.#timer)
     this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort)
     if (options.abortTransport) this.#controller.abort()
   }
 
-  /** A timer that fires before its deadline sets itself again. */
+  /** A timer that fires before its deadline starts again. */
   #setTimer(at: number): void {
     if (this.error !== undefined || at >= this.#timerFiresAt) return
     clearTimeout(this.#timer)

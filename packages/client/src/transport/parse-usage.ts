@@ -2,16 +2,16 @@ import { USAGE_COUNTS, type Usage } from "@p2/core"
 import { type ReportedCost, reportedByOpenRouter } from "@p2/pricing"
 import { isRecord } from "./json"
 
-/** A reported cost above one million USD is ignored: no call costs as much. */
+/** A reported cost above one million USD is ignored: no call costs that much. */
 const MAX_COST_USD = 1_000_000
 
-/** Characters of JSON that are kept as `usage.raw`. Real ones have a few hundred. */
+/** The longest `usage.raw`, in characters of JSON. Real ones have a few hundred. */
 const MAX_RAW_LENGTH = 16_384
 
-/** What a provider reported that a call used and cost. */
+/** The usage and the cost of a call, as the provider reported them. */
 export interface ReportedUsage {
   usage: Usage
-  /** The amount that OpenRouter reports to have charged; undefined when it reports none, or none that is plausible. */
+  /** The charge that OpenRouter reports; undefined if it is missing or implausible. */
   cost: ReportedCost | undefined
   /** The counts contradict each other. `usage` is then the smallest usage that contains them all, a lower bound. */
   doubtful: boolean
@@ -19,7 +19,7 @@ export interface ReportedUsage {
 
 /**
  * Parses `usage` of a chat completion: OpenAI's details, DeepSeek's cache hits, Anthropic's cache writes, OpenRouter's
- * cost. Returns undefined unless both totals are counts, because half a usage proves nothing.
+ * cost. Returns undefined unless both totals are counts, because a cost needs both.
  *
  * Where `total_tokens` exceeds input plus output, or reasoning exceeds the output (xAI and Gemini leave reasoning out of
  * `completion_tokens`), the difference is reasoning and is billed as output.
@@ -83,12 +83,12 @@ function plausibleCost(cost: ReportedCost | undefined): ReportedCost | undefined
   return amounts.every((usd) => usd >= 0 && usd <= MAX_COST_USD) ? cost : undefined
 }
 
-/** The provider's usage object, or a marker where it is larger than {@link MAX_RAW_LENGTH}. */
+/** The provider's usage object, or a marker if it is larger than {@link MAX_RAW_LENGTH}. */
 function boundedRaw(raw: Record<string, unknown>): Record<string, unknown> {
   try {
     if (JSON.stringify(raw).length <= MAX_RAW_LENGTH) return raw
   } catch {
-    // Nested deeper than the stack.
+    // The nesting exceeds the stack.
   }
   return { dropped: true }
 }

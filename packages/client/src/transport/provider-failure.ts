@@ -3,7 +3,7 @@ import type { AnswerMode } from "../receipt"
 import type { Completion } from "./completion"
 import { isRecord, shortString } from "./json"
 
-/** What the OpenAI SDK's `APIError` has. Read by shape, because the user's instance may come from another copy. */
+/** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
 interface ApiErrorShape {
   status?: unknown
   headers?: Headers | undefined
@@ -68,7 +68,7 @@ export function errorInside(completion: Completion, provider: string): ProviderE
     provider,
     status: 200,
     providerCode: "not-a-completion",
-    // An HTML page comes from another server than the intended one; a retry would get it again.
+    // An HTML page comes from a server other than the intended one, so a retry would return it again.
     retryable: !completion.webPage,
   })
 }

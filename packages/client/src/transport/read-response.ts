@@ -5,7 +5,7 @@ import type { DeadlineRace } from "./deadline-race"
 import { isRecord, parseJson, shortString } from "./json"
 import { SseReader } from "./sse-reader"
 
-/** Bytes of one response: 32 MiB. */
+/** The largest response, in bytes: 32 MiB. */
 export const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 export interface ReadOptions {
@@ -18,14 +18,14 @@ export interface ReadOptions {
   onContent: (text: string) => void
 }
 
-/** `broken`: the race ended, the connection closed early, or the body exceeded {@link MAX_RESPONSE_BYTES}. */
-export type ReadResult = { status: "complete" } | { status: "broken"; error: P2Error }
-
-/** Reads a response. The completion holds what arrived, also when the body broke off. */
+/**
+ * Reads a response. `broken`: the race ended, the connection closed early, or the body exceeded
+ * {@link MAX_RESPONSE_BYTES}; the completion has what arrived.
+ */
 export async function readResponse(
   response: Response,
   options: ReadOptions,
-): Promise<ReadResult & { completion: Completion }> {
+): Promise<{ completion: Completion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
   const { provider, race, streamed } = options
   const completion = new Completion(shortString(response.headers.get("x-generation-id")))
   const type = (response.headers.get("content-type") ?? "").toLowerCase()
@@ -35,7 +35,7 @@ export async function readResponse(
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     for (let size = 0; reader !== undefined; ) {
-      const { done, value } = await race.race(reader.read())
+      const { done, value } = await race.wait(reader.read())
       if (done) break
       size += value.byteLength
       if (size > MAX_RESPONSE_BYTES) throw new RangeError(`The response is larger than ${MAX_RESPONSE_BYTES} bytes.`)

@@ -27,13 +27,16 @@ export interface OutgoingRequest {
 }
 
 /**
- * A call that was made, or not. `answered`: a completion arrived, whether or not it is usable. `failed`: it did not, and
- * `completion` has what arrived until then.
+ * The result of one HTTP call. `answered`: a completion arrived, usable or not. `failed`: no completion arrived, and
+ * `completion` has the part that did.
  */
-export type SentRequest = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
+export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
   completion: Completion
   httpStatus: number | undefined
-  /** What the provider may bill beyond the reported usage: the request was not sent, it is free, or nobody knows. */
+  /**
+   * The charge without a reported usage. `unsent`: none, because nothing was sent. `free`: none, because the provider does
+   * not bill the status. `unknown`: the provider may bill up to the upper bound.
+   */
   billing: "unsent" | "free" | "unknown"
   /** On the clock of `performance.now()`. */
   headersAt: number | undefined
@@ -41,7 +44,7 @@ export type SentRequest = ({ status: "answered" } | { status: "failed"; error: P
 }
 
 /** Makes one HTTP call, without retries. Never rejects. */
-export async function sendRequest(request: OutgoingRequest): Promise<SentRequest> {
+export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
   const { id, race, streamed, provider } = request
   if (race.error !== undefined) return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived() }
   const watch = wireWatch()
@@ -50,7 +53,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SentRequest
   race.start("connect", connectMs, { applies: () => watched.state === "waiting" })
   if (streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.race(callProvider(request))
+    const response = await race.wait(callProvider(request))
     const headersAt = performance.now()
     let firstContentAt: number | undefined
     const onContent = (text: string) => {
@@ -63,14 +66,14 @@ export async function sendRequest(request: OutgoingRequest): Promise<SentRequest
     const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
     return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
-    return sentWithoutResponse(request, error, watched)
+    return resultOfError(request, error, watched)
   } finally {
     watch.end(id)
     race.keepTotal()
   }
 }
 
-/** For a call of which nothing arrived. */
+/** The fields of a call without a response. */
 function nothingArrived() {
   return { completion: new Completion(), httpStatus: undefined, headersAt: undefined, firstContentAt: undefined }
 }
@@ -102,18 +105,18 @@ function fetchOptionsFor(openai: OpenAI): FetchOptions {
   return isObserved ? { redirect: "error", window: null } : { redirect: "manual" }
 }
 
-/** The call was rejected: by an error status, a closed connection, the race, or before it was sent. */
-function sentWithoutResponse(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SentRequest {
+/** The result for an error status, a closed connection, the end of the race, or an error before sending. */
+function resultOfError(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SendResult {
   const { race, provider } = request
   const now = request.now()
   const status =
     statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
-  if (status !== undefined) return sentWithStatus(status, error, race)
+  if (status !== undefined) return resultOfStatus(status, error, race)
   const isRejected = isRejectedByFetch(error)
-  // What the wire watch saw outweighs the error, which may belong to a second try of the user's own fetch.
+  // The wire watch takes precedence over the error, which may belong to a retry by the user's own fetch.
   const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
   const failure = isUnsent
-    ? // The error of a rejected header quotes the header, so it is not kept.
+    ? // The error of a rejected header quotes the header, so it is dropped.
       new ConnectionFailedError(provider.name, isRejected ? undefined : error)
     : new ConnectionLostError(provider.name, error)
   return {
@@ -124,13 +127,13 @@ function sentWithoutResponse(request: OutgoingRequest, error: unknown, watched: 
   }
 }
 
-/** What an error status carries: its usage, and (Groq) an answer, which is judged like any other. */
-function sentWithStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SentRequest {
+/** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
+function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
   const completion = new Completion()
   completion.addFinalUsage(usageOfErrorBody(cause))
   const generation = failedGeneration(status)
   if (generation !== undefined) completion.add({ choices: [{ message: { content: generation } }] })
-  const isFree = isUnbilled(status) && generation === undefined && completion.leastUsage === undefined
+  const isFree = isUnbilled(status) && generation === undefined && completion.usageLowerBound === undefined
   const received = {
     ...nothingArrived(),
     completion,

@@ -1,4 +1,4 @@
-/** Characters of one line: 8 Mi, a quarter of the largest response. */
+/** The longest line, in characters: 8 Mi, a quarter of the largest response. */
 export const MAX_LINE_LENGTH = 8 * 1024 * 1024
 
 /**

@@ -1,7 +1,7 @@
-/** How far a request came. `unseen`: it was sent by another transport than Node's own fetch. */
+/** The progress of a request. `unseen`: Node's own fetch did not report it, so another transport may have sent it. */
 export type WireState = "unseen" | "waiting" | "sent"
 
-/** What the diagnostics of fetch reported about one request. */
+/** The state of one request, from the diagnostics of fetch. */
 export interface WatchedRequest {
   state: WireState
   /** Status of a response that fetch turns into an error without a status. */

@@ -14,7 +14,7 @@ test("the deadline that passes first ends a wait that hangs, once", async () => 
   const race = new DeadlineRace(undefined)
   race.start("total", 100)
   race.start("idle", 30)
-  const waiting = race.race(never).catch((error: unknown) => error)
+  const waiting = race.wait(never).catch((error: unknown) => error)
   vi.advanceTimersByTime(30)
   expect(await waiting).toMatchObject({ code: "deadline-exceeded", deadline: "idle", timeoutMs: 30, retryable: true })
   expect(race.signal.aborted).toBe(true)
@@ -58,7 +58,7 @@ test("a deadline that does not apply when it passes is ignored", () => {
 test("the caller's signal ends the race, also when it fired before", async () => {
   const controller = new AbortController()
   const race = new DeadlineRace(controller.signal)
-  const waiting = race.race(never)
+  const waiting = race.wait(never)
   controller.abort(new Error("enough"))
   expect(await waiting.catch((error: unknown) => error)).toMatchObject({
     code: "aborted",
@@ -66,7 +66,7 @@ test("the caller's signal ends the race, also when it fired before", async () =>
   })
   const late = new DeadlineRace(controller.signal)
   expect(late.error).toMatchObject({ code: "aborted" })
-  await expect(late.race(never)).rejects.toBe(late.error)
+  await expect(late.wait(never)).rejects.toBe(late.error)
 })
 
 test("finish() removes the timer and the listener", () => {

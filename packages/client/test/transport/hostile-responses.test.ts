@@ -69,7 +69,7 @@ test.each([
       response.writeHead(500, { "content-type": "text/plain" })
       const piece = Buffer.alloc(64 * 1024, "x")
       const write = () => {
-        // It ends some time, for a client that would read it all.
+        // The body ends eventually, in case a client reads all of it.
         while (!response.destroyed && written < 64 * MAX_ERROR_BYTES) {
           written += piece.length
           if (!response.write(piece)) return void response.once("drain", write)

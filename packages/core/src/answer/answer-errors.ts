@@ -6,26 +6,26 @@ export interface AnswerIssue {
   readonly path: readonly (string | number)[]
   /** Zod's code, such as `invalid_type`; or `invalid_json`, `too_deep` or `schema_threw`. */
   readonly code: string
-  /** What is wrong, in a sentence that can be sent back to the model. */
+  /** Describes the problem in a sentence that can be sent back to the model. */
   readonly message: string
 }
 
 /** A schema that no answer format can express: code `unsupported-schema`. Thrown before any money is spent. */
 export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
-  /** Where in the schema, such as `answer.tags[]`; `answer` is the root. */
+  /** Location in the schema, such as `answer.tags[]`; `answer` is the root. */
   declare readonly path: string
-  /** What cannot be expressed, such as `z.function()`. */
+  /** The construct that cannot be expressed, such as `z.function()`. */
   declare readonly construct: string
 
   constructor(path: string, construct: string, remedy: string) {
-    super(`Unsupported schema: a provider cannot be sent ${construct} at \`${path}\`. ${remedy}`, {
+    super(`Unsupported schema: no answer format can express ${construct} at \`${path}\`. ${remedy}`, {
       code: "unsupported-schema",
       kind: "usage",
     })
     Object.assign(this, { path, construct })
   }
 
-  /** Whether `value` is an `UnsupportedSchemaError`, from whichever copy of the package. */
+  /** Whether `value` is an `UnsupportedSchemaError`, from any copy of the package. */
   static override isInstance(value: unknown): value is UnsupportedSchemaError {
     return P2Error.isInstance(value) && value.code === "unsupported-schema"
   }
@@ -34,7 +34,7 @@ export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
 /**
  * An answer that does not fit the schema: code `invalid-answer`. `reason` is `json` if the text is not JSON, `shape` if the
  * value does not fit, and `code` if a check or transform of the schema threw (see `cause`).
- * The message shows nothing of the answer; `issues` may, in paths and in the messages of the schema's own checks.
+ * The message contains no part of the answer. `issues` may, in paths and in the messages of the schema's own checks.
  */
 export class InvalidAnswerError extends P2Error<"invalid-answer"> {
   declare readonly reason: "json" | "shape" | "code"
@@ -52,7 +52,7 @@ export class InvalidAnswerError extends P2Error<"invalid-answer"> {
     Object.assign(this, { reason, issues })
   }
 
-  /** Whether `value` is an `InvalidAnswerError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidAnswerError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidAnswerError {
     return P2Error.isInstance(value) && value.code === "invalid-answer"
   }

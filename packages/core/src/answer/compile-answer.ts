@@ -13,11 +13,11 @@ export interface CompiledAnswer<Answer> {
   readonly name: string
   /** Strict JSON Schema: an object at the root, every property required, none additional. */
   readonly jsonSchema: Readonly<JsonSchema>
-  /** Value of `response_format`, with `strict: true`. */
+  /** The value of `response_format`, with `strict: true`. */
   readonly answerFormat: Extract<AnswerFormat, { type: "json_schema" }>
-  /** The same as a function that the model must call, with `strict: true`. */
+  /** The schema as a function that the model must call, with `strict: true`. */
   readonly tool: ToolDefinition
-  /** The same as an instruction for the prompt, for models that support neither. */
+  /** The schema as an instruction in the prompt, for models that support neither. */
   readonly instructions: string
   /**
    * Parses and validates the JSON text of an answer. Never throws: if a check of the schema throws or is asynchronous, the
@@ -27,8 +27,8 @@ export interface CompiledAnswer<Answer> {
   /** Like `parse`, also for schemas with asynchronous checks and transforms. Never rejects. */
   parseAsync(text: string): Promise<AnswerResult<Answer>>
   /**
-   * The value that an unfinished text has so far; undefined while there is none. It is not validated. Left out are values
-   * that the schema's code computes (transforms, codecs) and values that are incomplete (numbers, dates, enum values).
+   * Returns the value of an unfinished answer so far; undefined while it has none. The value is not validated. It omits values
+   * that the schema's code computes (transforms, codecs) and incomplete values (numbers, dates, enum values).
    */
   parsePartial(text: string): DeepPartial<Answer> | undefined
 }
@@ -36,14 +36,14 @@ export interface CompiledAnswer<Answer> {
 const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
 
 /**
- * Compiles a schema of Zod 4 to strict JSON Schema, and parses answers to it. Compiled once per schema object. Reads
- * `schema._zod.def` and imports nothing of Zod, so any copy of Zod 4 works.
+ * Compiles a Zod 4 schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. The
+ * function reads `schema._zod.def` and does not import Zod, so any copy of Zod 4 works.
  *
  * On the wire, optional keys are nullable; records and maps are arrays of `{ key, value }`; sets are arrays; tuples are
- * objects `item1`, `item2`, …; dates are ISO 8601; bigints are digits. A root that is not an object is put inside
+ * objects `item1`, `item2`, …; dates are ISO 8601; bigints are digits. A root that is not an object is wrapped in
  * `{ answer: … }`.
  *
- * @throws InvalidArgumentError if it is not a schema of Zod 4
+ * @throws InvalidArgumentError if `schema` is not a Zod 4 schema
  * @throws UnsupportedSchemaError if JSON Schema cannot express it, or it is larger than strict mode allows
  *
  * @example
@@ -98,13 +98,13 @@ function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
   })
 }
 
-/** Freezes a value to its leaves, in place. */
+/** Deep-freezes a value in place. */
 function freezeAll<T>(value: T): T {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freezeAll)
   return value
 }
 
-/** The node if it can be the root, which must be an object. */
+/** Returns the node if it can be the root, which must be an object. */
 function objectOf(node: AnswerNode): AnswerNode | undefined {
   const isAlone = node.kind === "union" && node.options.length === 1 && node.recursive === undefined
   if (isAlone) return objectOf(node.options[0]!)

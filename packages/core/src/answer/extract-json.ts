@@ -2,16 +2,16 @@ import { parseJson } from "../json"
 import { JsonScan } from "./partial-json"
 
 /**
- * Bounds the work, because a text of opening brackets takes quadratic time: all attempts together may read so many times
- * the text, and so many more characters. A failed attempt counts as so many characters, for its fixed cost.
+ * Bounds the work, because a string of opening brackets would take quadratic time. All attempts together may read
+ * `MAX_READINGS` times the length of the string plus `SPARE_CHARACTERS`. A failed attempt costs `CHARACTERS_PER_FAILURE` more.
  */
 const MAX_READINGS = 8
 const SPARE_CHARACTERS = 1_000_000
 const CHARACTERS_PER_FAILURE = 1_000
 
 /**
- * Finds the JSON in a model's prose: the whole text, else the last fenced block that is JSON, else the longest object or
- * array that is JSON. Undefined if there is none.
+ * Finds the JSON in a model's prose: the whole string, otherwise the last fenced block that is JSON, otherwise the longest
+ * object or array that is JSON. Returns undefined if there is none.
  *
  * @example
  * extractJson('Here you are: {"name":"Dickens"}. Anything else?') // '{"name":"Dickens"}'
@@ -20,7 +20,7 @@ export function extractJson(text: string): string | undefined {
   const whole = text.trim()
   if (isJson(whole)) return whole
   const fences = whole.split(/^[ \t]*(?:```|~~~).*$/m)
-  // Every second part stands between an opening and a closing fence.
+  // Every second part is between an opening and a closing fence.
   for (let index = fences.length - 1 - (fences.length % 2); index > 0; index -= 2) {
     const block = fences[index]!.trim()
     if (isJson(block)) return block

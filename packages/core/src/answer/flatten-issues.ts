@@ -1,16 +1,16 @@
 import type { AnswerIssue } from "./answer-errors"
 import type { ZodIssue } from "./schema/zod-schema"
 
-/** The most issues of one error: a repair needs no more, and an answer of a thousand wrong items has a thousand. */
+/** Maximum issues per error: a repair needs no more, and an array of a thousand invalid items has a thousand. */
 const MAX_ISSUES = 50
 const MAX_MESSAGE = 500
 
-/** Weights of issues: the whole value has another type, a part of it has, or a value is out of bounds. */
+/** Weights of issues: the whole value has the wrong type, a part of it has, or a value is out of bounds. */
 const WRONG_TYPE = 1e9
 const WRONG_PART = 1e4
 const OUT_OF_BOUNDS = 1
 
-/** Zod's issues as plain data. If no option of a union fits, those of the option that comes nearest. */
+/** Converts Zod's issues to plain data. If no option of a union fits, keeps the issues of the closest option. */
 export function flattenIssues(issues: readonly ZodIssue[], at: readonly PropertyKey[] = []): AnswerIssue[] {
   const flat = issues.slice(0, MAX_ISSUES).flatMap((issue): AnswerIssue[] => {
     const path = [...at, ...issue.path]
@@ -24,8 +24,8 @@ export function flattenIssues(issues: readonly ZodIssue[], at: readonly Property
 }
 
 /**
- * How badly an option of a union fits. The number of issues alone would mislead: an object in place of a string has one
- * issue, and the right object with two wrong fields has two.
+ * Measures how badly an option of a union fits. The number of issues alone would mislead: an object in place of a string has
+ * one issue, but the correct object with two wrong fields has two.
  */
 function weigh(issues: readonly AnswerIssue[], at: readonly unknown[]): number {
   return issues.reduce((sum, { path, code }) => {

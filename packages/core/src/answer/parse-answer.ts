@@ -15,15 +15,15 @@ interface InvalidAnswer {
   error: InvalidAnswerError
 }
 
-/** A compiled schema, as the parsers need it. */
+/** The parts of a compiled schema that the parsers need. */
 export interface AnswerForm {
   schema: ZodSchema
   node: AnswerNode
-  /** The value is not an object, so it is sent inside `{ answer: … }`. */
+  /** Whether the value is wrapped in `{ answer: … }`, because it is not an object. */
   isWrapped: boolean
-  /** Some value is parsed by more than one schema, so Zod's work must be bounded. */
+  /** Whether some value is parsed by more than one schema, so that Zod's work must be bounded. */
   hasAlternatives: boolean
-  /** The JSON Schema that was sent: an error may show keys that occur in it. */
+  /** The JSON Schema that was sent. An error may show the keys in it. */
   jsonSchema: string
 }
 
@@ -51,18 +51,18 @@ export async function parseAnswerAsync<Answer>(text: string, form: AnswerForm): 
   }
 }
 
-/** The value that an unfinished text has so far. */
+/** Returns the value of an unfinished answer so far. */
 export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
   const value = readPartialJson(text, UNFINISHED)
   try {
     return value === undefined ? undefined : decode(value, form)
   } catch {
-    // The value is deeper than the stack; `parseAnswer` reports that for the whole text.
+    // The nesting exceeds the stack; `parseAnswer` reports that for the complete answer.
     return undefined
   }
 }
 
-/** The value in the form that Zod accepts, or why there is none. */
+/** Converts the JSON text to the value that Zod accepts, or returns the reason why it cannot. */
 function decodeText(text: string, form: AnswerForm): Decoded {
   const json = parseJson(text)
   if (json === undefined) {
@@ -97,7 +97,7 @@ function schemaThrew(cause: unknown, form: AnswerForm): InvalidAnswer {
   return invalid(form, "code", rootIssue("schema_threw", "A check of the schema threw."), cause)
 }
 
-/** An issue of the answer as a whole. */
+/** An issue with the answer as a whole. */
 function rootIssue(code: string, message: string): AnswerIssue[] {
   return [{ path: [], code, message }]
 }

@@ -1,21 +1,21 @@
 import type { ZodDef, ZodSchema } from "./schema/zod-schema"
 
-/** The most values that Zod may visit: so many for any answer, and so many more for each character of its text. */
+/** Zod may visit `VISITS` values for any answer, and `VISITS_PER_CHARACTER` more for each character of its text. */
 const VISITS = 100_000
 const VISITS_PER_CHARACTER = 20
 
 type Part = [schema: ZodSchema, value: unknown]
 
 /**
- * Bounds the work of Zod for one answer. Zod tries each option of a union from the start, so it may visit a value inside n
- * unions 2^n times, and an answer of a kilobyte could block a server for hours. The most visits are counted before Zod
- * is called, once for each pair of a schema and an object.
+ * Bounds Zod's work for one answer. Zod tries each option of a union from the start, so it may visit a value inside n nested
+ * unions 2^n times, and an answer of a kilobyte could block a server for hours. The maximum number of visits is computed
+ * before Zod is called, once for each pair of a schema and an object.
  */
 export class ParseWork {
   readonly #visits = new Map<ZodSchema, Map<object, number>>()
   #remaining: number
 
-  /** @param characters of the answer's text */
+  /** @param characters length of the answer's text */
   constructor(characters: number) {
     this.#remaining = VISITS + VISITS_PER_CHARACTER * characters
   }
@@ -26,7 +26,7 @@ export class ParseWork {
     if (this.#remaining < 0) throw new RangeError()
   }
 
-  /** Whether Zod accepts a value; true as well if only the asynchronous parse can tell. */
+  /** Whether Zod accepts a value; also true if only the asynchronous parse can decide. */
   accepts(schema: ZodSchema, value: unknown): boolean {
     this.spend(schema, value)
     try {
@@ -50,7 +50,7 @@ export class ParseWork {
   }
 }
 
-/** The schemas that Zod parses for a value, each with the part that it parses. */
+/** The schemas that Zod applies to a value, each with the part of the value that it parses. */
 function partsOf({ _zod: { def, innerType = def.innerType } }: ZodSchema, value: unknown): Part[] {
   const { left, right, in: source, out, shape, items, keyType } = def
   const parts = [left, right, source, out, innerType, ...optionsFor(def, value)].map(
@@ -72,7 +72,7 @@ function entriesOf(value: unknown, type: string): Iterable<[unknown, unknown]> {
   return /object|record/.test(type) ? Object.entries(value) : []
 }
 
-/** All options of a union; of a discriminated one those that its key selects. */
+/** The options of a union; for a discriminated union, only those that its key selects. */
 function optionsFor({ discriminator: key, options = [], unionFallback }: ZodDef, value: unknown): ZodSchema[] {
   if (key === undefined || unionFallback) return options
   const kind = (value as Record<string, unknown> | null | undefined)?.[key]

@@ -1,13 +1,13 @@
 import { parseJson } from "../json"
 
-/** The deepest nesting that is read; deeper values are left out. */
+/** Maximum nesting; deeper values are omitted. */
 const MAX_DEPTH = 500
 
 /** An incomplete escape or surrogate pair at the end of a string; empty if there is none. */
 const INCOMPLETE = /(\\(u[\da-f]{0,3}|ud[89ab][\da-f]{2})?|[\uD800-\uDBFF]|)$/i
 
 /**
- * The value that an unfinished JSON text has so far; undefined while it has none. Text before the first `{` or `[` is
+ * Returns the value of an unfinished JSON text so far; undefined while it has none. Text before the first `{` or `[` is
  * skipped. Numbers, `true`, `false` and `null` appear when they are complete, strings from their first character.
  *
  * @example
@@ -17,7 +17,7 @@ export function parsePartialJson(text: string): unknown {
   return readPartialJson(text, "")
 }
 
-/** Like `parsePartialJson`; appends `mark` to the last string if that is unfinished. */
+/** Like `parsePartialJson`, but appends `mark` to the last string if that is unfinished. */
 export function readPartialJson(text: string, mark: string): unknown {
   const start = text.search(/[{[]/)
   if (start === -1) return undefined
@@ -35,7 +35,7 @@ export function readPartialJson(text: string, mark: string): unknown {
   )
 }
 
-/** Reads a text from its `{` or `[`, as far as it is JSON. Each step returns whether its part is complete. */
+/** Reads JSON from its `{` or `[` as far as it is valid. Each step returns whether its part is complete. */
 export class JsonScan {
   /** The complete parts so far. With `closing` appended it is valid JSON. */
   json = ""
@@ -56,7 +56,7 @@ export class JsonScan {
     return this.#takes("[") ? this.#items("]", () => this.value()) : this.#scalar()
   }
 
-  /** Skips the next character if it is `sign`, and returns whether it was. */
+  /** Skips white space and then `sign`; returns whether `sign` was there. */
   #takes(sign: string): boolean {
     while (this.at < this.#text.length && " \t\n\r".includes(this.#text.charAt(this.at))) this.at++
     if (this.#text[this.at] !== sign) return false
@@ -76,7 +76,7 @@ export class JsonScan {
     return this.#keep()
   }
 
-  /** Adds what was read to the complete parts. */
+  /** Marks everything that was read as complete. */
   #keep(): true {
     this.json = this.#text.slice(0, this.at)
     return true
@@ -96,7 +96,7 @@ export class JsonScan {
     return value !== undefined && (isString || !isAtEnd || typeof value !== "number") && this.#keep()
   }
 
-  /** Reads a string, number or word; undefined if it is none, or a string without an end. */
+  /** Reads a string, number or word; undefined if there is none, or if the string has no end. */
   #token(): unknown {
     const from = this.at
     if (this.#text[from] !== '"') {

@@ -11,7 +11,7 @@ import {
   type Union,
 } from "./schema/answer-node"
 
-/** Appended to an unfinished string: a lone surrogate, which no complete string ends with. */
+/** Appended to an unfinished string: a lone surrogate, which never ends a complete string. */
 export const UNFINISHED = "\uD800"
 
 interface Pair extends Record<string, unknown> {
@@ -26,7 +26,7 @@ interface Reading {
 }
 
 /**
- * Weights of misfits: a value where only `null` is valid; a wrong value; a right value in its natural form or incomplete.
+ * Weights of misfits: a value where only `null` is valid; a wrong value; a correct value in its natural form or incomplete.
  */
 const NEVER = 1e6
 const WRONG = 2
@@ -34,20 +34,20 @@ const ODD = 1
 
 /**
  * Converts an answer to the input of the user's schema: nulls that represent absence are removed, entries become records
- * and maps, digits become bigints. A value that does not fit stays as it is, so that Zod reports it, and is counted, so
+ * and maps, digits become bigints. A value that does not fit stays as it is, so that Zod reports it. It is also counted, so
  * that a union can choose the option that fits best.
  *
- * The natural form of a value (a record as an object, a tuple as an array, an absent key) is read as well, because
- * providers without strict mode use it.
+ * Also reads the natural form of a value (a record as an object, a tuple as an array, an absent key), because providers
+ * without strict mode send it.
  */
 export class AnswerReader {
   #misfits = 0
-  /** The reading of each object by each union, so that the work for nested unions is linear in their size. */
+  /** The reading of each object by each union, so that nested unions take linear time. */
   readonly #chosen = new Map<AnswerNode, Map<unknown, Reading>>()
   readonly #work: ParseWork | undefined
   readonly #partial: boolean
 
-  /** @param work bounds the calls to Zod. Without it the value is unfinished, and incomplete parts are left out. */
+  /** @param work bounds the calls to Zod. If it is undefined, the value is unfinished and incomplete parts are omitted. */
   constructor(work: ParseWork | undefined) {
     this.#work = work
     this.#partial = work === undefined
@@ -74,7 +74,7 @@ export class AnswerReader {
     if (json.type === "null" && value !== null) return this.#misfit(value, NEVER)
     if (this.#partial && typeof value === "string" && value.endsWith(UNFINISHED)) {
       if (prefixes && json.type === "string") return value.slice(0, -1)
-      // In a union, an option that can show the beginning is preferred to one that needs the whole string.
+      // A union prefers an option that can show the beginning to one that needs the whole string.
       return this.#misfit(value, json.type === "string" ? ODD : WRONG)
     }
     if (json.enum !== undefined && !(json.enum as unknown[]).includes(value)) return this.#misfit(value)
@@ -90,7 +90,7 @@ export class AnswerReader {
       const field = fields.get(key)
       const read = field === undefined ? this.#misfit(value[key]) : this.#read(field, value[key])
       if (read !== NOTHING) entries.push([key, read])
-      // An absent `toString` would be found in the prototype, so it is set to undefined.
+      // Without this, an absent `toString` would be read from the prototype.
       else if (key in Object.prototype && !this.#partial) entries.push([key, undefined])
     }
     for (const [key, field] of fields)
@@ -125,7 +125,7 @@ export class AnswerReader {
       (part): part is Pair => isRecord(part) && (!this.#partial || ("key" in part && "value" in part)),
     )
     if (pairs.length < items.length && !this.#partial) return this.#misfit(json)
-    // An absent value is undefined in a map, and has no entry in a record.
+    // An absent value is undefined in a map, and is omitted from a record.
     const entries = pairs
       .filter((pair) => as === "map" || "value" in pair)
       .map(({ key, value }) => [key, value] as const)
@@ -143,7 +143,7 @@ export class AnswerReader {
     return best.value
   }
 
-  /** The option that fits best; if several fit equally well, the first of them that Zod accepts. */
+  /** Returns the reading of the option that fits best; if several fit equally well, of the first that Zod accepts. */
   #choose({ options, schemas }: Union, value: unknown): Reading {
     const readings: Reading[] = []
     for (const option of options) {
@@ -152,8 +152,8 @@ export class AnswerReader {
       readings.push({ value: read, misfits: this.#misfits })
       if (this.#misfits === 0 && (this.#partial || schemas === undefined)) break
     }
-    const least = Math.min(...readings.map(({ misfits }) => misfits))
-    const best = readings.filter(({ misfits }) => misfits === least)
+    const lowest = Math.min(...readings.map(({ misfits }) => misfits))
+    const best = readings.filter(({ misfits }) => misfits === lowest)
     const first = best[0]!
     const work = this.#work
     if (work === undefined || schemas === undefined || best.every(({ value }) => value === first.value)) return first
@@ -166,7 +166,7 @@ function isOmittable(node: AnswerNode): boolean {
   return node === ABSENT || (node.kind === "union" && node.options.some(isOmittable))
 }
 
-/** The items of a tuple in order, without absent ones at its end. */
+/** The items of a tuple in order, without absent items at the end. */
 function listOf(fields: Map<string, AnswerNode>, object: Record<string, unknown>): unknown[] {
   const rest = Array.isArray(object.rest) ? object.rest : []
   const keys = [...fields.keys()].filter((key) => key !== "rest")

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors"
 /** Bytes of an image or a file. */
 export type Bytes = Uint8Array | ArrayBuffer
 
-/** What is accepted as an image and as a file, and the most bytes of each. */
+/** Accepted images and files, and the maximum bytes of each. */
 const KINDS = {
   image: {
     expected: "an http(s) URL, a data: URL, or the bytes of a PNG, JPEG, GIF or WebP, such as `await readFile(path)`",
@@ -30,7 +30,7 @@ const SIGNATURES: [type: string, bytes: RegExp][] = [
 
 /**
  * Converts bytes to a `data:` URL; returns a URL as it is.
- * @throws InvalidArgumentError if it is not an image or file, if the type cannot be recognised from the bytes, or if it is
+ * @throws InvalidArgumentError if it is not an image or file, if its type cannot be detected from the bytes, or if it is
  * larger than 20 MiB (image) or 50 MiB (file)
  */
 export function toDataUrl(kind: keyof typeof KINDS, source: string | Bytes, mediaType?: string): string {
@@ -55,7 +55,7 @@ function mediaTypeOf(bytes: Uint8Array): string | undefined {
 
 function toBase64(bytes: Uint8Array): string {
   const parts: string[] = []
-  // A chunk is a multiple of 3 bytes, so its base64 has no padding, and small enough to be the arguments of one call.
+  // A chunk is a multiple of 3 bytes, so that its base64 has no padding, and small enough to be passed as arguments.
   for (let start = 0; start < bytes.length; start += 24_576)
     parts.push(btoa(String.fromCharCode(...bytes.subarray(start, start + 24_576))))
   return parts.join("")

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from "../errors"
 import { toYaml } from "./to-yaml"
 
 /**
- * Puts `data` between lines `[TAG]` and `[/TAG]`; an array becomes one block per item, `[TAG_1]`, `[TAG_2]`, ….
- * Objects become YAML. An end tag inside the data is written `[\/TAG]`, so that no data can close its block.
+ * Writes `data` between the lines `[TAG]` and `[/TAG]`; an array becomes one block per item, `[TAG_1]`, `[TAG_2]`, ….
+ * Objects become YAML. An end tag inside the data is escaped as `[\/TAG]`, so that no data can close its block.
  *
  * @throws InvalidArgumentError if the tag is not 1 to 64 letters, digits, `_` or `-`, beginning with a letter
  */
@@ -14,7 +14,7 @@ export function formatBlock(tag: string, data: unknown): string {
   return data.map((item, index) => block(tag, `${tag}_${index + 1}`, item)).join("\n\n")
 }
 
-/** Invisible characters, and the same with white space. */
+/** Patterns for invisible characters, and for these or white space. */
 const INVISIBLE = "\\p{Cf}*"
 const GAP = "[\\s\\p{Cf}]*"
 

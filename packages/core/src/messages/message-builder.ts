@@ -8,7 +8,7 @@ import { formatBlock } from "./format-block"
 import type { AssistantMessage, ContentPart, Message, RefusalPart, ToolCall } from "./message"
 import { isOmitted, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
-/** In how much detail a model sees an image; providers bill by it. */
+/** The level of detail at which a model sees an image; it determines the price. */
 export type ImageDetail = "auto" | "low" | "high"
 
 const MAX_MESSAGES = 10_000
@@ -50,7 +50,7 @@ export class MessageBuilder {
 
   /**
    * Adds an image as a user message: an http(s) URL, a `data:` URL, or the bytes of a PNG, JPEG, GIF or WebP.
-   * @param options `detail` is the provider's choice if absent
+   * @param options without `detail`, the provider chooses it
    * @throws InvalidArgumentError for anything else, and for more than 20 MiB
    */
   addMessageImage(image: string | Bytes, options: { detail?: ImageDetail | undefined } = {}): this {
@@ -65,7 +65,7 @@ export class MessageBuilder {
 
   /**
    * Adds a file as a user message: a `data:` URL, or bytes. Bytes need a `mediaType`, unless they are a PDF or an image.
-   * @param options `filename` is "file" if absent
+   * @param options `filename` is "file" by default
    * @throws InvalidArgumentError for anything else, and for more than 50 MiB
    */
   addMessageFile(
@@ -79,7 +79,7 @@ export class MessageBuilder {
     return this.#addContent("user", [part])
   }
 
-  /** Adds the assistant message in which the model called tools. */
+  /** Adds an assistant message with tool calls. */
   addToolCalls(calls: readonly ToolCall[], content: string | null = null): this {
     return this.addPrompt([{ role: "assistant", content, tool_calls: calls as ToolCall[] }])
   }
@@ -93,7 +93,7 @@ export class MessageBuilder {
 
   /**
    * Adds a user message, or copies of several messages.
-   * @throws InvalidRequestError that lists all invalid fields; then no message is added
+   * @throws InvalidRequestError that lists all invalid fields, and adds no message
    */
   addPrompt(prompt: string | readonly Message[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
@@ -105,20 +105,20 @@ export class MessageBuilder {
     return this.#add(...(messages as Message[]))
   }
 
-  /** A copy of the messages, in order. */
+  /** Returns a copy of the messages, in order. */
   getMessages(): Message[] {
     return this.#messages.map(copyOf)
   }
 
-  /** The conversation as one string, for people: each message after its role; images and files by their type. */
+  /** Returns the conversation as readable text: each message after its role, images and files by their type. */
   getFormattedPrompt(): string {
     return this.#messages.map((message) => `${message.role}:\n${formatMessage(message)}`).join("\n\n")
   }
 
   /**
-   * Marks the current end of the conversation. The function that it returns inserts an answer there: after the message that
-   * is last now and earlier answers to it, before all messages that were added since. It does nothing if that message was
-   * cleared or the conversation is full, because an answer must not be lost for that.
+   * Marks the current end of the conversation. The returned function inserts an answer there: after the last message and
+   * earlier answers to it, before all messages that were added since. It does nothing if that message was cleared or the
+   * conversation is full, because throwing would lose the answer.
    */
   openTurn(): (answer: string) => void {
     const last = this.#messages.at(-1)!
@@ -165,7 +165,7 @@ function copyOf(message: Message): Message {
   return { ...message }
 }
 
-/** Throws for values without content: null, undefined, a function that was not called, a promise that was not awaited. */
+/** Rejects values without content: null, undefined, functions that were not called, promises that were not awaited. */
 function checkData(data: unknown, argument: string): unknown {
   if (data === null || isOmitted(data) || typeof (data as Partial<Promise<unknown>>).then === "function")
     throw new InvalidArgumentError(argument, "a string or data", data)

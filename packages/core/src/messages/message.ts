@@ -36,7 +36,7 @@ export interface ToolCall {
   function: { name: string; arguments: string }
 }
 
-/** A function that the model may call, as the API takes it. `parameters` is a JSON Schema. */
+/** A function that the model may call, in the shape of the API. `parameters` is a JSON Schema. */
 export interface ToolDefinition {
   type: "function"
   function: {
@@ -62,7 +62,7 @@ export interface TextPart {
 
 export interface ImagePart {
   type: "image_url"
-  /** `url` is an http(s) or `data:` URL. Of a `data:` URL, the image's size in pixels is known. */
+  /** `url` is an http(s) or `data:` URL. Only a `data:` URL reveals the image's size in pixels. */
   image_url: { url: string; detail?: "auto" | "low" | "high" | undefined }
 }
 

@@ -1,17 +1,17 @@
 import { InvalidArgumentError } from "../errors"
 
-/** The deepest nesting that is written. */
+/** Maximum nesting. */
 const MAX_DEPTH = 100
 
-/** The most characters of one message: data whose parts are shared could otherwise grow exponentially. */
+/** Maximum characters of one message. Without it, data with shared parts could grow exponentially. */
 export const MAX_CHARACTERS = 10_000_000
 
-/** Words that YAML does not read as strings, in any case. */
+/** Words that YAML does not read as strings, in upper or lower case. */
 const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i
 
 /**
- * Writes plain data as readable YAML 1.2. Values are read as `JSON.stringify` reads them (it calls `toJSON` and leaves out
- * undefined fields); maps become objects, sets arrays, and bigints digits.
+ * Writes plain data as readable YAML 1.2. Reads values as `JSON.stringify` does (calls `toJSON`, omits undefined fields). Maps
+ * become objects, sets become arrays, and bigints become digits.
  *
  * @throws InvalidArgumentError for cycles, more than 100 levels, or more than 10,000,000 characters
  *
@@ -32,7 +32,7 @@ function plain(data: unknown): unknown {
   return value instanceof Set ? [...value] : value
 }
 
-/** Whether JSON leaves the value out of an object, and writes null for it in an array. */
+/** Whether JSON omits the value from an object, and writes null for it in an array. */
 export function isOmitted(value: unknown): boolean {
   return value === undefined || typeof value === "function" || typeof value === "symbol"
 }
@@ -40,7 +40,7 @@ export function isOmitted(value: unknown): boolean {
 class YamlWriter {
   #remaining = MAX_CHARACTERS
 
-  /** Writes a value at an indent: in one line if it is a scalar or empty, else in several. */
+  /** Writes a value at an indent: on one line if it is a scalar or empty, otherwise on several. */
   write(value: unknown, indent: string, depth: number): string {
     if (typeof value !== "object" || value === null) return this.#count(scalar(value, indent), value)
     if (depth > MAX_DEPTH) throw tooLarge(value)
@@ -86,7 +86,7 @@ function isPlainKey(key: string): boolean {
   return /^[A-Za-z_][\w-]*$/.test(key) && !RESERVED.test(key)
 }
 
-/** Plain if no YAML reader can misread it, several lines as a literal block, else in quotes. */
+/** Writes a string plainly if no YAML reader can misread it, several lines as a literal block, otherwise in quotes. */
 function stringScalar(text: string, indent: string): string {
   if (isPlainText(text)) return text
   if (!isBlockText(text)) return quote(text)
@@ -100,7 +100,7 @@ function isPlainText(text: string): boolean {
   return /^[\p{L}_][\p{L}\p{M}\p{N} _.,;()/'’!?%+=*@$€"&-]*$/u.test(text) && !text.endsWith(" ") && !RESERVED.test(text)
 }
 
-/** Whether a text has several lines, none of which begins or ends with white space, and no character that YAML rejects. */
+/** Whether a string has several lines, no white space around them, and no character that YAML rejects. */
 function isBlockText(text: string): boolean {
   return (
     /\n/.test(text) &&

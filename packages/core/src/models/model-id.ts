@@ -1,24 +1,24 @@
 import { describeModelId, hasModelIdCharacters, InvalidArgumentError } from "../errors"
 
-/** A model id taken apart: `provider/name:variant`; all but the name may be absent. */
+/** The parts of a model id: `provider/name:variant`; all but the name may be absent. */
 export interface ModelId {
   /** The id as it was written. */
   readonly id: string
-  /** The first of several segments as it was written, such as `openrouter` or `anthropic`: whose API is called. */
+  /** The first segment as it was written, such as `openrouter` or `anthropic`, if there are several: the API that is called. */
   readonly provider: string | undefined
-  /** What that API calls the model, such as `openai/gpt-4o-mini-2024-07-18`. */
+  /** The model's name in that API, such as `openai/gpt-4o-mini-2024-07-18`. */
   readonly name: string
-  /** What follows the last colon, such as `online`, where the provider (OpenRouter) uses colons for variants. */
+  /** The part after the last colon, such as `online`, if the provider (OpenRouter) uses colons for variants. */
   readonly variant: string | undefined
   /** The base model of a fine-tuned one: `gpt-4o-mini` for `ft:gpt-4o-mini:my-org::id`. */
   readonly fineTunedFrom: string | undefined
-  /** The name without provider, vendor, variant and date: `gpt-4o-mini`. The base model's for a fine-tuned one. */
+  /** The name without provider, vendor, variant and date: `gpt-4o-mini`. For a fine-tuned model, the base model's. */
   readonly baseName: string
   /** Keys under which tables may list what the provider serves under this id, the most specific first. */
   readonly keys: readonly string[]
   /**
-   * `keys`, then those of the same model without a variant, behind a router or in a cloud, and of the base model of a
-   * fine-tuned one. They have the same tokenizer and limits, but not the same price.
+   * `keys`, then the keys of the same model without variant, router and cloud, and of the base model of a fine-tuned model.
+   * These have the same tokenizer and limits, but not the same price.
    */
   readonly modelKeys: readonly string[]
 }
@@ -37,12 +37,12 @@ const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
 const FINE_TUNED = /^ft:([^:/]+)/
 
 /**
- * Takes a model id apart by its form alone, and names the keys under which tables may list it; whether the model exists
- * is for the tables to say. This is the only place that knows date suffixes, vendor prefixes, `models/…` and `ft:…`.
- * A key is never a part of a name: `gpt-4o-mini-x` is not `gpt-4o-mini`.
+ * Splits a model id by its form alone, and returns the keys under which tables may list it. It does not check that the model
+ * exists. This is the only place that interprets date suffixes, vendor prefixes, `models/…` and `ft:…`.
+ * Names are never matched by prefix: `gpt-4o-mini-x` is not `gpt-4o-mini`.
  *
- * @throws InvalidArgumentError if the id is empty, longer than 200 characters, has characters that no provider uses, or looks
- * like an API key
+ * @throws InvalidArgumentError if the id is empty, is longer than 200 characters, has characters that no provider uses, or
+ * looks like an API key
  *
  * @example
  * parseModelId("openrouter/openai/gpt-4o-mini-2024-07-18:online")
@@ -59,7 +59,7 @@ export function parseModelId(id: string): ModelId {
   return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys }
 }
 
-/** Whether a value has the form of a model id. An API key has not. */
+/** Whether a value has the form of a model id and not of an API key. */
 export function isModelId(value: unknown): value is string {
   return typeof value === "string" && hasModelIdCharacters(value) && !/\/[/:]|[/:]$/.test(value)
 }
@@ -78,7 +78,7 @@ function splitModelId(id: string): Parts {
   return { id, provider, name, variant, fineTunedFrom }
 }
 
-/** The keys of exactly what the provider serves: as written, and without one date at the end. */
+/** The keys of exactly the model that the provider serves: as written, and without one date at the end. */
 function keysOf({ id, provider, name, fineTunedFrom }: Parts): string[] {
   if (fineTunedFrom !== undefined) return withUndated(`${provider ?? "openai"}/ft:${fineTunedFrom}`)
   const canonical = (provider && PROVIDER_ALIASES.get(provider)) ?? provider
@@ -86,7 +86,7 @@ function keysOf({ id, provider, name, fineTunedFrom }: Parts): string[] {
   return withUndated(canonical === provider ? id : `${canonical}${id.slice(id.indexOf("/"))}`)
 }
 
-/** The id of the same model one layer further in: without variant, router or cloud, or before it was fine-tuned. */
+/** Removes one layer from an id: the variant, the router, the cloud or the fine-tuning. */
 function innerId({ id, provider, name, variant, fineTunedFrom }: Parts): string | undefined {
   if (variant !== undefined) return id.slice(0, -variant.length - 1)
   if (fineTunedFrom !== undefined) return `openai/${fineTunedFrom}`
@@ -95,13 +95,13 @@ function innerId({ id, provider, name, variant, fineTunedFrom }: Parts): string 
   return name.startsWith("openai/") ? name : `openai/${name}`
 }
 
-/** One date is removed, not two: no dated model is listed under a second date. */
+/** Removes one date only: no dated model is listed under a second date. */
 function withUndated(key: string): string[] {
   const undated = withoutDate(key)
   return undated === undefined || withoutDate(undated) !== undefined ? [key] : [key, undated]
 }
 
-/** The name without one real calendar date at its end (`-2024-07-18`, `-20240718`, `@20240718`), else undefined. */
+/** Removes a valid date from the end of a name (`-2024-07-18`, `-20240718`, `@20240718`); undefined if there is none. */
 function withoutDate(name: string): string | undefined {
   const [, undated, ...parts] = DATE.exec(name) ?? []
   const date = parts.join("-")

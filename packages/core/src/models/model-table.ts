@@ -1,10 +1,10 @@
 import { isModelId, parseModelId } from "./model-id"
 
 /**
- * How the most output tokens of a model are known:
+ * Where the maximum output tokens of a model come from:
  * - `listed`: a source states it for this model at this provider.
  * - `same model`: a source states it for the same model at another provider; this one may allow more.
- * - `context window`: no source states it, and an answer cannot be longer than the window it shares with the input.
+ * - `context window`: no source states it, and an answer cannot exceed the window that it shares with the input.
  */
 export type MaxOutputBasis = "listed" | "same model" | "context window"
 
@@ -13,30 +13,30 @@ export interface ListedModel {
   /** `provider/name`. */
   readonly key: string
   readonly provider: string
-  /** Input and output together. */
+  /** Maximum tokens of input and output together. */
   readonly contextWindow?: number
-  /** Where a source states that the input may be no longer than this. */
+  /** Present if a source states a maximum for the input alone. */
   readonly maxInputTokens?: number
   readonly maxOutputTokens?: number
   /** Present with `maxOutputTokens`. */
   readonly maxOutputBasis?: MaxOutputBasis
 }
 
-/** A model of which the context window is known. */
+/** A model whose context window is known. */
 export type ModelWithWindow = ListedModel & { readonly contextWindow: number }
 
 export interface ModelMatch {
   readonly model: ListedModel
-  /** The variant of the id (`online`, `nitro`), unless the table lists it as a model of its own (`…:free`). */
+  /** The variant of the id (`online`, `nitro`), unless the table lists it as a separate model (`…:free`). */
   readonly variant: string | undefined
 }
 
 /**
  * Models and their limits, read from text on first use. Lines of the text:
  * - `<provider>`, followed by ` 1` if names without the provider (`gpt-4o-mini`) are ids too;
- * - a tab, then a model of this provider: `<name> <context window> <most input> <most output> <flag>`, separated by tabs,
- *   trailing tabs left out. A most output of `=` is the context window; one after `~` is that of the same model elsewhere.
- *   Flag `X`: the name without the provider is not an id, because several providers serve it.
+ * - a tab, then a model of this provider: `<name> <context window> <maximum input> <maximum output> <flag>`, separated by
+ *   tabs, without trailing tabs. A maximum output of `=` equals the context window; after `~`, it is that of the same model
+ *   elsewhere. Flag `X`: the name without the provider is not an id, because several providers serve it.
  */
 export class ModelTable {
   readonly #texts: readonly string[]
@@ -46,12 +46,12 @@ export class ModelTable {
     this.#texts = texts
   }
 
-  /** Every id that is listed: `provider/name`, and names that need no provider. */
+  /** Returns every listed id: `provider/name`, and names that need no provider. */
   ids(): string[] {
     return [...this.#models().keys()]
   }
 
-  /** What the provider serves under an id, or undefined if that is not listed. Never a model with a similar name. */
+  /** Finds the model that a provider serves under an id; undefined if it is not listed. Never matches similar names. */
   find(id: string): ModelMatch | undefined {
     if (!isModelId(id)) return undefined
     const parsed = parseModelId(id)
@@ -64,8 +64,8 @@ export class ModelTable {
   }
 
   /**
-   * The listed model with a context window whose limits hold for an id: also the same model behind a router or in a
-   * cloud, and the base model of a fine-tuned one. Not for prices.
+   * Finds a listed model whose limits apply to an id: the model itself, the same model behind a router or in a cloud, or the
+   * base model of a fine-tuned model. Its price may differ.
    */
   findLimits(id: string): ModelWithWindow | undefined {
     if (!isModelId(id)) return undefined

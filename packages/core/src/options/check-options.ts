@@ -2,16 +2,16 @@ import { InvalidArgumentError } from "../errors"
 import { synonymOf } from "./option-synonyms"
 import { correctSpelling, withoutCase } from "./spelling"
 
-/** What to write instead of an option that does not exist here, by its name: one sentence each. */
+/** For unknown options, by name: one sentence that says what to write instead. */
 export type OptionAdvice = Readonly<Record<string, string>>
 
-/** Known names are listed in a message only if they are few. */
+/** A message lists the known names only if there are at most this many. */
 const MAX_LISTED = 12
 const MAX_NAME = 60
 
 /**
- * Throws unless `value` is an object whose every option is known: a misspelt limit must not count as no limit.
- * The message suggests what was probably meant. It never shows the value of an unknown option, which may be a key.
+ * Throws unless `value` is an object with known options only: a misspelt limit must not count as no limit.
+ * The message suggests the option that was probably meant. It never shows the value of an unknown option, which may be a key.
  *
  * @param argument path of the object, such as `limits[0]`; options of `"options"` are named without a path
  * @param advice for options that have no counterpart among `names`
@@ -37,7 +37,7 @@ export function checkOptions(
   }
 }
 
-/** What to do about an unknown option, as sentences with a space in front: " Did you mean `x`?" */
+/** Returns advice for an unknown option, with a leading space: " Did you mean `x`?" */
 export function adviceFor(name: string, names: ReadonlySet<string>, advice: OptionAdvice = {}): string {
   const form = withoutCase(name)
   const specific = Object.entries(advice).find(([other]) => withoutCase(other) === form)
@@ -49,13 +49,13 @@ export function adviceFor(name: string, names: ReadonlySet<string>, advice: Opti
   return ` Known options: ${[...names].map((known) => `\`${known}\``).join(", ")}.`
 }
 
-/** Whether a value can be an object of options. A promise that was not awaited would otherwise count as no options. */
+/** Whether a value can be an options object. A promise without `await` would otherwise count as empty options. */
 export function isOptionsObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false
   return typeof (value as { then?: unknown }).then !== "function"
 }
 
-/** `checkOptions` with an empty `argument` for the options themselves. */
+/** Like `checkOptions`; an empty `argument` names the options object itself. */
 export function checkNames(value: unknown, names: ReadonlySet<string>, argument: string): void {
   checkOptions(value, names, argument || "options")
 }

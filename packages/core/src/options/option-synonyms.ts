@@ -1,8 +1,8 @@
 import { withoutCase } from "./spelling"
 
 /**
- * Names that people write for the same option, in p2, in other libraries and in provider APIs. Of each group, the first
- * name that exists where the option was given is suggested.
+ * Names of the same option in p2, other libraries and provider APIs. The error message suggests the first name of a group
+ * that the function accepts.
  */
 export const SYNONYMS: readonly (readonly string[])[] = [
   ["maxTokens", "maxOutputTokens", "maxCompletionTokens", "maxNewTokens", "maxTokensToSample", "outputLimit"],
@@ -48,7 +48,7 @@ export const SYNONYMS: readonly (readonly string[])[] = [
   ["reasoningTokens", "thinkingTokens", "thoughtsTokenCount"],
 ]
 
-/** The known name that means what `name` means elsewhere, or undefined. */
+/** Returns the known name that is a synonym of `name`, or undefined. */
 export function synonymOf(name: string, known: ReadonlySet<string>): string | undefined {
   const wanted = withoutCase(name)
   for (const group of SYNONYMS) {

@@ -1,6 +1,6 @@
 /**
- * The known ids that are spelled most like `id`, nearest first, by edit distance over their lower-case forms; for error
- * messages only. Returns at most `count` ids (default 3), none of which differs in more than half of its characters.
+ * Returns the known ids with the most similar spelling, nearest first, by edit distance over their lower-case forms; for error
+ * messages only. Returns at most `count` ids (default 3) and none that differs in more than half of its characters.
  */
 export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
   const wanted = id.slice(0, 100).toLowerCase()
@@ -17,7 +17,7 @@ export function nearestIds(id: string, known: Iterable<string>, count = 3): stri
   return nearest.map((candidate) => candidate.id)
 }
 
-/** The name among `known` of which `name` is probably a misspelling: at most one edit per three characters. */
+/** Returns the known name that `name` probably misspells: at most one edit per three characters. */
 export function correctSpelling(name: string, known: Iterable<string>): string | undefined {
   const wanted = withoutCase(name).slice(0, 100)
   let nearest: { distance: number; name: string } | undefined
@@ -31,36 +31,36 @@ export function correctSpelling(name: string, known: Iterable<string>): string |
   return nearest?.name
 }
 
-/** `max_tokens`, `max-tokens` and `maxTokens` in one form. */
+/** Converts `max_tokens`, `max-tokens` and `maxTokens` to the same form. */
 export function withoutCase(name: string): string {
   return name.replace(/[_-]/g, "").toLowerCase()
 }
 
 /**
- * Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. Infinity if it is more
- * than `limit`.
+ * Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. Infinity if it exceeds
+ * `limit`.
  */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return Number.POSITIVE_INFINITY
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  let previousLeast = 0
+  let previousMinimum = 0
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
-    let least = i
+    let minimum = i
     for (let j = 1; j <= b.length; j++) {
       const substitution = previous[j - 1]! + Number(a[i - 1] !== b[j - 1])
       let distance = Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution)
       const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
       if (isSwap) distance = Math.min(distance, beforePrevious[j - 2]! + 1)
       row.push(distance)
-      least = Math.min(least, distance)
+      minimum = Math.min(minimum, distance)
     }
     // A later row builds on this row or, by a swap, on the one before.
-    if (least > limit && previousLeast > limit) return Number.POSITIVE_INFINITY
+    if (minimum > limit && previousMinimum > limit) return Number.POSITIVE_INFINITY
     beforePrevious = previous
     previous = row
-    previousLeast = least
+    previousMinimum = minimum
   }
   return previous[b.length]!
 }

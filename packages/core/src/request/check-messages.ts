@@ -12,7 +12,7 @@ const STRING_FIELDS: Record<string, string> = {
   refusal: "refusal",
 }
 
-/** Checks that `messages` is an array of messages as the API takes them: roles, contents and part types. */
+/** Checks that `messages` is an array of messages that the API accepts: roles, contents and part types. */
 export function checkMessages(messages: unknown, path: string, issues: RequestIssues): unknown {
   return array(10_000, checkMessage)(messages, path, issues)
 }

@@ -12,9 +12,9 @@ import { REQUEST_ADVICE } from "./request-advice"
 import type { RequestOptions } from "./request-options"
 
 export interface CheckedOptions<Answer> {
-  /** The options as they were written, frozen to their leaves. */
+  /** The options as they were written, deeply frozen. */
   options: Readonly<RequestOptions<Answer>>
-  /** The options that have another form in a request. */
+  /** The options that a request stores in another form. */
   normal: {
     stop?: readonly string[]
     maxBudget?: NanoUsd
@@ -41,7 +41,7 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
     if (value === undefined && name !== "model") continue
     if (names.has(name)) {
       normal[name] = checks[name]!(value, name, issues)
-      // The schema is Zod's own object; `metadata` was copied by its check.
+      // The schema is Zod's own object, which must not be frozen. The check of `metadata` has copied it.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
     } else issues.add(name, `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
@@ -94,7 +94,7 @@ const checkStop: Check = (value, path, issues) =>
 
 function readAmount(amount: string): NanoUsd {
   const nanoUsd = usd(amount)
-  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount from 0", amount)
+  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount of at least 0", amount)
   return nanoUsd
 }
 

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "../errors"
 const MAX_DEPTH = 1_000
 
 /**
- * A copy of plain data, frozen to its leaves.
+ * Returns a deeply frozen copy of plain data.
  * @throws InvalidArgumentError for more than 1,000 levels, and so for cycles
  */
 export function frozenCopy<T>(value: T, depth = 0): T {

@@ -3,22 +3,22 @@ import { plural } from "../plural"
 
 /** One invalid field of a request. */
 export interface RequestIssue {
-  /** Where, such as `userBudget.timeZone` or `messages[2].content`. */
+  /** Location in the request, such as `userBudget.timeZone` or `messages[2].content`. */
   readonly path: string
-  /** What was expected and what came, described without its contents; or that the option is unknown. */
+  /** Says what was expected and what was received, without its contents; or that the option is unknown. */
   readonly message: string
 }
 
-/** The most fields that one error lists; the rest are counted. */
+/** Maximum fields that one error lists; the others are only counted. */
 const MAX_ISSUES = 30
 const MAX_PATH = 200
 
 /** Invalid request options or messages: code `invalid-request`. Lists every invalid field, not only the first. */
 export class InvalidRequestError extends P2Error<"invalid-request"> {
-  /** The first 30. */
+  /** The first 30 invalid fields. */
   declare readonly issues: readonly RequestIssue[]
 
-  /** @param count number of all invalid fields */
+  /** @param count number of invalid fields, also of those not listed */
   constructor(issues: readonly RequestIssue[], count: number) {
     const lines = issues.map(({ path, message }) => `- ${path}: ${message}`)
     if (count > issues.length) lines.push(`- and ${count - issues.length} more`)
@@ -29,7 +29,7 @@ export class InvalidRequestError extends P2Error<"invalid-request"> {
     this.issues = issues
   }
 
-  /** Whether `value` is an `InvalidRequestError`, from whichever copy of the package. */
+  /** Whether `value` is an `InvalidRequestError`, from any copy of the package. */
   static override isInstance(value: unknown): value is InvalidRequestError {
     return P2Error.isInstance(value) && value.code === "invalid-request"
   }

@@ -53,7 +53,7 @@ export function array(max: number, check: Check): Check {
   return (value, path, issues) => {
     if (Array.isArray(value) && value.length <= max)
       return Array.from(value, (item, index) => check(item, `${path}[${index}]`, issues))
-    return issues.addUnexpected(path, `an array of at most ${max}`, value)
+    return issues.addUnexpected(path, `an array of at most ${max} items`, value)
   }
 }
 

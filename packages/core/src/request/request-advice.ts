@@ -5,10 +5,10 @@ const CALL_OPTION = "It is an option of the call, such as `generate({ signal })`
 const WRITE_MESSAGES = 'Write `messages: [{ role: "user", content: "…" }]`.'
 const WRITE_SYSTEM = 'Write `messages: [{ role: "system", content: "…" }, …]`.'
 const NO_TOOLS =
-  "A request has no tools: describe what the model may choose in `answerModel`, such as a union of objects."
-const NO_SUCH_SETTING = "Requests have no such setting; `temperature` and `topP` control sampling."
+  "Requests have no tools: describe the choices of the model in `answerModel`, such as a union of objects."
+const NO_SUCH_SETTING = "Requests do not support it; `temperature` and `topP` control sampling."
 
-/** What to write instead of options that people know from provider APIs, and of options that belong elsewhere. */
+/** Says what to write instead of options of provider APIs, and where options of other functions belong. */
 export const REQUEST_ADVICE: OptionAdvice = {
   prompt: WRITE_MESSAGES,
   input: WRITE_MESSAGES,

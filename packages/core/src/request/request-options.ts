@@ -2,7 +2,7 @@ import type { Message } from "../messages/message"
 import type { BudgetInput } from "./budget-input"
 
 /**
- * A schema of Zod 4 (`zod` or `zod/mini`) whose parsed value is the answer. Declares only the part that p2 reads, because
+ * A Zod 4 schema (`zod` or `zod/mini`) whose parsed value is the answer. Declares only the part that p2 reads, because
  * the types of two releases of Zod are not assignable to each other.
  */
 export interface AnswerModel<Answer = unknown> {
@@ -29,9 +29,9 @@ export interface RequestOptions<Answer = string> {
   seed?: number | undefined
   /** Up to 16 strings at which the model stops. @defaultValue none */
   stop?: string | readonly string[] | undefined
-  /** The most output tokens. @defaultValue the least of 4,096, the model's maximum, and what `maxBudget` can afford */
+  /** Maximum output tokens. @defaultValue the smallest of 4,096, the model's maximum, and what `maxBudget` can afford */
   maxTokens?: number | undefined
-  /** The most that this request may cost in dollars, all attempts together: `0.05`, `"0.05"` or `"$0.05"`. @defaultValue no limit */
+  /** Maximum cost of this request in dollars, for all attempts together: `0.05`, `"0.05"` or `"$0.05"`. @defaultValue no limit */
   maxBudget?: number | string | undefined
   /** The user whose call this is, up to 200 characters. If set, spend is tracked by user. */
   userId?: string | undefined
@@ -47,7 +47,7 @@ export interface RequestOptions<Answer = string> {
   fallbacks?: readonly string[] | undefined
   /** Web search, if the provider supports it. @defaultValue false */
   online?: boolean | undefined
-  /** Requests caching of the prompt's prefix from providers that do not cache by themselves. @defaultValue false */
+  /** Requests caching of the prompt's prefix from providers that do not cache automatically. @defaultValue false */
   cachePrompt?: boolean | undefined
   /** Sent to providers that have service tiers; the upper bound is computed for it. @defaultValue "default" */
   serviceTier?: string | undefined
@@ -57,10 +57,10 @@ export interface RequestOptions<Answer = string> {
   timeoutMs?: number | undefined
   /** Retries after network and server errors: 0 to 10. @defaultValue 2 */
   retries?: number | undefined
-  /** Retries after an invalid answer, with what was wrong: 0 to 10. @defaultValue 1 */
+  /** Retries after an invalid answer, with its issues in the prompt: 0 to 10. @defaultValue 1 */
   repairs?: number | undefined
   /** Plain data for the receipt, not sent to the provider: up to 16,384 characters of JSON. @defaultValue none */
   metadata?: Readonly<Record<string, unknown>> | undefined
-  /** Prints what happens, for people. @defaultValue false */
+  /** Prints readable progress messages. @defaultValue false */
   verbose?: boolean | undefined
 }

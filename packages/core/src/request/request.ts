@@ -9,7 +9,7 @@ import type { AnswerModel, RequestOptions } from "./request-options"
 const MARK = Symbol.for("@p2/request")
 
 /**
- * A request to a model, with what it may cost. Validated by the constructor, and frozen to its leaves.
+ * A request to a model, with a limit on its cost. The constructor validates it and freezes it deeply.
  *
  * @example
  * const request = new Request({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
@@ -67,7 +67,7 @@ export class Request<Answer = string> {
     return new Request<A>({ ...(this.options as unknown as RequestOptions<A>), ...changes })
   }
 
-  /** Whether `value` is a request, from whichever copy of the package. */
+  /** Whether `value` is a request, from any copy of the package. */
   static isInstance(value: unknown): value is Request<unknown> {
     return (value as Record<symbol, unknown> | null | undefined)?.[MARK] === true
   }

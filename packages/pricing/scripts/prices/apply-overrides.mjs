@@ -1,4 +1,4 @@
-// Applies the hand-kept entries of overrides.mjs and more-overrides.mjs to the merged rows.
+// Applies the entries of overrides.mjs and more-overrides.mjs to the merged rows.
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
 import {
@@ -116,7 +116,7 @@ function scaled(sheet, [numerator, denominator], keep = []) {
   return { tiers }
 }
 
-/** The standard sheet that holds now: the last one without hours that a cost uses. */
+/** The current standard sheet: the last one without hours that a cost uses. */
 function standard(row) {
   return row.sheets
     .filter((sheet) => sheet.serviceTier === "default" && !sheet.boundOnly && !sheet.window && !sheet.until)
@@ -177,7 +177,7 @@ function addMediaRates(row) {
   row.from = withSource(row.from, entry)
 }
 
-/** Where OpenAI's file search has a price, its code interpreter has one too. */
+/** Adds a price for OpenAI's code interpreter to every row with a price for file search. */
 function addHostedTools(row) {
   const standard = row.sheets[0].tiers[0].rates
   if (row.provider !== CODE_SESSION.provider || standard.fileSearch === undefined) return
@@ -185,7 +185,7 @@ function addHostedTools(row) {
   row.from = withSource(row.from, CODE_SESSION)
 }
 
-/** A model that searches with every request bills its search as a request fee. A model that searches freely has no bound. */
+/** A model that searches with every request bills its search as a request fee. A model that decides how often it searches has no bound. */
 function addOwnSearch(row) {
   if (SEARCHES_FREELY.names.test(row.key)) {
     row.searchesFreely = true
@@ -218,7 +218,7 @@ function addPromotion(row) {
   row.from = withSource(row.from, PROMOTION)
 }
 
-/** After the day until which a promotion is guaranteed, a bound counts the list price. */
+/** After the day until which a promotion is guaranteed, a bound uses the list price. */
 function addPriceAfterGuarantee(row) {
   const { names, outputPerInput, from, input, output } = GUARANTEED_UNTIL
   const { rates } = row.sheets.filter((sheet) => !sheet.boundOnly).at(-1).tiers[0]

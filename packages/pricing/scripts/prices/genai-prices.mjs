@@ -124,7 +124,7 @@ function addModel(rows, unpriced, provider, model) {
   }
 }
 
-/** A dated sheet ends where the next one begins, so that no bound counts a price that has ended. */
+/** A dated sheet ends where the next one begins, so that no bound uses a price that has ended. */
 function withEnds(sheets) {
   const starts = sheets.filter((sheet) => sheet?.from !== undefined).map((sheet) => sheet.from)
   return sheets.map((sheet) => {

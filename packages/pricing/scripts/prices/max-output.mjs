@@ -1,9 +1,9 @@
-// Completes the maximum of output tokens where no source states one.
+// Completes the maximum output tokens if no source states one.
 import { FIRST_PARTIES } from "./merge.mjs"
 import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 
 /**
- * Gives rows without a maximum the one that is listed for the same model elsewhere: by a first party, else the highest of all sellers,
+ * Gives rows without a maximum the one that is listed for the same model elsewhere: that of a first party, otherwise the highest of all sellers,
  * because a smaller one would shorten answers that this seller may allow. The result never exceeds the row's own context window. A bound
  * does not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
  *
@@ -25,7 +25,7 @@ export function addMaxOutputs(rows, others) {
       row.maxOutputBasis = "same model"
       row.maxOutputFrom = twin.key
     } else if (row.context !== undefined) {
-      // Input and output share the window, so an answer is never longer than it.
+      // Input and output share the window, so no answer exceeds it.
       row.maxOutput = row.context
       row.maxOutputBasis = "context window"
     }

@@ -71,7 +71,7 @@ function mergeRow(fresh, stale, today) {
 }
 
 /**
- * The differences between rows of first parties, hand-kept ones included, and the older source. A cache rate that one of the two does
+ * The differences between rows of first parties, those maintained by hand included, and the older source. A cache rate that one of the two does
  * not list counts as its input rate, a fee per request that is not listed counts as 0.
  */
 export function disagreements(rows, older, today) {

@@ -26,16 +26,16 @@ const SPELLINGS = [
   [/^gemini-(pro|flash)-(\d-\d)/, "gemini-$2-$1"],
 ]
 
-/** The name of a row's model without vendor, region and spelling. */
+/** Normalizes the name of a row's model: without vendor, region and variants of spelling. */
 export function identityOf({ provider, name }) {
   let identity = name.slice(name.lastIndexOf("/") + 1).toLowerCase()
-  // Hugging Face lists every model a second time under the policy by which a server is chosen.
+  // Hugging Face lists every model again for each policy that selects a server.
   if (provider.startsWith("huggingface-")) identity = identity.replace(/-fast$/, "")
   for (const [pattern, replacement] of SPELLINGS) identity = identity.replace(pattern, replacement)
   return identity
 }
 
-/** The name without the day of a version. */
+/** Removes the date of a version from a name. */
 export function withoutVersionDay(identity) {
   return identity.replace(/-(20\d\d-?\d\d-?\d\d|latest)$/, "")
 }

@@ -15,11 +15,11 @@ function byPiece(rates, entry) {
 /** OpenAI's price list of 2023-12-25. DALL·E is shut down; the prices are for old bills. */
 const DALL_E = { url: "https://github.com/kevinhermawan/Canvas/blob/main/model-info.json", day: "2023-12-25" }
 
-/** Whole prices of models that are billed by the piece, or free. */
+/** Complete prices of models that are billed by the piece, or free. */
 export const PIECE_PRICES = {
   "openai/tts-1": byPiece({ character: "0.000015" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
   "openai/tts-1-hd": byPiece({ character: "0.00003" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
-  // Without quality and size the most expensive one counts; the names with them are as LiteLLM writes them.
+  // Names without quality and size have the most expensive price; names with them follow LiteLLM.
   "openai/dall-e-3": byPiece({ image: "0.12" }, DALL_E),
   "openai/standard/1024-x-1024/dall-e-3": byPiece({ image: "0.04" }, DALL_E),
   "openai/standard/1024-x-1792/dall-e-3": byPiece({ image: "0.08" }, DALL_E),
@@ -51,8 +51,8 @@ const GPT_4_1 = { context: 1_047_576, maxOutput: 32_768 }
 const GPT_3_5 = { context: 16_385, maxOutput: 4_096 }
 
 /**
- * Fine-tuned models, by what stands before the second colon of their id. They have prices of their own; a base model that is not
- * here has none.
+ * Fine-tuned models, by the part of their id before the second colon. They have separate prices; fine-tunes of a base model that
+ * is not listed here have none.
  */
 export const FINE_TUNED_PRICES = {
   "openai/ft:gpt-4o-2024-08-06": fineTuned({ input: "3.75", output: "15", cacheRead: "1.875" }, GPT_4O),
@@ -80,7 +80,7 @@ export const CODE_SESSION = { provider: "openai", usd: "0.03", url: LITELLM, day
 export const IMAGES_AS_OUTPUT = /^(azure|openai)\/gpt-image-(1|1-mini|2)(-20\d\d-\d\d-\d\d)?$/
 
 /**
- * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound counts it.
+ * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound uses it.
  * The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input does not have the promotion.
  */
 export const GUARANTEED_UNTIL = {
@@ -130,7 +130,7 @@ export const STILL_USED_IDS = {
 
 /** Old models that neither package prices. */
 export const OLD_PRICES = {
-  // Deployments of the version 0613 and before cost more, and the name does not tell the version.
+  // Deployments of version 0613 and earlier cost more, and the name does not show the version.
   "azure/gpt-35-turbo": {
     sheets: [
       { input: "0.5", output: "1.5" },

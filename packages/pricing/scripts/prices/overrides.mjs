@@ -1,5 +1,5 @@
-// Hand-kept prices that both packages lack or state wrongly. Every entry has the URL where it was read and a day. `day` is the day
-// that the page states or was captured on; if a page states none, it is the day on which its stored copy was read.
+// Prices maintained by hand, which both packages lack or state wrongly. Every entry has its URL and a day. `day` is the day that
+// the page states or on which it was captured; if neither is known, the day on which its stored copy was read.
 // Rates are USD per million tokens (USD per piece for request and search), as decimal strings.
 
 /** OpenAI's own model page of a model that is newer than both packages. Ultrafast has two dated prices. */
@@ -65,7 +65,7 @@ const OLD_DEEPSEEK = {
   day: "2025-09-05",
 }
 
-/** Whole prices. The last sheet that holds decides. */
+/** Complete prices. The last valid sheet applies. */
 export const PRICES = {
   "openai/gpt-6.2-sol": {
     sheets: [
@@ -194,7 +194,7 @@ export const OPENROUTER_SEARCH = {
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
 
-/** Limits about which the packages differ, because one of them stops at the price threshold, or which both lack. */
+/** Limits that both packages lack, or on which they disagree because one of them stops at the price threshold. */
 export const LIMITS = [
   {
     names: /^openai\/gpt-(5\.6|6(\.1)?)-(sol|luna|terra|astra)(-20\d\d-\d\d-\d\d)?$/,
@@ -336,7 +336,7 @@ export const MEDIA_RATES = [
 ]
 
 /**
- * Models that search with every request and bill it beside the tokens, by how much of the web they read: the most expensive one counts. `bound` is
+ * Models that search with every request and bill it beside the tokens, by the size of the search context: the most expensive one applies. `bound` is
  * a higher price that another source states. The request fee already covers the search that a usage counts.
  */
 export const OWN_SEARCH = [
@@ -362,7 +362,7 @@ export const OWN_SEARCH = [
   },
 ].map((entry) => ({ day: READ, ...entry }))
 
-/** Models that search as often as they like, with each search billed: no number of tokens bounds their cost. */
+/** Models that decide how often they search, with each search billed: no number of tokens bounds their cost. */
 export const SEARCHES_FREELY = {
   names: /(^|\/)(sonar-deep-research|o[34](-mini)?-deep-research|deep-research-|llama-3\.1-sonar-)/,
   url: PERPLEXITY_PRICING,
@@ -370,7 +370,7 @@ export const SEARCHES_FREELY = {
 }
 
 /**
- * Half price until the end of 2026. Google's own rows have both prices with their dates; a bound counts the full price of
+ * Half price until the end of 2026. Google's own rows have both prices with their dates; a bound uses the full price of
  * resellers from then on.
  */
 export const PROMOTION = {
@@ -381,7 +381,7 @@ export const PROMOTION = {
   day: "2026-10-07",
 }
 
-/** Rows of a package that their provider does not sell: OpenAI gives the weights of gpt-oss away and its price page lists none. */
+/** Rows of a package that their provider does not sell: OpenAI publishes the weights of gpt-oss and lists no price. */
 export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
 
 /**

@@ -26,22 +26,22 @@ export function reportFile({ report, command, older }) {
   return `# Disagreements between the sources
 
 Written by \`${command}\`. Where two sources state different standard prices of a provider for its own models, a cost uses the
-newer one and an upper bound counts the higher one. USD per million tokens, or per request; "from" is the number of input tokens at which the rate
+newer one and an upper bound uses the higher one. USD per million tokens, or per request; "from" is the number of input tokens at which the rate
 begins. The other source is ${older}. A cache rate that one of the two does not list counts as its input rate.
 
 ${table([["model", "kind", "from", "used", "other", "source of what is used"], ...rows])}
 `
 }
 
-/** Lists the rows whose maximum of output is that of the same model of another seller, and whose it is. */
+/** Lists the rows that take their maximum output from another seller of the same model, with that seller. */
 export function derivedFile({ rows, command }) {
   const derived = rows
     .filter((row) => row.maxOutputBasis === "same model")
     .map((row) => [`\`${row.key}\``, String(row.maxOutput), `\`${row.maxOutputFrom}\``])
-  return `# Maximums of output by the same model of another seller
+  return `# Maximum output taken from another seller of the same model
 
-Written by \`${command}\`. No source states a maximum of output for these rows. The table has the maximum that a provider lists for its own
-models, else the highest that any seller lists, and never more than the row's own context window. A bound does not rely on it.
+Written by \`${command}\`. No source states a maximum output for these rows. The table uses the maximum that a provider lists for its own
+models, otherwise the highest that any seller lists, and never more than the row's own context window. A bound does not rely on it.
 
 ${table([["model", "maximum", "listed for"], ...derived])}
 `

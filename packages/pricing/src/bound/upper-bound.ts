@@ -20,33 +20,33 @@ import type { CompleteRates, RateKind } from "../table/rates"
 import { type Uplift, upliftsOf, withUplifts } from "../table/uplift"
 import type { AffordOptions, BoundOptions, Modality } from "./bound-options"
 
-/** The most expensive thing that a token can be billed as. */
+/** The most expensive kind that a token can be billed as. */
 interface WorstRate {
   readonly kind: RateKind
   readonly picoUsdPerUnit: number
 }
 
-/** One sheet and context tier that the call can be billed by. */
+/** A sheet and context tier that may apply to the call. */
 interface BoundCase {
   readonly tier: PricedTier
-  /** Lines that do not depend on the length of the answer. */
+  /** The lines that do not depend on the length of the answer. */
   readonly fixed: readonly CostLine[]
   readonly output: WorstRate
 }
 
-/** The most that a call can cost by a row: the maximum over every case that the call can reach. */
+/** Computes the most that a call can cost by a row: the maximum over all cases that may apply. */
 export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
   const { row } = priced
   const cases = boundCases(priced, options)
   const choices = readPositive(options.choices ?? 1, "choices")
   const maxOutputTokens = outputMaximum(row, options.maxOutputTokens, cases)
-  // Beyond 2^53 − 1 the product itself would be rounded, perhaps down.
+  // Above 2^53 − 1 the product itself would be rounded, possibly down.
   const outputTokens = readInteger(maxOutputTokens * choices, "maxOutputTokens × choices")
   const bills = cases.map((each) => {
     const lines = withOutput(each, outputTokens)
     return { each, lines, pico: sumLines(lines) }
   })
-  const worst = bills.reduce((most, bill) => (bill.pico > most.pico ? bill : most))
+  const worst = bills.reduce((highest, bill) => (bill.pico > highest.pico ? bill : highest))
   const tokens = "inputTokens + maxOutputTokens × choices"
   return new ExactCost(
     worst.pico,
@@ -63,7 +63,7 @@ export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
   )
 }
 
-/** The largest number of output tokens per answer whose bound fits into the budget; 0 if not even the input fits. */
+/** Computes the largest number of output tokens per answer whose bound fits the budget; 0 if not even the input fits. */
 export function affordableByRow(priced: PricedRow, options: AffordOptions): number {
   const budgetPico = BigInt(readBudget(options)) * 1000n
   const choices = BigInt(readPositive(options.choices ?? 1, "choices"))
@@ -71,7 +71,7 @@ export function affordableByRow(priced: PricedRow, options: AffordOptions): numb
     options.maxOutputTokens === undefined
       ? certainMaximum(priced.row)
       : readInteger(options.maxOutputTokens, "maxOutputTokens")
-  // What `upperBound` can count, for all answers together.
+  // `upperBound` cannot count more tokens than this for all answers together.
   let tokens = BigInt(Number.MAX_SAFE_INTEGER - readInteger(options.inputTokens, "inputTokens")) / choices
   if (maximum !== undefined && BigInt(maximum) < tokens) tokens = BigInt(maximum)
   for (const { fixed, output } of boundCases(priced, options)) {
@@ -84,7 +84,7 @@ export function affordableByRow(priced: PricedRow, options: AffordOptions): numb
   return Number(tokens)
 }
 
-/** Dollars beyond it have no safe integer of nano-USD. */
+/** Larger amounts of dollars exceed the safe integers in nano-USD. */
 const MAX_USD = 9_007_199
 
 function readBudget({ budget, budgetNanoUsd }: AffordOptions): number {
@@ -110,7 +110,7 @@ function readBudget({ budget, budgetNanoUsd }: AffordOptions): number {
   throw new InvalidArgumentError("budgetNanoUsd", "an integer of at least 0, in nano-USD", budgetNanoUsd)
 }
 
-/** One case for each sheet and context tier that the call can reach. */
+/** Returns one case for each sheet and context tier that may apply to the call. */
 function boundCases(priced: PricedRow, options: BoundOptions): BoundCase[] {
   const { row } = priced
   if (row.unbounded !== undefined)
@@ -141,7 +141,7 @@ function boundCase(row: PriceRow, tier: PricedTier, uplifts: readonly Uplift[], 
   return { tier, fixed, output: worstRate(row, rates, outputKinds(options), options.outputModalities) }
 }
 
-/** How many pieces the call can be billed at most. A model that is billed by the piece needs their number. */
+/** Returns the maximum number of pieces of each kind. A model that is billed by the piece requires it from the caller. */
 function pieceCounts(row: PriceRow, rates: CompleteRates, options: BoundOptions): [RateKind, number][] {
   const given = {
     image: options.outputImages ?? (rates.image === undefined ? undefined : (options.choices ?? 1)),
@@ -154,7 +154,7 @@ function pieceCounts(row: PriceRow, rates: CompleteRates, options: BoundOptions)
       throw new UnboundedCostError(
         row.model,
         "pieces",
-        `The cost of "${row.model}" has no upper bound: it is billed by \`${names[kind]}\`. Pass the most that the call can have.`,
+        `The cost of "${row.model}" has no upper bound: it is billed by \`${names[kind]}\`. Pass the maximum for the call.`,
       )
   return [
     ["search", readInteger(options.webSearches ?? 0, "webSearches")],
@@ -173,20 +173,20 @@ function boundUplifts(row: PriceRow, options: BoundOptions): readonly Uplift[] {
 function reachableSheets(priced: PricedRow, options: BoundOptions): readonly PricedSheet[] {
   const startMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const endMs = options.deadline === undefined ? Number.POSITIVE_INFINITY : instantMs(options.deadline, "deadline")
-  if (endMs < startMs) throw new InvalidArgumentError("deadline", "a moment that is not before `at`", options.deadline)
+  if (endMs < startMs) throw new InvalidArgumentError("deadline", "a time that is not before `at`", options.deadline)
   const { row } = priced
   const selection = selectTier(row, options.serviceTier)
   if (selection.status === "unlisted")
     throw new UnboundedCostError(
       row.model,
       "service-tier",
-      `The cost of "${row.model}" has no upper bound: no price is listed for the service tier ${describeValue(options.serviceTier)} ${describeListed(options.serviceTier, selection.listed)}. Send a listed one, or add \`serviceTiers: { ${describeValue(options.serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
+      `The cost of "${row.model}" has no upper bound: no price is listed for the service tier ${describeValue(options.serviceTier)} ${describeListed(options.serviceTier, selection.listed)}. Send a listed tier, or add \`serviceTiers: { ${describeValue(options.serviceTier)}: { input, output } }\` to a price of your own with createPriceTable.`,
     )
   const inTime = priced.sheets.filter(({ sheet }) => holdsBetween(sheet, startMs, endMs))
   if (selection.status === "any") return inTime
   const { name } = selection
   const own = inTime.filter(({ sheet }) => sheet.serviceTier === name)
-  // While a tier has no sheet, the provider bills its standard rates.
+  // At times when a tier has no sheet, the provider bills its standard rates.
   const isComplete = own.some(({ sheet }) => sheet.boundOnly !== true && isAlways(sheet))
   if (isComplete || name === "default") return own
   return inTime.filter(({ sheet }) => sheet.serviceTier === name || sheet.serviceTier === "default")
@@ -206,7 +206,7 @@ function outputKinds(options: BoundOptions): RateKind[] {
   return withModalities(["output", "reasoning"], modalities, "audioOutput", "imageOutput")
 }
 
-/** A misspelt modality would leave out its rates, so it is an error. */
+/** Validates the modalities: a misspelt modality would omit its rates. */
 function readModalities(
   options: BoundOptions,
   argument: "inputModalities" | "outputModalities",
@@ -236,8 +236,8 @@ function withModalities(
 }
 
 /**
- * The most expensive of some kinds. A kind without a rate is an error if the caller named its modality. If not, the model is
- * taken not to have it, and `costOf` rejects it.
+ * Returns the most expensive of some kinds. A kind without a rate is an error if the caller named its modality. Otherwise the
+ * model is assumed not to support it, and `costOf` rejects it.
  */
 function worstRate(
   row: PriceRow,
@@ -256,12 +256,12 @@ function withOutput(each: BoundCase, tokens: number): readonly CostLine[] {
   return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
 }
 
-/** What no answer can exceed. The maximum of another seller is not certain, the context window is. */
+/** The maximum that no answer can exceed. The maximum of another seller may not apply; the context window does. */
 function certainMaximum(row: PriceRow): number | undefined {
   return row.maxOutputBasis === "same model" ? row.contextWindow : row.maxOutputTokens
 }
 
-/** The requested or the known maximum. If the answer costs nothing, its length does not matter. */
+/** Returns the requested or the known maximum; 0 if output costs nothing, so that its length does not matter. */
 function outputMaximum(row: PriceRow, requested: number | undefined, cases: readonly BoundCase[]): number {
   if (requested !== undefined) return readInteger(requested, "maxOutputTokens")
   const maximum = certainMaximum(row)
@@ -270,11 +270,11 @@ function outputMaximum(row: PriceRow, requested: number | undefined, cases: read
   throw new UnboundedCostError(
     row.model,
     "output",
-    `The cost of "${row.model}" has no upper bound: its maximum of output tokens is not known. Pass \`maxOutputTokens\`.`,
+    `The cost of "${row.model}" has no upper bound: its maximum number of output tokens is unknown. Pass \`maxOutputTokens\`.`,
   )
 }
 
-/** The highest listed base rates of the cases: OpenRouter compares with the base rates of an endpoint. */
+/** Returns the highest listed base rates of the cases, because OpenRouter compares with the base rates of an endpoint. */
 function maxPriceOf(cases: readonly BoundCase[]): NonNullable<Bound["maxPrice"]> {
   const base = cases.filter(({ tier }) => tier.fromInputTokens === 0).map(({ tier }) => tier.rates)
   const request = Math.max(...base.map((rates) => rates.request))

@@ -4,7 +4,7 @@ import type { CompleteRates, RateKind, SeparateKind } from "../table/rates"
 import type { CallUsage } from "../usage/call-usage"
 import type { CostLine } from "./cost"
 
-/** The counts of a usage after validation. Those that some models are billed by stay undefined if they are absent. */
+/** The counts of a usage after validation. Counts by which some models are billed stay undefined if absent. */
 export interface UsageCounts {
   readonly input: number
   readonly output: number
@@ -24,7 +24,7 @@ export interface UsageCounts {
   readonly character: number | undefined
 }
 
-/** The field of a usage that counts a kind. */
+/** The usage field that counts each kind. */
 const FIELD_OF = {
   audioInput: "audioInputTokens",
   audioOutput: "audioOutputTokens",
@@ -37,7 +37,7 @@ const FIELD_OF = {
   character: "inputCharacters",
 } as const satisfies Record<SeparateKind, keyof CallUsage>
 
-/** The unit that a rate of a kind is written in, and what to do where there is none. */
+/** For each kind: the unit of its rate, and the alternative if a model has no rate. */
 const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: string]> = {
   audioInput: ["USD per million tokens", "use a model that has one"],
   audioOutput: ["USD per million tokens", "use a model that has one"],
@@ -50,7 +50,7 @@ const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: strin
   character: ["USD per character", "use a model that has one"],
 }
 
-/** Kinds that a model can be billed by instead of tokens. */
+/** Kinds by which a model can be billed instead of by tokens. */
 export const BILLED_INSTEAD = ["image", "second", "character"] as const
 
 /** Validates a usage. @throws InvalidArgumentError for a negative, fractional or contradictory count */
@@ -91,11 +91,11 @@ export function readCounts(usage: CallUsage): UsageCounts {
 }
 
 /**
- * The bill of a usage, line by line; kinds that were not used have no line.
+ * Creates the bill of a usage; kinds that were not used have no line.
  *
  * A usage says how many tokens were cached and how many were audio or images, but not how many were both. Cached tokens
- * are taken to be text. If there is not enough text, the rest was cached audio or images and is billed as fresh audio or
- * images, which is never less. Reads give way before writes, because they are cheaper.
+ * are assumed to be text. If there is not enough text, the rest was cached audio or images and is billed as uncached audio
+ * or images, which never costs less. Writes take the text first, because they cost more than reads.
  */
 export function billUsage(model: string, rates: CompleteRates, counts: UsageCounts, calls: number): CostLine[] {
   const text = counts.input - counts.audioInput - counts.imageInput
@@ -125,7 +125,7 @@ export function billUsage(model: string, rates: CompleteRates, counts: UsageCoun
   return lines
 }
 
-/** The rate of a kind. @throws UnpricedUsageError if the price has none and no other kind contains it */
+/** Returns the rate of a kind. @throws UnpricedUsageError if there is none and no other kind contains it */
 export function rateOf(model: string, rates: CompleteRates, kind: RateKind): number {
   const rate = rates[kind]
   if (rate !== undefined) return rate
@@ -139,8 +139,8 @@ export function rateOf(model: string, rates: CompleteRates, kind: RateKind): num
 }
 
 /**
- * A model that is billed by the second, character or image needs that count, and its tokens have no price: without the two
- * checks such a call would cost nothing.
+ * Checks models that are billed by the second, character or image: the count is required, and tokens have no price. Without
+ * the two checks such a call would cost nothing.
  */
 function checkBilledUnits(model: string, rates: CompleteRates, counts: UsageCounts): void {
   for (const kind of BILLED_INSTEAD) {
@@ -148,7 +148,7 @@ function checkBilledUnits(model: string, rates: CompleteRates, counts: UsageCoun
     if (counts[kind] === undefined)
       throw new InvalidArgumentError(
         `usage.${FIELD_OF[kind]}`,
-        `an integer of at least 0, because ${model} is billed by it`,
+        `an integer of at least 0, because "${model}" is billed by it`,
         undefined,
       )
     for (const total of ["input", "output"] as const)
@@ -172,5 +172,5 @@ function readInteger(value: number, field: keyof CallUsage): number {
 
 function checkParts(sum: number, whole: number, parts: string, total: "inputTokens" | "outputTokens"): void {
   if (sum > whole)
-    throw new InvalidArgumentError(`usage.${parts}`, `at most usage.${total} (${whole}), which contains them`, sum)
+    throw new InvalidArgumentError(`usage.${parts}`, `at most usage.${total} (${whole}), which includes them`, sum)
 }

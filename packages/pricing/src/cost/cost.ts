@@ -14,14 +14,14 @@ export interface CostLine {
 export interface PriceTier {
   /** `default`, or the service tier whose rates were used. */
   readonly serviceTier: string
-  /** The rates hold for calls with at least this many input tokens. */
+  /** The rates apply to calls with at least this many input tokens. */
   readonly fromInputTokens: number
-  /** Present when the rates hold only during some hours, such as peak hours. */
+  /** Present if the rates apply only during some hours, such as peak hours. */
   readonly hours?: "some"
 }
 
 /**
- * What a call cost, or can cost at most. It is an amount for `@p2/budget`: `nanoUsd` counts towards limits in dollars,
+ * The actual or maximum cost of a call. `@p2/budget` accepts it as an amount: `nanoUsd` counts towards limits in dollars,
  * `tokens` towards limits in tokens.
  */
 export interface Cost {
@@ -29,12 +29,12 @@ export interface Cost {
   readonly nanoUsd: NanoUsd
   /** Input tokens plus output tokens. */
   readonly tokens: number
-  /** The exact sum in pico-USD (1e-12 USD). A getter, so `JSON.stringify(cost)` leaves it out. */
+  /** The exact sum in pico-USD (1e-12 USD). It is a getter, so `JSON.stringify(cost)` omits it. */
   readonly picoUsd: bigint
-  /** The bill, line by line. Empty when only the provider's total is known. */
+  /** The lines of the bill. Empty if only the provider's total is known. */
   readonly lines: readonly CostLine[]
   readonly tier?: PriceTier
-  /** Key of the model whose price was used; the id that was passed when only the provider's total is known. */
+  /** Key of the model whose price was used; the id that was passed if only the provider's total is known. */
   readonly model: string
   /** Day of the price, `YYYY-MM-DD`; for `provider` the day of the call. */
   readonly asOf: string

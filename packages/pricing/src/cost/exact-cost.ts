@@ -4,7 +4,7 @@ import { nanoFromPico } from "./exact-sum"
 
 type CostFields = Omit<Bound, "nanoUsd" | "picoUsd">
 
-/** A cost or a bound with its exact sum, which JSON leaves out because it has no bigint. */
+/** A cost or a bound with its exact sum, which is omitted from JSON because JSON has no bigint. */
 export class ExactCost implements Bound {
   readonly nanoUsd: NanoUsd
   declare readonly tokens: number

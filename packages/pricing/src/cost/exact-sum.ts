@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type NanoUsd } from "@p2/core"
 import type { CostLine } from "./cost"
 
-/** The sum of a bill in pico-USD. */
+/** Sums a bill in pico-USD. */
 export function sumLines(lines: readonly CostLine[]): bigint {
   let pico = 0n
   for (const line of lines) pico += BigInt(line.count) * BigInt(line.picoUsdPerUnit)
@@ -10,7 +10,7 @@ export function sumLines(lines: readonly CostLine[]): bigint {
 
 /**
  * Converts pico-USD to nano-USD, rounded up.
- * @param argument what the error message names beyond 2^53 − 1 nano-USD
+ * @param argument the argument that the error message names above 2^53 − 1 nano-USD
  */
 export function nanoFromPico(pico: bigint, argument: string): NanoUsd {
   const nano = (pico + 999n) / 1000n

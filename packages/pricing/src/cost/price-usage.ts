@@ -13,7 +13,7 @@ import { ExactCost } from "./exact-cost"
 import { nanoFromPico, sumLines } from "./exact-sum"
 import { reportedPico } from "./reported-cost"
 
-/** Prices a usage by a row, or by what the provider reported. */
+/** Prices a usage by a row, or takes the cost that the provider reported. */
 export function priceUsage(priced: PricedRow, usage: CallUsage, given: CostOptions): Cost {
   const { serviceTier = usage.serviceTier, region = usage.region } = given
   const options = { ...given, serviceTier, region }
@@ -21,7 +21,7 @@ export function priceUsage(priced: PricedRow, usage: CallUsage, given: CostOptio
   return reportedCost(priced.row.model, usage, options, priceByRowIfListed(priced, usage, options))
 }
 
-/** Takes what the provider reported. `listed` is what the price table says, if it says anything. */
+/** Takes the cost that the provider reported. @param listed the cost by the price table, if it lists the model */
 export function reportedCost(model: string, usage: CallUsage, options: CostOptions, listed?: Cost): Cost {
   const atMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const { input, output } = readCounts(usage)
@@ -61,7 +61,7 @@ function priceByRow(priced: PricedRow, usage: CallUsage, options: CostOptions): 
   })
 }
 
-/** The service tier that was billed. @throws UnpricedUsageError if it has no listed price */
+/** Returns the service tier that was billed. @throws UnpricedUsageError if it has no listed price */
 export function billedTier(row: PriceRow, serviceTier: string | undefined): string {
   const selection = selectTier(row, serviceTier)
   if (selection.status === "listed") return selection.name
@@ -79,13 +79,13 @@ function billedUplifts(row: PriceRow, options: CostOptions) {
   throw new UnpricedUsageError(row.model, "region", unlistedRegion(row.model, options.region, result.regions))
 }
 
-/** What to do about a region without a listed price. */
+/** Error message for a region without a listed price. */
 export function unlistedRegion(model: string, region: string | undefined, listed: readonly string[]): string {
   const others = listed.length === 0 ? "" : ` (listed: ${listed.join(", ")})`
   return `No price is listed for the region ${describeValue(region)} of "${model}"${others}. Add \`regionUpliftPercent: { ${describeValue(region)}: 10 }\` with the provider's percentage to a price of your own with createPriceTable.`
 }
 
-/** A reported cost counts even where the table has no rate for what was used. A contradictory usage stays an error. */
+/** Like `priceByRow`; undefined if the table lacks a rate or price, because the reported cost is still valid. */
 function priceByRowIfListed(priced: PricedRow, usage: CallUsage, options: CostOptions): Cost | undefined {
   try {
     return priceByRow(priced, usage, options)

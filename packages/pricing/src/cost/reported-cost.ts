@@ -4,7 +4,7 @@ import type { ReportedCost } from "./cost-options"
 const DECIMAL = /^(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
 const PICO_DIGITS = 12
 
-/** What the provider reported, in pico-USD. The upstream cost is beside the fee only if the key is the user's own. */
+/** Converts the reported cost to pico-USD. The upstream cost is added to the fee only if the key is the user's own. */
 export function reportedPico(reported: ReportedCost): bigint {
   const fee = picoFromDecimal(reported.costUsd, "reported.costUsd")
   if (reported.isByok !== true) return fee
@@ -12,15 +12,15 @@ export function reportedPico(reported: ReportedCost): bigint {
   if (upstream === undefined || upstream === null)
     throw new InvalidArgumentError(
       "reported.upstreamInferenceCost",
-      "the cost at the upstream provider in USD, because the call went through a key of your own",
+      "the cost at the upstream provider in USD, because the call used a key of your own",
       upstream,
     )
   return fee + picoFromDecimal(upstream, "reported.upstreamInferenceCost")
 }
 
 /**
- * Converts dollars to pico-USD by their decimal digits. Digits beyond pico-USD round up.
- * @param expected for the error message: rates do not accept numbers, so their message must not offer any
+ * Converts dollars to pico-USD by their decimal digits. Digits beyond pico-USD are rounded up.
+ * @param expected for the error message: the message for rates must not suggest a number, because they are strings
  */
 export function picoFromDecimal(
   amount: number | string,

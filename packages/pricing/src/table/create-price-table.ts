@@ -9,7 +9,7 @@ import { RowTable } from "./row-table"
 /** Options of `createPriceTable`. */
 export interface PriceTableOptions {
   /**
-   * Prices of all ids that the entries do not name: `"published"` for those of this package, or another table.
+   * Prices for ids that are not among the entries: `"published"` for those of this package, or another table.
    * @defaultValue none: such ids are unknown
    */
   extends?: "published" | PriceTable | undefined
@@ -20,10 +20,10 @@ export interface PriceTableOptions {
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["extends", "aliases"])
 
 /**
- * A table of your own: deployments and negotiated prices, as decimal strings of USD per million tokens, by exact id.
- * Entries win over aliases, aliases over the extended table.
+ * Creates a table of your own for deployments and negotiated prices: decimal strings of USD per million tokens, by exact id.
+ * Entries take precedence over aliases, and aliases over the extended table.
  *
- * @throws InvalidArgumentError for a wrong entry, an unknown option, or an alias for an id that is not listed
+ * @throws InvalidArgumentError for an invalid entry, an unknown option, or an alias for an id that is not listed
  * @example
  * const prices = createPriceTable({ "azure/eu-mini": { input: "0.165", output: "0.66" } }, { extends: "published" })
  * prices.costOf("azure/eu-mini", { inputTokens: 1_000_000, outputTokens: 0 }).nanoUsd // 165000000
@@ -64,12 +64,12 @@ export function createPriceTable(entries: Record<string, PriceEntry>, options: P
 function readBase(base: PriceTableOptions["extends"]): RowTable | undefined {
   if (base === undefined) return undefined
   if (base === "published") return publishedPrices
-  // Not `instanceof`, which is false between the ESM and the CommonJS copy of this package.
+  // `instanceof` would be false between the ESM and the CommonJS build of this package.
   if (typeof (base as Partial<RowTable>)?.findRow === "function") return base as RowTable
   throw new InvalidArgumentError("extends", '"published", or a table from createPriceTable', base)
 }
 
-/** `ft:gpt-4o-2024-08-06` of `ft:gpt-4o-2024-08-06:my-org::id`: an entry for a fine-tuned base model prices all of them. */
+/** Returns `ft:gpt-4o-2024-08-06` for `ft:gpt-4o-2024-08-06:my-org::id`: one entry prices all fine-tunes of a model. */
 function fineTunedKey(model: string): string {
   return /^ft:[^:]+/.exec(model)?.[0] ?? model
 }

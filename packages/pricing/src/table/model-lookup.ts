@@ -4,13 +4,13 @@ import { ONLINE_SEARCH_PICO_USD } from "./openrouter-search"
 import type { PriceRow, PriceSheet, Unbounded } from "./price-row"
 import { type PriceTexts, readTables } from "./table-format"
 
-/** Finds the price of a model in generated tables. The tables are read on first use, a row when it is first found. */
+/** Finds the price of a model in generated tables. Reads the tables on first use, and each row when it is first found. */
 export class ModelLookup {
   readonly #tables: readonly string[]
   readonly #models: ModelTable
   #texts: PriceTexts | undefined
 
-  /** @param models the same models with their limits; decides which model an id names */
+  /** @param models the same models with their limits; resolves ids to models */
   constructor(tables: readonly string[], models: ModelTable) {
     this.#tables = tables
     this.#models = models
@@ -31,7 +31,7 @@ export class ModelLookup {
     return this.#models.ids()
   }
 
-  /** The row of exactly the model that the provider serves under an id, never of one with a similar name. */
+  /** Returns the row of exactly the model that the provider serves under an id. Never matches similar names. */
   find(id: string): PriceRow | undefined {
     const match = this.#models.find(id)
     if (match === undefined) return this.#localRow(id)
@@ -44,7 +44,7 @@ export class ModelLookup {
     return row && { ...row, ...limits }
   }
 
-  /** A model that runs on the user's own machine is free, whatever its name. */
+  /** Returns a free row for a model that runs on the user's own machine, whatever its name. */
   #localRow(id: string): PriceRow | undefined {
     const provider = parseLocalProvider(id)
     if (provider === undefined || !this.#priceTexts().freeProviders.has(provider)) return undefined
@@ -65,13 +65,13 @@ export class ModelLookup {
   }
 }
 
-/** The provider of an id that may name a local model: names with `cloud` at their end run at the vendor. */
+/** Returns the provider of an id that may be a local model. Models whose names end in `cloud` run at the vendor. */
 function parseLocalProvider(id: string): string | undefined {
   if (!isModelId(id) || /[:-]cloud$/.test(id)) return undefined
   return parseModelId(id).provider
 }
 
-/** The row of a variant of OpenRouter: https://openrouter.ai/docs/guides/routing/model-variants */
+/** Returns the row of an OpenRouter variant: https://openrouter.ai/docs/guides/routing/model-variants */
 function withVariant(row: PriceRow, model: string, variant: string): PriceRow | undefined {
   if (variant === "online") return withSearches(row, model)
   if (variant === "nitro" || variant === "floor") return { ...row, model, unbounded: routedBy(variant) }
@@ -85,7 +85,7 @@ function routedBy(variant: string): Unbounded {
   }
 }
 
-/** The row with a rate for searches. A free model is not free with them. */
+/** Adds a rate for searches to a row. A free model is not free with searches. */
 function withSearches(row: PriceRow, model: string): PriceRow {
   const { free: _free, ...rest } = row
   return { ...rest, model, sheets: row.sheets.map(withSearchRate) }

@@ -1,5 +1,5 @@
 /**
- * Pico-USD of one search of OpenRouter's web plugin, for free models with `:online`; the rows of other models list it.
+ * Price in pico-USD of one search with OpenRouter's web plugin, for free models with `:online`; other rows list it.
  * USD 4 per thousand results, five results by default.
  * @see https://openrouter.ai/docs/features/web-search
  */

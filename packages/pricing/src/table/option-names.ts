@@ -5,7 +5,7 @@ import type { CallUsage } from "../usage/call-usage"
 import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
 import type { DailyWindow } from "./price-row"
 
-/** The option names of a type. A list that omits one does not compile. */
+/** Returns the option names of a type. A list that omits a name does not compile. */
 function namesOf<T>(names: Record<keyof T, true>): ReadonlySet<string> {
   return new Set(Object.keys(names))
 }
@@ -135,7 +135,7 @@ const TOKEN_DETAILS =
 const RESPONSE = "Pass `response.usage`, converted by a function such as `usageFromOpenAIChat`."
 const GEMINI = "It is a field of Gemini's API: pass `usageFromGemini(response.usageMetadata)`."
 
-/** Fields of raw usage, with the function that converts the whole of it. */
+/** Fields of raw usage, with the function that converts that usage. */
 const USAGE_ADVICE: OptionAdvice = {
   prompt_tokens: OPENAI_CHAT,
   completion_tokens: OPENAI_CHAT,
@@ -164,7 +164,7 @@ const USAGE_ADVICE: OptionAdvice = {
   candidates: RESPONSE,
 }
 
-/** Fields of provider usage, and of other tools. */
+/** Names of these fields in provider usage and other tools. */
 const REPORTED_ADVICE: OptionAdvice = {
   cost: "Did you mean `costUsd`?",
   usd: "Did you mean `costUsd`?",
@@ -175,7 +175,7 @@ const REPORTED_ADVICE: OptionAdvice = {
 const INPUT = "Did you mean `input`, in USD per million tokens?"
 const OUTPUT = "Did you mean `output`, in USD per million tokens?"
 
-/** Names of rates in other tools. */
+/** Names of the rates in other tools. */
 export const ENTRY_ADVICE: OptionAdvice = {
   inputPrice: INPUT,
   inputCost: INPUT,
@@ -187,7 +187,7 @@ export const ENTRY_ADVICE: OptionAdvice = {
   completion: OUTPUT,
 }
 
-/** A budget is an option of another function. */
+/** `budget` is an option of another function. */
 const BOUND_ADVICE: OptionAdvice = {
   budget: "Use `affordableOutputTokens`, or compare the bound with the budget.",
 }

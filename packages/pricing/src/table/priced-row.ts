@@ -26,7 +26,7 @@ export function pricedRow(row: PriceRow): PricedRow {
   return { row, sheets: row.sheets.map(pricedSheet) }
 }
 
-/** Whether a sheet holds at every instant. */
+/** Whether a sheet is always valid. */
 export function isAlways(sheet: PriceSheet): boolean {
   return sheet.fromMs === undefined && sheet.untilMs === undefined && sheet.window === undefined
 }
@@ -44,19 +44,19 @@ function pricedSheet(sheet: PriceSheet): PricedSheet {
   return { sheet, tiers }
 }
 
-/** What providers call their standard service tier. */
+/** Names of the standard service tier at different providers. */
 export const STANDARD_TIERS: readonly string[] = ["default", "standard", "on_demand", "standard_only"]
 
-/** OpenAI's fast mode is what `service_tier: "priority"` asks for; a row names only one of the two. */
+/** `service_tier: "priority"` selects OpenAI's fast mode; a row lists only one of the two names. */
 const SAME_TIER: Readonly<Record<string, string>> = { fast: "priority", priority: "fast" }
 
-/** Which sheets of a row a service tier selects. `any`: the provider or a setting of its project decides. */
+/** The sheets of a row that a service tier selects. `any`: the provider or a setting of its project decides. */
 export type TierSelection =
   | { readonly status: "any" }
   | { readonly status: "listed"; readonly name: string }
   | { readonly status: "unlisted"; readonly listed: readonly string[] }
 
-/** Finds the sheets that a service tier, as it was sent or reported, selects. */
+/** Finds the sheets for a service tier, as it was sent or reported. */
 export function selectTier(row: PriceRow, serviceTier: string | undefined): TierSelection {
   if (serviceTier === undefined || serviceTier === "auto") return { status: "any" }
   if (typeof serviceTier !== "string")
@@ -67,20 +67,20 @@ export function selectTier(row: PriceRow, serviceTier: string | undefined): Tier
   return name === undefined ? { status: "unlisted", listed } : { status: "listed", name }
 }
 
-/** The listed tiers for an error message, with a listed one that differs only in case. */
+/** Describes the listed tiers for an error message, or suggests a tier that differs only in case. */
 export function describeListed(serviceTier: string | undefined, listed: readonly string[]): string {
   const meant = listed.find((name) => name.toLowerCase() === serviceTier?.toLowerCase())
   return meant === undefined ? `(listed: ${listed.join(", ")})` : `(did you mean "${meant}"?)`
 }
 
-/** The service tiers of a row that have rates. */
+/** Returns the service tiers of a row that have rates. */
 export function listedTiers(row: PriceRow): string[] {
   return [...new Set(row.sheets.map((sheet) => sheet.serviceTier))]
 }
 
 /**
- * The sheet that decides at an instant; undefined if none holds, because the price begins later or has ended. While a
- * service tier has no sheet, its standard rates hold.
+ * Returns the sheet that applies at an instant; undefined if the price starts later or has ended. At times when a service tier
+ * has no sheet, the standard rates apply.
  */
 export function sheetAt(priced: PricedRow, name: string, atMs: number): PricedSheet | undefined {
   return lastHolding(priced, name, atMs) ?? (name === "default" ? undefined : lastHolding(priced, "default", atMs))
@@ -92,7 +92,7 @@ function lastHolding(priced: PricedRow, name: string, atMs: number): PricedSheet
     .at(-1)
 }
 
-/** The context tier of an input of this many tokens. */
+/** Returns the context tier of an input of this many tokens. */
 export function tierFor(sheet: PricedSheet, inputTokens: number): PricedTier {
   return sheet.tiers.filter((tier) => tier.fromInputTokens <= inputTokens).at(-1) ?? sheet.tiers[0]!
 }

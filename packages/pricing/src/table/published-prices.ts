@@ -12,15 +12,15 @@ import { ModelLookup } from "./model-lookup"
 import type { Price } from "./price-table"
 import { RowTable } from "./row-table"
 
-/** The published prices of every provider that this package lists. A row is parsed when it is first needed. */
+/** The published prices of all providers in this package. A row is parsed when it is first needed. */
 export const publishedPrices: RowTable = /* @__PURE__ */ new RowTable(
   /* @__PURE__ */ new ModelLookup([openai, anthropic, google, openrouter, others], modelLimits),
 )
 
 /**
- * The published price of a model at an instant and for a service tier.
+ * Returns the published price of a model at an instant and for a service tier.
  *
- * @throws UnknownModelError with the ids of the most similar spelling, UnpricedUsageError for a service tier without a price
+ * @throws UnknownModelError with the most similar ids, UnpricedUsageError for a service tier without a price
  * @example
  * priceOf("gpt-4o-mini").rates.input // 150000 pico-USD per token: $0.15 per million
  */
@@ -29,7 +29,7 @@ export function priceOf(model: string, options?: PriceOptions): Price {
 }
 
 /**
- * The published price of a model; undefined if it is unknown, or has no price at that time or for that service tier.
+ * Returns the published price of a model; undefined if it is unknown, or has no price at that time or for that service tier.
  *
  * @example
  * findPrice("claude-opus-5-5")?.contextWindow // 1000000
@@ -40,7 +40,7 @@ export function findPrice(model: string, options?: PriceOptions): Price | undefi
 }
 
 /**
- * The keys of all models that have a published price, `provider/name`.
+ * Returns the keys of all models with a published price, `provider/name`.
  *
  * @example
  * models().filter((key) => key.startsWith("anthropic/"))
@@ -50,7 +50,7 @@ export function models(): string[] {
 }
 
 /**
- * What a call cost by the published prices: exact, rounded up once to nano-USD.
+ * Computes the exact cost of a call by the published prices, rounded up once to nano-USD.
  *
  * @throws UnknownModelError, UnpricedUsageError, InvalidArgumentError for negative, fractional or contradictory counts
  * @example
@@ -61,8 +61,8 @@ export function costOf(model: string, usage: CallUsage, options?: CostOptions): 
 }
 
 /**
- * The most that a call can cost by the published prices: the maximum over every context tier, hour, period and service tier
- * that it can reach. If `serviceTier` is absent, the most expensive tier counts.
+ * Computes the most that a call can cost by the published prices: the maximum over all context tiers, hours, periods and service
+ * tiers that may apply. If `serviceTier` is absent, the most expensive tier applies.
  *
  * @throws UnknownModelError, UnboundedCostError, UnpricedUsageError, InvalidArgumentError
  * @example
@@ -73,8 +73,8 @@ export function upperBound(model: string, options: BoundOptions): Bound {
 }
 
 /**
- * The largest number of output tokens per answer whose upper bound fits into a budget; 0 if not even the input fits. The
- * exact inverse of `upperBound`.
+ * Computes the largest number of output tokens per answer whose upper bound fits a budget; 0 if not even the input fits. This is
+ * the exact inverse of `upperBound`.
  *
  * @throws UnknownModelError, UnboundedCostError, UnpricedUsageError, InvalidArgumentError
  * @example
@@ -84,7 +84,7 @@ export function affordableOutputTokens(model: string, options: AffordOptions): n
   return publishedPrices.affordableOutputTokens(model, options)
 }
 
-/** Day of the newest source of the published prices, `YYYY-MM-DD`. */
+/** Returns the day of the newest source of the published prices, `YYYY-MM-DD`. */
 export function tableDate(): string {
   return publishedPrices.tableDate
 }

@@ -1,6 +1,6 @@
 /**
- * Everything that a provider bills, in the order in which a bill is printed. `request` and the kinds after it are billed by
- * the piece, the others by the token.
+ * Everything that a provider bills, in the order of a bill. `request` and the kinds after it are billed by the piece, the others
+ * by the token.
  */
 export const RATE_KINDS = [
   "input",
@@ -22,7 +22,7 @@ export const RATE_KINDS = [
   "character",
 ] as const
 
-/** One kind of thing that is billed. */
+/** One billed kind. */
 export type RateKind = (typeof RATE_KINDS)[number]
 
 /**
@@ -33,7 +33,7 @@ export type RateKind = (typeof RATE_KINDS)[number]
  * Pico-USD per token is the same number as micro-USD per million tokens: $0.15 per million is `150000`.
  *
  * A kind without a rate is billed as the kind that contains it: `cacheRead`, `cacheWrite` and `imageInput` as `input`,
- * `cacheWrite1h` as `cacheWrite`, `reasoning` as `output`. The other kinds cost many times what text costs, so using one
+ * `cacheWrite1h` as `cacheWrite`, `reasoning` as `output`. The other kinds cost many times more than text, so using one
  * without a rate is an error.
  */
 export type Rates = { readonly input: number; readonly output: number } & {
@@ -63,12 +63,12 @@ export type SeparateKind = Exclude<
   "input" | "cacheRead" | "cacheWrite" | "cacheWrite1h" | "imageInput" | "output" | "reasoning" | "request"
 >
 
-/** Rates with a number for every kind that another one contains. */
+/** Rates with a number for every kind that another kind contains. */
 export type CompleteRates = { readonly [kind in Exclude<RateKind, SeparateKind>]: number } & {
   readonly [kind in SeparateKind]: number | undefined
 }
 
-/** Gives every kind that another one contains a number. An hour in the cache is never billed below five minutes. */
+/** Sets the rates of all kinds that other kinds contain. A one-hour cache write inherits the rate of five minutes. */
 export function completeRates(rates: Rates): CompleteRates {
   const cacheWrite = rates.cacheWrite ?? rates.input
   return {

@@ -9,7 +9,7 @@ import { isOutput, isPerPiece, RATE_KINDS, type RateKind, type Rates } from "./r
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
-/** Validates a price written by hand and makes it a row. @throws InvalidArgumentError that names the field */
+/** Validates a price written by hand and converts it to a row. @throws InvalidArgumentError that names the field */
 export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
   const path = `entries[${JSON.stringify(model)}]`
   checkOptions(entry, ENTRY_NAMES, path, ENTRY_ADVICE)
@@ -63,10 +63,10 @@ function checkFree(path: string, entry: PriceEntry, sheets: readonly PriceSheet[
 function regionsFromEntry(path: string, entry: PriceEntry["regionUpliftPercent"]): RegionalUplift[] {
   if (entry === undefined) return []
   if (typeof entry !== "object" || entry === null || Array.isArray(entry))
-    throw new InvalidArgumentError(path, "percentages by region, such as { eu: 10 }", entry)
+    throw new InvalidArgumentError(path, "an object of percentages by region, such as { eu: 10 }", entry)
   return Object.entries(entry).map(([region, percent]) => {
     if (!Number.isSafeInteger(percent) || percent < 0 || percent > 1000)
-      throw new InvalidArgumentError(`${path}.${region}`, "an integer of percent from 0 to 1000, such as 10", percent)
+      throw new InvalidArgumentError(`${path}.${region}`, "an integer percentage from 0 to 1000, such as 10", percent)
     return { region, percent }
   })
 }
@@ -80,7 +80,7 @@ function periodFromEntry(path: string, entry: PeriodEntry, base: Rates): PriceSh
   const fromMs = entry.from === undefined ? undefined : readDate(`${path}.from`, entry.from)
   const untilMs = entry.until === undefined ? undefined : readDate(`${path}.until`, entry.until)
   if (fromMs !== undefined && untilMs !== undefined && untilMs <= fromMs)
-    throw new InvalidArgumentError(`${path}.until`, "a moment after `from`, or the period never holds", entry.until)
+    throw new InvalidArgumentError(`${path}.until`, "a time after `from`", entry.until)
   return {
     ...sheetFromEntry(path, entry, serviceTier, base),
     ...(fromMs === undefined ? {} : { fromMs }),
@@ -101,15 +101,15 @@ function sheetFromEntry(path: string, entry: SheetEntry, serviceTier: string, st
     checkOptions(tier, TIER_NAMES, tierPath)
     const from = tier.fromInputTokens
     if (!Number.isSafeInteger(from) || from <= tiers[tiers.length - 1]!.fromInputTokens)
-      throw new InvalidArgumentError(`${tierPath}.fromInputTokens`, "an integer above the one before", from)
+      throw new InvalidArgumentError(`${tierPath}.fromInputTokens`, "an integer above that of the tier before", from)
     tiers.push({ fromInputTokens: from, rates: withUnnamed(ratesFromEntry(tierPath, tier), base) })
   }
   return { serviceTier, tiers }
 }
 
 /**
- * Completes named rates by a base: a kind that is not named is raised in the proportion of `input` (or `output`) where that
- * is higher than in the base, rounded up, and is never lowered. What is billed by the piece stays as it is.
+ * Completes the named rates with those of a base. If `input` (or `output`) is higher than in the base, inherited token rates are
+ * raised in proportion and rounded up; they are never lowered. Rates per piece are inherited unchanged.
  */
 function withUnnamed(named: Partial<Rates>, base: Rates): Rates {
   const { input = base.input, output = base.output } = named

@@ -1,4 +1,4 @@
-/** Hosts whose name says where a call is processed, with the region as the first group. */
+/** Hosts whose name contains the region, as the first group. */
 const REGIONAL_HOSTS: readonly RegExp[] = [
   // https://developers.openai.com/api/docs/guides/data-residency
   /^([a-z]{2})\.api\.openai\.com$/,
@@ -8,11 +8,11 @@ const REGIONAL_HOSTS: readonly RegExp[] = [
   /^([a-z]{2})-api\.together\.(?:ai|xyz)$/,
 ]
 
-/** Hosts that have regional hosts beside them. */
+/** Global hosts of the same providers. */
 const GLOBAL_HOSTS: readonly string[] = ["api.openai.com", "api.x.ai", "api.together.ai", "api.together.xyz"]
 
 /**
- * The region of a base URL of OpenAI, xAI or Together, for the option `region`; undefined if the URL does not decide it.
+ * Returns the region of a base URL of OpenAI, xAI or Together, for the option `region`; undefined if the URL does not say.
  * Anthropic's region is `inference_geo` in the body, or a setting of the workspace.
  *
  * @example

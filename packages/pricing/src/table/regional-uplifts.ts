@@ -1,6 +1,6 @@
 import type { RegionalUplift } from "./price-row"
 
-/** A dated rule: which models of a provider cost more in which regions. */
+/** A dated rule that says which models of a provider cost more in which regions. */
 interface RegionRule {
   readonly provider: string
   readonly names: RegExp
@@ -10,10 +10,10 @@ interface RegionRule {
   readonly source: string
 }
 
-/** The first rule whose provider and names match decides. */
+/** The first rule whose provider and names match applies. */
 export const REGION_RULES: readonly RegionRule[] = [
   {
-    // "a 10% uplift for models released on or after March 5, 2026": these are the ones that are known to be older.
+    // "a 10% uplift for models released on or after March 5, 2026": these models are older.
     provider: "openai",
     names:
       /^(ft:)?(gpt-3\.5|gpt-4|gpt-5(\.[123])?(-(mini|nano|pro|chat-latest|codex[\w-]*))?(-20\d\d-\d\d-\d\d)?$|chatgpt-4o|o[134](-|$)|text-|omni-moderation|whisper-1|tts-1|dall-e-|davinci|babbage|codex-mini|gpt-image-1|gpt-(audio|realtime)(-mini)?(-2025-\d\d-\d\d)?$)/,
@@ -55,14 +55,14 @@ export const REGION_RULES: readonly RegionRule[] = [
   },
 ]
 
-/** What the regions of a model's provider add to its price; undefined where no rule is known. */
+/** Returns the regional uplifts of a model; undefined if there is no rule. */
 export function regionsOf(provider: string, name: string): readonly RegionalUplift[] | undefined {
   return REGION_RULES.find((rule) => rule.provider === provider && rule.names.test(name))?.uplifts
 }
 
 /**
- * What OpenRouter adds for a call through a key of your own, in percent of the listed price. The first million of such
- * requests in a month has no fee, which a bound cannot know.
+ * OpenRouter's fee for a call with a key of your own, in percent of the listed price. The first million of such requests in a
+ * month has no fee, but a bound cannot rely on that.
  * @see https://openrouter.ai/docs/faq (read on 2026-11-30)
  */
 export const BYOK_FEE_PERCENT = 5

@@ -13,7 +13,7 @@ import type { Price, PriceTable } from "./price-table"
 import { listedTiers, type PricedRow, pricedRow, selectTier, sheetAt } from "./priced-row"
 import { regionsOf } from "./regional-uplifts"
 
-/** Rows by id: what a table needs in order to answer. */
+/** Finds rows by id. */
 export interface RowFinder {
   /** Day of the newest source, `YYYY-MM-DD`. */
   readonly date: string
@@ -23,7 +23,7 @@ export interface RowFinder {
   find(model: string): PriceRow | undefined
 }
 
-/** Ids whose rows are kept ready, so that a caller's ids cannot fill the memory. */
+/** Maximum cached rows, so that ids from callers cannot fill the memory. */
 const MAX_CACHED_ROWS = 10_000
 
 /** A price table over the rows of a finder. */
@@ -43,7 +43,7 @@ export class RowTable implements PriceTable {
     return this.#finder.models()
   }
 
-  /** The row that an id resolves to. For tables that extend this one. */
+  /** Returns the row that an id resolves to, for tables that extend this one. */
   findRow(model: string): PriceRow | undefined {
     return this.#find(model)?.row
   }
@@ -106,7 +106,7 @@ export class RowTable implements PriceTable {
   }
 }
 
-/** The uplifts of a published row follow from its provider and name; those of a price of your own are part of it. */
+/** Adds the uplifts of a published row, which depend on its provider and name. Your own prices contain theirs. */
 function withRegions(row: PriceRow): PriceRow {
   const regions = row.regions ?? regionsOf(row.provider, row.model.slice(row.provider.length + 1))
   return regions === undefined ? row : { ...row, regions }
@@ -115,7 +115,7 @@ function withRegions(row: PriceRow): PriceRow {
 function remedyFor(id: string): string {
   const [, base] = /^(?:openai\/)?ft:([^:]+)/.exec(id) ?? []
   if (base === undefined) return "Check the id, or add its price with createPriceTable."
-  return `Fine-tuned models have a price of their own, and none is listed for "ft:${base}": add it with createPriceTable({ "ft:${base}": { input, output } }).`
+  return `Fine-tuned models have separate prices, and none is listed for "ft:${base}": add it with createPriceTable({ "ft:${base}": { input, output } }).`
 }
 
 function priceOfRow(priced: PricedRow, options: PriceOptions): Price | undefined {

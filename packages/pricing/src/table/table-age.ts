@@ -9,18 +9,18 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["table", "at"
 
 /** Options of `checkTableAge`. */
 export interface TableAgeOptions {
-  /** Table to check. @defaultValue the published prices */
+  /** The table to check. @defaultValue the published prices */
   table?: PriceTable | undefined
   /** @defaultValue now */
   at?: Instant | undefined
-  /** Days that the newest source may be old. @defaultValue 45 */
+  /** Maximum age of the newest source in days. @defaultValue 45 */
   maxAgeDays?: number | undefined
 }
 
 /**
- * Whole days since the newest source of a table.
+ * Returns the age of the newest source of a table in whole days.
  *
- * @throws StalePricesError if they are more than allowed
+ * @throws StalePricesError if it exceeds `maxAgeDays`
  */
 export function checkTableAge(options: TableAgeOptions = {}): number {
   checkOptions(options, OPTION_NAMES)
@@ -30,7 +30,7 @@ export function checkTableAge(options: TableAgeOptions = {}): number {
     throw new InvalidArgumentError("maxAgeDays", "an integer of at least 0", maxAgeDays)
   const atMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const ageDays = Math.floor((atMs - Date.parse(tableDate)) / DAY_MS)
-  // A table without a date has an age of NaN and is not fresh.
+  // A table without a date has an age of NaN and is stale.
   if (!(ageDays <= maxAgeDays)) throw new StalePricesError(tableDate, ageDays, maxAgeDays)
   return ageDays
 }

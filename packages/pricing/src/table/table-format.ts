@@ -8,16 +8,16 @@ import { isPerPiece, type RateKind, type Rates } from "./rates"
  * - `s<day> <source>` a source, numbered from 0;
  * - `r<sheets>` rates, numbered from 0 (below);
  * - `p<provider>` starts a provider;
- * - `f<provider>` a provider whose models run on the user's own machine, and are free;
+ * - `f<provider>` a provider whose models run on the user's own machine and are free;
  * - a tab starts a row of the provider: `\t<name>\t<rates>\t<source>\t<flags>`, numbers in base 36,
- *   with flag `F` for free, `C` for cache writes on request only, `S` for a model that searches as often as it likes.
+ *   with flag `F` for free, `C` for cache writes on request only, `S` for a model that decides how often it searches.
  *
- * Which ids name a row, and the limits of its model, are in `@p2/core/model-limits`.
+ * `@p2/core/model-limits` has the ids of each row and the limits of its model.
  *
  * Sheets are separated by `|`. A sheet is `<head>><tiers>`, or only tiers if the head is empty. The head is
- * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b when bound only>`, without empty fields at its end.
- * Tiers are separated by `;` and read `<from input tokens>:<rates>`, the first without its 0. Rates are USD per million
- * tokens, or per piece for the kinds that are billed so: the input, a space, the output, then letters, each with a number.
+ * `<service tier>@<from>@<until>@<weekdays>@<start minute>@<end minute>@<b if bound only>`, without trailing empty fields.
+ * Tiers are separated by `;` and have the form `<from input tokens>:<rates>`, the first without `0:`. Rates are USD per million
+ * tokens or per piece: the input, a space, the output, then a letter and a number for each other kind.
  */
 const RATE_LETTERS: Readonly<Record<Exclude<RateKind, "input" | "output">, string>> = {
   cacheRead: "r",
@@ -41,12 +41,12 @@ const KIND_OF: ReadonlyMap<string, Exclude<RateKind, "input" | "output">> = /* @
   (Object.keys(RATE_LETTERS) as Exclude<RateKind, "input" | "output">[]).map((kind) => [RATE_LETTERS[kind], kind]),
 )
 
-/** USD per million tokens, in at most six decimals, to pico-USD per token. Rounding only undoes the binary fraction. */
+/** Converts USD per million tokens, with at most six decimals, to pico-USD per token. Rounding removes the float error. */
 function pico(text: string): number {
   return Math.round(Number(text) * 1e6)
 }
 
-/** USD per piece to pico-USD per piece. */
+/** Converts USD per piece to pico-USD per piece. */
 function picoPiece(text: string): number {
   return Math.round(Number(text) * 1e12)
 }
@@ -94,7 +94,7 @@ function readSheets(text: string): PriceSheet[] {
   })
 }
 
-/** The contents of generated tables; rows are still text. */
+/** The contents of generated tables, with unparsed rows. */
 export interface PriceTexts {
   /** Day of the newest source, as YYYY-MM-DD. */
   readonly date: string
@@ -103,7 +103,7 @@ export interface PriceTexts {
   readonly freeProviders: ReadonlySet<string>
 }
 
-/** Reads tables up to their rows. */
+/** Reads tables without parsing their rows. */
 export function readTables(texts: readonly string[]): PriceTexts {
   const tables = texts.map(readTable)
   return {
@@ -156,7 +156,7 @@ function readTable(text: string): PriceTexts {
 const UNLIMITED_SEARCHES: Unbounded = {
   reason: "searches",
   explanation:
-    "it searches as often as it likes, and each search is billed. A price of your own with createPriceTable can be bounded.",
+    "it decides how often it searches, and each search is billed. Add a price with createPriceTable to get a bound.",
 }
 
 function readRow(

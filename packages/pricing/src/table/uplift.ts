@@ -8,17 +8,17 @@ export interface Uplift {
   readonly tokensOnly: boolean
 }
 
-/** What a region and a gateway add, or that the region has no listed price. */
+/** The uplifts of a region and a gateway, or the status of a region without a listed price. */
 export type UpliftResult =
   | { readonly status: "known"; readonly uplifts: readonly Uplift[] }
   | { readonly status: "unlisted-region"; readonly regions: readonly string[] }
 
-/** How providers call processing without a region. `not_available` is what Anthropic reports for models without regions. */
+/** Names for processing without a region. Anthropic reports `not_available` for models without regions. */
 const GLOBAL: readonly string[] = ["global", "not_available"]
 
 /**
- * What is added to the rates of a row.
- * @param unstated what counts where no region and no kind of key was stated: `lowest` for a cost, `highest` for a bound
+ * Returns the percentages that are added to the rates of a row.
+ * @param unstated the assumption if `region` or `byok` is absent: `lowest` for a cost, `highest` for a bound
  */
 export function upliftsOf(
   row: PriceRow,
@@ -37,7 +37,7 @@ export function upliftsOf(
   return { status: "known", uplifts: uplifts.filter(({ percent }) => percent > 0) }
 }
 
-/** The uplifts of which the highest counts; undefined if the region has no listed price. */
+/** Returns the candidates, of which the highest applies; undefined if the region has no listed price. */
 function regionalUplifts(
   row: PriceRow,
   region: string | undefined,
@@ -51,7 +51,7 @@ function regionalUplifts(
   return listed.length === 0 ? undefined : listed
 }
 
-/** Rates with percentages added, each rounded up to a pico-USD. */
+/** Adds percentages to rates, and rounds each rate up to a pico-USD. */
 export function withUplifts(rates: CompleteRates, uplifts: readonly Uplift[]): CompleteRates {
   if (uplifts.length === 0) return rates
   const raised: Partial<Record<RateKind, number>> = {}

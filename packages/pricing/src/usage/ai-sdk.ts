@@ -9,14 +9,14 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields
 export interface AISDKUsageOptions extends UsageReadOptions {
   /**
    * Where the flat usage of AI SDK 5 counts `cachedInputTokens`: its OpenAI provider counts them inside `inputTokens`, its
-   * Anthropic provider beside them. The nested usage of later versions says so itself. @defaultValue "beside": the more expensive one
+   * Anthropic provider beside them. Later versions state it in the usage. @defaultValue "beside", the more expensive reading
    */
   cachedInputTokens?: "inside" | "beside" | undefined
 }
 
 /**
  * Reads the usage of the AI SDK: `result.usage` of version 4 (`promptTokens`), 5 and 6 (flat, with or without details), and
- * the nested usage of provider specifications v3 and v4 (`inputTokens: { total, noCache, cacheRead, cacheWrite }`). Of
+ * the nested usage of provider specifications v3 and v4 (`inputTokens: { total, noCache, cacheRead, cacheWrite }`). For
  * embeddings it reads `tokens`.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field

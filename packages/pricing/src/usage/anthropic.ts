@@ -4,9 +4,9 @@ import type { CallUsage } from "./call-usage"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * Reads `usage` of Anthropic's Messages API. Its cache counts are beside `input_tokens`, so the input is the sum of the
- * three. Cache writes for one hour are counted apart where `cache_creation` lists them. Where `iterations` lists several
- * passes of the model, all of them are summed. The service tier and region that it reports decide the price in `costOf`.
+ * Reads `usage` of Anthropic's Messages API. `input_tokens` does not include the cache counts, so the input is the sum of the
+ * three. Cache writes for one hour are counted separately if `cache_creation` lists them. If `iterations` lists several passes
+ * of the model, they are summed. The reported service tier and region determine the price in `costOf`.
  *
  * For a stream, merge the usage of `message_start` and `message_delta` first: `mergeAnthropicUsage`.
  *
@@ -26,13 +26,13 @@ export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {
       throw new UnknownUsageError(
         `usage.iterations[${index}].input_tokens`,
         pass.count("input_tokens"),
-        "It was used by another model: price each pass by its own model.",
+        "Another model used it: price each pass with its own model.",
       )
     const counts = readCounts(pass)
     pass.finish(options)
     return counts
   })
-  const counts = passes.length === 0 ? whole : most(whole, passes.reduce(add))
+  const counts = passes.length === 0 ? whole : maxOf(whole, passes.reduce(add))
   const tools = fields.inner("server_tool_use").ignore("web_fetch_requests", "tool_search_requests")
   const webSearches = tools.count("web_search_requests")
   const codeInterpreterSessions = tools.count("code_execution_requests")
@@ -75,7 +75,7 @@ function add(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {
   return combine(a, b, (x, y) => x + y)
 }
 
-function most(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {
+function maxOf(a: AnthropicCounts, b: AnthropicCounts): AnthropicCounts {
   return combine(a, b, Math.max)
 }
 
@@ -90,10 +90,10 @@ function combine(a: AnthropicCounts, b: AnthropicCounts, by: (x: number, y: numb
 }
 
 /**
- * Merges the `usage` of the events of one Anthropic stream, in their order: `message_start.message.usage`, then that of each
- * `message_delta`. Counts are cumulative, and a later event may leave counts out, so the greatest of each is taken.
+ * Merges the `usage` of the events of one Anthropic stream, in order: `message_start.message.usage`, then that of each
+ * `message_delta`. Counts are cumulative, and a later event may omit some, so the maximum of each count is taken.
  *
- * @throws InvalidArgumentError if there is no usage at all
+ * @throws InvalidArgumentError if there is no usage
  * @example
  * usageFromAnthropic(mergeAnthropicUsage([start.message.usage, delta.usage]))
  */

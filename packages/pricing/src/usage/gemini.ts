@@ -2,7 +2,7 @@ import { UnknownUsageError } from "../errors"
 import type { CallUsage } from "./call-usage"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
-/** Modalities of Gemini, and what they are billed as: text, images and video have one price, audio another. */
+/** How the modalities of Gemini are billed: text, images and video have one price, audio has another. */
 const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
   MODALITY_UNSPECIFIED: "text",
   TEXT: "text",
@@ -13,9 +13,9 @@ const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
 }
 
 /**
- * Reads `usageMetadata` of Gemini. Thoughts are beside the candidates and tool results beside the prompt, so both are
- * added; cached tokens are inside the prompt. A blocked call has no candidates, which counts as 0. Tokens that only the
- * total contains are counted as thoughts.
+ * Reads `usageMetadata` of Gemini. The candidates do not include thoughts, and the prompt does not include tool results, so both
+ * are added; the prompt includes cached tokens. A blocked call has no candidates, which counts as 0. Tokens that only the total
+ * contains are counted as thoughts.
  *
  * @throws InvalidArgumentError if `promptTokenCount` is missing or a count is not an integer, UnknownUsageError for an
  * unknown field or modality
@@ -25,7 +25,7 @@ export function usageFromGemini(usageMetadata: unknown, options: UsageReadOption
   const fields = new UsageFields(usageMetadata, "usageMetadata").ignore("cacheTokensDetails")
   const toolInput = fields.count("toolUsePromptTokenCount")
   const inputTokens = fields.required("promptTokenCount") + toolInput
-  // The Live API calls them `responseTokenCount`.
+  // In the Live API the field is `responseTokenCount`.
   const candidates = fields.optional("candidatesTokenCount") ?? fields.count("responseTokenCount")
   const thoughts = fields.count("thoughtsTokenCount")
   const total = fields.optional("totalTokenCount") ?? 0

@@ -3,8 +3,8 @@ import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * Reads the usage of a run of OpenAI's Agents SDK, in JavaScript (`result.state.usage`) or Python names. It sums several
- * calls, whose number goes into `calls`: without it the sum would be priced as one call with a long context.
+ * Reads the usage of a run of OpenAI's Agents SDK, with JavaScript (`result.state.usage`) or Python names. It sums several
+ * calls and sets `calls` to their number: otherwise the sum would be priced as one call with a long context.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openai.github.io/openai-agents-js/guides/running-agents

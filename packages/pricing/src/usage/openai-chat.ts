@@ -3,10 +3,10 @@ import { type CacheCount, inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * Reads `usage` of a chat completion, of OpenAI and of servers and gateways with the same API. Cached, audio, image and
- * reasoning tokens are parts of the totals; a total that says otherwise is followed, and where it leaves that open the more
- * expensive reading is taken and named in `assumptions`. Understands DeepSeek's `prompt_cache_hit_tokens`, and Anthropic's
- * and LiteLLM's cache fields.
+ * Reads `usage` of a chat completion from OpenAI, or from a server or gateway with the same API. Cached, audio, image and
+ * reasoning tokens are parts of the totals, unless `total_tokens` shows otherwise. If that is ambiguous, the more expensive
+ * reading is taken and named in `assumptions`. Also reads DeepSeek's `prompt_cache_hit_tokens`, and the cache fields of
+ * Anthropic and LiteLLM.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
@@ -21,7 +21,7 @@ export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = 
   return result
 }
 
-/** Reads the fields of a chat usage; the caller reads what is special about its provider, and finishes. */
+/** Reads the fields of a chat usage. The caller reads the fields specific to its provider and calls `finish`. */
 export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): CallUsage {
   const prompt = fields.inner("prompt_tokens_details").ignore("text_tokens")
   const output = fields
@@ -69,7 +69,7 @@ interface CacheCounts {
   readonly writeHour: number
 }
 
-/** Fields inside `prompt_tokens_details`, and DeepSeek's and Moonshot's, count a part of the prompt. */
+/** The fields in `prompt_tokens_details`, and those of DeepSeek and Moonshot, count a part of the prompt. */
 function readCache(fields: UsageFields, prompt: UsageFields): CacheCounts {
   fields.ignore("prompt_cache_miss_tokens")
   const cachedInside =
@@ -77,7 +77,7 @@ function readCache(fields: UsageFields, prompt: UsageFields): CacheCounts {
     fields.firstCount("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
   prompt.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
   const writtenInside = prompt.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
-  // LiteLLM's field, wherever it stands: its prompt contains what was cached.
+  // This field identifies LiteLLM, whose prompt count includes cached tokens.
   const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
   const details = [
     prompt.inner("cache_creation_token_details"),

@@ -3,7 +3,7 @@ import type { CallUsage } from "./call-usage"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
- * Reads `usage` of OpenAI's image generation. What is drawn is image output, except for text that the details name. For
+ * Reads `usage` of OpenAI's image generation. Output counts as images, except for text tokens in the details. For
  * models that are billed by the image (DALL·E), pass `{ inputTokens: 0, outputTokens: 0, outputImages: n }` to `costOf`.
  *
  * @throws InvalidArgumentError, UnknownUsageError
@@ -31,7 +31,7 @@ export function usageFromOpenAIImages(usage: unknown, options: UsageReadOptions 
 
 /**
  * Reads `usage` of OpenAI's transcription: tokens (`gpt-4o-transcribe`), or seconds (`whisper-1`), which are rounded up.
- * Input whose parts are not named is taken to be audio.
+ * Input without details counts as audio.
  *
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/audio/json-object

@@ -9,7 +9,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "codeInterpreterSessions",
 ])
 
-/** What a response of the Responses API contains beside its `usage`: the hosted tool calls among its output items. */
+/** The hosted tool calls in a response of the Responses API, which are output items and not part of its `usage`. */
 export interface HostedToolCalls {
   /** Items of type `web_search_call`. @defaultValue 0 */
   webSearches?: number | undefined
@@ -20,7 +20,7 @@ export interface HostedToolCalls {
 }
 
 /**
- * Reads `usage` of OpenAI's Responses API. Hosted tool calls are items of the response's output there, not usage: pass
+ * Reads `usage` of OpenAI's Responses API. Hosted tool calls are output items of the response and not part of its usage: pass
  * their numbers if the response has any.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field,
@@ -31,7 +31,7 @@ export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptio
   const fields = new UsageFields(usage)
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details").ignore("text_tokens")
-  // Perplexity names them as Anthropic does, and counts them inside the input.
+  // Perplexity uses the names of Anthropic and counts them inside the input.
   const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
   const cacheWrite = input.firstCount("cache_write_tokens", "cache_creation_input_tokens")
   const audioInput = input.count("audio_tokens")

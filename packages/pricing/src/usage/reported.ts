@@ -1,7 +1,7 @@
 import type { ReportedCost } from "../cost/cost-options"
 
 /**
- * What OpenRouter reports that the call cost, for `costOf(…, { reported })`; undefined if it reports no amount.
+ * Reads the cost that OpenRouter reports, for `costOf(…, { reported })`; undefined if it reports no amount.
  *
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
@@ -13,7 +13,7 @@ export function reportedByOpenRouter(usage: unknown): ReportedCost | undefined {
 }
 
 /**
- * What xAI reports that the call cost, server-side tools included; undefined if it reports no amount. A dollar has 10^10 ticks.
+ * Reads the cost that xAI reports, including server-side tools; undefined if it reports no amount. A dollar has 10^10 ticks.
  *
  * @see https://docs.x.ai/developers/cost-tracking
  */
@@ -23,7 +23,7 @@ export function reportedByXAI(usage: unknown): ReportedCost | undefined {
 }
 
 /**
- * What Perplexity reports that the call cost, searches included; undefined if it reports no amount.
+ * Reads the cost that Perplexity reports, including searches; undefined if it reports no amount.
  *
  * @see https://docs.perplexity.ai/api-reference
  */

@@ -1,8 +1,8 @@
-/** Counts of one call whose relation to each other a provider leaves open. */
+/** The counts of one call. It may be open which of them include others. */
 export interface OpenCounts {
-  /** What the provider calls the input or prompt. */
+  /** The provider's count of the input or prompt. */
   readonly input: number
-  /** What the provider calls the output or completion. */
+  /** The provider's count of the output or completion. */
   readonly output: number
   /** The total, if the provider states one. */
   readonly total: number | undefined
@@ -13,11 +13,11 @@ export interface OpenCounts {
   readonly mediaInput: number
   /** Audio plus image tokens of the output. */
   readonly mediaOutput: number
-  /** Where the provider documents reasoning: `inside` the output (OpenAI) or `beside` it (xAI). */
+  /** Whether the documented output count includes reasoning: `inside` (OpenAI) or `beside` (xAI). */
   readonly reasoningPosition: "inside" | "beside"
 }
 
-/** Cached tokens, and whether their field is documented to count a part of the input. */
+/** Cached tokens, and whether the documented input count includes them. */
 export interface CacheCount {
   readonly tokens: number
   readonly isInside: boolean
@@ -34,11 +34,11 @@ export interface InclusiveTotals {
 /**
  * Finds totals that contain every part.
  *
- * Some gateways count cached tokens beside the prompt, some within it; some leave reasoning out of the completion. The
- * provider's total decides where it can: tokens that it has and the prompt and completion have not are first explained by
- * the cache counts, only then as reasoning. What stays open takes the more expensive reading, and `assumptions` says so.
+ * Some gateways include cached tokens in the prompt, some do not; some exclude reasoning from the completion. The provider's
+ * total decides if possible: tokens that only the total contains are explained by the cache counts first, and only then as
+ * reasoning. Whatever remains ambiguous takes the more expensive reading, which `assumptions` reports.
  *
- * For example, prompt 3, completion 50, total 12,357 and 12,304 tokens read from the cache: the total is the sum of all
+ * Example: prompt 3, completion 50, total 12,357 and 12,304 tokens read from the cache. The total is the sum of the other
  * three, so the input is 12,307.
  */
 export function inclusiveTotals(counts: OpenCounts): InclusiveTotals {
@@ -56,9 +56,9 @@ export function inclusiveTotals(counts: OpenCounts): InclusiveTotals {
 }
 
 interface BesideInput {
-  /** Cached tokens that the provider's input does not contain. */
+  /** Cached tokens that the provider's input count does not include. */
   readonly tokens: number
-  /** Those of them that the provider's total contains. */
+  /** The part of `tokens` that the provider's total includes. */
   readonly explained: number
 }
 
@@ -71,9 +71,9 @@ function besideInput(counts: OpenCounts, excess: number, assumptions: string[]):
   const outside = open.filter(({ isInside }) => !isInside)
   let tokens = sum(inTotal ?? []) + sum(outside)
   let explained = sum(inTotal ?? [])
-  // Cache counts that exactly explain nothing may be in the total beside others, unless the reasoning explains all of it.
+  // Cache counts without an exact match may still be part of the excess, unless reasoning explains all of it.
   const mayBeInTotal = (sumOfOpen: number) => excess - explained >= sumOfOpen && excess - explained !== counts.reasoning
-  // What the input is documented to contain must fit into it.
+  // Tokens that the documented input includes cannot exceed it.
   const inside = sum(open.filter(({ isInside }) => isInside))
   if (inside > counts.input) {
     tokens += inside
@@ -87,7 +87,7 @@ function besideInput(counts: OpenCounts, excess: number, assumptions: string[]):
   return { tokens, explained }
 }
 
-/** The cache counts whose sum, alone or with the reasoning, is exactly the excess of the total. */
+/** Finds the cache counts whose sum, alone or with the reasoning, equals the excess of the total. */
 function explainedBy(
   caches: readonly CacheCount[],
   excess: number,
@@ -109,7 +109,7 @@ function outputTotals(
   let outputTokens = output + rest
   let reasoningTokens = reasoning
   if (rest > 0) {
-    // Tokens that only the total has: the reasoning, or more than it.
+    // Tokens that only the total contains are the reasoning, or include it.
     if (rest !== reasoning) assumptions.push("tokens that only the total contains were counted as reasoning")
     reasoningTokens = Math.max(reasoning, rest)
   }

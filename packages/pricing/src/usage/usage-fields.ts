@@ -5,7 +5,7 @@ import type { CallUsage } from "./call-usage"
 /** Options of every function that reads a provider's usage. */
 export interface UsageReadOptions {
   /**
-   * Names of fields that may be unknown, because what they count is contained in other fields: `["draft_tokens"]`.
+   * Names of unknown fields to ignore, because other fields include what they count: `["draft_tokens"]`.
    * @defaultValue none: an unknown field that seems to carry billed units is an error
    */
   ignoreFields?: readonly string[] | undefined
@@ -14,7 +14,7 @@ export interface UsageReadOptions {
 /** The names of {@link UsageReadOptions}. */
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields"])
 
-/** Fields by which a usage is recognised in an error message, and the function that reads it. */
+/** For error messages: fields that identify a usage, with the function that reads it. */
 const SHAPES: readonly (readonly [field: string, advice: string])[] = [
   ["usage", "Pass the `usage` of the response, not the response."],
   ["usageMetadata", "Pass the `usageMetadata` of the response, not the response."],
@@ -35,16 +35,16 @@ const SHAPES: readonly (readonly [field: string, advice: string])[] = [
   ["promptTokens", "This is the usage of the AI SDK: use `usageFromAISDK`."],
 ]
 
-/** A sentence about whose usage has one of these fields, with a space in front; empty if none is recognised. */
+/** Returns a sentence that names the source of a usage with these fields, with a leading space; empty if unknown. */
 function adviceForShape(fields: ReadonlySet<string>): string {
   const shape = SHAPES.find(([field]) => fields.has(field))
   return shape === undefined ? "" : ` ${shape[1]}`
 }
 
-/** Parts of a path that name something that providers bill. */
+/** Words in the path of a field that providers may bill. */
 const BILLED =
   /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
-/** Words of a name that counts time, money or a limit, which is not billed by itself. */
+/** Words in names of times, amounts and limits, which are not billed themselves. */
 const NOT_BILLED: readonly string[] = [
   ...["cost", "price", "usd", "fee", "ticks"],
   ...["latency", "time", "ms", "speed", "rate", "per", "ratio", "percent"],
@@ -53,9 +53,9 @@ const NOT_BILLED: readonly string[] = [
 
 /**
  * Reads the counts of a provider's usage object. Null and absent are 0; anything else that is not a count is an error.
- * `finish` rejects what was not read and seems to be billed, so that no token class is dropped in silence.
+ * `finish` rejects unread fields that seem to be billed, so that no token class is dropped silently.
  *
- * For example, `{ prompt_tokens: 5, completion_tokens: 2, sketch_tokens: 9 }` is rejected at `usage.sketch_tokens`.
+ * Example: `{ prompt_tokens: 5, completion_tokens: 2, sketch_tokens: 9 }` is rejected at `usage.sketch_tokens`.
  */
 export class UsageFields {
   readonly #fields: Record<string, unknown>
@@ -85,7 +85,7 @@ export class UsageFields {
     return this.optional(name) ?? 0
   }
 
-  /** A count without which the usage is incomplete. */
+  /** A count; an error if it is absent. */
   required(name: string): number {
     const value = this.optional(name)
     if (value !== undefined) return value
@@ -95,7 +95,7 @@ export class UsageFields {
     throw new InvalidArgumentError(argument, "an integer of at least 0", this.#fields[name], `${message}${hint}`)
   }
 
-  /** The first of several names that has a positive count. */
+  /** The first positive count among several names. */
   firstCount(...names: string[]): number {
     return names.map((name) => this.count(name)).find((count) => count > 0) ?? 0
   }
@@ -115,7 +115,7 @@ export class UsageFields {
     return typeof value === "string" ? value : undefined
   }
 
-  /** Whether a field is there and not null. */
+  /** Whether a field is present and not null. */
   has(name: string): boolean {
     return this.#fields[name] !== undefined && this.#fields[name] !== null
   }
@@ -125,7 +125,7 @@ export class UsageFields {
     return Array.isArray(this.#fields[name])
   }
 
-  /** An object inside; empty if it is absent. */
+  /** The reader of an inner object; empty if it is absent. */
   inner(name: string): UsageFields {
     this.#unread.delete(name)
     const inner = new UsageFields(this.#fields[name] ?? {}, `${this.#path}.${name}`)
@@ -133,7 +133,7 @@ export class UsageFields {
     return inner
   }
 
-  /** The array inside; empty if it is absent. */
+  /** An inner array; empty if it is absent. */
   array(name: string): readonly unknown[] {
     this.#unread.delete(name)
     const value = this.#fields[name] ?? []
@@ -141,7 +141,7 @@ export class UsageFields {
     throw new InvalidArgumentError(`${this.#path}.${name}`, "an array", value)
   }
 
-  /** Marks fields as contained in others or not billed. */
+  /** Marks fields that other fields include or that are not billed. */
   ignore(...names: readonly string[]): this {
     for (const name of names) this.#unread.delete(name)
     return this
@@ -177,7 +177,7 @@ interface BilledField {
   readonly value: number
 }
 
-/** The first positive number below a value whose path names something that providers bill. */
+/** Finds the first positive number within a value whose path contains a billed word. */
 function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, depth = 0): BilledField | undefined {
   if (depth > 5) return undefined
   if (typeof value === "object" && value !== null) {
@@ -197,7 +197,7 @@ function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, 
     : undefined
 }
 
-/** `total`, `time` for `total_time` and `totalTime`. */
+/** Splits `total_time` and `totalTime` into `total` and `time`. */
 function wordsOf(name: string): string[] {
   return name.split(/[_\W]+|(?=[A-Z])/).map((word) => word.toLowerCase())
 }
@@ -208,7 +208,7 @@ type UsagePart = Exclude<
   "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region"
 >
 
-/** A usage with the parts that are more than 0. */
+/** Creates a usage with the parts that are above 0. */
 export function usageWith(
   inputTokens: number,
   outputTokens: number,

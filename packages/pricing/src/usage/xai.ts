@@ -3,8 +3,8 @@ import { readChatUsage } from "./openai-chat"
 import { UsageFields, type UsageReadOptions } from "./usage-fields"
 
 /**
- * Reads `usage` of xAI's chat completions. Reasoning is beside `completion_tokens` there and is added; where `total_tokens`
- * shows that it is inside already, it is not added twice.
+ * Reads `usage` of xAI's chat completions. `completion_tokens` does not include reasoning, so it is added, unless
+ * `total_tokens` shows that it is already included.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://docs.x.ai/docs/guides/reasoning

@@ -10,25 +10,25 @@ import type { Encoding } from "./encoding"
 
 /** The functions of the root entry for one encoding, without the option that names it. */
 export interface BoundEncoding {
-  /** The number of tokens of a text. */
+  /** Returns the number of tokens in a string. */
   countTokens(text: string, options?: SpecialTokenOptions): number
-  /** The same for a text of any size. @throws AbortedError when `signal` fires */
+  /** Counts text of any size. @throws AbortedError when `signal` fires */
   countTokensAsync(source: TextSource, options?: { signal?: AbortSignal | undefined }): Promise<number>
-  /** The tokens of a text. */
+  /** Encodes a string. */
   encode(text: string, options?: SpecialTokenOptions): number[]
-  /** The text of tokens; bytes that are not UTF-8 become U+FFFD. */
+  /** Decodes tokens; bytes that are not UTF-8 become U+FFFD. */
   decode(tokens: Iterable<number>): string
-  /** Whether a text has at most `maxTokens` tokens. */
+  /** Returns whether a string has at most `maxTokens` tokens; stops counting when it has more. */
   isWithinTokenLimit(text: string, maxTokens: number, options?: SpecialTokenOptions): boolean
-  /** The longest beginning of a text with at most `maxTokens` tokens; never cuts a code point. */
+  /** Returns the longest prefix with at most `maxTokens` tokens; never splits a code point. */
   truncateToTokens(text: string, maxTokens: number): string
-  /** Splits a text into parts of at most `maxTokens` tokens. */
+  /** Splits a string into parts of at most `maxTokens` tokens. */
   splitByTokens(text: string, options: SplitOptions): string[]
-  /** A counter for a text that arrives in pieces. */
+  /** Creates a counter for text that arrives in pieces. */
   createTokenCounter(): TokenCounter
 }
 
-const ENTRY_HAS_ONE = "This entry has one encoding; `@p2/tokens` has a choice."
+const ENTRY_HAS_ONE = "This entry point has a fixed encoding; use `@p2/tokens` to choose one."
 const ADVICE = { model: ENTRY_HAS_ONE, encoding: ENTRY_HAS_ONE, overlap: "Did you mean `overlapTokens`?" }
 const SPECIAL_OPTIONS: ReadonlySet<string> = new Set(["allowedSpecial"])
 const SOURCE_OPTIONS: ReadonlySet<string> = new Set(["signal"])

@@ -14,5 +14,5 @@ export const cl100kBase = /* @__PURE__ */ createEncoding(
       ["<|fim_suffix|>", 100260],
       ["<|endofprompt|>", 100276],
     ]),
-  () => new Tokenizer([RANKS_CL100K], scanCl100k, true),
+  () => new Tokenizer({ ranks: [RANKS_CL100K], scan: scanCl100k, hasAllShortNumbers: true }),
 )

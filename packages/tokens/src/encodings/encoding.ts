@@ -3,14 +3,14 @@ import type { Tokenizer } from "../tokenizer/tokenizer"
 /** Names of the encodings that OpenAI has published. */
 export type EncodingName = "o200k_base" | "o200k_harmony" | "cl100k_base" | "p50k_base" | "r50k_base"
 
-/** A vocabulary with its pattern, as `@p2/tokens/o200k_base` and its neighbours export it. */
+/** A vocabulary and the pattern that splits text for it. `@p2/tokens/o200k_base` and the other sub-paths export one each. */
 export interface Encoding {
   readonly name: EncodingName
   /** Ranks of the special tokens by name. */
   readonly specialTokens: ReadonlyMap<string, number>
 }
 
-/** The same symbol in the ES module and in the CommonJS copy of this package, so that they accept each other's encodings. */
+/** The symbol is shared by the ESM and CommonJS builds, so that each accepts the encodings of the other. */
 const TOKENIZER = /* @__PURE__ */ Symbol.for("@p2/tokens/tokenizer")
 
 /** An encoding with its tokenizer, which is not part of the public type. */
@@ -18,7 +18,7 @@ interface LoadableEncoding extends Encoding {
   readonly [TOKENIZER]: () => Tokenizer
 }
 
-/** Creates an encoding; its special tokens and its tokenizer are created on first use and kept. */
+/** Creates an encoding whose special tokens and tokenizer are created on first use. */
 export function createEncoding(
   name: EncodingName,
   createSpecialTokens: () => ReadonlyMap<string, number>,
@@ -40,7 +40,7 @@ export function createEncoding(
   return encoding
 }
 
-/** Whether a value is an encoding of this package, from whichever copy of it. */
+/** Whether a value is an encoding from any copy of this package. */
 export function isEncoding(value: unknown): value is Encoding {
   return typeof (value as Partial<LoadableEncoding> | null | undefined)?.[TOKENIZER] === "function"
 }

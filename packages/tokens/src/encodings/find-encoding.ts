@@ -1,14 +1,14 @@
 import { InvalidArgumentError, LruMap } from "@p2/core"
-import { encodingNameOf } from "../encoding-of-model"
 import { cl100kBase } from "./cl100k"
 import { type Encoding, type EncodingName, isEncoding } from "./encoding"
+import { encodingNameOf } from "./encoding-name"
 import { o200kBase, o200kHarmony } from "./o200k"
 import { p50kBase } from "./p50k"
 import { r50kBase } from "./r50k"
 
 const ENCODINGS: readonly Encoding[] = [o200kBase, o200kHarmony, cl100kBase, p50kBase, r50kBase]
 
-/** The encoding of this name, or the encoding itself. @throws InvalidArgumentError */
+/** Returns the encoding with this name, or the encoding itself if one is passed. @throws InvalidArgumentError */
 export function encodingByName(encoding: EncodingName | Encoding): Encoding {
   if (isEncoding(encoding)) return encoding
   const found = ENCODINGS.find(({ name }) => name === encoding)
@@ -23,8 +23,8 @@ export function encodingByName(encoding: EncodingName | Encoding): Encoding {
 let encodings: LruMap<string, Encoding | undefined> | undefined
 
 /**
- * The encoding of a model; undefined if its tokenizer is not public. The last 1000 are kept, because finding the encoding
- * of an id takes ten times as long as counting a short text.
+ * Returns the encoding of a model, or undefined if its tokenizer is not public. Caches the last 1000 ids, because resolving
+ * an id takes ten times as long as counting a short string.
  * @throws InvalidArgumentError
  */
 export function encodingOfModel(model: string): Encoding | undefined {

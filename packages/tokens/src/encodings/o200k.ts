@@ -11,7 +11,7 @@ export const o200kBase = /* @__PURE__ */ createEncoding(
       ["<|endoftext|>", 199999],
       ["<|endofprompt|>", 200018],
     ]),
-  () => new Tokenizer([RANKS_O200K], scanO200k, true),
+  () => new Tokenizer({ ranks: [RANKS_O200K], scan: scanO200k, hasAllShortNumbers: true }),
 )
 
 /** The encoding of gpt-oss: the vocabulary of o200k_base with the special tokens of the harmony format. */

@@ -8,5 +8,5 @@ import { createEncoding } from "./encoding"
 export const p50kBase = /* @__PURE__ */ createEncoding(
   "p50k_base",
   () => new Map([["<|endoftext|>", 50256]]),
-  () => new Tokenizer([RANKS_R50K, RANKS_P50K], scanR50k),
+  () => new Tokenizer({ ranks: [RANKS_R50K, RANKS_P50K], scan: scanR50k }),
 )

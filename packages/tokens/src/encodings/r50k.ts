@@ -7,5 +7,5 @@ import { createEncoding } from "./encoding"
 export const r50kBase = /* @__PURE__ */ createEncoding(
   "r50k_base",
   () => new Map([["<|endoftext|>", 50256]]),
-  () => new Tokenizer([RANKS_R50K], scanR50k),
+  () => new Tokenizer({ ranks: [RANKS_R50K], scan: scanR50k }),
 )

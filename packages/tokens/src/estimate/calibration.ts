@@ -1,6 +1,6 @@
 import { checkOptions, InvalidArgumentError, LruMap, parseModelId } from "@p2/core"
 
-/** The most models and shapes that a calibration keeps. */
+/** Maximum number of models and shapes in a calibration. */
 const CAPACITY = 1000
 
 /** Weight of one report; later reports count more than earlier ones. */
@@ -9,7 +9,7 @@ const WEIGHT = 0.3
 const MIN_FACTOR = 0.25
 const MAX_FACTOR = 4
 
-/** A count, and what the provider reported for the same request. */
+/** A count and the provider's number for the same request. */
 export interface TokenReport {
   /** `tokens` of {@link RequestTokens}, counted with this calibration. */
   counted: number
@@ -19,18 +19,18 @@ export interface TokenReport {
   shape?: string | undefined
 }
 
-/** Learns from reports how far estimates are off, by model and shape of the request. */
+/** Corrects estimates by what providers reported, for each model and shape of request. */
 export interface TokenCalibration {
-  /** Adds a report. It changes later estimates, never an upper bound downwards. @throws InvalidArgumentError */
+  /** Adds a report. It changes later estimates and never lowers an upper bound. @throws InvalidArgumentError */
   calibrate(model: string, report: TokenReport): void
-  /** What an estimate is multiplied with: from 0.25 to 4, and 1 without reports. */
+  /** The factor by which an estimate is multiplied: from 0.25 to 4, and 1 without reports. */
   factor(model: string, shape?: string): number
 }
 
 const REPORT: ReadonlySet<string> = new Set(["counted", "reported", "shape"])
 
 /**
- * Creates a calibration. It is independent of every other one.
+ * Creates a calibration, independent of all others.
  *
  * @example
  * const calibration = createCalibration()

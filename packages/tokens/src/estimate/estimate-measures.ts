@@ -7,7 +7,7 @@ import { familyOf } from "./model-families"
 import { NormalizedBytes } from "./normalized-bytes"
 import { ratioOfToken, ScriptRatio } from "./script-ratios"
 
-/** Counts by {@link estimateTokens}'s `tokens`. */
+/** Counts as `tokens` of {@link estimateTokens} does. */
 export function estimateMeasure(model: string): TextMeasure {
   const family = familyOf(model)
   return {
@@ -40,7 +40,7 @@ export function estimateMeasure(model: string): TextMeasure {
   }
 }
 
-/** Counts by {@link estimateTokens}'s `upperBound`. */
+/** Counts as `upperBound` of {@link estimateTokens} does. */
 export function upperBoundMeasure(model: string): TextMeasure {
   const family = familyOf(model)
   return {

@@ -5,24 +5,24 @@ import { familyOf, type ModelFamily } from "./model-families"
 import { NormalizedBytes } from "./normalized-bytes"
 import { ScriptRatio } from "./script-ratios"
 
-/** A number of tokens that is not known exactly. */
+/** An estimate of a number of tokens, with its upper bound. */
 export interface TokenEstimate {
-  /** How many tokens the text probably has. Never decides about money. */
+  /** The probable number of tokens. Never used to decide about money. */
   tokens: number
-  /** The most tokens that the text can have. */
+  /** The maximum number of tokens. */
   upperBound: number
-  /** How both were computed. */
+  /** Describes how both were computed. */
   basis: string
 }
 
-/** Tokens that a tokenizer may add to a text, such as a token for its beginning. */
+/** Tokens that a tokenizer may add to any text, such as a start token. */
 export const ADDED_TOKENS = 8
 
 /**
- * Estimates the tokens of a text for a model whose tokenizer is not public, and bounds them.
+ * Estimates the number of tokens for a model whose tokenizer is not public, and bounds it.
  *
- * The estimate is o200k_base's count, corrected by script. The upper bound is one token (1.25 if nothing is published of
- * the tokenizer) for each UTF-8 byte of the text as the model normalizes it, plus 8.
+ * The estimate is o200k_base's count, corrected by script. The upper bound is one token (1.25 if nothing is published about
+ * the tokenizer) for each UTF-8 byte of the normalized text, plus 8.
  *
  * @throws InvalidArgumentError if `text` is not a string or `model` is not a model id
  *

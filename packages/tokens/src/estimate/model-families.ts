@@ -1,8 +1,8 @@
-/** What is published of a family's tokenizer, as far as estimates and bounds need it. */
+/** Properties of a tokenizer family that estimates and bounds need, as far as they are published. */
 export interface ModelFamily {
   name: string
   pattern: RegExp
-  /** How much of Claude's distance from o200k_base the estimate takes. */
+  /** Which share of Claude's difference from o200k_base the estimate applies: 0 for none, 1 for all. */
   strength: number
   /** Unicode normalization before the text is split; undefined if there is none. */
   normalization: "NFC" | "NFKC" | undefined
@@ -11,15 +11,15 @@ export interface ModelFamily {
 }
 
 /**
- * A byte-level vocabulary, and one with byte fallback, has at most one token for a byte. As of 2026-11-30, from the
- * `tokenizer.json` that each family publishes:
+ * A vocabulary that is byte-level or has byte fallback produces at most one token per byte. As of 2026-11-30, according to
+ * the `tokenizer.json` that each family publishes:
  * - Qwen and Command (Cohere) normalize with NFC.
  * - Llama 3, DeepSeek, Mistral (Tekken and SentencePiece), gpt-oss and Gemma do not normalize. Google states that Gemini
- *   has Gemma's tokenizer: https://ai.google.dev/gemma/docs/core/model_card_3 and the local tokenizer of its SDKs.
- * - Of Claude 3 and later nothing is published; Claude 2's tokenizer normalizes with NFKC (npm `@anthropic-ai/tokenizer`
- *   0.0.4). Anthropic mentions extra tokens for capital letters
+ *   uses Gemma's tokenizer: https://ai.google.dev/gemma/docs/core/model_card_3 and the local tokenizer of its SDKs.
+ * - Anthropic has published nothing about the tokenizer of Claude 3 and later. Claude 2's tokenizer normalizes with NFKC (npm
+ *   `@anthropic-ai/tokenizer` 0.0.4). Anthropic mentions extra tokens for capital letters
  *   (https://transformer-circuits.pub/2025/attribution-graphs/methods.html), so the bound allows more tokens than bytes.
- * - Of Grok and of unknown models nothing is assumed but what is assumed of Claude.
+ * - Grok and unknown models are bounded like Claude.
  */
 const FAMILIES: readonly ModelFamily[] = [
   { name: "Claude", pattern: /(^|[/.])claude-/i, strength: 1, normalization: "NFKC", tokensPerByte: 1.25 },
@@ -50,7 +50,7 @@ const UNKNOWN: ModelFamily = {
 }
 
 /**
- * The family of a model id. The families that normalize are looked for first: `deepseek-r1-distill-qwen-32b` has Qwen's
+ * Returns the family of a model id. Families that normalize are tried first: `deepseek-r1-distill-qwen-32b` has Qwen's
  * tokenizer.
  */
 export function familyOf(model: string): ModelFamily {

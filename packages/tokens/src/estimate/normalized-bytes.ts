@@ -1,29 +1,30 @@
-/** Code points from here on have no decomposition. */
+/** No code point from here on has a decomposition. */
 const DECOMPOSED_END = 0x2fa20
 
-/** Unicode normalization that a tokenizer applies before it splits a text; undefined if there is none. */
+/** The Unicode normalization that a tokenizer applies before it splits text; undefined if there is none. */
 export type Normalization = "NFC" | "NFKC" | undefined
 
 /**
- * Adds up the most UTF-8 bytes that a text can have after normalization; at least those that it has without.
+ * Sums the maximum number of UTF-8 bytes that text can have after normalization. The sum is never below the bytes of the text
+ * as it is.
  *
  * Example: U+FB2C is 3 bytes, and 6 in NFC; U+FDFA is 3 bytes, and 33 in NFKC.
  *
  * It does not call `text.normalize()`, which takes quadratic time for long runs of combining marks. A code point counts as
- * its composed form, or as its decomposed form if a combining mark follows, because a mark can take a composed letter
- * apart: `á` and U+0323 become `ạ` and U+0301. Composing two code points never makes more bytes; a test checks all of them.
+ * its composed form, or as its decomposed form if a combining mark follows, because a mark can split a composed letter:
+ * `á` and U+0323 become `ạ` and U+0301. Composing two code points never adds bytes; a test checks all of them.
  */
 export class NormalizedBytes {
   readonly #normalization: Normalization
   #bytes = 0
-  /** The last code point, which counts when the next one is known, and the half of a surrogate pair behind it. */
+  /** The last code point, which is counted when the next one arrives, and a high surrogate after it. */
   #rest = ""
 
   constructor(normalization: Normalization) {
     this.#normalization = normalization
   }
 
-  /** Adds a piece of the text, which may be cut anywhere. */
+  /** Adds a piece of text, which may be split anywhere. */
   add(piece: string): void {
     const text = this.#rest + piece
     let codePoint = text.codePointAt(0)
@@ -31,7 +32,7 @@ export class NormalizedBytes {
     while (codePoint !== undefined) {
       const to = index + (codePoint > 0xffff ? 2 : 1)
       const next = text.codePointAt(to)
-      // Half of a pair at the end may become a combining mark.
+      // A high surrogate at the end may become a combining mark with the next piece.
       if (next === undefined || (isHighSurrogate(next) && to === text.length - 1)) break
       this.#bytes += codePointBytes(codePoint, this.#normalization, next)
       index = to
@@ -54,7 +55,7 @@ export class NormalizedBytes {
   }
 }
 
-/** The most bytes of one code point after normalization; `next` is the code point that follows, 0 at the end. */
+/** Maximum bytes of one code point after normalization. `next` is the code point that follows, or 0 at the end. */
 function codePointBytes(codePoint: number, normalization: Normalization, next: number): number {
   if (codePoint < 0x80) return 1
   if (normalization === undefined || codePoint >= DECOMPOSED_END) return utf8Length(codePoint)
@@ -63,13 +64,13 @@ function codePointBytes(codePoint: number, normalization: Normalization, next: n
   bytesByForm[form] = bytes
   if (bytes[codePoint] === 0) {
     const normalized = new TextEncoder().encode(String.fromCodePoint(codePoint).normalize(form)).length
-    // A tokenizer with an older version of Unicode leaves the code point as it is.
+    // A tokenizer with an older Unicode version does not change the code point.
     bytes[codePoint] = Math.max(normalized, utf8Length(codePoint))
   }
   return bytes[codePoint]!
 }
 
-/** Results of `codePointBytes` by form and code point; 0 is not computed yet. */
+/** Results of `codePointBytes` by form and code point; 0 if not computed yet. */
 const bytesByForm: Partial<Record<"NFC" | "NFD" | "NFKC" | "NFKD", Uint8Array>> = {}
 
 function isHighSurrogate(codePoint: number): boolean {

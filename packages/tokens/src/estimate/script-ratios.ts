@@ -1,6 +1,6 @@
 /**
- * Scripts by their first and last UTF-16 unit: about how many tokens of o200k_base a unit has, and how many tokens Claude
- * has for each of them. Measured with `node scripts/measure-estimates.mjs`; everything else is Latin, code and punctuation.
+ * Scripts by their first and last UTF-16 unit, with about how many o200k_base tokens a unit has, and how many tokens Claude
+ * has for each of those. Measured with `node scripts/measure-estimates.mjs`; the rest is Latin, code and punctuation.
  */
 const SCRIPTS: readonly (readonly [first: number, last: number, tokensPerUnit: number, ratio: number])[] = [
   [0x00c0, 0x02ff, 0.5, 3.5],
@@ -20,12 +20,12 @@ const SCRIPTS: readonly (readonly [first: number, last: number, tokensPerUnit: n
 
 const OTHER = { tokensPerUnit: 0.22, ratio: 1.08 }
 
-/** The row of a UTF-16 unit, or −1 for everything else. */
+/** Returns the row of a UTF-16 unit, or −1 if no row contains it. */
 function scriptOf(unit: number): number {
   return unit < 0xc0 ? -1 : SCRIPTS.findIndex(([first, last]) => unit >= first && unit <= last)
 }
 
-/** How many of Claude's tokens a token of o200k_base is, by the first character beyond ASCII from `from` to `to`. */
+/** Returns how many tokens Claude has for one o200k_base token, by the first non-ASCII character from `from` to `to`. */
 export function ratioOfToken(text: string, from: number, to: number): number {
   for (let index = from; index < to; index++) {
     const unit = text.charCodeAt(index)
@@ -34,7 +34,7 @@ export function ratioOfToken(text: string, from: number, to: number): number {
   return OTHER.ratio
 }
 
-/** Adds up how many of Claude's tokens a token of o200k_base is in a text, by its scripts. */
+/** Computes how many tokens Claude has for one o200k_base token, by the scripts in the text. */
 export class ScriptRatio {
   readonly #units = new Int32Array(SCRIPTS.length)
   #otherUnits = 0

@@ -11,39 +11,39 @@ export interface RequestTokensInput {
   messages: readonly Message[]
   tools?: readonly ToolDefinition[] | undefined
   answerFormat?: AnswerFormat | undefined
-  /** Corrects the estimate by what the provider reported before. @defaultValue none */
+  /** Corrects the estimate by earlier reports of the provider. @defaultValue none */
   calibration?: TokenCalibration | undefined
 }
 
 /** Input tokens of a request. */
 export interface RequestTokens {
-  /** What the provider will probably report. Never decides about money. */
+  /** The number that the provider will probably report. Never used to decide about money. */
   tokens: number
-  /** Whether `tokens` is exact by a published formula. */
+  /** Whether `tokens` follows a published formula exactly. */
   exact: boolean
   /**
-   * The most that the provider can report. It is above `tokens` even if that is exact: providers add tokens that they do
-   * not publish, so the bound leaves 8 for each message, 32 for the request, and more for tools, images and files.
+   * The most that the provider can report. It exceeds `tokens` even if that is exact, because providers add tokens that they
+   * do not publish: the bound allows 8 for each message, 32 for the request, and more for tools, images and files.
    */
   upperBound: number
-  /** How both were computed. */
+  /** Describes how both were computed. */
   basis: string
-  /** The kinds of parts in the request, such as `text+tools`. A calibration is kept by it. */
+  /** The kinds of parts in the request, such as `text+tools`. A calibration keeps one factor per shape. */
   shape: string
 }
 
 /**
- * Models for which OpenAI published the formula: 3 tokens for each message, 1 for each name and 3 for the response.
- * Its cookbook, "How to count tokens with tiktoken", 6:
+ * Models whose formula OpenAI published: 3 tokens for each message, 1 for each name and 3 for the response.
+ * OpenAI's cookbook, "How to count tokens with tiktoken", section 6:
  * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
  */
 const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0125)?)$/
 
-/** Tokens of the response's beginning, and what a provider may add to a request without publishing it. */
+/** Tokens that start the response, and a margin for what a provider adds to a request without publishing it. */
 const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
 
 const INPUT: ReadonlySet<string> = new Set(["model", "messages", "tools", "answerFormat", "calibration"])
-const ONLY_INPUT = "Leave it out: only input tokens are counted."
+const ONLY_INPUT = "Omit it: only input tokens are counted."
 const ADVICE = {
   prompt: 'Write `messages: [{ role: "user", content: prompt }]`.',
   input: "Write `messages`.",
@@ -57,10 +57,10 @@ const ADVICE = {
 }
 
 /**
- * The input tokens of a chat request: an estimate, which is exact if OpenAI published the model's formula, and an upper bound.
- * A file, or an image by address for a model without published rules, is bounded by the model's window only.
+ * Counts the input tokens of a chat request: an estimate, which is exact if OpenAI published the model's formula, and an upper
+ * bound. Files, and images by URL for models without published rules, are bounded only by the model's context window.
  *
- * @throws UnboundedInputError for such a part if the model's limits are not known
+ * @throws UnboundedInputError for such a part if the model's limits are unknown
  * @throws InvalidArgumentError
  *
  * @example
@@ -78,7 +78,7 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
   if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
   const parts: Counted[] = [RESPONSE_START]
-  // Not forEach, which skips holes.
+  // `forEach` would skip holes.
   for (let index = 0; index < messages.length; index++)
     parts.push(...messageTokens(model, messages[index]!, `messages[${index}]`))
   if (tools.length > 0) parts.push(toolTokens(model, tools))

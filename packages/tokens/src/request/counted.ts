@@ -1,24 +1,24 @@
-/** A kind of part of which no formula is published. */
+/** A kind of part without a published formula. */
 export type PartKind = "images" | "audio" | "files" | "tools" | "format" | "other"
 
 /** The input tokens of a part of a request. */
 export interface Counted {
-  /** What the provider will probably report. */
+  /** The number that the provider will probably report. */
   readonly tokens: number
   /** The most that the provider can report. */
   readonly upperBound: number
-  /** Absent for text. A part with a kind is never exact. */
+  /** Absent for text. The count of a part with a kind is never exact. */
   readonly kind?: PartKind | undefined
-  /** Set if only the model's window bounds this part: the most input tokens that the model accepts. */
+  /** Set if only the context window bounds this part: the maximum input tokens that the model accepts. */
   readonly window?: number | undefined
 }
 
-/** A part whose number of tokens is known. */
+/** A part whose number of tokens is exact. */
 export function exactly(tokens: number): Counted {
   return { tokens, upperBound: tokens }
 }
 
-/** A part whose number of tokens is not known. */
+/** A part whose number of tokens is estimated. */
 export function about(kind: PartKind, tokens: number, upperBound: number): Counted {
   return { kind, tokens, upperBound: Math.max(tokens, upperBound) }
 }
@@ -31,7 +31,7 @@ export interface CountedRequest {
   readonly kinds: readonly PartKind[]
 }
 
-/** Adds up the parts. Nothing is longer than the model's window, so that bounds the sum if it bounds one part. */
+/** Sums the parts. If the window bounds one part, it bounds the whole request, because no request can exceed it. */
 export function sum(parts: readonly Counted[]): CountedRequest {
   let tokens = 0
   let fileTokens = 0
@@ -47,7 +47,7 @@ export function sum(parts: readonly Counted[]): CountedRequest {
   }
   if (window !== undefined) {
     upperBound = window
-    // The estimate of a file is a guess by its size, which alone must not deny a call.
+    // The size of a file gives only a rough estimate, which alone must not deny a call.
     fileTokens = Math.min(fileTokens, Math.floor(window / 2))
   }
   return { tokens: tokens + fileTokens, upperBound, kinds: [...kinds] }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
 
-/** @param form the form of the object that the field belongs to, for a message that says what to write */
+/** @param form an example of the object that contains the field, for the error message */
 export function stringAt(value: unknown, path: string, form?: string): string {
   if (typeof value === "string") return value
   throw new InvalidArgumentError(path, form === undefined ? "a string" : `a string, as in ${form}`, value)

@@ -4,10 +4,10 @@ export interface ImageSize {
   height: number
 }
 
-/** Characters of base64 that are read to find the size; long metadata may stand before it. */
+/** Characters of base64 that are read to find the size, which long metadata may precede. */
 const READ_CHARS = 1 << 20
 
-/** The size of the PNG, JPEG, GIF or WebP in a base64 `data:` URL; undefined for addresses, other formats and broken data. */
+/** Reads the size of a PNG, JPEG, GIF or WebP in a base64 `data:` URL; undefined for other URLs, formats and broken data. */
 export function imageSizeOf(url: string): ImageSize | undefined {
   const header = /^data:[^,]{0,200};base64,/i.exec(url)
   if (header === null) return undefined

@@ -2,32 +2,34 @@ import type { ImagePart } from "@p2/core"
 import type { ImageRule } from "./image-rules"
 import { type ImageSize, imageSizeOf } from "./image-size"
 
-/** The tokens of one image. An image without a known size counts as the largest. */
+/** Counts the tokens of one image. An image of unknown size counts as the largest possible. */
 export function imageTokens(part: ImagePart, rule: ImageRule): { tokens: number; upperBound: number } {
   const { detail = "auto", url } = part.image_url
   const size = imageSizeOf(url)
   if (rule.kind === "tile") {
-    // With "auto" the provider chooses, and never more than "high".
+    // With "auto" the provider chooses the detail, and "high" is the maximum.
     const tokens = detail === "low" ? rule.base : tileTokens(size, rule)
     return { tokens, upperBound: tokens }
   }
   if (rule.kind === "patch") {
-    // Users report bills below the documented multiplier, and up to 6 % above the documented rounding (2,488 and not 2,348
-    // for 4000 × 1474 with gpt-4.1-mini): https://community.openai.com/t/1281361. The bound leaves a tenth for that.
+    // Users report bills below the documented multiplier, and up to 6 % above the documented rounding (2,488 instead of
+    // 2,348 for 4000 × 1474 with gpt-4.1-mini): https://community.openai.com/t/1281361. The bound adds a tenth for that.
     const tokens = patchTokens(size, rule)
     return { tokens, upperBound: Math.ceil(tokens * 1.1) }
   }
   if (rule.kind === "area") {
     const tokens =
-      size === undefined ? rule.most : Math.min(rule.most, Math.ceil((size.width * size.height) / rule.pixelsPerToken))
+      size === undefined
+        ? rule.maxTokens
+        : Math.min(rule.maxTokens, Math.ceil((size.width * size.height) / rule.pixelsPerToken))
     return { tokens, upperBound: rule.bound }
   }
-  return { tokens: rule.usual, upperBound: rule.most }
+  return { tokens: rule.usual, upperBound: rule.maxTokens }
 }
 
 /** https://platform.openai.com/docs/guides/images-vision#calculating-costs, "GPT-4o, GPT-4.1, … and o-series". */
 function tileTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "tile" }): number {
-  // The most tiles of an image within 2048 × 768.
+  // The maximum number of tiles of an image within 2048 × 768.
   if (size === undefined) return rule.base + 8 * rule.perTile
   const toSquare = Math.min(1, 2048 / Math.max(size.width, size.height))
   const toShort = Math.min(1, 768 / (Math.min(size.width, size.height) * toSquare))
@@ -37,15 +39,15 @@ function tileTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "tile
 
 /** The same page, "GPT-4.1-mini, GPT-4.1-nano, o4-mini": the scale is corrected so that whole patches fit. */
 function patchTokens(size: ImageSize | undefined, rule: ImageRule & { kind: "patch" }): number {
-  if (size === undefined) return Math.ceil(rule.mostPatches * rule.multiplier)
+  if (size === undefined) return Math.ceil(rule.maxPatches * rule.multiplier)
   const { width, height } = size
   let patches = Math.ceil(width / 32) * Math.ceil(height / 32)
-  if (patches > rule.mostPatches) {
-    const shrink = Math.sqrt((32 * 32 * rule.mostPatches) / (width * height))
+  if (patches > rule.maxPatches) {
+    const shrink = Math.sqrt((32 * 32 * rule.maxPatches) / (width * height))
     const across = (width * shrink) / 32
     const down = (height * shrink) / 32
     const fit = shrink * Math.min(Math.max(1, Math.floor(across)) / across, Math.max(1, Math.floor(down)) / down)
-    patches = Math.min(rule.mostPatches, Math.ceil((width * fit) / 32 - 1e-9) * Math.ceil((height * fit) / 32 - 1e-9))
+    patches = Math.min(rule.maxPatches, Math.ceil((width * fit) / 32 - 1e-9) * Math.ceil((height * fit) / 32 - 1e-9))
   }
   return Math.ceil(patches * rule.multiplier)
 }

@@ -12,11 +12,11 @@ const CALL_MARGIN = 24
 const ROLES: readonly string[] = ["system", "developer", "user", "assistant", "tool"] satisfies Message["role"][]
 const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
 
-/** Fields of messages that are counted by name. */
+/** Message fields that have a rule of their own. */
 const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
 
 /**
- * The parts of one message, by OpenAI's published formula: 3 tokens, the role, the content, and 1 with a name.
+ * Counts the parts of one message by OpenAI's published formula: 3 tokens, the role, the content, and 1 for a name.
  * Example: `{ role: "user", content: "Hi" }` has 3 + 1 + 1 tokens.
  *
  * @throws InvalidArgumentError for a message that the API would reject
@@ -50,7 +50,7 @@ function contentTokens(model: RequestModel, { role, content }: Message, path: st
   return content === "" ? [] : [textTokens(model, content)]
 }
 
-/** Other fields, such as `function_call` of older requests, may reach the model: twice their JSON bounds them. */
+/** Other fields may reach the model, such as `function_call` in older requests. Twice their JSON is the bound. */
 function otherFieldTokens(model: RequestModel, message: Message, path: string): Counted[] {
   return Object.entries(message).flatMap(([name, value]) => {
     if (COUNTED_FIELDS.has(name) || value === undefined || value === null) return []

@@ -8,23 +8,23 @@ import { type RequestModel, textTokens, windowOf } from "./request-model"
 /** A content part of any message. */
 export type AnyPart = ContentPart | { type: "refusal"; refusal: string }
 
-/** Tokens that may separate the text parts of one content. How they are separated is not published. */
+/** Tokens that may separate the text parts of a message. Providers do not publish how they separate them. */
 const SEPARATOR_MARGIN = 4
 
 const IMAGE_FORM = '{ type: "image_url", image_url: { url } }'
 const IMAGE_MARGIN = 8
 const AUDIO_MARGIN = 32
 
-/** The fewest bytes of a second of audio (8 kbit/s), and the most tokens that a provider counts for one (Gemini: 32). */
+/** Minimum bytes per second of audio (8 kbit/s), and maximum tokens that a provider counts per second (Gemini: 32). */
 const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
 
 /**
- * Anthropic states 1,500 to 3,000 tokens for a page of a PDF; this is the middle. How many pages a file has is guessed by
- * its size. https://docs.claude.com/en/docs/build-with-claude/pdf-support
+ * Anthropic states 1,500 to 3,000 tokens for a page of a PDF; this is the middle. The number of pages is estimated from the
+ * size of the file. https://docs.claude.com/en/docs/build-with-claude/pdf-support
  */
 const FILE = { tokensPerPage: 2_250, bytesPerPage: 100_000 }
 
-/** The tokens of one part of a message's content. @throws InvalidArgumentError; UnboundedInputError */
+/** Counts the tokens of one content part. @throws InvalidArgumentError; UnboundedInputError */
 export function partTokens(model: RequestModel, part: AnyPart, path: string): Counted[] {
   switch (part?.type) {
     case "text":
@@ -56,8 +56,8 @@ function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Co
   // https://community.openai.com/t/1380539.
   if (/^data:/i.test(url))
     return about("images", tokens, Math.max(upperBound, textTokens(model, url).upperBound) + IMAGE_MARGIN)
-  // The size of what an address leads to is not known here.
-  const window = windowOf(model, path, "an image by address", "Send the image as a data: URL instead.")
+  // The size of an image behind a URL is unknown here.
+  const window = windowOf(model, path, "an image by URL", "Send the image as a data: URL instead.")
   return { ...about("images", tokens, upperBound + IMAGE_MARGIN), window }
 }
 

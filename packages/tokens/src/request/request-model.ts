@@ -7,7 +7,7 @@ import { estimateTokens } from "../estimate/estimate-tokens"
 import { countText } from "../text/count-text"
 import { type Counted, exactly } from "./counted"
 
-/** What counting a request needs to know of its model. */
+/** The model data that counting a request needs. */
 export interface RequestModel {
   readonly id: string
   /** The name without provider and date, such as `gpt-4o-mini`. */
@@ -21,14 +21,15 @@ export function requestModel(id: string): RequestModel {
   return { id, name: parseModelId(id).baseName, encoding: encodingOfModel(id) }
 }
 
-/** The tokens of a text: exactly, or by an estimate and a bound. */
+/** Counts the tokens of a string: exactly, or by an estimate and a bound. */
 export function textTokens({ id, encoding }: RequestModel, text: string): Counted {
   return encoding === undefined ? estimateTokens(text, id) : exactly(countText(encoding, text))
 }
 
 /**
- * The most input tokens that the model accepts.
- * @throws UnboundedInputError if that is not known; `part` is what has no other bound
+ * Returns the maximum input tokens that the model accepts.
+ * @param part describes the part that has no other bound, for the error message
+ * @throws UnboundedInputError if the limits of the model are unknown
  */
 export function windowOf({ id }: RequestModel, path: string, part: string, remedy: string): number {
   const limits = modelLimits.findLimits(id)

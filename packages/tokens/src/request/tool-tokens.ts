@@ -4,7 +4,7 @@ import { jsonOf, stringAt } from "./field-checks"
 import { type RequestModel, textTokens } from "./request-model"
 
 /**
- * Anthropic states up to 530 tokens of instructions that come with tools:
+ * Anthropic adds up to 530 tokens of instructions to a request with tools:
  * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing
  */
 const TOOLS_MARGIN = 1024
@@ -15,10 +15,10 @@ const FORMAT_INSTRUCTIONS = 10
 
 const TOOL_FORM = '{ type: "function", function: { name, description, parameters } }'
 
-/** Models for which OpenAI's cookbook counts 10 tokens for each tool and not 7. */
+/** Models for which OpenAI's cookbook counts 10 tokens for each tool instead of 7. */
 const TEN_PER_TOOL = /^(gpt-4(?!o|\.)|gpt-3\.5|gpt-35)/
 
-/** The form in which tools reach the model is not published. Twice their JSON and a margin is the bound. */
+/** Providers do not publish how tools are sent to the model. Twice their JSON plus a margin is the bound. */
 export function toolTokens(model: RequestModel, tools: readonly ToolDefinition[]): Counted {
   const json = jsonOf(tools, "tools")
   for (const [index, tool] of tools.entries())
@@ -31,7 +31,7 @@ export function toolTokens(model: RequestModel, tools: readonly ToolDefinition[]
   return about("tools", tokens, 2 * counted.upperBound + TOOLS_MARGIN)
 }
 
-/** The form in which an answer format reaches the model is not published. Its JSON once is usual, twice is the bound. */
+/** Providers do not publish how an answer format is sent to the model. Its JSON is the estimate, twice that is the bound. */
 export function formatTokens(model: RequestModel, answerFormat: AnswerFormat): Counted {
   const sent = answerFormat?.type === "json_schema" ? answerFormat.json_schema : (answerFormat ?? undefined)
   const counted = textTokens(model, jsonOf(sent, "answerFormat"))
@@ -39,7 +39,7 @@ export function formatTokens(model: RequestModel, answerFormat: AnswerFormat): C
 }
 
 /**
- * The formula of OpenAI's cookbook, "How to count tokens with tiktoken", 7.
+ * The formula of OpenAI's cookbook, "How to count tokens with tiktoken", section 7.
  * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
  */
 function cookbookTokens(
@@ -64,7 +64,7 @@ function propertyTokens(name: string, schema: unknown, count: (text: string) => 
     tokens -= 3
     for (const item of field.enum) tokens += 3 + count(stringOf(item))
   }
-  // The formula has no rule for nested fields; their JSON is what they probably add.
+  // The formula has no rule for nested fields; their JSON is the best estimate.
   const nested = field.properties ?? field.items ?? field.anyOf
   return nested === undefined ? tokens : tokens + count(JSON.stringify(nested))
 }

@@ -3,13 +3,13 @@ import { checkText } from "./count-text"
 import type { TokenCounter } from "./token-counter"
 import { isInsideSurrogatePair } from "./utf8-blocks"
 
-/** A text, or pieces of it such as the chunks of a file. */
+/** A string, or pieces of text such as the chunks of a file. */
 export type TextSource = string | Iterable<string> | AsyncIterable<string>
 
-/** Characters that are counted before other work gets its turn and the signal is checked. */
-const TURN_CHARS = 1 << 20
+/** Characters that are counted before the function yields to the event loop and checks the signal. */
+const YIELD_CHARS = 1 << 20
 
-/** Counts a text of any size piece by piece. */
+/** Counts text of any size piece by piece. */
 export async function countSource(
   counter: TokenCounter,
   source: TextSource,
@@ -18,18 +18,18 @@ export async function countSource(
   const signal = options?.signal
   if (typeof source !== "string" && !isIterable(source))
     throw new InvalidArgumentError("source", "a string, or an iterable or async iterable of strings", source)
-  let sinceTurn = 0
+  let sinceYield = 0
   for await (const piece of typeof source === "string" ? [source] : source) {
     checkText(piece)
     for (let from = 0; from < piece.length; ) {
       if (signal?.aborted) throw new AbortedError("Counting tokens", signal)
-      let to = Math.min(piece.length, from + TURN_CHARS - sinceTurn)
+      let to = Math.min(piece.length, from + YIELD_CHARS - sinceYield)
       if (isInsideSurrogatePair(piece, to)) to++
       counter.add(piece.substring(from, to))
-      sinceTurn += to - from
+      sinceYield += to - from
       from = to
-      if (sinceTurn < TURN_CHARS) continue
-      sinceTurn = 0
+      if (sinceYield < YIELD_CHARS) continue
+      sinceYield = 0
       await new Promise<void>((resolve) => setTimeout(resolve, 0))
     }
   }

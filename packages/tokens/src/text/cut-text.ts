@@ -4,18 +4,18 @@ import { checkText, checkTokenNumber } from "./count-text"
 import type { TextMeasure } from "./text-measure"
 import { forEachBlock, utf16Length } from "./utf8-blocks"
 
-/** Where the tokens of a text end. */
+/** Where the tokens of a string end. */
 interface TokenEnds {
-  /** In UTF-16 units. A token that ends inside a character ends where the character begins. */
+  /** In UTF-16 units. For a token that ends inside a character, the start of the character. */
   ends: number[]
-  /** By token: about how many tokens the text up to its end has. */
+  /** For each token, about how many tokens the text up to its end has. */
   totals: number[]
-  /** Whether these are all tokens of the text. */
+  /** Whether the arrays cover the whole text. */
   isWhole: boolean
 }
 
-/** The ends of the first `most` tokens. */
-function tokenEnds(measure: TextMeasure, text: string, most: number): TokenEnds {
+/** Finds the ends of the first `maxTokens` tokens. */
+function tokenEnds(measure: TextMeasure, text: string, maxTokens: number): TokenEnds {
   const tokenizer = tokenizerOf(measure.encoding)
   const { lengths } = tokenizer.vocabulary
   const ends: number[] = []
@@ -28,7 +28,7 @@ function tokenEnds(measure: TextMeasure, text: string, most: number): TokenEnds 
     let counted = 0
     const tokens: number[] = []
     while (at < end) {
-      if (ends.length >= most) {
+      if (ends.length >= maxTokens) {
         isWhole = false
         return false
       }
@@ -55,8 +55,8 @@ function tokenEnds(measure: TextMeasure, text: string, most: number): TokenEnds 
 }
 
 /**
- * The longest beginning of the text, in steps of tokens, that has at most `maxTokens` tokens when it is counted by
- * itself. Never cuts a code point; the whole text if it fits.
+ * Returns the longest prefix that ends after a token and has at most `maxTokens` tokens when counted by itself. Returns the
+ * whole text if it fits. Never splits a code point.
  */
 export function truncateText(measure: TextMeasure, text: string, maxTokens: number): string {
   checkText(text)
@@ -69,9 +69,9 @@ export function truncateText(measure: TextMeasure, text: string, maxTokens: numb
 }
 
 /**
- * The end of the longest part from `start` that has at most `maxTokens` tokens; `start` if not even one token fits.
- * `first` is the first token that ends after `start`. Every part is counted, because a part of a text can have other
- * tokens than the text.
+ * Returns the end of the longest part from `start` that has at most `maxTokens` tokens; `start` if not even one token fits.
+ * `first` is the first token that ends after `start`. Every candidate is counted, because a substring can be tokenized
+ * differently than within the whole string.
  */
 function fittingEnd(
   measure: TextMeasure,
@@ -81,40 +81,44 @@ function fittingEnd(
   first: number,
   maxTokens: number,
 ): number {
-  let most = (totals[first - 1] ?? 0) + maxTokens - measure.addedTokens
-  for (let index = lastWithin(totals, most); index >= first; index = Math.min(index - 1, lastWithin(totals, most))) {
+  let target = (totals[first - 1] ?? 0) + maxTokens - measure.addedTokens
+  for (
+    let index = lastWithin(totals, target);
+    index >= first;
+    index = Math.min(index - 1, lastWithin(totals, target))
+  ) {
     const end = ends[index]!
     if (end <= start) break
     const excess = measure.count(text.slice(start, end), maxTokens) - maxTokens
     if (excess <= 0) return end
-    most = totals[index]! - excess
+    target = totals[index]! - excess
   }
   return start
 }
 
-/** The last index whose total is at most `most`, or −1. Totals are in ascending order. */
-function lastWithin(totals: readonly number[], most: number): number {
+/** Returns the last index whose total is at most `target`, or −1. Totals are in ascending order. */
+function lastWithin(totals: readonly number[], target: number): number {
   let low = 0
   let high = totals.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if (totals[middle]! <= most) low = middle + 1
+    if (totals[middle]! <= target) low = middle + 1
     else high = middle
   }
   return low - 1
 }
 
-/** How a text is split. */
+/** Options for splitting text. */
 export interface SplitOptions {
-  /** The most tokens of each part. */
+  /** Maximum number of tokens in each part. */
   maxTokens: number
-  /** About how many tokens of a part's end the next part begins with; less than `maxTokens`. @defaultValue 0 */
+  /** About how many tokens each part repeats from the end of the one before; less than `maxTokens`. @defaultValue 0 */
   overlapTokens?: number | undefined
 }
 
 /**
- * Splits a text into parts of at most `maxTokens` tokens each. Without overlap, the parts joined are the text. No code
- * point is cut; a code point that has more than `maxTokens` tokens is a part of its own.
+ * Splits text into parts of at most `maxTokens` tokens each. Without overlap, the joined parts equal the text. Never splits a
+ * code point; a code point that has more than `maxTokens` tokens is a part of its own.
  */
 export function splitText(measure: TextMeasure, text: string, options: SplitOptions): string[] {
   checkText(text)

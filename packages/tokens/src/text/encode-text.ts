@@ -4,7 +4,7 @@ import { checkText, checkTokenNumber } from "./count-text"
 import { type SpecialTokenOptions, splitAtSpecialTokens } from "./special-tokens"
 import { forEachBlock } from "./utf8-blocks"
 
-/** The tokens of a text. */
+/** Encodes a string. */
 export function encodeText(encoding: Encoding, text: string, options?: SpecialTokenOptions): number[] {
   checkText(text)
   const tokenizer = tokenizerOf(encoding)
@@ -20,7 +20,7 @@ export function encodeText(encoding: Encoding, text: string, options?: SpecialTo
   return tokens
 }
 
-/** The text of tokens; bytes that are not UTF-8 become U+FFFD. */
+/** Decodes tokens; bytes that are not UTF-8 become U+FFFD. */
 export function decodeTokens(encoding: Encoding, tokens: Iterable<number>): string {
   if (typeof tokens?.[Symbol.iterator] !== "function" || typeof tokens === "string")
     throw new InvalidArgumentError("tokens", "an array of tokens", tokens)

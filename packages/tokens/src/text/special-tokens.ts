@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import type { Encoding } from "../encodings/encoding"
 
-/** Which special tokens count as one token each; all others are ordinary text. */
+/** Names the special tokens that count as one token each; all others are ordinary text. */
 export interface SpecialTokenOptions {
   /** Names such as `<|endoftext|>`, or `"all"`. @defaultValue none */
   allowedSpecial?: "all" | Iterable<string> | undefined
@@ -14,7 +14,7 @@ export interface TextPart {
 }
 
 /**
- * Cuts the text at the special tokens that are allowed. `"a<|endoftext|>b"` has the parts `a`, `<|endoftext|>`, `b`.
+ * Splits text at the allowed special tokens: `"a<|endoftext|>b"` has the parts `a`, `<|endoftext|>`, `b`.
  * @throws InvalidArgumentError for a name that is not a special token of the encoding
  */
 export function splitAtSpecialTokens(

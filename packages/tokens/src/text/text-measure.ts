@@ -2,27 +2,27 @@ import { type Encoding, tokenizerOf } from "../encodings/encoding"
 import { countText } from "./count-text"
 import { type CountBasis, createExactCounter, type TokenCounter } from "./token-counter"
 
-/** A way to count tokens, and to find places to cut a text at. */
+/** Counts tokens, and weighs them so that text can be cut at a limit. */
 export interface TextMeasure {
   readonly basis: CountBasis
-  /** Texts are cut between tokens of this encoding. */
+  /** Text is cut between tokens of this encoding. */
   readonly encoding: Encoding
-  /** Tokens that every text has, however short it is. */
+  /** Tokens that are counted even for an empty string. */
   readonly addedTokens: number
-  /** Number of tokens. Stops when there are more than `most`, and then returns any number above it. */
-  count(text: string, most?: number): number
-  /** About how many tokens one token of `encoding` is, which is `text` from `from` to `to`; at least 1. */
+  /** Returns the number of tokens. May stop above `max`, and then returns some number above it. */
+  count(text: string, max?: number): number
+  /** Returns about how many tokens the model has for one token of `encoding`, from `from` to `to`; at least 1. */
   weigh(text: string, from: number, to: number): number
   createCounter(): TokenCounter
 }
 
-/** Counts exactly. */
+/** Counts exactly, with an encoding. */
 export function exactMeasure(encoding: Encoding): TextMeasure {
   return {
     basis: "exact",
     encoding,
     addedTokens: 0,
-    count: (text, most) => countText(encoding, text, most),
+    count: (text, max) => countText(encoding, text, max),
     weigh: () => 1,
     createCounter: () => createExactCounter(tokenizerOf(encoding)),
   }

@@ -3,50 +3,50 @@ import { checkText } from "./count-text"
 import { BLOCK_CHARS, isInsideSurrogatePair, Utf8Buffer } from "./utf8-blocks"
 
 /**
- * How a number of tokens was found: `exact` by the model's own encoding, `estimate` and `upperBound` for a model whose
- * tokenizer is not public.
+ * How tokens are counted: `exact` with the model's own encoding, `estimate` or `upperBound` for a model whose tokenizer is
+ * not public.
  */
 export type CountBasis = "exact" | "estimate" | "upperBound"
 
-/** Counts text that arrives in pieces, which may be cut anywhere. */
+/** Counts text that arrives in pieces, which may be split anywhere. */
 export interface TokenCounter {
   /** Whether `tokens` is exact, an estimate or an upper bound. */
   readonly basis: CountBasis
   /** Appends a piece of text. @throws InvalidArgumentError if it is not a string */
   add(text: string): void
   /**
-   * Tokens of everything that was added, as of one text. Reading it counts the end that may still change. That is usually a
-   * word, but at most the longest run without white space: read it once at the end of hostile text, not after every piece.
+   * Number of tokens in the concatenation of all pieces. Each read counts the tail that may still change: usually a word, at
+   * most the longest run without white space. With untrusted text, read it once at the end, not after every piece.
    */
   readonly tokens: number
-  /** Begins again with no text. */
+  /** Discards all text. */
   reset(): void
 }
 
-/** An exact counter. It keeps only the end of the text that may still change. */
+/** Creates an exact counter. It keeps only the tail of the text, which may still change. */
 export function createExactCounter(tokenizer: Tokenizer): TokenCounter {
-  /** The end that may still change. */
-  const pending = new Utf8Buffer(256)
-  /** Tokens of the text before `pending`. */
+  /** The end of the text, whose tokens may still change. */
+  const tail = new Utf8Buffer(256)
+  /** Number of tokens before `tail`. */
   let counted = 0
-  /** First half of a surrogate pair whose second half may come with the next piece. */
+  /** A high surrogate at the end, whose low surrogate may come with the next piece. */
   let half = ""
-  /** The result, until more text is added. */
+  /** The cached result; undefined after more text was added. */
   let total: number | undefined = 0
 
   function append(text: string): void {
-    const before = pending.length
-    pending.append(text)
-    const cut = tokenizer.cut(pending.bytes, Math.max(before - 8, 0), pending.length)
+    const before = tail.length
+    tail.append(text)
+    const cut = tokenizer.cut(tail.bytes, Math.max(before - 8, 0), tail.length)
     if (cut <= 0) return
-    counted += tokenizer.count(pending.bytes, pending.view, 0, cut, Number.POSITIVE_INFINITY)
-    pending.drop(cut)
+    counted += tokenizer.count(tail.bytes, tail.view, 0, cut, Number.POSITIVE_INFINITY)
+    tail.drop(cut)
   }
 
-  function countPending(): number {
-    const end = new Utf8Buffer(pending.length + 3)
-    end.bytes.set(pending.bytes.subarray(0, pending.length))
-    end.length = pending.length
+  function countTail(): number {
+    const end = new Utf8Buffer(tail.length + 3)
+    end.bytes.set(tail.bytes.subarray(0, tail.length))
+    end.length = tail.length
     end.append(half)
     return tokenizer.count(end.bytes, end.view, 0, end.length, Number.POSITIVE_INFINITY)
   }
@@ -71,11 +71,11 @@ export function createExactCounter(tokenizer: Tokenizer): TokenCounter {
       }
     },
     get tokens() {
-      total ??= counted + countPending()
+      total ??= counted + countTail()
       return total
     },
     reset() {
-      pending.drop(pending.length)
+      tail.drop(tail.length)
       counted = 0
       half = ""
       total = 0

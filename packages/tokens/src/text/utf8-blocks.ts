@@ -1,14 +1,14 @@
 import { PADDING, type Tokenizer } from "../tokenizer/tokenizer"
 
-/** Characters that are encoded at a time, so that a long text needs no more memory than a short one. */
+/** Characters that are encoded at a time, so that memory does not grow with the text. */
 export const BLOCK_CHARS = 1 << 15
 
-/** A larger buffer is not kept after use. */
+/** A buffer above this size is discarded after use. */
 const KEPT_BYTES = 1 << 18
 
 const encoder = /* @__PURE__ */ new TextEncoder()
 
-/** UTF-8 bytes that can be appended to and dropped from the front. `PADDING` zeros follow them. */
+/** A buffer of UTF-8 that grows at the end and is dropped from the front. `PADDING` zero bytes follow the text. */
 export class Utf8Buffer {
   bytes: Uint8Array
   view: DataView
@@ -44,7 +44,7 @@ export class Utf8Buffer {
   }
 }
 
-/** The buffer of synchronous calls; undefined while one of them uses it, so that a nested call creates its own. */
+/** The buffer that calls share; undefined while one is using it, so that a nested call creates its own. */
 let shared: Utf8Buffer | undefined
 
 export function isInsideSurrogatePair(text: string, index: number): boolean {
@@ -53,10 +53,10 @@ export function isInsideSurrogatePair(text: string, index: number): boolean {
 }
 
 /**
- * Calls `visit` for each block of the text as UTF-8, which is from 0 to `end` of `bytes`. Blocks begin and end where pieces
- * do. Stops when `visit` returns false.
+ * Calls `visit` for each block of the text, encoded as UTF-8 from 0 to `end` of `bytes`. Blocks begin and end at piece
+ * boundaries. Stops when `visit` returns false.
  *
- * Example: a text of 40,000 characters comes in two blocks; the first one ends before the last space of its 32,768.
+ * Example: 40,000 characters are visited in two blocks; the first block ends before the last space of the first 32,768.
  */
 export function forEachBlock(
   tokenizer: Tokenizer,
@@ -82,7 +82,7 @@ export function forEachBlock(
   if (buffer.bytes.length <= KEPT_BYTES) shared = buffer
 }
 
-/** Number of UTF-16 units of well-formed UTF-8. */
+/** Returns the number of UTF-16 units of well-formed UTF-8. */
 export function utf16Length(bytes: Uint8Array, start: number, end: number): number {
   let length = 0
   for (let at = start; at < end; at++) {

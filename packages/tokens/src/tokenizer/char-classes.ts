@@ -20,10 +20,10 @@ export const MARK = 5
 export const NUMBER = 6
 /** CR and LF. */
 export const NEWLINE = 7
-/** A byte of a character of several bytes. */
+/** A byte of a multi-byte character. */
 export const WIDE = 8
 
-/** Code points from here on that are not `OTHER` lie between U+E0100 and U+E01EF and are marks. */
+/** From here on, every code point is `OTHER`, except the marks from U+E0100 to U+E01EF. */
 const TABLE_END = 0x32400
 
 /** Classes by code point and by byte. */
@@ -34,9 +34,12 @@ export interface CharClasses {
   readonly byCodePoint: Uint8Array
 }
 
+/** The letter of each class in the generated data, at the index of the class: O for `OTHER`, C for `CASELESS`. */
+const CLASS_LETTERS = "OSULCMN"
+
 let unpacked: CharClasses | undefined
 
-/** The classes of Unicode 16.0, unpacked on first use. */
+/** Returns the classes of Unicode 16.0, which are unpacked on first use. */
 export function charClasses(): CharClasses {
   unpacked ??= unpack()
   return unpacked
@@ -51,7 +54,7 @@ function unpack(): CharClasses {
     byCodePoint.fill(current, from, Math.min(to, TABLE_END))
     if (to >= TABLE_END) break
     from = to
-    current = "PSULOMN".indexOf(letter!)
+    current = CLASS_LETTERS.indexOf(letter!)
   }
   byCodePoint[0x0a] = NEWLINE
   byCodePoint[0x0d] = NEWLINE
@@ -61,8 +64,8 @@ function unpack(): CharClasses {
 }
 
 /**
- * The class of the character at `at`, and its length in bytes times 16. `bytes` is well-formed UTF-8, or ends with zeros
- * where it was cut.
+ * Returns the class of the character at `at` plus 16 times its length in bytes. `bytes` is well-formed UTF-8; zero bytes
+ * follow where it was cut.
  */
 export function classAt(classes: CharClasses, bytes: Uint8Array, at: number): number {
   const first = bytes[at]!

@@ -2,37 +2,38 @@ import type { Vocabulary } from "./vocabulary"
 
 const SPACE = 0x20
 
-/** The least first byte of characters of four bytes: emoji and the rarer scripts. */
+/** The lowest first byte of four-byte characters: emoji and rare scripts. */
 export const FOUR_BYTES = 0xf0
 
-const REMEMBERED_BITS = 13
+/** The cache of compatible tokens has 2^13 slots. */
+const CACHE_BITS = 13
 
 /** Pieces up to this length reuse the same arrays. */
 const REUSED = 1 << 14
 
 /**
- * Finds the tokens of a piece from left to right, in near-linear time: the same tokens as merging gives (see {@link mergeBytes}).
+ * Finds the tokens of a piece from left to right, in near-linear time. The result equals that of {@link mergeBytes}.
  *
- * Example, o200k_base, `"strawberries"`. The longest token at the start is `stra`, but nothing compatible follows: merging
- * joins `raw` (rank 1618) before it could join `stra` (rank 14867). Nor after the next shorter one, `str`. After `st`, `raw`
- * is compatible, and then `berries`: st raw berries.
+ * Example, o200k_base, `"strawberries"`. The longest token at the start is `stra`, but no compatible token follows it, because
+ * merging joins `raw` (rank 1618) before `stra` (rank 14867). No compatible token follows `str` either. After `st`, `raw` is
+ * compatible, and `berries` after that: st raw berries.
  *
- * Why it is the same: merging goes by ranks, so what happens at the border of two tokens depends on these two alone. Call
- * two tokens compatible when merging their bytes gives these two tokens again. A sequence of tokens is what merging gives
- * if and only if every two neighbours are compatible, and exactly one such sequence exists. It is found by taking the longest
- * compatible token each time, and by going back where none is; a place from which no sequence reaches the end is marked as
- * blocked, so that no place is visited twice.
+ * Why the result is the same: merging follows the ranks, so what happens at the border of two tokens depends on these two
+ * alone. Two tokens are compatible if merging their bytes gives these two tokens again. A sequence of tokens is the result
+ * of merging if and only if all neighbours are compatible, and exactly one such sequence exists. The matcher takes the
+ * longest compatible token at each position and backtracks if there is none. A position from which no sequence reaches the
+ * end is marked as blocked, so that no position is visited twice.
  *
- * This holds for vocabularies in which merging the bytes of every token gives that token; a test checks all of them.
+ * This requires that merging the bytes of every token gives that token; a test checks all vocabularies.
  */
-export class Matcher {
+export class BacktrackingMatcher {
   readonly #vocabulary: Vocabulary
-  /** Results of `#longestCompatible`, three numbers each: the previous token plus 1, the token, and the result. */
-  readonly #remembered = new Int32Array(3 << REMEMBERED_BITS)
+  /** Cache of `#longestCompatible`, three numbers per slot: the previous token plus 1, the token, and the result. */
+  readonly #cache = new Int32Array(3 << CACHE_BITS)
   readonly #tokens = new Int32Array(REUSED)
   readonly #blocked = new Uint8Array(REUSED + 1)
 
-  /** Results of `left` by rank, plus 1; 0 is not computed yet. */
+  /** Results of `#leftOf` by rank, plus 1; 0 if not computed yet. */
   readonly #left: Int32Array
 
   constructor(vocabulary: Vocabulary) {
@@ -40,7 +41,7 @@ export class Matcher {
     this.#left = new Int32Array(vocabulary.size)
   }
 
-  /** Number of tokens from `start` to `end`; appends them to `out`. */
+  /** Returns the number of tokens from `start` to `end`, and appends them to `out`. */
   match(view: DataView, start: number, end: number, out?: number[]): number {
     const vocabulary = this.#vocabulary
     const { lengths } = vocabulary
@@ -50,7 +51,7 @@ export class Matcher {
     if (length <= REUSED) for (let index = 0; index <= length; index++) blocked[index] = 0
     let count = 0
     let at = start
-    /** The longest token here that was not tried yet; −1 when there is none. */
+    /** The longest token at this position that was not tried yet; −1 if there is none. */
     let token = vocabulary.longestAt(view, at, end - at)
     while (at < end) {
       if (count > 0) token = this.#longestCompatible(view, tokens[count - 1]!, token, at)
@@ -74,56 +75,62 @@ export class Matcher {
     return count
   }
 
-  /** Forgets what was remembered. */
+  /** Clears the cache. */
   clear(): void {
-    this.#remembered.fill(0)
+    this.#cache.fill(0)
   }
 
   /**
-   * The longest of `token` and the shorter tokens that it begins with that is compatible with the token before it; −1 if none
-   * is. Remembered, because comparing takes a fifth of the time for Chinese and Japanese, and most of it for a long
-   * run of one sign (bench/run.mjs).
+   * Returns `token`, or its longest prefix that is a token compatible with `previous`; −1 if there is none. Results are cached,
+   * because the comparison takes a fifth of the time for Chinese and Japanese, and most of it for a long run of one
+   * character (bench/run.mjs).
    */
   #longestCompatible(view: DataView, previous: number, token: number, border: number): number {
-    // In no vocabulary does a token go on from anything but a space into a character of four bytes; a test checks all.
+    // In no vocabulary does a token contain a four-byte character after anything but a space; a test checks all of them.
     if (token === -1 || (view.getUint8(border) >= FOUR_BYTES && view.getUint8(border - 1) !== SPACE)) return token
-    const slot = (Math.imul(Math.imul(previous, 0x9e3779b1) ^ token, 0x85ebca6b) >>> (32 - REMEMBERED_BITS)) * 3
-    if (this.#remembered[slot] === previous + 1 && this.#remembered[slot + 1] === token)
-      return this.#remembered[slot + 2]!
+    const slot = (Math.imul(Math.imul(previous, 0x9e3779b1) ^ token, 0x85ebca6b) >>> (32 - CACHE_BITS)) * 3
+    if (this.#cache[slot] === previous + 1 && this.#cache[slot + 1] === token) return this.#cache[slot + 2]!
     let result = token
     while (result !== -1 && !this.#areCompatible(view, previous, result, border))
       result = this.#vocabulary.shorter(result)
-    this.#remembered[slot] = previous + 1
-    this.#remembered[slot + 1] = token
-    this.#remembered[slot + 2] = result
+    this.#cache[slot] = previous + 1
+    this.#cache[slot + 1] = token
+    this.#cache[slot + 2] = result
     return result
   }
 
   /**
-   * Whether merging the bytes of two tokens gives these two again. Their merges are undone, the latest first; at each step,
-   * the parts at the border would have been merged if together they had a lower rank than the merge that was undone.
+   * Whether merging the bytes of two adjacent tokens gives these two tokens again. Undoes their merges from the last to the
+   * first: the higher rank was merged later. After each step it looks at the two parts that touch at the border. If they form
+   * a token whose rank is below that of the merge just undone, merging would have joined them first, across the border.
+   *
+   * Example, o200k_base, `stra` and `w`: undoing `stra` (rank 14867) leaves `ra` at the border. `ra` and `w` form `raw`
+   * (rank 1618), which is merged before `stra`, so the two are not compatible.
    */
   #areCompatible(view: DataView, first: number, second: number, border: number): boolean {
     const vocabulary = this.#vocabulary
     const { lengths } = vocabulary
     let left = first
     let right = second
+    /** A merge across the border comes first if its rank is below this. */
     let limit = vocabulary.size
     for (;;) {
-      const rank = vocabulary.find(view, border - lengths[left]!, lengths[left]! + lengths[right]!)
-      if (rank !== -1 && rank < limit) return false
-      if (lengths[left]! > 1 && (left > right || lengths[right] === 1)) {
+      const across = vocabulary.find(view, border - lengths[left]!, lengths[left]! + lengths[right]!)
+      if (across !== -1 && across < limit) return false
+      const canUndoLeft = lengths[left]! > 1
+      const canUndoRight = lengths[right]! > 1
+      if (canUndoLeft && (left > right || !canUndoRight)) {
         limit = left
         left = this.#rightOf(left)
-      } else if (lengths[right]! > 1) {
-        // Of two merges with the same rank the left one comes first, so here the border's would.
+      } else if (canUndoRight) {
+        // The leftmost of two merges with the same rank comes first, so an equal rank across the border does too.
         limit = right + 1
         right = this.#leftOf(right)
       } else return true
     }
   }
 
-  /** The left one of the two tokens that the last merge makes this token of: `hell` for `hello`. */
+  /** The left of the two tokens that the last merge joins into this token: `hell` for `hello`. */
   #leftOf(rank: number): number {
     if (this.#left[rank] === 0) {
       const { view, offsets, lengths } = this.#vocabulary
@@ -135,7 +142,7 @@ export class Matcher {
     return this.#left[rank]! - 1
   }
 
-  /** The right one of the two tokens: `o` for `hello`. */
+  /** The right of the two tokens: `o` for `hello`. */
   #rightOf(rank: number): number {
     const { view, offsets, lengths } = this.#vocabulary
     const leftLength = lengths[this.#leftOf(rank)]!
@@ -143,7 +150,7 @@ export class Matcher {
   }
 }
 
-/** Longest range that can be merged, in bytes. No token is longer. */
+/** Maximum length of a range that can be merged, in bytes. No token is longer. */
 const LONGEST_RANGE = 128
 
 const NONE = 0x7fffffff
@@ -153,8 +160,8 @@ const starts = new Int32Array(LONGEST_RANGE + 2)
 const ranks = new Int32Array(LONGEST_RANGE + 2)
 
 /**
- * Byte pair encoding by its definition: begins with single bytes, and always merges the two neighbours that together have
- * the lowest rank, the leftmost of equals, until no two neighbours are a token. Only ranks below `below` are merged.
+ * Byte pair encoding by its definition: starts with single bytes, and repeatedly merges the two neighbours that form the token
+ * with the lowest rank, the leftmost first, until no two neighbours form a token. Merges only ranks below `below`.
  * Returns the number of tokens, and appends them to `out`.
  *
  * Example, o200k_base, `"hello"` below its own rank 24912: h e l l o → he l l o → he ll o → hell o. So `hello` is `hell` + `o`.

@@ -18,22 +18,22 @@ const LOW_MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -
 const HIGH_MASKS = /* @__PURE__ */ Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
 
 /**
- * Token counts of pieces, so that a word is counted once and not at every occurrence. It is the only cache of text, and no
- * text makes it grow: a piece takes the slot that its hash names, and the bytes after its first 8 are in a ring buffer.
+ * Caches the token counts of pieces, so that a word is not counted again at every occurrence. It is the only cache of text, and
+ * its size is fixed: the hash of a piece selects its slot, and the bytes after its first 8 are in a ring buffer.
  *
- * Example, o200k_base: `"strawberries"` has 3 tokens. `count` calls `compute` once to find that out, and keeps it until
- * another piece takes the slot or the ring buffer has gone round. All bytes are compared, and bytes that were overwritten
- * are never read, so an entry is lost but never wrong.
+ * Example, o200k_base: `"strawberries"` has 3 tokens. `count` calls `compute` once and keeps the result until another piece
+ * takes the slot or the ring buffer wraps around. All bytes are compared, and overwritten bytes are never read, so an entry
+ * can be lost but never wrong.
  *
- * Without it, text that repeats counts at 0.4 (Chinese, Japanese, Russian) to 0.8 of the speed (bench/run.mjs).
+ * Without the cache, repeated text is counted at 0.4 (Chinese, Japanese, Russian) to 0.8 of the speed (bench/run.mjs).
  */
 export class PieceCache {
   readonly #slots = new Int32Array(SLOT << SLOT_BITS)
   readonly #view = new DataView(new ArrayBuffer(BUFFER_BYTES + 8))
-  /** Bytes that were written since the cache was cleared; the position of the next one. */
+  /** Bytes written since the cache was cleared, which is the position of the next byte. */
   #written = 0
 
-  /** The count of the piece from `start` to `end`: from the cache, or else what `compute` returns. */
+  /** Returns the count of the piece from `start` to `end`, from the cache or from `compute`. */
   count(
     view: DataView,
     start: number,
@@ -65,7 +65,7 @@ export class PieceCache {
     return count
   }
 
-  /** Forgets every piece. */
+  /** Removes every piece. */
   clear(): void {
     this.#slots.fill(0)
     this.#written = 0
@@ -92,7 +92,7 @@ export class PieceCache {
   }
 }
 
-/** Hash of at most 8 bytes as two words; its upper bits are the good ones. */
+/** Hashes up to 8 bytes, given as two words. Only the upper bits are well distributed. */
 function shortHash(low: number, high: number): number {
   return Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1)
 }

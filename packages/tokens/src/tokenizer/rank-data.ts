@@ -4,12 +4,12 @@ export interface RankData {
   readonly first: number
   /** Number of ranks; a length of 0 is a rank without a token. */
   readonly count: number
-  /** Bytes of the decoded data. */
+  /** Size of the decoded data in bytes. */
   readonly size: number
   readonly base64: string
 }
 
-/** Decodes the base64; 8 zero bytes follow the data, because the vocabulary reads words of 4 bytes. */
+/** Decodes the base64 and appends 8 zero bytes, because the vocabulary reads words of 4 bytes. */
 export function decodeRankData({ base64, size }: RankData): Uint8Array {
   const binary = atob(base64)
   const bytes = new Uint8Array(size + 8)

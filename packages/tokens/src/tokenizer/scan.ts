@@ -13,11 +13,11 @@ import {
 } from "./char-classes"
 
 /**
- * Returns the end of the piece that begins at `at`. `end` is the end of the text; at least 16 zero bytes follow it, and a
- * zero byte ends every run of letters, digits or white space.
+ * Returns the end of the piece that begins at `at`. `end` is the end of the text; `PADDING` zero bytes follow it, and
+ * a zero byte ends every run of letters, digits or white space.
  *
- * Each scanner is one regular expression of openai/tiktoken (tiktoken_ext/openai_public.py) written as code, because a
- * regular expression gives a string per piece and depends on the engine's version of Unicode.
+ * Each scanner implements one regular expression of openai/tiktoken (tiktoken_ext/openai_public.py) by hand, because a
+ * regular expression allocates a string per piece and depends on the Unicode version of the engine.
  *
  * Example, o200k_base: `"I've 1234 apples\n\n x"` has the pieces `I've`, ` `, `123`, `4`, ` apples`, `\n\n`, ` x`.
  */
@@ -153,11 +153,11 @@ function letterEnd(classes: CharClasses, bytes: Uint8Array, start: number): numb
   }
 }
 
-/** End of `\p{N}{1,most}`. */
-function numberEnd(classes: CharClasses, bytes: Uint8Array, start: number, most: number): number {
+/** End of `\p{N}{1,max}`. */
+function numberEnd(classes: CharClasses, bytes: Uint8Array, start: number, max: number): number {
   const { byByte } = classes
   let to = start
-  for (let count = 0; count < most; count++) {
+  for (let count = 0; count < max; count++) {
     const kind = byByte[bytes[to]!]!
     if (kind === NUMBER) to++
     else if (kind === WIDE) {

@@ -10,67 +10,73 @@ import {
   SPACE,
   UPPER,
 } from "./char-classes"
-import { Matcher, mergeBytes } from "./match"
+import { BacktrackingMatcher, mergeBytes } from "./match"
 import { PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
 import type { Scan } from "./scan"
 import { Vocabulary } from "./vocabulary"
 
-/** Zero bytes that follow a text in its buffer: bytes are read four at a time, and runs end at a zero. */
-export const PADDING = 16
+/** Zero bytes after the text in a buffer: up to 8 bytes are read at once, and a zero byte ends every run. */
+export const PADDING = 8
 
 const QUOTE = 0x27
 
 /** Longest piece for which merging takes less time than matching. */
 const LONGEST_MERGED = 8
 
+export interface TokenizerOptions {
+  ranks: readonly RankData[]
+  scan: Scan
+  /**
+   * Whether every number of one to three ASCII digits is a token, and the pattern splits numbers after three digits. Such
+   * numbers are counted without a lookup, so JSON is counted 1.25 times as fast (bench/run.mjs).
+   */
+  hasAllShortNumbers?: boolean
+}
+
 /**
  * Counts and encodes UTF-8 with one vocabulary and one pattern.
  *
  * Example, o200k_base, `"strawberries, red"`, 5 tokens:
  * 1. scan (scan.ts): the pattern cuts the text into the pieces `strawberries`, `,` and ` red`.
- * 2. cache (piece-cache.ts): the count of a piece that was counted before.
- * 3. find (vocabulary.ts): `,` and ` red` are tokens themselves, 1 each.
- * 4. match (match.ts): `strawberries` is not, so its tokens are found: `st`, `raw`, `berries`. Pieces of up to 8 bytes are
+ * 2. cache (piece-cache.ts): returns the count of a piece that was counted before.
+ * 3. find (vocabulary.ts): `,` and ` red` are tokens, so each counts 1.
+ * 4. match (match.ts): `strawberries` is not a token, so it is split into `st`, `raw`, `berries`. Pieces of up to 8 bytes are
  *    merged instead, which gives the same tokens.
  */
 export class Tokenizer {
   readonly vocabulary: Vocabulary
   readonly #scan: Scan
-  readonly #numbersAreTokens: boolean
+  readonly #hasAllShortNumbers: boolean
   readonly #classes: CharClasses
-  readonly #matcher: Matcher
+  readonly #matcher: BacktrackingMatcher
   readonly #cache = new PieceCache()
   readonly #countPiece = (view: DataView, start: number, end: number) =>
     this.vocabulary.find(view, start, end - start) === -1 ? this.#split(view, start, end) : 1
 
-  /**
-   * @param numbersAreTokens whether the pattern cuts numbers after three digits, and every number of up to three ASCII
-   * digits is a token: JSON counts 1.25 times as fast (bench/run.mjs)
-   */
-  constructor(ranks: readonly RankData[], scan: Scan, numbersAreTokens = false) {
-    this.#numbersAreTokens = numbersAreTokens
+  constructor({ ranks, scan, hasAllShortNumbers = false }: TokenizerOptions) {
+    this.#hasAllShortNumbers = hasAllShortNumbers
     this.vocabulary = new Vocabulary(ranks)
     this.#scan = scan
     this.#classes = charClasses()
-    this.#matcher = new Matcher(this.vocabulary)
+    this.#matcher = new BacktrackingMatcher(this.vocabulary)
   }
 
   /**
-   * Number of tokens from `start` to `end`, which are ends of the text or places found by {@link Tokenizer.cut}. Stops
-   * when there are more than `most`, and then returns any number above it.
+   * Returns the number of tokens from `start` to `end`, which are ends of the text or positions found by
+   * {@link Tokenizer.cut}. Stops above `max`, and then returns some number above it.
    */
-  count(bytes: Uint8Array, view: DataView, start: number, end: number, most: number): number {
+  count(bytes: Uint8Array, view: DataView, start: number, end: number, max: number): number {
     const scan = this.#scan
-    const numbersAreTokens = this.#numbersAreTokens
+    const hasAllShortNumbers = this.#hasAllShortNumbers
     const { pairs } = this.vocabulary
     let count = 0
-    for (let at = start; at < end && count <= most; ) {
+    for (let at = start; at < end && count <= max; ) {
       const to = scan(this.#classes, bytes, at, end)
       const length = to - at
       // A piece of three bytes that begins and ends with ASCII has no other characters.
       const isNumber = length <= 3 && isDigit(bytes[at]!) && isDigit(bytes[to - 1]!)
-      if (length === 1 || (isNumber && numbersAreTokens)) count++
+      if (length === 1 || (isNumber && hasAllShortNumbers)) count++
       else if (length === 2) count += pairs[view.getUint16(at)] === -1 ? 2 : 1
       else count += this.#cache.count(view, at, to, this.#countPiece)
       at = to
@@ -78,7 +84,7 @@ export class Tokenizer {
     return count
   }
 
-  /** End of the piece that begins at `at`. */
+  /** Returns the end of the piece that begins at `at`. */
   pieceEnd(bytes: Uint8Array, at: number, end: number): number {
     return this.#scan(this.#classes, bytes, at, end)
   }
@@ -99,7 +105,7 @@ export class Tokenizer {
     else out.push(rank)
   }
 
-  /** The tokens of a piece that is more than one token. */
+  /** Splits a piece that is not a token into tokens; returns their number and appends them to `out`. */
   #split(view: DataView, start: number, end: number, out?: number[]): number {
     if (end - start <= LONGEST_MERGED && view.getUint8(start) < 0xf0)
       return mergeBytes(this.vocabulary, view, start, end, out)
@@ -107,8 +113,8 @@ export class Tokenizer {
   }
 
   /**
-   * The last place after `start` and before `end` at which every text that goes on from here is cut in any case: after a
-   * letter or a number, before white space or a sign that is not an apostrophe and not a mark. −1 when there is none.
+   * Returns the last position between `start` and `end` that stays a piece boundary whatever text follows, or −1 if there is
+   * none: after a letter or a number, and before white space or punctuation other than an apostrophe.
    */
   cut(bytes: Uint8Array, start: number, end: number): number {
     let after = -1
@@ -123,7 +129,7 @@ export class Tokenizer {
     return -1
   }
 
-  /** Forgets every piece, so that a measurement can begin with empty caches. */
+  /** Clears both caches, so that a benchmark can start cold. */
   clearCache(): void {
     this.#cache.clear()
     this.#matcher.clear()

@@ -1,15 +1,15 @@
 import { decodeRankData, type RankData } from "./rank-data"
 
-/** A slot of the hash table: this many bits are the offset of the token's bytes, the rest is part of the hash. */
+/** A slot of the hash table has this many bits for the offset of the token's bytes; the others are part of the hash. */
 const OFFSET_BITS = 22
 
-/** Bytes in front of each token: its length in the first, its rank in the other three. */
+/** Bytes before each token: its length in the first, its rank in the other three. */
 const HEADER = 4
 
 /** Bits of the hash of a token's first bytes. */
 const START_BITS = 17
 
-/** Lengths that are always tried, as bits: those of tokens that are shorter than what is hashed. */
+/** Bit sets of the lengths that are always tried, because such tokens are shorter than the hashed bytes. */
 const ONE_TO_TWO = 0b110
 const ONE_TO_THREE = 0b1110
 
@@ -17,7 +17,7 @@ const ONE_TO_THREE = 0b1110
 const LONGEST_BIT = 30
 
 /**
- * A vocabulary: every token's bytes and rank. A token's rank is also its number.
+ * The bytes and the rank of every token. The rank is also the number that `encode` returns.
  *
  * Example, o200k_base: `find(" the")` is 290, `find("the")` is 3086, `find("thx")` is −1 (not a token).
  *
@@ -41,7 +41,7 @@ export class Vocabulary {
   readonly #lengthsByStart = new Int32Array(1 << START_BITS)
   /** Lengths above 30, longest first, of the tokens that begin with these four bytes. */
   readonly #longLengths = new Map<number, number[]>()
-  /** Results of `shorter` by rank, plus 1; 0 is not computed yet. */
+  /** Results of `shorter` by rank, plus 1; 0 if not computed yet. */
   readonly #shorter: Int32Array
 
   constructor(parts: readonly RankData[]) {
@@ -78,17 +78,17 @@ export class Vocabulary {
     }
   }
 
-  /** The longest token of at most `most` bytes that begins at `at`. There always is one, because every byte is a token. */
-  longestAt(view: DataView, at: number, most: number): number {
+  /** Returns the longest token of at most `max` bytes at `at`. There is always one, because every byte is a token. */
+  longestAt(view: DataView, at: number, max: number): number {
     const word = view.getInt32(at, true)
     let lengths = this.#lengthsByStart[startHash(word)]!
-    if (lengths < 0 && most > LONGEST_BIT)
+    if (lengths < 0 && max > LONGEST_BIT)
       for (const length of this.#longLengths.get(word) ?? []) {
-        const rank = length > most ? -1 : this.find(view, at, length)
+        const rank = length > max ? -1 : this.find(view, at, length)
         if (rank !== -1) return rank
       }
     lengths |= isFourBytes(word) ? ONE_TO_THREE : ONE_TO_TWO
-    lengths &= most >= LONGEST_BIT ? 0x7fffffff : (2 << most) - 1
+    lengths &= max >= LONGEST_BIT ? 0x7fffffff : (2 << max) - 1
     for (;;) {
       const length = 31 - Math.clz32(lengths)
       const rank = this.find(view, at, length)
@@ -97,7 +97,7 @@ export class Vocabulary {
     }
   }
 
-  /** The longest shorter token that this token begins with, or −1 for a single byte. */
+  /** Returns the longest proper prefix of a token that is a token too, or −1 for a single byte. */
   shorter(rank: number): number {
     if (this.lengths[rank] === 1) return -1
     if (this.#shorter[rank] === 0)

@@ -4,7 +4,7 @@
 --       7 endsAt ('' for null), 8 keep (see forgetTime)
 -- Reply: ok, now, replayed, applied, spent, reserved, granted, peakBefore, peak. Or: mismatch | stale-window, now
 --- @include "shared/counter"
--- Adjustments of counters without a window are kept this long at least.
+-- Adjustments of counters without a window are kept at least this long.
 local ENDLESS_MS = 90 * 86400000
 local name, kind, delta, retentionMs = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local startsAt, endsAt, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]

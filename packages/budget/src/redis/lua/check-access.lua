@@ -1,6 +1,6 @@
--- Which commands of the other scripts the connection's user may not run. Tries each on a key of its own, which is gone at the end.
+-- Finds the commands of the other scripts that the connection's user may not run. Tries each on a key that it deletes at the end.
 -- KEYS: 1 a key that no other script uses
--- Reply: names of commands
+-- Reply: names of denied commands
 local key, denied = KEYS[1], {}
 local function try(...)
   local reply = redis.pcall(...)

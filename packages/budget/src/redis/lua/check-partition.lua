@@ -1,6 +1,6 @@
--- What an operator should know of a partition.
+-- Reports the clock and the damage of a partition.
 -- KEYS: 1 damaged, 2 time
--- ARGV: 1 clock ('' the server's), 2 most keys
+-- ARGV: 1 clock ('' the server's), 2 maximum number of keys
 -- Reply: ok, clock, latest time (0: none), keys of damaged reservations
 --- @include "shared/time"
 local clock = readClock(ARGV[1])

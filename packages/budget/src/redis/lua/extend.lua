@@ -1,4 +1,4 @@
--- Moves the end of a lease. Never revives.
+-- Extends a lease that has not ended.
 -- KEYS: 1 reservation, 2 leases, 3 time
 -- ARGV: 1 clock ('' the server's), 2 key, 3 leaseMs
 -- Reply: held, now, expiresAt, fingerprint, then per counter: name, amount, onExpire. Or: a final state | unknown, now

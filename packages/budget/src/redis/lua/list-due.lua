@@ -1,4 +1,4 @@
--- Keys of reservations whose lease has ended, oldest first.
+-- Lists the keys of reservations whose lease has ended, oldest first.
 -- KEYS: 1 leases, 2 time
 -- ARGV: 1 clock ('' the server's), 2 limit
 -- Reply: ok, now, keys

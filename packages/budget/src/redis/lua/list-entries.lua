@@ -1,9 +1,9 @@
--- A page of the ledger's index, in order of (at, key) or the reverse.
+-- Reads a page of the ledger's index, in order of (at, key) or the reverse.
 -- KEYS: 1 entries, 2 time
--- ARGV: 1 clock ('' the server's), 2 ledgerRetentionMs ('' with forgotten ones), 3 from, 4 to (exclusive; '' no bound), 5 newestFirst (0 or 1),
---       6 at and 7 key of the entry to go on after ('' from the start), 8 how many
--- Reply: ok, then per entry: key, at. Fewer than asked for: that was the last page. Where the entry to go on after is gone,
---        entries of its millisecond come again.
+-- ARGV: 1 clock ('' the server's), 2 ledgerRetentionMs ('' includes forgotten entries), 3 from, 4 to (exclusive; '' for no bound), 5 newestFirst (0 or 1),
+--       6 at and 7 key of the entry before the page ('' from the start), 8 page size
+-- Reply: ok, then per entry: key, at. A page that is not full is the last. If the entry before the page was removed, the page
+--        repeats entries of its millisecond.
 --- @include "shared/time"
 local now = readNow(KEYS[2], readClock(ARGV[1]))
 if not now then return corrupt('time') end

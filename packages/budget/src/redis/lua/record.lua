@@ -1,4 +1,4 @@
--- Writes an entry without money, or counts it where it was written before.
+-- Writes an entry without money, or adds to its count if it was written before.
 -- KEYS: 1 entry, 2 entries, 3 time
 -- ARGV: 1 clock ('' the server's), 2 key, 3 ledgerRetentionMs, 4 count, 5 entry
 -- Reply: ok, now

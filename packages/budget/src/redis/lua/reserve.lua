@@ -13,6 +13,10 @@ local ledgerRetentionMs = tonumber(ARGV[7])
 local FIRST_KEY, FIRST_FIELD = 6, 9
 local count = #KEYS - FIRST_KEY + 1
 local FIRST_AMOUNT = FIRST_FIELD + 2 * count
+local function requested(i)
+  local at = FIRST_AMOUNT + 3 * (i - 1)
+  return tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+end
 
 local clock = readClock(ARGV[1])
 local now, latest = readNow(timeKey, clock)
@@ -26,11 +30,11 @@ local counters, exceeded = {}, {}
 for i = 1, count do
   local counter = readCounter(KEYS[FIRST_KEY - 1 + i], now)
   if not counter then return corrupt('counter') end
-  local at, n, before = FIRST_AMOUNT + 3 * (i - 1), 1 + 3 * i, counter.before
+  local n, before = 1 + 3 * i, counter.before
   reply[n + 1], reply[n + 2], reply[n + 3] = before[1], before[2], before[3]
-  local amount, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local most = limit and math.min(MAX, limit + counter.granted) or MAX
-  if amount > 0 and amount > most - counter.reserved - counter.spent then exceeded[#exceeded + 1] = i - 1 end
+  local amount, limit = requested(i)
+  local allowed = limit and math.min(MAX, limit + counter.granted) or MAX
+  if amount > 0 and amount > allowed - counter.reserved - counter.spent then exceeded[#exceeded + 1] = i - 1 end
   counter.reserved = limited(counter.reserved + amount)
   counters[i] = counter
 end
@@ -55,8 +59,9 @@ if #exceeded > 0 then return as('exceeded', exceeded) end
 
 local leaseEnd = text(clock + leaseMs)
 for i, counter in ipairs(counters) do
+  local _, _, keep = requested(i)
   local reserved = text(counter.reserved)
-  writeCounter(counter, forgetTime(ARGV[FIRST_AMOUNT + 3 * i - 1], now), 'reserved', reserved)
+  writeCounter(counter, forgetTime(keep, now), 'reserved', reserved)
   reply[3 + 3 * i] = reserved
 end
 if reservation.isForgotten then redis.call('DEL', reservationKey) end

@@ -20,7 +20,7 @@ local clock = readClock(ARGV[1])
 local now, latest = readNow(KEYS[6], clock)
 if not now then return corrupt('time') end
 local reservation = readReservation(KEYS[1], now, names)
--- What cannot be read counts as held in the request's counters.
+-- A damaged reservation counts as held in the request's counters.
 local isDamaged = not reservation
 if isDamaged then
   reservation = { state = 'held', fingerprint = fingerprint, hasNames = true, amounts = {}, onExpire = {}, charges = {} }
@@ -55,7 +55,7 @@ if ledgerRetentionMs > 0 then
   if not entry then return corrupt('entry') end
 end
 if state == 'none' then
-  -- A key without a reservation but with its entry was resolved, and forgotten since.
+  -- A key without a reservation but with an entry was resolved and then forgotten.
   if entry.state ~= 'none' and entry.state ~= 'recorded' then return { 'forgotten', text(now) } end
   if outcome == 'settled' and expiresAt and now >= expiresAt + retentionMs then return { 'forgotten', text(now) } end
   reservation = { amounts = {}, onExpire = {}, charges = {} }
@@ -70,7 +70,8 @@ for i, counter in ipairs(counters) do
   local amount, _, keep = requested(i)
   local keptUntil = forgetTime(keep, now)
   local reserved, onExpire, charged = reservation.amounts[i] or '0', reservation.onExpire[i] or '0', reservation.charges[i] or '0'
-  -- What is reserved keeps its counter. A held 0 and an unknown key are charged in a new one, unless the window is over.
+  -- A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
+  -- window is over.
   local isReserved, isResolved = state == 'held' and tonumber(reserved) > 0, state ~= 'held' and state ~= 'none'
   local isForgotten = not counter.exists and not isReserved and (isResolved or (keptUntil > 0 and keptUntil <= now))
   if isForgotten then

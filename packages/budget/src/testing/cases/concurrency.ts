@@ -8,8 +8,17 @@ const MANY = 200
 const ROUNDS = 20
 
 const range = (length: number) => Array.from({ length }, (_, index) => index)
-const countOf = <T>(items: readonly T[], test: (item: T) => boolean) => items.filter(test).length
-const admitted = (replies: readonly ReserveReply[]) => countOf(replies, ({ status }) => status === "ok")
+const admitted = (replies: readonly ReserveReply[]) => replies.filter(({ status }) => status === "ok").length
+
+/** How many replies have each status, replays apart. */
+function tally(replies: readonly { status: string; replayed?: boolean }[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { status, replayed } of replies) {
+    const outcome = replayed === true ? `${status}, replayed` : status
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+  }
+  return counts
+}
 
 function reserveMany({ tryReserve }: Bench, calls: number, counters: (index: number) => ReturnType<typeof counter>[]) {
   return Promise.all(range(calls).map((index) => tryReserve(`r${index}`, counters(index))))
@@ -19,12 +28,7 @@ function reserveMany({ tryReserve }: Bench, calls: number, counters: (index: num
 export const concurrencyCases = defineCases({ level: "concurrency", rule: "transaction" }, (test) => {
   test("a thousand reservations of $0.10 against $5 admit exactly fifty", async (bench) => {
     const replies = await reserveMany(bench, 1_000, () => [counter("user:u", 100_000_000, 5_000_000_000)])
-    equal(admitted(replies), 50, "admitted")
-    equal(
-      countOf(replies, ({ status }) => status === "exceeded"),
-      950,
-      "denied",
-    )
+    equal(tally(replies), { ok: 50, exceeded: 950 }, "replies")
     await bench.expectCounter("user:u", { reserved: 5_000_000_000 })
   })
 
@@ -57,35 +61,19 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
       range(1 + (index % 5)).map(() => bench.tryReserve(`r${index}`, [counter("a", 1, 1_000)])),
     )
     const replies = await Promise.all(sends)
-    equal(
-      countOf(replies, (reply) => reply.status === "ok" && !reply.replayed),
-      60,
-      "first replies",
-    )
-    equal(admitted(replies), replies.length, "every copy is ok")
+    equal(tally(replies), { ok: 60, "ok, replayed": sends.length - 60 }, "replies")
     await bench.expectCounter("a", { reserved: 60 })
   })
 
   test("the same settle sent five times at once charges once", async ({ reserve, expectCounter }) => {
     const reservations = await Promise.all(range(20).map((index) => reserve(`r${index}`, [counter("a", 10)])))
     const replies = await Promise.all(reservations.flatMap((one) => range(5).map(() => one.settle([7]))))
-    equal(
-      countOf(replies, (reply) => reply.status === "settled" && !reply.replayed),
-      20,
-      "first replies",
-    )
-    equal(
-      countOf(replies, (reply) => reply.status === "settled" && reply.replayed),
-      80,
-      "replays",
-    )
+    equal(tally(replies), { settled: 20, "settled, replayed": 80 }, "replies")
     await expectCounter("a", { spent: 140 })
   })
 
-  test("a settle and a release of one key at once: one wins, the other changes nothing", async ({
-    reserve,
-    expectCounter,
-  }) => {
+  test("a settle and a release of one key at once: one wins, the other changes nothing", async (bench) => {
+    const { reserve, expectCounter } = bench
     for (const round of range(ROUNDS)) {
       const name = `counter.${round}`
       const reservation = await reserve(`r${round}`, [counter(name, 10)])
@@ -94,11 +82,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
           ? [reservation.settle([6]), reservation.release()]
           : [reservation.release(), reservation.settle([6])]
       const statuses = valuesOf(await Promise.all(calls), "status")
-      equal(
-        countOf(statuses, (status) => status === "mismatch"),
-        1,
-        `round ${round}: mismatches in ${statuses}`,
-      )
+      const mismatches = statuses.filter((status) => status === "mismatch")
+      equal(mismatches.length, 1, `round ${round}: mismatches in ${statuses}`)
       await expectCounter(name, { spent: statuses.includes("settled") ? 6 : 0 })
     }
   })
@@ -141,11 +126,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
       store.adjust(adjustRequest(partition, `a${index % 50}`, "a", "spent", 1 + (index % 50))),
     )
     const replies = await Promise.all(calls)
-    equal(
-      countOf(replies, (reply) => reply.status === "ok" && reply.replayed),
-      50,
-      "replays",
-    )
+    equal(tally(replies), { ok: 50, "ok, replayed": 50 }, "replies")
     await expectCounter("a", { spent: (50 * 51) / 2 })
   })
 
@@ -163,9 +144,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     for (const [index, other] of others.entries()) await other.expectCounter("a", { reserved: limit(index) })
   })
 
-  test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async ({
-    reserve,
-  }) => {
+  test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async (bench) => {
+    const { reserve } = bench
     const reservations = await Promise.all(range(40).map((index) => reserve(`r${index}`, [counter("a", 5)])))
     const replies = await Promise.all(reservations.map((one, index) => one.settle([index % 6])))
     const steps = replies
@@ -202,12 +182,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     }
   })
 
-  test("an extend that meets a settle does not revive the reservation", async ({
-    store,
-    partition,
-    reserve,
-    expectCounter,
-  }) => {
+  test("an extend that meets a settle does not revive the reservation", async (bench) => {
+    const { store, partition, reserve, expectCounter } = bench
     for (const round of range(ROUNDS)) {
       const [key, name] = [`r${round}`, `counter.${round}`]
       const reservation = await reserve(key, [counter(name, 10)])
@@ -220,10 +196,8 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     }
   })
 
-  test("reserves and settles of the same counters in opposite orders all get a reply", async ({
-    reserve,
-    expectCounter,
-  }) => {
+  test("reserves and settles of the same counters in opposite orders all get a reply", async (bench) => {
+    const { reserve, expectCounter } = bench
     const names = ["a", "b", "c"]
     const work = range(16).map(async (lane) => {
       for (const round of range(5)) {
@@ -245,16 +219,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     const reserves = range(6).map((index) => bench.tryReserve(`n${index}`, [counter("b", 1)]))
     const replies = await Promise.all(expires)
     await Promise.all(reserves)
-    equal(
-      countOf(replies, ({ status }) => status === "expired"),
-      12,
-      "expired",
-    )
-    equal(
-      countOf(replies, ({ status }) => status === "not-due"),
-      48,
-      "not due",
-    )
+    equal(tally(replies), { expired: 12, "not-due": 48 }, "replies")
     await bench.expectCounter("a", { spent: 12 })
   })
 

@@ -5,10 +5,8 @@ import { defineCases } from "../store-case"
 
 /** What a single caller sees of reserve and settle, in the ordinary course of things. */
 export const contractCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
-  test("a store states its name, its capabilities and its durability", { rule: "Storage" }, async ({
-    store,
-    partition,
-  }) => {
+  test("a store states its name, its capabilities and its durability", { rule: "Storage" }, async (bench) => {
+    const { store, partition } = bench
     ok(store.name.length > 0, "name: expected a string that is not empty")
     const { shared, clock, retentionMs, maxCounters, timeoutMs } = store.capabilities
     ok(typeof shared === "boolean", "capabilities.shared: expected a boolean")
@@ -96,13 +94,8 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     }
   })
 
-  test("a denied key is unknown afterwards: it may come again with other content", async ({
-    store,
-    partition,
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("a denied key is unknown afterwards: it may come again with other content", async (bench) => {
+    const { store, partition, reserve, tryReserve, expectCounter } = bench
     match(await tryReserve("r1", [counter("a", 11, 10)]), { status: "exceeded" }, "11 of 10")
     match(await store.extend({ partition, key: "r1", leaseMs: 1_000 }), { status: "unknown" }, "extend")
     await reserve("r1", [counter("a", 9, 10)])
@@ -208,11 +201,8 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
     await expectCounter("a", { spent: 20, reserved: 30 })
   })
 
-  test("a cost above the reservation is recorded in full, even beyond the limit", async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("a cost above the reservation is recorded in full, even beyond the limit", async (bench) => {
+    const { reserve, tryReserve, expectCounter } = bench
     match(await (await reserve("r1", [counter("a", 10, 10)])).settle([35]), { status: "settled" }, "settle")
     await expectCounter("a", { spent: 35 })
     match(await tryReserve("r2", [counter("a", 1, 10)]), { status: "exceeded" }, "reserve after the overrun")
@@ -252,13 +242,8 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
   })
 
   for (const outcome of ["settled", "released"] as const) {
-    test(`a settle that names other counters than were reserved writes nothing and names them (${outcome})`, async ({
-      store,
-      partition,
-      reserve,
-      expectCounter,
-      expectCounters,
-    }) => {
+    test(`a settle that names other counters than were reserved writes nothing and names them (${outcome})`, async (bench) => {
+      const { store, partition, reserve, expectCounter, expectCounters } = bench
       const { request, expiresAt } = await reserve("r1", [counter("a", 10), counter("b", 20)])
       const others = [
         [counter("a", 10)],
@@ -299,11 +284,8 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
     match(await change(2, 7), { peakBefore: 5, peak: 12 }, "third")
   })
 
-  test("extend of a held key names its fingerprint and its counters, so that another process can resume it", async ({
-    store,
-    partition,
-    reserve,
-  }) => {
+  test("extend of a held key names its fingerprint and its counters, so that another process can resume it", async (bench) => {
+    const { store, partition, reserve } = bench
     const counters = [counter("b", 10, 50, { onExpire: 4 }), counter("a", 20, null, { onExpire: 0 })]
     const { request, expiresAt } = await reserve("r1", counters)
     const reply = await store.extend({ partition, key: "r1", leaseMs: 1 })
@@ -372,12 +354,8 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
     match(nothing, { counters: [], damaged: [], cursor: null }, "an empty partition")
   })
 
-  test("accepting a clock that is right changes nothing", { rule: "Time" }, async ({
-    store,
-    partition,
-    reserve,
-    expectCounter,
-  }) => {
+  test("accepting a clock that is right changes nothing", { rule: "Time" }, async (bench) => {
+    const { store, partition, reserve, expectCounter } = bench
     const reservation = await reserve("r1", [counter("a", 5)])
     const { now, before } = await store.acceptClock({ partition })
     ok(now >= before - 60_000 && before >= 0, `acceptClock: expected about the same time, got ${before} and ${now}`)

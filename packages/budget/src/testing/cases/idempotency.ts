@@ -6,11 +6,8 @@ import { writeElsewhere } from "./housekeeping"
 
 /** The same call once more: after a lost answer, out of order, or with other content. */
 export const idempotencyCases = defineCases({ level: "idempotency", rule: "States" }, (test) => {
-  test("a reserve sent again gets the same decision and the same end of the lease", async ({
-    store,
-    reserve,
-    expectCounter,
-  }) => {
+  test("a reserve sent again gets the same decision and the same end of the lease", async (bench) => {
+    const { store, reserve, expectCounter } = bench
     const { request, expiresAt } = await reserve("r1", [counter("a", 10, 10)])
     for (let round = 0; round < 3; round++) {
       const reply = await store.reserve(request)
@@ -20,22 +17,16 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await expectCounter("a", { reserved: 10 })
   })
 
-  test("a reserve sent again is the same one, though limit and lease have changed", async ({
-    store,
-    reserve,
-    expectCounter,
-  }) => {
+  test("a reserve sent again is the same one, though limit and lease have changed", async (bench) => {
+    const { store, reserve, expectCounter } = bench
     const { request, expiresAt } = await reserve("r1", [counter("a", 10, 10)])
     const tighter = { ...request, leaseMs: 1_000, counters: [counter("a", 10, 3)] }
     match(await store.reserve(tighter), { status: "ok", replayed: true, expiresAt }, "a smaller limit")
     await expectCounter("a", { reserved: 10 })
   })
 
-  test("a key with other content is a mismatch, and changes nothing", async ({
-    reserve,
-    tryReserve,
-    expectCounters,
-  }) => {
+  test("a key with other content is a mismatch, and changes nothing", async (bench) => {
+    const { reserve, tryReserve, expectCounters } = bench
     await reserve("r1", [counter("a", 10, 100)])
     match(await tryReserve("r1", [counter("a", 11, 100)]), { status: "mismatch" }, "another amount")
     match(await tryReserve("r1", [counter("b", 10, 100)]), { status: "mismatch" }, "another counter")
@@ -89,11 +80,8 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
     await expectCounter("a", { reserved: 4 })
   })
 
-  test("a release that overtakes its reserve wins: the reserve is not admitted", async ({
-    store,
-    partition,
-    expectCounter,
-  }) => {
+  test("a release that overtakes its reserve wins: the reserve is not admitted", async (bench) => {
+    const { store, partition, expectCounter } = bench
     const request = reserveRequest(partition, "r1", [counter("a", 10, 10)])
     const release = settleRequest(request, [], { outcome: "released" })
     match(await store.settle(release), { status: "released", replayed: false }, "release first")

@@ -46,8 +46,8 @@ const SIMILAR_NAMES = [
 ]
 
 /** Names and numbers at their limits, unharmed. */
-export const nameCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
-  test("names that look alike are different counters", { rule: "Storage" }, async ({ reserve, expectCounter }) => {
+export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (test) => {
+  test("names that look alike are different counters", async ({ reserve, expectCounter }) => {
     for (const [index, name] of SIMILAR_NAMES.entries()) {
       const reservation = await reserve(`r${index}`, [counter(name, index + 1, index + 1)])
       if (index % 2 === 0) await reservation.settle([index + 1])
@@ -57,11 +57,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     }
   })
 
-  test("names that look alike are different counters of one call", { rule: "Storage" }, async ({
-    store,
-    partition,
-    reserve,
-  }) => {
+  test("names that look alike are different counters of one call", async ({ store, partition, reserve }) => {
     const { maxCounters } = store.capabilities
     for (let start = 0; start < SIMILAR_NAMES.length; start += maxCounters) {
       const names = SIMILAR_NAMES.slice(start, start + maxCounters)
@@ -80,7 +76,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     }
   })
 
-  test("names that look alike are different keys and different partitions", { rule: "Storage" }, async (bench) => {
+  test("names that look alike are different keys and different partitions", async (bench) => {
     for (const [index, name] of SIMILAR_NAMES.entries()) {
       const counters = [counter("shared", index + 1)]
       match(await bench.tryReserve(name, counters), { status: "ok", replayed: false }, `the key ${name}`)
@@ -93,7 +89,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     }
   })
 
-  test("names of 64 characters that differ in the last one are different", { rule: "Storage" }, async (bench) => {
+  test("names of 64 characters that differ in the last one are different", async (bench) => {
     const start = "n".repeat(63)
     const prefix = `${bench.partition}.${"p".repeat(64)}`.slice(0, 63)
     for (const [index, end] of ["a", "b", "B"].entries()) {
@@ -121,9 +117,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     }
   })
 
-  test("random names never share a counter, whatever stands in partition, key and name", {
-    rule: "Storage",
-  }, async (bench) => {
+  test("random names never share a counter, whatever stands in partition, key and name", async (bench) => {
     const random = createRandom(bench.seed)
     const randomName = (alphabet: string) =>
       Array.from({ length: random.integer(1, 3) }, () => random.pick([...alphabet])).join("")
@@ -145,7 +139,8 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
 
   // ── Numbers ──
 
-  test("large amounts keep every digit", async ({ reserve, tryReserve, adjust, expectCounter }) => {
+  test("large amounts keep every digit", { rule: "Windows and room" }, async (bench) => {
+    const { reserve, tryReserve, adjust, expectCounter } = bench
     for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, 1e15 + 1, LARGEST].entries()) {
       const name = `large.${index}`
       const reservation = await reserve(`r${index}`, [counter(name, amount, amount)])
@@ -166,11 +161,8 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     }
   })
 
-  test("amounts near 2^53 are denied rather than rounded", { rule: "Windows and room" }, async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("amounts near 2^53 are denied rather than rounded", { rule: "Windows and room" }, async (bench) => {
+    const { reserve, tryReserve, expectCounter } = bench
     await reserve("r1", [counter("a", LARGEST - 1, LARGEST)])
     match(
       await tryReserve("r2", [counter("a", 2, LARGEST)]),
@@ -182,21 +174,15 @@ export const nameCases = defineCases({ level: "contract", rule: "Windows and roo
     await expectCounter("a", { reserved: LARGEST })
   })
 
-  test("a grant on top of the largest limit does not overflow", { rule: "Windows and room" }, async ({
-    adjust,
-    reserve,
-    tryReserve,
-  }) => {
+  test("a grant on top of the largest limit does not overflow", { rule: "Windows and room" }, async (bench) => {
+    const { adjust, reserve, tryReserve } = bench
     await adjust("g1", "a", "granted", 1_000)
     await reserve("r1", [counter("a", LARGEST, LARGEST)])
     match(await tryReserve("r2", [counter("a", 1, LARGEST)]), { status: "exceeded" }, "beyond 2^53 − 1")
   })
 
-  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async ({
-    reserve,
-    tryReserve,
-    expectCounter,
-  }) => {
+  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async (bench) => {
+    const { reserve, tryReserve, expectCounter } = bench
     const [first, second] = [await reserve("r1", [counter("a", 1)]), await reserve("r2", [counter("a", 1)])]
     match(await first.settle([LARGEST]), { status: "settled" }, "settle of 2^53 − 1")
     const more = settledBy(await second.settle([LARGEST]), "another settle of 2^53 − 1")

@@ -3,20 +3,20 @@ import type { ZodSchema } from "./zod-schema"
 /** A JSON Schema, or a part of one. */
 export type JsonSchema = Record<string, unknown>
 
-/** What a leaf's `read` returns for a value that it cannot convert. */
+/** The result of a leaf's `read` for a value that it cannot convert. */
 export const MISFIT: unique symbol = Symbol("misfit")
 
-/** What reading returns if there is no value: the key is absent, or the unfinished answer does not contain it yet. */
+/** The result of reading if there is no value: the key is absent, or the unfinished answer does not contain it yet. */
 export const NOTHING: unique symbol = Symbol("nothing")
 
 /**
- * The shape of an answer on the wire: the JSON Schema is printed from it, and the answer is read by it. Zod validates the
+ * The shape of an answer on the wire. The JSON Schema is printed from it, and the answer is read with it. Zod validates the
  * values. A recursive node contains itself; while its schema is being read it is an object without a `kind`.
  */
 export type AnswerNode = (Leaf | Fields | List | Union) & {
-  /** Becomes the `description`. */
+  /** Printed as the `description`. */
   note?: string | undefined
-  /** The name in `$defs` of a recursive node. */
+  /** The name of a recursive node in `$defs`. */
   recursive?: string | undefined
   /** The place in the answer where the schema was first read. */
   path?: string
@@ -26,9 +26,9 @@ export type AnswerNode = (Leaf | Fields | List | Union) & {
 export interface Leaf {
   kind: "leaf"
   json: JsonSchema
-  /** Converts the JSON value to the user's value, where they differ. */
+  /** Converts the JSON value to the user's value if they differ. */
   read?: ((value: unknown) => unknown) | undefined
-  /** An unfinished answer may show the beginning of the string. */
+  /** Whether an unfinished answer may show the beginning of the string. */
   prefixes?: boolean | undefined
 }
 
@@ -48,13 +48,13 @@ export interface List {
   json: JsonSchema
 }
 
-/** One of several shapes; a single one where a description or a mark is needed. */
+/** One of several shapes. A single shape is wrapped to add a description or a mark. */
 export interface Union {
   kind: "union"
   options: AnswerNode[]
-  /** Any JSON value at all. */
+  /** Whether any JSON value is valid. */
   any?: boolean | undefined
-  /** The schema's code converts the value, so an unfinished answer does not show it. */
+  /** Whether the schema's code converts the value, so that an unfinished answer does not show it. */
   hidden?: boolean | undefined
   /** The schemas of the options, to decide between options of the same shape. */
   schemas?: ZodSchema[]
@@ -67,22 +67,22 @@ function mayBeAbsent(node: AnswerNode): node is Union & AnswerNode {
   return node.kind === "union" && node.options.includes(ABSENT)
 }
 
-/** The node as an optional one. */
+/** Makes a node optional. */
 export function absentOr(inner: AnswerNode, note?: string): AnswerNode {
   return mayBeAbsent(inner) && note === undefined ? inner : { kind: "union", options: [inner, ABSENT], note }
 }
 
-/** The node as a required one. */
+/** Makes a node required. */
 export function present(node: AnswerNode): AnswerNode {
   return mayBeAbsent(node) ? unionOf(node.options.filter((option) => option !== ABSENT)) : node
 }
 
-/** The node as one that the schema's code converts. */
+/** Wraps a node whose value the schema's code converts. */
 export function hidden(inner: AnswerNode): AnswerNode {
   return { kind: "union", options: [inner], hidden: true }
 }
 
-/** A union of the options; the option itself if there is one only. */
+/** Returns a union of the options, or the option itself if there is only one. */
 export function unionOf(options: AnswerNode[]): AnswerNode {
   return options.length === 1 ? options[0]! : { kind: "union", options }
 }

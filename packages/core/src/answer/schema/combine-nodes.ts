@@ -1,10 +1,10 @@
 import { type AnswerNode, type Fields, hidden, type Leaf, type Union, unionOf } from "./answer-node"
 import { isNumeric, sentence } from "./read-leaf"
 
-/** The most pairs of options that are tried: an intersection of unions has the product of their options. */
+/** Maximum number of option pairs: an intersection of unions has the product of their options. */
 const MAX_PAIRS = 1_000
 
-/** The shape of values that have both shapes; undefined if there is none, or none that can be expressed. */
+/** Returns the shape of values that have both shapes; undefined if there is none that can be expressed. */
 export function combineNodes(a: AnswerNode, b: AnswerNode, inside = false): AnswerNode | undefined {
   if (a === b) return a
   if (optionsIn(a) * optionsIn(b) > MAX_PAIRS) return undefined

@@ -16,7 +16,7 @@ const STRICT_LIMITS = {
   "characters in one long enum": 15_000,
 }
 
-/** An enum with more values is a long one. */
+/** An enum with more values than this is long. */
 const LONG_ENUM = 250
 
 /** Prints a node as strict JSON Schema, within the limits of strict mode. */

@@ -8,7 +8,7 @@ export const NULL: Leaf = { kind: "leaf", json: { type: "null" } }
 const UNDEFINED: Leaf = { kind: "leaf", json: { type: "null" }, read: () => undefined }
 const NAN: Leaf = { kind: "leaf", json: { type: "string", enum: ["NaN"] }, read: () => Number.NaN }
 
-/** The node of a schema for values without parts; undefined for other schemas. */
+/** Returns the node of a schema for values without parts; undefined for other schemas. */
 export function readLeaf(schema: ZodSchema): AnswerNode | undefined {
   const { type } = schema._zod.def
   switch (type) {
@@ -101,7 +101,7 @@ function readStringFormat(
   return ""
 }
 
-/** Whether a pattern means the same without its flags, and uses no feature that a provider's engine may lack. */
+/** Whether a pattern matches the same strings without its flags, and uses only features that every provider supports. */
 function isPortable({ source, flags }: RegExp): boolean {
   return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
 }
@@ -125,7 +125,7 @@ export function isNumeric(node: AnswerNode): node is Leaf & AnswerNode {
   return node.kind === "leaf" && /^(number|integer)$/.test(node.json.type as string)
 }
 
-/** The node of a record's key: numbers become digits, because the keys of JSON objects are strings. */
+/** Returns the node of a record's key. Numbers become digits, because the keys of JSON objects are strings. */
 export function readKey(key: AnswerNode): AnswerNode {
   if (!isNumeric(key)) return key
   const { type, enum: values } = key.json as { type: string; enum?: unknown[] }
@@ -133,7 +133,7 @@ export function readKey(key: AnswerNode): AnswerNode {
   return { kind: "leaf", json: { type: "string", ...json }, note: key.note }
 }
 
-/** Joins sentences to one description, without repeats. */
+/** Joins sentences into one description, without duplicates. */
 export function sentence(parts: readonly (string | undefined)[]): string | undefined {
   return [...new Set(parts)].filter(Boolean).join(" ") || undefined
 }

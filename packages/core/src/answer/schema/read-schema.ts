@@ -4,10 +4,10 @@ import { combineNodes } from "./combine-nodes"
 import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
 import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
 
-/** The deepest nesting of schemas: a lazy schema that creates a new one each time would not terminate. */
+/** Maximum nesting of schemas: a `z.lazy` that creates a new schema each time would not terminate. */
 const MAX_NESTING = 200
 
-/** Converts one schema of Zod to the shape of its values on the wire. */
+/** Converts a Zod schema to the shape of its values on the wire. */
 export class SchemaReader {
   /** Whether some value is parsed by more than one schema. */
   hasAlternatives = false
@@ -19,8 +19,8 @@ export class SchemaReader {
   #path = "answer"
 
   /**
-   * @param step path from the value of the enclosing schema; empty if it is the same value
-   * @throws UnsupportedSchemaError with the path of what cannot be expressed
+   * @param step path from the value of the enclosing schema; empty for the same value
+   * @throws UnsupportedSchemaError with the path of a construct that cannot be expressed
    */
   read(schema: ZodSchema, step = ""): AnswerNode {
     const enclosing = this.#path
@@ -33,7 +33,7 @@ export class SchemaReader {
 
   #create(schema: ZodSchema): AnswerNode {
     if (this.#depth++ > MAX_NESTING)
-      throw this.#unsupported("an endlessly nested schema", "Return the same schema from `z.lazy` each time.")
+      throw this.#unsupported("an infinitely nested schema", "Return the same schema from `z.lazy` each time.")
     const node = { path: this.#path } as AnswerNode
     this.#nodes.set(schema, node)
     const content = readLeaf(schema) ?? this.#construct(schema, schema._zod.def)
@@ -43,7 +43,7 @@ export class SchemaReader {
       this.#nodes.set(schema, content)
       return content
     }
-    // An alias of a recursive type: its description is not that of the type.
+    // An alias of a recursive type has its own description.
     const isAlias = isOpen(content) || content.recursive !== undefined
     Object.assign(node, isAlias && description !== undefined ? { kind: "union", options: [content] } : content)
     node.note = sentence([description, node.note])
@@ -53,7 +53,7 @@ export class SchemaReader {
   #reuse(node: AnswerNode): AnswerNode {
     if (!isOpen(node)) return node
     if (node.path === this.#path)
-      throw this.#unsupported("a schema that contains itself without a value between", "Put it into an object.")
+      throw this.#unsupported("a schema that contains itself directly", "Wrap it in an object.")
     node.recursive ??= `type${++this.#names}`
     return node
   }
@@ -125,7 +125,7 @@ export class SchemaReader {
     return { kind: "fields", fields, tuple: true }
   }
 
-  /** A record of known keys is an object; any other is an array of entries. */
+  /** A record with known keys is an object; any other record is an array of entries. */
   #record(schema: ZodSchema, def: ZodDef): AnswerNode {
     const keys = [...(def.keyType._zod.values ?? [])].filter((key) => /^(string|number)$/.test(typeof key))
     if (keys.length === 0) return listOf(schema, "record", this.#entry(def, readKey), "Entries with distinct keys.")
@@ -154,7 +154,7 @@ export class SchemaReader {
     throw this.#unsupported(construct, "Write it as one schema.")
   }
 
-  /** The input is what is sent. `z.preprocess` and `z.unknown().pipe(…)` do not specify it, so their output is sent. */
+  /** The input schema is sent. `z.preprocess` and `z.unknown().pipe(…)` have none, so their output schema is sent. */
   #pipe(schema: ZodSchema, def: ZodDef): AnswerNode {
     const { in: source, out } = def
     if (source._zod.def.type === "transform") return hidden(this.read(out))
@@ -219,7 +219,7 @@ function listOf(schema: ZodSchema, as: List["as"], item: AnswerNode, note?: stri
   return { ...list, note }
 }
 
-/** The words of a `z.stringbool()`, which it lists in the error for any other word. */
+/** The words of `z.stringbool()`. Zod lists them only in the error for an invalid word. */
 function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string[] | undefined {
   if (!/^(string|pipe)$/.test(source._zod.def.type) || out._zod.def.type !== "boolean") return undefined
   try {
@@ -227,7 +227,7 @@ function stringboolWords(schema: ZodSchema, { in: source, out }: ZodDef): string
     const issue = result.success ? undefined : result.error.issues[0]
     return issue?.expected === "stringbool" ? (issue.values as string[]) : undefined
   } catch {
-    // The schema's own code threw: not a stringbool.
+    // The schema's own code threw, so it is not a stringbool.
     return undefined
   }
 }

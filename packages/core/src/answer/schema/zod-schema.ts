@@ -1,14 +1,14 @@
 import { InvalidArgumentError } from "../../errors"
 
-/** The parts of a Zod 4 schema that are read here: `_zod.def`, which Zod keeps stable for libraries. */
+/** The parts of a Zod 4 schema that this package reads: `_zod.def`, which Zod keeps stable for libraries. */
 export interface ZodSchema {
   _zod: {
     def: ZodDef
-    /** The valid values, of schemas that accept only some. */
+    /** The valid values of a schema that accepts a fixed set. */
     values?: Iterable<unknown>
     pattern?: RegExp | undefined
     innerType?: ZodSchema
-    /** The values that a key may have, of objects and unions of them. */
+    /** For objects and unions of objects: the values that each key may have. */
     propValues?: Record<string, Set<unknown>> | undefined
   }
   meta?(): ZodMeta | undefined
@@ -22,9 +22,9 @@ export interface ZodIssue {
   code?: string
   message: string
   path: PropertyKey[]
-  /** The issues of each option, of `invalid_union`. */
+  /** For `invalid_union`: the issues of each option. */
   errors?: ZodIssue[][]
-  /** The issues inside, of `invalid_key` and `invalid_element`. */
+  /** For `invalid_key` and `invalid_element`: the inner issues. */
   issues?: ZodIssue[]
   expected?: string
   values?: unknown[]
@@ -58,7 +58,7 @@ export interface ZodDef {
   partial?: boolean
   transform?: unknown
   defaultValue?: unknown
-  // Of checks:
+  // Fields of checks:
   format?: string
   pattern?: RegExp
   value?: unknown
@@ -72,21 +72,21 @@ export interface ZodDef {
   precision?: number | null
 }
 
-/** @throws InvalidArgumentError if `value` is not a schema of Zod 4 */
+/** @throws InvalidArgumentError if `value` is not a Zod 4 schema */
 export function asZodSchema(value: unknown): ZodSchema {
   const schema = value as (Partial<ZodSchema> & { _def?: unknown }) | null | undefined
   if (typeof schema?._zod?.def?.type === "string" && typeof schema.safeParse === "function") return schema as ZodSchema
-  const old = schema?._def ? " (this one is of Zod 3)" : ""
-  throw new InvalidArgumentError("answerModel", `a schema of Zod 4, from "zod" or "zod/mini"${old}`, value)
+  const old = schema?._def ? " (this is a Zod 3 schema)" : ""
+  throw new InvalidArgumentError("answerModel", `a Zod 4 schema, from "zod" or "zod/mini"${old}`, value)
 }
 
-/** The schema's metadata, from the registry that all copies of Zod share, or from its own method. */
+/** Returns the schema's metadata, from the registry that all copies of Zod share or from its own method. */
 export function metaOf(schema: ZodSchema): ZodMeta {
   const { __zod_globalRegistry: registry } = globalThis as { __zod_globalRegistry?: { get(key: unknown): ZodMeta } }
   return registry?.get(schema) ?? schema.meta?.() ?? {}
 }
 
-/** The definitions of a schema's checks. A format schema such as `z.email()` is its own first check. */
+/** Returns the definitions of a schema's checks. A format schema such as `z.email()` is its own first check. */
 export function checksOf({ _zod: { def } }: ZodSchema): ZodDef[] {
   const checks = (def.checks ?? []).map((check) => check._zod.def)
   return def.check === undefined ? checks : [def, ...checks]

@@ -5,8 +5,8 @@
 -- A counter is a hash of spent, reserved, granted, peak and forgetAt (0: never).
 local ZEROS = { '0', '0', '0', '0', '0' }
 
--- A counter: zeros if it is absent or forgotten, nil if its record is damaged. `before` are the texts of its five fields, peak
--- the fourth; `expires`: Redis has a time to delete it.
+-- Reads a counter: zeros if it is absent or forgotten, nil if its record is damaged. `before`: its five fields as strings, peak
+-- is the fourth. `expires`: the key has an expiry in Redis.
 local function readCounter(key, now)
   local before = read('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
   if not before then return nil end
@@ -29,22 +29,21 @@ local function readCounter(key, now)
   }
 end
 
--- When a counter may be forgotten that is to be kept as long as `keep` says: '' for ever, +ms from now on, or until a time.
--- 0: never.
+-- The time from which a counter may be forgotten; 0: never. `keep`: '' for ever, '+ms' from now, or a time.
 local function forgetTime(keep, now)
   if keep == '' then return 0 end
   if string.byte(keep) == 43 then return now + keep end
   return tonumber(keep)
 end
 
--- The later of two such times.
+-- The later of two such times, where 0 is never.
 local function laterForget(a, b)
   if a == 0 or b == 0 then return 0 end
   return math.max(a, b)
 end
 
--- Writes fields of a counter, given as names and texts, and keeps it until `forgetAt` at least. Redis deletes it some time
--- later, but never while something is reserved.
+-- Writes fields of a counter, given as names and strings, and keeps the counter at least until `forgetAt`. Redis deletes it
+-- some time later, but never while an amount is reserved.
 local function writeCounter(counter, forgetAt, ...)
   local key = counter.key
   if counter.exists then forgetAt = laterForget(counter.forgetAt, forgetAt) end

@@ -2,10 +2,10 @@
 --- @include "read"
 --- @include "time"
 
--- A usage entry is one JSON text. The caller's part is copied into it and never parsed:
+-- A usage entry is one JSON string. The caller's part is copied into it and never parsed:
 -- {"at":…,"state":"…","revision":…,"count":…,"charges":{"<counter>":…},"entry":<the caller's JSON>}
 
--- An entry; state `none` if it is absent or forgotten, nil if its record is damaged.
+-- Reads an entry: state `none` if it is absent or forgotten, nil if its record is damaged.
 local function readEntry(key, now, retentionMs)
   local stored = read('GET', key)
   if stored == nil then return nil end

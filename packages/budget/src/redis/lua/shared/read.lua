@@ -1,4 +1,4 @@
--- The reply of a command that reads; nil if the key is of another type. Any other error ends the script, which has written nothing yet.
+-- Runs a command that reads. Nil if the key has another type. Any other error ends the script, which has written nothing yet.
 local function read(...)
   local reply = redis.pcall(...)
   if type(reply) == 'table' and reply.err then
@@ -8,7 +8,7 @@ local function read(...)
   return reply
 end
 
--- The reply when a record cannot be read. Nothing was written.
+-- The reply if a record is damaged. Nothing was written.
 local function corrupt(what)
   return { 'corrupt', what }
 end

@@ -6,8 +6,8 @@
 local OWN_FIELDS = 6
 local STATES = { held = true, settled = true, released = true, expired = true }
 
--- A reservation with the amounts of the counters in `names`, in their order. `state` is `none` if it is absent or forgotten;
--- `hasNames`: it was made in exactly these counters. Nil if its record is damaged.
+-- Reads a reservation with the amounts of the counters in `names`, in their order. `state` is `none` if it is absent or
+-- forgotten. `hasNames`: it was made in exactly these counters. Nil if its record is damaged.
 local function readReservation(key, now, names)
   local v = read('HMGET', key, '@state', '@fingerprint', '@revision', '@leaseEnd', '@forgetAt', '@counters', unpack(names))
   if not v then return nil end
@@ -35,7 +35,7 @@ local function readReservation(key, now, names)
   }
 end
 
--- Names of the counters that a reservation was made in.
+-- Names of the counters in which a reservation was made.
 local function counterNames(key)
   local names = {}
   for _, field in ipairs(redis.call('HKEYS', key)) do

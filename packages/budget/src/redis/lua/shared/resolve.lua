@@ -6,7 +6,7 @@
 -- KEYS: 1 reservation, 2 pending entry, 3 entry, 4 leases, 5 damaged, 6 time, 7 entries, 8... counters
 local FIRST_COUNTER_KEY = 8
 
--- The declared counters; nil if one is damaged.
+-- Reads the declared counters; nil if one is damaged.
 local function readCounters(now)
   local counters = {}
   for i = FIRST_COUNTER_KEY, #KEYS do
@@ -42,7 +42,7 @@ local function replaceCharge(reply, counter, freed, chargedBefore, charge, forge
   report(reply, counter, spent, reserved, peak)
 end
 
--- Ends the reservation of a key, in whatever state it was. `fields`: names and texts of its counters.
+-- Writes the final state of a key, whatever its state was. `fields`: names and values of its counters.
 local function writeResolved(key, state, fingerprint, revision, leaseEnd, forgetAt, fields)
   redis.call('DEL', KEYS[1], KEYS[2])
   redis.call('HSET', KEYS[1], '@state', state, '@fingerprint', fingerprint, '@revision', revision, '@leaseEnd', text(leaseEnd),

@@ -1,10 +1,10 @@
 --- @include "numbers"
 --- @include "read"
 
--- Redis deletes a record this long after its forgetAt, so that a clock that jumps ahead and back deletes nothing.
+-- Redis deletes a record this long after its forgetAt, so that nothing is lost when a clock jumps ahead and back.
 local CLOCK_MARGIN_MS = 604800000
 
--- The server's clock in milliseconds. Tests pass their own.
+-- The server's clock in milliseconds, or the clock that a test passed.
 local function readClock(given)
   if given ~= '' then return tonumber(given) end
   local time = redis.call('TIME')

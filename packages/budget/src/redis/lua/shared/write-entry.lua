@@ -1,12 +1,12 @@
 --- @include "entry"
 
--- `charges`: members. Counter names need no escapes.
+-- `charges`: JSON members. Counter names need no escaping.
 local function entryText(at, state, revision, count, charges, json)
   return '{"at":' .. text(at) .. ',"state":"' .. state .. '","revision":' .. text(revision) .. ',"count":' .. text(count)
     .. ',"charges":{' .. table.concat(charges, ',') .. '},"entry":' .. json .. '}'
 end
 
--- Redis deletes the entry. From the index, a few members whose entries it has deleted are removed here.
+-- Writes an entry. Redis deletes it when it expires; each write removes up to 100 expired keys from the index.
 local function writeEntry(entryKey, entriesKey, key, at, json, now, retentionMs)
   redis.call('SET', entryKey, json, 'PXAT', text(at + retentionMs + CLOCK_MARGIN_MS))
   redis.call('ZADD', entriesKey, text(at), key)

@@ -1,9 +1,9 @@
 import { parseModelId } from "@p2/core"
-import type { EncodingName } from "./encodings/encoding"
+import type { EncodingName } from "./encoding"
 
 /**
- * OpenAI's models by encoding, from tiktoken 0.14.0 (17 August 2026), tiktoken/model.py. Exact names; dates at the end are
- * taken away before they are looked up.
+ * OpenAI's models by encoding, from tiktoken 0.14.0 (17 August 2026), tiktoken/model.py. The names are exact; a date at the
+ * end of an id is removed before the lookup.
  */
 const MODELS: readonly (readonly [EncodingName, string])[] = [
   [
@@ -26,34 +26,34 @@ const MODELS: readonly (readonly [EncodingName, string])[] = [
 ]
 
 /**
- * tiktoken's prefix "gpt-5" is o200k_base, with every version and every kind; here only where a version or a kind follows.
- * gpt-6 is not in its table, so it is estimated.
+ * tiktoken maps every name that begins with "gpt-5" to o200k_base. This pattern is stricter: only a version or a kind may
+ * follow. gpt-6 is not in tiktoken's table, so its tokens are estimated.
  */
 const GPT_5 = /^gpt-5(?:[.-][a-z0-9.-]+)?$/
 
-let encodingByName: ReadonlyMap<string, EncodingName> | undefined
+let encodingByModel: ReadonlyMap<string, EncodingName> | undefined
 
 /**
- * The name of a model's encoding, or undefined if its tokenizer is not public. A router, a cloud, a variant, a date and a
- * fine-tune do not change it: `ft:gpt-4o-mini-2024-07-18:my-org::id` has the encoding of `gpt-4o-mini`.
+ * Returns the name of a model's encoding, or undefined if its tokenizer is not public. Routers, clouds, variants, dates and
+ * fine-tuning do not change it: `ft:gpt-4o-mini-2024-07-18:my-org::id` has the encoding of `gpt-4o-mini`.
  *
  * @throws InvalidArgumentError if `model` is not a model id
  */
 export function encodingNameOf(model: string): EncodingName | undefined {
-  encodingByName ??= new Map(
+  encodingByModel ??= new Map(
     MODELS.flatMap(([encoding, models]) => models.split(" ").map((name) => [name, encoding] as const)),
   )
   for (const key of parseModelId(model).modelKeys) {
     const name = nameOfOpenAI(key)
     if (name === undefined) continue
-    const encoding = encodingByName.get(name)
+    const encoding = encodingByModel.get(name)
     if (encoding !== undefined) return encoding
     if (GPT_5.test(name)) return "o200k_base"
   }
   return undefined
 }
 
-/** The name of a model that OpenAI made: served by itself, or one with open weights, served by anyone. */
+/** Returns the model name if the model is OpenAI's: served by OpenAI, or an open-weight model served by anyone. */
 function nameOfOpenAI(key: string): string | undefined {
   const slash = key.lastIndexOf("/")
   const name = key.slice(slash + 1)
