@@ -23,7 +23,7 @@ export async function runConcurrentCallers(options: DemoOptions, provider: Provi
   const request = { model: options.model, maxTokens: 300, userId, clientId: "demo" }
   const upperBound = await upperBoundOf(request, options, provider)
   const userBudget = formatUsd(upperBound * options.affordable)
-  table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": `$${userBudget}` })
+  table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": userBudget })
   // The delay lets every caller start its call before the first answer.
   provider.local?.faults.always({ delayMs: 500 })
   const before = provider.local?.ledger.calls.length ?? 0
