@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type {
   AdjustReply,
   AdjustRequest,
@@ -68,7 +68,7 @@ export interface MemoryStore extends BudgetStore {
  * @throws InvalidArgumentError
  */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  checkNames(options, OPTION_NAMES, "")
+  checkOptions(options, OPTION_NAMES)
   if (options.now !== undefined && typeof options.now !== "function")
     throw new InvalidArgumentError("now", "a function that returns epoch milliseconds", options.now)
   return new MemoryBudgetStore({

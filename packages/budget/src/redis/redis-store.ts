@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type {
   AdjustReply,
   AdjustRequest,
@@ -71,7 +71,7 @@ const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs",
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
 export function redisStore(options: RedisStoreOptions): BudgetStore {
-  checkNames(options, OPTIONS, "")
+  checkOptions(options, OPTIONS)
   const { client, prefix = "p2", now } = options
   checkClient(client)
   const settings = {

@@ -1,4 +1,4 @@
-import { checkNames } from "@p2/core"
+import { checkOptions } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
 import { checkInteger } from "./check-value"
@@ -30,7 +30,7 @@ const DEFAULT_MAX_BATCH = 64
  * @throws InvalidArgumentError
  */
 export function createStore(storage: Storage, options: CreateStoreOptions = {}): BudgetStore {
-  checkNames(options, OPTION_NAMES, "")
+  checkOptions(options, OPTION_NAMES)
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
   checkInteger(retentionMs, 1, "retentionMs")
   checkInteger(maxCounters, 16, "maxCounters")

@@ -1,4 +1,4 @@
-import { checkNames, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { SUITE_NEEDS, type SuiteNeed } from "./levels"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
@@ -18,9 +18,9 @@ export const STORE_MEMBERS = [
 ] as const
 
 /** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
-export function checkOptions(options: SuiteOptions): void {
-  checkNames(options, OPTION_NAMES, "")
-  checkNames(options.limits ?? {}, new Set(SUITE_NEEDS), "limits")
+export function checkSuiteOptions(options: SuiteOptions): void {
+  checkOptions(options, OPTION_NAMES)
+  checkOptions(options.limits ?? {}, new Set(SUITE_NEEDS), "limits")
   for (const [need, reason] of Object.entries(options.limits ?? {})) {
     if (reason !== undefined && (typeof reason !== "string" || reason === "")) {
       throw new InvalidArgumentError(`limits.${need}`, "the reason in words, which the report prints", reason)

@@ -1,7 +1,7 @@
 import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
 import { createBench } from "./bench"
-import { checkOptions, checkTarget, offers } from "./check-suite"
+import { checkSuiteOptions, checkTarget, offers } from "./check-suite"
 import { describeError, SuiteFailure } from "./expect"
 import { SUITE_LEVELS, type SuiteLevel } from "./levels"
 import type { CaseReport, LevelReport, StoreReport } from "./report"
@@ -71,7 +71,7 @@ class SuiteRun {
   #check: StoreCheck | null = null
 
   constructor(options: SuiteOptions) {
-    checkOptions(options)
+    checkSuiteOptions(options)
     this.#options = options
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }

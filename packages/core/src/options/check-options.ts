@@ -54,8 +54,3 @@ export function isOptionsObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false
   return typeof (value as { then?: unknown }).then !== "function"
 }
-
-/** Like `checkOptions`; an empty `argument` names the options object itself. */
-export function checkNames(value: unknown, names: ReadonlySet<string>, argument: string): void {
-  checkOptions(value, names, argument || "options")
-}
