@@ -1,0 +1,1 @@
+export type { Charge, ChargeOptions, DoubtfulCharge, SendProof } from "./charge/charge"

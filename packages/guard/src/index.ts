@@ -1,0 +1,1 @@
+export type { ChargeOptions, DoubtfulCharge } from "./charge/charge"

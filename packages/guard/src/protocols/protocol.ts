@@ -1,0 +1,76 @@
+import type { BoundOptions, PriceTable } from "@p2/pricing"
+import type { Meter } from "./meter"
+
+/** One HTTP call of an SDK, before it is sent. Body, URL and headers together decide what it can cost. */
+export interface ProviderCall {
+  method: string
+  url: URL
+  headers: Headers
+  /** The parsed JSON body. `none`: the call has no body. `opaque`: the body is not a JSON object (a form, a file). */
+  body:
+    | { kind: "json"; value: Readonly<Record<string, unknown>> }
+    | { kind: "none" }
+    | { kind: "opaque"; contentType: string }
+}
+
+/** What a protocol needs beside the call. */
+export interface ProtocolContext {
+  prices: PriceTable
+  /** Azure: the model behind each deployment name. */
+  deployments: Readonly<Record<string, string>>
+}
+
+/** Why a call is not sent. Every reason has a remedy in its message. */
+export type RejectionReason =
+  /** The path, or a field or tool in the body, is not understood, so its cost is unknown. */
+  | "unknown-endpoint"
+  | "unknown-field"
+  /** The cost has no upper bound: a hosted tool without a maximum, a stored prompt, a tier without a listed price. */
+  | "unbounded-cost"
+  | "unknown-model"
+  | "invalid-body"
+
+/** What a call can cost. */
+export type CallDescription =
+  /** Never billed: lists of models, files, token counting, moderations. */
+  { status: "free" } | { status: "rejected"; reason: RejectionReason; message: string } | PricedCall
+
+/** A call with an upper bound. */
+export interface PricedCall {
+  status: "priced"
+  /** As in the usage entry: `openai`, `azure`, `anthropic`, `gemini`, `openrouter`, … */
+  provider: string
+  /** The model as the caller named it, and the id of its price. */
+  model: string
+  priceKey: string
+  /** Input tokens, hidden inputs included (tools, schemas, system, images, files, earlier turns that the provider stores). */
+  input: { estimate: number; upperBound: number }
+  /** The output limit that the call sets, for each choice; undefined: none. */
+  maxOutputTokens: number | undefined
+  /** The lowest output limit that may be set instead: above a thinking budget. */
+  minOutputTokens: number
+  /** Everything else that decides the bound. */
+  boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+  /** The answer is requested as server-sent events. */
+  streamed: boolean
+  /**
+   * The idempotency key of the reservation, if the call belongs to an earlier one (the poll of a background response).
+   * The call itself costs nothing; its answer settles that reservation.
+   */
+  resumes?: { idempotencyKey: string } | undefined
+  /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */
+  bodyToSend(changes: {
+    maxOutputTokens?: number | undefined
+    maxPrice?: { prompt: number; completion: number; request?: number } | undefined
+  }): Record<string, unknown>
+  /** Creates the reader of the response's usage. */
+  createMeter(): Meter
+}
+
+/** One wire format. Pure: the same call always gives the same description. */
+export interface Protocol {
+  /** Such as `openai-responses`. */
+  name: string
+  /** Undefined: the call is not of this wire format. */
+  describe(call: ProviderCall, context: ProtocolContext): CallDescription | undefined
+}

@@ -1,0 +1,3 @@
+import { packageBuild } from "../../tsup.shared"
+
+export default packageBuild(["src/index.ts", "src/protocols.ts", "src/charge.ts", "src/transport.ts"])
