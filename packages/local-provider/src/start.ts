@@ -4,26 +4,18 @@ import type { AddressInfo } from "node:net"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { type Fault, Faults } from "./faults"
+import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { findModel, listModels, type ModelEntry } from "./models"
 import { sendJson, sendStream } from "./send"
+import {
+  type LocalProviderOptions,
+  type ReceivedRequest,
+  readBody,
+  remember,
+  type ServerContext,
+} from "./server-context"
 import { dollars } from "./wire-format"
-
-export interface LocalProviderOptions {
-  /** @defaultValue 0, a free port */
-  port?: number | undefined
-  /** Delay before every answer, in milliseconds. @defaultValue 0 */
-  latencyMs?: number | undefined
-  /** The only accepted bearer token. @defaultValue any non-empty token is accepted */
-  apiKey?: string | undefined
-}
-
-/** A request as received. */
-export interface ReceivedRequest {
-  path: string
-  headers: Record<string, string | string[] | undefined>
-  body: Record<string, unknown>
-}
 
 export interface LocalProvider {
   /** Such as `http://127.0.0.1:4000`. */
@@ -41,14 +33,12 @@ export interface LocalProvider {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const MAX_BODY_BYTES = 32 * 1024 * 1024
-
 /** Starts the provider on 127.0.0.1. */
 export async function startLocalProvider(options: LocalProviderOptions = {}): Promise<LocalProvider> {
   const ledger = new ProviderLedger()
   const faults = new Faults()
   const received: ReceivedRequest[] = []
-  const context: Context = { ledger, faults, received, options, calls: 0 }
+  const context: ServerContext = { ledger, faults, received, options, calls: 0, cachedPrefixes: new Set() }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {
       if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
@@ -73,14 +63,6 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
   }
 }
 
-interface Context {
-  ledger: ProviderLedger
-  faults: Faults
-  received: ReceivedRequest[]
-  options: LocalProviderOptions
-  calls: number
-}
-
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
@@ -88,7 +70,7 @@ function closeServer(server: Server): Promise<void> {
   })
 }
 
-async function route(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function route(context: ServerContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://127.0.0.1")
   const api = url.pathname.startsWith("/api/v1/") ? "openrouter" : "openai"
   const path = url.pathname.replace(/^(\/api)?\/v1/, "")
@@ -111,7 +93,7 @@ async function route(context: Context, request: IncomingMessage, response: Serve
 }
 
 async function chat(
-  context: Context,
+  context: ServerContext,
   request: IncomingMessage,
   response: ServerResponse,
   api: "openai" | "openrouter",
@@ -135,7 +117,7 @@ async function chat(
     })
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await pause(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
   if (response.destroyed || response.socket?.destroyed) return
   const rejection = rejectionOf(body, fault)
   if (rejection !== undefined && !fault.billed)
@@ -159,7 +141,7 @@ async function chat(
 }
 
 function billed(
-  context: Context,
+  context: ServerContext,
   api: "openai" | "openrouter",
   body: ChatRequest,
   model: ModelEntry,
@@ -200,18 +182,13 @@ function rejectionOf(body: ChatRequest, fault: Fault) {
   }
 }
 
-function remember(context: Context, request: IncomingMessage, body: ChatRequest): void {
-  context.received.push({ path: request.url ?? "", headers: request.headers, body })
-  if (context.received.length > 1000) context.received.shift()
-}
-
 function sendModels(response: ServerResponse, api: "openai" | "openrouter"): void {
   const data = listModels(api).map((id) => ({ id, object: "model", created: 0, owned_by: "local" }))
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ object: "list", data }))
 }
 
 /** OpenRouter's record of a generation. */
-function sendGeneration(context: Context, response: ServerResponse, id: string): void {
+function sendGeneration(context: ServerContext, response: ServerResponse, id: string): void {
   const line = context.ledger.find(id)
   if (line === undefined) {
     sendError(response, 404, { message: `Generation ${id} not found`, code: "404" })
@@ -241,26 +218,4 @@ function sendError(
 ): void {
   const body = JSON.stringify({ error: { param: null, code: null, ...error } })
   response.writeHead(status, { "content-type": "application/json", "x-request-id": "req_local", ...headers }).end(body)
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length
-    if (bytes > MAX_BODY_BYTES) throw new Error(`The body is larger than ${MAX_BODY_BYTES} bytes.`)
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString("utf8")
-}
-
-function pause(response: ServerResponse, ms: number): Promise<void> {
-  if (ms <= 0) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    response.once("close", () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }
