@@ -1,8 +1,9 @@
-import type { CallUsage, ReportedCost } from "@p2/pricing"
+import type { Usage } from "@p2/core"
+import type { ReportedCost } from "@p2/pricing"
 
 /** The usage of a call, as the provider reported it. */
 export interface ReportedUsage {
-  usage: CallUsage
+  usage: Usage
   /** The charge that the provider reports; undefined: none, or an implausible one. */
   cost: ReportedCost | undefined
 }

@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { CallUsage } from "./call-usage"
+import { InvalidArgumentError, type Usage } from "@p2/core"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
@@ -25,7 +24,7 @@ export interface AISDKUsageOptions extends UsageReadOptions {
  * usageFromAISDK({ inputTokens: 100, outputTokens: 20, inputTokenDetails: { cacheReadTokens: 80 } })
  * // { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, raw: … }
  */
-export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): CallUsage {
+export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): Usage {
   const { cachedInputTokens = "beside" } = options
   if (!["inside", "beside"].includes(cachedInputTokens))
     throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
@@ -40,7 +39,7 @@ function isNested(usage: unknown): boolean {
   return [inputTokens, outputTokens].some((each) => typeof each === "object" && each !== null)
 }
 
-function readNested(raw: unknown, fields: UsageFields): CallUsage {
+function readNested(raw: unknown, fields: UsageFields): Usage {
   const input = fields.inner("inputTokens")
   const output = fields.inner("outputTokens")
   const cacheRead = input.count("cacheRead")
@@ -59,7 +58,7 @@ function readNested(raw: unknown, fields: UsageFields): CallUsage {
   })
 }
 
-function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions): CallUsage {
+function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions): Usage {
   if (fields.has("tokens") && !fields.has("inputTokens")) return usageWith(fields.required("tokens"), 0, raw, {})
   const isVersion4 = fields.has("promptTokens")
   const details = fields.inner("inputTokenDetails")

@@ -1,6 +1,5 @@
-import { InvalidArgumentError } from "@p2/core"
+import { InvalidArgumentError, type Usage } from "@p2/core"
 import { UnknownUsageError } from "../errors"
-import type { CallUsage } from "./call-usage"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
@@ -16,7 +15,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * usageFromAnthropic({ input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 1000 })
  * // { inputTokens: 1010, outputTokens: 5, cacheReadTokens: 1000, raw: … }
  */
-export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage)
   const whole = readCounts(fields)
   const passes = fields.array("iterations").map((iteration, index) => {

@@ -1,5 +1,5 @@
+import type { Usage } from "@p2/core"
 import { UnknownUsageError } from "../errors"
-import type { CallUsage } from "./call-usage"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /** How the modalities of Gemini are billed: text, images and video have one price, audio has another. */
@@ -21,7 +21,7 @@ const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
  * unknown field or modality
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
-export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usageMetadata, "usageMetadata").ignore("cacheTokensDetails")
   const toolInput = fields.count("toolUsePromptTokenCount")
   const inputTokens = fields.required("promptTokenCount") + toolInput

@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
@@ -8,7 +8,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
  */
-export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usageMetadata, "usage_metadata")
   const input = fields.inner("input_token_details").ignore("text")
   const output = fields.inner("output_token_details").ignore("text")

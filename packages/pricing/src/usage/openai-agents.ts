@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
@@ -9,7 +9,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openai.github.io/openai-agents-js/guides/running-agents
  */
-export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage).ignore("requestUsageEntries", "request_usage_entries")
   const isPython = fields.has("input_tokens")
   const name = (camelCase: string, snakeCase: string) => (isPython ? snakeCase : camelCase)

@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { type CacheCount, inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
@@ -14,7 +14,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * usageFromOpenAIChat({ prompt_tokens: 1200, completion_tokens: 300, prompt_tokens_details: { cached_tokens: 1024 } })
  * // { inputTokens: 1200, outputTokens: 300, cacheReadTokens: 1024, raw: … }
  */
-export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage)
   const result = readChatUsage(usage, fields, "inside")
   fields.finish(options)
@@ -22,7 +22,7 @@ export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = 
 }
 
 /** Reads the fields of a chat usage. The caller reads the fields specific to its provider and calls `finish`. */
-export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): CallUsage {
+export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): Usage {
   const prompt = fields.inner("prompt_tokens_details").ignore("text_tokens")
   const output = fields
     .inner("completion_tokens_details")

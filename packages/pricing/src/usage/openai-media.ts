@@ -1,5 +1,4 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { CallUsage } from "./call-usage"
+import { InvalidArgumentError, type Usage } from "@p2/core"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
 /**
@@ -9,7 +8,7 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/images/object
  */
-export function usageFromOpenAIImages(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAIImages(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage).ignore("total_tokens")
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details")
@@ -36,7 +35,7 @@ export function usageFromOpenAIImages(usage: unknown, options: UsageReadOptions 
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/audio/json-object
  */
-export function usageFromOpenAITranscription(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAITranscription(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage).ignore("total_tokens")
   const seconds = fields.optionalNumber("seconds")
   if (seconds !== undefined) {
@@ -63,7 +62,7 @@ export function usageFromOpenAITranscription(usage: unknown, options: UsageReadO
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/embeddings/create
  */
-export function usageFromOpenAIEmbeddings(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAIEmbeddings(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage)
   const total = fields.optional("total_tokens") ?? 0
   const inputTokens = Math.max(fields.optional("prompt_tokens") ?? fields.required("total_tokens"), total)
@@ -84,7 +83,7 @@ export function usageFromOpenAIEmbeddings(usage: unknown, options: UsageReadOpti
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
  */
-export function usageFromOpenAIRealtime(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenAIRealtime(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage).ignore("total_tokens")
   const input = fields.inner("input_token_details").ignore("text_tokens")
   const output = fields.inner("output_token_details").ignore("text_tokens")

@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { inclusiveTotals } from "./token-totals"
 import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
 
@@ -27,7 +27,7 @@ export interface HostedToolCalls {
  * such as the cache counts of Anthropic's usage
  * @see https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage
  */
-export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptions & HostedToolCalls = {}): CallUsage {
+export function usageFromOpenAIResponses(usage: unknown, options: UsageReadOptions & HostedToolCalls = {}): Usage {
   const fields = new UsageFields(usage)
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details").ignore("text_tokens")

@@ -1,6 +1,5 @@
-import { checkOptions, describeValue, InvalidArgumentError } from "@p2/core"
+import { checkOptions, describeValue, InvalidArgumentError, type Usage } from "@p2/core"
 import { UnknownUsageError } from "../errors"
-import type { CallUsage } from "./call-usage"
 
 /** Options of every function that reads a provider's usage. */
 export interface UsageReadOptions {
@@ -203,10 +202,7 @@ function wordsOf(name: string): string[] {
 }
 
 /** The parts of a usage that may be absent. */
-type UsagePart = Exclude<
-  keyof CallUsage,
-  "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region"
->
+type UsagePart = Exclude<keyof Usage, "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region">
 
 /** Creates a usage with the parts that are above 0. */
 export function usageWith(
@@ -215,8 +211,8 @@ export function usageWith(
   raw: unknown,
   parts: { [part in UsagePart]?: number | undefined },
   assumptions: readonly string[] = [],
-): CallUsage {
-  const usage: CallUsage = { inputTokens, outputTokens }
+): Usage {
+  const usage: Usage = { inputTokens, outputTokens }
   for (const [part, value] of Object.entries(parts) as [UsagePart, number | undefined][])
     if (value !== undefined && value > 0) usage[part] = value
   if (assumptions.length > 0) usage.assumptions = assumptions

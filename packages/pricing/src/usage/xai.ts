@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { readChatUsage } from "./openai-chat"
 import { UsageFields, type UsageReadOptions } from "./usage-fields"
 
@@ -9,7 +9,7 @@ import { UsageFields, type UsageReadOptions } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://docs.x.ai/docs/guides/reasoning
  */
-export function usageFromXAI(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromXAI(usage: unknown, options: UsageReadOptions = {}): Usage {
   const fields = new UsageFields(usage)
   const result = readChatUsage(usage, fields, "beside")
   const webSearches = fields.count("num_sources_used")
