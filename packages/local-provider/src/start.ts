@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { handleAnthropic } from "./anthropic/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { type Fault, Faults } from "./faults"
@@ -24,6 +25,8 @@ export interface LocalProvider {
   baseURL: string
   /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
   openRouterBaseURL: string
+  /** Base URL of Anthropic's SDK: `…/anthropic`. */
+  anthropicBaseURL: string
   /** The calls that would have been billed. */
   ledger: ProviderLedger
   faults: Faults
@@ -55,6 +58,7 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     url,
     baseURL: `${url}/v1`,
     openRouterBaseURL: `${url}/api/v1`,
+    anthropicBaseURL: `${url}/anthropic`,
     ledger,
     faults,
     received,
@@ -72,6 +76,8 @@ function closeServer(server: Server): Promise<void> {
 
 async function route(context: ServerContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://127.0.0.1")
+  if (url.pathname.startsWith("/anthropic"))
+    return handleAnthropic(context, request, response, url.pathname.slice("/anthropic".length))
   const api = url.pathname.startsWith("/api/v1/") ? "openrouter" : "openai"
   const path = url.pathname.replace(/^(\/api)?\/v1/, "")
   if (request.method === "GET" && path === "/models") return sendModels(response, api)
