@@ -5,5 +5,7 @@ export type {
   Protocol,
   ProtocolContext,
   ProviderCall,
+  Rejection,
   RejectionReason,
+  ResumedCall,
 } from "./protocols/protocol"

@@ -38,6 +38,11 @@ export interface MeterReading {
   serviceTier: string | undefined
   generationId: string | undefined
   error: ReportedError | undefined
+  /**
+   * The response is generated in the background and has not ended: the answer of a later call, perhaps in another process,
+   * settles the reservation, which gets this idempotency key.
+   */
+  continues?: { idempotencyKey: string } | undefined
 }
 
 /** Reads the usage of one response. */

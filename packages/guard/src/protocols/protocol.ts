@@ -18,6 +18,10 @@ export interface ProtocolContext {
   prices: PriceTable
   /** Azure: the model behind each deployment name. */
   deployments: Readonly<Record<string, string>>
+  /** The provider at hosts that are not in the table of providers; undefined: such a host is rejected, unless the model has a price of the caller's own. */
+  provider?: string | undefined
+  /** `max_tool_calls` of OpenAI's Responses, sent where a call has hosted tools and no maximum; undefined: such a call is rejected. */
+  maxToolCalls?: number | undefined
 }
 
 /** Why a call is not sent. Every reason has a remedy in its message. */
@@ -53,17 +57,25 @@ export interface PricedCall {
   boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
   /** The answer is requested as server-sent events. */
   streamed: boolean
-  /**
-   * The idempotency key of the reservation, if the call belongs to an earlier one (the poll of a background response).
-   * The call itself costs nothing; its answer settles that reservation.
-   */
-  resumes?: { idempotencyKey: string } | undefined
   /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */
   bodyToSend(changes: {
     maxOutputTokens?: number | undefined
     maxPrice?: { prompt: number; completion: number; request?: number } | undefined
   }): Record<string, unknown>
   /** Creates the reader of the response's usage. */
+  createMeter(): Meter
+}
+
+/** The poll of a background response. It costs nothing; its answer settles the reservation of the call that started the response. */
+export interface ResumedCall {
+  status: "resumed"
+  provider: string
+  /** The key of that reservation, derived from the response id: the same in every process. */
+  idempotencyKey: string
+  /** The id of the price of the model that the answer names. @throws UnknownModelError */
+  priceKeyOf(model: string): string
+  /** The region of the URL, for the cost. */
+  region: string | undefined
   createMeter(): Meter
 }
 
