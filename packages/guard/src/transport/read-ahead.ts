@@ -28,6 +28,11 @@ export interface ReadAheadOptions {
   bodyIdleMs: number
   /** Stops the upstream, even if the upstream ignores it. */
   signal?: AbortSignal | undefined
+  /**
+   * Called once with the end. The reader sees the end, and its `cancel` resolves, when this has resolved: a process may be
+   * stopped as soon as its response ends. It must not reject.
+   */
+  onEnd?: ((end: BodyEnd) => Promise<unknown>) | undefined
   /** @defaultValue {@link MAX_BYTES_AHEAD} */
   maxBytesAhead?: number | undefined
 }
@@ -61,6 +66,7 @@ class ReadingAhead {
   readonly #options: ReadAheadOptions
   #resolveEnd!: (end: BodyEnd) => void
   #result: BodyEnd | undefined
+  #onEndDone: Promise<unknown> | undefined
   /** What the reader has not requested yet. */
   #chunks: Uint8Array[] = []
   #bytes = 0
@@ -79,7 +85,10 @@ class ReadingAhead {
     this.body = new ReadableStream({
       type: "bytes",
       pull: (controller) => this.#deliver(controller),
-      cancel: (reason) => this.#finish({ status: "cancelled", reason }),
+      cancel: async (reason) => {
+        this.#finish({ status: "cancelled", reason })
+        await this.#onEndDone
+      },
     }) as ReadableStream<Uint8Array>
     const { signal } = options
     if (signal?.aborted) this.#onAbort()
@@ -120,7 +129,10 @@ class ReadingAhead {
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve
       })
-    if (this.#bytes === 0) return endStream(controller, this.#result!, this.#options)
+    if (this.#bytes === 0) {
+      await this.#onEndDone
+      return endStream(controller, this.#result!, this.#options)
+    }
     // Joined, so that the stream gets bytes of its own: it detaches the buffer of each chunk.
     const joined = joinBytes(this.#chunks)
     this.#chunks = []
@@ -145,6 +157,7 @@ class ReadingAhead {
     clearTimeout(this.#idleTimer)
     this.#options.signal?.removeEventListener("abort", this.#onAbort)
     if (result.status !== "ended") this.#upstream.cancel(reasonOf(result, this.#options)).catch(() => {})
+    this.#onEndDone = this.#options.onEnd?.(result)
     this.#wakeReader()
     this.#wakeUpstream()
     this.#resolveEnd(result)
