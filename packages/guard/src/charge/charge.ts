@@ -5,7 +5,7 @@ export type DoubtfulCharge = "bound" | "input" | "received" | "nothing"
 
 /** The user's choice for calls whose cost is in doubt. @defaultValue the provider's documented rule, else `"bound"` */
 export interface ChargeOptions {
-  /** After a status of 500 or above, or an error inside the answer, without usage. */
+  /** After a status without a billing rule (such as 500), an error inside the answer or a broken connection, without usage. */
   serverError?: DoubtfulCharge | undefined
   /** After the caller or a deadline ended a call that was sent. */
   abort?: DoubtfulCharge | undefined
@@ -13,6 +13,12 @@ export interface ChargeOptions {
 
 /** Whether the request left this process. Without proof it may have been sent. */
 export type SendProof = "not-sent" | "maybe-sent"
+
+/**
+ * What an attempt says about its provider. `answered`: a complete answer. `failed`: a server error, a broken answer or a
+ * deadline. `unknown`: not sent, rejected without being billed, or ended by the caller.
+ */
+export type ProviderHealth = "answered" | "failed" | "unknown"
 
 /** The charge of one attempt. */
 export type Charge =
@@ -27,4 +33,6 @@ export type Charge =
       tableCostNanoUsd: NanoUsd | undefined
       /** Sent, and neither usage nor a documented rule decides. */
       inDoubt: boolean
+      /** For the circuit breaker, which counts what is in doubt at a provider that failed. */
+      health: ProviderHealth
     }
