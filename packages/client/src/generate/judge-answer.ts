@@ -1,4 +1,4 @@
-import { type CompiledAnswer, extractJson, type P2Error } from "@p2/core"
+import { type CompiledAnswer, findJson, type P2Error } from "@p2/core"
 import {
   AnswerEmptyError,
   AnswerRefusedError,
@@ -56,8 +56,10 @@ async function parseAnswer(text: string, compiled: CompiledAnswer<unknown>): Pro
   let result = await compiled.parseAsync(text)
   if (!result.ok && result.error.reason === "json") {
     // The loosest modes, and servers that ignore the mode, may return prose or a code fence around the object.
-    const json = extractJson(text)
-    if (json !== undefined && json !== text) result = await compiled.parseAsync(json)
+    for (const json of findJson(text)) {
+      result = await compiled.parseAsync(json)
+      if (result.ok) break
+    }
   }
   return result.ok
     ? { status: "answered", answer: result.answer, text }
