@@ -5,6 +5,7 @@ import { handleAnthropic } from "./anthropic/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { type Fault, Faults } from "./faults"
+import { handleGemini } from "./gemini/handle"
 import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { findModel, listModels, type ModelEntry } from "./models"
@@ -27,6 +28,8 @@ export interface LocalProvider {
   openRouterBaseURL: string
   /** Base URL of Anthropic's SDK: `…/anthropic`. */
   anthropicBaseURL: string
+  /** Base URL of Google's SDK: `…/gemini`. */
+  geminiBaseURL: string
   /** The calls that would have been billed. */
   ledger: ProviderLedger
   faults: Faults
@@ -59,6 +62,7 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     baseURL: `${url}/v1`,
     openRouterBaseURL: `${url}/api/v1`,
     anthropicBaseURL: `${url}/anthropic`,
+    geminiBaseURL: `${url}/gemini`,
     ledger,
     faults,
     received,
@@ -78,6 +82,11 @@ async function route(context: ServerContext, request: IncomingMessage, response:
   const url = new URL(request.url ?? "/", "http://127.0.0.1")
   if (url.pathname.startsWith("/anthropic"))
     return handleAnthropic(context, request, response, url.pathname.slice("/anthropic".length))
+  if (url.pathname.startsWith("/gemini"))
+    return handleGemini(context, request, response, {
+      path: url.pathname.slice("/gemini".length),
+      query: url.searchParams,
+    })
   const api = url.pathname.startsWith("/api/v1/") ? "openrouter" : "openai"
   const path = url.pathname.replace(/^(\/api)?\/v1/, "")
   if (request.method === "GET" && path === "/models") return sendModels(response, api)

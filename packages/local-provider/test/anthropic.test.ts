@@ -66,7 +66,7 @@ describe("answers", () => {
     const tools = [{ name: "person", input_schema: { type: "object", properties: { age: { type: "integer" } } } }]
     const first = await jsonOf(post({ tools }))
     expect(first).toMatchObject({ stop_reason: "tool_use", content: [{ type: "tool_use", name: "person" }] })
-    const result = { type: "tool_result", tool_use_id: first.content[0].id, content: "42" }
+    const result = { type: "tool_result", tool_use_id: first.content[0]!.id, content: "42" }
     const turns = [...messages, { role: "assistant", content: first.content }, { role: "user", content: [result] }]
     const second = await jsonOf(post({ tools, messages: turns }))
     expect(second).toMatchObject({ stop_reason: "end_turn", content: [{ type: "text" }] })
@@ -77,7 +77,7 @@ describe("answers", () => {
     const body = { max_tokens: 2000, thinking: { type: "enabled", budget_tokens: 1024 } }
     provider.faults.next({ reasoningTokens: 700 })
     const message = await jsonOf(post(body))
-    expect(message.content[0].type).toBe("thinking")
+    expect(message.content[0]!.type).toBe("thinking")
     expect(message.usage.output_tokens).toBeGreaterThan(700)
     expect((await post({ ...body, max_tokens: 1024 })).status).toBe(400)
   })

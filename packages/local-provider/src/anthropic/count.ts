@@ -1,21 +1,12 @@
 import { createHash } from "node:crypto"
-import { countText } from "../models"
+import type { TextCount } from "../text-count"
 import { type Block, blocksOf, type ClaudeRequest } from "./request"
-
-/** Counts the tokens of text. */
-export type TextCount = (text: string) => number
 
 /** How the model of a request counts. */
 interface Counting {
   text: TextCount
   imageTokens: number
 }
-
-/** As a usual tokenizer: o200k_base and a tenth. */
-export const usualCount: TextCount = (text) => Math.ceil(countText(text) * 1.1)
-
-/** As the worst tokenizer for this text: one token for each byte of the normalized text. */
-export const densestCount: TextCount = (text) => Buffer.byteLength(text.normalize("NFKC"))
 
 /** Tokens that enable tools: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview (2026-11-23). */
 const TOOL_PROMPT = { auto: 496, any: 588 }
