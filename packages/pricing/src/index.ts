@@ -33,7 +33,7 @@ export { mergeAnthropicUsage, usageFromAnthropic } from "./usage/anthropic"
 export { usageFromGemini } from "./usage/gemini"
 export { usageFromLangChain } from "./usage/langchain"
 export { usageFromOpenAIAgents } from "./usage/openai-agents"
-export { usageFromOpenAIChat } from "./usage/openai-chat"
+export { usageFromOpenAIChat, usageFromXAI } from "./usage/openai-chat"
 export {
   usageFromOpenAIEmbeddings,
   usageFromOpenAIImages,
@@ -42,6 +42,5 @@ export {
 } from "./usage/openai-media"
 export { type HostedToolCalls, usageFromOpenAIResponses } from "./usage/openai-responses"
 export { usageFromOpenRouter } from "./usage/openrouter"
-export { reportedByOpenRouter, reportedByPerplexity, reportedByXAI } from "./usage/reported"
+export { reportedBy, reportedByOpenRouter, reportedByPerplexity, reportedByXAI } from "./usage/reported"
 export type { UsageReadOptions } from "./usage/usage-fields"
-export { usageFromXAI } from "./usage/xai"

@@ -1,12 +1,6 @@
-import type { Usage } from "@p2/core"
-import type { ReportedCost } from "@p2/pricing"
+import type { ReportedUsage } from "@p2/pricing/usage"
 
-/** The usage of a call, as the provider reported it. */
-export interface ReportedUsage {
-  usage: Usage
-  /** The charge that the provider reports; undefined: none, or an implausible one. */
-  cost: ReportedCost | undefined
-}
+export type { ReportedUsage }
 
 /** One server-sent event, or a whole JSON body (`event` undefined). */
 export interface WireEvent {
