@@ -1,3 +1,4 @@
+export type { MaxOutputBasis } from "@p2/core/model-limits"
 export type { AffordOptions, BoundOptions, Modality } from "./bound/bound-options"
 export type { Bound, Cost, CostLine, PriceTier } from "./cost/cost"
 export type { CostOptions, PriceOptions, ReportedCost } from "./cost/cost-options"
@@ -14,7 +15,7 @@ export {
 export { createPriceTable, type PriceTableOptions } from "./table/create-price-table"
 export type { Instant } from "./table/instant"
 export type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./table/price-entry"
-export type { ContextTier, DailyWindow, MaxOutputBasis } from "./table/price-row"
+export type { ContextTier, DailyWindow } from "./table/price-row"
 export type { Price, PriceTable } from "./table/price-table"
 export {
   affordableOutputTokens,

@@ -1,8 +1,9 @@
 import type { Usage } from "@p2/core"
+import type { MaxOutputBasis } from "@p2/core/model-limits"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import type { Bound, Cost, PriceTier } from "../cost/cost"
 import type { CostOptions, PriceOptions } from "../cost/cost-options"
-import type { ContextTier, MaxOutputBasis } from "./price-row"
+import type { ContextTier } from "./price-row"
 import type { Rates } from "./rates"
 
 /** The price of a model at an instant and for a service tier. */
