@@ -1,3 +1,4 @@
+export { findProtocol, PROTOCOLS } from "./protocols/find-protocol"
 export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
 export type {
   CallDescription,
@@ -9,3 +10,4 @@ export type {
   RejectionReason,
   ResumedCall,
 } from "./protocols/protocol"
+export { type CompatibleProvider, KNOWN_PROVIDERS, type LimitField } from "./protocols/variants/known-providers"

@@ -37,7 +37,13 @@ export type RejectionReason =
 /** What a call can cost. */
 export type CallDescription =
   /** Never billed: lists of models, files, token counting, moderations. */
-  { status: "free" } | { status: "rejected"; reason: RejectionReason; message: string } | PricedCall
+  { status: "free" } | Rejection | PricedCall | ResumedCall
+
+export interface Rejection {
+  status: "rejected"
+  reason: RejectionReason
+  message: string
+}
 
 /** A call with an upper bound. */
 export interface PricedCall {

@@ -1,0 +1,20 @@
+import { describeChat } from "./openai-chat/describe"
+import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
+import { rejected } from "./rejection"
+
+/** Every wire format, in the order in which they are tried. */
+export const PROTOCOLS: readonly Protocol[] = [{ name: "openai-chat", describe: describeChat }]
+
+/**
+ * Describes what a call can cost: by the first wire format that recognises it. A call that none recognises is rejected by name.
+ */
+export function findProtocol(call: ProviderCall, context: ProtocolContext): CallDescription {
+  for (const protocol of PROTOCOLS) {
+    const description = protocol.describe(call, context)
+    if (description !== undefined) return description
+  }
+  return rejected(
+    "unknown-endpoint",
+    `Unknown endpoint ${call.method} ${call.url.host}${call.url.pathname}: its cost is unknown. Pass \`unknownEndpoints: "pass"\` to send such calls without a limit.`,
+  )
+}
