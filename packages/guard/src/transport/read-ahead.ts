@@ -204,14 +204,26 @@ export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer
 /**
  * The response with another body. The headers `content-encoding`, `content-length` and `transfer-encoding` are removed:
  * fetch has decoded the body, but kept the headers of the encoded one, so that they describe other bytes. A server that
- * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept.
+ * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, also in clones.
  */
-export function withBody(response: Response, body: ReadableStream<Uint8Array> | null): Response {
+export function withBody(
+  response: Response,
+  body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null,
+): Response {
   const headers = new Headers(response.headers)
   for (const name of ["content-encoding", "content-length", "transfer-encoding"]) headers.delete(name)
   const { status, statusText } = response
-  const copy = new Response(body, { status, statusText, headers })
-  for (const key of ["url", "redirected", "type"] as const)
-    Object.defineProperty(copy, key, { value: response[key], configurable: true })
-  return copy
+  return asResponseOf(new Response(body, { status, statusText, headers }), response)
+}
+
+/** Gives a response the fields that only fetch can set. */
+function asResponseOf(copy: Response, { url, redirected, type }: Response): Response {
+  const clone = () => asResponseOf(Response.prototype.clone.call(copy), copy)
+  const fields = {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+    clone: { value: clone },
+  }
+  return Object.defineProperties(copy, fields)
 }
