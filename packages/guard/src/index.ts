@@ -1,1 +1,5 @@
 export type { ChargeOptions, DoubtfulCharge } from "./charge/charge"
+export { budgetErrorFrom } from "./fetch/budget-error-from"
+export { guardFetch } from "./fetch/guard-fetch"
+export type { GuardAttempt, GuardOptions } from "./fetch/guard-options"
+export { type ScopeOptions, withBudget } from "./fetch/scope"

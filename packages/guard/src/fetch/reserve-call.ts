@@ -1,0 +1,64 @@
+import type { BudgetExceededError, Subject } from "@p2/budget"
+import type { ReservedAttempt } from "../charge/attempt"
+import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
+import type { PricedCall } from "../protocols/protocol"
+import { reserveAttempt } from "./charge-attempt"
+import type { Guard } from "./guard-options"
+import { type CallPlan, planCall, planWithin } from "./plan-call"
+import { inCurrentScope, mergeSubjects } from "./scope"
+
+export interface CallToReserve {
+  described: PricedCall
+  headers: Headers
+  /** The subject in the headers of the call. */
+  subject: Subject | undefined
+  signal: AbortSignal | undefined
+}
+
+export type ReserveOutcome =
+  | { status: "reserved"; plan: CallPlan; attempt: ReservedAttempt }
+  | { status: "denied"; plan: CallPlan; error: BudgetExceededError }
+  | { status: "rejected"; error: CircuitOpenError }
+
+/**
+ * Reserves the upper bound of a call in the budget of the current scope. With `clampTo: "budget"` a denied call is tried
+ * once more, with the output limit that the denying limits can still pay.
+ * @throws P2Error if the call has no upper bound, the subject is invalid, the store fails or the signal fires
+ */
+export async function reserveCall(guard: Guard, call: CallToReserve): Promise<ReserveOutcome> {
+  const { described } = call
+  const plan = planCall(described, guard)
+  const first = await reservePlan(guard, call, plan, { recordDenial: guard.clampTo !== "budget" })
+  if (first.status !== "denied" || guard.clampTo !== "budget") return first
+  const narrower = planWithin(described, plan, first.error, guard)
+  return reservePlan(guard, call, narrower ?? plan, { recordDenial: true })
+}
+
+async function reservePlan(
+  guard: Guard,
+  { described, headers, subject: ownSubject, signal }: CallToReserve,
+  plan: CallPlan,
+  { recordDenial }: { recordDenial: boolean },
+): Promise<ReserveOutcome> {
+  const { provider, model } = described
+  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
+  const { nanoUsd, tokens } = plan.bound
+  const outcome = await reserveAttempt({
+    budget,
+    provider,
+    model,
+    subject: { ...mergeSubjects(subject, ownSubject), model },
+    amount: { nanoUsd, tokens },
+    wait: guard.wait,
+    signal,
+    entry: { provider, attempt: attemptOf(headers) },
+    recordDenial,
+  })
+  return outcome.status === "rejected" ? outcome : { ...outcome, plan }
+}
+
+/** The SDKs of OpenAI and Anthropic count their retries in a header. */
+function attemptOf(headers: Headers): number {
+  const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
+  return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1
+}

@@ -1,0 +1,146 @@
+import type { ReservedAttempt } from "../charge/attempt"
+import type { PricedCall } from "../protocols/protocol"
+import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
+import { watchSend } from "../transport/send-watch"
+import { EventObserver } from "./event-observer"
+import type { Guard } from "./guard-options"
+import type { CallPlan } from "./plan-call"
+import type { CallChanges, ReadCall } from "./read-call"
+import { isEventStream, meterWhole, readWhole, responseOf } from "./read-response"
+import { type AttemptEnd, settleCall } from "./settle-call"
+
+/** A call whose upper bound is reserved. */
+export interface ReservedCall {
+  read: Extract<ReadCall, { status: "read" }>
+  headers: Headers
+  described: PricedCall
+  plan: CallPlan
+  attempt: ReservedAttempt
+}
+
+/** A call that was sent: how to abort it, and how to settle it. */
+interface SentCall {
+  described: PricedCall
+  controller: AbortController
+  /** Stops following the caller's signal. */
+  unlink(): void
+  settle(end: Pick<AttemptEnd, "meter" | "endedBy" | "errorCode">): Promise<void>
+  /** Who ended the call, if its signal fired. */
+  endedBy(): "caller" | "deadline" | undefined
+}
+
+/**
+ * Sends a reserved call and settles it: before the response is returned, or for a stream before its reader sees the end.
+ * @throws what the inner fetch throws, after the reservation was settled or released
+ */
+export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Response> {
+  const startedAt = performance.now()
+  const { read, described } = call
+  const { controller, unlink } = followSignal(read.signal)
+  const endedBy = () => whoEnded(read.signal, call.headers, performance.now() - startedAt)
+  const headers = new Headers(call.headers)
+  const watch = watchSend({ headers, onSecondRequest: () => controller.abort(secondRequestError()) })
+  let response: Response
+  try {
+    response = await guard.fetch(...read.argumentsFor(changesOf(call, headers, controller.signal)))
+  } catch (error) {
+    unlink()
+    const sent = watch.proof(error)
+    const errorCode = sent === "not-sent" ? "connection-failed" : "connection-lost"
+    const end = { sent, httpStatus: watch.hiddenStatus, endedBy: endedBy(), errorCode, meter: undefined, startedAt }
+    await settleCall(guard, call, end)
+    throw error
+  } finally {
+    watch.end()
+  }
+  const arrived = { sent: "maybe-sent", httpStatus: response.status, startedAt } as const
+  const settle: SentCall["settle"] = (end) => settleCall(guard, call, { ...arrived, ...end })
+  const sent = { described, controller, unlink, settle, endedBy }
+  const { body } = response
+  if (body !== null && response.ok && isEventStream(response, described)) return streamed(guard, response, body, sent)
+  return whole(response, sent)
+}
+
+/** Reads the whole body, settles, and returns it. */
+async function whole(response: Response, { described, unlink, settle, endedBy }: SentCall): Promise<Response> {
+  const meter = described.createMeter()
+  const body = await readWhole(response.body)
+  unlink()
+  meterWhole(meter, body)
+  const isBroken = body.status === "broken"
+  await settle({
+    meter,
+    endedBy: isBroken ? endedBy() : undefined,
+    errorCode: isBroken ? "connection-lost" : undefined,
+  })
+  return responseOf(response, body)
+}
+
+/** Returns the body while it is read, and settles when it ends. */
+function streamed(
+  guard: Guard,
+  response: Response,
+  body: ReadableStream<Uint8Array>,
+  { described, controller, unlink, settle, endedBy }: SentCall,
+): Response {
+  const meter = described.createMeter()
+  const onEnd = async (end: BodyEnd) => {
+    unlink()
+    if (end.status !== "ended") controller.abort()
+    await settle({
+      meter,
+      ...ERRORS[end.status],
+      ...(end.status === "cancelled" && { endedBy: endedBy() ?? "caller" }),
+    })
+  }
+  const { signal } = controller
+  const observer = new EventObserver(meter, { hidesUsage: true })
+  return withBody(response, readAhead(body, { observer, bodyIdleMs: guard.bodyIdleMs, signal, onEnd }).body)
+}
+
+/** An unread body counts as ended by its caller. */
+const ERRORS = {
+  ended: { errorCode: undefined, endedBy: undefined },
+  cancelled: { errorCode: "aborted", endedBy: "caller" },
+  idle: { errorCode: "body-idle", endedBy: "caller" },
+  failed: { errorCode: "connection-lost", endedBy: undefined },
+} as const
+
+/** What is changed in the call: never retried, never redirected, and readable by the meter. */
+function changesOf({ described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
+  const { maxOutputTokens, bound } = plan
+  const body = described.bodyToSend({
+    maxOutputTokens: maxOutputTokens === described.maxOutputTokens ? undefined : maxOutputTokens,
+    maxPrice: bound.maxPrice,
+  })
+  // Not every fetch decodes what the caller accepts.
+  headers.set("accept-encoding", "identity")
+  headers.delete("content-length")
+  return { headers, body: JSON.stringify(body), signal, redirect: "error" }
+}
+
+/** A controller that is aborted with the caller's signal. */
+function followSignal(signal: AbortSignal | undefined): { controller: AbortController; unlink(): void } {
+  const controller = new AbortController()
+  const onAbort = () => controller.abort(signal?.reason)
+  signal?.addEventListener("abort", onAbort, { once: true })
+  return { controller, unlink: () => signal?.removeEventListener("abort", onAbort) }
+}
+
+/**
+ * Who fired the signal. The SDKs of OpenAI and Anthropic abort at their deadline as a caller does, but state the deadline in
+ * a header, in seconds.
+ */
+function whoEnded(
+  signal: AbortSignal | undefined,
+  headers: Headers,
+  afterMs: number,
+): "caller" | "deadline" | undefined {
+  if (!signal?.aborted) return undefined
+  const timeoutMs = Number(headers.get("x-stainless-timeout") ?? Infinity) * 1000
+  return (signal.reason as Error | undefined)?.name === "TimeoutError" || afterMs >= timeoutMs ? "deadline" : "caller"
+}
+
+function secondRequestError(): Error {
+  return new TypeError("The transport tried to send the request a second time, which was not reserved.")
+}

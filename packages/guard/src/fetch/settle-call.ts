@@ -1,0 +1,81 @@
+import { USAGE_COUNTS } from "@p2/core"
+import type { AttemptEvidence } from "../charge/evidence"
+import type { Meter, MeterReading } from "../protocols/meter"
+import { decideCharge, settleAttempt } from "./charge-attempt"
+import type { Guard, GuardAttempt } from "./guard-options"
+import { reservedCost } from "./plan-call"
+import type { ReservedCall } from "./send-reserved"
+
+/** How an attempt ended. */
+export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" | "endedBy"> {
+  /** Undefined: a body arrived, so the meter and the status say whether the attempt succeeded. */
+  errorCode: string | undefined
+  /** Undefined: no body arrived. */
+  meter: Meter | undefined
+  /** On the clock of `performance.now()`. */
+  startedAt: number
+}
+
+/** Decides the charge of an attempt and settles its reservation. Never rejects: a failed settle must not lose the answer. */
+export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptEnd): Promise<void> {
+  const { described, plan, attempt } = call
+  const reading = end.meter?.read()
+  const { sent, httpStatus, endedBy } = end
+  const hasHostedTools = HOSTED_TOOLS.some((name) => (described.boundOptions[name] ?? 0) > 0)
+  const evidence = { provider: described.provider, sent, httpStatus, reading, endedBy, hasHostedTools }
+  const charge = decideCharge(evidence, reservedCost(described, plan, guard), guard.charge ?? {})
+  const status = charge.status === "released" ? "released" : statusOf(end, reading)
+  const durationMs = Math.round(performance.now() - end.startedAt)
+  await settleAttempt(attempt, charge, {
+    status,
+    errorCode: errorCodeOf(end, reading),
+    modelUsed: reading?.model,
+    generationId: reading?.generationId,
+    tokens: countsOf(reading),
+    durationMs,
+  })
+  const none = { costNanoUsd: 0, costSource: "none", inDoubt: false } as const
+  const { costNanoUsd, costSource, inDoubt } = charge.status === "released" ? none : charge
+  reportAttempt(guard, {
+    status,
+    provider: described.provider,
+    model: described.model,
+    httpStatus: end.httpStatus,
+    reservedNanoUsd: plan.bound.nanoUsd,
+    costNanoUsd,
+    costSource,
+    inDoubt,
+    inputTokens: reading?.usage?.usage.inputTokens,
+    outputTokens: reading?.usage?.usage.outputTokens,
+    durationMs,
+  })
+}
+
+/** Counts of tools that the provider runs. */
+const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] as const
+
+/** Calls `onAttempt`. What it throws is ignored: it must not lose the answer. */
+export function reportAttempt({ onAttempt }: Guard, attempt: GuardAttempt): void {
+  try {
+    onAttempt?.(attempt)
+  } catch {}
+}
+
+function statusOf({ httpStatus, errorCode }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
+  const isOk = httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300
+  return isOk && errorCode === undefined && reading?.state === "complete" ? "succeeded" : "failed"
+}
+
+function errorCodeOf(end: AttemptEnd, reading: MeterReading | undefined): string | undefined {
+  if (statusOf(end, reading) === "succeeded") return undefined
+  if (end.endedBy === "caller") return "aborted"
+  if (end.endedBy === "deadline") return "deadline-exceeded"
+  if (end.httpStatus !== undefined && end.httpStatus >= 300) return `http-${end.httpStatus}`
+  return end.errorCode ?? "response-broken"
+}
+
+function countsOf(reading: MeterReading | undefined): Record<string, number> {
+  const usage = reading?.usage?.usage
+  if (usage === undefined) return {}
+  return Object.fromEntries(USAGE_COUNTS.flatMap((name) => (usage[name] === undefined ? [] : [[name, usage[name]]])))
+}
