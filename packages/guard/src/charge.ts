@@ -1,4 +1,6 @@
 export type { AttemptRequest, AttemptReserve, ReservedAttempt } from "./charge/attempt"
 export type { Charge, ChargeOptions, DoubtfulCharge, ProviderHealth, SendProof } from "./charge/charge"
 export { CircuitOpenError } from "./charge/circuit/circuit-open-error"
+export { decideCharge } from "./charge/decide-charge"
 export type { AttemptEvidence, ReportedCharge, ReservedCost } from "./charge/evidence"
+export { BILLING_RULES, type BillingRule } from "./charge/provider-rules"

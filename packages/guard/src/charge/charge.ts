@@ -9,6 +9,12 @@ export interface ChargeOptions {
   serverError?: DoubtfulCharge | undefined
   /** After the caller or a deadline ended a call that was sent. */
   abort?: DoubtfulCharge | undefined
+  /**
+   * Statuses of 400 or above that your contract says are not billed, beside those that the provider documents. Anthropic, for
+   * example, documents no rule for 529. A status that arrives with usage or output is charged all the same.
+   * @defaultValue none
+   */
+  unbilledStatuses?: readonly number[] | undefined
 }
 
 /** Whether the request left this process. Without proof it may have been sent. */

@@ -13,6 +13,8 @@ export interface AttemptEvidence {
   reading: MeterReading | undefined
   /** Who ended the attempt before its response was complete; undefined: nobody. */
   endedBy: "caller" | "deadline" | undefined
+  /** The call may run tools of the provider that are billed apart from its tokens, such as a web search. */
+  hasHostedTools: boolean
 }
 
 /** The amounts that an attempt reserved, and the prices of its call. */
