@@ -125,6 +125,27 @@ describe("bounds", () => {
     expect(imageTokens(part, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
   })
 
+  test.each([
+    ["claude-sonnet-4-5", 800, 600, 29 * 22, 1568],
+    ["claude-3-haiku", 4000, 3000, 1568, 1568],
+    ["claude-opus-4-6", 4000, 3000, 1568, 1568],
+    ["claude-haiku-4-5", 4000, 3000, 1568, 1568],
+    ["claude-sonnet-4", 4000, 3000, 1568, 1568],
+    ["claude-4-opus", 4000, 3000, 1568, 1568],
+    ["claude-sonnet-4.5", 4000, 3000, 1568, 1568],
+    ["claude-opus-4-7", 4000, 3000, 4784, 4784],
+    ["claude-opus-4.8", 4000, 3000, 4784, 4784],
+    ["claude-sonnet-5", 1920, 1080, 69 * 39, 4784],
+    ["claude-opus-5-5", 28, 28, 1, 4784],
+    ["gemini-3.1-pro-preview", 4000, 3000, 1120, 2240],
+    ["gemini-2.5-flash", 384, 384, 258, 258],
+    ["gemini-2.5-flash", 960, 540, 6 * 258, 6 * 258],
+    ["gemini-2.0-flash", 3072, 3072, 16 * 258, 16 * 258],
+  ])("an image for %s of %d × %d pixels has %d tokens, and at most %d", (model, width, height, tokens, maximum) => {
+    const counted = imageTokens(png(width, height, "high"), imageRuleFor(model))
+    expect(counted).toEqual({ tokens, upperBound: Math.ceil(maximum * 1.1) })
+  })
+
   describe("an image for a model without published rules", () => {
     const boundOf = (model: string, url: string) =>
       countRequestTokens({ model, messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] })
@@ -142,7 +163,7 @@ describe("bounds", () => {
       for (const model of ["gpt-5.4-mini", "openai/gpt-5.4-mini"])
         expect(boundOf(model, url)).toBeGreaterThanOrEqual(countTokens(url, { model }))
       expect(boundOf("gpt-5.4-mini", url)).toBeGreaterThan(66_000)
-      expect(boundOf("gemini/gemini-2.5-flash", url)).toBeGreaterThanOrEqual(url.length)
+      expect(boundOf("xai/grok-4", url)).toBeGreaterThanOrEqual(url.length)
       expect(boundOf("no-such-model", `DATA:${url.slice(5)}`)).toBeGreaterThanOrEqual(url.length)
     })
 
@@ -200,12 +221,53 @@ describe("bounds", () => {
     })
   })
 
-  test("audio is bounded by its length", () => {
-    const data = Buffer.alloc(10_000).toString("base64")
-    const audio: Message[] = [
-      { role: "user", content: [{ type: "input_audio", input_audio: { data, format: "mp3" } }] },
-    ]
-    expect(countRequestTokens({ model: "gpt-4o", messages: audio }).upperBound).toBeGreaterThanOrEqual(320)
+  describe("audio", () => {
+    const counted = (data: Buffer, format: "mp3" | "wav", model = "gpt-4o") => {
+      const part = { type: "input_audio" as const, input_audio: { data: data.toString("base64"), format } }
+      return countRequestTokens({ model, messages: [{ role: "user", content: [part] }] })
+    }
+    const wav = ({ seconds = 10, rate = 16_000, channels = 1, bits = 16, tag = 1, stated = 0 }) => {
+      const bytes = Buffer.alloc(44 + (seconds * rate * channels * bits) / 8)
+      bytes.write("RIFF")
+      bytes.writeUInt32LE(stated, 4)
+      bytes.write("WAVEfmt ", 8)
+      bytes.writeUInt32LE(16, 16)
+      bytes.writeUInt16LE(tag, 20)
+      bytes.writeUInt16LE(channels, 22)
+      bytes.writeUInt32LE(rate, 24)
+      bytes.writeUInt16LE(bits, 34)
+      bytes.write("data", 36)
+      bytes.writeUInt32LE(stated, 40)
+      return bytes
+    }
+    const window = getModelLimits("gpt-4o").contextWindow
+
+    test.each([
+      [{ seconds: 10 }, 10],
+      [{ seconds: 10, stated: 1 }, 10],
+      [{ seconds: 7, rate: 44_100, channels: 2 }, 7],
+      [{ seconds: 60, rate: 8_000, bits: 8 }, 60],
+      // A rate that no model hears counts as the highest usual one, which makes the audio longer.
+      [{ seconds: 1, rate: 384_000, channels: 2, bits: 32 }, 16],
+    ])("of PCM %j is bounded by its %d seconds", (format, seconds) => {
+      const { upperBound, tokens } = counted(wav(format), "wav")
+      expect(upperBound).toBeGreaterThanOrEqual(32 * seconds)
+      expect(upperBound).toBeLessThan(32 * (seconds + 1) + 100)
+      expect(tokens).toBeGreaterThanOrEqual(10 * seconds)
+    })
+
+    test.each([
+      ["mp3", "mp3", Buffer.alloc(10_000)],
+      ["WAV with a compressed format", "wav", wav({ tag: 85 })],
+      ["WAV with the rate of no audio", "wav", wav({ rate: 1, bits: 8, seconds: 100 })],
+      ["WAV without a header", "wav", Buffer.alloc(10)],
+    ] as const)("in %s is bounded by the window", (_title, format, data) => {
+      expect(counted(data, format).upperBound).toBe(window)
+      expect(counted(data, format).tokens).toBeLessThan(window / 2)
+      expect(() => counted(data, format, "no-such-model")).toThrow(
+        expect.objectContaining({ code: "unbounded-input", message: expect.stringContaining("WAV") }),
+      )
+    })
   })
 
   test("a model without a public tokenizer is bounded by bytes", () => {
