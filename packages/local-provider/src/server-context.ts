@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Faults } from "./faults"
 import type { ProviderLedger } from "./ledger"
+import type { StoredResponse } from "./responses/handle"
 
 export interface LocalProviderOptions {
   /** @defaultValue 0, a free port */
@@ -28,6 +29,8 @@ export interface ServerContext {
   calls: number
   /** Prefixes of prompts that are in the provider's cache. */
   cachedPrefixes: Set<string>
+  /** Responses of the Responses API, by id. */
+  responses: Map<string, StoredResponse>
 }
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024

@@ -4,11 +4,13 @@ import type { AddressInfo } from "node:net"
 import { handleAnthropic } from "./anthropic/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
+import { handleEmbeddings } from "./embeddings/handle"
 import { type Fault, Faults } from "./faults"
 import { handleGemini } from "./gemini/handle"
 import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { findModel, listModels, type ModelEntry } from "./models"
+import { handleResponses } from "./responses/handle"
 import { sendJson, sendStream } from "./send"
 import {
   type LocalProviderOptions,
@@ -44,10 +46,20 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
   const ledger = new ProviderLedger()
   const faults = new Faults()
   const received: ReceivedRequest[] = []
-  const context: ServerContext = { ledger, faults, received, options, calls: 0, cachedPrefixes: new Set() }
+  const context: ServerContext = {
+    ledger,
+    faults,
+    received,
+    options,
+    calls: 0,
+    cachedPrefixes: new Set(),
+    responses: new Map(),
+  }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
+      if (error instanceof BadRequest && !response.headersSent)
+        sendError(response, 400, { message: error.message, type: "invalid_request_error" })
+      else if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
       else response.destroy()
     })
   })
@@ -99,6 +111,11 @@ async function route(context: ServerContext, request: IncomingMessage, response:
     })
   if (request.method === "GET" && path === "/generation")
     return sendGeneration(context, response, url.searchParams.get("id") ?? "")
+  const fail = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) =>
+    sendError(response, status, error, headers)
+  if (/^\/responses(\/|$)/.test(path))
+    return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
+  if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
   if (request.method !== "POST" || path !== "/chat/completions")
     return sendError(response, 404, {
       message: `Unknown request URL: ${request.method} ${url.pathname}.`,
