@@ -1,11 +1,12 @@
-import type { ImagePart } from "@p2/core"
 import type { ImageRule } from "./image-rules"
-import { type ImageSize, imageSizeOf } from "./image-size"
+import type { ImageSize } from "./image-size"
 
 /** Counts the tokens of one image. An image of unknown size counts as the largest possible. */
-export function imageTokens(part: ImagePart, rule: ImageRule): { tokens: number; upperBound: number } {
-  const { detail = "auto", url } = part.image_url
-  const size = imageSizeOf(url)
+export function imageTokens(
+  size: ImageSize | undefined,
+  rule: ImageRule,
+  detail = "auto",
+): { tokens: number; upperBound: number } {
   if (rule.kind === "tile") {
     // With "auto" the provider chooses the detail, and "high" is the maximum.
     const tokens = detail === "low" ? rule.base : tileTokens(size, rule)

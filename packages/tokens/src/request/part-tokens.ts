@@ -2,6 +2,7 @@ import { type ContentPart, type ImagePart, InvalidArgumentError } from "@p2/core
 import { about, type Counted } from "./counted"
 import { stringAt } from "./field-checks"
 import { imageRuleFor } from "./image-rules"
+import { imageSizeOf } from "./image-size"
 import { imageTokens } from "./image-tokens"
 import { pcmBytesPerSecond } from "./pcm-rate"
 import { type RequestModel, textTokens, windowOf } from "./request-model"
@@ -54,7 +55,7 @@ export function partTokens(model: RequestModel, part: AnyPart, path: string): Co
 function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Counted {
   const url = stringAt(part.image_url?.url, `${path}.image_url.url`, IMAGE_FORM)
   const rule = imageRuleFor(model.name)
-  const { tokens, upperBound } = imageTokens(part, rule)
+  const { tokens, upperBound } = imageTokens(imageSizeOf(url), rule, part.image_url.detail ?? undefined)
   if (rule.kind !== "unpublished" && Number.isFinite(upperBound))
     return about("images", tokens, upperBound + IMAGE_MARGIN)
   // Users were billed for a data: URL as text: 66,000 tokens for 1920 × 1080 with gpt-5.4-mini,

@@ -3,10 +3,7 @@ import { about, type Counted } from "./counted"
 import { jsonOf, stringAt } from "./field-checks"
 import { type RequestModel, textTokens } from "./request-model"
 
-/**
- * Anthropic adds up to 530 tokens of instructions to a request with tools:
- * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing
- */
+/** Anthropic adds up to 804 tokens of instructions to a request with tools: see `claude-tools.ts`. */
 const TOOLS_MARGIN = 1024
 const TOOLS_INSTRUCTIONS = 350
 
