@@ -82,10 +82,10 @@ export class EventObserver implements BodyObserver {
   }
 }
 
-/** Parses one event (WHATWG HTML, section 9.2.6); undefined: only comments or other fields. */
+/** Parses one event (WHATWG HTML, section 9.2.6); undefined: only comments or other fields. An event without a name is a `message`. */
 function parseEvent(text: string): WireEvent | undefined {
   const data: string[] = []
-  let name: string | undefined
+  let name = "message"
   for (const line of text.split(/\r\n?|\n/)) {
     const field = /^(event|data)(?:: ?|$)/.exec(line)
     if (field?.[1] === "data") data.push(line.slice(field[0].length))

@@ -1,6 +1,7 @@
 import { P2Error } from "@p2/core"
 import { findProtocol } from "../protocols/find-protocol"
-import type { CallDescription, PricedCall, ProtocolContext, ProviderCall } from "../protocols/protocol"
+import type { CallDescription, ProtocolContext, ProviderCall } from "../protocols/protocol"
+import { pollBackground } from "./background"
 import { takeSubject } from "./call-subject"
 import { type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
 import { type ReadCall, readCall } from "./read-call"
@@ -63,41 +64,21 @@ async function guardCall(
         return guard.fetch(...read.argumentsFor({ headers }))
       return rejectionResponse(call, described.reason, described.message)
     case "resumed":
-      throw new Error("Not yet.")
+      return pollBackground(guard, { read, headers, described, subject })
     case "priced":
-      return sendPriced(guard, read, { described, headers, subject, signal: read.signal })
+      return sendPriced(guard, { read, headers, described, subject })
   }
 }
 
-async function sendPriced(
-  guard: Guard,
-  read: Extract<ReadCall, { status: "read" }>,
-  call: CallToReserve,
-): Promise<Response> {
+async function sendPriced(guard: Guard, call: CallToReserve): Promise<Response> {
   const outcome = await reserveCall(guard, call)
   switch (outcome.status) {
     case "reserved":
-      return sendReserved(guard, { ...call, ...outcome, read })
+      return sendReserved(guard, outcome.call)
     case "denied":
-      reportAttempt(guard, deniedAttempt(call.described))
-      return denialResponse(read.call, outcome.error)
+      reportAttempt(guard, call.described, { status: "denied" })
+      return denialResponse(call.read.call, outcome.error)
     case "rejected":
-      return failureResponse(read.call, outcome.error)
+      return failureResponse(call.read.call, outcome.error)
   }
-}
-
-function deniedAttempt({ provider, model }: PricedCall) {
-  return {
-    status: "denied",
-    provider,
-    model,
-    httpStatus: undefined,
-    reservedNanoUsd: 0,
-    costNanoUsd: 0,
-    costSource: "none",
-    inDoubt: false,
-    inputTokens: undefined,
-    outputTokens: undefined,
-    durationMs: 0,
-  } as const
 }

@@ -69,7 +69,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
   ...["provider", "maxToolCalls", "prices", "fetch", "bodyIdleMs", "onAttempt"],
 ])
-const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort"])
+const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, tags }`."
@@ -111,6 +111,9 @@ export function readGuardOptions(options: GuardOptions): Guard {
   checkOptions(charge, CHARGE_NAMES, "charge")
   for (const name of ["serverError", "abort"] as const)
     checkChoice(charge[name], ["bound", "input", "received", "nothing"], `charge.${name}`)
+  const { unbilledStatuses = [] } = charge
+  if (!Array.isArray(unbilledStatuses) || !unbilledStatuses.every((status) => status >= 400 && status <= 599))
+    throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
   for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
   checkFunction(options.fetch, "fetch")

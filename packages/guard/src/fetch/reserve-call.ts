@@ -1,23 +1,32 @@
-import type { BudgetExceededError, Subject } from "@p2/budget"
+import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
 import type { ReservedAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { PricedCall } from "../protocols/protocol"
 import { reserveAttempt } from "./charge-attempt"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
+import type { ReadCall } from "./read-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
 
 export interface CallToReserve {
+  read: Extract<ReadCall, { status: "read" }>
   described: PricedCall
   headers: Headers
   /** The subject in the headers of the call. */
   subject: Subject | undefined
-  signal: AbortSignal | undefined
+}
+
+/** A call whose upper bound is reserved: in which budget, and for whom. */
+export interface ReservedCall extends CallToReserve {
+  plan: CallPlan
+  attempt: ReservedAttempt
+  budget: Budget
+  subject: Subject
 }
 
 export type ReserveOutcome =
-  | { status: "reserved"; plan: CallPlan; attempt: ReservedAttempt }
-  | { status: "denied"; plan: CallPlan; error: BudgetExceededError }
+  | { status: "reserved"; call: ReservedCall }
+  | { status: "denied"; error: BudgetExceededError }
   | { status: "rejected"; error: CircuitOpenError }
 
 /**
@@ -36,25 +45,28 @@ export async function reserveCall(guard: Guard, call: CallToReserve): Promise<Re
 
 async function reservePlan(
   guard: Guard,
-  { described, headers, subject: ownSubject, signal }: CallToReserve,
+  call: CallToReserve,
   plan: CallPlan,
   { recordDenial }: { recordDenial: boolean },
 ): Promise<ReserveOutcome> {
-  const { provider, model } = described
-  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
+  const { provider, model } = call.described
+  const scope = inCurrentScope(guard.budget, guard.subject)
+  const { budget } = scope
+  const subject: Subject = { ...mergeSubjects(scope.subject, call.subject), model }
   const { nanoUsd, tokens } = plan.bound
   const outcome = await reserveAttempt({
     budget,
     provider,
     model,
-    subject: { ...mergeSubjects(subject, ownSubject), model },
+    subject,
     amount: { nanoUsd, tokens },
     wait: guard.wait,
-    signal,
-    entry: { provider, attempt: attemptOf(headers) },
+    signal: call.read.signal,
+    entry: { provider, attempt: attemptOf(call.headers) },
     recordDenial,
   })
-  return outcome.status === "rejected" ? outcome : { ...outcome, plan }
+  if (outcome.status !== "reserved") return outcome
+  return { status: "reserved", call: { ...call, plan, attempt: outcome.attempt, budget, subject } }
 }
 
 /** The SDKs of OpenAI and Anthropic count their retries in a header. */

@@ -1,26 +1,20 @@
-import type { ReservedAttempt } from "../charge/attempt"
-import type { PricedCall } from "../protocols/protocol"
+import { isRecord } from "@p2/core"
+import type { PricedCall, ProviderCall } from "../protocols/protocol"
 import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
 import { watchSend } from "../transport/send-watch"
+import { continueInBackground } from "./background"
 import { EventObserver } from "./event-observer"
 import type { Guard } from "./guard-options"
-import type { CallPlan } from "./plan-call"
-import type { CallChanges, ReadCall } from "./read-call"
+import type { CallChanges } from "./read-call"
 import { isEventStream, meterWhole, readWhole, responseOf } from "./read-response"
+import type { ReservedCall } from "./reserve-call"
 import { type AttemptEnd, settleCall } from "./settle-call"
-
-/** A call whose upper bound is reserved. */
-export interface ReservedCall {
-  read: Extract<ReadCall, { status: "read" }>
-  headers: Headers
-  described: PricedCall
-  plan: CallPlan
-  attempt: ReservedAttempt
-}
 
 /** A call that was sent: how to abort it, and how to settle it. */
 interface SentCall {
   described: PricedCall
+  /** The body as the caller wrote it. */
+  body: ProviderCall["body"]
   controller: AbortController
   /** Stops following the caller's signal. */
   unlink(): void
@@ -54,10 +48,16 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
     watch.end()
   }
   const arrived = { sent: "maybe-sent", httpStatus: response.status, startedAt } as const
-  const settle: SentCall["settle"] = (end) => settleCall(guard, call, { ...arrived, ...end })
-  const sent = { described, controller, unlink, settle, endedBy }
-  const { body } = response
-  if (body !== null && response.ok && isEventStream(response, described)) return streamed(guard, response, body, sent)
+  const settle: SentCall["settle"] = (end) => {
+    const continued = end.meter?.read().continues
+    return continued === undefined
+      ? settleCall(guard, call, { ...arrived, ...end })
+      : continueInBackground(guard, call, continued.idempotencyKey)
+  }
+  const sent = { described, body: read.call.body, controller, unlink, settle, endedBy }
+  const upstream = response.body
+  if (upstream !== null && response.ok && isEventStream(response, described))
+    return streamed(guard, response, upstream, sent)
   return whole(response, sent)
 }
 
@@ -80,8 +80,8 @@ async function whole(response: Response, { described, unlink, settle, endedBy }:
 function streamed(
   guard: Guard,
   response: Response,
-  body: ReadableStream<Uint8Array>,
-  { described, controller, unlink, settle, endedBy }: SentCall,
+  upstream: ReadableStream<Uint8Array>,
+  { described, body, controller, unlink, settle, endedBy }: SentCall,
 ): Response {
   const meter = described.createMeter()
   const onEnd = async (end: BodyEnd) => {
@@ -94,8 +94,14 @@ function streamed(
     })
   }
   const { signal } = controller
-  const observer = new EventObserver(meter, { hidesUsage: true })
-  return withBody(response, readAhead(body, { observer, bodyIdleMs: guard.bodyIdleMs, signal, onEnd }).body)
+  const observer = new EventObserver(meter, { hidesUsage: !requestsUsage(body) })
+  return withBody(response, readAhead(upstream, { observer, bodyIdleMs: guard.bodyIdleMs, signal, onEnd }).body)
+}
+
+/** Whether the caller requested the usage of a stream, which the guard requests in any case. */
+function requestsUsage(body: ProviderCall["body"]): boolean {
+  const options = body.kind === "json" ? body.value.stream_options : undefined
+  return isRecord(options) && options.include_usage === true
 }
 
 /** An unread body counts as ended by its caller. */

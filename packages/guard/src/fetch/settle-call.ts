@@ -1,10 +1,13 @@
 import { USAGE_COUNTS } from "@p2/core"
+import type { Charge } from "../charge/charge"
+import { decideCharge } from "../charge/decide-charge"
 import type { AttemptEvidence } from "../charge/evidence"
 import type { Meter, MeterReading } from "../protocols/meter"
-import { decideCharge, settleAttempt } from "./charge-attempt"
+import type { PricedCall } from "../protocols/protocol"
+import { settleAttempt } from "./charge-attempt"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { reservedCost } from "./plan-call"
-import type { ReservedCall } from "./send-reserved"
+import type { ReservedCall } from "./reserve-call"
 
 /** How an attempt ended. */
 export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" | "endedBy"> {
@@ -34,36 +37,41 @@ export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptE
     tokens: countsOf(reading),
     durationMs,
   })
-  const none = { costNanoUsd: 0, costSource: "none", inDoubt: false } as const
-  const { costNanoUsd, costSource, inDoubt } = charge.status === "released" ? none : charge
-  reportAttempt(guard, {
+  reportAttempt(guard, described, {
     status,
-    provider: described.provider,
-    model: described.model,
     httpStatus: end.httpStatus,
     reservedNanoUsd: plan.bound.nanoUsd,
-    costNanoUsd,
-    costSource,
-    inDoubt,
+    ...(charge.status === "charged" && chargedFields(charge)),
     inputTokens: reading?.usage?.usage.inputTokens,
     outputTokens: reading?.usage?.usage.outputTokens,
     durationMs,
   })
 }
 
+function chargedFields({ costNanoUsd, costSource, inDoubt }: Extract<Charge, { status: "charged" }>) {
+  return { costNanoUsd, costSource, inDoubt }
+}
+
 /** Counts of tools that the provider runs. */
 const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] as const
 
 /** Calls `onAttempt`. What it throws is ignored: it must not lose the answer. */
-export function reportAttempt({ onAttempt }: Guard, attempt: GuardAttempt): void {
+export function reportAttempt(
+  { onAttempt }: Guard,
+  { provider, model }: PricedCall,
+  attempt: Partial<GuardAttempt> & Pick<GuardAttempt, "status">,
+): void {
+  const nothing = { reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none", inDoubt: false, durationMs: 0 } as const
+  const unknown = { httpStatus: undefined, inputTokens: undefined, outputTokens: undefined }
   try {
-    onAttempt?.(attempt)
+    onAttempt?.({ provider, model, ...nothing, ...unknown, ...attempt })
   } catch {}
 }
 
-function statusOf({ httpStatus, errorCode }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
+/** A reader that leaves after the end of the answer, but before the end of the body, has all of it. */
+function statusOf({ httpStatus }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
   const isOk = httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300
-  return isOk && errorCode === undefined && reading?.state === "complete" ? "succeeded" : "failed"
+  return isOk && reading?.state === "complete" ? "succeeded" : "failed"
 }
 
 function errorCodeOf(end: AttemptEnd, reading: MeterReading | undefined): string | undefined {
@@ -74,7 +82,8 @@ function errorCodeOf(end: AttemptEnd, reading: MeterReading | undefined): string
   return end.errorCode ?? "response-broken"
 }
 
-function countsOf(reading: MeterReading | undefined): Record<string, number> {
+/** The tokens of a usage entry. */
+export function countsOf(reading: MeterReading | undefined): Record<string, number> {
   const usage = reading?.usage?.usage
   if (usage === undefined) return {}
   return Object.fromEntries(USAGE_COUNTS.flatMap((name) => (usage[name] === undefined ? [] : [[name, usage[name]]])))
