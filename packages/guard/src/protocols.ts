@@ -1,5 +1,7 @@
 export { findProtocol, PROTOCOLS } from "./protocols/find-protocol"
 export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
+export { ChatCompletion } from "./protocols/openai-chat/chat-completion"
+export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"
 export type {
   CallDescription,
   PricedCall,

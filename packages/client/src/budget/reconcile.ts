@@ -1,9 +1,8 @@
 import type { StoredEntry } from "@p2/budget"
-import { InvalidArgumentError, type NanoUsd } from "@p2/core"
+import { InvalidArgumentError, isRecord, type NanoUsd } from "@p2/core"
+import { readOpenAIChatUsage } from "@p2/pricing/usage"
 import { ConnectionLostError } from "../errors"
 import type { CallableRoute, Routes } from "../providers/routes"
-import { isRecord } from "../transport/json"
-import { parseUsage } from "../transport/parse-usage"
 import { statusError } from "../transport/provider-failure"
 import type { BudgetConstraints } from "./budget-constraints"
 
@@ -67,8 +66,8 @@ async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promis
   const data = isRecord(body) ? body.data : undefined
   if (!isRecord(data)) return undefined
   const counts = { prompt_tokens: data.native_tokens_prompt, completion_tokens: data.native_tokens_completion }
-  const reported = parseUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok })
-  if (reported?.cost === undefined) return undefined
+  const reported = readOpenAIChatUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok }, "openrouter")
+  if (reported.status === "none" || reported.cost === undefined) return undefined
   const { inputTokens, outputTokens } = reported.usage
   return { costNanoUsd: route.costOf(reported, undefined).costNanoUsd, tokens: { inputTokens, outputTokens } }
 }

@@ -7,7 +7,7 @@ import {
   type Subject,
   type UsageEntry,
 } from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, type Usage } from "@p2/core"
+import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
 import { UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
@@ -183,8 +183,10 @@ function entryOf(receipt: AttemptReceipt, content: RecordedContent | undefined):
   }
 }
 
-function countsOf({ raw: _raw, ...counts }: Usage): Record<string, number> {
-  return counts as Record<string, number>
+function countsOf(usage: Usage): Record<string, number> {
+  return Object.fromEntries(
+    USAGE_COUNTS.flatMap((name) => (usage[name] === undefined ? [] : [[name, usage[name]]])),
+  ) as Record<string, number>
 }
 
 function cutToBytes(text: string): string {

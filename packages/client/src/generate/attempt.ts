@@ -170,13 +170,14 @@ function reservedReceipt(
 ): AttemptReceipt {
   const error = outcome.status === "failed" ? outcome.error : undefined
   const { start, judged, settled } = marks
+  const reading = completion.read()
   const sinceStart = (mark: number | undefined) => (mark === undefined ? undefined : mark - start)
   return {
     attempt: begin.attempt,
     id: begin.id,
     reason: begin.reason,
     model: begin.model,
-    modelUsed: completion.model,
+    modelUsed: reading.model,
     provider: begin.provider,
     mode: begin.mode,
     streamed: begin.streamed,
@@ -191,7 +192,7 @@ function reservedReceipt(
     tableCostNanoUsd: charge.tableCostNanoUsd,
     reservedNanoUsd: plan.upperBoundNanoUsd,
     maxTokens: begin.maxTokens,
-    generationId: completion.generationId,
+    generationId: reading.generationId,
     settlement,
     timings: {
       startedAt: begin.startedAt,

@@ -1,7 +1,7 @@
 import type { Usage } from "@p2/core"
+import type { ReportedUsage } from "@p2/pricing/usage"
 import type { Route } from "../providers/routes"
 import type { CallCost } from "../providers/tariff"
-import type { ReportedUsage } from "../transport/parse-usage"
 import type { SendResult } from "../transport/send"
 import type { PlannedCall } from "./plan-call"
 
@@ -18,13 +18,14 @@ export interface Charge extends CallCost {
  * bound.
  */
 export function priceCall(route: Route, plan: PlannedCall, { completion, billing }: SendResult): Charge {
-  const usage = completion.usage?.usage
+  const reading = completion.read()
+  const usage = reading.usage?.usage
   const tokens = usage === undefined ? 0 : usage.inputTokens + usage.outputTokens
-  const cost = priceReported(route, completion.usage, completion.serviceTier)
+  const cost = priceReported(route, reading.usage, reading.serviceTier)
   if (cost !== undefined) return { ...cost, usage, tokens }
   if (billing !== "unknown") return { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, usage, tokens }
   // A provider that ignored the limits in the request may have reported more than the upper bound.
-  const reportedNanoUsd = priceReported(route, completion.usageLowerBound, completion.serviceTier)?.costNanoUsd ?? 0
+  const reportedNanoUsd = priceReported(route, reading.usageLowerBound, reading.serviceTier)?.costNanoUsd ?? 0
   return {
     costNanoUsd: Math.max(plan.upperBoundNanoUsd, reportedNanoUsd),
     costSource: "bound",

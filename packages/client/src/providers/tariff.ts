@@ -8,8 +8,8 @@ import {
   type ToolDefinition,
 } from "@p2/core"
 import type { Bound, BoundOptions, Modality, PriceTable } from "@p2/pricing"
+import type { ReportedUsage } from "@p2/pricing/usage"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
-import type { ReportedUsage } from "../transport/parse-usage"
 import { hostOf, type ProviderChoice } from "./choose-provider"
 
 /** Results of the one web search of a call with `online`. OpenRouter's price is for up to 5. */
@@ -102,9 +102,7 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
     upperBound: (input, maxOutputTokens) => prices.upperBound(priceKey, boundOptions(input, maxOutputTokens)),
     affordableTokens: (input, budgetNanoUsd) =>
       prices.affordableOutputTokens(priceKey, { ...boundOptions(input), budgetNanoUsd }),
-    costOf: ({ usage, cost }, usedTier = serviceTier) => {
-      // `usage.cost` has a documented meaning only at OpenRouter.
-      const reported = choice.provider.dialect === "openrouter" ? cost : undefined
+    costOf: ({ usage, cost: reported }, usedTier = serviceTier) => {
       const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
       return {
         costNanoUsd: nanoUsd,

@@ -1,6 +1,5 @@
+import type { ChatCompletion } from "@p2/guard/protocols"
 import { ProviderError, type ProviderErrorCode } from "../errors"
-import type { AnswerMode } from "../receipt"
-import type { Completion } from "./completion"
 import { isRecord, shortString } from "./json"
 
 /** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
@@ -57,20 +56,20 @@ export function statusError(error: unknown, provider: string, now: number): Prov
   })
 }
 
-/** The error inside a status 200: an error object, or a body that is not a chat completion. */
-export function errorInside(completion: Completion, provider: string): ProviderError | undefined {
-  const { error } = completion
-  if (error !== undefined)
-    return providerError("provider-error", provider, statusIn(error.code) ?? statusIn(error.status), error)
-  if (!completion.malformed || completion.text !== "") return undefined
-  return new ProviderError({
-    code: "provider-error",
+/** The error inside a status 200: an error object, a damaged stream, or a body that is not a chat completion. */
+export function errorInside(completion: ChatCompletion, provider: string): ProviderError | undefined {
+  const { state, error } = completion.read()
+  if (state !== "broken" || error === undefined) return undefined
+  const { status, code = completion.text === "" ? "not-a-completion" : "damaged-stream", message } = error
+  // An HTML page comes from a server other than the intended one, so a retry would return it again.
+  const retryable = !completion.isWebPage
+  return providerError(
+    "provider-error",
     provider,
-    status: 200,
-    providerCode: "not-a-completion",
-    // An HTML page comes from a server other than the intended one, so a retry would return it again.
-    retryable: !completion.webPage,
-  })
+    status,
+    { code, message, error: completion.errorBody },
+    { retryable },
+  )
 }
 
 /** Shows the provider's code; its message, which may quote the request, is kept in `cause` only. */
@@ -79,7 +78,11 @@ function providerError(
   provider: string,
   status: number | undefined,
   shape: ApiErrorShape,
-  more: { retryAfterMs?: number | undefined; providerRequestId?: string | undefined } = {},
+  more: {
+    retryAfterMs?: number | undefined
+    providerRequestId?: string | undefined
+    retryable?: boolean | undefined
+  } = {},
 ): ProviderError {
   const [providerCode, type] = [identifier(shape.code), identifier(shape.type)]
   const providerMessage = typeof shape.message === "string" ? shape.message : undefined
@@ -90,7 +93,7 @@ function providerError(
     status,
     providerCode: providerCode ?? type,
     ...more,
-    retryable: status === undefined || isRetryable(status),
+    retryable: more.retryable !== false && (status === undefined || isRetryable(status)) && !isFinal(shape),
     cause: new ProviderReply({
       status,
       code: providerCode,
@@ -145,13 +148,17 @@ function isRetryable(status: number): boolean {
   return [408, 409, 425, 429].includes(status) || status >= 500
 }
 
-/** Whether the server rejected the structured output mode of the request, so that the next mode may work. */
-export function rejectsMode(error: ProviderError, mode: AnswerMode): boolean {
-  if (mode === "text" || mode === "prompt" || ![400, 404, 405, 415, 422, 501].includes(error.status!)) return false
-  const { providerMessage, code, error: inner } = error.cause as ProviderReply
-  // Searched for patterns only, never shown.
-  const text = [providerMessage, code, isRecord(inner) ? inner.param : ""].join(" ").slice(0, 4_000)
-  return /response_format|json.(object|mode)|structured|schema|tool|function|requested parameters/i.test(text)
+/**
+ * Codes of an account without credit, which some providers send with status 429: OpenAI, Moonshot
+ * (https://platform.moonshot.ai/docs/api/chat), Zhipu (https://docs.z.ai/api-reference/api-code), MiniMax.
+ */
+const OUT_OF_CREDIT =
+  /^(insufficient_quota|insufficient_user_quota|insufficient_balance|billing_\w+|exceeded_current_quota_error|1113|1008)$/
+
+/** Whether another attempt would fail as well: the provider says so, or the account has no credit. */
+function isFinal({ code, type, headers }: ApiErrorShape): boolean {
+  if (typeof headers?.get === "function" && headers.get("x-should-retry") === "false") return true
+  return [code, type].some((value) => OUT_OF_CREDIT.test(String(value)))
 }
 
 /** `Retry-After-Ms`, or `Retry-After` in seconds or as a date, in milliseconds from `now`. */
@@ -174,9 +181,4 @@ function decimal(text: string | null | undefined): number | undefined {
 function identifier(value: unknown): string | undefined {
   if (typeof value === "number") return String(value)
   return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined
-}
-
-function statusIn(value: unknown): number | undefined {
-  const number = Number(value)
-  return Number.isInteger(number) && number >= 100 && number < 600 ? number : undefined
 }

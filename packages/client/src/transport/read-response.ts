@@ -1,8 +1,8 @@
-import type { P2Error } from "@p2/core"
+import { type P2Error, parseJson } from "@p2/core"
+import { ChatCompletion } from "@p2/guard/protocols"
 import { ConnectionLostError } from "../errors"
-import { Completion } from "./completion"
 import type { DeadlineRace } from "./deadline-race"
-import { isRecord, parseJson, shortString } from "./json"
+import { shortString } from "./json"
 import { SseReader } from "./sse-reader"
 
 /** The largest response, in bytes: 32 MiB. */
@@ -10,6 +10,8 @@ export const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 export interface ReadOptions {
   provider: string
+  /** The provider whose fields the usage has. */
+  dialect: string
   race: DeadlineRace
   /** Whether a stream was requested. */
   streamed: boolean
@@ -25,9 +27,10 @@ export interface ReadOptions {
 export async function readResponse(
   response: Response,
   options: ReadOptions,
-): Promise<{ completion: Completion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
-  const { provider, race, streamed } = options
-  const completion = new Completion(shortString(response.headers.get("x-generation-id")))
+): Promise<{ completion: ChatCompletion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
+  const { provider, dialect, race, streamed } = options
+  const generationId = shortString(response.headers.get("x-generation-id"))
+  const completion = new ChatCompletion({ provider: dialect, generationId })
   const type = (response.headers.get("content-type") ?? "").toLowerCase()
   // A response to a streamed request without a clear content type is a stream.
   const isStream = type.includes("text/event-stream") || (streamed && !/json|html/.test(type))
@@ -58,7 +61,7 @@ interface BodyParser {
   end(): void
 }
 
-function jsonParser(completion: Completion, { race, idleMs, onContent }: ReadOptions): BodyParser {
+function jsonParser(completion: ChatCompletion, { race, idleMs, onContent }: ReadOptions): BodyParser {
   const pieces: Uint8Array[] = []
   return {
     push(bytes) {
@@ -69,23 +72,15 @@ function jsonParser(completion: Completion, { race, idleMs, onContent }: ReadOpt
     },
     end() {
       const text = Buffer.concat(pieces).toString("utf8").replace(BYTE_ORDER_MARK, "")
-      const body = parseJson(text)
-      if (body === undefined) {
-        completion.malformed = true
-        completion.webPage = text.trimStart().startsWith("<")
-        return
-      }
+      if (completion.add({ event: undefined, data: parseJson(text), text }).hasContent) onContent(completion.text)
       completion.end()
-      if (!isRecord(body) || (!Array.isArray(body.choices) && body.error === undefined)) completion.malformed = true
-      if (completion.add(body)) onContent(completion.text)
     },
   }
 }
 
-function eventParser(completion: Completion, { provider, race, idleMs, onContent }: ReadOptions): BodyParser {
+function eventParser(completion: ChatCompletion, { provider, race, idleMs, onContent }: ReadOptions): BodyParser {
   const reader = new SseReader((data) => {
-    if (data === "[DONE]") return completion.end()
-    if (!completion.add(parseJson(data))) return
+    if (!completion.add({ event: "message", data: parseJson(data), text: data }).hasContent) return
     race.refreshIdle(idleMs)
     onContent(completion.text)
   })
@@ -93,7 +88,8 @@ function eventParser(completion: Completion, { provider, race, idleMs, onContent
     push: (bytes) => reader.push(bytes),
     end() {
       reader.end()
-      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(provider)
+      completion.end()
+      if (completion.read().state === "open") throw new ConnectionLostError(provider)
     },
   }
 }

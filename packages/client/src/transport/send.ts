@@ -1,7 +1,7 @@
-import type { P2Error } from "@p2/core"
+import { isRecord, type P2Error } from "@p2/core"
+import { ChatCompletion } from "@p2/guard/protocols"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
-import { Completion } from "./completion"
 import type { DeadlineRace } from "./deadline-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { isRejectedByFetch, provesNotSent } from "./not-sent"
@@ -14,7 +14,7 @@ export interface OutgoingRequest {
   /** Sent as `X-Client-Request-Id`. */
   id: string
   openai: OpenAI
-  provider: { name: string; headers?: Readonly<Record<string, string>> | undefined }
+  provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
   body: Record<string, unknown>
   streamed: boolean
   race: DeadlineRace
@@ -31,7 +31,7 @@ export interface OutgoingRequest {
  * `completion` has the part that did.
  */
 export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
-  completion: Completion
+  completion: ChatCompletion
   httpStatus: number | undefined
   /**
    * The charge without a reported usage. `unsent`: none, because nothing was sent. `free`: none, because the provider does
@@ -46,7 +46,8 @@ export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2
 /** Makes one HTTP call, without retries. Never rejects. */
 export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
   const { id, race, streamed, provider } = request
-  if (race.error !== undefined) return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived() }
+  if (race.error !== undefined)
+    return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived(provider.name) }
   const watch = wireWatch()
   const watched = watch.begin(id)
   const { connectMs, firstContentMs, idleMs } = request.deadlines
@@ -60,7 +61,14 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
       firstContentAt ??= performance.now()
       request.onText?.(text)
     }
-    const read = await readResponse(response, { provider: provider.name, race, streamed, idleMs, onContent })
+    const read = await readResponse(response, {
+      provider: provider.name,
+      dialect: provider.dialect ?? provider.name,
+      race,
+      streamed,
+      idleMs,
+      onContent,
+    })
     const { completion } = read
     const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
     const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
@@ -74,8 +82,13 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
 }
 
 /** The fields of a call without a response. */
-function nothingArrived() {
-  return { completion: new Completion(), httpStatus: undefined, headersAt: undefined, firstContentAt: undefined }
+function nothingArrived(provider: string) {
+  return {
+    completion: new ChatCompletion({ provider }),
+    httpStatus: undefined,
+    headersAt: undefined,
+    firstContentAt: undefined,
+  }
 }
 
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
@@ -123,20 +136,21 @@ function resultOfError(request: OutgoingRequest, error: unknown, watched: Watche
     status: "failed",
     error: race.error ?? failure,
     billing: isUnsent ? "unsent" : "unknown",
-    ...nothingArrived(),
+    ...nothingArrived(provider.name),
   }
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
 function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
-  const completion = new Completion()
-  completion.addFinalUsage(usageOfErrorBody(cause))
+  const nothing = nothingArrived(status.provider)
+  const { completion } = nothing
   const generation = failedGeneration(status)
-  if (generation !== undefined) completion.add({ choices: [{ message: { content: generation } }] })
-  const isFree = isUnbilled(status) && generation === undefined && completion.usageLowerBound === undefined
+  const choices = generation === undefined ? [] : [{ message: { content: generation } }]
+  const usage = usageOfErrorBody(cause)
+  completion.add({ event: undefined, data: { choices, ...(isRecord(usage) ? { usage } : {}) }, text: "" })
+  const isFree = isUnbilled(status) && generation === undefined && completion.read().usageLowerBound === undefined
   const received = {
-    ...nothingArrived(),
-    completion,
+    ...nothing,
     httpStatus: status.status,
     billing: isFree ? "free" : "unknown",
   } as const

@@ -34,10 +34,13 @@ describe("an error status", () => {
     expect((await generate()).receipt).toMatchObject({ costNanoUsd: nanoUsd, costSource: "table" })
   })
 
-  test("400 with a contradictory usage costs the upper bound", async () => {
-    answerJson(400, { error: { message: "no" }, usage: { ...USAGE, prompt_cache_hit_tokens: 2_000 } })
-    expect((await generate()).receipt.costSource).toBe("bound")
-  })
+  test.each([{ dream_tokens: 5 }, { prompt_tokens_details: { cached_tokens: -1 } }])(
+    "400 with a usage that is not understood costs the upper bound: %j",
+    async (odd) => {
+      answerJson(400, { error: { message: "no" }, usage: { ...USAGE, ...odd } })
+      expect((await generate()).receipt.costSource).toBe("bound")
+    },
+  )
 
   test.each([400, 401, 402, 403, 404, 413, 422, 429])("%i without a usage is free", async (status) => {
     answerJson(status, { error: { message: "no" } })
