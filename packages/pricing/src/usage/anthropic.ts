@@ -36,7 +36,8 @@ function readAnthropic(fields: UsageFields): Usage {
   const counts = passes.length === 0 ? whole : maxOf(whole, passes.reduce(add))
   const tools = fields.inner("server_tool_use").ignore("web_fetch_requests", "tool_search_requests")
   const webSearches = tools.count("web_search_requests")
-  const codeInterpreterSessions = tools.count("code_execution_requests")
+  // A request runs its code in at most one container, which is billed by the hour.
+  const codeInterpreterSessions = Math.min(tools.count("code_execution_requests"), 1)
   const reasoning = fields.inner("output_tokens_details").count("thinking_tokens")
   const { input, output, read, write, writeHour } = counts
   const result = usageOf(input + write + read, Math.max(output, reasoning), {

@@ -3,6 +3,17 @@ import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
 import type { UsageFields, UsageReadOptions } from "./usage-fields"
 import { usageOf } from "./usage-parts"
 
+const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "webSearches"])
+
+/** What Gemini reports outside the usage. */
+export interface GeminiSearches {
+  /**
+   * Searches with Google, from the `groundingMetadata` of the candidates: 1 for Gemini 2 if the answer is grounded, the number of
+   * `webSearchQueries` for Gemini 3 and later. @defaultValue 0
+   */
+  webSearches?: number | undefined
+}
+
 /** How the modalities of Gemini are billed: text, images and video have one price, audio has another. */
 const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
   MODALITY_UNSPECIFIED: "text",
@@ -22,16 +33,17 @@ const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
  * unknown field or modality
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
-export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions = {}): Usage {
-  return readStrictly(usageMetadata, options, readGemini, { path: "usageMetadata" })
+export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions & GeminiSearches = {}): Usage {
+  const read = (fields: UsageFields) => readGemini(fields, options)
+  return readStrictly(usageMetadata, options, read, { path: "usageMetadata", names: NAMES })
 }
 
 /** Reads `usageMetadata` of Gemini for a meter. Each chunk of a stream has that of the whole call so far. */
-export function readGeminiUsage(usageMetadata: unknown): UsageReading {
-  return readForMeter(usageMetadata, undefined, readGemini)
+export function readGeminiUsage(usageMetadata: unknown, searches: GeminiSearches = {}): UsageReading {
+  return readForMeter(usageMetadata, undefined, (fields) => readGemini(fields, searches))
 }
 
-function readGemini(fields: UsageFields): Usage {
+function readGemini(fields: UsageFields, { webSearches }: GeminiSearches): Usage {
   fields.ignore("cacheTokensDetails")
   const toolInput = fields.count("toolUsePromptTokenCount")
   const inputTokens = fields.required("promptTokenCount") + toolInput
@@ -53,6 +65,7 @@ function readGemini(fields: UsageFields): Usage {
       reasoningTokens: thoughts + unnamed,
       audioOutputTokens: output.audio,
       imageOutputTokens: output.image,
+      webSearches,
       assumptions: unnamed > 0 ? ["tokens that only the total contains were counted as reasoning"] : [],
     },
   )
