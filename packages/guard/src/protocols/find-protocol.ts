@@ -1,9 +1,13 @@
+import { describeAnthropic } from "./anthropic/describe"
 import { describeChat } from "./openai-chat/describe"
 import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
 
 /** Every wire format, in the order in which they are tried. */
-export const PROTOCOLS: readonly Protocol[] = [{ name: "openai-chat", describe: describeChat }]
+export const PROTOCOLS: readonly Protocol[] = [
+  { name: "anthropic-messages", describe: describeAnthropic },
+  { name: "openai-chat", describe: describeChat },
+]
 
 /**
  * Describes what a call can cost: by the first wire format that recognises it. A call that none recognises is rejected by name.
