@@ -17,7 +17,7 @@ export interface CountableInput {
   /** The parts whose tokens only the context window bounds: earlier turns that the provider stores, files, search results. */
   unseen: string[]
   /** Undefined: every modality for which the model has a rate. */
-  modalities: ReadonlySet<Modality> | undefined
+  modalities: Set<Modality> | undefined
 }
 
 export interface InputTokens {

@@ -1,5 +1,8 @@
 import { describeAnthropic } from "./anthropic/describe"
+import { describePath } from "./free-paths"
 import { describeChat } from "./openai-chat/describe"
+import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
+import { describeResponses } from "./openai-responses/describe"
 import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
 
@@ -7,6 +10,9 @@ import { rejected } from "./rejection"
 export const PROTOCOLS: readonly Protocol[] = [
   { name: "anthropic-messages", describe: describeAnthropic },
   { name: "openai-chat", describe: describeChat },
+  { name: "openai-responses", describe: describeResponses },
+  { name: "openai-embeddings", describe: describeEmbeddings },
+  { name: "paths", describe: describePath },
 ]
 
 /**

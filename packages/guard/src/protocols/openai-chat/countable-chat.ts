@@ -90,9 +90,8 @@ function addPart(input: CountableInput, parts: ContentPart[], part: unknown, pat
 /** A file may contain every modality. */
 function addModality(input: CountableInput, type: string): void {
   if (type === "file") input.modalities = undefined
-  const modalities = input.modalities as Set<Modality> | undefined
-  if (type === "image_url") modalities?.add("image")
-  if (type === "input_audio") modalities?.add("audio")
+  if (type === "image_url") input.modalities?.add("image")
+  if (type === "input_audio") input.modalities?.add("audio")
 }
 
 /** A call of a custom tool, in the form of a call of a function. */

@@ -1,0 +1,217 @@
+import { isRecord } from "@p2/core"
+import type { CountableInput } from "../counted-input"
+import type { Rejection } from "../protocol"
+import { invalidBody, rejected, unbounded } from "../rejection"
+import type { CalledModel } from "../variants/called-model"
+import { countedTool } from "./countable-items"
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * Margin for the instructions of a tool that OpenAI defines and the caller runs. None are published; Anthropic's tools of this
+ * kind have at most 1,234 tokens: https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing (2026-11-23)
+ */
+const DEFINED_TOOL_TOKENS = 2_048
+
+/** The most results of one file search, and the most tokens of one: https://platform.openai.com/docs/api-reference/vector-stores */
+const MAX_FILE_RESULTS = 50
+const TOKENS_PER_FILE_RESULT = 4_096
+
+/** Tools that the caller runs, or that only say how a tool is called. */
+const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "apply_patch",
+  "computer",
+  "computer_use_preview",
+  "local_shell",
+])
+
+/** Models whose preview searches cost as much as others; for the rest a preview search costs 2.5 times as much. */
+const REASONING_MODEL = /^(gpt-([5-9]|\d\d)|o\d)/
+
+/** What the hosted tools of a response can do. */
+export interface HostedTools {
+  status: "read"
+  /** The most calls of tools that the provider runs; 0: there are none. */
+  calls: number
+  /** The most passes of the model, each of which reads the whole input again. */
+  passes: number
+  webSearches: number
+  fileSearches: number
+  /** Gigabytes of the largest container, each of which is a session of 1 GB. */
+  containerGB: number
+  /** Tokens that each call can add to the input of later passes; undefined: up to the context window. */
+  tokensPerCall: number | undefined
+  /** `max_tool_calls` has to be sent, because the call has none. */
+  sendsMaximum: boolean
+}
+
+/** A tool that the provider runs as often as the model decides. */
+interface Hosted {
+  kind: "webSearch" | "fileSearch" | "code"
+  tokensPerCall: number | undefined
+  containerGB: number
+}
+
+/** Reads the tools of a response, and adds those that the caller runs to the input. */
+export function readTools(
+  body: Fields,
+  input: CountableInput,
+  model: CalledModel,
+  maxToolCalls: number | undefined,
+): HostedTools | Rejection {
+  const tools = body.tools ?? []
+  if (!Array.isArray(tools)) return invalidBody("tools", "an array of tools")
+  const hosted: Hosted[] = []
+  let hasRemoteTools = false
+  for (const [index, tool] of tools.entries()) {
+    const path = `tools[${index}]`
+    if (!isRecord(tool) || typeof tool.type !== "string") return invalidBody(path, "a tool with a `type`")
+    const result = readTool(tool, path, input, model)
+    if (result === "callers") continue
+    if (result === "remote") hasRemoteTools = true
+    else if ("status" in result) return result
+    else hosted.push(result)
+  }
+  const stated = body.max_tool_calls ?? undefined
+  if (stated !== undefined && (!Number.isSafeInteger(stated) || (stated as number) < 0))
+    return invalidBody("max_tool_calls", "an integer of at least 0")
+  const maximum = (stated as number | undefined) ?? maxToolCalls
+  if (hosted.length > 0 && maximum === undefined)
+    return unbounded(
+      `the hosted tool at \`tools[${tools.findIndex((tool) => !isCallersTool(tool))}]\``,
+      "the model decides how often it calls it",
+      "Send `max_tool_calls`, pass `maxToolCalls`, or omit the tool.",
+    )
+  const calls = hosted.length > 0 ? maximum! : 0
+  const kinds = new Set(hosted.map(({ kind }) => kind))
+  return {
+    status: "read",
+    calls,
+    // Every call of a remote tool waits for an approval, which is an item of the input.
+    passes: 1 + calls + (hasRemoteTools ? approvalsIn(body.input) : 0),
+    webSearches: kinds.has("webSearch") ? calls : 0,
+    fileSearches: kinds.has("fileSearch") ? calls : 0,
+    containerGB: Math.max(0, ...hosted.map(({ containerGB }) => containerGB)),
+    tokensPerCall: hasRemoteTools ? undefined : tokensPerCallOf(hosted),
+    sendsMaximum: hosted.length > 0 && stated === undefined,
+  }
+}
+
+function tokensPerCallOf(hosted: readonly Hosted[]): number | undefined {
+  if (hosted.some(({ tokensPerCall }) => tokensPerCall === undefined)) return undefined
+  return Math.max(0, ...hosted.map(({ tokensPerCall }) => tokensPerCall!))
+}
+
+function isCallersTool(tool: unknown): boolean {
+  const type = isRecord(tool) ? String(tool.type) : ""
+  return CALLERS_TOOLS.has(type) || ["function", "custom", "namespace", "mcp", "shell", "tool_search"].includes(type)
+}
+
+function readTool(
+  tool: Fields,
+  path: string,
+  input: CountableInput,
+  model: CalledModel,
+): Hosted | Rejection | "callers" | "remote" {
+  const type = String(tool.type)
+  if (type === "function" || type === "custom" || type === "namespace") {
+    if (typeof tool.name !== "string") return invalidBody(`${path}.name`, "a string")
+    input.tools.push(countedTool(tool.name, tool))
+    return "callers"
+  }
+  if (CALLERS_TOOLS.has(type)) return addDefinedTool(tool, input)
+  if (model.provider.name !== "openai" && model.provider.name !== "azure")
+    return unbounded(`the hosted tool at \`${path}\``, "its price at this provider is unknown", "Omit it.")
+  switch (type.replace(/_(preview_)?20\d\d_\d\d_\d\d$|_preview$/, "")) {
+    case "web_search":
+      return webSearch(type, path, model)
+    case "file_search":
+      return fileSearch(tool, path)
+    case "code_interpreter":
+      return container(tool.container, `${path}.container`)
+    case "shell":
+      return shell(tool, path, input)
+    case "mcp":
+      return remoteTools(tool, path, input)
+    case "tool_search":
+      if (tool.execution === "client") return addDefinedTool(tool, input)
+      return unbounded(
+        `the tool at \`${path}\``,
+        "the provider runs it as often as the model decides",
+        'Send `execution: "client"`.',
+      )
+    case "image_generation":
+      return unbounded(
+        `the tool at \`${path}\``,
+        "its images are billed at the price of another model",
+        "Call the images API with a function of your own.",
+      )
+    default:
+      return rejected("unknown-field", `Unknown tool at \`${path}\`: its cost is unknown. Omit it.`)
+  }
+}
+
+/** A tool with instructions that the provider does not publish. */
+function addDefinedTool(tool: Fields, input: CountableInput): "callers" {
+  input.tools.push(countedTool(String(tool.type), tool))
+  input.addedTokens += DEFINED_TOOL_TOKENS
+  return "callers"
+}
+
+/** https://developers.openai.com/api/docs/pricing#built-in-tools */
+function webSearch(type: string, path: string, { countedAs }: CalledModel): Hosted | Rejection {
+  const name = countedAs.slice(countedAs.lastIndexOf("/") + 1)
+  if (type.startsWith("web_search_preview") && !REASONING_MODEL.test(name))
+    return unbounded(
+      `the tool at \`${path}\``,
+      "preview searches have a price of their own for models that do not reason",
+      'Send the tool `{ type: "web_search" }` instead.',
+    )
+  return { kind: "webSearch", tokensPerCall: undefined, containerGB: 0 }
+}
+
+function fileSearch(tool: Fields, path: string): Hosted | Rejection {
+  const { max_num_results: results = MAX_FILE_RESULTS } = tool
+  if (typeof results !== "number" || !Number.isSafeInteger(results) || results < 1 || results > MAX_FILE_RESULTS)
+    return invalidBody(`${path}.max_num_results`, `an integer from 1 to ${MAX_FILE_RESULTS}`)
+  return { kind: "fileSearch", tokensPerCall: results * TOKENS_PER_FILE_RESULT, containerGB: 0 }
+}
+
+/** A container that the call creates. The price is proportional to its memory: $0.03 for 1 GB. */
+function container(value: unknown, path: string): Hosted | Rejection {
+  const memory = isRecord(value) ? (value.memory_limit ?? "1g") : undefined
+  if (memory !== "1g" && memory !== "4g" && memory !== "16g" && memory !== "64g")
+    return unbounded(
+      `\`${path}\``,
+      "the memory of the container, which decides its price, is unknown",
+      'Send `container: { type: "auto", memory_limit: "1g" }`.',
+    )
+  return { kind: "code", tokensPerCall: undefined, containerGB: Number.parseInt(memory, 10) }
+}
+
+function shell({ environment, type }: Fields, path: string, input: CountableInput): Hosted | Rejection | "callers" {
+  if (isRecord(environment) && environment.type === "local") return addDefinedTool({ environment, type }, input)
+  input.addedTokens += DEFINED_TOOL_TOKENS
+  return container(
+    isRecord(environment) && environment.type === "container_auto" ? environment : undefined,
+    `${path}.environment`,
+  )
+}
+
+/** Tools of an MCP server: their definitions and results are unknown here, and each call needs an approval or has no maximum. */
+function remoteTools(tool: Fields, path: string, input: CountableInput): Rejection | "remote" {
+  if ((tool.require_approval ?? "always") !== "always")
+    return unbounded(
+      `the MCP server at \`${path}\``,
+      "no source says that `max_tool_calls` counts its calls",
+      'Send `require_approval: "always"`, or call its tools in your own code.',
+    )
+  input.unseen.push(`the tools of the MCP server at \`${path}\``)
+  return "remote"
+}
+
+function approvalsIn(items: unknown): number {
+  return Array.isArray(items)
+    ? items.filter((item) => isRecord(item) && item.type === "mcp_approval_response").length
+    : 0
+}
