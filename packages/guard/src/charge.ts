@@ -1,4 +1,10 @@
-export type { AttemptRequest, AttemptReserve, ReservedAttempt } from "./charge/attempt"
+export {
+  type AttemptRequest,
+  type AttemptReserve,
+  type ReservedAttempt,
+  reserveAttempt,
+  settleAttempt,
+} from "./charge/attempt"
 export type { Charge, ChargeOptions, DoubtfulCharge, ProviderHealth, SendProof } from "./charge/charge"
 export { CircuitOpenError } from "./charge/circuit/circuit-open-error"
 export { decideCharge } from "./charge/decide-charge"
