@@ -112,6 +112,49 @@ describe("image sizes", () => {
 })
 
 describe("bounds", () => {
+  describe("the chat template of gpt-oss", () => {
+    /** The harmony format as OpenAI describes it, with every optional line. */
+    const rendered = (messages: Message[]) => {
+      const [first, ...rest] = messages
+      const hasInstructions = first!.role === "system"
+      const developer = `# Instructions\n\n${hasInstructions ? first!.content : ""}\n\n`
+      const turns = (hasInstructions ? rest : messages).map(
+        ({ role, content }) =>
+          `<|start|>${role}${role === "assistant" ? "<|channel|>final" : ""}<|message|>${content}<|end|>`,
+      )
+      return `<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.
+Knowledge cutoff: 2024-06
+Current date: 2026-11-30
+
+Reasoning: medium
+
+# Valid channels: analysis, commentary, final. Channel must be included for every message.
+Calls to these tools must go to the commentary channel: 'functions'.<|end|><|start|>developer<|message|>${developer}<|end|>${turns.join("")}<|start|>assistant`
+    }
+    const user: Message = { role: "user", content: "hello" }
+    test.each([
+      [[user]],
+      [[{ role: "system", content: "Be brief." }, user]],
+      [[user, { role: "assistant", content: "hi" }, user, { role: "assistant", content: "" }, user]],
+    ] satisfies [Message[]][])("is within the bound of %j", (messages) => {
+      for (const model of ["gpt-oss-20b", "groq/openai/gpt-oss-120b"]) {
+        const real = countTokens(rendered(messages), { model: "gpt-oss-20b", allowedSpecial: "all" })
+        expect(real).toBeGreaterThan(70)
+        expect(countRequestTokens({ model, messages }).upperBound).toBeGreaterThanOrEqual(real)
+      }
+    })
+  })
+
+  test("the default system prompt of an open model's template is within the bound", () => {
+    // "You are Qwen, created by Alibaba Cloud. You are a helpful assistant." makes 30 tokens of "hello".
+    for (const model of ["qwen/qwen-2.5-72b-instruct", "mistralai/mistral-small-3.2-24b-instruct", "xai/grok-4.7"])
+      expect(
+        countRequestTokens({ model, messages: [{ role: "user", content: "hello" }] }).upperBound,
+      ).toBeGreaterThanOrEqual(1_024)
+    for (const model of ["gpt-4o", "claude-opus-4-8", "gemini/gemini-2.5-flash"])
+      expect(countRequestTokens({ model, messages: [{ role: "user", content: "hello" }] }).upperBound).toBeLessThan(80)
+  })
+
   test("an image of unknown size counts as the largest", () => {
     expect(imageTokens(undefined, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
   })
