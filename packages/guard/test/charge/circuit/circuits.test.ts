@@ -217,6 +217,24 @@ describe("an outage", () => {
     expect((await world.totals()).inDoubtNanoUsd).toBe(2 * BOUND)
   })
 
+  it("is not over because of a success that another failure contradicts", async () => {
+    const world = new CircuitWorld({ processes: 2, limits: [{ scope: "user", limit: 10, per: "day" }] })
+    const failUntilRejected = async () => {
+      let sent = 0
+      while ((await world.call(503, 0)) === "sent") sent++
+      return sent
+    }
+    await world.call(503, 0)
+    const probe = await world.send(1)
+    await world.call(503, 0)
+    await world.end(probe, "answered")
+    // 4 % of $10 are 20 calls, and 2 of them are in doubt.
+    expect(await failUntilRejected()).toBe(18)
+    world.nowMs += MINUTE
+    expect(await world.call("answered", 0)).toBe("sent")
+    expect(await failUntilRejected()).toBe(20)
+  })
+
   it("of a proven provider takes what was in flight, and no more", async () => {
     const world = new CircuitWorld({ processes: 4 })
     for (const process of [0, 1, 2, 3]) await world.call("answered", process)
