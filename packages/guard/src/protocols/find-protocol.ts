@@ -1,5 +1,6 @@
 import { describeAnthropic } from "./anthropic/describe"
 import { describePath } from "./free-paths"
+import { describeGemini } from "./gemini/describe"
 import { describeChat } from "./openai-chat/describe"
 import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
 import { describeResponses } from "./openai-responses/describe"
@@ -9,6 +10,7 @@ import { rejected } from "./rejection"
 /** Every wire format, in the order in which they are tried. */
 export const PROTOCOLS: readonly Protocol[] = [
   { name: "anthropic-messages", describe: describeAnthropic },
+  { name: "gemini", describe: describeGemini },
   { name: "openai-chat", describe: describeChat },
   { name: "openai-responses", describe: describeResponses },
   { name: "openai-embeddings", describe: describeEmbeddings },
