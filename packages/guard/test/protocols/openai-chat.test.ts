@@ -27,6 +27,11 @@ describe("chat completions", () => {
       minOutputTokens: 1,
       streamed: false,
     })
-    expect(call.boundOptions).toMatchObject({ choices: 2, webSearches: 0, region: "global", outputModalities: ["text"] })
+    expect(call.boundOptions).toMatchObject({
+      choices: 2,
+      webSearches: 0,
+      region: "global",
+      outputModalities: ["text"],
+    })
   })
 })

@@ -76,12 +76,14 @@ export function readTools(
   if (stated !== undefined && (!Number.isSafeInteger(stated) || (stated as number) < 0))
     return invalidBody("max_tool_calls", "an integer of at least 0")
   const maximum = (stated as number | undefined) ?? maxToolCalls
-  if (hosted.length > 0 && maximum === undefined)
+  if (hosted.length > 0 && maximum === undefined) {
+    const index = tools.findIndex((tool) => !isCallersTool(tool))
     return unbounded(
-      `the hosted tool at \`tools[${tools.findIndex((tool) => !isCallersTool(tool))}]\``,
+      `the hosted tool ${nameOf(tools[index], `tools[${index}]`)}`,
       "the model decides how often it calls it",
       "Send `max_tool_calls`, pass `maxToolCalls`, or omit the tool.",
     )
+  }
   const calls = hosted.length > 0 ? maximum! : 0
   const kinds = new Set(hosted.map(({ kind }) => kind))
   return {
@@ -114,6 +116,7 @@ function readTool(
   model: CalledModel,
 ): Hosted | Rejection | "callers" | "remote" {
   const type = String(tool.type)
+  const name = nameOf(tool, path)
   if (type === "function" || type === "custom" || type === "namespace") {
     if (typeof tool.name !== "string") return invalidBody(`${path}.name`, "a string")
     input.tools.push(countedTool(tool.name, tool))
@@ -121,10 +124,10 @@ function readTool(
   }
   if (CALLERS_TOOLS.has(type)) return addDefinedTool(tool, input)
   if (model.provider.name !== "openai" && model.provider.name !== "azure")
-    return unbounded(`the hosted tool at \`${path}\``, "its price at this provider is unknown", "Omit it.")
+    return unbounded(`the hosted tool ${name}`, "its price at this provider is unknown", "Omit it.")
   switch (type.replace(/_(preview_)?20\d\d_\d\d_\d\d$|_preview$/, "")) {
     case "web_search":
-      return webSearch(type, path, model)
+      return webSearch(type, name, model)
     case "file_search":
       return fileSearch(tool, path)
     case "code_interpreter":
@@ -136,18 +139,18 @@ function readTool(
     case "tool_search":
       if (tool.execution === "client") return addDefinedTool(tool, input)
       return unbounded(
-        `the tool at \`${path}\``,
+        `the tool ${name}`,
         "the provider runs it as often as the model decides",
         'Send `execution: "client"`.',
       )
     case "image_generation":
       return unbounded(
-        `the tool at \`${path}\``,
+        `the tool ${name}`,
         "its images are billed at the price of another model",
-        "Call the images API with a function of your own.",
+        "Omit it, and generate images in calls of their own.",
       )
     default:
-      return rejected("unknown-field", `Unknown tool at \`${path}\`: its cost is unknown. Omit it.`)
+      return rejected("unknown-field", `Unknown tool ${name}: its cost is unknown. Omit it.`)
   }
 }
 
@@ -159,11 +162,11 @@ function addDefinedTool(tool: Fields, input: CountableInput): "callers" {
 }
 
 /** https://developers.openai.com/api/docs/pricing#built-in-tools */
-function webSearch(type: string, path: string, { countedAs }: CalledModel): Hosted | Rejection {
+function webSearch(type: string, tool: string, { countedAs }: CalledModel): Hosted | Rejection {
   const name = countedAs.slice(countedAs.lastIndexOf("/") + 1)
   if (type.startsWith("web_search_preview") && !REASONING_MODEL.test(name))
     return unbounded(
-      `the tool at \`${path}\``,
+      `the tool ${tool}`,
       "preview searches have a price of their own for models that do not reason",
       'Send the tool `{ type: "web_search" }` instead.',
     )
@@ -208,6 +211,12 @@ function remoteTools(tool: Fields, path: string, input: CountableInput): Rejecti
     )
   input.unseen.push(`the tools of the MCP server at \`${path}\``)
   return "remote"
+}
+
+/** Names a tool by its type and path. */
+function nameOf(tool: unknown, path: string): string {
+  const type = isRecord(tool) ? String(tool.type) : ""
+  return `${JSON.stringify(type.slice(0, 100))} at \`${path}\``
 }
 
 function approvalsIn(items: unknown): number {
