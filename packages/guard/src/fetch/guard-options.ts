@@ -52,6 +52,8 @@ export interface GuardAttempt {
   costSource: CostSource
   /** Sent, and neither usage nor a documented rule decided the charge. */
   inDoubt: boolean
+  /** The store has not confirmed the charge yet; the budget sends it again. */
+  isPending: boolean
   inputTokens: number | undefined
   outputTokens: number | undefined
   durationMs: number
@@ -70,6 +72,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...["provider", "maxToolCalls", "prices", "fetch", "bodyIdleMs", "onAttempt"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
+const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, tags }`."
@@ -114,6 +117,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
   const { unbilledStatuses = [] } = charge
   if (!Array.isArray(unbilledStatuses) || !unbilledStatuses.every((status) => status >= 400 && status <= 599))
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
+  if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
   for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
   checkFunction(options.fetch, "fetch")

@@ -1,10 +1,10 @@
 import { USAGE_COUNTS } from "@p2/core"
+import { settleAttempt } from "../charge/attempt"
 import type { Charge } from "../charge/charge"
 import { decideCharge } from "../charge/decide-charge"
 import type { AttemptEvidence } from "../charge/evidence"
 import type { Meter, MeterReading } from "../protocols/meter"
 import type { PricedCall } from "../protocols/protocol"
-import { settleAttempt } from "./charge-attempt"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { reservedCost } from "./plan-call"
 import type { ReservedCall } from "./reserve-call"
@@ -29,7 +29,7 @@ export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptE
   const charge = decideCharge(evidence, reservedCost(described, plan, guard), guard.charge ?? {})
   const status = charge.status === "released" ? "released" : statusOf(end, reading)
   const durationMs = Math.round(performance.now() - end.startedAt)
-  await settleAttempt(attempt, charge, {
+  const settlement = await settleAttempt(attempt, charge, {
     status,
     errorCode: errorCodeOf(end, reading),
     modelUsed: reading?.model,
@@ -42,6 +42,7 @@ export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptE
     httpStatus: end.httpStatus,
     reservedNanoUsd: plan.bound.nanoUsd,
     ...(charge.status === "charged" && chargedFields(charge)),
+    isPending: settlement.status === "pending",
     inputTokens: reading?.usage?.usage.inputTokens,
     outputTokens: reading?.usage?.usage.outputTokens,
     durationMs,
@@ -61,7 +62,14 @@ export function reportAttempt(
   { provider, model }: PricedCall,
   attempt: Partial<GuardAttempt> & Pick<GuardAttempt, "status">,
 ): void {
-  const nothing = { reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none", inDoubt: false, durationMs: 0 } as const
+  const nothing = {
+    reservedNanoUsd: 0,
+    costNanoUsd: 0,
+    costSource: "none",
+    inDoubt: false,
+    isPending: false,
+    durationMs: 0,
+  } as const
   const unknown = { httpStatus: undefined, inputTokens: undefined, outputTokens: undefined }
   try {
     onAttempt?.({ provider, model, ...nothing, ...unknown, ...attempt })
