@@ -16,7 +16,7 @@ export const REQUEST_FIELDS: BodyFields = {
   },
 }
 
-const CONFIG_FIELDS: BodyFields = {
+export const CONFIG_FIELDS: BodyFields = {
   free: words(
     "temperature topP topK seed stopSequences presencePenalty frequencyPenalty responseLogprobs logprobs responseMimeType audioTimestamp mediaResolution enableEnhancedCivicAnswers speechConfig imageConfig",
   ),
