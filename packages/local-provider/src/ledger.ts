@@ -24,6 +24,8 @@ export interface BilledCall {
   status: number
   /** `X-Client-Request-Id`, which identifies the call even if no response arrived. */
   clientRequestId: string | undefined
+  /** The service tier that served the call, if the response reports it. */
+  serviceTier?: string | undefined
   /** The bill by kinds, if the wire format has more kinds than input, cached input and output. */
   units?: readonly BilledUnits[]
 }

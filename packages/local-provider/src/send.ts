@@ -24,7 +24,7 @@ export async function sendJson(response: ServerResponse, call: Call): Promise<vo
   const usage = !fault.noUsage
   const body =
     fault.errorInBody === undefined
-      ? completionBody(completion, line, { usage, serviceTier: call.request.service_tier })
+      ? completionBody(completion, line, { usage })
       : { error: fault.errorInBody, ...(fault.billed ? { id: line.id, usage: usageOf(completion, line) } : {}) }
   if (fault.errorInBody !== undefined && !fault.billed) call.ledger.withdraw(line)
   const text = JSON.stringify(body)

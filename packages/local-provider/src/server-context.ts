@@ -10,6 +10,8 @@ export interface LocalProviderOptions {
   latencyMs?: number | undefined
   /** The only accepted key. @defaultValue any non-empty key is accepted */
   apiKey?: string | undefined
+  /** Counts and prices chat completions by rules and prices of its own, for a few models, instead of `@p2`'s. @defaultValue false */
+  ownRules?: boolean | undefined
 }
 
 /** A request as received. */

@@ -10,6 +10,7 @@ import { handleGemini } from "./gemini/handle"
 import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { findModel, listModels, type ModelEntry } from "./models"
+import { countByOwnRules, findOwnModel, isTooExpensive, type OwnModel, ownBill } from "./own-rules/chat-rules"
 import { handleResponses } from "./responses/handle"
 import { sendJson, sendStream } from "./send"
 import {
@@ -140,8 +141,8 @@ async function chat(
     throw error
   }
   remember(context, request, body)
-  const model = findModel(body.model, api, body.service_tier)
-  if (model === undefined)
+  const listed = context.options.ownRules ? undefined : findModel(body.model, api, body.service_tier)
+  if (listed === undefined && !context.options.ownRules)
     return sendError(response, 404, {
       message: `The model \`${body.model}\` does not exist.`,
       type: "invalid_request_error",
@@ -154,7 +155,14 @@ async function chat(
   const rejection = rejectionOf(body, fault)
   if (rejection !== undefined && !fault.billed)
     return sendError(response, rejection.status, rejection.error, fault.headers)
-  const completion = complete(body, model, fault)
+  const own = context.options.ownRules ? findOwnModel(body, api, fault) : undefined
+  const model = listed ?? own
+  if (model === undefined || (own !== undefined && isTooExpensive(body, own)))
+    return sendError(response, 404, {
+      message: `No endpoint for the model \`${body.model}\`.`,
+      code: "model_not_found",
+    })
+  const completion = complete(body, model, fault, own === undefined ? undefined : countByOwnRules(body))
   if (completion.promptTokens > model.contextWindow)
     return sendError(response, 400, {
       message: `This model's maximum context length is ${model.contextWindow} tokens.`,
@@ -162,10 +170,17 @@ async function chat(
       code: "context_length_exceeded",
     })
   const clientRequestId = request.headers["x-client-request-id"]
-  const line = billed(context, api, body, model, completion, {
-    status: rejection?.status ?? 200,
-    clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
-  })
+  const line = billed(
+    context,
+    api,
+    body,
+    { model, own, completion },
+    {
+      serviceTier: own?.serviceTier ?? body.service_tier,
+      status: rejection?.status ?? 200,
+      clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
+    },
+  )
   if (rejection !== undefined) return sendError(response, rejection.status, rejection.error, fault.headers)
   const call = { request: body, completion, line, fault, rates: model.rates, ledger: context.ledger }
   if (body.stream) await sendStream(response, call)
@@ -176,9 +191,8 @@ function billed(
   context: ServerContext,
   api: "openai" | "openrouter",
   body: ChatRequest,
-  model: ModelEntry,
-  completion: Completion,
-  fields: Pick<BilledCall, "status" | "clientRequestId">,
+  { model, own, completion }: { model: ModelEntry; own: OwnModel | undefined; completion: Completion },
+  fields: Pick<BilledCall, "status" | "clientRequestId" | "serviceTier">,
 ): BilledCall {
   const line = {
     id: `${api === "openrouter" ? "gen" : "chatcmpl"}-${randomBytes(12).toString("hex")}`,
@@ -190,6 +204,7 @@ function billed(
     reported: false,
     ...fields,
   }
+  if (own !== undefined) return context.ledger.billUnits(line, ownBill(body, own, completion))
   return context.ledger.bill(line, model.rates)
 }
 

@@ -106,7 +106,7 @@ async function create(
       status: fault.status ?? 200,
       clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
     },
-    billOf(answer, rates),
+    billOf(answer, rates, body.model),
   )
   if (fault.status !== undefined) return reject()
   const call: ResponsesCall = { request: body, answer, line, fault, ledger: context.ledger, serviceTier }
@@ -116,10 +116,18 @@ async function create(
   await sendResponse(response, call)
 }
 
-function billOf(answer: ResponsesAnswer, rates: ResponsesModel["tiers"][string]): BilledUnits[] {
+/** Search results are a fixed block for these models, beside the reported input: the same page as the prices. */
+const FIXED_SEARCH = { models: /^gpt-4(o|\.1)-mini/, tokens: 8_000 }
+
+function billOf(answer: ResponsesAnswer, rates: ResponsesModel["tiers"][string], model: string): BilledUnits[] {
   const { search, fileSearch, containerGB } = PICO_USD_PER_PIECE
   return [
     { kind: "input", count: answer.inputTokens - answer.cachedTokens, picoUsdPerUnit: rates.input },
+    {
+      kind: "searchInput",
+      count: FIXED_SEARCH.models.test(model) ? answer.searches * FIXED_SEARCH.tokens : 0,
+      picoUsdPerUnit: rates.input,
+    },
     { kind: "cacheRead", count: answer.cachedTokens, picoUsdPerUnit: rates.cacheRead },
     { kind: "output", count: answer.outputTokens, picoUsdPerUnit: rates.output },
     { kind: "search", count: answer.searches, picoUsdPerUnit: search },
