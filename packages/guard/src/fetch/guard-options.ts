@@ -3,6 +3,7 @@ import type { CostSource, NanoUsd } from "@p2/core"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
+import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */
 export interface GuardOptions {
@@ -72,7 +73,6 @@ const NAMES: ReadonlySet<string> = new Set([
   ...["provider", "maxToolCalls", "prices", "fetch", "bodyIdleMs", "onAttempt"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
-const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, tags }`."

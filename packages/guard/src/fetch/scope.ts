@@ -26,7 +26,10 @@ interface ScopeStorage {
   getStore(): Scope | undefined
 }
 
+export const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 const SCOPE_NAMES: ReadonlySet<string> = new Set(["budget", "limit", "subject"])
+
+const ADVICE = { user: "Did you mean `subject: { userId }`?", userId: "Did you mean `subject: { userId }`?" }
 
 /** One storage per process: the ESM and the CommonJS copy of this package share it. */
 const STORAGE = Symbol.for("@p2/guard/scope")
@@ -45,10 +48,13 @@ const shared = globalThis as { [STORAGE]?: ScopeStorage }
  * await withBudget({ limit: "0.50", subject: { userId } }, () => agent.run(task))
  */
 export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
-  checkOptions(options, SCOPE_NAMES, "options", { user: "Did you mean `subject: { userId }`?" })
+  checkOptions(options, SCOPE_NAMES, "options", ADVICE)
   const { budget, limit, subject } = options
   if (budget === undefined && limit === undefined && subject === undefined)
     throw new InvalidArgumentError("options", "at least one of `budget`, `limit` and `subject`", options)
+  if (budget !== undefined && typeof budget?.reserve !== "function")
+    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+  if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "subject")
   if (typeof limit === "number" || typeof limit === "string") usd(limit, "limit")
   const storage = openStorage()
   const scope: Scope = { id: crypto.randomUUID(), budget, limit, subject, outer: storage.getStore() }
