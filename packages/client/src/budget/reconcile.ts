@@ -1,8 +1,10 @@
 import type { StoredEntry } from "@p2/budget"
 import { InvalidArgumentError, isRecord, type NanoUsd } from "@p2/core"
 import { readOpenAIChatUsage } from "@p2/pricing/usage"
+import type { OpenAI } from "openai"
 import { ConnectionLostError } from "../errors"
-import type { CallableRoute, Routes } from "../providers/routes"
+import type { Route } from "../providers/route"
+import type { Routes } from "../providers/routes"
 import { statusError } from "../transport/provider-failure"
 import type { BudgetConstraints } from "./budget-constraints"
 
@@ -27,14 +29,14 @@ export async function reconcileRequest(
     throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
   const { budget, subject } = await constraints.open()
   const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
-  const openRoutes = await routes.open()
+  const instances = await routes.connect()
   for (const entry of await budget.usage.get(requestId, { subject })) {
     const { attempt, costNanoUsd: fromNanoUsd } = entry
     if (entry.costSource === "none") continue
-    const route = openRoutes.find(
+    const route = routes.all.find(
       ({ provider }) => provider.dialect === "openrouter" && provider.name === entry.provider,
     )
-    const reported = route === undefined ? undefined : await fetchGeneration(route, entry)
+    const reported = route === undefined ? undefined : await fetchGeneration(route, instances.get(route)!, entry)
     if (reported === undefined) result.unknown.push(attempt)
     else if (reported.costNanoUsd === fromNanoUsd) result.confirmed.push(attempt)
     else {
@@ -53,11 +55,11 @@ interface GenerationCost {
 }
 
 /** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
-async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promise<GenerationCost | undefined> {
+async function fetchGeneration(route: Route, openai: OpenAI, entry: StoredEntry): Promise<GenerationCost | undefined> {
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
   // This request is free, so the SDK may retry it without a reservation.
-  const body: unknown = await route.openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
+  const body: unknown = await openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     const { name } = route.provider
     const failure = statusError(error, name, Date.now())
     // OpenRouter stores a generation some seconds after the call.
@@ -69,5 +71,6 @@ async function fetchGeneration(route: CallableRoute, entry: StoredEntry): Promis
   const reported = readOpenAIChatUsage({ ...counts, cost: data.total_cost, is_byok: data.is_byok }, "openrouter")
   if (reported.status === "none" || reported.cost === undefined) return undefined
   const { inputTokens, outputTokens } = reported.usage
-  return { costNanoUsd: route.costOf(reported, undefined).costNanoUsd, tokens: { inputTokens, outputTokens } }
+  const cost = route.costOf(reported, undefined)
+  return cost && { costNanoUsd: cost.costNanoUsd, tokens: { inputTokens, outputTokens } }
 }

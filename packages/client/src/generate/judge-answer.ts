@@ -9,7 +9,7 @@ import {
 } from "../errors"
 
 /** The answer, or why there is none. `text` is the text that the model returned, without reasoning. */
-export type AnswerOutcome =
+export type Verdict =
   | { status: "answered"; answer: unknown; text: string }
   | { status: "failed"; error: P2Error; text: string }
 
@@ -23,11 +23,11 @@ export async function judgeAnswer(
     /** Output tokens that were requested. */
     maxTokens: number
   },
-): Promise<AnswerOutcome> {
+): Promise<Verdict> {
   const { finishReason, refusal, answerEnd } = completion
   const { compiled, provider, maxTokens } = options
   const text = cutReasoning(completion.text)
-  const failed = (error: P2Error): AnswerOutcome => ({ status: "failed", error, text })
+  const failed = (error: P2Error): Verdict => ({ status: "failed", error, text })
   if (refusal !== "") return failed(new AnswerRefusedError(refusal))
   if (answerEnd === "filtered") return failed(new ContentFilteredError())
   if (answerEnd === "failed")
@@ -51,7 +51,7 @@ const MAX_VALUES = 100
  * Parses the last JSON value that fits the schema. Models and servers put prose, a code fence or reasoning around the
  * answer, encode it twice, or write the tool call as content. If no value fits, the error is that of the longest one.
  */
-async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<unknown>): Promise<AnswerOutcome> {
+async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<unknown>): Promise<Verdict> {
   let longest = ""
   let error: P2Error | undefined
   const values = texts.flatMap((text) => valuesIn(text, compiled.name)).slice(0, MAX_VALUES)

@@ -106,18 +106,6 @@ function providerError(
   })
 }
 
-/** Statuses that providers return before they generate anything. Any other may have been billed. */
-const UNBILLED_STATUSES: readonly number[] = [400, 401, 402, 403, 404, 413, 422, 429]
-
-/**
- * Whether a status proves that nothing is billed. Azure may bill a prompt that its filter stops or that is too long:
- * https://github.com/MicrosoftDocs/azure-docs/commit/b996ab3
- */
-export function isUnbilled({ status, providerCode, provider }: ProviderError): boolean {
-  const billed = providerCode === CONTENT_FILTER || (provider === "azure" && providerCode === "context_length_exceeded")
-  return UNBILLED_STATUSES.includes(status!) && !billed
-}
-
 /** The provider's code for a prompt that its filter stopped. */
 export const CONTENT_FILTER = "content_filter"
 

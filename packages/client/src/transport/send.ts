@@ -1,11 +1,12 @@
 import { isRecord, type P2Error } from "@p2/core"
+import type { SendProof } from "@p2/guard/charge"
 import { ChatCompletion } from "@p2/guard/protocols"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
 import type { DeadlineRace } from "./deadline-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { isRejectedByFetch, provesNotSent } from "./not-sent"
-import { CONTENT_FILTER, errorInside, failedGeneration, isUnbilled, statusError } from "./provider-failure"
+import { CONTENT_FILTER, errorInside, failedGeneration, type ProviderReply, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
 import { REQUEST_ID_HEADER, type WatchedRequest, wireWatch } from "./wire-watch"
 
@@ -33,11 +34,7 @@ export interface OutgoingRequest {
 export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
   httpStatus: number | undefined
-  /**
-   * The charge without a reported usage. `unsent`: none, because nothing was sent. `free`: none, because the provider does
-   * not bill the status. `unknown`: the provider may bill up to the upper bound.
-   */
-  billing: "unsent" | "free" | "unknown"
+  sent: SendProof
   /** On the clock of `performance.now()`. */
   headersAt: number | undefined
   firstContentAt: number | undefined
@@ -47,7 +44,7 @@ export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2
 export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
   const { id, race, streamed, provider } = request
   if (race.error !== undefined)
-    return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived(provider.name) }
+    return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
   const watch = wireWatch()
   const watched = watch.begin(id)
   const { connectMs, firstContentMs, idleMs } = request.deadlines
@@ -71,7 +68,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
     })
     const { completion } = read
     const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
-    const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
+    const reached = { completion, httpStatus: response.status, sent: "maybe-sent", headersAt, firstContentAt } as const
     return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
     return resultOfError(request, error, watched)
@@ -135,7 +132,7 @@ function resultOfError(request: OutgoingRequest, error: unknown, watched: Watche
   return {
     status: "failed",
     error: race.error ?? failure,
-    billing: isUnsent ? "unsent" : "unknown",
+    sent: isUnsent ? "not-sent" : "maybe-sent",
     ...nothingArrived(provider.name),
   }
 }
@@ -143,17 +140,16 @@ function resultOfError(request: OutgoingRequest, error: unknown, watched: Watche
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
 function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
   const nothing = nothingArrived(status.provider)
-  const { completion } = nothing
   const generation = failedGeneration(status)
-  const choices = generation === undefined ? [] : [{ message: { content: generation } }]
-  const usage = usageOfErrorBody(cause)
-  completion.add({ event: undefined, data: { choices, ...(isRecord(usage) ? { usage } : {}) }, text: "" })
-  const isFree = isUnbilled(status) && generation === undefined && completion.read().usageLowerBound === undefined
-  const received = {
-    ...nothing,
-    httpStatus: status.status,
-    billing: isFree ? "free" : "unknown",
-  } as const
+  const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
+  const { error: inner } = status.cause as ProviderReply
+  const data = {
+    error: isRecord(inner) ? inner : { code: status.providerCode },
+    usage: usageOfErrorBody(cause),
+    choices,
+  }
+  nothing.completion.add({ event: undefined, data, text: "" })
+  const received = { ...nothing, httpStatus: status.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
   if (generation !== undefined) return { status: "answered", ...received }
   const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status

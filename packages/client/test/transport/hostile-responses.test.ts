@@ -35,19 +35,22 @@ describe("an error status", () => {
   })
 
   test.each([{ dream_tokens: 5 }, { prompt_tokens_details: { cached_tokens: -1 } }])(
-    "400 with a usage that is not understood costs the upper bound: %j",
+    "400 with a usage that is not understood costs at least what it reports: %j",
     async (odd) => {
       answerJson(400, { error: { message: "no" }, usage: { ...USAGE, ...odd } })
-      expect((await generate()).receipt.costSource).toBe("bound")
+      const { nanoUsd } = costOf("openai/gpt-4o-mini", { inputTokens: 1_000, outputTokens: 50 })
+      const { receipt } = await generate()
+      expect(receipt.attempts).toMatchObject([{ inDoubt: true, usage: undefined }])
+      expect(receipt.costNanoUsd).toBe(Math.max(receipt.reservedNanoUsd, nanoUsd))
     },
   )
 
-  test.each([400, 401, 402, 403, 404, 413, 422, 429])("%i without a usage is free", async (status) => {
+  test.each([400, 401, 402, 404, 413, 422, 429])("%i without a usage is free", async (status) => {
     answerJson(status, { error: { message: "no" } })
     expect((await generate()).receipt).toMatchObject({ costNanoUsd: 0, costSource: "none" })
   })
 
-  test.each([405, 408, 409, 418, 451, 499])("%i without a usage costs the upper bound", async (status) => {
+  test.each([403, 405, 408, 409, 418, 451, 499])("%i without a usage costs the upper bound", async (status) => {
     answerJson(status, { error: { message: "no" } })
     const { receipt } = await generate()
     expect(receipt).toMatchObject({ costNanoUsd: receipt.reservedNanoUsd, costSource: "bound" })

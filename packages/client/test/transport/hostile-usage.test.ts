@@ -44,7 +44,8 @@ async function answered(usage: object, request: object = {}): Promise<Receipt> {
 }
 
 function expectUpperBound(receipt: Receipt): void {
-  expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: receipt.reservedNanoUsd })
+  const { reservedNanoUsd } = receipt
+  expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: reservedNanoUsd, inDoubtNanoUsd: reservedNanoUsd })
   expect(receipt.costNanoUsd).toBeGreaterThan(0)
   expect(receipt.attempts[0]!.usage).toBeUndefined()
 }
@@ -64,7 +65,7 @@ describe("a usage that is reported in every chunk", () => {
 
   test("is charged above the upper bound when the provider reported more", async () => {
     const receipt = await interrupted([chunk("a", { usage: usageOf(1_000_000, 1) })])
-    expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: costOf(1_000_000, 1) })
+    expect(receipt).toMatchObject({ inDoubtNanoUsd: costOf(1_000_000, 1), costNanoUsd: costOf(1_000_000, 1) })
   })
 
   test("never shrinks", async () => {
@@ -114,7 +115,7 @@ describe("a usage that contradicts itself", () => {
     async (odd) => {
       expectUpperBound(await answered(usageOf(10, 5, odd)))
       const receipt = await answered(usageOf(1_000_000, 5, odd))
-      expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: costOf(1_000_000, 5) })
+      expect(receipt).toMatchObject({ inDoubtNanoUsd: costOf(1_000_000, 5), costNanoUsd: costOf(1_000_000, 5) })
     },
   )
 

@@ -146,9 +146,11 @@ export class ChatCompletion implements Meter {
     if (reportsError({ error: choice.error })) this.#break(choice)
     const reason = shortString(choice.finish_reason)
     if (reason === undefined || reason === "null") return
+    this.#isComplete = true
+    // A later reason does not make an answer whole that was filtered, truncated or broken off.
+    if (this.#finishReason !== undefined && this.answerEnd !== "complete") return
     this.#finishReason = reason
     this.#nativeFinishReason = shortString(choice.native_finish_reason)
-    this.#isComplete = true
   }
 
   /** `isWhole`: the message may have everything so far, and not only what is new. */

@@ -60,6 +60,14 @@ describe("an answer in a stream", () => {
       expect(fromEvents(content("a"), mark).read().state).toBe("complete")
   })
 
+  test("that ended badly does not become whole by a later finish reason", () => {
+    const failed = fromEvents(content("a"), chunk({}, { finish_reason: "error" }), content("b"), stop, "[DONE]")
+    expect(failed).toMatchObject({ finishReason: "error", answerEnd: "failed" })
+    expect(fromEvents(content("a"), stop, chunk({}, { finish_reason: "length" }))).toMatchObject({
+      answerEnd: "truncated",
+    })
+  })
+
   test("contains reasoning that is content for the deadlines and not part of the answer", () => {
     const completion = new ChatCompletion({ provider: "openai" })
     for (const delta of [

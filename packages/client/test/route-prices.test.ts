@@ -4,7 +4,7 @@ import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { z } from "zod"
-import { structureOf } from "../src/generate/prompt"
+import { structureOf } from "../src/generate/chat-body"
 import { Routes } from "../src/providers/routes"
 
 const Tree = z.object({ name: z.string().describe("A name"), tags: z.array(z.enum(["a", "b"])), size: z.bigint() })
@@ -41,7 +41,7 @@ test("messages and structure have as many tokens counted separately as counted t
       fc.constantFrom(...routes),
       fc.constantFrom("text", "json_schema", "tool", "json_object", "prompt"),
       (messages, { model, route }, mode) => {
-        const structure = structureOf({ compiled, mode: mode as "text" })
+        const structure = structureOf(compiled, mode as "text")
         const { tools, response_format: answerFormat } = structure
         const { tokens, upperBound } = countRequestTokens({ model, messages, tools, answerFormat })
         const counted = route.countInput(messages, structure)
@@ -61,7 +61,7 @@ test("a file has the context window as its upper bound, and the structure is add
   const request = new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>
   const route = new Routes(request, { apiKey: "k" }).first
   const messages: Message[] = [{ role: "user", content: [{ type: "file", file: { file_id: "f" } }] }]
-  const structure = structureOf({ compiled, mode: "json_schema" })
+  const structure = structureOf(compiled, "json_schema")
   const { contextWindow } = route.limits
   expect(route.countInput(messages, {}).upperBound).toBe(contextWindow)
   expect(route.countInput(messages, structure).upperBound).toBeGreaterThan(contextWindow)

@@ -1,27 +1,14 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
-import type { Bound } from "@p2/pricing"
-import type { Route } from "../providers/routes"
-import { type CountedInput, MAX_WEB_RESULTS, type StructureFields } from "../providers/tariff"
+import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-
-/** The model and the content of one attempt, before its output limit is known. */
-export interface Prompt {
-  request: Request<unknown>
-  route: Route
-  /** The conversation, with the repair messages. */
-  messages: readonly Message[]
-  /** Undefined: the answer is text. */
-  compiled: CompiledAnswer<unknown> | undefined
-  mode: AnswerMode
-}
-
-/** Counts the input as it would be sent. */
-export function countPrompt(prompt: Prompt): CountedInput {
-  return prompt.route.countInput(sentMessages(prompt), structureOf(prompt))
-}
+import type { AttemptPlan } from "./generate-call"
 
 /** The messages, with the schema as instructions if the mode has no field for it. */
-function sentMessages({ messages, compiled, mode }: Prompt): readonly Message[] {
+export function sentMessages(
+  messages: readonly Message[],
+  compiled: CompiledAnswer<unknown> | undefined,
+  mode: AnswerMode,
+): readonly Message[] {
   if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
   const index = messages.findIndex((message) => !isSystem(message))
   const instructions: Message = { role: "system", content: compiled.instructions }
@@ -35,7 +22,7 @@ function isSystem({ role }: Message): boolean {
 const JSON_OBJECT = Object.freeze({ type: "json_object" as const })
 
 /** The fields that request structured output. They count as input. */
-export function structureOf({ compiled, mode }: Pick<Prompt, "compiled" | "mode">): StructureFields {
+export function structureOf(compiled: CompiledAnswer<unknown> | undefined, mode: AnswerMode): StructureFields {
   if (compiled === undefined) return {}
   if (mode === "json_schema") return { response_format: compiled.answerFormat }
   if (mode === "json_object") return { response_format: JSON_OBJECT }
@@ -46,22 +33,18 @@ export function structureOf({ compiled, mode }: Pick<Prompt, "compiled" | "mode"
 
 /** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price. */
 export function chatBody(
-  prompt: Prompt,
-  options: {
-    maxTokens: number
-    stream: boolean
-    /** The highest prices that the upper bound assumes for OpenRouter. */
-    maxPrice: Bound["maxPrice"]
-  },
+  request: Request<unknown>,
+  compiled: CompiledAnswer<unknown> | undefined,
+  plan: AttemptPlan,
 ): Record<string, unknown> {
-  const { request, route } = prompt
+  const { route, mode, messages } = plan
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
     model: route.sentModel,
-    messages: withCacheMarker(sentMessages(prompt), prompt),
-    ...structureOf(prompt),
-    [route.maxTokensField]: options.maxTokens,
+    messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
+    ...structureOf(compiled, mode),
+    [route.maxTokensField]: plan.maxTokens,
     temperature: request.temperature,
     top_p: request.topP,
     frequency_penalty: request.frequencyPenalty,
@@ -70,15 +53,18 @@ export function chatBody(
     service_tier: route.serviceTier,
   }
   if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
-  if (options.stream) {
+  if (plan.streamed) {
     body.stream = true
-    if (provider.streamOptions !== false) body.stream_options = { include_usage: true }
+    if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
   }
-  if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(prompt, options.maxPrice))
+  if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
 }
 
-function openRouterFields({ request, messages, mode }: Prompt, maxPrice: Bound["maxPrice"]): Record<string, unknown> {
+function openRouterFields(
+  request: Request<unknown>,
+  { messages, mode, maxPrice }: AttemptPlan,
+): Record<string, unknown> {
   const plugins = [
     // Exa searches once, at a stated price. A model's own search has its provider's price and no limit.
     // https://openrouter.ai/docs/features/web-search
@@ -94,7 +80,8 @@ function openRouterFields({ request, messages, mode }: Prompt, maxPrice: Bound["
   }
 }
 
-function hasFile({ content }: Message): boolean {
+/** Whether a message has a file. */
+export function hasFile({ content }: Message): boolean {
   return Array.isArray(content) && content.some(({ type }) => type === "file")
 }
 
@@ -102,8 +89,8 @@ function hasFile({ content }: Message): boolean {
  * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
  * models through OpenRouter. Others cache by themselves, or (Anthropic's compatibility layer) not at all.
  */
-function withCacheMarker(messages: readonly Message[], { request, route }: Prompt): readonly Message[] {
-  if (!request.cachePrompt || route.provider.dialect !== "openrouter") return messages
+function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
+  if (route.provider.dialect !== "openrouter") return messages
   if (!/^(anthropic|google)\//.test(route.sentModel)) return messages
   // The last system message, else the first message: everything up to it is the same in the next call.
   const index = Math.max(0, messages.findLastIndex(isSystem))

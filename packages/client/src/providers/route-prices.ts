@@ -1,19 +1,8 @@
-import {
-  type AnswerFormat,
-  type CostSource,
-  InvalidArgumentError,
-  type Message,
-  type NanoUsd,
-  type Request,
-  type ToolDefinition,
-} from "@p2/core"
-import type { Bound, BoundOptions, Modality, PriceTable } from "@p2/pricing"
-import type { ReportedUsage } from "@p2/pricing/usage"
+import { InvalidArgumentError, type Message, type Request } from "@p2/core"
+import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { hostOf, type ProviderChoice } from "./choose-provider"
-
-/** Results of the one web search of a call with `online`. OpenRouter's price is for up to 5. */
-export const MAX_WEB_RESULTS = 5
+import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
  * Tokens that are reserved for one search result, which is billed as input. OpenRouter states no maximum; this is about
@@ -21,64 +10,35 @@ export const MAX_WEB_RESULTS = 5
  */
 const TOKENS_PER_WEB_RESULT = 2_000
 
-/** Fields of the body that request structured output. */
-export interface StructureFields {
-  response_format?: AnswerFormat
-  tools?: ToolDefinition[]
-  tool_choice?: { type: "function"; function: { name: string } }
-}
+/** The part of a route that counts and prices. */
+type RoutePrices = Pick<
+  Route,
+  "sentModel" | "limits" | "rates" | "countInput" | "estimateNanoUsd" | "upperBound" | "affordableTokens" | "costOf"
+>
 
-/** The input of a call with its token counts. */
-export interface CountedInput {
-  messages: readonly Message[]
-  tokens: number
-  /** Upper bound of the tokens that the provider counts. */
-  upperBound: number
-}
-
-/** The cost of a call and its source. */
-export interface CallCost {
-  costNanoUsd: NanoUsd
-  costSource: CostSource
-  /** The cost by the price table, if the provider reported a different one. */
-  tableCostNanoUsd: NanoUsd | undefined
-}
-
-/** The prices and the token counts of a model at its provider. */
-export interface Tariff {
-  /** The model's name in the request to the provider. */
-  sentModel: string
-  limits: { contextWindow: number; maxInputTokens?: number | undefined; maxOutputTokens?: number | undefined }
-  /** Published rates of a short input, in pico-USD per token. */
-  rates(): { input: number; output: number }
-  countInput(messages: readonly Message[], structure: StructureFields): CountedInput
-  /** The cost of these tokens at the published price. */
-  estimateNanoUsd(inputTokens: number, outputTokens: number): NanoUsd
-  /** The upper bound of a call. @throws P2Error (code `unbounded-cost`) if the cost has none. */
-  upperBound(input: CountedInput, maxTokens: number): Bound
-  /** The largest number of output tokens whose upper bound is at most `budgetNanoUsd`; 0 if the input alone exceeds it. */
-  affordableTokens(input: CountedInput, budgetNanoUsd: NanoUsd): number
-  /** @throws P2Error if the price table has no price for the usage. */
-  costOf(reported: ReportedUsage, serviceTier: string | undefined): CallCost
-}
-
-/** @throws UnknownModelError */
-export function tariffOf(model: string, choice: ProviderChoice, request: Request<unknown>, prices: PriceTable): Tariff {
+/** The name, the limits, the token counts and the prices of a model at its provider. @throws UnknownModelError */
+export function routePrices(
+  model: string,
+  choice: ProviderChoice,
+  request: Request<unknown>,
+  options: { prices: PriceTable; now: () => number },
+): RoutePrices {
+  const { prices, now } = options
   const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
   // The alias of a deployment is counted like its model.
   const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
   const { serviceTier } = request
   const searchTokens = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
-  const boundOptions = (input: CountedInput, maxOutputTokens?: number): BoundOptions => {
-    const at = Date.now()
+  const boundOptions = (messages: readonly Message[], inputTokens: number, maxOutputTokens?: number): BoundOptions => {
+    const at = now()
     return {
-      inputTokens: input.upperBound,
+      inputTokens,
       maxOutputTokens,
       webSearches: request.online ? 1 : 0,
       serviceTier,
       cacheWrites: request.cachePrompt ? "5m" : "none",
-      inputModalities: modalitiesOf(input.messages),
-      outputModalities: ["text"],
+      inputModalities: modalitiesOf(messages),
+      outputModalities: TEXT_ONLY,
       at,
       // The provider may apply the price at the end of the call. One minute allows for clock differences.
       deadline: at + request.timeoutMs + 60_000,
@@ -92,29 +52,38 @@ export function tariffOf(model: string, choice: ProviderChoice, request: Request
       const counted = countRequestTokens({ model: countedAs, messages })
       const added = countStructure(countedAs, structure)
       return {
-        messages,
         tokens: counted.tokens + added.tokens,
         upperBound: counted.upperBound + added.upperBound + searchTokens,
       }
     },
     estimateNanoUsd: (inputTokens, outputTokens) =>
-      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier }).nanoUsd,
-    upperBound: (input, maxOutputTokens) => prices.upperBound(priceKey, boundOptions(input, maxOutputTokens)),
-    affordableTokens: (input, budgetNanoUsd) =>
-      prices.affordableOutputTokens(priceKey, { ...boundOptions(input), budgetNanoUsd }),
+      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, at: now() }).nanoUsd,
+    upperBound: (messages, inputUpperBound, maxTokens) =>
+      prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens)),
+    affordableTokens: (messages, inputUpperBound, budgetNanoUsd) =>
+      prices.affordableOutputTokens(priceKey, { ...boundOptions(messages, inputUpperBound), budgetNanoUsd }),
     costOf: ({ usage, cost: reported }, usedTier = serviceTier) => {
-      const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { serviceTier: usedTier, reported })
-      return {
-        costNanoUsd: nanoUsd,
-        costSource: basis,
-        tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+      try {
+        const options = { serviceTier: usedTier, reported, at: now() }
+        const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, options)
+        return {
+          costNanoUsd: nanoUsd,
+          tokens: usage.inputTokens + usage.outputTokens,
+          costSource: basis,
+          tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+        }
+      } catch {
+        return undefined
       }
     },
   }
 }
 
+const TEXT_ONLY: readonly Modality[] = ["text"]
+
 /** The kinds of input. Undefined if there is a file, which may contain every kind that the model has a rate for. */
 function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undefined {
+  if (messages.every(({ content }) => !Array.isArray(content))) return TEXT_ONLY
   const types = messages.flatMap(({ content }) => (Array.isArray(content) ? content.map(({ type }) => type) : []))
   if (types.includes("file")) return undefined
   const image = types.includes("image_url") ? (["image"] as const) : []
@@ -176,7 +145,7 @@ function isAtOpenAI({ provider, baseURL }: ProviderChoice): boolean {
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */
-function modelLimits(priceKey: string, prices: PriceTable): Tariff["limits"] {
+function modelLimits(priceKey: string, prices: PriceTable): Route["limits"] {
   const price = prices.findPrice(priceKey)
   const { contextWindow, maxInputTokens, maxOutputTokens } = price ?? {}
   const pricedLimits = contextWindow === undefined ? undefined : { contextWindow, maxInputTokens, maxOutputTokens }
