@@ -191,14 +191,17 @@ export class UsageFields {
 /** Fields that only Anthropic's usage has at its top. */
 const ANTHROPIC_FIELDS: readonly string[] = ["usage.cache_read_input_tokens", "usage.cache_creation_input_tokens"]
 
+/** A longer name of a field is shortened in an error message. */
+const MAX_NAME = 120
+
 function unknownField({ path, name, value }: BilledField): UnknownUsageError {
   const hint = ANTHROPIC_FIELDS.includes(path)
     ? "This is Anthropic's usage: use `usageFromAnthropic`"
     : "Update @p2/pricing"
   return new UnknownUsageError(
-    path,
+    path.slice(0, MAX_NAME),
     value,
-    `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(name)}] }\` if other fields contain what it counts.`,
+    `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(name.slice(0, MAX_NAME))}] }\` if other fields contain what it counts.`,
   )
 }
 
