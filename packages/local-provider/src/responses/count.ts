@@ -50,5 +50,5 @@ function partTokens(part: Item, model: string): number {
 function largestImage(model: string): number {
   if (/^gpt-4o-mini/.test(model)) return 2833 + 8 * 5667
   if (/^gpt-4/.test(model)) return 85 + 8 * 170
-  return /^(gpt-5-mini|o4-mini)/.test(model) ? 1536 * 1.62 : 70 + 8 * 140
+  return /^(gpt-5-mini|o4-mini)/.test(model) ? Math.ceil(1536 * 1.62) : 70 + 8 * 140
 }

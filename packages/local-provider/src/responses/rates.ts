@@ -55,7 +55,7 @@ const MODELS: Readonly<Record<string, ResponsesModel>> = {
     reasons: true,
   },
   "o4-mini": {
-    tiers: { default: rates(1.1, 0.275, 4.4), priority: rates(2, 0.5, 8), flex: rates(0.55, 0.138, 2.2) },
+    tiers: { default: rates(1.1, 0.275, 4.4), priority: rates(2, 0.5, 8), flex: rates(0.55, 0.1375, 2.2) },
     contextWindow: 200_000,
     maxOutputTokens: 100_000,
     reasons: true,
