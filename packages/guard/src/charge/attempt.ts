@@ -60,10 +60,8 @@ export async function reserveAttempt(
   const result = await budget.reserve(options)
   if (!result.ok) return { status: "denied", error: result.error }
   const { reservation } = result
-  const { partition, limits, amount } = reservation
   try {
-    const boundNanoUsd = amount.nanoUsd ?? 0
-    const pass = await circuits.enter({ provider, model, partition, subject, limits, boundNanoUsd, signal })
+    const pass = await circuits.enter({ provider, model, subject, reservation, signal })
     if (!CircuitOpenError.isInstance(pass))
       return { status: "reserved", attempt: { reservation, circuit: { circuits, pass } } }
     circuits.repeatRejection(request, pass)

@@ -20,9 +20,9 @@ export function maxGuardedLimits(maxCounters: number): number {
   return Math.floor((maxCounters - 2) / STEPS.length)
 }
 
-const CIRCUIT = "circuit"
-const ANSWERS: Limit = { scope: { tag: CIRCUIT }, limit: { requests: Number.MAX_SAFE_INTEGER }, per: "1m" }
-const DOUBT: Limit = { scope: { tag: CIRCUIT }, limit: null, per: "1m" }
+/** Answers in this minute, and what is in doubt of all limits. Their tags differ, because a reset clears a whole tag. */
+const ANSWERS: Limit = { scope: { tag: "answers" }, limit: { requests: Number.MAX_SAFE_INTEGER }, per: "1m" }
+const DOUBT: Limit = { scope: { tag: "doubt" }, limit: null, per: "1m" }
 
 /** The subject of a circuit's counters. Its tags decide the counters: see {@link counterLimits}. */
 export function counterSubject(
@@ -31,7 +31,7 @@ export function counterSubject(
   guarded: readonly GuardedLimit[],
 ): Subject & { tags: { partition: string } } {
   const tags = Object.fromEntries(guarded.map(({ tag }) => [tag, circuit]))
-  return { model: circuit, tags: { ...tags, partition, [CIRCUIT]: circuit } }
+  return { model: circuit, tags: { ...tags, partition, answers: circuit, doubt: circuit } }
 }
 
 /** The counters of a circuit, as limits that deny nothing: answers, what is in doubt, and what is in doubt of each limit. */

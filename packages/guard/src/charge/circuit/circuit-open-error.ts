@@ -1,4 +1,4 @@
-import { formatUsd, type NanoUsd, P2Error } from "@p2/core"
+import { describeModelId, formatUsd, type NanoUsd, P2Error } from "@p2/core"
 
 /**
  * The circuit breaker rejected the call: code `circuit-open`. Recent calls to the provider failed after they were sent, and
@@ -23,7 +23,7 @@ export class CircuitOpenError extends P2Error<"circuit-open"> {
   }) {
     const { provider, model, retryAfterMs, inDoubtNanoUsd, limitNanoUsd } = fields
     super(
-      `Circuit open (${provider}, ${model}): failed calls may have cost ${formatUsd(inDoubtNanoUsd)} of a limit of ${formatUsd(limitNanoUsd)}. Nothing was sent. Retry after ${retryAfterMs} ms.`,
+      `Circuit open (${provider}, ${describeModelId(model)}): failed calls may have cost ${formatUsd(inDoubtNanoUsd)} of a limit of ${formatUsd(limitNanoUsd)}. Nothing was sent. Retry after ${retryAfterMs} ms.`,
       { code: "circuit-open", kind: "failed", retryable: true },
     )
     Object.assign(this, fields)

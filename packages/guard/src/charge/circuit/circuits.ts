@@ -3,7 +3,6 @@ import {
   type BudgetExceededError,
   type BudgetStore,
   createBudget,
-  type LimitStatus,
   type Reservation,
   type Subject,
 } from "@p2/budget"
@@ -34,24 +33,34 @@ const BUSY_RETRY_MS = 1_000
 export interface CircuitCall {
   provider: string
   model: string
-  partition: string
   subject: Subject
-  /** The limits that the call reserved in. */
-  limits: readonly LimitStatus[]
-  boundNanoUsd: NanoUsd
+  /** The reservation of the upper bound in the budget of the call. */
+  reservation: Reservation
   signal: AbortSignal | undefined
+}
+
+/** The counters of a call: the limits that are guarded, and the subject whose tags name the counters. */
+interface CallCounters {
+  guarded: readonly GuardedLimit[]
+  subject: Subject
+}
+
+/** What a call reserved in the counters while its provider was not proven to answer. */
+interface Probe {
+  reservation: Reservation
+  counters: CallCounters
+  /** The status before the reserve. */
+  status: CircuitStatus
 }
 
 /** The permission to send one call. */
 export interface CircuitPass {
+  call: CircuitCall
   circuit: Circuit
   /** {@link Circuit.failures} when the call was sent. */
   failures: number
-  /** The subject of the counters; undefined: no limit is guarded. */
-  counted: Subject | undefined
-  guarded: readonly GuardedLimit[]
-  /** Present if the provider was not proven to answer: the upper bound is reserved in the counters. */
-  probe: { reservation: Reservation; status: CircuitStatus } | undefined
+  /** Undefined: the provider is proven to answer, or no limit is guarded. */
+  probe: Probe | undefined
 }
 
 /**
@@ -87,48 +96,51 @@ export class Circuits {
    * @throws StoreError if the store fails. AbortedError if the signal fires.
    */
   async enter(call: CircuitCall): Promise<CircuitPass | CircuitOpenError> {
-    const { name, circuit } = this.#circuit(call)
-    const guarded = guardedLimits(call.limits, call.subject, this.#maxGuarded)
-    const counted = guarded.length === 0 ? undefined : counterSubject(call.partition, name, guarded)
-    const pass = { circuit, failures: circuit.failures, counted, guarded, probe: undefined }
-    if (counted === undefined || circuit.isProven) return pass
-    const probe = await this.#probe(call, circuit, counted, guarded)
-    if (CircuitOpenError.isInstance(probe)) return probe
-    return { ...pass, failures: circuit.failures, probe }
+    const circuit = this.#circuit(call)
+    const probe = circuit.isProven ? undefined : await this.#probe(call, circuit)
+    return CircuitOpenError.isInstance(probe) ? probe : { call, circuit, failures: circuit.failures, probe }
   }
 
   /** The rejection of a call like one that was rejected a moment ago. */
   rejectionOf(request: RejectedRequest): CircuitOpenError | undefined {
-    return this.#circuit(request).circuit.isProven ? undefined : this.#rejections.find(request)
+    return this.#circuit(request).isProven ? undefined : this.#rejections.find(request)
   }
 
   repeatRejection(request: RejectedRequest, error: CircuitOpenError): void {
     this.#rejections.add(request, error)
   }
 
-  #circuit({ provider, model }: { provider: string; model: string }): { name: string; circuit: Circuit } {
-    const name = `${provider} ${model}`
-    return { name, circuit: this.#circuits.getOrCreate(name, () => new Circuit(this.#now)) }
+  #circuit(call: { provider: string; model: string }): Circuit {
+    return this.#circuits.getOrCreate(nameOf(call), () => new Circuit(this.#now))
   }
 
-  async #probe(
-    call: CircuitCall,
-    circuit: Circuit,
-    counted: Subject,
-    guarded: readonly GuardedLimit[],
-  ): Promise<CircuitPass["probe"] | CircuitOpenError> {
-    const { boundNanoUsd, signal } = call
+  #countersOf(call: CircuitCall): CallCounters | undefined {
+    const { limits, partition } = call.reservation
+    const guarded = guardedLimits(limits, call.subject, this.#maxGuarded)
+    return guarded.length === 0 ? undefined : { guarded, subject: counterSubject(partition, nameOf(call), guarded) }
+  }
+
+  async #read({ guarded, subject }: CallCounters): Promise<CircuitStatus> {
+    return circuitStatus(guarded, await this.#counters.status(subject))
+  }
+
+  async #probe(call: CircuitCall, circuit: Circuit): Promise<Probe | CircuitOpenError | undefined> {
+    const { reservation, signal } = call
+    const nanoUsd = reservation.amount.nanoUsd ?? 0
+    const counters = nanoUsd === 0 ? undefined : this.#countersOf(call)
+    if (counters === undefined) return undefined
+    const { guarded, subject } = counters
     const endsAt = this.#now() + MAX_WAIT_MS
     let limitsBefore: string | undefined
     for (let delayMs = MIN_DELAY_MS; ; ) {
       if (signal?.aborted) throw new AbortedError("waiting for the circuit breaker", signal)
       if (circuit.isProven) return undefined
-      const status = circuitStatus(guarded, await this.#counters.status(counted))
+      const status = await this.#read(counters)
       if (status.isHealthy && circuit.trustOthers()) return undefined
-      const limits = allowedInDoubt(guarded, status, boundNanoUsd)
-      const amount = { nanoUsd: boundNanoUsd, requests: 1 }
-      const result = await this.#counters.reserve({ subject: counted, amount, limits, signal, recordDenial: false })
-      if (result.ok) return { reservation: result.reservation, status }
+      const limits = allowedInDoubt(guarded, status, nanoUsd)
+      const amount = { nanoUsd, requests: 1 }
+      const result = await this.#counters.reserve({ subject, amount, limits, signal, recordDenial: false })
+      if (result.ok) return { reservation: result.reservation, counters, status }
       if (isBusy(result.error)) {
         if (this.#now() >= endsAt) return openError(call, guarded, status, BUSY_RETRY_MS)
         await circuit.change(delayMs * (0.5 + Math.random() / 2), signal)
@@ -155,37 +167,39 @@ export class Circuits {
     return this.#settle(pass, probe, doubtNanoUsd, isProof)
   }
 
-  async #settle(
-    pass: CircuitPass,
-    { reservation, status }: NonNullable<CircuitPass["probe"]>,
-    doubtNanoUsd: NanoUsd,
-    isProof: boolean,
-  ): Promise<void> {
-    await quietly(reservation.settle({ nanoUsd: doubtNanoUsd, requests: isProof ? 1 : 0 }))
-    if (isProof) await quietly(this.#clear(pass, status))
-    pass.circuit.wake()
+  async #settle({ circuit }: CircuitPass, probe: Probe, doubtNanoUsd: NanoUsd, isProof: boolean): Promise<void> {
+    await quietly(probe.reservation.settle({ nanoUsd: doubtNanoUsd, requests: isProof ? 1 : 0 }))
+    if (isProof) await quietly(this.#clear(probe))
+    circuit.wake()
   }
 
   /** Counts what a call left in doubt that had reserved nothing here. */
-  async #add({ counted }: CircuitPass, doubtNanoUsd: NanoUsd): Promise<void> {
-    if (counted === undefined) return
+  async #add({ call }: CircuitPass, doubtNanoUsd: NanoUsd): Promise<void> {
+    const counters = this.#countersOf(call)
+    if (counters === undefined) return
     const amount = { nanoUsd: doubtNanoUsd, requests: 1 }
     const cost = { nanoUsd: doubtNanoUsd, requests: 0 }
-    await quietly(this.#counters.run({ subject: counted, amount }, async () => ({ value: undefined, cost })))
+    const { subject } = counters
+    await quietly(this.#counters.run({ subject, amount }, async () => ({ value: undefined, cost })))
   }
 
   /** After a success, clears what was in doubt, unless more was added since the call was sent. */
-  async #clear({ counted, guarded }: CircuitPass, before: CircuitStatus): Promise<void> {
-    if (counted === undefined || before.counters.every(({ spentNanoUsd }) => !spentNanoUsd)) return
-    const { counters } = circuitStatus(guarded, await this.#counters.status(counted))
-    const isUnchanged = counters.every(({ spentNanoUsd, startsAt }, index) => {
-      const earlier = before.counters[index]
-      return (spentNanoUsd ?? 0) === (startsAt === earlier?.startsAt ? (earlier?.spentNanoUsd ?? 0) : 0)
+  async #clear({ counters, status }: Probe): Promise<void> {
+    if (status.counters.every(({ spentNanoUsd }) => !spentNanoUsd)) return
+    const now = (await this.#read(counters)).counters
+    const isUnchanged = now.every(({ spentNanoUsd, startsAt }, index) => {
+      const before = status.counters[index]
+      return (spentNanoUsd ?? 0) === (startsAt === before?.startsAt ? (before?.spentNanoUsd ?? 0) : 0)
     })
     if (!isUnchanged) return
-    const doubtful = counters.filter(({ spentNanoUsd }) => (spentNanoUsd ?? 0) > 0)
-    await Promise.all(doubtful.map(({ scope, window: per }) => this.#counters.reset({ subject: counted, scope, per })))
+    const { subject } = counters
+    const doubtful = now.filter(({ spentNanoUsd }) => (spentNanoUsd ?? 0) > 0)
+    await Promise.all(doubtful.map(({ scope, window: per }) => this.#counters.reset({ subject, scope, per })))
   }
+}
+
+function nameOf({ provider, model }: { provider: string; model: string }): string {
+  return `${provider} ${model}`
 }
 
 /** Whether only calls that are still running prevent this one. */

@@ -5,6 +5,8 @@ import { CircuitOpenError } from "./circuit-open-error"
 /** How long a rejection is repeated. Another process may close the circuit earlier than the rejection says. */
 const REPEAT_MS = 5_000
 const MAX_REJECTIONS = 1_000
+/** A longer subject, which may be hostile, is not remembered. */
+const MAX_KEY_LENGTH = 4_096
 
 /** The fields of a request that decide its rejection. */
 export type RejectedRequest = Pick<ReserveOptions, "subject" | "limits" | "amount"> & {
@@ -30,9 +32,11 @@ export class RecentRejections {
 
   add(request: RejectedRequest, error: CircuitOpenError): void {
     const { budget } = request
+    const key = keyOf(request)
+    if (key.length > MAX_KEY_LENGTH) return
     const rejections = this.#ofBudgets.get(budget) ?? new LruMap<string, Rejection>(MAX_REJECTIONS)
     this.#ofBudgets.set(budget, rejections)
-    rejections.set(keyOf(request), { error, at: this.#now(), boundNanoUsd: boundOf(request) })
+    rejections.set(key, { error, at: this.#now(), boundNanoUsd: boundOf(request) })
   }
 
   /** The rejection of a call that costs at least as much as a rejected one. */

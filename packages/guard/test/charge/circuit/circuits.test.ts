@@ -133,7 +133,7 @@ describe("an outage", () => {
       inDoubtNanoUsd: 2 * BOUND,
       limitNanoUsd: 1_000_000_000,
       message:
-        "Circuit open (openai, m): failed calls may have cost $0.04 of a limit of $1.00. Nothing was sent. Retry after 42000 ms.",
+        'Circuit open (openai, "m"): failed calls may have cost $0.04 of a limit of $1.00. Nothing was sent. Retry after 42000 ms.',
     })
     expect(await world.totals()).toMatchObject({ spentNanoUsd: 2 * BOUND, reservedNanoUsd: 0 })
     const { entries } = await world.budget.usage.list()
@@ -190,6 +190,16 @@ describe("an outage", () => {
       expect(await world.call(503, process)).toBe("sent")
       expect(await world.call("answered", process)).toBe("sent")
     }
+  })
+
+  it("leaves the success as proof for new processes", async () => {
+    const world = new CircuitWorld({ processes: 2 })
+    await world.call("answered", 1, { model: "other" })
+    await world.call(503, 0)
+    await world.call("answered", 0)
+    world.calls.length = 0
+    await world.call("answered", 1)
+    expect(world.calls).toEqual(["reserve", "read", "settle"])
   })
 
   it("counts a deadline, and neither a caller's abort nor what is not billed or not sent", async () => {
@@ -354,6 +364,13 @@ describe("the limits", () => {
     for (let call = 0; call < 10; call++)
       expect(await world.call(503, 0, { subject: { userId: "ada", requestId: "r" } })).toBe("sent")
     expect(world.calls).toEqual(Array.from({ length: 10 }, () => ["reserve", "settle"]).flat())
+  })
+
+  it("do not guard a call that costs nothing", async () => {
+    const world = new CircuitWorld()
+    const reserve = await world.reserve(0, { amount: { nanoUsd: 0 } })
+    expect(reserve.status).toBe("reserved")
+    expect(world.calls).toEqual(["reserve"])
   })
 
   it("that are small allow a retry, but lose at most half", async () => {
