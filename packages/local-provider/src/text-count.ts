@@ -6,5 +6,8 @@ export type TextCount = (text: string) => number
 /** As a usual tokenizer: o200k_base and a tenth. */
 export const usualCount: TextCount = (text) => Math.ceil(countText(text) * 1.1)
 
-/** As the worst tokenizer for this text: one token for each byte of the normalized text. */
-export const densestCount: TextCount = (text) => Buffer.byteLength(text.normalize("NFKC"))
+/** As the worst byte-level tokenizer: one token for each byte. */
+export const densestCount: TextCount = (text) => Buffer.byteLength(text)
+
+/** As the worst tokenizer that normalizes: one token for each byte of the normalized text. */
+export const densestNormalizedCount: TextCount = (text) => Buffer.byteLength(text.normalize("NFKC"))

@@ -44,9 +44,7 @@ export async function checkCall(provider: LocalProvider, call: NativeCall): Prom
   const line = provider.ledger.calls[0]
   if (line === undefined || line.nanoUsd === 0) return { end: "not billed", problems: [], boundPerBill: undefined }
   const problems = [
-    ...(line.nanoUsd > bound
-      ? [`billed ${line.nanoUsd}, bound ${bound}: ${JSON.stringify(line.units?.map(String))}`]
-      : []),
+    ...(line.nanoUsd > bound ? [`billed ${line.nanoUsd}, bound ${bound}: ${JSON.stringify(line.units)}`] : []),
     ...(reading === undefined ? [] : readingProblems(reading, line, description)),
   ]
   return { end: line.reported ? "reported" : "not reported", problems, boundPerBill: bound / line.nanoUsd }

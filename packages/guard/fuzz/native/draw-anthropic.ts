@@ -9,6 +9,14 @@ const MODELS = [
   ...["claude-sonnet-4-5", "claude-sonnet-5", "claude-haiku-4-5", "claude-haiku-5-5"],
 ]
 
+/** Models with `inference_geo`. */
+const REGIONAL: ReadonlySet<string> = new Set([
+  "claude-opus-4-7",
+  "claude-opus-5",
+  "claude-sonnet-5",
+  "claude-haiku-5-5",
+])
+
 const cacheControl = fc.constantFrom(
   { type: "ephemeral" },
   { type: "ephemeral", ttl: "5m" },
@@ -112,7 +120,7 @@ export const anthropicCall: fc.Arbitrary<NativeCall> = fc
       max_tokens: thinking?.type === "enabled" ? max_tokens + 1100 : max_tokens,
       thinking,
       speed: rest.model === "claude-opus-5" ? speed : undefined,
-      inference_geo: /-(4-7|5|5-5)$/.test(rest.model) ? geo : undefined,
+      inference_geo: REGIONAL.has(rest.model) ? geo : undefined,
     }),
     fault: given,
   }))

@@ -20,7 +20,7 @@ export interface ClaudeAnswer {
 /** Tokens of the results of one search, which become input. */
 const TOKENS_PER_SEARCH_RESULT = 1500
 
-/** Generates the answer of a request. */
+/** Generates the answer of a request. Each pass before a search has `max_tokens` for itself. */
 export function answerClaude(
   request: ClaudeRequest,
   model: ClaudeModel,
@@ -45,7 +45,7 @@ export function answerClaude(
     content,
     stopReason: fault.noFinishReason ? null : (fault.finishReason ?? stopReasonOf(body, isCut, fault)),
     input: withSearchResults(prompt, searches),
-    outputTokens: thinkingTokens + (isCut ? room : wanted),
+    outputTokens: thinkingTokens + (isCut ? room : wanted) + (fault.fillOutput === true ? searches * limit : 0),
     thinkingTokens,
     searches,
   }

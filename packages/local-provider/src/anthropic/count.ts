@@ -83,7 +83,7 @@ export function readCache(request: ClaudeRequest, count: TextCount, cached: Set<
 
 function promptParts(request: ClaudeRequest, text: TextCount): PromptPart[] {
   // The largest images: https://platform.claude.com/docs/en/build-with-claude/vision (2026-11-23).
-  const counting = { text, imageTokens: /opus-4-[7-9]|-5(-5)?$/.test(request.model) ? 4784 : 1568 }
+  const counting = { text, imageTokens: /opus-4-[7-9]|[a-z]-5/.test(request.model) ? 4784 : 1568 }
   return [
     ...toolParts(request, counting),
     ...blocksOf(request.system).map((block) => blockPart(block, counting, 0)),

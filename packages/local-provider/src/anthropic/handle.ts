@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
 import { wait } from "../interruption"
 import { readBody, remember, type ServerContext } from "../server-context"
-import { densestCount, usualCount } from "../text-count"
+import { densestNormalizedCount, usualCount } from "../text-count"
 import { answerClaude } from "./answer"
 import { billClaude } from "./bill"
 import { countClaudeInput, readCache, totalInput } from "./count"
@@ -71,7 +71,7 @@ async function messages(
       headers: fault.headers,
     })
   if (fault.status !== undefined && !fault.billed) return reject()
-  const prompt = readCache(body, fault.densestTokens ? densestCount : usualCount, context.cachedPrefixes)
+  const prompt = readCache(body, fault.densestTokens ? densestNormalizedCount : usualCount, context.cachedPrefixes)
   if (totalInput(prompt) > model.contextWindow)
     return sendError(response, 400, `prompt is too long: ${totalInput(prompt)} tokens > ${model.contextWindow} maximum`)
   const answer = answerClaude(body, model, prompt, fault)
