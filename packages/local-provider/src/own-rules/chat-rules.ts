@@ -80,12 +80,15 @@ function messageTokens(message: Fields, model: string): number {
   return (
     TOKENS_PER_MESSAGE +
     parts.reduce((sum, part) => sum + partTokens(part, model), 0) +
-    ((calls ?? []) as Fields[]).reduce(
-      (sum, call) => sum + 8 + countText(JSON.stringify(call.function ?? call.custom)),
-      0,
-    ) +
+    ((calls ?? []) as Fields[]).reduce((sum, call) => sum + callTokens(call), 0) +
     Object.values(others).reduce<number>((sum, value) => sum + countText(asText(value)), 0)
   )
+}
+
+/** The name and the arguments, as the model wrote them. */
+function callTokens({ function: called, custom }: Fields): number {
+  const { name, arguments: written, input } = (called ?? custom) as Fields
+  return 8 + countText(asText(name)) + countText(asText(written ?? input))
 }
 
 function partTokens(part: Fields, model: string): number {
