@@ -45,7 +45,8 @@ export function answerClaude(
     content,
     stopReason: fault.noFinishReason ? null : (fault.finishReason ?? stopReasonOf(body, isCut, fault)),
     input: withSearchResults(prompt, searches),
-    outputTokens: thinkingTokens + (isCut ? room : wanted) + (fault.fillOutput === true ? searches * limit : 0),
+    // The count is not zero, even for an empty answer.
+    outputTokens: Math.max(1, thinkingTokens + (isCut ? room : wanted) + (fault.fillOutput ? searches * limit : 0)),
     thinkingTokens,
     searches,
   }
