@@ -153,7 +153,8 @@ async function chat(
   await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
   if (response.destroyed || response.socket?.destroyed) return
   const rejection = rejectionOf(body, fault)
-  if (rejection !== undefined && !fault.billed)
+  // OpenRouter bills no error: https://openrouter.ai/docs/features/zero-completion-insurance
+  if (rejection !== undefined && (!fault.billed || api === "openrouter"))
     return sendError(response, rejection.status, rejection.error, fault.headers)
   const own = context.options.ownRules ? findOwnModel(body, api, fault) : undefined
   const model = listed ?? own

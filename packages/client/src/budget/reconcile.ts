@@ -13,7 +13,7 @@ export interface Reconciliation {
   requestId: string
   /** Attempts whose cost was corrected, in the ledger and in every scope. */
   corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
-  /** Attempts whose cost was already correct. */
+  /** Attempts whose cost was already correct. They are in doubt no more. */
   confirmed: number[]
   /** Attempts without a reported cost: not made through OpenRouter, without a generation id, or not yet known there. */
   unknown: number[]
@@ -32,18 +32,21 @@ export async function reconcileRequest(
   const instances = await routes.connect()
   for (const entry of await budget.usage.get(requestId, { subject })) {
     const { attempt, costNanoUsd: fromNanoUsd } = entry
-    if (entry.costSource === "none") continue
+    if (entry.costSource === "none" && !entry.inDoubt) continue
     const route = routes.all.find(
       ({ provider }) => provider.dialect === "openrouter" && provider.name === entry.provider,
     )
     const reported = route === undefined ? undefined : await fetchGeneration(route, instances.get(route)!, entry)
     if (reported === undefined) result.unknown.push(attempt)
-    else if (reported.costNanoUsd === fromNanoUsd) result.confirmed.push(attempt)
     else {
       const { costNanoUsd: toNanoUsd, tokens } = reported
-      const cost = { nanoUsd: toNanoUsd, tokens: tokens.inputTokens + tokens.outputTokens }
-      await budget.correct({ entry, cost, changes: { ...reported, costSource: "provider" }, subject })
-      result.corrected.push({ attempt, fromNanoUsd, toNanoUsd })
+      const isCorrect = toNanoUsd === fromNanoUsd
+      if (!isCorrect || entry.inDoubt) {
+        const cost = { nanoUsd: toNanoUsd, tokens: tokens.inputTokens + tokens.outputTokens }
+        await budget.correct({ entry, cost, changes: { ...reported, costSource: "provider" }, subject })
+      }
+      if (isCorrect) result.confirmed.push(attempt)
+      else result.corrected.push({ attempt, fromNanoUsd, toNanoUsd })
     }
   }
   return result
