@@ -6,6 +6,7 @@ import type { BodyFields } from "../../src/protocols/variants/body-fields"
 import { KNOWN_PROVIDERS } from "../../src/protocols/variants/known-providers"
 import { boundOf, describePlain, describeRow, type FeatureTable, markdownOf, rejectionFor } from "./features/feature"
 import { CHAT } from "./features/openai-chat"
+import { describePathRow, PATHS, pathsMarkdown } from "./features/openai-paths"
 import { EMBEDDINGS, RESPONSES } from "./features/openai-responses"
 import { VARIANTS } from "./features/openai-variants"
 
@@ -26,6 +27,12 @@ describe.each(Object.values(TABLES))("$title", (table) => {
     expect(reason).toBe(row.rejected)
     // Every message says what to do.
     expect(message).toMatch(/Omit|Send|Pass|Use|Add|Check|expected|Remove|Call|Search|Create|Similar ids/)
+  })
+})
+
+describe("calls that run no model", () => {
+  it.each(PATHS.flatMap((row) => row.examples.map((example) => ({ row, example }))))("$example", ({ row, example }) => {
+    expect(describePathRow(row, example).status).toBe(row.free === undefined ? "rejected" : "free")
   })
 })
 
@@ -82,10 +89,11 @@ describe("completeness", () => {
 it("agrees with docs/openai.md", async () => {
   const path = new URL("../../docs/openai.md", import.meta.url).pathname
   let page = readFileSync(path, "utf8")
-  for (const [name, table] of Object.entries(TABLES)) {
+  const sections = Object.entries(TABLES).map(([name, table]) => [name, markdownOf(table)] as const)
+  for (const [name, rows] of [...sections, ["paths", pathsMarkdown()] as const]) {
     const section = new RegExp(`(<!-- table: ${name} -->\n)[^]*?(<!-- end -->)`)
     expect(page).toMatch(section)
-    page = page.replace(section, (_, start: string, end: string) => `${start}\n${markdownOf(table)}\n\n${end}`)
+    page = page.replace(section, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`)
   }
   await expect(page).toMatchFileSnapshot(path)
 })

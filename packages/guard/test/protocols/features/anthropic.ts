@@ -387,7 +387,7 @@ export const ANTHROPIC: FeatureTable = {
     },
     { feature: "unknown blocks", body: block({ type: "hologram" }), rejected: "unknown-field" },
     { feature: "unknown edits", body: { context_management: { edits: [{ type: "x" }] } }, rejected: "unknown-field" },
-    { feature: "unknown thinking", body: { thinking: { type: "x" } }, rejected: "unknown-field" },
+    { feature: "unknown thinking", body: { thinking: { type: "x" } }, rejected: "invalid-body" },
     { feature: "unknown betas", body: { anthropic_beta: ["surprise-2026-01-01"] }, rejected: "unknown-field" },
     { feature: "an invalid limit", body: { max_tokens: -1 }, rejected: "invalid-body" },
     { feature: "an invalid role", body: { messages: [{ role: "usr", content: "x" }] }, rejected: "invalid-body" },
