@@ -20,9 +20,11 @@ export function maxGuardedLimits(maxCounters: number): number {
   return Math.floor((maxCounters - 2) / STEPS.length)
 }
 
-/** Answers in this minute, and what is in doubt of all limits. Their tags differ, because a reset clears a whole tag. */
-const ANSWERS: Limit = { scope: { tag: "answers" }, limit: { requests: Number.MAX_SAFE_INTEGER }, per: "1m" }
-const DOUBT: Limit = { scope: { tag: "doubt" }, limit: null, per: "1m" }
+/** Half of the largest amount, because a top-up is added to it. */
+const NO_LIMIT = 2 ** 52
+/** The number of answers in this minute, and what is in doubt of all limits. */
+const ANSWERS: Limit = { scope: { tag: "answers" }, limit: { requests: NO_LIMIT }, per: "1m" }
+const DOUBT: Limit = { scope: { tag: "doubt" }, limit: { nanoUsd: NO_LIMIT }, per: "1m" }
 
 /** The subject of a circuit's counters. Its tags decide the counters: see {@link counterLimits}. */
 export function counterSubject(
@@ -37,7 +39,11 @@ export function counterSubject(
 /** The counters of a circuit, as limits that deny nothing: answers, what is in doubt, and what is in doubt of each limit. */
 export function counterLimits({ tags = {} }: Subject): Limit[] {
   const guarded = Object.keys(tags).filter((tag) => tag.startsWith("["))
-  return [ANSWERS, DOUBT, ...guarded.flatMap((tag) => countedWindows(tag).map((window) => limitOf(tag, window, null)))]
+  return [
+    ANSWERS,
+    DOUBT,
+    ...guarded.flatMap((tag) => countedWindows(tag).map((window) => limitOf(tag, window, NO_LIMIT))),
+  ]
 }
 
 /** What the counters of a circuit contain. */
@@ -46,21 +52,30 @@ export interface CircuitStatus {
   isHealthy: boolean
   /** What is in doubt of each guarded limit, in its own window. */
   inDoubtNanoUsd: NanoUsd[]
-  /** The counters as read, to compare. */
-  counters: readonly LimitStatus[]
+  /** The counters that a success clears: what is in doubt of all limits, and of each guarded limit in its own window. */
+  doubts: readonly LimitStatus[]
 }
 
 /** Reads the statuses of {@link counterLimits}. */
 export function circuitStatus(guarded: readonly GuardedLimit[], counters: readonly LimitStatus[]): CircuitStatus {
-  const [answers, doubt, ...ofLimits] = counters
-  const inDoubtNanoUsd: NanoUsd[] = []
+  const [answers, doubtOfAll, ...ofLimits] = counters
   let index = 0
-  for (const { tag } of guarded) {
-    inDoubtNanoUsd.push(ofLimits[index]?.spentNanoUsd ?? 0)
+  const ownCounters = guarded.map(({ tag }) => {
+    const own = ofLimits[index]!
     index += countedWindows(tag).length
+    return own
+  })
+  const doubts = [doubtOfAll!, ...ownCounters]
+  return {
+    isHealthy: (answers?.spent ?? 0) > 0 && doubts.every((counter) => inDoubt(counter) <= 0),
+    inDoubtNanoUsd: ownCounters.map((counter) => Math.max(0, inDoubt(counter))),
+    doubts,
   }
-  const isDoubtful = doubt?.spentNanoUsd !== 0 || ofLimits.some(({ spentNanoUsd }) => spentNanoUsd !== 0)
-  return { isHealthy: (answers?.spent ?? 0) > 0 && !isDoubtful, inDoubtNanoUsd, counters }
+}
+
+/** What a success clears is granted, so that what became doubtful after its call was sent stays. */
+export function inDoubt({ spentNanoUsd, grantedNanoUsd }: LimitStatus): NanoUsd {
+  return (spentNanoUsd ?? 0) - (grantedNanoUsd ?? 0)
 }
 
 /** The limits that decide whether a call may be sent while the provider is not proven to answer. */
@@ -75,8 +90,8 @@ export function allowedInDoubt(
       ...step,
       nanoUsd: allowed(step, nanoUsd, boundNanoUsd),
     }))
-    const inDoubt = status.inDoubtNanoUsd[index]!
-    const step = steps.find((each) => inDoubt + boundNanoUsd <= each.nanoUsd) ?? steps.at(-1)!
+    const doubtful = status.inDoubtNanoUsd[index]!
+    const step = steps.find((each) => doubtful + boundNanoUsd <= each.nanoUsd) ?? steps.at(-1)!
     const whole = limitOf(tag, own, step.nanoUsd)
     return step.every === undefined ? [whole] : [whole, limitOf(tag, { per: step.every }, boundNanoUsd)]
   })
@@ -87,6 +102,6 @@ function allowed({ percent, calls }: (typeof STEPS)[number], limitNanoUsd: NanoU
   return Math.max(share, boundNanoUsd, Math.min(calls * boundNanoUsd, Math.floor(limitNanoUsd / 2)))
 }
 
-function limitOf(tag: string, window: Pick<Limit, "per" | "timeZone">, nanoUsd: NanoUsd | null): Limit {
-  return { scope: { tag }, limit: nanoUsd === null ? null : { nanoUsd }, ...window }
+function limitOf(tag: string, window: Pick<Limit, "per" | "timeZone">, nanoUsd: NanoUsd): Limit {
+  return { scope: { tag }, limit: { nanoUsd }, ...window }
 }

@@ -4,9 +4,10 @@ import {
   type BudgetStore,
   createBudget,
   type Reservation,
+  StoreError,
   type Subject,
 } from "@p2/budget"
-import { AbortedError, LruMap, type NanoUsd } from "@p2/core"
+import { AbortedError, InvalidArgumentError, LruMap, type NanoUsd } from "@p2/core"
 import type { Charge } from "../charge"
 import { Circuit } from "./circuit"
 import {
@@ -15,6 +16,7 @@ import {
   circuitStatus,
   counterLimits,
   counterSubject,
+  inDoubt,
   maxGuardedLimits,
 } from "./circuit-counters"
 import { CircuitOpenError } from "./circuit-open-error"
@@ -157,10 +159,9 @@ export class Circuits {
   /** Counts what the call left in doubt, or takes its success as proof. Undefined: there is nothing to write. */
   leave(pass: CircuitPass, charge: Charge): Promise<void> | undefined {
     const { circuit, probe } = pass
-    const { health, inDoubt, costNanoUsd } =
-      charge.status === "charged" ? charge : { health: "unknown", inDoubt: false, costNanoUsd: 0 }
-    const doubtNanoUsd = inDoubt && health === "failed" ? costNanoUsd : 0
-    const isProof = health === "answered" && pass.failures === circuit.failures
+    const isFailure = charge.status === "charged" && charge.inDoubt && charge.health === "failed"
+    const doubtNanoUsd = isFailure ? charge.costNanoUsd : 0
+    const isProof = charge.status === "charged" && charge.health === "answered" && pass.failures === circuit.failures
     if (doubtNanoUsd > 0) circuit.fail()
     else if (isProof) circuit.succeed()
     if (probe === undefined) return doubtNanoUsd > 0 ? this.#add(pass, doubtNanoUsd) : undefined
@@ -183,18 +184,22 @@ export class Circuits {
     await quietly(this.#counters.run({ subject, amount }, async () => ({ value: undefined, cost })))
   }
 
-  /** After a success, clears what was in doubt, unless more was added since the call was sent. */
+  /**
+   * After a success, clears what was in doubt when its call was sent. The key of a top-up names what was granted before, so
+   * that of several successes only the first one clears the same amount.
+   */
   async #clear({ counters, status }: Probe): Promise<void> {
-    if (status.counters.every(({ spentNanoUsd }) => !spentNanoUsd)) return
-    const now = (await this.#read(counters)).counters
-    const isUnchanged = now.every(({ spentNanoUsd, startsAt }, index) => {
-      const before = status.counters[index]
-      return (spentNanoUsd ?? 0) === (startsAt === before?.startsAt ? (before?.spentNanoUsd ?? 0) : 0)
-    })
-    if (!isUnchanged) return
+    if (status.doubts.every((counter) => inDoubt(counter) <= 0)) return
     const { subject } = counters
-    const doubtful = now.filter(({ spentNanoUsd }) => (spentNanoUsd ?? 0) > 0)
-    await Promise.all(doubtful.map(({ scope, window: per }) => this.#counters.reset({ subject, scope, per })))
+    const now = (await this.#read(counters)).doubts
+    const clearing = status.doubts.map(async (before, index) => {
+      const amount = { nanoUsd: inDoubt(before) }
+      if (amount.nanoUsd <= 0 || now[index]?.startsAt !== before.startsAt) return
+      const { scope, window: per, startsAt, grantedNanoUsd } = before
+      const idempotencyKey = JSON.stringify([subject.model, scope, startsAt, grantedNanoUsd])
+      await quietly(this.#counters.topUp({ subject, scope, per, amount, idempotencyKey }))
+    })
+    await Promise.all(clearing)
   }
 }
 
@@ -225,11 +230,15 @@ function openError(
   return new CircuitOpenError({ provider, model, retryAfterMs, ...most })
 }
 
-/** A failure to count does not fail the call, whose own settlement is confirmed or repeated by its budget. */
+/**
+ * A failure of the store to count does not fail the call, whose own settlement is confirmed or repeated by its budget. An
+ * idempotency key that was used with another amount was used by another success.
+ */
 async function quietly(work: Promise<unknown>): Promise<void> {
   try {
     await work
-  } catch {
-    // The process is unproven in any case.
+  } catch (error) {
+    const isUsedKey = InvalidArgumentError.isInstance(error) && error.argument === "idempotencyKey"
+    if (!isUsedKey && !StoreError.isInstance(error)) throw error
   }
 }

@@ -34,9 +34,14 @@ interface Flight {
 class Run {
   readonly world = new CircuitWorld({ processes: PROCESSES })
   readonly inFlight: Flight[][] = Array.from({ length: PROCESSES }, () => [])
-  doubts = 0
-  /** Doubts of calls that were sent without proof, since the last success that nothing contradicts. */
-  probedDoubts = 0
+  /** For each doubt, whether its call was sent without proof. */
+  readonly doubts: { isProbe: boolean }[] = []
+  /** The doubts that a success has cleared: those before its call was sent. */
+  cleared = 0
+
+  get probedDoubts(): number {
+    return this.doubts.slice(this.cleared).filter(({ isProbe }) => isProbe).length
+  }
 
   constructor() {
     this.world.nowMs = MIDNIGHT
@@ -46,7 +51,7 @@ class Run {
     const result = await this.world.reserve(index, { signal: AbortSignal.timeout(10) }).catch(() => undefined)
     if (result?.status !== "reserved") return result?.status ?? "waits"
     const isProbe = result.attempt.circuit?.pass.probe !== undefined
-    this.inFlight[index]!.push({ attempt: result.attempt, isProbe, doubts: this.doubts })
+    this.inFlight[index]!.push({ attempt: result.attempt, isProbe, doubts: this.doubts.length })
     return isProbe ? "probe" : "proven"
   }
 
@@ -54,10 +59,8 @@ class Run {
     const flight = this.inFlight[index]!.shift()
     if (flight === undefined) return
     await this.world.end(flight.attempt, how)
-    if (how === "answered" && flight.isProbe && flight.doubts === this.doubts) this.probedDoubts = 0
-    if (how !== 503 && how !== "timed-out") return
-    this.doubts++
-    if (flight.isProbe) this.probedDoubts++
+    if (how === "answered" && flight.isProbe) this.cleared = Math.max(this.cleared, flight.doubts)
+    if (how === 503 || how === "timed-out") this.doubts.push({ isProbe: flight.isProbe })
   }
 }
 

@@ -192,6 +192,17 @@ describe("an outage", () => {
     }
   })
 
+  it("is cleared once by several successes", async () => {
+    const world = new CircuitWorld({ processes: 2, limits: [{ scope: "user", limit: 10, per: "day" }] })
+    for (let call = 0; call < 5; call++) await world.call(503, 0)
+    const probes = [await world.send(0), await world.send(1)]
+    await Promise.all(probes.map((probe) => world.end(probe, "answered")))
+    world.nowMs += 10 * MINUTE
+    let sent = 0
+    while ((await world.call(503, 0)) === "sent") sent++
+    expect(sent).toBe(20)
+  })
+
   it("leaves the success as proof for new processes", async () => {
     const world = new CircuitWorld({ processes: 2 })
     await world.call("answered", 1, { model: "other" })
@@ -227,7 +238,7 @@ describe("an outage", () => {
     expect((await world.totals()).inDoubtNanoUsd).toBe(2 * BOUND)
   })
 
-  it("is not over because of a success that another failure contradicts", async () => {
+  it("is not over because of a success of a call that was sent before the last failure", async () => {
     const world = new CircuitWorld({ processes: 2, limits: [{ scope: "user", limit: 10, per: "day" }] })
     const failUntilRejected = async () => {
       let sent = 0
@@ -238,8 +249,8 @@ describe("an outage", () => {
     const probe = await world.send(1)
     await world.call(503, 0)
     await world.end(probe, "answered")
-    // 4 % of $10 are 20 calls, and 2 of them are in doubt.
-    expect(await failUntilRejected()).toBe(18)
+    // 4 % of $10 are 20 calls, and one of them is still in doubt.
+    expect(await failUntilRejected()).toBe(19)
     world.nowMs += MINUTE
     expect(await world.call("answered", 0)).toBe("sent")
     expect(await failUntilRejected()).toBe(20)
@@ -268,6 +279,20 @@ describe("the first calls of all processes", () => {
     const world = new CircuitWorld({ processes: 8 })
     const outcomes = await Promise.all(Array.from({ length: 48 }, (_, index) => world.call("answered", index % 8)))
     expect(new Set(outcomes)).toEqual(new Set(["sent"]))
+  })
+
+  it("are not rejected while a fifth of many overlapping calls fail", async () => {
+    const world = new CircuitWorld({ processes: 2, limits: [{ scope: "user", limit: 10, per: "day" }] })
+    let calls = 0
+    const callInTurn = async (process: number) => {
+      for (let turn = 0; turn < 15; turn++) {
+        const attempt = await world.send(process)
+        await new Promise((resolve) => setTimeout(resolve, 1 + (calls % 7)))
+        await world.end(attempt, calls++ % 5 === 0 ? 503 : "answered")
+      }
+    }
+    await Promise.all(Array.from({ length: 20 }, (_, index) => callInTurn(index % 2)))
+    expect((await world.totals()).inDoubtNanoUsd).toBe(60 * BOUND)
   })
 
   it("wait for the end of a call in this process, and leave when it proves the provider", async () => {
