@@ -1,6 +1,6 @@
 import { P2Error } from "@p2/core"
 import { findProtocol } from "../protocols/find-protocol"
-import type { CallDescription, ProtocolContext, ProviderCall } from "../protocols/protocol"
+import type { ProviderCall } from "../protocols/protocol"
 import { pollBackground } from "./background"
 import { takeSubject } from "./call-subject"
 import { type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
@@ -9,9 +9,6 @@ import { type CallToReserve, reserveCall } from "./reserve-call"
 import { sendReserved } from "./send-reserved"
 import { reportAttempt } from "./settle-call"
 import { denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
-
-/** Describes what a call can cost. */
-export type DescribeCall = (call: ProviderCall, context: ProtocolContext) => CallDescription
 
 /**
  * A `fetch` for the SDK of a provider. Before a call is sent, it reserves the most that the call can cost, in every limit of
@@ -27,35 +24,29 @@ export type DescribeCall = (call: ProviderCall, context: ProtocolContext) => Cal
  * const openai = new OpenAI({ fetch: guardFetch({ budget }) })
  */
 export function guardFetch(options: GuardOptions): typeof fetch {
-  return guardWith(options, findProtocol)
+  const guard = readGuardOptions(options)
+  return (input, init) => guardedFetch(guard, input, init)
 }
 
-/** {@link guardFetch} with another description of calls. */
-export function guardWith(options: GuardOptions, describeCall: DescribeCall): typeof fetch {
-  const guard = readGuardOptions(options)
-  return async (input, init) => {
-    const read = await readCall(input, init)
-    if (read.status === "too-large") return rejectionResponse(read.call, "invalid-body", read.message)
+/** One call of a guarded fetch. */
+export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const read = await readCall(input, init)
+  if (read.status === "too-large") return rejectionResponse(read.call, "invalid-body", read.message)
+  if (read.signal?.aborted) throw read.signal.reason
+  try {
+    return await guardCall(guard, read)
+  } catch (error) {
+    // As fetch does. What was reserved is released or settled.
     if (read.signal?.aborted) throw read.signal.reason
-    try {
-      return await guardCall(guard, read, describeCall)
-    } catch (error) {
-      // As fetch does. What was reserved is released or settled.
-      if (read.signal?.aborted) throw read.signal.reason
-      if (P2Error.isInstance(error)) return failureResponse(read.call, error)
-      throw error
-    }
+    if (P2Error.isInstance(error)) return failureResponse(read.call, error)
+    throw error
   }
 }
 
-async function guardCall(
-  guard: Guard,
-  read: Extract<ReadCall, { status: "read" }>,
-  describeCall: DescribeCall,
-): Promise<Response> {
+async function guardCall(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Response> {
   const { subject, headers } = takeSubject(read.call.headers)
   const call: ProviderCall = { ...read.call, headers }
-  const described = describeCall(call, guard)
+  const described = findProtocol(call, guard)
   switch (described.status) {
     case "free":
       return guard.fetch(...read.argumentsFor({ headers }))

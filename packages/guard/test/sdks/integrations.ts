@@ -1,7 +1,7 @@
 import { createAnthropic } from "@ai-sdk/anthropic"
 import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
-import Anthropic from "@anthropic-ai/sdk"
+import Anthropic, { type Middleware } from "@anthropic-ai/sdk"
 import { GoogleGenAI } from "@google/genai"
 import { tool as langchainTool } from "@langchain/core/tools"
 import { ChatOpenAI } from "@langchain/openai"
@@ -15,6 +15,7 @@ import * as ai6 from "ai6"
 import OpenAI6 from "openai"
 import OpenAI7 from "openai7"
 import { z } from "zod"
+import { type GuardOptions, guardFetch, guardMiddleware } from "../../src/index"
 
 setTracingDisabled(true)
 
@@ -22,9 +23,27 @@ setTracingDisabled(true)
 export interface Connection {
   server: LocalProvider
   fetch: typeof fetch
+  /** The same guard as middleware. */
+  middleware: Middleware
   signal?: AbortSignal | undefined
   /** Of the SDK itself. @defaultValue that of the SDK */
   maxRetries?: number | undefined
+}
+
+/** A guard for an SDK. `onRequest` is called for each request of the SDK. */
+export function connect(server: LocalProvider, options: GuardOptions, onRequest = () => {}): Connection {
+  const [guarded, middleware] = [guardFetch(options), guardMiddleware(options)]
+  return {
+    server,
+    fetch: (...args) => {
+      onRequest()
+      return guarded(...args)
+    },
+    middleware: (request, next) => {
+      onRequest()
+      return middleware(request, next)
+    },
+  }
 }
 
 /** One SDK, with the calls that every SDK can make. Each has an output limit of 300 tokens. */
@@ -95,18 +114,18 @@ function openai(name: string, OpenAI: typeof OpenAI6, api: "chat" | "responses")
   }
 }
 
-const anthropic: Integration = (() => {
-  const client = ({ server, fetch, maxRetries }: Connection) =>
+function anthropic(name: string, by: "fetch" | "middleware"): Integration {
+  const client = ({ server, fetch, middleware, maxRetries }: Connection) =>
     new Anthropic({
       baseURL: server.anthropicBaseURL,
       apiKey: key,
-      fetch,
+      ...(by === "fetch" ? { fetch } : { middleware: [middleware] }),
       ...(maxRetries !== undefined && { maxRetries }),
     })
   const base = { model: "claude-opus-4-5", max_tokens: MAX }
   const messages = [{ role: "user" as const, content: PROMPT }]
   return {
-    name: "@anthropic-ai/sdk",
+    name,
     provider: "anthropic",
     call: (c) => client(c).messages.create({ ...base, messages }, { signal: c.signal }),
     async stream(c, onPiece) {
@@ -127,7 +146,7 @@ const anthropic: Integration = (() => {
       return client(c).messages.create({ ...base, messages: turns, tools }, { signal: c.signal })
     },
   }
-})()
+}
 
 const genai: Integration = (() => {
   const client = ({ server, fetch, maxRetries }: Connection) =>
@@ -286,7 +305,8 @@ export const INTEGRATIONS: readonly Integration[] = [
   openai("openai 6, responses", OpenAI6, "responses"),
   openai("openai 7, chat", OpenAI7 as unknown as typeof OpenAI6, "chat"),
   openai("openai 7, responses", OpenAI7 as unknown as typeof OpenAI6, "responses"),
-  anthropic,
+  anthropic("@anthropic-ai/sdk", "fetch"),
+  anthropic("@anthropic-ai/sdk, middleware", "middleware"),
   genai,
   aiSdk("ai 7, @ai-sdk/openai chat", "openai", ai7, ({ server, fetch }) =>
     createOpenAI({ baseURL: server.baseURL, apiKey: key, fetch }).chat("gpt-4o-mini"),

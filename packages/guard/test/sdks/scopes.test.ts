@@ -7,7 +7,7 @@ import * as ai6 from "ai6"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { z } from "zod"
 import { guardFetch, withBudget } from "../../src/index"
-import { INTEGRATIONS } from "./integrations"
+import { connect, INTEGRATIONS } from "./integrations"
 
 let server: LocalProvider
 beforeAll(async () => {
@@ -32,8 +32,7 @@ async function byUser(budget: ReturnType<typeof newBudget>) {
 describe.each(INTEGRATIONS)("$name", (integration) => {
   it("keeps steps and retries in their scope, and two scopes apart", async () => {
     const budget = newBudget()
-    const fetch = guardFetch({ budget, provider: integration.provider })
-    const connection = { server, fetch }
+    const connection = connect(server, { budget, provider: integration.provider })
     server.faults.next({ status: 500, headers: { "retry-after-ms": "1" } }, 2)
     const run = (userId: string) =>
       withBudget({ subject: { userId }, limit: "1.00" }, () => integration.steps(connection))
@@ -46,8 +45,8 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
 
   it("settles a stream in the scope in which it was requested", async () => {
     const budget = newBudget()
-    const fetch = guardFetch({ budget, provider: integration.provider })
-    await withBudget({ subject: { userId: "ada" } }, () => integration.stream({ server, fetch }, () => true))
+    const connection = connect(server, { budget, provider: integration.provider })
+    await withBudget({ subject: { userId: "ada" } }, () => integration.stream(connection, () => true))
     expect(await byUser(budget)).toEqual({ ada: 1 })
   })
 })

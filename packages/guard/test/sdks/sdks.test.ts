@@ -1,8 +1,8 @@
 import { type Budget, createBudget, type Limit, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
-import { budgetErrorFrom, type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
-import { INTEGRATIONS, type Integration } from "./integrations"
+import { budgetErrorFrom, type GuardAttempt, type GuardOptions } from "../../src/index"
+import { connect, INTEGRATIONS, type Integration } from "./integrations"
 
 let server: LocalProvider
 beforeAll(async () => {
@@ -19,17 +19,13 @@ function guardFor(integration: Integration, limit: Limit["limit"], options: Part
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit }] })
   const attempts: GuardAttempt[] = []
   const counts = { asked: 0 }
-  const guarded = guardFetch({
-    budget,
-    provider: integration.provider,
-    onAttempt: (attempt) => attempts.push(attempt),
-    ...options,
-  })
-  const fetch: typeof globalThis.fetch = (...args) => {
-    counts.asked++
-    return guarded(...args)
-  }
-  return { budget, attempts, counts, connection: { server, fetch } }
+  const onAttempt = (attempt: GuardAttempt) => attempts.push(attempt)
+  const connection = connect(
+    server,
+    { budget, provider: integration.provider, onAttempt, ...options },
+    () => counts.asked++,
+  )
+  return { budget, attempts, counts, connection }
 }
 
 async function spentAndReserved(budget: Budget): Promise<{ spent: number; reserved: number }> {
@@ -78,9 +74,12 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
 
   it("asks a denied call once, and recognises the denial", async () => {
     const { budget, connection, counts } = guardFor(integration, "0.000001")
-    const error = await failure(integration.call(connection))
-    expect(budgetErrorFrom(error)).toMatchObject({ code: "budget-exceeded", scope: "total", limitNanoUsd: 1_000 })
-    expect(counts.asked).toBe(1)
+    for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
+      counts.asked = 0
+      const error = await failure(call())
+      expect(budgetErrorFrom(error)).toMatchObject({ code: "budget-exceeded", scope: "total", limitNanoUsd: 1_000 })
+      expect(counts.asked).toBe(1)
+    }
     expect(server.ledger.calls).toHaveLength(0)
     expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
   })
