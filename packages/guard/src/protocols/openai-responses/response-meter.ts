@@ -78,7 +78,8 @@ export class ResponseMeter implements Meter {
     if (isRecord(response.error)) this.#error ??= readReportedError(response.error)
     this.#hasEnded = ENDED.has(response.status)
     if (response.status === "failed") this.#isBroken = true
-    if (this.#receivedBytes === 0) this.#receivedBytes = outputBytes(response.output)
+    // The items of a stream have arrived as deltas.
+    if (this.#hasEnded && this.#receivedBytes === 0) this.#receivedBytes = outputBytes(response.output)
     if (isRecord(response.usage)) this.#reading = this.#readUsage(response.usage, response)
   }
 
