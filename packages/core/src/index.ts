@@ -10,6 +10,7 @@ export type { CoreError, CoreErrorCode } from "./core-error"
 export {
   AbortedError,
   describeModelId,
+  describeName,
   describeValue,
   type ErrorKind,
   hideString,

@@ -1,4 +1,4 @@
-import { describeValue, InvalidArgumentError } from "@p2/core"
+import { describeName, describeValue, InvalidArgumentError } from "@p2/core"
 import { UnknownUsageError } from "../errors"
 
 /** Options of every function that reads a provider's usage. */
@@ -191,18 +191,23 @@ export class UsageFields {
 /** Fields that only Anthropic's usage has at its top. */
 const ANTHROPIC_FIELDS: readonly string[] = ["usage.cache_read_input_tokens", "usage.cache_creation_input_tokens"]
 
-/** A longer name of a field is shortened in an error message. */
-const MAX_NAME = 120
-
 function unknownField({ path, name, value }: BilledField): UnknownUsageError {
   const hint = ANTHROPIC_FIELDS.includes(path)
     ? "This is Anthropic's usage: use `usageFromAnthropic`"
     : "Update @p2/pricing"
   return new UnknownUsageError(
-    path.slice(0, MAX_NAME),
+    shownPath(path),
     value,
-    `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(name.slice(0, MAX_NAME))}] }\` if other fields contain what it counts.`,
+    `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(describeName(name))}] }\` if other fields contain what it counts.`,
   )
+}
+
+/** The path of a field, with indexes, for an error message. */
+function shownPath(path: string): string {
+  return path
+    .split(".")
+    .map((part) => part.replace(/^[^[\]]*/, describeName))
+    .join(".")
 }
 
 /** Whether a value is an object that is not an array. */
