@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { shownName } from "../identifier"
 import {
   imagePart,
   jsonPart,
@@ -9,7 +10,7 @@ import {
   tokensPart,
   unseenPart,
 } from "../prompt-parts"
-import { invalidBody } from "../rejection"
+import { invalidBody, rejected } from "../rejection"
 import { unknownField, words } from "../variants/body-fields"
 import { inlineToolParts } from "./tools"
 
@@ -64,7 +65,8 @@ function blockParts(block: Record<string, unknown>, path: string, depth: number)
   if (typeof type === "string" && NESTED_BLOCKS.has(type)) return nestedParts(block, path, depth)
   if (type === "tool_addition") return additionParts(block.tool)
   if (typeof type === "string" && JSON_BLOCKS.has(type)) return jsonPart(withoutCacheControl(block))
-  return [rejectedPart(unknownField(`${path} of type ${typeof type === "string" ? type : "none"}`))]
+  const message = `Unknown block ${shownName(type)} at \`${path}\`: its cost is unknown. Send its text, an image or a document.`
+  return [rejectedPart(rejected("unknown-field", message))]
 }
 
 /** Enabled citations divide the text into sentences with markup of unpublished length. */

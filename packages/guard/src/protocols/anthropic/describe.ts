@@ -156,7 +156,7 @@ function readLimits(body: Body): OutputLimits | Rejection {
   const thinking = body.thinking ?? undefined
   const type = isRecord(thinking) ? thinking.type : undefined
   if (thinking !== undefined && !["enabled", "disabled", "adaptive", "between_tools"].includes(String(type)))
-    return unknownField(`thinking.type ${String(type)}`)
+    return invalidBody("thinking.type", '"enabled", "adaptive", "between_tools" or "disabled"')
   const budget = isRecord(thinking) && type === "enabled" ? thinking.budget_tokens : 0
   if (!Number.isSafeInteger(budget) || (budget as number) < 0)
     return invalidBody("thinking.budget_tokens", "an integer of at least 1024")

@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { shownName } from "../identifier"
 import type { Rejection } from "../protocol"
 import { rejected, unbounded } from "../rejection"
 import { type BodyFields, words } from "../variants/body-fields"
@@ -37,7 +38,7 @@ const KNOWN_BETAS = words(
 export function betasOf(headers: Headers, body: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   const listed = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : []
   const names = [...(headers.get("anthropic-beta") ?? "").split(","), ...listed.map(String)]
-  const plain = names.map((name) => name.trim().replace(/-20\d\d-\d\d-\d\d$/, ""))
+  const plain = names.map((name) => name.trim().replace(/-20\d\d-?\d\d-?\d\d$/, ""))
   return new Set(plain.filter((name) => name !== ""))
 }
 
@@ -48,7 +49,7 @@ export function checkBetas(betas: ReadonlySet<string>): Rejection | undefined {
     ? undefined
     : rejected(
         "unknown-field",
-        `Unknown beta \`${unknown.slice(0, 60)}\` in \`anthropic-beta\`: it may change the cost. Omit it.`,
+        `Unknown beta ${shownName(unknown)} in \`anthropic-beta\`: it may change the cost. Omit it.`,
       )
 }
 
@@ -68,7 +69,7 @@ export function checkContextManagement(value: unknown, inputUpperBound: number):
     if (type !== "compact_20260112")
       return rejected(
         "unknown-field",
-        `Unknown edit \`${type.slice(0, 60)}\` in \`context_management\`: it may change the cost. Omit it.`,
+        `Unknown edit ${shownName(type)} in \`context_management\`: it may change the cost. Omit it.`,
       )
     const trigger = isRecord(edit.trigger) ? Number(edit.trigger.value) : COMPACT_FROM_TOKENS
     if (!(inputUpperBound < trigger))

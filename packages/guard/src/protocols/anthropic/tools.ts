@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { shownName } from "../identifier"
 import { jsonPart, type PromptPart, recordsIn, rejectedPart, tokensPart } from "../prompt-parts"
 import type { Rejection } from "../protocol"
 import { invalidBody, rejected, unbounded } from "../rejection"
@@ -72,7 +73,7 @@ export function inlineToolParts(tool: unknown): PromptPart[] {
   const added = readTool(tool, false)
   if ("status" in added) return [rejectedPart(added)]
   if (added.runs === undefined) return added.parts
-  return [rejectedPart(unbounded(quoted(tool.type), "it is defined inside a message", "Define it in `tools`."))]
+  return [rejectedPart(unbounded(shownName(tool.type), "it is defined inside a message", "Define it in `tools`."))]
 }
 
 interface AddedTool {
@@ -99,7 +100,7 @@ function readServerTool(
   if (/^code_execution_20\d{6}$/.test(type)) {
     if (isCodeFree) return { parts: [SERVER_TOOL], runs: "web" }
     return unbounded(
-      quoted(type),
+      shownName(type),
       "its container is billed by time",
       "Run the code in a tool of your own, or add `web_search_20260209` or `web_fetch_20260209`, with which it has no fee.",
     )
@@ -111,20 +112,20 @@ function readServerTool(
   if (kind === "fetch") return { parts: [SERVER_TOOL], runs: "web" }
   const { max_uses: maxUses } = tool
   if (!Number.isSafeInteger(maxUses) || (maxUses as number) < 0)
-    return unbounded(quoted(type), "the model decides how often it searches", "Set `max_uses` on the tool.")
+    return unbounded(shownName(type), "the model decides how often it searches", "Set `max_uses` on the tool.")
   return { parts: [SERVER_TOOL], runs: "web", webSearches: maxUses as number }
 }
 
 function unknownTool(type: string): Rejection {
   if (type === "mcp_toolset")
     return unbounded(
-      quoted(type),
+      shownName(type),
       "the server decides how many tokens its tools and results have",
       "Connect to the server in your code and pass its tools in `tools`.",
     )
   if (type.startsWith("advisor_"))
-    return unbounded(quoted(type), "another model is billed", "Call that model in a tool of your own.")
-  return rejected("unknown-field", `Unknown tool \`${type.slice(0, 60)}\`: it may change the cost. Omit it.`)
+    return unbounded(shownName(type), "another model is billed", "Call that model in a tool of your own.")
+  return rejected("unknown-field", `Unknown tool ${shownName(type)}: it may change the cost. Omit it.`)
 }
 
 /**
@@ -134,8 +135,4 @@ function unknownTool(type: string): Rejection {
 function isFreeOfCodeFees(type: unknown): boolean {
   const [, date] = /^web_(?:search|fetch)_(20\d{6})$/.exec(String(type)) ?? []
   return date !== undefined && date >= "20260209"
-}
-
-function quoted(type: unknown): string {
-  return `\`${String(type).slice(0, 60)}\``
 }

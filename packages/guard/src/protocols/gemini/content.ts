@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { shownName } from "../identifier"
 import {
   imagePart,
   jsonPart,
@@ -85,7 +86,7 @@ function mediaParts({ mimeType, data }: Record<string, unknown>, part: Record<st
     const bytes = Math.ceil((base64.length * 3) / 4)
     return [tokensPart(Math.ceil(bytes / 4), bytes)]
   }
-  const document = unseenPart(`data of type \`${type.slice(0, 40)}\``)
+  const document = unseenPart(`data of type ${shownName(type)}`)
   return type === "application/pdf" ? [document] : [{ ...document, mayHaveAudio: true }]
 }
 

@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { shownName } from "../identifier"
 import type { Rejection } from "../protocol"
 import { invalidBody, unbounded } from "../rejection"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
@@ -55,7 +56,7 @@ export function readModalities(
   if (names.length === 0) return { status: "read", modalities: undefined }
   if (unknown !== undefined)
     return unbounded(
-      `the modality \`${unknown.slice(0, 40)}\``,
+      `the modality ${shownName(unknown)}`,
       "no price is known for it",
       "Omit it from `responseModalities`.",
     )
