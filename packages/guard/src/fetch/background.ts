@@ -5,11 +5,12 @@ import { decideCharge } from "../charge/decide-charge"
 import type { ReservedCost } from "../charge/evidence"
 import type { MeterReading } from "../protocols/meter"
 import type { ResumedCall } from "../protocols/protocol"
+import { readAhead, withBody } from "../transport/read-ahead"
 import { EventObserver } from "./event-observer"
 import type { Guard } from "./guard-options"
 import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
-import { meterWhole, readWhole, responseOf } from "./read-response"
+import { isEventStream, meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
 import { countsOf, reportAttempt } from "./settle-call"
@@ -61,21 +62,24 @@ export interface BackgroundPoll {
 export async function pollBackground(guard: Guard, poll: BackgroundPoll): Promise<Response> {
   const { read, headers, described } = poll
   const response = await guard.fetch(...read.argumentsFor({ headers }))
-  if (!response.ok) return response
-  const body = await readWhole(response.body)
+  const upstream = response.body
+  if (!response.ok || upstream === null) return response
   const meter = described.createMeter()
-  if (/event-stream/.test(response.headers.get("content-type") ?? "")) {
+  if (isEventStream(response)) {
+    const onEnd = () => settlePolled(guard, poll, meter.read())
     const observer = new EventObserver(meter, { hidesUsage: false })
-    observer.add(body.bytes)
-    observer.end()
-  } else meterWhole(meter, body)
-  const reading = meter.read()
-  if (body.status === "complete" && reading.continues === undefined) await settlePolled(guard, poll, reading)
+    return withBody(response, readAhead(upstream, { observer, bodyIdleMs: guard.bodyIdleMs, onEnd }).body)
+  }
+  const body = await readWhole(upstream)
+  meterWhole(meter, body)
+  await settlePolled(guard, poll, meter.read())
   return responseOf(response, body)
 }
 
 /** Never rejects: the answer matters more, and an unsettled reservation is charged when its lease ends. */
 async function settlePolled(guard: Guard, poll: BackgroundPoll, reading: MeterReading): Promise<void> {
+  // A body that names no response, such as an error page of a gateway, says nothing about its end.
+  if (reading.generationId === undefined || reading.continues !== undefined || reading.state === "open") return
   const { idempotencyKey, provider } = poll.described
   const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
   try {

@@ -1,6 +1,5 @@
 import { parseJson } from "@p2/core"
 import type { Meter } from "../protocols/meter"
-import type { PricedCall } from "../protocols/protocol"
 import { joinBytes, withBody } from "../transport/read-ahead"
 
 /** The largest response that is read as a whole: 64 MiB, for generated images. */
@@ -13,9 +12,9 @@ export type WholeBody = { bytes: Uint8Array<ArrayBuffer> } & (
 )
 
 /** Whether the body is read event by event. A response to a streamed call without a clear content type is a stream. */
-export function isEventStream(response: Response, { streamed }: PricedCall): boolean {
+export function isEventStream(response: Response, call: { streamed: boolean } = { streamed: false }): boolean {
   const type = (response.headers.get("content-type") ?? "").toLowerCase()
-  return type.includes("text/event-stream") || (streamed && !/json|html/.test(type))
+  return type.includes("text/event-stream") || (call.streamed && !/json|html/.test(type))
 }
 
 /** Reads a body as a whole. Never rejects. */
