@@ -1,3 +1,4 @@
+import { P2Error } from "@p2/core"
 import type { SendProof } from "../charge/charge"
 import { isRejectedByFetch } from "./fetch-errors"
 
@@ -13,8 +14,8 @@ export interface SendWatchOptions {
   /** The id, unique among the calls of this process. @defaultValue a random one */
   id?: string | undefined
   /**
-   * Called before a further request of a call that was written: fetch sends again after a 421, a retry agent after any
-   * failure. Abort the signal of the call: then the further request is not sent.
+   * Called when a further request of a call that was written is prevented: fetch sends again after a 421, a retry agent
+   * after any failure, and such a request has no reservation. Abort the signal of the call, so that no retry waits.
    */
   onSecondRequest: () => void
 }
@@ -54,11 +55,23 @@ interface UndiciRequest {
   headers?: unknown
   /** Null until the request is given to a connection, which sets it before it writes a byte, over HTTP/1.1 and HTTP/2. */
   abort?: unknown
+  /** A request that is marked as aborted is removed from the queue instead of being given to a connection. */
+  aborted?: boolean
 }
 
 interface UndiciReport {
   request: UndiciRequest
   response?: { statusCode?: number }
+}
+
+/** A second request of one call was prevented: code `second-request`. The first may have been billed. */
+export class SecondRequestError extends P2Error<"second-request"> {
+  constructor() {
+    super("A second request of one call was not sent. Disable the retries of your `fetch` or dispatcher.", {
+      code: "second-request",
+      kind: "failed",
+    })
+  }
 }
 
 class WatchedCall implements SendWatch {
@@ -96,7 +109,10 @@ class WatchedCall implements SendWatch {
   onCreate(request: UndiciRequest): void {
     const isSecond = this.state === "written"
     this.#requests.add(request)
-    if (isSecond) this.#onSecondRequest()
+    if (!isSecond) return
+    request.aborted = true
+    // Later, because fetch cannot be aborted while it creates a request.
+    queueMicrotask(this.#onSecondRequest)
   }
 
   onWritten(): void {
