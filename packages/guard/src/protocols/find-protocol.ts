@@ -21,12 +21,26 @@ export const PROTOCOLS: readonly Protocol[] = [
  * Describes what a call can cost: by the first wire format that recognises it. A call that none recognises is rejected by name.
  */
 export function findProtocol(call: ProviderCall, context: ProtocolContext): CallDescription {
+  try {
+    return describe(call, context) ?? unknownEndpoint(call)
+  } catch (error) {
+    // Writing deeply nested JSON exceeds the stack.
+    if (error instanceof RangeError) return rejected("invalid-body", "The body is nested too deeply.")
+    throw error
+  }
+}
+
+function describe(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   for (const protocol of PROTOCOLS) {
     const description = protocol.describe(call, context)
     if (description !== undefined) return description
   }
+  return undefined
+}
+
+function unknownEndpoint({ method, url }: ProviderCall): CallDescription {
   return rejected(
     "unknown-endpoint",
-    `Unknown endpoint ${call.method} ${call.url.host}${call.url.pathname}: its cost is unknown. Pass \`unknownEndpoints: "pass"\` to send such calls without a limit.`,
+    `Unknown endpoint ${method} ${url.host}${url.pathname}: its cost is unknown. Pass \`unknownEndpoints: "pass"\` to send such calls without a limit.`,
   )
 }

@@ -53,4 +53,51 @@ describe("responses", () => {
     expect({ status, ...poll }).toMatchObject({ status: "resumed", idempotencyKey: "response:resp_1" })
     expect(findProtocol(callTo(`${URL_OF_RESPONSES}/resp_1`, undefined, "DELETE"), context)).toEqual({ status: "free" })
   })
+
+  it.each([
+    ["gpt-5", true],
+    ["o4-mini", true],
+    ["gpt-5-chat-latest", false],
+    ["gpt-4o", false],
+  ])("accepts preview searches of %s: %s", (model, isAccepted) => {
+    const body = { model, input: "Hello", tools: [{ type: "web_search_preview_2025_03_11" }], max_tool_calls: 1 }
+    expect(findProtocol(callTo(URL_OF_RESPONSES, body), context).status).toBe(isAccepted ? "priced" : "rejected")
+  })
+
+  it("counts citations and fields without a rule", () => {
+    const boundOf = (item: Record<string, unknown>) => priced({ model: "gpt-5", input: [item] }).input.upperBound
+    const text = { type: "output_text", text: "Hello" }
+    const plain = boundOf({ role: "assistant", content: [text] })
+    const annotations = [{ type: "url_citation", url: "https://example.org/a/b/c", title: "Example" }]
+    expect(boundOf({ role: "assistant", content: [{ ...text, annotations: [] }] })).toBe(plain)
+    expect(boundOf({ role: "assistant", content: [{ ...text, annotations }] })).toBeGreaterThan(plain + 20)
+    expect(boundOf({ role: "assistant", content: [text], note: "word ".repeat(50) })).toBeGreaterThan(plain + 50)
+  })
+
+  it("adds one pass for each call of a hosted tool", () => {
+    const tools = [{ type: "file_search", vector_store_ids: ["vs_1"], max_num_results: 2 }]
+    const inputOf = (calls: number) =>
+      priced({ model: "gpt-5", input: "Hello", tools, max_tool_calls: calls, max_output_tokens: 100 }).input.upperBound
+    const first = inputOf(0)
+    expect(inputOf(1)).toBe(2 * first + 100 + 2 * 4_096)
+    expect(inputOf(3)).toBe(first + 3 * (first + 100 + 3 * 2 * 4_096))
+  })
+
+  it("bounds a call of remote tools by its approvals", () => {
+    const tools = [{ type: "mcp", server_label: "docs", server_url: "https://example.org" }]
+    const approval = { type: "mcp_approval_response", approval_request_id: "a", approve: true }
+    expect(priced({ model: "gpt-5", input: [], tools }).input.upperBound).toBe(400_000)
+    expect(priced({ model: "gpt-5", input: [approval, approval], tools }).input.upperBound).toBe(1_200_000)
+  })
+
+  it("rejects a body that is nested too deeply", () => {
+    const nested = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`)
+    expect(
+      findProtocol(callTo(URL_OF_RESPONSES, { model: "gpt-5", input: [{ type: "mcp_call", nested }] }), context),
+    ).toEqual({
+      status: "rejected",
+      reason: "invalid-body",
+      message: "The body is nested too deeply.",
+    })
+  })
 })

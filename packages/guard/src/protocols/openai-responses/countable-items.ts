@@ -92,20 +92,22 @@ function addItem(input: CountableInput, item: unknown, path: string): Rejection 
 }
 
 function addMessage(input: CountableInput, item: Fields, path: string): Rejection | undefined {
-  const { role, content } = item
+  const { role, content, type: _type, id: _id, status: _status, ...others } = item
   if (typeof role !== "string") return invalidBody(`${path}.role`, "the role of a message")
   const parts = partsOf(input, content, `${path}.content`)
   if (!Array.isArray(parts)) return parts
-  // An item of the model may have fields, such as the results of its tools, that are not part of the message.
+  addOtherFields(input, others)
   input.messages.push({ role, content: parts } as unknown as Message)
   return undefined
 }
 
 /** The result of a function or a custom tool. */
 function addOutput(input: CountableInput, item: Fields, path: string): Rejection | undefined {
-  const parts = partsOf(input, item.output, `${path}.output`)
+  const { output, call_id, type: _type, id: _id, status: _status, ...others } = item
+  const parts = partsOf(input, output, `${path}.output`)
   if (!Array.isArray(parts)) return parts
-  const id = String(item.call_id)
+  addOtherFields(input, others)
+  const id = String(call_id)
   input.messages.push({ role: "tool", content: parts, tool_call_id: id } as unknown as Message)
   return undefined
 }
@@ -147,7 +149,7 @@ function partsOf(input: CountableInput, content: unknown, path: string): Parts |
       case "text":
       case "summary_text":
       case "reasoning_text":
-        parts.push({ type: "text", text: part.text })
+        addTextPart(input, parts, part)
         break
       case "refusal":
         parts.push({ type: "refusal", refusal: part.refusal })
@@ -174,6 +176,21 @@ function partsOf(input: CountableInput, content: unknown, path: string): Parts |
     }
   }
   return parts
+}
+
+/** Citations may reach the model; log probabilities do not. */
+function addTextPart(input: CountableInput, parts: Parts, part: Fields): void {
+  const { type: _type, text, logprobs: _logprobs, ...others } = part
+  parts.push({ type: "text", text })
+  addOtherFields(input, others)
+}
+
+/** Fields without a rule of their own: twice their JSON is the bound. */
+function addOtherFields(input: CountableInput, fields: Fields): void {
+  const shown = Object.entries(fields).filter(
+    ([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
+  )
+  if (shown.length > 0) input.otherText.push(JSON.stringify(Object.fromEntries(shown)))
 }
 
 /** "original" is the highest detail. */

@@ -8,7 +8,7 @@ import { countedTool } from "./countable-items"
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Margin for the instructions of a tool that OpenAI defines and the caller runs. None are published; Anthropic's tools of this
+ * Margin for the instructions of a tool that OpenAI defines. None are published; Anthropic's tools of this
  * kind have at most 1,234 tokens: https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing (2026-11-23)
  */
 const DEFINED_TOOL_TOKENS = 2_048
@@ -26,7 +26,7 @@ const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 ])
 
 /** Models whose preview searches cost as much as others; for the rest a preview search costs 2.5 times as much. */
-const REASONING_MODEL = /^(gpt-([5-9]|\d\d)|o\d)/
+const REASONING_MODEL = /^(gpt-([5-9]|\d\d)(?![\w.-]*-chat)|o\d)/
 
 /** What the hosted tools of a response can do. */
 export interface HostedTools {
@@ -70,7 +70,10 @@ export function readTools(
     if (result === "callers") continue
     if (result === "remote") hasRemoteTools = true
     else if ("status" in result) return result
-    else hosted.push(result)
+    else {
+      addDefinedTool(tool, input)
+      hosted.push(result)
+    }
   }
   const stated = body.max_tool_calls ?? undefined
   if (stated !== undefined && (!Number.isSafeInteger(stated) || (stated as number) < 0))
@@ -194,7 +197,6 @@ function container(value: unknown, path: string): Hosted | Rejection {
 
 function shell({ environment, type }: Fields, path: string, input: CountableInput): Hosted | Rejection | "callers" {
   if (isRecord(environment) && environment.type === "local") return addDefinedTool({ environment, type }, input)
-  input.addedTokens += DEFINED_TOOL_TOKENS
   return container(
     isRecord(environment) && environment.type === "container_auto" ? environment : undefined,
     `${path}.environment`,

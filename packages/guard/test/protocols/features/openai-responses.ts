@@ -122,14 +122,15 @@ export const RESPONSES: FeatureTable = {
     {
       feature: "`web_search`, `web_search_preview` of reasoning models",
       body: { tools: [{ type: "web_search", search_context_size: "high" }], max_tool_calls: 2 },
-      bounded: "`max_tool_calls` searches; the context window for each pass after a call",
+      bounded: "`max_tool_calls` searches; 2,048 tokens of instructions; the context window for each pass after a call",
       source: PRICING,
       bound: "higher",
     },
     {
       feature: "`file_search`",
       body: { tools: [{ type: "file_search", vector_store_ids: ["vs_1"], max_num_results: 5 }], max_tool_calls: 2 },
-      bounded: "`max_tool_calls` searches; each adds `max_num_results` (at most 50) × 4,096 tokens to later passes",
+      bounded:
+        "`max_tool_calls` searches; 2,048 tokens of instructions; each adds `max_num_results` (at most 50) × 4,096 tokens to later passes",
       source: `${PRICING}, [vector stores](https://platform.openai.com/docs/api-reference/vector-stores)`,
       bound: "higher",
     },
@@ -139,7 +140,8 @@ export const RESPONSES: FeatureTable = {
         tools: [{ type: "code_interpreter", container: { type: "auto", memory_limit: "4g" } }],
         max_tool_calls: 1,
       },
-      bounded: "`max_tool_calls` sessions × GB of memory; the context window for each pass after a call",
+      bounded:
+        "`max_tool_calls` sessions × GB of memory; 2,048 tokens of instructions; the context window for each pass after a call",
       source: PRICING,
       bound: "higher",
     },
