@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { base64, optional, schema, text } from "./draw-text"
-import { fault, type NativeCall } from "./native-call"
+import { fault, type NativeCall, nativeProtocol } from "./native-call"
 
 type Block = Record<string, unknown>
 
@@ -86,8 +86,7 @@ const tool = fc.oneof(
   fc.nat(4).map((max_uses) => ({ type: "web_search_20250305", name: "web_search", max_uses })),
 )
 
-/** Draws a call of Anthropic's Messages API. */
-export const anthropicCall: fc.Arbitrary<NativeCall> = fc
+const call: fc.Arbitrary<NativeCall> = fc
   .record({
     model: fc.constantFrom(...MODELS),
     system: optional(fc.oneof(text, fc.array(textBlock, { maxLength: 3 }))),
@@ -109,9 +108,7 @@ export const anthropicCall: fc.Arbitrary<NativeCall> = fc
     fault,
   })
   .map(({ fault: given, long, thinking, max_tokens, speed, inference_geo: geo, messages, ...rest }) => ({
-    provider: "anthropic" as const,
     path: "/v1/messages",
-    headers: { "x-api-key": "local", "anthropic-version": "2023-06-01" },
     body: withoutUndefined({
       ...rest,
       // Some prompts are long enough for the cache and for higher prices.
@@ -128,3 +125,10 @@ export const anthropicCall: fc.Arbitrary<NativeCall> = fc
 function withoutUndefined(body: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
 }
+
+/** Anthropic's Messages API. */
+export const anthropicMessages = nativeProtocol("anthropic-messages", call, {
+  host: "https://api.anthropic.com",
+  imitation: ({ anthropicBaseURL }) => anthropicBaseURL,
+  headers: { "x-api-key": "local", "anthropic-version": "2023-06-01" },
+})

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { base64, optional, schema, text } from "./draw-text"
-import { fault, type NativeCall } from "./native-call"
+import { fault, type NativeCall, nativeProtocol } from "./native-call"
 
 type Part = Record<string, unknown>
 
@@ -29,10 +29,8 @@ const content = fc.oneof(
   })),
 )
 
-const tool = fc.oneof(
-  { weight: 3, arbitrary: schema.map((parameters) => ({ functionDeclarations: [{ name: "find", parameters }] })) },
-  fc.constantFrom({ googleSearch: {} }, { google_search: {} }),
-)
+const functions = schema.map((parameters) => ({ functionDeclarations: [{ name: "find", parameters }] }))
+const search = fc.constantFrom({ googleSearch: {} }, { google_search: {} })
 
 const config = fc
   .record({
@@ -53,17 +51,20 @@ const generate: fc.Arbitrary<NativeCall> = fc
     method: fc.constantFrom("generateContent", "streamGenerateContent", "streamGenerateContent?alt=sse"),
     contents: fc.array(content, { minLength: 1, maxLength: 4 }),
     systemInstruction: optional(text.map((value) => ({ parts: [{ text: value }] }))),
-    tools: optional(fc.array(tool, { maxLength: 2 })),
+    functions: fc.array(functions, { maxLength: 2 }),
+    search: optional(search, 2),
     generationConfig: optional(config, 5),
     cachedContent: optional(fc.constant("cachedContents/a"), 8),
     isSnakeCase: fc.boolean(),
     long: fc.integer({ min: 0, max: 40 }),
     fault,
   })
-  .map(({ model, method, isSnakeCase, long, fault: given, contents, generationConfig, ...rest }) => {
+  .map(({ model, method, isSnakeCase, long, fault: given, contents, generationConfig, functions, search, ...rest }) => {
     const padding = { role: "user", parts: [{ text: "word ".repeat(48_000) }] }
     const body = withoutUndefined({
       ...rest,
+      // Later models bill each query, so the guard rejects the tool.
+      tools: [...functions, ...(search !== undefined && model.startsWith("gemini-2") ? [search] : [])],
       contents: long === 0 ? [padding, ...contents] : contents,
       [isSnakeCase ? "generation_config" : "generationConfig"]: generationConfig,
     })
@@ -78,14 +79,19 @@ const embed: fc.Arbitrary<NativeCall> = fc
     return callOf("gemini-embedding-001", requests.length === 1 ? "embedContent" : "batchEmbedContents", body, given)
   })
 
-/** Draws a call of the Gemini API. */
-export const geminiCall: fc.Arbitrary<NativeCall> = fc.oneof({ weight: 6, arbitrary: generate }, embed)
+const call: fc.Arbitrary<NativeCall> = fc.oneof({ weight: 6, arbitrary: generate }, embed)
 
 function callOf(model: string, method: string, body: Record<string, unknown>, given: NativeCall["fault"]): NativeCall {
-  const path = `/v1beta/models/${model}:${method}`
-  return { provider: "gemini", path, headers: { "x-goog-api-key": "local" }, body, fault: given }
+  return { path: `/v1beta/models/${model}:${method}`, body, fault: given }
 }
 
 function withoutUndefined(body: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
 }
+
+/** Gemini's content and embeddings. */
+export const gemini = nativeProtocol("gemini", call, {
+  host: "https://generativelanguage.googleapis.com",
+  imitation: ({ geminiBaseURL }) => geminiBaseURL,
+  headers: { "x-goog-api-key": "local" },
+})

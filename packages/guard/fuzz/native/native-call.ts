@@ -1,37 +1,46 @@
-import type { Fault } from "@p2/local-provider"
+import type { Fault, LocalProvider } from "@p2/local-provider"
 import fc from "fast-check"
+import type { FuzzedProtocol } from "../fuzz-ledger"
+import { optional } from "./draw-text"
 
-/** One call of a provider's own wire format, and what the provider does. Plain data, which a failure prints. */
+/** The path and the body of a call, and what the provider does. */
 export interface NativeCall {
-  provider: "anthropic" | "gemini"
-  /** Below the base URL of the provider. */
   path: string
-  headers: Record<string, string>
   body: Record<string, unknown>
   fault: Fault
 }
 
+/** A wire format whose calls fast-check draws. */
+export function nativeProtocol(
+  name: string,
+  calls: fc.Arbitrary<NativeCall>,
+  options: { host: string; imitation: (provider: LocalProvider) => string; headers: Record<string, string> },
+): FuzzedProtocol {
+  const { host, imitation, headers } = options
+  return {
+    name,
+    draw(draw, provider) {
+      const { path, body, fault } = fc.sample(calls, { seed: draw.between(0, 0x7fff_ffff), numRuns: 1 })[0]!
+      return { url: host + path, sentTo: imitation(provider) + path, headers, body, fault }
+    },
+  }
+}
+
 /** What the provider does: it may bill as much as the request allows, and answers may break. */
 export const fault: fc.Arbitrary<Fault> = fc
-  .record(
-    {
-      fillOutput: fc.constant(true),
-      densestTokens: fc.constant(true),
-      searches: fc.nat(12),
-      reasoningTokens: fc.nat(3000),
-      empty: fc.constant(true),
-      noUsage: fc.constant(true),
-      cut: fc.constantFrom("stream" as const, "body" as const),
-      afterChunks: fc.nat(6),
-      status: fc.constantFrom(500, 529),
-      billed: fc.boolean(),
-    },
-    { requiredKeys: [] },
-  )
-  .map(({ noUsage, cut, status, ...usual }) => ({
-    ...usual,
-    // Faults of the answer are rarer than complete answers.
-    ...(noUsage === true && usual.afterChunks === 0 ? { noUsage } : {}),
-    ...(cut !== undefined && (usual.afterChunks ?? 9) < 3 ? { cut } : {}),
-    ...(status !== undefined && usual.billed === true ? { status } : {}),
-  }))
+  .record({
+    fillOutput: fc.boolean(),
+    densestTokens: fc.boolean(),
+    searches: fc.nat(12),
+    reasoningTokens: optional(fc.nat(3000)),
+    empty: rarely({ empty: true }),
+    usage: rarely({ noUsage: true }),
+    cut: rarely({ cut: "stream" }, { cut: "body", afterChunks: 3 }),
+    status: rarely({ status: 500, billed: true }, { status: 529, billed: true }),
+  })
+  .map(({ empty, usage, cut, status, ...usual }) => ({ ...usual, ...empty, ...usage, ...cut, ...status }))
+
+/** One of the faults in a tenth of the calls. */
+function rarely(...faults: Fault[]): fc.Arbitrary<Fault> {
+  return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, fc.constantFrom(...faults))
+}

@@ -126,7 +126,7 @@ function bill(
   )
 }
 
-/** Embeddings report no usage in the Gemini API; the input is billed. */
+/** Embeddings are billed by their input. */
 async function embed(call: MethodCall): Promise<void> {
   const { response, text, model } = call
   const body = camelCase(JSON.parse(text)) as { content?: Content; requests?: { content: Content }[] }
@@ -137,11 +137,17 @@ async function embed(call: MethodCall): Promise<void> {
   const texts = contents.flatMap((content) => partsOf(content).map((part) => String(part.text ?? "")))
   const promptTokens = texts.reduce((sum, each) => sum + Math.min(count(each), model.contextWindow), 0)
   const units = [{ kind: "input", count: promptTokens, picoUsdPerUnit: model.rates.input }]
-  bill(call, fault, { promptTokens, cachedTokens: 0, completionTokens: 0 }, units)
+  const line = bill(call, fault, { promptTokens, cachedTokens: 0, completionTokens: 0 }, units)
   if (fault.status !== undefined) return reject(response, fault)
   const embeddings = contents.map(() => ({ values: [0.1, 0.2, 0.3] }))
   response.writeHead(200, { "content-type": "application/json; charset=UTF-8" })
-  response.end(JSON.stringify(body.requests === undefined ? { embedding: embeddings[0] } : { embeddings }))
+  const usage = fault.noUsage
+    ? {}
+    : { usageMetadata: { promptTokenCount: promptTokens, totalTokenCount: promptTokens } }
+  line.reported = !fault.noUsage
+  response.end(
+    JSON.stringify({ ...(body.requests === undefined ? { embedding: embeddings[0] } : { embeddings }), ...usage }),
+  )
 }
 
 function countTokens({ response, text, name }: MethodCall): void {

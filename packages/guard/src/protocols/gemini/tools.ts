@@ -76,10 +76,10 @@ function functionParts(declarations: unknown): PromptPart[] {
  * Models up to Gemini 2.5 bill a request that searched once, later ones bill each query.
  * @see https://ai.google.dev/gemini-api/docs/google-search#pricing (as of 2026-09-17)
  */
-function checkSearch(name: string, value: unknown, { price }: CalledModel): Rejection | undefined {
+function checkSearch(name: string, value: unknown, { model, price }: CalledModel): Rejection | undefined {
   const unknown = isRecord(value) ? Object.keys(camelKeys(value)).find((field) => !SEARCH_FIELDS.has(field)) : undefined
   if (unknown !== undefined) return unknownField(`tools[].${name}.${unknown}`)
-  if (!/\/gemini-[12]\./.test(price.model))
+  if (!/(^|\/)gemini-[12]\./.test(model))
     return unbounded(
       `\`${name}\` with this model`,
       "the model decides how many queries it runs, and each is billed",

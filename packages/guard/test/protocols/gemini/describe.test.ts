@@ -108,7 +108,7 @@ describe("a call of the Gemini API", () => {
     const tools = [{ googleSearchRetrieval: {} }]
     expect(priced({ tools }).boundOptions.webSearches).toBe(1)
     const own = { input: "1", output: "1", contextWindow: 1000 }
-    const prices = createPriceTable({ "google/gemini-2.5-flash": own })
+    const prices = createPriceTable({ "gemini-2.5-flash": own })
     expect(callTo({ tools }, { context: { ...context, prices } })).toMatchObject({
       status: "rejected",
       message: expect.stringContaining("Add `search`"),
