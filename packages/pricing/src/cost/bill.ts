@@ -50,7 +50,7 @@ const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: strin
 }
 
 /** Kinds by which a model can be billed instead of by tokens. */
-export const BILLED_INSTEAD = ["image", "second", "character"] as const
+const BILLED_INSTEAD = ["image", "second", "character"] as const
 
 /** Validates a usage. @throws InvalidArgumentError for a negative, fractional or contradictory count */
 export function readCounts(usage: Usage): UsageCounts {

@@ -15,7 +15,8 @@ import { reportedPico } from "./reported-cost"
 /** Prices a usage by a row, or takes the cost that the provider reported. */
 export function priceUsage(priced: PricedRow, usage: Usage, given: CostOptions): Cost {
   const { serviceTier = usage.serviceTier, region = usage.region } = given
-  const options = { ...given, serviceTier, region }
+  const isStated = serviceTier === given.serviceTier && region === given.region
+  const options = isStated ? given : { ...given, serviceTier, region }
   if (options.reported === undefined) return priceByRow(priced, usage, options)
   return reportedCost(priced.row.model, usage, options, priceByRowIfListed(priced, usage, options))
 }
