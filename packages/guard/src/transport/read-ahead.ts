@@ -1,4 +1,7 @@
 import { P2Error } from "@p2/core"
+import { joinBytes } from "./bytes"
+
+export { joinBytes } from "./bytes"
 
 /** How many bytes of a body are read before its reader requests them: 1 MiB. */
 export const MAX_BYTES_AHEAD = 1024 * 1024
@@ -188,17 +191,6 @@ export class BodyIdleError extends P2Error<"body-idle"> {
       kind: "failed",
     })
   }
-}
-
-/** The bytes of all chunks in one array of its own. */
-export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(chunks.reduce((size, { byteLength }) => size + byteLength, 0))
-  let offset = 0
-  for (const chunk of chunks) {
-    joined.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return joined
 }
 
 /**

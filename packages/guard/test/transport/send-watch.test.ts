@@ -66,9 +66,9 @@ const crash: Behaviour = {
 }
 const cutResponse: Behaviour = {
   act({ response, server }) {
-    response
-      .writeHead(200, { "content-type": "application/json" })(response as ServerResponse)
-      .write("{", () => setTimeout(() => server.dropConnections(), 5))
+    const reply = response as ServerResponse
+    reply.writeHead(200, { "content-type": "application/json" })
+    reply.write("{", () => setTimeout(() => server.dropConnections(), 5))
   },
 }
 const goAway = (code: number, lastStreamId: number): Behaviour => ({
@@ -260,7 +260,7 @@ afterAll(() => {
 })
 
 describe.each(TRANSPORTS)("$name", (transport) => {
-  test.each(MOMENTS.filter(({ applies }) => applies?.(transport) ?? true))("$name", async (moment) => {
+  test.concurrent.each(MOMENTS.filter(({ applies }) => applies?.(transport) ?? true))("$name", async (moment) => {
     const server = await CountingServer.start(transport.tls ? certificate : undefined)
     const proxy = await startConnectProxy()
     const open = transport.open({ ca: certificate.cert, proxyUrl: proxy.url })
