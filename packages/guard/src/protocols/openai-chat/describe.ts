@@ -77,12 +77,13 @@ function liveSearches(parameters: unknown, input: CountableInput): number {
   if (!isRecord(parameters) || parameters.mode === "off") return 0
   input.unseen.push("the results of `search_parameters`")
   const { max_search_results: results } = parameters
-  return Number.isSafeInteger(results) ? (results as number) : LIVE_SEARCH_RESULTS
+  const isCount = typeof results === "number" && Number.isSafeInteger(results) && results >= 0
+  return isCount ? results : LIVE_SEARCH_RESULTS
 }
 
 function thinkingBudget(thinking: unknown): number {
   const budget = isRecord(thinking) ? thinking.budget_tokens : undefined
-  return Number.isSafeInteger(budget) ? (budget as number) : 0
+  return typeof budget === "number" && Number.isSafeInteger(budget) && budget > 0 ? budget : 0
 }
 
 /** https://ai.google.dev/gemini-api/docs/openai#extra-body */

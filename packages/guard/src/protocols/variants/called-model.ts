@@ -32,7 +32,7 @@ export function calledModel(
 ): CalledModel | Rejection {
   const deployment = AZURE_DEPLOYMENT.exec(url.pathname)?.[1]
   const provider = providerOf(url, context)
-  const name = deployment === undefined ? body.model : decodeURIComponent(deployment)
+  const name = deployment === undefined ? body.model : decoded(deployment)
   if (typeof name !== "string" || name === "") return invalidBody("model", "the id of a model")
   if (provider?.name === "azure" || (provider === undefined && deployment !== undefined))
     return atAzure(name, context, url)
@@ -43,6 +43,14 @@ export function calledModel(
       'Remove it and send `plugins: [{ id: "web", engine: "exa", max_results: 5 }]`.',
     )
   return provider === undefined ? atUnknownHost(name, context, url) : withPrice(provider, name, name, context, url)
+}
+
+function decoded(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return undefined
+  }
 }
 
 /** Returns the provider at the host of a URL, or the one that the context names for other hosts. */

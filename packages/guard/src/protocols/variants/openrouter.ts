@@ -21,19 +21,23 @@ export function readOpenRouterFields(
   body: Readonly<Record<string, unknown>>,
   input: CountableInput,
 ): OpenRouterFields | Rejection {
-  const { models = [], plugins, reasoning } = body
-  if (!Array.isArray(models ?? [])) return invalidBody("models", "an array of model ids")
-  if ((models as unknown[] | null)?.some((model) => model !== body.model))
+  const { reasoning } = body
+  const models = body.models ?? []
+  const plugins = body.plugins ?? []
+  if (!Array.isArray(models)) return invalidBody("models", "an array of model ids")
+  if (!Array.isArray(plugins)) return invalidBody("plugins", "an array of plugins")
+  if (models.some((model) => model !== body.model))
     return unbounded("`models`", "each model has a price of its own", "Send one model, and try the next in your code.")
-  const reasoningTokens = isRecord(reasoning) && Number.isSafeInteger(reasoning.max_tokens) ? reasoning.max_tokens : 0
+  const budget = isRecord(reasoning) ? reasoning.max_tokens : undefined
+  const reasoningTokens = typeof budget === "number" && Number.isSafeInteger(budget) && budget > 0 ? budget : 0
   let webSearches = 0
-  for (const [index, plugin] of ((plugins ?? []) as unknown[]).entries()) {
+  for (const [index, plugin] of plugins.entries()) {
     const searches = searchesOf(plugin, `plugins[${index}]`)
     if (typeof searches !== "number") return searches
     webSearches += searches
   }
   if (webSearches > 0) input.unseen.push("the results of the web plugin")
-  return { status: "read", webSearches, reasoningTokens: reasoningTokens as number }
+  return { status: "read", webSearches, reasoningTokens }
 }
 
 /** https://openrouter.ai/docs/features/web-search, https://openrouter.ai/docs/features/multimodal/pdfs */
