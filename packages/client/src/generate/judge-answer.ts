@@ -26,22 +26,27 @@ export async function judgeAnswer(
 ): Promise<Verdict> {
   const { finishReason, refusal, answerEnd } = completion
   const { compiled, provider, maxTokens } = options
+  if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
+    return parseAnswer(completion.texts, compiled)
   const text = cutReasoning(completion.text)
   const failed = (error: P2Error): Verdict => ({ status: "failed", error, text })
   if (refusal !== "") return failed(new AnswerRefusedError(refusal))
-  if (answerEnd === "filtered") return failed(new ContentFilteredError())
-  if (answerEnd === "failed")
-    return failed(new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }))
-  if (answerEnd === "truncated") {
-    // An object is complete if only white space after it was cut off.
-    const isWhole = compiled !== undefined && parseJson(text) !== undefined
-    const outcome = isWhole ? await parseAnswer([text], compiled) : undefined
-    return outcome?.status === "answered" ? outcome : failed(new AnswerTruncatedError(maxTokens, text))
+  switch (answerEnd) {
+    case "filtered":
+      return failed(new ContentFilteredError())
+    case "failed":
+      return failed(
+        new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }),
+      )
+    case "truncated": {
+      // An object is complete if only white space after it was cut off.
+      const isWhole = compiled !== undefined && parseJson(text) !== undefined
+      const verdict = isWhole ? await parseAnswer([text], compiled) : undefined
+      return verdict?.status === "answered" ? verdict : failed(new AnswerTruncatedError(maxTokens, text))
+    }
+    case "complete":
+      return text.trim() === "" ? failed(new AnswerEmptyError()) : { status: "answered", answer: text, text }
   }
-  if (compiled === undefined)
-    return text.trim() === "" ? failed(new AnswerEmptyError()) : { status: "answered", answer: text, text }
-  const outcome = await parseAnswer(completion.texts, compiled)
-  return text.trim() === "" && outcome.status === "failed" ? failed(new AnswerEmptyError()) : outcome
 }
 
 /** The most values in an answer that are tried. */
@@ -52,22 +57,24 @@ const MAX_VALUES = 100
  * answer, encode it twice, or write the tool call as content. If no value fits, the error is that of the longest one.
  */
 async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<unknown>): Promise<Verdict> {
-  let longest = ""
-  let error: P2Error | undefined
-  const values = texts.flatMap((text) => valuesIn(text, compiled.name)).slice(0, MAX_VALUES)
-  for (const value of values) {
+  const [first = ""] = texts
+  const whole = await compiled.parseAsync(first)
+  if (whole.ok && argumentsIn(first, compiled.name).length === 0)
+    return { status: "answered", answer: whole.answer, text: first }
+  let error = whole.ok ? undefined : whole.error
+  // No other value is longer than a whole text that is JSON.
+  let longest = error?.reason === "json" ? 0 : first.length
+  const values = texts.flatMap((text) => valuesIn(text, compiled.name))
+  for (const value of values.slice(0, MAX_VALUES)) {
+    // A check of the schema that threw is a bug in the schema, so no other value is tried.
+    if (error?.reason === "code") break
+    if (value === first && !whole.ok) continue
     const result = await compiled.parseAsync(value)
     if (result.ok) return { status: "answered", answer: result.answer, text: value }
-    if (error === undefined || value.length > longest.length) [longest, error] = [value, result.error]
-    // A check of the schema that threw is a bug in the schema, so no other value is tried.
-    if (result.error.reason === "code") return { status: "failed", error: result.error, text: value }
+    if (value.length > longest || result.error.reason === "code") [longest, error] = [value.length, result.error]
   }
-  const text = cutReasoning(texts[0] ?? "")
-  if (error !== undefined) return { status: "failed", error, text }
-  const result = await compiled.parseAsync(text)
-  return result.ok
-    ? { status: "answered", answer: result.answer, text }
-    : { status: "failed", error: result.error, text }
+  const text = cutReasoning(first)
+  return { status: "failed", error: text.trim() === "" || error === undefined ? new AnswerEmptyError() : error, text }
 }
 
 /** The JSON values in a text, the likeliest first. */

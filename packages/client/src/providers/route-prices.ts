@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Message, type Request } from "@p2/core"
-import type { BoundOptions, Modality, PriceTable } from "@p2/pricing"
+import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
-import { hostOf, type ProviderChoice } from "./choose-provider"
+import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
@@ -28,6 +28,7 @@ export function routePrices(
   // The alias of a deployment is counted like its model.
   const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
   const { serviceTier } = request
+  const region = choice.baseURL === undefined ? undefined : regionOfURL(choice.baseURL)
   const searchTokens = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
   const boundOptions = (messages: readonly Message[], inputTokens: number, maxOutputTokens?: number): BoundOptions => {
     const at = now()
@@ -36,6 +37,7 @@ export function routePrices(
       maxOutputTokens,
       webSearches: request.online ? 1 : 0,
       serviceTier,
+      region,
       cacheWrites: request.cachePrompt ? "5m" : "none",
       inputModalities: modalitiesOf(messages),
       outputModalities: TEXT_ONLY,
@@ -57,14 +59,14 @@ export function routePrices(
       }
     },
     estimateNanoUsd: (inputTokens, outputTokens) =>
-      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, at: now() }).nanoUsd,
+      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, region, at: now() }).nanoUsd,
     upperBound: (messages, inputUpperBound, maxTokens) =>
       prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens)),
     affordableTokens: (messages, inputUpperBound, budgetNanoUsd) =>
       prices.affordableOutputTokens(priceKey, { ...boundOptions(messages, inputUpperBound), budgetNanoUsd }),
     costOf: ({ usage, cost: reported }, usedTier = serviceTier) => {
       try {
-        const options = { serviceTier: usedTier, reported, at: now() }
+        const options = { serviceTier: usedTier, region, reported, at: now() }
         const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, options)
         return {
           costNanoUsd: nanoUsd,
@@ -121,7 +123,12 @@ function nameAtProvider(
   const qualified = name === model ? `${provider.name}/${name}` : model
   if (prices.findPrice(qualified) !== undefined) return { sentModel: name, priceKey: qualified }
   const bare = name === model ? prices.findPrice(name) : undefined
-  if (bare?.provider !== undefined && bare.basis !== "custom" && isAtOpenAI(choice))
+  if (
+    bare?.provider !== undefined &&
+    bare.basis !== "custom" &&
+    provider.name === "openai" &&
+    isAtOpenAI(choice.baseURL)
+  )
     throw new InvalidArgumentError(
       "model",
       "a model of OpenAI, or a provider prefix",
@@ -137,11 +144,6 @@ function nameAtProvider(
   // Throws with the nearest known ids.
   prices.priceOf(qualified)
   return { sentModel: name, priceKey: qualified }
-}
-
-/** Whether a call goes to OpenAI itself. A gateway in its place may serve the models of others. */
-function isAtOpenAI({ provider, baseURL }: ProviderChoice): boolean {
-  return provider.name === "openai" && hostOf(baseURL) === "api.openai.com"
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */

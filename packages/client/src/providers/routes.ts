@@ -4,7 +4,7 @@ import type { OpenAI } from "openai"
 import { MissingKeyError, throwNotLoaded } from "../errors"
 import { type LLMClientOptions, systemClock } from "../options/client-options"
 import { fetchWithErrorLimit } from "../transport/fetch-with-error-limit"
-import { chooseProvider, hostOf, type ProviderChoice } from "./choose-provider"
+import { chooseProvider, isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { providerTable } from "./known-providers"
 import { baseURLVariablesOf, keyVariablesOf } from "./provider"
 import type { Route } from "./route"
@@ -114,7 +114,7 @@ function routeOf(
  * `service_tier` (https://github.com/vllm-project/vllm/pull/10463), unless the model is OpenAI's own, which it forwards.
  */
 function honoursProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
-  if (provider.name !== "openai" || hostOf(baseURL) === "api.openai.com") return true
+  if (provider.name !== "openai" || isAtOpenAI(baseURL)) return true
   return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(name)
 }
 

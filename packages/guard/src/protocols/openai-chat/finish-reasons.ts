@@ -80,14 +80,17 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
  * worse of the two decides, if the native one is known.
  */
 export function endOf(reason: string | undefined, native?: string | undefined): AnswerEnd {
-  const end = reason === undefined ? "complete" : (END_OF_REASON.get(normalised(reason)) ?? "failed")
+  const end = reason === undefined ? "complete" : (knownEnd(reason) ?? "failed")
   if (end !== "complete" || native === undefined) return end
-  const name = normalised(native)
-  return END_OF_REASON.get(name) ?? (KNOWN_FAILURES.test(name) ? "failed" : end)
+  return knownEnd(native) ?? (KNOWN_FAILURES.test(normalised(native)) ? "failed" : end)
 }
 
 /** Gateways report these as `stop`: https://github.com/pydantic/pydantic-ai/pull/3095 */
 const KNOWN_FAILURES = /^(malformed_|unexpected_tool_call|too_many_tool_calls|network_error|error$|abort)/
+
+function knownEnd(reason: string): AnswerEnd | undefined {
+  return END_OF_REASON.get(reason) ?? END_OF_REASON.get(normalised(reason))
+}
 
 function normalised(reason: string): string {
   return reason
