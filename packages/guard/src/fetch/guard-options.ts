@@ -122,8 +122,10 @@ export function readGuardOptions(options: GuardOptions): Guard {
   for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
   checkFunction(options.fetch, "fetch")
   checkFunction(options.onAttempt, "onAttempt")
-  const fetchToUse = options.fetch ?? globalThis.fetch
-  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch: fetchToUse }
+  const inner = options.fetch ?? globalThis.fetch
+  // Workers and browsers reject a fetch that is called as a method of another object.
+  const fetch: Guard["fetch"] = (...call) => inner(...call)
+  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch }
 }
 
 let published: PriceTable | undefined

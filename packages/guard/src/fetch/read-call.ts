@@ -19,7 +19,7 @@ export interface CallChanges {
   headers?: Headers
   body?: string
   signal?: AbortSignal
-  redirect?: "error"
+  redirect?: "error" | "manual"
 }
 
 type FetchInput = Parameters<typeof fetch>[0]

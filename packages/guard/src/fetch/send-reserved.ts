@@ -122,7 +122,19 @@ function changesOf({ described, plan }: ReservedCall, headers: Headers, signal: 
   // Not every fetch decodes what the caller accepts.
   headers.set("accept-encoding", "identity")
   headers.delete("content-length")
-  return { headers, body: JSON.stringify(body), signal, redirect: "error" }
+  return { headers, body: JSON.stringify(body), signal, redirect: redirectMode() }
+}
+
+let knownRedirectMode: "error" | "manual" | undefined
+
+/** A redirect would send the call a second time, to another host. Cloudflare Workers return it, because they know no `error`. */
+function redirectMode(): "error" | "manual" {
+  try {
+    knownRedirectMode ??= new Request("http://localhost", { redirect: "error" }).redirect as "error"
+  } catch {
+    knownRedirectMode = "manual"
+  }
+  return knownRedirectMode
 }
 
 /** A controller that is aborted with the caller's signal. */
