@@ -74,7 +74,9 @@ function answerBlocks(request: ClaudeRequest, fault: Fault): Block[] {
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
   const tool = toolToCall(request)
   if (tool !== undefined) {
-    const input = fault.wrongShape ? { unexpected: true } : dataForSchema(tool.input_schema as object as never, context)
+    const input = fault.wrongShape
+      ? { unexpected: true }
+      : dataForSchema(tool.input_schema as Record<string, unknown>, context)
     return [{ type: "tool_use", id: "toolu_local_1", name: tool.name, input }]
   }
   if (fault.wrongShape) return text('{"unexpected": true}')

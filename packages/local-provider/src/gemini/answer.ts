@@ -75,8 +75,12 @@ function answerParts(request: GeminiRequest, fault: Fault): Part[] {
     return [{ functionCall: { name: declaration.name, args } }]
   }
   const config = request.generationConfig
-  const schema = config?.responseJsonSchema ?? (lowerCaseTypes(config?.responseSchema) as Record<string, unknown>)
-  return [{ text: schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)) }]
+  const schema = lowerCaseTypes(config?.responseJsonSchema ?? config?.responseSchema)
+  const text =
+    schema === undefined
+      ? plausibleText(context)
+      : JSON.stringify(dataForSchema(schema as Record<string, unknown>, context))
+  return [{ text }]
 }
 
 /** The first function, as long as no result has been sent. */
