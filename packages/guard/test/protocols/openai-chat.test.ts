@@ -81,6 +81,15 @@ describe("the output limit is sent in a field that the provider applies", () => 
     expect(JSON.parse(JSON.stringify({ max_tokens, max_completion_tokens }))).toEqual(expected)
   })
 
+  it.each([
+    ["https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini-2.5-flash", 65_536],
+    [OPENROUTER, "google/gemini-2.5-flash", 65_535],
+  ])("sends the maximum of a Gemini model if there is no limit: %s", (url, model, maximum) => {
+    const call = pricedChat({ model }, url)
+    expect(call.maxOutputTokens).toBe(maximum)
+    expect(call.bodyToSend({})).toMatchObject({ max_tokens: maximum })
+  })
+
   it("takes the larger of two limits", () => {
     const limits = { max_tokens: 10, max_completion_tokens: 60 }
     expect(pricedChat({ model: "gpt-4o-mini", ...limits }).maxOutputTokens).toBe(60)

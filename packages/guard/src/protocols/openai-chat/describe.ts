@@ -154,7 +154,8 @@ const LIMIT_FIELDS: readonly LimitField[] = ["max_tokens", "max_completion_token
 /**
  * Reads the output limit. A limit in a field that the provider may ignore is sent in the field that it applies, so that it holds.
  */
-function outputLimit(body: Body, { provider }: CalledModel): OutputLimit | Rejection {
+function outputLimit(body: Body, model: CalledModel): OutputLimit | Rejection {
+  const { provider } = model
   const stated = LIMIT_FIELDS.filter((field) => (body[field] ?? undefined) !== undefined)
   const wrong = stated.find((field) => !Number.isSafeInteger(body[field]) || (body[field] as number) < 1)
   if (wrong !== undefined) return invalidBody(wrong, "an integer of at least 1")
@@ -165,9 +166,18 @@ function outputLimit(body: Body, { provider }: CalledModel): OutputLimit | Rejec
   const first = isRecord(body.prediction) ? "max_tokens" : provider.limitFields[0]!
   return {
     status: "read",
-    tokens: values.length === 0 ? undefined : Math.max(...values),
+    tokens: values.length === 0 ? unstatedLimit(model) : Math.max(...values),
     fields: applied.length > 0 ? applied : [first],
   }
+}
+
+/**
+ * The limit to send if the call has none: without one, Gemini's thoughts exceeded the maximum of the model
+ * (https://github.com/googleapis/go-genai/issues/339). Other models keep their maximum.
+ */
+function unstatedLimit({ countedAs, price }: CalledModel): number | undefined {
+  const isListed = price.maxOutputBasis === "listed" || price.basis === "custom"
+  return isListed && /(^|\/)(google|gemini)\//.test(countedAs) ? price.maxOutputTokens : undefined
 }
 
 function withLimit(body: Body, fields: readonly LimitField[], tokens: number | undefined): Record<string, unknown> {

@@ -92,6 +92,15 @@ export const VARIANTS: FeatureTable = {
       bound: "higher",
     },
     {
+      feature: "Gemini models without an output limit, also through OpenRouter",
+      endpoint: "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+      model: "gemini-2.5-flash",
+      body: { max_tokens: null },
+      bounded: "the maximum of the model, which is sent, because thoughts exceeded it without a limit",
+      source: "[measured](https://github.com/googleapis/go-genai/issues/339)",
+      bound: "higher",
+    },
+    {
       feature: "Groq: `documents`",
       endpoint: "https://api.groq.com/openai/v1/chat/completions",
       model: "llama-3.3-70b-versatile",
