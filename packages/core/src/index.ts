@@ -4,7 +4,7 @@ export type { DeepPartial } from "./answer/deep-partial"
 export { findJson } from "./answer/find-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
-export { cutReasoning } from "./answer/reasoning"
+export { cutReasoning, startsWithReasoning } from "./answer/reasoning"
 export type { CoreError, CoreErrorCode } from "./core-error"
 // For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {

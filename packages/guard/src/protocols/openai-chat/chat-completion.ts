@@ -161,8 +161,9 @@ export class ChatCompletion implements Meter {
     else if (Array.isArray(content)) for (const part of content) this.#addPart(part)
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
-    const hasCalls = [calls].flat().some(isRecord)
-    this.#calls.add(hasCalls ? calls : legacyCall, { isWhole })
+    const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls)
+    if (hasCalls) this.#calls.add(calls, { isWhole })
+    else if (isRecord(legacyCall)) this.#calls.add(legacyCall, { isWhole })
   }
 
   #addPart(part: unknown): void {
