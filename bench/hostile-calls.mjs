@@ -6,7 +6,6 @@ import { ChatCompletion, findProtocol } from "@p2/guard/protocols"
 import * as pricing from "@p2/pricing"
 import * as meters from "@p2/pricing/usage"
 import * as tokens from "@p2/tokens"
-import { countImageTokens } from "@p2/tokens/provider-inputs"
 import { z } from "zod"
 
 /** Errors are answers too: what counts is how long they take. */
@@ -90,7 +89,6 @@ const TOKENS = {
       tools: [{ type: "function", function: { name: "f", description: text, parameters: {} } }],
     }),
   getModelLimits: tokens.getModelLimits,
-  countImageTokens: (text) => countImageTokens(claude, text),
 }
 
 const usage = (name, text) => ({ prompt_tokens: 1, completion_tokens: 1, [name]: text })

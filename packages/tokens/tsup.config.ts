@@ -2,7 +2,6 @@ import { packageBuild } from "../../tsup.shared"
 
 export default packageBuild([
   "src/index.ts",
-  "src/provider-inputs.ts",
   "src/o200k_base.ts",
   "src/o200k_harmony.ts",
   "src/cl100k_base.ts",

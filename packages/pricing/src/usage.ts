@@ -1,6 +1,5 @@
 export { readAnthropicUsage } from "./usage/anthropic"
 export { type GeminiSearches, readGeminiUsage } from "./usage/gemini"
-export { CONTAINER_SESSIONS, FIXED_SEARCH_TOKENS, PREVIEW_SEARCHES } from "./usage/hosted-tools"
 export { readOpenAIChatUsage } from "./usage/openai-chat"
 export {
   readOpenAIEmbeddingsUsage,

@@ -424,6 +424,11 @@ describe("shapes that had no adapter", () => {
       },
     ],
     [
+      "Gemini's prompt before continuations is part of the prompt",
+      usageFromGemini({ promptTokenCount: 30, initialPromptTokenCount: 10, candidatesTokenCount: 5 }),
+      { inputTokens: 30, outputTokens: 5 },
+    ],
+    [
       "Gemini video is billed as images are, documents as text",
       usageFromGemini({
         promptTokenCount: 30,

@@ -44,7 +44,8 @@ export function readGeminiUsage(usageMetadata: unknown, searches: GeminiSearches
 }
 
 function readGemini(fields: UsageFields, { webSearches }: GeminiSearches): Usage {
-  fields.ignore("cacheTokensDetails")
+  // `initialPromptTokenCount` is the prompt before continuations, which `promptTokenCount` includes.
+  fields.ignore("cacheTokensDetails", "initialPromptTokenCount")
   const toolInput = fields.count("toolUsePromptTokenCount")
   const inputTokens = fields.required("promptTokenCount") + toolInput
   // In the Live API the field is `responseTokenCount`.
