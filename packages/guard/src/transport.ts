@@ -1,4 +1,7 @@
-export type { Charge, ChargeOptions, DoubtfulCharge, SendProof } from "./charge/charge"
+export { type DeadlineName, DeadlineRace } from "./transport/deadline-race"
+export { EventObserver } from "./transport/event-observer"
+export { isRejectedByFetch } from "./transport/fetch-errors"
+export { ProviderReply, type ProviderReplyFields } from "./transport/provider-reply"
 export {
   type BodyEnd,
   BodyIdleError,
@@ -9,3 +12,13 @@ export {
   readAhead,
   withBody,
 } from "./transport/read-ahead"
+export { isEventStream, MAX_RESPONSE_BYTES, readTextUpTo } from "./transport/read-body"
+export { type RetryHints, readRetryHints } from "./transport/retry-hints"
+export {
+  SecondRequestError,
+  type SendState,
+  type SendWatch,
+  type SendWatchOptions,
+  watchSend,
+} from "./transport/send-watch"
+export { MAX_EVENT_BYTES, type SseBlock, SseReader } from "./transport/sse-reader"

@@ -85,6 +85,11 @@ export class DeadlineRace<DeadlineError extends Error> {
     })
   }
 
+  /** Ends the transport, but not the race: the wait rejects as the transport does. */
+  abortTransport(reason: unknown): void {
+    this.#controller.abort(reason)
+  }
+
   /** Stops the timer and the listener. Aborts the transport if it may still be running. */
   finish(options: { abortTransport: boolean }): void {
     clearTimeout(this.#timer)

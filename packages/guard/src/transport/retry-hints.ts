@@ -19,7 +19,8 @@ export interface RetryHints {
  *   `x-ratelimit-remaining-…` is 0: https://platform.openai.com/docs/guides/rate-limits, https://console.groq.com/docs/rate-limits
  * - `anthropic-ratelimit-…-reset`, a date in RFC 3339, where the matching `…-remaining` is 0:
  *   https://docs.claude.com/en/api/rate-limits
- * - `x-ratelimit-reset` of OpenRouter, in epoch milliseconds: https://openrouter.ai/docs/api-reference/limits
+ * - `x-ratelimit-reset` of OpenRouter, an epoch time, as a header or in `error.metadata.headers`:
+ *   https://github.com/everruns/everruns/pull/2280
  *
  * `x-should-retry` is OpenAI's and Anthropic's, as their SDKs read it:
  * https://github.com/openai/openai-node/blob/master/src/client.ts
@@ -34,7 +35,8 @@ export function readRetryHints(headers: Headers | undefined, body: unknown, now:
     retryAfter(get("retry-after"), now) ??
     retryInfo(body) ??
     resetOf(get, now) ??
-    epochReset(get("x-ratelimit-reset"), now)
+    epochReset(get("x-ratelimit-reset"), now) ??
+    epochReset(openRouterReset(body), now)
   return {
     retryAfterMs: retryAfterMs === undefined ? undefined : Math.ceil(retryAfterMs),
     shouldRetry: { true: true, false: false }[get("x-should-retry")],
@@ -50,9 +52,8 @@ function retryAfter(text: string, now: number): number | undefined {
 
 /** The `retryDelay` in the details of a `google.rpc.Status`. Gemini sends the error in a list when it streams. */
 function retryInfo(body: unknown): number | undefined {
-  const [holder] = [body].flat() as unknown[]
-  const error = isRecord(holder) && isRecord(holder.error) ? holder.error : holder
-  const details = isRecord(error) && Array.isArray(error.details) ? error.details : []
+  const error = errorIn(body)
+  const details = Array.isArray(error?.details) ? error.details : []
   const delays = details.flatMap((detail) => {
     const delayMs = isRecord(detail) && typeof detail.retryDelay === "string" ? duration(detail.retryDelay) : undefined
     return delayMs === undefined ? [] : [delayMs]
@@ -77,9 +78,23 @@ function resetOf(get: (name: string) => string, now: number): number | undefined
   return resets.length === 0 ? undefined : Math.max(...resets)
 }
 
-/** Only a time in milliseconds is read: other providers state seconds under the same name. */
+function openRouterReset(body: unknown): string {
+  const metadata = errorIn(body)?.metadata
+  const headers = isRecord(metadata) && isRecord(metadata.headers) ? metadata.headers : {}
+  const name = Object.keys(headers).find((each) => each.toLowerCase() === "x-ratelimit-reset")
+  return name === undefined ? "" : String(headers[name])
+}
+
+/** A time in epoch milliseconds or seconds. A shorter number is a duration of unknown unit, and is ignored. */
 function epochReset(text: string, now: number): number | undefined {
-  return /^\d{13}$/.test(text) ? Math.max(0, Number(text) - now) : undefined
+  if (!/^(\d{10}|\d{13})$/.test(text)) return undefined
+  return Math.max(0, Number(text) * (text.length === 10 ? 1000 : 1) - now)
+}
+
+function errorIn(body: unknown): Record<string, unknown> | undefined {
+  const [holder] = [body].flat() as unknown[]
+  if (!isRecord(holder)) return undefined
+  return isRecord(holder.error) ? holder.error : holder
 }
 
 const UNIT_MS: Record<string, number> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }

@@ -23,8 +23,13 @@ export interface SendWatchOptions {
 /** Observes one call of fetch. Call {@link end} when the call has ended. */
 export interface SendWatch {
   readonly state: SendState
-  /** Status of a response that fetch turns into an error without a status: a redirect, 407, 421. */
+  /**
+   * Status of a response that fetch turns into an error without a status: a redirect, 407, 421, and a status after which a
+   * second request was prevented.
+   */
   readonly hiddenStatus: number | undefined
+  /** Whether Node's fetch and undici can be observed here. */
+  readonly isSupported: boolean
   /**
    * Whether the call is proven unsent, when fetch has rejected with `error` or its signal was aborted. A `fetch` of the
    * user's own must pass on `init.headers` and `init.signal`; one that does not send with undici is never proven unsent.
@@ -77,14 +82,15 @@ export class SecondRequestError extends P2Error<"second-request"> {
 class WatchedCall implements SendWatch {
   readonly #requests = new Set<UndiciRequest>()
   readonly #onSecondRequest: () => void
-  readonly #isSupported: boolean
   readonly #onEnd: () => void
   #isWritten = false
+  #lastStatus: number | undefined
+  readonly isSupported: boolean
   hiddenStatus: number | undefined
 
   constructor(options: { onSecondRequest: () => void; isSupported: boolean; onEnd: () => void }) {
     this.#onSecondRequest = options.onSecondRequest
-    this.#isSupported = options.isSupported
+    this.isSupported = options.isSupported
     this.#onEnd = options.onEnd
   }
 
@@ -96,7 +102,7 @@ class WatchedCall implements SendWatch {
 
   proof(error: unknown): SendProof {
     const isUnsent =
-      this.state === "waiting" || (this.#isSupported && this.state === "unseen" && isRejectedByFetch(error))
+      this.state === "waiting" || (this.isSupported && this.state === "unseen" && isRejectedByFetch(error))
     return isUnsent ? "not-sent" : "maybe-sent"
   }
 
@@ -111,6 +117,7 @@ class WatchedCall implements SendWatch {
     this.#requests.add(request)
     if (!isSecond) return
     request.aborted = true
+    this.hiddenStatus = this.#lastStatus
     // Later, because fetch cannot be aborted while it creates a request.
     queueMicrotask(this.#onSecondRequest)
   }
@@ -121,6 +128,7 @@ class WatchedCall implements SendWatch {
 
   onResponse(statusCode: number | undefined): void {
     this.#isWritten = true
+    this.#lastStatus = statusCode
     if (statusCode !== undefined && HIDDEN_STATUSES.includes(statusCode)) this.hiddenStatus = statusCode
   }
 }

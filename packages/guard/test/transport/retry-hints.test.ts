@@ -60,7 +60,14 @@ test.each([
     45_000,
   ],
   ["epoch milliseconds of OpenRouter", { "x-ratelimit-reset": String(NOW + 5_000) }, undefined, 5_000],
-  ["epoch seconds of others", { "x-ratelimit-reset": String(NOW / 1_000 + 5) }, undefined, undefined],
+  ["epoch seconds", { "x-ratelimit-reset": String(NOW / 1_000 + 5) }, undefined, 5_000],
+  ["a reset of unknown unit", { "x-ratelimit-reset": "30" }, undefined, undefined],
+  [
+    "the headers in OpenRouter's error",
+    {},
+    { error: { code: 429, metadata: { headers: { "X-RateLimit-Reset": String(NOW + 7_000) } } } },
+    7_000,
+  ],
   ["nothing", {}, { error: { message: "no", details: "none" } }, undefined],
 ])("reads %s", (_, headers, body, expected) => {
   expect(hints(headers as Record<string, string>, body)).toEqual({ retryAfterMs: expected, shouldRetry: undefined })
