@@ -27,7 +27,9 @@ export function describeAnthropic(call: ProviderCall, context: ProtocolContext):
   if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
   const body = call.body.value
   const model = calledModel(call, { model: target.model ?? body.model }, { ...context, ...target.seller })
-  return model.status === "rejected" ? model : describeMessage(call, body, { ...model, ...target.region })
+  if (model.status === "rejected") return model
+  if (model.provider.name === "openrouter") return openRouterMessages()
+  return describeMessage(call, body, { ...model, ...target.region })
 }
 
 /** What a path of the API means. */
@@ -56,15 +58,11 @@ function targetOf({ method, url }: ProviderCall, context: ProtocolContext): Targ
     const decoded = decodeURIComponent(model)
     return { status: "messages", model: decoded, seller: { provider: "google-vertex" }, region: { region } }
   }
-  const provider = providerOf(url, context)?.name
-  if (method === "POST" && /\/messages$/.test(path) && !path.includes("/threads/")) {
-    if (provider === "openrouter") return { status: "decided", description: openRouterMessages() }
-    return { status: "messages" }
-  }
+  if (method === "POST" && path.endsWith("/messages") && !path.includes("/threads/")) return { status: "messages" }
   if (method === "POST" && path.endsWith("/messages/count_tokens")) return FREE
   const isBatch = /\/messages\/batches(\/[\w-]+(\/(results|cancel))?)?$/.test(path)
   if (isBatch) return method === "POST" && path.endsWith("/batches") ? batches() : FREE
-  if (provider !== "anthropic") return { status: "other" }
+  if (providerOf(url, context)?.name !== "anthropic") return { status: "other" }
   // https://platform.claude.com/docs/en/api/overview (as of 2026-10): none of these has a price.
   const isFree = method === "HEAD" || /^\/v1\/(models|files)(\/|$)/.test(path)
   return isFree ? FREE : { status: "other" }

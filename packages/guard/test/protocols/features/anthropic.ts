@@ -370,6 +370,7 @@ export const ANTHROPIC: FeatureTable = {
     {
       feature: "OpenRouter's `/messages`",
       endpoint: "https://openrouter.ai/api/v1/messages",
+      model: "anthropic/claude-sonnet-4.5",
       body: {},
       rejected: "unbounded-cost",
     },
