@@ -1,7 +1,6 @@
-import { InvalidArgumentError, Request, type RequestOptions } from "@p2/core"
+import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
-import { isRecord } from "../transport/json"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
 import {
   ANY_HTTP_URL,
