@@ -29,7 +29,7 @@ export default [
     import: "{ Request, MessageBuilder }",
     ignore: neighbours,
     gzip: true,
-    limit: "8.7 KB",
+    limit: "9.4 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
@@ -37,9 +37,9 @@ export default [
     import: "{ compileAnswer }",
     ignore: neighbours,
     gzip: true,
-    limit: "8.8 KB",
+    limit: "9.8 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "17.2 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "18.3 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
@@ -53,7 +53,7 @@ export default [
     path: "packages/pricing/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "47 KB",
+    limit: "48 KB",
   },
   {
     name: "@p2/client, own code",

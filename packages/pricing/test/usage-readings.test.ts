@@ -98,6 +98,37 @@ describe("a usage that is understood is exact", () => {
   })
 })
 
+describe("a usage of a gateway is charged as its adapter reads it", () => {
+  const write = { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 12300 }
+  it.each<[unknown, number]>([
+    [{ prompt_tokens: 3, completion_tokens: 50, total_tokens: 12357, cache_read_input_tokens: 12304 }, 4_450_200],
+    [
+      { prompt_tokens: 7, completion_tokens: 50, total_tokens: 12057, prompt_tokens_details: { cached_tokens: 12000 } },
+      4_371_000,
+    ],
+    [
+      { prompt_tokens: 2079, completion_tokens: 50, total_tokens: 2129, cache_read_input_tokens: 12000 },
+      2079 * 3_000 + 50 * 15_000 + 12000 * 300,
+    ],
+    [
+      { prompt_tokens: 7134, completion_tokens: 50, total_tokens: 7184, cache_creation_input_tokens: 1253 },
+      7134 * 3_000 + 50 * 15_000 + 1253 * 3_750,
+    ],
+    [
+      {
+        prompt_tokens: 12307,
+        completion_tokens: 50,
+        total_tokens: 12357,
+        prompt_tokens_details: { cache_creation_token_details: write },
+      },
+      74_571_000,
+    ],
+  ])("%j costs %d nano-USD", (raw, nanoUsd) => {
+    const reading = readOpenAIChatUsage(raw, "openai")
+    expect(reading.status === "exact" && table.costOf("model", reading.usage).nanoUsd).toBe(nanoUsd)
+  })
+})
+
 describe("a usage that is not understood is a lower bound", () => {
   it.each<[keyof typeof readers, unknown, Usage, string]>([
     [
