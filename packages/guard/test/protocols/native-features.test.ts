@@ -28,7 +28,7 @@ describe.each([ANTHROPIC, GEMINI, GEMINI_EMBEDDINGS])("$title", (table) => {
     expect(reason).toBe(row.rejected)
     // Every message says what to do.
     expect(message).toMatch(
-      /Omit|Send|Set|Pass|Use|Add|Ask|Check|expected|Run|Raise|Define|Connect|Call|Fetch|Search|Embed|Similar ids/,
+      /Omit|Send|Set|Pass|Read|Use|Add|Ask|Check|expected|Run|Raise|Define|Connect|Call|Fetch|Search|Embed|Similar ids/,
     )
   })
 })

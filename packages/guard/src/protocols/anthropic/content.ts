@@ -10,7 +10,8 @@ import {
   tokensPart,
   unseenPart,
 } from "../prompt-parts"
-import { invalidBody, rejected } from "../rejection"
+import type { Rejection } from "../protocol"
+import { invalidBody, rejected, unbounded } from "../rejection"
 import { unknownField, words } from "../variants/body-fields"
 import { inlineToolParts } from "./tools"
 
@@ -19,7 +20,7 @@ const MESSAGE = tokensPart(4, 8)
 
 /** Blocks whose JSON is at least as long as what the model gets of them. */
 const JSON_BLOCKS = words(
-  "thinking redacted_thinking connector_text tool_use server_tool_use mcp_tool_use mcp_tool_listing web_search_tool_result advisor_tool_result code_execution_tool_result bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result tool_reference container_upload compaction fallback browser_state tool_removal",
+  "thinking redacted_thinking connector_text tool_use server_tool_use mcp_tool_use mcp_tool_listing web_search_tool_result advisor_tool_result code_execution_tool_result bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result tool_reference compaction fallback browser_state tool_removal",
 )
 
 /** Blocks with blocks inside. */
@@ -62,11 +63,18 @@ function blockParts(block: Record<string, unknown>, path: string, depth: number)
   }
   if (type === "image") return [imagePart(sourceURL(block.source))]
   if (type === "document") return documentParts(block, path, depth)
+  if (type === "container_upload") return [rejectedPart(containerUpload())]
   if (typeof type === "string" && NESTED_BLOCKS.has(type)) return nestedParts(block, path, depth)
   if (type === "tool_addition") return additionParts(block.tool)
   if (typeof type === "string" && JSON_BLOCKS.has(type)) return jsonPart(withoutCacheControl(block))
   const message = `Unknown block ${shownName(type)} at \`${path}\`: its cost is unknown. Send its text, an image or a document.`
   return [rejectedPart(rejected("unknown-field", message))]
+}
+
+/** @see https://platform.claude.com/docs/en/about-claude/pricing#code-execution-tool (as of 2026-09) */
+function containerUpload(): Rejection {
+  const because = "the container is billed by time, even if its tool is not called"
+  return unbounded("`container_upload`", because, "Read the file in a tool of your own.")
 }
 
 /** Enabled citations divide the text into sentences with markup of unpublished length. */

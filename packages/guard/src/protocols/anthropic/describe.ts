@@ -1,4 +1,5 @@
 import { isRecord } from "@p2/core"
+import { decodedSegment } from "../identifier"
 import {
   jsonPart,
   type PromptPart,
@@ -55,8 +56,8 @@ function targetOf({ method, url }: ProviderCall, context: ProtocolContext): Targ
   const [, region, model] = VERTEX.exec(path) ?? []
   if (region !== undefined && model !== undefined && method === "POST") {
     if (model === "count-tokens") return FREE
-    const decoded = decodeURIComponent(model)
-    return { status: "messages", model: decoded, seller: { provider: "google-vertex" }, region: { region } }
+    const seller = { provider: "google-vertex" }
+    return { status: "messages", model: decodedSegment(model), seller, region: { region } }
   }
   if (method === "POST" && path.endsWith("/messages") && !path.includes("/threads/")) return { status: "messages" }
   if (method === "POST" && path.endsWith("/messages/count_tokens")) return FREE

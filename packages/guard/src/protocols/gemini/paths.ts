@@ -1,3 +1,4 @@
+import { decodedSegment } from "../identifier"
 import type { CallDescription, ProtocolContext, ProviderCall } from "../protocol"
 import { unbounded } from "../rejection"
 import { providerOf } from "../variants/called-model"
@@ -40,7 +41,7 @@ export function targetOf(call: ProviderCall, context: ProtocolContext): GeminiTa
   const [, location, publisher, model, method] = METHOD.exec(url.pathname) ?? []
   if (verb === "POST" && model !== undefined && method !== undefined) {
     const isVertex = VERTEX_HOST.test(url.host) || publisher !== undefined
-    const target = methodTarget(method, decodeURIComponent(model), url)
+    const target = methodTarget(method, decodedSegment(model), url)
     if (target.status !== "method") return target
     return {
       ...target,

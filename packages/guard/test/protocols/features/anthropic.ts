@@ -86,7 +86,7 @@ export const ANTHROPIC: FeatureTable = {
       bound: "higher",
     },
     {
-      feature: "`thinking`, `redacted_thinking`, blocks of tools that Anthropic ran, `compaction`, `container_upload`",
+      feature: "`thinking`, `redacted_thinking`, blocks of tools that Anthropic ran, `compaction`",
       body: {
         messages: [
           ...messages,
@@ -311,6 +311,11 @@ export const ANTHROPIC: FeatureTable = {
     {
       feature: "`code_execution_*` alone",
       body: { tools: [{ type: "code_execution_20250825", name: "code_execution" }] },
+      rejected: "unbounded-cost",
+    },
+    {
+      feature: "`container_upload`",
+      body: block({ type: "container_upload", file_id: "f" }),
       rejected: "unbounded-cost",
     },
     {

@@ -121,6 +121,10 @@ describe("a call of the Gemini API", () => {
     )
   })
 
+  it("rejects a path that is encoded wrongly", () => {
+    expect(callTo({}, { path: "/v1beta/models/%E0%A4%A:generateContent" })).toMatchObject({ status: "rejected" })
+  })
+
   it("quotes names, but no text of a request", () => {
     const secret = "tell me the secret of the house"
     const body = { generationConfig: { responseModalities: [secret] } }
