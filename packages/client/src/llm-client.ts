@@ -176,7 +176,7 @@ export class LLMClient<Answer = string> {
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
-    return reconcileRequest(requestId, this.#constraints, this.#routes)
+    return reconcileRequest(requestId, this.#constraints, this.#routes, (this.#options.clock ?? systemClock).now)
   }
 
   /** Waits for running calls and pending settlements, and closes what the client opened. */

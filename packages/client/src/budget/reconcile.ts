@@ -24,6 +24,7 @@ export async function reconcileRequest(
   requestId: string | undefined,
   constraints: BudgetConstraints,
   routes: Routes,
+  now: () => number,
 ): Promise<Reconciliation> {
   if (typeof requestId !== "string" || requestId === "")
     throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
@@ -36,7 +37,7 @@ export async function reconcileRequest(
     const route = routes.all.find(
       ({ provider }) => provider.dialect === "openrouter" && provider.name === entry.provider,
     )
-    const reported = route === undefined ? undefined : await fetchGeneration(route, instances.get(route)!, entry)
+    const reported = route === undefined ? undefined : await fetchGeneration(route, instances.get(route)!, entry, now)
     if (reported === undefined) result.unknown.push(attempt)
     else {
       const { costNanoUsd: toNanoUsd, tokens } = reported
@@ -58,13 +59,18 @@ interface GenerationCost {
 }
 
 /** OpenRouter's `GET /generation`: https://openrouter.ai/docs/api-reference/get-a-generation */
-async function fetchGeneration(route: Route, openai: OpenAI, entry: StoredEntry): Promise<GenerationCost | undefined> {
+async function fetchGeneration(
+  route: Route,
+  openai: OpenAI,
+  entry: StoredEntry,
+  now: () => number,
+): Promise<GenerationCost | undefined> {
   if (entry.generationId === undefined) return undefined
   const path = `/generation?id=${encodeURIComponent(entry.generationId)}`
   // This request is free, so the SDK may retry it without a reservation.
   const body: unknown = await openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     const { name } = route.provider
-    const failure = statusError(error, name, Date.now())
+    const failure = statusError(error, name, now())
     // OpenRouter stores a generation some seconds after the call.
     if (failure?.status !== 404) throw failure ?? new ConnectionLostError(name, error)
   })
