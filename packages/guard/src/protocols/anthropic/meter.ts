@@ -99,11 +99,14 @@ export class MessageMeter implements Meter {
   }
 }
 
-/** The priority tier is reserved capacity at the standard price. */
+/**
+ * The usage as it is priced: reserved capacity has the standard price, and code ran beside a web tool, where it has no fee. A
+ * call without one is rejected.
+ */
 function usageOf(reading: UsageReading | undefined): ReportedUsage | undefined {
   if (reading === undefined || reading.status === "none") return undefined
-  const { usage, cost } = reading
-  return { usage: { ...usage, serviceTier: usage.serviceTier === "fast" ? "fast" : "default" }, cost }
+  const { codeInterpreterSessions: _, ...usage } = reading.usage
+  return { usage: { ...usage, serviceTier: usage.serviceTier === "fast" ? "fast" : "default" }, cost: reading.cost }
 }
 
 function errorOf(error: unknown): ReportedError | undefined {

@@ -135,6 +135,13 @@ describe("the meter of one body", () => {
     expect(tierOf({ service_tier: "priority" })).toBe("default")
   })
 
+  it("charges no fee for code that ran beside a web tool", () => {
+    const server_tool_use = { web_search_requests: 1, code_execution_requests: 3 }
+    const { usage } = read({ ...message, usage: { input_tokens: 1, output_tokens: 1, server_tool_use } })
+    expect(usage?.usage).toMatchObject({ webSearches: 1 })
+    expect(usage?.usage).not.toHaveProperty("codeInterpreterSessions")
+  })
+
   it("reports an error", () => {
     expect(read({ type: "error", error: { type: "rate_limit_error", message: "slow" } })).toMatchObject({
       state: "broken",
