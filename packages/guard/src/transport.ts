@@ -1,7 +1,7 @@
 export { type DeadlineName, DeadlineRace } from "./transport/deadline-race"
 export { EventObserver } from "./transport/event-observer"
 export { isRejectedByFetch } from "./transport/fetch-errors"
-export { ProviderReply, type ProviderReplyFields } from "./transport/provider-reply"
+export { ProviderReply, type ProviderReplyFields, shownIdentifier } from "./transport/provider-reply"
 export {
   type BodyEnd,
   BodyIdleError,

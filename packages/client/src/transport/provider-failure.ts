@@ -1,6 +1,8 @@
+import { isRecord } from "@p2/core"
 import type { ChatCompletion } from "@p2/guard/protocols"
+import { ProviderReply, readRetryHints, shownIdentifier } from "@p2/guard/transport"
 import { ProviderError, type ProviderErrorCode } from "../errors"
-import { isRecord, shortString } from "./json"
+import { shortString } from "./json"
 
 /** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
 interface ApiErrorShape {
@@ -13,45 +15,14 @@ interface ApiErrorShape {
   requestID?: unknown
 }
 
-interface ProviderReplyFields {
-  status: number | undefined
-  code: string | undefined
-  type: string | undefined
-  requestID: string | undefined
-  providerMessage: string | undefined
-  error: unknown
-  headers: unknown
-}
-
-const ENUMERABLE = /^(status|code|type|requestID)$/
-
-/**
- * The `cause` of a `ProviderError`. Providers quote keys and prompts in their messages, error objects and headers, so
- * `providerMessage`, `error` and `headers` are not enumerable and no log shows them.
- */
-export class ProviderReply extends Error {
-  declare readonly status: number | undefined
-  declare readonly code: string | undefined
-  declare readonly type: string | undefined
-  declare readonly requestID: string | undefined
-  declare readonly providerMessage: string | undefined
-  declare readonly error: unknown
-  declare readonly headers: unknown
-
-  constructor(fields: ProviderReplyFields) {
-    super("See `providerMessage` and `error`.")
-    for (const [key, value] of Object.entries({ name: "ProviderReply", ...fields }))
-      Object.defineProperty(this, key, { value, enumerable: value !== undefined && ENUMERABLE.test(key) })
-  }
-}
-
 /** The error for a response with an error status; undefined when `error` has no status. */
 export function statusError(error: unknown, provider: string, now: number): ProviderError | undefined {
   const shape = error as ApiErrorShape | null
   if (typeof shape?.status !== "number") return undefined
   const { status, headers } = shape
   return providerError(codeOfStatus(status), provider, status, shape, {
-    retryAfterMs: parseRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
+    retryAfterMs: readRetryHints(typeof headers?.get === "function" ? headers : undefined, shape.error, now)
+      .retryAfterMs,
     providerRequestId: shortString(shape.requestID),
   })
 }
@@ -84,7 +55,7 @@ function providerError(
     retryable?: boolean | undefined
   } = {},
 ): ProviderError {
-  const [providerCode, type] = [identifier(shape.code), identifier(shape.type)]
+  const [providerCode, type] = [shownIdentifier(shape.code), shownIdentifier(shape.type)]
   const providerMessage = typeof shape.message === "string" ? shape.message : undefined
   const { error = shape, headers } = shape
   return new ProviderError({
@@ -147,26 +118,4 @@ const OUT_OF_CREDIT =
 function isFinal({ code, type, headers }: ApiErrorShape): boolean {
   if (typeof headers?.get === "function" && headers.get("x-should-retry") === "false") return true
   return [code, type].some((value) => OUT_OF_CREDIT.test(String(value)))
-}
-
-/** `Retry-After-Ms`, or `Retry-After` in seconds or as a date, in milliseconds from `now`. */
-function parseRetryAfter(headers: Headers | undefined, now: number): number | undefined {
-  const exactMs = decimal(headers?.get("retry-after-ms"))
-  if (exactMs !== undefined) return exactMs
-  const text = headers?.get("retry-after") ?? ""
-  const seconds = decimal(text)
-  if (seconds !== undefined) return Math.ceil(seconds * 1000)
-  // An HTTP date starts with a weekday; `Date.parse` alone reads "-3" as a year.
-  const at = /^[A-Z]/.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-function decimal(text: string | null | undefined): number | undefined {
-  return /^\d+(\.\d+)?$/.test(text ?? "") ? Number(text) : undefined
-}
-
-/** A provider's code that is safe to show: one word, not a sentence. */
-function identifier(value: unknown): string | undefined {
-  if (typeof value === "number") return String(value)
-  return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined
 }

@@ -1,12 +1,9 @@
 import { type P2Error, parseJson } from "@p2/core"
 import { ChatCompletion } from "@p2/guard/protocols"
+import { isEventStream, MAX_RESPONSE_BYTES, type SseBlock, SseReader } from "@p2/guard/transport"
 import { ConnectionLostError } from "../errors"
 import type { DeadlineRace } from "./deadline-race"
 import { shortString } from "./json"
-import { SseReader } from "./sse-reader"
-
-/** The largest response, in bytes: 32 MiB. */
-export const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 export interface ReadOptions {
   provider: string
@@ -31,10 +28,9 @@ export async function readResponse(
   const { provider, dialect, race, streamed } = options
   const generationId = shortString(response.headers.get("x-generation-id"))
   const completion = new ChatCompletion({ provider: dialect, generationId })
-  const type = (response.headers.get("content-type") ?? "").toLowerCase()
-  // A response to a streamed request without a clear content type is a stream.
-  const isStream = type.includes("text/event-stream") || (streamed && !/json|html/.test(type))
-  const parser = isStream ? eventParser(completion, options) : jsonParser(completion, options)
+  const parser = isEventStream(response.headers, { streamed })
+    ? eventParser(completion, options)
+    : jsonParser(completion, options)
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     for (let size = 0; reader !== undefined; ) {
@@ -79,15 +75,18 @@ function jsonParser(completion: ChatCompletion, { race, idleMs, onContent }: Rea
 }
 
 function eventParser(completion: ChatCompletion, { provider, race, idleMs, onContent }: ReadOptions): BodyParser {
-  const reader = new SseReader((data) => {
-    if (!completion.add({ event: "message", data: parseJson(data), text: data }).hasContent) return
-    race.refreshIdle(idleMs)
-    onContent(completion.text)
-  })
+  const reader = new SseReader()
+  const add = (blocks: readonly SseBlock[]) => {
+    for (const { kind, event, data } of blocks) {
+      if (kind !== "event" || !completion.add({ event, data: parseJson(data), text: data }).hasContent) continue
+      race.refreshIdle(idleMs)
+      onContent(completion.text)
+    }
+  }
   return {
-    push: (bytes) => reader.push(bytes),
+    push: (bytes) => add(reader.push(bytes)),
     end() {
-      reader.end()
+      add(reader.end())
       completion.end()
       if (completion.read().state === "open") throw new ConnectionLostError(provider)
     },

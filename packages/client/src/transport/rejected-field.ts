@@ -1,7 +1,7 @@
 import { isRecord } from "@p2/core"
+import type { ProviderReply } from "@p2/guard/transport"
 import type { ProviderError } from "../errors"
 import type { AnswerMode } from "../receipt"
-import type { ProviderReply } from "./provider-failure"
 
 /** Statuses with which servers reject a field that they do not know. */
 const STATUSES: readonly number[] = [400, 404, 405, 415, 422, 501]

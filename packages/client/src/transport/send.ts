@@ -1,18 +1,23 @@
 import { isRecord, type P2Error } from "@p2/core"
 import type { SendProof } from "@p2/guard/charge"
 import { ChatCompletion } from "@p2/guard/protocols"
+import {
+  isRejectedByFetch,
+  type ProviderReply,
+  SecondRequestError,
+  type SendWatch,
+  watchSend,
+} from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
 import type { DeadlineRace } from "./deadline-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
-import { isRejectedByFetch, provesNotSent } from "./not-sent"
-import { CONTENT_FILTER, errorInside, failedGeneration, type ProviderReply, statusError } from "./provider-failure"
+import { CONTENT_FILTER, errorInside, failedGeneration, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
-import { REQUEST_ID_HEADER, type WatchedRequest, wireWatch } from "./wire-watch"
 
 /** One HTTP call to make. */
 export interface OutgoingRequest {
-  /** Sent as `X-Client-Request-Id`. */
+  /** Sent as `X-Client-Request-Id`, where requests can be observed. */
   id: string
   openai: OpenAI
   provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
@@ -45,13 +50,13 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
   const { id, race, streamed, provider } = request
   if (race.error !== undefined)
     return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
-  const watch = wireWatch()
-  const watched = watch.begin(id)
+  const headers = new Headers(provider.headers)
+  const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
   const { connectMs, firstContentMs, idleMs } = request.deadlines
-  race.start("connect", connectMs, { applies: () => watched.state === "waiting" })
+  race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
   if (streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.wait(callProvider(request))
+    const response = await race.wait(callProvider(request, headers, watch))
     const headersAt = performance.now()
     let firstContentAt: number | undefined
     const onContent = (text: string) => {
@@ -71,9 +76,9 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
     const reached = { completion, httpStatus: response.status, sent: "maybe-sent", headersAt, firstContentAt } as const
     return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
-    return resultOfError(request, error, watched)
+    return resultOfError(request, error, watch)
   } finally {
-    watch.end(id)
+    watch.end()
     race.keepTotal()
   }
 }
@@ -90,51 +95,58 @@ function nothingArrived(provider: string) {
 
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 
-function callProvider({ id, openai, provider, body, race, timeoutMs }: OutgoingRequest): Promise<Response> {
+function callProvider(
+  { openai, body, race, timeoutMs }: OutgoingRequest,
+  headers: Headers,
+  watch: SendWatch,
+): Promise<Response> {
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
-    fetchOptions: fetchOptionsFor(openai),
+    headers: Object.fromEntries(headers),
+    fetchOptions: { redirect: redirectFor(openai, watch) },
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
   return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
 }
 
-type FetchOptions = NonNullable<OpenAI.RequestOptions["fetchOptions"]>
-
 /**
- * Forbids a second request: it would have no reservation, and a redirect would take the prompt and the key to another
- * host. With `window: null` fetch keeps no copy of the body, so it cannot send the prompt again after a 421. It throws for
- * a redirect, and the wire watch supplies the status. A fetch that the watch cannot observe returns the redirect.
+ * A redirect would take the prompt and the key to another host. Where the watch supplies the status, fetch throws for a
+ * redirect; a fetch that the watch cannot observe returns it.
  */
-function fetchOptionsFor(openai: OpenAI): FetchOptions {
+function redirectFor(openai: OpenAI, { isSupported }: SendWatch): "error" | "manual" {
   const used: unknown = (openai as unknown as { fetch?: unknown }).fetch
-  const isObserved = (used === globalThis.fetch || used === fetchWithErrorLimit) && wireWatch().isSupported
-  return isObserved ? { redirect: "error", window: null } : { redirect: "manual" }
+  return isSupported && (used === globalThis.fetch || used === fetchWithErrorLimit) ? "error" : "manual"
 }
 
 /** The result for an error status, a closed connection, the end of the race, or an error before sending. */
-function resultOfError(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SendResult {
+function resultOfError(request: OutgoingRequest, error: unknown, watch: SendWatch): SendResult {
   const { race, provider } = request
   const now = request.now()
   const status =
-    statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
+    statusError(error, provider.name, now) ?? statusError({ status: watch.hiddenStatus }, provider.name, now)
   if (status !== undefined) return resultOfStatus(status, error, race)
-  const isRejected = isRejectedByFetch(error)
-  // The wire watch takes precedence over the error, which may belong to a retry by the user's own fetch.
-  const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
-  const failure = isUnsent
-    ? // The error of a rejected header quotes the header, so it is dropped.
-      new ConnectionFailedError(provider.name, isRejected ? undefined : error)
-    : new ConnectionLostError(provider.name, error)
+  const sent = isThrownBeforeFetch(error) ? "not-sent" : watch.proof(error)
+  const failure =
+    sent === "not-sent"
+      ? // The error of a rejected header quotes the header, so it is dropped.
+        new ConnectionFailedError(provider.name, isRejectedByFetch(error) ? undefined : error)
+      : new ConnectionLostError(provider.name, error)
   return {
     status: "failed",
     error: race.error ?? failure,
-    sent: isUnsent ? "not-sent" : "maybe-sent",
+    sent,
     ...nothingArrived(provider.name),
   }
+}
+
+/**
+ * Whether the SDK threw before it called fetch, for example because the key cannot be read: then the error is a plain
+ * `OpenAIError`. The SDK wraps whatever fetch throws in another class.
+ */
+function isThrownBeforeFetch(error: unknown): boolean {
+  return (error as Partial<object> | undefined)?.constructor?.name === "OpenAIError"
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */

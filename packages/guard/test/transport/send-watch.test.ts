@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto"
 import type { ServerResponse } from "node:http"
 import type { Http2ServerResponse, ServerHttp2Stream } from "node:http2"
 import type { Socket } from "node:net"
-import { afterAll, describe, expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { SecondRequestError, type SendState, watchSend } from "../../src/transport/send-watch"
 import {
   answer,
@@ -254,23 +254,16 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve()))
 }
 
-const rows: string[] = []
-afterAll(() => {
-  if (process.env.P2_PRINT_TABLE) process.stdout.write(`${rows.join("\n")}\n`)
-})
-
 describe.each(TRANSPORTS)("$name", (transport) => {
   test.concurrent.each(MOMENTS.filter(({ applies }) => applies?.(transport) ?? true))("$name", async (moment) => {
     const server = await CountingServer.start(transport.tls ? certificate : undefined)
     const proxy = await startConnectProxy()
     const open = transport.open({ ca: certificate.cert, proxyUrl: proxy.url })
     try {
-      const { id, proof, state, status, error } = await moment.run({ transport, open, server, proxy })
+      const { id, proof } = await moment.run({ transport, open, server, proxy })
       // What is still on its way would arrive now.
       await soon()
       const received = server.count(id)
-      const cause = (error as Error | undefined)?.cause ?? error
-      rows.push([transport.name, moment.name, state, proof, received, status ?? cause].join(" | "))
       if (received > 0) expect(proof).toBe("maybe-sent")
       if (!transport.isReported) return expect(proof).toBe("maybe-sent")
       expect(received).toBeLessThanOrEqual(1)
