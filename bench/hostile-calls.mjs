@@ -3,6 +3,7 @@ import { createBudget, memoryStore } from "@p2/budget"
 import * as core from "@p2/core"
 import { budgetErrorFrom } from "@p2/guard"
 import { ChatCompletion, findProtocol } from "@p2/guard/protocols"
+import { readRetryHints, SseReader } from "@p2/guard/transport"
 import * as pricing from "@p2/pricing"
 import * as meters from "@p2/pricing/usage"
 import * as tokens from "@p2/tokens"
@@ -147,6 +148,47 @@ function metered(text) {
   return [meter.read(), meter.text]
 }
 
+const NATIVE = {
+  anthropic: [
+    "https://api.anthropic.com/v1/messages",
+    { model: claude, messages: [{ role: "user", content: "a" }], max_tokens: 9, stream: true },
+  ],
+  gemini: [
+    "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+    { contents: [{ role: "user", parts: [{ text: "a" }] }] },
+  ],
+  responses: ["https://api.openai.com/v1/responses", { model, input: "a", max_output_tokens: 9, stream: true }],
+}
+
+/** Reads a stream whose events have 100 characters of text each. */
+function meteredBy(name, text, dataOf) {
+  const call = describe(...NATIVE[name])
+  if (call.status !== "priced") throw new Error(call.message)
+  const meter = call.createMeter()
+  for (let from = 0; from < text.length; from += 100) {
+    const [event, data] = dataOf(text.slice(from, from + 100))
+    meter.add({ event, data, text: JSON.stringify(data) })
+  }
+  meter.end()
+  return meter.read()
+}
+
+const anthropicDelta = (text) => [
+  "content_block_delta",
+  { type: "content_block_delta", index: 0, delta: { type: "text_delta", text } },
+]
+const geminiChunk = (text) => [undefined, { candidates: [{ index: 0, content: { parts: [{ text }] } }] }]
+const responsesDelta = (delta) => ["response.output_text.delta", { type: "response.output_text.delta", delta }]
+
+/** Reads the bytes of a stream in pieces of 1000. */
+function eventsIn(text) {
+  const reader = new SseReader()
+  const bytes = new TextEncoder().encode(text)
+  const blocks = []
+  for (let from = 0; from < bytes.length; from += 1000) blocks.push(...reader.push(bytes.subarray(from, from + 1000)))
+  return blocks.length
+}
+
 const OPENAI = "https://api.openai.com/v1"
 const user = (content) => [{ role: "user", content }]
 
@@ -166,6 +208,18 @@ const GUARD = {
   "unknown path": (text) =>
     describe(`https://example.com/${encodeURIComponent(text.slice(0, 100_000).toWellFormed?.() ?? "")}`, {}),
   ChatCompletion: metered,
+  "Anthropic meter": (text) => meteredBy("anthropic", text, anthropicDelta),
+  "Gemini meter": (text) => meteredBy("gemini", text, geminiChunk),
+  "Responses meter": (text) => meteredBy("responses", text, responsesDelta),
+  SseReader: eventsIn,
+  "SseReader, one event": (text) => eventsIn(`data: ${text}\n\n`),
+  "SseReader, an event a line": (text) => eventsIn(text.replaceAll(/(.{40})/gu, "data: $1\n\n")),
+  readRetryHints: (text) =>
+    readRetryHints(
+      new Headers({ "retry-after": text.slice(0, 8000) }),
+      { error: { message: text, details: [text] } },
+      0,
+    ),
   budgetErrorFrom: (text) => budgetErrorFrom({ message: text, body: text, cause: new Error(text) }),
 }
 
