@@ -42,6 +42,7 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
   const planWith = (maxTokens: number) => {
     const bound = route.upperBound(messages, input.upperBound, maxTokens)
     return {
+      status: "planned" as const,
       route,
       mode,
       messages,
@@ -59,17 +60,16 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
   if (outputWindow < minTokens) {
     const tokens = { inputTokens: input.tokens, outputTokens: minTokens }
     const error = new ContextExceededError({ model: route.model, ...tokens, contextWindow, maxInputTokens })
-    return { status: "denied", error, ...planWith(request.maxTokens ?? 0) }
+    return { ...planWith(request.maxTokens ?? 0), status: "denied", error }
   }
   const plan = planWith(Math.min(wanted, outputWindow, maxOutputTokens ?? wanted))
-  if (remainingNanoUsd === undefined || plan.upperBoundNanoUsd <= remainingNanoUsd)
-    return { status: "planned", ...plan }
+  if (remainingNanoUsd === undefined || plan.upperBoundNanoUsd <= remainingNanoUsd) return plan
 
   const isFixed = request.maxTokens !== undefined
   const affordable = isFixed ? 0 : affordableTokens(plan, { nanoUsd: remainingNanoUsd })
-  if (affordable >= minTokens) return { status: "planned", ...planWith(Math.min(plan.maxTokens, affordable)) }
+  if (affordable >= minTokens) return planWith(Math.min(plan.maxTokens, affordable))
   const requested = isFixed ? plan.upperBoundNanoUsd : planWith(minTokens).upperBoundNanoUsd
-  return { status: "denied", error: requestBudgetExceeded(request, remainingNanoUsd, requested), ...plan }
+  return { ...plan, status: "denied", error: requestBudgetExceeded(request, remainingNanoUsd, requested) }
 }
 
 /** The largest number of output tokens whose upper bound the amounts cover. */
