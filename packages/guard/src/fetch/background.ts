@@ -5,12 +5,13 @@ import { decideCharge } from "../charge/decide-charge"
 import type { ReservedCost } from "../charge/evidence"
 import type { MeterReading } from "../protocols/meter"
 import type { ResumedCall } from "../protocols/protocol"
+import { EventObserver } from "../transport/event-observer"
 import { readAhead, withBody } from "../transport/read-ahead"
-import { EventObserver } from "./event-observer"
+import { isEventStream } from "../transport/read-body"
 import type { Guard } from "./guard-options"
 import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
-import { isEventStream, meterWhole, readWhole, responseOf } from "./read-response"
+import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
 import { countsOf, reportAttempt } from "./settle-call"
@@ -65,7 +66,7 @@ export async function pollBackground(guard: Guard, poll: BackgroundPoll): Promis
   const upstream = response.body
   if (!response.ok || upstream === null) return response
   const meter = described.createMeter()
-  if (isEventStream(response)) {
+  if (isEventStream(response.headers, { streamed: false })) {
     const onEnd = () => settlePolled(guard, poll, meter.read())
     const observer = new EventObserver(meter, { hidesUsage: false })
     return withBody(response, readAhead(upstream, { observer, bodyIdleMs: guard.bodyIdleMs, onEnd }).body)

@@ -1,11 +1,11 @@
 import { P2Error } from "@p2/core"
 import { findProtocol } from "../protocols/find-protocol"
 import type { ProviderCall } from "../protocols/protocol"
-import { pollBackground } from "./background"
+import { type BackgroundPoll, pollBackground } from "./background"
 import { takeSubject } from "./call-subject"
 import { type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
 import { type ReadCall, readCall } from "./read-call"
-import { type CallToReserve, reserveCall } from "./reserve-call"
+import { type CallToReserve, type ReservedCall, reserveCall } from "./reserve-call"
 import { sendReserved } from "./send-reserved"
 import { reportAttempt } from "./settle-call"
 import { denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
@@ -32,44 +32,61 @@ export function guardFetch(options: GuardOptions): typeof fetch {
 export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
   const read = await readCall(input, init)
   if (read.status === "too-large") return rejectionResponse(read.call, "invalid-body", read.message)
-  if (read.signal?.aborted) throw read.signal.reason
-  try {
-    return await guardCall(guard, read)
-  } catch (error) {
-    // As fetch does. What was reserved is released or settled.
-    if (read.signal?.aborted) throw read.signal.reason
-    if (P2Error.isInstance(error)) return failureResponse(read.call, error)
+  const { signal, call } = read
+  if (signal?.aborted) throw signal.reason
+  const prepared = await prepare(guard, read).catch((error: unknown): Prepared => {
+    // As fetch does. Nothing stays reserved.
+    if (signal?.aborted) throw signal.reason
+    if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error) }
     throw error
+  })
+  switch (prepared.status) {
+    case "not-sent":
+      return prepared.response
+    case "unlimited":
+      return guard.fetch(...read.argumentsFor({ headers: prepared.headers }))
+    case "poll":
+      return pollBackground(guard, prepared.poll)
+    case "reserved":
+      return sendReserved(guard, prepared.call)
   }
 }
 
-async function guardCall(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Response> {
+/** What to do with a call. */
+type Prepared =
+  | { status: "not-sent"; response: Response }
+  /** It costs nothing, or the options let it pass. */
+  | { status: "unlimited"; headers: Headers }
+  | { status: "poll"; poll: BackgroundPoll }
+  | { status: "reserved"; call: ReservedCall }
+
+async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Prepared> {
   const { subject, headers } = takeSubject(read.call.headers)
   const call: ProviderCall = { ...read.call, headers }
   const described = findProtocol(call, guard)
   switch (described.status) {
     case "free":
-      return guard.fetch(...read.argumentsFor({ headers }))
+      return { status: "unlimited", headers }
     case "rejected":
       if (described.reason === "unknown-endpoint" && guard.unknownEndpoints === "pass")
-        return guard.fetch(...read.argumentsFor({ headers }))
-      return rejectionResponse(call, described.reason, described.message)
+        return { status: "unlimited", headers }
+      return { status: "not-sent", response: rejectionResponse(call, described.reason, described.message) }
     case "resumed":
-      return pollBackground(guard, { read, headers, described, subject })
+      return { status: "poll", poll: { read, headers, described, subject } }
     case "priced":
-      return sendPriced(guard, { read, headers, described, subject })
+      return reserve(guard, { read, headers, described, subject })
   }
 }
 
-async function sendPriced(guard: Guard, call: CallToReserve): Promise<Response> {
+async function reserve(guard: Guard, call: CallToReserve): Promise<Prepared> {
   const outcome = await reserveCall(guard, call)
   switch (outcome.status) {
     case "reserved":
-      return sendReserved(guard, outcome.call)
+      return outcome
     case "denied":
       reportAttempt(guard, call.described, { status: "denied" })
-      return denialResponse(call.read.call, outcome.error)
+      return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
     case "rejected":
-      return failureResponse(call.read.call, outcome.error)
+      return { status: "not-sent", response: failureResponse(call.read.call, outcome.error) }
   }
 }

@@ -11,12 +11,6 @@ export type WholeBody = { bytes: Uint8Array<ArrayBuffer> } & (
   | { status: "broken"; error: unknown }
 )
 
-/** Whether the body is read event by event. A response to a streamed call without a clear content type is a stream. */
-export function isEventStream(response: Response, call: { streamed: boolean } = { streamed: false }): boolean {
-  const type = (response.headers.get("content-type") ?? "").toLowerCase()
-  return type.includes("text/event-stream") || (call.streamed && !/json|html/.test(type))
-}
-
 /** Reads a body as a whole. Never rejects. */
 export async function readWhole(body: ReadableStream<Uint8Array> | null): Promise<WholeBody> {
   const chunks: Uint8Array[] = []

@@ -1,12 +1,13 @@
 import { isRecord } from "@p2/core"
 import type { PricedCall, ProviderCall } from "../protocols/protocol"
+import { EventObserver } from "../transport/event-observer"
 import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
-import { watchSend } from "../transport/send-watch"
+import { isEventStream } from "../transport/read-body"
+import { SecondRequestError, watchSend } from "../transport/send-watch"
 import { continueInBackground } from "./background"
-import { EventObserver } from "./event-observer"
 import type { Guard } from "./guard-options"
 import type { CallChanges } from "./read-call"
-import { isEventStream, meterWhole, readWhole, responseOf } from "./read-response"
+import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { type AttemptEnd, settleCall } from "./settle-call"
 
@@ -33,7 +34,7 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
   const { controller, unlink } = followSignal(read.signal)
   const endedBy = () => whoEnded(read.signal, call.headers, performance.now() - startedAt)
   const headers = new Headers(call.headers)
-  const watch = watchSend({ headers, onSecondRequest: () => controller.abort(secondRequestError()) })
+  const watch = watchSend({ headers, onSecondRequest: () => controller.abort(new SecondRequestError()) })
   let response: Response
   try {
     response = await guard.fetch(...read.argumentsFor(changesOf(call, headers, controller.signal)))
@@ -56,7 +57,7 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
   }
   const sent = { described, body: read.call.body, controller, unlink, settle, endedBy }
   const upstream = response.body
-  if (upstream !== null && response.ok && isEventStream(response, described))
+  if (upstream !== null && response.ok && isEventStream(response.headers, described))
     return streamed(guard, response, upstream, sent)
   return whole(response, sent)
 }
@@ -157,8 +158,4 @@ function whoEnded(
   if (!signal?.aborted) return undefined
   const timeoutMs = Number(headers.get("x-stainless-timeout") ?? Infinity) * 1000
   return (signal.reason as Error | undefined)?.name === "TimeoutError" || afterMs >= timeoutMs ? "deadline" : "caller"
-}
-
-function secondRequestError(): Error {
-  return new TypeError("The transport tried to send the request a second time, which was not reserved.")
 }

@@ -1,4 +1,5 @@
 import { createBudget, memoryStore, type StoreError } from "@p2/budget"
+import { InvalidArgumentError } from "@p2/core"
 import { refusedURL } from "@p2/local-provider"
 import { describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom, guardFetch } from "../../src/index"
@@ -259,8 +260,10 @@ describe("a call that fails", () => {
     expect(guard.attempts).toMatchObject([{ inDoubt: true, costNanoUsd: 0 }])
   })
 
-  it("rejects with the error of the connection, and is charged the bound", async () => {
-    const failure = new TypeError("fetch failed")
+  it.each([
+    ["the connection", new TypeError("fetch failed")],
+    ["a fetch that throws errors of p2", new InvalidArgumentError("x", "y", 5)],
+  ])("rejects with the error of %s, and is charged the bound", async (_name, failure) => {
     const guard = guardOver(() => Promise.reject(failure))
     await expect(post(guard.fetch)).rejects.toBe(failure)
     const { spent, reserved } = await balance(guard.budget)
