@@ -79,6 +79,16 @@ describe("a response", () => {
     },
   )
 
+  it("has the cache writes for 12 hours apart", () => {
+    const details = {
+      cached_tokens: 0,
+      cache_write_tokens: 90,
+      cache_write_tokens_details: { ttl_12h_tokens: 60, ttl_30m_tokens: 30 },
+    }
+    const reading = readJson(response({ usage: { ...USAGE, input_tokens_details: details } }))
+    expect(reading.usage?.usage).toMatchObject({ cacheWriteTokens: 30, cacheWrite1hTokens: 60 })
+  })
+
   it("has only a lower bound of its usage if a field is not understood", () => {
     const reading = readJson(response({ usage: { ...USAGE, video_tokens: 9 } }))
     expect(reading.usage).toBeUndefined()
@@ -102,6 +112,12 @@ describe("hosted tools", () => {
   it("does not count the attempts beyond the maximum, which OpenAI ignores", () => {
     const output = Array.from({ length: 5 }, () => search({ type: "search" }))
     expect(readJson(response({ output }), { maxToolCalls: 2 }).usage?.usage.webSearches).toBe(2)
+  })
+
+  it("takes the number of billable searches that the response reports", () => {
+    const output = [search({ type: "search" }), search({ type: "search" })]
+    const tool_usage = { web_search: { num_requests: 1 }, image_gen: { total_tokens: 0 } }
+    expect(readJson(response({ output, tool_usage })).usage?.usage.webSearches).toBe(1)
   })
 
   it("adds the fixed block of the mini models", () => {

@@ -4,6 +4,7 @@ import { type CountableInput, countInput } from "../counted-input"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, rejected } from "../rejection"
 import { checkFields, countedFields, unknownField } from "../variants/body-fields"
+import { checkCacheTime } from "../variants/cache-time"
 import { type CalledModel, calledModel } from "../variants/called-model"
 import type { LimitField } from "../variants/known-providers"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
@@ -28,7 +29,9 @@ export function describeChat(call: ProviderCall, context: ProtocolContext): Call
   if (model.status === "rejected") return model
   const tables = chatFieldsOf(model.provider.name)
   // A model on the caller's own machine costs nothing, whatever its fields.
-  const rejection = model.price.free ? undefined : checkFields(withoutSearchOfFixedPrice(body, model), tables)
+  const rejection = model.price.free
+    ? undefined
+    : (checkFields(withoutSearchOfFixedPrice(body, model), tables) ?? checkCacheTime(body, model, false))
   if (rejection !== undefined) return rejection
   const input = countableChat(body)
   if ("status" in input) return input

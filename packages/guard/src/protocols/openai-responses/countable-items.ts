@@ -8,10 +8,10 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** Items that show all their content. Twice their JSON is the bound. */
 const SHOWN_ITEMS: ReadonlySet<string> = /* @__PURE__ */ new Set([
-  "additional_tools",
   "apply_patch_call",
   "apply_patch_call_output",
   "computer_call",
+  "configuration_update",
   "custom_tool_call",
   "function_call",
   "local_shell_call",
@@ -23,7 +23,6 @@ const SHOWN_ITEMS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "shell_call",
   "shell_call_output",
   "tool_search_call",
-  "tool_search_output",
 ])
 
 /** Items whose content the provider has stored, or keeps encrypted in a form of unknown size. */
@@ -77,7 +76,8 @@ function addItem(input: CountableInput, item: unknown, path: string): Rejection 
   if (type === "function_call_output" || type === "custom_tool_call_output") return addOutput(input, item, path)
   if (type === "computer_call_output") return addScreenshot(input, item, path)
   if (type === "reasoning") return addReasoning(input, item, path)
-  if (SHOWN_ITEMS.has(String(type))) input.otherText.push(JSON.stringify(item))
+  if (type === "additional_tools" || type === "tool_search_output") addOtherFields(input, { ...item, tools: undefined })
+  else if (SHOWN_ITEMS.has(String(type))) input.otherText.push(JSON.stringify(item))
   else if (STORED_ITEMS.has(String(type))) {
     input.unseen.push(`\`${path}\``)
     input.modalities = undefined

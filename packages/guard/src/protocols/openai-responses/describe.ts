@@ -2,13 +2,14 @@ import type { Modality } from "@p2/pricing"
 import { type CountableInput, countInput, type InputTokens } from "../counted-input"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, rejected, unbounded } from "../rejection"
-import { checkFields, countedFields, unknownField } from "../variants/body-fields"
+import { checkFields, countedFields } from "../variants/body-fields"
+import { checkCacheTime } from "../variants/cache-time"
 import { type CalledModel, calledModel } from "../variants/called-model"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
 import { countableResponse } from "./countable-items"
 import { type HostedTools, readTools } from "./hosted-tools"
 import { ResponseMeter } from "./response-meter"
-import { responsesFieldsOf, unknownTextField } from "./responses-fields"
+import { checkInnerFields, responsesFieldsOf } from "./responses-fields"
 import { describeStored } from "./stored-responses"
 
 type Body = Readonly<Record<string, unknown>>
@@ -27,10 +28,10 @@ export function describeResponses(call: ProviderCall, context: ProtocolContext):
   const model = calledModel(call, body, context)
   if (model.status === "rejected") return model
   const tables = responsesFieldsOf(model.provider.name)
-  const rejection = model.price.free ? undefined : checkFields(body, tables)
+  const rejection = model.price.free
+    ? undefined
+    : (checkFields(body, tables) ?? checkInnerFields(body) ?? checkCacheTime(body, model))
   if (rejection !== undefined) return rejection
-  const unknownText = unknownTextField(body.text)
-  if (unknownText !== undefined) return unknownField(`text.${unknownText}`)
   const input = countableResponse(body)
   if ("status" in input) return input
   input.otherText.push(...countedFields(body, tables))

@@ -25,6 +25,9 @@ const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "local_shell",
 ])
 
+/** Items of the input that make further tools available. */
+const ITEMS_WITH_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set(["additional_tools", "tool_search_output"])
+
 /** Models whose preview searches cost as much as others; for the rest a preview search costs 2.5 times as much. */
 const REASONING_MODEL = /^(gpt-([5-9]|\d\d)(?![\w.-]*-chat)|o\d)/
 
@@ -59,34 +62,35 @@ export function readTools(
   model: CalledModel,
   maxToolCalls: number | undefined,
 ): HostedTools | Rejection {
-  const tools = body.tools ?? []
-  if (!Array.isArray(tools)) return invalidBody("tools", "an array of tools")
   const hosted: Hosted[] = []
+  let firstHosted = ""
   let hasRemoteTools = false
-  for (const [index, tool] of tools.entries()) {
-    const path = `tools[${index}]`
-    if (!isRecord(tool) || typeof tool.type !== "string") return invalidBody(path, "a tool with a `type`")
-    const result = readTool(tool, path, input, model)
-    if (result === "callers") continue
-    if (result === "remote") hasRemoteTools = true
-    else if ("status" in result) return result
-    else {
-      addDefinedTool(tool, input)
-      hosted.push(result)
+  for (const { list, path: listPath } of toolLists(body)) {
+    if (!Array.isArray(list)) return invalidBody(listPath, "an array of tools")
+    for (const [index, tool] of list.entries()) {
+      const path = `${listPath}[${index}]`
+      if (!isRecord(tool) || typeof tool.type !== "string") return invalidBody(path, "a tool with a `type`")
+      const result = readTool(tool, path, input, model)
+      if (result === "callers") continue
+      if (result === "remote") hasRemoteTools = true
+      else if ("status" in result) return result
+      else {
+        addDefinedTool(tool, input)
+        hosted.push(result)
+        firstHosted ||= nameOf(tool, path)
+      }
     }
   }
   const stated = body.max_tool_calls ?? undefined
   if (stated !== undefined && (!Number.isSafeInteger(stated) || (stated as number) < 0))
     return invalidBody("max_tool_calls", "an integer of at least 0")
   const maximum = (stated as number | undefined) ?? maxToolCalls
-  if (hosted.length > 0 && maximum === undefined) {
-    const index = tools.findIndex((tool) => !isCallersTool(tool))
+  if (hosted.length > 0 && maximum === undefined)
     return unbounded(
-      `the hosted tool ${nameOf(tools[index], `tools[${index}]`)}`,
+      `the hosted tool ${firstHosted}`,
       "the model decides how often it calls it",
       "Send `max_tool_calls`, pass `maxToolCalls`, or omit the tool.",
     )
-  }
   const calls = hosted.length > 0 ? maximum! : 0
   const kinds = new Set(hosted.map(({ kind }) => kind))
   return {
@@ -107,9 +111,17 @@ function tokensPerCallOf(hosted: readonly Hosted[]): number | undefined {
   return Math.max(0, ...hosted.map(({ tokensPerCall }) => tokensPerCall!))
 }
 
-function isCallersTool(tool: unknown): boolean {
-  const type = isRecord(tool) ? String(tool.type) : ""
-  return CALLERS_TOOLS.has(type) || ["function", "custom", "namespace", "mcp", "shell", "tool_search"].includes(type)
+/** The tools of the call, and those that items of the input add. */
+function toolLists({ tools, input }: Fields): { list: unknown; path: string }[] {
+  const items: readonly unknown[] = Array.isArray(input) ? input : []
+  return [
+    { list: tools ?? [], path: "tools" },
+    ...items.flatMap((item, index) =>
+      isRecord(item) && ITEMS_WITH_TOOLS.has(String(item.type))
+        ? [{ list: item.tools ?? [], path: `input[${index}].tools` }]
+        : [],
+    ),
+  ]
 }
 
 function readTool(
@@ -122,6 +134,8 @@ function readTool(
   const name = nameOf(tool, path)
   if (type === "function" || type === "custom" || type === "namespace") {
     if (typeof tool.name !== "string") return invalidBody(`${path}.name`, "a string")
+    if (type === "namespace" && !isOfFunctions(tool.tools))
+      return rejected("unknown-field", `Unknown tool in the namespace ${name}: its cost is unknown. Omit it.`)
     input.tools.push(countedTool(tool.name, tool))
     return "callers"
   }
@@ -155,6 +169,14 @@ function readTool(
     default:
       return rejected("unknown-field", `Unknown tool ${name}: its cost is unknown. Omit it.`)
   }
+}
+
+/** A namespace may only have functions and custom tools. */
+function isOfFunctions(tools: unknown): boolean {
+  return (
+    Array.isArray(tools) &&
+    tools.every((tool) => isRecord(tool) && (tool.type === "function" || tool.type === "custom"))
+  )
 }
 
 /** A tool with instructions that the provider does not publish. */

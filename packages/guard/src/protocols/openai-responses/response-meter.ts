@@ -91,14 +91,17 @@ export class ResponseMeter implements Meter {
   #readUsage(usage: Fields, response: Fields): UsageReading {
     const { provider, maxToolCalls = Number.POSITIVE_INFINITY, model = String(response.model) } = this.#options
     const items = Array.isArray(response.output) ? response.output.filter(isRecord) : []
-    const webSearches = Math.min(items.filter(isSearch).length, maxToolCalls)
+    const webSearches = billedSearches(response.tool_usage) ?? Math.min(items.filter(isSearch).length, maxToolCalls)
     const fileSearches = Math.min(items.filter(({ type }) => type === "file_search_call").length, maxToolCalls)
     const containers = new Set(items.map(containerOf).filter((id) => id !== undefined))
     const gigabytes = this.#options.containerGB || containerGB(response.tools)
-    const reading = readOpenAIResponsesUsage(
+    const reading = withLongWrites(
+      readOpenAIResponsesUsage(
+        usage,
+        { webSearches, fileSearches, codeInterpreterSessions: containers.size * gigabytes },
+        provider,
+      ),
       usage,
-      { webSearches, fileSearches, codeInterpreterSessions: containers.size * gigabytes },
-      provider,
     )
     if (reading.status === "none" || webSearches === 0 || !FIXED_SEARCH.models.test(model)) return reading
     const inputTokens = reading.usage.inputTokens + webSearches * FIXED_SEARCH.tokens
@@ -110,6 +113,24 @@ export class ResponseMeter implements Meter {
 
 function reportedIn({ usage, cost }: Exclude<UsageReading, { status: "none" }>): ReportedUsage {
   return { usage, cost }
+}
+
+/** The billable searches, if the response counts them: `tool_usage.web_search.num_requests`. */
+function billedSearches(toolUsage: unknown): number | undefined {
+  const searches = isRecord(toolUsage) ? toolUsage.web_search : undefined
+  const count = isRecord(searches) ? searches.num_requests : undefined
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined
+}
+
+/** OpenAI's cache writes for 12 hours have the field of long writes, which the price table has for them. */
+function withLongWrites(reading: UsageReading, { input_tokens_details: details }: Fields): UsageReading {
+  const writes = isRecord(details) ? details.cache_write_tokens_details : undefined
+  const long = isRecord(writes) ? writes.ttl_12h_tokens : undefined
+  if (reading.status === "none" || typeof long !== "number" || !Number.isSafeInteger(long) || long < 1) return reading
+  const { cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = reading.usage
+  if (cacheWrite1hTokens > 0 || long > cacheWriteTokens) return reading
+  const usage = { ...reading.usage, cacheWriteTokens: cacheWriteTokens - long, cacheWrite1hTokens: long }
+  return { ...reading, usage }
 }
 
 /** Only searches are billed, and not the pages that the model opens: https://platform.openai.com/docs/guides/tools-web-search */

@@ -187,6 +187,12 @@ export const CHAT: FeatureTable = {
     { feature: "tools that the provider runs", body: { tools: [{ type: "web_search" }] }, rejected: "unbounded-cost" },
     { feature: "`moderation`", body: { moderation: { model: "omni-moderation-latest" } }, rejected: "unbounded-cost" },
     { feature: "`service_tier` without a listed price", body: { service_tier: "scale" }, rejected: "unbounded-cost" },
+    {
+      feature: '`ttl: "12h"` of a cache write, which the usage of chat completions does not count apart',
+      model: "gpt-6.2-sol",
+      body: { prompt_cache_options: { ttl: "12h" } },
+      rejected: "unbounded-cost",
+    },
     { feature: "unknown models", body: { model: "gpt-4o-mini-x" }, rejected: "unknown-model" },
     { feature: "unknown fields", body: { surprise: 1 }, rejected: "unknown-field" },
     {

@@ -103,6 +103,19 @@ export const RESPONSES: FeatureTable = {
       bound: "higher",
     },
     {
+      feature: "`additional_tools`, `tool_search_output`, `configuration_update` items",
+      body: {
+        input: [
+          { type: "additional_tools", role: "developer", tools: [{ type: "custom", name: "run" }] },
+          { type: "tool_search_output", call_id: "a", tools: [{ type: "function", name: "find" }] },
+          { type: "configuration_update", reasoning: { effort: "low" } },
+        ],
+      },
+      bounded: "their tools as those of `tools`; twice the tokens of the JSON of the rest",
+      source: REFERENCE,
+      bound: "higher",
+    },
+    {
       feature:
         "`local_shell`, `shell` (local), `apply_patch`, `computer`, `computer_use_preview`, `tool_search` (client)",
       body: {
@@ -188,8 +201,9 @@ export const RESPONSES: FeatureTable = {
       bound: "lower",
     },
     {
-      feature: "`background`, `store`, `stream`, `stream_options`, `include`",
+      feature: "`background`, `store`, `stream`, `stream_options`, `include`, `image`",
       body: {
+        image: { context_compression: "auto" },
         background: true,
         store: true,
         stream: true,
@@ -220,6 +234,29 @@ export const RESPONSES: FeatureTable = {
       source: REFERENCE,
       bound: "equal",
     },
+    {
+      feature: "hosted tools in items of the input",
+      body: { input: [{ type: "additional_tools", role: "developer", tools: [{ type: "web_search" }] }] },
+      rejected: "unbounded-cost",
+    },
+    {
+      feature: "other tools in a `namespace`",
+      body: { tools: [{ type: "namespace", name: "crm", tools: [{ type: "mcp" }] }] },
+      rejected: "unknown-field",
+    },
+    { feature: '`reasoning.mode: "pro"`', body: { reasoning: { mode: "pro" } }, rejected: "unbounded-cost" },
+    {
+      feature: "`access_programs` other than standard",
+      body: { access_programs: { cyber: "daybreak_red" } },
+      rejected: "unbounded-cost",
+    },
+    {
+      feature: '`ttl: "12h"` of a cache write without a listed price',
+      model: "gpt-5.6-sol",
+      body: { prompt_cache_options: { ttl: "12h" } },
+      rejected: "unbounded-cost",
+    },
+    { feature: "unknown fields of `reasoning`", body: { reasoning: { depth: 9 } }, rejected: "unknown-field" },
     { feature: "`prompt`", body: { prompt: { id: "pmpt_1" } }, rejected: "unbounded-cost" },
     {
       feature: "hosted tools without `max_tool_calls`",
