@@ -148,6 +148,12 @@ const MOMENTS: Moment[] = [
     },
   },
   {
+    name: "host unknown, or aborted while it is looked up",
+    expected: "not-sent",
+    applies: ({ proxied, tls }) => !proxied && !tls,
+    run: ({ open }) => send(open, "http://host.invalid/v1", { abortAfter: soon }),
+  },
+  {
     name: "connection closed during TLS",
     expected: "not-sent",
     applies: isTls,
