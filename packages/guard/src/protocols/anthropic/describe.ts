@@ -1,22 +1,16 @@
 import { isRecord } from "@p2/core"
-import { decodedSegment } from "../identifier"
-import {
-  jsonPart,
-  type PromptPart,
-  type PromptTokens,
-  sumParts,
-  tokensPart,
-  unknownWindow,
-  unseenPart,
-} from "../prompt-parts"
+import { jsonPart, type PromptPart, type PromptTokens, sumParts, tokensPart, unseenPart } from "../prompt-parts"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, unbounded } from "../rejection"
 import { checkFields, unknownField } from "../variants/body-fields"
-import { type CalledModel, calledModel, providerOf } from "../variants/called-model"
+import { type CalledModel, calledModel } from "../variants/called-model"
 import { cacheWritesOf } from "./cache-writes"
 import { contentParts, messageParts } from "./content"
 import { betasOf, checkBetas, checkContextManagement, MESSAGE_FIELDS } from "./fields"
+import { readLimits } from "./limits"
 import { MessageMeter } from "./meter"
+import { passesOf, withPasses } from "./passes"
+import { targetOf } from "./paths"
 import { type ClaudeTools, readTools } from "./tools"
 
 type Body = Readonly<Record<string, unknown>>
@@ -31,50 +25,6 @@ export function describeAnthropic(call: ProviderCall, context: ProtocolContext):
   if (model.status === "rejected") return model
   if (model.provider.name === "openrouter") return openRouterMessages()
   return describeMessage(call, body, { ...model, ...target.region })
-}
-
-/** What a path of the API means. */
-type Target =
-  | { status: "other" }
-  | { status: "decided"; description: CallDescription }
-  | {
-      status: "messages"
-      /** Undefined: the body names the model. */
-      model?: string
-      /** The provider whose prices apply, if the host does not say. */
-      seller?: { provider: string }
-      region?: { region: string }
-    }
-
-const FREE: Target = { status: "decided", description: { status: "free" } }
-
-/** `…/locations/{region}/publishers/anthropic/models/{model}:rawPredict` of Vertex AI. */
-const VERTEX = /\/locations\/([\w-]+)\/publishers\/anthropic\/models\/([^/:]+):(?:streamR|r)awPredict$/
-
-function targetOf({ method, url }: ProviderCall, context: ProtocolContext): Target {
-  const path = url.pathname
-  const [, region, model] = VERTEX.exec(path) ?? []
-  if (region !== undefined && model !== undefined && method === "POST") {
-    if (model === "count-tokens") return FREE
-    const seller = { provider: "google-vertex" }
-    return { status: "messages", model: decodedSegment(model), seller, region: { region } }
-  }
-  if (method === "POST" && path.endsWith("/messages") && !path.includes("/threads/")) return { status: "messages" }
-  if (method === "POST" && path.endsWith("/messages/count_tokens")) return FREE
-  const isBatch = /\/messages\/batches(\/[\w-]+(\/(results|cancel))?)?$/.test(path)
-  if (isBatch) return method === "POST" && path.endsWith("/batches") ? batches() : FREE
-  if (providerOf(url, context)?.name !== "anthropic") return { status: "other" }
-  // https://platform.claude.com/docs/en/api/overview (as of 2026-10): none of these has a price.
-  const isFree = method === "HEAD" || /^\/v1\/(models|files)(\/|$)/.test(path)
-  return isFree ? FREE : { status: "other" }
-}
-
-function batches(): Target {
-  const because = "its requests are priced later, and one reservation cannot cover them"
-  return {
-    status: "decided",
-    description: unbounded("a message batch", because, "Send the calls one by one to `/v1/messages`."),
-  }
 }
 
 function openRouterMessages(): Rejection {
@@ -140,32 +90,9 @@ function checkInnerFields(body: Body): Rejection | undefined {
   return undefined
 }
 
-interface OutputLimits {
-  status: "read"
-  maxOutputTokens: number | undefined
-  minOutputTokens: number
-}
-
-/** Thinking counts towards `max_tokens`. A limit must exceed the thinking budget, except with interleaved thinking. */
-function readLimits(body: Body): OutputLimits | Rejection {
-  const limit = body.max_tokens ?? undefined
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0))
-    return invalidBody("max_tokens", "an integer of at least 0")
-  const maxOutputTokens = limit as number | undefined
-  const thinking = body.thinking ?? undefined
-  const type = isRecord(thinking) ? thinking.type : undefined
-  if (thinking !== undefined && !["enabled", "disabled", "adaptive", "between_tools"].includes(String(type)))
-    return invalidBody("thinking.type", '"enabled", "adaptive", "between_tools" or "disabled"')
-  const budget = isRecord(thinking) && type === "enabled" ? thinking.budget_tokens : 0
-  if (!Number.isSafeInteger(budget) || (budget as number) < 0)
-    return invalidBody("thinking.budget_tokens", "an integer of at least 1024")
-  const minimum = (budget as number) + 1
-  return { status: "read", maxOutputTokens, minOutputTokens: Math.min(minimum, maxOutputTokens ?? minimum) }
-}
-
 /** Tokens that a request has beside its parts. */
 const REQUEST = tokensPart(3, 32)
-/** Instructions for a schema of the answer. Not published: "slightly" more input than the schema. */
+/** Instructions for a schema of the answer. Anthropic does not publish their tokens, only that the input grows slightly. */
 const FORMAT = tokensPart(100, 1024)
 
 function promptParts(body: Body, tools: ClaudeTools): PromptPart[] {
@@ -182,40 +109,6 @@ function promptParts(body: Body, tools: ClaudeTools): PromptPart[] {
     ...(isRecord(thread) && thread.type === "continue" ? [unseenPart("the earlier turns of `thread`")] : []),
     ...(isRecord(container) && container.skills !== undefined ? [unseenPart("the skills of `container`")] : []),
   ]
-}
-
-/**
- * The most passes of the model in one call with tools that Anthropic runs. Each pass is billed, and each has `max_tokens` for
- * itself.
- * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn (as of 2026-10)
- */
-const MAX_PASSES = 10
-
-function passesOf({ runs }: ClaudeTools): number {
-  return runs.size > 0 ? MAX_PASSES : 1
-}
-
-/** Tokens of the calls and results of one search for tools, beside the output of the pass. */
-const TOOL_SEARCH_TOKENS = 2_000
-
-/**
- * The input of all passes. A pass reads the prompt, earlier answers and results. Nothing limits the results of web tools but
- * the context window. A search for tools results in definitions that the prompt has counted.
- */
-function withPasses(
-  prompt: PromptTokens,
-  { runs }: ClaudeTools,
-  maxOutputTokens: number | undefined,
-  window: number | undefined,
-): PromptTokens | Rejection {
-  if (runs.size === 0) return prompt
-  if (window === undefined) return unknownWindow("a tool that Anthropic runs")
-  let upperBound = 0
-  for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const grown = prompt.upperBound + pass * ((maxOutputTokens ?? window) + TOOL_SEARCH_TOKENS)
-    upperBound += runs.has("web") ? window : Math.min(window, grown)
-  }
-  return { ...prompt, upperBound: Math.max(prompt.upperBound, upperBound) }
 }
 
 const LONG_CONTEXT_TOKENS = 1_000_000

@@ -35,11 +35,11 @@ const CLIENT_TOOLS: readonly (readonly [type: RegExp, tokens: number])[] = [
   [/^computer_20\d{6}$/, 1234],
   [/^computer_toolset_20\d{6}$/, 4590],
   [/^browser_toolset_20\d{6}$/, 7550],
-  // Not published; the bound is above that of every other single tool.
+  // Its tokens are not published. The bound exceeds that of every other single tool.
   [/^memory_20\d{6}$/, 1500],
 ]
 
-/** Tokens of a tool that Anthropic runs. Not published; counted as those of the largest single tool above. */
+/** Tokens of a tool that Anthropic runs. They are not published; the bound is that of the largest single tool above. */
 const SERVER_TOOL = tokensPart(500, 2250)
 
 const SERVER_TOOL_FIELDS = words(

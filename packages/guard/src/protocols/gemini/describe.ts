@@ -29,7 +29,7 @@ export function describeGemini(call: ProviderCall, context: ProtocolContext): Ca
 
 /** Tokens that a request has beside its parts. */
 const REQUEST = tokensPart(1, 32)
-/** Tokens that a schema of the answer may add to its JSON. Not published. */
+/** Tokens that a schema of the answer may add to its JSON. They are not published. */
 const SCHEMA = tokensPart(10, 256)
 
 function describeContent(

@@ -14,7 +14,7 @@ export interface GeminiTools {
   webSearches: number
 }
 
-/** Tokens that the markup of one function may add to its JSON. Not published. */
+/** Tokens that the markup of one function may add to its JSON. They are not published. */
 const MARKUP = tokensPart(8, 64)
 
 /** Tools that Google runs, and why each has no bound. */
