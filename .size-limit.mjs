@@ -5,6 +5,7 @@ const neighbours = [
   "@p2/pricing",
   "@p2/budget",
   "@p2/budget-sqlite",
+  "@p2/guard",
   "openai",
   "zod",
   "ioredis",

@@ -1,9 +1,12 @@
 import { createOpenAI } from "@ai-sdk/openai"
+import { ChatOpenAI } from "@langchain/openai"
+import { Agent, tool as agentsTool, OpenAIProvider, Runner } from "@openai/agents"
 import { createBudget, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import * as ai7 from "ai"
 import { createOpenAI as createOpenAI3 } from "ai-sdk-openai3"
 import * as ai6 from "ai6"
+import OpenAI from "openai7"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { z } from "zod"
 import { guardFetch, withBudget } from "../../src/index"
@@ -71,5 +74,59 @@ describe.each([
     }
     await Promise.all([read(ada.fullStream), withBudget({ subject: { userId: "eve" } }, () => read(bob.fullStream))])
     expect(await byUser(budget)).toEqual({ ada: 3, bob: 3 })
+  })
+})
+
+describe("a stream that is read outside of its scope", () => {
+  const newGuard = () => {
+    const budget = newBudget()
+    return { budget, fetch: guardFetch({ budget, provider: "openai" }) }
+  }
+  const read = (stream: AsyncIterable<unknown>) =>
+    withBudget({ subject: { userId: "eve" } }, async () => {
+      for await (const _ of stream) await new Promise(setImmediate)
+    })
+
+  it("keeps its scope with @openai/agents, with every turn of the run", async () => {
+    const { budget, fetch } = newGuard()
+    const client = new OpenAI({ baseURL: server.baseURL, apiKey: "local", fetch })
+    const runner = new Runner({ modelProvider: new OpenAIProvider({ openAIClient: client }) })
+    const parameters = z.object({ city: z.string() })
+    const weather = agentsTool({ name: "weather", description: "x", parameters, execute: async () => "sunny" })
+    const agent = new Agent({
+      name: "agent",
+      model: "gpt-4o-mini",
+      tools: [weather],
+      modelSettings: { maxTokens: 100 },
+    })
+    const result = await withBudget({ subject: { userId: "ada" } }, () =>
+      runner.run(agent, "Hi", { stream: true, maxTurns: 2 }),
+    )
+    await read(result).catch(() => {})
+    await result.completed.catch(() => {})
+    expect(await byUser(budget)).toEqual({ ada: 2 })
+  })
+
+  it("keeps its scope with @langchain/openai", async () => {
+    const { budget, fetch } = newGuard()
+    const model = new ChatOpenAI({
+      model: "gpt-4o-mini",
+      apiKey: "local",
+      configuration: { baseURL: server.baseURL, fetch },
+    })
+    const stream = await withBudget({ subject: { userId: "ada" } }, () => model.stream("Hi"))
+    await read(stream)
+    expect(await byUser(budget)).toEqual({ ada: 1 })
+  })
+
+  it("keeps its scope with the openai SDK", async () => {
+    const { budget, fetch } = newGuard()
+    const client = new OpenAI({ baseURL: server.baseURL, apiKey: "local", fetch })
+    const messages = [{ role: "user" as const, content: "Hi" }]
+    const stream = await withBudget({ subject: { userId: "ada" } }, () =>
+      client.chat.completions.create({ model: "gpt-4o-mini", messages, stream: true }),
+    )
+    await read(stream)
+    expect(await byUser(budget)).toEqual({ ada: 1 })
   })
 })
