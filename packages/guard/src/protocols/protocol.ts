@@ -22,6 +22,11 @@ export interface ProtocolContext {
   provider?: string | undefined
   /** `max_tool_calls` of OpenAI's Responses, sent where a call has hosted tools and no maximum; undefined: such a call is rejected. */
   maxToolCalls?: number | undefined
+  /**
+   * The service tier that is sent to OpenAI where a call states none. Without it a setting of the project decides, and the bound
+   * assumes the most expensive tier; undefined: none is sent.
+   */
+  serviceTier?: string | undefined
 }
 
 /** Why a call is not sent. Every reason has a remedy in its message. */

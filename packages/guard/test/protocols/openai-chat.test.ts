@@ -131,6 +131,34 @@ describe("usage is requested in streams", () => {
   })
 })
 
+describe("the service tier of the context", () => {
+  it.each([OPENAI, OPENAI.replace("chat/completions", "responses")])(
+    "is sent where the call states none: %s",
+    (url) => {
+      const prompt = url === OPENAI ? { messages } : { input: "Hello" }
+      const describeIt = (more: Record<string, unknown>) => {
+        const sent = { model: "gpt-5-mini", ...prompt, ...more }
+        const description = findProtocol(callTo(url, sent), { ...context, serviceTier: "default" })
+        if (description.status !== "priced") throw new Error(JSON.stringify(description))
+        return description
+      }
+      for (const service_tier of [undefined, null, "auto"]) {
+        const call = describeIt({ service_tier })
+        expect(call.boundOptions.serviceTier).toBe("default")
+        expect(call.bodyToSend({}).service_tier).toBe("default")
+      }
+      expect(describeIt({ service_tier: "flex" }).bodyToSend({}).service_tier).toBe("flex")
+    },
+  )
+
+  it("is not sent to other providers", () => {
+    const call = pricedChat({ model: "deepseek-chat" }, "https://api.deepseek.com/chat/completions", {
+      serviceTier: "default",
+    })
+    expect(call.bodyToSend({}).service_tier).toBeUndefined()
+  })
+})
+
 describe("OpenRouter", () => {
   const maxPrice = { prompt: 0.15, completion: 0.6 }
 

@@ -8,6 +8,7 @@ import { checkCacheTime } from "../variants/cache-time"
 import { type CalledModel, calledModel } from "../variants/called-model"
 import type { LimitField } from "../variants/known-providers"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
+import { serviceTierOf } from "../variants/service-tier"
 import { ChatCompletion } from "./chat-completion"
 import { chatFieldsOf } from "./chat-fields"
 import { countableChat } from "./countable-chat"
@@ -38,7 +39,7 @@ export function describeChat(call: ProviderCall, context: ProtocolContext): Call
   input.otherText.push(...countedFields(body, tables))
   const variant = readVariant(body, model, input)
   if (variant.status === "rejected") return variant
-  return describePriced(call, body, model, input, variant)
+  return describePriced({ call, body, model, input, variant, context })
 }
 
 /** The request fee of OpenAI's search models contains the one search of each request. */
@@ -99,21 +100,25 @@ function readGeminiExtra(extra: unknown, input: CountableInput): Rejection | und
   return undefined
 }
 
-function describePriced(
-  call: ProviderCall,
-  body: Body,
-  model: CalledModel,
-  input: CountableInput,
-  { webSearches, reasoningTokens }: Variant,
-): PricedCall | Rejection {
+/** A call that has been read. */
+interface ReadChat {
+  call: ProviderCall
+  body: Body
+  model: CalledModel
+  input: CountableInput
+  variant: Variant
+  context: ProtocolContext
+}
+
+function describePriced({ call, body, model, input, variant, context }: ReadChat): PricedCall | Rejection {
+  const { webSearches, reasoningTokens } = variant
   const { provider, region } = model
   const choices = body.n ?? 1
   if (!Number.isSafeInteger(choices) || (choices as number) < 1) return invalidBody("n", "an integer of at least 1")
   const limit = outputLimit(body, model)
   if (limit.status === "rejected") return limit
-  const serviceTier = body.service_tier ?? undefined
-  if (serviceTier !== undefined && typeof serviceTier !== "string")
-    return invalidBody("service_tier", "the name of a service tier")
+  const serviceTier = serviceTierOf(body, model, context)
+  if (serviceTier.status === "rejected") return serviceTier
   const counted = countInput(model, input)
   if (counted.status === "rejected") return counted
   const isStreamed = body.stream === true
@@ -128,7 +133,7 @@ function describePriced(
     boundOptions: {
       choices: choices as number,
       webSearches,
-      serviceTier,
+      serviceTier: serviceTier.name,
       region,
       cacheWrites: cacheWritesOf(body),
       inputModalities: input.modalities && [...input.modalities],
@@ -137,6 +142,7 @@ function describePriced(
     streamed: isStreamed,
     bodyToSend: ({ maxOutputTokens, maxPrice }) => {
       const sent = withLimit(body, limit.fields, maxOutputTokens ?? limit.tokens)
+      if (serviceTier.isSent) sent.service_tier = serviceTier.name
       if (isStreamed && provider.streamOptions !== false && !isOldAzure(call.url))
         sent.stream_options = { ...(isRecord(body.stream_options) ? body.stream_options : {}), include_usage: true }
       return provider.name === "openrouter" ? withOpenRouterFields(sent, maxPrice) : sent

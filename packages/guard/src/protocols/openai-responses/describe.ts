@@ -6,6 +6,7 @@ import { checkFields, countedFields } from "../variants/body-fields"
 import { checkCacheTime } from "../variants/cache-time"
 import { type CalledModel, calledModel } from "../variants/called-model"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
+import { serviceTierOf } from "../variants/service-tier"
 import { countableResponse } from "./countable-items"
 import { type HostedTools, readTools } from "./hosted-tools"
 import { ResponseMeter } from "./response-meter"
@@ -37,23 +38,27 @@ export function describeResponses(call: ProviderCall, context: ProtocolContext):
   input.otherText.push(...countedFields(body, tables))
   const tools = readTools(body, input, model, context.maxToolCalls)
   if (tools.status === "rejected") return tools
-  return describePriced(body, model, input, tools)
+  return describePriced({ body, model, input, tools, context })
 }
 
-function describePriced(
-  body: Body,
-  model: CalledModel,
-  input: CountableInput,
-  tools: HostedTools,
-): PricedCall | Rejection {
+/** A call that has been read. */
+interface ReadResponse {
+  body: Body
+  model: CalledModel
+  input: CountableInput
+  tools: HostedTools
+  context: ProtocolContext
+}
+
+function describePriced({ body, model, input, tools, context }: ReadResponse): PricedCall | Rejection {
   const { provider, region } = model
   const openRouter = provider.name === "openrouter" ? readOpenRouterFields(body, input) : undefined
   if (openRouter?.status === "rejected") return openRouter
-  const { max_output_tokens: limit, service_tier: serviceTier } = body
+  const { max_output_tokens: limit } = body
   if ((limit ?? undefined) !== undefined && (!Number.isSafeInteger(limit) || (limit as number) < 1))
     return invalidBody("max_output_tokens", "an integer of at least 1")
-  if ((serviceTier ?? undefined) !== undefined && typeof serviceTier !== "string")
-    return invalidBody("service_tier", "the name of a service tier")
+  const serviceTier = serviceTierOf(body, model, context)
+  if (serviceTier.status === "rejected") return serviceTier
   const maxOutputTokens = (limit ?? undefined) as number | undefined
   const counted = countPasses(body, model, input, tools)
   if (counted.status === "rejected") return counted
@@ -72,7 +77,7 @@ function describePriced(
       fileSearches: tools.fileSearches,
       // Each call may start a container: one that ran before has expired after 20 minutes without a call.
       codeInterpreterSessions: tools.containerGB * tools.calls,
-      serviceTier: (serviceTier ?? undefined) as string | undefined,
+      serviceTier: serviceTier.name,
       region,
       cacheWrites: "any",
       inputModalities: input.modalities && [...input.modalities],
@@ -83,6 +88,7 @@ function describePriced(
       const sent: Record<string, unknown> = { ...body }
       const tokens = changed ?? maxOutputTokens
       if (tokens !== undefined) sent.max_output_tokens = tokens
+      if (serviceTier.isSent) sent.service_tier = serviceTier.name
       if (tools.sendsMaximum) sent.max_tool_calls = tools.calls
       return provider.name === "openrouter" ? withOpenRouterFields(sent, maxPrice) : sent
     },
