@@ -347,6 +347,19 @@ describe("what the provider calls final is not retried", () => {
   })
 })
 
+test("the wait that Google's RetryInfo asks for is respected", async () => {
+  const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "39s" }]
+  const error = { code: 429, message: "Quota exceeded.", status: "RESOURCE_EXHAUSTED", details }
+  for (const body of [{ error }, [{ error }]]) {
+    answerJson(body, 429)
+    const waits: number[] = []
+    const clock = { now: Date.now, random: () => 0, sleep: async (ms: number) => void waits.push(ms) }
+    const result = await open({ retries: 1, model: "gemini/gemini-2.5-flash" }, { clock }).generate()
+    expect(result).toMatchObject({ ok: false, error: { retryAfterMs: 39_000 } })
+    expect(waits).toEqual([39_000])
+  }
+})
+
 describe("a server that does not know stream_options", () => {
   const rejection = (param: string | null) => ({
     error: { message: "Unrecognized request argument supplied: stream_options", type: "invalid_request_error", param },

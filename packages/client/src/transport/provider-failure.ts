@@ -20,9 +20,10 @@ export function statusError(error: unknown, provider: string, now: number): Prov
   const shape = error as ApiErrorShape | null
   if (typeof shape?.status !== "number") return undefined
   const { status, headers } = shape
+  const hints = readRetryHints(typeof headers?.get === "function" ? headers : undefined, shape.error, now)
   return providerError(codeOfStatus(status), provider, status, shape, {
-    retryAfterMs: readRetryHints(typeof headers?.get === "function" ? headers : undefined, shape.error, now)
-      .retryAfterMs,
+    retryAfterMs: hints.retryAfterMs,
+    retryable: hints.shouldRetry,
     providerRequestId: shortString(shape.requestID),
   })
 }
@@ -33,7 +34,7 @@ export function errorInside(completion: ChatCompletion, provider: string): Provi
   if (state !== "broken" || error === undefined) return undefined
   const { status, code = completion.text === "" ? "not-a-completion" : "damaged-stream", message } = error
   // An HTML page comes from a server other than the intended one, so a retry would return it again.
-  const retryable = !completion.isWebPage
+  const retryable = completion.isWebPage ? false : undefined
   return providerError(
     "provider-error",
     provider,
@@ -52,19 +53,21 @@ function providerError(
   more: {
     retryAfterMs?: number | undefined
     providerRequestId?: string | undefined
+    /** Undefined: the status decides. */
     retryable?: boolean | undefined
-  } = {},
+  },
 ): ProviderError {
   const [providerCode, type] = [shownIdentifier(shape.code), shownIdentifier(shape.type)]
   const providerMessage = typeof shape.message === "string" ? shape.message : undefined
   const { error = shape, headers } = shape
+  const { retryable = status === undefined || isRetryable(status) } = more
   return new ProviderError({
     code,
     provider,
     status,
     providerCode: providerCode ?? type,
     ...more,
-    retryable: more.retryable !== false && (status === undefined || isRetryable(status)) && !isFinal(shape),
+    retryable: retryable && !isOutOfCredit(shape),
     cause: new ProviderReply({
       status,
       code: providerCode,
@@ -114,8 +117,6 @@ function isRetryable(status: number): boolean {
 const OUT_OF_CREDIT =
   /^(insufficient_quota|insufficient_user_quota|insufficient_balance|billing_\w+|exceeded_current_quota_error|1113|1008)$/
 
-/** Whether another attempt would fail as well: the provider says so, or the account has no credit. */
-function isFinal({ code, type, headers }: ApiErrorShape): boolean {
-  if (typeof headers?.get === "function" && headers.get("x-should-retry") === "false") return true
+function isOutOfCredit({ code, type }: ApiErrorShape): boolean {
   return [code, type].some((value) => OUT_OF_CREDIT.test(String(value)))
 }

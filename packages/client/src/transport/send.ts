@@ -142,11 +142,12 @@ function resultOfError(request: OutgoingRequest, error: unknown, watch: SendWatc
 }
 
 /**
- * Whether the SDK threw before it called fetch, for example because the key cannot be read: then the error is a plain
- * `OpenAIError`. The SDK wraps whatever fetch throws in another class.
+ * Whether the SDK threw before it called fetch: a plain `OpenAIError`, for example because the key cannot be read, or the
+ * error of an invalid URL. The SDK wraps whatever fetch throws in another class.
  */
 function isThrownBeforeFetch(error: unknown): boolean {
-  return (error as Partial<object> | undefined)?.constructor?.name === "OpenAIError"
+  const { constructor, code } = (error ?? {}) as { constructor?: { name?: unknown }; code?: unknown }
+  return constructor?.name === "OpenAIError" || (constructor === TypeError && code === "ERR_INVALID_URL")
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
