@@ -30,6 +30,11 @@ export interface GuardOptions {
   provider?: string | undefined
   /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
   maxToolCalls?: number | undefined
+  /**
+   * Sent to OpenAI where a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
+   * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
+   */
+  serviceTier?: string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
   /** Sends the calls; must not retry. @defaultValue the global `fetch` at the time of `guardFetch` */
@@ -70,7 +75,7 @@ export interface Guard extends GuardOptions {
 
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...["provider", "maxToolCalls", "prices", "fetch", "bodyIdleMs", "onAttempt"],
+  ...["provider", "maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onAttempt"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -120,6 +125,9 @@ export function readGuardOptions(options: GuardOptions): Guard {
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
   for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
+  for (const name of ["provider", "serviceTier"] as const)
+    if (options[name] !== undefined && typeof options[name] !== "string")
+      throw new InvalidArgumentError(name, "a string", options[name])
   checkFunction(options.fetch, "fetch")
   checkFunction(options.onAttempt, "onAttempt")
   const inner = options.fetch ?? globalThis.fetch

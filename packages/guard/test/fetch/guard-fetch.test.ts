@@ -455,6 +455,18 @@ describe("the output limit", () => {
   })
 })
 
+it("sends the service tier of the options where the call has none, which lowers the bound", async () => {
+  const { service_tier: _, ...call } = { ...CALL, model: "gpt-5" }
+  const reserved: number[] = []
+  for (const options of [{}, { serviceTier: "default" }]) {
+    const guard = guardOver(() => json({ ...COMPLETION, model: "gpt-5" }), options)
+    expect((await post(guard.fetch, call)).status).toBe(200)
+    expect(guard.sent[0]!.body.service_tier).toBe(options.serviceTier)
+    reserved.push(guard.attempts[0]!.reservedNanoUsd)
+  }
+  expect(reserved[1]).toBeLessThan(reserved[0]!)
+})
+
 describe("options", () => {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
 
@@ -478,6 +490,7 @@ describe("options", () => {
     [{ budget, wait: { timeout: 5 } }, "Unknown option `wait.timeout`. Did you mean `timeoutMs`?"],
     [{ budget, maxOutputTokens: 0 }, "Invalid `maxOutputTokens`: expected a positive integer, got 0."],
     [{ budget, bodyIdleMs: 1.5 }, "Invalid `bodyIdleMs`: expected a positive integer, got 1.5."],
+    [{ budget, serviceTier: 5 }, "Invalid `serviceTier`: expected a string, got 5."],
     [{ budget, fetch: "x" }, 'Invalid `fetch`: expected a function, got "x".'],
     [{ budget, subject: { user: "ada" } }, "Unknown option `subject.user`. Did you mean `userId`?"],
   ])("are checked (%#)", (options, message) => {
