@@ -146,8 +146,8 @@ function resultOfError(request: OutgoingRequest, error: unknown, watch: SendWatc
  * error of an invalid URL. The SDK wraps whatever fetch throws in another class.
  */
 function isThrownBeforeFetch(error: unknown): boolean {
-  const { constructor, code } = (error ?? {}) as { constructor?: { name?: unknown }; code?: unknown }
-  return constructor?.name === "OpenAIError" || (constructor === TypeError && code === "ERR_INVALID_URL")
+  const thrown = (error ?? {}) as { constructor?: { name?: unknown }; code?: unknown }
+  return thrown.constructor?.name === "OpenAIError" || (error instanceof TypeError && thrown.code === "ERR_INVALID_URL")
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
