@@ -70,8 +70,8 @@ export function reservedCost(described: PricedCall, { bound }: CallPlan, { price
     },
     costOf: (reported, serviceTier) =>
       chargeOf(prices, priceKey, reported, {
-        serviceTier: serviceTier ?? explicitTier(options.serviceTier),
-        region: options.region,
+        serviceTier: serviceTier ?? reported.usage.serviceTier ?? explicitTier(options.serviceTier),
+        region: reported.usage.region ?? options.region,
         byok: reported.cost?.isByok,
       }),
   }
