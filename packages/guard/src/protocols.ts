@@ -4,7 +4,9 @@ export { ChatCompletion } from "./protocols/openai-chat/chat-completion"
 export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"
 export type {
   CallDescription,
+  CallInput,
   PricedCall,
+  Prompt,
   Protocol,
   ProtocolContext,
   ProviderCall,

@@ -24,6 +24,8 @@ export interface InputTokens {
   status: "counted"
   estimate: number
   upperBound: number
+  /** No part is bounded by the window only. */
+  isShown: boolean
 }
 
 /** Counts the input tokens of a call: an estimate, and an upper bound. */
@@ -47,7 +49,7 @@ export function countInput({ countedAs, window }: CalledModel, input: CountableI
       // No request can exceed the window, whatever the provider adds to it.
       upperBound = Math.max(window, upperBound)
     }
-    return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound) }
+    return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen.length === 0 }
   } catch (error) {
     return rejectionOf(error)
   }

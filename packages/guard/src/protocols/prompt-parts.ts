@@ -63,6 +63,8 @@ export interface PromptTokens {
   status: "counted"
   estimate: number
   upperBound: number
+  /** No part is bounded by the window only. */
+  isShown: boolean
 }
 
 /** Sums the parts of a prompt. If the window bounds one part, it bounds them all, because no request can exceed it. */
@@ -95,7 +97,7 @@ export function sumParts(
     return rejectionOf(error)
   }
   if (unseen !== undefined) upperBound = Math.max(window!, upperBound)
-  return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound) }
+  return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen === undefined }
 }
 
 export function unknownWindow(what: string): Rejection {

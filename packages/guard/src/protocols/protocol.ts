@@ -50,22 +50,43 @@ export interface Rejection {
   message: string
 }
 
-/** A call with an upper bound. */
-export interface PricedCall {
-  status: "priced"
+/** Input tokens of a call, hidden inputs included (tools, schemas, system, images, files, earlier turns that the provider stores). */
+export interface CallInput {
+  estimate: number
+  upperBound: number
+  /** How a lower bound of the prompt lowers `upperBound`. Undefined: the provider adds input that no count of the prompt contains. */
+  prompt?: Prompt | undefined
+}
+
+/** The input of the first pass of the model. */
+export interface Prompt {
+  /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
+  isShown: boolean
+  /** The most passes of the model: more than 1 if the provider runs tools. */
+  passes: number
+  /** The upper bound of the input of all passes, if the prompt has at most this many tokens. */
+  inputBound(promptTokens: number): number
+}
+
+/** What decides the upper bound of a call. */
+export interface BoundedCall {
   /** As in the usage entry: `openai`, `azure`, `anthropic`, `gemini`, `openrouter`, … */
   provider: string
   /** The model as the caller named it, and the id of its price. */
   model: string
   priceKey: string
-  /** Input tokens, hidden inputs included (tools, schemas, system, images, files, earlier turns that the provider stores). */
-  input: { estimate: number; upperBound: number }
+  input: CallInput
   /** The output limit that the call sets, for each choice; undefined: none. */
   maxOutputTokens: number | undefined
   /** The lowest output limit that may be set instead: above a thinking budget. */
   minOutputTokens: number
   /** Everything else that decides the bound. */
   boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+}
+
+/** A call with an upper bound. */
+export interface PricedCall extends BoundedCall {
+  status: "priced"
   /** The answer is requested as server-sent events. */
   streamed: boolean
   /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */

@@ -9,7 +9,7 @@ import { contentParts, messageParts } from "./content"
 import { betasOf, checkBetas, checkContextManagement, MESSAGE_FIELDS } from "./fields"
 import { readLimits } from "./limits"
 import { MessageMeter } from "./meter"
-import { passesOf, withPasses } from "./passes"
+import { passesOf, promptOf, withPasses } from "./passes"
 import { targetOf } from "./paths"
 import { type ClaudeTools, readTools } from "./tools"
 
@@ -53,7 +53,11 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
     provider: model.provider.name,
     model: model.model,
     priceKey: model.priceKey,
-    input: { estimate: input.estimate, upperBound: input.upperBound },
+    input: {
+      estimate: input.estimate,
+      upperBound: input.upperBound,
+      prompt: addsToPrompt(body) ? undefined : promptOf(prompt, tools, limits.maxOutputTokens, window),
+    },
     maxOutputTokens: limits.maxOutputTokens,
     minOutputTokens: limits.minOutputTokens,
     boundOptions: {
@@ -106,9 +110,22 @@ function promptParts(body: Body, tools: ClaudeTools): PromptPart[] {
     ...messageParts(messages),
     ...formats.flatMap((format) => [...jsonPart(format), FORMAT]),
     ...(config.task_budget === undefined ? [] : jsonPart(config.task_budget)),
-    ...(isRecord(thread) && thread.type === "continue" ? [unseenPart("the earlier turns of `thread`")] : []),
-    ...(isRecord(container) && container.skills !== undefined ? [unseenPart("the skills of `container`")] : []),
+    ...(continuesThread(thread) ? [unseenPart("the earlier turns of `thread`")] : []),
+    ...(hasSkills(container) ? [unseenPart("the skills of `container`")] : []),
   ]
+}
+
+function continuesThread(thread: unknown): boolean {
+  return isRecord(thread) && thread.type === "continue"
+}
+
+function hasSkills(container: unknown): boolean {
+  return isRecord(container) && container.skills !== undefined
+}
+
+/** Whether Anthropic adds input that its token counting does not know. */
+function addsToPrompt({ thread, container }: Body): boolean {
+  return continuesThread(thread) || hasSkills(container)
 }
 
 const LONG_CONTEXT_TOKENS = 1_000_000

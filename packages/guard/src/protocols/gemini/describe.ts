@@ -65,7 +65,12 @@ function describeContent(
     provider: model.provider.name,
     model: model.model,
     priceKey: model.priceKey,
-    input: { estimate: prompt.estimate, upperBound: prompt.upperBound },
+    input: {
+      estimate: prompt.estimate,
+      upperBound: prompt.upperBound,
+      // Cached contents, and what tools of Google add, are in no count.
+      prompt: prompt.isShown ? { isShown: true, passes: 1, inputBound: (tokens) => tokens } : undefined,
+    },
     maxOutputTokens: limits.maxOutputTokens,
     minOutputTokens: 1,
     boundOptions: {

@@ -127,7 +127,11 @@ function describePriced({ call, body, model, input, variant, context }: ReadChat
     provider: provider.name,
     model: model.model,
     priceKey: model.priceKey,
-    input: { estimate: counted.estimate, upperBound: counted.upperBound },
+    input: {
+      estimate: counted.estimate,
+      upperBound: counted.upperBound,
+      prompt: counted.isShown ? { isShown: true, passes: 1, inputBound: (tokens) => tokens } : undefined,
+    },
     maxOutputTokens: limit.tokens,
     minOutputTokens: reasoningTokens + 1,
     boundOptions: {

@@ -1,6 +1,6 @@
 import type { Modality } from "@p2/pricing"
-import { type CountableInput, countInput, type InputTokens } from "../counted-input"
-import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
+import { type CountableInput, countInput } from "../counted-input"
+import type { CallDescription, CallInput, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, rejected, unbounded } from "../rejection"
 import { checkFields, countedFields } from "../variants/body-fields"
 import { checkCacheTime } from "../variants/cache-time"
@@ -68,7 +68,7 @@ function describePriced({ body, model, input, tools, context }: ReadResponse): P
     provider: provider.name,
     model: model.model,
     priceKey: model.priceKey,
-    input: { estimate: counted.estimate, upperBound: counted.upperBound },
+    input: { estimate: counted.estimate, upperBound: counted.upperBound, prompt: counted.prompt },
     maxOutputTokens,
     minOutputTokens: MIN_OUTPUT_TOKENS + (openRouter?.reasoningTokens ?? 0),
     boundOptions: {
@@ -110,25 +110,31 @@ function countPasses(
   body: Body,
   model: CalledModel,
   input: CountableInput,
-  { passes, calls, tokensPerCall }: HostedTools,
-): InputTokens | Rejection {
+  { passes, calls, tokensPerCall, hasRemoteTools }: HostedTools,
+): ({ status: "counted" } & CallInput) | Rejection {
   const first = countInput(model, input)
   if (first.status === "rejected") return first
   const { window, price } = model
   const isTruncated = body.truncation === "auto" && window !== undefined
   const upperBound = isTruncated ? Math.min(first.upperBound, Math.max(window, first.estimate)) : first.upperBound
-  if (passes === 1) return { ...first, upperBound }
+  const { status, estimate, isShown } = first
+  const prompt = (inputBound: (promptTokens: number) => number) =>
+    hasRemoteTools ? undefined : { isShown, passes, inputBound }
+  if (passes === 1) return { status, estimate, upperBound, prompt: prompt((tokens) => tokens) }
   const output = (body.max_output_tokens as number | null | undefined) ?? price.maxOutputTokens
-  const later =
-    tokensPerCall === undefined || output === undefined ? undefined : upperBound + output + calls * tokensPerCall
-  if (later === undefined && window === undefined)
+  const added = tokensPerCall === undefined || output === undefined ? undefined : output + calls * tokensPerCall
+  if (added === undefined && window === undefined)
     return unbounded(
       "hosted tools",
       "the context window of the model is unknown",
       "Add `contextWindow` to a price of your own with createPriceTable.",
     )
-  const pass = Math.min(later ?? Number.POSITIVE_INFINITY, Math.max(window ?? Number.POSITIVE_INFINITY, upperBound))
-  return { ...first, upperBound: upperBound + (passes - 1) * pass }
+  const inputBound = (promptTokens: number) => {
+    const later = added === undefined ? Number.POSITIVE_INFINITY : promptTokens + added
+    const pass = Math.min(later, Math.max(window ?? Number.POSITIVE_INFINITY, promptTokens))
+    return promptTokens + (passes - 1) * pass
+  }
+  return { status, estimate, upperBound: inputBound(upperBound), prompt: prompt(inputBound) }
 }
 
 /** Undefined: the model may answer with every modality for which it has a rate. */

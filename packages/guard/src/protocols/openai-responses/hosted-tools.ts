@@ -38,6 +38,8 @@ export interface HostedTools {
   calls: number
   /** The most passes of the model, each of which reads the whole input again. */
   passes: number
+  /** Tools of MCP servers, whose definitions no count of the prompt contains. */
+  hasRemoteTools: boolean
   webSearches: number
   fileSearches: number
   /** Gigabytes of the largest container, each of which is a session of 1 GB. */
@@ -98,6 +100,7 @@ export function readTools(
     calls,
     // Every call of a remote tool waits for an approval, which is an item of the input.
     passes: 1 + calls + (hasRemoteTools ? approvalsIn(body.input) : 0),
+    hasRemoteTools,
     webSearches: kinds.has("webSearch") ? calls : 0,
     fileSearches: kinds.has("fileSearch") ? calls : 0,
     containerGB: Math.max(0, ...hosted.map(({ containerGB }) => containerGB)),
