@@ -86,7 +86,9 @@ export async function recordDenial(call: GenerateCall, last: AttemptReceipt, rem
   const { userId, clientId, tags } = subject
   const { model, errorCode } = last
   const entry = { ...identityOf(last), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
-  await race.wait(budget.usage.recordDenial(entry, { subject })).catch(() => {})
+  // Keeps the client open until a record that arrives after the deadline is written.
+  const recording = call.waitFor(budget.usage.recordDenial(entry, { subject }))
+  await race.wait(recording).catch(() => {})
   race.finish({ abortTransport: false })
 }
 
