@@ -32,7 +32,11 @@ export async function continueInBackground(guard: Guard, call: ReservedCall, ide
   const { nanoUsd, tokens } = plan.bound
   const first = attempt.reservation
   started.set(idempotencyKey, first)
-  reportAttempt(guard, described, { status: "continued", reservedNanoUsd: nanoUsd })
+  reportAttempt(guard, described, {
+    status: "continued",
+    reservedNanoUsd: nanoUsd,
+    limits: first.limits,
+  })
   try {
     const result = await budget.reserve({
       idempotencyKey,

@@ -84,7 +84,7 @@ async function reserve(guard: Guard, call: CallToReserve): Promise<Prepared> {
     case "reserved":
       return outcome
     case "denied":
-      reportAttempt(guard, call.described, { status: "denied" })
+      reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
     case "rejected":
       return { status: "not-sent", response: failureResponse(call.read.call, outcome.error) }

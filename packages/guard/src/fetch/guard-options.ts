@@ -1,4 +1,4 @@
-import type { Budget, Subject, WaitOptions } from "@p2/budget"
+import type { Budget, LimitStatus, Subject, WaitOptions } from "@p2/budget"
 import type { CostSource, NanoUsd } from "@p2/core"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
@@ -54,6 +54,8 @@ export interface GuardAttempt {
   /** Status of the provider's response; undefined: there was none. */
   httpStatus: number | undefined
   reservedNanoUsd: NanoUsd
+  /** The limits right after the call was reserved, or those that denied it. */
+  limits: readonly LimitStatus[]
   costNanoUsd: NanoUsd
   costSource: CostSource
   /** Sent, and neither usage nor a documented rule decided the charge. */
@@ -70,6 +72,8 @@ export interface Guard extends GuardOptions {
   prices: PriceTable
   fetch: typeof fetch
   bodyIdleMs: number
+  /** Bytes of a stream that wait for a slow reader. @defaultValue 1 MiB */
+  maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
 }
 

@@ -96,7 +96,8 @@ function streamed(
   }
   const { signal } = controller
   const observer = new EventObserver(meter, { hidesUsage: !requestsUsage(body) })
-  return withBody(response, readAhead(upstream, { observer, bodyIdleMs: guard.bodyIdleMs, signal, onEnd }).body)
+  const { bodyIdleMs, maxBytesAhead } = guard
+  return withBody(response, readAhead(upstream, { observer, bodyIdleMs, maxBytesAhead, signal, onEnd }).body)
 }
 
 /** Whether the caller requested the usage of a stream, which the guard requests in any case. */

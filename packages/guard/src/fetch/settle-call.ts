@@ -41,6 +41,7 @@ export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptE
     status,
     httpStatus: end.httpStatus,
     reservedNanoUsd: plan.bound.nanoUsd,
+    limits: attempt.reservation.limits,
     ...(charge.status === "charged" && chargedFields(charge)),
     isPending: settlement.status === "pending",
     inputTokens: reading?.usage?.usage.inputTokens,
@@ -64,6 +65,7 @@ export function reportAttempt(
 ): void {
   const nothing = {
     reservedNanoUsd: 0,
+    limits: [],
     costNanoUsd: 0,
     costSource: "none",
     inDoubt: false,
