@@ -5,8 +5,8 @@ import { type BackgroundPoll, pollBackground } from "./background"
 import { takeSubject } from "./call-subject"
 import { type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
 import { type ReadCall, readCall } from "./read-call"
-import { type CallToReserve, type ReservedCall, reserveCall } from "./reserve-call"
-import { sendReserved } from "./send-reserved"
+import { reserveCall } from "./reserve-call"
+import { type DescribedCall, type ReservedCall, sendReserved } from "./send-reserved"
 import { reportAttempt } from "./settle-call"
 import { denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
 
@@ -78,15 +78,23 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
   }
 }
 
-async function reserve(guard: Guard, call: CallToReserve): Promise<Prepared> {
-  const outcome = await reserveCall(guard, call)
+async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
+  const { described, subject, read, headers } = call
+  const request = { described, subject, signal: read.signal, attempt: attemptOf(headers) }
+  const outcome = await reserveCall(guard, request)
   switch (outcome.status) {
     case "reserved":
-      return outcome
+      return { status: "reserved", call: { ...call, ...outcome.reserved } }
     case "denied":
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
     case "rejected":
       return { status: "not-sent", response: failureResponse(call.read.call, outcome.error) }
   }
+}
+
+/** The SDKs of OpenAI and Anthropic count their retries in a header. */
+function attemptOf(headers: Headers): number {
+  const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
+  return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1
 }

@@ -2,7 +2,7 @@ import type { BudgetExceededError } from "@p2/budget"
 import type { Bound } from "@p2/pricing"
 import type { ReportedCharge, ReservedCost } from "../charge/evidence"
 import type { ReportedUsage } from "../protocols/meter"
-import type { PricedCall } from "../protocols/protocol"
+import type { BoundedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 
 /** The output limit that a call is sent with, and the most that it can cost. */
@@ -13,11 +13,11 @@ export interface CallPlan {
 }
 
 /** Plans a call with the output limit that the options and the call set. @throws P2Error of kind `usage` */
-export function planCall(described: PricedCall, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
+export function planCall(described: BoundedCall, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
   return planWith(described, limitOf(described, limit, clampTo !== undefined), prices)
 }
 
-function limitOf(described: PricedCall, limit: number | undefined, isClamped: boolean): number | undefined {
+function limitOf(described: BoundedCall, limit: number | undefined, isClamped: boolean): number | undefined {
   const own = described.maxOutputTokens
   if (limit === undefined || (own !== undefined && !(isClamped && own > limit))) return own
   return Math.max(limit, described.minOutputTokens)
@@ -28,7 +28,7 @@ function limitOf(described: PricedCall, limit: number | undefined, isClamped: bo
  * an answer, or the limit is not lower than that of the denied plan.
  */
 export function planWithin(
-  described: PricedCall,
+  described: BoundedCall,
   denied: CallPlan,
   { all }: BudgetExceededError,
   { prices }: Guard,
@@ -47,18 +47,18 @@ export function planWithin(
   return planWith(described, maxOutputTokens, prices)
 }
 
-function planWith(described: PricedCall, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
+function planWith(described: BoundedCall, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
   const options = { ...boundOptions(described), maxOutputTokens }
   return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
 }
 
 /** The call may be priced at any later time: nobody knows how long its answer takes. */
-function boundOptions({ boundOptions, input }: PricedCall) {
+function boundOptions({ boundOptions, input }: BoundedCall) {
   return { ...boundOptions, inputTokens: input.upperBound, at: Date.now() }
 }
 
 /** What a planned call reserves, and the prices of what it may report. */
-export function reservedCost(described: PricedCall, { bound }: CallPlan, { prices }: Guard): ReservedCost {
+export function reservedCost(described: BoundedCall, { bound }: CallPlan, { prices }: Guard): ReservedCost {
   const { priceKey, boundOptions: options } = described
   return {
     nanoUsd: bound.nanoUsd,

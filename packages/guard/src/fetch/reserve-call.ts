@@ -1,22 +1,23 @@
 import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
 import { type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
-import type { PricedCall } from "../protocols/protocol"
+import type { BoundedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
-import type { ReadCall } from "./read-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
 
+/** A call to reserve. */
 export interface CallToReserve {
-  read: Extract<ReadCall, { status: "read" }>
-  described: PricedCall
-  headers: Headers
-  /** The subject in the headers of the call. */
+  described: BoundedCall
+  /** The subject of this call, which completes those of the guard and the scopes around it. */
   subject: Subject | undefined
+  signal: AbortSignal | undefined
+  /** 1 for the first attempt. */
+  attempt: number
 }
 
-/** A call whose upper bound is reserved: in which budget, and for whom. */
-export interface ReservedCall extends CallToReserve {
+/** The upper bound of a call, and its reservation: in which budget, and for whom. */
+export interface Reserved {
   plan: CallPlan
   attempt: ReservedAttempt
   budget: Budget
@@ -24,7 +25,7 @@ export interface ReservedCall extends CallToReserve {
 }
 
 export type ReserveOutcome =
-  | { status: "reserved"; call: ReservedCall }
+  | { status: "reserved"; reserved: Reserved }
   | { status: "denied"; error: BudgetExceededError }
   | { status: "rejected"; error: CircuitOpenError }
 
@@ -60,16 +61,10 @@ async function reservePlan(
     subject,
     amount: { nanoUsd, tokens },
     wait: guard.wait,
-    signal: call.read.signal,
-    entry: { provider, attempt: attemptOf(call.headers) },
+    signal: call.signal,
+    entry: { provider, attempt: call.attempt },
     recordDenial,
   })
   if (outcome.status !== "reserved") return outcome
-  return { status: "reserved", call: { ...call, plan, attempt: outcome.attempt, budget, subject } }
-}
-
-/** The SDKs of OpenAI and Anthropic count their retries in a header. */
-function attemptOf(headers: Headers): number {
-  const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
-  return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1
+  return { status: "reserved", reserved: { plan, attempt: outcome.attempt, budget, subject } }
 }

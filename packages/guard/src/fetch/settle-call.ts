@@ -4,10 +4,15 @@ import type { Charge } from "../charge/charge"
 import { decideCharge } from "../charge/decide-charge"
 import type { AttemptEvidence } from "../charge/evidence"
 import type { Meter, MeterReading } from "../protocols/meter"
-import type { PricedCall } from "../protocols/protocol"
+import type { BoundedCall } from "../protocols/protocol"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { reservedCost } from "./plan-call"
-import type { ReservedCall } from "./reserve-call"
+import type { Reserved } from "./reserve-call"
+
+/** A call whose upper bound is reserved. */
+interface SettledCall extends Pick<Reserved, "plan" | "attempt"> {
+  described: BoundedCall
+}
 
 /** How an attempt ended. */
 export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" | "endedBy"> {
@@ -20,7 +25,7 @@ export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" 
 }
 
 /** Decides the charge of an attempt and settles its reservation. Never rejects: a failed settle must not lose the answer. */
-export async function settleCall(guard: Guard, call: ReservedCall, end: AttemptEnd): Promise<void> {
+export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEnd): Promise<void> {
   const { described, plan, attempt } = call
   const reading = end.meter?.read()
   const { sent, httpStatus, endedBy } = end
@@ -60,7 +65,7 @@ const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] 
 /** Calls `onAttempt`. What it throws is ignored: it must not lose the answer. */
 export function reportAttempt(
   { onAttempt }: Guard,
-  { provider, model }: PricedCall,
+  { provider, model }: Pick<BoundedCall, "provider" | "model">,
   attempt: Partial<GuardAttempt> & Pick<GuardAttempt, "status">,
 ): void {
   const nothing = {
