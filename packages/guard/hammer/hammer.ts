@@ -26,8 +26,8 @@ export interface HammerResult {
   failed: number
 }
 
-/** The SDKs that retry without long waits. */
-const NAMES = ["openai 6, chat", "openai 7, responses", "@google/genai"]
+/** One SDK for each wire format, and one that retries by rules of its own. */
+const NAMES = ["openai 6, chat", "openai 7, responses", "@anthropic-ai/sdk", "@google/genai", "ai 7, @ai-sdk/openai"]
 
 /**
  * Sends mixed requests (calls, steps, streams, streams that are left, aborts) through real SDKs with their retries to a

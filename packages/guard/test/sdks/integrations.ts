@@ -122,7 +122,7 @@ function anthropic(name: string, by: "fetch" | "middleware"): Integration {
       ...(by === "fetch" ? { fetch } : { middleware: [middleware] }),
       ...(maxRetries !== undefined && { maxRetries }),
     })
-  const base = { model: "claude-opus-4-5", max_tokens: MAX }
+  const base = { model: "claude-haiku-5-5", max_tokens: MAX }
   const messages = [{ role: "user" as const, content: PROMPT }]
   return {
     name,
@@ -315,7 +315,7 @@ export const INTEGRATIONS: readonly Integration[] = [
     createOpenAI({ baseURL: server.baseURL, apiKey: key, fetch })("gpt-4o-mini"),
   ),
   aiSdk("ai 7, @ai-sdk/anthropic", "anthropic", ai7, ({ server, fetch }) =>
-    createAnthropic({ baseURL: `${server.anthropicBaseURL}/v1`, apiKey: key, fetch })("claude-opus-4-5"),
+    createAnthropic({ baseURL: `${server.anthropicBaseURL}/v1`, apiKey: key, fetch })("claude-haiku-5-5"),
   ),
   aiSdk("ai 7, @ai-sdk/google", "gemini", ai7, ({ server, fetch }) =>
     createGoogleGenerativeAI({ baseURL: `${server.geminiBaseURL}/v1beta`, apiKey: key, fetch })(
@@ -339,7 +339,7 @@ export const INTEGRATIONS: readonly Integration[] = [
     "anthropic",
     six,
     ({ server, fetch }) =>
-      createAnthropic3({ baseURL: `${server.anthropicBaseURL}/v1`, apiKey: key, fetch })("claude-opus-4-5") as never,
+      createAnthropic3({ baseURL: `${server.anthropicBaseURL}/v1`, apiKey: key, fetch })("claude-haiku-5-5") as never,
   ),
   aiSdk(
     "ai 6, @ai-sdk/google",
