@@ -52,7 +52,7 @@ export class EventObserver implements BodyObserver {
     } catch {
       this.#reader = undefined
       // A stream that cannot be read is no answer: the meter gets an event that is no JSON.
-      this.#meter.add({ event: "message", data: undefined, text: "" })
+      this.#meter.add({ event: "message", data: undefined, text: "An event is too large." })
       return []
     }
   }

@@ -105,5 +105,5 @@ test("an event that is too large is passed on, and the meter gets an event that 
   for (let size = 0; size <= MAX_EVENT_BYTES; size += piece.length) passed += observer.add(piece).length
   passed += observer.add(encode("\n\ndata: 1\n\n")).length + observer.end().length
   expect(passed).toBe(MAX_EVENT_BYTES + piece.length + 11)
-  expect(events).toEqual([{ event: "message", data: undefined, text: "" }])
+  expect(events).toEqual([{ event: "message", data: undefined, text: "An event is too large." }])
 })

@@ -82,7 +82,8 @@ export class ChatCompletion implements Meter {
   /** Adds an event, or a whole body (`event` undefined). `hasContent`: the model wrote something, reasoning included. */
   add({ event, data, text }: WireEvent): { usageOnly: boolean; hasContent: boolean } {
     const nothing = { usageOnly: false, hasContent: false }
-    if (event !== undefined && (text.trim() === "" || isKeepAlive(event, data))) return nothing
+    const isEmpty = text.trim() === "" && event !== "error"
+    if (event !== undefined && (isEmpty || isKeepAlive(event, data))) return nothing
     if (event !== undefined && isDoneMark(data ?? text)) {
       this.#isComplete = true
       return nothing

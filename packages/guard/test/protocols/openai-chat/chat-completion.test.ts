@@ -181,6 +181,13 @@ describe("an event that is no part of a completion", () => {
     expect(completion.read()).toMatchObject({ state: "broken", error: { code: "x" } })
   })
 
+  test("with the name `error` and no data breaks the answer", () => {
+    const completion = fromEvents(content("One, "))
+    completion.add({ event: "error", data: undefined, text: "" })
+    addEvent(completion, stop)
+    expect(completion.read().state).toBe("broken")
+  })
+
   test("with the name `ping` is ignored", () => {
     const completion = fromEvents(content("One"))
     addEvent(completion, "now", "ping")
