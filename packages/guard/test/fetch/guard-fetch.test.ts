@@ -36,6 +36,7 @@ describe("a call", () => {
         model: "gpt-4o-mini",
         httpStatus: 200,
         reservedNanoUsd: reservedMeanwhile,
+        limits: [expect.objectContaining({ scope: "total", reservedNanoUsd: reservedMeanwhile })],
         costNanoUsd: COST,
         costSource: "table",
         inDoubt: false,
