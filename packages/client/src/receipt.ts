@@ -14,7 +14,7 @@ export type AttemptReason =
   | "repair"
   /** The previous answer was truncated; this attempt has a larger `maxTokens`. */
   | "longer"
-  /** The server rejected the previous answer mode. */
+  /** The server rejected the answer mode or `stream_options` of the previous attempt. */
   | "mode"
   /** The previous model failed or was denied. */
   | "fallback"
