@@ -79,12 +79,21 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
 }
 
 async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
-  const { described, subject, read, headers } = call
-  const request = { described, subject, signal: read.signal, attempt: attemptOf(headers) }
+  const { subject, read, headers } = call
+  const { signal } = read
+  const toBound = {
+    call: { ...read.call, headers },
+    described: call.described,
+    context: guard,
+    fetch: guard.fetch,
+    signal,
+  }
+  const { described, onInputReported } = await guard.inputBounds.bound(toBound)
+  const request = { described, subject, signal, attempt: attemptOf(headers) }
   const outcome = await reserveCall(guard, request)
   switch (outcome.status) {
     case "reserved":
-      return { status: "reserved", call: { ...call, ...outcome.reserved } }
+      return { status: "reserved", call: { ...call, described, onInputReported, ...outcome.reserved } }
     case "denied":
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "@p2/core"
 import { guardedFetch } from "./guard-fetch"
 import { type GuardOptions, readGuardOptions } from "./guard-options"
 
@@ -15,6 +16,12 @@ export type MiddlewareRequest = NonNullable<Parameters<typeof fetch>[1]> & { url
  */
 export function guardMiddleware(options: Omit<GuardOptions, "fetch">) {
   const guard = readGuardOptions(options)
+  if (options.inputBound === "provider")
+    throw new InvalidArgumentError(
+      "inputBound",
+      '"hard" or "calibrated": a middleware can send only the call itself',
+      "provider",
+    )
   return <Sent extends MiddlewareRequest>(
     request: Sent,
     next: (request: Sent) => Promise<Response>,

@@ -3,6 +3,7 @@ import type { CostSource, NanoUsd } from "@p2/core"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
+import { createInputBounds, type InputBoundMode, type InputBounds } from "../input-bound/input-bounds"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */
@@ -18,6 +19,11 @@ export interface GuardOptions {
    * still pay. Never below a thinking budget. @defaultValue a limit that the call sets is kept
    */
   clampTo?: "maxOutputTokens" | "budget" | undefined
+  /**
+   * How the input of a call is bounded: by rules that hold for every text, by the provider's free count with a margin, or by what it
+   * reported for similar calls, which a call can exceed. See docs/input-bounds.md. @defaultValue "hard"
+   */
+  inputBound?: InputBoundMode | undefined
   /** Waits for room instead of denying at once. @defaultValue no wait */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
   /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */
@@ -75,11 +81,12 @@ export interface Guard extends GuardOptions {
   /** Bytes of a stream that wait for a slow reader. @defaultValue 1 MiB */
   maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
+  inputBounds: InputBounds
 }
 
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...["provider", "maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onAttempt"],
+  ...["provider", "maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onAttempt", "inputBound"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -114,6 +121,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
   checkChoice(clampTo, ["maxOutputTokens", "budget"], "clampTo")
   checkChoice(unknownEndpoints, ["reject", "pass"], "unknownEndpoints")
+  checkChoice(options.inputBound, ["hard", "provider", "calibrated"], "inputBound")
   if (clampTo === "maxOutputTokens" && options.maxOutputTokens === undefined)
     throw new InvalidArgumentError(
       "maxOutputTokens",
@@ -137,7 +145,8 @@ export function readGuardOptions(options: GuardOptions): Guard {
   const inner = options.fetch ?? globalThis.fetch
   // Workers and browsers reject a fetch that is called as a method of another object.
   const fetch: Guard["fetch"] = (...call) => inner(...call)
-  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch }
+  const inputBounds = createInputBounds(options.inputBound)
+  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch, inputBounds }
 }
 
 let published: PriceTable | undefined

@@ -1,5 +1,6 @@
 import type { Subject } from "@p2/budget"
 import { isRecord } from "@p2/core"
+import type { InputBound } from "../input-bound/input-bounds"
 import type { PricedCall, ProviderCall } from "../protocols/protocol"
 import { EventObserver } from "../transport/event-observer"
 import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
@@ -22,7 +23,7 @@ export interface DescribedCall {
 }
 
 /** A call whose upper bound is reserved. */
-export type ReservedCall = DescribedCall & Reserved
+export type ReservedCall = DescribedCall & Reserved & Pick<InputBound, "onInputReported">
 
 /** A call that was sent: how to abort it, and how to settle it. */
 interface SentCall {
@@ -63,7 +64,8 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
   }
   const arrived = { sent: "maybe-sent", httpStatus: response.status, startedAt } as const
   const settle: SentCall["settle"] = (end) => {
-    const continued = end.meter?.read().continues
+    const { state, usage, continues: continued } = end.meter?.read() ?? {}
+    if (response.ok && state === "complete" && usage !== undefined) call.onInputReported(usage.usage.inputTokens)
     return continued === undefined
       ? settleCall(guard, call, { ...arrived, ...end })
       : continueInBackground(guard, call, continued.idempotencyKey)
