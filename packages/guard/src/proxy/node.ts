@@ -96,8 +96,10 @@ function wait(durationMs: number): Promise<void> {
 /** Resolves when the response is written or its reader has left, and the call is settled. Never rejects. */
 async function answer(proxy: ProxyHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const controller = new AbortController()
-  // Also if the connection closes before the response began.
-  outgoing.on("close", () => controller.abort(new DOMException("The caller closed the connection.", "AbortError")))
+  outgoing.on("close", () => {
+    if (!outgoing.writableFinished)
+      controller.abort(new DOMException("The caller closed the connection.", "AbortError"))
+  })
   outgoing.on("error", () => {})
   const request = requestOf(incoming, controller.signal)
   if (request === undefined) {

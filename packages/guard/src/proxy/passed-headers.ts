@@ -26,24 +26,28 @@ const NOT_RETURNED: ReadonlySet<string> = new Set([
 
 /** The headers of a request that are passed on. */
 export function headersToSend(headers: Headers): Headers {
-  const passed = without(headers, NOT_SENT)
+  const passed = new Headers()
+  const named = namedByConnection(headers)
+  for (const [name, value] of headers)
+    if (!NOT_SENT.has(name) && !named.includes(name) && !name.startsWith("sec-")) passed.append(name, value)
   passed.set("accept-encoding", "identity")
   return passed
 }
 
-/** The headers of a response that are passed on. A header that contains the key is not. */
-export function headersToReturn(headers: Headers, key: string | undefined): Headers {
-  const passed = without(headers, NOT_RETURNED)
-  if (key !== undefined) for (const [name, value] of [...passed]) if (value.includes(key)) passed.delete(name)
-  return passed
+/** Removes the headers of a response that are not passed on. A header that contains the key is not. */
+export function removeHeaders(headers: Headers, key: string | undefined): void {
+  const named = namedByConnection(headers)
+  for (const [name, value] of [...headers])
+    if (NOT_RETURNED.has(name) || named.includes(name) || (key !== undefined && value.includes(key)))
+      headers.delete(name)
 }
 
 /** `connection` names further headers of the connection. */
-function without(headers: Headers, names: ReadonlySet<string>): Headers {
-  const passed = new Headers()
-  const connection = headers.get("connection")
-  const named = connection === null ? [] : connection.toLowerCase().split(/[\s,]+/)
-  for (const [name, value] of headers)
-    if (!names.has(name) && !named.includes(name) && !name.startsWith("sec-")) passed.append(name, value)
-  return passed
+function namedByConnection(headers: Headers): string[] {
+  return (
+    headers
+      .get("connection")
+      ?.toLowerCase()
+      .split(/[\s,]+/) ?? []
+  )
 }

@@ -1,6 +1,6 @@
 import { formatUsd, type NanoUsd } from "@p2/core"
 import type { GuardAttempt } from "../fetch/guard-options"
-import { headersToReturn } from "./passed-headers"
+import { removeHeaders } from "./passed-headers"
 
 /** What the proxy adds to a response, and what it removes. */
 export interface ReturnedWith {
@@ -12,11 +12,29 @@ export interface ReturnedWith {
 
 /** The response for the caller: the same bytes, except that an error does not show the key. */
 export async function responseToReturn(response: Response, { attempt, key }: ReturnedWith): Promise<Response> {
-  const { status, statusText } = response
-  const headers = headersToReturn(response.headers, key)
-  for (const [name, value] of Object.entries(costHeaders(attempt))) headers.set(name, value)
-  const body = response.ok || key === undefined ? response.body : await withoutKey(response, key)
-  return new Response(body, { status, statusText, headers })
+  const added = costHeaders(attempt)
+  if (response.ok || key === undefined) return withHeaders(response, key, added)
+  const { status, statusText, headers } = response
+  const bytes = await withoutKey(response, key)
+  return withHeaders(new Response(bytes, { status, statusText, headers }), key, added)
+}
+
+function withHeaders(response: Response, key: string | undefined, added: Record<string, string>): Response {
+  const changed = withMutableHeaders(response)
+  removeHeaders(changed.headers, key)
+  for (const [name, value] of Object.entries(added)) changed.headers.set(name, value)
+  return changed
+}
+
+/** The headers of a fetched response cannot be changed, those of a response that the guard made can. */
+function withMutableHeaders(response: Response): Response {
+  const { body, status, statusText, headers } = response
+  try {
+    headers.delete("x-p2-cost-usd")
+    return response
+  } catch {
+    return new Response(body, { status, statusText, headers })
+  }
 }
 
 async function withoutKey(response: Response, key: string): Promise<Uint8Array<ArrayBuffer> | null> {
