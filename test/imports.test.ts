@@ -10,7 +10,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   "@p2/pricing": ["@p2/core"],
   "@p2/budget": ["@p2/core"],
   "@p2/budget-sqlite": ["@p2/core", "@p2/budget"],
-  "@p2/client": ["@p2/core", "@p2/tokens", "@p2/pricing", "@p2/budget", "@p2/budget-sqlite"],
+  "@p2/guard": ["@p2/core", "@p2/tokens", "@p2/pricing", "@p2/budget"],
+  "@p2/client": ["@p2/core", "@p2/tokens", "@p2/pricing", "@p2/budget", "@p2/budget-sqlite", "@p2/guard"],
   "@p2/local-provider": ["@p2/core", "@p2/tokens", "@p2/pricing"],
   "@p2/redis-server": [],
 }

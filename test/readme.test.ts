@@ -116,25 +116,32 @@ describe("the code in the READMEs", () => {
     const file = fileOf(index).replace(/\.ts$/, ".mjs")
     const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
     writeFileSync(file, ts.transpileModule(block.code, { compilerOptions }).outputText)
-    const { stdout, stderr, code } = await execute(file)
+    const { stdout, stderr, code } = await execute(file, block.name.startsWith("packages/guard/"))
     expect(code, stderr).toBe(0)
     if (block.output !== undefined) expect(stdout.trim()).toMatch(pattern(block.output.trim()))
   })
 })
 
-function execute(file: string): Promise<{ stdout: string; stderr: string; code: number }> {
+/**
+ * Runs a block against the local provider: by the base URLs in the environment, or, for code that knows providers by their
+ * hosts, by a fetch that takes those hosts to it.
+ */
+function execute(file: string, byHost: boolean): Promise<{ stdout: string; stderr: string; code: number }> {
   const env = {
     PATH: process.env.PATH,
     HOME: work,
     NO_COLOR: "1",
     TZ: "UTC",
     OPENROUTER_API_KEY: "local",
-    OPENROUTER_BASE_URL: provider.openRouterBaseURL,
     OPENAI_API_KEY: "local",
-    OPENAI_BASE_URL: provider.baseURL,
+    ANTHROPIC_API_KEY: "local",
+    ...(byHost
+      ? { P2_LOCAL_PROVIDER: provider.url }
+      : { OPENROUTER_BASE_URL: provider.openRouterBaseURL, OPENAI_BASE_URL: provider.baseURL }),
   }
+  const hook = byHost ? ["--import", join(root, "test", "local-hosts.mjs")] : []
   return new Promise((resolve) => {
-    execFile(process.execPath, [file], { cwd: work, env, timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...hook, file], { cwd: work, env, timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ stdout, stderr, code: error === null ? 0 : typeof error.code === "number" ? error.code : 1 })
     })
   })

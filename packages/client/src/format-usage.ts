@@ -1,5 +1,5 @@
 import { formatUsd, type NanoUsd, type Request } from "@p2/core"
-import type { Route } from "./providers/routes"
+import type { Route } from "./providers/route"
 import type { AttemptReceipt, Receipt } from "./receipt"
 
 /** The last call as aligned lines, coloured only on a terminal. Contains no key and no content. */

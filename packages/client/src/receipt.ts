@@ -59,6 +59,8 @@ export interface AttemptReceipt {
   costSource: CostSource
   /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
+  /** Sent, and neither a reported usage nor a documented rule decides the cost: `charge` of the client does. */
+  inDoubt: boolean
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
   /** Output tokens that were requested. */
@@ -93,6 +95,8 @@ export interface Receipt {
   costNanoUsd: NanoUsd
   /** The least certain source among the attempts: `bound`, then `table`, `custom`, `provider`, `none`. */
   costSource: CostSource
+  /** The part of `costNanoUsd` that is in doubt. */
+  inDoubtNanoUsd: NanoUsd
   /** Sum over the attempts. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed every attempt. */
@@ -131,6 +135,7 @@ export function sumReceipt(
       COST_SOURCES,
       attempts.map((attempt) => attempt.costSource),
     ),
+    inDoubtNanoUsd: sum((attempt) => (attempt.inDoubt ? attempt.costNanoUsd : 0)),
     reservedNanoUsd: sum((attempt) => attempt.reservedNanoUsd),
     settlement: first(
       SETTLEMENTS,

@@ -73,7 +73,7 @@ const PLANTS: Record<string, Plant> = {
       },
     }),
     problem: /spent, \d+ in the ledger/,
-    from: 27,
+    from: 151,
   },
   "loses usage entries": {
     plant: (inner) => ({

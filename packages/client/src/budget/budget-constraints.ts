@@ -1,9 +1,8 @@
-import type { Limit, LimitStatus, Subject } from "@p2/budget"
+import type { Budget, Limit, LimitStatus, Subject } from "@p2/budget"
 import type { Request, RequestBudget } from "@p2/core"
 import { ClientClosedError } from "../errors"
 import type { LLMClientOptions } from "../options/client-options"
 import { type OpenedBudget, openBudget } from "./open-budget"
-import type { CallBudget } from "./reserve-call"
 import { warnOfWeakStore } from "./weak-store-warning"
 
 /** The limits of a request, and the budget that counts them. The budget is opened on first use. */
@@ -23,7 +22,7 @@ export class BudgetConstraints {
   }
 
   /** @throws ClientClosedError */
-  async open(): Promise<CallBudget> {
+  async open(): Promise<{ budget: Budget; subject: Subject; limits: readonly Limit[] }> {
     if (this.#isClosed) throw new ClientClosedError()
     this.#opening ??= this.#open().catch((error: unknown) => {
       // The next call tries again.

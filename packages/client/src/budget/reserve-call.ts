@@ -1,95 +1,75 @@
-import {
-  type Budget,
-  BudgetExceededError,
-  type Limit,
-  type LimitStatus,
-  type Reservation,
-  type Subject,
-  type UsageEntry,
-} from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, type Usage } from "@p2/core"
+import type { UsageEntry } from "@p2/budget"
+import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
+import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 
-/** The budget that a call reserves in, the subject of the call, and the limits of its request. */
-export interface CallBudget {
-  budget: Budget
-  subject: Subject
-  limits: readonly Limit[]
-}
-
-/** The smallest remaining amount of all limits, in money and in tokens; undefined: no such limit. */
-export interface Remaining {
-  nanoUsd?: number | undefined
-  tokens?: number | undefined
-}
-
-/** An attempt that ended without a reservation, so nothing was sent. */
-export type Unreserved =
-  /** A limit denied it. `remaining` is what the denying scopes have; undefined when the store was not called. */
-  | { status: "denied"; error: P2Error; remaining: Remaining | undefined }
-  /** The store failed, or the race ended before the store replied. */
-  | { status: "not-reserved"; error: P2Error }
-
-type AttemptIdentity = Pick<AttemptReceipt, "id" | "attempt" | "model" | "provider" | "mode" | "streamed">
-
 /**
- * Reserves the upper bound of a call in all scopes or in none. One round trip to the store. `waitFor` keeps the client
- * open until a reservation that arrives after the race has ended is released.
+ * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
+ * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
+ * race has ended is released, and keeps the client open until then.
  */
 export async function reserveCall(
-  { budget, subject, limits }: CallBudget,
-  requestId: string,
-  attempt: AttemptIdentity,
-  upperBound: { nanoUsd: NanoUsd; tokens: number },
-  { race, waitFor }: { race: DeadlineRace; waitFor: (work: Promise<unknown>) => Promise<unknown> },
-): Promise<{ status: "reserved"; reservation: Reservation } | Unreserved> {
+  call: GenerateCall,
+  step: AttemptStep,
+  plan: AttemptPlan,
+  race: DeadlineRace,
+): Promise<{ status: "reserved"; attempt: ReservedAttempt } | { status: "denied" | "not-reserved"; error: P2Error }> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
-  const reserving = budget.reserve({
-    idempotencyKey: attempt.id,
-    subject: { ...subject, model: attempt.model, requestId },
-    amount: upperBound,
+  const { budget, subject, limits, requestId, waitFor } = call
+  const { route } = plan
+  const reserving = reserveAttempt({
+    budget,
+    provider: route.provider.name,
+    model: route.model,
+    idempotencyKey: attemptId(call, step),
+    subject: { ...subject, model: route.model, requestId },
+    amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
-    entry: identityOf(attempt),
+    entry: identityOf({
+      attempt: step.attempt,
+      provider: route.provider.name,
+      mode: plan.mode,
+      streamed: plan.streamed,
+    }),
+    signal: race.signal,
     // The request records its denial when it ends, because another attempt may follow.
     recordDenial: false,
   })
   try {
     const outcome = await race.wait(reserving)
-    if (outcome.ok) return { status: "reserved", reservation: outcome.reservation }
-    return { status: "denied", error: outcome.error, remaining: remainingIn(outcome.error.all) }
+    if (outcome.status === "reserved") return outcome
+    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error: outcome.error }
   } catch (error) {
-    const releasing = reserving.then<unknown>((late) => late.ok && late.reservation.release())
+    const releasing = reserving.then<unknown>(
+      (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
+    )
     // If the release fails too, the lease expires by itself.
     waitFor(releasing).catch(() => {})
-    return { status: "not-reserved", error: P2Error.isInstance(error) ? error : new UnexpectedError(error) }
+    const failure = race.error ?? error
+    return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
   }
 }
 
-/** The prompt and the answer, for the ledger. */
-export interface RecordedContent {
-  prompt: readonly Message[]
-  answer: string
+/** `<requestId>.<attempt>`: the idempotency key of the reservation. */
+export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptStep): string {
+  return `${requestId}.${attempt}`
 }
 
 /**
- * Settles a reservation with the cost of the call, or releases it, and writes the usage entry in the same round trip.
- * Never rejects, because a failed settle must not lose the answer. The budget retries a `pending` settle.
+ * Settles an attempt with its charge, or releases it, and writes the usage entry in the same round trip. Never rejects,
+ * because a failed settle must not lose the answer. The budget retries a `pending` settle.
  */
 export async function settleCall(
-  reservation: Reservation,
-  receipt: AttemptReceipt,
-  tokens: number,
-  content: RecordedContent | undefined,
+  attempt: ReservedAttempt,
+  charge: Charge,
+  entry: Partial<UsageEntry>,
 ): Promise<SettlementStatus> {
-  const entry = entryOf(receipt, content)
   try {
-    const settled =
-      receipt.status === "released"
-        ? await reservation.release(entry)
-        : await reservation.settle({ nanoUsd: receipt.costNanoUsd, tokens }, entry)
-    return settled.status === "pending" ? "pending" : "settled"
+    const settlement = await settleAttempt(attempt, charge, entry)
+    return settlement.status === "pending" ? "pending" : "settled"
   } catch {
     return "pending"
   }
@@ -99,92 +79,42 @@ export async function settleCall(
  * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
  * the total deadline at most, because a failure to record must not replace the denial.
  */
-export async function recordDenial(
-  { budget, subject }: CallBudget,
-  requestId: string,
-  attempt: AttemptReceipt,
-  deadline: { signal: AbortSignal | undefined; remainingMs: number },
-): Promise<void> {
-  const race = new DeadlineRace(deadline.signal)
-  race.start("total", deadline.remainingMs)
+export async function recordDenial(call: GenerateCall, last: AttemptReceipt, remainingMs: number): Promise<void> {
+  const { budget, subject, requestId, signal } = call
+  const race = new DeadlineRace(signal)
+  race.start("total", remainingMs)
   const { userId, clientId, tags } = subject
-  const { model, errorCode } = attempt
-  const entry = { ...identityOf(attempt), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
-  await race.wait(budget.usage.recordDenial(entry, { subject })).catch(() => {})
+  const { model, errorCode } = last
+  const entry = { ...identityOf(last), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
+  // Keeps the client open until a record that arrives after the deadline is written.
+  const recording = call.waitFor(budget.usage.recordDenial(entry, { subject }))
+  await race.wait(recording).catch(() => {})
   race.finish({ abortTransport: false })
 }
 
-/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
-export function requestBudgetExceeded(
-  request: Request<unknown>,
-  remainingNanoUsd: NanoUsd,
-  requestedNanoUsd: NanoUsd,
-): BudgetExceededError {
-  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
-  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
-  return new BudgetExceededError([
-    {
-      scope: "request",
-      window: "total",
-      timeZone: null,
-      unit: "usd",
-      limit: toUsdNumber(limitNanoUsd),
-      limitNanoUsd,
-      granted: 0,
-      grantedNanoUsd: 0,
-      spent: toUsdNumber(spentNanoUsd),
-      spentNanoUsd,
-      reserved: 0,
-      reservedNanoUsd: 0,
-      remaining: toUsdNumber(remainingNanoUsd),
-      remainingNanoUsd,
-      requested: toUsdNumber(requestedNanoUsd),
-      requestedNanoUsd,
-      startsAt: null,
-      resetsAt: null,
-      retryAfterMs: null,
-    },
-  ])
+/** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
+function identityOf(attempt: Pick<AttemptReceipt, "attempt" | "provider" | "mode" | "streamed">): Partial<UsageEntry> {
+  const { provider, mode, streamed } = attempt
+  return { attempt: attempt.attempt, provider, mode: streamed ? `${mode}+stream` : mode }
 }
 
-/** The smallest remaining amounts of the limits. */
-export function remainingIn(limits: readonly LimitStatus[]): Remaining {
-  const smallest = (amounts: (number | null)[]) => {
-    const limited = amounts.filter((amount) => amount !== null)
-    return limited.length === 0 ? undefined : Math.max(0, Math.min(...limited))
+/** The counts of a usage, for its entry. */
+export function entryTokens(usage: Usage | undefined): Record<string, number> {
+  const counts: Record<string, number> = {}
+  if (usage === undefined) return counts
+  for (const name of USAGE_COUNTS) {
+    const count = usage[name]
+    if (count !== undefined) counts[name] = count
   }
-  return {
-    nanoUsd: smallest(limits.map(({ remainingNanoUsd }) => remainingNanoUsd)),
-    tokens: smallest(limits.map(({ unit, remaining }) => (unit === "tokens" ? remaining : null))),
-  }
+  return counts
 }
 
 /** The largest prompt or answer in the ledger, in UTF-8 bytes. */
 const MAX_CONTENT_BYTES = 65_536
 
-/** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
-function identityOf({ attempt, provider, mode, streamed }: AttemptIdentity): Partial<UsageEntry> {
-  return { attempt, provider, mode: streamed ? `${mode}+stream` : mode }
-}
-
-/** The fields of a usage entry that are known when the attempt has ended. */
-function entryOf(receipt: AttemptReceipt, content: RecordedContent | undefined): Partial<UsageEntry> {
-  return {
-    status: receipt.status,
-    modelUsed: receipt.modelUsed,
-    errorCode: receipt.errorCode,
-    tokens: receipt.usage === undefined ? {} : countsOf(receipt.usage),
-    costSource: receipt.costSource,
-    tableCostNanoUsd: receipt.tableCostNanoUsd,
-    durationMs: Math.round(receipt.timings.totalMs),
-    generationId: receipt.generationId,
-    prompt: content && cutToBytes(JSON.stringify(content.prompt)),
-    answer: content && cutToBytes(content.answer),
-  }
-}
-
-function countsOf({ raw: _raw, ...counts }: Usage): Record<string, number> {
-  return counts as Record<string, number>
+/** The prompt and the answer, for the ledger. */
+export function entryContent(prompt: readonly Message[], answer: string): Partial<UsageEntry> {
+  return { prompt: cutToBytes(JSON.stringify(prompt)), answer: cutToBytes(answer) }
 }
 
 function cutToBytes(text: string): string {

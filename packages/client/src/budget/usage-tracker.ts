@@ -172,6 +172,7 @@ function epochMs(value: Date | number | undefined, argument: string): number | u
 function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
   const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
   const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
+  const { inDoubt = 0, inDoubtNanoUsd = 0 } = totals
   const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
   return {
     totalRequests: requests,
@@ -190,6 +191,9 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
     reservedNanoUsd,
     failedCost: toUsdNumber(failedCostNanoUsd),
     failedCostNanoUsd,
+    inDoubtAttempts: inDoubt,
+    inDoubtCost: toUsdNumber(inDoubtNanoUsd),
+    inDoubtCostNanoUsd: inDoubtNanoUsd,
     providerDifference: toUsdNumber(differenceNanoUsd),
     providerDifferenceNanoUsd: differenceNanoUsd,
   }

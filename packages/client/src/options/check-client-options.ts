@@ -1,6 +1,6 @@
-import { InvalidArgumentError, Request, type RequestOptions } from "@p2/core"
+import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
+import type { ChargeOptions } from "@p2/guard/charge"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
-import { isRecord } from "../transport/json"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
 import {
   ANY_HTTP_URL,
@@ -33,6 +33,7 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
   recordContent: BOOLEAN,
   deadlines: OBJECT,
+  charge: OBJECT,
   prices: ["a table from `createPriceTable`", hasMethods("findPrice")],
   providers: ["an array", Array.isArray],
   logger: [
@@ -49,6 +50,17 @@ const DEADLINE: OptionRule = [
   (value) => typeof value === "number" && value > 0 && value <= 2 ** 31 - 1,
 ]
 const DEADLINE_RULES: OptionRules<Deadlines> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
+
+const DOUBTFUL_CHARGE = oneOf("bound", "input", "received", "nothing")
+const CHARGE_RULES: OptionRules<ChargeOptions> = {
+  serverError: DOUBTFUL_CHARGE,
+  abort: DOUBTFUL_CHARGE,
+  unbilledStatuses: [
+    "an array of statuses from 400 to 599",
+    (statuses) =>
+      Array.isArray(statuses) && statuses.every((each) => Number.isInteger(each) && each >= 400 && each <= 599),
+  ],
+}
 
 const CALL_RULES: OptionRules<CallOptions> = {
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
@@ -88,9 +100,10 @@ function areHeaders(headers: unknown): boolean {
 /** @throws InvalidArgumentError for the first invalid option. */
 export function checkClientOptions(options: LLMClientOptions): void {
   checkEach(options, CLIENT_RULES, "options")
-  const { openai, deadlines = {}, providers = [], store, budget } = options
+  const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
+  checkEach(charge, CHARGE_RULES, "options.charge")
   for (const [index, provider] of providers.entries())
     checkEach(provider, PROVIDER_RULES, `options.providers[${index}]`)
   if (store !== undefined && budget !== undefined)

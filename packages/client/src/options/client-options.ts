@@ -1,4 +1,5 @@
 import type { Budget, BudgetStore } from "@p2/budget"
+import type { ChargeOptions } from "@p2/guard/charge"
 import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
@@ -43,6 +44,11 @@ export interface LLMClientOptions {
   /** @defaultValue none */
   logger?: Logger | undefined
   deadlines?: Deadlines | undefined
+  /**
+   * What is charged for attempts that were sent and whose cost neither a reported usage nor a documented rule decides.
+   * @defaultValue `{ serverError: "bound", abort: "bound" }`: the whole reservation
+   */
+  charge?: ChargeOptions | undefined
   /** Stores prompts and answers in the usage ledger, up to 64 KiB of each. @defaultValue false */
   recordContent?: boolean | undefined
   /** For tests: replaces the clock, the waits between retries, and the jitter. */

@@ -1,6 +1,9 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
+import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
+import { reportedBy } from "./reported"
 import { type CacheCount, inclusiveTotals } from "./token-totals"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { usageOf } from "./usage-parts"
 
 /**
  * Reads `usage` of a chat completion from OpenAI, or from a server or gateway with the same API. Cached, audio, image and
@@ -14,15 +17,39 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * usageFromOpenAIChat({ prompt_tokens: 1200, completion_tokens: 300, prompt_tokens_details: { cached_tokens: 1024 } })
  * // { inputTokens: 1200, outputTokens: 300, cacheReadTokens: 1024, raw: … }
  */
-export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usage)
-  const result = readChatUsage(usage, fields, "inside")
-  fields.finish(options)
-  return result
+export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, (fields) => readChat(fields, "inside"))
 }
 
-/** Reads the fields of a chat usage. The caller reads the fields specific to its provider and calls `finish`. */
-export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): CallUsage {
+/**
+ * Reads `usage` of a chat completion for a meter: like `usageFromOpenAIChat`, or like `usageFromXAI` if the provider is `xai`.
+ *
+ * @param provider decides which field has the cost: see `reportedBy`
+ */
+export function readOpenAIChatUsage(usage: unknown, provider?: string): UsageReading {
+  const read = provider === "xai" ? readXAIChat : (fields: UsageFields) => readChat(fields, "inside")
+  return readForMeter(usage, reportedBy(provider, usage), read)
+}
+
+/**
+ * Reads `usage` of xAI's chat completions. `completion_tokens` does not include reasoning, so it is added, unless
+ * `total_tokens` shows that it is already included.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
+ * @see https://docs.x.ai/docs/guides/reasoning
+ */
+export function usageFromXAI(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, readXAIChat)
+}
+
+function readXAIChat(fields: UsageFields): Usage {
+  const usage = readChat(fields, "beside")
+  const sources = fields.count("num_sources_used")
+  fields.ignore("num_server_side_tools_used", "cost_in_usd_ticks")
+  return sources > 0 ? { ...usage, webSearches: sources } : usage
+}
+
+function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): Usage {
   const prompt = fields.inner("prompt_tokens_details").ignore("text_tokens")
   const output = fields
     .inner("completion_tokens_details")
@@ -33,8 +60,9 @@ export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPositi
   const audioOutput = output.count("audio_tokens")
   const imageOutput = output.count("image_tokens")
   const totals = inclusiveTotals({
-    input: fields.required("prompt_tokens"),
-    output: fields.required("completion_tokens"),
+    // Some gateways repeat the counts under the names of the Responses API.
+    input: Math.max(fields.required("prompt_tokens"), fields.count("input_tokens")),
+    output: Math.max(fields.required("completion_tokens"), fields.count("output_tokens")),
     total: fields.optional("total_tokens"),
     cacheRead: cache.read,
     cacheWrite: cache.write,
@@ -43,23 +71,18 @@ export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPositi
     mediaOutput: audioOutput + imageOutput,
     reasoningPosition,
   })
-  return usageWith(
-    totals.inputTokens,
-    totals.outputTokens,
-    raw,
-    {
-      cacheReadTokens: cache.read.tokens,
-      cacheWriteTokens: cache.write.tokens - cache.writeHour,
-      cacheWrite1hTokens: cache.writeHour,
-      audioInputTokens: audioInput,
-      imageInputTokens: imageInput,
-      reasoningTokens: totals.reasoningTokens,
-      audioOutputTokens: audioOutput,
-      imageOutputTokens: imageOutput,
-      webSearches: fields.inner("server_tool_use").count("web_search_requests"),
-    },
-    totals.assumptions,
-  )
+  return usageOf(totals.inputTokens, totals.outputTokens, {
+    cacheReadTokens: cache.read.tokens,
+    cacheWriteTokens: cache.write.tokens - cache.writeHour,
+    cacheWrite1hTokens: cache.writeHour,
+    audioInputTokens: audioInput,
+    imageInputTokens: imageInput,
+    reasoningTokens: totals.reasoningTokens,
+    audioOutputTokens: audioOutput,
+    imageOutputTokens: imageOutput,
+    webSearches: fields.inner("server_tool_use").count("web_search_requests"),
+    assumptions: totals.assumptions,
+  })
 }
 
 interface CacheCounts {

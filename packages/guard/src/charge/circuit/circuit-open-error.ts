@@ -1,0 +1,35 @@
+import { describeModelId, formatUsd, type NanoUsd, P2Error } from "@p2/core"
+
+/**
+ * The circuit breaker rejected the call: code `circuit-open`. Recent calls to the provider failed after they were sent, and
+ * what they may have cost has used the share of a limit that an outage may take. Nothing was sent or charged.
+ */
+export class CircuitOpenError extends P2Error<"circuit-open"> {
+  declare readonly provider: string
+  declare readonly model: string
+  /** Milliseconds after which a call may be tried again. */
+  declare readonly retryAfterMs: number
+  /** What is in doubt at the provider and model, in the window of the limit. */
+  declare readonly inDoubtNanoUsd: NanoUsd
+  /** The limit, with its top-ups. */
+  declare readonly limitNanoUsd: NanoUsd
+
+  constructor(fields: {
+    provider: string
+    model: string
+    retryAfterMs: number
+    inDoubtNanoUsd: NanoUsd
+    limitNanoUsd: NanoUsd
+  }) {
+    const { provider, model, retryAfterMs, inDoubtNanoUsd, limitNanoUsd } = fields
+    super(
+      `Circuit open (${provider}, ${describeModelId(model)}): failed calls may have cost ${formatUsd(inDoubtNanoUsd)} of a limit of ${formatUsd(limitNanoUsd)}. Nothing was sent. Retry after ${retryAfterMs} ms.`,
+      { code: "circuit-open", kind: "failed", retryable: true },
+    )
+    Object.assign(this, fields)
+  }
+
+  static override isInstance(value: unknown): value is CircuitOpenError {
+    return P2Error.isInstance(value) && value.code === "circuit-open"
+  }
+}

@@ -1,0 +1,162 @@
+import type { Budget, LimitStatus, Subject, WaitOptions } from "@p2/budget"
+import type { CostSource, NanoUsd } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { createPriceTable, type PriceTable } from "@p2/pricing"
+import type { ChargeOptions } from "../charge/charge"
+import { SUBJECT_NAMES } from "./scope"
+
+/** Options of `guardFetch`. */
+export interface GuardOptions {
+  /** Whose limits every call must fit. `withBudget` replaces it for the calls inside. */
+  budget: Budget
+  /** Whose calls these are. `withBudget` and the headers `x-p2-user`, `x-p2-client`, `x-p2-request` and `x-p2-tags` override its fields. */
+  subject?: Subject | undefined
+  /** Output limit, in tokens, of calls that set none. @defaultValue none: such a call is bounded by the model's maximum */
+  maxOutputTokens?: number | undefined
+  /**
+   * Lowers the output limit of a call: `"maxOutputTokens"` to that option; `"budget"` also to what the denying limits can
+   * still pay. Never below a thinking budget. @defaultValue a limit that the call sets is kept
+   */
+  clampTo?: "maxOutputTokens" | "budget" | undefined
+  /** Waits for room instead of denying at once. @defaultValue no wait */
+  wait?: Pick<WaitOptions, "timeoutMs"> | undefined
+  /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */
+  charge?: ChargeOptions | undefined
+  /** Whether a path that no protocol describes is rejected, or sent without a limit. @defaultValue "reject" */
+  unknownEndpoints?: "reject" | "pass" | undefined
+  /** Azure: the model behind each deployment name. */
+  deployments?: Readonly<Record<string, string>> | undefined
+  /** The provider's name, for a host that is not in the table of providers. */
+  provider?: string | undefined
+  /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
+  maxToolCalls?: number | undefined
+  /**
+   * Sent to OpenAI where a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
+   * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
+   */
+  serviceTier?: string | undefined
+  /** @defaultValue the published prices of `@p2/pricing` */
+  prices?: PriceTable | undefined
+  /** Sends the calls; must not retry. @defaultValue the global `fetch` at the time of `guardFetch` */
+  fetch?: typeof fetch | undefined
+  /** Ends a response that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
+  bodyIdleMs?: number | undefined
+  /** Called after each attempt that was reserved or denied. An exception that it throws is ignored. */
+  onAttempt?: ((attempt: GuardAttempt) => void) | undefined
+}
+
+/** One attempt, as it was charged. */
+export interface GuardAttempt {
+  /** `released`: proven not sent. `denied`: the budget denied it. `continued`: a background response, settled by a later call. */
+  status: "succeeded" | "failed" | "released" | "denied" | "continued"
+  provider: string
+  model: string
+  /** Status of the provider's response; undefined: there was none. */
+  httpStatus: number | undefined
+  reservedNanoUsd: NanoUsd
+  /** The limits right after the call was reserved, or those that denied it. */
+  limits: readonly LimitStatus[]
+  costNanoUsd: NanoUsd
+  costSource: CostSource
+  /** Sent, and neither usage nor a documented rule decided the charge. */
+  inDoubt: boolean
+  /** The store has not confirmed the charge yet; the budget sends it again. */
+  isPending: boolean
+  inputTokens: number | undefined
+  outputTokens: number | undefined
+  durationMs: number
+}
+
+/** Validated options, with defaults. */
+export interface Guard extends GuardOptions {
+  prices: PriceTable
+  fetch: typeof fetch
+  bodyIdleMs: number
+  /** Bytes of a stream that wait for a slow reader. @defaultValue 1 MiB */
+  maxBytesAhead?: number | undefined
+  deployments: Readonly<Record<string, string>>
+}
+
+const NAMES: ReadonlySet<string> = new Set([
+  ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
+  ...["provider", "maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onAttempt"],
+])
+const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
+const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
+
+const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, tags }`."
+const ADVICE = {
+  maxTokens: "Did you mean `maxOutputTokens`?",
+  max_tokens: "Did you mean `maxOutputTokens`?",
+  limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
+  limit: "Limits belong to the budget: `createBudget({ store, limits })`.",
+  store: "The store belongs to the budget: `createBudget({ store, limits })`.",
+  userId: IN_SUBJECT,
+  clientId: IN_SUBJECT,
+  tags: IN_SUBJECT,
+  timeoutMs: "Did you mean `wait: { timeoutMs }`?",
+} as const
+
+/** @throws InvalidArgumentError */
+export function readGuardOptions(options: GuardOptions): Guard {
+  checkOptions(options, NAMES, "options", ADVICE)
+  const {
+    budget,
+    clampTo,
+    charge = {},
+    wait,
+    unknownEndpoints,
+    prices,
+    deployments = {},
+    bodyIdleMs = 120_000,
+  } = options
+  if (typeof budget?.reserve !== "function")
+    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+  checkChoice(clampTo, ["maxOutputTokens", "budget"], "clampTo")
+  checkChoice(unknownEndpoints, ["reject", "pass"], "unknownEndpoints")
+  if (clampTo === "maxOutputTokens" && options.maxOutputTokens === undefined)
+    throw new InvalidArgumentError(
+      "maxOutputTokens",
+      'the limit to which `clampTo: "maxOutputTokens"` lowers',
+      undefined,
+    )
+  checkOptions(charge, CHARGE_NAMES, "charge")
+  for (const name of ["serverError", "abort"] as const)
+    checkChoice(charge[name], ["bound", "input", "received", "nothing"], `charge.${name}`)
+  const { unbilledStatuses = [] } = charge
+  if (!Array.isArray(unbilledStatuses) || !unbilledStatuses.every((status) => status >= 400 && status <= 599))
+    throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
+  if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
+  if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
+  for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
+  for (const name of ["provider", "serviceTier"] as const)
+    if (options[name] !== undefined && typeof options[name] !== "string")
+      throw new InvalidArgumentError(name, "a string", options[name])
+  checkFunction(options.fetch, "fetch")
+  checkFunction(options.onAttempt, "onAttempt")
+  const inner = options.fetch ?? globalThis.fetch
+  // Workers and browsers reject a fetch that is called as a method of another object.
+  const fetch: Guard["fetch"] = (...call) => inner(...call)
+  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch }
+}
+
+let published: PriceTable | undefined
+
+function publishedPrices(): PriceTable {
+  published ??= createPriceTable({}, { extends: "published" })
+  return published
+}
+
+function checkChoice(value: unknown, choices: readonly string[], name: string): void {
+  if (value !== undefined && !choices.includes(value as string))
+    throw new InvalidArgumentError(name, choices.map((choice) => `"${choice}"`).join(" or "), value)
+}
+
+function checkPositive(value: unknown, name: string): void {
+  if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) > 0))
+    throw new InvalidArgumentError(name, "a positive integer", value)
+}
+
+function checkFunction(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== "function") throw new InvalidArgumentError(name, "a function", value)
+}

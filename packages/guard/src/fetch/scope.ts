@@ -1,0 +1,114 @@
+import type { Budget, Subject } from "@p2/budget"
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+
+/** Options of {@link withBudget}: at least one of them. */
+export interface ScopeOptions {
+  /**
+   * Replaces the budget of every guarded `fetch` inside. Pass a child (`budget.child({ limit })`) so that the limits of
+   * the whole budget still apply. @defaultValue the budget of the surrounding scope, else that of the guard
+   */
+  budget?: Budget | undefined
+  /** One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. */
+  limit?: Parameters<Budget["child"]>[0]["limit"] | undefined
+  /** Completes the subject of the guard and of the surrounding scope, and overrides their fields. Tags are merged. */
+  subject?: Subject | undefined
+}
+
+/** What one `withBudget` adds to the scopes around it. */
+interface Scope extends ScopeOptions {
+  /** Identifies the counter of `limit`. */
+  id: string
+  outer: Scope | undefined
+}
+
+interface ScopeStorage {
+  run<T>(scope: Scope, fn: () => T): T
+  getStore(): Scope | undefined
+}
+
+export const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
+const SCOPE_NAMES: ReadonlySet<string> = new Set(["budget", "limit", "subject"])
+
+const ADVICE = { user: "Did you mean `subject: { userId }`?", userId: "Did you mean `subject: { userId }`?" }
+
+/** One storage per process: the ESM and the CommonJS copy of this package share it. */
+const STORAGE = Symbol.for("@p2/guard/scope")
+const shared = globalThis as { [STORAGE]?: ScopeStorage }
+
+/**
+ * Runs a function in a scope: every guarded `fetch` that is called inside, at any depth and after any `await`, spends the
+ * scope's budget. Scopes nest; a `limit` of an outer scope also holds inside the inner one. A stream that was requested
+ * inside is settled in its scope wherever it is read.
+ *
+ * A scope limits only calls that go through a guarded `fetch`: without one, nothing is limited and nothing is reported.
+ *
+ * @throws InvalidArgumentError in a runtime without AsyncLocalStorage
+ *
+ * @example
+ * await withBudget({ limit: "0.50", subject: { userId } }, () => agent.run(task))
+ */
+export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
+  checkOptions(options, SCOPE_NAMES, "options", ADVICE)
+  const { budget, limit, subject } = options
+  if (budget === undefined && limit === undefined && subject === undefined)
+    throw new InvalidArgumentError("options", "at least one of `budget`, `limit` and `subject`", options)
+  if (budget !== undefined && typeof budget?.reserve !== "function")
+    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+  if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "subject")
+  if (typeof limit === "number" || typeof limit === "string") usd(limit, "limit")
+  const storage = openStorage()
+  const scope: Scope = { id: crypto.randomUUID(), budget, limit, subject, outer: storage.getStore() }
+  return storage.run(scope, fn)
+}
+
+/** The budget and the subject of a call that is made now: those of the guard, as the scopes around the call change them. */
+export function inCurrentScope(
+  budget: Budget,
+  subject: Subject | undefined,
+): { budget: Budget; subject: Subject | undefined } {
+  const innermost = shared[STORAGE]?.getStore()
+  return innermost === undefined ? { budget, subject } : applyScope(innermost, budget, subject)
+}
+
+function applyScope(scope: Scope, budget: Budget, subject: Subject | undefined): ReturnType<typeof inCurrentScope> {
+  const around = scope.outer === undefined ? { budget, subject } : applyScope(scope.outer, budget, subject)
+  const base = scope.budget ?? around.budget
+  return {
+    // A child with the same id has the same counter.
+    budget: scope.limit === undefined ? base : base.child({ limit: scope.limit, id: scope.id }),
+    subject: mergeSubjects(around.subject, scope.subject),
+  }
+}
+
+/** The fields of both; those of `inner` win. */
+export function mergeSubjects(outer: Subject | undefined, inner: Subject | undefined): Subject | undefined {
+  if (outer === undefined || inner === undefined) return inner ?? outer
+  const given = Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined))
+  const tags = outer.tags === undefined && inner.tags === undefined ? {} : { tags: { ...outer.tags, ...inner.tags } }
+  return { ...outer, ...given, ...tags }
+}
+
+function openStorage(): ScopeStorage {
+  const existing = shared[STORAGE]
+  if (existing !== undefined) return existing
+  const Storage = asyncLocalStorage()
+  if (Storage === undefined)
+    throw new InvalidArgumentError(
+      "options",
+      "a runtime with AsyncLocalStorage",
+      undefined,
+      "`withBudget` needs AsyncLocalStorage: Node 20.16 or later, Bun, Deno, or Cloudflare Workers with nodejs_compat. Elsewhere pass `budget` and `subject` to `guardFetch`.",
+    )
+  const storage = new Storage()
+  shared[STORAGE] = storage
+  return storage
+}
+
+/** The runtime's AsyncLocalStorage, without an import that other runtimes cannot resolve. */
+function asyncLocalStorage(): (new () => ScopeStorage) | undefined {
+  const { process, AsyncLocalStorage } = globalThis as {
+    process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: new () => ScopeStorage } | undefined }
+    AsyncLocalStorage?: new () => ScopeStorage
+  }
+  return process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage ?? AsyncLocalStorage
+}

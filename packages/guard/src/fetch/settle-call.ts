@@ -1,0 +1,105 @@
+import { USAGE_COUNTS } from "@p2/core"
+import { settleAttempt } from "../charge/attempt"
+import type { Charge } from "../charge/charge"
+import { decideCharge } from "../charge/decide-charge"
+import type { AttemptEvidence } from "../charge/evidence"
+import type { Meter, MeterReading } from "../protocols/meter"
+import type { BoundedCall } from "../protocols/protocol"
+import type { Guard, GuardAttempt } from "./guard-options"
+import { reservedCost } from "./plan-call"
+import type { Reserved } from "./reserve-call"
+
+/** A call whose upper bound is reserved. */
+interface SettledCall extends Pick<Reserved, "plan" | "attempt"> {
+  described: BoundedCall
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" | "endedBy"> {
+  /** Undefined: a body arrived, so the meter and the status say whether the attempt succeeded. */
+  errorCode: string | undefined
+  /** Undefined: no body arrived. */
+  meter: Meter | undefined
+  /** On the clock of `performance.now()`. */
+  startedAt: number
+}
+
+/** Decides the charge of an attempt and settles its reservation. Never rejects: a failed settle must not lose the answer. */
+export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEnd): Promise<void> {
+  const { described, plan, attempt } = call
+  const reading = end.meter?.read()
+  const { sent, httpStatus, endedBy } = end
+  const hasHostedTools = HOSTED_TOOLS.some((name) => (described.boundOptions[name] ?? 0) > 0)
+  const evidence = { provider: described.provider, sent, httpStatus, reading, endedBy, hasHostedTools }
+  const charge = decideCharge(evidence, reservedCost(described, plan, guard), guard.charge ?? {})
+  const status = charge.status === "released" ? "released" : statusOf(end, reading)
+  const durationMs = Math.round(performance.now() - end.startedAt)
+  const settlement = await settleAttempt(attempt, charge, {
+    status,
+    errorCode: errorCodeOf(end, reading),
+    modelUsed: reading?.model,
+    generationId: reading?.generationId,
+    tokens: countsOf(reading),
+    durationMs,
+  })
+  reportAttempt(guard, described, {
+    status,
+    httpStatus: end.httpStatus,
+    reservedNanoUsd: plan.bound.nanoUsd,
+    limits: attempt.reservation.limits,
+    ...(charge.status === "charged" && chargedFields(charge)),
+    isPending: settlement.status === "pending",
+    inputTokens: reading?.usage?.usage.inputTokens,
+    outputTokens: reading?.usage?.usage.outputTokens,
+    durationMs,
+  })
+}
+
+function chargedFields({ costNanoUsd, costSource, inDoubt }: Extract<Charge, { status: "charged" }>) {
+  return { costNanoUsd, costSource, inDoubt }
+}
+
+/** Counts of tools that the provider runs. */
+const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] as const
+
+/** Calls `onAttempt`. What it throws is ignored: it must not lose the answer. */
+export function reportAttempt(
+  { onAttempt }: Guard,
+  { provider, model }: Pick<BoundedCall, "provider" | "model">,
+  attempt: Partial<GuardAttempt> & Pick<GuardAttempt, "status">,
+): void {
+  const nothing = {
+    reservedNanoUsd: 0,
+    limits: [],
+    costNanoUsd: 0,
+    costSource: "none",
+    inDoubt: false,
+    isPending: false,
+    durationMs: 0,
+  } as const
+  const unknown = { httpStatus: undefined, inputTokens: undefined, outputTokens: undefined }
+  try {
+    onAttempt?.({ provider, model, ...nothing, ...unknown, ...attempt })
+  } catch {}
+}
+
+/** A reader that leaves after the end of the answer, but before the end of the body, has all of it. */
+function statusOf({ httpStatus }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
+  const isOk = httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300
+  return isOk && reading?.state === "complete" ? "succeeded" : "failed"
+}
+
+function errorCodeOf(end: AttemptEnd, reading: MeterReading | undefined): string | undefined {
+  if (statusOf(end, reading) === "succeeded") return undefined
+  if (end.endedBy === "caller") return "aborted"
+  if (end.endedBy === "deadline") return "deadline-exceeded"
+  if (end.httpStatus !== undefined && end.httpStatus >= 300) return `http-${end.httpStatus}`
+  return end.errorCode ?? "response-broken"
+}
+
+/** The tokens of a usage entry. */
+export function countsOf(reading: MeterReading | undefined): Record<string, number> {
+  const usage = reading?.usage?.usage
+  if (usage === undefined) return {}
+  return Object.fromEntries(USAGE_COUNTS.flatMap((name) => (usage[name] === undefined ? [] : [[name, usage[name]]])))
+}

@@ -1,0 +1,6 @@
+export type { ChargeOptions, DoubtfulCharge } from "./charge/charge"
+export { budgetErrorFrom } from "./fetch/budget-error-from"
+export { guardFetch } from "./fetch/guard-fetch"
+export { guardMiddleware, type MiddlewareRequest } from "./fetch/guard-middleware"
+export type { GuardAttempt, GuardOptions } from "./fetch/guard-options"
+export { type ScopeOptions, withBudget } from "./fetch/scope"

@@ -1,0 +1,168 @@
+import { isRecord } from "@p2/core"
+import { type ReportedUsage, readOpenAIResponsesUsage, type UsageReading } from "@p2/pricing/usage"
+import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
+import { readReportedError } from "../openai-chat/reported-error"
+import { backgroundKey } from "./stored-responses"
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Statuses of a response that has ended. */
+const ENDED: ReadonlySet<unknown> = /* @__PURE__ */ new Set(["completed", "incomplete", "failed", "cancelled"])
+
+/**
+ * OpenAI bills the results of each web search as 8,000 input tokens for these models, and does not say whether the reported
+ * input includes them: https://developers.openai.com/api/docs/pricing#built-in-tools
+ */
+const FIXED_SEARCH = { models: /(^|\/)gpt-4(o|\.1)-mini(-20\d\d-\d\d-\d\d)?$/, tokens: 8_000 }
+
+export interface ResponseMeterOptions {
+  provider: string
+  /** The most calls of hosted tools: further attempts are ignored, and not billed. @defaultValue no maximum */
+  maxToolCalls?: number | undefined
+  /** Gigabytes of a container. @defaultValue from the tools in the response */
+  containerGB?: number | undefined
+  /** The model whose rules apply. @defaultValue the model of the response */
+  model?: string | undefined
+}
+
+/** Reads the usage of a response from one JSON body or from the events of a stream. */
+export class ResponseMeter implements Meter {
+  readonly #options: ResponseMeterOptions
+  #response: Fields | undefined
+  #receivedBytes = 0
+  #hasEnded = false
+  #isBroken = false
+  #error: ReportedError | undefined
+  #reading: UsageReading = { status: "none" }
+
+  constructor(options: ResponseMeterOptions) {
+    this.#options = options
+  }
+
+  add({ event, data }: WireEvent): { usageOnly: boolean } {
+    const type = isRecord(data) ? String(data.type ?? event ?? "") : ""
+    if (!isRecord(data)) this.#isBroken = true
+    else if (event === undefined && data.object === "response") this.#addResponse(data, { isWhole: true })
+    else if (isRecord(data.response)) this.#addResponse(data.response, { isWhole: type.startsWith("response.") })
+    else if (type === "error" || isRecord(data.error)) this.#addError(isRecord(data.error) ? data.error : data)
+    else if (event === undefined) this.#isBroken = true
+    else if (type.endsWith(".delta")) this.#receivedBytes += outputBytes(data.delta)
+    return { usageOnly: false }
+  }
+
+  end(): void {
+    // A response that has not ended continues in the background, or is incomplete.
+  }
+
+  read(): MeterReading {
+    const { id, model, service_tier: serviceTier } = this.#response ?? {}
+    return {
+      state: this.#isBroken ? "broken" : this.#hasEnded ? "complete" : "open",
+      usage: this.#hasEnded && this.#reading.status === "exact" ? reportedIn(this.#reading) : undefined,
+      usageLowerBound: this.#reading.status === "none" ? undefined : reportedIn(this.#reading),
+      receivedOutputTokens: this.#receivedBytes,
+      model: shortString(model),
+      serviceTier: this.#hasEnded ? shortString(serviceTier) : undefined,
+      generationId: shortString(id),
+      error: this.#error,
+      continues:
+        this.#response?.background === true && !this.#hasEnded && typeof id === "string"
+          ? { idempotencyKey: backgroundKey(id) }
+          : undefined,
+    }
+  }
+
+  #addResponse(response: Fields, { isWhole }: { isWhole: boolean }): void {
+    this.#response = response
+    if (!isWhole) return
+    if (isRecord(response.error)) this.#error ??= readReportedError(response.error)
+    this.#hasEnded = ENDED.has(response.status)
+    if (response.status === "failed") this.#isBroken = true
+    // The items of a stream have arrived as deltas.
+    if (this.#hasEnded && this.#receivedBytes === 0) this.#receivedBytes = outputBytes(response.output)
+    if (isRecord(response.usage)) this.#reading = this.#readUsage(response.usage, response)
+  }
+
+  #addError(error: Fields): void {
+    this.#isBroken = true
+    this.#error ??= readReportedError(error)
+  }
+
+  #readUsage(usage: Fields, response: Fields): UsageReading {
+    const { provider, maxToolCalls = Number.POSITIVE_INFINITY, model = String(response.model) } = this.#options
+    const items = Array.isArray(response.output) ? response.output.filter(isRecord) : []
+    const webSearches = billedSearches(response.tool_usage) ?? Math.min(items.filter(isSearch).length, maxToolCalls)
+    const fileSearches = Math.min(items.filter(({ type }) => type === "file_search_call").length, maxToolCalls)
+    const containers = new Set(items.map(containerOf).filter((id) => id !== undefined))
+    const gigabytes = this.#options.containerGB || containerGB(response.tools)
+    const reading = withLongWrites(
+      readOpenAIResponsesUsage(
+        usage,
+        { webSearches, fileSearches, codeInterpreterSessions: containers.size * gigabytes },
+        provider,
+      ),
+      usage,
+    )
+    if (reading.status === "none" || webSearches === 0 || !FIXED_SEARCH.models.test(model)) return reading
+    const inputTokens = reading.usage.inputTokens + webSearches * FIXED_SEARCH.tokens
+    const assumption = "each web search is billed as 8,000 input tokens beside the reported input"
+    const assumptions = [...(reading.usage.assumptions ?? []), assumption]
+    return { ...reading, usage: { ...reading.usage, inputTokens, assumptions } }
+  }
+}
+
+function reportedIn({ usage, cost }: Exclude<UsageReading, { status: "none" }>): ReportedUsage {
+  return { usage, cost }
+}
+
+/** The billable searches, if the response counts them: `tool_usage.web_search.num_requests`. */
+function billedSearches(toolUsage: unknown): number | undefined {
+  const searches = isRecord(toolUsage) ? toolUsage.web_search : undefined
+  const count = isRecord(searches) ? searches.num_requests : undefined
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined
+}
+
+/** OpenAI's cache writes for 12 hours have the field of long writes, which the price table has for them. */
+function withLongWrites(reading: UsageReading, { input_tokens_details: details }: Fields): UsageReading {
+  const writes = isRecord(details) ? details.cache_write_tokens_details : undefined
+  const long = isRecord(writes) ? writes.ttl_12h_tokens : undefined
+  if (reading.status === "none" || typeof long !== "number" || !Number.isSafeInteger(long) || long < 1) return reading
+  const { cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = reading.usage
+  if (cacheWrite1hTokens > 0 || long > cacheWriteTokens) return reading
+  const usage = { ...reading.usage, cacheWriteTokens: cacheWriteTokens - long, cacheWrite1hTokens: long }
+  return { ...reading, usage }
+}
+
+/** Only searches are billed, and not the pages that the model opens: https://platform.openai.com/docs/guides/tools-web-search */
+function isSearch({ type, action }: Fields): boolean {
+  if (type !== "web_search_call") return false
+  const kind = isRecord(action) ? action.type : undefined
+  return kind === undefined || kind === "search"
+}
+
+/** The container of a call of the code interpreter or of a hosted shell. */
+function containerOf({ type, container_id: id, environment }: Fields): unknown {
+  if (type === "code_interpreter_call") return id ?? "unknown"
+  return type === "shell_call" && isRecord(environment) ? environment.container_id : undefined
+}
+
+/** Gigabytes of the largest container of the tools; 1 if there is none. */
+function containerGB(tools: unknown): number {
+  if (!Array.isArray(tools)) return 1
+  const limits = tools
+    .filter(isRecord)
+    .flatMap(({ container, environment }) =>
+      [container, environment].map((each) => (isRecord(each) ? Number.parseInt(String(each.memory_limit), 10) : 1)),
+    )
+  return Math.max(1, ...limits.filter((limit) => limit > 0))
+}
+
+function shortString(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
+}
+
+/** UTF-8 bytes of what the model wrote. A token has at least one byte. */
+function outputBytes(value: unknown): number {
+  if (value === undefined || value === null) return 0
+  return new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value)).length
+}

@@ -1,0 +1,10 @@
+import { packageBuild } from "../../tsup.shared"
+
+export default packageBuild([
+  "src/index.ts",
+  "src/protocols.ts",
+  "src/charge.ts",
+  "src/transport.ts",
+  "src/proxy.ts",
+  "src/proxy/node.ts",
+])
