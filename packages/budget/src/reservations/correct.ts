@@ -94,6 +94,9 @@ function chargedCounter(name: Name, charged: number, cost: GivenAmount): Charged
 
 function correctedEntry(entry: StoredEntry, changes: Partial<UsageEntry>, cost: GivenAmount): UsageEntry {
   const { idempotencyKey: _key, at: _at, revision: _revision, state: _state, charges: _charges, ...attempt } = entry
+  // The actual cost replaces the bound and ends the doubt.
+  if (attempt.costSource === "bound") attempt.costSource = "custom"
+  delete attempt.inDoubt
   const bounded = boundedEntry(changes, "changes")
   const costNanoUsd = cost.nanoUsd ?? bounded.costNanoUsd ?? entry.costNanoUsd
   const { fingerprint } = entry

@@ -99,8 +99,13 @@ export class HeldReservation implements Reservation {
     checkOptions(options, SETTLE_NAMES)
     const charged = chargedAmount(readAmount(cost, "cost"), this.amount, entry)
     // A caller that passes the reservation's own amount does not know the usage: the charge is the upper bound.
-    const costSource = cost === this.amount ? "bound" : "custom"
-    const end = { status: "succeeded", costNanoUsd: charged.nanoUsd, costSource } as const
+    const isBound = cost === this.amount
+    const end = {
+      status: "succeeded",
+      costNanoUsd: charged.nanoUsd,
+      costSource: isBound ? "bound" : "custom",
+      ...(isBound && entry?.costSource === undefined && { inDoubt: true as const }),
+    } as const
     const ended = endedEntry(this.#content.entry, this.amount, end, entry)
     return this.#send(this.#request("settled", charged, ended, readRevision(options.revision)))
   }

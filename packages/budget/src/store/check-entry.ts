@@ -28,7 +28,7 @@ const OPTIONAL_STRINGS = [
 export function copyEntry(entry: UsageEntry, path: string): UsageEntry {
   if (typeof entry !== "object" || entry === null) throw new InvalidArgumentError(path, "a usage entry", entry)
   const copy = { ...entry }
-  const { requestId, attempt, model, status, costSource, durationMs, count, prompt, answer } = copy
+  const { requestId, attempt, model, status, costSource, inDoubt, durationMs, count, prompt, answer } = copy
   const invalid = (field: string, expected: string, value: unknown) =>
     new InvalidArgumentError(`${path}.${field}`, expected, value)
 
@@ -38,6 +38,7 @@ export function copyEntry(entry: UsageEntry, path: string): UsageEntry {
   if (!isString(model)) throw invalid("model", STRING_EXPECTED, model)
   if (!STATUSES.includes(status)) throw invalid("status", `one of ${STATUSES.join(", ")}`, status)
   if (!COST_SOURCES.includes(costSource)) throw invalid("costSource", `one of ${COST_SOURCES.join(", ")}`, costSource)
+  if (inDoubt !== undefined && inDoubt !== true) throw invalid("inDoubt", "true or absent", inDoubt)
   for (const field of ["costNanoUsd", "reservedNanoUsd"] as const)
     if (!isNatural(copy[field])) throw invalid(field, NATURAL_EXPECTED, copy[field])
   if (copy.tableCostNanoUsd !== undefined && !isNatural(copy.tableCostNanoUsd))

@@ -140,6 +140,8 @@ export class ModelLedger implements UsageLedger {
       tokens: Object.fromEntries([...kinds].map((kind) => [kind, sum((entry) => entry.tokens[kind] ?? 0)])),
       costNanoUsd: sum((entry) => entry.costNanoUsd),
       failedCostNanoUsd: sum((entry) => (entry.status === "succeeded" ? 0 : entry.costNanoUsd)),
+      inDoubt: sum((entry) => (entry.inDoubt ? 1 : 0)),
+      inDoubtNanoUsd: sum((entry) => (entry.inDoubt ? entry.costNanoUsd : 0)),
       reservedNanoUsd: sum((entry) => entry.reservedNanoUsd),
       differenceNanoUsd: sum((entry) => entry.costNanoUsd - (entry.tableCostNanoUsd ?? entry.costNanoUsd)),
     }

@@ -47,7 +47,13 @@ export function usageEntry(requestId: string, costNanoUsd: number, more: Partial
 
 /** The entry that is written if the lease ends without a settle. */
 export function pendingEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
-  return usageEntry(requestId, costNanoUsd, { status: "expired", costSource: "bound", tokens: {}, ...more })
+  return usageEntry(requestId, costNanoUsd, {
+    status: "expired",
+    costSource: "bound",
+    inDoubt: true,
+    tokens: {},
+    ...more,
+  })
 }
 
 export function reserveRequest(

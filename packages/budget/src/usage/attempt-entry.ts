@@ -10,6 +10,7 @@ interface AttemptEnd {
   /** Undefined: no limit of the call counts dollars, so the caller's part decides. */
   costNanoUsd: number | undefined
   costSource: CostSource
+  inDoubt?: true
 }
 
 /**
@@ -37,6 +38,8 @@ export function attemptEntry(
   const whole = Object.assign(boundedEntry(known, "subject"), boundedEntry(attempt.entry, "entry"))
   if (attempt.amount.nanoUsd !== undefined) whole.reservedNanoUsd = attempt.amount.nanoUsd
   whole.fingerprint = attempt.fingerprint
+  // Only the end of an attempt decides this.
+  delete whole.inDoubt
   return whole
 }
 
@@ -44,8 +47,9 @@ export function attemptEntry(
 export function expiredEntry(attempt: UsageEntry, amount: Amount, onExpire: Amount): UsageEntry {
   const costNanoUsd = onExpire.nanoUsd ?? 0
   // An amount that the user chose is no upper bound.
-  const charged = costNanoUsd === amount.nanoUsd ? "bound" : "custom"
-  return { ...attempt, status: "expired", costNanoUsd, costSource: costNanoUsd === 0 ? "none" : charged }
+  const isBound = costNanoUsd > 0 && costNanoUsd === amount.nanoUsd
+  const costSource = costNanoUsd === 0 ? "none" : isBound ? "bound" : "custom"
+  return { ...attempt, status: "expired", costNanoUsd, costSource, ...(isBound && { inDoubt: true }) }
 }
 
 /** The entry of an attempt that ended. The caller's part replaces fields of `attempt`; the money is what the counters are charged. */
@@ -55,8 +59,8 @@ export function endedEntry(
   end: AttemptEnd,
   entry: Partial<UsageEntry>,
 ): UsageEntry {
-  const { status, costSource, costNanoUsd } = end
-  const whole = Object.assign({}, attempt, { status, costSource }, boundedEntry(entry, "entry"))
+  const { costNanoUsd, ...outcome } = end
+  const whole = Object.assign({}, attempt, outcome, boundedEntry(entry, "entry"))
   if (amount.nanoUsd !== undefined) whole.reservedNanoUsd = amount.nanoUsd
   if (costNanoUsd !== undefined) whole.costNanoUsd = costNanoUsd
   whole.fingerprint = attempt.fingerprint

@@ -22,6 +22,7 @@ const ENTRY_NAMES: ReadonlySet<string> = new Set([
   "reservedNanoUsd",
   "costNanoUsd",
   "costSource",
+  "inDoubt",
   "tableCostNanoUsd",
   "tokens",
   "costs",

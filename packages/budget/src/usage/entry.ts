@@ -33,6 +33,11 @@ export interface UsageEntry {
   costNanoUsd: NanoUsd
   /** Where the cost comes from. For `expired`: `bound` if the whole amount was charged, `custom` if `onExpire` is another amount. */
   costSource: CostSource
+  /**
+   * The call was sent, and neither its usage nor a documented rule decided the charge. The budget sets it when the whole
+   * amount is charged because the lease ended, or because `settle` was given the reservation's own amount without a `costSource`.
+   */
+  inDoubt?: true | undefined
   /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
   /** Tokens by kind; the kinds are the counts of `Usage` of `@p2/core`. */

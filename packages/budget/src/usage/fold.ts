@@ -60,6 +60,8 @@ class GroupSums {
   readonly #repeatedDenials = new ExactSum()
   readonly #cost = new ExactSum()
   readonly #failedCost = new ExactSum()
+  readonly #inDoubt = new ExactSum()
+  readonly #inDoubtCost = new ExactSum()
   readonly #reserved = new ExactSum()
   readonly #difference = new ExactSum()
 
@@ -78,6 +80,10 @@ class GroupSums {
     for (const [kind, tokens] of Object.entries(entry.tokens)) this.#addTokens(kind, tokens)
     this.#cost.add(entry.costNanoUsd)
     if (status !== "succeeded") this.#failedCost.add(entry.costNanoUsd)
+    if (entry.inDoubt === true) {
+      this.#inDoubt.add(1)
+      this.#inDoubtCost.add(entry.costNanoUsd)
+    }
     this.#reserved.add(entry.reservedNanoUsd)
     if (entry.tableCostNanoUsd !== undefined) {
       this.#difference.add(entry.costNanoUsd)
@@ -101,6 +107,8 @@ class GroupSums {
       tokens: Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, sum.value])),
       costNanoUsd: this.#cost.value,
       failedCostNanoUsd: this.#failedCost.value,
+      inDoubt: this.#inDoubt.value,
+      inDoubtNanoUsd: this.#inDoubtCost.value,
       reservedNanoUsd: this.#reserved.value,
       differenceNanoUsd: this.#difference.value,
     }

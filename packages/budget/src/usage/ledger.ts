@@ -22,6 +22,10 @@ export interface UsageTotals {
   costNanoUsd: NanoUsd
   /** The part of the cost of attempts that did not succeed. */
   failedCostNanoUsd: NanoUsd
+  /** Entries that are `inDoubt`. */
+  inDoubt: number
+  /** The part of the cost of entries that are `inDoubt`. */
+  inDoubtNanoUsd: NanoUsd
   reservedNanoUsd: NanoUsd
   /** Σ (cost − table cost) over entries that have both. */
   differenceNanoUsd: NanoUsd

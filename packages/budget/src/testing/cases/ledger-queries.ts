@@ -242,7 +242,13 @@ export const ledgerPageCases = defineCases(
 export const ledgerTotalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("totals add everything up, exactly", async (bench) => {
     await bench.spend("r1", 10, { requestId: "q1", attempt: 1, status: "failed", tableCostNanoUsd: 8 })
-    await bench.spend("r2", 20, { requestId: "q1", attempt: 2, tableCostNanoUsd: 25 })
+    await bench.spend("r2", 20, {
+      requestId: "q1",
+      attempt: 2,
+      tableCostNanoUsd: 25,
+      reservedNanoUsd: 22,
+      inDoubt: true,
+    })
     await bench.spend("r3", 30, { requestId: "q2", tokens: { inputTokens: 1, reasoningTokens: 4 } })
     await (await bench.reserve("r4", [counter("a", 3)])).release()
     const denied = usageEntry("q3", 0, { status: "denied", tokens: {}, reservedNanoUsd: 99, costSource: "none" })
@@ -260,7 +266,9 @@ export const ledgerTotalCases = defineCases({ level: "ledger", rule: "Ledger", n
       tokens: { inputTokens: 21, outputTokens: 10, reasoningTokens: 4 },
       costNanoUsd: 60,
       failedCostNanoUsd: 10,
-      reservedNanoUsd: 10 + 20 + 30 + 3 + 99,
+      inDoubt: 1,
+      inDoubtNanoUsd: 20,
+      reservedNanoUsd: 10 + 22 + 30 + 3 + 99,
       differenceNanoUsd: 10 - 8 + (20 - 25),
     }
     equal(await bench.totals([]), [expected], "totals")
@@ -271,7 +279,7 @@ export const ledgerTotalCases = defineCases({ level: "ledger", rule: "Ledger", n
       usageEntry("q1", costNanoUsd, { tags: { team: "x" }, tokens: { inputTokens } })
     const reserve = (key: string) =>
       bench.reserve(key, [counter("a", 10)], {
-        pendingEntry: { ...entry(10, 0), requestId: key, status: "expired", costSource: "bound" },
+        pendingEntry: { ...entry(10, 0), requestId: key, status: "expired", costSource: "bound", inDoubt: true },
       })
     const [late, released] = [await reserve("r1"), await reserve("r2")]
     const expectTotals = async (expected: number[], what: string) => {
@@ -283,6 +291,8 @@ export const ledgerTotalCases = defineCases({ level: "ledger", rule: "Ledger", n
           row.expired,
           row.released,
           row.costNanoUsd,
+          row.inDoubt,
+          row.inDoubtNanoUsd,
           row.tokens.inputTokens ?? 0,
         ])
         equal(sums.length === 1 ? sums[0] : sums, expected, `${what}, by ${canonical(groupBy)}`)
@@ -290,13 +300,13 @@ export const ledgerTotalCases = defineCases({ level: "ledger", rule: "Ledger", n
     }
     await bench.clock.advance(60_000)
     await bench.sweep()
-    await expectTotals([2, 0, 2, 0, 20, 0], "both expired")
+    await expectTotals([2, 0, 2, 0, 20, 2, 20, 0], "both expired")
     await late.settle([4], { entry: entry(4, 10) })
-    await expectTotals([2, 1, 1, 0, 14, 10], "one was settled late")
+    await expectTotals([2, 1, 1, 0, 14, 1, 10, 10], "one was settled late")
     await late.settle([7], { revision: 1, entry: entry(7, 12) })
-    await expectTotals([2, 1, 1, 0, 17, 12], "and then revised")
+    await expectTotals([2, 1, 1, 0, 17, 1, 10, 12], "and then revised")
     await released.release({ entry: { ...entry(0, 0), status: "released", costSource: "none" } })
-    await expectTotals([2, 1, 0, 1, 7, 12], "and the other was released")
+    await expectTotals([2, 1, 0, 1, 7, 0, 0, 12], "and the other was released")
   })
 
   test("totals group by user, client, model, provider, status and tag; entries without a value are a group of their own", async (bench) => {

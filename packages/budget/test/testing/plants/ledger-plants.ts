@@ -515,6 +515,19 @@ export const ledgerPlants: Plant[] = [
     withSums((row) => ({ ...row, differenceNanoUsd: Math.fround(row.differenceNanoUsd) })),
   ),
   ledgerPlant(
+    "no count of entries in doubt",
+    ["totals add everything up", "totals follow the latest settle"],
+    withSums((row) => ({ ...row, inDoubt: 0 })),
+  ),
+  ledgerPlant(
+    "the reserved amount as the amount in doubt",
+    ["totals add everything up"],
+    withSums((row, entries) => {
+      const doubtful = entries.filter(({ inDoubt }) => inDoubt)
+      return { ...row, inDoubtNanoUsd: doubtful.reduce((sum, entry) => sum + entry.reservedNanoUsd, 0) }
+    }),
+  ),
+  ledgerPlant(
     "denials counted once",
     ["totals add everything up"],
     withSums((row, entries) => ({ ...row, denied: entries.filter(({ status }) => status === "denied").length })),
