@@ -6,8 +6,8 @@ import type { Scope, Subject } from "../limits/subject"
 import type { BudgetStore, Millis, StoreCheck } from "../store/budget-store"
 import type { StoreError } from "../store/store-error"
 import type { StoredEntry, UsageEntry } from "../usage/entry"
-import type { BudgetExceededError } from "./budget-exceeded-error"
 import type { BudgetUsage } from "./budget-usage"
+import type { BudgetExceededError } from "./errors"
 
 /** A threshold of `alertAt` was crossed. One process detects each crossing; the alert is delivered at most once. */
 export interface BudgetAlert extends LimitStatus {
@@ -52,20 +52,26 @@ export interface ReserveOptions {
   onExpire?: OnExpire | undefined
   /** Fields of the usage entry that are known before the call is sent. The rest comes from subject and amount. */
   entry?: Partial<UsageEntry> | undefined
+  /**
+   * Releases the key in the background when the store does not reply to the reserve. Set it for a key of your own that no
+   * other call uses; otherwise a reservation of such a key is left to its lease, because it may be that of another call.
+   * @defaultValue true without `idempotencyKey`, otherwise false
+   */
+  releaseUnanswered?: boolean | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
 }
 
 /**
- * The outcome of a settle or release; a release is `settled` too. `pending`: the store did not confirm it, and it is sent
- * again in the background.
+ * The outcome of a settle (`settled`) or a release (`released`). `pending`: the store did not confirm it, and it is sent again
+ * in the background.
  */
-export type Settlement =
+export type SettleResult =
   | {
-      status: "settled"
-      /** The store had received the same settle before; nothing changed. */
+      status: "settled" | "released"
+      /** The store had received the same settle or release before; nothing changed. */
       replayed: boolean
-      /** The lease had expired; its charge was replaced by the actual cost. */
+      /** The lease had expired; its charge was replaced by the actual cost, or refunded. */
       late: boolean
       /** The store had lost the reservation, or another caller of its key had released it. The cost was charged anyway. */
       recovered: boolean
@@ -102,9 +108,9 @@ export interface Reservation {
    *
    * @throws SettleMismatchError if it was settled with other amounts, or released, before.
    */
-  settle(cost: AmountInput, entry?: Partial<UsageEntry>, options?: SettleOptions): Promise<Settlement>
+  settle(cost: AmountInput, entry?: Partial<UsageEntry>, options?: SettleOptions): Promise<SettleResult>
   /** Undoes the reservation: nothing was sent. */
-  release(entry?: Partial<UsageEntry>): Promise<Settlement>
+  release(entry?: Partial<UsageEntry>): Promise<SettleResult>
 }
 
 export type ReserveResult = { ok: true; reservation: Reservation } | { ok: false; error: BudgetExceededError }
@@ -124,7 +130,7 @@ export interface RunOutcome<T> {
   entry?: Partial<UsageEntry> | undefined
 }
 
-export type RunResult<T> = { ok: true; value: T; settlement: Settlement } | { ok: false; error: BudgetExceededError }
+export type RunResult<T> = { ok: true; value: T; settlement: SettleResult } | { ok: false; error: BudgetExceededError }
 
 /** The limit that a top-up or a reset changes. `per` is needed only if the scope has several windows. */
 export interface LimitTarget {

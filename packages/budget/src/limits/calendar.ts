@@ -1,6 +1,6 @@
 import { InvalidArgumentError, LruMap } from "@p2/core"
-import { MAX_TIME } from "../store/max-time"
 import type { Millis } from "../store/name"
+import { MAX_TIME } from "../store/shape"
 
 const SECOND = 1_000
 const HOUR = 3_600_000

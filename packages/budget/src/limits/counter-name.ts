@@ -1,6 +1,6 @@
 import type { CounterRef } from "../store/budget-store"
-import { MAX_TIME } from "../store/max-time"
 import type { Millis, Name } from "../store/name"
+import { MAX_TIME } from "../store/shape"
 import { shortHash } from "./names"
 import type { Scope, Unit } from "./subject"
 

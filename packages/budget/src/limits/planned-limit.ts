@@ -107,7 +107,7 @@ function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argume
   }
   if (forgetAfterMs === undefined) return scope === "request" ? DAY_MS : null
   if (Number.isSafeInteger(forgetAfterMs) && forgetAfterMs >= 1) return forgetAfterMs
-  throw new InvalidArgumentError(argument, "milliseconds, an integer from 1", forgetAfterMs)
+  throw new InvalidArgumentError(argument, "a positive integer of milliseconds", forgetAfterMs)
 }
 
 function readAlerts(alertAt: unknown, limit: number | null, argument: string): Threshold[] {

@@ -1,5 +1,5 @@
 import { toUsdNumber } from "@p2/core"
-import { BudgetExceededError, type DeniedLimit } from "../api/budget-exceeded-error"
+import { BudgetExceededError, type DeniedLimit } from "../api/errors"
 import { type Amount, amountOf } from "../limits/amount"
 import type { CallCounter } from "../limits/call-counters"
 import { statusOf } from "../limits/limit-status"

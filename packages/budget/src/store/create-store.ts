@@ -1,10 +1,10 @@
 import { checkOptions } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
-import { checkInteger } from "./check-value"
 import { nextTurn } from "./next-turn"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
+import { check, integerFrom } from "./shape"
 import type { Records, Storage } from "./storage"
 import type { StorageJob } from "./storage-job"
 import { storageLedger } from "./storage-ledger"
@@ -32,8 +32,8 @@ const DEFAULT_MAX_BATCH = 64
 export function createStore(storage: Storage, options: CreateStoreOptions = {}): BudgetStore {
   checkOptions(options, OPTION_NAMES)
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
-  checkInteger(retentionMs, 1, "retentionMs")
-  checkInteger(maxCounters, 16, "maxCounters")
+  check(retentionMs, integerFrom(1), "retentionMs")
+  check(maxCounters, integerFrom(16), "maxCounters")
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
   const queues = new Map<Name, BatchQueue<StorageJob>>()

@@ -1,5 +1,6 @@
 import type { StoredEntry } from "../usage/entry"
 import type { Millis } from "./name"
+import { integer, listOf, nullable, objectOf, oneOf, type Shape, string } from "./shape"
 import type { RecordKind } from "./storage"
 import { StoreError } from "./store-error"
 import type { Adjustment, Counter, Reservation } from "./transition"
@@ -20,23 +21,29 @@ export interface StoredValues {
   damaged: { since: Millis }
 }
 
-const IS_VALID: { readonly [Kind in RecordKind]: (value: unknown) => boolean } = {
-  counter: (value) => hasIntegers(value, "spent", "reserved", "granted", "peak") && isForgetAt(value),
-  reservation: isReservation,
-  adjustment: (value) => hasIntegers(value, "delta", "applied", "forgetAt") && hasStrings(value, "counter", "kind"),
-  entry: (value) =>
-    hasIntegers(value, "at", "revision", "costNanoUsd", "reservedNanoUsd") &&
-    hasStrings(value, "idempotencyKey", "state", "requestId", "status") &&
-    isObject(value.tokens) &&
-    isObject(value.charges),
-  time: (value) => Number.isSafeInteger(value),
-  damaged: (value) => hasIntegers(value, "since"),
+const forgetAt = nullable(integer)
+const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
+  counter: objectOf({ spent: integer, reserved: integer, granted: integer, peak: integer, forgetAt }),
+  reservation: objectOf({
+    ...{ state: oneOf("held", "settled", "released", "expired"), fingerprint: string, revision: integer },
+    ...{ leaseEnd: integer, forgetAt, pendingEntry: nullable(objectOf({})) },
+    counters: listOf(objectOf({ name: string, amount: integer, onExpire: integer, charged: integer })),
+  }),
+  adjustment: objectOf({ counter: string, kind: string, delta: integer, applied: integer, forgetAt: integer }),
+  entry: objectOf({
+    ...{ idempotencyKey: string, at: integer, revision: integer, state: string, charges: objectOf({}) },
+    ...{ requestId: string, status: string, costNanoUsd: integer, reservedNanoUsd: integer, tokens: objectOf({}) },
+  }),
+  time: integer,
+  damaged: objectOf({ since: integer }),
 }
 
 /** @throws StoreError `store-corrupt` */
 export function parseRecord<Kind extends RecordKind>(kind: Kind, key: string, text: string): StoredValues[Kind] {
   const value = parseJson(text)
-  if (value !== undefined && IS_VALID[kind](value)) return value as StoredValues[Kind]
+  const isValid =
+    SHAPES[kind](value) === undefined && (kind !== "reservation" || hasForgetAtOfState(value as Reservation))
+  if (isValid) return value as StoredValues[Kind]
   throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`, {
     code: "store-corrupt",
     applied: "no",
@@ -52,30 +59,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-const STATES: readonly unknown[] = ["held", "settled", "released", "expired"]
-
-function isReservation(value: unknown): boolean {
-  if (!hasIntegers(value, "revision", "leaseEnd") || !hasStrings(value, "fingerprint") || !isForgetAt(value))
-    return false
-  if (!STATES.includes(value.state) || (value.state === "held") !== (value.forgetAt === null)) return false
-  const { counters, pendingEntry } = value
-  const isCounter = (counter: unknown) =>
-    hasStrings(counter, "name") && hasIntegers(counter, "amount", "onExpire", "charged")
-  return Array.isArray(counters) && counters.every(isCounter) && (pendingEntry === null || isObject(pendingEntry))
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null
-}
-
-function hasIntegers(value: unknown, ...fields: string[]): value is Record<string, unknown> {
-  return isObject(value) && fields.every((field) => Number.isSafeInteger(value[field]))
-}
-
-function hasStrings(value: unknown, ...fields: string[]): value is Record<string, unknown> {
-  return isObject(value) && fields.every((field) => typeof value[field] === "string")
-}
-
-function isForgetAt(value: Record<string, unknown>): boolean {
-  return value.forgetAt === null || Number.isSafeInteger(value.forgetAt)
+function hasForgetAtOfState({ state, forgetAt: until }: Reservation): boolean {
+  return (state === "held") === (until === null)
 }

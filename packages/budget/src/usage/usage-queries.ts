@@ -1,13 +1,13 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { BudgetContext } from "../api/budget-context"
-import { NoLedgerError } from "../api/budget-errors"
 import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget-usage"
+import { NoLedgerError } from "../api/errors"
 import { toName, toRequestName } from "../limits/names"
-import { checkSubject } from "../limits/subject"
+import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
-import { MAX_TIME } from "../store/max-time"
 import type { Millis, Name } from "../store/name"
-import { boundedEntry, boundedFilter, boundedIdentity } from "./bounded-entry"
+import { MAX_TIME } from "../store/shape"
+import { boundedFilter, boundedIdentity, readEntry } from "./attempt-entry"
 import type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 
@@ -88,7 +88,7 @@ export class UsageQueries implements BudgetUsage {
     if (!ORDERS.includes(orderBy))
       throw new InvalidArgumentError("query.orderBy", `one of ${ORDERS.join(", ")}`, orderBy)
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-      throw new InvalidArgumentError("query.limit", "an integer from 1", limit)
+      throw new InvalidArgumentError("query.limit", "a positive integer", limit)
     if (per === undefined && timeZone !== undefined)
       throw new InvalidArgumentError("query.timeZone", "absent without `per`", timeZone)
     const partition = this.#partitionOf(query)
@@ -121,7 +121,7 @@ export class UsageQueries implements BudgetUsage {
     const { ledger } = this.#context.store
     if (ledger === undefined) return false
     const key = toName(idempotencyKey, "idempotencyKey")
-    await ledger.record({ partition: this.#partitionOf(options), key, entry: boundedEntry(entry, "entry") })
+    await ledger.record({ partition: this.#partitionOf(options), key, entry: readEntry(entry, "entry") })
     return true
   }
 
@@ -135,7 +135,7 @@ export class UsageQueries implements BudgetUsage {
       reservedNanoUsd: 0,
       tokens: {},
       errorCode: "budget-exceeded",
-      ...boundedEntry(entry, "entry"),
+      ...readEntry(entry, "entry"),
       status: "denied",
       costNanoUsd: 0,
       costSource: "none",
@@ -150,9 +150,8 @@ export class UsageQueries implements BudgetUsage {
     return ledger
   }
 
-  #partitionOf({ subject = {} }: UsagePartition): Name {
-    checkSubject(subject)
-    return this.#context.partitionOf(subject)
+  #partitionOf({ subject }: UsagePartition): Name {
+    return this.#context.partitionOf(readSubject(subject))
   }
 
   /** Boundaries of every period from `filter.from` to `filter.to`. */
