@@ -115,7 +115,7 @@ export class BudgetContext {
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
-  async requireChecked(): Promise<void> {
+  requireChecked(): Promise<void> {
     this.#check ??= this.#firstCheck().catch((error: unknown) => {
       this.#check = undefined
       throw error

@@ -1,9 +1,9 @@
-import { InvalidArgumentError } from "@p2/core"
+import { InvalidArgumentError, LruMap } from "@p2/core"
 import type { CounterRef } from "../store/budget-store"
 import type { Millis } from "../store/name"
 import type { Amount } from "./amount"
 import { counterName } from "./counter-name"
-import { hashAscii } from "./names"
+import { shortHash } from "./names"
 import type { PlannedLimit } from "./planned-limit"
 import { type Scope, SUBJECT_FIELDS, type Subject, type Unit } from "./subject"
 import { windowAt } from "./window"
@@ -59,17 +59,33 @@ export function areOpen(counters: readonly CounterRef[], now: Millis): boolean {
   )
 }
 
+const MAX_FINGERPRINT_LENGTH = 64
+/** Hashing the limits of a subject takes longer than the rest of a fingerprint (bench/facade.mjs). */
+const limitsHashes = new LruMap<string, string>(10_000)
+
 /**
  * Identifies the content of a request, at whatever time it is sent: scopes, units, kinds of windows, amounts and the charge
- * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. 24 characters.
+ * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. At most 64 characters.
  */
 export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {
-  const limits = counters.flatMap(({ name, limits }) => {
-    const withoutWindow = name.slice(0, name.lastIndexOf("|"))
-    return limits.map(({ window }) => `${withoutWindow}|${window.kind}`)
-  })
-  const amounts = [amount, onExpire].map(({ nanoUsd, tokens, requests }) => `${nanoUsd} ${tokens} ${requests}`)
-  return hashAscii([...new Set(limits)].sort().concat(amounts).join("\n"))
+  const limits = new Set<string>()
+  for (const counter of counters) {
+    const withoutWindow = counter.name.slice(0, counter.name.lastIndexOf("|"))
+    for (const { window } of counter.limits) limits.add(`${withoutWindow}|${window.kind}`)
+  }
+  const amounts = amountsText(amount)
+  const charge = onExpire === amount ? "" : amountsText(onExpire)
+  const hash = limitsHashes.getOrCreate([...limits].sort().join("\n"), shortHash)
+  const fingerprint = `${hash} ${amounts}${charge === amounts ? "" : charge}`
+  return fingerprint.length <= MAX_FINGERPRINT_LENGTH ? fingerprint : `${hash} ${shortHash(amounts + charge)}`
+}
+
+function amountsText({ nanoUsd, tokens, requests }: Amount): string {
+  return `${base36(nanoUsd)},${base36(tokens)},${base36(requests)};`
+}
+
+function base36(amount: number | undefined): string {
+  return amount === undefined ? "" : amount.toString(36)
 }
 
 /** Null for `total` and children; undefined if the subject lacks the scope. */

@@ -63,8 +63,8 @@ export function listOf(item: Shape, most = MAX): Shape {
   return (value) => {
     if (!Array.isArray(value) || value.length > most)
       return { path: "", expected: most === MAX ? "an array" : `an array of at most ${most}`, value }
-    for (const [index, element] of value.entries()) {
-      const defect = item(element)
+    for (let index = 0; index < value.length; index++) {
+      const defect = item(value[index])
       if (defect !== undefined) return { ...defect, path: `[${index}]${defect.path}` }
     }
     return undefined
@@ -73,11 +73,13 @@ export function listOf(item: Shape, most = MAX): Shape {
 
 /** Fields that are not listed are ignored. */
 export function objectOf(fields: Readonly<Record<string, Shape>>): Shape {
-  const list = Object.entries(fields)
+  const names = Object.keys(fields)
+  const shapes = Object.values(fields)
   return (value) => {
     if (typeof value !== "object" || value === null) return { path: "", expected: "an object", value }
-    for (const [field, inner] of list) {
-      const defect = inner((value as Record<string, unknown>)[field])
+    for (let index = 0; index < names.length; index++) {
+      const field = names[index]!
+      const defect = shapes[index]!((value as Record<string, unknown>)[field])
       if (defect !== undefined) return { ...defect, path: `.${field}${defect.path}` }
     }
     return undefined
