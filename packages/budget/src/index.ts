@@ -2,6 +2,7 @@ export type {
   Budget,
   BudgetAlert,
   BudgetOptions,
+  BudgetUsage,
   CloseOptions,
   Correction,
   CorrectOptions,
@@ -16,9 +17,11 @@ export type {
   RunResult,
   SettleOptions,
   SettleResult,
+  UsageListQuery,
+  UsagePartition,
+  UsageTotalsQuery,
   WaitOptions,
 } from "./api/budget"
-export type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "./api/budget-usage"
 export { createBudget } from "./api/create-budget"
 export {
   type BudgetError,

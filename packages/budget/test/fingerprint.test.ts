@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
-import { callCounters, fingerprintOf } from "../src/limits/call-counters"
+import { callCounters, fingerprintOf } from "../src/limits/counters"
 import type { Limit } from "../src/limits/limit"
-import { planLimits } from "../src/limits/planned-limit"
+import { planLimits } from "../src/limits/limit"
 import type { Subject } from "../src/limits/subject"
 import { NOON } from "./budget-world"
 

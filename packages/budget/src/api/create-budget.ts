@@ -1,6 +1,6 @@
 import { checkOptions, plural } from "@p2/core"
+import { type PlannedLimit, planChildLimit } from "../limits/limit"
 import { toName } from "../limits/names"
-import { type PlannedLimit, planChildLimit } from "../limits/planned-limit"
 import { readSubject, type Subject } from "../limits/subject"
 import { correct } from "../reservations/correct"
 import { resume } from "../reservations/reservation"

@@ -1,8 +1,8 @@
 import { type ErrorKind, formatUsd, type NanoUsd, P2Error, plural } from "@p2/core"
-import { formatInstant } from "../limits/calendar"
 import type { WindowPeriod } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope } from "../limits/subject"
+import { formatInstant } from "../limits/window"
 import type { FinalState, Millis } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
 

@@ -1,7 +1,7 @@
 import { toUsdNumber } from "@p2/core"
 import { BudgetExceededError, type DeniedLimit } from "../api/errors"
 import { type Amount, amountOf } from "../limits/amount"
-import type { CallCounter } from "../limits/call-counters"
+import type { CallCounter } from "../limits/counters"
 import { statusOf } from "../limits/limit-status"
 import type { CounterState } from "../store/budget-store"
 import type { Millis } from "../store/name"

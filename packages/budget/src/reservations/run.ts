@@ -2,7 +2,7 @@ import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { Reservation, RunOptions, RunOutcome, RunResult, SettleResult } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationHeldError, SettleMismatchError } from "../api/errors"
-import type { PlannedLimit } from "../limits/planned-limit"
+import type { PlannedLimit } from "../limits/limit"
 import { reserve } from "./reserve"
 
 type OnError = NonNullable<RunOptions["onError"]>

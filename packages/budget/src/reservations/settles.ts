@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import { counterRefOf, readCounterName } from "../limits/counter-name"
+import { counterRefOf, readCounterName } from "../limits/counters"
 import type { BudgetStore, Name, SettleCounter, SettleReply, SettleRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
 

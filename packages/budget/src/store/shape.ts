@@ -72,7 +72,7 @@ export function listOf(item: Shape, most = MAX): Shape {
 }
 
 /** Fields that are not listed are ignored. */
-export function objectOf(fields: Readonly<Record<string, Shape>>): Shape {
+export function objectOf(fields: Fields): Shape {
   const names = Object.keys(fields)
   const shapes = Object.values(fields)
   return (value) => {
@@ -101,15 +101,18 @@ export function mapOf(key: Shape, item: Shape, most: number): Shape {
   }
 }
 
-/** An object whose `status` selects its shape. */
-export function byStatus(shapes: Readonly<Record<string, Shape>>): Shape {
-  const status = oneOf(...Object.keys(shapes))
-  return (value) => {
-    if (typeof value !== "object" || value === null) return { path: "", expected: "an object", value }
-    const given = (value as { status?: unknown }).status
-    const defect = status(given)
-    return defect === undefined ? shapes[given as string]!(value) : { ...defect, path: ".status" }
-  }
+type Fields = Readonly<Record<string, Shape>>
+
+/** An object whose `status` selects its fields, apart from those that are common to all. */
+export function byStatus(common: Fields, fields: Readonly<Record<string, Fields>>): Shape {
+  const shapes = new Map(Object.entries(fields).map(([status, own]) => [status, objectOf({ ...common, ...own })]))
+  const status = objectOf({ status: oneOf(...shapes.keys()) })
+  return (value) => status(value) ?? shapes.get((value as { status: string }).status)!(value)
+}
+
+/** A shape with a rule for values that have the shape. */
+export function both<T>(first: Shape, second: (value: T) => Defect | undefined): Shape {
+  return (value) => first(value) ?? second(value as T)
 }
 
 /** @throws InvalidArgumentError for the first defect; `argument` is the name of the value itself, if it has one. */

@@ -4,7 +4,7 @@ import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { check } from "../store/shape"
 import type { UsageEntry, UsageFilter } from "./entry"
-import { ENTRY_FIELDS, MAX_STRING_LENGTH } from "./entry-shape"
+import { ENTRY_FIELDS, MAX_STRING_LENGTH } from "./entry"
 
 const MAX_TAGS = 32
 const LONG_PREFIX = "long:sha256:"
