@@ -21,7 +21,7 @@ function hide(record: object, property: string): void {
 export const faultPlants = [
   connectionPlant(
     "admitting while the state cannot be reached",
-    ["while the state cannot be reached"],
+    ["every member rejects with store-unavailable"],
     (store, line) => {
       const right = connectThroughLine(store, line)
       return {
@@ -37,18 +37,22 @@ export const faultPlants = [
       }
     },
   ),
-  connectionPlant("zeros while the state cannot be reached", ["while the state cannot be reached"], (store, line) => {
-    const right = connectThroughLine(store, line)
-    const zeros = (names: string[]) => names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0 }))
-    return {
-      ...right,
-      read: async (request) =>
-        right.read(request).catch(() => ({ now: 0, due: false, counters: zeros(request.counters) })),
-    }
-  }),
+  connectionPlant(
+    "zeros while the state cannot be reached",
+    ["every member rejects with store-unavailable"],
+    (store, line) => {
+      const right = connectThroughLine(store, line)
+      const zeros = (names: string[]) => names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0 }))
+      return {
+        ...right,
+        read: async (request) =>
+          right.read(request).catch(() => ({ now: 0, due: false, counters: zeros(request.counters) })),
+      }
+    },
+  ),
   connectionPlant(
     "an empty ledger while the state cannot be reached",
-    ["while the state cannot be reached"],
+    ["every member rejects with store-unavailable"],
     (store, line) => {
       const right = connectThroughLine(store, line)
       return {
@@ -59,7 +63,7 @@ export const faultPlants = [
   ),
   connectionPlant(
     "a lost answer reported as not applied",
-    ["a reserve whose answer was lost may have"],
+    ["a reserve whose reply is lost is applied once"],
     (store, line) => {
       const right = connectThroughLine(store, line)
       return {
@@ -73,7 +77,7 @@ export const faultPlants = [
   ),
   connectionPlant(
     "a lost settle sent again under another revision",
-    ["a settle, a release, an adjustment and an expiry"],
+    ["a settle whose reply is lost is applied once"],
     (store, line) => {
       const right = connectThroughLine(store, line)
       return {

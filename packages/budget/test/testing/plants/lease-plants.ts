@@ -382,7 +382,7 @@ export const timePlants = [
   ),
   plant(
     "windows of another time zone",
-    ["a window is open from its start", "windows are the caller's"],
+    ["a window is open from its start", "windows have the caller's length"],
     withWindow((counter) => ({
       ...counter,
       startsAt: counter.startsAt && counter.startsAt - 5.5 * 3_600_000,
@@ -391,7 +391,7 @@ export const timePlants = [
   ),
   plant(
     "months of 30 days",
-    ["windows are the caller's"],
+    ["windows have the caller's length"],
     withWindow((counter) => {
       const days = (Number(counter.endsAt) - Number(counter.startsAt)) / DAY_MS
       return days < 28 || days > 31 ? counter : { ...counter, endsAt: counter.startsAt! + 30 * DAY_MS }
@@ -414,7 +414,7 @@ export const timePlants = [
   ),
   plant(
     "windows checked before the key",
-    ["the key is looked up before the windows"],
+    ["a reserve looks up its key before the windows"],
     class extends ModelStore {
       protected override decide(partition: ModelPartition, request: ReserveRequest, now: number): Decision {
         const which = request.counters.flatMap((counter, index) => (this.windowIsOpen(counter, now) ? [] : [index]))
@@ -424,7 +424,7 @@ export const timePlants = [
   ),
   plant(
     "a denial before a stale window",
-    ["every counter whose window is not open"],
+    ["a reserve names every counter whose window is not open"],
     class extends ModelStore {
       protected override decide(partition: ModelPartition, request: ReserveRequest, now: number): Decision {
         const decision = super.decide(partition, request, now)

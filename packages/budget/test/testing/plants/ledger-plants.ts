@@ -183,7 +183,7 @@ export const ledgerPlants: Plant[] = [
   ),
   plant(
     "a mismatch that writes its entry",
-    ["what is a mismatch, forgotten"],
+    ["a settle that is a mismatch, forgotten"],
     class extends ModelStore {
       override async settle(request: SettleRequest): Promise<SettleReply> {
         const reply = await super.settle(request)
@@ -194,7 +194,7 @@ export const ledgerPlants: Plant[] = [
   ),
   plant(
     "other counters that write their entry",
-    ["what is a mismatch, forgotten"],
+    ["a settle that is a mismatch, forgotten"],
     class extends ModelStore {
       override async settle(request: SettleRequest): Promise<SettleReply> {
         const reply = await super.settle(request)
@@ -412,32 +412,32 @@ export const ledgerPlants: Plant[] = [
   // ── Filters ──
   ledgerPlant(
     "clients without case",
-    ["any text in an entry is returned"],
+    ["any string in an entry is returned"],
     withMatch("clientId", (value, wanted) => value.toLowerCase() === wanted.toLowerCase()),
   ),
   ledgerPlant(
     "texts normalised",
-    ["any text in an entry is returned"],
+    ["any string in an entry is returned"],
     withMatch("userId", (value, wanted) => value.normalize() === wanted.normalize()),
   ),
   ledgerPlant(
     "spaces at the end ignored",
-    ["any text in an entry is returned", "every filter matches exactly"],
+    ["any string in an entry is returned", "every filter matches exactly"],
     withMatch("userId", (value, wanted) => value.trimEnd() === wanted.trimEnd()),
   ),
   ledgerPlant(
     "texts compared to 255 characters",
-    ["any text in an entry is returned"],
+    ["any string in an entry is returned"],
     withMatch("userId", (value, wanted) => value.slice(0, 255) === wanted.slice(0, 255)),
   ),
   ledgerPlant(
     "texts compared to the first NUL",
-    ["any text in an entry is returned"],
+    ["any string in an entry is returned"],
     withMatch("model", (value, wanted) => value.split("\0")[0] === wanted.split("\0")[0]),
   ),
   ledgerPlant(
     "texts compared as UTF-8",
-    ["any text in an entry is returned"],
+    ["any string in an entry is returned"],
     withMatch("model", (value, wanted) => Buffer.from(value).equals(Buffer.from(wanted))),
   ),
   ledgerPlant(
@@ -452,7 +452,7 @@ export const ledgerPlants: Plant[] = [
   ),
   ledgerPlant(
     "texts stored as UTF-8",
-    ["any text in an entry is returned", "settle writes the entry with the money"],
+    ["any string in an entry is returned", "settle writes the entry with the money"],
     withWrite((entry, origin) => [
       JSON.parse(Buffer.from(JSON.stringify(entry).replaceAll("\\ud800", "\\ufffd")).toString()),
       origin,
@@ -606,7 +606,7 @@ export const ledgerPlants: Plant[] = [
   // ── What leaves ──
   ledgerPlant(
     "prune that takes one more",
-    ["prune removes what is older"],
+    ["prune removes older entries"],
     class extends ModelLedger {
       override async prune(request: RequestOf<"prune">) {
         return super.prune({ ...request, before: request.before + 1 })
@@ -627,7 +627,7 @@ export const ledgerPlants: Plant[] = [
   ),
   plant(
     "prune that takes the charges back",
-    ["prune removes what is older"],
+    ["prune removes older entries"],
     class extends ModelStore {
       protected override createLedger(retentionMs: number): ModelLedger {
         const takeBack = (partition: ModelPartition, { charges }: StoredEntry) => {

@@ -25,7 +25,7 @@ export const reservePlants = [
   ),
   plant(
     "a lock on the first counter alone",
-    ["of three scopes only the tightest decides"],
+    ["the tightest of three scopes decides"],
     class extends ModelStore {
       readonly #last = new Map<string, Promise<unknown>>()
 
@@ -75,7 +75,7 @@ export const reservePlants = [
   ),
   plant(
     "one scope at a time",
-    ["a denial stores nothing in any counter", "maxCounters counters in one call"],
+    ["a denial stores nothing in any counter", "one call reserves in maxCounters counters"],
     class extends ModelStore {
       protected override decide(partition: ModelPartition, request: ReserveRequest, now: number): Decision {
         const decision = super.decide(partition, request, now)
@@ -214,7 +214,7 @@ export const reservePlants = [
   ),
   plant(
     "the first limit kept",
-    ["the limit is the caller's"],
+    ["each call states its own limit"],
     class extends ModelStore {
       readonly #limits = new Map<string, number | null>()
 

@@ -236,7 +236,7 @@ export const settlePlants = [
   ),
   plant(
     "a forgotten key charged again",
-    ["a key that was resolved and forgotten long ago", "what is a mismatch, forgotten"],
+    ["a key that was resolved and forgotten long ago", "a settle that is a mismatch, forgotten"],
     class extends ModelStore {
       protected override wasLost(): boolean {
         return true
