@@ -39,8 +39,9 @@ export function isBudgetError(value: unknown): value is BudgetError {
   return StoreError.isInstance(value) || (P2Error.isInstance(value) && CODES.has(value.code))
 }
 
-function hasCode(value: unknown, code: BudgetErrorCode): boolean {
-  return P2Error.isInstance(value) && value.code === code
+/** Whether a value is the error with this code, from any copy of the package. */
+function hasCode<Class extends P2Error>(code: BudgetErrorCode): (value: unknown) => value is Class {
+  return (value): value is Class => P2Error.isInstance(value) && value.code === code
 }
 
 /** An error about one reservation. */
@@ -60,9 +61,7 @@ export class IdempotencyKeyMismatchError extends ReservationError<"idempotency-k
     super(idempotencyKey, "idempotency-key-mismatch", "usage", message)
   }
 
-  static override isInstance(value: unknown): value is IdempotencyKeyMismatchError {
-    return hasCode(value, "idempotency-key-mismatch")
-  }
+  static override readonly isInstance = hasCode<IdempotencyKeyMismatchError>("idempotency-key-mismatch")
 }
 
 /**
@@ -75,9 +74,7 @@ export class ReservationHeldError extends ReservationError<"reservation-held"> {
     super(idempotencyKey, "reservation-held", "failed", message)
   }
 
-  static override isInstance(value: unknown): value is ReservationHeldError {
-    return hasCode(value, "reservation-held")
-  }
+  static override readonly isInstance = hasCode<ReservationHeldError>("reservation-held")
 }
 
 /** The reservation was settled or released, or its lease has expired. Code `reservation-resolved`. */
@@ -90,9 +87,7 @@ export class ReservationResolvedError extends ReservationError<"reservation-reso
     this.state = state
   }
 
-  static override isInstance(value: unknown): value is ReservationResolvedError {
-    return hasCode(value, "reservation-resolved")
-  }
+  static override readonly isInstance = hasCode<ReservationResolvedError>("reservation-resolved")
 }
 
 /** The store has no reservation with the key that was passed to `resume`: it was never made, or was resolved long ago. Code `unknown-reservation`. */
@@ -102,9 +97,7 @@ export class UnknownReservationError extends ReservationError<"unknown-reservati
     super(idempotencyKey, "unknown-reservation", "failed", message)
   }
 
-  static override isInstance(value: unknown): value is UnknownReservationError {
-    return hasCode(value, "unknown-reservation")
-  }
+  static override readonly isInstance = hasCode<UnknownReservationError>("unknown-reservation")
 }
 
 /** A reservation was settled twice with different amounts, or settled after it was released. Code `settle-mismatch`. */
@@ -117,9 +110,7 @@ export class SettleMismatchError extends ReservationError<"settle-mismatch"> {
     super(idempotencyKey, "settle-mismatch", "usage", message)
   }
 
-  static override isInstance(value: unknown): value is SettleMismatchError {
-    return hasCode(value, "settle-mismatch")
-  }
+  static override readonly isInstance = hasCode<SettleMismatchError>("settle-mismatch")
 }
 
 /** The store keeps no usage ledger. Code `no-ledger`. */
@@ -131,9 +122,7 @@ export class NoLedgerError extends P2Error<"no-ledger"> {
     })
   }
 
-  static override isInstance(value: unknown): value is NoLedgerError {
-    return hasCode(value, "no-ledger")
-  }
+  static override readonly isInstance = hasCode<NoLedgerError>("no-ledger")
 }
 
 /** A limit that denied a call. Amounts as in {@link LimitStatus}. */
@@ -181,9 +170,7 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
     this.all = all
   }
 
-  static override isInstance(value: unknown): value is BudgetExceededError {
-    return hasCode(value, "budget-exceeded")
-  }
+  static override readonly isInstance = hasCode<BudgetExceededError>("budget-exceeded")
 }
 
 function describeDenial(all: readonly [DeniedLimit, ...DeniedLimit[]]): string {
