@@ -19,12 +19,11 @@ import type {
   StoreCapabilities,
   StoreCheck,
 } from "../store/budget-store"
-import { CLOCK_MARGIN_MS } from "../store/clock-margin"
 import { withPartition } from "../store/partition-check"
 import { check, integerFrom } from "../store/shape"
 import { StoreError } from "../store/store-error"
-import type { KeyRecords, Moment, Step, Writes } from "../store/transition"
 import * as transition from "../store/transition"
+import { CLOCK_MARGIN_MS, type KeyRecords, type Moment, type Step, type Writes } from "../store/transition"
 import { MemoryLedger } from "./memory-ledger"
 import { Partition, type RecordKind } from "./partition"
 import { TimeHeap } from "./time-heap"

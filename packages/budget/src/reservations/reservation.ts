@@ -293,11 +293,11 @@ export async function resume(
   const amountIn = (unit: Unit) => counters.find((counter) => counter.unit === unit)?.amount
   const [nanoUsd, tokens, requests = 1] = [amountIn("nanoUsd"), amountIn("tokens"), amountIn("requests")]
   const amount: Amount = { nanoUsd, tokens, requests }
-  const known = subjectOf(
+  const completed = subjectOf(
     counters.map(({ parts }) => parts),
     subject,
   )
-  const entry = attemptEntry(known, { idempotencyKey, amount, fingerprint, entry: {} })
+  const entry = attemptEntry(completed, { idempotencyKey, amount, fingerprint, entry: {} })
   const content = { idempotencyKey, partition, fingerprint, amount, entry, leaseMs, maxLeaseMs }
   const state = { counters, expiresAt, replayed: true, limits: () => [] }
   return new BudgetReservation(context, content, state).startHeartbeat()

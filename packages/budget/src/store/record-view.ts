@@ -1,11 +1,11 @@
 import type { StoredEntry } from "../usage/entry"
 import type { Millis, Name } from "./budget-store"
-import { CLOCK_MARGIN_MS } from "./clock-margin"
 import { integer, listOf, nullable, objectOf, oneOf, type Shape, string } from "./shape"
 import type { RecordKind, Write } from "./storage"
 import { StoreError } from "./store-error"
 import {
   type AdjustmentRecord,
+  CLOCK_MARGIN_MS,
   type CounterRecord,
   type KeyRecords,
   type Moment,

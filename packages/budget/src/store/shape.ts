@@ -40,7 +40,8 @@ export const time = shape("a time in epoch milliseconds", (value) => isNatural(v
 export function integerFrom(least: number, most = MAX): Shape {
   const isValid = (value: unknown) =>
     Number.isSafeInteger(value) && least <= (value as number) && (value as number) <= most
-  return shape(`a safe integer ${most === MAX ? `of at least ${least}` : `from ${least} to ${most}`}`, isValid)
+  const range = most === MAX ? `of at least ${least}` : `from ${least} to ${most}`
+  return shape(least === 1 && most === MAX ? "a positive integer" : `an integer ${range}`, isValid)
 }
 
 export function oneOf(...values: readonly unknown[]): Shape {

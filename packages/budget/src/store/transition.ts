@@ -21,6 +21,11 @@ import type {
 } from "./budget-store"
 
 const MAX = Number.MAX_SAFE_INTEGER
+/**
+ * How much later than `forgetAt` a store deletes a record. Within it, a clock that jumps ahead and back deletes nothing;
+ * beyond it, counters of days can be lost.
+ */
+export const CLOCK_MARGIN_MS = 7 * 86_400_000
 const ENDLESS_ADJUSTMENT_MS = 90 * 86_400_000
 
 // ── Stored values. None of them is ever changed in place. ──
@@ -216,7 +221,7 @@ export function settle(
     return reject({ now, status: "other-counters", storedCounters: namesOf(reservation) })
 
   const isReplay = state === "released" || (state === "settled" && request.revision === reservation.revision)
-  if (!isReplay) return resolve(records, request, moment, reservation, "known")
+  if (!isReplay) return resolve(records, request, moment, reservation, "stored")
   if (state === "settled" && !hasSameCharges(reservation, request)) return reject({ now, status: "mismatch" })
   const counters = request.counters.map(({ name }) => unchangedCounter(name, live(records.counters, name, now)))
   return reject({ now, status: state, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 })
@@ -360,7 +365,7 @@ function resolve(
   request: SettleRequest,
   moment: Moment,
   reservation: ReservationRecord,
-  origin: "known" | "lost" | "damaged",
+  origin: "stored" | "lost" | "damaged",
 ): Step<SettleReply> {
   const { now } = moment
   const { outcome, revision } = request
@@ -373,7 +378,7 @@ function resolve(
     const before = live(records.counters, name, now)
     // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
     // window is over.
-    const isResolved = origin === "known" && !isHeld
+    const isResolved = origin === "stored" && !isHeld
     const isReserved = isHeld && stored.amount > 0
     const isForgotten = before === undefined && !isReserved && (isResolved || isOver(ref, moment))
     const keep = touched(before, later(keptUntil(ref, moment), forgetAt))

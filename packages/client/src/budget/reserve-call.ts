@@ -48,6 +48,8 @@ export async function reserveCall(
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const reserving = budget.reserve({
     idempotencyKey: attempt.id,
+    // The id of an attempt is new: no other call uses it.
+    releaseUnanswered: true,
     subject: { ...subject, model: attempt.model, requestId },
     amount: upperBound,
     limits,
