@@ -29,7 +29,7 @@ const failedCase = (report: StoreReport) => allCases(report).find((one) => one.s
 
 /** Charges one nano-dollar too many, but only for the amount 13: only random programs find it. */
 class Unlucky extends ModelStore {
-  protected override sum(a: number, b: number): number {
+  override sum(a: number, b: number): number {
     return super.sum(a, b === 13 ? 14 : b)
   }
 }
@@ -179,7 +179,7 @@ describe("limits are declared, not assumed", () => {
 describe("a case that fails", () => {
   it("says what was expected, what came, which calls came last, and where the rule stands", async () => {
     class TooLittle extends ModelStore {
-      protected override sum(a: number, b: number): number {
+      override sum(a: number, b: number): number {
         return super.sum(a, b === 30 ? 29 : b)
       }
     }
