@@ -1,7 +1,6 @@
-import { InvalidArgumentError, LruMap } from "@p2/core"
+import { type BudgetPeriod, InvalidArgumentError, LruMap } from "@p2/core"
 import type { Millis } from "../store/name"
 import { MAX_TIME } from "../store/shape"
-import type { WindowPeriod } from "./limit"
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -150,7 +149,7 @@ const CALENDAR_PERIODS: readonly unknown[] = ["hour", "day", "week", "month"]
 
 /** The windows of a limit: how it divides time. */
 export interface LimitWindow {
-  per: WindowPeriod
+  per: BudgetPeriod
   /** Null unless `per` is a calendar period. */
   timeZone: string | null
   /** Length of fixed windows; null: calendar periods, or no end. */
@@ -161,7 +160,7 @@ export interface LimitWindow {
 
 /** Reads `per` and `timeZone` of a limit. @throws InvalidArgumentError */
 export function readWindow(per: unknown, timeZone: unknown, argument: string): LimitWindow {
-  const period = (per ?? "total") as WindowPeriod
+  const period = (per ?? "total") as BudgetPeriod
   if (CALENDAR_PERIODS.includes(period)) {
     const zone = timeZone ?? "UTC"
     checkTimeZone(zone, `${argument}.timeZone`)
