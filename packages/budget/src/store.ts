@@ -1,4 +1,4 @@
-export { type CounterIdentity, counterName } from "./limits/counter-name"
+export { type CounterIdentity, counterName } from "./limits/counters"
 export type { Scope, Unit } from "./limits/subject"
 export type {
   AdjustReply,

@@ -18,10 +18,16 @@ const completion = JSON.stringify({
   ...{ ...base, object: "chat.completion", usage },
   choices: [{ index: 0, message: { role: "assistant", content: text, refusal: null }, finish_reason: "stop" }],
 })
-const chunk = (fields) => `data: ${JSON.stringify({ ...base, object: "chat.completion.chunk", choices: [], ...fields })}\n\n`
+const chunk = (fields) =>
+  `data: ${JSON.stringify({ ...base, object: "chat.completion.chunk", choices: [], ...fields })}\n\n`
 const piece = (delta, finish_reason = null) => chunk({ choices: [{ index: 0, delta, finish_reason }], usage: null })
 const words = text.split(" ").slice(0, 10)
-const stream = [...words.map((word) => piece({ content: `${word} ` })), piece({}, "stop"), chunk({ usage }), "data: [DONE]\n\n"]
+const stream = [
+  ...words.map((word) => piece({ content: `${word} ` })),
+  piece({}, "stop"),
+  chunk({ usage }),
+  "data: [DONE]\n\n",
+]
 
 const server = createServer((request, response) => {
   let body = ""
@@ -54,7 +60,14 @@ const fetch = guardFetch({ budget, provider: "openai", subject: { userId: "u" } 
 const bare = new OpenAI(options)
 const guarded = new OpenAI({ ...options, fetch })
 const client = new LLMClient(
-  { model: "openai/gpt-4o-mini", maxTokens: 500, maxBudget: "0.05", userId: "u", clientId: "c", serviceTier: "default" },
+  {
+    model: "openai/gpt-4o-mini",
+    maxTokens: 500,
+    maxBudget: "0.05",
+    userId: "u",
+    clientId: "c",
+    serviceTier: "default",
+  },
   { openai: bare, store: memoryStore() },
 )
 
@@ -107,4 +120,6 @@ for (const name of Object.keys(contestants)) {
 }
 const added = (name) => quantile(name, 0.5) - quantile(`${name.split(":")[0]}: OpenAI SDK`, 0.5)
 const ratio = (name) => (added(name) / added("JSON: p2 client")).toFixed(2)
-console.log(`guard / client, added p50: JSON ${ratio("JSON: with guardFetch")}, stream ${ratio("stream: with guardFetch")}`)
+console.log(
+  `guard / client, added p50: JSON ${ratio("JSON: with guardFetch")}, stream ${ratio("stream: with guardFetch")}`,
+)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import type { Faults } from "./faults"
 import type { ProviderLedger } from "./ledger"
-import type { StoredResponse } from "./responses/handle"
+import type { StoredResponse } from "./responses/send"
 
 export interface LocalProviderOptions {
   /** @defaultValue 0, a free port */

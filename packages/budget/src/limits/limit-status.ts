@@ -1,9 +1,8 @@
 import { type NanoUsd, toUsdNumber } from "@p2/core"
 import type { CounterState } from "../store/budget-store"
 import type { Millis } from "../store/name"
-import type { CallCounter } from "./call-counters"
-import type { WindowPeriod } from "./limit"
-import type { PlannedLimit } from "./planned-limit"
+import type { CallCounter } from "./counters"
+import type { PlannedLimit, WindowPeriod } from "./limit"
 import type { Scope } from "./subject"
 
 /**

@@ -17,6 +17,8 @@ export const STORE_MEMBERS = [
   "check",
 ] as const
 
+export const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
+
 /** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
 export function checkSuiteOptions(options: SuiteOptions): void {
   checkOptions(options, OPTION_NAMES)

@@ -17,10 +17,10 @@ export interface EntryOrigin {
 /** The ledger's part of the contract: filters and sorts everything each time. */
 export class ModelLedger implements UsageLedger {
   constructor(
-    protected readonly partition: (name: Name) => ModelPartition,
-    protected readonly now: (partition: Name) => Millis,
+    readonly partition: (name: Name) => ModelPartition,
+    readonly now: (partition: Name) => Millis,
     /** How long an entry is kept; Infinity: until it is pruned. */
-    protected readonly retentionMs: number,
+    readonly retentionMs: number,
   ) {}
 
   async record(request: RequestOf<"record">): Promise<{ now: Millis }> {
@@ -85,11 +85,11 @@ export class ModelLedger implements UsageLedger {
     return entry === undefined || entry.at + this.retentionMs <= now ? undefined : entry
   }
 
-  protected countAfter(count: number, more: number): number {
+  countAfter(count: number, more: number): number {
     return Math.min(Number.MAX_SAFE_INTEGER, count + more)
   }
 
-  protected sorted(name: Name, filter: UsageFilter): StoredEntry[] {
+  sorted(name: Name, filter: UsageFilter): StoredEntry[] {
     const now = this.now(name)
     const partition = this.partition(name)
     return [...partition.entries.keys()]
@@ -98,7 +98,7 @@ export class ModelLedger implements UsageLedger {
       .sort(byTimeAndKey)
   }
 
-  protected after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
+  after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
     if (cursor === null) return sorted
     const [, at, idempotencyKey] = /^(\d+)~(.+)$/.exec(cursor) ?? []
     if (idempotencyKey === undefined) throw new InvalidArgumentError("cursor", "one that `list` returned", cursor)
@@ -106,7 +106,7 @@ export class ModelLedger implements UsageLedger {
     return sorted.filter((entry) => (newestFirst ? byTimeAndKey(entry, last) < 0 : byTimeAndKey(entry, last) > 0))
   }
 
-  protected matches(entry: StoredEntry, filter: UsageFilter): boolean {
+  matches(entry: StoredEntry, filter: UsageFilter): boolean {
     const same = (field: "requestId" | "clientId" | "userId" | "model" | "provider" | "status") =>
       filter[field] === undefined || entry[field] === filter[field]
     return (
@@ -117,13 +117,13 @@ export class ModelLedger implements UsageLedger {
     )
   }
 
-  protected groupValue(entry: StoredEntry, by: UsageGroup, bucket: Millis | undefined): string | number | null {
+  groupValue(entry: StoredEntry, by: UsageGroup, bucket: Millis | undefined): string | number | null {
     if (by === "bucket") return bucket ?? null
     if (typeof by === "object") return tagOf(entry, by.tag)
     return entry[by] ?? null
   }
 
-  protected totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
+  totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
     const timesOf = (entry: StoredEntry) => (entry.status === "denied" ? (entry.count ?? 1) : 1)
     const sum = (of: (entry: StoredEntry) => number) => exactSum(entries.map(of))
     const count = (status: string) => sum((entry) => (entry.status === status ? timesOf(entry) : 0))

@@ -60,7 +60,7 @@ export class ModelStore implements BudgetStore {
   readonly capabilities: StoreCapabilities
   readonly ledger: ModelLedger
   readonly state: ModelState
-  protected readonly clock: () => Millis
+  readonly clock: () => Millis
 
   constructor(options: ModelOptions) {
     this.clock = options.clock
@@ -213,27 +213,27 @@ export class ModelStore implements BudgetStore {
   // ── Time ──
 
   /** Never runs backwards: the later of the clock and what the partition has seen. */
-  protected now(partition: Name): Millis {
+  now(partition: Name): Millis {
     return Math.max(this.clock(), this.state.get(partition)?.time ?? 0)
   }
 
-  protected writeTime(partition: ModelPartition, now: Millis): void {
+  writeTime(partition: ModelPartition, now: Millis): void {
     partition.time = Math.max(partition.time ?? now, now)
   }
 
   /** Leases are measured by the clock alone. */
-  protected leaseEnd(leaseMs: number, _now: Millis): Millis {
+  leaseEnd(leaseMs: number, _now: Millis): Millis {
     return this.clock() + leaseMs
   }
 
-  protected leaseHasEnded(leaseEnd: Millis): boolean {
+  leaseHasEnded(leaseEnd: Millis): boolean {
     return leaseEnd <= this.clock()
   }
 
   // ── Reserve ──
 
   /** What a reserve comes to, before anything is written. */
-  protected decide(partition: ModelPartition, request: ReserveRequest, now: Millis): Decision {
+  decide(partition: ModelPartition, request: ReserveRequest, now: Millis): Decision {
     const known = this.reservationAt(partition, request.key, now)
     if (known === null) throw damaged(`reservation ${request.key}`)
     if (known !== undefined) return this.decideKnown(known, request)
@@ -247,28 +247,28 @@ export class ModelStore implements BudgetStore {
     return exceeded.length > 0 ? { status: "exceeded", which: exceeded } : { status: "admit" }
   }
 
-  protected decideKnown(known: ModelReservation, request: ReserveRequest): Decision {
+  decideKnown(known: ModelReservation, request: ReserveRequest): Decision {
     if (!this.sameContent(known, request)) return { status: "mismatch" }
     if (known.state !== "held") return { status: "resolved", state: known.state }
     if (this.leaseHasEnded(known.leaseEnd)) return { status: "lease-ended", storedCounters: namesOf(known.shares) }
     return { status: "ok", replayed: true, expiresAt: known.leaseEnd }
   }
 
-  protected sameContent(known: ModelReservation, request: { fingerprint: string }): boolean {
+  sameContent(known: ModelReservation, request: { fingerprint: string }): boolean {
     return known.fingerprint === request.fingerprint
   }
 
-  protected windowIsOpen(counter: CounterRef, now: Millis): boolean {
+  windowIsOpen(counter: CounterRef, now: Millis): boolean {
     return (counter.startsAt === null || counter.startsAt <= now) && (counter.endsAt === null || now < counter.endsAt)
   }
 
-  protected fits(partition: ModelPartition, counter: ReserveCounter, now: Millis): boolean {
+  fits(partition: ModelPartition, counter: ReserveCounter, now: Millis): boolean {
     const { spent, reserved, granted } = this.stateOf(partition, counter.name, now)
     const cap = counter.limit === null ? LARGEST : Math.min(LARGEST, counter.limit + granted)
     return counter.amount === 0 || counter.amount <= cap - spent - reserved
   }
 
-  protected hold(partition: ModelPartition, request: ReserveRequest, now: Millis): void {
+  hold(partition: ModelPartition, request: ReserveRequest, now: Millis): void {
     for (const counter of request.counters) this.change(partition, counter, now, { reserved: counter.amount })
     const leaseEnd = this.leaseEnd(request.leaseMs, now)
     partition.reservations.set(request.key, {
@@ -284,26 +284,26 @@ export class ModelStore implements BudgetStore {
   }
 
   /** How a key ended whose reservation is forgotten, while its usage entry is kept. */
-  protected stateByEntry(partition: ModelPartition, key: Name, now: Millis): FinalState | undefined {
+  stateByEntry(partition: ModelPartition, key: Name, now: Millis): FinalState | undefined {
     const state = this.ledger.entryAt(partition, key, now)?.state
     return state === "recorded" ? undefined : state
   }
 
   // ── Settle ──
 
-  protected settleUnknown(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+  settleUnknown(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
     if (this.stateByEntry(partition, request.key, now) !== undefined) return { now, status: "forgotten" }
     if (request.outcome === "settled" && !this.wasLost(request, now)) return { now, status: "forgotten" }
     return this.resolve(partition, request, undefined, now, { recovered: request.outcome === "settled" })
   }
 
   /** Whether the store lost this key, so that the money must be charged, or resolved and forgot it. */
-  protected wasLost(request: SettleRequest, now: Millis): boolean {
+  wasLost(request: SettleRequest, now: Millis): boolean {
     return request.expiresAt === null || now < request.expiresAt + this.capabilities.retentionMs
   }
 
   /** Treats the key as held in the counters of the request with the amounts of the request. */
-  protected settleDamaged(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+  settleDamaged(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
     const held: ModelReservation = {
       state: "held",
       fingerprint: request.fingerprint,
@@ -316,12 +316,7 @@ export class ModelStore implements BudgetStore {
     return this.resolve(partition, request, held, now, { recovered: true })
   }
 
-  protected settleKnown(
-    partition: ModelPartition,
-    request: SettleRequest,
-    known: ModelReservation,
-    now: Millis,
-  ): SettleReply {
+  settleKnown(partition: ModelPartition, request: SettleRequest, known: ModelReservation, now: Millis): SettleReply {
     const { outcome } = request
     if (known.state === "settled" && outcome === "released") return { now, status: "mismatch" }
     if (known.state === "released" && outcome === "settled") return { now, status: "mismatch" }
@@ -337,17 +332,17 @@ export class ModelStore implements BudgetStore {
     return this.resolve(partition, request, known, now, { late: known.state === "expired" })
   }
 
-  protected namesStoredCounters(known: ModelReservation, names: readonly Name[]): boolean {
+  namesStoredCounters(known: ModelReservation, names: readonly Name[]): boolean {
     return canonical([...names].sort()) === canonical(namesOf(known.shares).sort())
   }
 
-  protected amountOf(request: SettleRequest, name: Name): number {
+  amountOf(request: SettleRequest, name: Name): number {
     if (request.outcome === "released") return 0
     return request.counters.find((counter) => counter.name === name)?.amount ?? 0
   }
 
   /** Replaces what is reserved or charged under the key by the amounts of the request. */
-  protected resolve(
+  resolve(
     partition: ModelPartition,
     request: SettleRequest,
     known: ModelReservation | undefined,
@@ -390,7 +385,7 @@ export class ModelStore implements BudgetStore {
   }
 
   /** A window that is over and gone; what is reserved keeps its counter, and an endless counter may be new. */
-  protected counterIsForgotten(
+  counterIsForgotten(
     partition: ModelPartition,
     share: ModelShare,
     known: ModelReservation | undefined,
@@ -403,21 +398,16 @@ export class ModelStore implements BudgetStore {
   }
 
   /** Not before `wasLost` is false, or the same money could be charged again. */
-  protected resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
+  resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
     return Math.max(leaseEnd, now) + this.capabilities.retentionMs
   }
 
-  protected replay(
-    partition: ModelPartition,
-    request: SettleRequest,
-    now: Millis,
-    status: "settled" | "released",
-  ): SettleReply {
+  replay(partition: ModelPartition, request: SettleRequest, now: Millis, status: "settled" | "released"): SettleReply {
     const counters = request.counters.map(({ name }) => this.unchanged(partition, name, now))
     return { now, status, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 }
   }
 
-  protected writeEntry(partition: ModelPartition, request: SettleRequest, shares: ModelShare[], now: Millis): void {
+  writeEntry(partition: ModelPartition, request: SettleRequest, shares: ModelShare[], now: Millis): void {
     const { key, entry, revision, outcome: state } = request
     this.ledger.write(partition, key, entry, { state, revision, charges: chargesOf(shares) }, now)
   }
@@ -425,14 +415,14 @@ export class ModelStore implements BudgetStore {
   // ── Leases ──
 
   /** Keys whose lease has ended by the clock and that are not set aside, in order of (end, key). */
-  protected dueKeys(partition: ModelPartition): Name[] {
+  dueKeys(partition: ModelPartition): Name[] {
     return [...partition.leases]
       .filter(([key, end]) => !partition.damaged.has(key) && this.leaseHasEnded(end))
       .sort(([keyA, a], [keyB, b]) => a - b || (keyA < keyB ? -1 : 1))
       .map(([key]) => key)
   }
 
-  protected expireHeld(
+  expireHeld(
     partition: ModelPartition,
     key: Name,
     known: ModelReservation,
@@ -450,11 +440,11 @@ export class ModelStore implements BudgetStore {
     return { changes, charged }
   }
 
-  protected chargeOnExpiry(share: ModelShare): number {
+  chargeOnExpiry(share: ModelShare): number {
     return share.onExpire
   }
 
-  protected writeExpired(
+  writeExpired(
     partition: ModelPartition,
     key: Name,
     entry: ModelReservation["pendingEntry"] & object,
@@ -464,13 +454,13 @@ export class ModelStore implements BudgetStore {
     this.ledger.write(partition, key, entry, { state: "expired", revision: 0, charges: chargesOf(shares) }, now)
   }
 
-  protected setAside(partition: ModelPartition, key: Name): void {
+  setAside(partition: ModelPartition, key: Name): void {
     partition.damaged.add(key)
   }
 
   // ── Adjust ──
 
-  protected applyAdjustment(
+  applyAdjustment(
     partition: ModelPartition,
     request: AdjustRequest,
     now: Millis,
@@ -490,7 +480,7 @@ export class ModelStore implements BudgetStore {
     return { counter: { ...this.stateOf(partition, ref.name, now), peakBefore, peak: 0 }, applied: 0 - spent }
   }
 
-  protected adjustmentForgetAt(endsAt: Millis | null, now: Millis): Millis {
+  adjustmentForgetAt(endsAt: Millis | null, now: Millis): Millis {
     const { retentionMs } = this.capabilities
     return endsAt === null ? now + Math.max(ADJUSTMENT_KEPT_MS, retentionMs) : endsAt + retentionMs
   }
@@ -498,7 +488,7 @@ export class ModelStore implements BudgetStore {
   // ── Counters ──
 
   /** Adds to a counter. `until`: end of the retention of the key that names it. */
-  protected change(
+  change(
     partition: ModelPartition,
     ref: CounterRef,
     now: Millis,
@@ -519,70 +509,70 @@ export class ModelStore implements BudgetStore {
     return { ...this.stateOf(partition, ref.name, now), peakBefore, peak }
   }
 
-  protected counterForgetAt(ref: CounterRef, now: Millis): Millis {
+  counterForgetAt(ref: CounterRef, now: Millis): Millis {
     if (ref.endsAt !== null) return ref.endsAt + this.capabilities.retentionMs
     return ref.keepMs === null ? Number.POSITIVE_INFINITY : now + ref.keepMs
   }
 
   /** Numbers stop at ±(2^53 − 1). */
-  protected sum(a: number, b: number): number {
+  sum(a: number, b: number): number {
     return Math.max(-LARGEST, Math.min(LARGEST, a + b))
   }
 
-  protected peakAfter(peak: number, spent: number): number {
+  peakAfter(peak: number, spent: number): number {
     return Math.max(peak, spent)
   }
 
-  protected stateOf(partition: ModelPartition, name: Name, now: Millis): CounterState {
+  stateOf(partition: ModelPartition, name: Name, now: Millis): CounterState {
     const counter = this.counterAt(partition, name, now)
     return { name, spent: counter?.spent ?? 0, reserved: counter?.reserved ?? 0, granted: counter?.granted ?? 0 }
   }
 
   /** The counter as a replay shows it: nothing changed, so no threshold was crossed. */
-  protected unchanged(partition: ModelPartition, name: Name, now: Millis): CounterChange {
+  unchanged(partition: ModelPartition, name: Name, now: Millis): CounterChange {
     const peak = this.counterAt(partition, name, now)?.peak ?? 0
     return { ...this.stateOf(partition, name, now), peakBefore: peak, peak }
   }
 
-  protected counterAt(partition: ModelPartition, name: Name, now: Millis): ModelCounter | undefined {
+  counterAt(partition: ModelPartition, name: Name, now: Millis): ModelCounter | undefined {
     if (this.counterIsDamaged(partition, name)) throw damaged(`counter ${name}`)
     const counter = partition.counters.get(this.counterName(name))
     return counter === undefined || this.counterIsOver(counter, now) ? undefined : counter
   }
 
-  protected counterIsDamaged(partition: ModelPartition, name: Name): boolean {
+  counterIsDamaged(partition: ModelPartition, name: Name): boolean {
     const counter = partition.counters.get(this.counterName(name))
     return counter !== undefined && ![counter.spent, counter.reserved, counter.granted].every(Number.isSafeInteger)
   }
 
-  protected counterName(name: Name): Name {
+  counterName(name: Name): Name {
     return name
   }
 
   // ── What is forgotten ──
 
   /** Whether a counter reads as absent: never while something is reserved in it. */
-  protected counterIsOver(counter: ModelCounter, now: Millis): boolean {
+  counterIsOver(counter: ModelCounter, now: Millis): boolean {
     return counter.reserved === 0 && counter.forgetAt <= now
   }
 
   /** Null: the record is damaged. */
-  protected reservationAt(partition: ModelPartition, key: Name, now: Millis): ModelReservation | null | undefined {
+  reservationAt(partition: ModelPartition, key: Name, now: Millis): ModelReservation | null | undefined {
     const known = partition.reservations.get(key)
     return known && this.recordIsOver(known, now) ? undefined : known
   }
 
-  protected adjustmentAt(partition: ModelPartition, key: Name, now: Millis) {
+  adjustmentAt(partition: ModelPartition, key: Name, now: Millis) {
     const known = partition.adjustments.get(key)
     return known && this.recordIsOver(known, now) ? undefined : known
   }
 
-  protected recordIsOver(record: { forgetAt: Millis }, now: Millis): boolean {
+  recordIsOver(record: { forgetAt: Millis }, now: Millis): boolean {
     return record.forgetAt <= now
   }
 
   /** Deletes what was forgotten longer ago than a wrong clock may be ahead. It reads as absent before. */
-  protected deleteForgotten(partition: ModelPartition): void {
+  deleteForgotten(partition: ModelPartition): void {
     if (partition.writes++ % 16 !== 0) return
     const before = this.clock() - this.deletionMarginMs()
     for (const [name, counter] of partition.counters) {
@@ -596,17 +586,17 @@ export class ModelStore implements BudgetStore {
     }
   }
 
-  protected deletionMarginMs(): number {
+  deletionMarginMs(): number {
     return CLOCK_MARGIN_MS
   }
 
-  protected partition(name: Name): ModelPartition {
+  partition(name: Name): ModelPartition {
     const partition = this.state.get(name) ?? emptyPartition()
     this.state.set(name, partition)
     return partition
   }
 
-  protected createLedger(retentionMs: number): ModelLedger {
+  createLedger(retentionMs: number): ModelLedger {
     return new ModelLedger(
       (name) => this.partition(name),
       (name) => this.now(name),

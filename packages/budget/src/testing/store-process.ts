@@ -1,7 +1,7 @@
 import { P2Error } from "@p2/core"
 import type { BudgetStore, StoreCapabilities } from "../store/budget-store"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
-import { STORE_MEMBERS } from "./check-suite"
+import { LEDGER_MEMBERS, STORE_MEMBERS } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { StoreProcess } from "./target"
 
@@ -35,8 +35,6 @@ interface SentError {
   code: string | undefined
   applied: "no" | "maybe" | undefined
 }
-
-const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
 /**
  * In the child: answers the parent's calls with this store until the parent closes it or is gone. `channel` is Node's

@@ -1,6 +1,7 @@
 import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import { createBench } from "./bench"
+import { CallLog } from "./call-log"
+import { CaseContext } from "./case-context"
 import { checkSuiteOptions, checkTarget, offers } from "./check-suite"
 import { describeError, SuiteFailure } from "./expect"
 import { SUITE_LEVELS, type SuiteLevel } from "./levels"
@@ -89,6 +90,7 @@ class SuiteRun {
   async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
     const start = performance.now()
     const processes: StoreProcess[] = []
+    const calls = new CallLog()
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
@@ -96,10 +98,10 @@ class SuiteRun {
       const made = await within(this.timeoutMs, making, `The factory did not return within ${this.timeoutMs} ms.`)
       checkTarget(made)
       target = made
-      const body = this.#runOn(target, one, processes)
+      const body = this.#runOn(target, one, processes, calls)
       await within(this.timeoutMs, body, `The case did not end within ${this.timeoutMs} ms.`)
     } catch (error) {
-      failure = withRule(error ?? new SuiteFailure("The case threw nothing."), one)
+      failure = withCalls(error ?? new SuiteFailure("The case threw nothing."), one, calls)
     }
     const closed = [
       ...(await closeAll(processes.map((process) => () => process.close()))),
@@ -128,7 +130,7 @@ class SuiteRun {
     }
   }
 
-  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[]): Promise<void> {
+  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[], calls: CallLog): Promise<void> {
     this.#rejectContradictions(target)
     const missing = one.needs.find((need) => !offers(target, need))
     if (missing !== undefined) {
@@ -140,7 +142,8 @@ class SuiteRun {
     await this.#describeStore(store)
     const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
     const { fuzzRuns = 40, seed = 1 } = this.#options
-    await one.run(createBench({ target, store, partition, fuzzRuns, seed, processes }))
+    const run = { target, fuzzRuns, seed, processes, calls, reservations: new Map() }
+    await one.run(new CaseContext(run, calls.record(store), partition))
   }
 
   async #describeStore(store: BudgetStore): Promise<void> {
@@ -198,11 +201,11 @@ function closeAll(closes: readonly (() => Promise<void>)[]): Promise<PromiseSett
   return Promise.allSettled(closes.map((close) => within(CLOSE_TIMEOUT_MS, close(), message)))
 }
 
-/** Adds where the rule stands. Runners print the stack, which begins with the message. */
-function withRule(error: unknown, { rule }: StoreCase): unknown {
+/** Adds the rule and the last calls. Runners print the stack, which begins with the message. */
+function withCalls(error: unknown, { rule }: StoreCase, calls: CallLog): unknown {
   if (!(error instanceof SuiteFailure)) return error
   const { message } = error
-  error.message = `${message}\nThe rule stands in docs/custom-store.md of @p2/budget, under "${rule}".`
+  error.message = `${message}\nSee "${rule}" in docs/custom-store.md of @p2/budget. ${calls.describe()}`
   if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
   return error
 }

@@ -34,7 +34,6 @@ const settle = {
   expiresAt: null,
   entry,
 }
-const listAll = { partition: PARTITION, filter: {}, cursor: null, limit: 10, newestFirst: false }
 
 /** The memory store with other members. */
 function storeWith(members: Partial<Record<keyof BudgetStore, unknown>>): BudgetStore {
@@ -53,24 +52,18 @@ afterEach(() => {
 })
 
 describe("requests", () => {
-  it("are copied: what the caller changes later is not stored", async () => {
+  it("belong to the store: it receives the object itself", async () => {
+    const received: unknown[] = []
     const memory = memoryStore({ now: () => 1_000 })
-    const store = checkedStore(memory)
-    const own = structuredClone({ ...reserve, leaseMs: 1 })
-    const reserved = store.reserve(own)
-    own.counters[0]!.amount = 999
-    own.pendingEntry.tags!.team = "changed"
-    await reserved
-    const mine = structuredClone(settle)
-    const settled = store.settle(mine)
-    mine.entry.tokens.inputTokens = 999
-    mine.entry.tags!.team = "changed"
-    mine.counters[0]!.amount = 999
-    expect(await settled).toMatchObject({ status: "settled", counters: [{ spent: 3 }] })
-    const { entries } = await store.ledger!.list(listAll)
-    expect(entries).toMatchObject([{ tokens: { inputTokens: 1 }, tags: { team: "search" } }])
-    entries[0]!.tokens.inputTokens = 999
-    expect((await store.ledger!.list(listAll)).entries).toMatchObject([{ tokens: { inputTokens: 1 } }])
+    const receive = (member: "reserve" | "settle") => async (request: never) => {
+      received.push(request)
+      return memory[member](request)
+    }
+    const store = checkedStore(storeWith({ reserve: receive("reserve"), settle: receive("settle") }))
+    await store.reserve(reserve)
+    await store.settle(settle)
+    expect(received[0]).toBe(reserve)
+    expect(received[1]).toBe(settle)
   })
 
   it("that are invalid are usage errors, and reach no store", async () => {

@@ -161,35 +161,3 @@ describe("a request that is wrong never reaches the store", () => {
     for (const limit of [0, 65, 0.5]) await expectRejected((store) => store.listDue({ partition: "p", limit }))
   })
 })
-
-describe("a request is copied", () => {
-  it("before the first wait: what the caller changes meanwhile changes nothing", async () => {
-    const { store } = recorded()
-    const request = reserve({}, [counter("a", 5, 10)])
-    const reserving = store.reserve(request)
-    Object.assign(request.counters[0]!, { amount: 7, onExpire: 7, name: "b" })
-    request.pendingEntry.tokens.inputTokens = 99
-    expect(await reserving).toMatchObject({ status: "ok" })
-    const settling = settle({}, [counter("a", 5, 10)])
-    settling.fingerprint = request.fingerprint
-    const entry = settling.entry
-    entry.tags = { team: "x" }
-    const settled = store.settle(settling)
-    Object.assign(settling.counters[0]!, { amount: 4, name: "b" })
-    entry.tags.team = "spoilt"
-    entry.tokens.inputTokens = 99
-    expect(await settled).toMatchObject({ status: "settled" })
-    const adjusting = adjustRequest("p", "a1", "a", "spent", 2)
-    const adjusted = store.adjust(adjusting)
-    adjusting.delta = 20
-    adjusting.counter.name = "b"
-    expect(await adjusted).toMatchObject({ status: "ok", applied: 2 })
-    const { counters } = await store.read({ partition: "p", counters: ["a", "b"] })
-    expect(counters.map(({ spent, reserved }) => [spent, reserved])).toEqual([
-      [7, 0],
-      [0, 0],
-    ])
-    const [stored] = await store.ledger!.get({ partition: "p", requestId: "k" })
-    expect(stored).toMatchObject({ tags: { team: "x" }, tokens: { inputTokens: 10 } })
-  })
-})

@@ -29,7 +29,7 @@ const failedCase = (report: StoreReport) => allCases(report).find((one) => one.s
 
 /** Charges one nano-dollar too many, but only for the amount 13: only random programs find it. */
 class Unlucky extends ModelStore {
-  protected override sum(a: number, b: number): number {
+  override sum(a: number, b: number): number {
     return super.sum(a, b === 13 ? 14 : b)
   }
 }
@@ -177,17 +177,20 @@ describe("limits are declared, not assumed", () => {
 })
 
 describe("a case that fails", () => {
-  it("says what was expected, what came, and where the rule stands", async () => {
+  it("says what was expected, what came, which calls came last, and where the rule stands", async () => {
     class TooLittle extends ModelStore {
-      protected override sum(a: number, b: number): number {
+      override sum(a: number, b: number): number {
         return super.sum(a, b === 30 ? 29 : b)
       }
     }
     const found = failedCase(await runStoreSuite(modelFactory(TooLittle), only("reserve sets the amount aside")))
-    expect(found?.reason).toBe(
-      "counters of the reply: [0].reserved: expected 30, got 29\n" +
-        'The rule stands in docs/custom-store.md of @p2/budget, under "Windows and room".',
-    )
+    const lines = found?.reason?.split("\n") ?? []
+    expect(lines.slice(0, 2)).toEqual([
+      "reserve: counters[0].reserved: expected 30, got 29",
+      'See "Windows and room" in docs/custom-store.md of @p2/budget. The last calls, the newest last:',
+    ])
+    expect(lines.at(-2)).toMatch(/^ {2}reserve \{"counters":\[\{"amount":30,.*"key":"r1"/)
+    expect(lines.at(-1)).toMatch(/^ {4}→ \{"counters":\[\{"granted":0,"name":"a","reserved":29/)
     expect(found).toMatchObject({ rule: "Windows and room", durationMs: expect.any(Number) })
   })
 
@@ -270,7 +273,7 @@ describe("a case that fails", () => {
         },
       }),
     })
-    const report = await runStoreSuite(factory, { only: ({ title }) => title.startsWith("what one process writes") })
+    const report = await runStoreSuite(factory, { only: ({ title }) => title.startsWith("every process sees") })
     expect(failedCase(report)).toBeDefined()
     expect(ended.length).toBe(2)
   })
@@ -289,7 +292,7 @@ describe("a random program that fails", () => {
     const seed = Number(
       /^seed (\d+), step \d+: .*(spent|reserved|granted): expected -?\d+, got -?\d+/.exec(reason)?.[1],
     )
-    expect(reason).toContain(`Repeat it with { seed: ${seed}, fuzzRuns: 1 }`)
+    expect(reason).toContain(`Repeat with { seed: ${seed}, fuzzRuns: 1 }`)
     expect((await reasonWith({ seed, fuzzRuns: 1 })).split("\n")[0]).toBe(reason.split("\n")[0])
   })
 })

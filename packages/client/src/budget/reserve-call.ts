@@ -25,6 +25,8 @@ export async function reserveCall(
     provider: route.provider.name,
     model: route.model,
     idempotencyKey: attemptId(call, step),
+    // The id of an attempt is new: no other call uses it.
+    releaseUnanswered: true,
     subject: { ...subject, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,

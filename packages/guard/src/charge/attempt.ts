@@ -4,7 +4,7 @@ import type {
   BudgetStore,
   Reservation,
   ReserveOptions,
-  Settlement,
+  SettleResult,
   UsageEntry,
 } from "@p2/budget"
 import type { Charge } from "./charge"
@@ -83,7 +83,7 @@ export async function settleAttempt(
   { reservation, circuit }: ReservedAttempt,
   charge: Charge,
   entry: Partial<UsageEntry> = {},
-): Promise<Settlement> {
+): Promise<SettleResult> {
   const counting = circuit?.circuits.leave(circuit.pass, charge)
   try {
     if (charge.status === "released") return await reservation.release(entry)

@@ -12,8 +12,8 @@ import type { Guard } from "./guard-options"
 import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
+import type { ReservedCall } from "./reserve-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
-import type { ReservedCall } from "./send-reserved"
 import { countsOf, reportAttempt } from "./settle-call"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */

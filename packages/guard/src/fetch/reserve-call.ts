@@ -1,9 +1,10 @@
 import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
 import { type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
-import type { BoundedCall } from "../protocols/protocol"
+import type { BoundedCall, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
+import type { ReadCall } from "./read-call"
 import { inCurrentScope, mergeSubjects } from "./scope"
 
 /** A call to reserve. */
@@ -23,6 +24,18 @@ export interface Reserved {
   budget: Budget
   subject: Subject
 }
+
+/** A call that was read and described. */
+export interface DescribedCall {
+  read: Extract<ReadCall, { status: "read" }>
+  described: PricedCall
+  headers: Headers
+  /** The subject in the headers of the call. */
+  subject: Subject | undefined
+}
+
+/** A call whose upper bound is reserved. */
+export type ReservedCall = DescribedCall & Reserved & Pick<InputBound, "onInputReported">
 
 export type ReserveOutcome =
   | { status: "reserved"; reserved: Reserved }

@@ -1,6 +1,4 @@
-import type { Subject } from "@p2/budget"
 import { isRecord } from "@p2/core"
-import type { InputBound } from "../input-bound/input-bounds"
 import type { PricedCall, ProviderCall } from "../protocols/protocol"
 import { EventObserver } from "../transport/event-observer"
 import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
@@ -8,22 +6,10 @@ import { isEventStream } from "../transport/read-body"
 import { SecondRequestError, watchSend } from "../transport/send-watch"
 import { continueInBackground } from "./background"
 import type { Guard } from "./guard-options"
-import type { CallChanges, ReadCall } from "./read-call"
+import type { CallChanges } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
-import type { Reserved } from "./reserve-call"
+import type { ReservedCall } from "./reserve-call"
 import { type AttemptEnd, settleCall } from "./settle-call"
-
-/** A call that was read and described. */
-export interface DescribedCall {
-  read: Extract<ReadCall, { status: "read" }>
-  described: PricedCall
-  headers: Headers
-  /** The subject in the headers of the call. */
-  subject: Subject | undefined
-}
-
-/** A call whose upper bound is reserved. */
-export type ReservedCall = DescribedCall & Reserved & Pick<InputBound, "onInputReported">
 
 /** A call that was sent: how to abort it, and how to settle it. */
 interface SentCall {

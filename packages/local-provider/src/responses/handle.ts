@@ -7,17 +7,7 @@ import { answerResponses, idOf, type ResponsesAnswer } from "./answer"
 import { countResponsesInput } from "./count"
 import { findResponsesModel, PICO_USD_PER_PIECE, type ResponsesModel } from "./rates"
 import { type ResponsesRequest, readResponsesRequest } from "./request"
-import { endOf, type ResponsesCall, responseBody, sendResponse, sendResponseEvents } from "./send"
-
-/** A response that the provider has stored. */
-export interface StoredResponse {
-  call: ResponsesCall
-  /** Tokens of all turns up to this response. */
-  conversationTokens: number
-  /** Polls until a background response has ended. */
-  pollsLeft: number
-  isCancelled: boolean
-}
+import { endOf, type ResponsesCall, responseBody, type StoredResponse, sendResponse, sendResponseEvents } from "./send"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 

@@ -17,6 +17,16 @@ export interface ResponsesCall {
   serviceTier: string
 }
 
+/** A response that the provider has stored. */
+export interface StoredResponse {
+  call: ResponsesCall
+  /** Tokens of all turns up to this response. */
+  conversationTokens: number
+  /** Polls until a background response has ended. */
+  pollsLeft: number
+  isCancelled: boolean
+}
+
 /** Sends a response as one JSON body. It is billed whether or not it arrives, because it was generated. */
 export async function sendResponse(response: ServerResponse, call: ResponsesCall): Promise<void> {
   const { line, fault, ledger } = call

@@ -2,7 +2,11 @@ import { isRecord } from "@p2/core"
 import { type ReportedUsage, readOpenAIResponsesUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError } from "../openai-chat/reported-error"
-import { backgroundKey } from "./stored-responses"
+
+/** The idempotency key of the reservation of a background response. */
+export function backgroundKey(responseId: string): string {
+  return `response:${responseId}`
+}
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -2,12 +2,7 @@ import { regionOfURL } from "@p2/pricing"
 import type { CallDescription, ProtocolContext, ProviderCall, ResumedCall } from "../protocol"
 import { rejected } from "../rejection"
 import { priceKeyOf, providerOf } from "../variants/called-model"
-import { ResponseMeter } from "./response-meter"
-
-/** The idempotency key of the reservation of a background response. */
-export function backgroundKey(responseId: string): string {
-  return `response:${responseId}`
-}
+import { backgroundKey, ResponseMeter } from "./response-meter"
 
 /** Describes a call of `/responses/{id}` or `/responses/{id}/{action}`. No stored response is billed again. */
 export function describeStored(

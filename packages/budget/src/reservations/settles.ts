@@ -1,13 +1,42 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { SettleRequest } from "../store/budget-store"
+import { counterRefOf, readCounterName } from "../limits/counters"
+import type { BudgetStore, Name, SettleCounter, SettleReply, SettleRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
-import { activeKey } from "./active-keys"
-import type { FinalSettleReply } from "./settle-where-reserved"
 
 /** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 5_000
+
+/** A reply of `settle` that needs no second settle. */
+export type FinalSettleReply = Exclude<SettleReply, { status: "other-counters" }>
+
+/**
+ * Settles. If the reservation was made in other counters (a retry after midnight names today's windows), settles again in
+ * those counters, with the same amounts per unit.
+ */
+export async function settleWhereReserved(store: BudgetStore, request: SettleRequest): Promise<FinalSettleReply> {
+  const reply = await store.settle(request)
+  if (reply.status !== "other-counters") return reply
+  const counters = reply.storedCounters.map((name) => renameCounter(store.name, request, name))
+  const second = await store.settle({ ...request, counters })
+  if (second.status !== "other-counters") return second
+  throw new StoreError(`The store "${store.name}" replied "other-counters" twice in a row for one reservation.`, {
+    code: "store-unavailable",
+    applied: "no",
+  })
+}
+
+function renameCounter(store: string, request: SettleRequest, name: Name): SettleCounter {
+  const parts = readCounterName(name)
+  const counter = request.counters.find((each) => readCounterName(each.name)?.unit === parts?.unit)
+  if (parts !== undefined && counter !== undefined)
+    return { ...counterRefOf(name, parts), reserved: counter.reserved, amount: counter.amount }
+  throw new StoreError(
+    `The store "${store}" replied with the counter "${name}", which does not belong to this reservation.`,
+    { code: "store-corrupt", applied: "no" },
+  )
+}
 
 /** A settle or release that the store has not confirmed. */
 export interface UnconfirmedSettle {
@@ -16,7 +45,7 @@ export interface UnconfirmedSettle {
   /** The error of the first attempt; absent if it was not sent yet. */
   failure?: StoreError | undefined
   /** Called once, without a reply if the settle was given up. The settle is pending until this call returns. */
-  onReply: (reply: FinalSettleReply | undefined) => void | Promise<void>
+  onReply: (reply: FinalSettleReply | undefined) => Promise<void>
 }
 
 interface Job extends UnconfirmedSettle {
@@ -39,7 +68,6 @@ export interface PendingSettlesOptions {
 export class PendingSettles {
   readonly #options: PendingSettlesOptions
   readonly #jobs = new Set<Job>()
-  readonly #counts = new Map<string, number>()
   #isClosed = false
   #idleWaiters: (() => void)[] = []
 
@@ -51,9 +79,10 @@ export class PendingSettles {
     return this.#jobs.size
   }
 
-  /** Whether a settle or release of this {@link activeKey} is pending. */
-  has(key: string): boolean {
-    return this.#counts.has(key)
+  /** Whether a settle or release of this key is pending. */
+  has(partition: Name, key: Name): boolean {
+    for (const { request } of this.#jobs) if (request.key === key && request.partition === partition) return true
+    return false
   }
 
   add(settle: UnconfirmedSettle): void {
@@ -69,8 +98,6 @@ export class PendingSettles {
     const job: Job = { ...settle, attempts: 0, deadline: undefined, timer: undefined }
     if (failure !== undefined || request.expiresAt !== null) this.#limit(job, failure)
     this.#jobs.add(job)
-    const key = activeKey(request.partition, request.key)
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
     this.#schedule(job)
   }
 
@@ -144,14 +171,9 @@ export class PendingSettles {
     // The job stays pending during `onReply`, which may send another settle of the key.
     job.timer = undefined
     const { onReply } = job
-    job.onReply = () => {}
+    job.onReply = async () => {}
     await onReply(reply)
-    if (!this.#jobs.delete(job)) return
-    const key = activeKey(job.request.partition, job.request.key)
-    const count = this.#counts.get(key)!
-    if (count > 1) this.#counts.set(key, count - 1)
-    else this.#counts.delete(key)
-    if (this.#jobs.size > 0) return
+    if (!this.#jobs.delete(job) || this.#jobs.size > 0) return
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
 }
