@@ -1,6 +1,7 @@
 import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
 import { type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
+import type { InputBound } from "../input-bound/input-bounds"
 import type { BoundedCall, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
