@@ -1,3 +1,4 @@
+import { MAX_BYTES_AHEAD } from "../transport/read-ahead"
 import type { LanguageMeter } from "./usage/model-meter"
 
 /** How a stream of parts ended. `finished`: its `finish` part arrived, or its end. */
@@ -6,14 +7,15 @@ export type StreamEnd = "finished" | "failed" | "cancelled" | "idle"
 export interface WatchedStreamOptions {
   meter: LanguageMeter
   signal: AbortSignal | undefined
+  /** Ends a stream whose reader is `maxBytesAhead` behind and does not read for this long, in milliseconds. */
   idleMs: number
   /** Called once. The reader sees the `finish` part, the end or the error when it has resolved. Must not reject. */
   onEnd(end: StreamEnd): Promise<void>
 }
 
 /**
- * A stream with the same parts, which are read only on request. It ends when its reader leaves, its signal fires, or nobody
- * reads it for a time, and cancels the upstream then.
+ * A stream with the same parts, read ahead of its reader by at most 1 MiB: the AI SDK may stop reading without cancelling. It
+ * ends when its reader leaves, its signal fires, or nobody reads it for a time, and cancels the upstream then.
  */
 export function watchStream<Part>(upstream: ReadableStream<Part>, options: WatchedStreamOptions): ReadableStream<Part> {
   const { meter, signal, idleMs, onEnd } = options
@@ -34,7 +36,6 @@ export function watchStream<Part>(upstream: ReadableStream<Part>, options: Watch
   }
   const onAbort = () => void stop("cancelled", signal?.reason).then(() => fail(signal?.reason))
   const startIdleTimer = () => {
-    if (ending !== undefined) return
     const reason = new Error(`Nobody read the stream for ${idleMs} ms.`)
     idleTimer = setTimeout(() => void stop("idle", reason).then(() => fail(reason)), idleMs)
     ;(idleTimer as { unref?: () => void }).unref?.()
@@ -43,16 +44,9 @@ export function watchStream<Part>(upstream: ReadableStream<Part>, options: Watch
   return new ReadableStream<Part>(
     {
       start(controller) {
-        fail = (reason) => {
-          try {
-            controller.error(reason)
-          } catch {
-            // It has ended.
-          }
-        }
+        fail = (reason) => controller.error(reason)
         if (signal?.aborted) onAbort()
         else signal?.addEventListener("abort", onAbort, { once: true })
-        startIdleTimer()
       },
       async pull(controller) {
         clearTimeout(idleTimer)
@@ -66,7 +60,7 @@ export function watchStream<Part>(upstream: ReadableStream<Part>, options: Watch
           meter.addPart(value)
           if (meter.isFinished) await end("finished")
           controller.enqueue(value)
-          startIdleTimer()
+          if (ending === undefined && (controller.desiredSize ?? 0) <= 0) startIdleTimer()
         } catch (error) {
           await end("failed")
           fail(error)
@@ -76,6 +70,17 @@ export function watchStream<Part>(upstream: ReadableStream<Part>, options: Watch
         await stop("cancelled", reason)
       },
     },
-    { highWaterMark: 0 },
+    { highWaterMark: MAX_BYTES_AHEAD, size: sizeOf },
   )
+}
+
+/** The bytes of an empty part. */
+const PART_BYTES = 64
+
+/** About as many bytes as a part has. */
+function sizeOf(part: unknown): number {
+  return Object.values(part as object).reduce<number>((size, value) => {
+    const length = typeof value === "string" || value instanceof Uint8Array ? value.length : 0
+    return size + length
+  }, PART_BYTES)
 }

@@ -84,9 +84,10 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
   it("charges every retry of the SDK", async () => {
     const guard = guardFor(integration, "1.00")
     const headers = { "retry-after-ms": "1" }
-    for (const status of [500, 429]) server.faults.next({ status, headers, billed: status === 500 })
+    // Gemini documents that it does not bill a 500.
+    for (const status of [503, 429]) server.faults.next({ status, headers, billed: status === 503 })
     await guard.caller.call()
-    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([500, 429, 200])
+    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([503, 429, 200])
     expect(server.ledger.calls).toHaveLength(2)
     await expectCovered(guard)
     server.faults.next({ status: 529, headers, billed: true })
