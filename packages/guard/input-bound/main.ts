@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util"
-import { startLocalProvider } from "@p2/local-provider"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { Draw } from "../fuzz/draw"
 import { CallPlayer, type PlayedCall, varyCall } from "./call-player"
 import { AGENT_RUN, RECORDED } from "./recorded-bodies"
 import { STATED_RISK, simulateCalibration } from "./simulate-calibration"
-import { FORMATS } from "./wire-formats"
+import { ANTHROPIC, FORMATS, type RecordedFormat } from "./wire-formats"
 
 const MODES = ["hard", "provider", "calibrated"] as const
 
@@ -61,6 +61,34 @@ async function compare(): Promise<void> {
     }
     await printAgentRun(new CallPlayer(server, format, "provider"))
   }
+  await printWebSearches(server)
+}
+
+/** A call that may search five times: most search once or twice, some never or five times. */
+async function printWebSearches(server: LocalProvider): Promise<void> {
+  const tools = [{ type: "web_search_20250305", name: "web_search", max_uses: 5 }]
+  const format: RecordedFormat = {
+    ...ANTHROPIC,
+    call: (...args) => {
+      const call = ANTHROPIC.call(...args)
+      return { ...call, body: { ...call.body, tools } }
+    },
+  }
+  const recorded = RECORDED.find(({ name }) => name === "chat, one question")!
+  const draw = new Draw(values.seed)
+  const searches = () => draw.pick([0, 1, 1, 1, 2, 2, 3, 5])
+  const hard = await new CallPlayer(server, format, "hard").play(recorded)
+  const player = new CallPlayer(server, format, "calibrated")
+  const billed: number[] = []
+  for (let index = 0; index < Number(values.variants); index++) {
+    server.faults.next({ searches: searches() })
+    billed.push((await player.play(varyCall(recorded, draw))).billedInput)
+  }
+  server.faults.next({ searches: 1 })
+  const { inputBound } = await player.play(recorded)
+  console.log(
+    `\nA web search with \`max_uses: 5\` at Anthropic: ${Math.min(...billed)} to ${Math.max(...billed)} input tokens billed; reserved ${hard.inputBound} hard, ${inputBound} calibrated.`,
+  )
 }
 
 async function learn(player: CallPlayer, recorded: Parameters<typeof varyCall>[0]): Promise<void> {
