@@ -156,6 +156,7 @@ describe("guardFetch with calibrated bounds", () => {
       bounds.add(guard.attempts.at(-1)!.reservedNanoUsd)
     }
     expect(bounds.size).toBe(1)
+    expect(guard.attempts).toHaveLength(MIN_REPORTS + 2)
   })
 
   it("bounds web searches far below ten context windows", async () => {

@@ -90,19 +90,12 @@ describe("a count of the provider", () => {
     expect(reserved).toBe(reservedFor(5_000 * 1.05 + 64))
   })
 
-  it("bounds each pass of a call with a search for tools", async () => {
-    const { call } = counting(counted(2_900))
-    const tools = [{ type: "tool_search_tool_regex_20251119", name: "tool_search" }]
-    const { reserved } = await call({ ...CALL, tools })
-    const prompt = 2_900 * 1.05 + 64
-    const inputs = Array.from({ length: 10 }, (_, pass) => prompt + pass * (100 + 2_000)).reduce((a, b) => a + b)
-    expect(reserved).toBe(Math.ceil(inputs) * 3_750 + 10 * 100 * 15_000)
-  })
-
-  it("is not used for web searches: only the first pass is counted, and the window bounds the others", async () => {
+  it.each([
+    { type: "web_search_20250305", name: "web_search", max_uses: 1 },
+    { type: "tool_search_tool_regex_20251119", name: "tool_search" },
+  ])("is not requested for tools that Anthropic runs: $type", async (tool) => {
     const { call, counts } = counting(counted(2_900))
-    const tools = [{ type: "web_search_20250305", name: "web_search", max_uses: 1 }]
-    await call({ ...CALL, tools })
+    await call({ ...CALL, tools: [tool] })
     expect(counts()).toEqual([])
   })
 
@@ -257,13 +250,22 @@ describe("an unchanged prefix", () => {
     expect(counts()).toHaveLength(2)
   })
 
-  it("is not learned from what several passes read", async () => {
-    const { call, counts } = counting(counted(2_900), 20_000)
-    const tools = [{ type: "tool_search_tool_regex_20251119", name: "tool_search" }]
-    await call({ ...CALL, tools })
-    const { reserved } = await call({ ...CALL, tools })
-    expect(counts()).toHaveLength(1)
-    expect(reserved).toBeLessThan(200_000 * 3_750)
+  it.each<[string, object, object]>([
+    [
+      "a tool that is loaded later",
+      { tools: [{ name: "f", description: "Does something.", input_schema: { type: "object" }, defer_loading: true }] },
+      turn("user", "Thanks"),
+    ],
+    [
+      "the addition of a tool",
+      {},
+      { role: "user", content: [{ type: "tool_addition", tool: { type: "tool_reference", name: "f" } }] },
+    ],
+  ])("is counted again with %s, whose definition no turn shows", async (_name, change, last) => {
+    const { call, counts } = counting(counted(2_900))
+    await call({ ...CALL, ...change })
+    await call({ ...CALL, ...change, messages: [first, turn("assistant", "Paris"), last] })
+    expect(counts()).toHaveLength(2)
   })
 })
 

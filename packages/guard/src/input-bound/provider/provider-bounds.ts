@@ -31,18 +31,16 @@ export class ProviderBounds implements InputBounds {
   async bound(call: CallToBound): Promise<InputBound> {
     const { described } = call
     const { prompt, estimate, upperBound } = described.input
-    const request = prompt && countRequestOf(call.call, described)
-    if (prompt === undefined || request === undefined) return hardBound(described)
-    if (prompt.isShown && prompt.inputBound(withMargin(estimate)) > upperBound - MIN_GAIN_TOKENS)
-      return hardBound(described)
+    const request = countRequestOf(call.call, described)
+    if (request === undefined) return hardBound(described)
+    if (prompt?.isShown && withMargin(estimate) > upperBound - MIN_GAIN_TOKENS) return hardBound(described)
     const digests = request.appends ? await prefixDigests([request.url.href, request.head], request.turns) : []
     const whole = digests.at(-1)
     const promptTokens = this.#remembered(call, request, digests) ?? (await this.#counted(call, request, whole))
     return {
-      described: promptTokens === undefined ? described : withInputBound(described, prompt.inputBound(promptTokens)),
+      described: promptTokens === undefined ? described : withInputBound(described, promptTokens),
       onInputReported: (inputTokens) => {
-        // What several passes read is no count of the prompt.
-        if (whole !== undefined && prompt.passes === 1 && inputTokens > 0) this.#prefixes.set(whole, inputTokens)
+        if (whole !== undefined && inputTokens > 0) this.#prefixes.set(whole, inputTokens)
       },
     }
   }
