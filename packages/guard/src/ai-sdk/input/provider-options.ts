@@ -128,23 +128,38 @@ export function readProviderOptions(
 ): ProviderOptions | Rejection {
   const { providerOptions, prompt, tools } = call
   const found = [...optionsIn({ providerOptions }, ""), ...optionsIn(prompt, "prompt"), ...optionsIn(tools, "tools")]
-  const own = found.filter(({ path }) => path === "providerOptions")
-  const isStoring = !own.some(({ options }) => options.store === false)
+  const own = ownOptions(found, provider)
+  const isStoring = own.store !== false
   for (const each of found) {
     const rejection = checkOptions(each, input, free) ?? addHidden(each, input, isStoring)
     if (rejection !== undefined) return rejection
   }
-  const maxToolCalls = own.find(({ options }) => isGiven(options.maxToolCalls))?.options.maxToolCalls
-  if (maxToolCalls !== undefined && !(Number.isSafeInteger(maxToolCalls) && (maxToolCalls as number) >= 0))
+  const { maxToolCalls } = own
+  if (isGiven(maxToolCalls) && !(Number.isSafeInteger(maxToolCalls) && (maxToolCalls as number) >= 0))
     return invalidBody("providerOptions.openai.maxToolCalls", "an integer of at least 0")
   return {
     status: "read",
     serviceTier: tierOf(own),
-    region: textOption(own, "inferenceGeo"),
-    maxToolCalls: maxToolCalls as number | undefined,
+    region: typeof own.inferenceGeo === "string" ? own.inferenceGeo : undefined,
+    maxToolCalls: (maxToolCalls ?? undefined) as number | undefined,
     cacheWrites: cacheWritesOf(found),
-    thinkingTokens: thinkingTokens(own, call.reasoning, provider),
+    thinkingTokens: thinkingTokens(found, call.reasoning, provider),
   }
+}
+
+/** The namespaces that each provider reads, the first one first. Every other provider reads that of its own name. */
+const OWN_NAMESPACES: Readonly<Record<string, readonly string[]>> = {
+  azure: ["azure", "openai"],
+  gemini: ["google"],
+  "google-vertex": ["googleVertex", "vertex", "google", "anthropic"],
+  "amazon-bedrock": ["amazonBedrock", "bedrock", "anthropic"],
+}
+
+/** The options of the call that its provider reads: what they lower, no other provider's options may lower. */
+function ownOptions(found: readonly FoundOptions[], provider: string): Fields {
+  const ofCall = found.filter(({ path }) => path === "providerOptions")
+  const names = OWN_NAMESPACES[provider] ?? [provider]
+  return names.map((name) => ofCall.find(({ namespace }) => namespace === name)?.options).find(isGiven) ?? {}
 }
 
 /** The most levels of a call in which options stand: a part of the output of a tool's result. */
@@ -209,17 +224,11 @@ function shownPart(name: string): string {
   return shown.startsWith("`") ? shown.slice(1, -1) : "?"
 }
 
-function textOption(found: readonly FoundOptions[], name: string): string | undefined {
-  const value = found.map(({ options }) => options[name]).find((each) => typeof each === "string")
-  return typeof value === "string" ? value : undefined
-}
-
 /** Anthropic's `auto` and `standard_only` have the same price. */
-function tierOf(found: readonly FoundOptions[]): string | undefined {
-  if (textOption(found, "speed") === "fast") return "fast"
-  const tier = textOption(found, "serviceTier")
-    ?.toLowerCase()
-    .replace(/^service_tier_/, "")
+function tierOf({ speed, serviceTier }: Fields): string | undefined {
+  if (speed === "fast") return "fast"
+  if (typeof serviceTier !== "string") return undefined
+  const tier = serviceTier.toLowerCase().replace(/^service_tier_/, "")
   return tier === "standard_only" ? "default" : tier
 }
 
