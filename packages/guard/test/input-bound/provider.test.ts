@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { guardMiddleware } from "../../src/index"
+import { withMargin } from "../../src/input-bound/provider/provider-bounds"
 import { COUNT_TIMEOUT_MS } from "../../src/input-bound/provider/request-count"
 import { balance, deferred, guardOver, json, type Sent } from "../fetch/guarded-server"
 
@@ -172,9 +173,9 @@ describe("without a count", () => {
     expect(counts()).toHaveLength(2)
   })
 
-  it("asks again after it rejected one body", async () => {
+  it.each([400, 401, 403])("asks again after it rejected one call with status %i", async (status) => {
     const { call, counts } = counting(({ body }) =>
-      json({ input_tokens: 2_900 }, { status: "system" in body ? 400 : 200 }),
+      json({ input_tokens: 2_900 }, { status: "system" in body ? status : 200 }),
     )
     await call({ ...CALL, system: "Be brief." })
     expect((await call()).reserved).toBe(reservedFor(2_900 * 1.05 + 64))
@@ -212,6 +213,20 @@ describe("an unchanged prefix", () => {
     await call()
     await call({ ...CALL, messages: [first, turn("assistant", "Paris"), turn("user", PROMPT)] })
     expect(counts()).toHaveLength(2)
+  })
+
+  it("bounds long new turns too if they cannot be counted", async () => {
+    let status = 200
+    const { call, counts } = counting(() => json({ input_tokens: 2_900 }, { status }))
+    await call()
+    status = 503
+    const longer = { ...CALL, messages: [first, turn("assistant", "Paris"), turn("user", PROMPT)] }
+    const { reserved } = await call(longer)
+    expect(counts()).toHaveLength(2)
+    const hard = guardOver(() => json(message(3_000)))
+    await hard.fetch(URL_OF_CALL, { method: "POST", body: JSON.stringify(longer) })
+    expect(reserved).toBeLessThan(0.7 * hard.attempts[0]!.reservedNanoUsd)
+    expect(reserved).toBeGreaterThan(reservedFor(withMargin(3_000) + new TextEncoder().encode(PROMPT).length))
   })
 
   it("is counted again if a new turn has a file", async () => {
