@@ -107,6 +107,6 @@ async function printAgentRun(player: CallPlayer): Promise<void> {
     ratios.push((inputBound / billedInput).toFixed(2))
   }
   console.log(
-    `\nThe ${AGENT_RUN.length} steps of the agent with \`provider\`: ${ratios.join(", ")}; ${player.counts} of them were counted.`,
+    `\nThe ${AGENT_RUN.length} steps of the agent with \`provider\`: ${ratios.join(", ")}; requests for counts: ${player.counts}.`,
   )
 }

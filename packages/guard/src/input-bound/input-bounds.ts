@@ -1,6 +1,4 @@
 import type { PricedCall, ProtocolContext, ProviderCall } from "../protocols/protocol"
-import { CalibratedBounds } from "./calibrated/calibrated-bounds"
-import { ProviderBounds } from "./provider/provider-bounds"
 
 /**
  * How the input of a call is bounded. docs/input-bounds.md has the margins and the risks.
@@ -31,17 +29,6 @@ export interface InputBound {
 /** Bounds the input of calls, and learns from what providers report. Never rejects: without a lower bound the hard one stays. */
 export interface InputBounds {
   bound(call: CallToBound): Promise<InputBound>
-}
-
-export function createInputBounds(mode: InputBoundMode = "hard"): InputBounds {
-  switch (mode) {
-    case "hard":
-      return { bound: async ({ described }) => hardBound(described) }
-    case "provider":
-      return new ProviderBounds()
-    case "calibrated":
-      return new CalibratedBounds()
-  }
 }
 
 export function hardBound(described: PricedCall): InputBound {
