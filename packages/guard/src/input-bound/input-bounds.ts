@@ -26,7 +26,10 @@ export interface InputBound {
   onInputReported(inputTokens: number): void
 }
 
-/** Bounds the input of calls, and learns from what providers report. Never rejects: without a lower bound the hard one stays. */
+/**
+ * Bounds the input of calls, and learns from what providers report. Without a lower bound the hard one stays.
+ * @throws RangeError for a body that is nested too deeply to be written, and so cannot be sent
+ */
 export interface InputBounds {
   bound(call: CallToBound): Promise<InputBound>
 }
