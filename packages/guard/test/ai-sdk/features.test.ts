@@ -384,6 +384,13 @@ describe("accepted if the caller states what is missing", () => {
   })
 })
 
+it("options of another provider do not lower a bound", async () => {
+  const plain = await reservedFor({ providerOptions: {} }, GEMINI)
+  expect(await reservedFor({ providerOptions: { openai: { serviceTier: "flex" } } }, GEMINI)).toBe(plain)
+  const openai = await reservedFor({ providerOptions: {} })
+  expect(await reservedFor({ providerOptions: { google: { serviceTier: "default" } } })).toBe(openai)
+})
+
 describe("thinking", () => {
   const outputRate = 25_000 // claude-opus-4-5: $25 per million tokens
 
