@@ -19,6 +19,11 @@ async function main(): Promise<void> {
     return index === -1 ? fallback : Number(process.argv[index + 1])
   }
   const only = process.argv.indexOf("--only")
+  const candidates = CANDIDATES.filter((candidate) => only === -1 || candidate.name === process.argv[only + 1])
+  if (candidates.length === 0)
+    throw new Error(
+      `Invalid \`--only\`: expected one of ${CANDIDATES.map((candidate) => `"${candidate.name}"`).join(", ")}.`,
+    )
   const seed = read("seed", 1)
   const calls = read("calls", 330)
   const [processes, lanes] = [3, 6]
@@ -30,8 +35,7 @@ async function main(): Promise<void> {
     "| | overspend | undercharge | false denials | budget used | lost after a crash | overcharge | answered |",
   )
   console.log("| --- | --: | --: | --: | --: | --: | --: | --: |")
-  for (const candidate of CANDIDATES) {
-    if (only !== -1 && candidate.name !== process.argv[only + 1]) continue
+  for (const candidate of candidates) {
     const program = fileURLToPath(import.meta.url)
     const result = await play(candidate, { workload, limitTokens: LIMIT_TOKENS, processes, lanes, program })
     console.log(`| ${titleOf(candidate)} | ${cellsOf(result).join(" | ")} |`)
