@@ -9,6 +9,8 @@ const HOSTS = {
 const fetch = globalThis.fetch
 globalThis.fetch = (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input)
+  // A server of the code itself.
+  if (url.hostname === "127.0.0.1") return fetch(input, init)
   const prefix = HOSTS[url.hostname]
   if (prefix === undefined) throw new Error(`The code in a README calls ${url.hostname}.`)
   const target = `${local}${prefix}${url.pathname}${url.search}`

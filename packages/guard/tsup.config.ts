@@ -5,6 +5,7 @@ export default packageBuild([
   "src/protocols.ts",
   "src/charge.ts",
   "src/transport.ts",
+  "src/ai-sdk.ts",
   "src/proxy.ts",
   "src/proxy/node.ts",
 ])

@@ -3,7 +3,8 @@ import type { CostSource, NanoUsd } from "@p2/core"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
-import { createInputBounds, type InputBoundMode, type InputBounds } from "../input-bound/input-bounds"
+import { createInputBounds } from "../input-bound/create-input-bounds"
+import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */

@@ -19,7 +19,7 @@ export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" 
   /** Undefined: a body arrived, so the meter and the status say whether the attempt succeeded. */
   errorCode: string | undefined
   /** Undefined: no body arrived. */
-  meter: Meter | undefined
+  meter: Pick<Meter, "read"> | undefined
   /** On the clock of `performance.now()`. */
   startedAt: number
 }

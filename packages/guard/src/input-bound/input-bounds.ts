@@ -1,6 +1,4 @@
 import type { PricedCall, ProtocolContext, ProviderCall } from "../protocols/protocol"
-import { CalibratedBounds } from "./calibrated/calibrated-bounds"
-import { ProviderBounds } from "./provider/provider-bounds"
 
 /**
  * How the input of a call is bounded. docs/input-bounds.md has the margins and the risks.
@@ -28,20 +26,12 @@ export interface InputBound {
   onInputReported(inputTokens: number): void
 }
 
-/** Bounds the input of calls, and learns from what providers report. Never rejects: without a lower bound the hard one stays. */
+/**
+ * Bounds the input of calls, and learns from what providers report. Without a lower bound the hard one stays.
+ * @throws RangeError for a body that is nested too deeply to be written, and so cannot be sent
+ */
 export interface InputBounds {
   bound(call: CallToBound): Promise<InputBound>
-}
-
-export function createInputBounds(mode: InputBoundMode = "hard"): InputBounds {
-  switch (mode) {
-    case "hard":
-      return { bound: async ({ described }) => hardBound(described) }
-    case "provider":
-      return new ProviderBounds()
-    case "calibrated":
-      return new CalibratedBounds()
-  }
 }
 
 export function hardBound(described: PricedCall): InputBound {

@@ -1,3 +1,4 @@
+import { describeName } from "@p2/core"
 import { describeAnthropic } from "./anthropic/describe"
 import { describePath } from "./free-paths"
 import { describeGemini } from "./gemini/describe"
@@ -38,9 +39,16 @@ function describe(call: ProviderCall, context: ProtocolContext): CallDescription
   return undefined
 }
 
+/** The path up to the first segment that is no identifier: it may be a prompt or a key. */
+function shownPath({ pathname }: URL): string {
+  const segments = pathname.split("/")
+  const hidden = segments.findIndex((segment) => segment !== "" && describeName(segment.replace(/[.:]/g, "_")) === "…")
+  return hidden === -1 ? pathname : [...segments.slice(0, hidden), "…"].join("/")
+}
+
 function unknownEndpoint({ method, url }: ProviderCall): CallDescription {
   return rejected(
     "unknown-endpoint",
-    `Unknown endpoint ${method} ${url.host}${url.pathname}: its cost is unknown. Pass \`unknownEndpoints: "pass"\` to send such calls without a limit.`,
+    `Unknown endpoint ${method} ${url.host}${shownPath(url)}: its cost is unknown. Pass \`unknownEndpoints: "pass"\` to send such calls without a limit.`,
   )
 }

@@ -54,18 +54,16 @@ export interface Rejection {
 export interface CallInput {
   estimate: number
   upperBound: number
-  /** How a lower bound of the prompt lowers `upperBound`. Undefined: the provider adds input that no count of the prompt contains. */
+  /** Undefined: the provider adds input that it counts nowhere before the call. */
   prompt?: Prompt | undefined
 }
 
-/** The input of the first pass of the model. */
+/** How the input comes about. */
 export interface Prompt {
   /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
   isShown: boolean
-  /** The most passes of the model: more than 1 if the provider runs tools. */
+  /** The most passes of the model, each of which reads the prompt: more than 1 if the provider runs tools. */
   passes: number
-  /** The upper bound of the input of all passes, if the prompt has at most this many tokens. */
-  inputBound(promptTokens: number): number
 }
 
 /** What decides the upper bound of a call. */

@@ -5,7 +5,7 @@ import { guardedFetch } from "../fetch/guard-fetch"
 import type { Guard, GuardAttempt } from "../fetch/guard-options"
 import { mergeSubjects } from "../fetch/scope"
 import { calledModels } from "./called-models"
-import { readToken } from "./credentials"
+import { queryWithoutToken, readToken } from "./credentials"
 import { headersToSend } from "./passed-headers"
 import { type ProxyErrorCode, proxyError } from "./proxy-error"
 import { checkCaller, type ProxyCaller, type ProxyOptions, type ProxySettings, readProxyOptions } from "./proxy-options"
@@ -63,7 +63,7 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   if (caller === undefined) return fail("invalid_token", describeToken(token), { "www-authenticate": "Bearer" })
   const { upstream } = route
   if (upstream === undefined) return fail("unknown_upstream", describeUnknown(settings))
-  return forward(settings, request, { ...route, upstream, caller, fail })
+  return forward(settings, request, { ...route, upstream, token, caller, fail })
 }
 
 type Fail = (code: ProxyErrorCode, message: string, headers?: Record<string, string>) => Response
@@ -75,12 +75,7 @@ function findRoute({ upstreams, basePath }: ProxySettings, url: URL): Route {
   const name = path.split("/", 2)[1] ?? ""
   const upstream = upstreams.get(name)
   if (upstream === undefined) return { name, upstream, url, format: OPENAI_FORMAT }
-  const query = new URLSearchParams(url.search)
-  // Rewritten only if it has a token, because writing may change its spelling.
-  const hasToken = query.has("key")
-  query.delete("key")
-  const search = !hasToken ? url.search : query.size === 0 ? "" : `?${query}`
-  const target = upstream.urlOf(path.slice(name.length + 1), search)
+  const target = upstream.urlOf(path.slice(name.length + 1), url.search)
   return { name, upstream, url: target, format: formatAt(upstream, target) }
 }
 
@@ -120,12 +115,13 @@ function describeUnknown({ upstreams, basePath }: ProxySettings): string {
 /** A request whose caller and upstream are known. */
 interface AcceptedRoute extends Route {
   upstream: Upstream
+  token: string | undefined
   caller: ProxyCaller
   fail: Fail
 }
 
 async function forward(settings: ProxySettings, request: Request, route: AcceptedRoute): Promise<Response> {
-  const { upstream, caller, url, format, fail } = route
+  const { upstream, token, caller, url, format, fail } = route
   const { signal, method } = request
   try {
     const body = await readRequestBody(request, settings.maxBodyBytes)
@@ -136,9 +132,10 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       )
     if (!mayCall(caller, settings, method, calledModelsOf(caller, url, body.bytes)))
       return fail("model_not_allowed", `This token may use: ${caller.models?.join(", ")}.`)
+    url.search = queryWithoutToken(url, token)
     const { subject, headers } = subjectOf(caller, request.headers)
     const key = await upstream.apiKey()
-    const sent = headersToSend(headers)
+    const sent = headersToSend(headers, token)
     for (const [name, value] of Object.entries(upstream.headers)) sent.set(name, value)
     if (key !== undefined) sent.set(format.keyHeader, `${format.keyPrefix}${key}`)
     const call = { method, headers: sent, body: body.bytes ?? null, signal, redirect: "manual" as const }

@@ -24,12 +24,14 @@ const NOT_RETURNED: ReadonlySet<string> = new Set([
   ...["x-p2-cost-usd", "x-p2-remaining-usd"],
 ])
 
-/** The headers of a request that are passed on. */
-export function headersToSend(headers: Headers): Headers {
+/** The headers of a request that are passed on. A header that contains the caller's token, wherever it is, is not. */
+export function headersToSend(headers: Headers, token: string | undefined): Headers {
   const passed = new Headers()
   const named = namedByConnection(headers)
-  for (const [name, value] of headers)
-    if (!NOT_SENT.has(name) && !named.includes(name) && !name.startsWith("sec-")) passed.append(name, value)
+  for (const [name, value] of headers) {
+    const isRemoved = NOT_SENT.has(name) || named.includes(name) || name.startsWith("sec-")
+    if (!isRemoved && !(token !== undefined && value.includes(token))) passed.append(name, value)
+  }
   passed.set("accept-encoding", "identity")
   return passed
 }

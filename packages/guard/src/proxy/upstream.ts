@@ -52,9 +52,12 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
   const { baseURL = ROOTS[name] ?? known?.baseURL, apiKey, headers = {}, provider = name, deployments = {} } = options
   if (apiKey !== undefined && typeof apiKey !== "function" && !isHeaderValue(apiKey))
     throw new InvalidArgumentError(`${argument}.apiKey`, "a key, or a function that returns one", hideString(apiKey))
-  for (const [header, value] of Object.entries(headers))
+  for (const [header, value] of Object.entries(headers)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
+      throw new InvalidArgumentError(`${argument}.headers`, "names of headers", hideString(header))
     if (!isHeaderValue(value))
       throw new InvalidArgumentError(`${argument}.headers.${header}`, "a string of ASCII characters", hideString(value))
+  }
   const dialect = dialectOf(provider)
   const base = readBase(baseURL, argument)
   return {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { guardMiddleware } from "../../src/index"
+import { withMargin } from "../../src/input-bound/provider/provider-bounds"
 import { COUNT_TIMEOUT_MS } from "../../src/input-bound/provider/request-count"
 import { balance, deferred, guardOver, json, type Sent } from "../fetch/guarded-server"
 
@@ -90,19 +91,12 @@ describe("a count of the provider", () => {
     expect(reserved).toBe(reservedFor(5_000 * 1.05 + 64))
   })
 
-  it("bounds each pass of a call with a search for tools", async () => {
-    const { call } = counting(counted(2_900))
-    const tools = [{ type: "tool_search_tool_regex_20251119", name: "tool_search" }]
-    const { reserved } = await call({ ...CALL, tools })
-    const prompt = 2_900 * 1.05 + 64
-    const inputs = Array.from({ length: 10 }, (_, pass) => prompt + pass * (100 + 2_000)).reduce((a, b) => a + b)
-    expect(reserved).toBe(Math.ceil(inputs) * 3_750 + 10 * 100 * 15_000)
-  })
-
-  it("is not used for web searches: only the first pass is counted, and the window bounds the others", async () => {
+  it.each([
+    { type: "web_search_20250305", name: "web_search", max_uses: 1 },
+    { type: "tool_search_tool_regex_20251119", name: "tool_search" },
+  ])("is not requested for tools that Anthropic runs: $type", async (tool) => {
     const { call, counts } = counting(counted(2_900))
-    const tools = [{ type: "web_search_20250305", name: "web_search", max_uses: 1 }]
-    await call({ ...CALL, tools })
+    await call({ ...CALL, tools: [tool] })
     expect(counts()).toEqual([])
   })
 
@@ -179,9 +173,9 @@ describe("without a count", () => {
     expect(counts()).toHaveLength(2)
   })
 
-  it("asks again after it rejected one body", async () => {
+  it.each([400, 401, 403])("asks again after it rejected one call with status %i", async (status) => {
     const { call, counts } = counting(({ body }) =>
-      json({ input_tokens: 2_900 }, { status: "system" in body ? 400 : 200 }),
+      json({ input_tokens: 2_900 }, { status: "system" in body ? status : 200 }),
     )
     await call({ ...CALL, system: "Be brief." })
     expect((await call()).reserved).toBe(reservedFor(2_900 * 1.05 + 64))
@@ -221,6 +215,20 @@ describe("an unchanged prefix", () => {
     expect(counts()).toHaveLength(2)
   })
 
+  it("bounds long new turns too if they cannot be counted", async () => {
+    let status = 200
+    const { call, counts } = counting(() => json({ input_tokens: 2_900 }, { status }))
+    await call()
+    status = 503
+    const longer = { ...CALL, messages: [first, turn("assistant", "Paris"), turn("user", PROMPT)] }
+    const { reserved } = await call(longer)
+    expect(counts()).toHaveLength(2)
+    const hard = guardOver(() => json(message(3_000)))
+    await hard.fetch(URL_OF_CALL, { method: "POST", body: JSON.stringify(longer) })
+    expect(reserved).toBeLessThan(0.7 * hard.attempts[0]!.reservedNanoUsd)
+    expect(reserved).toBeGreaterThan(reservedFor(withMargin(3_000) + new TextEncoder().encode(PROMPT).length))
+  })
+
   it("is counted again if a new turn has a file", async () => {
     const { call, counts } = counting(counted(2_900))
     await call()
@@ -257,13 +265,22 @@ describe("an unchanged prefix", () => {
     expect(counts()).toHaveLength(2)
   })
 
-  it("is not learned from what several passes read", async () => {
-    const { call, counts } = counting(counted(2_900), 20_000)
-    const tools = [{ type: "tool_search_tool_regex_20251119", name: "tool_search" }]
-    await call({ ...CALL, tools })
-    const { reserved } = await call({ ...CALL, tools })
-    expect(counts()).toHaveLength(1)
-    expect(reserved).toBeLessThan(200_000 * 3_750)
+  it.each<[string, object, object]>([
+    [
+      "a tool that is loaded later",
+      { tools: [{ name: "f", description: "Does something.", input_schema: { type: "object" }, defer_loading: true }] },
+      turn("user", "Thanks"),
+    ],
+    [
+      "the addition of a tool",
+      {},
+      { role: "user", content: [{ type: "tool_addition", tool: { type: "tool_reference", name: "f" } }] },
+    ],
+  ])("is counted again with %s, whose definition no turn shows", async (_name, change, last) => {
+    const { call, counts } = counting(counted(2_900))
+    await call({ ...CALL, ...change })
+    await call({ ...CALL, ...change, messages: [first, turn("assistant", "Paris"), last] })
+    expect(counts()).toHaveLength(2)
   })
 })
 

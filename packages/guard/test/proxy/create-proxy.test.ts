@@ -464,6 +464,7 @@ describe("options", () => {
     ["an address of another kind", { upstreams: { openai: { baseURL: `file:///${KEY}` } } }, /baseURL/],
     ["a key of two lines", { upstreams: { openai: { apiKey: `${KEY}\n` } } }, /apiKey/],
     ["a header of two lines", { upstreams: { openai: { headers: { a: `${KEY}\r\nb: c` } } } }, /headers\.a/],
+    ["a header that is none", { upstreams: { openai: { headers: { [`${KEY}:`]: "a" } } } }, /headers/],
     ["authenticate", { authenticate: TOKEN }, /`authenticate`/],
     ["a token in place of authenticate", { token: TOKEN }, /acceptToken/],
     ["apiKey", { apiKey: KEY }, /upstreams/],

@@ -16,8 +16,10 @@ const MARGIN_TOKENS = 16
  *
  * The bound is the largest of the latest ratios and a margin. If the calls of a class come in random order, the ratio of the next call
  * is the largest of n + 1 with a probability of 1 / (n + 1): one call in 201 with 200 reports, one in 501 with 500. That holds for every
- * distribution (split conformal prediction: Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005, §4.2). Calls that
- * become denser over time break the assumption, which is what the margin is for.
+ * distribution (split conformal prediction: Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005, §4.2).
+ *
+ * Change over time breaks the assumption. The margin is for slow change. A ratio above the margin shows an abrupt one: the class forgets
+ * its reports, so that its calls have no bound until there are enough new ones.
  */
 export class RatioClasses {
   readonly #classes = new LruMap<string, number[]>(MAX_CLASSES)
@@ -29,9 +31,11 @@ export class RatioClasses {
     return Math.ceil(expected * Math.max(...ratios) * MARGIN) + MARGIN_TOKENS
   }
 
+  /** @param ratio reported / expected */
   add(kind: string, ratio: number): void {
     if (!(ratio > 0)) return
     const ratios = this.#classes.getOrCreate(kind, () => [])
+    if (ratios.length >= MIN_REPORTS && ratio > MARGIN * Math.max(...ratios)) ratios.length = 0
     ratios.push(ratio)
     if (ratios.length > MAX_REPORTS) ratios.shift()
   }

@@ -20,14 +20,18 @@ export interface CountRequest {
   countField: string
 }
 
-/** The request that counts the prompt of a call. Undefined: no endpoint counts it as it is billed. */
+/**
+ * The request that counts the input of a call. Undefined: no endpoint counts it as it is billed. Tools that the provider runs are counted
+ * for the first pass at Anthropic (https://platform.claude.com/docs/en/build-with-claude/token-counting, 2026-11), without the definitions
+ * that a search for tools adds later, and no source says how OpenAI counts them.
+ */
 export function countRequestOf(call: ProviderCall, described: PricedCall): CountRequest | undefined {
-  if (call.body.kind !== "json") return undefined
+  if (call.body.kind !== "json" || described.input.prompt?.passes !== 1) return undefined
   switch (described.provider) {
     case "anthropic":
       return anthropicRequest(call, call.body.value)
     case "openai":
-      return openaiRequest(call, call.body.value, described)
+      return openaiRequest(call, call.body.value)
     case "gemini":
     case "google":
       return geminiRequest(call, call.body.value, described)
@@ -41,7 +45,6 @@ const ANTHROPIC_FIELDS = words(
   "messages model system tools tool_choice thinking cache_control output_config output_format context_management speed billing_policy",
 )
 
-/** Server tools are counted for the first pass: https://platform.claude.com/docs/en/build-with-claude/token-counting (2026-11) */
 function anthropicRequest(call: ProviderCall, body: Body): CountRequest | undefined {
   if (!call.url.pathname.endsWith("/messages") || !Array.isArray(body.messages)) return undefined
   const counted = pick(body, ANTHROPIC_FIELDS)
@@ -51,7 +54,7 @@ function anthropicRequest(call: ProviderCall, body: Body): CountRequest | undefi
     body: counted,
     head,
     turns: body.messages,
-    appends: body.context_management === undefined,
+    appends: body.context_management === undefined && !hasLaterTools(body),
     callWith: (messages) => withBody(call, { model: body.model, max_tokens: body.max_tokens, messages }),
     countField: "input_tokens",
   }
@@ -62,9 +65,8 @@ const OPENAI_FIELDS = words(
   "conversation input instructions model parallel_tool_calls previous_response_id reasoning text tool_choice tools truncation",
 )
 
-/** No source says how the endpoint counts tools that OpenAI runs. */
-function openaiRequest(call: ProviderCall, body: Body, { input }: PricedCall): CountRequest | undefined {
-  if (!call.url.pathname.endsWith("/responses") || input.prompt?.passes !== 1) return undefined
+function openaiRequest(call: ProviderCall, body: Body): CountRequest | undefined {
+  if (!call.url.pathname.endsWith("/responses")) return undefined
   const counted = pick(body, OPENAI_FIELDS)
   const { input: _, ...head } = counted
   return {
@@ -72,7 +74,7 @@ function openaiRequest(call: ProviderCall, body: Body, { input }: PricedCall): C
     body: counted,
     head,
     turns: Array.isArray(body.input) ? body.input : [body.input],
-    appends: body.truncation !== "auto" && body.conversation === undefined,
+    appends: body.truncation !== "auto" && body.conversation === undefined && !hasLaterTools(body),
     callWith: (turns) => withBody(call, { model: body.model, input: turns }),
     countField: "input_tokens",
   }
@@ -85,7 +87,7 @@ function openaiRequest(call: ProviderCall, body: Body, { input }: PricedCall): C
 function geminiRequest(call: ProviderCall, body: Body, { model }: PricedCall): CountRequest | undefined {
   const { contents, systemInstruction } = camelKeys(body)
   if (!/:(generate|streamGenerate)Content$/.test(call.url.pathname)) return undefined
-  if (hasMedia(contents) || hasMedia(systemInstruction)) return undefined
+  if (hasField([contents, systemInstruction], MEDIA)) return undefined
   const { contents: _, ...head } = body
   const url = withPath(call.url, (path) => path.replace(/:\w+$/, ":countTokens"))
   url.searchParams.delete("alt")
@@ -100,11 +102,23 @@ function geminiRequest(call: ProviderCall, body: Body, { model }: PricedCall): C
   }
 }
 
+/** Whether a turn can add the definition of a tool to the prompt without showing it. */
+function hasLaterTools({ tools, messages }: Body): boolean {
+  return hasField(tools, LATER_TOOLS) || hasBlock(messages, "tool_addition")
+}
+
+const LATER_TOOLS = words("defer_loading")
 const MEDIA = words("inlineData inline_data fileData file_data")
 
-function hasMedia(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasMedia)
-  return isRecord(value) && Object.entries(value).some(([name, inner]) => MEDIA.has(name) || hasMedia(inner))
+/** Whether an object at any depth has one of these fields. */
+function hasField(value: unknown, names: ReadonlySet<string>): boolean {
+  if (Array.isArray(value)) return value.some((item) => hasField(item, names))
+  return isRecord(value) && Object.entries(value).some(([name, inner]) => names.has(name) || hasField(inner, names))
+}
+
+function hasBlock(value: unknown, type: string): boolean {
+  if (Array.isArray(value)) return value.some((item) => hasBlock(item, type))
+  return isRecord(value) && (value.type === type || hasBlock(value.content, type))
 }
 
 function pick(body: Body, names: ReadonlySet<string>): Body {

@@ -31,33 +31,38 @@ export class ProviderBounds implements InputBounds {
   async bound(call: CallToBound): Promise<InputBound> {
     const { described } = call
     const { prompt, estimate, upperBound } = described.input
-    const request = prompt && countRequestOf(call.call, described)
-    if (prompt === undefined || request === undefined) return hardBound(described)
-    if (prompt.isShown && prompt.inputBound(withMargin(estimate)) > upperBound - MIN_GAIN_TOKENS)
-      return hardBound(described)
+    const request = countRequestOf(call.call, described)
+    if (request === undefined) return hardBound(described)
+    if (prompt?.isShown && withMargin(estimate) > upperBound - MIN_GAIN_TOKENS) return hardBound(described)
     const digests = request.appends ? await prefixDigests([request.url.href, request.head], request.turns) : []
     const whole = digests.at(-1)
-    const promptTokens = this.#remembered(call, request, digests) ?? (await this.#counted(call, request, whole))
+    const remembered = this.#remembered(call, request, digests)
+    const counted = remembered?.isClose ? undefined : await this.#counted(call, request, whole)
+    const promptTokens = counted ?? remembered?.promptTokens
     return {
-      described: promptTokens === undefined ? described : withInputBound(described, prompt.inputBound(promptTokens)),
+      described: promptTokens === undefined ? described : withInputBound(described, promptTokens),
       onInputReported: (inputTokens) => {
-        // What several passes read is no count of the prompt.
-        if (whole !== undefined && prompt.passes === 1 && inputTokens > 0) this.#prefixes.set(whole, inputTokens)
+        if (whole !== undefined && inputTokens > 0) this.#prefixes.set(whole, inputTokens)
       },
     }
   }
 
-  /** A bound of the prompt from the count of its first turns and the hard bound of the others, if it is close enough. */
-  #remembered({ context }: CallToBound, request: CountRequest, digests: readonly string[]): number | undefined {
+  /** A bound of the prompt from the count of its first turns and the hard bound of the others. */
+  #remembered(
+    { context }: CallToBound,
+    request: CountRequest,
+    digests: readonly string[],
+  ): { promptTokens: number; isClose: boolean } | undefined {
     const prefix = this.#prefixes.longest(digests)
     if (prefix === undefined) return undefined
     const added = request.turns.slice(prefix.length)
-    if (added.length === 0) return withMargin(prefix.tokens)
+    const prefixTokens = withMargin(prefix.tokens)
+    if (added.length === 0) return { promptTokens: prefixTokens, isClose: true }
     const described = findProtocol(request.callWith(added), context)
     if (described.status !== "priced") return undefined
-    const { estimate, upperBound, prompt } = described.input
-    if (!prompt?.isShown || upperBound - estimate > MAX_ADDED_SHARE * prefix.tokens) return undefined
-    return withMargin(prefix.tokens) + upperBound
+    const { estimate, upperBound } = described.input
+    const isClose = upperBound - estimate <= MAX_ADDED_SHARE * prefix.tokens
+    return { promptTokens: prefixTokens + upperBound, isClose }
   }
 
   async #counted(

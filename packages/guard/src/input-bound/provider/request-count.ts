@@ -10,10 +10,12 @@ const MAX_ANSWER_BYTES = 64 * 1024
 
 export type CountOutcome =
   | { status: "counted"; tokens: number }
-  /** This body has no count. */
+  /** This call has no count: its body or its key is to blame. */
   | { status: "rejected" }
   /** The endpoint does not answer, or has no counts. */
   | { status: "unavailable" }
+
+const REJECTIONS: readonly number[] = [400, 401, 402, 403, 413, 422]
 
 /** Headers that belong to the body of the call, or would make the count the same request as the call. */
 const OWN_HEADERS = ["content-length", "content-encoding", "idempotency-key", "x-client-request-id"]
@@ -35,7 +37,7 @@ export async function requestCount(
     const init = { method: "POST", headers: sent, body: JSON.stringify(body), signal, redirect: "manual" } as const
     const response = await fetch(url.href, init)
     const text = response.body === null ? "" : await readTextUpTo(response.body, MAX_ANSWER_BYTES)
-    if (response.status === 400 || response.status === 413 || response.status === 422) return { status: "rejected" }
+    if (REJECTIONS.includes(response.status)) return { status: "rejected" }
     const data = response.ok ? parseJson(text) : undefined
     const tokens = isRecord(data) ? data[countField] : undefined
     return isCount(tokens) ? { status: "counted", tokens } : { status: "unavailable" }

@@ -9,7 +9,7 @@ import { contentParts, messageParts } from "./content"
 import { betasOf, checkBetas, checkContextManagement, MESSAGE_FIELDS } from "./fields"
 import { readLimits } from "./limits"
 import { MessageMeter } from "./meter"
-import { passesOf, promptOf, withPasses } from "./passes"
+import { passesOf, withPasses } from "./passes"
 import { targetOf } from "./paths"
 import { type ClaudeTools, readTools } from "./tools"
 
@@ -56,7 +56,7 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
     input: {
       estimate: input.estimate,
       upperBound: input.upperBound,
-      prompt: addsToPrompt(body) ? undefined : promptOf(prompt, tools, limits.maxOutputTokens, window),
+      prompt: addsToPrompt(body) ? undefined : { isShown: prompt.isShown, passes: passesOf(tools) },
     },
     maxOutputTokens: limits.maxOutputTokens,
     minOutputTokens: limits.minOutputTokens,

@@ -1,5 +1,5 @@
 import { type PromptTokens, unknownWindow } from "../prompt-parts"
-import type { Prompt, Rejection } from "../protocol"
+import type { Rejection } from "../protocol"
 import type { ClaudeTools } from "./tools"
 
 /**
@@ -29,39 +29,10 @@ export function withPasses(
 ): PromptTokens | Rejection {
   if (runs.size === 0) return prompt
   if (window === undefined) return unknownWindow("a tool that Anthropic runs")
-  return { ...prompt, upperBound: boundOfPasses(prompt.upperBound, { runs, maxOutputTokens, window }) }
-}
-
-/** The prompt of a call with tools that Anthropic runs, or with none. */
-export function promptOf(
-  { isShown }: PromptTokens,
-  tools: ClaudeTools,
-  maxOutputTokens: number | undefined,
-  window: number | undefined,
-): Prompt {
-  const { runs } = tools
-  return {
-    isShown,
-    passes: passesOf(tools),
-    inputBound: (promptTokens) =>
-      runs.size === 0 || window === undefined
-        ? promptTokens
-        : boundOfPasses(promptTokens, { runs, maxOutputTokens, window }),
-  }
-}
-
-function boundOfPasses(
-  promptTokens: number,
-  {
-    runs,
-    maxOutputTokens,
-    window,
-  }: Pick<ClaudeTools, "runs"> & { maxOutputTokens: number | undefined; window: number },
-): number {
-  let tokens = 0
+  let upperBound = 0
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const grown = promptTokens + pass * ((maxOutputTokens ?? window) + TOOL_SEARCH_TOKENS)
-    tokens += runs.has("web") ? window : Math.min(window, grown)
+    const grown = prompt.upperBound + pass * ((maxOutputTokens ?? window) + TOOL_SEARCH_TOKENS)
+    upperBound += runs.has("web") ? window : Math.min(window, grown)
   }
-  return Math.max(promptTokens, tokens)
+  return { ...prompt, upperBound: Math.max(prompt.upperBound, upperBound) }
 }

@@ -6,7 +6,7 @@ export function camelKeys(value: Readonly<Record<string, unknown>>): Record<stri
   const fields = new Map<string, unknown>()
   for (const [name, inner] of Object.entries(value)) {
     const camel = camelCase(name)
-    fields.set(fields.has(camel) ? `${camel} in two spellings` : camel, inner)
+    fields.set(fields.has(camel) ? `${camel}_in_two_spellings` : camel, inner)
   }
   return Object.fromEntries(fields)
 }

@@ -69,7 +69,7 @@ function describeContent(
       estimate: prompt.estimate,
       upperBound: prompt.upperBound,
       // Cached contents, and what tools of Google add, are in no count.
-      prompt: prompt.isShown ? { isShown: true, passes: 1, inputBound: (tokens) => tokens } : undefined,
+      prompt: prompt.isShown ? { isShown: true, passes: 1 } : undefined,
     },
     maxOutputTokens: limits.maxOutputTokens,
     minOutputTokens: 1,

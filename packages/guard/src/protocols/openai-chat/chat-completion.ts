@@ -1,5 +1,6 @@
 import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readOpenAIChatUsage, type UsageReading } from "@p2/pricing/usage"
+import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { readReportedError, reportsError } from "./reported-error"
@@ -145,13 +146,13 @@ export class ChatCompletion implements Meter {
     }
     if (!isAnswer) return
     if (reportsError({ error: choice.error })) this.#break(choice)
-    const reason = shortString(choice.finish_reason)
+    const reason = shownReason(choice.finish_reason)
     if (reason === undefined || reason === "null") return
     this.#isComplete = true
     // A later reason does not make an answer whole that was filtered, truncated or broken off.
     if (this.#finishReason !== undefined && this.answerEnd !== "complete") return
     this.#finishReason = reason
-    this.#nativeFinishReason = shortString(choice.native_finish_reason)
+    this.#nativeFinishReason = shownReason(choice.native_finish_reason)
   }
 
   /** `isWhole`: the message may have everything so far, and not only what is new. */
@@ -243,6 +244,11 @@ function indexOf(choice: Record<string, unknown>): number {
 /** A short string from a provider: not empty, cut to 200 characters. */
 function shortString(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
+}
+
+/** A finish reason; "unrecognized" for one that is no identifier, because a broken server may put text of the answer there. */
+function shownReason(value: unknown): string | undefined {
+  return shortString(value) === undefined ? undefined : (shownIdentifier(value) ?? "unrecognized")
 }
 
 /** Fields of a message that the model does not write. */

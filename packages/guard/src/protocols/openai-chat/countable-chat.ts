@@ -2,6 +2,7 @@ import type { AnswerFormat, ContentPart, Message, ToolCall, ToolDefinition } fro
 import { isRecord } from "@p2/core"
 import type { Modality } from "@p2/pricing"
 import type { CountableInput } from "../counted-input"
+import { shownName } from "../identifier"
 import type { Rejection } from "../protocol"
 import { invalidBody, rejected } from "../rejection"
 
@@ -82,7 +83,7 @@ function addPart(input: CountableInput, parts: ContentPart[], part: unknown, pat
   } else
     return rejected(
       "unknown-field",
-      `Unknown content part ${JSON.stringify(type.slice(0, 100))} at \`${path}\`: its cost is unknown. Send its text, or an image, audio or file part.`,
+      `Unknown content part ${shownName(type)} at \`${path}\`: its cost is unknown. Send its text, or an image, audio or file part.`,
     )
   return undefined
 }

@@ -130,7 +130,7 @@ function describePriced({ call, body, model, input, variant, context }: ReadChat
     input: {
       estimate: counted.estimate,
       upperBound: counted.upperBound,
-      prompt: counted.isShown ? { isShown: true, passes: 1, inputBound: (tokens) => tokens } : undefined,
+      prompt: counted.isShown ? { isShown: true, passes: 1 } : undefined,
     },
     maxOutputTokens: limit.tokens,
     minOutputTokens: reasoningTokens + 1,

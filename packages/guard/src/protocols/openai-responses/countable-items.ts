@@ -1,6 +1,7 @@
 import { type AnswerFormat, isRecord, type Message, type ToolDefinition } from "@p2/core"
 import type { Modality } from "@p2/pricing"
 import type { CountableInput } from "../counted-input"
+import { shownName } from "../identifier"
 import type { Rejection } from "../protocol"
 import { invalidBody, rejected, unbounded } from "../rejection"
 
@@ -86,7 +87,7 @@ function addItem(input: CountableInput, item: unknown, path: string): Rejection 
   else
     return rejected(
       "unknown-field",
-      `Unknown item ${JSON.stringify(String(type).slice(0, 100))} at \`${path}\`: its cost is unknown. Send it as a message.`,
+      `Unknown item ${shownName(type)} at \`${path}\`: its cost is unknown. Send it as a message.`,
     )
   return undefined
 }
@@ -171,7 +172,7 @@ function partsOf(input: CountableInput, content: unknown, path: string): Parts |
       default:
         return rejected(
           "unknown-field",
-          `Unknown content part ${JSON.stringify(String(part.type).slice(0, 100))} at \`${at}\`: its cost is unknown. Send its text, or an image, audio or file part.`,
+          `Unknown content part ${shownName(part.type)} at \`${at}\`: its cost is unknown. Send its text, or an image, audio or file part.`,
         )
     }
   }

@@ -118,23 +118,19 @@ function countPasses(
   const isTruncated = body.truncation === "auto" && window !== undefined
   const upperBound = isTruncated ? Math.min(first.upperBound, Math.max(window, first.estimate)) : first.upperBound
   const { status, estimate, isShown } = first
-  const prompt = (inputBound: (promptTokens: number) => number) =>
-    hasRemoteTools ? undefined : { isShown, passes, inputBound }
-  if (passes === 1) return { status, estimate, upperBound, prompt: prompt((tokens) => tokens) }
+  const prompt = hasRemoteTools ? undefined : { isShown, passes }
+  if (passes === 1) return { status, estimate, upperBound, prompt }
   const output = (body.max_output_tokens as number | null | undefined) ?? price.maxOutputTokens
-  const added = tokensPerCall === undefined || output === undefined ? undefined : output + calls * tokensPerCall
-  if (added === undefined && window === undefined)
+  const later =
+    tokensPerCall === undefined || output === undefined ? undefined : upperBound + output + calls * tokensPerCall
+  if (later === undefined && window === undefined)
     return unbounded(
       "hosted tools",
       "the context window of the model is unknown",
       "Add `contextWindow` to a price of your own with createPriceTable.",
     )
-  const inputBound = (promptTokens: number) => {
-    const later = added === undefined ? Number.POSITIVE_INFINITY : promptTokens + added
-    const pass = Math.min(later, Math.max(window ?? Number.POSITIVE_INFINITY, promptTokens))
-    return promptTokens + (passes - 1) * pass
-  }
-  return { status, estimate, upperBound: inputBound(upperBound), prompt: prompt(inputBound) }
+  const pass = Math.min(later ?? Number.POSITIVE_INFINITY, Math.max(window ?? Number.POSITIVE_INFINITY, upperBound))
+  return { status, estimate, upperBound: upperBound + (passes - 1) * pass, prompt }
 }
 
 /** Undefined: the model may answer with every modality for which it has a rate. */

@@ -1,5 +1,6 @@
 import { isRecord } from "@p2/core"
 import type { CountableInput } from "../counted-input"
+import { shownName } from "../identifier"
 import type { Rejection } from "../protocol"
 import { invalidBody, rejected, unbounded } from "../rejection"
 import type { CalledModel } from "../variants/called-model"
@@ -242,8 +243,7 @@ function remoteTools(tool: Fields, path: string, input: CountableInput): Rejecti
 
 /** Names a tool by its type and path. */
 function nameOf(tool: unknown, path: string): string {
-  const type = isRecord(tool) ? String(tool.type) : ""
-  return `${JSON.stringify(type.slice(0, 100))} at \`${path}\``
+  return `${shownName(isRecord(tool) ? tool.type : undefined)} at \`${path}\``
 }
 
 function approvalsIn(items: unknown): number {

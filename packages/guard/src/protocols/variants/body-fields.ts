@@ -1,3 +1,4 @@
+import { shownField } from "../identifier"
 import type { Rejection } from "../protocol"
 import { rejected, unbounded } from "../rejection"
 
@@ -43,10 +44,7 @@ export function checkFields(
 }
 
 export function unknownField(path: string): Rejection {
-  return rejected(
-    "unknown-field",
-    `Unknown field \`${path.slice(0, 100)}\` in the body: it may change the cost. Omit it.`,
-  )
+  return rejected("unknown-field", `Unknown field ${shownField(path)} in the body: it may change the cost. Omit it.`)
 }
 
 /** The JSON of the fields that may reach the model as input. */

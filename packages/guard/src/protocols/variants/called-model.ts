@@ -103,8 +103,8 @@ function withPrice(
   }
 }
 
-/** The limits of the caller's own price, else those of the published table. */
-function windowOf(price: Price, countedAs: string): number | undefined {
+/** Maximum input tokens of a model: by the caller's own price, else by the published table. */
+export function windowOf(price: Price, countedAs: string): number | undefined {
   if (price.contextWindow !== undefined) return Math.max(price.contextWindow, price.maxInputTokens ?? 0)
   try {
     const { contextWindow, maxInputTokens = 0 } = getModelLimits(countedAs)

@@ -11,7 +11,6 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { type RedisForTests, redisForTests } from "@p2/redis-server"
 import { Redis } from "ioredis"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-// @ts-expect-error plain JavaScript, shared with the programs that are run from their sources
 import { bundleFromSources } from "../../../../../scripts/bundle-from-sources.mjs"
 
 const PROCESSES = 8
