@@ -31,6 +31,10 @@ export const valuesOf = <T, Field extends keyof T>(items: readonly T[], field: F
 export const byName = <T extends { name: string }, Field extends keyof T>(items: readonly T[], field: Field) =>
   Object.fromEntries(items.map((item) => [item.name, item[field]]))
 
+/** One field of every item, added up. */
+export const sumOf = <Field extends string>(items: readonly Record<Field, number>[], field: Field): number =>
+  items.reduce((sum, item) => sum + item[field], 0)
+
 /** Compares only the fields that `expected` names. */
 export function match(actual: object, expected: Record<string, unknown>, what: string): void {
   const record = actual as Record<string, unknown>

@@ -1,6 +1,6 @@
 import type { ReserveCounter, ReserveReply } from "../../store/budget-store"
 import type { CaseContext } from "../case-context"
-import { equal, expectReply, ok, outcomeOf } from "../expect"
+import { equal, expectReply, ok, outcomeOf, sumOf, valuesOf } from "../expect"
 import { counter, LEASE_MS } from "../requests"
 import { defineCases } from "../store-case"
 
@@ -41,12 +41,15 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
       counter("total", 1, 30),
     ])
     equal(admitted(replies), 30, "admitted")
-    const reserved = async (...names: string[]) => (await t.read(...names)).counters.map((state) => state.reserved)
-    const users = await reserved(...range(10).map((index) => `user:${index}`))
-    const clients = await reserved("client:0", "client:1")
-    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
-    equal([sum(users), sum(clients), await reserved("total")], [30, 30, [30]], "reserved by scope")
-    ok(Math.max(...users) <= 5, `reserved by user: expected at most 5 each, got ${users}`)
+    const states = async (...names: string[]) => (await t.read(...names)).counters
+    const users = await states(...range(10).map((index) => `user:${index}`))
+    const scopes = [users, await states("client:0", "client:1"), await states("total")]
+    equal(
+      scopes.map((counters) => sumOf(counters, "reserved")),
+      [30, 30, 30],
+      "reserved by scope",
+    )
+    for (const { name, reserved } of users) ok(reserved <= 5, `${name}: expected at most 5 reserved, got ${reserved}`)
   })
 
   test("counters in opposite orders neither block each other nor admit too much", async (t) => {
@@ -130,22 +133,15 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
   test("many partitions at once stay apart", async (t) => {
     const lanes = range(20).map((index) => ({ other: t.inPartition(`p${index}`), limit: 1 + (index % 7) }))
     const calls = lanes.map(({ other, limit }) => reserveMany(other, 10, () => [counter("a", 1, limit)]))
-    const found = (await Promise.all(calls)).map(admitted)
-    equal(
-      found,
-      lanes.map(({ limit }) => limit),
-      "admitted",
-    )
+    equal((await Promise.all(calls)).map(admitted), valuesOf(lanes, "limit"), "admitted")
     for (const { other, limit } of lanes) await other.expectCounters({ a: { reserved: limit } })
   })
 
   test("the peaks of many settles at once join without a gap or an overlap", { rule: "States" }, async (t) => {
     await reserveMany(t, 40, () => [counter("a", 5)])
-    const replies = await Promise.all(
-      range(40).map((index) => expectReply(t.settle(`r${index}`, [index % 6]), "settled")),
-    )
+    const replies = await Promise.all(range(40).map((index) => t.settle(`r${index}`, [index % 6])))
     const steps = replies
-      .map((reply) => ("counters" in reply ? reply.counters[0]! : { peakBefore: -1, peak: -1 }))
+      .flatMap((reply) => (reply.status === "settled" ? reply.counters : []))
       .sort((a, b) => a.peak - b.peak || a.peakBefore - b.peakBefore)
     let reached = 0
     for (const step of steps) {
@@ -187,15 +183,10 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
   })
 
   test("reserves and settles of the same counters in opposite orders all get a reply", async (t) => {
-    const names = ["a", "b", "c"]
     const work = range(16).map(async (lane) => {
-      const ordered = lane % 2 === 0 ? names : [...names].reverse()
-      for (const round of range(5))
-        await t.charge(
-          `r${lane}.${round}`,
-          ordered.map((name) => counter(name, 2)),
-          [1, 1, 1],
-        )
+      const counters = ["a", "b", "c"].map((name) => counter(name, 2))
+      if (lane % 2 === 1) counters.reverse()
+      for (const round of range(5)) await t.charge(`r${lane}.${round}`, counters, [1, 1, 1])
     })
     await Promise.all(work)
     await t.expectCounters({ a: { spent: 80 }, b: { spent: 80 }, c: { spent: 80 } })
@@ -243,11 +234,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
         () => t.extend(key, LEASE_MS),
         () => t.expire(key),
       )
-      equal(
-        replies.map(({ status }) => status),
-        ["expired", "expired"],
-        `round ${round}`,
-      )
+      equal(replies.map(outcomeOf), ["expired", "expired"], `round ${round}`)
       await expectReply(t.tryReserve(key), "resolved: expired")
       await t.expectCounters({ a: { spent: round + 1 } })
     }

@@ -1,7 +1,7 @@
 import { nextTurn } from "../../store/next-turn"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
-import { canonical, equal, match, ok, usageError, valuesOf } from "../expect"
+import { canonical, equal, match, ok, sumOf, usageError, valuesOf } from "../expect"
 import { counter, LARGEST, LEASE_MS, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
 import { range } from "./concurrency"
@@ -158,7 +158,7 @@ const filterCases = defineCases({ level: "ledger", rule: "scan, keys, prune", ne
         equal(await t.entries(filter, 3), expected, `oldest first, ${what}`)
         equal(await t.entries(filter, 3, true), [...expected].reverse(), `newest first, ${what}`)
         const [row] = await t.totals([], filter)
-        const cost = expected.reduce((sum, entry) => sum + entry.costNanoUsd, 0)
+        const cost = sumOf(expected, "costNanoUsd")
         equal([row?.attempts ?? 0, row?.costNanoUsd ?? 0], [expected.length, cost], `totals, ${what}`)
       }
     }
@@ -304,11 +304,7 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
     equal(valuesOf(rows, "group").flat(), buckets.slice(0, 3), "buckets")
     equal(valuesOf(rows, "costNanoUsd"), [2 + 4, 8 + 16, 32 + 64], "their costs")
     const both = await t.totals(["model", "bucket"], {}, buckets)
-    equal(
-      both.reduce((total, { costNanoUsd }) => total + costNanoUsd, 0),
-      126,
-      "cost of all models and buckets",
-    )
+    equal(sumOf(both, "costNanoUsd"), 126, "cost of all models and buckets")
     for (const { group } of both) ok(buckets.includes(group[1] as number), `expected a bucket second in ${group}`)
   })
 

@@ -1,5 +1,5 @@
 import type { CaseContext } from "../case-context"
-import { equal, expectReply } from "../expect"
+import { equal, expectReply, valuesOf } from "../expect"
 import { createRandom } from "../random"
 import { counter, LARGEST } from "../requests"
 import { defineCases } from "../store-case"
@@ -26,12 +26,8 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
     const { maxCounters } = t.store.capabilities
     for (let start = 0; start < SIMILAR_NAMES.length; start += maxCounters) {
       const names = SIMILAR_NAMES.slice(start, start + maxCounters)
-      const amounts = names.map((_, index) => index + 1)
-      await t.charge(
-        `r${start}`,
-        names.map((name, index) => counter(name, index + 1)),
-        amounts,
-      )
+      const reserved = names.map((name, index) => counter(name, index + 1))
+      await t.charge(`r${start}`, reserved, valuesOf(reserved, "amount"))
       const { counters } = await t.read(...names)
       const expected = names.map((name, index) => ({ name, spent: index + 1, reserved: 0, granted: 0 }))
       equal(counters, expected, "counters")

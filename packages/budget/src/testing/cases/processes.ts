@@ -1,6 +1,5 @@
-import type { ReserveCounter } from "../../store/budget-store"
 import type { CaseContext } from "../case-context"
-import { equal, expectReply, ok } from "../expect"
+import { equal, expectReply, ok, sumOf } from "../expect"
 import { createRandom } from "../random"
 import { counter } from "../requests"
 import { defineCases } from "../store-case"
@@ -28,18 +27,15 @@ async function sweepUntilNothingIsReserved(t: CaseContext, names: string[]): Pro
 
 /** Processes that settle 1 in each counter again and again until they are killed. Resolves to how many were confirmed. */
 async function killWhileSettling(t: CaseContext, names: readonly string[]): Promise<number> {
-  const counters: ReserveCounter[] = names.map((name) => counter(name, 5, null, { onExpire: 0 }))
+  const counters = names.map((name) => counter(name, 5, null, { onExpire: 0 }))
+  const amounts = names.map(() => 1)
   let confirmed = 0
   for (const kill of range(4)) {
     const victim = await t.spawn()
     const work = range(40).map(async (index) => {
       const key = `r${kill}.${index}`
       await victim.context.reserve(key, counters, { leaseMs: SHORT_LEASE_MS })
-      const reply = await victim.context.settle(
-        key,
-        names.map(() => 1),
-      )
-      if (reply.status === "settled") confirmed++
+      if ((await victim.context.settle(key, amounts)).status === "settled") confirmed++
     })
     // Waits for a share of the replies, so that the kill falls among the others.
     const enough = confirmed + kill * 10
@@ -71,12 +67,10 @@ export const processCases = defineCases({ level: "processes", rule: "transaction
     const lanes = await spawnLanes(t, 4)
     const reserveAll = (at: CaseContext, lane: number) =>
       range(1_000).map(async (index) => {
-        const names = ["total", `user:${index % 3}`, `client:${lane}`]
         const key = `r${lane}.${index}`
-        const reply = await at.tryReserve(
-          key,
-          names.map((name) => counter(name, 100_000_000, 5_000_000_000)),
-        )
+        const scopes = ["total", `user:${index % 3}`, `client:${lane}`]
+        const counters = scopes.map((name) => counter(name, 100_000_000, 5_000_000_000))
+        const reply = await at.tryReserve(key, counters)
         // Some are sent again, one after the other: the budget never sends a key twice at once.
         const copies = index % 10 === 0 ? random.integer(0, 4) : 0
         for (let copy = 0; copy < copies; copy++) await at.tryReserve(key)
@@ -87,11 +81,7 @@ export const processCases = defineCases({ level: "processes", rule: "transaction
     const scopes = [["total"], range(3).map((user) => `user:${user}`), range(4).map((client) => `client:${client}`)]
     for (const names of scopes) {
       const { counters } = await t.read(...names)
-      equal(
-        counters.reduce((sum, { reserved }) => sum + reserved, 0),
-        5e9,
-        `reserved in ${names}`,
-      )
+      equal(sumOf(counters, "reserved"), 5e9, `reserved in ${names}`)
     }
   })
 
