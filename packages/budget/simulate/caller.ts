@@ -93,7 +93,7 @@ export class Caller {
     const waitMs = random.chance(0.1) ? WAIT_MS : 0
     const options: ReserveOptions = {
       ...reserveOptions(call),
-      // The first owner of a key knows that no other call has used it.
+      // No other call has used the key of a call that was not abandoned.
       releaseUnanswered: !call.isAbandoned,
       ...(waitMs > 0 && { wait: { timeoutMs: waitMs } }),
       ...(random.chance(0.15) && { signal: this.#signalAfter(process, random.integer(0, 100)) }),
@@ -139,8 +139,8 @@ export class Caller {
   }
 
   /**
-   * The queue delivers the call to a second process, too, which must neither send it nor release its reservation. A second
-   * process that says by mistake that the key is its own releases it, and the first one charges the call under another key.
+   * The queue also delivers the call to a second process, which must neither send it nor release its reservation. If the
+   * second process sets `releaseUnanswered` wrongly, it releases the key, and the first one charges the call under another.
    */
   #deliverTwice(call: SimulatedCall): void {
     const { anyProcess, time, random, fail } = this.options
