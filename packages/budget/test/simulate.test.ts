@@ -50,7 +50,7 @@ const PLANTED = [
   "a grant on every retry",
   "expiry that never charges",
   "extend that revives",
-  "a denial that does not say that leases are due",
+  "a denial that does not report that leases are due",
   "time that runs backwards",
   "leases by the latest time",
   "money without its entry",

@@ -19,8 +19,8 @@ export const leasePlants = [
   }),
   plant("expiry that replies in the order of the reserve", ["expiry charges each counter its onExpire"], {
     async expire(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      const names = known?.shares.map(({ name }) => name) ?? []
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      const names = reservation?.shares.map(({ name }) => name) ?? []
       return base(names.length === request.counters.length ? { ...request, counters: names } : request)
     },
   }),
@@ -75,7 +75,7 @@ export const leasePlants = [
       return base(request)
     },
   }),
-  plant("a denial that does not say that leases are due", ["no call but expire ends another key's lease"], {
+  plant("a denial that does not report that leases are due", ["no call but expire ends another key's lease"], {
     async reserve(base, request) {
       const reply = await base(request)
       return reply.status === "exceeded" ? { ...reply, due: false } : reply
@@ -152,15 +152,15 @@ export const leasePlants = [
   }),
   plant("extend that revives", ["a key that is held, lease ended: extend"], {
     async extend(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      if (known?.state === "held") known.leaseEnd = Math.max(known.leaseEnd, this.clock() + 1)
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      if (reservation?.state === "held") reservation.leaseEnd = Math.max(reservation.leaseEnd, this.clock() + 1)
       return base(request)
     },
   }),
   plant("extend that shortens", ["extend moves the end"], {
     async extend(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      if (known?.state === "held" && known.leaseEnd > this.clock()) known.leaseEnd = this.clock() + 1
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      if (reservation?.state === "held" && reservation.leaseEnd > this.clock()) reservation.leaseEnd = this.clock() + 1
       return base(request)
     },
   }),
@@ -324,7 +324,7 @@ export const timePlants = [
       return { now: this.clock(), before: this.now(request.partition) }
     },
   }),
-  plant("a check that does not see the clock", ["a clock that jumps two days ahead and back"], {
+  plant("a check that ignores the clock", ["a clock that jumps two days ahead and back"], {
     check: async (base, request) => ({ ...(await base(request)), clockBehindMs: 0 }),
   }),
   // ── Retention ──
@@ -377,10 +377,10 @@ export const timePlants = [
       },
       async settle(base, request) {
         const reply = await base(request)
-        const known = this.partition(request.partition).reservations.get(request.key)
+        const reservation = this.partition(request.partition).reservations.get(request.key)
         const first = firstEnds.get(request.key)
-        if (known && first !== undefined && "replayed" in reply && !reply.replayed)
-          known.forgetAt = Math.max(first, reply.now) + this.capabilities.retentionMs
+        if (reservation && first !== undefined && "replayed" in reply && !reply.replayed)
+          reservation.forgetAt = Math.max(first, reply.now) + this.capabilities.retentionMs
         return reply
       },
       stateByEntry: () => undefined,
