@@ -47,21 +47,6 @@ export function checkTarget(target: unknown): asserts target is SuiteTarget {
     throw new InvalidArgumentError("target.store", "a store: await the promise in the factory", store)
   }
   if (!isObject(store)) throw new InvalidArgumentError("target.store", "the store to test", store)
-  checkStore(store)
-}
-
-function checkStore(store: Record<string, unknown>): void {
-  if (typeof store.name !== "string") {
-    throw new InvalidArgumentError("store.name", "a string that names the store", store.name)
-  }
-  if (!isObject(store.capabilities)) {
-    const expected = "an object { shared, clock, retentionMs, maxCounters, timeoutMs }"
-    throw new InvalidArgumentError("store.capabilities", expected, store.capabilities)
-  }
-  for (const member of STORE_MEMBERS) {
-    if (typeof store[member] === "function") continue
-    throw new InvalidArgumentError(`store.${member}`, "a function: every store has this member", store[member])
-  }
 }
 
 /** Whether the target offers what a case needs. */

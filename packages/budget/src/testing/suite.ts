@@ -131,6 +131,7 @@ class SuiteRun {
   }
 
   async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[], calls: CallLog): Promise<void> {
+    const store = checkedStore(target.store)
     this.#rejectContradictions(target)
     const missing = one.needs.find((need) => !offers(target, need))
     if (missing !== undefined) {
@@ -138,7 +139,6 @@ class SuiteRun {
         `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or declare the reason in \`limits.${missing}\`.`,
       )
     }
-    const store = checkedStore(target.store)
     await this.#describeStore(store)
     const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
     const { fuzzRuns = 40, seed = 1 } = this.#options

@@ -1,6 +1,7 @@
 import type { BudgetStore } from "../../src/store/budget-store"
 import { StoreError } from "../../src/store/store-error"
 import type { SuiteFactory } from "../../src/testing"
+import { LEDGER_MEMBERS, STORE_MEMBERS } from "../../src/testing/check-suite"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
 import type { ModelState } from "../../src/testing/model-state"
 
@@ -59,24 +60,10 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
   }
 }
 
-const MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
-const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
-
 export const connectThroughLine: Connect = (store, line) => ({
   name: store.name,
   capabilities: store.capabilities,
-  ...through(store, MEMBERS, line),
+  ...through(store, STORE_MEMBERS, line),
   ledger: through(store.ledger, LEDGER_MEMBERS, line),
 })
 

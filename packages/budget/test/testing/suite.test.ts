@@ -148,15 +148,16 @@ describe("limits are declared, not assumed", () => {
     ["nothing", () => undefined, /the factory's target`: expected an object with the member `store`, got undefined/],
     ["no store", () => ({}), /`target.store`: expected the store to test, got undefined/],
     ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
+    ["a store that is only a name", () => ({ store: { name: "x" } }), /`store.reserve`: expected a function/],
     [
-      "a store that is only a name",
-      () => ({ store: { name: "x" } }),
-      /`store.capabilities`: expected an object \{ shared/,
+      "a store without capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: undefined }) }),
+      /`store.capabilities`: expected an object/,
     ],
     [
-      "a store without a member",
-      () => ({ store: { name: "x", capabilities: {} } }),
-      /`store.reserve`: expected a function/,
+      "a store with wrong capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: { ...model().capabilities, maxCounters: 3 } }) }),
+      /`store.capabilities.maxCounters`: expected/,
     ],
     ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name`: expected a string/],
   ])("a factory that returns %s fails with what was expected", async (_what, factory, message) => {

@@ -4,6 +4,21 @@ import { type Change, LARGEST_INT32, meanwhile, plant } from "./plant"
 
 const DAY_MS = 86_400_000
 
+/** Expires what it read before other calls changed it. */
+const staleExpire: Change<ModelStore> & ThisType<ModelStore> = {
+  async expire(base, request) {
+    const partition = this.partition(request.partition)
+    const before = structuredClone(partition.reservations.get(request.key))
+    const end = partition.leases.get(request.key)
+    await meanwhile(8)
+    if (before?.state === "held" && end !== undefined) {
+      partition.reservations.set(request.key, before)
+      partition.leases.set(request.key, end)
+    }
+    return base(request)
+  },
+}
+
 /** How leases end. */
 export const leasePlants = [
   plant(
@@ -124,32 +139,8 @@ export const leasePlants = [
       return reply
     },
   }),
-  plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], {
-    async expire(base, request) {
-      const partition = this.partition(request.partition)
-      const before = structuredClone(partition.reservations.get(request.key))
-      const end = partition.leases.get(request.key)
-      await meanwhile(8)
-      if (before?.state === "held" && end !== undefined) {
-        partition.reservations.set(request.key, before)
-        partition.leases.set(request.key, end)
-      }
-      return base(request)
-    },
-  }),
-  plant("an expiry that two callers may do", ["one lease expired by many callers"], {
-    async expire(base, request) {
-      const partition = this.partition(request.partition)
-      const before = structuredClone(partition.reservations.get(request.key))
-      const end = partition.leases.get(request.key)
-      await meanwhile(8)
-      if (before?.state === "held" && end !== undefined) {
-        partition.reservations.set(request.key, before)
-        partition.leases.set(request.key, end)
-      }
-      return base(request)
-    },
-  }),
+  plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], staleExpire),
+  plant("an expiry that two callers may do", ["one lease expired by many callers"], staleExpire),
   plant("extend that revives", ["a key that is held, lease ended: extend"], {
     async extend(base, request) {
       const reservation = this.state.get(request.partition)?.reservations.get(request.key)
