@@ -1,4 +1,5 @@
 import { type BudgetPeriod, checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { check, duration } from "../store/shape"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
 import type { Scope, Subject, Unit } from "./subject"
 import { type LimitWindow, readWindow } from "./window"
@@ -139,8 +140,8 @@ function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argume
     throw new InvalidArgumentError(argument, "absent, because a window is forgotten after its end", forgetAfterMs)
   }
   if (forgetAfterMs === undefined) return scope === "request" ? DAY_MS : null
-  if (Number.isSafeInteger(forgetAfterMs) && forgetAfterMs >= 1) return forgetAfterMs
-  throw new InvalidArgumentError(argument, "a positive integer of milliseconds", forgetAfterMs)
+  check(forgetAfterMs, duration, argument)
+  return forgetAfterMs
 }
 
 function readAlerts(alertAt: unknown, limit: number | null, argument: string): Threshold[] {

@@ -44,6 +44,9 @@ export function integerFrom(least: number, most = MAX): Shape {
   return shape(least === 1 && most === MAX ? "a positive integer" : `an integer ${range}`, isValid)
 }
 
+/** Milliseconds, at most 100 years, so that times remain safe integers. */
+export const duration = integerFrom(1, 3_155_760_000_000)
+
 export function oneOf(...values: readonly unknown[]): Shape {
   const names = values.map((value) => JSON.stringify(value))
   return shape(`one of ${names.join(", ")}`, (value) => values.includes(value))
