@@ -234,8 +234,8 @@ export const settlePlants = [
       const partition = this.partition(request.partition)
       const before = structuredClone(partition.reservations.get(request.key))
       await meanwhile(8)
-      const now = partition.reservations.get(request.key)
-      if (before?.state === "held" && now?.state === "expired") partition.reservations.set(request.key, before)
+      const after = partition.reservations.get(request.key)
+      if (before?.state === "held" && after?.state === "expired") partition.reservations.set(request.key, before)
       return base(request)
     },
   }),
@@ -330,10 +330,10 @@ export const settlePlants = [
   plant("adjustments distinguished by amount alone", ["an adjustment's key with other content"], {
     async adjust(base, request) {
       const reply = await base(request)
-      const reservation = this.partition(request.partition).adjustments.get(request.key)
-      if (reply.status !== "mismatch" || !reservation?.content.endsWith(`,${request.delta}]`)) return reply
+      const adjustment = this.partition(request.partition).adjustments.get(request.key)
+      if (reply.status !== "mismatch" || !adjustment?.content.endsWith(`,${request.delta}]`)) return reply
       const counter = this.unchanged(this.partition(request.partition), request.counter.name, reply.now)
-      return { now: reply.now, status: "ok", counter, replayed: true, applied: reservation.applied }
+      return { now: reply.now, status: "ok", counter, replayed: true, applied: adjustment.applied }
     },
   }),
   plant(
@@ -365,8 +365,8 @@ export const settlePlants = [
     ["partitions do not see each other", "leases end in their own partition"],
     {
       adjustmentAt(base, _partition, key, now) {
-        const reservation = [...this.state.values()].map((partition) => base(partition, key, now))
-        return reservation.find((adjustment) => adjustment !== undefined)
+        const adjustments = [...this.state.values()].map((partition) => base(partition, key, now))
+        return adjustments.find((adjustment) => adjustment !== undefined)
       },
     },
   ),
