@@ -9,7 +9,7 @@ import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../r
 import { Sweeper } from "../reservations/sweeper"
 import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"

@@ -1,6 +1,6 @@
 import { type NanoUsd, toUsdNumber } from "@p2/core"
 import type { CounterState } from "../store/budget-store"
-import type { Millis } from "../store/name"
+import type { Millis } from "../store/shape"
 import type { CallCounter } from "./counters"
 import type { PlannedLimit, WindowPeriod } from "./limit"
 import type { Scope } from "./subject"

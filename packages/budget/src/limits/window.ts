@@ -1,6 +1,5 @@
 import { InvalidArgumentError, LruMap } from "@p2/core"
-import type { Millis } from "../store/name"
-import { MAX_TIME } from "../store/shape"
+import { MAX_TIME, type Millis } from "../store/shape"
 import type { WindowPeriod } from "./limit"
 
 const SECOND = 1_000

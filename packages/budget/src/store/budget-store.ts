@@ -1,6 +1,6 @@
 import type { FinalState, UsageEntry } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
-import type { Millis, Name } from "./name"
+import type { Millis, Name } from "./shape"
 
 export type { FinalState, Millis, Name }
 

@@ -225,14 +225,12 @@ export class CaseContext {
 
   /** Each counter must read exactly so; a field that is not given is 0. */
   async expectCounters(expected: ExpectedCounters, what = "counters"): Promise<void> {
-    const states = Object.entries(expected).map(([name, state]) => ({
-      name,
-      spent: 0,
-      reserved: 0,
-      granted: 0,
-      ...state,
-    }))
-    equal((await this.read(...Object.keys(expected))).counters, states, what)
+    const names = Object.keys(expected)
+    const { counters } = await this.read(...names)
+    equal(valuesOf(counters, "name"), names, `${what}: names, in the order of the request`)
+    const found = Object.fromEntries(counters.map(({ name, ...state }) => [name, state]))
+    const zeros = { spent: 0, reserved: 0, granted: 0 }
+    equal(found, Object.fromEntries(names.map((name) => [name, { ...zeros, ...expected[name] }])), what)
   }
 
   // ── Ledger ──

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { canonical } from "./expect"

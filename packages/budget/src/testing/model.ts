@@ -21,7 +21,7 @@ import type {
   StoreCapabilities,
   StoreCheck,
 } from "../store/budget-store"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { canonical } from "./expect"
 import { ModelLedger } from "./model-ledger"
