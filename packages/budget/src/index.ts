@@ -37,9 +37,10 @@ export {
   UnknownReservationError,
 } from "./api/errors"
 export type { Amount, AmountInput } from "./limits/amount"
-export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limits/limit"
+export type { Limit, LimitAmounts, Limits } from "./limits/limit"
 export type { LimitStatus } from "./limits/limit-status"
 export type { Scope, Subject } from "./limits/subject"
+export type { WindowPeriod } from "./limits/window"
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory/memory-store"
 export type { BudgetStore, FinalState, StoreCapabilities, StoreCheck } from "./store/budget-store"
 export type { Millis, Name } from "./store/shape"

@@ -1,11 +1,8 @@
-import { type BudgetPeriod, checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
 import { check, duration } from "../store/shape"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
 import type { Scope, Subject, Unit } from "./subject"
-import { type LimitWindow, readWindow } from "./window"
-
-/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
-export type WindowPeriod = BudgetPeriod
+import { type LimitWindow, readWindow, type WindowPeriod } from "./window"
 
 /** How much a limit allows, by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
 export interface LimitAmounts {

@@ -1,6 +1,8 @@
-import { InvalidArgumentError, LruMap } from "@p2/core"
+import { type BudgetPeriod, InvalidArgumentError, LruMap } from "@p2/core"
 import { MAX_TIME, type Millis } from "../store/shape"
-import type { WindowPeriod } from "./limit"
+
+/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
+export type WindowPeriod = BudgetPeriod
 
 const SECOND = 1_000
 const HOUR = 3_600_000
