@@ -55,7 +55,8 @@ export interface ReserveOptions {
   entry?: Partial<UsageEntry> | undefined
   /**
    * Releases the key in the background when the store does not reply to the reserve. Set it for a key of your own that no
-   * other call uses; otherwise a reservation of such a key is left to its lease, because it may be that of another call.
+   * other call uses, before or after; otherwise a reservation of such a key is left to its lease, because it may be that of
+   * another call.
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined

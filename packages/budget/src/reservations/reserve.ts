@@ -232,9 +232,10 @@ class ReserveTry {
     this.#sent = counters
     try {
       const reply = await this.#context.store.reserve(this.#request(counters))
-      // A key of one call that is resolved was reserved by an earlier delivery of this call, whose reply was lost.
-      const mayBeReserved = reply.status === "ok" || reply.status === "lease-ended" || reply.status === "resolved"
-      if (!mayBeReserved) this.#sent = undefined
+      // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
+      const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
+      const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+      if (!isOwn) this.#sent = undefined
       return reply
     } catch (error) {
       if (!StoreError.isInstance(error) || error.applied === "no") this.#sent = undefined
