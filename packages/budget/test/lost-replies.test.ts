@@ -130,14 +130,26 @@ describe.each(stores)("on %s", (_name, open) => {
       expect(await entriesOf(budget)).toEqual([["released", 0]])
     })
 
-    it("is an error, and stays charged by `onExpire` under a key of the caller, whose call may have been sent", async () => {
-      const { budget, delayed } = await processes()
-      const named = { ...call, idempotencyKey: "job" }
-      await expect(delayed.reserve(named)).rejects.toMatchObject({ code: "reservation-resolved", state: "expired" })
-      expect(await delayed.flush()).toBe(true)
-      expect(await stateOf(budget)).toEqual([0.4, 0])
-      expect(await budget.usage.list()).toMatchObject({ entries: [{ state: "expired", inDoubt: true }] })
-    })
+    it.each([false, true])(
+      "is an error, and stays charged by `onExpire` under a key of the caller, whose call may have been sent (%s)",
+      async (releaseUnanswered) => {
+        const { budget, delayed } = await processes()
+        const named = { ...call, idempotencyKey: "job", releaseUnanswered }
+        await expect(delayed.reserve(named)).rejects.toMatchObject({ code: "reservation-resolved", state: "expired" })
+        expect(delayed.pending).toBe(0)
+        expect(await stateOf(budget)).toEqual([0.4, 0])
+        expect(await budget.usage.list()).toMatchObject({ entries: [{ state: "expired", inDoubt: true }] })
+      },
+    )
+  })
+
+  it("a reserve of an own key that is settled releases nothing", async () => {
+    const { budget } = await processes()
+    const own = { ...call, idempotencyKey: "own", releaseUnanswered: true }
+    await (await reserved(budget, own)).settle(0.3)
+    await expect(budget.reserve(own)).rejects.toMatchObject({ code: "reservation-resolved", state: "settled" })
+    expect(budget.pending).toBe(0)
+    expect(await stateOf(budget)).toEqual([0.3, 0])
   })
 
   it("a top-up that is sent again after its window has ended is a usage error that says so", async () => {

@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
 import { type GivenAmount, readAmount } from "../limits/amount"
-import type { Limit } from "../limits/limit"
-import { type PlannedLimit, planLimits } from "../limits/limit"
+import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
@@ -10,7 +9,7 @@ import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../r
 import { Sweeper } from "../reservations/sweeper"
 import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
@@ -22,7 +21,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** State that a budget and its children share. */
 export class BudgetContext {
   readonly givenStore: BudgetStore
-  /** Validates requests and replies, and applies the store's timeout. */
+  /** Validates replies, and applies the store's timeout. Requests are built from validated values. */
   readonly store: BudgetStore
   readonly leaseMs: number
   readonly maxLeaseMs: number
@@ -43,7 +42,7 @@ export class BudgetContext {
 
   constructor(options: BudgetOptions) {
     this.givenStore = options.store
-    this.store = checkedStore(this.givenStore)
+    this.store = checkedStore(this.givenStore, { trustsRequests: true })
     this.leaseMs = this.readLease(options.leaseMs, "leaseMs") ?? 60_000
     this.maxLeaseMs = this.readLease(options.maxLeaseMs, "maxLeaseMs") ?? 900_000
     this.onExpire = readOnExpire(options.onExpire ?? "charge", "onExpire")

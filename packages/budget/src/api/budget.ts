@@ -1,8 +1,9 @@
 import type { NanoUsd } from "@p2/core"
 import type { Amount, AmountInput } from "../limits/amount"
-import type { Limit, Limits, WindowPeriod } from "../limits/limit"
+import type { Limit, Limits } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope, Subject } from "../limits/subject"
+import type { WindowPeriod } from "../limits/window"
 import type { BudgetStore, Millis, StoreCheck } from "../store/budget-store"
 import type { StoreError } from "../store/store-error"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
@@ -54,7 +55,8 @@ export interface ReserveOptions {
   entry?: Partial<UsageEntry> | undefined
   /**
    * Releases the key in the background when the store does not reply to the reserve. Set it for a key of your own that no
-   * other call uses; otherwise a reservation of such a key is left to its lease, because it may be that of another call.
+   * other call uses, before or after; otherwise a reservation of such a key is left to its lease, because it may be that of
+   * another call.
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined

@@ -1,7 +1,7 @@
 import { type ErrorKind, formatUsd, type NanoUsd, P2Error, plural } from "@p2/core"
-import type { WindowPeriod } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope } from "../limits/subject"
+import type { WindowPeriod } from "../limits/window"
 import { formatInstant } from "../limits/window"
 import type { FinalState, Millis } from "../store/budget-store"
 import { StoreError } from "../store/store-error"

@@ -1,7 +1,6 @@
 import { InvalidArgumentError, LruMap } from "@p2/core"
 import type { CounterRef } from "../store/budget-store"
-import type { Millis, Name } from "../store/name"
-import { MAX_TIME } from "../store/shape"
+import { MAX_TIME, type Millis, type Name } from "../store/shape"
 import type { Amount } from "./amount"
 import type { PlannedLimit } from "./limit"
 import { shortHash } from "./names"

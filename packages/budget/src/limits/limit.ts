@@ -1,10 +1,8 @@
-import { type BudgetPeriod, checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { check, duration } from "../store/shape"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
 import type { Scope, Subject, Unit } from "./subject"
-import { type LimitWindow, readWindow } from "./window"
-
-/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
-export type WindowPeriod = BudgetPeriod
+import { type LimitWindow, readWindow, type WindowPeriod } from "./window"
 
 /** How much a limit allows, by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
 export interface LimitAmounts {
@@ -139,8 +137,8 @@ function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argume
     throw new InvalidArgumentError(argument, "absent, because a window is forgotten after its end", forgetAfterMs)
   }
   if (forgetAfterMs === undefined) return scope === "request" ? DAY_MS : null
-  if (Number.isSafeInteger(forgetAfterMs) && forgetAfterMs >= 1) return forgetAfterMs
-  throw new InvalidArgumentError(argument, "a positive integer of milliseconds", forgetAfterMs)
+  check(forgetAfterMs, duration, argument)
+  return forgetAfterMs
 }
 
 function readAlerts(alertAt: unknown, limit: number | null, argument: string): Threshold[] {

@@ -1,6 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2"
 import { InvalidArgumentError } from "@p2/core"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 
 /** Longest value that is hashed, in UTF-16 units. It limits the time that hashing takes. */
 export const MAX_VALUE_LENGTH = 1_048_576

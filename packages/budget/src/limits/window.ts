@@ -1,6 +1,8 @@
 import { type BudgetPeriod, InvalidArgumentError, LruMap } from "@p2/core"
-import type { Millis } from "../store/name"
-import { MAX_TIME } from "../store/shape"
+import { MAX_TIME, type Millis } from "../store/shape"
+
+/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
+export type WindowPeriod = BudgetPeriod
 
 const SECOND = 1_000
 const HOUR = 3_600_000
@@ -149,7 +151,7 @@ const CALENDAR_PERIODS: readonly unknown[] = ["hour", "day", "week", "month"]
 
 /** The windows of a limit: how it divides time. */
 export interface LimitWindow {
-  per: BudgetPeriod
+  per: WindowPeriod
   /** Null unless `per` is a calendar period. */
   timeZone: string | null
   /** Length of fixed windows; null: calendar periods, or no end. */
@@ -160,7 +162,7 @@ export interface LimitWindow {
 
 /** Reads `per` and `timeZone` of a limit. @throws InvalidArgumentError */
 export function readWindow(per: unknown, timeZone: unknown, argument: string): LimitWindow {
-  const period = (per ?? "total") as BudgetPeriod
+  const period = (per ?? "total") as WindowPeriod
   if (CALENDAR_PERIODS.includes(period)) {
     const zone = timeZone ?? "UTC"
     checkTimeZone(zone, `${argument}.timeZone`)

@@ -1,12 +1,10 @@
 import type { Millis, Name } from "../store/budget-store"
 import type { Position } from "../store/storage"
 import { record } from "../store/transition"
-import { formatCursor, parseCursor } from "../usage/cursor"
 import type { StoredEntry, UsageEntry } from "../usage/entry"
-import { matchesFilter } from "../usage/filter"
 import { UsageFold } from "../usage/fold"
 import type { UsageLedger, UsageTotals } from "../usage/ledger"
-import { compareAttempts, compareEntries } from "../usage/order"
+import { compareAttempts, compareEntries, formatCursor, matchesFilter, parseCursor } from "../usage/query"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 

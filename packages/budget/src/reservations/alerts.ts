@@ -1,7 +1,6 @@
 import { LruMap } from "@p2/core"
 import type { BudgetAlert } from "../api/budget"
-import type { CallCounter } from "../limits/counters"
-import { type CounterNameParts, readCounterName } from "../limits/counters"
+import { type CallCounter, type CounterNameParts, readCounterName } from "../limits/counters"
 import type { PlannedLimit } from "../limits/limit"
 import { statusOf } from "../limits/limit-status"
 import { windowAt } from "../limits/window"

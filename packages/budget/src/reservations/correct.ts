@@ -7,11 +7,16 @@ import { counterRefOf, readCounterName } from "../limits/counters"
 import { toName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import type { CounterRef } from "../store/budget-store"
-import type { Name } from "../store/name"
+import { both, check, mapOf, type Name, name, natural, objectOf } from "../store/shape"
 import { readEntry } from "../usage/attempt-entry"
-import type { StoredEntry, UsageEntry } from "../usage/entry"
+import { type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
 
 const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
+
+const chargedEntryShape = both(
+  usageEntry,
+  objectOf({ idempotencyKey: name, revision: natural, charges: mapOf(name, natural, 64) }),
+)
 
 /** A counter that an entry was charged to. */
 interface ChargedCounter {
@@ -78,7 +83,10 @@ async function adjustOpen(
 
 function chargedEntry(entry: StoredEntry): StoredEntry {
   const isCharged = typeof entry?.charges === "object" && entry.charges !== null && entry.state !== "recorded"
-  if (isCharged) return entry
+  if (isCharged) {
+    check(entry, chargedEntryShape, "entry")
+    return entry
+  }
   throw new InvalidArgumentError(
     "entry",
     "an entry of a reservation, as `usage.get` or `usage.list` returned it",

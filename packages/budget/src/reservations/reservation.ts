@@ -8,7 +8,7 @@ import type { LimitStatus } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject, type Unit } from "../limits/subject"
 import type { CounterRef, Millis, SettleCounter, SettleRequest } from "../store/budget-store"
-import { isNatural } from "../store/shape"
+import { check, isNatural, natural, optional } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
@@ -255,6 +255,7 @@ function chargedAmount(cost: GivenAmount, reserved: Amount, entry: Partial<Usage
   const { inputTokens, outputTokens } = entry?.tokens ?? {}
   const isCounted = inputTokens !== undefined || outputTokens !== undefined
   const countedTokens = isCounted ? (inputTokens ?? 0) + (outputTokens ?? 0) : undefined
+  check(countedTokens, optional(natural), "entry.tokens")
   return {
     nanoUsd: cost.nanoUsd ?? reserved.nanoUsd,
     tokens: cost.tokens ?? countedTokens ?? reserved.tokens,

@@ -142,19 +142,12 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
   return expiry
 }
 
-/** Tries once. Tries of the same key in this process run one after another. */
+/** Tries once. Tries of a key that several calls may use run one after another in this process. */
 async function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
-  const { idempotencyKey, partition, signals } = call
+  const { idempotencyKey, partition, signals, isKeyOwned } = call
   const attempt = new ReserveTry(context, call)
-  if (!call.isKeyGiven && signals.length === 0) return attempt.run()
-  const turn = context.turns.run(`${partition} ${idempotencyKey}`, async () => {
-    throwIfAborted(signals, "reserve")
-    if (!context.pending.has(partition, idempotencyKey)) return attempt.run()
-    throw new StoreError(
-      `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
-      { code: "store-unavailable", applied: "no" },
-    )
-  })
+  if (isKeyOwned && signals.length === 0) return attempt.run()
+  const turn = isKeyOwned ? attempt.run() : context.turns.run(`${partition} ${idempotencyKey}`, () => attempt.run())
   try {
     return await abortable(turn, signals, "reserve")
   } catch (error) {
@@ -191,6 +184,13 @@ class ReserveTry {
   }
 
   async run(): Promise<ReserveOutcome> {
+    const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
+    throwIfAborted(signals, "reserve")
+    if (isKeyGiven && this.#context.pending.has(partition, idempotencyKey))
+      throw new StoreError(
+        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
+        { code: "store-unavailable", applied: "no" },
+      )
     try {
       return await this.#exchange()
     } catch (error) {
@@ -232,9 +232,10 @@ class ReserveTry {
     this.#sent = counters
     try {
       const reply = await this.#context.store.reserve(this.#request(counters))
-      // A key of one call that is resolved was reserved by an earlier delivery of this call, whose reply was lost.
-      const mayBeReserved = reply.status === "ok" || reply.status === "lease-ended" || reply.status === "resolved"
-      if (!mayBeReserved) this.#sent = undefined
+      // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
+      const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
+      const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+      if (!isOwn) this.#sent = undefined
       return reply
     } catch (error) {
       if (!StoreError.isInstance(error) || error.applied === "no") this.#sent = undefined

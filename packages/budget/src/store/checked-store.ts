@@ -10,23 +10,29 @@ const LEDGER_QUERY_TIMEOUT_MS = 30_000
 const MAX_TIMER_MS = 2 ** 31 - 1
 const MAX_MESSAGE_LENGTH = 500
 
+export interface CheckedStoreOptions {
+  /** Skips the validation of requests. For the budget, which builds them from validated values. @defaultValue false */
+  trustsRequests?: boolean | undefined
+}
+
 /**
- * Wraps a store for the budget: requests and replies are validated, no call takes longer than the store's own timeout, and
+ * Wraps a store for its callers: requests and replies are validated, no call takes longer than the store's own timeout, and
  * every rejection is a `StoreError` or a usage error. A request belongs to the store: do not change it after the call.
  *
  * @throws InvalidArgumentError if it is not a store
  */
-export function checkedStore(store: BudgetStore): BudgetStore {
+export function checkedStore(store: BudgetStore, { trustsRequests = false }: CheckedStoreOptions = {}): BudgetStore {
   checkStore(store)
   const { name, capabilities, ledger } = store
   const { maxCounters, timeoutMs } = capabilities
-  const members = checkedMembers(store, storeRules(maxCounters), () => ({ store: name, timeoutMs }))
+  const members = checkedMembers(store, storeRules(maxCounters), () => ({ store: name, timeoutMs, trustsRequests }))
   const queryMs = LEDGER_QUERY_TIMEOUT_MS
   const ledgerMembers =
     ledger &&
     checkedMembers(ledger, ledgerRules, (member) => ({
       store: name,
       timeoutMs: member === "record" ? timeoutMs : queryMs,
+      trustsRequests,
     }))
   return { name, capabilities, ...members, ledger: ledgerMembers, close: async () => store.close?.() }
 }
@@ -34,6 +40,7 @@ export function checkedStore(store: BudgetStore): BudgetStore {
 interface CallOptions {
   store: string
   timeoutMs: number
+  trustsRequests: boolean
 }
 
 type Call = (request: unknown) => Promise<unknown>
@@ -50,9 +57,10 @@ function checkedMembers<Owner extends object, Member extends keyof Owner & strin
   return Object.fromEntries(members) as Pick<Owner, Member>
 }
 
-function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, { store, timeoutMs }: CallOptions): Call {
+function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: CallOptions): Call {
+  const { store, timeoutMs, trustsRequests } = options
   return async (request = {}) => {
-    check(request, rules.request)
+    if (!trustsRequests) check(request, rules.request)
     let reply: unknown
     try {
       reply = await withinTimeout(send(request), timeoutMs, store)

@@ -1,5 +1,4 @@
-import type { UsageFilter } from "../usage/entry"
-import { STATUSES, usageEntry } from "../usage/entry"
+import { STATUSES, type UsageFilter, usageEntry } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
 import type { AdjustRequest, BudgetStore, Name, ReserveCounter } from "./budget-store"
 import {
@@ -7,6 +6,7 @@ import {
   both,
   byStatus,
   type Defect,
+  duration,
   integer,
   integerFrom,
   listOf,
@@ -42,17 +42,15 @@ export type StoreRules = RulesOf<
 export type LedgerRules = RulesOf<UsageLedger, keyof UsageLedger>
 type TotalsRequest = Parameters<UsageLedger["totals"]>[0]
 
-/** 100 years, so that times remain safe integers. */
-const MAX_DURATION_MS = 3_155_760_000_000
 /** Maximum number of names in one `read`, and of bucket boundaries. */
 const MAX_LIST = 100_000
 
 // ── Requests ──
 
-const duration = integerFrom(1, MAX_DURATION_MS)
 const instant = shape("epoch milliseconds", (value) => Number.isSafeInteger(value) && (value as number) >= -MAX_TIME)
 const fingerprint = shape("1 to 64 ASCII characters", (value) => isMatch(value, /^[\x20-\x7e]{1,64}$/))
-const cursor = nullable(shape("a cursor of an earlier page", (value) => isMatch(value, /^.{0,256}$/s)))
+/** The shape of a cursor. */
+export const cursor = nullable(shape("a cursor of an earlier page", (value) => isMatch(value, /^.{0,256}$/s)))
 const partition = { partition: name }
 const key = { partition: name, key: name }
 const counterRef = { name, startsAt: nullable(instant), endsAt: nullable(instant), keepMs: nullable(duration) }
@@ -102,7 +100,7 @@ const adjustReply = byStatus(now, {
   ...{ mismatch: {}, "stale-window": {} },
 })
 const readReply = objectOf({ ...now, ...states, due: boolean })
-const dueLeases = listOf(objectOf({ key: string, counters: listOf(name) }))
+const dueLeases = listOf(objectOf({ key: name, counters: listOf(name) }))
 const listDueReply = objectOf({ ...now, due: dueLeases })
 
 /** What the budget sends to a store, and what a store may reply. An invalid time in a reply would make every window unbounded. */

@@ -1,5 +1,10 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Name } from "./name"
+
+/** Epoch milliseconds. In replies and requests of a store: by the store's clock. */
+export type Millis = number
+
+/** 1 to 64 characters of `A-Z a-z 0-9 _ . : | = -`: partitions, idempotency keys and counter names. They compare as bytes. */
+export type Name = string
 
 /** The first part of a value that is not as it must be. */
 export interface Defect {
@@ -43,6 +48,9 @@ export function integerFrom(least: number, most = MAX): Shape {
   const range = most === MAX ? `of at least ${least}` : `from ${least} to ${most}`
   return shape(least === 1 && most === MAX ? "a positive integer" : `an integer ${range}`, isValid)
 }
+
+/** Milliseconds, at most 100 years, so that times remain safe integers. */
+export const duration = integerFrom(1, 3_155_760_000_000)
 
 export function oneOf(...values: readonly unknown[]): Shape {
   const names = values.map((value) => JSON.stringify(value))

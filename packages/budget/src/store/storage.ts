@@ -1,6 +1,6 @@
 import type { UsageFilter } from "../usage/entry"
 import type { StoreCheck } from "./budget-store"
-import type { Millis, Name } from "./name"
+import type { Millis, Name } from "./shape"
 
 /** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
 export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"

@@ -42,7 +42,7 @@ export interface ExpiredLease {
   charged: number[]
 }
 
-/** How many times in a row every due lease of a page may be `not-due` because another caller expired it. */
+/** Consecutive pages whose leases may all be `not-due`: another caller may have expired them. */
 const MAX_EMPTY_PAGES = 3
 
 /** What a case works with: a store, a partition of its own, what the target offers, and the usual calls. */
@@ -177,7 +177,7 @@ export class CaseContext {
     const expired: ExpiredLease[] = []
     const damaged = new Set<string>()
     for (let emptyPages = 0; ; ) {
-      // A turn of the event loop, so that the timeout of the case can fire whatever the store does.
+      // A turn of the event loop, so that the timeout of the case can fire even if the store never yields.
       await nextTurn()
       const { due } = await store.listDue({ partition, limit: 64 })
       if (due.length === 0) return expired
@@ -191,7 +191,8 @@ export class CaseContext {
         progress ||= reply.status !== "not-due"
       }
       emptyPages = progress ? 0 : emptyPages + 1
-      if (emptyPages === MAX_EMPTY_PAGES) fail(`listDue lists ${due[0]!.key} again and again, but expire says not-due`)
+      if (emptyPages === MAX_EMPTY_PAGES)
+        fail(`listDue lists ${due[0]!.key} ${MAX_EMPTY_PAGES} times, but expire replies not-due`)
     }
   }
 
@@ -224,14 +225,12 @@ export class CaseContext {
 
   /** Each counter must read exactly so; a field that is not given is 0. */
   async expectCounters(expected: ExpectedCounters, what = "counters"): Promise<void> {
-    const states = Object.entries(expected).map(([name, state]) => ({
-      name,
-      spent: 0,
-      reserved: 0,
-      granted: 0,
-      ...state,
-    }))
-    equal((await this.read(...Object.keys(expected))).counters, states, what)
+    const names = Object.keys(expected)
+    const { counters } = await this.read(...names)
+    equal(valuesOf(counters, "name"), names, `${what}: names, in the order of the request`)
+    const found = Object.fromEntries(counters.map(({ name, ...state }) => [name, state]))
+    const zeros = { spent: 0, reserved: 0, granted: 0 }
+    equal(found, Object.fromEntries(names.map((name) => [name, { ...zeros, ...expected[name] }])), what)
   }
 
   // ── Ledger ──

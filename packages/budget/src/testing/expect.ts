@@ -1,7 +1,7 @@
 import { P2Error } from "@p2/core"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
 
-/** A case of the suite found the store wrong. */
+/** A case of the suite failed. */
 export class SuiteFailure extends Error {
   constructor(message: string) {
     super(message)
@@ -17,7 +17,7 @@ export function ok(condition: boolean, message: string): asserts condition {
   if (!condition) fail(message)
 }
 
-/** Compares by value, whatever the order of an object's fields; an absent field and an undefined one are the same. */
+/** Compares by value, without the order of fields; an absent field equals an undefined one. */
 export function equal(actual: unknown, expected: unknown, what: string): void {
   const found = differences(actual, expected)
   if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
@@ -116,7 +116,7 @@ export function describeDifferences(found: readonly Difference[]): string {
   return lines.join("\n  ")
 }
 
-/** Cuts two long strings to what stands around the first character that differs. */
+/** Cuts two long strings to the part around the first character that differs. */
 function shorten(a: string, b: string): [string, string] {
   if (Math.max(a.length, b.length) <= MAX_CHARACTERS) return [a, b]
   let same = 0
@@ -174,7 +174,7 @@ export async function usageError(call: () => Promise<unknown>, what: string): Pr
     fail(`${what}: expected a usage error, got: ${describeError(error)}`)
 }
 
-/** The message of an error and of its causes: often only the driver's own message helps. */
+/** The messages of an error and of its causes, because often only the driver's message explains the failure. */
 export function describeError(error: unknown, causes = 4): string {
   if (!(error instanceof Error)) return String(error)
   const { cause, message } = error

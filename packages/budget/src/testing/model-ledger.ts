@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { canonical } from "./expect"
@@ -7,14 +7,14 @@ import type { ModelPartition } from "./model-state"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** How an entry came about. */
+/** The settle or the expiry that wrote an entry. */
 export interface EntryOrigin {
   state: StoredEntry["state"]
   revision: number
   charges: Record<Name, number>
 }
 
-/** The ledger's part of the contract: filters and sorts everything each time. */
+/** The ledger of the model: filters and sorts every entry in each call. */
 export class ModelLedger implements UsageLedger {
   constructor(
     readonly partition: (name: Name) => ModelPartition,
@@ -26,11 +26,11 @@ export class ModelLedger implements UsageLedger {
   async record(request: RequestOf<"record">): Promise<{ now: Millis }> {
     const now = this.now(request.partition)
     const partition = this.partition(request.partition)
-    const known = this.entryAt(partition, request.key, now)
-    if (known === undefined) {
+    const entry = this.entryAt(partition, request.key, now)
+    if (entry === undefined) {
       this.write(partition, request.key, request.entry, { state: "recorded", revision: 0, charges: {} }, now)
-    } else if (known.state === "recorded") {
-      known.count = this.countAfter(known.count ?? 1, request.entry.count ?? 1)
+    } else if (entry.state === "recorded") {
+      entry.count = this.countAfter(entry.count ?? 1, request.entry.count ?? 1)
     }
     return { now }
   }

@@ -17,7 +17,7 @@ export interface SuiteRunner {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000
-/** What closing a target may take. The runner's own timeout is later than ours, so that ours is the message. */
+/** Maximum time to close a target. The runner's timeout is later, so that its message never replaces ours. */
 const CLOSE_TIMEOUT_MS = 20_000
 
 /**
@@ -77,7 +77,7 @@ class SuiteRun {
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  /** Whether neither `only` nor a declared limit excludes the case; records the reason of a limit. */
+  /** True if neither `only` nor a declared limit excludes the case. Records the reason of a limit. */
   includes(one: StoreCase): boolean {
     if (this.#options.only?.(one) === false) return false
     const reasons = this.#reasons([one])
@@ -131,14 +131,14 @@ class SuiteRun {
   }
 
   async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[], calls: CallLog): Promise<void> {
+    const store = checkedStore(target.store)
     this.#rejectContradictions(target)
     const missing = one.needs.find((need) => !offers(target, need))
     if (missing !== undefined) {
       throw new SuiteFailure(
-        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${missing}\`.`,
+        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or declare the reason in \`limits.${missing}\`.`,
       )
     }
-    const store = checkedStore(target.store)
     await this.#describeStore(store)
     const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
     const { fuzzRuns = 40, seed = 1 } = this.#options
@@ -167,9 +167,9 @@ class SuiteRun {
   }
 
   #levelReport(level: SuiteLevel): LevelReport {
-    const known = storeCases.filter((one) => one.level === level)
-    const reported = known.filter((one) => this.#results.has(one))
-    const notRun = known.length - reported.length
+    const all = storeCases.filter((one) => one.level === level)
+    const reported = all.filter((one) => this.#results.has(one))
+    const notRun = all.length - reported.length
     const cases = reported.map((one) => this.#results.get(one)!)
     const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
     const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
@@ -177,13 +177,13 @@ class SuiteRun {
     return { level, status, passed, failed, notClaimed, notRun, reasons: this.#reasons(reported), cases }
   }
 
-  /** Why declared limits exclude these cases, each reason once. */
+  /** Declared reasons that exclude these cases, each once. */
   #reasons(cases: readonly StoreCase[]): string[] {
     return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
   }
 }
 
-/** Rejects with `message` when the work takes longer. The work itself goes on, since nothing can stop it. */
+/** Rejects with `message` if the work takes longer. The work itself continues, because it cannot be cancelled. */
 async function within<T>(timeoutMs: number, work: Promise<T>, message: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_resolve, reject) => {

@@ -3,8 +3,7 @@ import type { Amount } from "../limits/amount"
 import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { check } from "../store/shape"
-import type { UsageEntry, UsageFilter } from "./entry"
-import { ENTRY_FIELDS, MAX_STRING_LENGTH } from "./entry"
+import { ENTRY_FIELDS, MAX_STRING_LENGTH, type UsageEntry, type UsageFilter } from "./entry"
 
 const MAX_TAGS = 32
 const LONG_PREFIX = "long:sha256:"
@@ -47,10 +46,10 @@ export function readEntry<Entry extends Partial<UsageEntry>>(entry: Entry, argum
   const copy: Record<string, unknown> = {}
   for (const field in entry) {
     if (entry[field] === undefined) continue
-    const path = `${argument}.${field}`
     const bound = BOUNDS[field]
-    const value = bound === undefined ? entry[field] : bound(entry[field], path)
-    check(value, ENTRY_FIELDS[field as keyof UsageEntry], path)
+    const value = bound === undefined ? entry[field] : bound(entry[field], `${argument}.${field}`)
+    const shape = ENTRY_FIELDS[field as keyof UsageEntry]
+    if (shape(value) !== undefined) check(value, shape, `${argument}.${field}`)
     copy[field] = typeof value === "object" ? { ...value } : value
   }
   return copy as Entry

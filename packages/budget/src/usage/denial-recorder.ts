@@ -1,5 +1,5 @@
 import { shortHash } from "../limits/names"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { UsageEntry } from "./entry"
 import type { UsageLedger } from "./ledger"
 

@@ -1,6 +1,17 @@
 import type { CostSource, NanoUsd } from "@p2/core"
-import type { Millis, Name } from "../store/name"
-import { integerFrom, mapOf, name, natural, objectOf, oneOf, optional, type Shape, shape } from "../store/shape"
+import {
+  integerFrom,
+  type Millis,
+  mapOf,
+  type Name,
+  name,
+  natural,
+  objectOf,
+  oneOf,
+  optional,
+  type Shape,
+  shape,
+} from "../store/shape"
 
 /** How a reservation ended. */
 export type FinalState = "settled" | "released" | "expired"

@@ -1,7 +1,7 @@
-import type { Millis } from "../store/name"
+import type { Millis } from "../store/shape"
 import type { StoredEntry, UsageStatus } from "./entry"
-import { tagOf } from "./filter"
 import type { UsageGroup, UsageTotals } from "./ledger"
+import { tagOf } from "./query"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]

@@ -1,5 +1,5 @@
 import type { NanoUsd } from "@p2/core"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
 
 /** A field that totals are grouped by. `{ tag }` groups by the value of that tag, `bucket` by the buckets of the request. */

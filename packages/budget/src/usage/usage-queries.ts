@@ -5,11 +5,10 @@ import { NoLedgerError } from "../api/errors"
 import { toName, toRequestName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
-import { usageFilter } from "../store/contract"
-import type { Millis, Name } from "../store/name"
-import { check, integerFrom, MAX_TIME, optional } from "../store/shape"
+import { cursor as cursorShape, usageFilter } from "../store/contract"
+import { check, integerFrom, MAX_TIME, type Millis, type Name, optional } from "../store/shape"
 import { boundedFilter, boundedIdentity, readEntry } from "./attempt-entry"
-import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
+import { type StoredEntry, type UsageEntry, type UsageFilter, usageEntry } from "./entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 
 const MAX_BUCKETS = 10_000
@@ -72,6 +71,7 @@ export class UsageQueries implements BudgetUsage {
     checkOptions(query, LIST_NAMES, "query")
     const { cursor = null, limit = 100, order = "oldest" } = query
     const filter = readFilter(query.filter)
+    check(cursor, cursorShape, "cursor")
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
       throw new InvalidArgumentError("query.limit", `an integer from 1 to ${MAX_PAGE}`, limit)
     if (order !== "oldest" && order !== "newest")
@@ -121,7 +121,9 @@ export class UsageQueries implements BudgetUsage {
     const { ledger } = this.#context.store
     if (ledger === undefined) return false
     const key = toName(idempotencyKey, "idempotencyKey")
-    await ledger.record({ partition: this.#partitionOf(options), key, entry: readEntry(entry, "entry") })
+    const recorded = readEntry(entry, "entry")
+    check(recorded, usageEntry, "entry")
+    await ledger.record({ partition: this.#partitionOf(options), key, entry: recorded })
     return true
   }
 

@@ -24,7 +24,7 @@ const reserve = {
   leaseMs: 100,
   pendingEntry: entry,
 }
-const settle = {
+const settleRequest = {
   partition: PARTITION,
   key: "k",
   fingerprint: "f",
@@ -61,9 +61,9 @@ describe("requests", () => {
     }
     const store = checkedStore(storeWith({ reserve: receive("reserve"), settle: receive("settle") }))
     await store.reserve(reserve)
-    await store.settle(settle)
+    await store.settle(settleRequest)
     expect(received[0]).toBe(reserve)
-    expect(received[1]).toBe(settle)
+    expect(received[1]).toBe(settleRequest)
   })
 
   it("that are invalid are usage errors, and reach no store", async () => {
@@ -81,10 +81,10 @@ describe("requests", () => {
       ],
       ["counters[1]", () => store.reserve({ ...reserve, counters: [reserve.counters[0]!, reserve.counters[0]!] })],
       ["pendingEntry.costNanoUsd", () => store.reserve({ ...reserve, pendingEntry: { ...entry, costNanoUsd: -1 } })],
-      ["entry.status", () => store.settle({ ...settle, entry: { ...entry, status: "paid" as never } })],
-      ["entry.requestId", () => store.settle({ ...settle, entry: { ...entry, requestId: "" } })],
-      ["revision", () => store.settle({ ...settle, revision: -1 })],
-      ["outcome", () => store.settle({ ...settle, outcome: "expired" as never })],
+      ["entry.status", () => store.settle({ ...settleRequest, entry: { ...entry, status: "paid" as never } })],
+      ["entry.requestId", () => store.settle({ ...settleRequest, entry: { ...entry, requestId: "" } })],
+      ["revision", () => store.settle({ ...settleRequest, revision: -1 })],
+      ["outcome", () => store.settle({ ...settleRequest, outcome: "expired" as never })],
     ]
     for (const [argument, call] of wrong) {
       const error = await call().catch((reason: unknown) => reason)
@@ -93,11 +93,23 @@ describe("requests", () => {
     expect(called).not.toHaveBeenCalled()
   })
 
+  it("are not validated for a caller that builds them from validated values, as the budget does", async () => {
+    const memory = memoryStore({ now: () => 1_000 })
+    const settle = vi.fn(memory.settle.bind(memory))
+    const store = checkedStore(storeWith({ settle }), { trustsRequests: true })
+    const trusted = { ...settleRequest, revision: 0.5 }
+    expect(await store.settle(trusted)).toMatchObject({ status: "settled" })
+    expect(settle).toHaveBeenCalledWith(trusted)
+    // Replies are validated in any case.
+    const broken = checkedStore(storeWith({ settle: async () => ({}) }), { trustsRequests: true })
+    await expect(broken.settle(settleRequest)).rejects.toMatchObject({ code: "store-corrupt" })
+  })
+
   it("never show the content of an entry in an error", async () => {
     const store = checkedStore(memoryStore())
     const secret = "sk-secret ".repeat(10_000)
     const error = await store
-      .settle({ ...settle, entry: { ...entry, prompt: secret } })
+      .settle({ ...settleRequest, entry: { ...entry, prompt: secret } })
       .catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(InvalidArgumentError)
     expect(String(error)).not.toContain("secret ")
@@ -122,7 +134,7 @@ describe("the timeout", () => {
     const started = vi.spyOn(globalThis, "setTimeout")
     const store = checkedStore(memoryStore())
     await store.reserve(reserve)
-    await store.settle(settle)
+    await store.settle(settleRequest)
     expect(started).not.toHaveBeenCalled()
     const slow = checkedStore(
       storeWith({
@@ -192,7 +204,7 @@ describe("replies", () => {
   ]
   const requests: Partial<Record<keyof BudgetStore, object>> = {
     reserve,
-    settle,
+    settle: settleRequest,
     extend: { partition: PARTITION, key: "k", leaseMs: 5 },
     expire: { partition: PARTITION, key: "k", counters: ["a"] },
     listDue: { partition: PARTITION, limit: 5 },
@@ -218,7 +230,7 @@ describe("replies", () => {
   it("that are valid are returned as they are", async () => {
     const store = checkedStore(storeWith({ reserve: async () => ok, settle: async () => settled }))
     expect(await store.reserve(reserve)).toBe(ok)
-    expect(await store.settle(settle)).toBe(settled)
+    expect(await store.settle(settleRequest)).toBe(settled)
   })
 })
 

@@ -27,7 +27,7 @@ const short = only("an unseen counter")
 const allCases = (report: StoreReport) => report.levels.flatMap((level) => level.cases)
 const failedCase = (report: StoreReport) => allCases(report).find((one) => one.status === "failed")
 
-/** Charges one nano-dollar too many, but only for the amount 13: only random programs find it. */
+/** Adds 1 too much, but only to the amount 13: only random programs find it. */
 class Unlucky extends ModelStore {
   override sum(a: number, b: number): number {
     return super.sum(a, b === 13 ? 14 : b)
@@ -54,7 +54,7 @@ describe("the cases", () => {
 })
 
 describe("the report", () => {
-  it("is JSON, says what the store is, and names what is not claimed and why", async () => {
+  it("is JSON, and contains the name and the check of the store", async () => {
     const report = await runStoreSuite(modelFactory(), short)
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     expect(report).toMatchObject({ version: 1, store: "model", ok: true, check: { durability: "none" } })
@@ -79,7 +79,7 @@ describe("the report", () => {
     expect((await runStoreSuite(modelFactory(), { limits, only: () => false })).ok).toBe(false)
   })
 
-  it("tells a level that did not run, or only in part, from one that passed", async () => {
+  it("distinguishes a level that did not run, or only in part, from one that passed", async () => {
     const report = await runStoreSuite(modelFactory(), short)
     const others = SUITE_LEVELS.slice(1).map(() => "not run")
     expect(report.levels.map((level) => level.status)).toEqual(["passed", ...others])
@@ -87,12 +87,12 @@ describe("the report", () => {
     expect(report.levels.map(({ notRun }) => notRun)).toEqual([sizes[0]! - 1, ...sizes.slice(1)])
   })
 
-  it("of a level whose cases are all excluded by limits says not claimed", async () => {
+  it("is `not claimed` for a level whose cases are all excluded by limits", async () => {
     const report = await runStoreSuite(modelFactory(), { limits, only: ({ level }) => level === "processes" })
     expect(report.levels.find(({ level }) => level === "processes")).toMatchObject({ status: "not claimed", notRun: 0 })
   })
 
-  it("comes case by case to onCase", async () => {
+  it("passes each case to onCase", async () => {
     const cases: CaseReport[] = []
     const report = await runStoreSuite(modelFactory(), {
       limits,
@@ -148,18 +148,19 @@ describe("limits are declared, not assumed", () => {
     ["nothing", () => undefined, /the factory's target`: expected an object with the member `store`, got undefined/],
     ["no store", () => ({}), /`target.store`: expected the store to test, got undefined/],
     ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
+    ["a store that is only a name", () => ({ store: { name: "x" } }), /`store.reserve`: expected a function/],
     [
-      "a store that is only a name",
-      () => ({ store: { name: "x" } }),
-      /`store.capabilities`: expected an object \{ shared/,
+      "a store without capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: undefined }) }),
+      /`store.capabilities`: expected an object/,
     ],
     [
-      "a store without a member",
-      () => ({ store: { name: "x", capabilities: {} } }),
-      /`store.reserve`: expected a function/,
+      "a store with wrong capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: { ...model().capabilities, maxCounters: 3 } }) }),
+      /`store.capabilities.maxCounters`: expected/,
     ],
     ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name`: expected a string/],
-  ])("a factory that returns %s learns what was expected", async (_what, factory, message) => {
+  ])("a factory that returns %s fails with what was expected", async (_what, factory, message) => {
     const report = await runStoreSuite(factory as unknown as SuiteFactory, short)
     expect(failedCase(report)?.reason).toMatch(message)
   })
@@ -168,7 +169,7 @@ describe("limits are declared, not assumed", () => {
     let calls = 0
     const factory: SuiteFactory = (about) => {
       calls++
-      if (calls === 1) throw new Error("no store today")
+      if (calls === 1) throw new Error("The database does not start.")
       return modelFactory()(about)
     }
     const report = await runStoreSuite(factory, { limits, only: ({ title }) => /^an unseen|^read replies/.test(title) })
@@ -194,7 +195,7 @@ describe("a case that fails", () => {
     expect(found).toMatchObject({ rule: "Windows and room", durationMs: expect.any(Number) })
   })
 
-  it("names every place where two values differ, and of long texts what stands around the difference", () => {
+  it("names every place where two values differ, and cuts long strings to the part around the difference", () => {
     const difference = (actual: unknown, expected: unknown) => describeDifferences(differences(actual, expected))
     expect(difference({ a: [1, { b: 2, c: undefined }] }, { a: [1, { b: 3 }], d: null })).toBe(
       "a[1].b: expected 3, got 2\n  d: expected null, got undefined",
@@ -231,7 +232,7 @@ describe("a case that fails", () => {
     expect(found?.reason).toContain("no table")
   })
 
-  it("because it does not end, does not hold up the others", async () => {
+  it("because it does not end does not delay the others", async () => {
     class Stuck extends ModelStore {
       override readonly capabilities = { ...new ModelStore({ clock: Date.now }).capabilities, timeoutMs: 100_000 }
 
@@ -249,7 +250,7 @@ describe("a case that fails", () => {
     expect(report.levels[0]?.passed).toBeGreaterThan(0)
   })
 
-  it("because its factory does not return, does not hold up the others", async () => {
+  it("because its factory does not return does not delay the others", async () => {
     let calls = 0
     const factory: SuiteFactory = (about) => (calls++ === 0 ? new Promise(() => {}) : modelFactory()(about))
     const report = await runStoreSuite(factory, {
@@ -298,7 +299,7 @@ describe("a random program that fails", () => {
 })
 
 describe("runners", () => {
-  it("any describe and it will do, and cases that are not claimed are not registered", async () => {
+  it("work with any `describe` and `it`, and cases that are not claimed are not registered", async () => {
     const bodies: (() => Promise<void>)[] = []
     let report: StoreReport | undefined
     const runner = {

@@ -151,7 +151,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     await t.expectCounters({ a: { spent: reached } })
   })
 
-  test("corrections, grants and resets among reserves and settles: none writes back what another changed", async (t) => {
+  test("corrections, grants and resets among reserves and settles: no call overwrites the change of another", async (t) => {
     for (const round of range(ROUNDS)) {
       const [name, key] = [`counter.${round}`, `r${round}`]
       await t.adjust(`s${round}`, name, "spent", 50)

@@ -2,7 +2,7 @@ import { byName, equal, expectReply, match, ok, valuesOf } from "../expect"
 import { counter, LEASE_MS, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 
-/** How one caller's reserves and reads are answered. */
+/** Reserves and reads of one caller. */
 export const contractCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
   test("a store states its name, its capabilities and its durability", { rule: "Storage" }, async (t) => {
     const { shared, clock } = t.store.capabilities
@@ -16,7 +16,7 @@ export const contractCases = defineCases({ level: "contract", rule: "Windows and
     match(ofPartition, { damaged: [], clockBehindMs: 0 }, "check of an empty partition")
   })
 
-  test("an unseen counter reads as zeros", (t) => t.expectCounters({ nobody: {} }))
+  test("an unseen counter reads as zeros", (t) => t.expectCounters({ unseen: {} }))
 
   test("read replies in the order of the request", async (t) => {
     await t.reserve("r1", [counter("b", 2), counter("a", 1)])
@@ -228,7 +228,7 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
     await t.reserve("r1", [counter("a", 5)])
     equal([await t.due(), await t.inPartition("empty").due(1)], [[], []], "due here and in an empty partition")
     await expectReply(t.expire("r1"), "not-due")
-    await expectReply(t.expire("nobody", ["a"]), "not-due")
+    await expectReply(t.expire("unknown", ["a"]), "not-due")
     await t.expectCounters({ a: { reserved: 5 } })
   })
 

@@ -21,7 +21,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await t.expectCounters({ a: {} })
   })
 
-  test("no call but expire ends another key's lease; reserve and read say that one is due", async (t) => {
+  test("no call but expire ends another key's lease; reserve and read report that one is due", async (t) => {
     await t.reserve("r1", [counter("a", 10, 10, { onExpire: 4 })])
     await t.clock.advance(LEASE_MS)
     const past = { startsAt: t.clock.now() - DAY_MS, endsAt: t.clock.now() }

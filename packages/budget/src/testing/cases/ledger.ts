@@ -27,7 +27,7 @@ const settleEntryCases = defineCases({ level: "ledger", rule: "Ledger", needs: [
       generationId: "gen-1",
       fingerprint: "f",
       prompt: "What?\n\0 {a} \ud83d\ude00 é e\u0301 \ud800",
-      answer: "That.",
+      answer: "Yes.",
     })
     await t.reserve("r1", [counter("a", 10), counter("b", 10)])
     const { now: at } = await t.settle("r1", [7, 1], { entry })
@@ -243,7 +243,7 @@ const recordCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledg
     const [first] = await t.entries()
     const stored = { idempotencyKey: "x1", at: now, revision: 0, state: "recorded", charges: {}, count: first?.count }
     equal(first, { ...denied, ...stored }, "entry")
-    ok(first?.count === undefined || first.count === 1, `count: expected 1 or none, got ${first?.count}`)
+    ok(first?.count === undefined || first.count === 1, `count: expected 1 or undefined, got ${first?.count}`)
     await t.record("x1", { ...denied, errorCode: "other" })
     await t.record("x1", { ...denied, count: 5 })
     const [repeated, ...more] = await t.entries()
@@ -282,7 +282,7 @@ const recordCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledg
     await t.expectSums(["a"])
   })
 
-  test("audit entries are listed and left out of totals", async (t) => {
+  test("audit entries are listed, and totals omit them", async (t) => {
     await t.record("x1", { ...denied, status: "audit", errorCode: "accept-clock" })
     await t.spend("r1", 5)
     equal(valuesOf(await t.entries({ status: "audit" }), "idempotencyKey"), ["x1"], "list")

@@ -62,7 +62,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
     }
   })
 
-  test("random names never share a counter, whatever partition, key and name contain", async (t) => {
+  test("random names never share a counter, for any partition, key and name", async (t) => {
     const random = createRandom(t.seed)
     const randomName = (alphabet: string) =>
       Array.from({ length: random.integer(1, 3) }, () => random.pick([...alphabet])).join("")
@@ -113,7 +113,7 @@ export const amountCases = defineCases({ level: "contract", rule: "Windows and r
     await expectReply(t.tryReserve("r2", [counter("a", 1, LARGEST)]), "exceeded: 0")
   })
 
-  test("spent stops at 2^53 − 1, whatever is charged", { rule: "States" }, async (t) => {
+  test("spent stops at 2^53 − 1", { rule: "States" }, async (t) => {
     for (const key of ["r1", "r2"]) await t.reserve(key, [counter("a", 1)])
     await expectReply(t.settle("r1", [LARGEST]), "settled")
     const full = { spent: LARGEST, peakBefore: LARGEST, peak: LARGEST }

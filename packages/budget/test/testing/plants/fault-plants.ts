@@ -54,7 +54,7 @@ export const faultPlants = [
     },
   ),
   connectionPlant(
-    "a lost answer reported as not applied",
+    "a lost reply reported as not applied",
     ["a reserve whose reply is lost is applied once"],
     (store, line) => {
       const right = connectThroughLine(store, line)
@@ -75,8 +75,8 @@ export const faultPlants = [
       return {
         ...right,
         settle: async (request) => {
-          if (!line.losesNextAnswer) return right.settle(request)
-          line.losesNextAnswer = false
+          if (!line.losesNextReply) return right.settle(request)
+          line.losesNextReply = false
           await right.settle(request)
           return right.settle(request)
         },
@@ -139,8 +139,8 @@ export const faultPlants = [
   }),
   plant("a damaged lease that blocks the others", ["sixty-five damaged leases"], {
     async expire(base, request) {
-      const known = this.partition(request.partition).reservations.get(request.key)
-      if (known !== null) return base(request)
+      const reservation = this.partition(request.partition).reservations.get(request.key)
+      if (reservation !== null) return base(request)
       throw new StoreError("Cannot read.", { code: "store-corrupt", applied: "no" })
     },
   }),
@@ -169,15 +169,15 @@ export const faultPlants = [
   // ── What a restart forgets ──
   plant("extends that a restart forgets", ["a restart keeps extended leases"], {
     async extend(base, request) {
-      const known = this.partition(request.partition).reservations.get(request.key)
-      const stored = known?.leaseEnd
+      const reservation = this.partition(request.partition).reservations.get(request.key)
+      const stored = reservation?.leaseEnd
       const reply = await base(request)
-      if (reply.status === "held") Object.assign(known!, { stored })
+      if (reply.status === "held") Object.assign(reservation!, { stored })
       return reply
     },
-    decideKnown(base, known, request) {
-      const { stored, ...rest } = known as ModelReservation & { stored?: number }
-      return base({ ...rest, leaseEnd: stored ?? known.leaseEnd }, request)
+    decideExisting(base, reservation, request) {
+      const { stored, ...rest } = reservation as ModelReservation & { stored?: number }
+      return base({ ...rest, leaseEnd: stored ?? reservation.leaseEnd }, request)
     },
   }),
   plant("revisions that a restart forgets", ["a restart keeps extended leases"], {
@@ -187,8 +187,8 @@ export const faultPlants = [
       return reply
     },
     reservationAt(base, partition, key, now) {
-      const known = base(partition, key, now)
-      return known && known.revision === undefined ? { ...known, revision: 0 } : known
+      const reservation = base(partition, key, now)
+      return reservation && reservation.revision === undefined ? { ...reservation, revision: 0 } : reservation
     },
   }),
   plant("pending entries that a restart forgets", ["a lease that ended while the store was closed becomes"], {
@@ -196,8 +196,8 @@ export const faultPlants = [
       base(partition, request, now)
       hide(partition.reservations.get(request.key)!, "pendingEntry")
     },
-    expireHeld: (base, partition, key, known, now) =>
-      base(partition, key, { ...known, pendingEntry: known.pendingEntry ?? null }, now),
+    expireHeld: (base, partition, key, reservation, now) =>
+      base(partition, key, { ...reservation, pendingEntry: reservation.pendingEntry ?? null }, now),
   }),
   plant("peaks that a restart forgets", ["a restart loses nothing that was confirmed"], {
     change(base, ...request) {

@@ -4,6 +4,21 @@ import { type Change, LARGEST_INT32, meanwhile, plant } from "./plant"
 
 const DAY_MS = 86_400_000
 
+/** Expires what it read before other calls changed it. */
+const staleExpire: Change<ModelStore> & ThisType<ModelStore> = {
+  async expire(base, request) {
+    const partition = this.partition(request.partition)
+    const before = structuredClone(partition.reservations.get(request.key))
+    const end = partition.leases.get(request.key)
+    await meanwhile(8)
+    if (before?.state === "held" && end !== undefined) {
+      partition.reservations.set(request.key, before)
+      partition.leases.set(request.key, end)
+    }
+    return base(request)
+  },
+}
+
 /** How leases end. */
 export const leasePlants = [
   plant(
@@ -19,8 +34,8 @@ export const leasePlants = [
   }),
   plant("expiry that replies in the order of the reserve", ["expiry charges each counter its onExpire"], {
     async expire(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      const names = known?.shares.map(({ name }) => name) ?? []
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      const names = reservation?.shares.map(({ name }) => name) ?? []
       return base(names.length === request.counters.length ? { ...request, counters: names } : request)
     },
   }),
@@ -75,7 +90,7 @@ export const leasePlants = [
       return base(request)
     },
   }),
-  plant("a denial that does not say that leases are due", ["no call but expire ends another key's lease"], {
+  plant("a denial that does not report that leases are due", ["no call but expire ends another key's lease"], {
     async reserve(base, request) {
       const reply = await base(request)
       return reply.status === "exceeded" ? { ...reply, due: false } : reply
@@ -124,43 +139,19 @@ export const leasePlants = [
       return reply
     },
   }),
-  plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], {
-    async expire(base, request) {
-      const partition = this.partition(request.partition)
-      const before = structuredClone(partition.reservations.get(request.key))
-      const end = partition.leases.get(request.key)
-      await meanwhile(8)
-      if (before?.state === "held" && end !== undefined) {
-        partition.reservations.set(request.key, before)
-        partition.leases.set(request.key, end)
-      }
-      return base(request)
-    },
-  }),
-  plant("an expiry that two callers may do", ["one lease expired by many callers"], {
-    async expire(base, request) {
-      const partition = this.partition(request.partition)
-      const before = structuredClone(partition.reservations.get(request.key))
-      const end = partition.leases.get(request.key)
-      await meanwhile(8)
-      if (before?.state === "held" && end !== undefined) {
-        partition.reservations.set(request.key, before)
-        partition.leases.set(request.key, end)
-      }
-      return base(request)
-    },
-  }),
+  plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], staleExpire),
+  plant("an expiry that two callers may do", ["one lease expired by many callers"], staleExpire),
   plant("extend that revives", ["a key that is held, lease ended: extend"], {
     async extend(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      if (known?.state === "held") known.leaseEnd = Math.max(known.leaseEnd, this.clock() + 1)
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      if (reservation?.state === "held") reservation.leaseEnd = Math.max(reservation.leaseEnd, this.clock() + 1)
       return base(request)
     },
   }),
   plant("extend that shortens", ["extend moves the end"], {
     async extend(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
-      if (known?.state === "held" && known.leaseEnd > this.clock()) known.leaseEnd = this.clock() + 1
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
+      if (reservation?.state === "held" && reservation.leaseEnd > this.clock()) reservation.leaseEnd = this.clock() + 1
       return base(request)
     },
   }),
@@ -324,7 +315,7 @@ export const timePlants = [
       return { now: this.clock(), before: this.now(request.partition) }
     },
   }),
-  plant("a check that does not see the clock", ["a clock that jumps two days ahead and back"], {
+  plant("a check that ignores the clock", ["a clock that jumps two days ahead and back"], {
     check: async (base, request) => ({ ...(await base(request)), clockBehindMs: 0 }),
   }),
   // ── Retention ──
@@ -377,10 +368,10 @@ export const timePlants = [
       },
       async settle(base, request) {
         const reply = await base(request)
-        const known = this.partition(request.partition).reservations.get(request.key)
+        const reservation = this.partition(request.partition).reservations.get(request.key)
         const first = firstEnds.get(request.key)
-        if (known && first !== undefined && "replayed" in reply && !reply.replayed)
-          known.forgetAt = Math.max(first, reply.now) + this.capabilities.retentionMs
+        if (reservation && first !== undefined && "replayed" in reply && !reply.replayed)
+          reservation.forgetAt = Math.max(first, reply.now) + this.capabilities.retentionMs
         return reply
       },
       stateByEntry: () => undefined,

@@ -60,9 +60,9 @@ export const ledgerPlants: Plant[] = [
   plant("an entry written before the money", ["money and entry are one step"], {
     async settle(base, request) {
       const partition = this.partition(request.partition)
-      const known = partition.reservations.get(request.key)
-      if (known?.state === "held" && known.fingerprint === request.fingerprint) {
-        const shares = known.shares.map((share) => ({ ...share, charge: this.amountOf(request, share.name) }))
+      const reservation = partition.reservations.get(request.key)
+      if (reservation?.state === "held" && reservation.fingerprint === request.fingerprint) {
+        const shares = reservation.shares.map((share) => ({ ...share, charge: this.amountOf(request, share.name) }))
         this.writeEntry(partition, request, shares, this.now(request.partition))
         await meanwhile(40)
       }
@@ -107,9 +107,9 @@ export const ledgerPlants: Plant[] = [
     },
   }),
   plant("an expiry dated to the end of the lease", ["an expired lease becomes its pending entry"], {
-    expireHeld(base, partition, key, known, now) {
-      const expired = base(partition, key, known, now)
-      partition.entries.get(key)!.at = known.leaseEnd
+    expireHeld(base, partition, key, reservation, now) {
+      const expired = base(partition, key, reservation, now)
+      partition.entries.get(key)!.at = reservation.leaseEnd
       return expired
     },
   }),
@@ -124,8 +124,8 @@ export const ledgerPlants: Plant[] = [
   ),
   plant("a replay that writes its entry", ["a replayed settle writes no second entry"], {
     replay(base, partition, request, now, status) {
-      const known = partition.reservations.get(request.key)
-      if (known) this.writeEntry(partition, request, known.shares, now)
+      const reservation = partition.reservations.get(request.key)
+      if (reservation) this.writeEntry(partition, request, reservation.shares, now)
       return base(partition, request, now, status)
     },
   }),
@@ -173,7 +173,7 @@ export const ledgerPlants: Plant[] = [
     }),
   ),
   {
-    ...ledgerPlant("the ledger's own entries given away", ["a reply is the caller's"], {
+    ...ledgerPlant("the ledger's own entries returned", ["a reply is the caller's"], {
       async list(base, request) {
         const page = await base(request)
         const { entries } = this.partition(request.partition)
@@ -244,7 +244,7 @@ export const ledgerPlants: Plant[] = [
       return cursor === null ? sorted : sorted.filter((entry) => (newestFirst ? entry.at < at : entry.at > at))
     },
   }),
-  ledgerPlant("a cursor that makes no sense taken for the beginning", ["a cursor that no page returned"], {
+  ledgerPlant("an invalid cursor treated as the beginning", ["a cursor that no page returned"], {
     list: async (base, request) =>
       base({ ...request, cursor: /^\d+~/.test(request.cursor ?? "") ? request.cursor : null }),
   }),
@@ -284,7 +284,7 @@ export const ledgerPlants: Plant[] = [
     withMatch("clientId", (value, wanted) => value.toLowerCase() === wanted.toLowerCase()),
   ),
   ledgerPlant(
-    "texts normalised",
+    "strings normalised",
     ["any string in an entry is returned"],
     withMatch("userId", (value, wanted) => value.normalize() === wanted.normalize()),
   ),
@@ -294,17 +294,17 @@ export const ledgerPlants: Plant[] = [
     withMatch("userId", (value, wanted) => value.trimEnd() === wanted.trimEnd()),
   ),
   ledgerPlant(
-    "texts compared to 255 characters",
+    "strings compared to 255 characters",
     ["any string in an entry is returned"],
     withMatch("userId", (value, wanted) => value.slice(0, 255) === wanted.slice(0, 255)),
   ),
   ledgerPlant(
-    "texts compared to the first NUL",
+    "strings compared to the first NUL",
     ["any string in an entry is returned"],
     withMatch("model", (value, wanted) => value.split("\0")[0] === wanted.split("\0")[0]),
   ),
   ledgerPlant(
-    "texts compared as UTF-8",
+    "strings compared as UTF-8",
     ["any string in an entry is returned"],
     withMatch("model", (value, wanted) => Buffer.from(value).equals(Buffer.from(wanted))),
   ),
@@ -319,7 +319,7 @@ export const ledgerPlants: Plant[] = [
     withMatch("requestId", (value, wanted) => value.toLowerCase() === wanted.toLowerCase()),
   ),
   ledgerPlant(
-    "texts stored as UTF-8",
+    "strings stored as UTF-8",
     ["any string in an entry is returned", "settle writes the entry with the money"],
     withWrite((entry, origin) => [
       JSON.parse(Buffer.from(JSON.stringify(entry).replaceAll("\\ud800", "\\ufffd")).toString()),
@@ -401,7 +401,7 @@ export const ledgerPlants: Plant[] = [
     ["a request of several attempts"],
     withSums((row) => (row.group.length === 0 ? row : { ...row, requests: row.attempts })),
   ),
-  ledgerPlant("audits in totals", ["audit entries are listed and left out"], {
+  ledgerPlant("audits in totals", ["audit entries are listed, and totals omit"], {
     async totals(base, request) {
       const entries = this.sorted(request.partition, request.filter)
       return request.groupBy.length > 0 || entries.length === 0 ? base(request) : [this.totalsOf([], entries)]

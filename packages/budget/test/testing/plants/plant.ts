@@ -11,7 +11,7 @@ export type Change<Owner> = {
 /** A change, or a function that makes one for a store, with state of its own. */
 type Changes<Owner> = Change<Owner> | ((store: ModelStore) => Change<Owner>)
 
-/** A store that is right but for one thing, and the cases that must find it. */
+/** A store that breaks one rule, and the cases that must find it. */
 export interface Plant {
   name: string
   /** Beginnings of the titles of cases, each of which must fail. */

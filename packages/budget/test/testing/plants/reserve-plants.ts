@@ -10,7 +10,7 @@ export const reservePlants = [
   plant("get then set", ["a thousand reservations of $0.10", "the same reservation sent up to five times"], {
     async reserve(base, request) {
       const decision = this.decide(this.partition(request.partition), request, this.now(request.partition))
-      // The answer of the get travels back before the set is sent.
+      // The reply of the get arrives before the set is sent.
       await meanwhile()
       if (decision.status !== "admit") return base(request)
       this.partition(request.partition).reservations.delete(request.key)
@@ -137,7 +137,7 @@ export const reservePlants = [
       return base(partition, counter, now) && (!counter.limit || spent <= counter.limit)
     },
   }),
-  plant("zero taken for no limit", ["a limit of zero admits zero"], {
+  plant("zero treated as no limit", ["a limit of zero admits zero"], {
     fits: (base, partition, counter, now) => base(partition, { ...counter, limit: counter.limit || null }, now),
   }),
   plant("the first limit kept", ["each call states its own limit"], () => {
@@ -197,18 +197,20 @@ export const reservePlants = [
     sameContent: () => true,
   }),
   plant("fingerprints without case", ["fingerprints that differ in case"], {
-    sameContent: (_base, known, { fingerprint }) => known.fingerprint.toLowerCase() === fingerprint.toLowerCase(),
+    sameContent: (_base, reservation, { fingerprint }) =>
+      reservation.fingerprint.toLowerCase() === fingerprint.toLowerCase(),
   }),
   plant("fingerprints cut at 63 characters", ["fingerprints that differ in case"], {
-    sameContent: (_base, known, { fingerprint }) => known.fingerprint.slice(0, 63) === fingerprint.slice(0, 63),
+    sameContent: (_base, reservation, { fingerprint }) =>
+      reservation.fingerprint.slice(0, 63) === fingerprint.slice(0, 63),
   }),
   plant("fingerprints compared as numbers", ["fingerprints that differ in case"], {
-    sameContent: (_base, known, { fingerprint }) =>
-      known.fingerprint === fingerprint || Number(known.fingerprint) === Number(fingerprint),
+    sameContent: (_base, reservation, { fingerprint }) =>
+      reservation.fingerprint === fingerprint || Number(reservation.fingerprint) === Number(fingerprint),
   }),
   plant("a replay with another end", ["a reserve sent again gets the same decision"], {
-    decideKnown(base, known, request) {
-      const decision = base(known, request)
+    decideExisting(base, reservation, request) {
+      const decision = base(reservation, request)
       return decision.status === "ok" ? { ...decision, expiresAt: decision.expiresAt + 1_000 } : decision
     },
   }),
@@ -222,10 +224,12 @@ export const reservePlants = [
       },
     },
   ),
-  plant("a lease that has ended answered as held", ["a key that is held, lease ended: reserve"], {
-    decideKnown(base, known, request) {
-      const decision = base(known, request)
-      return decision.status === "lease-ended" ? { status: "ok", replayed: true, expiresAt: known.leaseEnd } : decision
+  plant("a lease that has ended replied as held", ["a key that is held, lease ended: reserve"], {
+    decideExisting(base, reservation, request) {
+      const decision = base(reservation, request)
+      return decision.status === "lease-ended"
+        ? { status: "ok", replayed: true, expiresAt: reservation.leaseEnd }
+        : decision
     },
   }),
   // ── Read and lists ──

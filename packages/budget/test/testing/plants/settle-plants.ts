@@ -36,32 +36,32 @@ export const settlePlants = [
     async settle(base, request) {
       const reply = await base(request)
       const partition = this.partition(request.partition)
-      const known = partition.reservations.get(request.key)
-      if (reply.status === "other-counters" && known)
-        for (const share of known.shares) this.change(partition, share, reply.now, { reserved: -share.amount })
+      const reservation = partition.reservations.get(request.key)
+      if (reply.status === "other-counters" && reservation)
+        for (const share of reservation.shares) this.change(partition, share, reply.now, { reserved: -share.amount })
       return reply
     },
   }),
   plant("other-counters before mismatch", ["a settle that names other counters"], {
-    sameContent(base, known, request) {
+    sameContent(base, reservation, request) {
       const { counters } = request as Partial<SettleRequest>
       const differ =
         counters !== undefined &&
         !this.namesStoredCounters(
-          known,
+          reservation,
           counters.map(({ name }) => name),
         )
-      return differ || base(known, request)
+      return differ || base(reservation, request)
     },
   }),
   plant("amounts by position", ["settle charges by the names"], {
     async settle(base, request) {
-      const known = this.state.get(request.partition)?.reservations.get(request.key)
+      const reservation = this.state.get(request.partition)?.reservations.get(request.key)
       const counters = request.counters.map((counter, index) => ({
         ...counter,
-        name: known?.shares[index]?.name ?? counter.name,
+        name: reservation?.shares[index]?.name ?? counter.name,
       }))
-      return base(known?.shares.length === counters.length ? { ...request, counters } : request)
+      return base(reservation?.shares.length === counters.length ? { ...request, counters } : request)
     },
   }),
   plant(
@@ -73,8 +73,8 @@ export const settlePlants = [
     })),
   ),
   plant("a settle that frees everything", ["settle frees only its own"], {
-    resolve(base, partition, request, known, now, how) {
-      const reply = base(partition, request, known, now, how)
+    resolve(base, partition, request, reservation, now, how) {
+      const reply = base(partition, request, reservation, now, how)
       for (const { name } of request.counters) partition.counters.get(name)!.reserved = 0
       return reply
     },
@@ -101,8 +101,8 @@ export const settlePlants = [
     ),
   ),
   plant("a late settle dropped", ["a key that is expired: settle of less", "a key that is expired: settle of more"], {
-    settleKnown(base, partition, request, known, now) {
-      if (known.state !== "expired") return base(partition, request, known, now)
+    settleExisting(base, partition, request, reservation, now) {
+      if (reservation.state !== "expired") return base(partition, request, reservation, now)
       return { ...(this.replay(partition, request, now, request.outcome) as Resolved), replayed: false, late: true }
     },
   }),
@@ -110,67 +110,75 @@ export const settlePlants = [
     "a late settle on top of the expiry's charge",
     ["a key that is expired: settle of less", "a late settle replaces the charge"],
     {
-      resolve(base, partition, request, known, now, how) {
+      resolve(base, partition, request, reservation, now, how) {
         const free =
-          known?.state === "expired"
-            ? { ...known, shares: known.shares.map((share) => ({ ...share, charge: 0 })) }
-            : known
+          reservation?.state === "expired"
+            ? { ...reservation, shares: reservation.shares.map((share) => ({ ...share, charge: 0 })) }
+            : reservation
         return base(partition, request, free, now, how)
       },
     },
   ),
   plant(
-    "late not said",
+    "late not reported",
     ["a key that is expired: release"],
     withReply((reply) => ({ ...reply, late: false })),
   ),
   plant("a release after the settle", ["a key that is settled: release", "a settle and a release of one key at once"], {
-    settleKnown(base, partition, request, known, now) {
-      if (known.state !== "settled" || request.outcome !== "released") return base(partition, request, known, now)
-      return this.resolve(partition, request, known, now)
+    settleExisting(base, partition, request, reservation, now) {
+      if (reservation.state !== "settled" || request.outcome !== "released")
+        return base(partition, request, reservation, now)
+      return this.resolve(partition, request, reservation, now)
     },
   }),
   plant("a settle after the release", ["a key that is released: settle"], {
-    settleKnown(base, partition, request, known, now) {
-      if (known.state !== "released" || request.outcome !== "settled") return base(partition, request, known, now)
-      return this.resolve(partition, request, known, now)
+    settleExisting(base, partition, request, reservation, now) {
+      if (reservation.state !== "released" || request.outcome !== "settled")
+        return base(partition, request, reservation, now)
+      return this.resolve(partition, request, reservation, now)
     },
   }),
   plant(
     "a lower revision that replaces",
     ["a key that is settled: settle of a lower revision", "revisions replace upwards only"],
     {
-      settleKnown(base, partition, request, known, now) {
-        if (known.state !== "settled" || request.revision >= known.revision) return base(partition, request, known, now)
-        return this.resolve(partition, request, known, now)
+      settleExisting(base, partition, request, reservation, now) {
+        if (reservation.state !== "settled" || request.revision >= reservation.revision)
+          return base(partition, request, reservation, now)
+        return this.resolve(partition, request, reservation, now)
       },
     },
   ),
-  plant("a lower revision answered as a replay", ["a key that is settled: settle of a lower revision"], {
-    settleKnown(base, partition, request, known, now) {
-      if (known.state === "settled" && request.revision < known.revision && request.outcome === "settled")
+  plant("a lower revision replied as a replay", ["a key that is settled: settle of a lower revision"], {
+    settleExisting(base, partition, request, reservation, now) {
+      if (reservation.state === "settled" && request.revision < reservation.revision && request.outcome === "settled")
         return this.replay(partition, request, now, "settled")
-      return base(partition, request, known, now)
+      return base(partition, request, reservation, now)
     },
   }),
   plant("a revision that adds", ["a key that is settled: settle of a higher revision"], {
-    resolve(base, partition, request, known, now, how) {
+    resolve(base, partition, request, reservation, now, how) {
       const free =
-        known?.state === "settled"
-          ? { ...known, shares: known.shares.map((share) => ({ ...share, charge: 0 })) }
-          : known
+        reservation?.state === "settled"
+          ? { ...reservation, shares: reservation.shares.map((share) => ({ ...share, charge: 0 })) }
+          : reservation
       return base(partition, request, free, now, how)
     },
   }),
   plant(
-    "a higher revision with the same amounts taken for a replay",
+    "a higher revision with the same amounts treated as a replay",
     ["a key that is settled: settle of a higher revision", "a replayed settle writes no second entry"],
     {
-      settleKnown(base, partition, request, known, now) {
-        const same = known.shares.every(({ name, charge }) => this.amountOf(request, name) === charge)
-        if (known.state === "settled" && request.outcome === "settled" && request.revision > known.revision && same)
+      settleExisting(base, partition, request, reservation, now) {
+        const same = reservation.shares.every(({ name, charge }) => this.amountOf(request, name) === charge)
+        if (
+          reservation.state === "settled" &&
+          request.outcome === "settled" &&
+          request.revision > reservation.revision &&
+          same
+        )
           return this.replay(partition, request, now, "settled")
-        return base(partition, request, known, now)
+        return base(partition, request, reservation, now)
       },
     },
   ),
@@ -204,7 +212,7 @@ export const settlePlants = [
     },
   }),
   plant(
-    "recovered not said",
+    "recovered not reported",
     ["a key that is unknown: settle of a key that was never reserved"],
     withReply((reply) => ({ ...reply, recovered: false })),
   ),
@@ -226,14 +234,14 @@ export const settlePlants = [
       const partition = this.partition(request.partition)
       const before = structuredClone(partition.reservations.get(request.key))
       await meanwhile(8)
-      const now = partition.reservations.get(request.key)
-      if (before?.state === "held" && now?.state === "expired") partition.reservations.set(request.key, before)
+      const after = partition.reservations.get(request.key)
+      if (before?.state === "held" && after?.state === "expired") partition.reservations.set(request.key, before)
       return base(request)
     },
   }),
   plant("charges of a key in single precision", ["large amounts keep every digit through expiry"], {
-    resolve(base, partition, request, known, now, how) {
-      const reply = base(partition, request, known, now, how)
+    resolve(base, partition, request, reservation, now, how) {
+      const reply = base(partition, request, reservation, now, how)
       for (const share of partition.reservations.get(request.key)!.shares)
         if (share.charge > LARGEST_INT32) share.charge = Math.fround(share.charge)
       return reply
@@ -319,13 +327,13 @@ export const settlePlants = [
       return base(request)
     },
   }),
-  plant("adjustments told apart by amount alone", ["an adjustment's key with other content"], {
+  plant("adjustments distinguished by amount alone", ["an adjustment's key with other content"], {
     async adjust(base, request) {
       const reply = await base(request)
-      const known = this.partition(request.partition).adjustments.get(request.key)
-      if (reply.status !== "mismatch" || !known?.content.endsWith(`,${request.delta}]`)) return reply
+      const adjustment = this.partition(request.partition).adjustments.get(request.key)
+      if (reply.status !== "mismatch" || !adjustment?.content.endsWith(`,${request.delta}]`)) return reply
       const counter = this.unchanged(this.partition(request.partition), request.counter.name, reply.now)
-      return { now: reply.now, status: "ok", counter, replayed: true, applied: known.applied }
+      return { now: reply.now, status: "ok", counter, replayed: true, applied: adjustment.applied }
     },
   }),
   plant(
@@ -357,8 +365,8 @@ export const settlePlants = [
     ["partitions do not see each other", "leases end in their own partition"],
     {
       adjustmentAt(base, _partition, key, now) {
-        const known = [...this.state.values()].map((partition) => base(partition, key, now))
-        return known.find((adjustment) => adjustment !== undefined)
+        const adjustments = [...this.state.values()].map((partition) => base(partition, key, now))
+        return adjustments.find((adjustment) => adjustment !== undefined)
       },
     },
   ),
@@ -380,9 +388,9 @@ export const settlePlants = [
     },
   }),
   plant("a settled key that stays in the list of the damaged", ["a lease that is set aside keeps its money"], {
-    resolve(base, partition, request, known, now, how) {
+    resolve(base, partition, request, reservation, now, how) {
       const wasDamaged = partition.damaged.has(request.key)
-      const reply = base(partition, request, known, now, how)
+      const reply = base(partition, request, reservation, now, how)
       if (wasDamaged) partition.damaged.add(request.key)
       return reply
     },
