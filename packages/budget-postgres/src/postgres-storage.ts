@@ -1,6 +1,7 @@
 import { type Records, type Storage, type StoreCheck, StoreError, type Write } from "@p2/budget/store"
 import { inTransaction, type PostgresPool, type Query, type Row } from "./connection"
 import { lockId, migrate, rejectNewer } from "./schema"
+import { readTotals, usageConditions, writeUsage } from "./usage"
 
 const PAGE = 1_000
 const QUERY_TIMEOUT_MS = 30_000
@@ -107,6 +108,9 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
         DO UPDATE SET value = excluded.value, at = excluded.at, forget_at = excluded.forget_at`,
         [partition, ...(["kind", "key", "value", "at", "forgetAt"] as const).map((name) => column(puts, name))],
       )
+    const entries = puts.filter(({ kind }) => kind === "entry")
+    if (entries.length > 0) await writeUsage(query, `"${schema}"`, partition, entries)
+    // Only `prune` deletes entries.
     if (deletions.length > 0)
       await query(
         `DELETE FROM ${records} WHERE partition = $1 AND (kind, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
@@ -146,27 +150,35 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
     },
     async *scan(partition, { filter, newestFirst, after }) {
       const [operator, order] = newestFirst ? ["<", "DESC"] : [">", "ASC"]
-      const sql = `SELECT at, key, value FROM ${records}
-        WHERE partition = $1 AND kind = 'entry' AND at >= $2 AND at < $3 AND (at, key) ${operator} ($4, $5)
+      const { conditions, values } = usageConditions(partition, filter)
+      const position = [values.length + 1, values.length + 2].map((number) => `$${number}`)
+      const sql = `SELECT at, key, (SELECT value FROM ${records} r
+          WHERE r.partition = u.partition AND r.kind = 'entry' AND r.key = u.key)
+        FROM "${schema}".p2_usage u WHERE ${conditions} AND (at, key) ${operator} (${position})
         ORDER BY at ${order}, key ${order} LIMIT ${PAGE}`
-      const bounds = [filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER]
-      let position = after ?? { at: newestFirst ? Number.MAX_SAFE_INTEGER : -1, key: "" }
+      let last = after ?? { at: newestFirst ? Number.MAX_SAFE_INTEGER : -1, key: "" }
       for (;;) {
-        const rows = await read(sql, [partition, ...bounds, position.at, position.key])
+        const rows = await read(sql, [...values, last.at, last.key])
         for (const { value } of rows) yield value!
-        const last = rows.at(-1)
-        if (last === undefined || rows.length < PAGE) return
-        position = { at: Number(last.at), key: last.key! }
+        if (rows.length < PAGE) return
+        last = { at: Number(rows.at(-1)!.at), key: rows.at(-1)!.key! }
       }
     },
+    totals: (partition, query) =>
+      run(() =>
+        inTransaction(pool, { readOnly: true, timeoutMs: QUERY_TIMEOUT_MS }, (send) =>
+          readTotals(send, `"${schema}"`, partition, query),
+        ),
+      ),
     async keys(partition, kind, { after, limit }) {
       const sql = `SELECT key FROM ${records} WHERE partition = $1 AND kind = $2 AND key > $3 ORDER BY key LIMIT $4`
       return (await read(sql, [partition, kind, after, limit])).map(({ key }) => key!)
     },
     async prune(partition, before) {
-      const sql = `DELETE FROM ${records} WHERE partition = $1 AND kind = 'entry' AND key IN (
-        SELECT key FROM ${records} WHERE partition = $1 AND kind = 'entry' AND at < $2 ORDER BY at, key LIMIT ${PAGE})
-        RETURNING key`
+      const sql = `WITH old AS (DELETE FROM "${schema}".p2_usage WHERE partition = $1 AND key IN (
+          SELECT key FROM "${schema}".p2_usage WHERE partition = $1 AND at < $2 ORDER BY at, key LIMIT ${PAGE})
+          RETURNING key)
+        DELETE FROM ${records} WHERE partition = $1 AND kind = 'entry' AND key IN (SELECT key FROM old) RETURNING key`
       for (let removed = 0; ; ) {
         const rows = await inPartition(partition, false, (query) => query(sql, [partition, before]))
         removed += rows.length
