@@ -77,16 +77,19 @@ function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient>
       isLate = true
       reject(toStoreError(new Error(`The pool provided no connection within ${timeoutMs} ms.`), "no"))
     }, timeoutMs)
-    pool.connect().then(
-      (client) => {
-        clearTimeout(timer)
-        if (isLate) client.release(false)
-        else resolve(client)
-      },
-      (error) => {
-        clearTimeout(timer)
-        reject(toStoreError(error, "no"))
-      },
-    )
+    // A pool with an invalid address throws instead of rejecting.
+    Promise.resolve()
+      .then(() => pool.connect())
+      .then(
+        (client) => {
+          clearTimeout(timer)
+          if (isLate) client.release(false)
+          else resolve(client)
+        },
+        (error) => {
+          clearTimeout(timer)
+          reject(toStoreError(error, "no"))
+        },
+      )
   })
 }
