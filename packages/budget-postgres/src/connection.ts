@@ -24,16 +24,23 @@ export interface TransactionOptions {
   readOnly?: boolean
   /** Statements without parameters, sent together with BEGIN. `work` receives the rows of the last one. */
   first?: string
+  /** Commits without waiting for the disk, so that locks are released, and waits for the disk afterwards. */
+  flushAfter?: boolean
 }
 
 /** Every column is text, whatever parsers the program has set for `pg`. */
 const TEXT = { getTypeParser: () => (text: string) => text }
 const MIN_QUERY_MS = 100
+/**
+ * Commits a WAL message, as durably as the server is configured to commit. The log is sequential, so that everything
+ * committed before is then as durable, and the server flushes once for all sessions that wait.
+ */
+const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
 
 /** Runs `work` in a transaction on a connection of its own. What `work` throws is thrown unchanged, after a rollback. */
 export async function inTransaction<T>(
   pool: PostgresPool,
-  { timeoutMs, readOnly = false, first = "" }: TransactionOptions,
+  { timeoutMs, readOnly = false, first = "", flushAfter = false }: TransactionOptions,
   work: (query: Query, firstRows: Row[]) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
@@ -43,24 +50,24 @@ export async function inTransaction<T>(
     const query_timeout = Math.max(MIN_QUERY_MS, Math.ceil(deadline - performance.now()))
     try {
       const result = await client.query({ text, ...(values && { values }), query_timeout, types: TEXT })
-      return (Array.isArray(result) ? result.at(-1) : result) as { rows: Row[]; command: string }
+      return [result].flat() as { rows: Row[]; command: string }[]
     } catch (error) {
-      // The server has rolled back when it replies with an ERROR.
-      const isRolledBack = stage === "open" || (error as { severity?: string }).severity === "ERROR"
-      throw toStoreError(error, isRolledBack ? "no" : "maybe")
+      throw toStoreError(error, stage === "committing" ? "maybe" : "no")
     }
   }
-  const query: Query = async (text, values) => (await send(text, values)).rows
+  const query: Query = async (text, values) => (await send(text, values)).at(-1)!.rows
   // The statement that runs on a lost connection is rejected too.
   const onError = () => {}
   client.on("error", onError)
   try {
     const limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
-    const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`).join(" ")
+    const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`)
+    if (flushAfter) settings.push("SET LOCAL synchronous_commit = off;")
     const level = readOnly ? "REPEATABLE READ, READ ONLY" : "READ COMMITTED"
-    const result = await work(query, await query(`BEGIN ISOLATION LEVEL ${level}; ${settings} ${first}`))
+    const result = await work(query, await query(`BEGIN ISOLATION LEVEL ${level}; ${settings.join(" ")} ${first}`))
     stage = "committing"
-    if ((await send("COMMIT")).command !== "COMMIT") throw toStoreError(new Error("The server rolled back."), "no")
+    const [commit] = await send(flushAfter ? `COMMIT; ${FLUSH}` : "COMMIT")
+    if (commit?.command !== "COMMIT") throw toStoreError(new Error("The server rolled back."), "no")
     stage = "done"
     return result
   } finally {

@@ -52,7 +52,7 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
     const lock = readOnly ? "" : `SELECT pg_advisory_xact_lock(${lockId(schema, partition)});`
     const first = `${lock} SELECT ${time}, version FROM "${schema}".p2_meta`
     return run(() =>
-      inTransaction(pool, { readOnly, timeoutMs, first }, (query, [meta]) => {
+      inTransaction(pool, { readOnly, timeoutMs, first, flushAfter: !readOnly }, (query, [meta]) => {
         // A process with a newer version of this package may have migrated the tables.
         rejectNewer(Number(meta?.version))
         return work(query, now === undefined ? Number(meta?.clock) : now())

@@ -13,7 +13,7 @@ export function suiteFactory(server: PostgresServer, childScript: string): Suite
   return async ({ level }) => {
     const proxy = await createFaultyProxy({
       targets: [server],
-      isCall: (sent) => Buffer.from(sent).includes("COMMIT\0"),
+      isCall: (sent) => Buffer.from(sent).includes("COMMIT;"),
     })
     const { port } = proxy.addresses[0]!
     const pool = new Pool({ connectionString: server.url.replace(`:${server.port}/`, `:${port}/`), max: 5 })
