@@ -152,22 +152,22 @@ async function processesRate(url, schema, round) {
 }
 
 /** Writes a counter of each user, with SQL, as the store writes them. */
-async function fillUsers(client, schema, users) {
-  await client.query(`INSERT INTO ${schema}.p2_records (partition, kind, key, value)
+async function fillUsers(pool, schema, users) {
+  await pool.query(`INSERT INTO ${schema}.p2_records (partition, kind, key, value)
     SELECT 'main', 'counter', 'user=u' || i, '{"spent":700,"reserved":0,"granted":0,"peak":700,"forgetAt":null}'
     FROM generate_series(0, ${users - 1}) i ON CONFLICT DO NOTHING`)
-  await client.query(`VACUUM ANALYZE ${schema}.p2_records`)
+  await pool.query(`VACUUM ANALYZE ${schema}.p2_records`)
 }
 
 /** Writes a month of entries of a thousand users and ten models, as the store writes their rows. */
-async function fillEntries(client, schema) {
-  await client.query(`INSERT INTO ${schema}.p2_usage (partition, key, at, request_id, shared, user_id, client_id, model,
+async function fillEntries(pool, schema) {
+  await pool.query(`INSERT INTO ${schema}.p2_usage (partition, key, at, request_id, shared, user_id, client_id, model,
       provider, status, tags, kinds, tokens, count, cost, reserved, difference, in_doubt)
-    SELECT 'month', 'k' || i, ${MONTH_START} + i * (30 * 86400000 / ${ENTRIES}), '"request-' || i - (i % 20 = 0)::int || '"',
+    SELECT 'month', 'k' || i, ${MONTH_START} + i * ${Math.floor((30 * 86_400_000) / ENTRIES)}, '"request-' || i - (i % 20 = 0)::int || '"',
       i % 20 IN (0, 19), '"u' || i * 7919 % 1000 || '"', '"app"', '"model-' || i % 10 || '"', '"openai"', '"succeeded"',
       '{"\\"team\\"": "\\"search\\""}', '["inputTokens","outputTokens"]', ARRAY[900, 120], 1, 700, 1000, 0, false
     FROM generate_series(1, ${ENTRIES}::bigint) i`)
-  await client.query(`VACUUM ANALYZE ${schema}.p2_usage`)
+  await pool.query(`VACUUM ANALYZE ${schema}.p2_usage`)
 }
 
 async function time(call) {
@@ -206,9 +206,8 @@ async function main() {
     line("store, 4 processes of 8 callers, pairs", "processes", "many")
 
     const [few, lots] = [await storeOf("few"), await storeOf("lots")]
-    const admin = await pool.connect()
-    await fillUsers(admin, "few", 10_000)
-    await fillUsers(admin, "lots", 1_000_000)
+    await fillUsers(pool, "few", 10_000)
+    await fillUsers(pool, "lots", 1_000_000)
     const byUsers = { few: [], lots: [] }
     for (let round = 0; round < ROUNDS; round++) {
       const more = { callers: 32, prefix: `users${round}`, pairs: 4 * PAIRS }
@@ -218,8 +217,7 @@ async function main() {
     const change = median(byUsers.lots.map((each, round) => each / byUsers.few[round]))
     console.log(`a million users: ${Math.round(median(byUsers.lots))}/s, ${change.toFixed(2)} × that of ten thousand`)
 
-    await fillEntries(admin, "few")
-    admin.release()
+    await fillEntries(pool, "few")
     const month = { from: MONTH_START, to: MONTH_START + 31 * 86_400_000 }
     const totals = (filter, groupBy) => few.ledger.totals({ partition: "month", filter, groupBy, buckets: null })
     const whole = []
