@@ -48,14 +48,18 @@ async function scansOf(pool: Pool, { text, values }: Statement): Promise<string[
 
 it("no call reads more than its own rows: every statement but the totals of all entries uses an index", async () => {
   const pool = poolOf(file.server)
+  pool.on("error", () => {})
   const statements: Statement[] = []
   const store = postgresStore({ pool: recording(pool, statements), schema: "plans", timeoutMs: 20_000 })
   await store.read({ partition: "main", counters: ["a"] })
   // As the store writes them: 100,000 counters, reservations and entries, of 1,000 users and over a month.
-  await pool.query(`INSERT INTO plans.p2_records SELECT 'main', kind, 'k' || i, '{}',
+  const rest = '"requestId":"q","attempt":1,"model":"m","status":"succeeded","costNanoUsd":1,"reservedNanoUsd":1'
+  const entry = `'{"idempotencyKey":"k' || i || '","at":' || ${MONTH.from} + i * 25920::bigint ||
+    ',"revision":0,"state":"settled","charges":{},"tokens":{},${rest}}'`
+  await pool.query(`INSERT INTO plans.p2_records SELECT 'main', kind, 'k' || i, ${entry},
       CASE kind WHEN 'reservation' THEN 9000000000000 END, CASE kind WHEN 'counter' THEN 9000000000000 END
     FROM generate_series(1, 100000) i, unnest(ARRAY['counter', 'reservation', 'entry']) kind;
-    INSERT INTO plans.p2_usage SELECT 'main', 'k' || i, 1767225600000 + i * 25920::bigint, '"q' || i || '"', false,
+    INSERT INTO plans.p2_usage SELECT 'main', 'k' || i, ${MONTH.from} + i * 25920::bigint, '"q' || i || '"', false,
       '"u' || i % 1000 || '"', NULL, '"m"', NULL, '"succeeded"', '{}', '[]', '{}', 1, 1, 1, 0, false
     FROM generate_series(1, 100000) i;
     ANALYZE plans.p2_records; ANALYZE plans.p2_usage`)
