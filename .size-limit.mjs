@@ -5,6 +5,8 @@ const neighbours = [
   "@p2/pricing",
   "@p2/budget",
   "@p2/budget-sqlite",
+  "@p2/budget-postgres",
+  "pg",
   "openai",
   "zod",
   "ioredis",
