@@ -6,6 +6,8 @@ const neighbours = [
   "@p2/budget",
   "@p2/budget-sqlite",
   "@p2/guard",
+  "@p2/budget-postgres",
+  "pg",
   "openai",
   "zod",
   "ioredis",

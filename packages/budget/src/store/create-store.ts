@@ -62,13 +62,17 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
     return storage.transaction(
       partition,
       async (records) => {
-        const view = await viewOf(records)
-        for (const kind of ["reservation", "entry", "counter", "adjustment"] as const) {
+        // All reads start in one turn, so that a storage can send them together.
+        const viewing = viewOf(records)
+        const reading = (["reservation", "entry", "counter", "adjustment"] as const).map(async (kind) => {
           const keys = new Set(jobs.flatMap(({ reads }) => reads[kind] ?? []))
-          if (keys.size > 0) view.add(kind, await records.get(kind, [...keys]))
-        }
+          return { kind, texts: keys.size > 0 ? await records.get(kind, [...keys]) : new Map<string, string>() }
+        })
         // Each call of the batch may expire one of them.
-        if (jobs.some(({ needsDue }) => needsDue)) view.addDue(await records.due(jobs.length + 1))
+        const due = jobs.some(({ needsDue }) => needsDue) ? records.due(jobs.length + 1) : []
+        const [view, read, dueKeys] = await Promise.all([viewing, Promise.all(reading), due])
+        for (const { kind, texts } of read) view.add(kind, texts)
+        view.addDue(dueKeys)
         return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
       },
       { readOnly: false },

@@ -44,6 +44,10 @@ export function storageLedger(storage: Storage, record: UsageLedger["record"]): 
       return { entries, cursor: null, dropped: 0 }
     },
     async totals({ partition, filter, groupBy, buckets }) {
+      if (storage.totals !== undefined) {
+        await nextTurn()
+        return storage.totals(partition, { filter, groupBy, buckets })
+      }
       const fold = new UsageFold({ groupBy, buckets })
       for await (const entry of matching(partition, filter)) fold.add(entry)
       return fold.totals()

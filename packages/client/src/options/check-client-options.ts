@@ -23,8 +23,8 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"]
 
 const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   store: [
-    'a store, "memory:", "file:./p2.db" or "redis://…"',
-    (store) => matches(/^(memory:|file:|rediss?:\/\/)/)(store) || hasMethods("reserve")(store),
+    'a store, "memory:", "file:./p2.db", "redis://…" or "postgres://…"',
+    (store) => matches(/^(memory:|file:|rediss?:\/\/|postgres(ql)?:\/\/)/)(store) || hasMethods("reserve")(store),
   ],
   budget: ["a budget from `createBudget`", hasMethods("reserve")],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],

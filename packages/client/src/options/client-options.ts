@@ -25,7 +25,8 @@ export interface Deadlines {
 /** Options of an {@link LLMClient} beside the request. */
 export interface LLMClientOptions {
   /**
-   * Where budgets and the usage ledger are stored: a store, or `"memory:"`, `"file:./p2.db"`, `"redis://…"`.
+   * Where budgets and the usage ledger are stored: a store, or `"memory:"`, `"file:./p2.db"`, `"redis://…"`,
+   * `"postgres://…"`.
    * @defaultValue one memory store per process
    */
   store?: BudgetStore | string | undefined
