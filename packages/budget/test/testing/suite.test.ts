@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
-// @ts-expect-error plain JavaScript, shared with the programs that are run from their sources
 import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 import { StoreError } from "../../src/store/store-error"
 import {
