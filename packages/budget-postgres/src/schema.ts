@@ -25,6 +25,7 @@ const MIGRATIONS = [
   );
   CREATE INDEX p2_usage_at ON $.p2_usage (partition, at, key);
   CREATE INDEX p2_usage_user ON $.p2_usage (partition, user_id, at, key);
+  CREATE INDEX p2_usage_shared ON $.p2_usage (partition, at) WHERE shared;
   CREATE INDEX p2_usage_request ON $.p2_usage (partition, request_id);`,
 ]
 

@@ -95,7 +95,7 @@ export async function readTotals(
   const read = (kinds: number) => {
     const tokens = Array.from({ length: kinds }, (_, index) => `, sum(tokens[${index + 1}]) AS t${index}`).join("")
     return query(
-      `SELECT ${groups} status, kinds, max(cardinality(tokens)) AS widest, count(*) FILTER (WHERE NOT shared) AS requests,
+      `SELECT ${groups} status, kinds, count(*) FILTER (WHERE NOT shared) AS requests,
         count(*) AS entries, sum(count) AS attempts, sum(cost) AS cost, sum(reserved) AS reserved,
         sum(difference) AS difference, count(*) FILTER (WHERE in_doubt) AS in_doubt,
         sum(cost) FILTER (WHERE in_doubt) AS in_doubt_cost ${tokens}
@@ -104,7 +104,7 @@ export async function readTotals(
     )
   }
   let rows = await read(TOKEN_KINDS)
-  const widest = rows.reduce((most, row) => Math.max(most, Number(row.widest)), 0)
+  const widest = rows.reduce((most, row) => Math.max(most, (JSON.parse(row.kinds!) as string[]).length), 0)
   if (widest > TOKEN_KINDS) rows = await read(widest)
   const shared = await query(
     `SELECT ${groups} count(DISTINCT request_id) AS requests ${from} AND shared ${names.replace(",", "GROUP BY")}`,
