@@ -3,7 +3,7 @@ import { countInput } from "../protocols/counted-input"
 import type { BoundedCall, Rejection } from "../protocols/protocol"
 import { invalidBody, unbounded } from "../protocols/rejection"
 import type { CalledModel } from "../protocols/variants/called-model"
-import { calledModel } from "./called-model"
+import { calledModel, providerOf } from "./called-model"
 import { promptInput } from "./input/prompt-input"
 import { type ProviderOptions, readProviderOptions } from "./input/provider-options"
 import { readProviderTools } from "./input/provider-tools"
@@ -33,7 +33,9 @@ export function describeLanguage(
   if ("status" in input) return input
   const { provider } = called
   const free = guard.freeProviderOptions
-  const options = readProviderOptions(call, input, { provider: provider.name, free })
+  // Which options are read and sent depends on the package of the provider, not on whom it bills like.
+  const sdkProvider = providerOf(model)
+  const options = readProviderOptions(call, input, { provider: sdkProvider, free })
   if (options.status === "rejected") return options
   const tools = readProviderTools(call.tools, input, called, options.maxToolCalls)
   if (tools.status === "rejected") return tools
@@ -42,7 +44,7 @@ export function describeLanguage(
   const { passes } = tools
   // Results of tools that the provider runs become input of the next pass, up to the window.
   const upperBound = passes === 1 ? counted.upperBound : passes * Math.max(called.window!, counted.upperBound)
-  const tier = serviceTierOf(options, called, guard)
+  const tier = serviceTierOf(options, called, sdkProvider === "openai" ? guard.serviceTier : undefined)
   return {
     status: "described",
     provider: provider.name,
@@ -129,13 +131,16 @@ interface ServiceTier {
  * The service tier that decides the bound. OpenAI's provider omits a tier that it thinks the model does not have, so only
  * `default` is certain to be sent; for another one, every tier may apply.
  */
-function serviceTierOf({ serviceTier }: ProviderOptions, { provider }: CalledModel, guard: ModelGuard): ServiceTier {
+function serviceTierOf(
+  { serviceTier }: ProviderOptions,
+  { provider }: CalledModel,
+  unstated: string | undefined,
+): ServiceTier {
   switch (provider.name) {
     case "openai":
     case "azure":
       if (serviceTier === "default") return { name: "default", isSent: false }
-      if (serviceTier === undefined && guard.serviceTier === "default" && provider.name === "openai")
-        return { name: "default", isSent: true }
+      if (serviceTier === undefined && unstated === "default") return { name: "default", isSent: true }
       return { name: undefined, isSent: false }
     case "anthropic":
       return { name: serviceTier === "fast" ? "fast" : "default", isSent: false }

@@ -5,7 +5,7 @@ import { type CountableInput, countInput } from "../protocols/counted-input"
 import { recordsIn } from "../protocols/prompt-parts"
 import type { Rejection } from "../protocols/protocol"
 import { invalidBody, rejectionOf, unbounded } from "../protocols/rejection"
-import { calledModel } from "./called-model"
+import { calledModel, providerOf } from "./called-model"
 import { checkHeaders, type DescribedCall } from "./describe-language"
 import { addFile } from "./input/file-input"
 import { readProviderOptions } from "./input/provider-options"
@@ -28,7 +28,7 @@ export function describeEmbedding(
     return invalidBody("values", "an array of strings")
   const input = emptyInput()
   const free = guard.freeProviderOptions
-  const options = readProviderOptions(call, input, { provider: called.provider.name, free })
+  const options = readProviderOptions(call, input, { provider: providerOf(model), free })
   if (options.status === "rejected") return options
   const rejection = checkHeaders(call.headers)
   if (rejection !== undefined) return rejection
@@ -78,7 +78,7 @@ export function describeImage(model: SpecifiedModel, call: ImageCall, guard: Mod
   }
   input.messages.push({ role: "user", content: shown })
   const free = guard.freeProviderOptions
-  const options = readProviderOptions(call, input, { provider: called.provider.name, free })
+  const options = readProviderOptions(call, input, { provider: providerOf(model), free })
   if (options.status === "rejected") return options
   const rejection = checkHeaders(call.headers)
   if (rejection !== undefined) return rejection

@@ -389,6 +389,9 @@ it("options of another provider do not lower a bound", async () => {
   expect(await reservedFor({ providerOptions: { openai: { serviceTier: "flex" } } }, GEMINI)).toBe(plain)
   const openai = await reservedFor({ providerOptions: {} })
   expect(await reservedFor({ providerOptions: { google: { serviceTier: "default" } } })).toBe(openai)
+  const acme = { provider: "acme.chat" }
+  const likeOpenAI = { provider: "openai", serviceTier: "default" }
+  expect(await reservedFor({ providerOptions: { openai: { serviceTier: "default" } } }, acme, likeOpenAI)).toBe(openai)
 })
 
 describe("thinking", () => {
