@@ -55,8 +55,6 @@ interface ReserveCall extends ReservationContent {
   counters: readonly CallCounter[]
   onExpire: Amount
   signals: readonly AbortSignal[]
-  /** Whether the caller chose the key, so that other calls may use it. */
-  isKeyGiven: boolean
   /** Whether no other call uses the key, so that a reservation without a reply can be released. */
   isKeyOwned: boolean
 }
@@ -110,7 +108,6 @@ async function readCall(
   const fingerprint = fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
-    isKeyGiven,
     isKeyOwned,
     partition,
     subject,
@@ -142,19 +139,20 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
   return expiry
 }
 
-/** Tries once. Tries of the same key in this process run one after another. */
+/** Tries once. Tries of a key that other calls may use run one after another in this process. */
 async function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
   const { idempotencyKey, partition, signals } = call
   const attempt = new ReserveTry(context, call)
-  if (!call.isKeyGiven && signals.length === 0) return attempt.run()
-  const turn = context.turns.run(`${partition} ${idempotencyKey}`, async () => {
-    throwIfAborted(signals, "reserve")
-    if (!context.pending.has(partition, idempotencyKey)) return attempt.run()
-    throw new StoreError(
-      `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
-      { code: "store-unavailable", applied: "no" },
-    )
-  })
+  const turn = call.isKeyOwned
+    ? attempt.run()
+    : context.turns.run(`${partition} ${idempotencyKey}`, async () => {
+        throwIfAborted(signals, "reserve")
+        if (!context.pending.has(partition, idempotencyKey)) return attempt.run()
+        throw new StoreError(
+          `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
+          { code: "store-unavailable", applied: "no" },
+        )
+      })
   try {
     return await abortable(turn, signals, "reserve")
   } catch (error) {

@@ -104,7 +104,13 @@ export class UsageFields {
 
   /** The first positive count among several names. */
   firstCount(...names: string[]): number {
-    return names.map((name) => this.count(name)).find((count) => count > 0) ?? 0
+    let first = 0
+    for (const name of names) {
+      // Reads every name, so that `finish` does not find it.
+      const count = this.count(name)
+      if (first === 0) first = count
+    }
+    return first
   }
 
   /** A number of at least 0 that need not be an integer. */
