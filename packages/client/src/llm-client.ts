@@ -140,7 +140,7 @@ export class LLMClient<Answer = string> {
    */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const call = this.#beginCall(options)
-    return await this.#waitFor(this.#run({ ...call, stream: this.request.stream, onText: undefined }))
+    return await this.#waitFor(this.#run({ onText: undefined, ...call }))
   }
 
   /**
@@ -154,7 +154,7 @@ export class LLMClient<Answer = string> {
     return new AnswerStream<Answer>({
       compiled: this.#compiled,
       controller,
-      start: (onText) => this.#waitFor(this.#run({ ...call, signal, stream: true, onText })),
+      start: (onText) => this.#waitFor(this.#run({ onText, ...call, signal, stream: true })),
     })
   }
 
@@ -215,7 +215,7 @@ export class LLMClient<Answer = string> {
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
     for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
-    return { ...call, signal: options.signal, addAnswer: this.msg.openTurn() }
+    return { signal: options.signal, addAnswer: this.msg.openTurn(), ...call }
   }
 
   /** Makes `close` wait for this work. */

@@ -55,8 +55,6 @@ interface ReserveCall extends ReservationContent {
   counters: readonly CallCounter[]
   onExpire: Amount
   signals: readonly AbortSignal[]
-  /** Whether the caller chose the key, so that other calls may use it. */
-  isKeyGiven: boolean
   /** Whether no other call uses the key, so that a reservation without a reply can be released. */
   isKeyOwned: boolean
 }
@@ -110,7 +108,6 @@ async function readCall(
   const fingerprint = fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
-    isKeyGiven,
     isKeyOwned,
     partition,
     subject,

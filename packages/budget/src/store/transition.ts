@@ -564,6 +564,6 @@ function storedEntry(
   const { revision, state, charged, now } = facts
   // `fromEntries` treats `__proto__` as an ordinary name.
   const charges = Object.fromEntries(charged.map((counter) => [counter.name, counter.charged]))
-  // Adding fields to a spread takes Node 20 five microseconds (bench/memory.mjs).
-  return Object.assign({}, entry, { idempotencyKey: key, at: records.entry?.at ?? now, revision, state, charges })
+  // Node 20 takes five microseconds to add fields after a spread (bench/memory.mjs).
+  return { idempotencyKey: key, at: records.entry?.at ?? now, revision, state, charges, ...entry }
 }

@@ -18,7 +18,8 @@ export async function reserveCall(
   race: DeadlineRace,
 ): Promise<{ status: "reserved"; attempt: ReservedAttempt } | { status: "denied" | "not-reserved"; error: P2Error }> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
-  const { budget, subject, limits, requestId, waitFor } = call
+  const { budget, limits, requestId, waitFor } = call
+  const { userId, clientId, tags } = call.subject
   const { route } = plan
   const reserving = reserveAttempt({
     budget,
@@ -27,7 +28,7 @@ export async function reserveCall(
     idempotencyKey: attemptId(call, step),
     // The id of an attempt is new: no other call uses it.
     releaseUnanswered: true,
-    subject: { ...subject, model: route.model, requestId },
+    subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
     entry: identityOf({

@@ -103,7 +103,7 @@ function callProvider(
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers: Object.fromEntries(headers),
+    headers,
     fetchOptions: { redirect: redirectFor(openai, watch) },
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.

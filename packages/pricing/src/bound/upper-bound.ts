@@ -289,7 +289,7 @@ function worstRate(
 }
 
 function withOutput(each: BoundCase, tokens: number): readonly CostLine[] {
-  return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
+  return tokens === 0 ? each.fixed : [...each.fixed, { count: tokens, ...each.output }]
 }
 
 /** The maximum that no answer can exceed. The maximum of another seller may not apply; the context window does. */

@@ -50,7 +50,7 @@ export function readStrictly(
 /** Reads a usage for a meter. A reported cost includes unknown fields, so they are no problem then. */
 export function readForMeter(value: unknown, cost: ReportedCost | undefined, read: ReadCounts): UsageReading {
   const fields = new UsageFields(value)
-  const usage = { ...read(fields), raw: boundedRaw(value) }
+  const usage: Usage = { raw: boundedRaw(value), ...read(fields) }
   fields.finish()
   const problem = fields.problems.find((each) => cost === undefined || !UnknownUsageError.isInstance(each))
   if (problem === undefined) return { status: "exact", usage, cost }

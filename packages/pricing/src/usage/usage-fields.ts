@@ -104,7 +104,13 @@ export class UsageFields {
 
   /** The first positive count among several names. */
   firstCount(...names: string[]): number {
-    return names.map((name) => this.count(name)).find((count) => count > 0) ?? 0
+    let first = 0
+    for (const name of names) {
+      // Reads every name, so that `finish` does not find it.
+      const count = this.count(name)
+      if (first === 0) first = count
+    }
+    return first
   }
 
   /** A number of at least 0 that need not be an integer. */
@@ -113,9 +119,9 @@ export class UsageFields {
   }
 
   #number(name: string, isNumber: (value: unknown) => boolean, expected: string): number | undefined {
-    this.#unread.delete(name)
     const value = this.#fields[name]
     if (value === undefined || value === null) return undefined
+    this.#unread.delete(name)
     if (isNumber(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT) return value as number
     const range = isNumber(value) && (value as number) > 0 ? "of at most 10^12" : "of at least 0"
     this.problems.push(new InvalidArgumentError(`${this.#path}.${name}`, `${expected} ${range}`, value))
@@ -178,13 +184,16 @@ export class UsageFields {
 
   /** Finds fields that were not read and seem to carry billed units. */
   finish(ignoreFields: readonly string[] = []): void {
-    const ignored = new Set(ignoreFields)
+    this.#reportUnread(new Set(ignoreFields))
+  }
+
+  #reportUnread(ignored: ReadonlySet<string>): void {
     for (const name of this.#unread) {
       if (ignored.has(name)) continue
       const found = findBilled(this.#fields[name], `${this.#path}.${name}`, ignored)
       if (found !== undefined) this.problems.push(unknownField(found))
     }
-    for (const child of this.#children) child.finish(ignoreFields)
+    for (const child of this.#children) child.#reportUnread(ignored)
   }
 }
 
