@@ -55,6 +55,8 @@ interface ReserveCall extends ReservationContent {
   counters: readonly CallCounter[]
   onExpire: Amount
   signals: readonly AbortSignal[]
+  /** Whether the caller chose the key, so that other calls may use it. */
+  isKeyGiven: boolean
   /** Whether no other call uses the key, so that a reservation without a reply can be released. */
   isKeyOwned: boolean
 }
@@ -108,6 +110,7 @@ async function readCall(
   const fingerprint = fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
+    isKeyGiven,
     isKeyOwned,
     partition,
     subject,
