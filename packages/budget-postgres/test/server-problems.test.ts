@@ -148,7 +148,8 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
 })
 
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
-  const options = "-c default_transaction_isolation=serializable -c statement_timeout=1 -c lock_timeout=1"
+  // The timeout of the first statement, which sets the others, is still that of the server.
+  const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
   const types = { getTypeParser: () => () => "parsed by the program" }
   const pool = new Pool({ connectionString: file.server.url, options, types: types as never })
   const store = storeOn(pool, { schema: "defaults" })
