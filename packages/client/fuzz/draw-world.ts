@@ -82,7 +82,7 @@ export interface ClientPlan {
 
 export interface CallPlan {
   way: "generate" | "stream"
-  /** The behaviour of a stream's reader. */
+  /** The behavior of a stream's reader. */
   reader: { does: "reads" | "waits" | "leaves" | "leaves unread" | "cancels" | "throws"; after: number }
   abort: Abort | undefined
   /** Faults of the provider's calls for this request, in order. */

@@ -10,8 +10,8 @@ import {
   toUsdNumber,
 } from "@p2/core"
 import { AnswerStream, type GenerateResult } from "./answer-stream"
-import { BudgetConstraints } from "./budget/budget-constraints"
 import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
+import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
 import { UsageTracker } from "./budget/usage-tracker"
 import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } from "./errors"
@@ -50,7 +50,7 @@ export class LLMClient<Answer = string> {
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
-  readonly #constraints: BudgetConstraints
+  readonly #budget: LazyBudget
   readonly #compiled: CompiledAnswer<Answer> | undefined
   /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
@@ -71,11 +71,11 @@ export class LLMClient<Answer = string> {
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#routes = new Routes(this.request as Request<unknown>, options)
-    this.#constraints = new BudgetConstraints(this.request as Request<unknown>, options)
+    this.#budget = new LazyBudget(this.request as Request<unknown>, options)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
-    this.usageTracker = new UsageTracker(this.#constraints)
+    this.usageTracker = new UsageTracker(this.#budget)
   }
 
   /** The receipt of the last call that ended; undefined before the first one. */
@@ -119,7 +119,7 @@ export class LLMClient<Answer = string> {
   /** Compares the estimate and the upper bound of the next call with `maxBudget` and every scope. Only reads the store. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const limits = await this.#constraints.status()
+    const limits = await this.#budget.status()
     const call = this.#nextCall()
     return budgetInfoOf(call.request, planWithinLimits(call, firstStep(call), limits), limits)
   }
@@ -176,7 +176,7 @@ export class LLMClient<Answer = string> {
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
-    return reconcileRequest(requestId, this.#constraints, this.#routes, (this.#options.clock ?? systemClock).now)
+    return reconcileRequest(requestId, this.#budget, this.#routes, (this.#options.clock ?? systemClock).now)
   }
 
   /** Waits for running calls and pending settlements, and closes what the client opened. */
@@ -184,7 +184,7 @@ export class LLMClient<Answer = string> {
     this.#isClosed = true
     // The loop also visits work that is added while it waits, such as the release of a late reservation.
     for (const running of this.#running) await running.catch(() => {})
-    await this.#constraints.close()
+    await this.#budget.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -235,7 +235,7 @@ export class LLMClient<Answer = string> {
     let result: GenerateResult<unknown>
     try {
       const instances = await this.#routes.connect()
-      const { budget, subject, limits } = await this.#constraints.open()
+      const { budget, subject, limits } = await this.#budget.open()
       result = await runAttempts({
         requestId,
         request: call.request,

@@ -16,6 +16,8 @@ export type AttemptReason =
   | "longer"
   /** The server rejected the answer mode or `stream_options` of the previous attempt. */
   | "mode"
+  /** A scope denied the previous attempt; this attempt has the `maxTokens` that the scope can afford. */
+  | "narrowed"
   /** The previous model failed or was denied. */
   | "fallback"
 
@@ -26,8 +28,15 @@ export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 export type SettlementStatus = "settled" | "pending" | "none"
 
 /**
- * How an attempt ended. `denied`: a limit denied it. `released`: nothing was sent, and any reservation was released. Neither
- * costs anything.
+ * How an attempt ended. `denied` and `released` cost nothing.
+ *
+ * | outcome | status |
+ * | --- | --- |
+ * | a valid answer | `succeeded` |
+ * | sent, or possibly sent, without a valid answer | `failed` |
+ * | reserved, and proven not sent: no connection, or ended before the request was written | `released` |
+ * | not reserved: rejected by the circuit breaker, the store failed, or a deadline or an abort ended the wait for it | `released` |
+ * | denied by `maxBudget`, the context window or a scope | `denied` |
  */
 export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
 
@@ -70,9 +79,9 @@ export interface AttemptReceipt {
   timings: AttemptTimings
 }
 
-/** Milliseconds since the attempt began, unless a field says otherwise. */
+/** Milliseconds since the plan was made, just before the reserve, unless a field says otherwise. */
 export interface AttemptTimings {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, before the plan. */
   startedAt: number
   /** Duration of the reserve. */
   reserveMs: number

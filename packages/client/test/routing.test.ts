@@ -83,7 +83,7 @@ describe("the request to the provider", () => {
     })
   })
 
-  test("states the service tier and the output limit in the fields that OpenAI honours", async () => {
+  test("states the service tier and the output limit in the fields that OpenAI honors", async () => {
     await openClient(provider, { maxTokens: 100, temperature: 0.5, stop: "END" }).generate()
     expect(provider.received[0]?.body).toMatchObject({
       model: "gpt-4o-mini",

@@ -6,7 +6,7 @@ import { ConnectionLostError } from "../errors"
 import type { Route } from "../providers/route"
 import type { Routes } from "../providers/routes"
 import { statusError } from "../transport/provider-failure"
-import type { BudgetConstraints } from "./budget-constraints"
+import type { LazyBudget } from "./lazy-budget"
 
 /** The result of `client.reconcile()`. Attempts are identified by their number. */
 export interface Reconciliation {
@@ -22,13 +22,13 @@ export interface Reconciliation {
 /** Corrects the cost of a request's attempts to what OpenRouter reports for their generations. */
 export async function reconcileRequest(
   requestId: string | undefined,
-  constraints: BudgetConstraints,
+  lazyBudget: LazyBudget,
   routes: Routes,
   now: () => number,
 ): Promise<Reconciliation> {
   if (typeof requestId !== "string" || requestId === "")
     throw new InvalidArgumentError("requestId", "the id of a request, such as `receipt.requestId`", requestId)
-  const { budget, subject } = await constraints.open()
+  const { budget, subject } = await lazyBudget.open()
   const result: Reconciliation = { requestId, corrected: [], confirmed: [], unknown: [] }
   const instances = await routes.connect()
   for (const entry of await budget.usage.get(requestId, { subject })) {

@@ -1,10 +1,10 @@
 import type { UsageEntry } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
-import { attemptId, entryContent, entryTokens, reserveCall, settleCall } from "../budget/reserve-call"
+import { attemptId, entryContent, entryTokens, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
-import { DeadlineRace } from "../transport/deadline-race"
+import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
 import { type SendResult, sendRequest } from "../transport/send"
 import { chatBody, hasFile } from "./chat-body"
 import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
@@ -13,8 +13,8 @@ import { planAttempt } from "./plan-attempt"
 
 /**
  * How an attempt ended, with its receipt. `failed`: it was sent, or could not connect; `text` is what arrived. `denied`: a
- * limit or the context window denied it. `not-reserved`: the circuit breaker, the store or a deadline ended it before. After
- * the last two nothing was sent.
+ * limit or the context window denied it. `not-reserved`: the circuit breaker, the store, a deadline or an abort ended it before
+ * it had a reservation. For `denied` and `not-reserved`, nothing was sent.
  */
 export type AttemptOutcome = { receipt: AttemptReceipt } & (
   | Verdict
@@ -23,7 +23,9 @@ export type AttemptOutcome = { receipt: AttemptReceipt } & (
 )
 
 /**
- * One attempt: plan, reserve, send, price, judge, settle. An attempt with a reservation makes two round trips to the store.
+ * One attempt: plan, reserve, send, charge, judge, settle. It makes one round trip to the store to reserve and one to settle.
+ * While the provider and model are not proven to answer, the circuit breaker adds its own: a read, a reserve and a settle,
+ * and more while it waits for other calls (docs/charges.md of `@p2/guard`).
  * @throws P2Error (usage) if the cost has no upper bound; nothing was reserved then.
  */
 export async function runAttempt(
@@ -32,7 +34,7 @@ export async function runAttempt(
   remaining: { ms: number; nanoUsd: number | undefined },
 ): Promise<AttemptOutcome> {
   const startedAt = call.clock.now()
-  const race = new DeadlineRace(call.signal)
+  const race = new DeadlineExceededRace(call.signal)
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
@@ -43,7 +45,7 @@ export async function runAttempt(
     }
 
     const start = performance.now()
-    const reserved = await reserveCall(call, step, plan, race)
+    const reserved = await reserveInBudget(call, step, plan, race)
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
       const { status, error } = reserved
@@ -52,12 +54,12 @@ export async function runAttempt(
     }
 
     const result = await send(call, step, plan, race)
-    const charge = price(call, plan, result, race)
+    const charge = chargeOf(call, plan, result, race)
     const verdict = await judge(call, plan, result, race)
     abortTransport = verdict.status === "failed"
     const judged = performance.now()
 
-    const settlement = await settleCall(
+    const settlement = await settleInBudget(
       reserved.attempt,
       charge,
       entryOf(call, plan, result, charge, verdict, judged - start),
@@ -72,7 +74,12 @@ export async function runAttempt(
   }
 }
 
-function send(call: GenerateCall, step: AttemptStep, plan: AttemptPlan, race: DeadlineRace): Promise<SendResult> {
+function send(
+  call: GenerateCall,
+  step: AttemptStep,
+  plan: AttemptPlan,
+  race: DeadlineExceededRace,
+): Promise<SendResult> {
   const { request, compiled, deadlines, clock, onText, instances } = call
   const { route, streamed } = plan
   return sendRequest({
@@ -90,7 +97,12 @@ function send(call: GenerateCall, step: AttemptStep, plan: AttemptPlan, race: De
 }
 
 /** Decides the charge by what the provider reported, by its billing rules, or by the caller's choice. */
-function price({ request, charge }: GenerateCall, plan: AttemptPlan, result: SendResult, race: DeadlineRace): Charge {
+function chargeOf(
+  { request, charge }: GenerateCall,
+  plan: AttemptPlan,
+  result: SendResult,
+  race: DeadlineExceededRace,
+): Charge {
   const { route, messages, inputUpperBound, maxTokens, upperBoundNanoUsd } = plan
   const { completion, httpStatus, sent } = result
   const isEnded = result.status === "failed" && result.error === race.error
@@ -117,7 +129,7 @@ async function judge(
   { compiled }: GenerateCall,
   { route, maxTokens }: AttemptPlan,
   result: SendResult,
-  race: DeadlineRace,
+  race: DeadlineExceededRace,
 ): Promise<Verdict> {
   const { text } = result.completion
   if (result.status === "failed") return { status: "failed", error: result.error, text }

@@ -65,7 +65,7 @@ function afterDenial(call: GenerateCall, step: AttemptStep, error: P2Error, plan
   const isByScope = plan.status === "planned" && BudgetExceededError.isInstance(error)
   if (step.narrowed || call.request.maxTokens !== undefined || !isByScope) return fallback(call, step)
   const narrower = narrowerMaxTokens(plan, error.all)
-  return narrower === undefined ? fallback(call, step) : { maxTokens: narrower, narrowed: true }
+  return narrower === undefined ? fallback(call, step) : { reason: "narrowed", maxTokens: narrower, narrowed: true }
 }
 
 function afterFailure(

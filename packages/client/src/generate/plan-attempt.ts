@@ -37,7 +37,8 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
   const { messages } = input
   const { contextWindow, maxInputTokens, maxOutputTokens } = route.limits
   const minTokens = Math.min(MIN_OUTPUT_TOKENS, request.maxTokens ?? MIN_OUTPUT_TOKENS)
-  const wanted = request.maxTokens ?? step.maxTokens ?? DEFAULT_MAX_TOKENS
+  const requested = request.maxTokens ?? step.maxTokens ?? DEFAULT_MAX_TOKENS
+  const wanted = Math.min(requested, maxOutputTokens ?? requested)
 
   const planWith = (maxTokens: number) => {
     const bound = route.upperBound(messages, input.upperBound, maxTokens)
@@ -60,16 +61,16 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
   if (outputWindow < minTokens) {
     const tokens = { inputTokens: input.tokens, outputTokens: minTokens }
     const error = new ContextExceededError({ model: route.model, ...tokens, contextWindow, maxInputTokens })
-    return { ...planWith(request.maxTokens ?? 0), status: "denied", error }
+    return { ...planWith(wanted), status: "denied", error }
   }
-  const plan = planWith(Math.min(wanted, outputWindow, maxOutputTokens ?? wanted))
+  const plan = planWith(Math.min(wanted, outputWindow))
   if (remainingNanoUsd === undefined || plan.upperBoundNanoUsd <= remainingNanoUsd) return plan
 
   const isFixed = request.maxTokens !== undefined
   const affordable = isFixed ? 0 : affordableTokens(plan, { nanoUsd: remainingNanoUsd })
   if (affordable >= minTokens) return planWith(Math.min(plan.maxTokens, affordable))
-  const requested = isFixed ? plan.upperBoundNanoUsd : planWith(minTokens).upperBoundNanoUsd
-  return { ...plan, status: "denied", error: requestBudgetExceeded(request, remainingNanoUsd, requested) }
+  const requestedNanoUsd = isFixed ? plan.upperBoundNanoUsd : planWith(minTokens).upperBoundNanoUsd
+  return { ...plan, status: "denied", error: requestBudgetExceeded(request, remainingNanoUsd, requestedNanoUsd) }
 }
 
 /** The largest number of output tokens whose upper bound the amounts cover. */

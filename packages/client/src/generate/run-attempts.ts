@@ -1,6 +1,6 @@
 import { AbortedError, P2Error } from "@p2/core"
 import type { GenerateResult } from "../answer-stream"
-import { recordDenial } from "../budget/reserve-call"
+import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt } from "../receipt"
 import { rememberServer } from "./answer-modes"

@@ -10,7 +10,7 @@ import { baseURLVariablesOf, keyVariablesOf } from "./provider"
 import type { Route } from "./route"
 import { routePrices } from "./route-prices"
 
-/** The routes of the request's model and its fallbacks. Nothing is loaded before {@link Routes.open}. */
+/** The routes of the request's model and its fallbacks. Nothing is loaded before {@link Routes.connect}. */
 export class Routes {
   readonly #routes: readonly Route[]
   #connecting: Promise<ReadonlyMap<Route, OpenAI>> | undefined
@@ -94,7 +94,7 @@ function routeOf(
   prices: ReturnType<typeof routePrices>,
 ): Route {
   const { provider, baseURL, apiKey, ownOpenAI } = choice
-  const isGenuine = honoursProviderFields(choice)
+  const isGenuine = honorsProviderFields(choice)
   const defaultTier = isGenuine ? provider.serviceTier : undefined
   return {
     model,
@@ -113,7 +113,7 @@ function routeOf(
  * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may ignore `max_completion_tokens` and reject
  * `service_tier` (https://github.com/vllm-project/vllm/pull/10463), unless the model is OpenAI's own, which it forwards.
  */
-function honoursProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
+function honorsProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
   if (provider.name !== "openai" || isAtOpenAI(baseURL)) return true
   return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(name)
 }

@@ -2,14 +2,14 @@ import { type P2Error, parseJson } from "@p2/core"
 import { ChatCompletion } from "@p2/guard/protocols"
 import { isEventStream, MAX_RESPONSE_BYTES, type SseBlock, SseReader } from "@p2/guard/transport"
 import { ConnectionLostError } from "../errors"
-import type { DeadlineRace } from "./deadline-race"
+import type { DeadlineExceededRace } from "./deadline-exceeded-race"
 import { shortString } from "./json"
 
 export interface ReadOptions {
   provider: string
   /** The provider whose fields the usage has. */
   dialect: string
-  race: DeadlineRace
+  race: DeadlineExceededRace
   /** Whether a stream was requested. */
   streamed: boolean
   idleMs: number

@@ -10,7 +10,7 @@ import {
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
-import type { DeadlineRace } from "./deadline-race"
+import type { DeadlineExceededRace } from "./deadline-exceeded-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { CONTENT_FILTER, errorInside, failedGeneration, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
@@ -23,7 +23,7 @@ export interface OutgoingRequest {
   provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
   body: Record<string, unknown>
   streamed: boolean
-  race: DeadlineRace
+  race: DeadlineExceededRace
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   /** The total deadline, which `race` enforces. */
   timeoutMs: number
@@ -33,10 +33,10 @@ export interface OutgoingRequest {
 }
 
 /**
- * The result of one HTTP call. `answered`: a completion arrived, usable or not. `failed`: no completion arrived, and
+ * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
  * `completion` has the part that did.
  */
-export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
+export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
   httpStatus: number | undefined
   sent: SendProof
@@ -74,7 +74,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
     const { completion } = read
     const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
     const reached = { completion, httpStatus: response.status, sent: "maybe-sent", headersAt, firstContentAt } as const
-    return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
+    return error === undefined ? { status: "arrived", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
     return resultOfError(request, error, watch)
   } finally {
@@ -151,7 +151,7 @@ function isThrownBeforeFetch(error: unknown): boolean {
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
-function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
+function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineExceededRace): SendResult {
   const nothing = nothingArrived(status.provider)
   const generation = failedGeneration(status)
   const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
@@ -164,7 +164,7 @@ function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRac
   nothing.completion.add({ event: undefined, data, text: "" })
   const received = { ...nothing, httpStatus: status.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
-  if (generation !== undefined) return { status: "answered", ...received }
+  if (generation !== undefined) return { status: "arrived", ...received }
   const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status
   return { status: "failed", error, ...received }
 }

@@ -65,12 +65,17 @@ export async function reserveAttempt(
     if (!CircuitOpenError.isInstance(pass))
       return { status: "reserved", attempt: { reservation, circuit: { circuits, pass } } }
     circuits.repeatRejection(request, pass)
-    await reservation.release({ errorCode: pass.code })
+    if (isOwn(reservation, request)) await reservation.release({ errorCode: pass.code })
     return { status: "rejected", error: pass }
   } catch (error) {
-    await reservation.release()
+    if (isOwn(reservation, request)) await reservation.release()
     throw error
   }
+}
+
+/** Whether no other call has the reservation: one that existed under a caller's key may be that of a call in flight. */
+function isOwn({ replayed }: Reservation, { idempotencyKey, releaseUnanswered }: AttemptRequest): boolean {
+  return !replayed || (releaseUnanswered ?? idempotencyKey === undefined)
 }
 
 /**

@@ -1,14 +1,19 @@
-import type { Budget, Subject } from "@p2/budget"
-import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { type Budget, createBudget, memoryStore, type Subject } from "@p2/budget"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { keepInScope } from "./scoped-value"
 
 /** Options of {@link withBudget}: at least one of them. */
 export interface ScopeOptions {
   /**
    * Replaces the budget of every guarded `fetch` inside. Pass a child (`budget.child({ limit })`) so that the limits of
-   * the whole budget still apply. @defaultValue the budget of the surrounding scope, else that of the guard
+   * the whole budget still apply. The `limit` of every surrounding scope applies to it too.
+   * @defaultValue the budget of the surrounding scope, else that of the guard
    */
   budget?: Budget | undefined
-  /** One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. */
+  /**
+   * One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. Each store
+   * counts it by itself: calls inside that use budgets of two stores can each spend it.
+   */
   limit?: Parameters<Budget["child"]>[0]["limit"] | undefined
   /** Completes the subject of the guard and of the surrounding scope, and overrides their fields. Tags are merged. */
   subject?: Subject | undefined
@@ -38,11 +43,12 @@ const shared = globalThis as { [STORAGE]?: ScopeStorage }
 /**
  * Runs a function in a scope: every guarded `fetch` that is called inside, at any depth and after any `await`, spends the
  * scope's budget. Scopes nest; a `limit` of an outer scope also holds inside the inner one. A stream that was requested
- * inside is settled in its scope wherever it is read.
+ * inside is settled in its scope wherever it is read. If the function returns a generator, an asynchronous iterable, a
+ * `ReadableStream`, a `Response`, or a promise of one, the code that produces its values runs in the scope too.
  *
  * A scope limits only calls that go through a guarded `fetch`: without one, nothing is limited and nothing is reported.
  *
- * @throws InvalidArgumentError in a runtime without AsyncLocalStorage
+ * @throws InvalidArgumentError if an option is invalid, and in a runtime without AsyncLocalStorage
  *
  * @example
  * await withBudget({ limit: "0.50", subject: { userId } }, () => agent.run(task))
@@ -55,10 +61,19 @@ export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
   if (budget !== undefined && typeof budget?.reserve !== "function")
     throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
   if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "subject")
-  if (typeof limit === "number" || typeof limit === "string") usd(limit, "limit")
+  if (limit !== undefined) checkLimit(limit)
   const storage = openStorage()
   const scope: Scope = { id: crypto.randomUUID(), budget, limit, subject, outer: storage.getStore() }
-  return storage.run(scope, fn)
+  const run = <R>(step: () => R): R => storage.run(scope, step)
+  return keepInScope(run(fn), run)
+}
+
+let limitCheck: Budget | undefined
+
+/** A limit that a budget would reject when a call is made is rejected at once. */
+function checkLimit(limit: NonNullable<ScopeOptions["limit"]>): void {
+  limitCheck ??= createBudget({ store: memoryStore(), limits: [] })
+  limitCheck.child({ limit })
 }
 
 /** The budget and the subject of a call that is made now: those of the guard, as the scopes around the call change them. */
@@ -67,16 +82,24 @@ export function inCurrentScope(
   subject: Subject | undefined,
 ): { budget: Budget; subject: Subject | undefined } {
   const innermost = shared[STORAGE]?.getStore()
-  return innermost === undefined ? { budget, subject } : applyScope(innermost, budget, subject)
+  return innermost === undefined ? { budget, subject } : applyScopes(innermost, budget, subject)
 }
 
-function applyScope(scope: Scope, budget: Budget, subject: Subject | undefined): ReturnType<typeof inCurrentScope> {
-  const around = scope.outer === undefined ? { budget, subject } : applyScope(scope.outer, budget, subject)
-  const base = scope.budget ?? around.budget
+function applyScopes(
+  innermost: Scope,
+  budget: Budget,
+  subject: Subject | undefined,
+): ReturnType<typeof inCurrentScope> {
+  const scopes: Scope[] = []
+  for (let scope: Scope | undefined = innermost; scope !== undefined; scope = scope.outer) scopes.unshift(scope)
+  const replacing = scopes.findLast((scope) => scope.budget !== undefined)?.budget
   return {
-    // A child with the same id has the same counter.
-    budget: scope.limit === undefined ? base : base.child({ limit: scope.limit, id: scope.id }),
-    subject: mergeSubjects(around.subject, scope.subject),
+    // A scope replaces the budget, never the limits around it. A child with the same id has the same counter.
+    budget: scopes.reduce(
+      (limited, { limit, id }) => (limit === undefined ? limited : limited.child({ limit, id })),
+      replacing ?? budget,
+    ),
+    subject: scopes.reduce((merged, scope) => mergeSubjects(merged, scope.subject), subject),
   }
 }
 

@@ -44,6 +44,148 @@ describe("withBudget", () => {
     })
   })
 
+  it("keeps the limits of outer scopes when an inner scope replaces the budget", async () => {
+    const guard = guardOver(() => json(COMPLETION))
+    const inner = newBudget()
+    await withBudget({ limit: { nanoUsd: 80_000 } }, () =>
+      withBudget({ limit: { requests: 3 } }, () =>
+        withBudget({ budget: inner.child({ limit: "0.50" }) }, async () => {
+          expect((await post(guard.fetch)).status).toBe(200)
+          expect((await post(guard.fetch)).status).toBe(200)
+          expect((await post(guard.fetch)).status).toBe(402)
+        }),
+      ),
+    )
+    expect((await balance(inner)).spent).toBe(2 * COST)
+    await withBudget({ limit: { requests: 1 } }, () =>
+      withBudget({ budget: inner }, async () => {
+        expect((await post(guard.fetch)).status).toBe(200)
+        await withBudget({ budget: newBudget(), limit: 1 }, async () => {
+          // The limit counts per store.
+          expect((await post(guard.fetch)).status).toBe(200)
+          expect((await post(guard.fetch)).status).toBe(402)
+        })
+        expect((await post(guard.fetch)).status).toBe(402)
+      }),
+    )
+  })
+
+  describe("when its function returns a value that makes calls later", () => {
+    const limit = { requests: 2 }
+    const later = async (read: AsyncIterable<number>) => {
+      const statuses: number[] = []
+      for await (const status of read) statuses.push(status)
+      return statuses
+    }
+
+    it("limits the steps of an asynchronous generator, and its end", async () => {
+      const guard = guardOver(() => json(COMPLETION))
+      const ends: number[] = []
+      const steps = withBudget({ limit }, async function* () {
+        try {
+          for (;;) yield (await post(guard.fetch)).status
+        } finally {
+          ends.push((await post(guard.fetch)).status)
+        }
+      })
+      const statuses: number[] = []
+      for await (const status of steps) {
+        statuses.push(status)
+        if (statuses.length === 3) break
+      }
+      expect(statuses).toEqual([200, 200, 402])
+      expect(ends).toEqual([402])
+      expect(guard.sent).toHaveLength(2)
+      expect((await post(guard.fetch)).status).toBe(200)
+    })
+
+    it("limits an exception that is thrown into a generator", async () => {
+      const guard = guardOver(() => json(COMPLETION))
+      const steps = withBudget({ limit: { requests: 1 } }, async function* () {
+        yield (await post(guard.fetch)).status
+        try {
+          yield 0
+        } catch {
+          yield (await post(guard.fetch)).status
+        }
+      })
+      expect((await steps.next()).value).toBe(200)
+      await steps.next()
+      expect((await steps.throw(new Error("x"))).value).toBe(402)
+    })
+
+    it("limits the steps of a synchronous generator and of an iterable with private fields", async () => {
+      const guard = guardOver(() => json(COMPLETION))
+      const promises = withBudget({ limit }, function* () {
+        for (;;) yield post(guard.fetch)
+      })
+      const statuses: number[] = []
+      for (const promise of promises) {
+        statuses.push((await promise).status)
+        if (statuses.length === 3) break
+      }
+      expect(statuses).toEqual([200, 200, 402])
+
+      class Agent {
+        #steps = 3
+        async *[Symbol.asyncIterator]() {
+          while (this.#steps-- > 0) yield (await post(guard.fetch)).status
+        }
+      }
+      const agent = await withBudget({ limit }, async () => new Agent())
+      expect(agent).toBeInstanceOf(Agent)
+      expect(await later(agent)).toEqual([200, 200, 402])
+    })
+
+    const streamOf = (guard: ReturnType<typeof guardOver>) => {
+      let steps = 0
+      return new ReadableStream<number>({
+        async pull(controller) {
+          controller.enqueue((await post(guard.fetch)).status)
+          if (++steps === 4) controller.close()
+        },
+      })
+    }
+
+    it("limits the pull of a stream", async () => {
+      const guard = guardOver(() => json(COMPLETION))
+      const stream = withBudget({ limit }, () => streamOf(guard))
+      expect(stream).toBeInstanceOf(ReadableStream)
+      expect(await later(stream as unknown as AsyncIterable<number>)).toEqual([200, 200, 402, 402])
+      const promised = await withBudget({ limit }, async () => streamOf(guard))
+      expect(await later(promised as unknown as AsyncIterable<number>)).toEqual([200, 200, 402, 402])
+    })
+
+    it("limits the body of a response, and keeps its status and headers", async () => {
+      const guard = guardOver(() => json(COMPLETION))
+      const response = await withBudget({ limit }, async () => {
+        const lines = streamOf(guard).pipeThrough(
+          new TransformStream<number, Uint8Array>({
+            transform: (status, controller) => controller.enqueue(new TextEncoder().encode(`${status} `)),
+          }),
+        )
+        return new Response(lines, { status: 201, headers: { "x-run": "1" } })
+      })
+      expect([response.status, response.headers.get("x-run")]).toEqual([201, "1"])
+      expect(await response.text()).toBe("200 200 402 402 ")
+    })
+
+    it("passes on the error and the cancellation of a stream", async () => {
+      const cancelled: unknown[] = []
+      const stream = withBudget(
+        { limit },
+        () => new ReadableStream<number>({ cancel: (reason) => void cancelled.push(reason) }),
+      )
+      await stream.cancel("enough")
+      expect(cancelled).toEqual(["enough"])
+      const broken = withBudget(
+        { limit },
+        () => new ReadableStream<number>({ pull: () => Promise.reject(new RangeError("broken")) }),
+      )
+      await expect(broken.getReader().read()).rejects.toThrow(RangeError)
+    })
+  })
+
   it("merges subjects: headers over the inner scope over the outer one over the guard", async () => {
     const subject = { userId: "guard", clientId: "app", tags: { team: "search", env: "test" } }
     const guard = guardOver(() => json(COMPLETION), { subject })
@@ -108,6 +250,13 @@ describe("withBudget", () => {
     [{ limits: "1" }, "Unknown option `limits`. Did you mean `limit`?"],
     [{ userId: "ada" }, "Unknown option `userId`. Did you mean `subject: { userId }`?"],
     [{ limit: "5$" }, "Invalid `limit`"],
+    [{ limit: -1 }, "Invalid `limit`"],
+    [{ limit: "-0.01" }, "Invalid `limit`"],
+    [{ limit: Number.NaN }, "Invalid `limit`"],
+    [{ limit: null }, "Invalid `limit`"],
+    [{ limit: {} }, "Invalid `limit`"],
+    [{ limit: { usd: -1 } }, "Invalid `limit.usd`"],
+    [{ limit: { dollars: 1 } }, "Unknown option `limit.dollars`."],
     [{ subject: { user: "ada" } }, "Unknown option `subject.user`. Did you mean `userId`?"],
     [{ budget: {} }, "Invalid `budget`: expected a budget of `createBudget`, got an object."],
   ])("checks its options (%#)", (options, message) => {

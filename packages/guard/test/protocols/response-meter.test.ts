@@ -79,6 +79,37 @@ describe("a response", () => {
     },
   )
 
+  it.each([
+    [{ input_tokens: 0, output_tokens: 0, total_tokens: 0 }],
+    [{ input_tokens: 100, output_tokens: 0, total_tokens: 100 }],
+    [{ input_tokens: 0, output_tokens: 20, total_tokens: 20 }],
+  ])("has only a lower bound if its usage is %j although there is output", (usage) => {
+    const output = [{ type: "message", content: [{ type: "output_text", text: "Hello" }] }]
+    const reading = readJson(response({ output, usage, status: "completed" }))
+    expect(reading).toMatchObject({ state: "complete", usage: undefined })
+    expect(readJson(response({ output, usage, background: true })).usage).toBeUndefined()
+    expect(readEvents(CREATED, DELTA, { type: "response.completed", response: response({ usage }) })).toMatchObject({
+      state: "complete",
+      usage: undefined,
+    })
+    const item = { type: "response.output_item.added", item: { type: "function_call" } }
+    expect(readEvents(CREATED, item, { type: "response.completed", response: response({ usage }) }).usage).toBe(
+      undefined,
+    )
+  })
+
+  it("has only a lower bound if the input is zero before the fixed block of searches is added", () => {
+    const output = [{ type: "web_search_call", action: { type: "search" } }]
+    const usage = { input_tokens: 0, output_tokens: 20, total_tokens: 20 }
+    const reading = readJson(response({ output, usage, model: "gpt-4o-mini" }))
+    expect(reading).toMatchObject({ usage: undefined, usageLowerBound: { usage: { inputTokens: 8_000 } } })
+  })
+
+  it("has received nothing if it failed without output", () => {
+    const error = { code: "server_error", message: "Sorry." }
+    expect(readJson(response({ status: "failed", error, usage: null })).receivedOutputTokens).toBe(0)
+  })
+
   it("has the cache writes for 12 hours apart", () => {
     const details = {
       cached_tokens: 0,
@@ -147,6 +178,11 @@ describe("a stream", () => {
       usage: { usage: { outputTokens: 20 } },
       receivedOutputTokens: 7,
     })
+  })
+
+  it("has only a lower bound if content arrives after its usage", () => {
+    const reading = readEvents(CREATED, DELTA, { type: "response.completed", response: response() }, DELTA)
+    expect(reading).toMatchObject({ usage: undefined, usageLowerBound: { usage: { outputTokens: 20 } } })
   })
 
   it("is open without an end, and counts the bytes that arrived", () => {
@@ -219,6 +255,14 @@ describe("embeddings", () => {
       state: "complete",
       usage: { usage: { inputTokens: 8, outputTokens: 0 } },
       model: "text-embedding-3-small",
+    })
+  })
+
+  it("have only a lower bound if the input is zero", () => {
+    const usage = { prompt_tokens: 0, total_tokens: 0 }
+    expect(read({ object: "list", data: [{ embedding: [0.1] }], usage })).toMatchObject({
+      state: "complete",
+      usage: undefined,
     })
   })
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Usage } from "@p2/core"
 import { readStrictly } from "./read-usage"
 import { inclusiveTotals } from "./token-totals"
-import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { isRecord, type UsageFields, type UsageReadOptions } from "./usage-fields"
 import { usageOf } from "./usage-parts"
 
 const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cachedInputTokens"])
@@ -32,10 +32,37 @@ export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}):
     throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
   const read = (fields: UsageFields) => {
     const isNested = fields.isObject("inputTokens") || fields.isObject("outputTokens")
-    fields.ignore("raw")
-    return isNested ? readNested(fields) : readFlat(fields, cachedInputTokens)
+    const writeHour = hourWritesIn(fields)
+    const usage = isNested ? readNested(fields) : readFlat(fields, cachedInputTokens)
+    return withHourWrites(usage, writeHour)
   }
   return readStrictly(usage, options, read, { names: NAMES })
+}
+
+/** The provider's own usage says which cache writes are for one hour. The counts of the AI SDK do not. */
+function hourWritesIn(fields: UsageFields): number {
+  const raw = fields.raw("raw")
+  const holders = [raw, recordOf(raw.prompt_tokens_details), recordOf(raw.input_tokens_details)]
+  const details = holders.flatMap((each) => [each.cache_creation, each.cache_creation_token_details]).map(recordOf)
+  return Math.max(0, ...details.map((each) => each.ephemeral_1h_input_tokens).filter(isCount))
+}
+
+function withHourWrites({ cacheWriteTokens = 0, ...usage }: Usage, writeHour: number): Usage {
+  const cacheWrite1hTokens = Math.min(writeHour, cacheWriteTokens)
+  const minutes = cacheWriteTokens - cacheWrite1hTokens
+  return {
+    ...usage,
+    ...(minutes > 0 ? { cacheWriteTokens: minutes } : {}),
+    ...(cacheWrite1hTokens > 0 ? { cacheWrite1hTokens } : {}),
+  }
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value)
 }
 
 function readNested(fields: UsageFields): Usage {

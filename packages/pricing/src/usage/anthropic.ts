@@ -17,18 +17,25 @@ import { usageOf } from "./usage-parts"
  * // { inputTokens: 1010, outputTokens: 5, cacheReadTokens: 1000, raw: … }
  */
 export function usageFromAnthropic(usage: unknown, options: UsageReadOptions = {}): Usage {
-  return readStrictly(usage, options, readAnthropic)
+  return readStrictly(usage, options, (fields) => readAnthropic(fields))
 }
 
-/** Reads the usage of Anthropic's Messages API for a meter. For a stream, pass the merged usage of its events. */
-export function readAnthropicUsage(usage: unknown): UsageReading {
-  return readForMeter(usage, undefined, readAnthropic)
+/** The time for which tokens were written to the cache, if the usage does not say it. */
+type WriteTime = "5m" | "1h"
+
+/**
+ * Reads the usage of Anthropic's Messages API for a meter. For a stream, pass the merged usage of its events.
+ *
+ * @param writesWithoutTime the time of cache writes that `cache_creation` does not list: `1h` if the call can cause such
+ */
+export function readAnthropicUsage(usage: unknown, writesWithoutTime: WriteTime = "5m"): UsageReading {
+  return readForMeter(usage, undefined, (fields) => readAnthropic(fields, writesWithoutTime))
 }
 
-function readAnthropic(fields: UsageFields): Usage {
-  const whole = readCounts(fields)
+function readAnthropic(fields: UsageFields, writesWithoutTime: WriteTime = "5m"): Usage {
+  const whole = readCounts(fields, writesWithoutTime)
   const passes = fields.innerArray("iterations").map((pass) => {
-    const counts = readCounts(pass)
+    const counts = readCounts(pass, writesWithoutTime)
     if (pass.string("type")?.startsWith("advisor"))
       pass.reportUnknown("input_tokens", counts.input, "Another model used it: price each pass with its own model.")
     return counts
@@ -40,13 +47,18 @@ function readAnthropic(fields: UsageFields): Usage {
   const codeInterpreterSessions = Math.min(tools.count("code_execution_requests"), 1)
   const reasoning = fields.inner("output_tokens_details").count("thinking_tokens")
   const { input, output, read, write, writeHour } = counts
-  const result = usageOf(input + write + read, Math.max(output, reasoning), {
+  const inputTokens = input + write + read
+  const stated = Math.max(output, reasoning)
+  // MiniMax and Zhipu add a total to Anthropic's format.
+  const unnamed = Math.max((fields.optional("total_tokens") ?? 0) - inputTokens - stated, 0)
+  const result = usageOf(inputTokens, stated + unnamed, {
     cacheReadTokens: read,
     cacheWriteTokens: write - writeHour,
     cacheWrite1hTokens: writeHour,
     reasoningTokens: reasoning,
     webSearches,
     codeInterpreterSessions,
+    assumptions: unnamed > 0 ? ["tokens that only the total contains were counted as output"] : [],
   })
   const serviceTier = fields.string("speed") === "fast" ? "fast" : fields.string("service_tier")
   const region = fields.string("inference_geo")
@@ -63,12 +75,20 @@ interface AnthropicCounts {
   readonly writeHour: number
 }
 
-function readCounts(fields: UsageFields): AnthropicCounts {
+function readCounts(fields: UsageFields, writesWithoutTime: WriteTime): AnthropicCounts {
   const creation = fields.inner("cache_creation")
-  const writeHour = creation.count("ephemeral_1h_input_tokens")
-  const writeMinutes = creation.count("ephemeral_5m_input_tokens")
+  // new-api repeats the counts at the top: https://github.com/QuantumNous/new-api/blob/main/dto/claude.go
+  const listedHour = Math.max(
+    creation.count("ephemeral_1h_input_tokens"),
+    fields.count("claude_cache_creation_1_h_tokens"),
+  )
+  const writeMinutes = Math.max(
+    creation.count("ephemeral_5m_input_tokens"),
+    fields.count("claude_cache_creation_5_m_tokens"),
+  )
   const read = fields.count("cache_read_input_tokens")
-  const write = Math.max(fields.count("cache_creation_input_tokens"), writeHour + writeMinutes)
+  const write = Math.max(fields.count("cache_creation_input_tokens"), listedHour + writeMinutes)
+  const writeHour = writesWithoutTime === "1h" ? write - writeMinutes : listedHour
   return { input: fields.required("input_tokens"), output: fields.required("output_tokens"), read, write, writeHour }
 }
 

@@ -48,7 +48,13 @@ function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
   const output = fields.inner("output_tokens_details").ignore("text_tokens")
   // Perplexity uses the names of Anthropic and counts them inside the input.
   const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
-  const cacheWrite = input.firstCount("cache_write_tokens", "cache_creation_input_tokens")
+  const writeDetails = [input.inner("cache_creation"), input.inner("cache_creation_token_details")]
+  const writeHour = Math.max(...writeDetails.map((each) => each.count("ephemeral_1h_input_tokens")))
+  const writeMinutes = Math.max(...writeDetails.map((each) => each.count("ephemeral_5m_input_tokens")))
+  const cacheWrite = Math.max(
+    input.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
+    writeHour + writeMinutes,
+  )
   const audioInput = input.count("audio_tokens")
   const imageInput = input.count("image_tokens")
   const audioOutput = output.count("audio_tokens")
@@ -59,14 +65,15 @@ function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
     total: fields.optional("total_tokens"),
     cacheRead: { tokens: cacheRead, isInside: true },
     cacheWrite: { tokens: cacheWrite, isInside: true },
-    reasoning: output.count("reasoning_tokens"),
+    reasoning: output.firstCount("reasoning_tokens", "thinking_tokens"),
     mediaInput: audioInput + imageInput,
     mediaOutput: audioOutput + imageOutput,
     reasoningPosition: "inside",
   })
   return usageOf(totals.inputTokens, totals.outputTokens, {
     cacheReadTokens: cacheRead,
-    cacheWriteTokens: cacheWrite,
+    cacheWriteTokens: cacheWrite - writeHour,
+    cacheWrite1hTokens: writeHour,
     audioInputTokens: audioInput,
     imageInputTokens: imageInput,
     reasoningTokens: totals.reasoningTokens,

@@ -42,13 +42,15 @@ function adviceForShape(fields: ReadonlySet<string>): string {
 
 /** Words in the path of a field that providers may bill. */
 const BILLED =
-  /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
+  /token|cach|audio|image|video|document|search|request|second|minute|hour|duration|character|reason|think|thought|page|unit|tool|source|quer|session|credit|pixel|frame/i
 /** Words in names of times, amounts and limits, which are not billed themselves. */
 const NOT_BILLED: readonly string[] = [
   ...["cost", "price", "usd", "fee", "ticks"],
   ...["latency", "time", "ms", "speed", "rate", "per", "ratio", "percent"],
   ...["ttl", "limit", "remaining"],
 ]
+/** The same for names that end in `tokens`: `realTimeTokens` and `cost_tokens` are counts. */
+const NOT_TOKENS: readonly string[] = ["per", "limit", "remaining"]
 
 /** A count above this is an error: no call has as many tokens, and sums of counts stay safe integers. */
 const MAX_COUNT = 1e12
@@ -132,6 +134,13 @@ export class UsageFields {
   string(name: string): string | undefined {
     const value = this.#fields[name]
     return typeof value === "string" ? value : undefined
+  }
+
+  /** An inner object whose fields are not checked, such as a copy of what other fields count; empty if it is absent. */
+  raw(name: string): Record<string, unknown> {
+    this.#unread.delete(name)
+    const value = this.#fields[name]
+    return isRecord(value) ? value : {}
   }
 
   /** Whether a field is present and not null. */
@@ -245,7 +254,9 @@ function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, 
   if (typeof number !== "number" || !(number > 0)) return undefined
   const name = path.slice(path.lastIndexOf(".") + 1)
   const relative = path.slice(path.indexOf(".") + 1)
-  return BILLED.test(relative) && !wordsOf(name).some((word) => NOT_BILLED.includes(word))
+  const words = wordsOf(name)
+  const notBilled = words.at(-1) === "tokens" ? NOT_TOKENS : NOT_BILLED
+  return BILLED.test(relative) && !words.some((word) => notBilled.includes(word))
     ? { path, name, value: number }
     : undefined
 }

@@ -48,6 +48,7 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
   const long = checkLongContext(input, model, betas)
   const uncontrolled = long ?? checkContextManagement(body.context_management, input.upperBound)
   if (uncontrolled !== undefined) return uncontrolled
+  const cacheWrites = cacheWritesOf(body, { runsTools: tools.runs.size > 0 })
   return {
     status: "priced",
     provider: model.provider.name,
@@ -66,14 +67,14 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
       // `auto` uses reserved capacity at the same price: https://platform.claude.com/docs/en/api/service-tiers
       serviceTier: body.speed === "fast" ? "fast" : "default",
       region: regionOf(body, model),
-      cacheWrites: cacheWritesOf(body, { runsTools: tools.runs.size > 0 }),
+      cacheWrites,
       inputModalities: ["text", "image"],
       outputModalities: ["text"],
     },
     streamed: body.stream === true,
     bodyToSend: ({ maxOutputTokens = limits.maxOutputTokens }) =>
       maxOutputTokens === undefined ? { ...body } : { ...body, max_tokens: maxOutputTokens },
-    createMeter: () => new MessageMeter(model.countedAs),
+    createMeter: () => new MessageMeter({ model: model.countedAs, cacheWrites }),
   }
 }
 

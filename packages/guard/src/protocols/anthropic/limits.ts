@@ -9,7 +9,7 @@ export interface OutputLimits {
   minOutputTokens: number
 }
 
-/** Thinking counts towards `max_tokens`. A limit must exceed the thinking budget, except with interleaved thinking. */
+/** Thinking counts toward `max_tokens`. A limit must exceed the thinking budget, except with interleaved thinking. */
 export function readLimits(body: Readonly<Record<string, unknown>>): OutputLimits | Rejection {
   const limit = body.max_tokens ?? undefined
   if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) >= 0))

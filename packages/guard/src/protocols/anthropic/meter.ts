@@ -1,8 +1,9 @@
-import { isRecord } from "@p2/core"
+import { isRecord, type Usage } from "@p2/core"
 import { mergeAnthropicUsage } from "@p2/pricing"
 import { type ReportedUsage, readAnthropicUsage, type UsageReading } from "@p2/pricing/usage"
 import { createTokenCounter, type TokenCounter } from "@p2/tokens"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
+import { coversContent } from "../zero-usage"
 
 /** More than any answer has: the tokens of thinking that is not shown are unknown until the end. */
 const HIDDEN_TOKENS = 2_000_000
@@ -12,15 +13,23 @@ export class MessageMeter implements Meter {
   readonly #received: TokenCounter
   #state: MeterReading["state"] = "open"
   #usage: Record<string, unknown> | undefined
-  /** Whether the usage is that of the whole call. */
-  #isFinal = false
+  readonly #writesWithoutTime: "5m" | "1h"
+  /** The stop reason, or the end of the stream, has arrived. */
+  #hasStopped = false
+  /** The last usage covers all content that has arrived. */
+  #isUsageLast = false
+  #hasContent = false
   #hasHiddenTokens = false
   #message: Record<string, unknown> = {}
   #error: ReportedError | undefined
 
-  /** @param model the id whose tokenizer counts what has arrived */
-  constructor(model: string) {
+  /**
+   * @param options `model` is the id whose tokenizer counts what has arrived; `cacheWrites` are those that the call can cause:
+   * a gateway may report their tokens without their times
+   */
+  constructor({ model, cacheWrites }: { model: string; cacheWrites: "any" | "5m" | "none" }) {
     this.#received = createTokenCounter({ model, countBy: "upperBound" })
+    this.#writesWithoutTime = cacheWrites === "any" ? "1h" : "5m"
   }
 
   add({ data }: WireEvent): { usageOnly: boolean } {
@@ -32,12 +41,12 @@ export class MessageMeter implements Meter {
   end(): void {}
 
   read(): MeterReading {
-    const reading = this.#usage === undefined ? undefined : readAnthropicUsage(this.#usage)
+    const reading = this.#usage === undefined ? undefined : readAnthropicUsage(this.#usage, this.#writesWithoutTime)
     const lowerBound = usageOf(reading)
     const { model, id } = this.#message
     return {
       state: this.#state,
-      usage: this.#isFinal && reading?.status === "exact" ? lowerBound : undefined,
+      usage: reading?.status === "exact" && this.#isFinal(reading.usage) ? lowerBound : undefined,
       usageLowerBound: lowerBound,
       receivedOutputTokens: this.#hasHiddenTokens ? HIDDEN_TOKENS : this.#received.tokens,
       model: textOf(model),
@@ -45,6 +54,11 @@ export class MessageMeter implements Meter {
       generationId: textOf(id),
       error: this.#error,
     }
+  }
+
+  /** Whether a usage is that of the whole call. It is not if a count is zero although there is content. */
+  #isFinal(usage: Usage): boolean {
+    return this.#hasStopped && this.#isUsageLast && coversContent(usage, this.#hasContent)
   }
 
   #addEvent(data: Record<string, unknown>): void {
@@ -64,10 +78,11 @@ export class MessageMeter implements Meter {
         break
       case "message_delta":
         this.#addUsage(data.usage)
-        if (isRecord(data.delta) && typeof data.delta.stop_reason === "string") this.#isFinal = true
+        if (isRecord(data.usage) && this.#countsOutput(data.usage)) this.#isUsageLast = true
+        if (isRecord(data.delta) && typeof data.delta.stop_reason === "string") this.#hasStopped = true
         break
       case "message_stop":
-        this.#isFinal = true
+        this.#hasStopped = true
         if (this.#state === "open") this.#state = "complete"
         break
       default:
@@ -81,10 +96,16 @@ export class MessageMeter implements Meter {
   #addMessage(message: Record<string, unknown>): void {
     this.#message = message
     this.#addUsage(message.usage)
-    this.#isFinal = true
-    this.#state = "complete"
     const { content } = message
     for (const block of Array.isArray(content) ? content : []) this.#addContent(block)
+    this.#hasStopped = true
+    this.#isUsageLast = true
+    this.#state = "complete"
+  }
+
+  /** The usage of `message_start` has the first output token only, so the end must count the output itself. */
+  #countsOutput({ output_tokens: tokens }: Record<string, unknown>): boolean {
+    return typeof tokens === "number" && (tokens > 0 || !this.#hasContent)
   }
 
   #addUsage(usage: unknown): void {
@@ -94,6 +115,8 @@ export class MessageMeter implements Meter {
   /** Counts a block or a delta by its text; thinking may be shorter than it was. */
   #addContent(content: unknown): void {
     if (!isRecord(content)) return
+    this.#hasContent = true
+    this.#isUsageLast = false
     if (/thinking|signature/.test(String(content.type))) this.#hasHiddenTokens = true
     for (const text of [content.text, content.partial_json]) if (typeof text === "string") this.#received.add(text)
   }

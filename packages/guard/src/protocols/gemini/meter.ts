@@ -2,6 +2,7 @@ import { isRecord, type Usage } from "@p2/core"
 import { largerReading, type ReportedUsage, readGeminiUsage, type UsageReading } from "@p2/pricing/usage"
 import { createTokenCounter, type TokenCounter } from "@p2/tokens"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
+import { coversContent } from "../zero-usage"
 
 /** More than any answer has: the tokens of thoughts, media and calls are unknown until they are reported. */
 const HIDDEN_TOKENS = 2_000_000
@@ -17,6 +18,11 @@ export class ContentMeter implements Meter {
   #reading: UsageReading = { status: "none" }
   #isBroken = false
   #isBlocked = false
+  /** A candidate or an embedding has arrived. */
+  #hasAnswer = false
+  #hasContent = false
+  /** The last usage covers all content that has arrived. */
+  #isUsageLast = false
   #hasHiddenTokens = false
   #searched = false
   #model: string | undefined
@@ -47,7 +53,7 @@ export class ContentMeter implements Meter {
     const reported = this.#reported()
     return {
       state,
-      usage: state === "complete" && this.#reading.status === "exact" ? reported : undefined,
+      usage: state === "complete" && this.#isFinal() ? reported : undefined,
       usageLowerBound: reported,
       receivedOutputTokens: this.#receivedTokens(),
       model: this.#model,
@@ -62,6 +68,13 @@ export class ContentMeter implements Meter {
     return this.#isBlocked || this.#finished.size >= Math.max(1, this.#candidates) ? "complete" : "open"
   }
 
+  /** Whether the usage is that of the whole call. It is not if a count is zero although there is an answer. */
+  #isFinal(): boolean {
+    if (this.#reading.status !== "exact" || !this.#isUsageLast) return false
+    const { usage } = this.#reading
+    return this.#candidates === 0 ? usage.inputTokens > 0 : coversContent(usage, this.#hasContent)
+  }
+
   #addChunk(chunk: Record<string, unknown>): void {
     const { candidates, promptFeedback, usageMetadata, error } = chunk
     if (isRecord(error)) {
@@ -72,8 +85,9 @@ export class ContentMeter implements Meter {
     this.#responseId = textOf(chunk.responseId) ?? this.#responseId
     if (isRecord(promptFeedback) && typeof promptFeedback.blockReason === "string") this.#isBlocked = true
     if (this.#candidates === 0 && (chunk.embedding ?? chunk.embeddings) !== undefined) this.#finished.add(0)
-    if (isRecord(usageMetadata)) this.#addUsage(usageMetadata)
     for (const candidate of Array.isArray(candidates) ? candidates : []) if (isRecord(candidate)) this.#add(candidate)
+    if ([candidates, chunk.embedding, chunk.embeddings].some(isPresent)) this.#hasAnswer = true
+    if (isRecord(usageMetadata)) this.#addUsage(usageMetadata)
     const isKnown = [candidates, promptFeedback, usageMetadata, chunk.embedding, chunk.embeddings].some(isPresent)
     if (!isKnown) this.#isBroken = true
   }
@@ -82,6 +96,7 @@ export class ContentMeter implements Meter {
     // The count before continuations, which `promptTokenCount` includes.
     const { initialPromptTokenCount: _, ...counts } = usageMetadata
     this.#reading = largerReading(this.#reading, readGeminiUsage(counts))
+    this.#isUsageLast = true
     const { serviceTier, trafficType } = usageMetadata
     const named = textOf(serviceTier)
       ?.toLowerCase()
@@ -95,6 +110,9 @@ export class ContentMeter implements Meter {
     if (isRecord(groundingMetadata) && isNonEmpty(groundingMetadata.webSearchQueries)) this.#searched = true
     const parts = isRecord(content) && Array.isArray(content.parts) ? content.parts : []
     for (const part of parts.filter(isRecord)) {
+      if (part.text === "") continue
+      this.#hasContent = true
+      this.#isUsageLast = false
       if (typeof part.text === "string") this.#received.add(part.text)
       else this.#hasHiddenTokens = true
     }
@@ -107,8 +125,9 @@ export class ContentMeter implements Meter {
     return { usage, cost }
   }
 
-  /** Thoughts come before the text that has arrived, and each chunk reports them. */
+  /** Thoughts come before the text that has arrived, and each chunk reports them. An error body has no output. */
   #receivedTokens(): number {
+    if (!this.#hasAnswer && this.#reading.status === "none") return 0
     if (this.#hasHiddenTokens || this.#reading.status === "none") return HIDDEN_TOKENS
     const { outputTokens, reasoningTokens = 0 } = this.#reading.usage
     return Math.max(outputTokens, this.#received.tokens + reasoningTokens)

@@ -25,12 +25,12 @@ export class EmbeddingsMeter implements Meter {
   end(): void {}
 
   read(): MeterReading {
-    const { status } = this.#reading
     const reported =
       this.#reading.status === "none" ? undefined : { usage: this.#reading.usage, cost: this.#reading.cost }
     return {
       state: this.#state,
-      usage: status === "exact" ? reported : undefined,
+      // No input has zero tokens.
+      usage: this.#reading.status === "exact" && this.#reading.usage.inputTokens > 0 ? reported : undefined,
       usageLowerBound: reported,
       receivedOutputTokens: 0,
       model: this.#model,

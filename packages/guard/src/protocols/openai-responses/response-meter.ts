@@ -2,6 +2,7 @@ import { isRecord } from "@p2/core"
 import { type ReportedUsage, readOpenAIResponsesUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError } from "../openai-chat/reported-error"
+import { coversContent } from "../zero-usage"
 
 /** The idempotency key of the reservation of a background response. */
 export function backgroundKey(responseId: string): string {
@@ -34,6 +35,9 @@ export class ResponseMeter implements Meter {
   readonly #options: ResponseMeterOptions
   #response: Fields | undefined
   #receivedBytes = 0
+  #hasContent = false
+  /** The last usage covers all content that has arrived. */
+  #isUsageLast = false
   #hasEnded = false
   #isBroken = false
   #error: ReportedError | undefined
@@ -50,7 +54,7 @@ export class ResponseMeter implements Meter {
     else if (isRecord(data.response)) this.#addResponse(data.response, { isWhole: type.startsWith("response.") })
     else if (type === "error" || isRecord(data.error)) this.#addError(isRecord(data.error) ? data.error : data)
     else if (event === undefined) this.#isBroken = true
-    else if (type.endsWith(".delta")) this.#receivedBytes += outputBytes(data.delta)
+    else this.#addContent(type, data)
     return { usageOnly: false }
   }
 
@@ -60,10 +64,11 @@ export class ResponseMeter implements Meter {
 
   read(): MeterReading {
     const { id, model, service_tier: serviceTier } = this.#response ?? {}
+    const reported = this.#reading.status === "none" ? undefined : this.#billed(this.#reading)
     return {
       state: this.#isBroken ? "broken" : this.#hasEnded ? "complete" : "open",
-      usage: this.#hasEnded && this.#reading.status === "exact" ? reportedIn(this.#reading) : undefined,
-      usageLowerBound: this.#reading.status === "none" ? undefined : reportedIn(this.#reading),
+      usage: this.#hasEnded && this.#isFinal() ? reported : undefined,
+      usageLowerBound: reported,
       receivedOutputTokens: this.#receivedBytes,
       model: shortString(model),
       serviceTier: this.#hasEnded ? shortString(serviceTier) : undefined,
@@ -76,6 +81,11 @@ export class ResponseMeter implements Meter {
     }
   }
 
+  /** Whether the usage is that of the whole call. It is not if a count is zero although there is output. */
+  #isFinal(): boolean {
+    return this.#isUsageLast && this.#reading.status === "exact" && coversContent(this.#reading.usage, this.#hasContent)
+  }
+
   #addResponse(response: Fields, { isWhole }: { isWhole: boolean }): void {
     this.#response = response
     if (!isWhole) return
@@ -83,8 +93,22 @@ export class ResponseMeter implements Meter {
     this.#hasEnded = ENDED.has(response.status)
     if (response.status === "failed") this.#isBroken = true
     // The items of a stream have arrived as deltas.
-    if (this.#hasEnded && this.#receivedBytes === 0) this.#receivedBytes = outputBytes(response.output)
-    if (isRecord(response.usage)) this.#reading = this.#readUsage(response.usage, response)
+    const { output } = response
+    if (Array.isArray(output) && output.length > 0) {
+      this.#hasContent = true
+      if (this.#hasEnded && this.#receivedBytes === 0) this.#receivedBytes = outputBytes(output)
+    }
+    if (!isRecord(response.usage)) return
+    this.#reading = this.#readUsage(response.usage, response)
+    this.#isUsageLast = true
+  }
+
+  #addContent(type: string, { delta }: Fields): void {
+    const isDelta = type.endsWith(".delta")
+    if (isDelta) this.#receivedBytes += outputBytes(delta)
+    if (!isDelta && !type.startsWith("response.output_item.")) return
+    this.#hasContent = true
+    this.#isUsageLast = false
   }
 
   #addError(error: Fields): void {
@@ -93,13 +117,13 @@ export class ResponseMeter implements Meter {
   }
 
   #readUsage(usage: Fields, response: Fields): UsageReading {
-    const { provider, maxToolCalls = Number.POSITIVE_INFINITY, model = String(response.model) } = this.#options
+    const { provider, maxToolCalls = Number.POSITIVE_INFINITY } = this.#options
     const items = Array.isArray(response.output) ? response.output.filter(isRecord) : []
     const webSearches = billedSearches(response.tool_usage) ?? Math.min(items.filter(isSearch).length, maxToolCalls)
     const fileSearches = Math.min(items.filter(({ type }) => type === "file_search_call").length, maxToolCalls)
     const containers = new Set(items.map(containerOf).filter((id) => id !== undefined))
     const gigabytes = this.#options.containerGB || containerGB(response.tools)
-    const reading = withLongWrites(
+    return withLongWrites(
       readOpenAIResponsesUsage(
         usage,
         { webSearches, fileSearches, codeInterpreterSessions: containers.size * gigabytes },
@@ -107,16 +131,17 @@ export class ResponseMeter implements Meter {
       ),
       usage,
     )
-    if (reading.status === "none" || webSearches === 0 || !FIXED_SEARCH.models.test(model)) return reading
-    const inputTokens = reading.usage.inputTokens + webSearches * FIXED_SEARCH.tokens
-    const assumption = "each web search is billed as 8,000 input tokens beside the reported input"
-    const assumptions = [...(reading.usage.assumptions ?? []), assumption]
-    return { ...reading, usage: { ...reading.usage, inputTokens, assumptions } }
   }
-}
 
-function reportedIn({ usage, cost }: Exclude<UsageReading, { status: "none" }>): ReportedUsage {
-  return { usage, cost }
+  /** The usage as it is billed: for some models, with the results of searches. */
+  #billed({ usage, cost }: ReportedUsage): ReportedUsage {
+    const { model = String(this.#response?.model) } = this.#options
+    const { webSearches = 0 } = usage
+    if (webSearches === 0 || !FIXED_SEARCH.models.test(model)) return { usage, cost }
+    const inputTokens = usage.inputTokens + webSearches * FIXED_SEARCH.tokens
+    const assumption = "each web search is billed as 8,000 input tokens beside the reported input"
+    return { usage: { ...usage, inputTokens, assumptions: [...(usage.assumptions ?? []), assumption] }, cost }
+  }
 }
 
 /** The billable searches, if the response counts them: `tool_usage.web_search.num_requests`. */

@@ -145,6 +145,22 @@ describe("an outage", () => {
     ])
   })
 
+  it("releases no reservation of another call when it rejects one with the same key", async () => {
+    const world = new CircuitWorld({ processes: 2, limits: [{ scope: "user", limit: 10, per: "day" }] })
+    const inFlight = await world.budget.reserve({
+      subject: { userId: "ada" },
+      amount: { nanoUsd: BOUND, tokens: 1_500 },
+      idempotencyKey: "k",
+    })
+    expect(inFlight.ok).toBe(true)
+    while ((await world.call(503)) === "sent");
+    expect((await world.reserve(1, { idempotencyKey: "k" })).status).toBe("rejected")
+    expect((await world.totals()).reservedNanoUsd).toBe(BOUND)
+    // A key that no other call uses is released.
+    expect((await world.reserve(1, { idempotencyKey: "own", releaseUnanswered: true })).status).toBe("rejected")
+    expect((await world.totals()).reservedNanoUsd).toBe(BOUND)
+  })
+
   it("repeats a rejection for seconds without asking the store", async () => {
     const world = new CircuitWorld()
     await world.call(503)

@@ -23,7 +23,11 @@ function text(value: string) {
 
 /** Reads events, or one body. */
 function read(...events: unknown[]) {
-  const meter = new MessageMeter("claude-sonnet-5")
+  return readAs({ cacheWrites: "5m" }, ...events)
+}
+
+function readAs(options: { cacheWrites: "any" | "5m" | "none" }, ...events: unknown[]) {
+  const meter = new MessageMeter({ model: "claude-sonnet-5", ...options })
   for (const data of events) expect(meter.add({ event: undefined, data, text: "" })).toEqual({ usageOnly: false })
   meter.end()
   return meter.read()
@@ -56,6 +60,35 @@ describe("the meter of a stream", () => {
   it("keeps the larger counts if a later event omits some", () => {
     const late = { ...delta, usage: { output_tokens: 55, input_tokens: null } }
     expect(read(start, late, stop).usage?.usage).toMatchObject({ inputTokens: 120, outputTokens: 55 })
+  })
+
+  it.each([[undefined], [null], [{}], [{ input_tokens: 100 }], [{ output_tokens: 0 }]])(
+    "has only a lower bound if the usage of the message_delta is %j",
+    (usage) => {
+      const reading = read(start, text("Hello"), { ...delta, usage }, stop)
+      expect(reading).toMatchObject({ state: "complete", usage: undefined })
+      expect(reading.usageLowerBound?.usage).toMatchObject({ inputTokens: 120, outputTokens: 1 })
+    },
+  )
+
+  it("has only a lower bound if no message_delta arrived, or if content arrived after it", () => {
+    const tool = { type: "content_block_start", index: 1, content_block: { type: "tool_use", name: "f", input: {} } }
+    for (const events of [[text("Hello")], [delta, text("more")], [delta, tool], [text("Hello"), delta, stop, tool]]) {
+      const reading = read(start, ...events, stop)
+      expect(reading).toMatchObject({ state: "complete", usage: undefined })
+      expect(reading.usageLowerBound?.usage.inputTokens).toBe(120)
+    }
+    expect(read(start, delta, text("more"), delta, stop).usage?.usage.outputTokens).toBe(55)
+  })
+
+  it("has only a lower bound if the input is zero although there is content", () => {
+    const empty = { ...start, message: { ...start.message, usage: { input_tokens: 0, output_tokens: 0 } } }
+    const usage = { output_tokens: 55 }
+    expect(read(empty, text("Hello"), { ...delta, usage }, stop)).toMatchObject({
+      state: "complete",
+      usage: undefined,
+      usageLowerBound: { usage: { inputTokens: 0, outputTokens: 55 } },
+    })
   })
 
   it("is broken by an error event, which it reports", () => {
@@ -125,6 +158,33 @@ describe("the meter of one body", () => {
 
   it("has none if the body has none", () => {
     expect(read({ ...message, usage: undefined })).toMatchObject({ state: "complete", usage: undefined })
+  })
+
+  it.each([
+    [{ input_tokens: 0, output_tokens: 0 }],
+    [{ input_tokens: 5, output_tokens: 0 }],
+    [{ input_tokens: 0, output_tokens: 7 }],
+  ])("has only a lower bound if the usage is %j although there is content", (usage) => {
+    expect(read({ ...message, usage })).toMatchObject({ state: "complete", usage: undefined })
+    expect(read({ ...message, usage }).usageLowerBound).toBeDefined()
+    expect(read({ ...message, content: [], usage: { input_tokens: 5, output_tokens: 0 } }).usage).toBeDefined()
+  })
+
+  it("reads cache writes without their times as those for the longest time that the call may have", () => {
+    const usage = { input_tokens: 5, output_tokens: 7, cache_creation_input_tokens: 1000 }
+    const timed = { ...usage, cache_creation: { ephemeral_5m_input_tokens: 600, ephemeral_1h_input_tokens: 300 } }
+    const writes = (cacheWrites: "any" | "5m" | "none", reported: object) =>
+      readAs({ cacheWrites }, { ...message, usage: reported }).usage?.usage
+    expect(writes("any", usage)).toMatchObject({ inputTokens: 1005, cacheWrite1hTokens: 1000 })
+    expect(writes("any", usage)).not.toHaveProperty("cacheWriteTokens")
+    expect(writes("any", timed)).toMatchObject({ cacheWriteTokens: 600, cacheWrite1hTokens: 400 })
+    expect(writes("5m", usage)).toMatchObject({ inputTokens: 1005, cacheWriteTokens: 1000 })
+    expect(writes("none", usage)).toMatchObject({ inputTokens: 1005, cacheWriteTokens: 1000 })
+    const iterations = [
+      { type: "message", ...usage },
+      { type: "message", ...usage },
+    ]
+    expect(writes("any", { ...usage, iterations })).toMatchObject({ inputTokens: 2010, cacheWrite1hTokens: 2000 })
   })
 
   it("prices the fast mode if it ran, and reserved capacity at the standard price", () => {

@@ -39,6 +39,35 @@ describe("the meter of Gemini", () => {
     expect(reading.receivedOutputTokens).toBeLessThan(50)
   })
 
+  it.each([
+    [{ promptTokenCount: 0, totalTokenCount: 0 }],
+    [{ promptTokenCount: 8, totalTokenCount: 8 }],
+    [{ promptTokenCount: 0, candidatesTokenCount: 5, totalTokenCount: 5 }],
+  ])("has only a lower bound if the usage is %j although there is content", (usageMetadata) => {
+    for (const events of [[{ ...last, usageMetadata }], [chunk("Hello", usageMetadata), { ...last, usageMetadata }]])
+      expect(read(1, ...events)).toMatchObject({ state: "complete", usage: undefined })
+    const functionCall = {
+      candidates: [{ content: { parts: [{ functionCall: { name: "f" } }] }, finishReason: "STOP" }],
+    }
+    expect(read(1, { ...functionCall, usageMetadata })).toMatchObject({ state: "complete", usage: undefined })
+  })
+
+  it("has only a lower bound if content arrives after the last usage", () => {
+    const { usageMetadata: _, ...withoutUsage } = last
+    const counts = { candidatesTokenCount: 5, totalTokenCount: 13 }
+    const reading = read(1, chunk("Hello", counts), withoutUsage)
+    expect(reading).toMatchObject({ state: "complete", usage: undefined })
+    expect(reading.usageLowerBound?.usage).toMatchObject({ inputTokens: 8, outputTokens: 5 })
+    const finish = { candidates: [{ content: { parts: [{ text: "" }] }, finishReason: "STOP" }] }
+    expect(read(1, chunk("Hello", counts), finish).usage?.usage.outputTokens).toBe(5)
+  })
+
+  it("has received nothing if the body is only an error, of another format, or empty", () => {
+    const error = { error: { code: 400, message: "no", status: "INVALID_ARGUMENT" } }
+    for (const events of [[error], [[error]], [undefined], []]) expect(read(1, ...events).receivedOutputTokens).toBe(0)
+    expect(read(1, chunk("Hel"), error).receivedOutputTokens).toBeGreaterThan(0)
+  })
+
   it("waits for the finish reason of every candidate", () => {
     const second = { ...last, candidates: [{ ...last.candidates[0], index: 1 }] }
     expect(read(2, last).state).toBe("open")
@@ -104,5 +133,9 @@ describe("the meter of Gemini", () => {
       outputTokens: 0,
     })
     expect(read(0, { embeddings: [] }).state).toBe("complete")
+    expect(read(0, { ...embedding, usageMetadata: { promptTokenCount: 0 } })).toMatchObject({
+      state: "complete",
+      usage: undefined,
+    })
   })
 })

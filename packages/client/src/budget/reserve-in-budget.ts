@@ -4,18 +4,18 @@ import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from
 import { UnexpectedError } from "../errors"
 import type { AttemptPlan, AttemptStep, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
-import { DeadlineRace } from "../transport/deadline-race"
+import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
 
 /**
  * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
  * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
  * race has ended is released, and keeps the client open until then.
  */
-export async function reserveCall(
+export async function reserveInBudget(
   call: GenerateCall,
   step: AttemptStep,
   plan: AttemptPlan,
-  race: DeadlineRace,
+  race: DeadlineExceededRace,
 ): Promise<{ status: "reserved"; attempt: ReservedAttempt } | { status: "denied" | "not-reserved"; error: P2Error }> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const { budget, limits, requestId, waitFor } = call
@@ -65,7 +65,7 @@ export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptStep)
  * Settles an attempt with its charge, or releases it, and writes the usage entry in the same round trip. Never rejects,
  * because a failed settle must not lose the answer. The budget retries a `pending` settle.
  */
-export async function settleCall(
+export async function settleInBudget(
   attempt: ReservedAttempt,
   charge: Charge,
   entry: Partial<UsageEntry>,
@@ -84,7 +84,7 @@ export async function settleCall(
  */
 export async function recordDenial(call: GenerateCall, last: AttemptReceipt, remainingMs: number): Promise<void> {
   const { budget, subject, requestId, signal } = call
-  const race = new DeadlineRace(signal)
+  const race = new DeadlineExceededRace(signal)
   race.start("total", remainingMs)
   const { userId, clientId, tags } = subject
   const { model, errorCode } = last

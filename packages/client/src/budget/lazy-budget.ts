@@ -5,8 +5,8 @@ import type { LLMClientOptions } from "../options/client-options"
 import { type OpenedBudget, openBudget } from "./open-budget"
 import { warnOfWeakStore } from "./weak-store-warning"
 
-/** The limits of a request, and the budget that counts them. The budget is opened on first use. */
-export class BudgetConstraints {
+/** The budget of a client, opened on first use, with the subject and the limits of its request. */
+export class LazyBudget {
   readonly subject: Subject
   readonly #limits: readonly Limit[]
   readonly #request: Request<unknown>
