@@ -84,7 +84,7 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const outcome = await reserveCall(guard, request)
   switch (outcome.status) {
     case "reserved":
-      return { status: "reserved", call: { ...call, ...outcome.reserved } }
+      return { status: "reserved", call: Object.assign({}, call, outcome.reserved) }
     case "denied":
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
