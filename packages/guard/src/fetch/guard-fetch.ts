@@ -93,7 +93,7 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const outcome = await reserveCall(guard, request)
   switch (outcome.status) {
     case "reserved":
-      return { status: "reserved", call: { ...call, described, onInputReported, ...outcome.reserved } }
+      return { status: "reserved", call: Object.assign({}, call, { described, onInputReported }, outcome.reserved) }
     case "denied":
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }

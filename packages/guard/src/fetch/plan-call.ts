@@ -48,13 +48,13 @@ export function planWithin(
 }
 
 function planWith(described: BoundedCall, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
-  const options = { ...boundOptions(described), maxOutputTokens }
+  const options = { maxOutputTokens, ...boundOptions(described) }
   return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
 }
 
 /** The call may be priced at any later time: nobody knows how long its answer takes. */
 function boundOptions({ boundOptions, input }: BoundedCall) {
-  return { ...boundOptions, inputTokens: input.upperBound, at: Date.now() }
+  return { inputTokens: input.upperBound, at: Date.now(), ...boundOptions }
 }
 
 /** What a planned call reserves, and the prices of what it may report. */

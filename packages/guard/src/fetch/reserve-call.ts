@@ -66,7 +66,7 @@ async function reservePlan(
   const { provider, model } = call.described
   const scope = inCurrentScope(guard.budget, guard.subject)
   const { budget } = scope
-  const subject: Subject = { ...mergeSubjects(scope.subject, call.subject), model }
+  const subject: Subject = Object.assign({}, mergeSubjects(scope.subject, call.subject), { model })
   const { nanoUsd, tokens } = plan.bound
   const outcome = await reserveAttempt({
     budget,

@@ -48,12 +48,11 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
   } finally {
     watch.end()
   }
-  const arrived = { sent: "maybe-sent", httpStatus: response.status, startedAt } as const
   const settle: SentCall["settle"] = (end) => {
     const { state, usage, continues: continued } = end.meter?.read() ?? {}
     if (response.ok && state === "complete" && usage !== undefined) call.onInputReported(usage.usage.inputTokens)
     return continued === undefined
-      ? settleCall(guard, call, { ...arrived, ...end })
+      ? settleCall(guard, call, { sent: "maybe-sent", httpStatus: response.status, startedAt, ...end })
       : continueInBackground(guard, call, continued.idempotencyKey)
   }
   const sent = { described, body: read.call.body, controller, unlink, settle, endedBy }

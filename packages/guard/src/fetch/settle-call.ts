@@ -42,6 +42,8 @@ export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEn
     tokens: countsOf(reading),
     durationMs,
   })
+  // The status of the limits is computed when it is first read.
+  if (guard.onAttempt === undefined) return
   reportAttempt(guard, described, {
     status,
     httpStatus: end.httpStatus,
