@@ -70,7 +70,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
 
   /** Aborts the call. `result` rejects with code `aborted`. */
   cancel(reason?: unknown): void {
-    if (!this.#hasEnded) this.#controller.abort(reason ?? new Error("Cancelled."))
+    if (!this.#hasEnded) this.#controller.abort(reason ?? new Error("Canceled."))
   }
 
   /** @throws InvalidArgumentError when the stream was iterated before. */

@@ -19,12 +19,12 @@ const ada = { name: "Ada", age: 36 }
 const ADA = JSON.stringify(ada)
 const CHARLES = '{"name":"Charles","age":99}'
 const usage = { prompt_tokens: 20, completion_tokens: 5 }
-const message = (given: object, finish: string | null = "stop") => ({
+const message = (given: object, finish: unknown = "stop") => ({
   choices: [{ index: 0, message: given, finish_reason: finish }],
   usage,
 })
-const content = (text: unknown, finish?: string) => message({ content: text }, finish)
-const delta = (given: object, finish: string | null = null) => ({
+const content = (text: unknown, finish?: unknown) => message({ content: text }, finish)
+const delta = (given: object, finish: unknown = null) => ({
   choices: [{ index: 0, delta: given, finish_reason: finish }],
 })
 
@@ -53,6 +53,11 @@ describe("the last JSON that fits the schema is the answer, not a draft or reaso
     `${ADA}\n\nNote: {"name":"Charles"} was wrong.`,
     `${ADA} [1]`,
     `${ADA}\n<think>${CHARLES}`,
+    `${ADA}\n<think>Or ${CHARLES}? No.</think>`,
+    `<think>a <think>${CHARLES}</think> ${CHARLES}</think>${ADA}`,
+    `[${ADA}]`,
+    `{"answer":${ADA}}`,
+    JSON.stringify({ answer: ADA }),
     `Here: {"name":"Charles"} {"age":99} ${ADA} {} [] {"note":1}`,
     JSON.stringify(ADA),
     JSON.stringify(JSON.stringify(ADA)),
@@ -160,6 +165,15 @@ describe("only a known good end makes an answer", () => {
     ["FINISH_REASON_UNSPECIFIED", "provider-error"],
     ["insufficient_system_resource", "provider-error"],
     ["a reason of next year", "provider-error"],
+    ["max_new_tokens", "answer-truncated"],
+    [" stop ", undefined],
+    [{ type: "stop" }, undefined],
+    [{ type: "length" }, "answer-truncated"],
+    [{ reason: "SAFETY" }, "content-filtered"],
+    [{ other: 1 }, "provider-error"],
+    [2, "provider-error"],
+    [true, "provider-error"],
+    [["length"], "provider-error"],
   ])("%j: %s", async (finish, code) => {
     for (const stream of [false, true]) {
       if (stream) answerEvents(delta({ content: "Half of an ans" }), { ...delta({}, finish), usage }, DONE)
@@ -188,6 +202,13 @@ describe("a damaged stream is a provider error, and is not repaired", () => {
     ["prose", raw("data: upstream connect error")],
     ["an HTML page", raw("data: <html>Bad gateway</html>")],
     ["Baidu's error", eventText({ error_code: 336501, error_msg: "limit" })],
+    ["errors beside a choice", eventText({ choices: [{ index: 0, delta: {} }], errors: [{ message: "x" }] })],
+    ["an error message in a chunk", eventText({ object: "chat.completion.chunk", choices: [], error_msg: "x" })],
+    ["a message without choices", eventText({ choices: [], message: "The model crashed." })],
+    ["a code and a message without choices", eventText({ choices: null, code: 500, message: "x" })],
+    ["an error in the delta", eventText({ choices: [{ index: 0, delta: { error: { message: "x" } } }] })],
+    ["error: true", eventText({ choices: [{ index: 0, delta: {} }], error: true })],
+    ["a status as the error", eventText({ choices: [], error: 503 })],
     ["Gemini's list", eventText([{ error: { code: 503, message: "The model is overloaded." } }])],
   ])("%s", async (_name, damage) => {
     for (const request of [{}, { answerModel: Person }]) {
@@ -201,6 +222,18 @@ describe("a damaged stream is a provider error, and is not repaired", () => {
         expect(server.bodies).toHaveLength(1)
       }
     }
+  })
+
+  test("success codes of iFlytek and Azure's filter results are no damage", async () => {
+    const success = { code: 0, message: "Success", sid: "x" }
+    answerEvents(
+      { choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] },
+      { ...success, ...delta({ content: "Two" }) },
+      { ...success, choices: [] },
+      { ...success, ...delta({}, "stop"), usage },
+      DONE,
+    )
+    expect(await open({ stream: true }).generate()).toMatchObject({ ok: true, answer: "Two" })
   })
 
   test("whose end is missing was cut off", async () => {
@@ -223,6 +256,13 @@ describe("the answer of a tool call", () => {
     ["arguments with the name around them", call({ arguments: JSON.stringify({ name: "answer", arguments: ada }) })],
     ["the only tool call at index 1", call({ arguments: ADA }, { index: 1 })],
     ["parameters", call({ parameters: ada })],
+    ["args", call({ args: ada })],
+    ["arguments in a list", call({ arguments: [ada] })],
+    ["arguments inside the name of the tool", call({ arguments: JSON.stringify({ answer: ada }) })],
+    ["arguments inside parameters", call({ arguments: { parameters: ada } })],
+    ["arguments inside input, encoded", call({ arguments: { input: ADA } })],
+    ["calls as JSON", { tool_calls: JSON.stringify(call({ arguments: ADA }).tool_calls) }],
+    ["calls by index", { tool_calls: { 0: call({ arguments: ADA }).tool_calls[0] } }],
     ["content as an object", { content: ada }],
     ["content parts", { content: [{ type: "text", text: ADA }] }],
     ["function_call", { function_call: { name: "answer", arguments: ADA } }],
@@ -312,6 +352,8 @@ describe("a 200 that is no completion shows the provider's words, redacted", () 
     [{ errors: [{ message: secret, code: 7009 }] }, "7009"],
     [secret, undefined],
     [{ notice: secret }, undefined],
+    [{ choices: [{ index: 0, notice: secret }] }, undefined],
+    [{ choices: [{ message: null, finish_reason: "stop", notice: secret }] }, undefined],
   ])("%j", async (body, code) => {
     answerJson(body)
     const { ok, ...rest } = await open({ repairs: 0 }).generate()

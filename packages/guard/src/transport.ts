@@ -1,3 +1,4 @@
+export { sendCounted } from "./transport/counted-call"
 export { type DeadlineName, DeadlineRace } from "./transport/deadline-race"
 export { EventObserver } from "./transport/event-observer"
 export { isRejectedByFetch } from "./transport/fetch-errors"

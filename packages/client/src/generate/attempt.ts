@@ -24,8 +24,9 @@ export type AttemptOutcome = { receipt: AttemptReceipt } & (
 
 /**
  * One attempt: plan, reserve, send, charge, judge, settle. It makes one round trip to the store to reserve and one to settle.
- * While the provider and model are not proven to answer, the circuit breaker adds its own: a read, a reserve and a settle,
- * and more while it waits for other calls (docs/charges.md of `@p2/guard`).
+ * While the provider and model are not proven to answer, the circuit breaker adds its own for a call with a limit in dollars: it
+ * reads its counters, and reserves and settles in them unless another process has just proven the provider (docs/charges.md of
+ * `@p2/guard`).
  * @throws P2Error (usage) if the cost has no upper bound; nothing was reserved then.
  */
 export async function runAttempt(

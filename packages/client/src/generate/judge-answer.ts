@@ -79,7 +79,24 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
 
 /** The JSON values in a text, the likeliest first. */
 function valuesIn(text: string, toolName: string): string[] {
-  return findJson(text).flatMap((json) => [...argumentsIn(json, toolName), json, ...decoded(json, toolName)])
+  return findJson(text).flatMap((json) => [
+    ...argumentsIn(json, toolName),
+    json,
+    ...decoded(json, toolName),
+    ...unwrapped(json, toolName),
+  ])
+}
+
+/** What models put around an answer, besides the name of its tool. */
+const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
+
+/** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */
+function unwrapped(json: string, toolName: string): string[] {
+  const value = parseJson(json)
+  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object)
+  if (typeof value === "string" || key === undefined || others.length > 0) return []
+  if (!Array.isArray(value) && key !== toolName && !WRAPPERS.includes(key)) return []
+  return typeof inner === "string" ? findJson(inner) : isRecord(inner) ? [JSON.stringify(inner)] : []
 }
 
 /** The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, or a list with it. */

@@ -27,8 +27,9 @@ export function findJson(text: string): string[] {
   for (let mark = nextMark(text, 0); mark !== undefined && characters > 0; ) {
     let next = mark.end
     if (mark.kind !== "json") {
+      // Without an opening mark, everything before the closing mark is reasoning.
+      if (mark.kind === "answer" && !isReasoning) found = []
       isReasoning = mark.kind === "reasoning"
-      if (mark.kind === "answer") found = []
     } else if (!isReasoning) {
       const scan = new JsonScan(text.slice(mark.start))
       const isComplete = scan.value()

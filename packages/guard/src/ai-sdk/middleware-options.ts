@@ -15,6 +15,7 @@ export interface BudgetMiddlewareOptions
     | "prices"
     | "serviceTier"
     | "onAttempt"
+    | "onWarning"
   > {
   /**
    * The id of the price of each model id that the price table does not list, such as
@@ -44,7 +45,7 @@ export interface ModelGuard extends Guard {
 
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "provider", "prices", "serviceTier"],
-  ...["onAttempt", "models", "region", "freeProviderOptions", "maxImageTokens", "streamIdleMs"],
+  ...["onAttempt", "onWarning", "models", "region", "freeProviderOptions", "maxImageTokens", "streamIdleMs"],
 ])
 
 const ADVICE = {

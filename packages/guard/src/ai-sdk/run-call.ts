@@ -5,6 +5,7 @@ import { type Reserved, reserveCall } from "../fetch/reserve-call"
 import { reportAttempt, settleCall } from "../fetch/settle-call"
 import type { Meter } from "../protocols/meter"
 import type { Rejection } from "../protocols/protocol"
+import { sendCounted } from "../transport/counted-call"
 import { type CallEnd, endOfError, endOfResult, whoEnded } from "./call-end"
 import { CallRejectedError } from "./call-rejected-error"
 import { type DescribedCall, definedHeaders } from "./describe-language"
@@ -96,7 +97,7 @@ async function send<Params extends SpecifiedCall, Result>(
 ): Promise<Result> {
   const { params, signal } = reserved
   try {
-    return await untilAborted(async () => sendParams(params), signal)
+    return await untilAborted(async () => sendCounted(() => sendParams(params)), signal)
   } catch (error) {
     await settle(guard, reserved, endOfError(error, signal, { isOneRequest }))
     throw error

@@ -45,7 +45,7 @@ export interface StreamResult<Part> {
   stream: ReadableStream<Part>
 }
 
-/** The marker by which the AI SDK recognises its errors across copies of its packages. */
+/** The marker by which the AI SDK recognizes its errors across copies of its packages. */
 export function isSdkError(error: unknown, name: string): error is Error & Fields {
   if (typeof error !== "object" || error === null) return false
   return (error as Record<symbol, unknown>)[Symbol.for(`vercel.ai.error.${name}`)] === true

@@ -1,14 +1,16 @@
 import { P2Error } from "@p2/core"
 import { findProtocol } from "../protocols/find-protocol"
 import type { ProviderCall } from "../protocols/protocol"
+import { isCounted } from "../transport/counted-call"
 import { type BackgroundPoll, pollBackground } from "./background"
 import { takeSubject } from "./call-subject"
-import { type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
+import { checkUnguarded, GUARDED, type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
 import { type ReadCall, readCall } from "./read-call"
 import { type DescribedCall, type ReservedCall, reserveCall } from "./reserve-call"
+import { sendPassed } from "./send-passed"
 import { sendReserved } from "./send-reserved"
 import { reportAttempt } from "./settle-call"
-import { denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
+import { circuitResponse, denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
 
 /**
  * A `fetch` for the SDK of a provider. Before a call is sent, it reserves the most that the call can cost, in every limit of
@@ -25,7 +27,9 @@ import { denialResponse, failureResponse, rejectionResponse } from "./synthetic-
  */
 export function guardFetch(options: GuardOptions): typeof fetch {
   const guard = readGuardOptions(options)
-  return (input, init) => guardedFetch(guard, input, init)
+  if (options.fetch === undefined) checkUnguarded(globalThis.fetch)
+  const guarded: typeof fetch = (input, init) => guardedFetch(guard, input, init)
+  return Object.defineProperty(guarded, GUARDED, { value: true })
 }
 
 /** One call of a guarded fetch. */
@@ -43,8 +47,10 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
   switch (prepared.status) {
     case "not-sent":
       return prepared.response
-    case "unlimited":
+    case "free":
       return guard.fetch(...read.argumentsFor({ headers: prepared.headers }))
+    case "passed":
+      return sendPassed(guard, read, prepared.headers)
     case "poll":
       return pollBackground(guard, prepared.poll)
     case "reserved":
@@ -55,8 +61,8 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
 /** What to do with a call. */
 type Prepared =
   | { status: "not-sent"; response: Response }
-  /** It costs nothing, or the options let it pass. */
-  | { status: "unlimited"; headers: Headers }
+  /** `passed`: the options send it without a limit. */
+  | { status: "free" | "passed"; headers: Headers }
   | { status: "poll"; poll: BackgroundPoll }
   | { status: "reserved"; call: ReservedCall }
 
@@ -66,17 +72,21 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
   const described = findProtocol(call, guard)
   switch (described.status) {
     case "free":
-      return { status: "unlimited", headers }
+      return { status: "free", headers }
     case "rejected":
       if (described.reason === "unknown-endpoint" && guard.unknownEndpoints === "pass")
-        return { status: "unlimited", headers }
+        return { status: "passed", headers }
       return { status: "not-sent", response: rejectionResponse(call, described.reason, described.message) }
     case "resumed":
       return { status: "poll", poll: { read, headers, described, subject } }
     case "priced":
+      if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
       return reserve(guard, { read, headers, described, subject })
   }
 }
+
+const GUARDED_TWICE =
+  "This call is counted already, by another guarded fetch, a client of @p2/client or budgetMiddleware around this one. Guard each call once."
 
 async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const { subject, read, headers } = call
@@ -98,7 +108,7 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
       return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
     case "rejected":
-      return { status: "not-sent", response: failureResponse(call.read.call, outcome.error) }
+      return { status: "not-sent", response: circuitResponse(call.read.call, outcome.error) }
   }
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
+import { sendCounted } from "../transport/counted-call"
 import { guardedFetch } from "./guard-fetch"
 import { type GuardOptions, readGuardOptions } from "./guard-options"
 
@@ -26,7 +27,7 @@ export function guardMiddleware(options: Omit<GuardOptions, "fetch">) {
     request: Sent,
     next: (request: Sent) => Promise<Response>,
   ): Promise<Response> => {
-    const fetch = (_url: unknown, init: object = {}) => next({ ...request, ...init })
+    const fetch = (_url: unknown, init: object = {}) => sendCounted(() => next({ ...request, ...init }))
     return guardedFetch({ ...guard, fetch }, request.url, request)
   }
 }

@@ -5,6 +5,7 @@ import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
+import { sendCounted } from "../transport/counted-call"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */
@@ -29,7 +30,10 @@ export interface GuardOptions {
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
   /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */
   charge?: ChargeOptions | undefined
-  /** Whether a path that no protocol describes is rejected, or sent without a limit. @defaultValue "reject" */
+  /**
+   * Whether a call that no protocol describes is rejected, or sent without a limit and reported as `passed`. A path that is
+   * understood is rejected in either case if the host is unknown: set `provider`. @defaultValue "reject"
+   */
   unknownEndpoints?: "reject" | "pass" | undefined
   /** Azure: the model behind each deployment name. */
   deployments?: Readonly<Record<string, string>> | undefined
@@ -44,18 +48,23 @@ export interface GuardOptions {
   serviceTier?: string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
-  /** Sends the calls; must not retry. @defaultValue the global `fetch` at the time of `guardFetch` */
+  /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` at the time of `guardFetch` */
   fetch?: typeof fetch | undefined
   /** Ends a response that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
   bodyIdleMs?: number | undefined
-  /** Called after each attempt that was reserved or denied. An exception that it throws is ignored. */
+  /** Called after each attempt that was reserved or denied, or passed without a limit. An exception that it throws is ignored. */
   onAttempt?: ((attempt: GuardAttempt) => void) | undefined
+  /** Receives a warning when a model first costs more than was reserved. @defaultValue console.warn */
+  onWarning?: ((message: string) => void) | undefined
 }
 
 /** One attempt, as it was charged. */
 export interface GuardAttempt {
-  /** `released`: proven not sent. `denied`: the budget denied it. `continued`: a background response, settled by a later call. */
-  status: "succeeded" | "failed" | "released" | "denied" | "continued"
+  /**
+   * `released`: proven not sent. `denied`: the budget denied it. `continued`: a background response started; the call that sees
+   * its end reports it again. `passed`: sent without a limit by `unknownEndpoints: "pass"`; it may cost something, but nothing is counted.
+   */
+  status: "succeeded" | "failed" | "released" | "denied" | "continued" | "passed"
   provider: string
   model: string
   /** Status of the provider's response; undefined: there was none. */
@@ -64,6 +73,8 @@ export interface GuardAttempt {
   /** The limits right after the call was reserved, or those that denied it. */
   limits: readonly LimitStatus[]
   costNanoUsd: NanoUsd
+  /** How much the cost exceeds the reservation: the provider reported more than the upper bound. */
+  overrunNanoUsd: NanoUsd
   costSource: CostSource
   /** Sent, and neither usage nor a documented rule decided the charge. */
   inDoubt: boolean
@@ -83,11 +94,26 @@ export interface Guard extends GuardOptions {
   maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
   inputBounds: InputBounds
+  /** Models whose overrun was warned of, as `provider/model`. */
+  overrunModels: Set<string>
 }
+
+/** Marks a guarded `fetch`, also of another copy of this package. */
+export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...["provider", "maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onAttempt", "inputBound"],
+  ...[
+    "provider",
+    "maxToolCalls",
+    "serviceTier",
+    "prices",
+    "fetch",
+    "bodyIdleMs",
+    "onAttempt",
+    "onWarning",
+    "inputBound",
+  ],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -143,11 +169,32 @@ export function readGuardOptions(options: GuardOptions): Guard {
       throw new InvalidArgumentError(name, "a string", options[name])
   checkFunction(options.fetch, "fetch")
   checkFunction(options.onAttempt, "onAttempt")
+  checkFunction(options.onWarning, "onWarning")
   const inner = options.fetch ?? globalThis.fetch
+  if (options.fetch !== undefined) checkUnguarded(options.fetch)
   // Workers and browsers reject a fetch that is called as a method of another object.
-  const fetch: Guard["fetch"] = (...call) => inner(...call)
+  const fetch: Guard["fetch"] = (...call) => sendCounted(() => inner(...call))
   const inputBounds = createInputBounds(options.inputBound)
-  return { ...options, deployments, bodyIdleMs, prices: prices ?? publishedPrices(), fetch, inputBounds }
+  return {
+    ...options,
+    deployments,
+    bodyIdleMs,
+    prices: prices ?? publishedPrices(),
+    fetch,
+    inputBounds,
+    overrunModels: new Set(),
+  }
+}
+
+/** @throws InvalidArgumentError if a `fetch` is guarded: every call would be counted twice */
+export function checkUnguarded(fetch: typeof globalThis.fetch): void {
+  if (typeof fetch === "function" && GUARDED in fetch)
+    throw new InvalidArgumentError(
+      "fetch",
+      "a fetch without a guard",
+      undefined,
+      "Invalid `fetch`: it is guarded already, so every call would be counted twice. Pass the `fetch` inside, or guard only once.",
+    )
 }
 
 let published: PriceTable | undefined

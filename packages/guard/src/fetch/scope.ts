@@ -1,5 +1,6 @@
 import { type Budget, createBudget, memoryStore, type Subject } from "@p2/budget"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { asyncLocalStorage } from "../transport/counted-call"
 import { keepInScope } from "./scoped-value"
 
 /** Options of {@link withBudget}: at least one of them. */
@@ -114,7 +115,7 @@ export function mergeSubjects(outer: Subject | undefined, inner: Subject | undef
 function openStorage(): ScopeStorage {
   const existing = shared[STORAGE]
   if (existing !== undefined) return existing
-  const Storage = asyncLocalStorage()
+  const Storage = asyncLocalStorage<ScopeStorage>()
   if (Storage === undefined)
     throw new InvalidArgumentError(
       "options",
@@ -125,13 +126,4 @@ function openStorage(): ScopeStorage {
   const storage = new Storage()
   shared[STORAGE] = storage
   return storage
-}
-
-/** The runtime's AsyncLocalStorage, without an import that other runtimes cannot resolve. */
-function asyncLocalStorage(): (new () => ScopeStorage) | undefined {
-  const { process, AsyncLocalStorage } = globalThis as {
-    process?: { getBuiltinModule?(id: string): { AsyncLocalStorage: new () => ScopeStorage } | undefined }
-    AsyncLocalStorage?: new () => ScopeStorage
-  }
-  return process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage ?? AsyncLocalStorage
 }

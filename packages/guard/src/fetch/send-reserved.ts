@@ -10,6 +10,7 @@ import type { CallChanges } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { type AttemptEnd, settleCall } from "./settle-call"
+import { redirectResponse } from "./synthetic-response"
 
 /** A call that was sent: how to abort it, and how to settle it. */
 interface SentCall {
@@ -44,16 +45,21 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
     const errorCode = sent === "not-sent" ? "connection-failed" : "connection-lost"
     const end = { sent, httpStatus: watch.hiddenStatus, endedBy: endedBy(), errorCode, meter: undefined, startedAt }
     await settleCall(guard, call, end)
+    if (watch.hiddenStatus !== undefined && REDIRECTS.has(watch.hiddenStatus))
+      return redirectResponse(read.call, watch.hiddenStatus)
     throw error
   } finally {
     watch.end()
   }
-  const settle: SentCall["settle"] = (end) => {
+  const arrived = { sent: "maybe-sent", httpStatus: response.status, startedAt } as const
+  const settle: SentCall["settle"] = async (end) => {
     const { state, usage, continues: continued } = end.meter?.read() ?? {}
     if (response.ok && state === "complete" && usage !== undefined) call.onInputReported(usage.usage.inputTokens)
-    return continued === undefined
-      ? settleCall(guard, call, { sent: "maybe-sent", httpStatus: response.status, startedAt, ...end })
-      : continueInBackground(guard, call, continued.idempotencyKey)
+    if (continued === undefined) return settleCall(guard, call, { ...arrived, ...end })
+    const { status } = await continueInBackground(guard, call, continued.idempotencyKey)
+    if (status === "continued") return
+    // Another call has this response id, so no poll can settle this call. It is charged whatever `charge` chooses.
+    await settleCall({ ...guard, charge: {} }, call, { ...arrived, ...end, errorCode: "response-repeated" })
   }
   const sent = { described, body: read.call.body, controller, unlink, settle, endedBy }
   const upstream = response.body
@@ -105,6 +111,9 @@ function requestsUsage(body: ProviderCall["body"]): boolean {
   const options = body.kind === "json" ? body.value.stream_options : undefined
   return isRecord(options) && options.include_usage === true
 }
+
+/** With `redirect: "error"`, fetch throws for these without a reason in its message. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /** An unread body counts as ended by its caller. */
 const ERRORS = {

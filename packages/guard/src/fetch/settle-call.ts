@@ -1,4 +1,5 @@
-import { USAGE_COUNTS } from "@p2/core"
+import type { SettleResult } from "@p2/budget"
+import { formatUsd, type NanoUsd, USAGE_COUNTS } from "@p2/core"
 import { settleAttempt } from "../charge/attempt"
 import type { Charge } from "../charge/charge"
 import { decideCharge } from "../charge/decide-charge"
@@ -49,22 +50,48 @@ export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEn
     httpStatus: end.httpStatus,
     reservedNanoUsd: plan.bound.nanoUsd,
     limits: attempt.reservation.limits,
-    ...(charge.status === "charged" && chargedFields(charge)),
-    isPending: settlement.status === "pending",
+    ...chargedFields(guard, described, { charge, reservedNanoUsd: plan.bound.nanoUsd, settlement }),
     inputTokens: reading?.usage?.usage.inputTokens,
     outputTokens: reading?.usage?.usage.outputTokens,
     durationMs,
   })
 }
 
-function chargedFields({ costNanoUsd, costSource, inDoubt }: Extract<Charge, { status: "charged" }>) {
-  return { costNanoUsd, costSource, inDoubt }
+/** The fields of a settled attempt for `onAttempt`. Warns if its model costs more than was reserved for the first time. */
+export function chargedFields(
+  guard: Guard,
+  called: Pick<BoundedCall, "provider" | "model">,
+  { charge, reservedNanoUsd, settlement }: { charge: Charge; reservedNanoUsd: NanoUsd; settlement: SettleResult },
+): Partial<GuardAttempt> {
+  const isPending = settlement.status === "pending"
+  if (charge.status === "released") return { isPending }
+  const { costNanoUsd, costSource, inDoubt } = charge
+  const overrunNanoUsd = Math.max(0, costNanoUsd - reservedNanoUsd)
+  if (overrunNanoUsd > 0) warnOfOverrun(guard, called, costNanoUsd, reservedNanoUsd)
+  return { costNanoUsd, costSource, inDoubt, overrunNanoUsd, isPending }
+}
+
+/** Once per model. Calibrated bounds are estimates, which some calls exceed. */
+function warnOfOverrun(
+  guard: Guard,
+  called: Pick<BoundedCall, "provider" | "model">,
+  cost: NanoUsd,
+  reserved: NanoUsd,
+) {
+  const name = `${called.provider}/${called.model}`
+  if (guard.inputBound === "calibrated" || guard.overrunModels.has(name)) return
+  guard.overrunModels.add(name)
+  const message = `A call to ${name} cost ${formatUsd(cost)}, but its upper bound was ${formatUsd(reserved)}. The whole cost was charged. Later overruns of this model are reported only to \`onAttempt\`, as \`overrunNanoUsd\`.`
+  try {
+    if (guard.onWarning === undefined) console.warn(`@p2/guard: ${message}`)
+    else guard.onWarning(message)
+  } catch {}
 }
 
 /** Counts of tools that the provider runs. */
 const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] as const
 
-/** Calls `onAttempt`. What it throws is ignored: it must not lose the answer. */
+/** Calls `onAttempt`. What it throws is ignored, because it must not lose the answer. */
 export function reportAttempt(
   { onAttempt }: Guard,
   { provider, model }: Pick<BoundedCall, "provider" | "model">,
@@ -74,6 +101,7 @@ export function reportAttempt(
     reservedNanoUsd: 0,
     limits: [],
     costNanoUsd: 0,
+    overrunNanoUsd: 0,
     costSource: "none",
     inDoubt: false,
     isPending: false,

@@ -19,7 +19,7 @@ export const PROTOCOLS: readonly Protocol[] = [
 ]
 
 /**
- * Describes what a call can cost: by the first wire format that recognises it. A call that none recognises is rejected by name.
+ * Describes what a call can cost: by the first wire format that recognizes it. A call that none recognizes is rejected by name.
  */
 export function findProtocol(call: ProviderCall, context: ProtocolContext): CallDescription {
   try {

@@ -33,6 +33,8 @@ export interface ProtocolContext {
 export type RejectionReason =
   /** The path, or a field or tool in the body, is not understood, so its cost is unknown. */
   | "unknown-endpoint"
+  /** The path is understood, but not whose prices apply at this host. */
+  | "unknown-provider"
   | "unknown-field"
   /** The cost has no upper bound: a hosted tool without a maximum, a stored prompt, a tier without a listed price. */
   | "unbounded-cost"

@@ -12,6 +12,7 @@ type SharedOptions = Pick<
   | "wait"
   | "charge"
   | "unknownEndpoints"
+  | "onWarning"
   | "maxToolCalls"
   | "serviceTier"
   | "prices"
@@ -84,7 +85,7 @@ const MAX_BYTES_AHEAD = 64 * 1024
 
 const GUARD_NAMES = [
   ...(["maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints"] as const),
-  ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs"] as const),
+  ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],

@@ -46,7 +46,8 @@ async function withoutKey(response: Response, key: string): Promise<Uint8Array<A
 
 /** Dollars, exact to the nano-dollar. A limit without dollars has no remaining amount. */
 function costHeaders(attempt: GuardAttempt | undefined): Record<string, string> {
-  if (attempt === undefined) return {}
+  // Nobody knows what a call without a limit costs.
+  if (attempt === undefined || attempt.status === "passed") return {}
   const remaining = remainingOf(attempt)
   return {
     "x-p2-cost-usd": dollars(attempt.costNanoUsd),

@@ -3,7 +3,7 @@ import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI from "openai"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
-import { balance } from "./guarded-server"
+import { balance, guardOver, json } from "./guarded-server"
 
 let server: LocalProvider
 beforeAll(async () => {
@@ -62,6 +62,21 @@ describe("a background response", () => {
     await openai.responses.retrieve(id)
     expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
     const { entries } = await budget.usage.list()
+    expect(attempts).toHaveLength(2)
+    expect(attempts[1]).toMatchObject({
+      status: "succeeded",
+      provider: "openai",
+      model: expect.stringContaining("gpt-4o-mini"),
+      httpStatus: 200,
+      reservedNanoUsd: reserved,
+      costNanoUsd: server.ledger.totalNanoUsd,
+      costSource: "table",
+      inDoubt: false,
+      isPending: false,
+      overrunNanoUsd: 0,
+      inputTokens: expect.any(Number),
+      outputTokens: expect.any(Number),
+    })
     expect(entries.filter((entry) => entry.status === "succeeded")).toMatchObject([
       { generationId: id, provider: "openai", costNanoUsd: server.ledger.totalNanoUsd },
     ])
@@ -104,6 +119,51 @@ describe("a background response", () => {
     const { id } = await elsewhere.openai.responses.create(CALL)
     await pollToTheEnd(await anotherProcess({ budget, provider: "openai" }), id)
     expect(await balance(budget)).toEqual({ spent: 0, reserved: 0 })
+  })
+
+  describe("whose id another call has", () => {
+    const body = {
+      id: "resp_same",
+      object: "response",
+      model: "gpt-4o-mini",
+      background: true,
+      status: "queued",
+      output: [],
+    }
+    const call = (fetch: typeof globalThis.fetch, fields = {}) =>
+      fetch("https://api.openai.com/v1/responses", { method: "POST", body: JSON.stringify({ ...CALL, ...fields }) })
+    const ended = { ...body, status: "completed", usage: { input_tokens: 10, output_tokens: 5, total_tokens: 15 } }
+
+    it.each([{}, { max_output_tokens: 400 }])("is charged its own bound (%j)", async (fields) => {
+      const id = `resp_${crypto.randomUUID()}`
+      const guard = guardOver(({ url }) => json({ ...(url.endsWith(id) ? ended : body), id }), {
+        subject: { requestId: "r1" },
+        charge: { serverError: "nothing" },
+      })
+      await call(guard.fetch)
+      const first = await balance(guard.budget)
+      expect(first.spent).toBe(0)
+      await call(guard.fetch, fields)
+      const second = guard.attempts[1]!
+      expect(second).toMatchObject({ status: "failed", inDoubt: true, costNanoUsd: second.reservedNanoUsd })
+      expect(second.reservedNanoUsd).toBeGreaterThanOrEqual(first.reserved)
+      expect(await balance(guard.budget)).toEqual({ spent: second.reservedNanoUsd, reserved: first.reserved })
+      // In another process, and after the first response has ended.
+      vi.resetModules()
+      const { guardFetch: another } = await import("../../src/index")
+      const fetch = another({
+        budget: guard.budget,
+        subject: { requestId: "r1" },
+        fetch: async (url) => json({ ...(String(url).endsWith(id) ? ended : body), id }),
+      })
+      await call(fetch, fields)
+      expect((await balance(guard.budget)).spent).toBe(2 * second.reservedNanoUsd)
+      await fetch(`https://api.openai.com/v1/responses/${id}`)
+      const { spent, reserved } = await balance(guard.budget)
+      expect([spent > 2 * second.reservedNanoUsd, reserved]).toEqual([true, 0])
+      await call(fetch, fields)
+      expect((await balance(guard.budget)).spent).toBe(spent + second.reservedNanoUsd)
+    })
   })
 
   it("is charged its bound if nobody polls for a day", async () => {

@@ -1,8 +1,9 @@
+import { createServer } from "node:http"
 import { createBudget, memoryStore, type StoreError } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
 import { refusedURL } from "@p2/local-provider"
 import { describe, expect, it, vi } from "vitest"
-import { budgetErrorFrom, guardFetch } from "../../src/index"
+import { budgetErrorFrom, guardFetch, guardMiddleware } from "../../src/index"
 import {
   balance,
   CALL,
@@ -38,6 +39,7 @@ describe("a call", () => {
         reservedNanoUsd: reservedMeanwhile,
         limits: [expect.objectContaining({ scope: "total", reservedNanoUsd: reservedMeanwhile })],
         costNanoUsd: COST,
+        overrunNanoUsd: 0,
         costSource: "table",
         inDoubt: false,
         isPending: false,
@@ -190,7 +192,34 @@ describe("a call that is not sent", () => {
     expect(await balance(guard.budget)).toEqual({ spent: 0, reserved: 0 })
     const unbounded = { ...CALL, model: "gpt-99" }
     expect((await post(guard.fetch, unbounded)).status).toBe(400)
+    expect(guard.attempts).toMatchObject([
+      { status: "passed", provider: "openai", model: "unknown", httpStatus: 200, reservedNanoUsd: 0, costNanoUsd: 0 },
+    ])
   })
+
+  it("is reported if it passes without a limit, also when it fails", async () => {
+    const guard = guardOver(() => Promise.reject(new TypeError("fetch failed")), { unknownEndpoints: "pass" })
+    const body = JSON.stringify({ model: "own-model" })
+    await expect(guard.fetch("https://llm.example.org/v2/what", { method: "POST", body })).rejects.toThrow(TypeError)
+    expect(guard.attempts).toMatchObject([
+      { status: "passed", provider: "llm.example.org", model: "own-model", httpStatus: undefined },
+    ])
+  })
+
+  it.each(["chat/completions", "responses", "embeddings", "messages"])(
+    "is rejected if only its host is unknown, although unknown endpoints pass: /v1/%s",
+    async (path) => {
+      const guard = guardOver(never, { unknownEndpoints: "pass" })
+      const body = { ...CALL, input: "Hi", max_tokens: 5 }
+      const response = await guard.fetch(`https://llm.example.org/v1/${path}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+      })
+      expect(response.status).toBe(400)
+      expect(await response.text()).toMatch(/Unknown provider at llm\.example\.org.*Pass `provider`/)
+      expect(guard.sent).toEqual([])
+    },
+  )
 
   it("has status 503 if the store fails", async () => {
     const store = overriddenStore(() => ({ reserve: () => Promise.reject(new Error("down")) }))
@@ -233,6 +262,107 @@ describe("a call that is not sent", () => {
     expect((await guard.budget.usage.list()).entries).toMatchObject([
       { status: "released", errorCode: "connection-failed" },
     ])
+  })
+})
+
+describe("a call through two guards", () => {
+  it("is a usage error if a guard gets a guarded fetch", () => {
+    const { budget, fetch } = guardOver(() => json(COMPLETION))
+    expect(() => guardFetch({ budget, fetch })).toThrow(InvalidArgumentError)
+    expect(() => guardFetch({ budget, fetch })).toThrow("Invalid `fetch`: it is guarded already")
+  })
+
+  it("is a usage error if the global fetch is guarded", () => {
+    const { budget, fetch } = guardOver(() => json(COMPLETION))
+    vi.stubGlobal("fetch", fetch)
+    try {
+      expect(() => guardFetch({ budget })).toThrow("Invalid `fetch`: it is guarded already")
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
+  it("is rejected by the inner one if the outer one cannot see it, and costs nothing", async () => {
+    const inner = guardOver(() => json(COMPLETION))
+    const outer = guardOver(() => json(COMPLETION), { fetch: async (...call) => inner.fetch(...call) })
+    const response = await post(outer.fetch)
+    expect(response.status).toBe(400)
+    expect(((await response.json()) as { error: object }).error).toMatchObject({ code: "guarded_twice" })
+    expect(await balance(outer.budget)).toEqual({ spent: 0, reserved: 0 })
+    expect(inner.sent).toEqual([])
+    expect((await post(inner.fetch)).status).toBe(200)
+  })
+
+  it("sees through its middleware", async () => {
+    const inner = guardOver(() => json(COMPLETION))
+    const middleware = guardMiddleware({ budget: inner.budget })
+    const headers = { "content-type": "application/json" }
+    const request = { url: CHAT_URL, method: "POST", headers, body: JSON.stringify(CALL) }
+    const next = ({ url, ...init }: typeof request) => inner.fetch(url, init)
+    expect((await middleware(request, next)).status).toBe(400)
+  })
+})
+
+describe("a call that costs more than its upper bound", () => {
+  const EXPENSIVE = {
+    ...COMPLETION,
+    usage: { prompt_tokens: 1_000_000, completion_tokens: 10, total_tokens: 1_000_010 },
+  }
+
+  it("is charged in full, reported and warned of once for its model", async () => {
+    const warnings: string[] = []
+    const guard = guardOver(() => json(EXPENSIVE), { onWarning: (message) => warnings.push(message) })
+    await post(guard.fetch)
+    await post(guard.fetch)
+    const costNanoUsd = 150_006_000
+    expect(guard.attempts).toMatchObject(
+      [1, 2].map(() => ({ costNanoUsd, reservedNanoUsd: 67_200, overrunNanoUsd: costNanoUsd - 67_200 })),
+    )
+    expect((await balance(guard.budget)).spent).toBe(2 * costNanoUsd)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain("openai/gpt-4o-mini cost $0.150006, but its upper bound was $0.0000672")
+  })
+
+  it("warns on the console by default, and survives a callback that throws", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {})
+    await post(guardOver(() => json(EXPENSIVE)).fetch)
+    expect(warn).toHaveBeenCalledTimes(1)
+    warn.mockRestore()
+    const throwing = guardOver(() => json(EXPENSIVE), {
+      onWarning: () => {
+        throw new Error("x")
+      },
+    })
+    expect((await post(throwing.fetch)).status).toBe(200)
+  })
+})
+
+describe("a call that is redirected", () => {
+  it("is not sent again: the response names the status and the remedy, and no SDK retries", async () => {
+    let requests = 0
+    const server = createServer((_request, response) => {
+      requests++
+      response.writeHead(307, { location: "http://127.0.0.1:9/v1/chat/completions?key=secret" }).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    try {
+      const { port } = server.address() as { port: number }
+      const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
+      const fetch = guardFetch({ budget, provider: "openai" })
+      const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+        method: "POST",
+        body: JSON.stringify(CALL),
+      })
+      const body = (await response.json()) as { error: { code: string; message: string } }
+      expect([response.status, response.headers.get("x-should-retry")]).toEqual([400, "false"])
+      expect(body.error.code).toBe("redirected")
+      expect(body.error.message).toMatch(/redirected the call \(status 307\).*base URL/)
+      expect(JSON.stringify(body)).not.toContain("secret")
+      expect(requests).toBe(1)
+      expect((await budget.usage.list()).entries).toMatchObject([{ status: "failed", errorCode: "http-307" }])
+    } finally {
+      await new Promise((resolve) => server.close(resolve))
+    }
   })
 })
 

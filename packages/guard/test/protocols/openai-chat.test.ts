@@ -203,7 +203,7 @@ describe("the host decides the provider", () => {
   ])("%s is not OpenAI", (url) => {
     expect(describeChat({ model: "gpt-4o-mini" }, url)).toMatchObject({
       status: "rejected",
-      reason: "unknown-endpoint",
+      reason: "unknown-provider",
     })
   })
 

@@ -192,9 +192,9 @@ describe("keys", () => {
     const response = await failing.call(CHAT)
     expect(response.status).toBe(503)
     expect(await response.text()).not.toContain(TOKEN)
-    const misspelt = proxyOver(undefined, { authenticate: () => ({ model: [] }) as ProxyCaller })
-    expect((await misspelt.call(CHAT)).status).toBe(503)
-    expect([...failing.sent, ...misspelt.sent]).toEqual([])
+    const misspelled = proxyOver(undefined, { authenticate: () => ({ model: [] }) as ProxyCaller })
+    expect((await misspelled.call(CHAT)).status).toBe(503)
+    expect([...failing.sent, ...misspelled.sent]).toEqual([])
   })
 
   it("that a provider quotes are not shown", async () => {
@@ -459,7 +459,7 @@ describe("options", () => {
     ["upstreams", { upstreams: {} }, /`upstreams`/],
     ["a name", { upstreams: { "a/b": {} } }, /`upstreams`/],
     ["an upstream without an address", { upstreams: { unit: { apiKey: KEY } } }, /`upstreams.unit.baseURL`/],
-    ["a misspelt upstream option", { upstreams: { openai: { key: KEY } } }, /Did you mean `apiKey`/],
+    ["a misspelled upstream option", { upstreams: { openai: { key: KEY } } }, /Did you mean `apiKey`/],
     ["an address with a password", { upstreams: { openai: { baseURL: `https://u:${KEY}@a.test` } } }, /baseURL/],
     ["an address of another kind", { upstreams: { openai: { baseURL: `file:///${KEY}` } } }, /baseURL/],
     ["a key of two lines", { upstreams: { openai: { apiKey: `${KEY}\n` } } }, /apiKey/],

@@ -65,7 +65,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     expect(await balance()).toEqual({ spent: provider.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and recognises the denial", async () => {
+  it("asks a denied call once, and recognizes the denial", async () => {
     const { connection, counts, balance } = await connect("0.000001")
     for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
       counts.requests = 0

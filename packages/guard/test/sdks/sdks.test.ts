@@ -72,7 +72,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     expect(await spentAndReserved(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and recognises the denial", async () => {
+  it("asks a denied call once, and recognizes the denial", async () => {
     const { budget, connection, counts } = guardFor(integration, "0.000001")
     for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
       counts.asked = 0

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest"
 import { SecondRequestError, type SendState, watchSend } from "../../src/transport/send-watch"
 import {
   answer,
-  type Behaviour,
+  type Behavior,
   type ConnectProxy,
   CountingServer,
   startConnectProxy,
@@ -55,29 +55,29 @@ async function send(transport: OpenTransport, url: string, options: SendOptions 
 
 const soon = () => new Promise((resolve) => setTimeout(resolve, 20))
 
-const hang: Behaviour = { act: () => {} }
-const hangAfterHeaders: Behaviour = { after: "headers", act: () => {} }
-const closeConnection: Behaviour = { act: ({ server }) => server.dropConnections() }
-const crash: Behaviour = {
+const hang: Behavior = { act: () => {} }
+const hangAfterHeaders: Behavior = { after: "headers", act: () => {} }
+const closeConnection: Behavior = { act: ({ server }) => server.dropConnections() }
+const crash: Behavior = {
   act({ server }) {
     server.stopListening()
     server.dropConnections()
   },
 }
-const cutResponse: Behaviour = {
+const cutResponse: Behavior = {
   act({ response, server }) {
     const reply = response as ServerResponse
     reply.writeHead(200, { "content-type": "application/json" })
     reply.write("{", () => setTimeout(() => server.dropConnections(), 5))
   },
 }
-const goAway = (code: number, lastStreamId: number): Behaviour => ({
+const goAway = (code: number, lastStreamId: number): Behavior => ({
   act: ({ response }) => (response as Http2ServerResponse).stream.session?.goaway(code, lastStreamId),
 })
-const refuseStream: Behaviour = {
+const refuseStream: Behavior = {
   act: ({ response }) => ((response as Http2ServerResponse).stream as ServerHttp2Stream).close(7),
 }
-const status = (code: number): Behaviour => ({
+const status = (code: number): Behavior => ({
   act: ({ response, server }) =>
     void response.writeHead(code, { location: `${server.url}/elsewhere`, "retry-after": "0" }).end("{}"),
 })
@@ -103,9 +103,9 @@ const isProxied = ({ proxied }: Transport) => proxied
 const isHttp2 = ({ name }: Transport) => name.includes("HTTP/2")
 
 /** The server behaves so, and the caller may leave when the request has arrived. */
-function whenRead(behaviour: Behaviour, options: { body?: string; abort?: boolean } = {}): Moment["run"] {
+function whenRead(behavior: Behavior, options: { body?: string; abort?: boolean } = {}): Moment["run"] {
   return ({ open, server }) => {
-    server.behaviour = behaviour
+    server.behavior = behavior
     const id = randomUUID()
     const abortAfter = options.abort ? () => server.arrival(id).then(soon) : undefined
     return send(open, server.url, { id, body: options.body ?? "{}", abortAfter })
@@ -202,7 +202,7 @@ const MOMENTS: Moment[] = [
     expected: "not-sent",
     applies: ({ name }) => name.includes("one connection"),
     run: async ({ open, server }) => {
-      server.behaviour = hang
+      server.behavior = hang
       const first = randomUUID()
       const controller = new AbortController()
       const running = send(open, server.url, { id: first, abortAfter: () => aborted(controller.signal) })
@@ -240,7 +240,7 @@ const MOMENTS: Moment[] = [
     expected: "maybe-sent",
     applies: ({ name }) => !name.includes("Mock"),
     run: async ({ open, server }) => {
-      server.behaviour = hang
+      server.behavior = hang
       const ids = Array.from({ length: 4 }, () => randomUUID())
       const running = ids.map((id) => send(open, server.url, { id }))
       await server.arrival(ids[0]!)

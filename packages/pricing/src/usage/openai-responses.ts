@@ -49,8 +49,16 @@ function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
   // Perplexity uses the names of Anthropic and counts them inside the input.
   const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
   const writeDetails = [input.inner("cache_creation"), input.inner("cache_creation_token_details")]
-  const writeHour = Math.max(...writeDetails.map((each) => each.count("ephemeral_1h_input_tokens")))
-  const writeMinutes = Math.max(...writeDetails.map((each) => each.count("ephemeral_5m_input_tokens")))
+  // OpenAI's writes are for 30 minutes or for 12 hours. The price table has the longer time under the rate for one hour.
+  const ownWrites = input.inner("cache_write_tokens_details")
+  const writeHour = Math.max(
+    ownWrites.count("ttl_12h_tokens"),
+    ...writeDetails.map((each) => each.count("ephemeral_1h_input_tokens")),
+  )
+  const writeMinutes = Math.max(
+    ownWrites.count("ttl_30m_tokens"),
+    ...writeDetails.map((each) => each.count("ephemeral_5m_input_tokens")),
+  )
   const cacheWrite = Math.max(
     input.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"),
     writeHour + writeMinutes,

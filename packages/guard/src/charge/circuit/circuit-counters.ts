@@ -1,6 +1,6 @@
 import type { Limit, LimitStatus, Subject } from "@p2/budget"
 import type { NanoUsd } from "@p2/core"
-import { countedWindows, type GuardedLimit } from "./guarded-limit"
+import { countedWindows, type GuardedLimit, PROBE_WINDOWS, type ProbeWindow } from "./guarded-limit"
 
 /**
  * How much of a limit may be in doubt without a success: up to the first share freely, then one call in each window. A share
@@ -12,12 +12,14 @@ const STEPS = [
   { percent: 6, calls: 3, every: "1m" },
   { percent: 8, calls: 4, every: "10m" },
   { percent: 10, calls: 5, every: "1h" },
-  { percent: 25, calls: 6, every: "1d" },
 ] as const
 
-/** Two counters of the provider and model, and up to five of each guarded limit. */
+/** The counters of a guarded limit: what is in doubt in its window and in each probe window, and its failed probes. */
+const COUNTERS_OF_LIMIT = PROBE_WINDOWS.length + 2
+
+/** Two counters of the provider and model, and those of each guarded limit. */
 export function maxGuardedLimits(maxCounters: number): number {
-  return Math.floor((maxCounters - 2) / STEPS.length)
+  return Math.floor((maxCounters - 2) / COUNTERS_OF_LIMIT)
 }
 
 /** Half of the largest amount, because a top-up is added to it. */
@@ -36,14 +38,20 @@ export function counterSubject(
   return { model: circuit, tags: { ...tags, partition, answers: circuit, doubt: circuit } }
 }
 
-/** The counters of a circuit, as limits that deny nothing: answers, what is in doubt, and what is in doubt of each limit. */
+/**
+ * The counters of a circuit, as limits that deny nothing: answers, what is in doubt, and for each limit what is in doubt and
+ * the number of failed probes.
+ */
 export function counterLimits({ tags = {} }: Subject): Limit[] {
   const guarded = Object.keys(tags).filter((tag) => tag.startsWith("["))
-  return [
-    ANSWERS,
-    DOUBT,
-    ...guarded.flatMap((tag) => countedWindows(tag).map((window) => limitOf(tag, window, NO_LIMIT))),
-  ]
+  return [ANSWERS, DOUBT, ...guarded.flatMap(countersOfLimit)]
+}
+
+/** The counters in the limit's own window come first. `tokens` is the unit that counts failed probes. */
+function countersOfLimit(tag: string): Limit[] {
+  const [own, ...probes] = countedWindows(tag)
+  const failedProbes: Limit = { scope: { tag }, limit: { tokens: NO_LIMIT }, ...own }
+  return [limitOf(tag, own, NO_LIMIT), failedProbes, ...probes.map((window) => limitOf(tag, window, NO_LIMIT))]
 }
 
 /** What the counters of a circuit contain. */
@@ -52,7 +60,9 @@ export interface CircuitStatus {
   isHealthy: boolean
   /** What is in doubt of each guarded limit, in its own window. */
   inDoubtNanoUsd: NanoUsd[]
-  /** The counters that a success clears: what is in doubt of all limits, and of each guarded limit in its own window. */
+  /** The failed probes of each guarded limit, in its own window. */
+  failedProbes: number[]
+  /** The counters that a success clears: what is in doubt of all limits, and the counters in the own window of each limit. */
   doubts: readonly LimitStatus[]
 }
 
@@ -61,21 +71,22 @@ export function circuitStatus(guarded: readonly GuardedLimit[], counters: readon
   const [answers, doubtOfAll, ...ofLimits] = counters
   let index = 0
   const ownCounters = guarded.map(({ tag }) => {
-    const own = ofLimits[index]!
-    index += countedWindows(tag).length
-    return own
+    const [money, failedProbes] = ofLimits.slice(index)
+    index += countersOfLimit(tag).length
+    return [money!, failedProbes!] as const
   })
-  const doubts = [doubtOfAll!, ...ownCounters]
+  const doubts = [doubtOfAll!, ...ownCounters.flat()]
   return {
     isHealthy: (answers?.spent ?? 0) > 0 && doubts.every((counter) => inDoubt(counter) <= 0),
-    inDoubtNanoUsd: ownCounters.map((counter) => Math.max(0, inDoubt(counter))),
+    inDoubtNanoUsd: ownCounters.map(([money]) => Math.max(0, inDoubt(money))),
+    failedProbes: ownCounters.map(([, failedProbes]) => Math.max(0, inDoubt(failedProbes))),
     doubts,
   }
 }
 
 /** What a success clears is granted, so that what became doubtful after its call was sent stays. */
-export function inDoubt({ spentNanoUsd, grantedNanoUsd }: LimitStatus): NanoUsd {
-  return (spentNanoUsd ?? 0) - (grantedNanoUsd ?? 0)
+export function inDoubt({ unit, spent, granted, spentNanoUsd, grantedNanoUsd }: LimitStatus): number {
+  return unit === "usd" ? (spentNanoUsd ?? 0) - (grantedNanoUsd ?? 0) : spent - granted
 }
 
 /** The limits that decide whether a call may be sent while the provider is not proven to answer. */
@@ -84,17 +95,40 @@ export function allowedInDoubt(
   status: CircuitStatus,
   boundNanoUsd: NanoUsd,
 ): Limit[] {
-  return guarded.flatMap(({ tag, nanoUsd }, index) => {
+  return guarded.flatMap((limit, index) => {
+    const { tag, nanoUsd } = limit
     const [own, ...probes] = countedWindows(tag)
-    const steps = STEPS.slice(0, probes.length + 1).map((step) => ({
-      ...step,
-      nanoUsd: allowed(step, nanoUsd, boundNanoUsd),
-    }))
     const doubtful = status.inDoubtNanoUsd[index]!
-    const step = steps.find((each) => doubtful + boundNanoUsd <= each.nanoUsd) ?? steps.at(-1)!
-    const whole = limitOf(tag, own, step.nanoUsd)
-    return step.every === undefined ? [whole] : [whole, limitOf(tag, { per: step.every }, boundNanoUsd)]
+    const steps = STEPS.slice(0, probes.length + 1)
+    const step = steps.find((each) => doubtful + boundNanoUsd <= allowed(each, nanoUsd, boundNanoUsd))
+    if (step !== undefined) {
+      const share = limitOf(tag, own, allowed(step, nanoUsd, boundNanoUsd))
+      return step.every === undefined ? [share] : [share, limitOf(tag, { per: step.every }, boundNanoUsd)]
+    }
+    const every = beyondShares(limit, { doubtful, failedProbes: status.failedProbes[index]!, boundNanoUsd })
+    // Denies until the end of the own window.
+    if (every === undefined) return [limitOf(tag, own, Math.min(doubtful, nanoUsd - boundNanoUsd))]
+    return [limitOf(tag, { per: every }, boundNanoUsd)]
   })
+}
+
+/**
+ * The window in which one more call may be sent although the shares are used: a minute until one probe has failed, ten minutes
+ * after the second, an hour after the third, and for a limit that is longer than a day one day once half of it is in doubt.
+ * Undefined: none, because an outage must not take the last call of a limit. The first probe may take it.
+ */
+function beyondShares(
+  { tag, nanoUsd, spentNanoUsd }: GuardedLimit,
+  { doubtful, failedProbes, boundNanoUsd }: { doubtful: NanoUsd; failedProbes: number; boundNanoUsd: NanoUsd },
+): ProbeWindow | undefined {
+  if (failedProbes > 1 && spentNanoUsd + 2 * boundNanoUsd > nanoUsd) return undefined
+  const windows = countedWindows(tag)
+    .slice(1)
+    .map(({ per }) => per as ProbeWindow)
+  const isLong = windows.includes("1d")
+  if (isLong && doubtful + boundNanoUsd > nanoUsd / 2 && failedProbes > 3) return "1d"
+  const hourly = isLong ? windows.slice(0, -1) : windows
+  return hourly[Math.min(Math.max(0, failedProbes - 1), hourly.length - 1)]
 }
 
 function allowed({ percent, calls }: (typeof STEPS)[number], limitNanoUsd: NanoUsd, boundNanoUsd: NanoUsd): NanoUsd {

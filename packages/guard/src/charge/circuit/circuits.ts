@@ -140,7 +140,7 @@ export class Circuits {
       const status = await this.#read(counters)
       if (status.isHealthy && circuit.trustOthers()) return undefined
       const limits = allowedInDoubt(guarded, status, nanoUsd)
-      const amount = { nanoUsd, requests: 1 }
+      const amount = { nanoUsd, requests: 1, tokens: 1 }
       const result = await this.#counters.reserve({ subject, amount, limits, signal, recordDenial: false })
       if (result.ok) return { reservation: result.reservation, counters, status }
       if (isBusy(result.error)) {
@@ -169,7 +169,8 @@ export class Circuits {
   }
 
   async #settle({ circuit }: CircuitPass, probe: Probe, doubtNanoUsd: NanoUsd, isProof: boolean): Promise<void> {
-    await quietly(probe.reservation.settle({ nanoUsd: doubtNanoUsd, requests: isProof ? 1 : 0 }))
+    const counts = { requests: isProof ? 1 : 0, tokens: doubtNanoUsd > 0 ? 1 : 0 }
+    await quietly(probe.reservation.settle({ nanoUsd: doubtNanoUsd, ...counts }))
     if (isProof) await quietly(this.#clear(probe))
     circuit.wake()
   }
@@ -178,8 +179,8 @@ export class Circuits {
   async #add({ call }: CircuitPass, doubtNanoUsd: NanoUsd): Promise<void> {
     const counters = this.#countersOf(call)
     if (counters === undefined) return
-    const amount = { nanoUsd: doubtNanoUsd, requests: 1 }
-    const cost = { nanoUsd: doubtNanoUsd, requests: 0 }
+    const amount = { nanoUsd: doubtNanoUsd, requests: 1, tokens: 1 }
+    const cost = { nanoUsd: doubtNanoUsd, requests: 0, tokens: 0 }
     const { subject } = counters
     await quietly(this.#counters.run({ subject, amount }, async () => ({ value: undefined, cost })))
   }
@@ -193,10 +194,11 @@ export class Circuits {
     const { subject } = counters
     const now = (await this.#read(counters)).doubts
     const clearing = status.doubts.map(async (before, index) => {
-      const amount = { nanoUsd: inDoubt(before) }
-      if (amount.nanoUsd <= 0 || now[index]?.startsAt !== before.startsAt) return
-      const { scope, window: per, startsAt, grantedNanoUsd } = before
-      const idempotencyKey = JSON.stringify([subject.model, scope, startsAt, grantedNanoUsd])
+      const cleared = inDoubt(before)
+      if (cleared <= 0 || now[index]?.startsAt !== before.startsAt) return
+      const { scope, window: per, startsAt, unit, granted } = before
+      const amount = unit === "usd" ? { nanoUsd: cleared } : { tokens: cleared }
+      const idempotencyKey = JSON.stringify([subject.model, scope, startsAt, unit, granted])
       await quietly(this.#counters.topUp({ subject, scope, per, amount, idempotencyKey }))
     })
     await Promise.all(clearing)

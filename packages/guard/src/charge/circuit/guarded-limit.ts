@@ -7,6 +7,8 @@ export interface GuardedLimit {
   tag: string
   /** The limit with its top-ups. */
   nanoUsd: NanoUsd
+  /** What is spent of it. */
+  spentNanoUsd: NanoUsd
 }
 
 /** A window of a counter: `per` and `timeZone` as in a limit of a budget. */
@@ -17,6 +19,7 @@ export interface CounterWindow {
 
 /** One call may be sent in each of these windows once money is in doubt; each also counts what is in doubt. */
 export const PROBE_WINDOWS = ["1m", "10m", "1h", "1d"] as const
+export type ProbeWindow = (typeof PROBE_WINDOWS)[number]
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const PERIOD_MS: Partial<Record<WindowPeriod, number>> = {
@@ -32,10 +35,10 @@ const PERIOD_MS: Partial<Record<WindowPeriod, number>> = {
  */
 export function guardedLimits(statuses: readonly LimitStatus[], subject: Subject, max: number): GuardedLimit[] {
   return statuses
-    .flatMap(({ scope, window, timeZone, limitNanoUsd, grantedNanoUsd }) => {
+    .flatMap(({ scope, window, timeZone, limitNanoUsd, grantedNanoUsd, spentNanoUsd }) => {
       const nanoUsd = (limitNanoUsd ?? 0) + (grantedNanoUsd ?? 0)
       const tag = JSON.stringify([scope, scopeValue(scope, subject), window, timeZone])
-      return nanoUsd > 0 && scope !== "request" ? [{ tag, nanoUsd }] : []
+      return nanoUsd > 0 && scope !== "request" ? [{ tag, nanoUsd, spentNanoUsd: spentNanoUsd ?? 0 }] : []
     })
     .sort((a, b) => a.nanoUsd - b.nanoUsd)
     .slice(0, max)

@@ -35,7 +35,7 @@ const REJECTED: Readonly<Record<string, readonly [because: string, remedy: strin
   predictLongRunning: ["no prices are listed for its results", "Use a model with `:generateContent`."],
 }
 
-/** Finds the meaning of a path. Paths that only the Gemini API has are recognised at every host. */
+/** Finds the meaning of a path. Paths that only the Gemini API has are recognized at every host. */
 export function targetOf(call: ProviderCall, context: ProtocolContext): GeminiTarget {
   const { method: verb, url } = call
   const [, location, publisher, model, method] = METHOD.exec(url.pathname) ?? []

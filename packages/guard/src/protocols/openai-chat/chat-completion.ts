@@ -2,6 +2,7 @@ import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readOpenAIChatUsage, type UsageReading } from "@p2/pricing/usage"
 import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
+import { coversContent } from "../zero-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { readReportedError, reportsError } from "./reported-error"
 import { isBlank, ToolCalls } from "./tool-calls"
@@ -137,7 +138,8 @@ export class ChatCompletion implements Meter {
     // Perplexity sends the whole message so far beside each delta, MiniMax the whole message at the end:
     // https://github.com/perplexityai/api-discussion/issues/209
     const hasDelta = !isWhole && isRecord(delta) && Object.keys(delta).some((key) => key !== "role")
-    const message = hasDelta ? delta : (choice.message ?? delta ?? { content: choice.text })
+    const text = choice.text === undefined ? undefined : { content: choice.text }
+    const message = hasDelta ? delta : (choice.message ?? delta ?? text)
     this.#choiceIndex ??= indexOf(choice)
     const isAnswer = indexOf(choice) === this.#choiceIndex
     if (isRecord(message)) {
@@ -145,8 +147,11 @@ export class ChatCompletion implements Meter {
       if (isAnswer) this.#addMessage(message, { isWhole: !hasDelta })
     }
     if (!isAnswer) return
-    if (reportsError({ error: choice.error })) this.#break(choice)
+    const inner = isRecord(message) ? message.error : undefined
+    if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
     const reason = shownReason(choice.finish_reason)
+    // The choice of a whole body without a message is no answer, and not an empty one: that would be repaired.
+    if (isWhole && !isRecord(message) && endOf(reason) === "complete") this.#break(choice)
     if (reason === undefined || reason === "null") return
     this.#isComplete = true
     // A later reason does not make an answer whole that was filtered, truncated or broken off.
@@ -163,7 +168,7 @@ export class ChatCompletion implements Meter {
     else if (Array.isArray(content)) for (const part of content) this.#addPart(part)
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
-    const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls)
+    const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls) || isRecordText(calls)
     if (hasCalls) this.#calls.add(calls, { isWhole })
     else if (isRecord(legacyCall)) this.#calls.add(legacyCall, { isWhole })
   }
@@ -195,8 +200,7 @@ export class ChatCompletion implements Meter {
     const reading = this.#reading
     if (reading.status !== "exact" || !this.#isUsageFinal || !(this.#isComplete || this.#error !== undefined))
       return undefined
-    const { inputTokens, outputTokens } = reading.usage
-    return this.#hasContent && (inputTokens === 0 || outputTokens === 0) ? undefined : reportedIn(reading)
+    return coversContent(reading.usage, this.#hasContent) ? reportedIn(reading) : undefined
   }
 
   #break(body: unknown): void {
@@ -237,6 +241,11 @@ function isTextPart({ type, text }: Record<string, unknown>): boolean {
   return typeof text === "string" && (type === "text" || type === "output_text")
 }
 
+/** Tool calls as JSON in a string. */
+function isRecordText(value: unknown): boolean {
+  return typeof value === "string" && /^\s*[[{]/.test(value)
+}
+
 function indexOf(choice: Record<string, unknown>): number {
   return Number(choice.index ?? 0)
 }
@@ -248,7 +257,12 @@ function shortString(value: unknown): string | undefined {
 
 /** A finish reason; "unrecognized" for one that is no identifier, because a broken server may put text of the answer there. */
 function shownReason(value: unknown): string | undefined {
-  return shortString(value) === undefined ? undefined : (shownIdentifier(value) ?? "unrecognized")
+  // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
+  const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
+  if (reason === undefined || reason === null || reason === false) return undefined
+  // Without the detail in `content_filter: SAFETY`.
+  const text = typeof reason === "string" ? reason.replace(/:.*$/s, "").trim() : reason
+  return text === "" ? undefined : (shownIdentifier(text) ?? "unrecognized")
 }
 
 /** Fields of a message that the model does not write. */

@@ -43,6 +43,14 @@ const ENDS: Record<Exclude<AnswerEnd, "failed">, readonly string[]> = {
     // https://ibm.github.io/watsonx-ai-node-sdk
     "token_limit",
     "incomplete",
+    // Named after the limit, by servers that pass on its name.
+    "max_length",
+    "max_new_tokens",
+    "max_completion_tokens",
+    "max_tokens_reached",
+    "context_length_exceeded",
+    "context_window_exceeded",
+    "truncated",
   ],
   filtered: [
     "content_filter",

@@ -45,12 +45,24 @@ export function readReportedError(body: unknown): ReportedError {
  */
 export function reportsError(body: Record<string, unknown>): boolean {
   const { error, errors, object, type, detail, base_resp: base, success, choices } = body
-  if (isRecord(error) || (typeof error === "string" && error !== "")) return true
+  if (isRecord(error) || error === true || (typeof error === "string" && error !== "") || isStatus(Number(error)))
+    return true
   if (object === "error" || object === "Error" || type === "error") return true
   if (isRecord(base) && base.status_code !== undefined && base.status_code !== 0) return true
+  if (Array.isArray(errors) && errors.length > 0) return true
+  if ([body.error_msg, body.error_message, body.err_msg].some(isMessage)) return true
   if (Array.isArray(choices) && choices.length > 0) return false
-  const hasErrors = Array.isArray(errors) && errors.length > 0
-  return hasErrors || Boolean(detail) || success === false || Boolean(body.error_code)
+  if ([body.message, body.msg].some(isMessage) && !isSuccess(body.code)) return true
+  return Boolean(detail) || success === false || Boolean(body.error_code)
+}
+
+function isMessage(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && !/^(?:success|ok)$/i.test(value)
+}
+
+/** iFlytek sends `code: 0` and `message: "Success"` in every chunk: https://www.xfyun.cn/doc/spark/HTTP%E8%B0%83%E7%94%A8%E6%96%87%E6%A1%A3.html */
+function isSuccess(code: unknown): boolean {
+  return code === 0 || code === "0" || code === 200 || code === "200"
 }
 
 function wordsOf(value: unknown): string | undefined {

@@ -9,7 +9,8 @@ interface ToolCallPieces {
 
 /**
  * Collects the arguments of tool calls. Reads OpenAI's shape and what servers make of it: a single call instead of a list,
- * arguments as an object, `parameters` or `input` in their place, a call without `function` around it, any index.
+ * an object by index or JSON in its place, arguments as an object, `parameters`, `input` or `args` in their place, a call
+ * without `function` around it, any index.
  */
 export class ToolCalls {
   readonly #calls: ToolCallPieces[] = []
@@ -26,12 +27,12 @@ export class ToolCalls {
 
   /** Adds the calls of a message or of a chunk. `isWhole`: they repeat and complete what arrived before. */
   add(calls: unknown, options: { isWhole: boolean }): void {
-    for (const [position, call] of [calls].flat().entries()) if (isRecord(call)) this.#addCall(call, position, options)
+    for (const [position, call] of listOf(calls).entries()) if (isRecord(call)) this.#addCall(call, position, options)
   }
 
   #addCall(call: Record<string, unknown>, position: number, { isWhole }: { isWhole: boolean }): void {
     const holder = isRecord(call.function) ? call.function : isRecord(call.custom) ? call.custom : call
-    const piece = asText(holder.arguments ?? holder.parameters ?? holder.input)
+    const piece = asText(holder.arguments ?? holder.parameters ?? holder.input ?? holder.args)
     const id = typeof call.id === "string" && call.id !== "" ? call.id : undefined
     const index = typeof call.index === "number" ? call.index : position
     const pieces = this.#callAt(index, id, holder.name) ?? this.#begin(index, id)
@@ -56,6 +57,12 @@ export class ToolCalls {
 /** Whether arguments say nothing: the answer may be in the content. Looks at short texts only. */
 export function isBlank(text: string): boolean {
   return text.length < 20 && /^\s*(?:\{\s*\}|null|"")?\s*$/.test(text)
+}
+
+function listOf(calls: unknown): unknown[] {
+  const value = typeof calls === "string" ? parseJson(calls) : calls
+  const isMap = isRecord(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key))
+  return isMap ? Object.values(value) : [value].flat()
 }
 
 function asText(value: unknown): string {

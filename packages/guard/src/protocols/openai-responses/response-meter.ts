@@ -123,14 +123,8 @@ export class ResponseMeter implements Meter {
     const fileSearches = Math.min(items.filter(({ type }) => type === "file_search_call").length, maxToolCalls)
     const containers = new Set(items.map(containerOf).filter((id) => id !== undefined))
     const gigabytes = this.#options.containerGB || containerGB(response.tools)
-    return withLongWrites(
-      readOpenAIResponsesUsage(
-        usage,
-        { webSearches, fileSearches, codeInterpreterSessions: containers.size * gigabytes },
-        provider,
-      ),
-      usage,
-    )
+    const codeInterpreterSessions = containers.size * gigabytes
+    return readOpenAIResponsesUsage(usage, { webSearches, fileSearches, codeInterpreterSessions }, provider)
   }
 
   /** The usage as it is billed: for some models, with the results of searches. */
@@ -149,17 +143,6 @@ function billedSearches(toolUsage: unknown): number | undefined {
   const searches = isRecord(toolUsage) ? toolUsage.web_search : undefined
   const count = isRecord(searches) ? searches.num_requests : undefined
   return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : undefined
-}
-
-/** OpenAI's cache writes for 12 hours have the field of long writes, which the price table has for them. */
-function withLongWrites(reading: UsageReading, { input_tokens_details: details }: Fields): UsageReading {
-  const writes = isRecord(details) ? details.cache_write_tokens_details : undefined
-  const long = isRecord(writes) ? writes.ttl_12h_tokens : undefined
-  if (reading.status === "none" || typeof long !== "number" || !Number.isSafeInteger(long) || long < 1) return reading
-  const { cacheWriteTokens = 0, cacheWrite1hTokens = 0 } = reading.usage
-  if (cacheWrite1hTokens > 0 || long > cacheWriteTokens) return reading
-  const usage = { ...reading.usage, cacheWriteTokens: cacheWriteTokens - long, cacheWrite1hTokens: long }
-  return { ...reading, usage }
 }
 
 /** Only searches are billed, and not the pages that the model opens: https://platform.openai.com/docs/guides/tools-web-search */

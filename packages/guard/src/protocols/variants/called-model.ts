@@ -80,7 +80,7 @@ function atUnknownHost(name: string, context: ProtocolContext, url: URL): Called
   const price = isModelId(name) ? context.prices.findPrice(name) : undefined
   if (price?.basis === "custom") return withPrice(providerNamed(price.provider || url.host), name, name, context, url)
   return rejected(
-    "unknown-endpoint",
+    "unknown-provider",
     `Unknown provider at ${url.host}: its prices are unknown. Pass \`provider\` with the name of the provider that it bills like, such as "openai", or add a price of your own for the model with createPriceTable.`,
   )
 }

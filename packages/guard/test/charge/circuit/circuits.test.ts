@@ -81,17 +81,18 @@ describe("a provider that is proven to answer", () => {
 })
 
 describe("an outage", () => {
-  it("takes 4 % of a limit, and then one call in each window", async () => {
+  it("takes 4 % of a limit, then one call in each window, and then one an hour", async () => {
     const world = new CircuitWorld()
     const sent: number[] = []
     for (const second of HALF_DAY) {
       world.nowMs = NOON + second * 1_000
       if ((await world.call(503)) === "sent") sent.push(second)
     }
-    expect(sent).toEqual([0, 10, 60, 600, 3_600])
+    const hours = [3, 4, 5, 6, 7, 8, 9, 10, 11].map((hour) => hour * 3_600 + 60)
+    expect(sent).toEqual([0, 10, 60, 600, 3_600, 7_200, ...hours])
     expect(await world.totals()).toEqual({
-      spentNanoUsd: 5 * BOUND,
-      inDoubtNanoUsd: 5 * BOUND,
+      spentNanoUsd: 15 * BOUND,
+      inDoubtNanoUsd: 15 * BOUND,
       reservedNanoUsd: 0,
     })
   })
@@ -114,6 +115,81 @@ describe("an outage", () => {
     expect((await world.totals()).spentNanoUsd).toBe(100_000_000)
   })
 
+  it.each([
+    ["$0.05 a day", { nanoUsd: 50_000_000 }, "day"],
+    ["$0.05 a month", { nanoUsd: 50_000_000 }, "month"],
+    ["$0.05 in all", { nanoUsd: 50_000_000 }, "total"],
+  ] as const)("of one call does not lock a small user out: %s", async (_name, limit, per) => {
+    const world = new CircuitWorld({ limits: [{ scope: "user", limit, per }] })
+    const amount = { nanoUsd: 17_200_000, tokens: 1 }
+    const fail = async () => {
+      const attempt = await world.send(0, { amount })
+      await settleAttempt(attempt, { ...chargeOf(503), costNanoUsd: amount.nanoUsd, tokens: 1 } as Charge)
+    }
+    await fail()
+    const rejected = await world.reserve(0, { amount })
+    expect(rejected).toMatchObject({ status: "rejected", error: { retryAfterMs: MINUTE } })
+    world.nowMs += MINUTE
+    expect(await world.call("answered", 0, { amount })).toBe("sent")
+    expect(await world.call("answered", 0, { amount })).toBe("sent")
+  })
+
+  it("of large calls lets a small call through after a minute", async () => {
+    const world = new CircuitWorld({ limits: [{ scope: "user", limit: { nanoUsd: 3 * BOUND }, per: "day" }] })
+    await world.call(503)
+    world.nowMs += MINUTE
+    expect(await world.call("answered", 0, { amount: { nanoUsd: 1_000, tokens: 1 } })).toBe("sent")
+  })
+
+  it("that hit many calls in flight is probed after a minute, after ten minutes, and then every hour", async () => {
+    const world = new CircuitWorld()
+    await world.call("answered")
+    const flying = await Promise.all(Array.from({ length: 20 }, () => world.send()))
+    await Promise.all(flying.map((attempt) => world.end(attempt, 503)))
+    const sent: number[] = []
+    for (const second of HALF_DAY) {
+      world.nowMs = NOON + second * 1_000
+      if ((await world.call(503)) === "sent") sent.push(second)
+    }
+    expect(sent.slice(0, 5)).toEqual([60, 120, 600, 3_600, 7_200])
+  })
+
+  it.each([3, 10, 50, 500])(
+    "never rejects for longer than an hour while a limit has room for 2 of its %i calls",
+    async (calls) => {
+      const world = new CircuitWorld()
+      const amount = { nanoUsd: Math.floor(1_000_000_000 / calls), tokens: 1 }
+      const midnight = NOON - 12 * HOUR
+      let sent = 0
+      for (let minute = 0; minute < 24 * 60; minute += minute < 60 ? 1 : 10) {
+        world.nowMs = midnight + minute * MINUTE
+        let reserve = await world.reserve(0, { amount })
+        for (; reserve.status === "reserved"; reserve = await world.reserve(0, { amount })) {
+          sent++
+          await settleAttempt(reserve.attempt, { ...chargeOf(503), costNanoUsd: amount.nanoUsd, tokens: 1 } as Charge)
+        }
+        if (reserve.status === "rejected" && calls - sent >= 2)
+          expect(reserve.error.retryAfterMs).toBeLessThanOrEqual(HOUR)
+      }
+      // A tenth of the limit or 5 calls, then one an hour, and never the last call.
+      expect(sent).toBeLessThanOrEqual(Math.min(calls - 1, Math.max(5, calls / 10) + 23))
+      expect(sent).toBe({ 3: 2, 10: 9, 50: 27, 500: 62 }[calls])
+    },
+  )
+
+  it("forgets the failed probes of before a success", async () => {
+    const world = new CircuitWorld({ limits: [{ scope: "user", limit: { nanoUsd: 6 * BOUND }, per: "day" }] })
+    for (const minutes of [0, 1, 10]) {
+      world.nowMs = NOON + minutes * MINUTE
+      expect(await world.call(503)).toBe("sent")
+    }
+    world.nowMs = NOON + HOUR
+    expect(await world.call("answered")).toBe("sent")
+    expect(await world.call(503)).toBe("sent")
+    world.nowMs += 2 * MINUTE
+    expect(await world.call(503)).toBe("sent")
+  })
+
   it("rejects with the numbers, sends nothing and charges nothing", async () => {
     const world = new CircuitWorld()
     await world.call(503)
@@ -133,7 +209,7 @@ describe("an outage", () => {
       inDoubtNanoUsd: 2 * BOUND,
       limitNanoUsd: 1_000_000_000,
       message:
-        'Circuit open (openai, "m"): failed calls may have cost $0.04 of a limit of $1.00. Nothing was sent. Retry after 42000 ms.',
+        'Circuit open (openai, "m"): failed calls may have cost $0.04 of a limit of $1.00. Nothing was sent. Retry in 42 s. `serviceTier` or a smaller `maxOutputTokens` lowers what a call may cost; `charge` or `unbilledStatuses` states what failures cost.',
     })
     expect(await world.totals()).toMatchObject({ spentNanoUsd: 2 * BOUND, reservedNanoUsd: 0 })
     const { entries } = await world.budget.usage.list()
@@ -370,20 +446,20 @@ describe("the limits", () => {
       const [status] = await world.budget.status()
       return { spentNanoUsd: status!.spentNanoUsd! }
     })
-    // 25 % in each of two windows of 30 days.
-    expect(spentNanoUsd).toBeGreaterThan(250_000_000)
-    expect(spentNanoUsd).toBeLessThanOrEqual(500_000_000)
+    // 5 calls on the first day, then one a day; the last call of the limit is never taken.
+    expect(spentNanoUsd).toBeGreaterThan(500_000_000)
+    expect(spentNanoUsd).toBeLessThanOrEqual(1_000_000_000 - BOUND)
     expect(await world.call("answered")).toBe("sent")
   })
 
-  it("of an hour are probed by the minute", async () => {
+  it("of an hour are probed every ten minutes at least", async () => {
     const world = new CircuitWorld({ limits: [{ scope: "user", limit: 1, per: "hour" }] })
     const sent: number[] = []
     for (let second = 0; second < 3_600; second += 20) {
       world.nowMs = NOON + second * 1_000
       if ((await world.call(503)) === "sent") sent.push(second)
     }
-    expect(sent).toEqual([0, 20, 60, 600])
+    expect(sent).toEqual([0, 20, 60, 600, 1_200, 1_800, 2_400, 3_000])
   })
 
   it("of one child budget are guarded, and its sibling is not affected", async () => {
@@ -414,15 +490,15 @@ describe("the limits", () => {
     expect(world.calls).toEqual(["reserve"])
   })
 
-  it("that are small allow a retry, but lose at most half", async () => {
+  it("that are small allow a second try, and keep their last call after that", async () => {
     for (const [calls, sent] of [
       [1, 1],
-      [2, 1],
-      [3, 1],
-      [4, 2],
-      [6, 3],
-      [10, 5],
-      [20, 5],
+      [2, 2],
+      [3, 2],
+      [4, 3],
+      [6, 5],
+      [10, 9],
+      [20, 15],
     ] as const) {
       const limits = [{ scope: "user", limit: { nanoUsd: calls * BOUND }, per: "day" }] as const
       const world = new CircuitWorld({ limits })
@@ -451,6 +527,19 @@ describe("the limits", () => {
     for (let call = 0; call < 4; call++) await world.call(503, 0, { subject })
     expect(await world.call(503, 0, { subject })).toBe("rejected")
     expect(await world.call(503, 0, { subject: { ...subject, userId: "b", clientId: "b" } })).toBe("rejected")
+  })
+})
+
+describe("the message of an open circuit", () => {
+  it.each([
+    [1, "1 s"],
+    [60_000, "60 s"],
+    [120_000, "2 minutes"],
+    [3_599_999, "60 minutes"],
+    [48_132_951, "14 hours"],
+  ])("states %i ms as %s", (retryAfterMs, wait) => {
+    const error = new CircuitOpenError({ provider: "p", model: "m", retryAfterMs, inDoubtNanoUsd: 1, limitNanoUsd: 2 })
+    expect(error.message).toContain(`Retry in ${wait}. `)
   })
 })
 

@@ -74,7 +74,7 @@ export const PATHS: readonly PathRow[] = [
     free: PRICING,
   },
   {
-    feature: "reading and cancelling of batches and fine-tuning jobs",
+    feature: "reading and canceling of batches and fine-tuning jobs",
     examples: [
       "GET /batches",
       "GET /batches/batch_1",

@@ -353,7 +353,7 @@ export const VARIANTS: FeatureTable = {
       feature: "unknown hosts without `provider`",
       endpoint: "https://llm.example.org/v1/chat/completions",
       body: {},
-      rejected: "unknown-endpoint",
+      rejected: "unknown-provider",
     },
   ],
 }

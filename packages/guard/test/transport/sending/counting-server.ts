@@ -7,14 +7,14 @@ export type ServerRequest = IncomingMessage | Http2ServerRequest
 export type ServerReply = ServerResponse | Http2ServerResponse
 
 /** What a server does with a request. */
-export interface Behaviour {
+export interface Behavior {
   /** @defaultValue "body": after the whole body; "headers": as soon as the headers have arrived. */
   after?: "headers" | "body"
   act(exchange: { request: ServerRequest; response: ServerReply; server: CountingServer }): void
 }
 
 /** Answers each request. */
-export const answer: Behaviour = { act: ({ response }) => void response.end("{}") }
+export const answer: Behavior = { act: ({ response }) => void response.end("{}") }
 
 /** A server that counts the requests that it has read, by their id. */
 export class CountingServer {
@@ -24,7 +24,7 @@ export class CountingServer {
   readonly #sockets = new Set<Socket>()
   readonly #counts = new Map<string, number>()
   #waiting: { id: string; resolve: () => void }[] = []
-  behaviour: Behaviour = answer
+  behavior: Behavior = answer
 
   private constructor(certificate: Certificate | undefined) {
     const onRequest = (request: ServerRequest, response: ServerReply) => this.#onRequest(request, response)
@@ -78,8 +78,8 @@ export class CountingServer {
     this.#waiting = this.#waiting.filter((each) => each.id !== id)
     request.on("error", () => {})
     response.on("error", () => {})
-    const act = () => this.behaviour.act({ request, response, server: this })
-    if (this.behaviour.after === "headers") act()
+    const act = () => this.behavior.act({ request, response, server: this })
+    if (this.behavior.after === "headers") act()
     else request.resume().on("end", act)
   }
 }
