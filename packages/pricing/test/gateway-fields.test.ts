@@ -99,6 +99,16 @@ describe("fields of gateways in a chat usage", () => {
   })
 })
 
+it("keeps the tier and the region of Anthropic that a gateway passes on", () => {
+  const usage = { prompt_tokens: 1010, completion_tokens: 50, total_tokens: 1060 }
+  expect(usageFromOpenAIChat({ ...usage, speed: "fast", inference_geo: "us" })).toMatchObject({
+    serviceTier: "fast",
+    region: "us",
+  })
+  expect(usageFromOpenAIChat({ ...usage, service_tier: "priority" }).serviceTier).toBe("priority")
+  expect("serviceTier" in usageFromOpenAIChat({ ...usage, speed: "standard", service_tier: null })).toBe(false)
+})
+
 it("counts the writes of an hour in the details of the Responses API", () => {
   const details = { cached_tokens: 0, cache_creation_tokens: 300, cache_creation: { ephemeral_1h_input_tokens: 300 } }
   const usage = { input_tokens: 310, output_tokens: 50, total_tokens: 360, input_tokens_details: details }
