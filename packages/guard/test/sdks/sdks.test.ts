@@ -114,9 +114,11 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     const headers = { "retry-after-ms": "1" }
     // LangChain gives up after a 429.
     const second = integration.name === "@langchain/openai" ? 503 : 429
-    for (const status of [500, second]) server.faults.next({ status, headers, billed: status === 500 })
+    // Google documents that a 500 is not billed.
+    const first = /google|gemini/i.test(integration.name) ? 503 : 500
+    for (const status of [first, second]) server.faults.next({ status, headers, billed: status === first })
     await integration.call(guard.connection)
-    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([500, second, 200])
+    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([first, second, 200])
     expect(server.ledger.calls).toHaveLength(2)
     await expectCovered(guard)
     server.faults.next({ status: 529, headers, billed: true })
