@@ -1,5 +1,7 @@
 export type { ChargeOptions, DoubtfulCharge } from "./charge/charge"
+export type { CircuitOpenError } from "./charge/circuit/circuit-open-error"
 export { budgetErrorFrom } from "./fetch/budget-error-from"
+export { circuitErrorFrom } from "./fetch/circuit-error-from"
 export { guardFetch } from "./fetch/guard-fetch"
 export { guardMiddleware, type MiddlewareRequest } from "./fetch/guard-middleware"
 export type { GuardAttempt, GuardOptions } from "./fetch/guard-options"

@@ -6,7 +6,10 @@ import {
   usageFromAISDK,
   usageFromAnthropic,
   usageFromOpenAIChat,
+  usageFromOpenAIImages,
+  usageFromOpenAIRealtime,
   usageFromOpenAIResponses,
+  usageFromOpenAITranscription,
   usageFromXAI,
 } from "../src/index"
 import { readOpenAIChatUsage } from "../src/usage"
@@ -98,6 +101,24 @@ describe("fields of gateways in a chat usage", () => {
     expect(readOpenAIChatUsage(usage).status).toBe("exact")
   })
 })
+
+it("keeps the tier and the region of Anthropic that a gateway passes on", () => {
+  const usage = { prompt_tokens: 1010, completion_tokens: 50, total_tokens: 1060 }
+  expect(usageFromOpenAIChat({ ...usage, speed: "fast", inference_geo: "us" })).toMatchObject({
+    serviceTier: "fast",
+    region: "us",
+  })
+  expect(usageFromOpenAIChat({ ...usage, service_tier: "priority" }).serviceTier).toBe("priority")
+  expect("serviceTier" in usageFromOpenAIChat({ ...usage, speed: "standard", service_tier: null })).toBe(false)
+})
+
+it.each([usageFromOpenAIImages, usageFromOpenAITranscription, usageFromOpenAIRealtime])(
+  "counts tokens that only the total contains as output: %o",
+  (read) => {
+    expect(read({ input_tokens: 10, output_tokens: 50, total_tokens: 160 }).outputTokens).toBe(150)
+    expect(read({ input_tokens: 10, output_tokens: 50, total_tokens: 60 }).outputTokens).toBe(50)
+  },
+)
 
 it("counts the writes of an hour in the details of the Responses API", () => {
   const details = { cached_tokens: 0, cache_creation_tokens: 300, cache_creation: { ephemeral_1h_input_tokens: 300 } }

@@ -1,5 +1,6 @@
 import type { Budget, Limit, LimitStatus, Subject } from "@p2/budget"
 import type { Request, RequestBudget } from "@p2/core"
+import { inCurrentScope, mergeSubjects } from "@p2/guard/charge"
 import { ClientClosedError } from "../errors"
 import type { LLMClientOptions } from "../options/client-options"
 import { type OpenedBudget, openBudget } from "./open-budget"
@@ -21,7 +22,10 @@ export class LazyBudget {
     this.#limits = requestLimits(request)
   }
 
-  /** @throws ClientClosedError */
+  /**
+   * The budget, the subject and the limits of a call that is made now. `withBudget` of `@p2/guard` around it adds its limits,
+   * may replace the budget, and completes the subject. @throws ClientClosedError
+   */
   async open(): Promise<{ budget: Budget; subject: Subject; limits: readonly Limit[] }> {
     if (this.#isClosed) throw new ClientClosedError()
     this.#opening ??= this.#open().catch((error: unknown) => {
@@ -30,7 +34,9 @@ export class LazyBudget {
       throw error
     })
     const { budget } = await this.#opening
-    return { budget, subject: this.subject, limits: this.#limits }
+    const scope = inCurrentScope(budget, undefined)
+    const subject = mergeSubjects(scope.subject, this.subject) ?? this.subject
+    return { budget: scope.budget, subject, limits: this.#limits }
   }
 
   /** The status of every limit that the request counts against. */

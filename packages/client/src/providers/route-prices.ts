@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Message, type Request } from "@p2/core"
+import { dearerCharge } from "@p2/guard/charge"
 import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
 import { countRequestTokens, getModelLimits } from "@p2/tokens"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
@@ -64,20 +65,21 @@ export function routePrices(
       prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens)),
     affordableTokens: (messages, inputUpperBound, budgetNanoUsd) =>
       prices.affordableOutputTokens(priceKey, { ...boundOptions(messages, inputUpperBound), budgetNanoUsd }),
-    costOf: ({ usage, cost: reported }, usedTier = serviceTier) => {
-      try {
-        const options = { serviceTier: usedTier, region, reported, at: now() }
-        const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, options)
-        return {
-          costNanoUsd: nanoUsd,
-          tokens: usage.inputTokens + usage.outputTokens,
-          costSource: basis,
-          tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+    costOf: ({ usage, cost: reported }, usedTier = serviceTier, modelUsed) =>
+      dearerCharge({ prices, priceKey, modelUsed }, (key) => {
+        try {
+          const options = { serviceTier: usedTier, region, reported, at: now() }
+          const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(key, usage, options)
+          return {
+            costNanoUsd: nanoUsd,
+            tokens: usage.inputTokens + usage.outputTokens,
+            costSource: basis,
+            tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+          }
+        } catch {
+          return undefined
         }
-      } catch {
-        return undefined
-      }
-    },
+      }),
   }
 }
 

@@ -43,6 +43,13 @@ export interface Route {
   upperBound(messages: readonly Message[], inputUpperBound: number, maxTokens: number): Bound
   /** The largest number of output tokens whose upper bound is at most `budgetNanoUsd`; 0 if the input alone exceeds it. */
   affordableTokens(messages: readonly Message[], inputUpperBound: number, budgetNanoUsd: NanoUsd): number
-  /** The cost of a reported usage; undefined if the price table has no price for it. */
-  costOf(reported: ReportedUsage, serviceTier: string | undefined): ReportedCharge | undefined
+  /**
+   * The cost of a reported usage, at the price of the model that the answer names if that is dearer; undefined if the price
+   * table has no price for it.
+   */
+  costOf(
+    reported: ReportedUsage,
+    serviceTier: string | undefined,
+    modelUsed?: string | undefined,
+  ): ReportedCharge | undefined
 }

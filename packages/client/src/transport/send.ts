@@ -6,6 +6,7 @@ import {
   type ProviderReply,
   SecondRequestError,
   type SendWatch,
+  sendCounted,
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
@@ -108,7 +109,10 @@ function callProvider(
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
-  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
+  // A guarded `fetch` in the instance would count the call twice, so it rejects it.
+  return sendCounted(() =>
+    openai.chat.completions.create(body as unknown as ChatBody, options).asResponse(),
+  ) as Promise<Response>
 }
 
 /**

@@ -6,7 +6,7 @@ import { nextMark } from "./reasoning"
  * Bounds the work, because a string of opening brackets would take quadratic time. All attempts together may read
  * `MAX_READINGS` times the length of the string plus `SPARE_CHARACTERS`. A failed attempt costs `CHARACTERS_PER_FAILURE` more.
  */
-const MAX_READINGS = 8
+const MAX_READINGS = 3
 const SPARE_CHARACTERS = 1_000_000
 const CHARACTERS_PER_FAILURE = 1_000
 

@@ -32,6 +32,11 @@ const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["aws", "amazon-bedrock"],
   ["moonshot", "moonshotai"],
   ["z-ai", "zai"],
+  // LiteLLM's names: https://docs.litellm.ai/docs/providers
+  ["vertex_ai", "google-vertex"],
+  ["together_ai", "together"],
+  ["fireworks_ai", "fireworks"],
+  ["cohere_chat", "cohere"],
 ])
 
 const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/

@@ -20,12 +20,12 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
   const end = endOf(evidence, options)
   const health = healthOf(end)
   const serviceTier = reading?.serviceTier
-  const reported = reading?.usage && reserved.costOf(reading.usage, serviceTier)
+  const reported = reading?.usage && reserved.costOf(reading.usage, serviceTier, reading.model)
   if (reported !== undefined) return { status: "charged", ...reported, inDoubt: false, health }
   if (end === "unbilled") return { status: "charged", ...NOTHING, inDoubt: false, health }
 
   const doubtful = doubtfulCharge(choiceOf(end, options), evidence, reserved)
-  const lowerBound = reading?.usageLowerBound && reserved.costOf(reading.usageLowerBound, serviceTier)
+  const lowerBound = reading?.usageLowerBound && reserved.costOf(reading.usageLowerBound, serviceTier, reading.model)
   return { status: "charged", ...atLeast(doubtful, lowerBound), inDoubt: true, health }
 }
 

@@ -25,8 +25,15 @@ export interface ReservedCost {
   inputTokens: number
   /** The upper bound of the call if its answer has this many output tokens in all. */
   boundOf(outputTokens: number): NanoUsd
-  /** The cost of a reported usage; undefined if it has no price. Never throws. */
-  costOf(reported: ReportedUsage, serviceTier: string | undefined): ReportedCharge | undefined
+  /**
+   * The cost of a reported usage, at the price of the model that the answer names if that is dearer; undefined if it has no
+   * price. Never throws.
+   */
+  costOf(
+    reported: ReportedUsage,
+    serviceTier: string | undefined,
+    modelUsed?: string | undefined,
+  ): ReportedCharge | undefined
 }
 
 /** The cost of a reported usage. */

@@ -1,12 +1,8 @@
 import { BudgetExceededError, type DeniedLimit } from "@p2/budget"
-import { isRecord, parseJson } from "@p2/core"
+import { isRecord } from "@p2/core"
+import { findInError, readProperty } from "./find-in-error"
 import { rememberedDenial } from "./remembered-denials"
 import { DENIAL_HEADER } from "./synthetic-response"
-
-/** Errors that are inspected inside an error: SDKs nest a few levels, and errors may form a cycle. */
-const MAX_VALUES = 200
-/** The longest string that is searched for a body. */
-const MAX_TEXT = 1_000_000
 
 /**
  * Finds the budget's denial in whatever an SDK made of it: in the error itself, in its causes and nested errors, in the
@@ -24,55 +20,16 @@ const MAX_TEXT = 1_000_000
  * }
  */
 export function budgetErrorFrom(error: unknown): BudgetExceededError | undefined {
-  const queue: unknown[] = [error]
-  const visited = new Set<unknown>()
-  // The loop also visits what it adds.
-  for (const value of queue) {
-    if (BudgetExceededError.isInstance(value)) return value
-    if (typeof value === "string") queue.push(bodyInText(value))
-    if (typeof value !== "object" || value === null || visited.has(value)) continue
-    const found = denialIn(value)
-    if (found !== undefined) return found
-    visited.add(value)
-    if (visited.size < MAX_VALUES) queue.push(...childrenOf(value))
-  }
-  return undefined
-}
-
-/** A property of an error in which an SDK keeps the error of a call, its body or its headers. */
-const PROPERTIES = [
-  ...["cause", "error", "errors", "lastError", "originalError", "rawError", "reason"],
-  ...["headers", "responseHeaders", "response"],
-  ...["body", "responseBody", "data", "details", "message"],
-] as const
-
-function childrenOf(value: object): unknown[] {
-  if (Array.isArray(value)) return value.slice(0, 20)
-  return PROPERTIES.map((name) => read(value, name)).filter((child) => child !== undefined && child !== null)
+  return findInError(error, (value) => (BudgetExceededError.isInstance(value) ? value : denialIn(value)))
 }
 
 /** The denial that a body or headers name. */
 function denialIn(value: object): BudgetExceededError | undefined {
-  const inHeaders = value instanceof Headers ? value.get(DENIAL_HEADER) : read(value, DENIAL_HEADER)
-  const details = read(value, "p2")
+  const inHeaders = value instanceof Headers ? value.get(DENIAL_HEADER) : readProperty(value, DENIAL_HEADER)
+  const details = readProperty(value, "p2")
   const id = inHeaders ?? (isRecord(details) ? details.id : undefined)
   const remembered = typeof id === "string" ? rememberedDenial(id) : undefined
   return remembered ?? (isRecord(details) ? rebuild(details) : undefined)
-}
-
-function read(value: object, name: string): unknown {
-  try {
-    return (value as Record<string, unknown>)[name]
-  } catch {
-    return undefined // A getter that throws.
-  }
-}
-
-/** The JSON object in a message such as `402 {"error":…}`. */
-function bodyInText(text: string): unknown {
-  const start = text.indexOf("{")
-  if (start === -1 || text.length > MAX_TEXT || !text.includes('"p2"')) return undefined
-  return parseJson(text.slice(start, text.lastIndexOf("}") + 1))
 }
 
 function rebuild({ limits, dueLeases }: Record<string, unknown>): BudgetExceededError | undefined {

@@ -26,7 +26,10 @@ export interface GuardOptions {
    * reported for similar calls, which a call can exceed. See docs/input-bounds.md. @defaultValue "hard"
    */
   inputBound?: InputBoundMode | undefined
-  /** Waits for room instead of denying at once. @defaultValue no wait */
+  /**
+   * Waits for room in the limits instead of denying at once. A slow start of the circuit breaker can wait without it too: see
+   * docs/charges.md. @defaultValue no wait
+   */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
   /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */
   charge?: ChargeOptions | undefined
@@ -48,7 +51,7 @@ export interface GuardOptions {
   serviceTier?: string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
-  /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` at the time of `guardFetch` */
+  /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
   fetch?: typeof fetch | undefined
   /** Ends a response that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
   bodyIdleMs?: number | undefined

@@ -1,6 +1,7 @@
 import type { BudgetExceededError } from "@p2/budget"
 import type { Bound } from "@p2/pricing"
 import type { ReportedCharge, ReservedCost } from "../charge/evidence"
+import { dearerCharge } from "../charge/used-model"
 import type { ReportedUsage } from "../protocols/meter"
 import type { BoundedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
@@ -68,12 +69,14 @@ export function reservedCost(described: BoundedCall, { bound }: CallPlan, { pric
       const limits = { ...boundOptions(described), choices: 1, maxOutputTokens: outputTokens }
       return Math.min(bound.nanoUsd, prices.upperBound(priceKey, limits).nanoUsd)
     },
-    costOf: (reported, serviceTier) =>
-      chargeOf(prices, priceKey, reported, {
-        serviceTier: serviceTier ?? reported.usage.serviceTier ?? explicitTier(options.serviceTier),
-        region: reported.usage.region ?? options.region,
-        byok: reported.cost?.isByok,
-      }),
+    costOf: (reported, serviceTier, modelUsed) =>
+      dearerCharge({ prices, priceKey, modelUsed }, (key) =>
+        chargeOf(prices, key, reported, {
+          serviceTier: serviceTier ?? reported.usage.serviceTier ?? explicitTier(options.serviceTier),
+          region: reported.usage.region ?? options.region,
+          byok: reported.cost?.isByok,
+        }),
+      ),
   }
 }
 

@@ -25,7 +25,11 @@ export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" 
   startedAt: number
 }
 
-/** Decides the charge of an attempt and settles its reservation. Never rejects: a failed settle must not lose the answer. */
+/**
+ * Decides the charge of an attempt and settles its reservation. Must not reject, because that would lose the answer, and needs no
+ * catch for it: a settle that the store fails is `pending` and sent again, the ledger cuts the provider's strings, and no other
+ * caller has the key of the reservation, so it cannot be settled with other amounts.
+ */
 export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEnd): Promise<void> {
   const { described, plan, attempt } = call
   const reading = end.meter?.read()

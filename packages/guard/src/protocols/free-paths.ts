@@ -11,6 +11,8 @@ interface PathRule {
   at?: string
   /** Why there is no bound, and what to do; absent: the call is free. */
   rejected?: string
+  /** The option `unknownEndpoints` lets it pass. @defaultValue false */
+  mayPass?: boolean
 }
 
 /** The path of a base URL: up to a version or `/openai`, such as `/api/v1`, `/openai/v1` or `/v1beta/openai`. */
@@ -55,6 +57,7 @@ const PATH_RULES: readonly PathRule[] = [
     methods: "POST",
     path: /^\/batches$/,
     rejected: `The cost of a batch has no upper bound: its calls are in a file that this guard did not see. ${UNSUPPORTED}`,
+    mayPass: true,
   },
   {
     methods: "POST",
@@ -65,6 +68,7 @@ const PATH_RULES: readonly PathRule[] = [
     methods: "POST",
     path: /^\/(images|audio|videos|realtime|assistants|threads|evals)(\/.+)?$/,
     rejected: `The cost of this endpoint has no upper bound. ${UNSUPPORTED}`,
+    mayPass: true,
   },
 ]
 
@@ -77,5 +81,6 @@ export function describePath({ method, url }: ProviderCall, context: ProtocolCon
     ({ methods, path, at = provider }) => at === provider && methods.split(" ").includes(method) && path.test(relative),
   )
   if (rule === undefined) return undefined
-  return rule.rejected === undefined ? { status: "free" } : rejected("unbounded-cost", rule.rejected)
+  if (rule.rejected === undefined) return { status: "free" }
+  return rejected(rule.mayPass ? "unknown-endpoint" : "unbounded-cost", rule.rejected)
 }

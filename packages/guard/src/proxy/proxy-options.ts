@@ -143,7 +143,7 @@ function namesOf(values: readonly string[] | undefined, name: string): ReadonlyS
   return new Set(values.map((value) => value.toLowerCase()))
 }
 
-/** Checks what `authenticate` returned: a misspelt field must not lift a limit. @throws InvalidArgumentError */
+/** Checks what `authenticate` returned: a misspelled field must not lift a limit. @throws InvalidArgumentError */
 export function checkCaller(caller: ProxyCaller): void {
   checkOptions(caller, CALLER_NAMES, "caller", { userId: "Did you mean `subject: { userId }`?" })
   const { subject, budget, models } = caller

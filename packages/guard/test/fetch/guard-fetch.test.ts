@@ -197,6 +197,20 @@ describe("a call that is not sent", () => {
     ])
   })
 
+  it.each(["batches", "images/generations", "audio/speech"])(
+    "is sent without a limit if this guard cannot bound it, and the options say so: /v1/%s",
+    async (path) => {
+      const call = (fetch: typeof globalThis.fetch) =>
+        fetch(`https://api.openai.com/v1/${path}`, { method: "POST", body: JSON.stringify({ model: "gpt-image-1" }) })
+      const rejecting = guardOver(() => json({}))
+      expect(await (await call(rejecting.fetch)).text()).toContain('unknownEndpoints: \\"pass\\"')
+      expect(rejecting.sent).toEqual([])
+      const passing = guardOver(() => json({}), { unknownEndpoints: "pass" })
+      expect((await call(passing.fetch)).status).toBe(200)
+      expect(passing.attempts).toMatchObject([{ status: "passed", provider: "openai", model: "gpt-image-1" }])
+    },
+  )
+
   it("is reported if it passes without a limit, also when it fails", async () => {
     const guard = guardOver(() => Promise.reject(new TypeError("fetch failed")), { unknownEndpoints: "pass" })
     const body = JSON.stringify({ model: "own-model" })

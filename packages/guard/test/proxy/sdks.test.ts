@@ -82,9 +82,11 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     const headers = { "retry-after-ms": "1" }
     // LangChain gives up after a 429.
     const second = integration.name === "@langchain/openai" ? 503 : 429
-    for (const status of [500, second]) provider.faults.next({ status, headers, billed: status === 500 })
+    // Google documents that a 500 is not billed.
+    const first = /google|gemini/i.test(integration.name) ? 503 : 500
+    for (const status of [first, second]) provider.faults.next({ status, headers, billed: status === first })
     await integration.call(proxied.connection)
-    expect(proxied.attempts.map(({ httpStatus }) => httpStatus)).toEqual([500, second, 200])
+    expect(proxied.attempts.map(({ httpStatus }) => httpStatus)).toEqual([first, second, 200])
     expect(provider.ledger.calls).toHaveLength(2)
     await expectCovered(proxied)
   })

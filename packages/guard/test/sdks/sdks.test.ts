@@ -1,7 +1,7 @@
 import { type Budget, createBudget, type Limit, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
-import { budgetErrorFrom, type GuardAttempt, type GuardOptions } from "../../src/index"
+import { budgetErrorFrom, circuitErrorFrom, type GuardAttempt, type GuardOptions } from "../../src/index"
 import { connect, INTEGRATIONS, type Integration } from "./integrations"
 
 let server: LocalProvider
@@ -84,14 +84,41 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
   })
 
+  it("asks a call with an open circuit once, and recognizes it", async () => {
+    const probe = guardFor(integration, "1.00")
+    await integration.call(probe.connection)
+    server.ledger.clear()
+    // A limit for two calls: after a failure the next call waits for a minute of the store's clock, which stands still.
+    const store = memoryStore({ now: () => Date.UTC(2026, 10, 30, 12) })
+    const limit = { nanoUsd: 2 * probe.attempts[0]!.reservedNanoUsd }
+    const budget = createBudget({ store, limits: [{ scope: "total", limit }] })
+    const guard = guardFor(integration, "1.00", { budget })
+    server.faults.next({ status: 503, headers: { "x-should-retry": "false", "retry-after-ms": "1" } })
+    await failure(integration.call(guard.connection))
+    for (const call of [
+      () => integration.call(guard.connection),
+      () => integration.stream(guard.connection, () => true),
+    ]) {
+      guard.counts.asked = 0
+      const error = await failure(call())
+      expect(circuitErrorFrom(error)).toMatchObject({ code: "circuit-open", provider: integration.provider })
+      expect(circuitErrorFrom(error)!.retryAfterMs).toBeGreaterThan(50_000)
+      expect(budgetErrorFrom(error)).toBeUndefined()
+      expect(guard.counts.asked).toBe(1)
+    }
+    expect(guard.attempts).toHaveLength(1)
+  })
+
   it("charges every retry of the SDK", async () => {
     const guard = guardFor(integration, "1.00")
     const headers = { "retry-after-ms": "1" }
     // LangChain gives up after a 429.
     const second = integration.name === "@langchain/openai" ? 503 : 429
-    for (const status of [500, second]) server.faults.next({ status, headers, billed: status === 500 })
+    // Google documents that a 500 is not billed.
+    const first = /google|gemini/i.test(integration.name) ? 503 : 500
+    for (const status of [first, second]) server.faults.next({ status, headers, billed: status === first })
     await integration.call(guard.connection)
-    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([500, second, 200])
+    expect(guard.attempts.map(({ httpStatus }) => httpStatus)).toEqual([first, second, 200])
     expect(server.ledger.calls).toHaveLength(2)
     await expectCovered(guard)
     server.faults.next({ status: 529, headers, billed: true })

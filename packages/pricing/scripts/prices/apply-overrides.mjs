@@ -12,6 +12,7 @@ import {
 import {
   CLAUDE_WRITES,
   LIMITS,
+  LONG_CONTEXT,
   MEDIA_RATES,
   NOT_SOLD,
   OPENROUTER_SEARCH,
@@ -37,6 +38,7 @@ export function applyOverrides(rows) {
     addMediaRates(row)
     addHostedTools(row)
     addOwnSearch(row)
+    addLongContext(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
@@ -166,6 +168,20 @@ function changeRates(row, change) {
     ...sheet,
     tiers: sheet.tiers.map((tier) => ({ ...tier, rates: change(tier.rates) })),
   }))
+}
+
+/** Adds the rates of a long context to a row that lists none. */
+function addLongContext(row) {
+  if (!LONG_CONTEXT.names.test(row.key)) return
+  const { from, factor } = LONG_CONTEXT
+  const longRates = (rates) =>
+    Object.fromEntries(Object.entries(rates).map(([kind, rate]) => [kind, PER_PIECE.has(kind) ? rate : rate * factor]))
+  row.sheets = row.sheets.map((sheet) => {
+    const [tier, ...others] = sheet.tiers
+    if (others.length > 0) return sheet
+    return { ...sheet, tiers: [tier, { fromInputTokens: from, rates: longRates(tier.rates) }] }
+  })
+  row.from = withSource(row.from, LONG_CONTEXT)
 }
 
 function addMediaRates(row) {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Usage } from "@p2/core"
 import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
 import { isRecord, type UsageFields, type UsageReadOptions } from "./usage-fields"
-import { usageOf } from "./usage-parts"
+import { usageOf, withTierAndRegion } from "./usage-parts"
 
 /**
  * Reads `usage` of Anthropic's Messages API. `input_tokens` does not include the cache counts, so the input is the sum of the
@@ -60,11 +60,7 @@ function readAnthropic(fields: UsageFields, writesWithoutTime: WriteTime = "5m")
     codeInterpreterSessions,
     assumptions: unnamed > 0 ? ["tokens that only the total contains were counted as output"] : [],
   })
-  const serviceTier = fields.string("speed") === "fast" ? "fast" : fields.string("service_tier")
-  const region = fields.string("inference_geo")
-  if (serviceTier !== undefined) result.serviceTier = serviceTier
-  if (region !== undefined) result.region = region
-  return result
+  return withTierAndRegion(result, fields)
 }
 
 interface AnthropicCounts {

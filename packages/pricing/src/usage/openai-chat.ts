@@ -3,7 +3,7 @@ import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
 import { reportedBy } from "./reported"
 import { type CacheCount, inclusiveTotals } from "./token-totals"
 import type { UsageFields, UsageReadOptions } from "./usage-fields"
-import { usageOf } from "./usage-parts"
+import { usageOf, withTierAndRegion } from "./usage-parts"
 
 /**
  * Reads `usage` of a chat completion from OpenAI, or from a server or gateway with the same API. Cached, audio, image and
@@ -81,7 +81,7 @@ function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): 
     mediaOutput: audioOutput + imageOutput,
     reasoningPosition,
   })
-  return usageOf(totals.inputTokens, totals.outputTokens, {
+  const usage = usageOf(totals.inputTokens, totals.outputTokens, {
     cacheReadTokens: cache.read.tokens,
     cacheWriteTokens: cache.write.tokens - cache.writeHour,
     cacheWrite1hTokens: cache.writeHour,
@@ -93,6 +93,7 @@ function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): 
     webSearches: fields.inner("server_tool_use").count("web_search_requests"),
     assumptions: totals.assumptions,
   })
+  return withTierAndRegion(usage, fields)
 }
 
 interface CacheCounts {

@@ -20,11 +20,11 @@ export function readOpenAIImagesUsage(usage: unknown): UsageReading {
 }
 
 function readImages(fields: UsageFields): Usage {
-  const input = fields.ignore("total_tokens").inner("input_tokens_details").ignore("text_tokens")
+  const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details")
   const cacheRead = input.count("cached_tokens")
   input.inner("cached_tokens_details").ignore("text_tokens", "image_tokens")
-  const outputTokens = fields.required("output_tokens")
+  const outputTokens = outputOf(fields)
   const textOutput = output.count("text_tokens")
   const imageOutput = output.optional("image_tokens") ?? outputTokens - Math.min(textOutput, outputTokens)
   const reasoning = output.count("reasoning_tokens")
@@ -53,10 +53,12 @@ export function readOpenAITranscriptionUsage(usage: unknown): UsageReading {
 }
 
 function readTranscription(fields: UsageFields): Usage {
-  fields.ignore("total_tokens")
   const seconds = fields.optionalNumber("seconds")
   // Kept if it is 0: `costOf` requires it for a model that is billed by the second.
-  if (seconds !== undefined) return { inputTokens: 0, outputTokens: 0, audioSeconds: Math.ceil(seconds) }
+  if (seconds !== undefined) {
+    fields.ignore("total_tokens")
+    return { inputTokens: 0, outputTokens: 0, audioSeconds: Math.ceil(seconds) }
+  }
   if (fields.string("type") === "duration") {
     if (!fields.has("seconds"))
       fields.problems.push(new InvalidArgumentError("usage.seconds", "a number of at least 0", undefined))
@@ -67,7 +69,7 @@ function readTranscription(fields: UsageFields): Usage {
   const text = Math.min(details.count("text_tokens"), inputTokens)
   const audio = details.optional("audio_tokens") ?? inputTokens - text
   fields.inner("output_token_details").ignore("text_tokens")
-  return usageOf(Math.max(inputTokens, audio), fields.required("output_tokens"), { audioInputTokens: audio })
+  return usageOf(Math.max(inputTokens, audio), outputOf(fields), { audioInputTokens: audio })
 }
 
 /**
@@ -108,10 +110,10 @@ export function usageFromOpenAIRealtime(usage: unknown, options: UsageReadOption
 }
 
 function readRealtime(fields: UsageFields): Usage {
-  const input = fields.ignore("total_tokens").inner("input_token_details").ignore("text_tokens")
+  const input = fields.inner("input_token_details").ignore("text_tokens")
   const output = fields.inner("output_token_details").ignore("text_tokens")
   input.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
-  return usageOf(fields.required("input_tokens"), fields.required("output_tokens"), {
+  return usageOf(fields.required("input_tokens"), outputOf(fields), {
     cacheReadTokens: input.count("cached_tokens"),
     audioInputTokens: input.count("audio_tokens"),
     imageInputTokens: input.count("image_tokens"),
@@ -119,4 +121,10 @@ function readRealtime(fields: UsageFields): Usage {
     audioOutputTokens: output.count("audio_tokens"),
     imageOutputTokens: output.count("image_tokens"),
   })
+}
+
+/** The output, with the tokens that only the total contains. */
+function outputOf(fields: UsageFields): number {
+  const output = fields.required("output_tokens")
+  return Math.max(output, (fields.optional("total_tokens") ?? 0) - fields.count("input_tokens"))
 }

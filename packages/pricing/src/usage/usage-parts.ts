@@ -1,4 +1,5 @@
 import type { Usage } from "@p2/core"
+import type { UsageFields } from "./usage-fields"
 
 /** The counts of a usage that may be absent. */
 type UsagePart = Exclude<keyof Usage, "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region">
@@ -36,4 +37,11 @@ export function usageOf(
     if (value !== undefined && value > 0) usage[part] = value
   if (assumptions.length > 0) usage.assumptions = assumptions
   return usage
+}
+
+/** Adds the service tier and the region that Anthropic reports in a usage, which gateways pass on. */
+export function withTierAndRegion(usage: Usage, fields: UsageFields): Usage {
+  const serviceTier = fields.string("speed") === "fast" ? "fast" : fields.string("service_tier")
+  const region = fields.string("inference_geo")
+  return { ...usage, ...(serviceTier && { serviceTier }), ...(region && { region }) }
 }

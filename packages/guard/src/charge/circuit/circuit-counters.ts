@@ -3,9 +3,9 @@ import type { NanoUsd } from "@p2/core"
 import { countedWindows, type GuardedLimit, PROBE_WINDOWS, type ProbeWindow } from "./guarded-limit"
 
 /**
- * How much of a limit may be in doubt without a success: up to the first share freely, then one call in each window. A share
- * is at least the upper bounds of `calls` calls, because a retry must be possible in a small budget, but those are at most
- * half of the limit. The windows grow, and with them the cool-down.
+ * How much of a limit may be in doubt without a success: up to the first share without restriction, then one call in each
+ * window. A share is at least the upper bounds of `calls` calls, because a retry must be possible in a small budget, but those
+ * are at most half of the limit. The windows grow, and with them the cool-down.
  */
 const STEPS = [
   { percent: 4, calls: 2, every: undefined },

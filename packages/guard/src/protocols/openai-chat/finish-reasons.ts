@@ -2,7 +2,7 @@
 export type AnswerEnd = "complete" | "truncated" | "filtered" | "failed"
 
 /**
- * The finish reasons with a known meaning, normalised by {@link endOf}. Every other reason is `failed`, because the answer
+ * The finish reasons with a known meaning, normalized by {@link endOf}. Every other reason is `failed`, because the answer
  * may be a part of one: `network_error` (Zhipu), `pause_turn` (Anthropic), `other`, `language`, `malformed_function_call`,
  * `unexpected_tool_call` (Gemini), `insufficient_system_resource` (DeepSeek), `time_limit`, `cancelled` (watsonx), `abort`
  * (vLLM), `error`.
@@ -81,7 +81,7 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
 )
 
 /**
- * What a finish reason says of the answer. Spellings are normalised: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
+ * What a finish reason says of the answer. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
  * `content_filter: SAFETY`. Undefined (the provider states no reason) is `complete`.
  *
  * @param native the model's own reason, which a gateway reports beside its own (OpenRouter's `native_finish_reason`). The
