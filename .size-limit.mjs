@@ -24,7 +24,8 @@ const withoutFormats = (config) => ({ ...config, external: [...(config.external 
 
 /**
  * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
- * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share.
+ * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. The goal
+ * for guard is 16 KB, which it does not reach.
  */
 const CORE = "packages/core/dist/index.js"
 
@@ -59,7 +60,7 @@ export default [
     path: "packages/pricing/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "48 KB",
+    limit: "48.4 KB",
   },
   {
     name: "@p2/guard, own code without wire formats",
@@ -67,7 +68,7 @@ export default [
     ignore: neighbours,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "18.5 KB",
+    limit: "21.2 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -75,13 +76,13 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "42 KB",
+    limit: "46.9 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "22.7 KB",
+    limit: "21.7 KB",
   },
 ]
