@@ -36,20 +36,6 @@ const { z } = createRequire(join(root, "packages/core/package.json"))(
   "zod",
 ) as typeof import("../packages/core/node_modules/zod")
 
-/**
- * Known leaks, by the name of the case. `it.fails` demands that a case is deleted here as soon as it is mended: names that are no
- * identifiers belong through `describeName` of `@p2/core`, and an address of a store must not reach the parser of Redis unchecked.
- */
-const KNOWN: ReadonlySet<string> = new Set([
-  ...["an unknown end", "a misspelt memory store"],
-  ...["a Redis address that is not escaped", "a Redis address with an invalid port"],
-  ...["an unknown field", "an unknown content part", "an unknown tool", "an unknown item", "an unknown path"],
-])
-
-function caseOf(name: string): typeof it.fails {
-  return KNOWN.has(name) ? it.fails : it
-}
-
 /** Everything that a log or an error tracker may show of a value. */
 function visible(value: unknown): string {
   const seen = new Set<unknown>()
@@ -276,7 +262,7 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
   }
 
   for (const [name, response] of RESPONSES)
-    caseOf(name)(name, async () => {
+    it(name, async () => {
       respond = response
       for (const method of ["generate", "generateResponse", "stream"] as const) {
         const thrown = await outcomeOf(() => play({}, method))
@@ -311,7 +297,7 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
     ["a user budget that is a secret", { userBudget: { budget: PROMPT, period: "day" }, user: PROMPT }],
   ]
   for (const [name, options] of OPTIONS)
-    caseOf(name)(name, async () => {
+    it(name, async () => {
       respond = { status: 200, body: completion('{"name":"Ada"}') }
       for (const method of ["generate", "generateResponse", "stream"] as const) {
         log(await outcomeOf(() => play(options, method)))
@@ -341,7 +327,7 @@ describe("a call of guardFetch that is not sent shows no key and no prompt", () 
     ["an unknown path", `/${encodeURIComponent(PROMPT)}`, body],
   ]
   for (const [name, path, value] of CALLS)
-    caseOf(name)(name, async () => {
+    it(name, async () => {
       const attempts: unknown[] = []
       const guarded = guardFetch({
         budget: limited(),

@@ -23,8 +23,8 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"]
 
 const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   store: [
-    'a store, "memory:", "file:./p2.db", "redis://…" or "postgres://…"',
-    (store) => matches(/^(memory:|file:|rediss?:\/\/|postgres(ql)?:\/\/)/)(store) || hasMethods("reserve")(store),
+    'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
+    (store) => isStoreAddress(store) || hasMethods("reserve")(store),
   ],
   budget: ["a budget from `createBudget`", hasMethods("reserve")],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
@@ -43,6 +43,13 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
       LOG_LEVELS.every((level) => field(logger, level) === undefined || hasMethods(level)(logger)),
   ],
   clock: ["an object with the functions `now`, `sleep` and `random`", hasMethods("now", "sleep", "random")],
+}
+
+/** Invalid addresses are rejected here, because the errors of database drivers show them with their passwords. */
+function isStoreAddress(store: unknown): boolean {
+  if (typeof store !== "string") return false
+  if (store === "memory:" || store.startsWith("file:")) return true
+  return /^(rediss?|postgres(ql)?):\/\//.test(store) && URL.canParse(store)
 }
 
 const DEADLINE: OptionRule = [
