@@ -5,6 +5,9 @@ const neighbours = [
   "@p2/pricing",
   "@p2/budget",
   "@p2/budget-sqlite",
+  "@p2/guard",
+  "@p2/budget-postgres",
+  "pg",
   "openai",
   "zod",
   "ioredis",
@@ -16,9 +19,13 @@ const withoutTables = (config) => ({
   external: [...(config.external ?? []), "*/generated/ranks-o200k"],
 })
 
+/** Leaves out the wire formats of providers. */
+const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/find-protocol"] })
+
 /**
  * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
- * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share.
+ * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. The goal
+ * for guard is 16 KB, which it does not reach.
  */
 const CORE = "packages/core/dist/index.js"
 
@@ -29,7 +36,7 @@ export default [
     import: "{ Request, MessageBuilder }",
     ignore: neighbours,
     gzip: true,
-    limit: "8.7 KB",
+    limit: "9.4 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
@@ -37,9 +44,9 @@ export default [
     import: "{ compileAnswer }",
     ignore: neighbours,
     gzip: true,
-    limit: "8.8 KB",
+    limit: "9.8 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "17.2 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "18.3 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
@@ -53,13 +60,29 @@ export default [
     path: "packages/pricing/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "47 KB",
+    limit: "48.4 KB",
+  },
+  {
+    name: "@p2/guard, own code without wire formats",
+    path: "packages/guard/src/index.ts",
+    ignore: neighbours,
+    modifyEsbuildConfig: withoutFormats,
+    gzip: true,
+    limit: "21.2 KB",
+  },
+  {
+    // About 9 KB for each wire format: what each field of a call can cost.
+    name: "@p2/guard, own code",
+    path: "packages/guard/dist/index.js",
+    ignore: neighbours,
+    gzip: true,
+    limit: "46.9 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbours,
     gzip: true,
-    limit: "22.7 KB",
+    limit: "21.7 KB",
   },
 ]

@@ -4,7 +4,7 @@ import { defineConfig } from "tsup"
  * One build for every package: ESM and CommonJS with types, no minifying (users read stack traces).
  * An entry `src/redis.ts` becomes the sub-path `./redis`.
  */
-export function packageBuild(entry: string[], options: { platform?: "neutral" | "node" } = {}) {
+export function packageBuild(entry: string[], options: { platform?: "neutral" | "node"; shims?: boolean } = {}) {
   return defineConfig({
     entry,
     format: ["esm", "cjs"],
@@ -14,6 +14,8 @@ export function packageBuild(entry: string[], options: { platform?: "neutral" | 
     dts: { compilerOptions: { paths: {} } },
     clean: true,
     splitting: true,
+    // For `import.meta.url` in CommonJS.
+    shims: options.shims ?? false,
     // `node:sqlite` has no name without its prefix, and the import tests look for the prefix.
     removeNodeProtocol: false,
     external: [/^node:/],

@@ -10,9 +10,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   "@p2/pricing": ["@p2/core"],
   "@p2/budget": ["@p2/core"],
   "@p2/budget-sqlite": ["@p2/core", "@p2/budget"],
-  "@p2/client": ["@p2/core", "@p2/tokens", "@p2/pricing", "@p2/budget", "@p2/budget-sqlite"],
+  "@p2/guard": ["@p2/core", "@p2/tokens", "@p2/pricing", "@p2/budget"],
+  "@p2/budget-postgres": ["@p2/core", "@p2/budget"],
+  "@p2/client": ["core", "tokens", "pricing", "budget", "budget-sqlite", "budget-postgres", "guard"].map(
+    (name) => `@p2/${name}`,
+  ),
   "@p2/local-provider": ["@p2/core", "@p2/tokens", "@p2/pricing"],
   "@p2/redis-server": [],
+  "@p2/postgres-server": [],
 }
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\s*\(\s*)["'`]([^"'`]+)["'`]/g

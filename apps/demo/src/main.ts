@@ -18,9 +18,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** The store without the password in its URL. */
+/** The store without the credentials and the query of its URL: both may hold a password. */
 function storeName(store: string | undefined): string {
-  return store === undefined ? "memory" : store.replace(/\/\/[^@/]*@/, "//…@")
+  return store === undefined ? "memory" : store.replace(/\/\/.*@/, "//…@").replace(/\?.*/, "")
 }
 
 main().catch((error: unknown) => {

@@ -22,7 +22,7 @@ Usage: npm start -- [options]
   --prompt TEXT          the user message          (default: Describe who is David Copperfield)
   --small-budget USD     the budget that denies    (default: 0.0001)
   --budget USD           the budget that allows    (default: 0.05)
-  --store URL            memory:, file:./p2.db or redis://… (default: REDIS_URL when set, else memory:)
+  --store URL            memory:, file:./p2.db, redis://… or postgres://… (default: REDIS_URL when set, else memory:)
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
   --help                 print this text

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { startPostgres } from "@p2/postgres-server"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url))
@@ -98,6 +99,23 @@ describe("the demo", () => {
     expect(second.code, second.stderr).toBe(0)
     // Two requests of the guide in each run, and the two callers of the first run.
     expect([figure(first.stdout, "Total requests"), figure(second.stdout, "Total requests")]).toEqual([2, 6])
+  })
+
+  it("keeps its statistics in PostgreSQL, and does not print the password of its address", async () => {
+    const server = await startPostgres()
+    try {
+      const address = server.url.replace("postgres@", "postgres:sesame@")
+      const args = ["--store", `${address}?application_name=demo`, "--callers", "20", "--affordable", "5"]
+      const first = await demo(...args)
+      const second = await demo(...args)
+      expect(second.code, second.stderr).toBe(0)
+      expect([first, second].map(({ stdout }) => figure(stdout, "Admitted"))).toEqual([5, 5])
+      expect([figure(first.stdout, "Total requests"), figure(second.stdout, "Total requests")]).toEqual([2, 24])
+      expect(first.stdout).toContain("Store: postgres://…@127.0.0.1")
+      expect(first.stdout + first.stderr).not.toMatch(/sesame|application_name/)
+    } finally {
+      await server.stop()
+    }
   })
 
   it("reports an invalid option without a stack", async () => {

@@ -63,7 +63,7 @@ it("corrects an attempt from its stored entry in a later process, and counters a
 
   const second = processOn(path, clock)
   const [entry] = await second.usage.get("call-1")
-  expect(entry!.fingerprint).toMatch(/^[0-9a-f]{24}$/)
+  expect(entry!.fingerprint).toMatch(/^[\x20-\x7e]{1,64}$/)
   const correction = { entry: entry!, cost: { usd: 0.25 }, changes: { costSource: "provider" } } as const
   expect(await second.correct(correction)).toEqual({ status: "corrected" })
   await second.close()

@@ -79,7 +79,7 @@ const contestants = {
   "budget, limits of the call that count": facade([], COUNTED),
   "budget, limits of the call, windows": facade([], LIMITED),
   "budget, limits of its own, windows": facade(LIMITED, undefined),
-  "checked memory store, two counters": bare(checkedStore(storeOf())),
+  "checked memory store, two counters": bare(checkedStore(storeOf(), { trustsRequests: true })),
   "bare memory store, two counters": bare(storeOf()),
 }
 

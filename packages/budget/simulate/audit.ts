@@ -7,7 +7,7 @@ export const PARTITION = "main"
 
 /**
  * Compares every counter that the store keeps with the journal of its replies, and with the usage entries and adjustments.
- * What was reserved must be gone when everything is resolved.
+ * Nothing may be reserved once every reservation is resolved.
  */
 export async function audit(
   store: BudgetStore,
@@ -36,7 +36,7 @@ export async function audit(
       )
     const sum = (charges.get(name) ?? 0) + expected.adjusted - expected.uncounted
     if (spent !== sum) violations.push(`${name} has ${spent} spent, its entries and adjustments sum to ${sum}`)
-    if (options.isEverythingResolved && reserved !== 0) violations.push(`${reserved} stay reserved in ${name}`)
+    if (options.isEverythingResolved && reserved !== 0) violations.push(`${name} still has ${reserved} reserved`)
   }
   return violations
 }
@@ -45,7 +45,7 @@ export async function isAnyDue(store: BudgetStore): Promise<boolean> {
   return (await store.listDue({ partition: PARTITION, limit: 1 })).due.length > 0
 }
 
-/** Each call is charged what it may be charged, in all of its counters alike: exactly once, nothing lost, all or none. */
+/** Each call is charged an allowed amount, exactly once, and the same in all of its counters. */
 export async function checkCalls(
   store: BudgetStore,
   calls: readonly SimulatedCall[],
@@ -62,7 +62,7 @@ export async function checkCalls(
       violations.push(`${entry.requestId} is ${entry.state}, its requests are ${JSON.stringify(requests)}`)
   }
   for (const call of calls) {
-    // Charged under a second key if another owner had released the first.
+    // A call has a second entry if another owner had released the first key.
     const own = entries.filter(({ requestId }) => requestId === call.key)
     const charged = own.reduce((sum, { costNanoUsd }) => sum + costNanoUsd, 0)
     const isForgotten = journal.forgottenKeys.has(call.key)

@@ -17,7 +17,7 @@ import { LEASE_MS } from "./world"
 
 const CALLS = 12
 const WAIT_MS = 2_000
-/** A reserve sends at most about so many calls, one after the other, each with the store's timeout. */
+/** About the maximum number of calls that a reserve sends one after another, each with the store's timeout. */
 const MAX_STORE_CALLS = 10
 
 export interface CallerOptions {
@@ -27,12 +27,12 @@ export interface CallerOptions {
   random: Random
   calls: SimulatedCall[]
   journal: Journal
-  /** Some process that is running. */
+  /** A random process that is running. */
   anyProcess: () => [SimulatedProcess, Budget] | undefined
   fail: (violation: string) => void
 }
 
-/** What one process does: it reserves, sends calls, settles, and corrects by invoices. */
+/** Reserves, sends calls, settles, and corrects by invoices, as one process. */
 export class Caller {
   constructor(private readonly options: CallerOptions) {}
 
@@ -53,7 +53,7 @@ export class Caller {
     }
   }
 
-  /** A queue delivers the calls of a dead process again: under the same keys, perhaps in other windows. */
+  /** A queue delivers the calls of a dead process again, under the same keys, possibly in other windows. */
   async takeOver(abandoned: readonly SimulatedCall[]): Promise<void> {
     const { random, time, process, budget } = this.options
     for (const call of abandoned) {
@@ -75,11 +75,12 @@ export class Caller {
   async #makeCall(call: SimulatedCall): Promise<void> {
     const reservation = await this.#reserve(call)
     if (reservation === undefined) return
-    const { random } = this.options
+    const { random, time } = this.options
     if (call.billed === null && random.chance(0.15)) {
       call.isReleaseSent = true
+      if (random.chance(0.2)) await time.sleep(random.integer(LEASE_MS, 3 * LEASE_MS))
       const { status } = await reservation.release()
-      call.outcome = status === "settled" ? "released" : "failed"
+      call.outcome = status === "released" ? "released" : "failed"
       return
     }
     await this.#send(call, reservation)
@@ -92,6 +93,8 @@ export class Caller {
     const waitMs = random.chance(0.1) ? WAIT_MS : 0
     const options: ReserveOptions = {
       ...reserveOptions(call),
+      // No other call has used the key of a call that was not abandoned.
+      releaseUnanswered: !call.isAbandoned,
       ...(waitMs > 0 && { wait: { timeoutMs: waitMs } }),
       ...(random.chance(0.15) && { signal: this.#signalAfter(process, random.integer(0, 100)) }),
     }
@@ -104,8 +107,8 @@ export class Caller {
     } catch (error) {
       if (!isExpected(error)) throw error
       call.outcome = outcomeOf(error)
-      // A reserve without a reply is released in the background, also where an earlier owner had reserved and sent it.
-      call.isReleaseSent ||= call.outcome === "failed"
+      // A reserve without a reply is released in the background, unless an earlier owner may have reserved and sent it.
+      call.isReleaseSent ||= call.outcome === "failed" && !call.isAbandoned
     } finally {
       const elapsedMs = time.now - startedAt
       if (elapsedMs > waitMs + MAX_STORE_CALLS * TIMEOUT_MS) fail(`the reserve of ${key} takes ${elapsedMs} ms`)
@@ -113,18 +116,18 @@ export class Caller {
     return undefined
   }
 
-  /** From here on the provider bills, whatever becomes of the process. Some calls outlive their lease, some the bound. */
+  /** The provider bills the call even if the process dies. Some calls outlive their lease, some cost more than the bound. */
   async #send(call: SimulatedCall, reservation: Reservation): Promise<void> {
     const { random, time, budget } = this.options
     const { bound } = call
-    // The provider knows the key, too: a call that is sent again is billed once.
+    // The provider has the key as well, and bills a repeated call once.
     call.billed ??= random.chance(0.1) ? bound + random.integer(1, 50) : random.integer(0, bound)
     if (random.chance(0.1)) time.at(time.now + random.integer(0, 1_000), undefined, () => this.#deliverTwice(call))
     await time.sleep(random.chance(0.1) ? random.integer(LEASE_MS, 3 * LEASE_MS) : random.integer(5, 1_500))
     const settled = await reservation.settle({ nanoUsd: call.billed }, { status: "succeeded" })
     call.outcome = settled.status
     if (settled.status !== "settled" || call.isAbandoned || !random.chance(0.15)) return
-    // An invoice corrects what the answer said.
+    // An invoice corrects the reported cost.
     await time.sleep(random.integer(5, 2_000))
     Object.assign(call, { billedBefore: call.billed, billed: random.integer(0, 2 * bound), outcome: "open" })
     if (random.chance(0.5)) {
@@ -136,15 +139,16 @@ export class Caller {
   }
 
   /**
-   * The queue delivers the call to a second process, too, which must not send it. If its reserve gets no reply it releases
-   * the reservation, and the first process charges the call under another key.
+   * The queue also delivers the call to a second process, which must neither send it nor release its reservation. If the
+   * second process sets `releaseUnanswered` wrongly, it releases the key, and the first one charges the call under another.
    */
   #deliverTwice(call: SimulatedCall): void {
     const { anyProcess, time, random, fail } = this.options
     const [process, budget] = anyProcess() ?? []
     if (process === undefined || budget === undefined) return
-    call.isReleaseSent = true
-    const options = reserveOptions(call)
+    const releaseUnanswered = random.chance(0.5)
+    if (releaseUnanswered) call.isReleaseSent = true
+    const options = { ...reserveOptions(call), releaseUnanswered }
     time.runAs(process, async () => {
       const signal = random.chance(0.5) ? this.#signalAfter(process, random.integer(0, 50)) : undefined
       try {
@@ -154,12 +158,12 @@ export class Caller {
         })
       } catch (error) {
         if (!ReservationHeldError.isInstance(error) && !isExpected(error))
-          fail(`${process.name}, to which ${call.key} was delivered as well, is told ${String(error)}`)
+          fail(`${process.name}, to which ${call.key} was delivered as well, gets ${String(error)}`)
       }
     })
   }
 
-  /** By the entry alone, as another process would. */
+  /** Corrects the call by its entry alone, as another process does. */
   async #correct(call: SimulatedCall, budget: Budget): Promise<void> {
     call.outcome = "uncertain"
     try {
@@ -174,7 +178,7 @@ export class Caller {
     }
   }
 
-  /** The caller goes away, perhaps in the moment in which the reply comes. */
+  /** Aborts a call, possibly at the moment its reply arrives. */
   #signalAfter(process: SimulatedProcess, ms: number): AbortSignal {
     const { time } = this.options
     const controller = new AbortController()
@@ -183,7 +187,7 @@ export class Caller {
   }
 }
 
-/** The same content for the same call, whoever reserves it. */
+/** The same content for the same call in every process. */
 function reserveOptions({ key, subject, bound, onExpire }: SimulatedCall): ReserveOptions {
   return { subject, idempotencyKey: key, amount: { nanoUsd: bound }, onExpire: { nanoUsd: onExpire } }
 }

@@ -33,7 +33,7 @@ interface JournalCounter {
 
 interface JournalReservation {
   state: "held" | FinalState
-  /** Of the last settle. */
+  /** Revision of the last settle. */
   revision: number
   leaseEnd: number
   /** Time of the last change by rule 6. */
@@ -42,20 +42,20 @@ interface JournalReservation {
 }
 
 /**
- * What the store replied, in the order in which it applied it. From the replies alone it computes what every counter must
- * hold, and finds replies that break the contract.
+ * The replies of the store, in the order in which it applied the calls. Computes from them alone what every counter must
+ * contain, and finds replies that break the contract.
  */
 export class Journal {
   readonly violations: string[] = []
   readonly counters = new Map<string, JournalCounter>()
   readonly reservations = new Map<string, JournalReservation>()
-  /** Keys whose settle was replied to with `forgotten`. */
+  /** Keys of settles that got the reply `forgotten`. */
   readonly forgottenKeys = new Set<string>()
-  /** Keys of which a reserve was told that they had expired: their charge stays. */
+  /** Keys that a reserve found expired: their charge stays. */
   readonly expiredKeys = new Set<string>()
   /** Applied resets: they lower the peak, so that thresholds are crossed again. */
   resets = 0
-  /** Until when the keys of adjustments are kept. */
+  /** By key of an adjustment: the time until which it is kept. */
   readonly #adjustments = new Map<string, number>()
   /** The latest time that was written; it never runs backwards. */
   #time = 0
@@ -65,13 +65,13 @@ export class Journal {
     private readonly retentionMs: number,
   ) {}
 
-  /** End of the last lease that is still held; 0: none is. */
+  /** End of the last lease that is still held; 0 if no lease is. */
   get lastLeaseEnd(): number {
     const held = [...this.reservations.values()].filter(({ state }) => state === "held")
     return Math.max(0, ...held.map(({ leaseEnd }) => leaseEnd))
   }
 
-  /** Records one reply. `member` is a member of the store that answered `request` with `reply`. */
+  /** Records one reply of a member of the store. */
   add(member: string, request: unknown, reply: { now: number }): void {
     if (member === "reserve") this.#reserve(request as ReserveRequest, reply as ReserveReply)
     if (member === "settle") this.#settle(request as SettleRequest, reply as SettleReply)
@@ -82,7 +82,7 @@ export class Journal {
     if (member === "acceptClock") this.#time = reply.now
     const earliest = Math.max(this.clock(), this.#time)
     if (reply.now < earliest)
-      this.#fail(`${member} replies the time ${reply.now}, which is ${earliest - reply.now} ms back`)
+      this.#fail(`${member} replies the time ${reply.now}, which is ${earliest - reply.now} ms too early`)
   }
 
   #listDue({ limit }: { limit: number }, { due }: ListDueReply): void {
@@ -101,9 +101,9 @@ export class Journal {
 
   #reserve(request: ReserveRequest, reply: ReserveReply): void {
     const { key, counters } = request
-    // Without it nobody would expire the leases of the dead. It is as of before the reserve.
+    // `due` is the state before the reserve. Without it no process would expire the leases of dead ones.
     if (reply.due !== this.#dueKeys().size > 0)
-      this.#fail(`${key} is told that ${reply.due ? "" : "no "}leases are due`)
+      this.#fail(`the reserve of ${key} reports that ${reply.due ? "" : "no "}leases are due`)
     const reservation = this.reservations.get(key)
     const { status } = reply
     if (status === "resolved" && reply.state !== reservation?.state)
@@ -116,13 +116,13 @@ export class Journal {
     if (status === "lease-ended" || (status === "resolved" && reply.state === "expired")) this.expiredKeys.add(key)
     if (status === "exceeded") this.#checkDenial(request, reply.which)
     if (status === "ok" && !reply.replayed) this.#admit(request, reply)
-    // A replay may name windows that are long over and forgotten.
+    // A replay may name windows that are forgotten.
     if ((status === "ok" && !reply.replayed) || status === "exceeded")
       for (const [index, { name }] of counters.entries()) this.#compare(key, name, reply.counters[index]!)
   }
 
   #admit({ key, counters, leaseMs }: ReserveRequest, { now, expiresAt }: { now: number; expiresAt: number }): void {
-    // Whatever ended under a key, it never has a second life.
+    // A key is never reserved twice, however its reservation ended.
     if (this.reservations.has(key)) this.#fail(`${key} is admitted a second time`)
     if (expiresAt !== this.clock() + leaseMs) this.#fail(`the lease of ${key} does not last for ${leaseMs} ms`)
     for (const counter of counters) {
@@ -145,7 +145,7 @@ export class Journal {
     if (`${denying}` !== `${which}`) this.#fail(`${key} is denied by [${which}], and does not fit into [${denying}]`)
   }
 
-  /** As rule 2 has it, with the numbers of this journal. */
+  /** Rule 2, computed from the counters of this journal. */
   #fits({ name, amount, limit, endsAt }: ReserveCounter): boolean {
     const { spent, reserved, granted } = this.#counter(name, endsAt)
     return amount === 0 || limit === null || spent + reserved + amount <= limit + granted
@@ -189,7 +189,7 @@ export class Journal {
         reserved: reservation?.state === "held" ? -(before?.amount ?? 0) : 0,
       }
       const counter = this.#counter(name, endsAt)
-      // Where nothing was reserved the window may be long over and its counter forgotten.
+      // A counter in which nothing was reserved may be forgotten with its window.
       const isOver = !before?.amount && endsAt !== null && now >= endsAt + this.retentionMs
       const isForgotten = isOver && forgottenCounters > 0 && changes[index]!.peak === 0
       if (isOver) over++
@@ -203,7 +203,7 @@ export class Journal {
     this.#time = now
   }
 
-  /** Rule 4: not before the retention is over, and never what is held. */
+  /** Rule 4: a key is not forgotten before the retention ends, and never while it is held. */
   #checkForgotten(key: string, reservation: JournalReservation | undefined, now: number): void {
     this.forgottenKeys.add(key)
     if (reservation === undefined) return
@@ -268,7 +268,7 @@ export class Journal {
     counter.granted += by.granted ?? 0
     counter.peak = Math.max(peak, counter.spent)
     this.#compare(key, change.name, change)
-    // A threshold is crossed where the peak rises: once.
+    // Each rise of the peak crosses its thresholds once.
     if (change.peakBefore !== peak || change.peak !== counter.peak)
       this.#fail(
         `${change.name} rises from ${change.peakBefore} to ${change.peak}, not ${peak} to ${counter.peak} (${key})`,

@@ -4,14 +4,14 @@ import { runSeed } from "./world"
 
 const HELP = `pnpm simulate [--seeds N] [--from N] [--seed N] [--store memory|redis] [--trace]
 
-Runs the package against a store with crashes, lost, delayed and doubled messages and clocks that jump: one world for each
+Runs the package against a store with crashes, lost, delayed and duplicated messages and clocks that jump: one world for each
 seed. A seed that fails is printed and replays exactly.
 
-  --seeds N   how many seeds (1000)
-  --from N    the first of them (1)
-  --seed N    this one only
-  --store S   memory (default), or redis: the scripts on a server that is started for the run
-  --trace     print what happens at the server, step by step`
+  --seeds N   number of seeds (1000)
+  --from N    first seed (1)
+  --seed N    only this seed
+  --store S   memory (default), or redis: the Lua scripts on a server that is started for the run
+  --trace     print each step at the server`
 
 const PROGRESS_MS = 10_000
 
@@ -53,11 +53,11 @@ async function main(): Promise<void> {
   if (failed > 0) process.exitCode = 1
 }
 
-/** No seeds at all would be no failure. */
+/** Rejects 0, because a run without seeds would report no failure. */
 function readCount(option: string, value: string): number {
   const count = Number(value)
   if (Number.isSafeInteger(count) && count >= 1) return count
-  throw new Error(`Invalid \`${option}\`: expected an integer from 1, got ${value}.`)
+  throw new Error(`Invalid \`${option}\`: expected a positive integer, got ${value}.`)
 }
 
 async function openServer(name: string): Promise<{ server: SimulatedServer; close(): Promise<void> }> {

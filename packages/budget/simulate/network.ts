@@ -1,33 +1,21 @@
 import type { BudgetStore } from "../src/store/budget-store"
 import { StoreError } from "../src/store/store-error"
+import { LEDGER_MEMBERS, STORE_MEMBERS } from "../src/testing/check-suite"
 import type { Random } from "../src/testing/random"
 import type { Journal } from "./journal"
 import type { SimulatedProcess, VirtualTime } from "./virtual-time"
 
-/** How bad the network is, as probabilities per message. */
-export interface Weather {
+/** Probabilities per message. */
+export interface NetworkFaults {
   drop: number
   duplicate: number
   delay: number
 }
 
-/** The store's own timeout, after which a process gives up. */
+/** The timeout of the store that processes call. */
 export const TIMEOUT_MS = 500
-const MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
-const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
-/** One call of the store, on its way. */
+/** One call of the store that travels through the network. */
 interface Message {
   process: SimulatedProcess
   /** Member of the store, or `ledger.` and member of its ledger. */
@@ -45,7 +33,7 @@ interface Receiver {
 export class Network {
   /** Calls that the real store is executing. */
   inFlight = 0
-  weather: Weather
+  faults: NetworkFaults
   isDown = false
   readonly violations: string[] = []
   /** What happened at the server, in order: the same seed gives the same trace. */
@@ -58,12 +46,12 @@ export class Network {
     private readonly random: Random,
     private readonly server: BudgetStore,
     private readonly journal: Journal,
-    weather: Weather,
+    faults: NetworkFaults,
   ) {
-    this.weather = weather
+    this.faults = faults
   }
 
-  /** The store as a process sees it through the network. */
+  /** The store as a process calls it through the network. */
   storeFor(process: SimulatedProcess): BudgetStore {
     const remote = (owner: object, prefix: string, members: readonly string[]) =>
       Object.fromEntries(
@@ -77,25 +65,25 @@ export class Network {
     return {
       name: "remote",
       capabilities: { ...capabilities, shared: true, clock: "server", timeoutMs: TIMEOUT_MS },
-      ...remote(this.server, "", MEMBERS),
+      ...remote(this.server, "", STORE_MEMBERS),
       ledger: ledger === undefined ? undefined : remote(ledger, "ledger.", LEDGER_MEMBERS),
     } as unknown as BudgetStore
   }
 
-  /** A message that is lost, or whose reply is lost, is never answered: the budget gives up after the store's timeout. */
+  /** A message that is lost, or whose reply is lost, gets no reply: the budget rejects the call after the store's timeout. */
   #send(given: Message): Promise<unknown> {
     const { random, time } = this
     const message = { ...given, request: structuredClone(given.request) }
     return new Promise((resolve, reject) => {
-      const copies = random.chance(this.weather.duplicate) ? 2 : 1
+      const copies = random.chance(this.faults.duplicate) ? 2 : 1
       const arrivals = Array.from({ length: copies }, () => time.now + this.#delay())
       const last = Math.max(...arrivals)
       this.#log(message, `is sent${copies === 2 ? " twice" : ""}`)
       for (const arrival of arrivals) {
-        if (random.chance(this.weather.drop)) continue
-        // A connection sends again only what it gave up: of two copies the later one is answered.
+        if (random.chance(this.faults.drop)) continue
+        // A connection repeats only a message that it gave up, so that the later of two copies gets the reply.
         const receiver = arrival === last ? { resolve, reject } : { resolve: ignore, reject: ignore }
-        // A copy that is rejected says nothing about the other.
+        // The rejection of one copy does not show whether the other one was applied.
         const applied = copies === 2 ? "maybe" : "no"
         time.at(arrival, undefined, () => this.#arrive(message, receiver, applied))
       }
@@ -103,7 +91,7 @@ export class Network {
   }
 
   #delay(): number {
-    return this.random.chance(this.weather.delay) ? this.random.integer(300, 3_000) : this.random.integer(0, 40)
+    return this.random.chance(this.faults.delay) ? this.random.integer(300, 3_000) : this.random.integer(0, 40)
   }
 
   #arrive(message: Message, { resolve, reject }: Receiver, applied: "no" | "maybe"): void {
@@ -116,23 +104,23 @@ export class Network {
       return
     }
     this.inFlight++
-    const answer = (deliver: () => void) => {
+    const deliverLater = (deliver: () => void) => {
       this.inFlight--
-      if (!this.random.chance(this.weather.drop)) time.at(time.now + this.#delay(), process, deliver)
+      if (!this.random.chance(this.faults.drop)) time.at(time.now + this.#delay(), process, deliver)
     }
     time.runOutside(() =>
       call(structuredClone(request)).then(
         (reply) => {
           const status = statusOf(reply)
           this.replies.add(`${name} ${status}`.trim())
-          this.#log(message, status === "" ? "is answered" : status)
+          this.#log(message, status === "" ? "gets a reply" : status)
           this.journal.add(name, request, reply as { now: number })
-          answer(() => resolve(structuredClone(reply)))
+          deliverLater(() => resolve(structuredClone(reply)))
         },
         (error: unknown) => {
           this.#log(message, `rejects with ${String(error)}`)
           this.violations.push(`${name} rejects with ${String(error)}`)
-          answer(() => reject(error))
+          deliverLater(() => reject(error))
         },
       ),
     )

@@ -3,12 +3,12 @@ import { Redis } from "ioredis"
 import { redisStore } from "../src/redis"
 import type { SimulatedServer } from "./servers"
 
-/** The Lua scripts on a real Redis of our own, with the time of the run in place of the server's. */
+/** The Redis store on a redis-server of this run, with the time of the run in place of the server's. */
 export async function startRedisServer(): Promise<{ server: SimulatedServer; close(): Promise<void> }> {
   const redis = await startRedis()
   const client = new Redis(redis.url)
   let now: () => number = () => 0
-  // Longer than a busy machine takes: the network of the simulation has the timeout that counts.
+  // Longer than any call on a busy machine: the timeout of the simulated network decides.
   const store = redisStore({ client, now: () => now(), timeoutMs: 60_000 })
   const server: SimulatedServer = {
     async open(time) {

@@ -1,7 +1,7 @@
 import { memoryStore } from "../src/memory/memory-store"
 import type { BudgetStore } from "../src/store/budget-store"
 
-/** Where the store of one run comes from. */
+/** Opens the store of one run. */
 export interface SimulatedServer {
   /** Opens an empty store whose clock is `now()`. */
   open(now: () => number): Promise<BudgetStore>

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { Random } from "../src/testing/random"
 
-/** One simulated process: what runs in its context has its clock and its timers, and ends with it. */
+/** One simulated process. Code in its context uses its clock and its timers, and ends with it. */
 export interface SimulatedProcess {
   name: string
   isDead: boolean
-  /** By how much its own clock is wrong; may change while it runs. */
+  /** Error of its own clock, in milliseconds; may change while it runs. */
   skewMs: number
 }
 
@@ -47,7 +47,7 @@ export class VirtualTime {
     this.#random = random
   }
 
-  /** Runs `body` as this process: what it starts belongs to it. */
+  /** Runs `body` as this process, which owns the timers that `body` starts. */
   runAs<T>(process: SimulatedProcess, body: () => T): T {
     return context.run(process, body)
   }
@@ -58,7 +58,7 @@ export class VirtualTime {
   }
 
   at(time: number, owner: SimulatedProcess | undefined, run: () => void): Event {
-    // Events of one instant come in any order, but the same for the same seed.
+    // The order of events of one instant is random, and the same for the same seed.
     const event = { at: time, order: this.#random.next(), owner, run }
     this.#events.push(event)
     return event
@@ -68,7 +68,7 @@ export class VirtualTime {
     return new Promise((resolve) => this.at(this.now + ms, context.getStore(), resolve))
   }
 
-  /** Runs the next event; false when there is none up to `until`. */
+  /** Runs the next event; false if there is none up to `until`. */
   step(until = Number.POSITIVE_INFINITY): boolean {
     let next = -1
     for (let index = 0; index < this.#events.length; index++) {
@@ -87,7 +87,7 @@ export class VirtualTime {
     return true
   }
 
-  /** A turn of the real event loop, which completes everything that waits for no event. */
+  /** A turn of the real event loop, which completes every task that waits for no event. */
   turn(): Promise<void> {
     return new Promise((resolve) => real.setImmediate(resolve))
   }
@@ -160,7 +160,7 @@ export class VirtualTime {
   }
 }
 
-/** Looks like a timer of Node. */
+/** Has the members of a timer of Node. */
 class VirtualHandle {
   constructor(public id: number) {}
   ref(): this {

@@ -4,7 +4,7 @@ import { createRandom, type Random } from "../src/testing/random"
 import { audit, checkCalls, isAnyDue } from "./audit"
 import { Caller } from "./caller"
 import { Journal } from "./journal"
-import { Network } from "./network"
+import { Network, type NetworkFaults } from "./network"
 import type { SimulatedServer } from "./servers"
 import type { SimulatedCall } from "./simulated-call"
 import { type SimulatedProcess, VirtualTime } from "./virtual-time"
@@ -17,7 +17,7 @@ export const LEASE_MS = 5_000
 const PROCESSES = 3
 const LANES = 3
 const MAX_LIVES = 3
-/** How far a server's clock jumps: past a lease, the retention, a day; less than a store's margin. */
+/** Jumps of a server's clock: past a lease, the retention, a day; less than a store's margin. */
 const JUMPS_MS = [20_000, 10 * MINUTE_MS, 3 * HOUR_MS, 26 * HOUR_MS, 50 * HOUR_MS]
 
 const LIMITS: readonly Limit[] = [
@@ -31,12 +31,12 @@ export interface RunResult {
   seed: number
   violations: string[]
   trace: string[]
-  /** What the store replied: members with their statuses. */
+  /** Members of the store with the statuses of their replies. */
   replies: ReadonlySet<string>
   calls: number
 }
 
-/** One run: processes make calls through a bad network, some crash, clocks jump; in the end every amount must be right. */
+/** One run: processes make calls through an unreliable network, some crash, clocks jump; in the end every amount must be right. */
 export async function runSeed(seed: number, server: SimulatedServer): Promise<RunResult> {
   const random = createRandom(seed)
   const time = new VirtualTime(START + random.integer(0, 540_000), createRandom(seed + 0.5))
@@ -60,9 +60,9 @@ class World {
   readonly #violations: string[] = []
   readonly #alerts = new Map<string, number>()
   readonly #budgets = new Map<SimulatedProcess, Budget>()
-  /** Lanes, and processes that are about to start. */
+  /** Number of processes that work or are about to start. */
   #working = 0
-  /** From here on no fault happens. */
+  /** True once the faults have ended. */
   #isOver = false
   #hasJumped = false
 
@@ -72,14 +72,14 @@ class World {
     private readonly clock: { offsetMs: number },
     private readonly store: BudgetStore,
   ) {
-    const isCalm = random.chance(0.15)
-    const weather = {
-      drop: isCalm ? 0 : random.next() * 0.15,
+    const isReliable = random.chance(0.15)
+    const faults: NetworkFaults = {
+      drop: isReliable ? 0 : random.next() * 0.15,
       duplicate: random.next() * 0.2,
-      delay: isCalm ? 0 : random.next() * 0.1,
+      delay: isReliable ? 0 : random.next() * 0.1,
     }
     this.#journal = new Journal(() => this.#serverClock(), store.capabilities.retentionMs)
-    this.network = new Network(time, random, store, this.#journal, weather)
+    this.network = new Network(time, random, store, this.#journal, faults)
   }
 
   violations(): string[] {
@@ -92,10 +92,10 @@ class World {
     if (random.chance(0.4)) this.#fail()
     if (random.chance(0.35)) this.#jump()
     if (random.chance(0.5)) this.#operate()
-    // Lanes end by themselves; the bound is for a package that waits for ever.
+    // The bound catches a package that never finishes.
     for (let steps = 0; this.#working > 0; steps++) {
       if (steps > 200_000) throw new Error("The processes do not finish.")
-      if (!this.time.step()) throw new Error(`No event is left, and ${this.#working} lanes wait.`)
+      if (!this.time.step()) throw new Error(`${this.#working} processes wait, and no event is scheduled.`)
       await this.#complete()
       if (random.chance(0.003)) await this.#audit("in the middle")
     }
@@ -107,7 +107,7 @@ class World {
     return this.time.now + this.clock.offsetMs
   }
 
-  /** Waits until everything that needs no virtual time is done. */
+  /** Waits until every task that needs no virtual time is done. */
   async #complete(): Promise<void> {
     do await this.time.turn()
     while (this.network.inFlight > 0)
@@ -126,7 +126,7 @@ class World {
 
   // ── Processes ──
 
-  /** Starts a process, which also takes over calls of its earlier life. */
+  /** Starts a process, which also takes over calls that it abandoned when it died. */
   #start(name: string, life: number, abandoned: readonly SimulatedCall[]): void {
     const { random, time } = this
     const skewMs = random.chance(0.3) ? random.integer(-10, 10) * MINUTE_MS : 0
@@ -184,7 +184,7 @@ class World {
     this.#working++
     this.time.at(this.time.now + this.random.integer(1, 8_000), undefined, () => {
       this.#working--
-      // A correction that was sent may still arrive, so that the cost before it would be a mismatch.
+      // A correction that was sent may still arrive; a settle of the earlier cost would then be a mismatch.
       const open = abandoned.filter(({ outcome, billedBefore }) => outcome === "open" && billedBefore === null)
       this.#start(name, life + 1, open)
     })
@@ -194,7 +194,7 @@ class World {
     const crossing = JSON.stringify([scope, value, startsAt, threshold])
     const times = (this.#alerts.get(crossing) ?? 0) + 1
     this.#alerts.set(crossing, times)
-    // A hashed value is undefined, and may stand for several. After a reset a threshold is crossed again.
+    // An alert with a hashed value has no value, so that several users share it. A reset lets thresholds be crossed again.
     if (times > 1 && value !== undefined && this.#journal.resets === 0)
       this.#violations.push(`the alert ${crossing} is delivered ${times} times`)
   }
@@ -247,7 +247,7 @@ class World {
     ]
     for (const action of actions) {
       if (random.chance(0.4)) continue
-      // Some operators do the same twice, because the first reply was lost.
+      // Some operators repeat the call, because the first reply was lost.
       const times = random.chance(0.5) ? 2 : 1
       for (let index = 0; index < times; index++)
         this.#later(random.integer(0, 20_000), () => this.#onSomeBudget(action))
@@ -270,16 +270,16 @@ class World {
     // A retry in the next window is another top-up under the same key, and is not applied.
     const isOtherWindow = kind === "usage" && argument === "idempotencyKey"
     if (kind !== "failed" && !isOtherWindow)
-      this.#violations.push(`an operator at ${process.name} is told ${String(error)}`)
+      this.#violations.push(`an operator at ${process.name} gets ${String(error)}`)
   }
 
   // ── The end ──
 
-  /** The network recovers, the living processes finish, the leases of the dead end. */
+  /** The network recovers, the running processes finish, and the leases of dead ones end. */
   async #end(): Promise<void> {
     const { network } = this
     network.isDown = false
-    network.weather = { drop: 0, duplicate: 0, delay: 0 }
+    network.faults = { drop: 0, duplicate: 0, delay: 0 }
     await this.#advance(30_000)
     for (const [process, budget] of this.#budgets) {
       if (budget.pending > 0) this.#violations.push(`${process.name} still has ${budget.pending} pending`)
@@ -294,7 +294,7 @@ class World {
       await this.#advance(1_000)
       await this.#audit("after the clock was accepted")
     }
-    // What was reserved while the clock was ahead is held until that time comes.
+    // A reservation that was made while the clock was ahead is held until the clock reaches the end of its lease.
     await this.#advance(LEASE_MS)
     this.clock.offsetMs += Math.max(0, this.#journal.lastLeaseEnd - this.#serverClock())
     await this.#reserveLast(process, budget)
@@ -303,7 +303,7 @@ class World {
     this.#violations.push(...(await checkCalls(this.store, this.calls, this.#journal)))
   }
 
-  /** Nobody calls `sweep`: the reserve of another user expires the leases of the dead in the background. */
+  /** The reserve of another user expires the leases of dead processes in the background; no process calls `sweep`. */
   async #reserveLast(process: SimulatedProcess, budget: Budget): Promise<void> {
     const subject = { userId: "last", clientId: "last" }
     void this.time.runAs(process, async () => {
@@ -324,7 +324,7 @@ class World {
 
 const acceptClock = (budget: Budget) => budget.acceptClock()
 
-/** How calls stand that are not over when their process dies. */
+/** Outcomes of a call that is not over when its process dies. */
 function isUnfinished(outcome: SimulatedCall["outcome"]): boolean {
   return outcome === "open" || outcome === "pending" || outcome === "failed" || outcome === "uncertain"
 }

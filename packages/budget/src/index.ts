@@ -2,6 +2,7 @@ export type {
   Budget,
   BudgetAlert,
   BudgetOptions,
+  BudgetUsage,
   CloseOptions,
   Correction,
   CorrectOptions,
@@ -14,29 +15,35 @@ export type {
   RunOptions,
   RunOutcome,
   RunResult,
-  Settlement,
   SettleOptions,
+  SettleResult,
+  UsageListQuery,
+  UsagePartition,
+  UsageTotalsQuery,
   WaitOptions,
 } from "./api/budget"
-export { type BudgetError, type BudgetErrorCode, isBudgetError } from "./api/budget-error"
+export { createBudget } from "./api/create-budget"
 export {
+  type BudgetError,
+  type BudgetErrorCode,
+  BudgetExceededError,
+  type DeniedLimit,
   IdempotencyKeyMismatchError,
+  isBudgetError,
   NoLedgerError,
   ReservationHeldError,
   ReservationResolvedError,
   SettleMismatchError,
   UnknownReservationError,
-} from "./api/budget-errors"
-export { BudgetExceededError, type DeniedLimit } from "./api/budget-exceeded-error"
-export type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "./api/budget-usage"
-export { createBudget } from "./api/create-budget"
+} from "./api/errors"
 export type { Amount, AmountInput } from "./limits/amount"
-export type { Limit, LimitAmounts, Limits, WindowPeriod } from "./limits/limit"
+export type { Limit, LimitAmounts, Limits } from "./limits/limit"
 export type { LimitStatus } from "./limits/limit-status"
 export type { Scope, Subject } from "./limits/subject"
+export type { WindowPeriod } from "./limits/window"
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from "./memory/memory-store"
 export type { BudgetStore, FinalState, StoreCapabilities, StoreCheck } from "./store/budget-store"
-export type { Millis, Name } from "./store/name"
+export type { Millis, Name } from "./store/shape"
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
 export type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./usage/entry"
 export type { UsageGroup, UsageTotals } from "./usage/ledger"

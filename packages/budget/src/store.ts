@@ -1,4 +1,4 @@
-export { type CounterIdentity, counterName } from "./limits/counter-name"
+export { type CounterIdentity, counterName } from "./limits/counters"
 export type { Scope, Unit } from "./limits/subject"
 export type {
   AdjustReply,
@@ -31,9 +31,7 @@ export { checkedStore } from "./store/checked-store"
 export { type CreateStoreOptions, createStore } from "./store/create-store"
 export type { Position, RecordKind, Records, Storage, Write } from "./store/storage"
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from "./store/store-error"
-export { formatCursor, parseCursor } from "./usage/cursor"
 export type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./usage/entry"
-export { matchesFilter } from "./usage/filter"
 export { UsageFold, type UsageFoldOptions } from "./usage/fold"
 export type { UsageGroup, UsageLedger, UsageTotals } from "./usage/ledger"
-export { compareAttempts, compareEntries } from "./usage/order"
+export { compareAttempts, compareEntries, formatCursor, matchesFilter, parseCursor } from "./usage/query"

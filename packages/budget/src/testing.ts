@@ -1,4 +1,4 @@
-export type { Bench, ExpiredLease, TestReservation } from "./testing/bench"
+export type { CaseContext, ExpiredLease } from "./testing/case-context"
 export { SuiteFailure } from "./testing/expect"
 export { createFaultyProxy, type FaultyProxy, type FaultyProxyOptions, type TcpAddress } from "./testing/faulty-proxy"
 export { SUITE_LEVELS, SUITE_NEEDS, type SuiteLevel, type SuiteNeed } from "./testing/levels"

@@ -9,6 +9,7 @@ import {
   type ReserveOptions,
   StoreError,
 } from "../src"
+import { checkedStore } from "../src/store"
 
 /** Monday, 2 March 2026, noon UTC. */
 export const NOON = Date.UTC(2026, 2, 2, 12)
@@ -48,9 +49,12 @@ export interface World {
   warnings: string[]
 }
 
-/** A memory store with a clock of its own and a connection that breaks on demand. */
+/**
+ * A memory store with a clock of its own and a connection that breaks on demand. It rejects invalid requests, so that every
+ * test that uses it shows that the budget sends none.
+ */
 export function world(start = NOON): World {
-  const memory = memoryStore({ now: () => at.now })
+  const memory = checkedStore(memoryStore({ now: () => at.now }))
   const at: World = { now: start, store: memory, calls: [], faults: [], warnings: [] }
   const connection = (member: Member) => async (request: never) => {
     const index = at.faults.findIndex((fault) => fault.member === member)

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { counterName, readCounterName, scopeName } from "../src/limits/counter-name"
+import { counterName, readCounterName, scopeName } from "../src/limits/counters"
 import { toName } from "../src/limits/names"
 import type { Scope, Unit } from "../src/limits/subject"
 import { readWindow, windowAt } from "../src/limits/window"

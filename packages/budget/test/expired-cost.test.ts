@@ -4,7 +4,7 @@ import { budgetOn, reserved, world } from "./budget-world"
 
 const LEASE_MS = 1_000
 const cases: [OnExpire, object, Record<string, number>][] = [
-  ["charge", { costNanoUsd: 900, costSource: "bound" }, { usd: 900, tok: 7, req: 1 }],
+  ["charge", { costNanoUsd: 900, costSource: "bound", inDoubt: true }, { usd: 900, tok: 7, req: 1 }],
   [{ nanoUsd: 300 }, { costNanoUsd: 300, costSource: "custom" }, { usd: 300, tok: 7, req: 1 }],
   ["0.0000003", { costNanoUsd: 300, costSource: "custom" }, { usd: 300, tok: 7, req: 1 }],
   [
@@ -12,7 +12,7 @@ const cases: [OnExpire, object, Record<string, number>][] = [
     { costNanoUsd: 0, costSource: "none" },
     { usd: 0, tok: 0, req: 0 },
   ],
-  [{ tokens: 3 }, { costNanoUsd: 900, costSource: "bound" }, { usd: 900, tok: 3, req: 1 }],
+  [{ tokens: 3 }, { costNanoUsd: 900, costSource: "bound", inDoubt: true }, { usd: 900, tok: 3, req: 1 }],
   ["release", { costNanoUsd: 0, costSource: "none" }, { usd: 0, tok: 0, req: 0 }],
 ]
 
@@ -31,6 +31,7 @@ it.each(cases)(
       expect(await budget.sweep()).toEqual({ expired: 1, more: false })
       const [expired] = await budget.usage.get("r")
       expect(expired).toMatchObject({ status: "expired", state: "expired", userId: "ada", mode: "text", ...entry })
+      expect(Object.hasOwn(expired!, "inDoubt")).toBe(Object.hasOwn(entry, "inDoubt"))
       expect(expired!.charges).toEqual(
         Object.fromEntries(Object.entries(charges).map(([unit, amount]) => [`total|${unit}|total`, amount])),
       )

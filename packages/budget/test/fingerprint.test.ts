@@ -1,12 +1,13 @@
 import { expect, it } from "vitest"
-import { callCounters, fingerprintOf } from "../src/limits/call-counters"
+import { callCounters, fingerprintOf } from "../src/limits/counters"
 import type { Limit } from "../src/limits/limit"
-import { planLimits } from "../src/limits/planned-limit"
+import { planLimits } from "../src/limits/limit"
 import type { Subject } from "../src/limits/subject"
 import { NOON } from "./budget-world"
 
 const counters = (list: Limit[], subject: Subject = { userId: "u" }, now = NOON) =>
   callCounters(planLimits(list, "limits"), subject, now, "throw")
+const MOST = Number.MAX_SAFE_INTEGER
 const amount = { nanoUsd: 10, tokens: 1, requests: 1 }
 
 it("fingerprints differ by scopes, units, kinds of windows, amounts and onExpire", () => {
@@ -26,13 +27,22 @@ it("fingerprints differ by scopes, units, kinds of windows, amounts and onExpire
     { ...amount, nanoUsd: 1, tokens: 10 },
     { ...amount, nanoUsd: 1, tokens: 1, requests: 10 },
     { ...amount, nanoUsd: Number.MAX_SAFE_INTEGER },
+    // Too long to be part of the fingerprint as they are.
+    { nanoUsd: MOST, tokens: MOST, requests: MOST },
+    { nanoUsd: MOST, tokens: MOST, requests: MOST - 1 },
   ]
-  const onExpires = [amount, { nanoUsd: 0, tokens: 0, requests: 0 }, { nanoUsd: 0, tokens: undefined, requests: 0 }]
+  const onExpires = [
+    amount,
+    { nanoUsd: 0, tokens: 0, requests: 0 },
+    { nanoUsd: 0, tokens: undefined, requests: 0 },
+    { nanoUsd: MOST - 1, tokens: MOST, requests: MOST },
+    { nanoUsd: MOST, tokens: MOST - 1, requests: MOST },
+  ]
   const all = lists.flatMap((list) =>
     amounts.flatMap((each) => onExpires.map((onExpire) => fingerprintOf(list, each, onExpire))),
   )
   expect(new Set(all).size).toBe(lists.length * amounts.length * onExpires.length)
-  for (const fingerprint of all) expect(fingerprint).toMatch(/^[0-9a-f]{24}$/)
+  for (const fingerprint of all) expect(fingerprint).toMatch(/^[\x20-\x7e]{1,64}$/)
 })
 
 it("fingerprints do not differ by time, size of limits, alerts, or order of limits", () => {

@@ -97,6 +97,70 @@ describe("callbacks that throw", () => {
   })
 })
 
+describe("callers that change their objects during a call", () => {
+  it("change nothing: subject, amount and entry are copied before the first wait", async () => {
+    const at = world()
+    // The function of limits waits, and then so does the store.
+    const budget = budgetOn(at, {
+      limits: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        return [
+          { scope: "user", limit: { nanoUsd: 9, tokens: 99 } },
+          { scope: { tag: "team" }, limit: 9, optional: true },
+        ]
+      },
+    })
+    const mine = { userId: "ada", tags: { team: "search" } }
+    const amount = { nanoUsd: 5, tokens: 7 }
+    const entry = { mode: "text", tokens: { inputTokens: 1 }, tags: { team: "search", shop: "a" }, costs: { input: 1 } }
+    const reserving = budget.reserve({ subject: mine, amount, entry })
+    Object.assign(mine, { userId: 5, tags: undefined })
+    Object.assign(amount, { nanoUsd: 9, tokens: 0 })
+    Object.assign(entry.tokens, { inputTokens: -1 })
+    Object.assign(entry.tags, { shop: "changed" })
+    Object.assign(entry, { mode: 5, costs: null })
+    const result = await reserving
+    if (!result.ok) throw result.error
+    expect(result.reservation.amount).toEqual({ nanoUsd: 5, tokens: 7, requests: 1 })
+    const cost = { nanoUsd: 3, tokens: 2 }
+    const part = { tokens: { inputTokens: 2 }, tags: { team: "search" }, costs: { input: 3 } }
+    const settling = result.reservation.settle(cost, part)
+    Object.assign(cost, { nanoUsd: 0 })
+    for (const field of [part.tokens, part.tags, part.costs])
+      Object.assign(field, { inputTokens: 9, team: "x", input: 9 })
+    expect(await settling).toMatchObject({ status: "settled" })
+    const { entries } = await budget.usage.list()
+    expect(entries).toMatchObject([
+      { userId: "ada", mode: "text", tokens: { inputTokens: 2 }, tags: { team: "search" }, costs: { input: 3 } },
+    ])
+    expect(entries[0]!.charges).toEqual({ "u=ada|usd|total": 3, "u=ada|tok|total": 2, "t=team=search|usd|total": 3 })
+    // What the ledger returns is the caller's.
+    entries[0]!.tokens.inputTokens = 99
+    expect((await budget.usage.list()).entries[0]!.tokens).toEqual({ inputTokens: 2 })
+  })
+
+  it("in an entry, name the caller's own argument when a field is invalid", async () => {
+    const budget = budgetOn(world(), { limits: [] })
+    const invalid = { attempt: 0, tokens: { inputTokens: -1 }, durationMs: -1, prompt: "p".repeat(65_537) }
+    for (const [field, value] of Object.entries(invalid))
+      await expect(budget.reserve({ amount: 1, entry: { [field]: value } })).rejects.toMatchObject({
+        kind: "usage",
+        argument: `entry.${field}`,
+      })
+  })
+
+  it("with more limits than one call of the store may have counters, get a usage error before anything is sent", async () => {
+    const at = world()
+    const budget = budgetOn(at, { limits: [] })
+    const limits = Array.from(
+      { length: 33 },
+      (_, index) => ({ scope: "total", limit: 1, per: `${index + 1}h` as const }) as const,
+    )
+    await expect(budget.reserve({ amount: 1, limits })).rejects.toMatchObject({ kind: "usage", argument: "limits" })
+    expect(at.calls).toEqual([])
+  })
+})
+
 describe("a store that returns invalid replies", () => {
   const limits = [{ scope: "user", limit: 9, per: "day" }] as const
   const broken = (member: "reserve" | "read" | "settle", change: (reply: object) => unknown): BudgetStore => {

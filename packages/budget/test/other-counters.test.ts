@@ -47,7 +47,7 @@ describe("a reservation that was made in other counters than this process names"
   it("is released where it was made", async () => {
     const at = world(BEFORE_MIDNIGHT)
     const { reservation } = await retriedAfterMidnight(at)
-    expect(await reservation.release()).toMatchObject({ status: "settled" })
+    expect(await reservation.release()).toMatchObject({ status: "released" })
     const counters = [`u=ada|usd|${day(Date.UTC(2026, 2, 2))}`]
     const reply = await at.store.read({ partition: "main", counters })
     expect(reply.counters).toMatchObject([{ spent: 0, reserved: 0 }])

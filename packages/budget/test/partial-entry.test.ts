@@ -34,13 +34,45 @@ it("an entry is complete without a caller's part, or with any part of it", async
   expect(merged.fingerprint).toBe(counted.fingerprint)
 })
 
-it("the reservation's own amount as the cost is marked as the upper bound", async () => {
+it("the reservation's own amount as the cost is marked as the upper bound, and as in doubt", async () => {
   const budget = budgetOn(world(), { limits })
   const reservation = await reserved(budget, { subject, amount: { usd: 0.5, tokens: 100 } })
   await reservation.settle(reservation.amount, { status: "failed" })
   expect(await budget.usage.get("r-1")).toMatchObject([
-    { costSource: "bound", costNanoUsd: 0.5 * USD, status: "failed" },
+    { costSource: "bound", inDoubt: true, costNanoUsd: 0.5 * USD, status: "failed" },
   ])
+})
+
+it("`inDoubt` is decided by the end of an attempt, is counted in totals, and ends with a correction", async () => {
+  const budget = budgetOn(world(), { limits })
+  const doubtIn = async () => {
+    const [totals] = await budget.usage.totals()
+    return [totals!.inDoubt, totals!.inDoubtNanoUsd]
+  }
+  const reserve = () =>
+    reserved(budget, { subject, amount: { usd: 0.5, tokens: 100 }, entry: { attempt: 1, inDoubt: true } })
+  await (await reserve()).settle("0.2")
+  expect(await doubtIn()).toEqual([0, 0])
+  // A documented rule decided that the whole amount is charged.
+  const ruled = await reserve()
+  await ruled.settle(ruled.amount, { costSource: "bound" })
+  expect(await doubtIn()).toEqual([0, 0])
+  await (await reserve()).settle("0.3", { inDoubt: true })
+  expect(await doubtIn()).toEqual([1, 0.3 * USD])
+  const failing = budget.run({ subject, amount: { usd: 0.1, tokens: 1 } }, async () => {
+    throw new Error("no answer")
+  })
+  await expect(failing).rejects.toThrow("no answer")
+  expect(await doubtIn()).toEqual([2, 0.4 * USD])
+  const { entries } = await budget.usage.list()
+  const bound = entries.find(({ status }) => status === "failed")!
+  expect(bound).toMatchObject({ inDoubt: true, costSource: "bound" })
+  await budget.correct({ entry: bound, cost: { usd: 0.05, tokens: 1 }, subject })
+  expect(await doubtIn()).toEqual([1, 0.3 * USD])
+  const after = await budget.usage.list()
+  expect(after.entries.find(({ status }) => status === "failed")).toMatchObject({ costSource: "custom" })
+  const false_ = { inDoubt: false as unknown as true }
+  await expect((await reserve()).settle("0.1", false_)).rejects.toMatchObject({ argument: "entry.inDoubt" })
 })
 
 it("a released attempt has an entry without cost, whatever the caller's part says", async () => {

@@ -13,12 +13,12 @@ import { settlePlants } from "./testing/plants/settle-plants"
 const MEMORY_SEEDS = 50
 const REDIS_SEEDS = 5
 const MODEL_SEEDS = 5
-const MOST_SEEDS = 40
+const MAX_SEEDS = 40
 
 const plants = [...reservePlants, ...settlePlants, ...leasePlants, ...timePlants, ...ledgerPlants]
 const modelServer = (Store: ModelClass): SimulatedServer => ({ open: async (now) => new Store({ clock: now }) })
 
-/** Runs the seeds from 1. Resolves to the violations, and to what the store replied. */
+/** Runs the seeds from 1. Resolves to the violations, and to the statuses that the store replied. */
 async function runSeeds(server: SimulatedServer, store: string, count: number) {
   const violations: string[] = []
   const replies = new Set<string>()
@@ -50,13 +50,13 @@ const PLANTED = [
   "a grant on every retry",
   "expiry that never charges",
   "extend that revives",
-  "a denial that does not say that leases are due",
+  "a denial that does not report that leases are due",
   "time that runs backwards",
   "leases by the latest time",
   "money without its entry",
 ]
 
-/** What no run may be without. */
+/** Replies that must occur. */
 const REPLIES = [
   "reserve ok",
   "reserve ok replayed",
@@ -83,8 +83,8 @@ const REPLIES = [
   "ledger.record",
 ]
 
-describe("a simulation of processes, a bad network, crashes and wrong clocks", () => {
-  it(`keeps every guarantee on the memory store (${MEMORY_SEEDS} seeds), and meets every kind of reply`, async () => {
+describe("a simulation of processes, an unreliable network, crashes and wrong clocks", () => {
+  it(`keeps every guarantee on the memory store (${MEMORY_SEEDS} seeds), with every kind of reply`, async () => {
     const { violations, replies } = await runSeeds(memoryServer, "memory", MEMORY_SEEDS)
     expect(violations).toEqual([])
     expect(REPLIES.filter((reply) => !replies.has(reply))).toEqual([])
@@ -100,11 +100,11 @@ describe("a simulation of processes, a bad network, crashes and wrong clocks", (
     expect((await runSeeds(modelServer(ModelStore), "model", MODEL_SEEDS)).violations).toEqual([])
   })
 
-  it.each(PLANTED)("finds what is wrong: %s", async (name) => {
+  it.each(PLANTED)("finds the planted store: %s", async (name) => {
     const plant = plants.find((one) => one.name === name)
     expect(plant).toBeDefined()
     let found = 0
-    for (let seed = 1; seed <= MOST_SEEDS && found === 0; seed++)
+    for (let seed = 1; seed <= MAX_SEEDS && found === 0; seed++)
       found = (await runSeed(seed, modelServer(plant!.Store))).violations.length
     expect(found).toBeGreaterThan(0)
   })

@@ -8,7 +8,7 @@ import { expectSums } from "./soak/expect-sums"
 import type { AppliedAdjustment } from "./soak/operate"
 import { runProcesses } from "./soak/run-processes"
 
-/** `pnpm test:soak` does a hundred thousand. */
+/** `pnpm test:soak` runs a hundred thousand. */
 const OPERATIONS = Number(process.env.P2_SOAK ?? 4_000)
 
 const child = await bundleScript("../soak/operate-child")
@@ -31,9 +31,9 @@ it(`memory: after ${OPERATIONS} operations of processes that are killed, counter
       return typeof value === "function" ? value.bind(target) : value
     },
   })
-  // The store is in this process, and the processes that are killed call it from outside.
+  // The store is in this process; the processes that are killed call it through their channel.
   const onStart = (process_: ChildProcess) => {
-    // The process that a reply is for may be gone.
+    // The process that waits for the reply may have been killed.
     const send = (message: unknown) => process_.send(message as object, () => {})
     serveStore(store, { send, on: process_.on.bind(process_) })
   }

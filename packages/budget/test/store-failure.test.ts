@@ -38,9 +38,8 @@ describe("a store that fails", () => {
       { member: "settle", kind: "down" },
       { member: "settle", kind: "down" },
     )
-    await expect(budget.reserve({ subject, amount: { usd: 1 }, idempotencyKey: "x" })).rejects.toMatchObject({
-      applied: "maybe",
-    })
+    const owned = { subject, amount: { usd: 1 }, idempotencyKey: "x", releaseUnanswered: true }
+    await expect(budget.reserve(owned)).rejects.toMatchObject({ applied: "maybe" })
     await expect(budget.reserve({ subject, amount: { usd: 1 }, idempotencyKey: "x" })).rejects.toMatchObject({
       applied: "no",
     })
@@ -66,7 +65,7 @@ describe("a store that fails", () => {
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 })
   })
 
-  it("charges a reservation that another process's lost reserve released, once per revision", async () => {
+  it("charges a reservation that a lost reserve of another process released by mistake, once per revision", async () => {
     const at = world()
     const [ours, theirs] = [1, 2].map(() => budgetOn(at, { limits: [{ scope: "total", limit: 9 }] })) as [
       Budget,
@@ -74,9 +73,8 @@ describe("a store that fails", () => {
     ]
     const reservation = await reserved(ours, { idempotencyKey: "job", amount: { usd: 1 } })
     at.faults.push({ member: "reserve", kind: "lost" })
-    await expect(theirs.reserve({ idempotencyKey: "job", amount: { usd: 1 } })).rejects.toMatchObject({
-      applied: "maybe",
-    })
+    const wrong = { idempotencyKey: "job", amount: { usd: 1 }, releaseUnanswered: true }
+    await expect(theirs.reserve(wrong)).rejects.toMatchObject({ applied: "maybe" })
     expect(await theirs.flush()).toBe(true)
     expect((await ours.status())[0]).toMatchObject({ spent: 0, reserved: 0 })
     expect(await reservation.settle({ usd: 0.25 })).toMatchObject({ status: "settled", recovered: true })
@@ -99,9 +97,8 @@ describe("a store that fails", () => {
     ]
     const reservation = await reserved(ours, { idempotencyKey: "job", amount: { usd: 1 } })
     at.faults.push({ member: "reserve", kind: "lost" }, { member: "settle", kind: "down" })
-    await expect(theirs.reserve({ idempotencyKey: "job", amount: { usd: 1 } })).rejects.toMatchObject({
-      applied: "maybe",
-    })
+    const wrong = { idempotencyKey: "job", amount: { usd: 1 }, releaseUnanswered: true }
+    await expect(theirs.reserve(wrong)).rejects.toMatchObject({ applied: "maybe" })
     expect(await reservation.settle({ usd: 0.25 })).toMatchObject({ status: "pending" })
     expect(await theirs.flush()).toBe(true)
     at.faults.push({ member: "settle", kind: "lost" })
@@ -123,9 +120,10 @@ describe("a store that fails", () => {
     expect(await budget.flush()).toBe(true)
     expect(at.warnings).toEqual([])
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0, spent: 0.3 })
-    // A lost reserve of a new key is released as before.
+    // A lost reserve without a key of the caller is released.
     at.faults.push({ member: "reserve", kind: "lost" })
-    await expect(budget.reserve({ ...request, idempotencyKey: "other" })).rejects.toMatchObject({ applied: "maybe" })
+    const { idempotencyKey: _key, ...unnamed } = request
+    await expect(budget.reserve(unnamed)).rejects.toMatchObject({ applied: "maybe" })
     expect(await budget.flush()).toBe(true)
     expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0 })
   })

@@ -1,4 +1,4 @@
-import type { CalendarPeriod } from "../src/limits/calendar"
+import type { CalendarPeriod } from "../src/limits/window"
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { type CalendarPeriod, calendarWindow, formatInstant } from "../src/limits/calendar"
-import { readWindow, windowAt } from "../src/limits/window"
+import { type CalendarPeriod, calendarWindow, formatInstant, readWindow, windowAt } from "../src/limits/window"
 import { ReferenceZone } from "./window-reference"
 
 const FROM = Date.UTC(2018, 0, 1)

@@ -74,30 +74,43 @@ function checkReceipt(outcome: Outcome, played: PlayedWorld, lines: Map<string, 
     billed += billedNanoUsd
     const reportAttempt = (problem: string) =>
       report(`attempt ${attempt.attempt} (${attempt.status}, ${attempt.errorCode}) ${problem}`)
-    checkAttempt(attempt, own[0], billedNanoUsd, reportAttempt)
+    checkAttempt(attempt, own[0], billedNanoUsd, chargesBound(played, outcome, attempt), reportAttempt)
     const isFaulty = played.stores.faultySettles.has(attempt.id)
     if (attempt.settlement === "pending" && !isFaulty) reportAttempt("is pending, and its settle met no fault")
     if (attempt.reservedNanoUsd > 0 && attempt.settlement === "none") reportAttempt("was not settled")
   }
   const max = played.world.clients[outcome.client]!.request.maxBudgetNanoUsd ?? Number.POSITIVE_INFINITY
-  if (costNanoUsd > max || billed > max) report(`${costNanoUsd} charged and ${billed} billed, above maxBudget ${max}`)
+  const isBounded = attempts.every((attempt) => chargesBound(played, outcome, attempt))
+  if (costNanoUsd > max || (isBounded && billed > max))
+    report(`${costNanoUsd} charged and ${billed} billed, above maxBudget ${max}`)
   const succeeded = attempts.filter(({ status }) => status === "succeeded").length
   if (succeeded !== (outcome.error === undefined ? 1 : 0)) report(`${succeeded} attempts succeeded`)
 }
 
-function checkAttempt(attempt: AttemptReceipt, line: BilledCall | undefined, billed: number, report: Report): void {
-  const { costNanoUsd, costSource, reservedNanoUsd, status, usage } = attempt
+/** Whether an attempt is charged its upper bound if its cost is in doubt, and so at least what is billed. */
+function chargesBound({ world }: PlayedWorld, { client }: Outcome, { inDoubt }: AttemptReceipt): boolean {
+  const { serverError = "bound", abort = "bound" } = world.clients[client]!.charge ?? {}
+  return !inDoubt || (serverError === "bound" && abort === "bound")
+}
+
+function checkAttempt(
+  attempt: AttemptReceipt,
+  line: BilledCall | undefined,
+  billed: number,
+  isBounded: boolean,
+  report: Report,
+): void {
+  const { costNanoUsd, costSource, reservedNanoUsd, status, usage, inDoubt } = attempt
   if (billed > reservedNanoUsd) report(`was billed ${billed}, above the ${reservedNanoUsd} reserved`)
-  if (costNanoUsd < billed) report(`costs ${costNanoUsd}, less than the ${billed} billed`)
-  if (costSource !== "bound" && costNanoUsd !== billed)
-    report(`costs ${costNanoUsd} by ${costSource}, and was billed ${billed}`)
-  if (costSource === "bound" && usage !== undefined) report("has a usage, and is charged its upper bound")
-  if (costSource === "bound" && costNanoUsd !== reservedNanoUsd) report("is charged another amount than was reserved")
+  if (isBounded && costNanoUsd < billed) report(`costs ${costNanoUsd}, less than the ${billed} billed`)
+  if (!inDoubt && costNanoUsd !== billed) report(`costs ${costNanoUsd} by ${costSource}, and was billed ${billed}`)
+  if (inDoubt && usage !== undefined) report("has a usage, and is in doubt")
+  if (costSource === "bound" && !inDoubt) report("is charged a bound, and is not in doubt")
+  if (inDoubt && isBounded && costNanoUsd !== reservedNanoUsd) report("is charged another amount than was reserved")
   if (costNanoUsd > reservedNanoUsd) report(`costs ${costNanoUsd}, above the ${reservedNanoUsd} reserved`)
   if (costSource === "none" && costNanoUsd !== 0) report("has a cost without a source")
   if ((status === "denied" || status === "released") && line !== undefined) report("was sent")
-  if (status === "succeeded" && line?.reported && costSource === "bound")
-    report("is charged its upper bound, and its usage was reported")
+  if (status === "succeeded" && line?.reported && inDoubt) report("is in doubt, and its usage was reported")
 }
 
 function checkLedger(played: PlayedWorld, problems: string[]): void {
@@ -115,7 +128,8 @@ function checkLedger(played: PlayedWorld, problems: string[]): void {
       if (attempt.reservedNanoUsd > 0) problems.push(`attempt ${attempt.id} (${attempt.status}) is not in the ledger`)
     } else if (
       entry.costNanoUsd !== (corrected.get(attempt.id) ?? attempt.costNanoUsd) ||
-      entry.status !== attempt.status
+      entry.status !== attempt.status ||
+      (entry.inDoubt ?? false) !== (attempt.inDoubt && !corrected.has(attempt.id))
     )
       problems.push(
         `attempt ${attempt.id}: ${attempt.status} ${attempt.costNanoUsd}, in the ledger ${entry.status} ${entry.costNanoUsd}`,

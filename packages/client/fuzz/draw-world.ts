@@ -1,3 +1,4 @@
+import type { ChargeOptions, DoubtfulCharge } from "@p2/guard/charge"
 import type { Fault } from "@p2/local-provider"
 import fc from "fast-check"
 
@@ -72,6 +73,8 @@ export interface ClientPlan {
   /** Passes its own OpenAI instance, which is set to retry and may have its own fetch. */
   openai: "own" | "own fetch" | undefined
   recordContent: boolean
+  /** What it is charged for calls in doubt; undefined: the upper bound. */
+  charge: ChargeOptions | undefined
   /** All calls at once, or one after the other. */
   atOnce: boolean
   calls: CallPlan[]
@@ -79,7 +82,7 @@ export interface ClientPlan {
 
 export interface CallPlan {
   way: "generate" | "stream"
-  /** The behaviour of a stream's reader. */
+  /** The behavior of a stream's reader. */
   reader: { does: "reads" | "waits" | "leaves" | "leaves unread" | "cancels" | "throws"; after: number }
   abort: Abort | undefined
   /** Faults of the provider's calls for this request, in order. */
@@ -215,8 +218,11 @@ const request = fc.record<RequestPlan>({
   serviceTier: rarely(fc.constantFrom("flex", "priority")),
 })
 
+const doubtfulCharge = fc.constantFrom<DoubtfulCharge | undefined>("bound", "input", "received", "nothing", undefined)
+
 const client = fc.record<ClientPlan>({
   request,
+  charge: rarely(fc.record<ChargeOptions>({ serverError: doubtfulCharge, abort: doubtfulCharge }), 2),
   deadlineMs: fc.integer({ min: 30, max: 150 }),
   unreachable: fc.nat(9).map((n) => n === 0),
   openai: rarely(fc.constantFrom("own", "own fetch")),

@@ -301,7 +301,7 @@ class WorldRun {
   }
 
   #optionsOf(plan: ClientPlan, client: number): LLMClientOptions {
-    const { request, deadlineMs, unreachable, openai, recordContent } = plan
+    const { request, deadlineMs, unreachable, openai, recordContent, charge } = plan
     const { baseURL, openRouterBaseURL } = this.#provider
     const address = unreachable ? this.#refused : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
     const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
@@ -310,6 +310,7 @@ class WorldRun {
       ...(unreachable && openai === undefined ? { baseURL: address } : {}),
       ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
       recordContent,
+      charge,
       deadlines: { connectMs: 2_000, firstContentMs: deadlineMs, idleMs: deadlineMs },
       logger: { debug: log, info: log, warn: log, error: log },
       clock: { now: Date.now, random: () => 0.5, sleep: async () => {} },

@@ -1,4 +1,10 @@
-import { type CompiledAnswer, type DeepPartial, InvalidArgumentError } from "@p2/core"
+import {
+  type CompiledAnswer,
+  cutReasoning,
+  type DeepPartial,
+  InvalidArgumentError,
+  startsWithReasoning,
+} from "@p2/core"
 import type { ErrorWithReceipt } from "./errors"
 import type { Receipt } from "./receipt"
 
@@ -11,8 +17,17 @@ export type GenerateResult<Answer> =
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
 
 /**
- * An answer as it grows. Iterate it for partial answers, which are not validated; a slow reader skips some. Await `result`
- * for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
+ * A partial object is read again when the text has grown by this part of its length, so that all of them together take
+ * linear time: a text of 10,000 characters yields every 20 characters.
+ */
+const GROWTH = 1 / 512
+
+/** The length of a text from which it is known whether it begins with reasoning. */
+const REASONING_LENGTH = 300
+
+/**
+ * An answer as it grows. Iterate it for partial answers, which are not validated and have no reasoning. A slow reader skips
+ * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
  * repair or a fallback the partial answers start again.
  */
 export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
@@ -24,6 +39,8 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   #version = 0
   #hasEnded = false
   #isIterated = false
+  /** The text begins with reasoning; undefined: not known yet. */
+  #isReasoned: boolean | undefined
   #wakeReader: (() => void) | undefined
 
   /** @internal Created by `client.stream()`. */
@@ -53,7 +70,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
 
   /** Aborts the call. `result` rejects with code `aborted`. */
   cancel(reason?: unknown): void {
-    if (!this.#hasEnded) this.#controller.abort(reason ?? new Error("Cancelled."))
+    if (!this.#hasEnded) this.#controller.abort(reason ?? new Error("Canceled."))
   }
 
   /** @throws InvalidArgumentError when the stream was iterated before. */
@@ -82,11 +99,12 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
 
   async *#partials(): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
     try {
-      for (let seen = 0; ; ) {
-        if (this.#version !== seen) {
+      for (let seen = 0, seenLength = 0; ; ) {
+        if (this.#version !== seen && (this.#hasEnded || this.#hasGrownSince(seenLength))) {
           seen = this.#version
-          const partial = this.#compiled === undefined ? this.#text : this.#compiled.parsePartial(this.#text)
-          if (partial !== undefined) yield partial as PartialAnswer<Answer>
+          seenLength = this.#text.length
+          const partial = this.#partial()
+          if (partial !== undefined) yield partial
         } else if (this.#hasEnded) break
         else
           await new Promise<void>((resolve) => {
@@ -97,5 +115,23 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     } finally {
       this.cancel()
     }
+  }
+
+  /** A retry starts with a shorter text. */
+  #hasGrownSince(length: number): boolean {
+    if (this.#text.length < length) this.#isReasoned = undefined
+    if (this.#compiled === undefined && !this.#isReasoned) return true
+    return this.#text.length < length || this.#text.length >= length * (1 + GROWTH)
+  }
+
+  #partial(): PartialAnswer<Answer> | undefined {
+    if (this.#compiled !== undefined)
+      return this.#compiled.parsePartial(this.#text) as PartialAnswer<Answer> | undefined
+    // A longer text is not looked at again, because that would copy it for each piece.
+    if (this.#isReasoned === undefined || this.#text.length <= REASONING_LENGTH)
+      this.#isReasoned = startsWithReasoning(this.#text)
+    const text = this.#isReasoned ? cutReasoning(this.#text) : this.#text
+    const isMark = this.#text.length < 20 && /^\s*[<[◁]/.test(this.#text) && !this.#hasEnded
+    return text === "" || isMark ? undefined : (text as PartialAnswer<Answer>)
   }
 }

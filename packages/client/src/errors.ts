@@ -1,5 +1,6 @@
 import type { BudgetExceededError, StoreError } from "@p2/budget"
 import { type AbortedError, type ErrorKind, type InvalidAnswerError, P2Error } from "@p2/core"
+import type { CircuitOpenError } from "@p2/guard/charge"
 import type { DeadlineName, Receipt } from "./receipt"
 
 /** A class of another package with its code as a literal, so that `error.code` narrows to it. */
@@ -9,6 +10,7 @@ type WithCode<Class, Code extends string> = Class & { readonly code: Code }
 export type GenerateError =
   | BudgetExceededError
   | StoreError
+  | CircuitOpenError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">
   | ContextExceededError

@@ -1,8 +1,8 @@
 import { formatUsd, type NanoUsd, type Request } from "@p2/core"
-import type { Route } from "./providers/routes"
+import type { Route } from "./providers/route"
 import type { AttemptReceipt, Receipt } from "./receipt"
 
-/** The last call as aligned lines, coloured only on a terminal. Contains no key and no content. */
+/** The last call as aligned lines, colored only on a terminal. Contains no key and no content. */
 export function formatUsage(request: Request<unknown>, route: Route, receipt: Receipt | undefined): string {
   if (receipt === undefined) return "No call has been made yet."
   const last = receipt.attempts.at(-1)

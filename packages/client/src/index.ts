@@ -1,5 +1,6 @@
 export { BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
+export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
 export { AnswerStream, type GenerateResult, type PartialAnswer } from "./answer-stream"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"

@@ -10,21 +10,19 @@ import {
   toUsdNumber,
 } from "@p2/core"
 import { AnswerStream, type GenerateResult } from "./answer-stream"
-import { BudgetConstraints } from "./budget/budget-constraints"
-import { type BudgetInfo, budgetInfoOf } from "./budget/budget-info"
+import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
+import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
-import { remainingIn } from "./budget/reserve-call"
 import { UsageTracker } from "./budget/usage-tracker"
 import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } from "./errors"
 import { formatUsage } from "./format-usage"
-import { firstMode } from "./generate/answer-modes"
-import type { GenerateCall } from "./generate/attempt"
-import { estimateCall, planCall } from "./generate/plan-call"
-import { countPrompt, type Prompt } from "./generate/prompt"
+import type { GenerateCall } from "./generate/generate-call"
+import { firstStep } from "./generate/next-step"
+import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
-import { type Route, Routes } from "./providers/routes"
+import { Routes } from "./providers/routes"
 import { type Receipt, sumReceipt } from "./receipt"
 
 /** Summary of the last call, with the field names of the guide. */
@@ -52,7 +50,7 @@ export class LLMClient<Answer = string> {
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
-  readonly #constraints: BudgetConstraints
+  readonly #budget: LazyBudget
   readonly #compiled: CompiledAnswer<Answer> | undefined
   /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
@@ -73,11 +71,11 @@ export class LLMClient<Answer = string> {
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#routes = new Routes(this.request as Request<unknown>, options)
-    this.#constraints = new BudgetConstraints(this.request as Request<unknown>, options)
+    this.#budget = new LazyBudget(this.request as Request<unknown>, options)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
     this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
-    this.usageTracker = new UsageTracker(this.#constraints)
+    this.usageTracker = new UsageTracker(this.#budget)
   }
 
   /** The receipt of the last call that ended; undefined before the first one. */
@@ -99,8 +97,8 @@ export class LLMClient<Answer = string> {
 
   /** Input tokens of the next call as it would be sent, including the schema of the answer. 0 without messages. */
   countTokens(): number {
-    const prompt = this.#prompt()
-    return prompt.messages.length === 0 ? 0 : countPrompt(prompt).tokens
+    const call = this.#nextCall()
+    return call.messages.length === 0 ? 0 : countInput(call, firstStep(call)).tokens
   }
 
   /** The model's limit on output tokens, or its context window if the provider states no limit. */
@@ -121,9 +119,9 @@ export class LLMClient<Answer = string> {
   /** Compares the estimate and the upper bound of the next call with `maxBudget` and every scope. Only reads the store. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const limits = await this.#constraints.status()
-    const estimate = estimateCall(this.#prompt(), remainingIn(limits))
-    return budgetInfoOf(this.request as Request<unknown>, estimate, limits)
+    const limits = await this.#budget.status()
+    const call = this.#nextCall()
+    return budgetInfoOf(call.request, planWithinLimits(call, firstStep(call), limits), limits)
   }
 
   /**
@@ -142,7 +140,7 @@ export class LLMClient<Answer = string> {
    */
   async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
     const call = this.#beginCall(options)
-    return await this.#waitFor(this.#run({ ...call, stream: this.request.stream, onText: undefined }))
+    return await this.#waitFor(this.#run({ onText: undefined, ...call }))
   }
 
   /**
@@ -156,13 +154,15 @@ export class LLMClient<Answer = string> {
     return new AnswerStream<Answer>({
       compiled: this.#compiled,
       controller,
-      start: (onText) => this.#waitFor(this.#run({ ...call, signal, stream: true, onText })),
+      start: (onText) => this.#waitFor(this.#run({ onText, ...call, signal, stream: true })),
     })
   }
 
   /** The cost of the last call in dollars, or the estimate before the first call. `receipt.costNanoUsd` is exact. */
   calculateCost(): number {
-    return toUsdNumber(this.#receipt?.costNanoUsd ?? estimateCall(this.#prompt()).estimatedNanoUsd)
+    if (this.#receipt !== undefined) return toUsdNumber(this.#receipt.costNanoUsd)
+    const call = this.#nextCall()
+    return toUsdNumber(estimateOf(planWithinLimits(call, firstStep(call), [])))
   }
 
   /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
@@ -176,7 +176,7 @@ export class LLMClient<Answer = string> {
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
-    return reconcileRequest(requestId, this.#constraints, this.#routes)
+    return reconcileRequest(requestId, this.#budget, this.#routes, (this.#options.clock ?? systemClock).now)
   }
 
   /** Waits for running calls and pending settlements, and closes what the client opened. */
@@ -184,20 +184,21 @@ export class LLMClient<Answer = string> {
     this.#isClosed = true
     // The loop also visits work that is added while it waits, such as the release of a late reservation.
     for (const running of this.#running) await running.catch(() => {})
-    await this.#constraints.close()
+    await this.#budget.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  #prompt(route: Route = this.#routes.first): Prompt {
+  /** What decides the plan of the next call. */
+  #nextCall(): Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream"> {
     return {
       request: this.request as Request<unknown>,
-      route,
-      messages: this.msg.getMessages(),
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      mode: firstMode(route, this.#compiled !== undefined),
+      messages: this.msg.getMessages(),
+      routes: this.#routes.all,
+      stream: this.request.stream,
     }
   }
 
@@ -209,12 +210,12 @@ export class LLMClient<Answer = string> {
   #beginCall(options: CallOptions) {
     this.#checkOpen()
     checkCallOptions(options)
-    const messages = this.msg.getMessages()
-    if (messages.length === 0) throw new NoMessagesError()
+    const call = this.#nextCall()
+    if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
-    for (const route of this.#routes.fallbacks) planCall(this.#prompt(route), { remainingNanoUsd: undefined })
-    return { messages, signal: options.signal, addAnswer: this.msg.openTurn() }
+    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
+    return { signal: options.signal, addAnswer: this.msg.openTurn(), ...call }
   }
 
   /** Makes `close` wait for this work. */
@@ -224,40 +225,49 @@ export class LLMClient<Answer = string> {
   }
 
   async #run(
-    call: Pick<GenerateCall, "messages" | "signal" | "stream" | "onText" | "addAnswer">,
+    call: Pick<
+      GenerateCall,
+      "request" | "compiled" | "messages" | "routes" | "stream" | "signal" | "onText" | "addAnswer"
+    >,
   ): Promise<GenerateResult<Answer>> {
-    const { logger, recordContent = false, clock = systemClock } = this.#options
+    const { charge, logger, recordContent = false, clock = systemClock } = this.#options
     const requestId = crypto.randomUUID()
-    const result = await this.#open().then(
-      (opened) =>
-        runAttempts({
-          ...call,
-          ...opened,
-          requestId,
-          request: this.request as Request<unknown>,
-          compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-          deadlines: this.#deadlines,
-          clock,
-          logger,
-          recordContent,
-          waitFor: (work) => this.#waitFor(work),
-        }),
-      (cause): GenerateResult<unknown> => {
-        const times = { startedAt: clock.now(), totalMs: 0 }
-        const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], times)
-        const error = P2Error.isInstance(cause) ? cause : new UnexpectedError(cause)
-        return { ok: false, error: attachReceipt(error, receipt), receipt }
-      },
-    )
+    let result: GenerateResult<unknown>
+    try {
+      const instances = await this.#routes.connect()
+      const { budget, subject, limits } = await this.#budget.open()
+      result = await runAttempts({
+        requestId,
+        request: call.request,
+        routes: call.routes,
+        instances,
+        messages: call.messages,
+        compiled: call.compiled,
+        budget,
+        subject,
+        limits,
+        charge,
+        deadlines: this.#deadlines,
+        signal: call.signal,
+        stream: call.stream,
+        onText: call.onText,
+        addAnswer: call.addAnswer,
+        clock,
+        logger,
+        recordContent,
+        waitFor: (work) => this.#waitFor(work),
+      })
+    } catch (cause) {
+      // The store or the `openai` package could not be opened.
+      const times = { startedAt: clock.now(), totalMs: 0 }
+      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], times)
+      const error = P2Error.isInstance(cause) ? cause : new UnexpectedError(cause)
+      result = { ok: false, error: attachReceipt(error, receipt), receipt }
+    }
     this.#receipt = result.receipt
     if (this.request.verbose) console.log(this.#formatUsage())
     if (!result.ok && (result.error as P2Error).kind === "usage") throw result.error
     return result as GenerateResult<Answer>
-  }
-
-  /** Opens the store and loads the `openai` package, on first use. */
-  async #open(): Promise<Pick<GenerateCall, "routes" | "callBudget">> {
-    return { routes: await this.#routes.open(), callBudget: await this.#constraints.open() }
   }
 
   #formatUsage(): string {

@@ -14,8 +14,10 @@ export type AttemptReason =
   | "repair"
   /** The previous answer was truncated; this attempt has a larger `maxTokens`. */
   | "longer"
-  /** The server rejected the previous answer mode. */
+  /** The server rejected the answer mode or `stream_options` of the previous attempt. */
   | "mode"
+  /** A scope denied the previous attempt; this attempt has the `maxTokens` that the scope can afford. */
+  | "narrowed"
   /** The previous model failed or was denied. */
   | "fallback"
 
@@ -26,8 +28,15 @@ export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 export type SettlementStatus = "settled" | "pending" | "none"
 
 /**
- * How an attempt ended. `denied`: a limit denied it. `released`: nothing was sent, and any reservation was released. Neither
- * costs anything.
+ * How an attempt ended. `denied` and `released` cost nothing.
+ *
+ * | outcome | status |
+ * | --- | --- |
+ * | a valid answer | `succeeded` |
+ * | sent, or possibly sent, without a valid answer | `failed` |
+ * | reserved, and proven not sent: no connection, or ended before the request was written | `released` |
+ * | not reserved: rejected by the circuit breaker, the store failed, or a deadline or an abort ended the wait for it | `released` |
+ * | denied by `maxBudget`, the context window or a scope | `denied` |
  */
 export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
 
@@ -59,6 +68,8 @@ export interface AttemptReceipt {
   costSource: CostSource
   /** The cost by the price table, if the provider reported a different one. */
   tableCostNanoUsd?: NanoUsd | undefined
+  /** Sent, and neither a reported usage nor a documented rule decides the cost: `charge` of the client does. */
+  inDoubt: boolean
   /** The upper bound that was reserved. */
   reservedNanoUsd: NanoUsd
   /** Output tokens that were requested. */
@@ -68,9 +79,9 @@ export interface AttemptReceipt {
   timings: AttemptTimings
 }
 
-/** Milliseconds since the attempt began, unless a field says otherwise. */
+/** Milliseconds since the plan was made, just before the reserve, unless a field says otherwise. */
 export interface AttemptTimings {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, before the plan. */
   startedAt: number
   /** Duration of the reserve. */
   reserveMs: number
@@ -93,6 +104,8 @@ export interface Receipt {
   costNanoUsd: NanoUsd
   /** The least certain source among the attempts: `bound`, then `table`, `custom`, `provider`, `none`. */
   costSource: CostSource
+  /** The part of `costNanoUsd` that is in doubt. */
+  inDoubtNanoUsd: NanoUsd
   /** Sum over the attempts. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed every attempt. */
@@ -131,6 +144,7 @@ export function sumReceipt(
       COST_SOURCES,
       attempts.map((attempt) => attempt.costSource),
     ),
+    inDoubtNanoUsd: sum((attempt) => (attempt.inDoubt ? attempt.costNanoUsd : 0)),
     reservedNanoUsd: sum((attempt) => attempt.reservedNanoUsd),
     settlement: first(
       SETTLEMENTS,

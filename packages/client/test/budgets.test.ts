@@ -16,7 +16,7 @@ afterAll(() => provider.close())
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
-test("an admitted attempt makes two round trips to the store: reserve and settle", async () => {
+test("an admitted attempt makes two round trips to the store beside those of the circuit breaker: reserve and settle", async () => {
   const { store, calls } = recordingStore()
   const client = openClient(provider, { answerModel: Person, userId: "u", clientId: "c", maxBudget: "1" }, { store })
   expect((await client.generate()).ok).toBe(true)
@@ -76,7 +76,12 @@ test("without maxTokens a denied call is tried once more with what the scope can
   const result = await client.generate()
   expect(result.ok).toBe(true)
   expect(calls).toEqual(["reserve", "reserve", "settle"])
-  expect(provider.received[0]?.body.max_completion_tokens).toBeLessThan(4096)
+  const narrowed = provider.received[0]?.body.max_completion_tokens
+  expect(narrowed).toBeLessThan(4096)
+  expect(result.receipt.attempts).toMatchObject([
+    { status: "denied", reason: "first", maxTokens: 4096 },
+    { status: "succeeded", reason: "narrowed", maxTokens: narrowed },
+  ])
   const fixed = openClient(provider, { ...request, maxTokens: 4096 }, { store })
   expect(await fixed.generate()).toMatchObject({ ok: false, error: { code: "budget-exceeded", scope: "user" } })
 })

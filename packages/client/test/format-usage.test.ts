@@ -72,11 +72,11 @@ test.each<[string, Record<string, string> | undefined, boolean]>([
   ["a dumb terminal", { TERM: "dumb" }, false],
   ["FORCE_COLOR=0", { FORCE_COLOR: "0" }, false],
   ["a pipe", undefined, false],
-])("colours on %s", async (_, env, coloured) => {
+])("colors on %s", async (_, env, colored) => {
   answerAs("gpt-4o-mini")
   if (env === undefined) vi.stubEnv("FORCE_COLOR", "1")
   else terminal(env)
-  expect((await printed()).includes("\u001b[")).toBe(coloured)
+  expect((await printed()).includes("\u001b[")).toBe(colored)
 })
 
 test("before any call there is nothing to print", () => {

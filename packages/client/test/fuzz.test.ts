@@ -73,7 +73,7 @@ const PLANTS: Record<string, Plant> = {
       },
     }),
     problem: /spent, \d+ in the ledger/,
-    from: 27,
+    from: 151,
   },
   "loses usage entries": {
     plant: (inner) => ({
@@ -140,9 +140,8 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
   })
 
   test("finds differences between the receipts, the provider's ledger, the totals and the log", async () => {
-    const played = await playWorld(drawWorld(1), kind)
+    const { played, line } = await playWorldWithKnownCost(kind)
     expect(checkWorld(played)).toEqual([])
-    const line = played.provider.ledger.calls.find(({ nanoUsd }) => nanoUsd > 0)!
     line.nanoUsd += 1
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("billed"))
     line.nanoUsd -= 1
@@ -155,6 +154,18 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
   })
 })
+
+/** The first world with a billed call whose cost is not in doubt. In doubt, more than the bill may be charged. */
+async function playWorldWithKnownCost(kind: Parameters<typeof playWorld>[1]) {
+  for (let seed = 1; seed <= 30; seed++) {
+    const played = await playWorld(drawWorld(seed), kind)
+    const attempts = played.outcomes.flatMap(({ receipt }) => receipt?.attempts ?? [])
+    const known = new Set(attempts.filter(({ inDoubt }) => !inDoubt).map(({ id }) => id))
+    const line = played.provider.ledger.calls.find((call) => call.nanoUsd > 0 && known.has(call.clientRequestId ?? ""))
+    if (line !== undefined) return { played, line }
+  }
+  throw new Error("None of 30 worlds has a billed call with a known cost.")
+}
 
 test("a seed always draws the same world", () => {
   expect(drawWorld(7)).toEqual(drawWorld(7))

@@ -7,7 +7,16 @@ import type { AttemptReceipt, LLMClientOptions } from "../src/index"
 type Expected = Partial<
   Pick<
     AttemptReceipt,
-    "status" | "errorCode" | "finishReason" | "costSource" | "httpStatus" | "reason" | "mode" | "deadlineHit" | "model"
+    | "status"
+    | "errorCode"
+    | "finishReason"
+    | "costSource"
+    | "inDoubt"
+    | "httpStatus"
+    | "reason"
+    | "mode"
+    | "deadlineHit"
+    | "model"
   >
 >
 
@@ -28,13 +37,15 @@ export interface OutcomeCase {
   attempts: Expected[]
   /** The expected differences in a stream. */
   streamed?: Pick<Partial<OutcomeCase>, "code" | "attempts" | "request">
-  only?: "json" | "stream"
+  /** The expected differences at OpenRouter, which does not bill errors without output. */
+  openrouter?: Pick<Partial<OutcomeCase>, "attempts">
+  only?: "json" | "stream" | "openai"
   /** Calls that must have reached the provider. */
   calls?: number
 }
 
-const none = { costSource: "none" } as const
-const bound = { status: "failed", costSource: "bound" } as const
+const none = { costSource: "none", inDoubt: false } as const
+const bound = { status: "failed", costSource: "bound", inDoubt: true } as const
 const answered = { status: "succeeded", errorCode: undefined } as const
 const shortDeadlines = { deadlines: { firstContentMs: 150, idleMs: 150 } }
 const once = { retries: 0, repairs: 0 }
@@ -52,18 +63,24 @@ function free(status: number, errorCode: string): OutcomeCase {
 
 /** A status after which the call may have been billed. */
 function unknown(status: number, errorCode: string, billed: boolean): OutcomeCase {
+  const expected = { errorCode, httpStatus: status }
   return {
     name: `status ${status}${billed ? ", billed anyway" : ""}`,
     faults: [{ status, billed }],
     request: once,
     code: errorCode,
-    attempts: [{ ...bound, errorCode, httpStatus: status }],
+    attempts: [{ ...bound, ...expected }],
+    openrouter: { attempts: [{ status: "failed", ...none, ...expected }] },
+    // OpenRouter documents that it bills no status of 400 or above.
+    ...(billed ? { only: "openai" } : {}),
   }
 }
 
 /** A failure whose retry is answered. */
 function retried(name: string, fault: Fault, first: Expected): OutcomeCase {
-  return { name, faults: [fault], attempts: [first, { ...answered, reason: "retry" }], calls: 2 }
+  const retry: Expected = { ...answered, reason: "retry" }
+  const unbilled = fault.status === undefined ? first : { ...first, ...none }
+  return { name, faults: [fault], attempts: [first, retry], openrouter: { attempts: [unbilled, retry] }, calls: 2 }
 }
 
 export const OUTCOMES: OutcomeCase[] = [
@@ -155,16 +172,17 @@ export const OUTCOMES: OutcomeCase[] = [
     request: once,
     code: "provider-error",
     attempts: [bound],
+    openrouter: { attempts: [{ status: "failed", ...none }] },
   },
   { name: "usage missing", faults: [{ noUsage: true }], attempts: [{ ...answered, costSource: "bound" }] },
   free(400, "provider-bad-request"),
   free(401, "provider-auth"),
   free(402, "provider-payment"),
-  free(403, "provider-auth"),
   free(404, "provider-not-found"),
   free(413, "provider-bad-request"),
   free(422, "provider-bad-request"),
   free(429, "provider-rate-limit"),
+  unknown(403, "provider-auth", false),
   unknown(408, "provider-timeout", false),
   unknown(500, "provider-unavailable", false),
   unknown(500, "provider-unavailable", true),
@@ -301,6 +319,7 @@ export const OUTCOMES: OutcomeCase[] = [
     faults: [{ status: 500 }, { status: 502 }, { status: 503 }],
     code: "provider-unavailable",
     attempts: [bound, bound, bound],
+    openrouter: { attempts: [none, none, none] },
     calls: 3,
   },
 ]

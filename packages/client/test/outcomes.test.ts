@@ -82,9 +82,10 @@ function checkResult(each: OutcomeCase, result: GenerateResult<unknown>): void {
 for (const api of ["openai", "openrouter"] as const)
   for (const way of ["json", "stream"] as const)
     describe(`${api}, ${way}`, () => {
-      const cases = OUTCOMES.filter(({ only }) => only === undefined || only === way)
+      const cases = OUTCOMES.filter(({ only }) => only === undefined || only === way || only === api)
       test.each(cases)("$name", async (given) => {
-        const each = way === "stream" && given.streamed !== undefined ? { ...given, ...given.streamed } : given
+        const ofWay = way === "stream" && given.streamed !== undefined ? { ...given, ...given.streamed } : given
+        const each = api === "openrouter" ? { ...ofWay, ...given.openrouter } : ofWay
         const mark = provider.ledger.calls.length
         const received = provider.received.length
         const { result, scope, statistics } = await play(each, way, api)

@@ -11,15 +11,12 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** After a 421 Node's fetch tries once more with an empty body. */
-const promptsReceived = () => server.bodies.filter(({ messages }) => messages !== undefined).length
-
 const request = { maxTokens: 100, retries: 2 }
 
-test.each([301, 302, 303, 307, 308, 407, 421])("status %i does not send the prompt again", async (status) => {
+test.each([301, 302, 303, 307, 308, 407, 421])("status %i leads to one request", async (status) => {
   redirectTo(status, `${server.baseURL}/chat/completions`)
   const result = await openClient(server, request).generate()
-  expect(promptsReceived()).toBe(1)
+  expect(server.bodies).toHaveLength(1)
   expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request", status } })
   expect(result.receipt).toMatchObject({ costSource: "bound", attempts: [{ httpStatus: status }] })
 })
@@ -28,7 +25,7 @@ test("a redirect is not followed with the user's own fetch either", async () => 
   redirectTo(307, `${server.baseURL}/chat/completions`)
   const openai = new OpenAI({ baseURL: server.baseURL, apiKey: "k", fetch: (...args) => fetch(...args) })
   const result = await openClient(server, request, { openai, baseURL: undefined }).generate()
-  expect(promptsReceived()).toBe(1)
+  expect(server.bodies).toHaveLength(1)
   expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request", status: 307 } })
 })
 

@@ -83,7 +83,7 @@ describe("the request to the provider", () => {
     })
   })
 
-  test("states the service tier and the output limit in the fields that OpenAI honours", async () => {
+  test("states the service tier and the output limit in the fields that OpenAI honors", async () => {
     await openClient(provider, { maxTokens: 100, temperature: 0.5, stop: "END" }).generate()
     expect(provider.received[0]?.body).toMatchObject({
       model: "gpt-4o-mini",
@@ -202,5 +202,21 @@ test("the suffix `:online` is a usage error with the remedy, because nothing lim
   const model = "openrouter/openai/gpt-4o-mini:online"
   expect(() => openClient(provider, { model }, { baseURL: provider.openRouterBaseURL })).toThrow(
     "Remove it and set `online: true`.",
+  )
+})
+
+test("a regional host of OpenAI is priced by its region, and keeps OpenAI's fields", async () => {
+  const options = (baseURL: string) => ({ baseURL, apiKey: "k" })
+  const boundAt = async (baseURL: string) => {
+    const client = new LLMClient({ model: "openai/gpt-5.4", maxTokens: 100 }, options(baseURL))
+    client.msg.addMessageUser("Hello")
+    return (await client.getBudgetInfo()).upperBoundCostNanoUsd
+  }
+  const global = await boundAt("https://api.openai.com/v1")
+  expect(await boundAt("https://eu.api.openai.com/v1")).toBe(Math.round(global * 1.1))
+  const choice = chooseProvider("gpt-5.4", options("https://eu.api.openai.com/v1"), providerTable(), {})
+  expect(choice.provider.name).toBe("openai")
+  expect(chooseProvider("grok-4", options("https://eu-west-1.api.x.ai/v1"), providerTable(), {}).provider.name).toBe(
+    "xai",
   )
 })

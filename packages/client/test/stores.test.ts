@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -53,6 +55,43 @@ test("clients share a store by its address, and the last one closes it", async (
   await Promise.all(clients.slice(1).map((client) => client.close()))
   expect(await clients[0]?.usageTracker.getUsageStats()).toMatchObject({ totalRequests: 10 })
   await clients[0]?.close()
+})
+
+/** Holds the lock of a SQLite file for some time in another process. Resolves when it is held. */
+async function lockFile(path: string, ms: number): Promise<{ ended: Promise<unknown> }> {
+  const program = `
+    const { createRequire } = require("node:module")
+    const open = () => {
+      try {
+        return new (require("node:sqlite").DatabaseSync)(${JSON.stringify(path)})
+      } catch {
+        return new (createRequire(${JSON.stringify(join(import.meta.dirname, "../../budget-sqlite/package.json"))})("libsql"))(${JSON.stringify(path)})
+      }
+    }
+    const database = open()
+    database.exec("BEGIN IMMEDIATE")
+    console.log("locked")
+    setTimeout(() => { database.exec("COMMIT"); database.close() }, ${ms})`
+  const child = spawn(process.execPath, ["--no-warnings", "-e", program], { stdio: ["ignore", "pipe", "inherit"] })
+  const ended = once(child, "exit")
+  await once(child.stdout, "data")
+  return { ended }
+}
+
+test("another process that locks the file for 700 ms fails no call", async () => {
+  const path = join(folder, "locked.db")
+  const store = `file:${path}`
+  const client = plainClient({ userId: "u", userBudget: "1", retries: 0, repairs: 0 }, { store })
+  expect((await client.generate()).ok).toBe(true)
+  for (const calls of [1, 10]) {
+    const { ended } = await lockFile(path, 700)
+    const results = await Promise.all(Array.from({ length: calls }, () => client.generate()))
+    expect(results.filter(({ ok }) => !ok)).toEqual([])
+    expect(results.every(({ receipt }) => receipt.settlement === "settled")).toBe(true)
+    await ended
+  }
+  expect(await client.usageTracker.getUsageStats()).toMatchObject({ totalRequests: 12, successfulRequests: 12 })
+  await client.close()
 })
 
 test("without a store the clients of a process share one, so a user's limit holds over all of them", async () => {

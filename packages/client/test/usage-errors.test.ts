@@ -152,7 +152,13 @@ test("a prompt that exceeds the context window is denied with the numbers", asyn
   expect(!result.ok && result.error.message).toMatch(
     /^Context window exceeded \(openai\/gpt-4o-mini\): the request has 130\d{3} input tokens, but the context window has 128000 tokens\. Shorten the messages\.$/,
   )
-  expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "denied" }] })
+  expect(result.receipt).toMatchObject({ costNanoUsd: 0, attempts: [{ status: "denied", maxTokens: 4096 }] })
+  // The amounts are those of the call without the limit of the context window.
+  const info = await client.getBudgetInfo()
+  expect(info).toMatchObject({ budgetExceeded: true, maxTokens: 4096 })
+  const withoutOutput = openClient(provider, { maxTokens: 1 })
+  withoutOutput.msg.addMessageUser("word ".repeat(130_000))
+  expect(info.upperBoundCostNanoUsd).toBeGreaterThan((await withoutOutput.getBudgetInfo()).upperBoundCostNanoUsd)
 })
 
 test("client options of a wrong type are usage errors", async () => {

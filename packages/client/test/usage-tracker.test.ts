@@ -77,7 +77,7 @@ test("groups have the order of `groupBy`", async () => {
     ["bob", day, null],
     ["eve", day, null],
   ])
-  await expect(ann.usageTracker.getUsageStats({ groupBy: "colour" as "day" })).rejects.toMatchObject({
+  await expect(ann.usageTracker.getUsageStats({ groupBy: "color" as "day" })).rejects.toMatchObject({
     code: "invalid-argument",
   })
 })

@@ -117,8 +117,11 @@ export class AbortedError extends P2Error<"aborted"> {
   }
 }
 
-/** Prefixes of API keys: OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Perplexity, Replicate. */
-const KEY_PREFIX = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
+/**
+ * Prefixes of API keys, also after a provider: OpenAI and Anthropic, Groq, xAI, Google, Hugging Face, Replicate. Perplexity has
+ * models whose names start like its keys.
+ */
+const KEY_PREFIX = /^pplx-|(^|\/)(sk-|gsk_|xai-|AIza|hf_|r8_)/
 
 /** Whether a string has only model id characters and is not an API key, so that an error message may show it in full. */
 export function hasModelIdCharacters(value: string): boolean {
@@ -128,6 +131,18 @@ export function hasModelIdCharacters(value: string): boolean {
 /** Describes a model id for an error message: in full if it has the form of an id, otherwise like any other value. */
 export function describeModelId(value: unknown): string {
   return typeof value === "string" && hasModelIdCharacters(value) ? JSON.stringify(value) : describeValue(value)
+}
+
+/** Longer names are cut. */
+const MAX_NAME = 60
+
+/**
+ * Describes the name of an option or a field for an error message: its first 60 characters; `…` if it is no identifier or
+ * looks like an API key, because it may then be a value that was passed as a name.
+ */
+export function describeName(name: string): string {
+  const short = name.slice(0, MAX_NAME)
+  return /^[\w$-]+$/.test(short) && !KEY_PREFIX.test(short) ? short : "…"
 }
 
 /** Longer strings are shortened. */

@@ -1,14 +1,16 @@
 export { type AnswerIssue, InvalidAnswerError, UnsupportedSchemaError } from "./answer/answer-errors"
 export { type CompiledAnswer, compileAnswer } from "./answer/compile-answer"
 export type { DeepPartial } from "./answer/deep-partial"
-export { extractJson } from "./answer/extract-json"
+export { findJson } from "./answer/find-json"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
+export { cutReasoning, startsWithReasoning } from "./answer/reasoning"
 export type { CoreError, CoreErrorCode } from "./core-error"
 // For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {
   AbortedError,
   describeModelId,
+  describeName,
   describeValue,
   type ErrorKind,
   hideString,

@@ -12,6 +12,8 @@ export class LruMap<Key, Value> {
   readonly #capacity: number
   /** The insertion order is the order of use, the least recently used entry first. */
   readonly #entries = new Map<Key, Value>()
+  /** The key that was used last: using it again moves nothing. */
+  #newest: Key | undefined
 
   /** @throws InvalidArgumentError if `capacity` is not an integer of at least 1. */
   constructor(capacity: number) {
@@ -31,13 +33,15 @@ export class LruMap<Key, Value> {
   /** Returns the value and marks it as the most recently used; undefined if the key is absent. */
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key)
-    if (value !== undefined || this.#entries.has(key)) this.set(key, value as Value)
+    const isMoved = key !== this.#newest && (value !== undefined || this.#entries.has(key))
+    if (isMoved) this.set(key, value as Value)
     return value
   }
 
   set(key: Key, value: Value): this {
-    this.#entries.delete(key)
+    if (key !== this.#newest) this.#entries.delete(key)
     this.#entries.set(key, value)
+    this.#newest = key
     if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value as Key)
     return this
   }

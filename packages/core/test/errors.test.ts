@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import {
   AbortedError,
+  describeName,
   describeValue,
   hideString,
   InvalidAnswerError,
@@ -150,4 +151,26 @@ describe("describeValue", () => {
     expect(describeValue({ constructor: null })).toBe("an object")
     expect(describeValue({ constructor: { name: "secret ".repeat(50) } })).toBe("an object")
   })
+})
+
+describe("describeName", () => {
+  it.each([
+    ["maxTokens", "maxTokens"],
+    ["x-p2-user", "x-p2-user"],
+    ["a".repeat(70), "a".repeat(60)],
+    ["Tell me about my illness", "…"],
+    ["sk-proj-0123456789", "…"],
+    ["", "…"],
+    ["a\nb", "…"],
+  ])("of %j is %j", (name, described) => {
+    expect(describeName(name)).toBe(described)
+  })
+})
+
+it("an API key in place of a model's name is hidden after a provider too", () => {
+  for (const id of ["openai/sk-proj-0123456789", "groq/gsk_0123456789"]) {
+    const error = new UnknownModelError(id, { what: "price", remedy: "Pass one." })
+    expect([error.message, error.model].join()).not.toContain("0123")
+  }
+  expect(new UnknownModelError("x/pplx-decider", { what: "price", remedy: "" }).model).toBe("x/pplx-decider")
 })

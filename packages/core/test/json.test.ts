@@ -12,6 +12,15 @@ it.each([
   expect(parseJson(text)).toEqual(value)
 })
 
+it("rejects a text that is nested too deeply", () => {
+  const nested = (levels: number) => `${"[".repeat(levels)}"[\\"[["${"]".repeat(levels)}`
+  expect(parseJson(nested(5_000))).toBeDefined()
+  expect(parseJson(nested(5_001))).toBeUndefined()
+  expect(parseJson(`["${"[".repeat(10_000)}\\"${"{".repeat(10_000)}"]`)).toHaveLength(1)
+  expect(parseJson(`[${"[],{},".repeat(10_000)}1]`)).toHaveLength(20_001)
+  expect(parseJson("[".repeat(32_000_000))).toBeUndefined()
+})
+
 it.each([
   [{}, true],
   [Object.create(null), true],

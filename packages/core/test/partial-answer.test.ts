@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { z } from "zod"
-import { compileAnswer, extractJson, parsePartialJson } from "../src/index"
+import { compileAnswer, findJson, parsePartialJson } from "../src/index"
 
 describe("parsePartialJson", () => {
   it.each([
@@ -56,7 +56,7 @@ describe("parsePartialJson", () => {
         fc.array(sign).map((signs) => signs.join("")),
         (text) => {
           parsePartialJson(text)
-          extractJson(text)
+          findJson(text)
         },
       ),
       { numRuns: 5_000 },
@@ -131,41 +131,12 @@ describe("parsePartial of an answer", () => {
     expect(compileAnswer(schema).parsePartial('{"b":"2024-07-18"')).toEqual({ b: new Date("2024-07-18") })
   })
 
+  it("leaves out reasoning at the beginning", () => {
+    expect(compiled.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
+    expect(compiled.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
+  })
+
   it("leaves out what does not fit", () => {
     expect(compiled.parsePartial('{"name":5,"colour":"blue","other":1,"scores":"x"}')).toEqual({})
-  })
-})
-
-describe("extractJson", () => {
-  it.each([
-    ['{"a":1}', '{"a":1}'],
-    ["  [1, 2]\n", "[1, 2]"],
-    ['```json\n{"a":1}\n```', '{"a":1}'],
-    ['Example:\n```json\n{"a":0}\n```\nAnswer:\n```\n{"a":1}\n```\nDone.', '{"a":1}'],
-    ['Sure! Here is it: {"a":{"b":"}"}} Hope it helps.', '{"a":{"b":"}"}}'],
-    ['I use {braces} and [x]. {"a":[1,2]}', '{"a":[1,2]}'],
-    ['It\'s {"a":"say \\"hi\\" }"}.', '{"a":"say \\"hi\\" }"}'],
-    ['{"a":1} or rather {"a":1,"b":2}', '{"a":1,"b":2}'],
-    ['```json\n{"a":1}', '{"a":1}'],
-    ["nothing here", undefined],
-    ["", undefined],
-    ["{ not json }", undefined],
-  ])("finds in %j", (text, found) => {
-    expect(extractJson(text)).toBe(found)
-  })
-
-  it("finds any object in prose without brackets", () => {
-    const prose = fc.string().map((text) => text.replace(/[{}[\]"`~]/g, ""))
-    fc.assert(
-      fc.property(prose, fc.dictionary(fc.string(), fc.jsonValue()), prose, (before, value, after) => {
-        const found = extractJson(`So ${before}: ${JSON.stringify(value)} ${after}`)
-        expect(JSON.parse(found!)).toEqual(JSON.parse(JSON.stringify(value)))
-      }),
-    )
-  })
-
-  it("reads a megabyte of brackets", () => {
-    for (const text of ["{", "[", '{"', "[}", '"{', "{x}", '{"\\'].map((part) => part.repeat(500_000)))
-      expect(extractJson(text)).toBeUndefined()
   })
 })

@@ -35,3 +35,25 @@ describe("addUsage", () => {
     expect(addUsage()).toEqual({ inputTokens: 0, outputTokens: 0 })
   })
 })
+
+describe("addUsage of what is not a count", () => {
+  const base = { inputTokens: 1, outputTokens: 1 }
+
+  it("sums the number of calls, where a usage without it is one call", () => {
+    expect(addUsage({ ...base, calls: 3 }, base, base).calls).toBe(5)
+    expect(addUsage(base, base)).not.toHaveProperty("calls")
+    expect(() => addUsage({ ...base, calls: 0 })).toThrow("Invalid `usages[0].calls`")
+  })
+
+  it("keeps a service tier and a region that all usages share, and marks others as mixed", () => {
+    const batch = { ...base, serviceTier: "batch", region: "us" }
+    expect(addUsage(batch, batch)).toMatchObject({ serviceTier: "batch", region: "us" })
+    expect(addUsage(batch, base)).toMatchObject({ serviceTier: "mixed", region: "mixed" })
+    expect(addUsage(base, base)).not.toHaveProperty("serviceTier")
+  })
+
+  it("keeps each assumption once", () => {
+    const usages = [["a"], ["a", "b"], []].map((assumptions) => ({ ...base, assumptions }))
+    expect(addUsage(...usages).assumptions).toEqual(["a", "b"])
+  })
+})

@@ -19,18 +19,23 @@ export interface Completion {
   toolName: string | undefined
 }
 
-/** Answers a request, with the given fault. */
-export function complete(request: ChatRequest, model: ModelEntry, fault: Fault): Completion {
+/** Answers a request, with the given fault. @param promptTokens as the provider counts them */
+export function complete(
+  request: ChatRequest,
+  model: ModelEntry,
+  fault: Fault,
+  promptTokens: number = countPrompt(model, request),
+): Completion {
   const mode = modeOf(request)
   const answer = fault.refusal ?? answerText(request, fault)
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const reasoningTokens = Math.min(fault.reasoningTokens ?? 0, limit)
   const outputLimit = limit - reasoningTokens
   const answerTokens = countText(answer)
-  const text = answerTokens > outputLimit ? cutToTokens(answer, outputLimit) : answer
+  const isCut = answerTokens > outputLimit || fault.fillOutput === true
+  const text = isCut ? cutToTokens(answer, outputLimit) : answer
   const choices = request.n ?? 1
-  const finish = answerTokens > outputLimit ? "length" : mode === "tool" ? "tool_calls" : "stop"
-  const promptTokens = countPrompt(model, request)
+  const finish = isCut ? "length" : mode === "tool" ? "tool_calls" : "stop"
   return {
     mode,
     text: fault.refusal === undefined ? text : "",
@@ -38,10 +43,10 @@ export function complete(request: ChatRequest, model: ModelEntry, fault: Fault):
     finishReason: fault.noFinishReason ? null : (fault.finishReason ?? finish),
     promptTokens,
     cachedTokens: Math.min(fault.cachedTokens ?? 0, promptTokens),
-    completionTokens: (Math.min(answerTokens, outputLimit) + reasoningTokens) * choices,
+    completionTokens: ((isCut ? outputLimit : answerTokens) + reasoningTokens) * choices,
     reasoningTokens: reasoningTokens * choices,
     choices,
-    toolName: request.tools?.[0]?.function.name,
+    toolName: request.tools?.[0]?.function?.name,
   }
 }
 

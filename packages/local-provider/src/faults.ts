@@ -40,6 +40,14 @@ export interface Fault {
   rejectModes?: ("json_schema" | "tool" | "json_object")[] | undefined
   cachedTokens?: number | undefined
   reasoningTokens?: number | undefined
+  /** Searches that the provider runs, at most as many as the request allows. @defaultValue 1 with a search tool */
+  searches?: number | undefined
+  /** Service tier that the provider's project sets for calls that state none. @defaultValue "default" */
+  projectTier?: string | undefined
+  /** Generates as many tokens as the request allows. */
+  fillOutput?: boolean | undefined
+  /** Counts one token for each byte of text, as the worst tokenizer would. */
+  densestTokens?: boolean | undefined
 }
 
 interface Rule {

@@ -9,6 +9,7 @@ export {
   startImitationServer,
   startSilentServer,
 } from "./imitation-server"
-export { type BilledCall, ProviderLedger, type Rates } from "./ledger"
+export { type BilledCall, type BilledUnits, ProviderLedger, type Rates } from "./ledger"
 export { dataForSchema } from "./schema-data"
-export { type LocalProvider, type LocalProviderOptions, type ReceivedRequest, startLocalProvider } from "./start"
+export type { LocalProviderOptions, ReceivedRequest } from "./server-context"
+export { type LocalProvider, startLocalProvider } from "./start"

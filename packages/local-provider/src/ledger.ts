@@ -1,9 +1,17 @@
+/** Units of one kind in a bill, such as cache writes or web searches. */
+export interface BilledUnits {
+  kind: string
+  count: number
+  picoUsdPerUnit: number
+}
+
 /** One call as this provider would bill it. */
 export interface BilledCall {
   /** The generation id that the caller sees. */
   id: string
   model: string
-  api: "openai" | "openrouter"
+  api: "openai" | "openrouter" | "anthropic" | "gemini"
+  /** All input tokens, the cached ones included. */
   promptTokens: number
   cachedTokens: number
   completionTokens: number
@@ -16,6 +24,10 @@ export interface BilledCall {
   status: number
   /** `X-Client-Request-Id`, which identifies the call even if no response arrived. */
   clientRequestId: string | undefined
+  /** The service tier that served the call, if the response reports it. */
+  serviceTier?: string | undefined
+  /** The bill by kinds, if the wire format has more kinds than input, cached input and output. */
+  units?: readonly BilledUnits[]
 }
 
 /** Prices per token in pico-USD. */
@@ -44,6 +56,24 @@ export class ProviderLedger {
       BigInt(line.cachedTokens) * BigInt(rates.cacheRead) +
       BigInt(line.completionTokens) * BigInt(rates.output)
     line.nanoUsd = Number((line.picoUsd + 999n) / 1000n)
+  }
+
+  /** Records a call that is billed by kinds. */
+  billUnits(call: Omit<BilledCall, "picoUsd" | "nanoUsd" | "units">, units: readonly BilledUnits[]): BilledCall {
+    const picoUsd = units.reduce((sum, { count, picoUsdPerUnit }) => sum + BigInt(count) * BigInt(picoUsdPerUnit), 0n)
+    const line: BilledCall = { ...call, units, picoUsd, nanoUsd: Number((picoUsd + 999n) / 1000n) }
+    this.calls.push(line)
+    return line
+  }
+
+  /** Sets the cost of a line to zero, because nothing was generated. */
+  withdraw(line: BilledCall): void {
+    line.promptTokens = 0
+    line.cachedTokens = 0
+    line.completionTokens = 0
+    line.units = []
+    line.picoUsd = 0n
+    line.nanoUsd = 0
   }
 
   /** Sum of the calls in nano-USD, each rounded up separately, as in receipts. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http"
 import type { ChatRequest } from "./chat-request"
 import { type Completion, piecesOf } from "./completion"
 import type { Fault } from "./faults"
+import { closed, flushed, wait } from "./interruption"
 import type { BilledCall, ProviderLedger, Rates } from "./ledger"
 import { chunkBody, completionBody, deltaOf, usageOf } from "./wire-format"
 
@@ -23,9 +24,9 @@ export async function sendJson(response: ServerResponse, call: Call): Promise<vo
   const usage = !fault.noUsage
   const body =
     fault.errorInBody === undefined
-      ? completionBody(completion, line, { usage, serviceTier: call.request.service_tier })
+      ? completionBody(completion, line, { usage })
       : { error: fault.errorInBody, ...(fault.billed ? { id: line.id, usage: usageOf(completion, line) } : {}) }
-  if (fault.errorInBody !== undefined && !fault.billed) withdraw(call)
+  if (fault.errorInBody !== undefined && !fault.billed) call.ledger.withdraw(line)
   const text = JSON.stringify(body)
   response.writeHead(200, headersOf(call, "application/json"))
   if (fault.cut === "body" || fault.stall === "body") {
@@ -89,17 +90,9 @@ function endWithError(response: ServerResponse, call: Call): void {
     error: fault.errorInBody,
     ...(fault.billed ? { id: line.id, usage: usageOf(completion, line), choices: [] } : {}),
   })
-  if (!fault.billed) withdraw(call)
+  if (!fault.billed) call.ledger.withdraw(line)
   line.reported = fault.billed === true
   response.end("data: [DONE]\n\n")
-}
-
-/** Sets the cost of a line to zero, because nothing was generated. */
-function withdraw(call: Call): void {
-  call.line.promptTokens = 0
-  call.line.cachedTokens = 0
-  call.line.completionTokens = 0
-  call.ledger.reprice(call.line, call.rates)
 }
 
 function headersOf(call: Call, type: string): Record<string, string> {
@@ -109,27 +102,4 @@ function headersOf(call: Call, type: string): Record<string, string> {
 
 function event(response: ServerResponse, body: unknown): void {
   response.write(`data: ${JSON.stringify(body)}\n\n`)
-}
-
-function closed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    if (response.destroyed) resolve()
-    else response.once("close", resolve)
-  })
-}
-
-function flushed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => response.write("", () => resolve()))
-}
-
-function wait(response: ServerResponse, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      response.off("close", end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    response.once("close", end)
-  })
 }

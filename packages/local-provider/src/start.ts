@@ -1,29 +1,26 @@
 import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { handleAnthropic } from "./anthropic/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
+import { handleEmbeddings } from "./embeddings/handle"
 import { type Fault, Faults } from "./faults"
+import { handleGemini } from "./gemini/handle"
+import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { findModel, listModels, type ModelEntry } from "./models"
+import { countByOwnRules, findOwnModel, isTooExpensive, type OwnModel, ownBill } from "./own-rules/chat-rules"
+import { handleResponses } from "./responses/handle"
 import { sendJson, sendStream } from "./send"
+import {
+  type LocalProviderOptions,
+  type ReceivedRequest,
+  readBody,
+  remember,
+  type ServerContext,
+} from "./server-context"
 import { dollars } from "./wire-format"
-
-export interface LocalProviderOptions {
-  /** @defaultValue 0, a free port */
-  port?: number | undefined
-  /** Delay before every answer, in milliseconds. @defaultValue 0 */
-  latencyMs?: number | undefined
-  /** The only accepted bearer token. @defaultValue any non-empty token is accepted */
-  apiKey?: string | undefined
-}
-
-/** A request as received. */
-export interface ReceivedRequest {
-  path: string
-  headers: Record<string, string | string[] | undefined>
-  body: Record<string, unknown>
-}
 
 export interface LocalProvider {
   /** Such as `http://127.0.0.1:4000`. */
@@ -32,6 +29,10 @@ export interface LocalProvider {
   baseURL: string
   /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
   openRouterBaseURL: string
+  /** Base URL of Anthropic's SDK: `…/anthropic`. */
+  anthropicBaseURL: string
+  /** Base URL of Google's SDK: `…/gemini`. */
+  geminiBaseURL: string
   /** The calls that would have been billed. */
   ledger: ProviderLedger
   faults: Faults
@@ -41,17 +42,25 @@ export interface LocalProvider {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-const MAX_BODY_BYTES = 32 * 1024 * 1024
-
 /** Starts the provider on 127.0.0.1. */
 export async function startLocalProvider(options: LocalProviderOptions = {}): Promise<LocalProvider> {
   const ledger = new ProviderLedger()
   const faults = new Faults()
   const received: ReceivedRequest[] = []
-  const context: Context = { ledger, faults, received, options, calls: 0 }
+  const context: ServerContext = {
+    ledger,
+    faults,
+    received,
+    options,
+    calls: 0,
+    cachedPrefixes: new Set(),
+    responses: new Map(),
+  }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
+      if (error instanceof BadRequest && !response.headersSent)
+        sendError(response, 400, { message: error.message, type: "invalid_request_error" })
+      else if (!response.headersSent) sendError(response, 500, { message: String(error), type: "server_error" })
       else response.destroy()
     })
   })
@@ -65,20 +74,14 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     url,
     baseURL: `${url}/v1`,
     openRouterBaseURL: `${url}/api/v1`,
+    anthropicBaseURL: `${url}/anthropic`,
+    geminiBaseURL: `${url}/gemini`,
     ledger,
     faults,
     received,
     close,
     [Symbol.asyncDispose]: close,
   }
-}
-
-interface Context {
-  ledger: ProviderLedger
-  faults: Faults
-  received: ReceivedRequest[]
-  options: LocalProviderOptions
-  calls: number
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -88,8 +91,15 @@ function closeServer(server: Server): Promise<void> {
   })
 }
 
-async function route(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function route(context: ServerContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://127.0.0.1")
+  if (url.pathname.startsWith("/anthropic"))
+    return handleAnthropic(context, request, response, url.pathname.slice("/anthropic".length))
+  if (url.pathname.startsWith("/gemini"))
+    return handleGemini(context, request, response, {
+      path: url.pathname.slice("/gemini".length),
+      query: url.searchParams,
+    })
   const api = url.pathname.startsWith("/api/v1/") ? "openrouter" : "openai"
   const path = url.pathname.replace(/^(\/api)?\/v1/, "")
   if (request.method === "GET" && path === "/models") return sendModels(response, api)
@@ -102,6 +112,11 @@ async function route(context: Context, request: IncomingMessage, response: Serve
     })
   if (request.method === "GET" && path === "/generation")
     return sendGeneration(context, response, url.searchParams.get("id") ?? "")
+  const fail = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) =>
+    sendError(response, status, error, headers)
+  if (/^\/responses(\/|$)/.test(path))
+    return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
+  if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
   if (request.method !== "POST" || path !== "/chat/completions")
     return sendError(response, 404, {
       message: `Unknown request URL: ${request.method} ${url.pathname}.`,
@@ -111,7 +126,7 @@ async function route(context: Context, request: IncomingMessage, response: Serve
 }
 
 async function chat(
-  context: Context,
+  context: ServerContext,
   request: IncomingMessage,
   response: ServerResponse,
   api: "openai" | "openrouter",
@@ -126,8 +141,8 @@ async function chat(
     throw error
   }
   remember(context, request, body)
-  const model = findModel(body.model, api, body.service_tier)
-  if (model === undefined)
+  const listed = context.options.ownRules ? undefined : findModel(body.model, api, body.service_tier)
+  if (listed === undefined && !context.options.ownRules)
     return sendError(response, 404, {
       message: `The model \`${body.model}\` does not exist.`,
       type: "invalid_request_error",
@@ -135,12 +150,20 @@ async function chat(
     })
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await pause(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
   if (response.destroyed || response.socket?.destroyed) return
   const rejection = rejectionOf(body, fault)
-  if (rejection !== undefined && !fault.billed)
+  // OpenRouter bills no error: https://openrouter.ai/docs/features/zero-completion-insurance
+  if (rejection !== undefined && (!fault.billed || api === "openrouter"))
     return sendError(response, rejection.status, rejection.error, fault.headers)
-  const completion = complete(body, model, fault)
+  const own = context.options.ownRules ? findOwnModel(body, api, fault) : undefined
+  const model = listed ?? own
+  if (model === undefined || (own !== undefined && isTooExpensive(body, own)))
+    return sendError(response, 404, {
+      message: `No endpoint for the model \`${body.model}\`.`,
+      code: "model_not_found",
+    })
+  const completion = complete(body, model, fault, own === undefined ? undefined : countByOwnRules(body))
   if (completion.promptTokens > model.contextWindow)
     return sendError(response, 400, {
       message: `This model's maximum context length is ${model.contextWindow} tokens.`,
@@ -148,10 +171,17 @@ async function chat(
       code: "context_length_exceeded",
     })
   const clientRequestId = request.headers["x-client-request-id"]
-  const line = billed(context, api, body, model, completion, {
-    status: rejection?.status ?? 200,
-    clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
-  })
+  const line = billed(
+    context,
+    api,
+    body,
+    { model, own, completion },
+    {
+      serviceTier: own?.serviceTier ?? body.service_tier,
+      status: rejection?.status ?? 200,
+      clientRequestId: typeof clientRequestId === "string" ? clientRequestId : undefined,
+    },
+  )
   if (rejection !== undefined) return sendError(response, rejection.status, rejection.error, fault.headers)
   const call = { request: body, completion, line, fault, rates: model.rates, ledger: context.ledger }
   if (body.stream) await sendStream(response, call)
@@ -159,12 +189,11 @@ async function chat(
 }
 
 function billed(
-  context: Context,
+  context: ServerContext,
   api: "openai" | "openrouter",
   body: ChatRequest,
-  model: ModelEntry,
-  completion: Completion,
-  fields: Pick<BilledCall, "status" | "clientRequestId">,
+  { model, own, completion }: { model: ModelEntry; own: OwnModel | undefined; completion: Completion },
+  fields: Pick<BilledCall, "status" | "clientRequestId" | "serviceTier">,
 ): BilledCall {
   const line = {
     id: `${api === "openrouter" ? "gen" : "chatcmpl"}-${randomBytes(12).toString("hex")}`,
@@ -176,6 +205,7 @@ function billed(
     reported: false,
     ...fields,
   }
+  if (own !== undefined) return context.ledger.billUnits(line, ownBill(body, own, completion))
   return context.ledger.bill(line, model.rates)
 }
 
@@ -200,18 +230,13 @@ function rejectionOf(body: ChatRequest, fault: Fault) {
   }
 }
 
-function remember(context: Context, request: IncomingMessage, body: ChatRequest): void {
-  context.received.push({ path: request.url ?? "", headers: request.headers, body })
-  if (context.received.length > 1000) context.received.shift()
-}
-
 function sendModels(response: ServerResponse, api: "openai" | "openrouter"): void {
   const data = listModels(api).map((id) => ({ id, object: "model", created: 0, owned_by: "local" }))
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ object: "list", data }))
 }
 
 /** OpenRouter's record of a generation. */
-function sendGeneration(context: Context, response: ServerResponse, id: string): void {
+function sendGeneration(context: ServerContext, response: ServerResponse, id: string): void {
   const line = context.ledger.find(id)
   if (line === undefined) {
     sendError(response, 404, { message: `Generation ${id} not found`, code: "404" })
@@ -241,26 +266,4 @@ function sendError(
 ): void {
   const body = JSON.stringify({ error: { param: null, code: null, ...error } })
   response.writeHead(status, { "content-type": "application/json", "x-request-id": "req_local", ...headers }).end(body)
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    bytes += (chunk as Buffer).length
-    if (bytes > MAX_BODY_BYTES) throw new Error(`The body is larger than ${MAX_BODY_BYTES} bytes.`)
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString("utf8")
-}
-
-function pause(response: ServerResponse, ms: number): Promise<void> {
-  if (ms <= 0) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    response.once("close", () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -25,7 +25,7 @@ export function dollars(picoUsd: bigint): number {
 export function completionBody(
   completion: Completion,
   line: BilledCall,
-  options: { usage: boolean; serviceTier?: string | undefined },
+  options: { usage: boolean },
 ): Record<string, unknown> {
   return {
     id: line.id,
@@ -34,7 +34,7 @@ export function completionBody(
     model: line.model,
     ...(line.api === "openrouter"
       ? { provider: "Local" }
-      : { system_fingerprint: "fp_local", service_tier: options.serviceTier ?? "default" }),
+      : { system_fingerprint: "fp_local", service_tier: line.serviceTier ?? "default" }),
     choices: Array.from({ length: completion.choices }, (_, index) => ({
       index,
       message: messageOf(completion),
@@ -72,6 +72,7 @@ export function chunkBody(
     object: "chat.completion.chunk",
     created: Math.floor(Date.now() / 1000),
     model: line.model,
+    ...(line.serviceTier === undefined ? {} : { service_tier: line.serviceTier }),
     choices: delta === undefined ? [] : [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
     ...more,
   }

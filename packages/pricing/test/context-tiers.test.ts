@@ -65,3 +65,16 @@ it("no OpenAI or xAI row begins a tier one token later", () => {
   )
   expect([...starts].filter((start) => start === 272_001 || start === 200_001)).toEqual([])
 })
+
+describe("xAI's price of a long context", () => {
+  it.each(["xai/grok-4", "xai/grok-4-0709", "xai/grok-4-fast", "grok-4-1-fast-reasoning"])("%s", (model) => {
+    const cost = (inputTokens: number) => costOf(model, { inputTokens, outputTokens: 1_000 }).nanoUsd
+    expect(cost(128_001) / cost(127_999)).toBeCloseTo(2, 3)
+    expect(cost(300_000)).toBe(costOf(model, { inputTokens: 150_000, outputTokens: 500 }).nanoUsd * 2)
+  })
+
+  it("of Grok 4 Fast is that of OpenRouter", () => {
+    const usage = { inputTokens: 300_000, outputTokens: 1_000 }
+    expect(costOf("xai/grok-4-fast", usage).nanoUsd).toBe(costOf("openrouter/x-ai/grok-4-fast", usage).nanoUsd)
+  })
+})

@@ -1,6 +1,6 @@
+import type { Usage } from "@p2/core"
 import type { RateKind } from "../src/index"
 import type { PriceRow } from "../src/table/price-row"
-import type { CallUsage } from "../src/usage/call-usage"
 
 /** A small generator of random numbers with a seed (mulberry32), so that a failure can be repeated. */
 export class Random {
@@ -34,13 +34,13 @@ export class Random {
 }
 
 /** A possible usage of a row: sizes over eight powers of ten, and often right at a context tier. */
-export function randomUsage(random: Random, row: PriceRow): CallUsage {
+export function randomUsage(random: Random, row: PriceRow): Usage {
   const starts = row.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens))
   const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))
   // A kind without a rate that no other kind contains is an error, which has its own tests.
   const isPriced = (kind: RateKind) =>
     row.sheets.every((sheet) => sheet.tiers.every((tier) => tier.rates[kind] !== undefined))
-  const usage: CallUsage = { inputTokens: 0, outputTokens: 0 }
+  const usage: Usage = { inputTokens: 0, outputTokens: 0 }
   let isBilledInstead = false
   for (const [kind, field] of BILLED_INSTEAD)
     if (isPriced(kind)) {
@@ -69,9 +69,9 @@ const BILLED_INSTEAD = [
   ["character", "inputCharacters"],
 ] as const
 
-type Part = Exclude<keyof CallUsage, "raw" | "assumptions" | "serviceTier" | "region">
+type Part = Exclude<keyof Usage, "raw" | "assumptions" | "serviceTier" | "region">
 
-function share(random: Random, total: number, parts: readonly Part[], usage: CallUsage): void {
+function share(random: Random, total: number, parts: readonly Part[], usage: Usage): void {
   let rest = total
   for (const part of parts) {
     if (random.chance(0.5)) continue

@@ -1,6 +1,6 @@
+import type { Usage } from "@p2/core"
 import type { PriceRow, PriceSheet } from "../src/table/price-row"
 import type { RateKind, Rates } from "../src/table/rates"
-import type { CallUsage } from "../src/usage/call-usage"
 
 /** How a call was made. */
 export interface OracleCall {
@@ -15,7 +15,7 @@ export interface OracleCall {
  * The rules of a bill, written a second time over `bigint` fractions and without the code of src/: what a call costs in
  * pico-USD.
  */
-export function oraclePico(row: PriceRow, usage: CallUsage, call: OracleCall): bigint {
+export function oraclePico(row: PriceRow, usage: Usage, call: OracleCall): bigint {
   const sheet = sheetThatDecides(row, call.serviceTier, call.atMs)
   // The mean input of a call, rounded up, is at least a threshold exactly when the sum is above calls × (threshold − 1).
   const reaches = (from: number) => BigInt(usage.inputTokens) > BigInt(call.calls) * (BigInt(from) - 1n)
@@ -68,7 +68,7 @@ function isOpen(sheet: PriceSheet, atMs: number): boolean {
   )
 }
 
-function billed(rates: Rates, usage: CallUsage, calls: number, percent: (kind: RateKind) => number[]): bigint {
+function billed(rates: Rates, usage: Usage, calls: number, percent: (kind: RateKind) => number[]): bigint {
   const rate = (...kinds: RateKind[]): bigint => {
     const found = kinds.find((kind) => rates[kind] !== undefined)!
     const [regional, fee] = percent(kinds[0]!)

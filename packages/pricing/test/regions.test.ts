@@ -30,6 +30,10 @@ describe("a region", () => {
     ["anthropic/claude-opus-4-8", "us", 10],
     ["anthropic/claude-sonnet-4-6", "us", 10],
     ["xai/grok-4.6", "us", 10],
+    ["google-vertex/claude-opus-5-5", "europe-west1", 10],
+    ["google-vertex/claude-sonnet-4-5", "us", 10],
+    ["google-vertex/gemini-3.5-flash", "europe-west4", 10],
+    ["google-vertex/gemini-3.1-pro-preview", "eu", 10],
     ["together/deepseek-ai/DeepSeek-V4-Pro-0813", "us", 25],
   ])("%s in %s costs %d % more", (model, region, percent) => {
     const base = costOf(model, usage).picoUsd
@@ -42,6 +46,8 @@ describe("a region", () => {
     ["anthropic/claude-opus-5-5", "eu"],
     ["anthropic/claude-3-5-haiku-latest", "us"],
     ["google/gemini-3.8-flash", "europe-west4"],
+    ["google-vertex/gemini-2.5-pro", "us-central1"],
+    ["google-vertex/claude-opus-4", "us-east5"],
     ["mistral/mistral-large-latest", "eu"],
     ["azure/gpt-4o", "eu"],
     ["openrouter/openai/gpt-4o-mini", "eu"],

@@ -1,6 +1,6 @@
+import type { Usage } from "@p2/core"
 import { describe, expect, it } from "vitest"
 import {
-  type CallUsage,
   costOf,
   createPriceTable,
   mergeAnthropicUsage,
@@ -22,7 +22,7 @@ import {
 const table = createPriceTable({
   model: { input: "3", output: "15", cacheRead: "0.3", cacheWrite: "3.75", cacheWrite1h: "6" },
 })
-const nanoUsdOf = (usage: CallUsage) => table.costOf("model", usage).nanoUsd
+const nanoUsdOf = (usage: Usage) => table.costOf("model", usage).nanoUsd
 
 describe("cached tokens that a gateway counts beside the prompt are charged once, and at the right rate", () => {
   it.each<[string, unknown, number]>([
@@ -185,7 +185,7 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
 })
 
 describe("shapes that had no adapter", () => {
-  it.each<[string, CallUsage, Omit<CallUsage, "raw">]>([
+  it.each<[string, Usage, Omit<Usage, "raw">]>([
     [
       "images",
       usageFromOpenAIImages({
@@ -422,6 +422,11 @@ describe("shapes that had no adapter", () => {
         reasoningTokens: 25,
         assumptions: [expect.stringContaining("reasoning")] as never,
       },
+    ],
+    [
+      "Gemini's prompt before continuations is part of the prompt",
+      usageFromGemini({ promptTokenCount: 30, initialPromptTokenCount: 10, candidatesTokenCount: 5 }),
+      { inputTokens: 30, outputTokens: 5 },
     ],
     [
       "Gemini video is billed as images are, documents as text",

@@ -52,7 +52,7 @@ const ADVICE = {
  * countTokens("Hello, world", { model: "gpt-4o-mini" }) // 3
  */
 export function countTokens(text: string, options: TokenizerChoice & SpecialTokenOptions): number {
-  const encoding = chosenEncoding(options, COUNT_OPTIONS)
+  const encoding = checkedEncoding(options, COUNT_OPTIONS)
   if (encoding !== undefined) return countWithSpecialTokens(encoding, text, options)
   return inexactMeasure(options).count(text)
 }
@@ -65,7 +65,7 @@ export async function countTokensAsync(
   source: TextSource,
   options: TokenizerChoice & { signal?: AbortSignal | undefined },
 ): Promise<number> {
-  const encoding = chosenEncoding(options, SOURCE_OPTIONS)
+  const encoding = checkedEncoding(options, SOURCE_OPTIONS)
   return countSource(measureOf(options, encoding).createCounter(), source, options)
 }
 
@@ -90,7 +90,7 @@ export function isWithinTokenLimit(
   options: TokenizerChoice & SpecialTokenOptions,
 ): boolean {
   checkTokenNumber("maxTokens", maxTokens, 0)
-  const encoding = chosenEncoding(options, COUNT_OPTIONS)
+  const encoding = checkedEncoding(options, COUNT_OPTIONS)
   if (encoding !== undefined) return countWithSpecialTokens(encoding, text, options, maxTokens) <= maxTokens
   return inexactMeasure(options).count(text) <= maxTokens
 }
@@ -106,7 +106,7 @@ export function isWithinTokenLimit(
  */
 export function truncateToTokens(text: string, maxTokens: number, options: TokenizerChoice): string {
   checkTokenNumber("maxTokens", maxTokens, 0)
-  return truncateText(measureOf(options, chosenEncoding(options, CHOICE_OPTIONS)), text, maxTokens)
+  return truncateText(measureOf(options, checkedEncoding(options, CHOICE_OPTIONS)), text, maxTokens)
 }
 
 /**
@@ -118,7 +118,7 @@ export function truncateToTokens(text: string, maxTokens: number, options: Token
  * splitByTokens("one two three", { model: "gpt-4o", maxTokens: 2 }) // ["one two", " three"]
  */
 export function splitByTokens(text: string, options: TokenizerChoice & SplitOptions): string[] {
-  return splitText(measureOf(options, chosenEncoding(options, SPLIT_OPTIONS)), text, options)
+  return splitText(measureOf(options, checkedEncoding(options, SPLIT_OPTIONS)), text, options)
 }
 
 /**
@@ -127,11 +127,11 @@ export function splitByTokens(text: string, options: TokenizerChoice & SplitOpti
  * @throws InvalidArgumentError
  */
 export function createTokenCounter(options: TokenizerChoice): TokenCounter {
-  return measureOf(options, chosenEncoding(options, CHOICE_OPTIONS)).createCounter()
+  return measureOf(options, checkedEncoding(options, CHOICE_OPTIONS)).createCounter()
 }
 
-/** Returns the encoding that the options choose, or undefined for a model without a public tokenizer. */
-function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): Encoding | undefined {
+/** Checks the options, and returns the encoding that they choose, or undefined for a model without a public tokenizer. */
+function checkedEncoding(options: TokenizerChoice, names: ReadonlySet<string>): Encoding | undefined {
   if (typeof options !== "object" || options === null)
     throw new InvalidArgumentError("options", '{ model: "gpt-4o-mini" } or { encoding: "o200k_base" }', options)
   checkOptions(options, names, "options", ADVICE)
@@ -148,7 +148,7 @@ function chosenEncoding(options: TokenizerChoice, names: ReadonlySet<string>): E
   return encoding !== undefined ? encodingByName(encoding) : encodingOfModel(model!)
 }
 
-/** @param encoding the result of {@link chosenEncoding} */
+/** @param encoding the result of {@link checkedEncoding} */
 function measureOf(options: TokenizerChoice, encoding: Encoding | undefined): TextMeasure {
   return encoding === undefined ? inexactMeasure(options) : exactMeasure(encoding)
 }
@@ -162,7 +162,7 @@ function inexactMeasure(options: TokenizerChoice & SpecialTokenOptions): TextMea
 }
 
 function publicEncoding(options: TokenizerChoice, names: ReadonlySet<string>, consequence: string): Encoding {
-  const encoding = chosenEncoding(options, names)
+  const encoding = checkedEncoding(options, names)
   if (encoding === undefined)
     throw new NoPublicTokenizerError(
       String(options.model),

@@ -1,4 +1,4 @@
-import type { ContentPart, ImagePart, Message, ToolDefinition } from "@p2/core"
+import type { ContentPart, Message, ToolDefinition } from "@p2/core"
 import { describe, expect, test } from "vitest"
 import { countRequestTokens, countTokens, createCalibration, getModelLimits } from "../src/index"
 import { imageRuleFor } from "../src/request/image-rules"
@@ -87,22 +87,14 @@ describe("published examples", () => {
     ["gpt-4.1-mini", 1024, 1024, "high", Math.ceil(1024 * 1.62)],
     ["gpt-4.1-mini", 1800, 2400, "high", Math.ceil(1452 * 1.62)],
   ] as const)("image for %s of %d × %d, %s", (model, width, height, detail, tokens) => {
-    expect(imageTokens(png(width, height, detail), imageRuleFor(model)).tokens).toBe(tokens)
+    expect(imageTokens({ width, height }, imageRuleFor(model), detail).tokens).toBe(tokens)
   })
 })
-
-/** The first bytes of a PNG, as far as its size. */
-function png(width: number, height: number, detail: "low" | "high"): ImagePart {
-  const bytes = Buffer.alloc(33)
-  bytes.write("89504e470d0a1a0a0000000d49484452", "hex")
-  bytes.writeUInt32BE(width, 16)
-  bytes.writeUInt32BE(height, 20)
-  return { type: "image_url", image_url: { url: `data:image/png;base64,${bytes.toString("base64")}`, detail } }
-}
 
 describe("image sizes", () => {
   const url = (hex: string) => `data:image/x;base64,${Buffer.from(hex, "hex").toString("base64")}`
   test.each([
+    ["png", "89504e470d0a1a0a 0000000d 49484452 00000140 000000f0 08"],
     ["gif", "474946383961 4001 f000 0000"],
     ["webp VP8X", "52494646 00000000 57454250 56503858 0a000000 00000000 3f0100 ef0000 00"],
     ["webp VP8L", "52494646 00000000 57454250 5650384c 00000000 2f 3fc13b00 0000000000"],
@@ -120,9 +112,72 @@ describe("image sizes", () => {
 })
 
 describe("bounds", () => {
+  describe("the chat template of gpt-oss", () => {
+    /** The harmony format as OpenAI describes it, with every optional line. */
+    const rendered = (messages: Message[]) => {
+      const [first, ...rest] = messages
+      const hasInstructions = first!.role === "system"
+      const developer = `# Instructions\n\n${hasInstructions ? first!.content : ""}\n\n`
+      const turns = (hasInstructions ? rest : messages).map(
+        ({ role, content }) =>
+          `<|start|>${role}${role === "assistant" ? "<|channel|>final" : ""}<|message|>${content}<|end|>`,
+      )
+      return `<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.
+Knowledge cutoff: 2024-06
+Current date: 2026-11-30
+
+Reasoning: medium
+
+# Valid channels: analysis, commentary, final. Channel must be included for every message.
+Calls to these tools must go to the commentary channel: 'functions'.<|end|><|start|>developer<|message|>${developer}<|end|>${turns.join("")}<|start|>assistant`
+    }
+    const user: Message = { role: "user", content: "hello" }
+    test.each([
+      [[user]],
+      [[{ role: "system", content: "Be brief." }, user]],
+      [[user, { role: "assistant", content: "hi" }, user, { role: "assistant", content: "" }, user]],
+    ] satisfies [Message[]][])("is within the bound of %j", (messages) => {
+      for (const model of ["gpt-oss-20b", "groq/openai/gpt-oss-120b"]) {
+        const real = countTokens(rendered(messages), { model: "gpt-oss-20b", allowedSpecial: "all" })
+        expect(real).toBeGreaterThan(70)
+        expect(countRequestTokens({ model, messages }).upperBound).toBeGreaterThanOrEqual(real)
+      }
+    })
+  })
+
+  test("the default system prompt of an open model's template is within the bound", () => {
+    // "You are Qwen, created by Alibaba Cloud. You are a helpful assistant." makes 30 tokens of "hello".
+    for (const model of ["qwen/qwen-2.5-72b-instruct", "mistralai/mistral-small-3.2-24b-instruct", "xai/grok-4.7"])
+      expect(
+        countRequestTokens({ model, messages: [{ role: "user", content: "hello" }] }).upperBound,
+      ).toBeGreaterThanOrEqual(1_024)
+    for (const model of ["gpt-4o", "claude-opus-4-8", "gemini/gemini-2.5-flash"])
+      expect(countRequestTokens({ model, messages: [{ role: "user", content: "hello" }] }).upperBound).toBeLessThan(80)
+  })
+
   test("an image of unknown size counts as the largest", () => {
-    const part: ImagePart = { type: "image_url", image_url: { url: "https://example.com/a.png" } }
-    expect(imageTokens(part, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
+    expect(imageTokens(undefined, imageRuleFor("gpt-4o")).upperBound).toBe(85 + 8 * 170)
+  })
+
+  test.each([
+    ["claude-sonnet-4-5", 800, 600, 29 * 22, 1568],
+    ["claude-3-haiku", 4000, 3000, 1568, 1568],
+    ["claude-opus-4-6", 4000, 3000, 1568, 1568],
+    ["claude-haiku-4-5", 4000, 3000, 1568, 1568],
+    ["claude-sonnet-4", 4000, 3000, 1568, 1568],
+    ["claude-4-opus", 4000, 3000, 1568, 1568],
+    ["claude-sonnet-4.5", 4000, 3000, 1568, 1568],
+    ["claude-opus-4-7", 4000, 3000, 4784, 4784],
+    ["claude-opus-4.8", 4000, 3000, 4784, 4784],
+    ["claude-sonnet-5", 1920, 1080, 69 * 39, 4784],
+    ["claude-opus-5-5", 28, 28, 1, 4784],
+    ["gemini-3.1-pro-preview", 4000, 3000, 1120, 2240],
+    ["gemini-2.5-flash", 384, 384, 258, 258],
+    ["gemini-2.5-flash", 960, 540, 6 * 258, 6 * 258],
+    ["gemini-2.0-flash", 3072, 3072, 16 * 258, 16 * 258],
+  ])("an image for %s of %d × %d pixels has %d tokens, and at most %d", (model, width, height, tokens, maximum) => {
+    const counted = imageTokens({ width, height }, imageRuleFor(model))
+    expect(counted).toEqual({ tokens, upperBound: Math.ceil(maximum * 1.1) })
   })
 
   describe("an image for a model without published rules", () => {
@@ -142,7 +197,7 @@ describe("bounds", () => {
       for (const model of ["gpt-5.4-mini", "openai/gpt-5.4-mini"])
         expect(boundOf(model, url)).toBeGreaterThanOrEqual(countTokens(url, { model }))
       expect(boundOf("gpt-5.4-mini", url)).toBeGreaterThan(66_000)
-      expect(boundOf("gemini/gemini-2.5-flash", url)).toBeGreaterThanOrEqual(url.length)
+      expect(boundOf("xai/grok-4", url)).toBeGreaterThanOrEqual(url.length)
       expect(boundOf("no-such-model", `DATA:${url.slice(5)}`)).toBeGreaterThanOrEqual(url.length)
     })
 
@@ -200,12 +255,53 @@ describe("bounds", () => {
     })
   })
 
-  test("audio is bounded by its length", () => {
-    const data = Buffer.alloc(10_000).toString("base64")
-    const audio: Message[] = [
-      { role: "user", content: [{ type: "input_audio", input_audio: { data, format: "mp3" } }] },
-    ]
-    expect(countRequestTokens({ model: "gpt-4o", messages: audio }).upperBound).toBeGreaterThanOrEqual(320)
+  describe("audio", () => {
+    const counted = (data: Buffer, format: "mp3" | "wav", model = "gpt-4o") => {
+      const part = { type: "input_audio" as const, input_audio: { data: data.toString("base64"), format } }
+      return countRequestTokens({ model, messages: [{ role: "user", content: [part] }] })
+    }
+    const wav = ({ seconds = 10, rate = 16_000, channels = 1, bits = 16, tag = 1, stated = 0 }) => {
+      const bytes = Buffer.alloc(44 + (seconds * rate * channels * bits) / 8)
+      bytes.write("RIFF")
+      bytes.writeUInt32LE(stated, 4)
+      bytes.write("WAVEfmt ", 8)
+      bytes.writeUInt32LE(16, 16)
+      bytes.writeUInt16LE(tag, 20)
+      bytes.writeUInt16LE(channels, 22)
+      bytes.writeUInt32LE(rate, 24)
+      bytes.writeUInt16LE(bits, 34)
+      bytes.write("data", 36)
+      bytes.writeUInt32LE(stated, 40)
+      return bytes
+    }
+    const window = getModelLimits("gpt-4o").contextWindow
+
+    test.each([
+      [{ seconds: 10 }, 10],
+      [{ seconds: 10, stated: 1 }, 10],
+      [{ seconds: 7, rate: 44_100, channels: 2 }, 7],
+      [{ seconds: 60, rate: 8_000, bits: 8 }, 60],
+      // A rate that no model hears counts as the highest usual one, which makes the audio longer.
+      [{ seconds: 1, rate: 384_000, channels: 2, bits: 32 }, 16],
+    ])("of PCM %j is bounded by its %d seconds", (format, seconds) => {
+      const { upperBound, tokens } = counted(wav(format), "wav")
+      expect(upperBound).toBeGreaterThanOrEqual(32 * seconds)
+      expect(upperBound).toBeLessThan(32 * (seconds + 1) + 100)
+      expect(tokens).toBeGreaterThanOrEqual(10 * seconds)
+    })
+
+    test.each([
+      ["mp3", "mp3", Buffer.alloc(10_000)],
+      ["WAV with a compressed format", "wav", wav({ tag: 85 })],
+      ["WAV with the rate of no audio", "wav", wav({ rate: 1, bits: 8, seconds: 100 })],
+      ["WAV without a header", "wav", Buffer.alloc(10)],
+    ] as const)("in %s is bounded by the window", (_title, format, data) => {
+      expect(counted(data, format).upperBound).toBe(window)
+      expect(counted(data, format).tokens).toBeLessThan(window / 2)
+      expect(() => counted(data, format, "no-such-model")).toThrow(
+        expect.objectContaining({ code: "unbounded-input", message: expect.stringContaining("WAV") }),
+      )
+    })
   })
 
   test("a model without a public tokenizer is bounded by bytes", () => {

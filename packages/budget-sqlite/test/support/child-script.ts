@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-// @ts-expect-error plain JavaScript, shared with the programs that are run from their sources
 import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 
 const here = fileURLToPath(new URL(".", import.meta.url))

@@ -1,19 +1,15 @@
 import { InvalidArgumentError } from "@p2/core"
 import { type GivenAmount, readAmount } from "../limits/amount"
+import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
-import { type PlannedLimit, planLimits } from "../limits/planned-limit"
 import type { Subject } from "../limits/subject"
-import { ActiveKeys } from "../reservations/active-keys"
 import { Alerts } from "../reservations/alerts"
-import { Heartbeats } from "../reservations/heartbeats"
-import { LocalAllowance } from "../reservations/local-allowance"
-import { PendingSettles } from "../reservations/pending-settles"
-import { type FinalSettleReply, settleWhereReserved } from "../reservations/settle-where-reserved"
-import { StoreClock } from "../reservations/store-clock"
+import { Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
+import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../reservations/settles"
 import { Sweeper } from "../reservations/sweeper"
 import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
@@ -22,33 +18,31 @@ const MIN_LEASE_MS = 1_000
 /** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type LimitsFunction = Extract<BudgetOptions["limits"], (...args: never[]) => unknown>
-
 /** State that a budget and its children share. */
 export class BudgetContext {
   readonly givenStore: BudgetStore
-  /** Validates requests and replies, and applies the store's timeout. */
+  /** Validates replies, and applies the store's timeout. Requests are built from validated values. */
   readonly store: BudgetStore
   readonly leaseMs: number
   readonly maxLeaseMs: number
   readonly onExpire: "charge" | "release" | GivenAmount
-  readonly limitsOf: (subject: Subject) => readonly PlannedLimit[] | Promise<readonly PlannedLimit[]>
   readonly allowance: LocalAllowance | undefined
   readonly alerts: Alerts
   readonly pending: PendingSettles
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
   readonly clock = new StoreClock()
-  readonly activeKeys = new ActiveKeys()
+  readonly turns = new Turns()
   readonly heartbeats = new Heartbeats()
   isClosed = false
+  readonly #limitsOf: (subject: Subject) => readonly PlannedLimit[] | Promise<readonly PlannedLimit[]>
   readonly #partition: string | ((subject: Subject) => string)
   readonly #onWarning: BudgetOptions["onWarning"]
   #check: Promise<void> | undefined
 
   constructor(options: BudgetOptions) {
     this.givenStore = options.store
-    this.store = checkedStore(this.givenStore)
+    this.store = checkedStore(this.givenStore, { trustsRequests: true })
     this.leaseMs = this.readLease(options.leaseMs, "leaseMs") ?? 60_000
     this.maxLeaseMs = this.readLease(options.maxLeaseMs, "maxLeaseMs") ?? 900_000
     this.onExpire = readOnExpire(options.onExpire ?? "charge", "onExpire")
@@ -58,7 +52,10 @@ export class BudgetContext {
     this.#partition = partition
     this.#onWarning = readCallback(options.onWarning, "onWarning")
     const planned = typeof limits === "function" ? undefined : planLimits(limits, "limits")
-    this.limitsOf = planned === undefined ? limitsByFunction(limits as LimitsFunction) : () => planned
+    this.#limitsOf =
+      typeof limits === "function"
+        ? async (subject) => planLimits(await limits(subject), "limits(subject)")
+        : () => planned!
     this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
     this.pending = new PendingSettles({
       settle: (request) => this.settle(request),
@@ -75,6 +72,16 @@ export class BudgetContext {
       now: (name) => this.clock.now(name),
       warn: this.warn,
     })
+  }
+
+  /** The budget's own limits, those of the call, and those of child budgets. */
+  async limitsFor(
+    subject: Subject,
+    extra: readonly Limit[],
+    childLimits: readonly PlannedLimit[],
+  ): Promise<PlannedLimit[]> {
+    const planned = planLimits(extra, "limits")
+    return [...(await this.#limitsOf(subject)), ...planned, ...childLimits]
   }
 
   partitionOf(subject: Subject): Name {
@@ -104,7 +111,7 @@ export class BudgetContext {
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
-  async requireChecked(): Promise<void> {
+  requireChecked(): Promise<void> {
     this.#check ??= this.#firstCheck().catch((error: unknown) => {
       this.#check = undefined
       throw error
@@ -144,10 +151,6 @@ export function readOnExpire(value: OnExpire, argument: string): BudgetContext["
     if (typeof value !== "string") throw error
     throw new InvalidArgumentError(argument, '"charge", "release" or an amount such as "0.05"', value)
   }
-}
-
-function limitsByFunction(limits: LimitsFunction): BudgetContext["limitsOf"] {
-  return async (subject) => planLimits(await limits(subject), "limits(subject)")
 }
 
 function readAllowance(choice: BudgetOptions["onStoreFailure"]): LocalAllowance | undefined {

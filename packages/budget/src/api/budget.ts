@@ -1,13 +1,14 @@
 import type { NanoUsd } from "@p2/core"
 import type { Amount, AmountInput } from "../limits/amount"
-import type { Limit, Limits, WindowPeriod } from "../limits/limit"
+import type { Limit, Limits } from "../limits/limit"
 import type { LimitStatus } from "../limits/limit-status"
 import type { Scope, Subject } from "../limits/subject"
+import type { WindowPeriod } from "../limits/window"
 import type { BudgetStore, Millis, StoreCheck } from "../store/budget-store"
 import type { StoreError } from "../store/store-error"
-import type { StoredEntry, UsageEntry } from "../usage/entry"
-import type { BudgetExceededError } from "./budget-exceeded-error"
-import type { BudgetUsage } from "./budget-usage"
+import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
+import type { UsageGroup, UsageTotals } from "../usage/ledger"
+import type { BudgetExceededError } from "./errors"
 
 /** A threshold of `alertAt` was crossed. One process detects each crossing; the alert is delivered at most once. */
 export interface BudgetAlert extends LimitStatus {
@@ -52,20 +53,27 @@ export interface ReserveOptions {
   onExpire?: OnExpire | undefined
   /** Fields of the usage entry that are known before the call is sent. The rest comes from subject and amount. */
   entry?: Partial<UsageEntry> | undefined
+  /**
+   * Releases the key in the background when the store does not reply to the reserve. Set it for a key of your own that no
+   * other call uses, before or after; otherwise a reservation of such a key is left to its lease, because it may be that of
+   * another call.
+   * @defaultValue true without `idempotencyKey`, otherwise false
+   */
+  releaseUnanswered?: boolean | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
 }
 
 /**
- * The outcome of a settle or release; a release is `settled` too. `pending`: the store did not confirm it, and it is sent
- * again in the background.
+ * The outcome of a settle (`settled`) or a release (`released`). `pending`: the store did not confirm it, and it is sent again
+ * in the background.
  */
-export type Settlement =
+export type SettleResult =
   | {
-      status: "settled"
-      /** The store had received the same settle before; nothing changed. */
+      status: "settled" | "released"
+      /** The store had received the same settle or release before; nothing changed. */
       replayed: boolean
-      /** The lease had expired; its charge was replaced by the actual cost. */
+      /** The lease had expired; its charge was replaced by the actual cost, or refunded. */
       late: boolean
       /** The store had lost the reservation, or another caller of its key had released it. The cost was charged anyway. */
       recovered: boolean
@@ -102,9 +110,9 @@ export interface Reservation {
    *
    * @throws SettleMismatchError if it was settled with other amounts, or released, before.
    */
-  settle(cost: AmountInput, entry?: Partial<UsageEntry>, options?: SettleOptions): Promise<Settlement>
+  settle(cost: AmountInput, entry?: Partial<UsageEntry>, options?: SettleOptions): Promise<SettleResult>
   /** Undoes the reservation: nothing was sent. */
-  release(entry?: Partial<UsageEntry>): Promise<Settlement>
+  release(entry?: Partial<UsageEntry>): Promise<SettleResult>
 }
 
 export type ReserveResult = { ok: true; reservation: Reservation } | { ok: false; error: BudgetExceededError }
@@ -124,7 +132,7 @@ export interface RunOutcome<T> {
   entry?: Partial<UsageEntry> | undefined
 }
 
-export type RunResult<T> = { ok: true; value: T; settlement: Settlement } | { ok: false; error: BudgetExceededError }
+export type RunResult<T> = { ok: true; value: T; settlement: SettleResult } | { ok: false; error: BudgetExceededError }
 
 /** The limit that a top-up or a reset changes. `per` is needed only if the scope has several windows. */
 export interface LimitTarget {
@@ -240,4 +248,58 @@ export interface Budget {
   flush(options?: { timeoutMs?: number | undefined }): Promise<boolean>
   /** Flushes, stops heartbeats and closes the store. Later reserves reject; later settles are sent once. */
   close(options?: CloseOptions): Promise<void>
+}
+
+/** Selects the ledger: that of the subject's partition. @defaultValue the partition of an empty subject */
+export interface UsagePartition {
+  subject?: Subject | undefined
+}
+
+export interface UsageListQuery extends UsagePartition {
+  filter?: UsageFilter | undefined
+  cursor?: string | null | undefined
+  /** Maximum number of entries in the page, 1 to 1000. @defaultValue 100 */
+  limit?: number | undefined
+  /** @defaultValue "oldest" */
+  order?: "oldest" | "newest" | undefined
+}
+
+export interface UsageTotalsQuery extends UsagePartition {
+  filter?: UsageFilter | undefined
+  /** @defaultValue [] */
+  groupBy?: readonly Exclude<UsageGroup, "bucket">[] | undefined
+  /**
+   * Split by time as well: the start of the period becomes the first value of `group`. Uses `filter.from` and `filter.to`,
+   * by default the last 92 periods until now. At most 10,000 periods, not counting those before the first entry.
+   */
+  per?: Exclude<WindowPeriod, "total"> | undefined
+  /** @defaultValue "UTC" */
+  timeZone?: string | undefined
+  /** `group`: by time, then by the values of the group, null last. The others: largest first. @defaultValue "group" */
+  orderBy?: "group" | "costNanoUsd" | "requests" | "attempts" | undefined
+  /** Maximum number of rows. @defaultValue all */
+  limit?: number | undefined
+}
+
+/** The usage ledger of a budget. Every member throws a `NoLedgerError` if the store keeps no ledger, except `record` and `recordDenial`. */
+export interface BudgetUsage {
+  /** Whether the store keeps a ledger. */
+  readonly available: boolean
+  /** Every attempt of a request, in order. */
+  get(requestId: string, options?: UsagePartition): Promise<StoredEntry[]>
+  /** A page of entries. Entries that are written meanwhile do not cause others to be skipped or repeated. */
+  list(query?: UsageListQuery): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }>
+  /** Exact sums, by group and by time. */
+  totals(query?: UsageTotalsQuery): Promise<UsageTotals[]>
+  /** Every matching entry as one line of JSON, oldest first. */
+  export(filter?: UsageFilter, options?: UsagePartition): AsyncIterableIterator<string>
+  /** Removes entries written before this instant (epoch milliseconds). */
+  prune(before: Date | number, options?: UsagePartition): Promise<{ removed: number }>
+  /** Writes an entry without money. Resolves to false if the store keeps no ledger. */
+  record(idempotencyKey: string, entry: UsageEntry, options?: UsagePartition): Promise<boolean>
+  /**
+   * Records a denial: once per subject and minute, with a count, so that a caller who retries cannot fill the ledger.
+   * `reserve` does this by itself unless `recordDenial` is false. Resolves to false if the store keeps no ledger.
+   */
+  recordDenial(entry: Partial<UsageEntry>, options?: UsagePartition): Promise<boolean>
 }

@@ -1,15 +1,15 @@
-import { checkOptions, InvalidArgumentError, plural } from "@p2/core"
-import type { Limit } from "../limits/limit"
+import { checkOptions, plural } from "@p2/core"
+import { type PlannedLimit, planChildLimit } from "../limits/limit"
 import { toName } from "../limits/names"
-import { type PlannedLimit, planChildLimit, planLimits } from "../limits/planned-limit"
-import { checkSubject, type Subject } from "../limits/subject"
+import { readSubject, type Subject } from "../limits/subject"
 import { correct } from "../reservations/correct"
+import { resume } from "../reservations/reservation"
 import { reserve } from "../reservations/reserve"
-import { resume } from "../reservations/resume"
 import { run } from "../reservations/run"
 import { MAX_SWEEP } from "../reservations/sweeper"
+import { check, integerFrom } from "../store/shape"
 import { UsageQueries } from "../usage/usage-queries"
-import { checkReset, checkTopUp, readStatus, resetSpent, topUp } from "./adjust-limits"
+import { readStatus, resetSpent, topUp } from "./adjust-limits"
 import type { Budget, BudgetOptions, CloseOptions } from "./budget"
 import { BudgetContext } from "./budget-context"
 
@@ -56,15 +56,7 @@ export function createBudget(options: BudgetOptions): Budget {
 }
 
 function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]): Budget {
-  const limitsFor = async (subject: Subject, extra: readonly Limit[] = []) => [
-    ...(await context.limitsOf(subject)),
-    ...planLimits(extra, "limits"),
-    ...childLimits,
-  ]
-  const partitionFor = (subject: Subject = {}) => {
-    checkSubject(subject)
-    return context.partitionOf(subject)
-  }
+  const partitionFor = (subject: Subject | undefined) => context.partitionOf(readSubject(subject))
   return {
     store: context.givenStore,
     usage: new UsageQueries(context),
@@ -80,19 +72,13 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     },
     run: (request, call) => run(context, childLimits, request, call),
     resume: (idempotencyKey, request = {}) => resume(context, idempotencyKey, request),
-    status: async (subject = {}, request = {}) => {
-      checkSubject(subject)
+    status: async (given, request = {}) => {
+      const subject = readSubject(given)
       checkOptions(request, STATUS_NAMES)
-      return readStatus(context, await limitsFor(subject, request.limits), subject)
+      return readStatus(context, await context.limitsFor(subject, request.limits ?? [], childLimits), subject)
     },
-    topUp: async (target) => {
-      checkTopUp(target)
-      return topUp(context, await limitsFor(target.subject ?? {}), target)
-    },
-    reset: async (target) => {
-      checkReset(target)
-      return resetSpent(context, await limitsFor(target.subject ?? {}), target)
-    },
+    topUp: (target) => topUp(context, childLimits, target),
+    reset: (target) => resetSpent(context, childLimits, target),
     correct: (request) => correct(context, request),
     child: (request) => {
       checkOptions(request, CHILD_NAMES)
@@ -102,7 +88,7 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     sweep: async (request = {}) => {
       checkOptions(request, SWEEP_NAMES)
       const { max = MAX_SWEEP } = request
-      if (!Number.isSafeInteger(max) || max < 1) throw new InvalidArgumentError("max", "an integer from 1", max)
+      check(max, integerFrom(1), "max")
       return context.sweeper.sweep(partitionFor(request.subject), max)
     },
     check: async (request = {}) => {

@@ -1,10 +1,10 @@
 import { type NanoUsd, toUsdNumber } from "@p2/core"
 import type { CounterState } from "../store/budget-store"
-import type { Millis } from "../store/name"
-import type { CallCounter } from "./call-counters"
-import type { WindowPeriod } from "./limit"
-import type { PlannedLimit } from "./planned-limit"
+import type { Millis } from "../store/shape"
+import type { CallCounter } from "./counters"
+import type { PlannedLimit } from "./limit"
 import type { Scope } from "./subject"
+import type { WindowPeriod } from "./window"
 
 /**
  * The status of one limit. For a limit in dollars, `limit`, `granted`, `spent`, `reserved` and `remaining` are dollars, and

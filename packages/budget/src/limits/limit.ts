@@ -1,8 +1,8 @@
-import type { BudgetPeriod } from "@p2/core"
-import type { Scope, Subject } from "./subject"
-
-/** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
-export type WindowPeriod = BudgetPeriod
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { check, duration } from "../store/shape"
+import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
+import type { Scope, Subject, Unit } from "./subject"
+import { type LimitWindow, readWindow, type WindowPeriod } from "./window"
 
 /** How much a limit allows, by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
 export interface LimitAmounts {
@@ -34,3 +34,133 @@ export interface Limit {
 
 /** Limits as a list, or as a function of the subject. */
 export type Limits = readonly Limit[] | ((subject: Subject) => readonly Limit[] | Promise<readonly Limit[]>)
+
+const DAY_MS = 86_400_000
+const MAX_LIMITS = 64
+const MAX_ALERTS = 16
+const SCOPES: readonly unknown[] = ["request", "user", "client", "total", "model"]
+const SCOPE_NAMES: ReadonlySet<string> = new Set(["tag"])
+const LIMIT_NAMES: ReadonlySet<string> = new Set([
+  "scope",
+  "limit",
+  "per",
+  "timeZone",
+  "alertAt",
+  "optional",
+  "forgetAfterMs",
+])
+
+/** A limit in one unit, validated. */
+export interface PlannedLimit {
+  scope: Scope
+  unit: Unit
+  /** In the unit of the limit; null: only counts. */
+  limit: number | null
+  window: LimitWindow
+  /** Ascending. */
+  alerts: readonly Threshold[]
+  optional: boolean
+  /** How long after its last use a counter without a window is forgotten; null: never. */
+  keepMs: number | null
+}
+
+/** A fraction of `alertAt`, and the spent amount at which it is crossed. */
+export interface Threshold {
+  fraction: number
+  spent: number
+}
+
+/** Validates limits. A limit in several units becomes several. @throws InvalidArgumentError */
+export function planLimits(limits: readonly Limit[], argument: string): PlannedLimit[] {
+  if (!Array.isArray(limits) || limits.length > MAX_LIMITS)
+    throw new InvalidArgumentError(argument, `an array of at most ${MAX_LIMITS} limits`, limits)
+  return limits.flatMap((limit, index) => planLimit(limit, `${argument}[${index}]`))
+}
+
+/** The limit of a child budget. It has no window, and its counter is forgotten a day after its last use. */
+export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>): PlannedLimit[] {
+  if (limit === null)
+    throw new InvalidArgumentError("limit", "a limit, because a child without one limits nothing", limit)
+  const window = readWindow("total", undefined, "child")
+  return readLimitAmounts(limit, "limit").map(([unit, amount]) => ({
+    scope: { child: id },
+    unit,
+    limit: amount,
+    window,
+    alerts: [],
+    optional: false,
+    keepMs: DAY_MS,
+  }))
+}
+
+function planLimit(input: Limit, argument: string): PlannedLimit[] {
+  if (typeof input !== "object" || input === null)
+    throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
+  checkOptions(input, LIMIT_NAMES, argument)
+  const scope = readScope(input.scope, `${argument}.scope`)
+  const window = readWindow(input.per, input.timeZone, argument)
+  const keepMs = readKeepMs(input, window, `${argument}.forgetAfterMs`)
+  const optional = input.optional ?? false
+  if (typeof optional !== "boolean") throw new InvalidArgumentError(`${argument}.optional`, "a boolean", optional)
+  return readLimitAmounts(input.limit, `${argument}.limit`).map(([unit, limit]) => {
+    const alerts = readAlerts(input.alertAt, limit, `${argument}.alertAt`)
+    return { scope, unit, limit, window, alerts, optional, keepMs }
+  })
+}
+
+function readScope(scope: unknown, argument: string): Scope {
+  if (SCOPES.includes(scope)) return scope as Scope
+  if (typeof scope === "object" && scope !== null && "tag" in scope) {
+    checkOptions(scope, SCOPE_NAMES, argument)
+    if (typeof scope.tag === "string" && scope.tag !== "") return { tag: scope.tag }
+  }
+  throw new InvalidArgumentError(argument, '"request", "user", "client", "total", "model" or { tag: "team" }', scope)
+}
+
+function readLimitAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
+  if (limit === null) return [["nanoUsd", null]]
+  // `readAmount` ignores unknown units beside `nanoUsd`, but a misspelled unit would limit nothing.
+  if (typeof limit === "object") checkUnits(limit, argument)
+  const amounts = readAmount(limit, argument)
+  if (!isEmpty(amounts))
+    return UNITS.flatMap((unit): [Unit, number][] => (amounts[unit] === undefined ? [] : [[unit, amounts[unit]]]))
+  throw new InvalidArgumentError(
+    argument,
+    'dollars such as "1.00", or at least one of usd, nanoUsd, tokens, requests',
+    limit,
+  )
+}
+
+function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argument: string): number | null {
+  if (window.kind !== "total") {
+    if (forgetAfterMs === undefined) return null
+    throw new InvalidArgumentError(argument, "absent, because a window is forgotten after its end", forgetAfterMs)
+  }
+  if (forgetAfterMs === undefined) return scope === "request" ? DAY_MS : null
+  check(forgetAfterMs, duration, argument)
+  return forgetAfterMs
+}
+
+function readAlerts(alertAt: unknown, limit: number | null, argument: string): Threshold[] {
+  if (alertAt === undefined) return []
+  if (!Array.isArray(alertAt) || alertAt.length > MAX_ALERTS)
+    throw new InvalidArgumentError(
+      argument,
+      `an array of at most ${MAX_ALERTS} fractions such as [0.5, 0.8, 1]`,
+      alertAt,
+    )
+  if (limit === null)
+    throw new InvalidArgumentError(argument, "absent, because there is no limit to take fractions of", alertAt)
+  for (const [index, fraction] of alertAt.entries())
+    if (typeof fraction !== "number" || !(fraction > 0 && fraction <= 10))
+      throw new InvalidArgumentError(`${argument}[${index}]`, "a fraction of the limit, above 0 and up to 10", fraction)
+  const fractions: number[] = [...new Set(alertAt)].sort((a, b) => a - b)
+  return fractions.map((fraction) => ({ fraction, spent: thresholdOf(fraction, limit) }))
+}
+
+/** Computes with decimal digits, so that 0.8 of a limit is exact. Rounds up, so that the threshold is not crossed too early. */
+function thresholdOf(fraction: number, limit: number): number {
+  const billionths = BigInt(usd(fraction))
+  const spent = (BigInt(limit) * billionths + 999_999_999n) / 1_000_000_000n
+  return Math.max(1, Math.min(Number(spent), Number.MAX_SAFE_INTEGER))
+}

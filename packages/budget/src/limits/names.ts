@@ -1,7 +1,6 @@
 import { sha256 } from "@noble/hashes/sha2"
-import { bytesToHex } from "@noble/hashes/utils"
 import { InvalidArgumentError } from "@p2/core"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 
 /** Longest value that is hashed, in UTF-16 units. It limits the time that hashing takes. */
 export const MAX_VALUE_LENGTH = 1_048_576
@@ -18,11 +17,6 @@ export function hashText(text: string): string {
 /** 132 bits of the hash of a string, 22 characters. Collisions do not occur by chance. */
 export function shortHash(text: string): string {
   return toBase64Url(hashBytes(text).subarray(0, 17)).slice(0, 22)
-}
-
-/** 96 bits of the SHA-256 of an ASCII string, 24 hexadecimal characters. */
-export function hashAscii(text: string): string {
-  return bytesToHex(sha256(encoder.encode(text)).subarray(0, 12))
 }
 
 function hashBytes(text: string): Uint8Array {

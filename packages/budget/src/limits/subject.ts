@@ -30,13 +30,16 @@ const SUBJECT_NAMES: ReadonlySet<string> = new Set([...FIELDS, "tags"])
 /** The field of a subject in which a scope is looked up. */
 export const SUBJECT_FIELDS = { request: "requestId", user: "userId", client: "clientId", model: "model" } as const
 
-/** Rejects unknown fields: a misspelled `userId` must not be ignored. @throws InvalidArgumentError */
-export function checkSubject(subject: unknown): asserts subject is Subject {
-  checkOptions(subject, SUBJECT_NAMES, "subject")
-  const { tags, ...fields } = subject as Subject
-  for (const field of FIELDS) if (fields[field] !== undefined) checkValue(fields[field], `subject.${field}`)
-  if (tags === undefined) return
+/** Validates and copies a subject. Rejects unknown fields: a misspelled `userId` must not be ignored. @throws InvalidArgumentError */
+export function readSubject(given: Subject = {}): Subject {
+  checkOptions(given, SUBJECT_NAMES, "subject")
+  const { requestId, userId, clientId, model, tags } = given
+  const subject = { requestId, userId, clientId, model, tags: tags && { ...tags } }
+  for (const field of FIELDS) if (subject[field] !== undefined) checkValue(subject[field], `subject.${field}`)
+  if (tags === undefined) return subject
   if (typeof tags !== "object" || tags === null || Array.isArray(tags))
     throw new InvalidArgumentError("subject.tags", 'an object of strings such as { team: "search" }', tags)
-  for (const tag of Object.keys(tags)) checkValue(tags[tag], `subject.tags[${JSON.stringify(tag.slice(0, 40))}]`)
+  for (const [tag, value] of Object.entries(subject.tags!))
+    checkValue(value, `subject.tags[${JSON.stringify(tag.slice(0, 40))}]`)
+  return subject
 }

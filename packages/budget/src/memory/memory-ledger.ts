@@ -1,27 +1,12 @@
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/budget-store"
 import type { Position } from "../store/storage"
 import { record } from "../store/transition"
-import { formatCursor, parseCursor } from "../usage/cursor"
 import type { StoredEntry, UsageEntry } from "../usage/entry"
-import { matchesFilter } from "../usage/filter"
 import { UsageFold } from "../usage/fold"
 import type { UsageLedger, UsageTotals } from "../usage/ledger"
-import { compareAttempts, compareEntries } from "../usage/order"
+import { compareAttempts, compareEntries, formatCursor, matchesFilter, parseCursor } from "../usage/query"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
-
-interface PartitionEntries {
-  byKey: Map<Name, StoredEntry>
-  /** The same in order, until the next write. */
-  sorted: readonly StoredEntry[] | undefined
-  dropped: number
-}
-
-interface QueuedEntry {
-  partition: Name
-  key: Name
-  at: Millis
-}
 
 export interface MemoryLedgerOptions {
   now: (partition: Name) => Millis
@@ -32,11 +17,14 @@ export interface MemoryLedgerOptions {
 /** Usage entries in memory. When it is full it drops the oldest, and `list` returns how many. */
 export class MemoryLedger implements UsageLedger {
   readonly #options: MemoryLedgerOptions
-  readonly #partitions = new Map<Name, PartitionEntries>()
-  /** Entries of all partitions, oldest first, from `#head` on. Removed ones stay until it is compacted. */
-  #queue: QueuedEntry[] = []
-  #head = 0
-  #size = 0
+  /** Entries of all partitions in the order of their first write, by {@link idOf}. */
+  readonly #entries = new Map<string, StoredEntry>()
+  /** Continues where the last dropped entry was: a new iterator would pass over all that were deleted. */
+  #oldest = this.#entries.keys()
+  /** How many entries of a partition were dropped. */
+  readonly #dropped = new Map<Name, number>()
+  /** Entries of a partition in order, until the next write. */
+  readonly #sorted = new Map<Name, readonly StoredEntry[]>()
   #contentChars = 0
 
   constructor(options: MemoryLedgerOptions) {
@@ -44,28 +32,21 @@ export class MemoryLedger implements UsageLedger {
   }
 
   get size(): number {
-    return this.#size
+    return this.#entries.size
   }
 
   find(partition: Name, key: Name): StoredEntry | undefined {
-    return this.#partitions.get(partition)?.byKey.get(key)
+    return this.#entries.get(idOf(partition, key))
   }
 
   /** Keeps the entry, in place of an earlier one of its key. */
   write(partition: Name, entry: StoredEntry): void {
-    const entries = this.#entriesOf(partition)
-    const { idempotencyKey: key, at } = entry
-    const before = entries.byKey.get(key)
-    entries.byKey.set(key, entry)
-    entries.sorted = undefined
-    this.#contentChars += contentChars(entry) - (before === undefined ? 0 : contentChars(before))
-    if (before === undefined) {
-      this.#size++
-      this.#queue.push({ partition, key, at })
-    }
+    const id = idOf(partition, entry.idempotencyKey)
+    this.#contentChars += contentChars(entry) - contentChars(this.#entries.get(id))
+    this.#entries.set(id, entry)
+    this.#sorted.clear()
     const { maxEntries, maxContentChars } = this.#options
-    while (this.#size > maxEntries || (this.#contentChars > maxContentChars && this.#size > 1)) this.#dropOldest()
-    if (this.#queue.length > 2 * this.#size + 1_024) this.#compactQueue()
+    while (this.size > maxEntries || (this.#contentChars > maxContentChars && this.size > 1)) this.#dropOldest()
   }
 
   async record({ partition, key, entry }: RequestOf<"record">): Promise<{ now: Millis }> {
@@ -76,82 +57,74 @@ export class MemoryLedger implements UsageLedger {
   }
 
   async get({ partition, requestId }: RequestOf<"get">): Promise<StoredEntry[]> {
-    const attempts = this.#sorted(partition).filter((entry) => entry.requestId === requestId)
+    const attempts = this.#entriesOf(partition).filter((entry) => entry.requestId === requestId)
     return structuredClone(attempts.sort(compareAttempts))
   }
 
   async list(request: RequestOf<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
     const { partition, filter, cursor, limit, newestFirst } = request
-    const sorted = this.#sorted(partition)
-    const dropped = this.#partitions.get(partition)?.dropped ?? 0
+    const sorted = this.#entriesOf(partition)
     const after = cursor === null ? undefined : parseCursor(cursor)
     const step = newestFirst ? -1 : 1
     const page: StoredEntry[] = []
+    let next: string | null = null
     for (let index = startIndex(sorted, after, newestFirst); sorted[index] !== undefined; index += step) {
       const entry = sorted[index]!
       if (!matchesFilter(entry, filter)) continue
-      const last = page.at(-1)
-      if (last !== undefined && page.length === limit)
-        return { entries: structuredClone(page), cursor: formatCursor(last), dropped }
+      if (page.length === limit) {
+        next = formatCursor(page.at(-1)!)
+        break
+      }
       page.push(entry)
     }
-    return { entries: structuredClone(page), cursor: null, dropped }
+    return { entries: structuredClone(page), cursor: next, dropped: this.#dropped.get(partition) ?? 0 }
   }
 
   async totals({ partition, filter, groupBy, buckets }: RequestOf<"totals">): Promise<UsageTotals[]> {
     const fold = new UsageFold({ groupBy, buckets })
-    for (const entry of this.#sorted(partition)) if (matchesFilter(entry, filter)) fold.add(entry)
+    for (const entry of this.#entriesOf(partition)) if (matchesFilter(entry, filter)) fold.add(entry)
     return fold.totals()
   }
 
   async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
-    const entries = this.#partitions.get(partition)
-    const old = this.#sorted(partition).filter(({ at }) => at < before)
-    if (entries !== undefined) for (const entry of old) this.#remove(partition, entries, entry)
+    const old = this.#entriesOf(partition).filter(({ at }) => at < before)
+    for (const { idempotencyKey } of old) this.#remove(idOf(partition, idempotencyKey))
     return { removed: old.length }
   }
 
-  #entriesOf(partition: Name): PartitionEntries {
-    let entries = this.#partitions.get(partition)
-    if (entries === undefined) {
-      entries = { byKey: new Map(), sorted: undefined, dropped: 0 }
-      this.#partitions.set(partition, entries)
+  #entriesOf(partition: Name): readonly StoredEntry[] {
+    let sorted = this.#sorted.get(partition)
+    if (sorted === undefined) {
+      const start = idOf(partition, "")
+      const entries = [...this.#entries].flatMap(([id, entry]) => (id.startsWith(start) ? entry : []))
+      sorted = entries.sort(compareEntries)
+      this.#sorted.set(partition, sorted)
     }
-    return entries
+    return sorted
   }
 
-  #sorted(partition: Name): readonly StoredEntry[] {
-    const entries = this.#partitions.get(partition)
-    if (entries === undefined) return []
-    entries.sorted ??= [...entries.byKey.values()].sort(compareEntries)
-    return entries.sorted
-  }
-
-  #remove(partition: Name, entries: PartitionEntries, entry: StoredEntry): void {
-    entries.byKey.delete(entry.idempotencyKey)
-    entries.sorted = undefined
-    this.#size--
-    this.#contentChars -= contentChars(entry)
-    if (entries.byKey.size === 0) this.#partitions.delete(partition)
+  #remove(id: string): void {
+    this.#contentChars -= contentChars(this.#entries.get(id))
+    this.#entries.delete(id)
+    this.#sorted.clear()
   }
 
   #dropOldest(): void {
-    const queued = this.#queue[this.#head++]
-    if (queued === undefined) return
-    const { partition, key, at } = queued
-    const entries = this.#partitions.get(partition)
-    const entry = entries?.byKey.get(key)
-    // It was pruned; if it was written again, it is queued again at a later position.
-    if (entries === undefined || entry?.at !== at) return
-    entries.dropped++
-    this.#remove(partition, entries, entry)
+    let next = this.#oldest.next()
+    if (next.done) {
+      this.#oldest = this.#entries.keys()
+      next = this.#oldest.next()
+    }
+    const id = next.value!
+    const partition = id.slice(0, id.indexOf(" "))
+    this.#dropped.set(partition, (this.#dropped.get(partition) ?? 0) + 1)
+    this.#remove(id)
   }
+}
 
-  #compactQueue(): void {
-    const queued = this.#queue.slice(this.#head)
-    this.#queue = queued.filter(({ partition, key, at }) => this.find(partition, key)?.at === at)
-    this.#head = 0
-  }
+/** A name contains no space. */
+function idOf(partition: Name, key: Name): string {
+  return `${partition} ${key}`
 }
 
 /** Where a page starts: at the first entry after `after`, in the direction of the page. */
@@ -168,6 +141,6 @@ function startIndex(sorted: readonly StoredEntry[], after: Position | undefined,
   return newestFirst ? low - 1 : low
 }
 
-function contentChars({ prompt, answer }: UsageEntry): number {
+function contentChars({ prompt, answer }: Partial<UsageEntry> = {}): number {
   return (prompt?.length ?? 0) + (answer?.length ?? 0)
 }

@@ -20,16 +20,19 @@ import type {
   StoreCheck,
 } from "../store/budget-store"
 import { withPartition } from "../store/partition-check"
+import { check, integerFrom } from "../store/shape"
 import { StoreError } from "../store/store-error"
-import type { Counter, Moment, Writes } from "../store/transition"
 import * as transition from "../store/transition"
-import { ForgetQueue, type Forgettable } from "./forget-queue"
+import { CLOCK_MARGIN_MS, type KeyRecords, type Moment, type Step, type Writes } from "../store/transition"
 import { MemoryLedger } from "./memory-ledger"
-import { Partition } from "./partition"
+import { Partition, type RecordKind } from "./partition"
+import { TimeHeap } from "./time-heap"
 
 /** Maximum number of records that one operation deletes: more than it can add, so that ended records do not accumulate. */
 const MAX_FORGOTTEN_PER_OPERATION = 64
 const FORGET_ALL_EVERY_MS = 1_000
+/** Maximum elapsed time that one step of the clock counts. */
+const MAX_STEP_MS = 10_000
 
 export interface MemoryStoreOptions {
   /** The clock, in epoch milliseconds. @defaultValue Date.now */
@@ -81,12 +84,6 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   })
 }
 
-/** Where a record is. */
-interface Place {
-  partition: Name
-  key: Name
-}
-
 interface Settings {
   now: () => Millis
   retentionMs: number
@@ -96,6 +93,14 @@ interface Settings {
   maxContentChars: number
 }
 
+/** A record that may have to be deleted, and the elapsed time at which to check. */
+interface Forgettable {
+  at: number
+  partition: Name
+  kind: RecordKind
+  key: Name
+}
+
 /** Every member reads, decides with `transition`, and writes in one synchronous step. */
 class MemoryBudgetStore implements MemoryStore {
   readonly name = "memory"
@@ -103,10 +108,10 @@ class MemoryBudgetStore implements MemoryStore {
   readonly ledger: MemoryLedger | undefined
   readonly #settings: Settings
   readonly #partitions = new Map<Name, Partition>()
-  readonly #forgetQueue = new ForgetQueue()
-  #reservations = 0
-  #counters = 0
-  #adjustments = 0
+  readonly #size = { reservations: 0, counters: 0, adjustments: 0 }
+  readonly #forgettable = new TimeHeap<Forgettable>()
+  #elapsedMs = 0
+  #clock: Millis | undefined
   #forgotAllAt = Number.NEGATIVE_INFINITY
 
   constructor(settings: Settings) {
@@ -118,48 +123,33 @@ class MemoryBudgetStore implements MemoryStore {
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const records = this.#recordsOf(partition, request)
-    const { reply, writes } = transition.reserve(records, request, moment, partition.hasDue(moment.clock))
-    this.#apply(partition, request, writes)
-    if (writes.reservation !== undefined) partition.addLease(request.key, writes.reservation.leaseEnd)
-    return reply
+    return this.#step(request, (records, moment, partition) =>
+      transition.reserve(records, request, moment, partition.hasDue(moment.clock)),
+    )
   }
 
   async settle(request: SettleRequest): Promise<SettleReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.settle(this.#recordsOf(partition, request), request, moment)
-    this.#apply(partition, request, writes)
-    return reply
+    return this.#step(request, (records, moment) => transition.settle(records, request, moment))
   }
 
   async extend(request: ExtendRequest): Promise<ExtendReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.extend(this.#recordsOf(partition, request), request, moment)
-    this.#apply(partition, request, writes)
-    return reply
+    return this.#step(request, (records, moment) => transition.extend(records, request, moment))
   }
 
   async expire(request: ExpireRequest): Promise<ExpireReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const { reply, writes } = transition.expire(this.#recordsOf(partition, request), request, moment)
-    this.#apply(partition, request, writes)
-    return reply
+    return this.#step(request, (records, moment) => transition.expire(records, request, moment))
   }
 
   async adjust(request: AdjustRequest): Promise<AdjustReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const { adjustments, counters } = partition
-    const { reply, writes } = transition.adjust(adjustments.get(request.key), counters, request, moment)
-    this.#apply(partition, request, writes)
-    return reply
+    return this.#step(request, ({ counters }, moment, { adjustments }) =>
+      transition.adjust(adjustments.get(request.key), counters, request, moment),
+    )
   }
 
   async read(request: { partition: Name; counters: Name[] }): Promise<ReadReply> {
     const { partition, moment } = this.#begin(request.partition)
-    const { clock, now } = moment
-    const counters = transition.readCounters(partition.counters, request.counters, now)
-    return { now, due: partition.hasDue(clock), counters }
+    const counters = transition.readCounters(partition.counters, request.counters, moment.now)
+    return { now: moment.now, due: partition.hasDue(moment.clock), counters }
   }
 
   async listDue(request: { partition: Name; limit: number }): Promise<ListDueReply> {
@@ -192,19 +182,43 @@ class MemoryBudgetStore implements MemoryStore {
   }
 
   async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
-    const check: StoreCheck = { ok: true, durability: "none", warnings: [] }
-    if (request.partition === undefined) return check
+    const checked: StoreCheck = { ok: true, durability: "none", warnings: [] }
+    if (request.partition === undefined) return checked
     const { clock, now } = this.#begin(request.partition).moment
-    return withPartition(check, { damaged: [], clockBehindMs: now - clock })
+    return withPartition(checked, { damaged: [], clockBehindMs: now - clock })
   }
 
   size(): { reservations: number; counters: number; adjustments: number; entries: number } {
-    return {
-      reservations: this.#reservations,
-      counters: this.#counters,
-      adjustments: this.#adjustments,
-      entries: this.ledger?.size ?? 0,
+    return { ...this.#size, entries: this.ledger?.size ?? 0 }
+  }
+
+  /** Runs a step on the records of a key, and writes everything, or nothing if there is no room. */
+  #step<Reply>(
+    request: { partition: Name; key: Name },
+    step: (records: KeyRecords, moment: Moment, partition: Partition) => Step<Reply>,
+  ): Reply {
+    const { partition: name, key } = request
+    const { partition, moment } = this.#begin(name)
+    const reservation = partition.reservations.get(key)
+    const records = { reservation, entry: this.ledger?.find(name, key), counters: partition.counters }
+    const { reply, writes } = step(records, moment, partition)
+    this.#requireRoom(partition, key, writes, moment.clock)
+    const { counters, adjustment, entry, time } = writes
+    if (writes.reservation !== undefined) {
+      this.#write(partition, "reservations", key, writes.reservation, moment.now)
+      if (writes.reservation.state === "held" && reservation?.state !== "held")
+        partition.addLease(key, writes.reservation.leaseEnd)
     }
+    for (const { name: counter, counter: record } of counters ?? [])
+      this.#write(partition, "counters", counter, record, moment.now)
+    if (adjustment !== undefined) this.#write(partition, "adjustments", key, adjustment, moment.now)
+    if (entry !== undefined) this.ledger?.write(name, entry)
+    if (time !== undefined) {
+      partition.time = time
+      // Making room may have removed it while it was empty.
+      this.#partitions.set(name, partition)
+    }
+    return reply
   }
 
   /** Starts every operation: reads the clock and forgets ended records. */
@@ -212,66 +226,31 @@ class MemoryBudgetStore implements MemoryStore {
     const clock = this.#settings.now()
     if (!Number.isSafeInteger(clock) || clock < 0)
       throw new InvalidArgumentError("now", "a function that returns epoch milliseconds as an integer", clock)
-    this.#forgetQueue.advance(clock)
     this.#forgetSome(clock)
-    const partition = this.#partitions.get(name) ?? new Partition()
+    const partition = this.#partitions.get(name) ?? new Partition(name)
     const { retentionMs, maxEntries } = this.#settings
     return { partition, moment: transition.momentOf(clock, partition.time, { retentionMs, ledger: maxEntries > 0 }) }
   }
 
-  #recordsOf(partition: Partition, { partition: name, key }: Place): transition.KeyRecords {
-    return {
-      reservation: partition.reservations.get(key),
-      entry: this.ledger?.find(name, key),
-      counters: partition.counters,
-    }
+  #write<Kind extends RecordKind>(
+    partition: Partition,
+    kind: Kind,
+    key: Name,
+    record: { forgetAt: Millis | null },
+    now: Millis,
+  ): void {
+    const records = partition[kind] as Map<Name, { forgetAt: Millis | null }>
+    const before = records.get(key)
+    records.set(key, record)
+    if (before === undefined) this.#size[kind]++
+    const isQueued = before !== undefined && before.forgetAt !== null
+    if (!isQueued && record.forgetAt !== null)
+      this.#forgettable.push({ at: this.#elapsedMs + record.forgetAt - now, partition: partition.name, kind, key })
   }
 
-  /** Writes everything, or nothing if there is no room. */
-  #apply(partition: Partition, { partition: name, key }: Place, writes: Writes): void {
-    const { reservation, counters, adjustment, entry, time } = writes
-    this.#requireRoom(partition, key, writes)
-    const now = time ?? this.#settings.now()
-    if (reservation !== undefined) this.#writeReservation(partition, { partition: name, key }, reservation, now)
-    for (const write of counters ?? [])
-      this.#writeCounter(partition, { partition: name, key: write.name }, write.counter, now)
-    if (adjustment !== undefined) this.#writeAdjustment(partition, { partition: name, key }, adjustment, now)
-    if (entry !== undefined) this.ledger?.write(name, entry)
-    if (time === undefined) return
-    partition.time = time
-    // Making room may have removed it while it was empty.
-    this.#partitions.set(name, partition)
-  }
-
-  #writeReservation(partition: Partition, at: Place, reservation: transition.Reservation, now: Millis): void {
-    const before = partition.reservations.get(at.key)
-    partition.reservations.set(at.key, reservation)
-    if (before === undefined) this.#reservations++
-    const isResolvedNow = before === undefined || before.state === "held"
-    if (isResolvedNow && reservation.forgetAt !== null)
-      this.#forgetQueue.add({ partition: at.partition, kind: "reservation", key: at.key }, reservation.forgetAt - now)
-  }
-
-  #writeCounter(partition: Partition, at: Place, counter: Counter, now: Millis): void {
-    const isNew = !partition.counters.has(at.key)
-    partition.counters.set(at.key, counter)
-    if (!isNew) return
-    this.#counters++
-    if (counter.forgetAt !== null)
-      this.#forgetQueue.add({ partition: at.partition, kind: "counter", key: at.key }, counter.forgetAt - now)
-  }
-
-  #writeAdjustment(partition: Partition, at: Place, adjustment: transition.Adjustment, now: Millis): void {
-    const isNew = !partition.adjustments.has(at.key)
-    partition.adjustments.set(at.key, adjustment)
-    if (!isNew) return
-    this.#adjustments++
-    this.#forgetQueue.add({ partition: at.partition, kind: "adjustment", key: at.key }, adjustment.forgetAt - now)
-  }
-
-  #requireRoom(partition: Partition, key: Name, writes: Writes): void {
+  #requireRoom(partition: Partition, key: Name, writes: Writes, clock: Millis): void {
     if (this.#fullLimit(partition, key, writes) === undefined) return
-    this.#forgetAll(this.#settings.now())
+    this.#forgetAll(clock)
     const option = this.#fullLimit(partition, key, writes)
     if (option === undefined) return
     const what = option === "maxCounters" ? "counters" : "reservations and adjustments"
@@ -292,35 +271,39 @@ class MemoryBudgetStore implements MemoryStore {
     const isNewKey =
       (reservation !== undefined && !partition.reservations.has(key)) ||
       (adjustment !== undefined && !partition.adjustments.has(key))
-    if (isNewKey && this.#reservations + this.#adjustments >= maxReservations) return "maxReservations"
+    if (isNewKey && this.#size.reservations + this.#size.adjustments >= maxReservations) return "maxReservations"
     // Count the new counters only near the limit.
-    if (this.#counters + counters.length <= maxCounters) return undefined
+    if (this.#size.counters + counters.length <= maxCounters) return undefined
     const added = counters.filter(({ name }) => !partition.counters.has(name)).length
-    return added > 0 && this.#counters + added > maxCounters ? "maxCounters" : undefined
+    return added > 0 && this.#size.counters + added > maxCounters ? "maxCounters" : undefined
   }
 
-  /** Deletes a few ended records. */
+  /**
+   * Deletes a few ended records. Measures elapsed time by the steps of the clock, and counts at most ten seconds of each, so
+   * that a clock that jumps ahead and back deletes nothing that is still needed. Only a step beyond the margin counts in full.
+   */
   #forgetSome(clock: Millis): void {
-    for (let looked = 0; looked < MAX_FORGOTTEN_PER_OPERATION; looked++) {
-      const record = this.#forgetQueue.take()
-      if (record === undefined) return
-      const waitMs = this.#forgetOne(record, clock)
-      if (waitMs !== undefined) this.#forgetQueue.add(record, waitMs)
+    const stepMs = clock - (this.#clock ?? clock)
+    this.#clock = clock
+    if (stepMs > 0) this.#elapsedMs += stepMs > CLOCK_MARGIN_MS ? stepMs : Math.min(stepMs, MAX_STEP_MS)
+    for (let count = 0; count < MAX_FORGOTTEN_PER_OPERATION; count++) {
+      const first = this.#forgettable.first()
+      if (first === undefined || first.at > this.#elapsedMs) return
+      this.#forgettable.pop()
+      const waitMs = this.#forget(first, clock)
+      if (waitMs !== undefined) this.#forgettable.push({ ...first, at: this.#elapsedMs + waitMs })
     }
   }
 
-  /** How long to wait before the next check, if the record must stay; undefined: it is not checked again. */
-  #forgetOne({ partition: name, kind, key }: Forgettable, clock: Millis): number | undefined {
+  /** Deletes a record if it is forgotten. Returns how long to wait before the next check, if the record must stay. */
+  #forget({ partition: name, kind, key }: Forgettable, clock: Millis): number | undefined {
     const partition = this.#partitions.get(name)
-    const records = partition?.[`${kind}s`]
-    const record = records?.get(key)
-    // Not checked again until another write: a held reservation is added again when it is resolved.
+    const record = partition?.[kind].get(key)
     if (partition === undefined || record === undefined || record.forgetAt === null) return undefined
     const now = Math.max(clock, partition.time ?? clock)
     if (record.forgetAt > now) return record.forgetAt - now
     if (!transition.isForgotten(record, now)) return this.#settings.retentionMs
     this.#delete(partition, kind, key)
-    if (partition.isEmpty) this.#partitions.delete(name)
     return undefined
   }
 
@@ -328,25 +311,22 @@ class MemoryBudgetStore implements MemoryStore {
   #forgetAll(clock: Millis): void {
     if (Math.abs(clock - this.#forgotAllAt) < FORGET_ALL_EVERY_MS) return
     this.#forgotAllAt = clock
-    for (const [name, partition] of this.#partitions) {
+    for (const partition of this.#partitions.values()) {
       const now = Math.max(clock, partition.time ?? clock)
-      for (const kind of ["reservation", "counter", "adjustment"] as const)
-        for (const [key, record] of partition[`${kind}s`])
+      for (const kind of ["reservations", "counters", "adjustments"] as const)
+        for (const [key, record] of partition[kind])
           if (transition.isForgotten(record, now)) this.#delete(partition, kind, key)
-      if (partition.isEmpty) this.#partitions.delete(name)
     }
   }
 
-  #delete(partition: Partition, kind: Forgettable["kind"], key: Name): void {
-    partition[`${kind}s`].delete(key)
-    if (kind === "reservation") this.#reservations--
-    else if (kind === "counter") this.#counters--
-    else this.#adjustments--
+  #delete(partition: Partition, kind: RecordKind, key: Name): void {
+    partition[kind].delete(key)
+    this.#size[kind]--
+    if (partition.isEmpty) this.#partitions.delete(partition.name)
   }
 }
 
 function readInteger(value: number | undefined, fallback: number, least: number, argument: string): number {
-  if (value === undefined) return fallback
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new InvalidArgumentError(argument, `an integer of at least ${least}`, value)
+  if (value !== undefined) check(value, integerFrom(least), argument)
+  return value ?? fallback
 }

@@ -1,18 +1,25 @@
-import type { Millis, Name } from "../store/name"
-import type { Adjustment, Counter, Reservation } from "../store/transition"
+import type { Millis, Name } from "../store/budget-store"
+import type { AdjustmentRecord, CounterRecord, ReservationRecord } from "../store/transition"
 import { type Timed, TimeHeap } from "./time-heap"
+
+export type RecordKind = "reservations" | "counters" | "adjustments"
 
 /** The records of one partition in the memory store, except usage entries. */
 export class Partition {
-  readonly reservations = new Map<Name, Reservation>()
-  readonly counters = new Map<Name, Counter>()
-  readonly adjustments = new Map<Name, Adjustment>()
+  readonly name: Name
+  readonly reservations = new Map<Name, ReservationRecord>()
+  readonly counters = new Map<Name, CounterRecord>()
+  readonly adjustments = new Map<Name, AdjustmentRecord>()
   /** The latest time that a write has seen. */
   time: Millis | undefined
   /**
    * Holds a lease from its reserve until its first end. An extended lease is then added again; a settled one is removed.
    */
   readonly #leases = new TimeHeap<Timed>()
+
+  constructor(name: Name) {
+    this.name = name
+  }
 
   get isEmpty(): boolean {
     return this.reservations.size + this.counters.size + this.adjustments.size === 0

@@ -1,4 +1,4 @@
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/budget-store"
 
 /** Something that happens to a key at a time. */
 export interface Timed {
@@ -9,10 +9,6 @@ export interface Timed {
 /** A binary heap in the order of (at, key). Adding an item, and removing the first, takes O(log n). */
 export class TimeHeap<Item extends Timed> {
   readonly #items: Item[] = []
-
-  get size(): number {
-    return this.#items.length
-  }
 
   first(): Item | undefined {
     return this.#items[0]

@@ -1,4 +1,4 @@
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 
 /** Names of the keys of one partition. All share the hash tag `{partition}`, so that they are on one shard. */
 export class PartitionKeys {

@@ -1,9 +1,8 @@
 import { LruMap } from "@p2/core"
 import type { BudgetAlert } from "../api/budget"
-import type { CallCounter } from "../limits/call-counters"
-import { type CounterNameParts, readCounterName } from "../limits/counter-name"
+import { type CallCounter, type CounterNameParts, readCounterName } from "../limits/counters"
+import type { PlannedLimit } from "../limits/limit"
 import { statusOf } from "../limits/limit-status"
-import type { PlannedLimit } from "../limits/planned-limit"
 import { windowAt } from "../limits/window"
 import type { CounterChange } from "../store/budget-store"
 

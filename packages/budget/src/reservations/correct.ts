@@ -1,17 +1,22 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { Correction, CorrectOptions } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
-import { SettleMismatchError } from "../api/budget-errors"
+import { SettleMismatchError } from "../api/errors"
 import { type GivenAmount, isEmpty, readAmount } from "../limits/amount"
-import { counterRefOf, readCounterName } from "../limits/counter-name"
+import { counterRefOf, readCounterName } from "../limits/counters"
 import { toName } from "../limits/names"
-import { checkSubject } from "../limits/subject"
+import { readSubject } from "../limits/subject"
 import type { CounterRef } from "../store/budget-store"
-import type { Name } from "../store/name"
-import { boundedEntry } from "../usage/bounded-entry"
-import type { StoredEntry, UsageEntry } from "../usage/entry"
+import { both, check, mapOf, type Name, name, natural, objectOf } from "../store/shape"
+import { readEntry } from "../usage/attempt-entry"
+import { type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
 
 const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
+
+const chargedEntryShape = both(
+  usageEntry,
+  objectOf({ idempotencyKey: name, revision: natural, charges: mapOf(name, natural, 64) }),
+)
 
 /** A counter that an entry was charged to. */
 interface ChargedCounter {
@@ -25,16 +30,17 @@ interface ChargedCounter {
 export async function correct(context: BudgetContext, options: CorrectOptions): Promise<Correction> {
   checkOptions(options, CORRECT_NAMES)
   const { entry, changes = {} } = options
-  const { charges, idempotencyKey: key, fingerprint } = readEntry(entry)
+  const { charges, idempotencyKey: key, fingerprint } = chargedEntry(entry)
   const cost = readAmount(options.cost, "cost")
   if (isEmpty(cost))
     throw new InvalidArgumentError("cost", "an amount such as 0.01 or { nanoUsd, tokens }", options.cost)
   const revision = options.revision ?? entry.revision + 1
   if (!Number.isSafeInteger(revision) || revision < 1)
-    throw new InvalidArgumentError("revision", "an integer from 1", revision)
-  if (options.subject !== undefined) checkSubject(options.subject)
+    throw new InvalidArgumentError("revision", "a positive integer", revision)
   const { userId, clientId, tags, model, requestId } = entry
-  const partition = context.partitionOf(options.subject ?? { userId, clientId, tags, model, requestId })
+  const subject =
+    options.subject === undefined ? { userId, clientId, tags, model, requestId } : readSubject(options.subject)
+  const partition = context.partitionOf(subject)
   const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
   if (fingerprint !== undefined) {
     const reply = await context.settle({
@@ -75,9 +81,12 @@ async function adjustOpen(
   }
 }
 
-function readEntry(entry: StoredEntry): StoredEntry {
+function chargedEntry(entry: StoredEntry): StoredEntry {
   const isCharged = typeof entry?.charges === "object" && entry.charges !== null && entry.state !== "recorded"
-  if (isCharged) return entry
+  if (isCharged) {
+    check(entry, chargedEntryShape, "entry")
+    return entry
+  }
   throw new InvalidArgumentError(
     "entry",
     "an entry of a reservation, as `usage.get` or `usage.list` returned it",
@@ -94,7 +103,10 @@ function chargedCounter(name: Name, charged: number, cost: GivenAmount): Charged
 
 function correctedEntry(entry: StoredEntry, changes: Partial<UsageEntry>, cost: GivenAmount): UsageEntry {
   const { idempotencyKey: _key, at: _at, revision: _revision, state: _state, charges: _charges, ...attempt } = entry
-  const bounded = boundedEntry(changes, "changes")
+  // The actual cost replaces the bound and ends the doubt.
+  if (attempt.costSource === "bound") attempt.costSource = "custom"
+  delete attempt.inDoubt
+  const bounded = readEntry(changes, "changes")
   const costNanoUsd = cost.nanoUsd ?? bounded.costNanoUsd ?? entry.costNanoUsd
   const { fingerprint } = entry
   return { ...attempt, ...bounded, costNanoUsd, ...(fingerprint !== undefined && { fingerprint }) }

@@ -1,10 +1,10 @@
 import { toUsdNumber } from "@p2/core"
-import { BudgetExceededError, type DeniedLimit } from "../api/budget-exceeded-error"
+import { BudgetExceededError, type DeniedLimit } from "../api/errors"
 import { type Amount, amountOf } from "../limits/amount"
-import type { CallCounter } from "../limits/call-counters"
+import type { CallCounter } from "../limits/counters"
 import { statusOf } from "../limits/limit-status"
 import type { CounterState } from "../store/budget-store"
-import type { Millis } from "../store/name"
+import type { Millis } from "../store/shape"
 
 /** A suggested wait when other calls have reserved the room: they may end at any moment. */
 const BUSY_RETRY_MS = 1_000

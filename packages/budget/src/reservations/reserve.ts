@@ -1,21 +1,19 @@
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
 import type { OnExpire, ReserveOptions } from "../api/budget"
 import { type BudgetContext, readOnExpire } from "../api/budget-context"
-import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/budget-errors"
+import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
-import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/call-counters"
+import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/counters"
+import type { PlannedLimit } from "../limits/limit"
 import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
-import { type PlannedLimit, planLimits } from "../limits/planned-limit"
-import { checkSubject, type Subject } from "../limits/subject"
-import type { ReserveReply, ReserveRequest, SettleRequest } from "../store/budget-store"
+import { readSubject, type Subject } from "../limits/subject"
+import type { ReserveReply, ReserveRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
-import { attemptEntry, endedEntry, expiredEntry } from "../usage/attempt-entry"
-import type { UsageEntry } from "../usage/entry"
-import { activeKey } from "./active-keys"
+import { attemptEntry, deniedEntry, expiredEntry, readEntry } from "../usage/attempt-entry"
 import { type Denial, denialOf } from "./denial"
-import { HeldReservation, type ReservationContent } from "./held-reservation"
-import { MAX_ROUNDS, repeatedReplyError } from "./max-rounds"
+import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
+import { BudgetReservation, type ReservationContent } from "./reservation"
 import { abortable, checkSignal, checkWait, throwIfAborted, waitForRoom } from "./wait-for-room"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
@@ -30,6 +28,7 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "onExpire",
   "entry",
   "recordDenial",
+  "releaseUnanswered",
 ])
 
 const IN_SUBJECT = "It is part of the subject: `subject: { userId, clientId, model, tags }`."
@@ -46,7 +45,7 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-export type ReserveOutcome = { status: "admitted"; reservation: HeldReservation } | ({ status: "denied" } & Denial)
+export type ReserveOutcome = { status: "admitted"; reservation: BudgetReservation } | ({ status: "denied" } & Denial)
 
 /** A validated call of `reserve`. */
 interface ReserveCall extends ReservationContent {
@@ -56,6 +55,10 @@ interface ReserveCall extends ReservationContent {
   counters: readonly CallCounter[]
   onExpire: Amount
   signals: readonly AbortSignal[]
+  /** Whether the caller chose the key, so that other calls may use it. */
+  isKeyGiven: boolean
+  /** Whether no other call uses the key, so that a reservation without a reply can be released. */
+  isKeyOwned: boolean
 }
 
 /** Sets an amount aside in every scope that the call touches, or in none. */
@@ -74,30 +77,41 @@ export async function reserve(
     wait === undefined
       ? await reserveOnce(context, call)
       : await waitForRoom(() => reserveOnce(context, call), wait.timeoutMs, call.signals)
-  if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call))
+  if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
   return outcome
 }
 
+/** Copies what the caller passed before the first wait, so that later changes have no effect. */
 async function readCall(
   context: BudgetContext,
   childLimits: readonly PlannedLimit[],
   options: ReserveOptions,
 ): Promise<ReserveCall> {
-  const { subject: given = {}, entry = {}, signal, wait } = options
-  checkSubject(given)
+  const { signal, wait } = options
+  const subject = readSubject(options.subject)
+  const isKeyGiven = options.idempotencyKey !== undefined
   const idempotencyKey = toName(options.idempotencyKey ?? crypto.randomUUID(), "idempotencyKey")
+  const isKeyOwned = options.releaseUnanswered ?? !isKeyGiven
+  if (typeof isKeyOwned !== "boolean") throw new InvalidArgumentError("releaseUnanswered", "true or false", isKeyOwned)
   const { nanoUsd, tokens, requests = 1 } = readAmount(options.amount, "amount")
   const amount: Amount = { nanoUsd, tokens, requests }
   const onExpire = expiryAmount(context, options.onExpire, amount)
-  const extraLimits = options.limits === undefined ? [] : planLimits(options.limits, "limits")
-  const limits = [...(await context.limitsOf(given)), ...extraLimits, ...childLimits]
-  const subject = { ...given, requestId: given.requestId ?? idempotencyKey }
-  const partition = context.partitionOf(given)
+  const part = readEntry(options.entry ?? {}, "entry")
+  const leaseMs = context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs
+  const maxLeaseMs = context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs
+  const partition = context.partitionOf(subject)
+  const limits = await context.limitsFor(subject, options.limits ?? [], childLimits)
+  subject.requestId ??= idempotencyKey
   const counters = callCounters(limits, subject, context.clock.now(partition), "throw")
+  const { maxCounters } = context.store.capabilities
+  if (counters.length > maxCounters)
+    throw new InvalidArgumentError("limits", `limits in at most ${maxCounters} counters`, limits)
   for (const { unit } of counters) amountOf(unit, amount)
   const fingerprint = fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
+    isKeyGiven,
+    isKeyOwned,
     partition,
     subject,
     limits,
@@ -105,9 +119,9 @@ async function readCall(
     amount,
     onExpire,
     fingerprint,
-    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry }),
-    leaseMs: context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs,
-    maxLeaseMs: context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs,
+    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
+    leaseMs,
+    maxLeaseMs,
     signals: [wait?.signal, signal].filter((each) => each !== undefined),
   }
 }
@@ -128,26 +142,41 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
   return expiry
 }
 
-/** Tries once. Tries of the same key in this process run one after another. */
-function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
-  const key = activeKey(call.partition, call.idempotencyKey)
-  return context.activeKeys.inTurn(key, async () => {
-    throwIfAborted(call.signals, "reserve")
-    if (context.pending.has(key))
-      throw new StoreError(
-        `The store has not confirmed an earlier use of the idempotency key "${call.idempotencyKey}" yet. Use a new key.`,
-        { code: "store-unavailable", applied: "no" },
-      )
-    return new ReserveTry(context, call).run()
-  })
+/** Tries once. Tries of a key that several calls may use run one after another in this process. */
+async function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
+  const { idempotencyKey, partition, signals, isKeyOwned } = call
+  const attempt = new ReserveTry(context, call)
+  if (isKeyOwned && signals.length === 0) return attempt.run()
+  const turn = isKeyOwned ? attempt.run() : context.turns.run(`${partition} ${idempotencyKey}`, () => attempt.run())
+  try {
+    return await abortable(turn, signals, "reserve")
+  } catch (error) {
+    if (AbortedError.isInstance(error)) {
+      attempt.releaseSent()
+      // The try continues after an abort and may still be admitted.
+      turn.then((outcome) => undo(call, outcome), ignore)
+    }
+    throw error
+  }
 }
+
+/** Ends a reservation that its caller does not get. One that another call made stays. */
+function undo({ isKeyOwned }: ReserveCall, outcome: ReserveOutcome): void {
+  if (outcome.status === "denied") return
+  const { reservation } = outcome
+  const isOwn = !isKeyOwned && !reservation.replayed
+  if (isOwn || reservation.expiresAt === null) reservation.releaseInBackground()
+  else reservation.stopHeartbeat()
+}
+
+function ignore(): void {}
 
 /** Sends one reserve to the store until it is admitted or denied. */
 class ReserveTry {
   readonly #context: BudgetContext
   readonly #call: ReserveCall
-  /** The request that was sent and has no reply yet. */
-  #sent: ReserveRequest | undefined
+  /** The counters of the last request, if it may have reserved the amount. */
+  #sent: readonly CallCounter[] | undefined
 
   constructor(context: BudgetContext, call: ReserveCall) {
     this.#context = context
@@ -155,22 +184,19 @@ class ReserveTry {
   }
 
   async run(): Promise<ReserveOutcome> {
-    const exchange = this.#exchange()
-    try {
-      return await abortable(exchange, this.#call.signals, "reserve")
-    } catch (error) {
-      const admitted = this.#admitByAllowance(error)
-      if (admitted !== undefined) return { status: "admitted", reservation: admitted }
-      if (isUnanswered(error)) this.#releaseInBackground()
-      // The exchange continues after an abort and may still be admitted.
-      exchange.then(
-        (late) => {
-          if (late.status === "denied") return
-          late.reservation.abandon()
-          this.#releaseInBackground()
-        },
-        () => {},
+    const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
+    throwIfAborted(signals, "reserve")
+    if (isKeyGiven && this.#context.pending.has(partition, idempotencyKey))
+      throw new StoreError(
+        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
+        { code: "store-unavailable", applied: "no" },
       )
+    try {
+      return await this.#exchange()
+    } catch (error) {
+      const reservation = this.#admitByAllowance(error)
+      if (reservation !== undefined) return { status: "admitted", reservation }
+      this.releaseSent()
       throw error
     }
   }
@@ -184,11 +210,8 @@ class ReserveTry {
     for (let round = 1; ; ) {
       throwIfAborted(signals, "reserve")
       const counters = this.#counters()
-      this.#sent = this.#request(counters)
-      const reply = await store.reserve(this.#sent)
+      const reply = await this.#send(counters)
       clock.update(partition, reply.now)
-      // This call reserved nothing: if a sweep below fails, no release may be sent, because another owner may have reserved the key.
-      if (reply.status !== "ok") this.#sent = undefined
       if (reply.status === "exceeded" && reply.due && !isSwept) {
         isSwept = true
         await this.#waitForSweep()
@@ -203,6 +226,34 @@ class ReserveTry {
       // After `stale-window`, the next round names the windows of the store's time.
       if (reply.status === "lease-ended") await sweeper.expire(partition, idempotencyKey, reply.storedCounters)
     }
+  }
+
+  async #send(counters: readonly CallCounter[]): Promise<ReserveReply> {
+    this.#sent = counters
+    try {
+      const reply = await this.#context.store.reserve(this.#request(counters))
+      // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
+      const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
+      const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+      if (!isOwn) this.#sent = undefined
+      return reply
+    } catch (error) {
+      if (!StoreError.isInstance(error) || error.applied === "no") this.#sent = undefined
+      throw error
+    }
+  }
+
+  /**
+   * Releases what the store may have reserved for a caller that does not get it. A key that other calls may use is left to
+   * its lease: its reservation may be that of another call, which may have been sent.
+   */
+  releaseSent(): void {
+    const { clock } = this.#context
+    const { partition, leaseMs, isKeyOwned } = this.#call
+    if (this.#sent === undefined || !isKeyOwned) return
+    const state = { counters: this.#sent, expiresAt: clock.now(partition) + leaseMs, replayed: false, limits: () => [] }
+    this.#sent = undefined
+    new BudgetReservation(this.#context, this.#call, state).releaseInBackground()
   }
 
   /** Waits until abandoned reservations are expired, at most for the store's timeout. */
@@ -240,63 +291,23 @@ class ReserveTry {
     }
   }
 
-  #admitted(counters: readonly CallCounter[], reply: Extract<ReserveReply, { status: "ok" }>): HeldReservation {
+  #admitted(counters: readonly CallCounter[], reply: Extract<ReserveReply, { status: "ok" }>): BudgetReservation {
     this.#context.alerts.remember(this.#call.partition, counters)
-    return new HeldReservation(this.#context, this.#call, {
+    return new BudgetReservation(this.#context, this.#call, {
       counters,
       expiresAt: reply.expiresAt,
       replayed: reply.replayed,
       limits: () => statusesOf(this.#call.limits, counters, reply.counters, "smallest"),
-    })
+    }).startHeartbeat()
   }
 
   /** Admits the call by `onStoreFailure` while the store is down. */
-  #admitByAllowance(error: unknown): HeldReservation | undefined {
+  #admitByAllowance(error: unknown): BudgetReservation | undefined {
     const { allowance } = this.#context
     if (allowance === undefined || !StoreError.isInstance(error) || error.code !== "store-unavailable") return undefined
     const counters = this.#counters()
     if (!allowance.admit(this.#call.amount, new Set(counters.map(({ unit }) => unit)))) return undefined
-    return new HeldReservation(this.#context, this.#call, {
-      counters,
-      expiresAt: null,
-      replayed: false,
-      limits: () => [],
-    })
+    const state = { counters, expiresAt: null, replayed: false, limits: () => [] }
+    return new BudgetReservation(this.#context, this.#call, state)
   }
-
-  /** Releases what the store may have reserved, and repeats that until the store confirms it. */
-  #releaseInBackground(): void {
-    const { partition, idempotencyKey, fingerprint, entry, amount, leaseMs } = this.#call
-    const { activeKeys, pending, clock } = this.#context
-    const key = activeKey(partition, idempotencyKey)
-    // If this process has the reservation, the reserve that got no reply was a replay of it.
-    if (this.#sent === undefined || activeKeys.isReserved(key) || pending.has(key)) return
-    const end = { status: "released", costNanoUsd: 0, costSource: "none" } as const
-    const request: SettleRequest = {
-      partition,
-      key: idempotencyKey,
-      fingerprint,
-      outcome: "released",
-      revision: 0,
-      counters: this.#sent.counters.map(({ name, startsAt, endsAt, keepMs, amount }) => ({
-        ...{ name, startsAt, endsAt, keepMs },
-        reserved: amount,
-        amount: 0,
-      })),
-      expiresAt: clock.now(partition) + leaseMs,
-      entry: endedEntry(entry, amount, end, {}),
-    }
-    pending.add({ request, leaseMs, onReply: () => {} })
-  }
-}
-
-/** Whether the store may have reserved the amount without confirming it. */
-function isUnanswered(error: unknown): boolean {
-  if (StoreError.isInstance(error)) return error.applied === "maybe"
-  return (error as Error | undefined)?.name === "AbortedError"
-}
-
-function deniedEntry({ entry: { fingerprint: _fingerprint, ...entry } }: ReserveCall): UsageEntry {
-  const none = { reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none" } as const
-  return { ...entry, ...none, status: "denied", errorCode: "budget-exceeded" }
 }

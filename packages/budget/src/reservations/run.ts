@@ -1,8 +1,8 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type { Reservation, RunOptions, RunOutcome, RunResult, Settlement } from "../api/budget"
+import type { Reservation, RunOptions, RunOutcome, RunResult, SettleResult } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
-import { ReservationHeldError, SettleMismatchError } from "../api/budget-errors"
-import type { PlannedLimit } from "../limits/planned-limit"
+import { ReservationHeldError, SettleMismatchError } from "../api/errors"
+import type { PlannedLimit } from "../limits/limit"
 import { reserve } from "./reserve"
 
 type OnError = NonNullable<RunOptions["onError"]>
@@ -26,7 +26,7 @@ export async function run<T>(
   // No other caller has a random key: a replay of it is the reservation of this call.
   if (reservation.replayed && options.idempotencyKey !== undefined) {
     // Its owner settles it. Two calls on one reservation would spend it twice.
-    reservation.abandon()
+    reservation.stopHeartbeat()
     throw new ReservationHeldError(reservation.idempotencyKey)
   }
   let outcome: RunOutcome<T>
@@ -38,7 +38,7 @@ export async function run<T>(
     )
     throw error
   }
-  let settlement: Settlement
+  let settlement: SettleResult
   try {
     settlement = await reservation.settle(outcome?.cost, outcome?.entry)
   } catch (error) {

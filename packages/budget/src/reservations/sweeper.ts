@@ -1,6 +1,6 @@
 import { LruMap } from "@p2/core"
 import type { BudgetStore, CounterChange, ExpireReply } from "../store/budget-store"
-import type { Name } from "../store/name"
+import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 
 const PAGE = 64

@@ -47,7 +47,16 @@ export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[
       )
     }
     for (const signal of signals) signal.addEventListener("abort", abort, { once: true })
-    promise.finally(stopListening).then(resolve, reject)
+    promise.then(
+      (value) => {
+        stopListening()
+        resolve(value)
+      },
+      (error) => {
+        stopListening()
+        reject(error)
+      },
+    )
   })
 }
 

@@ -1,6 +1,6 @@
 import type { FinalState, UsageEntry } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
-import type { Millis, Name } from "./name"
+import type { Millis, Name } from "./shape"
 
 export type { FinalState, Millis, Name }
 
@@ -221,8 +221,9 @@ export interface StoreCheck {
 
 /**
  * Updates counters atomically. A store knows no prices, time zones, users or limits: the budget computes counter names,
- * windows and amounts, validates and copies them, and passes them in. Every member is one atomic step and touches one
- * reservation or one counter. Members reject with a `StoreError`; everything else is a reply.
+ * windows and amounts, validates and copies them, and passes them in. A request belongs to the store: its caller does not
+ * change it. Every member is one atomic step and touches one reservation or one counter. Members reject with a
+ * `StoreError`; everything else is a reply.
  *
  * The rules are in docs/custom-store.md. Most databases need only a `Storage`, from which `createStore` makes a store.
  */

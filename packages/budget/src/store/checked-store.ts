@@ -1,172 +1,80 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { UsageLedger } from "../usage/ledger"
+import { InvalidArgumentError, P2Error } from "@p2/core"
 import type { BudgetStore } from "./budget-store"
-import * as reply from "./check-reply"
-import { checkInteger } from "./check-value"
-import * as copy from "./copy-request"
+import { ledgerRules, type MemberRules, storeRules } from "./contract"
+import { check, integerFrom, objectOf, string } from "./shape"
 import { StoreError } from "./store-error"
-import { toStoreError } from "./store-failure"
 
 /** Sums over many entries take longer than a reserve may. */
 const LEDGER_QUERY_TIMEOUT_MS = 30_000
 /** The longest delay of a timer in JavaScript. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-const MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
+const MAX_MESSAGE_LENGTH = 500
+
+export interface CheckedStoreOptions {
+  /** Skips the validation of requests. For the budget, which builds them from validated values. @defaultValue false */
+  trustsRequests?: boolean | undefined
+}
 
 /**
- * Wraps a store for the budget: requests are validated and copied before they reach the store, replies are validated, no
- * call takes longer than the store's own timeout, and every rejection is a `StoreError` or a usage error.
+ * Wraps a store for its callers: requests and replies are validated, no call takes longer than the store's own timeout, and
+ * every rejection is a `StoreError` or a usage error. A request belongs to the store: do not change it after the call.
  *
  * @throws InvalidArgumentError if it is not a store
  */
-export function checkedStore(store: BudgetStore): BudgetStore {
+export function checkedStore(store: BudgetStore, { trustsRequests = false }: CheckedStoreOptions = {}): BudgetStore {
   checkStore(store)
   const { name, capabilities, ledger } = store
   const { maxCounters, timeoutMs } = capabilities
-  const call = <Request, Reply>(member: Omit<StoreCall<Request, Reply>, "store" | "timeoutMs">) =>
-    checkedCall({ store: name, timeoutMs, ...member })
-  return {
-    name,
-    capabilities,
-    reserve: (request) =>
-      call({
-        copy: () => copy.copyReserveRequest(request, maxCounters),
-        send: (checked) => store.reserve(checked),
-        defectOf: reply.reserveDefect,
-      }),
-    settle: (request) =>
-      call({
-        copy: () => copy.copySettleRequest(request, maxCounters),
-        send: (checked) => store.settle(checked),
-        defectOf: reply.settleDefect,
-      }),
-    extend: (request) =>
-      call({
-        copy: () => copy.copyExtendRequest(request),
-        send: (checked) => store.extend(checked),
-        defectOf: reply.extendDefect,
-      }),
-    expire: (request) =>
-      call({
-        copy: () => copy.copyExpireRequest(request, maxCounters),
-        send: (checked) => store.expire(checked),
-        defectOf: reply.expireDefect,
-      }),
-    listDue: (request) =>
-      call({
-        copy: () => copy.copyListDueRequest(request),
-        send: (checked) => store.listDue(checked),
-        defectOf: reply.listDueDefect,
-      }),
-    read: (request) =>
-      call({
-        copy: () => copy.copyReadRequest(request),
-        send: (checked) => store.read(checked),
-        defectOf: reply.readDefect,
-      }),
-    adjust: (request) =>
-      call({
-        copy: () => copy.copyAdjustRequest(request),
-        send: (checked) => store.adjust(checked),
-        defectOf: reply.adjustDefect,
-      }),
-    listCounters: (request) =>
-      call({
-        copy: () => copy.copyListCountersRequest(request),
-        send: (checked) => store.listCounters(checked),
-        defectOf: reply.listCountersDefect,
-      }),
-    acceptClock: (request) =>
-      call({
-        copy: () => copy.copyPartitionRequest(request),
-        send: (checked) => store.acceptClock(checked),
-        defectOf: reply.acceptClockDefect,
-      }),
-    check: ({ partition } = {}) =>
-      call({
-        copy: () => (partition === undefined ? {} : copy.copyPartitionRequest({ partition })),
-        send: (checked) => store.check(checked),
-        defectOf: reply.checkDefect,
-      }),
-    ledger: ledger && checkedLedger(name, ledger, timeoutMs),
-    close: async () => store.close?.(),
-  }
+  const members = checkedMembers(store, storeRules(maxCounters), () => ({ store: name, timeoutMs, trustsRequests }))
+  const queryMs = LEDGER_QUERY_TIMEOUT_MS
+  const ledgerMembers =
+    ledger &&
+    checkedMembers(ledger, ledgerRules, (member) => ({
+      store: name,
+      timeoutMs: member === "record" ? timeoutMs : queryMs,
+      trustsRequests,
+    }))
+  return { name, capabilities, ...members, ledger: ledgerMembers, close: async () => store.close?.() }
 }
 
-function checkedLedger(store: string, ledger: UsageLedger, timeoutMs: number): UsageLedger {
-  const query = <Request, Reply>(member: Omit<StoreCall<Request, Reply>, "store" | "timeoutMs">) =>
-    checkedCall({ store, timeoutMs: LEDGER_QUERY_TIMEOUT_MS, ...member })
-  return {
-    record: (request) =>
-      checkedCall({
-        store,
-        timeoutMs,
-        copy: () => copy.copyRecordRequest(request),
-        send: (checked) => ledger.record(checked),
-        defectOf: reply.timeDefect,
-      }),
-    get: (request) =>
-      query({
-        copy: () => copy.copyGetRequest(request),
-        send: (checked) => ledger.get(checked),
-        defectOf: reply.arrayDefect,
-      }),
-    list: (request) =>
-      query({
-        copy: () => copy.copyListRequest(request),
-        send: (checked) => ledger.list(checked),
-        defectOf: (page) => reply.arrayDefect(page?.entries),
-      }),
-    totals: (request) =>
-      query({
-        copy: () => copy.copyTotalsRequest(request),
-        send: (checked) => ledger.totals(checked),
-        defectOf: reply.arrayDefect,
-      }),
-    prune: (request) =>
-      query({
-        copy: () => copy.copyPruneRequest(request),
-        send: (checked) => ledger.prune(checked),
-        defectOf: reply.pruneDefect,
-      }),
-  }
-}
-
-/** One call of a member. */
-interface StoreCall<Request, Reply> {
+interface CallOptions {
   store: string
   timeoutMs: number
-  copy: () => Request
-  send: (request: Request) => Promise<Reply>
-  defectOf: (reply: Reply, request: Request) => reply.Defect
+  trustsRequests: boolean
 }
 
-async function checkedCall<Request, Reply>(member: StoreCall<Request, Reply>): Promise<Reply> {
-  const { store, timeoutMs } = member
-  const request = member.copy()
-  let result: Reply
-  try {
-    result = await withinTimeout(member.send(request), timeoutMs, store)
-  } catch (error) {
-    throw toStoreError(error, store)
-  }
-  const defect = member.defectOf(result, request)
-  if (defect === undefined) return result
-  throw new StoreError(`Store "${store}" returned an invalid reply: ${defect}.`, {
-    code: "store-corrupt",
-    applied: "maybe",
+type Call = (request: unknown) => Promise<unknown>
+
+function checkedMembers<Owner extends object, Member extends keyof Owner & string>(
+  owner: Owner,
+  rules: { readonly [Each in Member]: unknown },
+  optionsOf: (member: Member) => CallOptions,
+): Pick<Owner, Member> {
+  const members = (Object.keys(rules) as Member[]).map((member) => {
+    const send: Call = (request) => (owner[member] as Call)(request)
+    return [member, checkedCall(send, rules[member] as MemberRules<unknown, unknown>, optionsOf(member))]
   })
+  return Object.fromEntries(members) as Pick<Owner, Member>
+}
+
+function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: CallOptions): Call {
+  const { store, timeoutMs, trustsRequests } = options
+  return async (request = {}) => {
+    if (!trustsRequests) check(request, rules.request)
+    let reply: unknown
+    try {
+      reply = await withinTimeout(send(request), timeoutMs, store)
+    } catch (error) {
+      throw toStoreError(error, store)
+    }
+    const defect = rules.reply(reply, request)
+    if (defect === undefined) return reply
+    const what = defect.path === "" ? "it" : `\`${defect.path.slice(1)}\``
+    throw new StoreError(`Store "${store}" returned an invalid reply: ${what} is not ${defect.expected}.`, {
+      code: "store-corrupt",
+      applied: "maybe",
+    })
+  }
 }
 
 function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): Promise<T> {
@@ -190,30 +98,48 @@ function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): 
     // A store in memory has already replied and needs no timer.
     queueMicrotask(() => {
       if (isOver) return
-      timer = setTimeout(() => reject(timeoutError(store, timeoutMs)), timeoutMs)
-      if (typeof timer === "object") timer.unref()
+      const error = new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
+        code: "store-unavailable",
+        applied: "maybe",
+      })
+      timer = setTimeout(() => reject(error), timeoutMs)
+      timer.unref?.()
     })
   })
 }
 
-function timeoutError(store: string, timeoutMs: number): StoreError {
-  return new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
+/** An error that a store rejected with, as a `StoreError`. Usage errors, for example of a cursor, stay unchanged. */
+function toStoreError(error: unknown, store: string): Error {
+  if (StoreError.isInstance(error) || (P2Error.isInstance(error) && error.kind === "usage")) return error
+  return new StoreError(`Store "${store}" failed with an unexpected error. See \`error.cause\`.`, {
     code: "store-unavailable",
     applied: "maybe",
+    cause: bareCause(error),
   })
 }
+
+/** Name, code, message and stack of an error. Drivers attach statements and arguments, which may contain prompts. */
+function bareCause(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined
+  const cause = new Error(error.message.slice(0, MAX_MESSAGE_LENGTH))
+  cause.name = error.name
+  if (error.stack !== undefined) cause.stack = error.stack.slice(0, 10 * MAX_MESSAGE_LENGTH)
+  const { code } = error as { code?: unknown }
+  return typeof code === "string" || typeof code === "number" ? Object.assign(cause, { code }) : cause
+}
+
+const capabilities = objectOf({
+  retentionMs: integerFrom(1),
+  maxCounters: integerFrom(16),
+  timeoutMs: integerFrom(1, MAX_TIMER_MS),
+})
 
 function checkStore(store: BudgetStore): void {
   if (typeof store !== "object" || store === null)
     throw new InvalidArgumentError("store", "a budget store, such as memoryStore()", store)
-  const { name, capabilities } = store
-  if (typeof name !== "string") throw new InvalidArgumentError("store.name", "a string", name)
-  for (const member of MEMBERS)
+  check(store.name, string, "store.name")
+  for (const member of Object.keys(storeRules(1)) as (keyof BudgetStore)[])
     if (typeof store[member] !== "function")
       throw new InvalidArgumentError(`store.${member}`, "a function: is this a budget store?", store[member])
-  if (typeof capabilities !== "object" || capabilities === null)
-    throw new InvalidArgumentError("store.capabilities", "an object", capabilities)
-  checkInteger(capabilities.retentionMs, 1, "store.capabilities.retentionMs")
-  checkInteger(capabilities.maxCounters, 16, "store.capabilities.maxCounters")
-  checkInteger(capabilities.timeoutMs, 1, "store.capabilities.timeoutMs", MAX_TIMER_MS)
+  check(store.capabilities, capabilities, "store.capabilities")
 }

@@ -1,12 +1,11 @@
 import { checkOptions } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
-import { checkInteger } from "./check-value"
 import { nextTurn } from "./next-turn"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
-import type { Records, Storage } from "./storage"
-import type { StorageJob } from "./storage-job"
+import { check, integerFrom } from "./shape"
+import type { RecordKind, Records, Storage } from "./storage"
 import { storageLedger } from "./storage-ledger"
 import { StoreError } from "./store-error"
 import * as transition from "./transition"
@@ -16,6 +15,14 @@ export interface CreateStoreOptions {
   retentionMs?: number | undefined
   /** Maximum number of counters in one call, at least 16. @defaultValue 32 */
   maxCounters?: number | undefined
+}
+
+/** A call on a storage: the keys that it reads, and what it does with them. */
+interface StorageJob<Reply = unknown> {
+  reads: Partial<Record<RecordKind, readonly Name[]>>
+  /** Whether the reply says that leases are due. */
+  needsDue?: boolean
+  run(view: RecordView): Reply
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(["retentionMs", "maxCounters"])
@@ -32,8 +39,8 @@ const DEFAULT_MAX_BATCH = 64
 export function createStore(storage: Storage, options: CreateStoreOptions = {}): BudgetStore {
   checkOptions(options, OPTION_NAMES)
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
-  checkInteger(retentionMs, 1, "retentionMs")
-  checkInteger(maxCounters, 16, "maxCounters")
+  check(retentionMs, integerFrom(1), "retentionMs")
+  check(maxCounters, integerFrom(16), "maxCounters")
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
   const queues = new Map<Name, BatchQueue<StorageJob>>()
@@ -55,100 +62,88 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
     return storage.transaction(
       partition,
       async (records) => {
-        const view = await readView(records, jobs)
+        // All reads start in one turn, so that a storage can send them together.
+        const viewing = viewOf(records)
+        const reading = (["reservation", "entry", "counter", "adjustment"] as const).map(async (kind) => {
+          const keys = new Set(jobs.flatMap(({ reads }) => reads[kind] ?? []))
+          return { kind, texts: keys.size > 0 ? await records.get(kind, [...keys]) : new Map<string, string>() }
+        })
+        // Each call of the batch may expire one of them.
+        const due = jobs.some(({ needsDue }) => needsDue) ? records.due(jobs.length + 1) : []
+        const [view, read, dueKeys] = await Promise.all([viewing, Promise.all(reading), due])
+        for (const { kind, texts } of read) view.add(kind, texts)
+        view.addDue(dueKeys)
         return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
       },
       { readOnly: false },
     )
   }
 
-  async function readView(records: Records, jobs: readonly StorageJob[]): Promise<RecordView> {
-    const view = new RecordView(records.clock, { retentionMs })
-    view.add("time", await records.get("time", [TIME_KEY]))
-    for (const kind of ["reservation", "entry", "counter", "adjustment"] as const) {
-      const keys = new Set(jobs.flatMap(({ reads }) => reads[kind] ?? []))
-      if (keys.size > 0) view.add(kind, await records.get(kind, [...keys]))
-    }
-    // Each call of the batch may expire one of them.
-    if (jobs.some(({ needsDue }) => needsDue)) view.addDue(await records.due(jobs.length + 1))
-    return view
-  }
-
   /** Reads in its own turn of the event loop, as the queue does for writes: a storage in this process may reply in the same turn. */
   async function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
     await nextTurn()
-    return storage.transaction(
-      partition,
-      async (records) => {
-        const view = new RecordView(records.clock, { retentionMs })
-        view.add("time", await records.get("time", [TIME_KEY]))
-        return { result: await read(view, records), writes: [] }
-      },
-      { readOnly: true },
-    )
+    const body = async (records: Records) => ({ result: await read(await viewOf(records), records), writes: [] })
+    return storage.transaction(partition, body, { readOnly: true })
   }
+
+  async function viewOf(records: Records): Promise<RecordView> {
+    const view = new RecordView(records.clock, { retentionMs })
+    view.add("time", await records.get("time", [TIME_KEY]))
+    return view
+  }
+
+  /** Runs a step on the records of a key. */
+  function step<Reply>(
+    { partition, key }: { partition: Name; key: Name },
+    job: Pick<StorageJob, "reads" | "needsDue">,
+    decide: (view: RecordView, moment: transition.Moment) => transition.Step<Reply>,
+  ): Promise<Reply> {
+    const run = (view: RecordView) => {
+      const { reply, writes } = decide(view, view.moment())
+      view.apply(key, writes)
+      return reply
+    }
+    return runJob(partition, { ...job, run })
+  }
+
+  const readsOf = (key: Name, counters: readonly { name: Name }[]) => ({
+    reservation: [key],
+    entry: [key],
+    counter: counters.map((counter) => counter.name),
+  })
 
   return {
     name,
     capabilities,
     reserve: (request) =>
-      runJob(request.partition, {
-        reads: { reservation: [request.key], entry: [request.key], counter: request.counters.map(({ name }) => name) },
-        needsDue: true,
-        run(view) {
-          const stored = view.recordsOf(request.key)
-          const { reply, writes } = transition.reserve(stored, request, view.moment(), view.hasDue())
-          view.apply(request.key, writes)
-          return reply
-        },
-      }),
+      step(request, { reads: readsOf(request.key, request.counters), needsDue: true }, (view, moment) =>
+        transition.reserve(view.recordsOf(request.key), request, moment, view.hasDue()),
+      ),
     settle: (request) =>
-      runJob(request.partition, {
-        reads: { reservation: [request.key], entry: [request.key], counter: request.counters.map(({ name }) => name) },
-        run(view) {
-          const { key } = request
-          const damaged = view.isDamaged("reservation", key)
-          const { reply, writes } = transition.settle(view.recordsOf(key), request, view.moment(), damaged)
-          view.apply(key, writes)
-          return reply
-        },
+      step(request, { reads: readsOf(request.key, request.counters) }, (view, moment) => {
+        const isDamaged = view.isDamaged("reservation", request.key)
+        return transition.settle(view.recordsOf(request.key), request, moment, isDamaged)
       }),
     extend: (request) =>
-      runJob(request.partition, {
-        reads: { reservation: [request.key] },
-        run(view) {
-          const { reply, writes } = transition.extend(view.recordsOf(request.key), request, view.moment())
-          view.apply(request.key, writes)
-          return reply
-        },
-      }),
-    expire: (request) =>
-      runJob(request.partition, {
-        reads: { reservation: [request.key], entry: [request.key], counter: request.counters },
-        run(view) {
-          const { key } = request
-          const moment = view.moment()
-          try {
-            const { reply, writes } = transition.expire(view.recordsOf(key), request, moment)
-            view.apply(key, writes)
-            return reply
-          } catch (error) {
-            if (!isDamage(error)) throw error
-            view.setAside(key)
-            return { now: moment.now, status: "damaged" as const }
-          }
-        },
-      }),
+      step(request, { reads: { reservation: [request.key] } }, (view, moment) =>
+        transition.extend(view.recordsOf(request.key), request, moment),
+      ),
+    expire: (request) => {
+      const { key, counters } = request
+      return step(request, { reads: { reservation: [key], entry: [key], counter: counters } }, (view, moment) => {
+        try {
+          return transition.expire(view.recordsOf(key), request, moment)
+        } catch (error) {
+          if (!StoreError.isInstance(error) || error.code !== "store-corrupt") throw error
+          view.setAside(key)
+          return { reply: { now: moment.now, status: "damaged" }, writes: {} }
+        }
+      })
+    },
     adjust: (request) =>
-      runJob(request.partition, {
-        reads: { adjustment: [request.key], counter: [request.counter.name] },
-        run(view) {
-          const adjustment = view.get("adjustment", request.key)
-          const { reply, writes } = transition.adjust(adjustment, view.counters, request, view.moment())
-          view.apply(request.key, writes)
-          return reply
-        },
-      }),
+      step(request, { reads: { adjustment: [request.key], counter: [request.counter.name] } }, (view, moment) =>
+        transition.adjust(view.get("adjustment", request.key), view.counters, request, moment),
+      ),
     // Bypasses the queue, because a reader does not wait for a writer's lock.
     read: ({ partition, counters: names }) =>
       readOnly(partition, async (view, records) => {
@@ -173,9 +168,9 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
       return readOnly(partition, async (view, records) => {
         view.add("counter", await records.get("counter", names))
         const { now } = view.moment()
-        const damaged = names.filter((name) => view.isDamaged("counter", name))
-        const kept = names.filter((name) => {
-          const counter = damaged.includes(name) ? undefined : view.get("counter", name)
+        const damaged = names.filter((each) => view.isDamaged("counter", each))
+        const kept = names.filter((each) => {
+          const counter = damaged.includes(each) ? undefined : view.get("counter", each)
           return counter !== undefined && !transition.isForgotten(counter, now)
         })
         const counters = transition.readCounters(view.counters, kept, now)
@@ -193,21 +188,29 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         },
       }),
     async check({ partition } = {}) {
-      const check: StoreCheck = (await storage.check?.()) ?? { ok: true, durability: "none", warnings: [] }
-      if (partition === undefined) return check
+      const checked: StoreCheck = (await storage.check?.()) ?? { ok: true, durability: "none", warnings: [] }
+      if (partition === undefined) return checked
       const damaged = await storage.keys(partition, "damaged", { after: "", limit: MAX_DAMAGED_KEYS })
       return readOnly(partition, async (view) => {
         if (!view.isDamaged("time", TIME_KEY))
-          return withPartition(check, { damaged, clockBehindMs: view.moment().now - view.clock })
+          return withPartition(checked, { damaged, clockBehindMs: view.moment().now - view.clock })
         const warning =
           "The latest time of the partition is damaged, so that its calls fail. Mend it with `acceptClock()`."
-        return withPartition(
-          { ...check, ok: false, warnings: [...check.warnings, warning] },
-          { damaged, clockBehindMs: 0 },
-        )
+        const warnings = [...checked.warnings, warning]
+        return withPartition({ ...checked, ok: false, warnings }, { damaged, clockBehindMs: 0 })
       })
     },
-    ledger: storageLedger(storage, runJob),
+    ledger: storageLedger(storage, ({ partition, key, entry }) =>
+      runJob(partition, {
+        reads: { entry: [key] },
+        run(view) {
+          const { now } = view.moment()
+          const written = transition.record(view.get("entry", key), { key, entry }, now)
+          if (written !== undefined) view.put("entry", key, written)
+          return { now }
+        },
+      }),
+    ),
     close: async () => storage.close?.(),
   }
 }
@@ -219,8 +222,4 @@ function outcomeOf(job: StorageJob, view: RecordView): Outcome {
   } catch (error) {
     return { status: "failed", error }
   }
-}
-
-function isDamage(error: unknown): boolean {
-  return StoreError.isInstance(error) && error.code === "store-corrupt"
 }

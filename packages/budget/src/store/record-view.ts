@@ -1,27 +1,98 @@
-import { CLOCK_MARGIN_MS } from "./clock-margin"
-import type { Millis, Name } from "./name"
-import { parseRecord, type StoredReservation, type StoredValues } from "./record-text"
+import type { StoredEntry } from "../usage/entry"
+import type { Millis, Name } from "./budget-store"
+import { integer, listOf, nullable, objectOf, oneOf, type Shape, string } from "./shape"
 import type { RecordKind, Write } from "./storage"
 import { StoreError } from "./store-error"
-import { type KeyRecords, type Moment, momentOf, type Writes } from "./transition"
+import {
+  type AdjustmentRecord,
+  CLOCK_MARGIN_MS,
+  type CounterRecord,
+  type KeyRecords,
+  type Moment,
+  momentOf,
+  type ReservationRecord,
+  type Writes,
+} from "./transition"
 
-const KINDS: readonly RecordKind[] = ["counter", "reservation", "adjustment", "entry", "time", "damaged"]
 /** The one key of kind `time`. */
 export const TIME_KEY = "time"
 
-type Values = { [Kind in RecordKind]: Map<string, StoredValues[Kind] | null> }
+/** A reservation as `createStore` keeps it. */
+interface StoredReservation extends ReservationRecord {
+  /** Whether it is held and was set aside because a counter is damaged: it is no longer due. */
+  setAside?: boolean | undefined
+}
+
+/** The parsed value of a record, by kind. */
+interface StoredValues {
+  counter: CounterRecord
+  reservation: StoredReservation
+  adjustment: AdjustmentRecord
+  entry: StoredEntry
+  time: Millis
+  damaged: { since: Millis }
+}
+
+const forgetAt = nullable(integer)
+const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
+  counter: objectOf({ spent: integer, reserved: integer, granted: integer, peak: integer, forgetAt }),
+  reservation: objectOf({
+    ...{ state: oneOf("held", "settled", "released", "expired"), fingerprint: string, revision: integer },
+    ...{ leaseEnd: integer, forgetAt, pendingEntry: nullable(objectOf({})) },
+    counters: listOf(objectOf({ name: string, amount: integer, onExpire: integer, charged: integer })),
+  }),
+  adjustment: objectOf({ counter: string, kind: string, delta: integer, applied: integer, forgetAt: integer }),
+  entry: objectOf({
+    ...{ idempotencyKey: string, at: integer, revision: integer, state: string, charges: objectOf({}) },
+    ...{ requestId: string, status: string, costNanoUsd: integer, reservedNanoUsd: integer, tokens: objectOf({}) },
+  }),
+  time: integer,
+  damaged: objectOf({ since: integer }),
+}
+
+/** @throws StoreError `store-corrupt` */
+export function parseRecord<Kind extends RecordKind>(kind: Kind, key: string, text: string): StoredValues[Kind] {
+  const value = parseJson(text)
+  if (SHAPES[kind](value) === undefined && (kind !== "reservation" || isOfItsState(value as ReservationRecord)))
+    return value as StoredValues[Kind]
+  throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`, {
+    code: "store-corrupt",
+    applied: "no",
+  })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's message would quote the record, which may contain a prompt.
+    return undefined
+  }
+}
+
+function isOfItsState(reservation: ReservationRecord): boolean {
+  return (reservation.state === "held") === (reservation.forgetAt === null)
+}
+
+/** A record of the transaction. */
+interface Slot {
+  kind: RecordKind
+  key: string
+  /** As it was read; undefined if a call wrote it. */
+  text: string | undefined
+  /** Undefined: not parsed yet. Null: deleted. */
+  value: StoredValues[RecordKind] | null | undefined
+  isWritten: boolean
+}
 
 /**
- * The records that one transaction has read, with the writes of its calls: each call sees the writes of earlier calls. Records are parsed when a call needs them, so that a damaged one fails that call only.
+ * The records that one transaction has read, with the writes of its calls: each call sees the writes of earlier calls. Records
+ * are parsed when a call needs them, so that a damaged one fails that call only.
  */
 export class RecordView {
-  readonly #clock: Millis
+  readonly clock: Millis
   readonly #settings: { retentionMs: number }
-  readonly #texts: { [Kind in RecordKind]: Map<string, string> } = mapsByKind()
-  readonly #parsed: Values = mapsByKind()
-  readonly #changes: Values = mapsByKind()
-  /** Reservations that this transaction sets aside: they keep their text and leave the order of leases. */
-  readonly #keptTexts = new Map<Name, string>()
+  readonly #slots = new Map<string, Slot>()
   #dueKeys: readonly Name[] = []
 
   constructor(clock: Millis, settings: { retentionMs: number }) {
@@ -30,12 +101,13 @@ export class RecordView {
         code: "store-misconfigured",
         applied: "no",
       })
-    this.#clock = clock
+    this.clock = clock
     this.#settings = settings
   }
 
   add(kind: RecordKind, texts: ReadonlyMap<string, string>): void {
-    for (const [key, text] of texts) this.#texts[kind].set(key, text)
+    for (const [key, text] of texts)
+      this.#slots.set(`${kind} ${key}`, { kind, key, text, value: undefined, isWritten: false })
   }
 
   addDue(keys: readonly Name[]): void {
@@ -44,24 +116,15 @@ export class RecordView {
 
   /** @throws StoreError `store-corrupt` if the partition's time is damaged */
   moment(): Moment {
-    return momentOf(this.#clock, this.get("time", TIME_KEY), { ...this.#settings, ledger: true })
-  }
-
-  get clock(): Millis {
-    return this.#clock
+    return momentOf(this.clock, this.get("time", TIME_KEY), { ...this.#settings, ledger: true })
   }
 
   /** A record with the writes of earlier calls. @throws StoreError `store-corrupt` */
   get<Kind extends RecordKind>(kind: Kind, key: string): StoredValues[Kind] | undefined {
-    const changed = this.#changes[kind].get(key)
-    if (changed !== undefined) return changed ?? undefined
-    const parsedBefore = this.#parsed[kind].get(key)
-    if (parsedBefore !== undefined) return parsedBefore ?? undefined
-    const text = this.#texts[kind].get(key)
-    if (text === undefined) return undefined
-    const parsed = parseRecord(kind, key, text)
-    this.#parsed[kind].set(key, parsed)
-    return parsed
+    const slot = this.#slots.get(`${kind} ${key}`)
+    if (slot === undefined) return undefined
+    if (slot.value === undefined) slot.value = parseRecord(kind, key, slot.text!)
+    return (slot.value as StoredValues[Kind] | null) ?? undefined
   }
 
   isDamaged(kind: RecordKind, key: string): boolean {
@@ -92,10 +155,10 @@ export class RecordView {
   /** Whether a lease waits to be expired. */
   hasDue(): boolean {
     return this.#dueKeys.some((key) => {
-      if (this.#keptTexts.has(key)) return false
-      const changed = this.#changes.reservation.get(key)
-      if (changed === undefined || changed === null) return true
-      return changed.state === "held" && changed.leaseEnd <= this.#clock && changed.setAside !== true
+      const slot = this.#slots.get(`reservation ${key}`)
+      if (slot?.isWritten !== true) return true
+      const reservation = slot.value as StoredReservation | null | undefined
+      return reservation?.state === "held" && reservation.leaseEnd <= this.clock && reservation.setAside !== true
     })
   }
 
@@ -104,7 +167,6 @@ export class RecordView {
     const { reservation, counters, adjustment, entry, time } = writes
     if (reservation !== undefined) {
       if (this.#isSetAside(key)) this.put("damaged", key, null)
-      this.#keptTexts.delete(key)
       this.put("reservation", key, { ...reservation, setAside: undefined })
     }
     for (const { name, counter } of counters ?? []) this.put("counter", name, counter)
@@ -114,27 +176,24 @@ export class RecordView {
   }
 
   put<Kind extends RecordKind>(kind: Kind, key: string, value: StoredValues[Kind] | null): void {
-    this.#changes[kind].set(key, value)
+    this.#slots.set(`${kind} ${key}`, { kind, key, text: undefined, value, isWritten: true })
   }
 
   /** Takes a damaged reservation, or one with a damaged counter, out of the leases that are due. */
   setAside(key: Name): void {
-    const reservation = this.isDamaged("reservation", key) ? undefined : this.get("reservation", key)
-    const text = this.#texts.reservation.get(key)
-    if (reservation !== undefined) this.put("reservation", key, { ...reservation, setAside: true })
-    else if (text !== undefined) this.#keptTexts.set(key, text)
-    this.put("damaged", key, { since: this.#clock })
+    const slot = this.#slots.get(`reservation ${key}`)
+    if (this.isDamaged("reservation", key)) slot!.isWritten = true
+    else if (slot !== undefined) this.put("reservation", key, { ...this.get("reservation", key)!, setAside: true })
+    this.put("damaged", key, { since: this.clock })
   }
 
   writes(): Write[] {
-    const changed = KINDS.flatMap((kind) =>
-      [...this.#changes[kind]].map(([key, value]): Write => {
-        const text = value === null ? null : JSON.stringify(value)
-        return { kind, key, value: text, ...orderOf(kind, value) }
-      }),
-    )
-    const kept = [...this.#keptTexts].map(([key, value]): Write => ({ kind: "reservation", key, value }))
-    return [...changed, ...kept]
+    const written = [...this.#slots.values()].filter(({ isWritten }) => isWritten)
+    return written.map(({ kind, key, text, value }) => {
+      // A damaged record keeps its text and leaves the order of leases.
+      if (value === undefined) return { kind, key, value: text! }
+      return { kind, key, value: value === null ? null : JSON.stringify(value), ...orderOf(kind, value) }
+    })
   }
 
   #isSetAside(key: Name): boolean {
@@ -144,21 +203,15 @@ export class RecordView {
 
 /** `at` and `forgetAt` of a record. */
 function orderOf(kind: RecordKind, value: unknown): Pick<Write, "at" | "forgetAt"> {
-  if (value === null) return {}
-  if (kind === "entry") return { at: (value as StoredValues["entry"]).at }
-  if (kind === "damaged") return {}
+  if (value === null || kind === "damaged") return {}
+  if (kind === "entry") return { at: (value as StoredEntry).at }
   // Every call writes it again; an unused partition does not need it.
   if (kind === "time") return { forgetAt: Math.min((value as Millis) + 2 * CLOCK_MARGIN_MS, Number.MAX_SAFE_INTEGER) }
-  const { forgetAt, reserved = 0 } = value as { forgetAt: Millis | null; reserved?: number }
-  if (kind === "reservation" && forgetAt === null) {
+  const { forgetAt: until, reserved = 0 } = value as { forgetAt: Millis | null; reserved?: number }
+  if (kind === "reservation" && until === null) {
     const { leaseEnd, setAside } = value as StoredReservation
     return setAside === true ? {} : { at: leaseEnd }
   }
-  if (forgetAt === null || reserved !== 0) return {}
-  return { forgetAt: Math.min(forgetAt + CLOCK_MARGIN_MS, Number.MAX_SAFE_INTEGER) }
-}
-
-function mapsByKind() {
-  const maps = KINDS.map((kind) => [kind, new Map()] as const)
-  return Object.fromEntries(maps) as { [Kind in RecordKind]: Map<string, never> }
+  if (until === null || reserved !== 0) return {}
+  return { forgetAt: Math.min(until + CLOCK_MARGIN_MS, Number.MAX_SAFE_INTEGER) }
 }

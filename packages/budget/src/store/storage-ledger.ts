@@ -1,21 +1,17 @@
-import { formatCursor, parseCursor } from "../usage/cursor"
 import type { StoredEntry, UsageFilter } from "../usage/entry"
-import { matchesFilter } from "../usage/filter"
 import { UsageFold } from "../usage/fold"
 import type { UsageLedger } from "../usage/ledger"
-import { compareAttempts } from "../usage/order"
-import type { Millis, Name } from "./name"
+import { compareAttempts, formatCursor, matchesFilter, parseCursor } from "../usage/query"
+import type { Name } from "./budget-store"
 import { nextTurn } from "./next-turn"
-import { parseRecord } from "./record-text"
+import { parseRecord } from "./record-view"
 import type { Position, Storage } from "./storage"
-import type { RunJob } from "./storage-job"
-import { record } from "./transition"
 
 /** How many entries to read in one turn of the event loop, if the scan of the storage does not wait. */
 const ENTRIES_PER_TURN = 1_000
 
-/** The usage ledger on a storage. */
-export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
+/** The usage ledger on a storage; `record` writes an entry in a transaction. */
+export function storageLedger(storage: Storage, record: UsageLedger["record"]): UsageLedger {
   async function* matching(
     partition: Name,
     filter: UsageFilter,
@@ -31,16 +27,7 @@ export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
   }
 
   return {
-    record: ({ partition, key, entry }) =>
-      runJob(partition, {
-        reads: { entry: [key] },
-        run(view): { now: Millis } {
-          const { now } = view.moment()
-          const written = record(view.get("entry", key), { key, entry }, now)
-          if (written !== undefined) view.put("entry", key, written)
-          return { now }
-        },
-      }),
+    record,
     async get({ partition, requestId }) {
       const attempts: StoredEntry[] = []
       for await (const entry of matching(partition, { requestId })) attempts.push(entry)
@@ -57,6 +44,10 @@ export function storageLedger(storage: Storage, runJob: RunJob): UsageLedger {
       return { entries, cursor: null, dropped: 0 }
     },
     async totals({ partition, filter, groupBy, buckets }) {
+      if (storage.totals !== undefined) {
+        await nextTurn()
+        return storage.totals(partition, { filter, groupBy, buckets })
+      }
       const fold = new UsageFold({ groupBy, buckets })
       for await (const entry of matching(partition, filter)) fold.add(entry)
       return fold.totals()

@@ -1,6 +1,7 @@
 import type { UsageFilter } from "../usage/entry"
+import type { UsageGroup, UsageTotals } from "../usage/ledger"
 import type { StoreCheck } from "./budget-store"
-import type { Millis, Name } from "./name"
+import type { Millis, Name } from "./shape"
 
 /** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
 export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"
@@ -19,7 +20,7 @@ export interface Records {
 export interface Write {
   kind: RecordKind
   key: string
-  /** Null deletes the record. */
+  /** Null deletes the record. That of an entry is the JSON of a `StoredEntry`. */
   value: string | null
   /** An integer. For a held reservation, the end of its lease; for an entry, its time, which never changes; otherwise absent. */
   at?: Millis | undefined
@@ -69,6 +70,14 @@ export interface Storage {
   keys(partition: Name, kind: "counter" | "damaged", options: { after: string; limit: number }): Promise<string[]>
   /** Deletes entries whose `at` is before this; resolves to their number. */
   prune(partition: Name, before: Millis): Promise<number>
+  /**
+   * The totals that a `UsageFold` over all matching entries has, in any order. For a database that sums faster than it
+   * returns entries. @defaultValue `createStore` folds the entries of `scan`
+   */
+  totals?(
+    partition: Name,
+    query: { filter: UsageFilter; groupBy: readonly UsageGroup[]; buckets: readonly Millis[] | null },
+  ): Promise<UsageTotals[]>
   check?(): Promise<StoreCheck>
   close?(): Promise<void>
 }

@@ -3,7 +3,7 @@ import { SUITE_NEEDS, type SuiteNeed } from "./levels"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
-/** What every store has. */
+/** The members of every store. */
 export const STORE_MEMBERS = [
   "reserve",
   "settle",
@@ -16,6 +16,8 @@ export const STORE_MEMBERS = [
   "acceptClock",
   "check",
 ] as const
+
+export const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
 
 /** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
 export function checkSuiteOptions(options: SuiteOptions): void {
@@ -31,7 +33,7 @@ export function checkSuiteOptions(options: SuiteOptions): void {
 /**
  * Checks what the factory returned before a case uses it.
  *
- * @throws InvalidArgumentError that says what is missing and what to return instead
+ * @throws InvalidArgumentError that names what is missing and what to return instead
  */
 export function checkTarget(target: unknown): asserts target is SuiteTarget {
   const shape = "an object with the member `store`"
@@ -45,21 +47,6 @@ export function checkTarget(target: unknown): asserts target is SuiteTarget {
     throw new InvalidArgumentError("target.store", "a store: await the promise in the factory", store)
   }
   if (!isObject(store)) throw new InvalidArgumentError("target.store", "the store to test", store)
-  checkStore(store)
-}
-
-function checkStore(store: Record<string, unknown>): void {
-  if (typeof store.name !== "string") {
-    throw new InvalidArgumentError("store.name", "a string that says which store it is", store.name)
-  }
-  if (!isObject(store.capabilities)) {
-    const expected = "an object { shared, clock, retentionMs, maxCounters, timeoutMs }"
-    throw new InvalidArgumentError("store.capabilities", expected, store.capabilities)
-  }
-  for (const member of STORE_MEMBERS) {
-    if (typeof store[member] === "function") continue
-    throw new InvalidArgumentError(`store.${member}`, "a function: every store has this member", store[member])
-  }
 }
 
 /** Whether the target offers what a case needs. */

@@ -1,7 +1,7 @@
 import { P2Error } from "@p2/core"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
 
-/** A case of the suite found the store wrong. */
+/** A case of the suite failed. */
 export class SuiteFailure extends Error {
   constructor(message: string) {
     super(message)
@@ -17,7 +17,7 @@ export function ok(condition: boolean, message: string): asserts condition {
   if (!condition) fail(message)
 }
 
-/** Compares by value, whatever the order of an object's fields; an absent field and an undefined one are the same. */
+/** Compares by value, without the order of fields; an absent field equals an undefined one. */
 export function equal(actual: unknown, expected: unknown, what: string): void {
   const found = differences(actual, expected)
   if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
@@ -31,11 +31,54 @@ export const valuesOf = <T, Field extends keyof T>(items: readonly T[], field: F
 export const byName = <T extends { name: string }, Field extends keyof T>(items: readonly T[], field: Field) =>
   Object.fromEntries(items.map((item) => [item.name, item[field]]))
 
+/** One field of every item, added up. */
+export const sumOf = <Field extends string>(items: readonly Record<Field, number>[], field: Field): number =>
+  items.reduce((sum, item) => sum + item[field], 0)
+
 /** Compares only the fields that `expected` names. */
 export function match(actual: object, expected: Record<string, unknown>, what: string): void {
   const record = actual as Record<string, unknown>
   const found = Object.keys(expected).flatMap((field) => differences(record[field], expected[field], field))
   if (found.length > 0) fail(`${what}: ${describeDifferences(found)}`)
+}
+
+/**
+ * The call must reply with this outcome, such as `settled, late` (see `outcomeOf`), and with these fields. `counter` is the
+ * first counter of the reply, compared only in the fields that it names.
+ */
+export async function expectReply<Reply extends { status: string }>(
+  call: Promise<Reply>,
+  outcome: string,
+  fields: Record<string, unknown> & { counter?: Record<string, unknown> } = {},
+): Promise<Reply> {
+  const reply = (await call) as Reply & { counter?: object; counters?: object[] }
+  equal(outcomeOf(reply), outcome, "outcome")
+  const { counter, ...rest } = fields
+  match(reply, rest, outcome)
+  if (counter !== undefined) match(reply.counter ?? reply.counters?.[0] ?? {}, counter, `${outcome}: counter`)
+  return reply
+}
+
+/**
+ * A reply in words: its status, then what follows from its flags. `ok, replayed`, `exceeded: 0,2`, `resolved: expired`,
+ * `settled, recovered, 1 forgotten`. The contract does not define `recovered` of a release.
+ */
+export function outcomeOf(reply: { status: string }): string {
+  const { status, which, state, replayed, late, recovered, forgottenCounters } = reply as {
+    status: string
+    which?: number[]
+    state?: string
+    replayed?: boolean
+    late?: boolean
+    recovered?: boolean
+    forgottenCounters?: number
+  }
+  const words = [which ? `${status}: ${which}` : state ? `${status}: ${state}` : status]
+  if (replayed) words.push("replayed")
+  if (late) words.push("late")
+  if (recovered && status === "settled") words.push("recovered")
+  if (forgottenCounters) words.push(`${forgottenCounters} forgotten`)
+  return words.join(", ")
 }
 
 /** One place where two values differ. */
@@ -58,29 +101,29 @@ export function differences(actual: unknown, expected: unknown, path = ""): Diff
   return a === b ? [] : [{ path, expected: b, actual: a }]
 }
 
-/** Most differences and most characters of a value in one message. */
-const MOST_DIFFERENCES = 8
-const MOST_CHARACTERS = 400
+/** Maximum number of differences, and of characters of a value, in one message. */
+const MAX_DIFFERENCES = 8
+const MAX_CHARACTERS = 400
 /** Characters shown before the first one that differs, of values that are too long to show whole. */
 const CHARACTERS_BEFORE = 120
 
 export function describeDifferences(found: readonly Difference[]): string {
-  const lines = found.slice(0, MOST_DIFFERENCES).map(({ path, expected, actual }) => {
+  const lines = found.slice(0, MAX_DIFFERENCES).map(({ path, expected, actual }) => {
     const [a, b] = shorten(actual, expected)
     return `${path === "" ? "" : `${path}: `}expected ${b}, got ${a}`
   })
-  if (found.length > MOST_DIFFERENCES) lines.push(`and ${found.length - MOST_DIFFERENCES} more`)
+  if (found.length > MAX_DIFFERENCES) lines.push(`and ${found.length - MAX_DIFFERENCES} more`)
   return lines.join("\n  ")
 }
 
-/** Cuts two long texts to what stands around the first character that differs. */
+/** Cuts two long strings to the part around the first character that differs. */
 function shorten(a: string, b: string): [string, string] {
-  if (Math.max(a.length, b.length) <= MOST_CHARACTERS) return [a, b]
+  if (Math.max(a.length, b.length) <= MAX_CHARACTERS) return [a, b]
   let same = 0
   while (same < a.length && a[same] === b[same]) same++
   const start = Math.max(0, same - CHARACTERS_BEFORE)
-  const cut = (text: string) =>
-    `${start > 0 ? "…" : ""}${text.slice(start, start + MOST_CHARACTERS)}${text.length > start + MOST_CHARACTERS ? "…" : ""}`
+  const cut = (string: string) =>
+    `${start > 0 ? "…" : ""}${string.slice(start, start + MAX_CHARACTERS)}${string.length > start + MAX_CHARACTERS ? "…" : ""}`
   return [cut(a), cut(b)]
 }
 
@@ -131,7 +174,7 @@ export async function usageError(call: () => Promise<unknown>, what: string): Pr
     fail(`${what}: expected a usage error, got: ${describeError(error)}`)
 }
 
-/** The message of an error and of its causes: often only the driver's own message helps. */
+/** The messages of an error and of its causes, because often only the driver's message explains the failure. */
 export function describeError(error: unknown, causes = 4): string {
   if (!(error instanceof Error)) return String(error)
   const { cause, message } = error

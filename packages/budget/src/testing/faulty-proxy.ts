@@ -11,12 +11,12 @@ export interface FaultyProxyOptions {
   /** The servers behind the proxy; several for a cluster. */
   targets: readonly TcpAddress[]
   /**
-   * Whether bytes from the store carry the call whose answer `loseAnswer` loses. Say yes only to what writes: a
-   * handshake or a lookup before the write has an answer too.
+   * Whether bytes from the store contain the call whose reply `loseAnswer` loses. Return true only for calls that write: a
+   * handshake or a lookup before the write has a reply as well.
    */
   isCall(sent: Uint8Array): boolean
   /**
-   * Whether bytes from the server say that the call was not applied and will be sent again, such as `NOSCRIPT` or
+   * Whether bytes from the server mean that the call was not applied and will be sent again, such as `NOSCRIPT` or
    * `MOVED` of Redis. @defaultValue never
    */
   isRejection?: ((received: Uint8Array) => boolean) | undefined
@@ -26,11 +26,11 @@ export interface FaultyProxyOptions {
 export interface FaultyProxy {
   /** Where the store connects to, in the order of `targets`. */
   readonly addresses: readonly TcpAddress[]
-  /** Breaks every connection and accepts no new one. Resolves when the store can know. */
+  /** Breaks every connection and accepts no new one. Resolves after the store got the event. */
   down(): Promise<void>
   /** Accepts connections again. */
   up(): void
-  /** The server applies the next call, and the connection breaks before its answer arrives. */
+  /** The server applies the next call, and the connection breaks before its reply arrives. */
   loseAnswer(): void
   /** Breaks every connection and frees the ports. */
   close(): Promise<void>
@@ -61,7 +61,7 @@ export async function createFaultyProxy(options: FaultyProxyOptions): Promise<Fa
     down: async () => {
       state.isDown = true
       breakConnections()
-      // The store learns of it in a later turn of its event loop, as it would without a proxy.
+      // The store gets the event in a later turn of its event loop, as it does without a proxy.
       await nextTurn()
     },
     up: () => {

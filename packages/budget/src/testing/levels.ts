@@ -10,10 +10,10 @@ export const SUITE_LEVELS = [
   "ledger",
 ] as const
 
-/** What a store may claim, level by level. */
+/** A level that a store may claim. */
 export type SuiteLevel = (typeof SUITE_LEVELS)[number]
 
-/** What a case needs from the target besides the store; a limit is declared under one of these names. */
+/** Needs of cases besides the store; a limit is declared under one of these names. */
 export const SUITE_NEEDS = [
   "clock",
   "size",

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import { canonical } from "./expect"
@@ -7,30 +7,30 @@ import type { ModelPartition } from "./model-state"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
-/** How an entry came about. */
+/** The settle or the expiry that wrote an entry. */
 export interface EntryOrigin {
   state: StoredEntry["state"]
   revision: number
   charges: Record<Name, number>
 }
 
-/** The ledger's part of the contract: filters and sorts everything each time. */
+/** The ledger of the model: filters and sorts every entry in each call. */
 export class ModelLedger implements UsageLedger {
   constructor(
-    protected readonly partition: (name: Name) => ModelPartition,
-    protected readonly now: (partition: Name) => Millis,
+    readonly partition: (name: Name) => ModelPartition,
+    readonly now: (partition: Name) => Millis,
     /** How long an entry is kept; Infinity: until it is pruned. */
-    protected readonly retentionMs: number,
+    readonly retentionMs: number,
   ) {}
 
   async record(request: RequestOf<"record">): Promise<{ now: Millis }> {
     const now = this.now(request.partition)
     const partition = this.partition(request.partition)
-    const known = this.entryAt(partition, request.key, now)
-    if (known === undefined) {
+    const entry = this.entryAt(partition, request.key, now)
+    if (entry === undefined) {
       this.write(partition, request.key, request.entry, { state: "recorded", revision: 0, charges: {} }, now)
-    } else if (known.state === "recorded") {
-      known.count = this.countAfter(known.count ?? 1, request.entry.count ?? 1)
+    } else if (entry.state === "recorded") {
+      entry.count = this.countAfter(entry.count ?? 1, request.entry.count ?? 1)
     }
     return { now }
   }
@@ -85,11 +85,11 @@ export class ModelLedger implements UsageLedger {
     return entry === undefined || entry.at + this.retentionMs <= now ? undefined : entry
   }
 
-  protected countAfter(count: number, more: number): number {
+  countAfter(count: number, more: number): number {
     return Math.min(Number.MAX_SAFE_INTEGER, count + more)
   }
 
-  protected sorted(name: Name, filter: UsageFilter): StoredEntry[] {
+  sorted(name: Name, filter: UsageFilter): StoredEntry[] {
     const now = this.now(name)
     const partition = this.partition(name)
     return [...partition.entries.keys()]
@@ -98,7 +98,7 @@ export class ModelLedger implements UsageLedger {
       .sort(byTimeAndKey)
   }
 
-  protected after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
+  after(sorted: StoredEntry[], cursor: string | null, newestFirst: boolean): StoredEntry[] {
     if (cursor === null) return sorted
     const [, at, idempotencyKey] = /^(\d+)~(.+)$/.exec(cursor) ?? []
     if (idempotencyKey === undefined) throw new InvalidArgumentError("cursor", "one that `list` returned", cursor)
@@ -106,7 +106,7 @@ export class ModelLedger implements UsageLedger {
     return sorted.filter((entry) => (newestFirst ? byTimeAndKey(entry, last) < 0 : byTimeAndKey(entry, last) > 0))
   }
 
-  protected matches(entry: StoredEntry, filter: UsageFilter): boolean {
+  matches(entry: StoredEntry, filter: UsageFilter): boolean {
     const same = (field: "requestId" | "clientId" | "userId" | "model" | "provider" | "status") =>
       filter[field] === undefined || entry[field] === filter[field]
     return (
@@ -117,13 +117,13 @@ export class ModelLedger implements UsageLedger {
     )
   }
 
-  protected groupValue(entry: StoredEntry, by: UsageGroup, bucket: Millis | undefined): string | number | null {
+  groupValue(entry: StoredEntry, by: UsageGroup, bucket: Millis | undefined): string | number | null {
     if (by === "bucket") return bucket ?? null
     if (typeof by === "object") return tagOf(entry, by.tag)
     return entry[by] ?? null
   }
 
-  protected totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
+  totalsOf(group: UsageTotals["group"], entries: readonly StoredEntry[]): UsageTotals {
     const timesOf = (entry: StoredEntry) => (entry.status === "denied" ? (entry.count ?? 1) : 1)
     const sum = (of: (entry: StoredEntry) => number) => exactSum(entries.map(of))
     const count = (status: string) => sum((entry) => (entry.status === status ? timesOf(entry) : 0))
@@ -140,6 +140,8 @@ export class ModelLedger implements UsageLedger {
       tokens: Object.fromEntries([...kinds].map((kind) => [kind, sum((entry) => entry.tokens[kind] ?? 0)])),
       costNanoUsd: sum((entry) => entry.costNanoUsd),
       failedCostNanoUsd: sum((entry) => (entry.status === "succeeded" ? 0 : entry.costNanoUsd)),
+      inDoubt: sum((entry) => (entry.inDoubt ? 1 : 0)),
+      inDoubtNanoUsd: sum((entry) => (entry.inDoubt ? entry.costNanoUsd : 0)),
       reservedNanoUsd: sum((entry) => entry.reservedNanoUsd),
       differenceNanoUsd: sum((entry) => entry.costNanoUsd - (entry.tableCostNanoUsd ?? entry.costNanoUsd)),
     }

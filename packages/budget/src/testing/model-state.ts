@@ -6,7 +6,7 @@ export interface ModelCounter {
   reserved: number
   granted: number
   peak: number
-  /** Infinity: never. Without effect while something is reserved. */
+  /** Infinity: never. It has no effect while something is reserved. */
   forgetAt: Millis
 }
 
@@ -18,7 +18,7 @@ export interface ModelShare {
   keepMs: number | null
   amount: number
   onExpire: number
-  /** What the counter is charged under this key now. */
+  /** The current charge under this key. */
   charge: number
 }
 
@@ -39,18 +39,18 @@ export interface ModelAdjustment {
   forgetAt: Millis
 }
 
-/** Everything that one partition holds. Plain data, so that a copy of it is a restart. */
+/** The records of one partition. Plain data, so that a copy of it is a restart. */
 export interface ModelPartition {
   counters: Map<Name, ModelCounter>
   /** Null: the record is damaged. */
   reservations: Map<Name, ModelReservation | null>
   /** Ends of the leases of held reservations, those whose record is damaged included. */
   leases: Map<Name, Millis>
-  /** Keys that were set aside. */
+  /** Keys of damaged reservations that were set aside. */
   damaged: Set<Name>
   adjustments: Map<Name, ModelAdjustment>
   entries: Map<Name, StoredEntry>
-  /** The latest time that was written; null: none yet. */
+  /** The latest time that was written; null: no write yet. */
   time: Millis | null
   writes: number
 }

@@ -21,7 +21,7 @@ import type {
   StoreCapabilities,
   StoreCheck,
 } from "../store/budget-store"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
 import { canonical } from "./expect"
 import { ModelLedger } from "./model-ledger"
@@ -40,27 +40,26 @@ const CLOCK_MARGIN_MS = 7 * DAY_MS
 const ADJUSTMENT_KEPT_MS = 90 * DAY_MS
 
 export interface ModelOptions {
-  /** The storage's clock. */
+  /** Epoch milliseconds of the storage. */
   clock: () => Millis
   /** @defaultValue one hour */
   retentionMs?: number | undefined
   /** How long the ledger keeps an entry. @defaultValue until it is pruned */
   ledgerRetentionMs?: number | undefined
-  /** State to go on from, as after a restart. */
+  /** State to continue from, as after a restart. */
   state?: ModelState | undefined
 }
 
 /**
- * The contract a second time, written from its rules and not from `transition`: one method a rule, every value looked up
- * anew, nothing fast. Fuzz cases compare a store with it, and the planted stores of the suite's own tests are this class
- * with one rule broken.
+ * A second implementation of the contract, independent of `transition`: one method per rule, and no optimisation. Fuzz
+ * cases compare a store with it. The planted stores of the suite's own tests change one method of it.
  */
 export class ModelStore implements BudgetStore {
   readonly name: string = "model"
   readonly capabilities: StoreCapabilities
   readonly ledger: ModelLedger
   readonly state: ModelState
-  protected readonly clock: () => Millis
+  readonly clock: () => Millis
 
   constructor(options: ModelOptions) {
     this.clock = options.clock
@@ -91,25 +90,25 @@ export class ModelStore implements BudgetStore {
     const now = this.now(request.partition)
     const partition = this.partition(request.partition)
     this.deleteForgotten(partition)
-    const known = this.reservationAt(partition, request.key, now)
-    if (known === null) return this.settleDamaged(partition, request, now)
-    if (known === undefined) return this.settleUnknown(partition, request, now)
-    if (!this.sameContent(known, request)) return { now, status: "mismatch" }
-    return this.settleKnown(partition, request, known, now)
+    const reservation = this.reservationAt(partition, request.key, now)
+    if (reservation === null) return this.settleDamaged(partition, request, now)
+    if (reservation === undefined) return this.settleUnknown(partition, request, now)
+    if (!this.sameContent(reservation, request)) return { now, status: "mismatch" }
+    return this.settleExisting(partition, request, reservation, now)
   }
 
   async extend(request: ExtendRequest): Promise<ExtendReply> {
     const now = this.now(request.partition)
     const partition = this.partition(request.partition)
-    const known = this.reservationAt(partition, request.key, now)
-    if (known === null) throw damaged(`reservation ${request.key}`)
-    if (known === undefined) return { now, status: "unknown" }
-    if (known.state !== "held") return { now, status: known.state }
-    if (this.leaseHasEnded(known.leaseEnd)) return { now, status: "expired" }
-    known.leaseEnd = Math.max(known.leaseEnd, this.leaseEnd(request.leaseMs, now))
-    partition.leases.set(request.key, known.leaseEnd)
-    const counters = known.shares.map(({ name, amount, onExpire }) => ({ name, amount, onExpire }))
-    return { now, status: "held", expiresAt: known.leaseEnd, fingerprint: known.fingerprint, counters }
+    const reservation = this.reservationAt(partition, request.key, now)
+    if (reservation === null) throw damaged(`reservation ${request.key}`)
+    if (reservation === undefined) return { now, status: "unknown" }
+    if (reservation.state !== "held") return { now, status: reservation.state }
+    if (this.leaseHasEnded(reservation.leaseEnd)) return { now, status: "expired" }
+    reservation.leaseEnd = Math.max(reservation.leaseEnd, this.leaseEnd(request.leaseMs, now))
+    partition.leases.set(request.key, reservation.leaseEnd)
+    const counters = reservation.shares.map(({ name, amount, onExpire }) => ({ name, amount, onExpire }))
+    return { now, status: "held", expiresAt: reservation.leaseEnd, fingerprint: reservation.fingerprint, counters }
   }
 
   async expire(request: ExpireRequest): Promise<ExpireReply> {
@@ -117,18 +116,18 @@ export class ModelStore implements BudgetStore {
     const partition = this.partition(request.partition)
     this.deleteForgotten(partition)
     if (!this.dueKeys(partition).includes(request.key)) return { now, status: "not-due" }
-    const known = this.reservationAt(partition, request.key, now)
-    if (!known || known.shares.some(({ name }) => this.counterIsDamaged(partition, name))) {
+    const reservation = this.reservationAt(partition, request.key, now)
+    if (!reservation || reservation.shares.some(({ name }) => this.counterIsDamaged(partition, name))) {
       this.setAside(partition, request.key)
       return { now, status: "damaged" }
     }
-    if (!this.namesStoredCounters(known, request.counters)) {
-      return { now, status: "other-counters", storedCounters: namesOf(known.shares) }
+    if (!this.namesStoredCounters(reservation, request.counters)) {
+      return { now, status: "other-counters", storedCounters: namesOf(reservation.shares) }
     }
-    const { changes, charged } = this.expireHeld(partition, request.key, known, now)
+    const { changes, charged } = this.expireHeld(partition, request.key, reservation, now)
     this.writeTime(partition, now)
     const inOrder = <T>(values: T[]) =>
-      request.counters.map((name) => values[known.shares.findIndex((share) => share.name === name)]!)
+      request.counters.map((name) => values[reservation.shares.findIndex((share) => share.name === name)]!)
     return { now, status: "expired", counters: inOrder(changes), charged: inOrder(charged) }
   }
 
@@ -152,11 +151,11 @@ export class ModelStore implements BudgetStore {
     this.deleteForgotten(partition)
     const { name, endsAt } = request.counter
     const content = canonical([name, request.kind, request.delta])
-    const known = this.adjustmentAt(partition, request.key, now)
-    if (known !== undefined && known.content !== content) return { now, status: "mismatch" }
-    if (known !== undefined) {
+    const adjustment = this.adjustmentAt(partition, request.key, now)
+    if (adjustment !== undefined && adjustment.content !== content) return { now, status: "mismatch" }
+    if (adjustment !== undefined) {
       const counter = this.unchanged(partition, name, now)
-      return { now, status: "ok", counter, replayed: true, applied: known.applied }
+      return { now, status: "ok", counter, replayed: true, applied: adjustment.applied }
     }
     if (!this.windowIsOpen(request.counter, now)) return { now, status: "stale-window" }
     const { counter, applied } = this.applyAdjustment(partition, request, now)
@@ -190,18 +189,18 @@ export class ModelStore implements BudgetStore {
 
   async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
     const clock = this.clock()
-    const sound = { ok: true, durability: "none", warnings: [] } as const
-    if (request.partition === undefined) return { ...sound, warnings: [] }
+    const healthy = { ok: true, durability: "none", warnings: [] } as const
+    if (request.partition === undefined) return { ...healthy, warnings: [] }
     const { damaged: keys, time } = this.state.get(request.partition) ?? emptyPartition()
     const clockBehindMs = Math.max(0, (time ?? clock) - clock)
     const warnings = [
       ...(clockBehindMs > 60_000 ? [`The clock is ${clockBehindMs} ms behind the latest time.`] : []),
       ...(keys.size > 0 ? [`${keys.size} reservations are damaged.`] : []),
     ]
-    return { ...sound, warnings, damaged: [...keys].slice(0, 100), clockBehindMs }
+    return { ...healthy, warnings, damaged: [...keys].slice(0, 100), clockBehindMs }
   }
 
-  /** How many records there are, usage entries left out. */
+  /** Number of records, without usage entries. */
   size(): number {
     let size = 0
     for (const { counters, reservations, adjustments } of this.state.values()) {
@@ -212,31 +211,31 @@ export class ModelStore implements BudgetStore {
 
   // ── Time ──
 
-  /** Never runs backwards: the later of the clock and what the partition has seen. */
-  protected now(partition: Name): Millis {
+  /** Never runs backwards: the later of the clock and the partition's latest time. */
+  now(partition: Name): Millis {
     return Math.max(this.clock(), this.state.get(partition)?.time ?? 0)
   }
 
-  protected writeTime(partition: ModelPartition, now: Millis): void {
+  writeTime(partition: ModelPartition, now: Millis): void {
     partition.time = Math.max(partition.time ?? now, now)
   }
 
   /** Leases are measured by the clock alone. */
-  protected leaseEnd(leaseMs: number, _now: Millis): Millis {
+  leaseEnd(leaseMs: number, _now: Millis): Millis {
     return this.clock() + leaseMs
   }
 
-  protected leaseHasEnded(leaseEnd: Millis): boolean {
+  leaseHasEnded(leaseEnd: Millis): boolean {
     return leaseEnd <= this.clock()
   }
 
   // ── Reserve ──
 
-  /** What a reserve comes to, before anything is written. */
-  protected decide(partition: ModelPartition, request: ReserveRequest, now: Millis): Decision {
-    const known = this.reservationAt(partition, request.key, now)
-    if (known === null) throw damaged(`reservation ${request.key}`)
-    if (known !== undefined) return this.decideKnown(known, request)
+  /** The decision on a reserve, before anything is written. */
+  decide(partition: ModelPartition, request: ReserveRequest, now: Millis): Decision {
+    const reservation = this.reservationAt(partition, request.key, now)
+    if (reservation === null) throw damaged(`reservation ${request.key}`)
+    if (reservation !== undefined) return this.decideExisting(reservation, request)
     const state = this.stateByEntry(partition, request.key, now)
     if (state !== undefined) return { status: "resolved", state }
     const which = (test: (counter: ReserveCounter) => boolean) =>
@@ -247,28 +246,29 @@ export class ModelStore implements BudgetStore {
     return exceeded.length > 0 ? { status: "exceeded", which: exceeded } : { status: "admit" }
   }
 
-  protected decideKnown(known: ModelReservation, request: ReserveRequest): Decision {
-    if (!this.sameContent(known, request)) return { status: "mismatch" }
-    if (known.state !== "held") return { status: "resolved", state: known.state }
-    if (this.leaseHasEnded(known.leaseEnd)) return { status: "lease-ended", storedCounters: namesOf(known.shares) }
-    return { status: "ok", replayed: true, expiresAt: known.leaseEnd }
+  decideExisting(reservation: ModelReservation, request: ReserveRequest): Decision {
+    if (!this.sameContent(reservation, request)) return { status: "mismatch" }
+    if (reservation.state !== "held") return { status: "resolved", state: reservation.state }
+    if (this.leaseHasEnded(reservation.leaseEnd))
+      return { status: "lease-ended", storedCounters: namesOf(reservation.shares) }
+    return { status: "ok", replayed: true, expiresAt: reservation.leaseEnd }
   }
 
-  protected sameContent(known: ModelReservation, request: { fingerprint: string }): boolean {
-    return known.fingerprint === request.fingerprint
+  sameContent(reservation: ModelReservation, request: { fingerprint: string }): boolean {
+    return reservation.fingerprint === request.fingerprint
   }
 
-  protected windowIsOpen(counter: CounterRef, now: Millis): boolean {
+  windowIsOpen(counter: CounterRef, now: Millis): boolean {
     return (counter.startsAt === null || counter.startsAt <= now) && (counter.endsAt === null || now < counter.endsAt)
   }
 
-  protected fits(partition: ModelPartition, counter: ReserveCounter, now: Millis): boolean {
+  fits(partition: ModelPartition, counter: ReserveCounter, now: Millis): boolean {
     const { spent, reserved, granted } = this.stateOf(partition, counter.name, now)
     const cap = counter.limit === null ? LARGEST : Math.min(LARGEST, counter.limit + granted)
     return counter.amount === 0 || counter.amount <= cap - spent - reserved
   }
 
-  protected hold(partition: ModelPartition, request: ReserveRequest, now: Millis): void {
+  hold(partition: ModelPartition, request: ReserveRequest, now: Millis): void {
     for (const counter of request.counters) this.change(partition, counter, now, { reserved: counter.amount })
     const leaseEnd = this.leaseEnd(request.leaseMs, now)
     partition.reservations.set(request.key, {
@@ -283,27 +283,27 @@ export class ModelStore implements BudgetStore {
     partition.leases.set(request.key, leaseEnd)
   }
 
-  /** How a key ended whose reservation is forgotten, while its usage entry is kept. */
-  protected stateByEntry(partition: ModelPartition, key: Name, now: Millis): FinalState | undefined {
+  /** The final state of a key whose reservation is forgotten, while its usage entry is kept. */
+  stateByEntry(partition: ModelPartition, key: Name, now: Millis): FinalState | undefined {
     const state = this.ledger.entryAt(partition, key, now)?.state
     return state === "recorded" ? undefined : state
   }
 
   // ── Settle ──
 
-  protected settleUnknown(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+  settleUnknown(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
     if (this.stateByEntry(partition, request.key, now) !== undefined) return { now, status: "forgotten" }
     if (request.outcome === "settled" && !this.wasLost(request, now)) return { now, status: "forgotten" }
     return this.resolve(partition, request, undefined, now, { recovered: request.outcome === "settled" })
   }
 
-  /** Whether the store lost this key, so that the money must be charged, or resolved and forgot it. */
-  protected wasLost(request: SettleRequest, now: Millis): boolean {
+  /** True if the store lost this key, so that the money must be charged; false if it resolved and forgot the key. */
+  wasLost(request: SettleRequest, now: Millis): boolean {
     return request.expiresAt === null || now < request.expiresAt + this.capabilities.retentionMs
   }
 
   /** Treats the key as held in the counters of the request with the amounts of the request. */
-  protected settleDamaged(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
+  settleDamaged(partition: ModelPartition, request: SettleRequest, now: Millis): SettleReply {
     const held: ModelReservation = {
       state: "held",
       fingerprint: request.fingerprint,
@@ -316,62 +316,62 @@ export class ModelStore implements BudgetStore {
     return this.resolve(partition, request, held, now, { recovered: true })
   }
 
-  protected settleKnown(
+  settleExisting(
     partition: ModelPartition,
     request: SettleRequest,
-    known: ModelReservation,
+    reservation: ModelReservation,
     now: Millis,
   ): SettleReply {
     const { outcome } = request
-    if (known.state === "settled" && outcome === "released") return { now, status: "mismatch" }
-    if (known.state === "released" && outcome === "settled") return { now, status: "mismatch" }
-    if (known.state === "settled" && request.revision < known.revision) return { now, status: "mismatch" }
-    if (!this.namesStoredCounters(known, namesOf(request.counters))) {
-      return { now, status: "other-counters", storedCounters: namesOf(known.shares) }
+    if (reservation.state === "settled" && outcome === "released") return { now, status: "mismatch" }
+    if (reservation.state === "released" && outcome === "settled") return { now, status: "mismatch" }
+    if (reservation.state === "settled" && request.revision < reservation.revision) return { now, status: "mismatch" }
+    if (!this.namesStoredCounters(reservation, namesOf(request.counters))) {
+      return { now, status: "other-counters", storedCounters: namesOf(reservation.shares) }
     }
-    if (known.state === "released") return this.replay(partition, request, now, "released")
-    if (known.state === "settled" && request.revision === known.revision) {
-      const same = known.shares.every(({ name, charge }) => this.amountOf(request, name) === charge)
+    if (reservation.state === "released") return this.replay(partition, request, now, "released")
+    if (reservation.state === "settled" && request.revision === reservation.revision) {
+      const same = reservation.shares.every(({ name, charge }) => this.amountOf(request, name) === charge)
       return same ? this.replay(partition, request, now, "settled") : { now, status: "mismatch" }
     }
-    return this.resolve(partition, request, known, now, { late: known.state === "expired" })
+    return this.resolve(partition, request, reservation, now, { late: reservation.state === "expired" })
   }
 
-  protected namesStoredCounters(known: ModelReservation, names: readonly Name[]): boolean {
-    return canonical([...names].sort()) === canonical(namesOf(known.shares).sort())
+  namesStoredCounters(reservation: ModelReservation, names: readonly Name[]): boolean {
+    return canonical([...names].sort()) === canonical(namesOf(reservation.shares).sort())
   }
 
-  protected amountOf(request: SettleRequest, name: Name): number {
+  amountOf(request: SettleRequest, name: Name): number {
     if (request.outcome === "released") return 0
     return request.counters.find((counter) => counter.name === name)?.amount ?? 0
   }
 
   /** Replaces what is reserved or charged under the key by the amounts of the request. */
-  protected resolve(
+  resolve(
     partition: ModelPartition,
     request: SettleRequest,
-    known: ModelReservation | undefined,
+    reservation: ModelReservation | undefined,
     now: Millis,
     how: { late?: boolean; recovered?: boolean } = {},
   ): SettleReply {
-    const forgetAt = this.resolvedUntil(known?.leaseEnd ?? request.expiresAt ?? now, now)
+    const forgetAt = this.resolvedUntil(reservation?.leaseEnd ?? request.expiresAt ?? now, now)
     const before =
-      known?.shares ?? request.counters.map((counter) => ({ ...counter, amount: 0, onExpire: 0, charge: 0 }))
+      reservation?.shares ?? request.counters.map((counter) => ({ ...counter, amount: 0, onExpire: 0, charge: 0 }))
     let forgottenCounters = 0
     const changes = new Map<Name, CounterChange>()
     const shares = before.map((share): ModelShare => {
       const charge = this.amountOf(request, share.name)
-      if (this.counterIsForgotten(partition, share, known, now)) {
+      if (this.counterIsForgotten(partition, share, reservation, now)) {
         forgottenCounters++
         changes.set(share.name, this.unchanged(partition, share.name, now))
       } else {
-        const by = { spent: charge - share.charge, reserved: known?.state === "held" ? -share.amount : 0 }
+        const by = { spent: charge - share.charge, reserved: reservation?.state === "held" ? -share.amount : 0 }
         changes.set(share.name, this.change(partition, share, now, by, forgetAt))
       }
       return { ...share, charge }
     })
     const { fingerprint, outcome: state, revision } = request
-    const leaseEnd = known?.leaseEnd ?? request.expiresAt ?? now
+    const leaseEnd = reservation?.leaseEnd ?? request.expiresAt ?? now
     const record = { state, fingerprint, shares, leaseEnd, revision, pendingEntry: null, forgetAt }
     partition.reservations.set(request.key, record)
     partition.leases.delete(request.key)
@@ -389,35 +389,30 @@ export class ModelStore implements BudgetStore {
     }
   }
 
-  /** A window that is over and gone; what is reserved keeps its counter, and an endless counter may be new. */
-  protected counterIsForgotten(
+  /** The window is past its retention and its counter is deleted. A counter in which something is reserved is kept; an endless counter may be new. */
+  counterIsForgotten(
     partition: ModelPartition,
     share: ModelShare,
-    known: ModelReservation | undefined,
+    reservation: ModelReservation | undefined,
     now: Millis,
   ): boolean {
     if (this.counterAt(partition, share.name, now) !== undefined) return false
-    if (known !== undefined && known.state !== "held") return true
-    if (known !== undefined && share.amount > 0) return false
+    if (reservation !== undefined && reservation.state !== "held") return true
+    if (reservation !== undefined && share.amount > 0) return false
     return share.endsAt !== null && share.endsAt + this.capabilities.retentionMs <= now
   }
 
   /** Not before `wasLost` is false, or the same money could be charged again. */
-  protected resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
+  resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
     return Math.max(leaseEnd, now) + this.capabilities.retentionMs
   }
 
-  protected replay(
-    partition: ModelPartition,
-    request: SettleRequest,
-    now: Millis,
-    status: "settled" | "released",
-  ): SettleReply {
+  replay(partition: ModelPartition, request: SettleRequest, now: Millis, status: "settled" | "released"): SettleReply {
     const counters = request.counters.map(({ name }) => this.unchanged(partition, name, now))
     return { now, status, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 }
   }
 
-  protected writeEntry(partition: ModelPartition, request: SettleRequest, shares: ModelShare[], now: Millis): void {
+  writeEntry(partition: ModelPartition, request: SettleRequest, shares: ModelShare[], now: Millis): void {
     const { key, entry, revision, outcome: state } = request
     this.ledger.write(partition, key, entry, { state, revision, charges: chargesOf(shares) }, now)
   }
@@ -425,36 +420,36 @@ export class ModelStore implements BudgetStore {
   // ── Leases ──
 
   /** Keys whose lease has ended by the clock and that are not set aside, in order of (end, key). */
-  protected dueKeys(partition: ModelPartition): Name[] {
+  dueKeys(partition: ModelPartition): Name[] {
     return [...partition.leases]
       .filter(([key, end]) => !partition.damaged.has(key) && this.leaseHasEnded(end))
       .sort(([keyA, a], [keyB, b]) => a - b || (keyA < keyB ? -1 : 1))
       .map(([key]) => key)
   }
 
-  protected expireHeld(
+  expireHeld(
     partition: ModelPartition,
     key: Name,
-    known: ModelReservation,
+    reservation: ModelReservation,
     now: Millis,
   ): { changes: CounterChange[]; charged: number[] } {
-    const forgetAt = this.resolvedUntil(known.leaseEnd, now)
-    const charged = known.shares.map((share) => this.chargeOnExpiry(share))
-    const changes = known.shares.map((share, index) =>
+    const forgetAt = this.resolvedUntil(reservation.leaseEnd, now)
+    const charged = reservation.shares.map((share) => this.chargeOnExpiry(share))
+    const changes = reservation.shares.map((share, index) =>
       this.change(partition, share, now, { spent: charged[index]!, reserved: -share.amount }, forgetAt),
     )
-    const shares = known.shares.map((share, index) => ({ ...share, charge: charged[index]! }))
-    partition.reservations.set(key, { ...known, state: "expired", shares, pendingEntry: null, forgetAt })
+    const shares = reservation.shares.map((share, index) => ({ ...share, charge: charged[index]! }))
+    partition.reservations.set(key, { ...reservation, state: "expired", shares, pendingEntry: null, forgetAt })
     partition.leases.delete(key)
-    if (known.pendingEntry !== null) this.writeExpired(partition, key, known.pendingEntry, shares, now)
+    if (reservation.pendingEntry !== null) this.writeExpired(partition, key, reservation.pendingEntry, shares, now)
     return { changes, charged }
   }
 
-  protected chargeOnExpiry(share: ModelShare): number {
+  chargeOnExpiry(share: ModelShare): number {
     return share.onExpire
   }
 
-  protected writeExpired(
+  writeExpired(
     partition: ModelPartition,
     key: Name,
     entry: ModelReservation["pendingEntry"] & object,
@@ -464,13 +459,13 @@ export class ModelStore implements BudgetStore {
     this.ledger.write(partition, key, entry, { state: "expired", revision: 0, charges: chargesOf(shares) }, now)
   }
 
-  protected setAside(partition: ModelPartition, key: Name): void {
+  setAside(partition: ModelPartition, key: Name): void {
     partition.damaged.add(key)
   }
 
   // ── Adjust ──
 
-  protected applyAdjustment(
+  applyAdjustment(
     partition: ModelPartition,
     request: AdjustRequest,
     now: Millis,
@@ -490,7 +485,7 @@ export class ModelStore implements BudgetStore {
     return { counter: { ...this.stateOf(partition, ref.name, now), peakBefore, peak: 0 }, applied: 0 - spent }
   }
 
-  protected adjustmentForgetAt(endsAt: Millis | null, now: Millis): Millis {
+  adjustmentForgetAt(endsAt: Millis | null, now: Millis): Millis {
     const { retentionMs } = this.capabilities
     return endsAt === null ? now + Math.max(ADJUSTMENT_KEPT_MS, retentionMs) : endsAt + retentionMs
   }
@@ -498,7 +493,7 @@ export class ModelStore implements BudgetStore {
   // ── Counters ──
 
   /** Adds to a counter. `until`: end of the retention of the key that names it. */
-  protected change(
+  change(
     partition: ModelPartition,
     ref: CounterRef,
     now: Millis,
@@ -519,70 +514,70 @@ export class ModelStore implements BudgetStore {
     return { ...this.stateOf(partition, ref.name, now), peakBefore, peak }
   }
 
-  protected counterForgetAt(ref: CounterRef, now: Millis): Millis {
+  counterForgetAt(ref: CounterRef, now: Millis): Millis {
     if (ref.endsAt !== null) return ref.endsAt + this.capabilities.retentionMs
     return ref.keepMs === null ? Number.POSITIVE_INFINITY : now + ref.keepMs
   }
 
   /** Numbers stop at ±(2^53 − 1). */
-  protected sum(a: number, b: number): number {
+  sum(a: number, b: number): number {
     return Math.max(-LARGEST, Math.min(LARGEST, a + b))
   }
 
-  protected peakAfter(peak: number, spent: number): number {
+  peakAfter(peak: number, spent: number): number {
     return Math.max(peak, spent)
   }
 
-  protected stateOf(partition: ModelPartition, name: Name, now: Millis): CounterState {
+  stateOf(partition: ModelPartition, name: Name, now: Millis): CounterState {
     const counter = this.counterAt(partition, name, now)
     return { name, spent: counter?.spent ?? 0, reserved: counter?.reserved ?? 0, granted: counter?.granted ?? 0 }
   }
 
   /** The counter as a replay shows it: nothing changed, so no threshold was crossed. */
-  protected unchanged(partition: ModelPartition, name: Name, now: Millis): CounterChange {
+  unchanged(partition: ModelPartition, name: Name, now: Millis): CounterChange {
     const peak = this.counterAt(partition, name, now)?.peak ?? 0
     return { ...this.stateOf(partition, name, now), peakBefore: peak, peak }
   }
 
-  protected counterAt(partition: ModelPartition, name: Name, now: Millis): ModelCounter | undefined {
+  counterAt(partition: ModelPartition, name: Name, now: Millis): ModelCounter | undefined {
     if (this.counterIsDamaged(partition, name)) throw damaged(`counter ${name}`)
     const counter = partition.counters.get(this.counterName(name))
     return counter === undefined || this.counterIsOver(counter, now) ? undefined : counter
   }
 
-  protected counterIsDamaged(partition: ModelPartition, name: Name): boolean {
+  counterIsDamaged(partition: ModelPartition, name: Name): boolean {
     const counter = partition.counters.get(this.counterName(name))
     return counter !== undefined && ![counter.spent, counter.reserved, counter.granted].every(Number.isSafeInteger)
   }
 
-  protected counterName(name: Name): Name {
+  counterName(name: Name): Name {
     return name
   }
 
-  // ── What is forgotten ──
+  // ── Retention ──
 
   /** Whether a counter reads as absent: never while something is reserved in it. */
-  protected counterIsOver(counter: ModelCounter, now: Millis): boolean {
+  counterIsOver(counter: ModelCounter, now: Millis): boolean {
     return counter.reserved === 0 && counter.forgetAt <= now
   }
 
   /** Null: the record is damaged. */
-  protected reservationAt(partition: ModelPartition, key: Name, now: Millis): ModelReservation | null | undefined {
-    const known = partition.reservations.get(key)
-    return known && this.recordIsOver(known, now) ? undefined : known
+  reservationAt(partition: ModelPartition, key: Name, now: Millis): ModelReservation | null | undefined {
+    const reservation = partition.reservations.get(key)
+    return reservation && this.recordIsOver(reservation, now) ? undefined : reservation
   }
 
-  protected adjustmentAt(partition: ModelPartition, key: Name, now: Millis) {
-    const known = partition.adjustments.get(key)
-    return known && this.recordIsOver(known, now) ? undefined : known
+  adjustmentAt(partition: ModelPartition, key: Name, now: Millis) {
+    const adjustment = partition.adjustments.get(key)
+    return adjustment && this.recordIsOver(adjustment, now) ? undefined : adjustment
   }
 
-  protected recordIsOver(record: { forgetAt: Millis }, now: Millis): boolean {
+  recordIsOver(record: { forgetAt: Millis }, now: Millis): boolean {
     return record.forgetAt <= now
   }
 
-  /** Deletes what was forgotten longer ago than a wrong clock may be ahead. It reads as absent before. */
-  protected deleteForgotten(partition: ModelPartition): void {
+  /** Deletes records that were forgotten longer ago than a wrong clock may be ahead. They read as absent before. */
+  deleteForgotten(partition: ModelPartition): void {
     if (partition.writes++ % 16 !== 0) return
     const before = this.clock() - this.deletionMarginMs()
     for (const [name, counter] of partition.counters) {
@@ -596,17 +591,17 @@ export class ModelStore implements BudgetStore {
     }
   }
 
-  protected deletionMarginMs(): number {
+  deletionMarginMs(): number {
     return CLOCK_MARGIN_MS
   }
 
-  protected partition(name: Name): ModelPartition {
+  partition(name: Name): ModelPartition {
     const partition = this.state.get(name) ?? emptyPartition()
     this.state.set(name, partition)
     return partition
   }
 
-  protected createLedger(retentionMs: number): ModelLedger {
+  createLedger(retentionMs: number): ModelLedger {
     return new ModelLedger(
       (name) => this.partition(name),
       (name) => this.now(name),

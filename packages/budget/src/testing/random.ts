@@ -1,4 +1,4 @@
-/** A seeded source of chance: the same seed gives the same program on every machine (mulberry32, public domain, by T. Ettinger). */
+/** A seeded random generator: the same seed gives the same program on every machine (mulberry32, public domain, by T. Ettinger). */
 export interface Random {
   /** In [0, 1). */
   next(): number

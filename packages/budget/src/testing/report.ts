@@ -6,34 +6,34 @@ export interface CaseReport {
   status: "passed" | "failed" | "not claimed"
   /** Why it failed, or why it is not claimed. */
   reason?: string | undefined
-  /** Of a case that failed: the heading of `docs/custom-store.md` under which its rule stands. */
+  /** Only of a failed case: the heading of its rule in `docs/custom-store.md`. */
   rule?: string | undefined
-  /** How long it took, in milliseconds; absent where it did not run. */
+  /** Duration in milliseconds; absent if the case did not run. */
   durationMs?: number | undefined
 }
 
 export interface LevelReport {
   level: SuiteLevel
-  /** Of the cases that ran. `not claimed`: limits exclude all of them; `not run`: `only` or the runner left all of them out. */
+  /** Result of the cases that ran. `not claimed`: limits exclude all cases; `not run`: `only` or the runner excludes all of them. */
   status: "passed" | "failed" | "not claimed" | "not run"
   passed: number
   failed: number
   notClaimed: number
-  /** Cases that `only` or the runner left out: a level is shown to hold only when this is 0. */
+  /** Cases that `only` or the runner excludes: a level is proven only if this is 0. */
   notRun: number
-  /** Why cases are not claimed, each declared reason once. */
+  /** Declared reasons why cases are not claimed, each once. */
   reasons: string[]
   cases: CaseReport[]
 }
 
-/** What a store may claim. JSON. */
+/** The result of a run, as JSON. */
 export interface StoreReport {
-  /** Layout of this report. */
+  /** Version of the layout of this report. */
   version: 1
   store: string | null
   capabilities: StoreCapabilities | null
   check: StoreCheck | null
-  /** Whether at least one case passed and none failed: a run in which nothing ran shows nothing. */
+  /** True if at least one case passed and none failed. */
   ok: boolean
   levels: LevelReport[]
 }

@@ -7,7 +7,7 @@ export const LEASE_MS = 60_000
 export const DAY_MS = 86_400_000
 export const LARGEST = Number.MAX_SAFE_INTEGER
 
-/** A counter without a window unless `more` says otherwise; charged in full if its owner is gone. */
+/** A counter without a window unless `more` says otherwise; charged in full if its lease ends. */
 export function counter(
   name: string,
   amount: number,
@@ -17,7 +17,7 @@ export function counter(
   return { name, startsAt: null, endsAt: null, keepMs: null, amount, limit, onExpire: amount, ...more }
 }
 
-/** As the budget makes it: of what was requested, not of windows and limits; at most 64 bytes. */
+/** Computed as by the budget: from the amounts, without windows and limits; at most 64 bytes. */
 export function fingerprintOf(counters: readonly ReserveCounter[]): string {
   const content = canonical(counters.map(({ name, amount, onExpire }) => [name, amount, onExpire]))
   let hash = 0xcbf29ce484222325n
@@ -27,7 +27,7 @@ export function fingerprintOf(counters: readonly ReserveCounter[]): string {
   return hash.toString(36)
 }
 
-/** A whole usage entry. */
+/** A complete usage entry. */
 export function usageEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
   return {
     requestId,
@@ -47,7 +47,13 @@ export function usageEntry(requestId: string, costNanoUsd: number, more: Partial
 
 /** The entry that is written if the lease ends without a settle. */
 export function pendingEntry(requestId: string, costNanoUsd: number, more: Partial<UsageEntry> = {}): UsageEntry {
-  return usageEntry(requestId, costNanoUsd, { status: "expired", costSource: "bound", tokens: {}, ...more })
+  return usageEntry(requestId, costNanoUsd, {
+    status: "expired",
+    costSource: "bound",
+    inDoubt: true,
+    tokens: {},
+    ...more,
+  })
 }
 
 export function reserveRequest(

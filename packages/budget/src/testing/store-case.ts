@@ -1,4 +1,4 @@
-import type { Bench } from "./bench"
+import type { CaseContext } from "./case-context"
 import type { SuiteLevel, SuiteNeed } from "./levels"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
@@ -26,15 +26,17 @@ export interface StoreCase {
   title: string
   needs: readonly SuiteNeed[]
   rule: SuiteRule
-  run(bench: Bench): Promise<void>
+  run(context: CaseContext): Promise<void>
 }
 
-type Body = (bench: Bench) => Promise<void>
+type Body = (context: CaseContext) => Promise<void>
 
-/** Adds a case: its title, what it needs if anything, its body. */
+type CaseOptions = { needs?: readonly SuiteNeed[]; rule?: SuiteRule }
+
+/** Adds a case: its title, its options if any, its body. */
 export interface TestFunction {
   (title: string, body: Body): void
-  (title: string, options: { needs?: readonly SuiteNeed[]; rule?: SuiteRule }, body: Body): void
+  (title: string, options: CaseOptions, body: Body): void
 }
 
 /** The cases of one file: of one level, and of one rule unless a case names another. */
@@ -43,7 +45,7 @@ export function defineCases(
   define: (test: TestFunction) => void,
 ): StoreCase[] {
   const cases: StoreCase[] = []
-  const test = (title: string, ...rest: [Body] | [{ needs?: readonly SuiteNeed[]; rule?: SuiteRule }, Body]): void => {
+  const test = (title: string, ...rest: [Body] | [CaseOptions, Body]): void => {
     const [options, run] = rest.length === 1 ? [{}, rest[0]] : rest
     const needs = [...new Set([...(about.needs ?? []), ...(options.needs ?? [])])]
     cases.push({ level: about.level, title, needs, rule: options.rule ?? about.rule, run })

@@ -6,8 +6,8 @@ import { fuzzCases } from "./cases/fuzz"
 import { idempotencyCases } from "./cases/idempotency"
 import { leaseCases } from "./cases/leases"
 import { ledgerCases } from "./cases/ledger"
-import { ledgerPageCases, ledgerTotalCases } from "./cases/ledger-queries"
-import { nameCases } from "./cases/names"
+import { ledgerQueryCases } from "./cases/ledger-queries"
+import { amountCases, nameCases } from "./cases/names"
 import { processCases } from "./cases/processes"
 import { retentionCases } from "./cases/retention"
 import { stateCases } from "./cases/states"
@@ -20,6 +20,7 @@ export const storeCases: readonly StoreCase[] = [
   ...settleCases,
   ...adjustmentCases,
   ...nameCases,
+  ...amountCases,
   ...stateCases,
   ...concurrencyCases,
   ...leaseCases,
@@ -31,6 +32,5 @@ export const storeCases: readonly StoreCase[] = [
   ...damageCases,
   ...processCases,
   ...ledgerCases,
-  ...ledgerPageCases,
-  ...ledgerTotalCases,
+  ...ledgerQueryCases,
 ]

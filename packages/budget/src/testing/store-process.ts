@@ -1,7 +1,7 @@
 import { P2Error } from "@p2/core"
 import type { BudgetStore, StoreCapabilities } from "../store/budget-store"
 import { StoreError, type StoreErrorCode } from "../store/store-error"
-import { STORE_MEMBERS } from "./check-suite"
+import { LEDGER_MEMBERS, STORE_MEMBERS } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { StoreProcess } from "./target"
 
@@ -20,7 +20,7 @@ export interface ParentEnd {
   kill(signal: "SIGKILL"): unknown
 }
 
-/** What travels between the two. */
+/** Messages between the two. */
 export type SuiteMessage =
   | { kind: "ready"; name: string; capabilities: StoreCapabilities; ledger: boolean }
   | { kind: "call"; call: number; part: "store" | "ledger"; member: string; request: unknown }
@@ -36,10 +36,8 @@ interface SentError {
   applied: "no" | "maybe" | undefined
 }
 
-const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
-
 /**
- * In the child: answers the parent's calls with this store until the parent closes it or is gone. `channel` is Node's
+ * In the child: serves the parent's calls with this store until the parent closes it or ends. `channel` is Node's
  * `process`.
  */
 export function serveStore(store: BudgetStore, channel: ChildEnd): void {
@@ -47,7 +45,7 @@ export function serveStore(store: BudgetStore, channel: ChildEnd): void {
     try {
       channel.send?.(message)
     } catch {
-      // The parent is gone; "disconnect" follows.
+      // The parent has ended; "disconnect" follows.
     }
   }
   let closing: Promise<void> | undefined
@@ -92,9 +90,9 @@ function sentError(error: unknown): SentError {
 }
 
 export interface ConnectOptions {
-  /** How long the child may take until it serves its store, in milliseconds. @defaultValue 30000 */
+  /** Maximum time until the child serves its store, in milliseconds. @defaultValue 30000 */
   readyTimeoutMs?: number | undefined
-  /** How long the child may take to end after `close`, in milliseconds; then it is killed. @defaultValue 5000 */
+  /** Maximum time until the child ends after `close`, in milliseconds; then it is killed. @defaultValue 5000 */
   closeTimeoutMs?: number | undefined
 }
 
@@ -107,17 +105,17 @@ export function connectStore(child: ParentEnd, options: ConnectOptions = {}): Pr
   const { readyTimeoutMs = 30_000, closeTimeoutMs = 5_000 } = options
   const connection = new Connection(child, closeTimeoutMs)
   return new Promise((resolve, reject) => {
-    const give = (message: string) => {
+    const fail = (message: string) => {
       clearTimeout(timer)
       child.kill("SIGKILL")
       reject(new SuiteFailure(message))
     }
     const timer = setTimeout(
-      () => give(`The store's process was not ready within ${readyTimeoutMs} ms.`),
+      () => fail(`The store's process was not ready within ${readyTimeoutMs} ms.`),
       readyTimeoutMs,
     )
-    connection.gone.then(() => give("The store's process ended before it was ready."))
-    child.on("error", (error) => give(`The store's process failed to start: ${String(error)}`))
+    connection.ended.then(() => fail("The store's process ended before it was ready."))
+    child.on("error", (error) => fail(`The store's process failed to start: ${String(error)}`))
     connection.onReady = (ready) => {
       clearTimeout(timer)
       resolve(connection.process(ready))
@@ -131,20 +129,20 @@ type Ready = Extract<SuiteMessage, { kind: "ready" }>
 class Connection {
   onReady: (ready: Ready) => void = () => {}
   /** Resolves when the child has ended. */
-  readonly gone: Promise<void>
+  readonly ended: Promise<void>
   readonly #child: ParentEnd
   readonly #closeTimeoutMs: number
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
   #calls = 0
-  #ended = false
+  #hasEnded = false
 
   constructor(child: ParentEnd, closeTimeoutMs: number) {
     this.#child = child
     this.#closeTimeoutMs = closeTimeoutMs
-    this.gone = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       child.on("exit", () => {
-        this.#ended = true
-        for (const call of this.#waiting.values()) call.reject(processIsGone())
+        this.#hasEnded = true
+        for (const call of this.#waiting.values()) call.reject(processHasEnded())
         this.#waiting.clear()
         resolve()
       })
@@ -167,28 +165,28 @@ class Connection {
       store: store as unknown as BudgetStore,
       kill: async () => {
         this.#child.kill("SIGKILL")
-        await this.gone
+        await this.ended
       },
       close: () => this.#close(),
     }
   }
 
   async #close(): Promise<void> {
-    if (this.#ended) return
+    if (this.#hasEnded) return
     this.#send({ kind: "close" }, () => {})
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#closeTimeoutMs)
-    await this.gone
+    await this.ended
     clearTimeout(timer)
   }
 
   #call(part: "store" | "ledger", member: string, request: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended) return reject(processIsGone())
+      if (this.#hasEnded) return reject(processHasEnded())
       const call = this.#calls++
       this.#waiting.set(call, { resolve, reject })
       this.#send({ kind: "call", call, part, member, request }, () => {
         this.#waiting.delete(call)
-        reject(processIsGone())
+        reject(processHasEnded())
       })
     })
   }
@@ -211,12 +209,15 @@ class Connection {
   }
 }
 
-function processIsGone(): StoreError {
-  return new StoreError("The store's process is gone.", { code: "store-unavailable", applied: "maybe" })
+function processHasEnded(): StoreError {
+  return new StoreError("The store's process has ended.", { code: "store-unavailable", applied: "maybe" })
 }
 
 function receivedError({ message, causes, code, applied }: SentError): Error {
-  const cause = causes.reduceRight<Error | undefined>((inner, text) => new Error(text, { cause: inner }), undefined)
+  const cause = causes.reduceRight<Error | undefined>(
+    (inner, message) => new Error(message, { cause: inner }),
+    undefined,
+  )
   if (applied !== undefined) return new StoreError(message, { code: code as StoreErrorCode, applied, cause })
   return new Error(`In the other process: ${message}`, { cause })
 }

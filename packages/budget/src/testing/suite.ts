@@ -1,6 +1,7 @@
 import type { BudgetStore, StoreCapabilities, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import { createBench } from "./bench"
+import { CallLog } from "./call-log"
+import { CaseContext } from "./case-context"
 import { checkSuiteOptions, checkTarget, offers } from "./check-suite"
 import { describeError, SuiteFailure } from "./expect"
 import { SUITE_LEVELS, type SuiteLevel } from "./levels"
@@ -16,7 +17,7 @@ export interface SuiteRunner {
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000
-/** What closing a target may take. The runner's own timeout is later than ours, so that ours is the message. */
+/** Maximum time to close a target. The runner's timeout is later, so that its message never replaces ours. */
 const CLOSE_TIMEOUT_MS = 20_000
 
 /**
@@ -76,7 +77,7 @@ class SuiteRun {
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  /** Whether neither `only` nor a declared limit excludes the case; records the reason of a limit. */
+  /** True if neither `only` nor a declared limit excludes the case. Records the reason of a limit. */
   includes(one: StoreCase): boolean {
     if (this.#options.only?.(one) === false) return false
     const reasons = this.#reasons([one])
@@ -89,6 +90,7 @@ class SuiteRun {
   async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
     const start = performance.now()
     const processes: StoreProcess[] = []
+    const calls = new CallLog()
     let target: SuiteTarget | undefined
     let failure: unknown
     try {
@@ -96,10 +98,10 @@ class SuiteRun {
       const made = await within(this.timeoutMs, making, `The factory did not return within ${this.timeoutMs} ms.`)
       checkTarget(made)
       target = made
-      const body = this.#runOn(target, one, processes)
+      const body = this.#runOn(target, one, processes, calls)
       await within(this.timeoutMs, body, `The case did not end within ${this.timeoutMs} ms.`)
     } catch (error) {
-      failure = withRule(error ?? new SuiteFailure("The case threw nothing."), one)
+      failure = withCalls(error ?? new SuiteFailure("The case threw nothing."), one, calls)
     }
     const closed = [
       ...(await closeAll(processes.map((process) => () => process.close()))),
@@ -128,19 +130,20 @@ class SuiteRun {
     }
   }
 
-  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[]): Promise<void> {
+  async #runOn(target: SuiteTarget, one: StoreCase, processes: StoreProcess[], calls: CallLog): Promise<void> {
+    const store = checkedStore(target.store)
     this.#rejectContradictions(target)
     const missing = one.needs.find((need) => !offers(target, need))
     if (missing !== undefined) {
       throw new SuiteFailure(
-        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or say why not in \`limits.${missing}\`.`,
+        `The case needs \`${missing}\`, which the factory's target does not offer: offer it, or declare the reason in \`limits.${missing}\`.`,
       )
     }
-    const store = checkedStore(target.store)
     await this.#describeStore(store)
     const partition = target.partition ?? `suite.${Date.now().toString(36)}.${(partitions++).toString(36)}`
     const { fuzzRuns = 40, seed = 1 } = this.#options
-    await one.run(createBench({ target, store, partition, fuzzRuns, seed, processes }))
+    const run = { target, fuzzRuns, seed, processes, calls, reservations: new Map() }
+    await one.run(new CaseContext(run, calls.record(store), partition))
   }
 
   async #describeStore(store: BudgetStore): Promise<void> {
@@ -164,9 +167,9 @@ class SuiteRun {
   }
 
   #levelReport(level: SuiteLevel): LevelReport {
-    const known = storeCases.filter((one) => one.level === level)
-    const reported = known.filter((one) => this.#results.has(one))
-    const notRun = known.length - reported.length
+    const all = storeCases.filter((one) => one.level === level)
+    const reported = all.filter((one) => this.#results.has(one))
+    const notRun = all.length - reported.length
     const cases = reported.map((one) => this.#results.get(one)!)
     const count = (status: CaseReport["status"]) => cases.filter((one) => one.status === status).length
     const [passed, failed, notClaimed] = [count("passed"), count("failed"), count("not claimed")]
@@ -174,13 +177,13 @@ class SuiteRun {
     return { level, status, passed, failed, notClaimed, notRun, reasons: this.#reasons(reported), cases }
   }
 
-  /** Why declared limits exclude these cases, each reason once. */
+  /** Declared reasons that exclude these cases, each once. */
   #reasons(cases: readonly StoreCase[]): string[] {
     return [...new Set(cases.flatMap((one) => one.needs.flatMap((need) => this.#options.limits?.[need] ?? [])))]
   }
 }
 
-/** Rejects with `message` when the work takes longer. The work itself goes on, since nothing can stop it. */
+/** Rejects with `message` if the work takes longer. The work itself continues, because it cannot be cancelled. */
 async function within<T>(timeoutMs: number, work: Promise<T>, message: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
@@ -198,11 +201,11 @@ function closeAll(closes: readonly (() => Promise<void>)[]): Promise<PromiseSett
   return Promise.allSettled(closes.map((close) => within(CLOSE_TIMEOUT_MS, close(), message)))
 }
 
-/** Adds where the rule stands. Runners print the stack, which begins with the message. */
-function withRule(error: unknown, { rule }: StoreCase): unknown {
+/** Adds the rule and the last calls. Runners print the stack, which begins with the message. */
+function withCalls(error: unknown, { rule }: StoreCase, calls: CallLog): unknown {
   if (!(error instanceof SuiteFailure)) return error
   const { message } = error
-  error.message = `${message}\nThe rule stands in docs/custom-store.md of @p2/budget, under "${rule}".`
+  error.message = `${message}\nSee "${rule}" in docs/custom-store.md of @p2/budget. ${calls.describe()}`
   if (error.stack !== undefined) error.stack = error.stack.replace(message, () => error.message)
   return error
 }

@@ -1,5 +1,5 @@
 import { shortHash } from "../limits/names"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { UsageEntry } from "./entry"
 import type { UsageLedger } from "./ledger"
 
@@ -56,9 +56,9 @@ export class DenialRecorder {
     const sortedTags = Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1))
     const subject = [partition, userId, clientId, sortedTags, model, errorCode]
     const key = `denied:${shortHash(JSON.stringify([this.#process, minute, ...subject]))}`
-    const known = this.#counts.get(key)
-    if (known !== undefined) {
-      known.unwritten += entry.count ?? 1
+    const earlier = this.#counts.get(key)
+    if (earlier !== undefined) {
+      earlier.unwritten += entry.count ?? 1
       this.#startTimer(now)
       return
     }

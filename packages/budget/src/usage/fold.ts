@@ -1,7 +1,7 @@
-import type { Millis } from "../store/name"
-import type { StoredEntry } from "./entry"
-import { tagOf } from "./filter"
+import type { Millis } from "../store/shape"
+import type { StoredEntry, UsageStatus } from "./entry"
 import type { UsageGroup, UsageTotals } from "./ledger"
+import { tagOf } from "./query"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]
@@ -45,43 +45,46 @@ function groupValue(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): stri
   return typeof by === "object" ? tagOf(entry, by.tag) : (entry[by] ?? null)
 }
 
+type SumField = Exclude<keyof UsageTotals, "group" | "requests" | "tokens">
+
+const ofStatus = (status: UsageStatus) => (entry: StoredEntry, count: number) => (entry.status === status ? count : 0)
+
+/** What an entry adds to each sum. `count`: how many attempts or denials the entry stands for. */
+const SUMS: { readonly [Field in SumField]: (entry: StoredEntry, count: number) => number } = {
+  attempts: (_entry, count) => count,
+  succeeded: ofStatus("succeeded"),
+  failed: ofStatus("failed"),
+  denied: ofStatus("denied"),
+  expired: ofStatus("expired"),
+  released: ofStatus("released"),
+  costNanoUsd: (entry) => entry.costNanoUsd,
+  failedCostNanoUsd: (entry) => (entry.status === "succeeded" ? 0 : entry.costNanoUsd),
+  inDoubt: (entry) => (entry.inDoubt ? 1 : 0),
+  inDoubtNanoUsd: (entry) => (entry.inDoubt ? entry.costNanoUsd : 0),
+  reservedNanoUsd: (entry) => entry.reservedNanoUsd,
+  differenceNanoUsd: (entry) => entry.costNanoUsd - (entry.tableCostNanoUsd ?? entry.costNanoUsd),
+}
+const SUM_FIELDS = Object.keys(SUMS) as SumField[]
+
 class GroupSums {
   readonly #group: UsageTotals["group"]
   readonly #requestIds = new Set<string>()
-  readonly #tokens = new Map<string, ExactSum>()
-  readonly #byStatus = {
-    succeeded: new ExactSum(),
-    failed: new ExactSum(),
-    denied: new ExactSum(),
-    expired: new ExactSum(),
-    released: new ExactSum(),
-  }
-  readonly #attempts = new ExactSum()
   readonly #repeatedDenials = new ExactSum()
-  readonly #cost = new ExactSum()
-  readonly #failedCost = new ExactSum()
-  readonly #reserved = new ExactSum()
-  readonly #difference = new ExactSum()
+  readonly #tokens = new Map<string, ExactSum>()
+  readonly #sums = new Map(SUM_FIELDS.map((field) => [field, new ExactSum()]))
 
   constructor(group: UsageTotals["group"]) {
     this.#group = group
   }
 
   add(entry: StoredEntry): void {
-    const { status } = entry
-    if (status === "audit") return
-    const count = status === "denied" ? (entry.count ?? 1) : 1
+    const count = entry.status === "denied" ? (entry.count ?? 1) : 1
     this.#requestIds.add(entry.requestId)
     this.#repeatedDenials.add(count - 1)
-    this.#attempts.add(count)
-    this.#byStatus[status].add(count)
-    for (const [kind, tokens] of Object.entries(entry.tokens)) this.#addTokens(kind, tokens)
-    this.#cost.add(entry.costNanoUsd)
-    if (status !== "succeeded") this.#failedCost.add(entry.costNanoUsd)
-    this.#reserved.add(entry.reservedNanoUsd)
-    if (entry.tableCostNanoUsd !== undefined) {
-      this.#difference.add(entry.costNanoUsd)
-      this.#difference.add(-entry.tableCostNanoUsd)
+    for (const [field, sum] of this.#sums) sum.add(SUMS[field](entry, count))
+    for (const [kind, tokens] of Object.entries(entry.tokens)) {
+      if (!this.#tokens.has(kind)) this.#tokens.set(kind, new ExactSum())
+      this.#tokens.get(kind)!.add(tokens)
     }
   }
 
@@ -89,27 +92,9 @@ class GroupSums {
     const requests = new ExactSum()
     requests.add(this.#requestIds.size)
     requests.add(this.#repeatedDenials.value)
-    return {
-      group: [...this.#group],
-      requests: requests.value,
-      attempts: this.#attempts.value,
-      succeeded: this.#byStatus.succeeded.value,
-      failed: this.#byStatus.failed.value,
-      denied: this.#byStatus.denied.value,
-      expired: this.#byStatus.expired.value,
-      released: this.#byStatus.released.value,
-      tokens: Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, sum.value])),
-      costNanoUsd: this.#cost.value,
-      failedCostNanoUsd: this.#failedCost.value,
-      reservedNanoUsd: this.#reserved.value,
-      differenceNanoUsd: this.#difference.value,
-    }
-  }
-
-  #addTokens(kind: string, tokens: number): void {
-    const sum = this.#tokens.get(kind) ?? new ExactSum()
-    sum.add(tokens)
-    this.#tokens.set(kind, sum)
+    const sums = Object.fromEntries([...this.#sums].map(([field, sum]) => [field, sum.value]))
+    const tokens = Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, sum.value]))
+    return { group: [...this.#group], requests: requests.value, tokens, ...(sums as Record<SumField, number>) }
   }
 }
 

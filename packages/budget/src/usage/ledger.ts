@@ -1,5 +1,5 @@
 import type { NanoUsd } from "@p2/core"
-import type { Millis, Name } from "../store/name"
+import type { Millis, Name } from "../store/shape"
 import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
 
 /** A field that totals are grouped by. `{ tag }` groups by the value of that tag, `bucket` by the buckets of the request. */
@@ -22,6 +22,10 @@ export interface UsageTotals {
   costNanoUsd: NanoUsd
   /** The part of the cost of attempts that did not succeed. */
   failedCostNanoUsd: NanoUsd
+  /** Entries that are `inDoubt`. */
+  inDoubt: number
+  /** The part of the cost of entries that are `inDoubt`. */
+  inDoubtNanoUsd: NanoUsd
   reservedNanoUsd: NanoUsd
   /** Σ (cost − table cost) over entries that have both. */
   differenceNanoUsd: NanoUsd

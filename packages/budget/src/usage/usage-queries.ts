@@ -1,14 +1,14 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
+import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
-import { NoLedgerError } from "../api/budget-errors"
-import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget-usage"
+import { NoLedgerError } from "../api/errors"
 import { toName, toRequestName } from "../limits/names"
-import { checkSubject } from "../limits/subject"
+import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
-import { MAX_TIME } from "../store/max-time"
-import type { Millis, Name } from "../store/name"
-import { boundedEntry, boundedFilter, boundedIdentity } from "./bounded-entry"
-import type { StoredEntry, UsageEntry, UsageFilter, UsageStatus } from "./entry"
+import { cursor as cursorShape, usageFilter } from "../store/contract"
+import { check, integerFrom, MAX_TIME, type Millis, type Name, optional } from "../store/shape"
+import { boundedFilter, boundedIdentity, readEntry } from "./attempt-entry"
+import { type StoredEntry, type UsageEntry, type UsageFilter, usageEntry } from "./entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 
 const MAX_BUCKETS = 10_000
@@ -25,10 +25,9 @@ const TOTALS_NAMES: ReadonlySet<string> = new Set([
   "orderBy",
   "limit",
 ])
-const TEXT_FIELDS = ["requestId", "userId", "clientId", "model", "provider"] as const
-const FILTER_NAMES: ReadonlySet<string> = new Set(["from", "to", ...TEXT_FIELDS, "status", "tag"])
+const FILTER_FIELDS = ["from", "to", "requestId", "userId", "clientId", "model", "provider", "status", "tag"]
+const FILTER_NAMES: ReadonlySet<string> = new Set(FILTER_FIELDS)
 const TAG_NAMES: ReadonlySet<string> = new Set(["name", "value"])
-const STATUSES: readonly UsageStatus[] = ["succeeded", "failed", "denied", "expired", "released", "audit"]
 const GROUPS = ["userId", "clientId", "model", "provider", "status"] as const
 const GROUP_NAMES: ReadonlySet<string> = new Set(["tag"])
 /** Common wrong groups, and what to use instead. */
@@ -72,6 +71,7 @@ export class UsageQueries implements BudgetUsage {
     checkOptions(query, LIST_NAMES, "query")
     const { cursor = null, limit = 100, order = "oldest" } = query
     const filter = readFilter(query.filter)
+    check(cursor, cursorShape, "cursor")
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
       throw new InvalidArgumentError("query.limit", `an integer from 1 to ${MAX_PAGE}`, limit)
     if (order !== "oldest" && order !== "newest")
@@ -88,7 +88,7 @@ export class UsageQueries implements BudgetUsage {
     if (!ORDERS.includes(orderBy))
       throw new InvalidArgumentError("query.orderBy", `one of ${ORDERS.join(", ")}`, orderBy)
     if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-      throw new InvalidArgumentError("query.limit", "an integer from 1", limit)
+      throw new InvalidArgumentError("query.limit", "a positive integer", limit)
     if (per === undefined && timeZone !== undefined)
       throw new InvalidArgumentError("query.timeZone", "absent without `per`", timeZone)
     const partition = this.#partitionOf(query)
@@ -121,7 +121,9 @@ export class UsageQueries implements BudgetUsage {
     const { ledger } = this.#context.store
     if (ledger === undefined) return false
     const key = toName(idempotencyKey, "idempotencyKey")
-    await ledger.record({ partition: this.#partitionOf(options), key, entry: boundedEntry(entry, "entry") })
+    const recorded = readEntry(entry, "entry")
+    check(recorded, usageEntry, "entry")
+    await ledger.record({ partition: this.#partitionOf(options), key, entry: recorded })
     return true
   }
 
@@ -135,7 +137,7 @@ export class UsageQueries implements BudgetUsage {
       reservedNanoUsd: 0,
       tokens: {},
       errorCode: "budget-exceeded",
-      ...boundedEntry(entry, "entry"),
+      ...readEntry(entry, "entry"),
       status: "denied",
       costNanoUsd: 0,
       costSource: "none",
@@ -150,9 +152,8 @@ export class UsageQueries implements BudgetUsage {
     return ledger
   }
 
-  #partitionOf({ subject = {} }: UsagePartition): Name {
-    checkSubject(subject)
-    return this.#context.partitionOf(subject)
+  #partitionOf({ subject }: UsagePartition): Name {
+    return this.#context.partitionOf(readSubject(subject))
   }
 
   /** Boundaries of every period from `filter.from` to `filter.to`. */
@@ -187,20 +188,11 @@ export class UsageQueries implements BudgetUsage {
 /** Rejects unknown fields: a misspelled filter must not match everything. @throws InvalidArgumentError */
 function readFilter(filter: UsageFilter = {}): UsageFilter {
   checkOptions(filter, FILTER_NAMES, "filter")
-  for (const field of TEXT_FIELDS)
-    if (filter[field] !== undefined && typeof filter[field] !== "string")
-      throw new InvalidArgumentError(`filter.${field}`, "a string", filter[field])
-  const { status, tag, from, to } = filter
-  if (status !== undefined && !STATUSES.includes(status))
-    throw new InvalidArgumentError("filter.status", `one of ${STATUSES.join(", ")}`, status)
-  if (tag !== undefined) {
-    if (typeof tag?.name !== "string" || typeof tag.value !== "string")
-      throw new InvalidArgumentError("filter.tag", 'a tag such as { name: "team", value: "search" }', tag)
-    checkOptions(tag, TAG_NAMES, "filter.tag")
-  }
-  for (const [name, at] of Object.entries({ from, to }))
-    if (at !== undefined && !(Number.isSafeInteger(at) && Math.abs(at) <= MAX_TIME))
-      throw new InvalidArgumentError(`filter.${name}`, "an instant in epoch milliseconds", at)
+  check(filter, usageFilter, "filter")
+  const { tag, from, to } = filter
+  if (tag !== undefined) checkOptions(tag, TAG_NAMES, "filter.tag")
+  for (const [field, at] of Object.entries({ from, to }))
+    check(at, optional(integerFrom(-MAX_TIME, MAX_TIME)), `filter.${field}`)
   return boundedFilter(filter)
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { type RedisReply, redisCommand } from "@p2/redis-server"
 import { describe, expect, it } from "vitest"
-import { counterName } from "../../src/limits/counter-name"
+import { counterName } from "../../src/limits/counters"
 import { counter, reserveRequest, settleRequest } from "../../src/testing/requests"
 import { noServer, PATIENT, serverAndStore } from "./own-server"
 

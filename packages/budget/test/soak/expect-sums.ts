@@ -42,8 +42,8 @@ async function countersOf(store: BudgetStore, partition: string): Promise<Map<st
 }
 
 /**
- * After every lease has ended: each counter is the sum of its entries and adjustments, nothing is reserved, and what was
- * confirmed to the processes is there. `adjustmentsIn` are those that the store applied, of killed processes too.
+ * After every lease has ended: each counter is the sum of its entries and adjustments, nothing is reserved, and every
+ * confirmed call is stored. `adjustmentsIn` resolves to the adjustments that the store applied, also of killed processes.
  */
 export async function expectSums(
   store: BudgetStore,

@@ -9,17 +9,17 @@ import { StoreError } from "../../src/store/store-error"
 import type { UsageEntry } from "../../src/usage/entry"
 
 export const PARTITIONS = ["main", "other"] as const
-/** Short, so that the run can wait for the leases of those who never settle. */
+/** Short, so that the run can wait for leases that are never settled. */
 export const LONGEST_LEASE_MS = 2_000
 const LEASES_MS = [30, 300, LONGEST_LEASE_MS]
 const CALLERS = 8
 const WINDOW_MS = 1_000
 const DAY_MS = 86_400_000
 
-/** What a process tells its parent, every few requests. */
+/** What a process sends to its parent, every few requests. */
 export interface Report {
   kind: "report"
-  /** Calls of the store that were answered. */
+  /** Calls of the store that got a reply. */
   operations: number
   /** Settles of revision 0 that were confirmed, and not corrected since. */
   settles: [key: string, costNanoUsd: number][]
@@ -27,7 +27,7 @@ export interface Report {
   adjustments: AppliedAdjustment[]
 }
 
-/** An adjustment that was applied to what a counter has spent. */
+/** An adjustment that was applied to `spent` of a counter. */
 export interface AppliedAdjustment {
   partition: string
   key: string
@@ -35,7 +35,7 @@ export interface AppliedAdjustment {
   applied: number
 }
 
-/** What one process did since its last report. */
+/** The operations of one process since its last report. */
 type Journal = Omit<Report, "kind">
 
 const pick = <T>(values: readonly T[]): T => values[Math.floor(Math.random() * values.length)]!
@@ -55,7 +55,7 @@ function countersNow(): CounterRef[] {
   ]
 }
 
-/** Does random operations with a store until it is killed, and reports what was confirmed. */
+/** Does random operations with a store until it is killed, and reports the confirmed ones. */
 export async function operate(store: BudgetStore, name: string, send: (report: Report) => void): Promise<never> {
   const operator = new Operator(store)
   let keys = 0
@@ -68,7 +68,7 @@ export async function operate(store: BudgetStore, name: string, send: (report: R
   return Promise.race(Array.from({ length: CALLERS }, lane))
 }
 
-/** A call that was not answered in time is a part of the run; anything else is a defect. */
+/** A call may get no reply in time; any other error is a defect. */
 function ignoreFailure(error: unknown): void {
   if (!StoreError.isInstance(error) || error.code !== "store-unavailable") throw error
 }
@@ -96,7 +96,7 @@ class Operator {
     }
     if (chance(0.1)) await this.#count(store.reserve(request))
     if (chance(0.2)) await this.#count(store.extend({ partition, key, leaseMs: 400 }))
-    // Who goes away here leaves the reservation to its lease.
+    // A caller that returns here leaves the reservation to its lease.
     if (chance(0.15)) return
     if (chance(0.2)) await pause(Math.random() * 80)
     const isCorrected = chance(0.1)
@@ -107,7 +107,7 @@ class Operator {
     if (chance(0.02)) await this.#sweep(partition)
   }
 
-  /** Resolves to the cost that was confirmed, undefined when there is none. */
+  /** Resolves to the confirmed cost; undefined for a release. */
   async #settle(reserved: ReserveRequest, revision: number, expiresAt: number): Promise<number | undefined> {
     const { partition, key, fingerprint, counters, pendingEntry } = reserved
     const cost = randomAmount()
@@ -123,7 +123,7 @@ class Operator {
         amount: outcome === "settled" ? cost : 0,
       })),
     }
-    // Some retries name the windows of their own time: the store names those of the reserve.
+    // Some retries name the windows of the time of the retry; the store replies with those of the reserve.
     if (chance(0.1)) await this.#settleElsewhere(request)
     const reply = await this.#count(this.store.settle(request))
     if (chance(0.1)) await this.#count(this.store.settle(request))
@@ -138,7 +138,10 @@ class Operator {
     const reply = await this.#count(this.store.settle({ ...request, counters: [elsewhere, ...rest] }))
     if (reply.status === "mismatch" || reply.status === "forgotten") return
     const isRejected = reply.status === "other-counters" && `${[...reply.storedCounters].sort()}` === `${names.sort()}`
-    if (!isRejected) throw new Error(`A settle in other counters was answered ${JSON.stringify(reply)}.`)
+    if (!isRejected)
+      throw new Error(
+        `A settle in other counters: expected other-counters with [${names}], got ${JSON.stringify(reply)}.`,
+      )
   }
 
   async #adjust(partition: string, key: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { AppliedAdjustment, Report } from "./operate"
 
 const PROCESSES = 3
 
-/** What processes were told before they were killed. */
+/** The replies that processes reported before they were killed. */
 export interface SoakJournal {
   operations: number
   kills: number
@@ -14,8 +14,8 @@ export interface SoakJournal {
 }
 
 /**
- * Runs processes until they have done so many operations, killing one every few hundred with SIGKILL and starting
- * another in its place. In the end all are killed.
+ * Runs processes until they have done this number of operations. Kills one with SIGKILL every few hundred operations and
+ * starts another in its place. In the end all are killed.
  */
 export async function runProcesses(
   script: string,
@@ -30,18 +30,18 @@ export async function runProcesses(
       const ended = once(child, "exit")
       options.onStart?.(child)
       let done = 0
-      const most = operationsPerLife * (0.5 + Math.random())
+      const maxOperations = operationsPerLife * (0.5 + Math.random())
       child.on("message", (message: Report) => {
         if (message.kind !== "report") return
         journal.operations += message.operations
         done += message.operations
         for (const [key, cost] of message.settles) journal.settles.set(key, cost)
         journal.adjustments.push(...message.adjustments)
-        // At once, while calls of its other lanes are on their way.
-        if (done >= most || journal.operations >= options.operations) child.kill("SIGKILL")
+        // At once, while calls of its other lanes are in flight.
+        if (done >= maxOperations || journal.operations >= options.operations) child.kill("SIGKILL")
       })
       const [code, signal] = (await ended) as [number | null, string | null]
-      if (signal !== "SIGKILL") throw new Error(`A process ended by itself, with ${code}.`)
+      if (signal !== "SIGKILL") throw new Error(`A process ended by itself with code ${code}.`)
       journal.kills++
     }
   }

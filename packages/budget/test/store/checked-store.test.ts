@@ -24,7 +24,7 @@ const reserve = {
   leaseMs: 100,
   pendingEntry: entry,
 }
-const settle = {
+const settleRequest = {
   partition: PARTITION,
   key: "k",
   fingerprint: "f",
@@ -34,7 +34,6 @@ const settle = {
   expiresAt: null,
   entry,
 }
-const listAll = { partition: PARTITION, filter: {}, cursor: null, limit: 10, newestFirst: false }
 
 /** The memory store with other members. */
 function storeWith(members: Partial<Record<keyof BudgetStore, unknown>>): BudgetStore {
@@ -53,24 +52,18 @@ afterEach(() => {
 })
 
 describe("requests", () => {
-  it("are copied: what the caller changes later is not stored", async () => {
+  it("belong to the store: it receives the object itself", async () => {
+    const received: unknown[] = []
     const memory = memoryStore({ now: () => 1_000 })
-    const store = checkedStore(memory)
-    const own = structuredClone({ ...reserve, leaseMs: 1 })
-    const reserved = store.reserve(own)
-    own.counters[0]!.amount = 999
-    own.pendingEntry.tags!.team = "changed"
-    await reserved
-    const mine = structuredClone(settle)
-    const settled = store.settle(mine)
-    mine.entry.tokens.inputTokens = 999
-    mine.entry.tags!.team = "changed"
-    mine.counters[0]!.amount = 999
-    expect(await settled).toMatchObject({ status: "settled", counters: [{ spent: 3 }] })
-    const { entries } = await store.ledger!.list(listAll)
-    expect(entries).toMatchObject([{ tokens: { inputTokens: 1 }, tags: { team: "search" } }])
-    entries[0]!.tokens.inputTokens = 999
-    expect((await store.ledger!.list(listAll)).entries).toMatchObject([{ tokens: { inputTokens: 1 } }])
+    const receive = (member: "reserve" | "settle") => async (request: never) => {
+      received.push(request)
+      return memory[member](request)
+    }
+    const store = checkedStore(storeWith({ reserve: receive("reserve"), settle: receive("settle") }))
+    await store.reserve(reserve)
+    await store.settle(settleRequest)
+    expect(received[0]).toBe(reserve)
+    expect(received[1]).toBe(settleRequest)
   })
 
   it("that are invalid are usage errors, and reach no store", async () => {
@@ -88,10 +81,10 @@ describe("requests", () => {
       ],
       ["counters[1]", () => store.reserve({ ...reserve, counters: [reserve.counters[0]!, reserve.counters[0]!] })],
       ["pendingEntry.costNanoUsd", () => store.reserve({ ...reserve, pendingEntry: { ...entry, costNanoUsd: -1 } })],
-      ["entry.status", () => store.settle({ ...settle, entry: { ...entry, status: "paid" as never } })],
-      ["entry.requestId", () => store.settle({ ...settle, entry: { ...entry, requestId: "" } })],
-      ["revision", () => store.settle({ ...settle, revision: -1 })],
-      ["outcome", () => store.settle({ ...settle, outcome: "expired" as never })],
+      ["entry.status", () => store.settle({ ...settleRequest, entry: { ...entry, status: "paid" as never } })],
+      ["entry.requestId", () => store.settle({ ...settleRequest, entry: { ...entry, requestId: "" } })],
+      ["revision", () => store.settle({ ...settleRequest, revision: -1 })],
+      ["outcome", () => store.settle({ ...settleRequest, outcome: "expired" as never })],
     ]
     for (const [argument, call] of wrong) {
       const error = await call().catch((reason: unknown) => reason)
@@ -100,11 +93,23 @@ describe("requests", () => {
     expect(called).not.toHaveBeenCalled()
   })
 
+  it("are not validated for a caller that builds them from validated values, as the budget does", async () => {
+    const memory = memoryStore({ now: () => 1_000 })
+    const settle = vi.fn(memory.settle.bind(memory))
+    const store = checkedStore(storeWith({ settle }), { trustsRequests: true })
+    const trusted = { ...settleRequest, revision: 0.5 }
+    expect(await store.settle(trusted)).toMatchObject({ status: "settled" })
+    expect(settle).toHaveBeenCalledWith(trusted)
+    // Replies are validated in any case.
+    const broken = checkedStore(storeWith({ settle: async () => ({}) }), { trustsRequests: true })
+    await expect(broken.settle(settleRequest)).rejects.toMatchObject({ code: "store-corrupt" })
+  })
+
   it("never show the content of an entry in an error", async () => {
     const store = checkedStore(memoryStore())
     const secret = "sk-secret ".repeat(10_000)
     const error = await store
-      .settle({ ...settle, entry: { ...entry, prompt: secret } })
+      .settle({ ...settleRequest, entry: { ...entry, prompt: secret } })
       .catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(InvalidArgumentError)
     expect(String(error)).not.toContain("secret ")
@@ -129,7 +134,7 @@ describe("the timeout", () => {
     const started = vi.spyOn(globalThis, "setTimeout")
     const store = checkedStore(memoryStore())
     await store.reserve(reserve)
-    await store.settle(settle)
+    await store.settle(settleRequest)
     expect(started).not.toHaveBeenCalled()
     const slow = checkedStore(
       storeWith({
@@ -199,7 +204,7 @@ describe("replies", () => {
   ]
   const requests: Partial<Record<keyof BudgetStore, object>> = {
     reserve,
-    settle,
+    settle: settleRequest,
     extend: { partition: PARTITION, key: "k", leaseMs: 5 },
     expire: { partition: PARTITION, key: "k", counters: ["a"] },
     listDue: { partition: PARTITION, limit: 5 },
@@ -225,7 +230,7 @@ describe("replies", () => {
   it("that are valid are returned as they are", async () => {
     const store = checkedStore(storeWith({ reserve: async () => ok, settle: async () => settled }))
     expect(await store.reserve(reserve)).toBe(ok)
-    expect(await store.settle(settle)).toBe(settled)
+    expect(await store.settle(settleRequest)).toBe(settled)
   })
 })
 

@@ -7,7 +7,7 @@ import type {
   StoredEntry,
   UsageEntry,
 } from "../../src/store"
-import type { Counter, KeyRecords, Moment, Reservation, Step, Writes } from "../../src/store/transition"
+import type { CounterRecord, KeyRecords, Moment, ReservationRecord, Step, Writes } from "../../src/store/transition"
 import * as transition from "../../src/store/transition"
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -17,7 +17,7 @@ const RETENTION = 60_000
 const moment = (now = NOW, clock = now): Moment => ({ clock, now, retentionMs: RETENTION, ledger: true })
 
 const ENDLESS = { startsAt: null, endsAt: null, keepMs: null }
-const counterOf = (more: Partial<Counter> = {}): Counter => ({
+const counterOf = (more: Partial<CounterRecord> = {}): CounterRecord => ({
   spent: 0,
   reserved: 0,
   granted: 0,
@@ -47,7 +47,7 @@ const stored = (more: Partial<StoredEntry> = {}): StoredEntry => ({
 })
 
 /** A key that was reserved with 10 in `a` and 5 in `b`. */
-function reservationOf(state: Reservation["state"], more: Partial<Reservation> = {}): Reservation {
+function reservationOf(state: ReservationRecord["state"], more: Partial<ReservationRecord> = {}): ReservationRecord {
   const charged = { held: [0, 0], settled: [7, 3], released: [0, 0], expired: [10, 2] }[state]
   return {
     state,
@@ -65,7 +65,7 @@ function reservationOf(state: Reservation["state"], more: Partial<Reservation> =
 }
 
 /** Its counters, in which others have spent 100. */
-function countersOf(reservation: Reservation | undefined): Map<string, Counter> {
+function countersOf(reservation: ReservationRecord | undefined): Map<string, CounterRecord> {
   const pairs = ["a", "b"].map((name) => {
     const own = reservation?.counters.find((counter) => counter.name === name)
     const spent = 100 + (own?.charged ?? 0)
@@ -75,7 +75,7 @@ function countersOf(reservation: Reservation | undefined): Map<string, Counter> 
   return new Map(pairs)
 }
 
-const recordsOf = (reservation?: Reservation, more: Partial<KeyRecords> = {}): KeyRecords => ({
+const recordsOf = (reservation?: ReservationRecord, more: Partial<KeyRecords> = {}): KeyRecords => ({
   reservation,
   entry: undefined,
   counters: countersOf(reservation),
@@ -230,7 +230,7 @@ describe("states of an idempotency key", () => {
           expect(step.writes.time).toBe(NOW)
         }
         // Nothing that was passed in has changed.
-        expect([...(records.counters as Map<string, Counter>)]).toEqual(before)
+        expect([...(records.counters as Map<string, CounterRecord>)]).toEqual(before)
       })
     }
     if (row === "none") continue
@@ -273,9 +273,9 @@ describe("reserve", () => {
   })
 
   it("denies what does not fit, names every counter that denies, and writes nothing", () => {
-    const records = (counter: Partial<Counter>) =>
+    const records = (counter: Partial<CounterRecord>) =>
       recordsOf(undefined, { counters: new Map([["a", counterOf(counter)]]) })
-    const ask = (amount: number, limit: number | null, counter: Partial<Counter> = {}) =>
+    const ask = (amount: number, limit: number | null, counter: Partial<CounterRecord> = {}) =>
       reserve(records(counter), reserveRequest({ counters: [{ name: "a", ...ENDLESS, amount, limit, onExpire: 0 }] }))
         .reply.status
     expect(ask(10, 10)).toBe("ok")
@@ -528,7 +528,7 @@ describe("adjust", () => {
     delta,
   })
   const counters = new Map([["a", counterOf({ spent: 70, granted: 5, reserved: 2, peak: 80 })]])
-  const adjust = (request: AdjustRequest, records?: transition.Adjustment, at = moment()) =>
+  const adjust = (request: AdjustRequest, records?: transition.AdjustmentRecord, at = moment()) =>
     transition.adjust(records, counters, request, at)
 
   it("corrects, tops up and resets, and says what changed", () => {

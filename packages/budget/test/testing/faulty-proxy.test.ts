@@ -11,7 +11,7 @@ afterEach(async () => {
   }
 })
 
-/** A server that answers each line, and lists the lines that it has got. */
+/** A server that replies to each line, and lists the received lines. */
 async function startServer(): Promise<{ address: TcpAddress; lines: string[] }> {
   const lines: string[] = []
   const server = createServer((socket) => {
@@ -39,7 +39,7 @@ async function startProxy(...targets: TcpAddress[]): Promise<FaultyProxy> {
   return proxy
 }
 
-/** A connection that sends a line and resolves to the answer, or to "closed". */
+/** A connection that sends a line and resolves to the reply, or to "closed". */
 function client(address: TcpAddress): (line: string) => Promise<string> {
   const socket = connect(address)
   open.unshift(socket)
@@ -54,7 +54,7 @@ function client(address: TcpAddress): (line: string) => Promise<string> {
 }
 
 describe("a faulty proxy", () => {
-  it("passes everything on while nothing is wrong", async () => {
+  it("passes everything on while no fault is set", async () => {
     const { address, lines } = await startServer()
     const proxy = await startProxy(address)
     const send = client(proxy.addresses[0]!)
@@ -75,7 +75,7 @@ describe("a faulty proxy", () => {
     expect(lines).toEqual(["write 1", "write 4"])
   })
 
-  it("loses the answer of the next call, which the server has applied, and of no other", async () => {
+  it("loses the reply to the next call, which the server has applied, and no other reply", async () => {
     const { address, lines } = await startServer()
     const proxy = await startProxy(address)
     const send = client(proxy.addresses[0]!)
@@ -87,7 +87,7 @@ describe("a faulty proxy", () => {
     expect(lines).toEqual(["read 1", "unknown 2", "write 3", "write 4"])
   })
 
-  it("stands in front of several servers, and loses one answer in all", async () => {
+  it("connects to several servers, and loses one reply in total", async () => {
     const servers = [await startServer(), await startServer()]
     const proxy = await startProxy(...servers.map(({ address }) => address))
     const [first, second] = proxy.addresses.map(client)

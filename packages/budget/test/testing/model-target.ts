@@ -1,6 +1,7 @@
 import type { BudgetStore } from "../../src/store/budget-store"
 import { StoreError } from "../../src/store/store-error"
 import type { SuiteFactory } from "../../src/testing"
+import { LEDGER_MEMBERS, STORE_MEMBERS } from "../../src/testing/check-suite"
 import { type ModelOptions, ModelStore } from "../../src/testing/model"
 import type { ModelState } from "../../src/testing/model-state"
 
@@ -10,10 +11,10 @@ const LEDGER_RETENTION_MS = 40 * 86_400_000
 
 export type ModelClass = new (options: ModelOptions) => ModelStore
 
-/** What lies between the suite and the model, and can be cut. */
+/** The connection between the suite and the model, which faults break. */
 export interface Line {
   isDown: boolean
-  losesNextAnswer: boolean
+  losesNextReply: boolean
 }
 
 export type Connect = (store: ModelStore, line: Line) => BudgetStore
@@ -22,7 +23,7 @@ export type Connect = (store: ModelStore, line: Line) => BudgetStore
 export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = connectThroughLine): SuiteFactory {
   return () => {
     let now = START
-    const line: Line = { isDown: false, losesNextAnswer: false }
+    const line: Line = { isDown: false, losesNextReply: false }
     const open = (state?: ModelState) => new Store({ clock: () => now, ledgerRetentionMs: LEDGER_RETENTION_MS, state })
     let model = open()
     return {
@@ -43,7 +44,7 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
           line.isDown = false
         },
         loseAnswer: () => {
-          line.losesNextAnswer = true
+          line.losesNextReply = true
         },
         damage: ({ partition, kind, key }) => {
           const state = model.state.get(partition)!
@@ -59,24 +60,10 @@ export function modelFactory(Store: ModelClass = ModelStore, connect: Connect = 
   }
 }
 
-const MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
-const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
-
 export const connectThroughLine: Connect = (store, line) => ({
   name: store.name,
   capabilities: store.capabilities,
-  ...through(store, MEMBERS, line),
+  ...through(store, STORE_MEMBERS, line),
   ledger: through(store.ledger, LEDGER_MEMBERS, line),
 })
 
@@ -92,9 +79,9 @@ function through<Owner extends object, Member extends keyof Owner>(
       if (line.isDown) throw new StoreError("The line is down.", { code: "store-unavailable", applied: "no" })
       const call = owner[member] as (request: unknown) => Promise<unknown>
       const reply = structuredClone(await call.call(owner, structuredClone(request)))
-      if (!line.losesNextAnswer) return reply
-      line.losesNextAnswer = false
-      throw new StoreError("The answer was lost.", { code: "store-unavailable", applied: "maybe" })
+      if (!line.losesNextReply) return reply
+      line.losesNextReply = false
+      throw new StoreError("The reply was lost.", { code: "store-unavailable", applied: "maybe" })
     },
   ])
   return Object.fromEntries(sent) as Pick<Owner, Member>

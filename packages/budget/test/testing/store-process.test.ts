@@ -100,7 +100,7 @@ describe("a child", () => {
     expect((await exited)[1]).toBe("SIGKILL")
   })
 
-  it("that dies in the middle of many calls rejects them all, and ends nobody else", async () => {
+  it("that dies in the middle of many calls rejects them all, and ends no other process", async () => {
     const child = start("dies", `${READY}process.on("message", () => process.exit(1))\n`)
     const { store, kill, close } = await connectStore(child)
     const read = () => store.read({ partition: "p".repeat(10_000), counters: [] })

@@ -3,7 +3,6 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
-// @ts-expect-error plain JavaScript, shared with the programs that are run from their sources
 import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 import { StoreError } from "../../src/store/store-error"
 import {
@@ -27,9 +26,9 @@ const short = only("an unseen counter")
 const allCases = (report: StoreReport) => report.levels.flatMap((level) => level.cases)
 const failedCase = (report: StoreReport) => allCases(report).find((one) => one.status === "failed")
 
-/** Charges one nano-dollar too many, but only for the amount 13: only random programs find it. */
+/** Adds 1 too much, but only to the amount 13: only random programs find it. */
 class Unlucky extends ModelStore {
-  protected override sum(a: number, b: number): number {
+  override sum(a: number, b: number): number {
     return super.sum(a, b === 13 ? 14 : b)
   }
 }
@@ -54,7 +53,7 @@ describe("the cases", () => {
 })
 
 describe("the report", () => {
-  it("is JSON, says what the store is, and names what is not claimed and why", async () => {
+  it("is JSON, and contains the name and the check of the store", async () => {
     const report = await runStoreSuite(modelFactory(), short)
     expect(JSON.parse(JSON.stringify(report))).toEqual(report)
     expect(report).toMatchObject({ version: 1, store: "model", ok: true, check: { durability: "none" } })
@@ -79,7 +78,7 @@ describe("the report", () => {
     expect((await runStoreSuite(modelFactory(), { limits, only: () => false })).ok).toBe(false)
   })
 
-  it("tells a level that did not run, or only in part, from one that passed", async () => {
+  it("distinguishes a level that did not run, or only in part, from one that passed", async () => {
     const report = await runStoreSuite(modelFactory(), short)
     const others = SUITE_LEVELS.slice(1).map(() => "not run")
     expect(report.levels.map((level) => level.status)).toEqual(["passed", ...others])
@@ -87,12 +86,12 @@ describe("the report", () => {
     expect(report.levels.map(({ notRun }) => notRun)).toEqual([sizes[0]! - 1, ...sizes.slice(1)])
   })
 
-  it("of a level whose cases are all excluded by limits says not claimed", async () => {
+  it("is `not claimed` for a level whose cases are all excluded by limits", async () => {
     const report = await runStoreSuite(modelFactory(), { limits, only: ({ level }) => level === "processes" })
     expect(report.levels.find(({ level }) => level === "processes")).toMatchObject({ status: "not claimed", notRun: 0 })
   })
 
-  it("comes case by case to onCase", async () => {
+  it("passes each case to onCase", async () => {
     const cases: CaseReport[] = []
     const report = await runStoreSuite(modelFactory(), {
       limits,
@@ -148,18 +147,19 @@ describe("limits are declared, not assumed", () => {
     ["nothing", () => undefined, /the factory's target`: expected an object with the member `store`, got undefined/],
     ["no store", () => ({}), /`target.store`: expected the store to test, got undefined/],
     ["a promise of a store", () => ({ store: Promise.resolve(model()) }), /await the promise/],
+    ["a store that is only a name", () => ({ store: { name: "x" } }), /`store.reserve`: expected a function/],
     [
-      "a store that is only a name",
-      () => ({ store: { name: "x" } }),
-      /`store.capabilities`: expected an object \{ shared/,
+      "a store without capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: undefined }) }),
+      /`store.capabilities`: expected an object/,
     ],
     [
-      "a store without a member",
-      () => ({ store: { name: "x", capabilities: {} } }),
-      /`store.reserve`: expected a function/,
+      "a store with wrong capabilities",
+      () => ({ store: Object.assign(model(), { capabilities: { ...model().capabilities, maxCounters: 3 } }) }),
+      /`store.capabilities.maxCounters`: expected/,
     ],
     ["a store without a name", () => ({ store: { capabilities: {} } }), /`store.name`: expected a string/],
-  ])("a factory that returns %s learns what was expected", async (_what, factory, message) => {
+  ])("a factory that returns %s fails with what was expected", async (_what, factory, message) => {
     const report = await runStoreSuite(factory as unknown as SuiteFactory, short)
     expect(failedCase(report)?.reason).toMatch(message)
   })
@@ -168,7 +168,7 @@ describe("limits are declared, not assumed", () => {
     let calls = 0
     const factory: SuiteFactory = (about) => {
       calls++
-      if (calls === 1) throw new Error("no store today")
+      if (calls === 1) throw new Error("The database does not start.")
       return modelFactory()(about)
     }
     const report = await runStoreSuite(factory, { limits, only: ({ title }) => /^an unseen|^read replies/.test(title) })
@@ -177,21 +177,24 @@ describe("limits are declared, not assumed", () => {
 })
 
 describe("a case that fails", () => {
-  it("says what was expected, what came, and where the rule stands", async () => {
+  it("says what was expected, what came, which calls came last, and where the rule stands", async () => {
     class TooLittle extends ModelStore {
-      protected override sum(a: number, b: number): number {
+      override sum(a: number, b: number): number {
         return super.sum(a, b === 30 ? 29 : b)
       }
     }
     const found = failedCase(await runStoreSuite(modelFactory(TooLittle), only("reserve sets the amount aside")))
-    expect(found?.reason).toBe(
-      "counters of the reply: [0].reserved: expected 30, got 29\n" +
-        'The rule stands in docs/custom-store.md of @p2/budget, under "Windows and room".',
-    )
+    const lines = found?.reason?.split("\n") ?? []
+    expect(lines.slice(0, 2)).toEqual([
+      "reserve: counters[0].reserved: expected 30, got 29",
+      'See "Windows and room" in docs/custom-store.md of @p2/budget. The last calls, the newest last:',
+    ])
+    expect(lines.at(-2)).toMatch(/^ {2}reserve \{"counters":\[\{"amount":30,.*"key":"r1"/)
+    expect(lines.at(-1)).toMatch(/^ {4}→ \{"counters":\[\{"granted":0,"name":"a","reserved":29/)
     expect(found).toMatchObject({ rule: "Windows and room", durationMs: expect.any(Number) })
   })
 
-  it("names every place where two values differ, and of long texts what stands around the difference", () => {
+  it("names every place where two values differ, and cuts long strings to the part around the difference", () => {
     const difference = (actual: unknown, expected: unknown) => describeDifferences(differences(actual, expected))
     expect(difference({ a: [1, { b: 2, c: undefined }] }, { a: [1, { b: 3 }], d: null })).toBe(
       "a[1].b: expected 3, got 2\n  d: expected null, got undefined",
@@ -228,7 +231,7 @@ describe("a case that fails", () => {
     expect(found?.reason).toContain("no table")
   })
 
-  it("because it does not end, does not hold up the others", async () => {
+  it("because it does not end does not delay the others", async () => {
     class Stuck extends ModelStore {
       override readonly capabilities = { ...new ModelStore({ clock: Date.now }).capabilities, timeoutMs: 100_000 }
 
@@ -246,7 +249,7 @@ describe("a case that fails", () => {
     expect(report.levels[0]?.passed).toBeGreaterThan(0)
   })
 
-  it("because its factory does not return, does not hold up the others", async () => {
+  it("because its factory does not return does not delay the others", async () => {
     let calls = 0
     const factory: SuiteFactory = (about) => (calls++ === 0 ? new Promise(() => {}) : modelFactory()(about))
     const report = await runStoreSuite(factory, {
@@ -270,7 +273,7 @@ describe("a case that fails", () => {
         },
       }),
     })
-    const report = await runStoreSuite(factory, { only: ({ title }) => title.startsWith("what one process writes") })
+    const report = await runStoreSuite(factory, { only: ({ title }) => title.startsWith("every process sees") })
     expect(failedCase(report)).toBeDefined()
     expect(ended.length).toBe(2)
   })
@@ -289,13 +292,13 @@ describe("a random program that fails", () => {
     const seed = Number(
       /^seed (\d+), step \d+: .*(spent|reserved|granted): expected -?\d+, got -?\d+/.exec(reason)?.[1],
     )
-    expect(reason).toContain(`Repeat it with { seed: ${seed}, fuzzRuns: 1 }`)
+    expect(reason).toContain(`Repeat with { seed: ${seed}, fuzzRuns: 1 }`)
     expect((await reasonWith({ seed, fuzzRuns: 1 })).split("\n")[0]).toBe(reason.split("\n")[0])
   })
 })
 
 describe("runners", () => {
-  it("any describe and it will do, and cases that are not claimed are not registered", async () => {
+  it("work with any `describe` and `it`, and cases that are not claimed are not registered", async () => {
     const bodies: (() => Promise<void>)[] = []
     let report: StoreReport | undefined
     const runner = {

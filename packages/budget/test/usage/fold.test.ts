@@ -31,7 +31,7 @@ describe("UsageFold", () => {
     const [row] = totalsOf([
       entryOf({ tableCostNanoUsd: 5 }),
       entryOf({ requestId: "s", status: "failed", costNanoUsd: 2, tokens: { inputTokens: 1, outputTokens: 4 } }),
-      entryOf({ requestId: "s", status: "expired", costNanoUsd: 10 }),
+      entryOf({ requestId: "s", status: "expired", costNanoUsd: 10, costSource: "bound", inDoubt: true }),
       entryOf({ requestId: "t", status: "released", costNanoUsd: 0, tokens: {} }),
     ])
     expect(row).toEqual({
@@ -46,6 +46,8 @@ describe("UsageFold", () => {
       tokens: { inputTokens: 7, outputTokens: 4 },
       costNanoUsd: 19,
       failedCostNanoUsd: 12,
+      inDoubt: 1,
+      inDoubtNanoUsd: 10,
       reservedNanoUsd: 40,
       differenceNanoUsd: 2,
     })

@@ -1,6 +1,6 @@
 import type { LimitStatus } from "@p2/budget"
 import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
-import type { CallEstimate } from "../generate/plan-call"
+import type { AttemptPlan } from "../generate/generate-call"
 
 /**
  * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, with exact
@@ -49,17 +49,19 @@ export interface BudgetInfo {
   scopes: ScopeInfo[]
 }
 
+/** The probable cost: the input as counted, and half of `maxTokens`, because answers seldom use all of it. */
+export function estimateOf({ route, inputTokens, maxTokens }: AttemptPlan): NanoUsd {
+  return route.estimateNanoUsd(inputTokens, Math.ceil(maxTokens / 2))
+}
+
 /** Compares the next call with every limit. */
-export function budgetInfoOf(
-  request: Request<unknown>,
-  estimate: CallEstimate,
-  limits: readonly LimitStatus[],
-): BudgetInfo {
-  const { upperBoundNanoUsd, estimatedNanoUsd } = estimate
+export function budgetInfoOf(request: Request<unknown>, plan: AttemptPlan, limits: readonly LimitStatus[]): BudgetInfo {
+  const { upperBoundNanoUsd, inputTokens, maxTokens } = plan
+  const estimatedNanoUsd = estimateOf(plan)
   const max = request.maxBudgetNanoUsd ?? null
   const remaining = max === null ? null : Math.max(0, max - upperBoundNanoUsd)
   const dollars = (nanoUsd: NanoUsd | null) => (nanoUsd === null ? null : toUsdNumber(nanoUsd))
-  const scopes = limits.map((limit) => scopeInfo(limit, estimate))
+  const scopes = limits.map((limit) => scopeInfo(limit, plan))
   return {
     maxBudget: dollars(max),
     maxBudgetNanoUsd: max,
@@ -69,14 +71,14 @@ export function budgetInfoOf(
     upperBoundCostNanoUsd: upperBoundNanoUsd,
     remainingBudget: dollars(remaining),
     remainingBudgetNanoUsd: remaining,
-    budgetExceeded: estimate.denial !== undefined || scopes.some((scope) => scope.exceeded),
-    inputTokens: estimate.inputTokens,
-    maxTokens: estimate.maxTokens,
+    budgetExceeded: plan.status === "denied" || scopes.some((scope) => scope.exceeded),
+    inputTokens,
+    maxTokens,
     scopes,
   }
 }
 
-function scopeInfo(status: LimitStatus, estimate: CallEstimate): ScopeInfo {
+function scopeInfo(status: LimitStatus, plan: AttemptPlan): ScopeInfo {
   const { scope, resetsAt } = status
   const remaining = atLeastZero(status.remaining)
   const remainingNanoUsd = atLeastZero(status.remainingNanoUsd)
@@ -94,7 +96,7 @@ function scopeInfo(status: LimitStatus, estimate: CallEstimate): ScopeInfo {
     remaining,
     remainingNanoUsd,
     resetsAt: resetsAt === null ? null : new Date(resetsAt),
-    exceeded: available !== null && available < requestedIn(status.unit, estimate),
+    exceeded: available !== null && available < requestedIn(status.unit, plan),
   }
 }
 
@@ -102,7 +104,7 @@ function atLeastZero(amount: number | null): number | null {
   return amount === null ? null : Math.max(0, amount)
 }
 
-function requestedIn(unit: LimitStatus["unit"], estimate: CallEstimate): number {
-  if (unit === "tokens") return estimate.upperBoundTokens
-  return unit === "requests" ? 1 : estimate.upperBoundNanoUsd
+function requestedIn(unit: LimitStatus["unit"], plan: AttemptPlan): number {
+  if (unit === "tokens") return plan.inputUpperBound + plan.maxTokens
+  return unit === "requests" ? 1 : plan.upperBoundNanoUsd
 }

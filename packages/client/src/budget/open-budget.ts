@@ -46,8 +46,8 @@ const sharedBudgets = new Map<string, SharedBudget>()
 
 /** The clients of a process share a budget by its address; the last one closes it. */
 async function openAddress(address: string): Promise<OpenedBudget> {
-  // `checkClientOptions` accepts no third kind of address.
-  const open = address.startsWith("file:") ? openFile : openRedis
+  // `checkClientOptions` accepts no fourth kind of address.
+  const open = address.startsWith("file:") ? openFile : address.startsWith("redis") ? openRedis : openPostgres
   const shared = sharedBudgets.get(address) ?? { opening: open(address), users: 0 }
   sharedBudgets.set(address, shared)
   shared.users++
@@ -96,5 +96,36 @@ async function openFile(address: string): Promise<OpenedBudget> {
     return { budget, close: () => budget.close() }
   } catch (cause) {
     return throwNotLoaded("@p2/budget-sqlite", 'A store "file:…"', cause)
+  }
+}
+
+async function openPostgres(address: string): Promise<OpenedBudget> {
+  const [{ postgresStore }, { default: pg }] = await Promise.all([importPostgresStore(), importPg()])
+  const pool = new pg.Pool({ connectionString: address })
+  const budget = createBudget({ store: postgresStore({ pool }), limits: [] })
+  return {
+    budget,
+    close: async () => {
+      await budget.close()
+      await pool.end()
+    },
+  }
+}
+
+const POSTGRES = 'A store "postgres://…"'
+
+async function importPostgresStore() {
+  try {
+    return await import("@p2/budget-postgres")
+  } catch (cause) {
+    return throwNotLoaded("@p2/budget-postgres", POSTGRES, cause)
+  }
+}
+
+async function importPg() {
+  try {
+    return await import("pg")
+  } catch (cause) {
+    return throwNotLoaded("pg", POSTGRES, cause)
   }
 }

@@ -44,6 +44,11 @@ export interface UsageSums {
   /** Cost of attempts without an answer. */
   failedCost: number
   failedCostNanoUsd: NanoUsd
+  /** Attempts that were sent, and whose cost neither a reported usage nor a documented rule decides. */
+  inDoubtAttempts: number
+  /** What these attempts were charged. `client.reconcile()` corrects it where the provider reports the cost afterwards. */
+  inDoubtCost: number
+  inDoubtCostNanoUsd: NanoUsd
   /** Sum of (reported cost − cost by the price table) where both are known. */
   providerDifference: number
   providerDifferenceNanoUsd: NanoUsd

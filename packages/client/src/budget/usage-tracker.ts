@@ -1,6 +1,6 @@
 import type { StoredEntry, UsageFilter, UsageTotals, UsageTotalsQuery } from "@p2/budget"
 import { checkOptions, InvalidArgumentError, toUsdNumber } from "@p2/core"
-import type { BudgetConstraints } from "./budget-constraints"
+import type { LazyBudget } from "./lazy-budget"
 import type {
   ClientUsageData,
   RequestPage,
@@ -17,11 +17,11 @@ const LIST_OPTIONS: ReadonlySet<string> = new Set(["userId", "clientId", "from",
 
 /** Queries the usage ledger. Results are exact, with times by the store's clock. */
 export class UsageTracker {
-  readonly #constraints: BudgetConstraints
+  readonly #budget: LazyBudget
 
   /** @internal Created by the client. */
-  constructor(constraints: BudgetConstraints) {
-    this.#constraints = constraints
+  constructor(budget: LazyBudget) {
+    this.#budget = budget
   }
 
   /** Sums for the user and the client of the request, or those of the query; `null` selects all. */
@@ -41,7 +41,7 @@ export class UsageTracker {
   }
 
   /** The usage of one client: sums, models, and the last ten requests. */
-  async getClientUsageData(clientId = this.#constraints.subject.clientId): Promise<ClientUsageData> {
+  async getClientUsageData(clientId = this.#budget.subject.clientId): Promise<ClientUsageData> {
     if (typeof clientId !== "string" || clientId === "")
       throw new InvalidArgumentError("clientId", "a client id, because the request has none", clientId)
     const [sums, byModel, recent] = await Promise.all([
@@ -71,7 +71,7 @@ export class UsageTracker {
     if (!Number.isInteger(limit) || limit < 1 || limit > 500)
       throw new InvalidArgumentError("query.limit", "an integer from 1 to 500", limit)
     const filter = this.#filter(query)
-    const { budget, subject } = await this.#constraints.open()
+    const { budget, subject } = await this.#budget.open()
     const requests: RequestRecord[] = []
     const seen = new Set<string>()
     for (let { cursor } = query; ; ) {
@@ -92,7 +92,7 @@ export class UsageTracker {
   }
 
   #filter(query: Pick<UsageQuery, "userId" | "clientId" | "from" | "to">): UsageFilter {
-    const { subject } = this.#constraints
+    const { subject } = this.#budget
     const { userId = subject.userId, clientId = subject.clientId } = query
     for (const [name, id] of Object.entries({ userId, clientId }))
       if (id === "") throw new InvalidArgumentError(`query.${name}`, "an id, or null for all", id)
@@ -112,12 +112,12 @@ export class UsageTracker {
   }
 
   async #entries(requestId: string): Promise<StoredEntry[]> {
-    const { budget, subject } = await this.#constraints.open()
+    const { budget, subject } = await this.#budget.open()
     return budget.usage.get(requestId, { subject })
   }
 
   async #totals(query: Omit<UsageTotalsQuery, "subject">): Promise<UsageTotals[]> {
-    const { budget, subject } = await this.#constraints.open()
+    const { budget, subject } = await this.#budget.open()
     return budget.usage.totals({ subject, ...query })
   }
 
@@ -172,6 +172,7 @@ function epochMs(value: Date | number | undefined, argument: string): number | u
 function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
   const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
   const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
+  const { inDoubt = 0, inDoubtNanoUsd = 0 } = totals
   const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
   return {
     totalRequests: requests,
@@ -190,6 +191,9 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
     reservedNanoUsd,
     failedCost: toUsdNumber(failedCostNanoUsd),
     failedCostNanoUsd,
+    inDoubtAttempts: inDoubt,
+    inDoubtCost: toUsdNumber(inDoubtNanoUsd),
+    inDoubtCostNanoUsd: inDoubtNanoUsd,
     providerDifference: toUsdNumber(differenceNanoUsd),
     providerDifferenceNanoUsd: differenceNanoUsd,
   }

@@ -1,10 +1,13 @@
 import { LruMap } from "@p2/core"
 import { STRUCTURED_MODES, type StructuredMode } from "../providers/provider"
-import type { Route } from "../providers/routes"
+import type { Route } from "../providers/route"
 import type { AnswerMode } from "../receipt"
 
 /** The mode that worked last, by `route.modeKey`. Shared by all clients of the process, which are often short-lived. */
 const workingModes = new LruMap<string, AnswerMode>(1_000)
+
+/** Servers that answered a stream only without `stream_options`, by `route.modeKey`. */
+const serversWithoutStreamUsage = new LruMap<string, true>(1_000)
 
 function modesOf(route: Route): readonly StructuredMode[] {
   return route.provider.modes ?? STRUCTURED_MODES
@@ -25,7 +28,16 @@ export function looserMode(route: Route, mode: AnswerMode): AnswerMode | undefin
   return modes[modes.indexOf(mode as StructuredMode) + 1]
 }
 
-/** Remembers that a mode worked, so that the next request starts with it. */
-export function rememberMode(route: Route, mode: AnswerMode): void {
+/** Whether to request the usage of a stream from a server. */
+export function canRequestStreamUsage(route: Route): boolean {
+  return route.provider.streamOptions !== false && !serversWithoutStreamUsage.has(route.modeKey)
+}
+
+/** Remembers what worked, so that the next request starts with it. */
+export function rememberServer(
+  route: Route,
+  { mode, requestsStreamUsage }: { mode: AnswerMode; requestsStreamUsage: boolean },
+): void {
   if (mode !== "text") workingModes.set(route.modeKey, mode)
+  if (!requestsStreamUsage && route.provider.streamOptions !== false) serversWithoutStreamUsage.set(route.modeKey, true)
 }

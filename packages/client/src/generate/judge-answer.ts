@@ -1,4 +1,5 @@
-import { type CompiledAnswer, extractJson, type P2Error } from "@p2/core"
+import { type CompiledAnswer, cutReasoning, findJson, isRecord, type P2Error, parseJson } from "@p2/core"
+import type { ChatCompletion } from "@p2/guard/protocols"
 import {
   AnswerEmptyError,
   AnswerRefusedError,
@@ -6,25 +7,15 @@ import {
   ContentFilteredError,
   ProviderError,
 } from "../errors"
-import type { Completion } from "../transport/completion"
 
-/**
- * Finish reasons beside OpenAI's. Gemini's endpoint passes on its own (https://github.com/HKUDS/Vibe-Trading/pull/308);
- * Mistral has `model_length` (https://docs.rs/crate/mistral-openapi-client), DeepSeek `insufficient_system_resource`
- * (https://docs.rs/crate/ds-api), vLLM `abort`.
- */
-const FILTERED = /^(content_filter|safety|recitation|blocklist|prohibited|spii)/i
-const TRUNCATED = /^(length|max_tokens|model_length)$/i
-const FAILED = /^(error|insufficient_system_resource|abort)$/i
-
-/** The answer, or why there is none. `text` is the text that the model returned. */
-export type AnswerOutcome =
+/** The answer, or why there is none. `text` is the text that the model returned, without reasoning. */
+export type Verdict =
   | { status: "answered"; answer: unknown; text: string }
   | { status: "failed"; error: P2Error; text: string }
 
 /** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
 export async function judgeAnswer(
-  completion: Completion,
+  completion: ChatCompletion,
   options: {
     /** Undefined: the answer is text. */
     compiled: CompiledAnswer<unknown> | undefined
@@ -32,34 +23,96 @@ export async function judgeAnswer(
     /** Output tokens that were requested. */
     maxTokens: number
   },
-): Promise<AnswerOutcome> {
-  const { finishReason = "", refusal, text } = completion
+): Promise<Verdict> {
+  const { finishReason, refusal, answerEnd } = completion
   const { compiled, provider, maxTokens } = options
-  const failed = (error: P2Error): AnswerOutcome => ({ status: "failed", error, text })
+  if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
+    return parseAnswer(completion.texts, compiled)
+  const text = cutReasoning(completion.text)
+  const failed = (error: P2Error): Verdict => ({ status: "failed", error, text })
   if (refusal !== "") return failed(new AnswerRefusedError(refusal))
-  if (FILTERED.test(finishReason)) return failed(new ContentFilteredError())
-  if (FAILED.test(finishReason))
-    return failed(new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }))
-  const isBlank = text.trim() === ""
-  if (TRUNCATED.test(finishReason)) {
-    const truncated = failed(new AnswerTruncatedError(maxTokens, text))
-    if (compiled === undefined || isBlank) return truncated
-    // The JSON object is complete if only trailing white space was cut off.
-    const outcome = await parseAnswer(text, compiled)
-    return outcome.status === "answered" ? outcome : truncated
+  switch (answerEnd) {
+    case "filtered":
+      return failed(new ContentFilteredError())
+    case "failed":
+      return failed(
+        new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }),
+      )
+    case "truncated": {
+      // An object is complete if only white space after it was cut off.
+      const isWhole = compiled !== undefined && parseJson(text) !== undefined
+      const verdict = isWhole ? await parseAnswer([text], compiled) : undefined
+      return verdict?.status === "answered" ? verdict : failed(new AnswerTruncatedError(maxTokens, text))
+    }
+    case "complete":
+      return text.trim() === "" ? failed(new AnswerEmptyError()) : { status: "answered", answer: text, text }
   }
-  if (isBlank) return failed(new AnswerEmptyError())
-  return compiled === undefined ? { status: "answered", answer: text, text } : parseAnswer(text, compiled)
 }
 
-async function parseAnswer(text: string, compiled: CompiledAnswer<unknown>): Promise<AnswerOutcome> {
-  let result = await compiled.parseAsync(text)
-  if (!result.ok && result.error.reason === "json") {
-    // The loosest modes, and servers that ignore the mode, may return prose or a code fence around the object.
-    const json = extractJson(text)
-    if (json !== undefined && json !== text) result = await compiled.parseAsync(json)
+/** The most values in an answer that are tried. */
+const MAX_VALUES = 100
+
+/**
+ * Parses the last JSON value that fits the schema. Models and servers put prose, a code fence or reasoning around the
+ * answer, encode it twice, or write the tool call as content. If no value fits, the error is that of the longest one.
+ */
+async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<unknown>): Promise<Verdict> {
+  const [first = ""] = texts
+  const whole = await compiled.parseAsync(first)
+  if (whole.ok && argumentsIn(first, compiled.name).length === 0)
+    return { status: "answered", answer: whole.answer, text: first }
+  let error = whole.ok ? undefined : whole.error
+  // No other value is longer than a whole text that is JSON.
+  let longest = error?.reason === "json" ? 0 : first.length
+  const values = texts.flatMap((text) => valuesIn(text, compiled.name))
+  for (const value of values.slice(0, MAX_VALUES)) {
+    // A check of the schema that threw is a bug in the schema, so no other value is tried.
+    if (error?.reason === "code") break
+    if (value === first && !whole.ok) continue
+    const result = await compiled.parseAsync(value)
+    if (result.ok) return { status: "answered", answer: result.answer, text: value }
+    if (value.length > longest || result.error.reason === "code") [longest, error] = [value.length, result.error]
   }
-  return result.ok
-    ? { status: "answered", answer: result.answer, text }
-    : { status: "failed", error: result.error, text }
+  const text = cutReasoning(first)
+  return { status: "failed", error: text.trim() === "" || error === undefined ? new AnswerEmptyError() : error, text }
+}
+
+/** The JSON values in a text, the likeliest first. */
+function valuesIn(text: string, toolName: string): string[] {
+  return findJson(text).flatMap((json) => [
+    ...argumentsIn(json, toolName),
+    json,
+    ...decoded(json, toolName),
+    ...unwrapped(json, toolName),
+  ])
+}
+
+/** What models put around an answer, besides the name of its tool. */
+const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
+
+/** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */
+function unwrapped(json: string, toolName: string): string[] {
+  const value = parseJson(json)
+  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object)
+  if (typeof value === "string" || key === undefined || others.length > 0) return []
+  if (!Array.isArray(value) && key !== toolName && !WRAPPERS.includes(key)) return []
+  return typeof inner === "string" ? findJson(inner) : isRecord(inner) ? [JSON.stringify(inner)] : []
+}
+
+/** The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, or a list with it. */
+function argumentsIn(json: string, toolName: string): string[] {
+  if (!/"(?:arguments|parameters|input)"/.test(json)) return []
+  const [call] = [parseJson(json)].flat() as unknown[]
+  if (!isRecord(call)) return []
+  const holder = isRecord(call.function) ? call.function : call
+  const given = holder.arguments ?? holder.parameters ?? holder.input
+  if (holder.name !== toolName || given === undefined) return []
+  return typeof given === "string" ? findJson(given) : [JSON.stringify(given)]
+}
+
+/** The values in a JSON string that contains JSON. */
+function decoded(json: string, toolName: string): string[] {
+  if (!json.startsWith('"')) return []
+  const inner = parseJson(json)
+  return typeof inner === "string" ? valuesIn(inner, toolName) : []
 }

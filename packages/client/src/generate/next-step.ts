@@ -1,57 +1,25 @@
+import { BudgetExceededError } from "@p2/budget"
 import { InvalidAnswerError, type Message, type P2Error } from "@p2/core"
-import type { Remaining, Unreserved } from "../budget/reserve-call"
 import { type AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../errors"
-import type { CallableRoute } from "../providers/routes"
-import type { AnswerMode, AttemptReason, AttemptReceipt } from "../receipt"
-import { rejectsMode } from "../transport/provider-failure"
-import { firstMode, looserMode } from "./answer-modes"
-import type { AnswerOutcome } from "./judge-answer"
-import { narrowerMaxTokens, planCall } from "./plan-call"
-import type { Prompt } from "./prompt"
+import { rejectsMode, rejectsStreamOptions } from "../transport/rejected-field"
+import { canRequestStreamUsage, firstMode, looserMode } from "./answer-modes"
+import type { AttemptOutcome } from "./attempt"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
-/** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
-export interface AttemptStep {
-  /** From 1. */
-  attempt: number
-  reason: AttemptReason
-  /** Wait before the attempt. */
-  delayMs: number
-  routeIndex: number
-  mode: AnswerMode
-  /** Messages added to the conversation: the invalid answer and its issues. */
-  repairMessages: readonly Message[]
-  /** Output tokens to request if the request has no `maxTokens`; undefined: the default. */
-  maxTokens: number | undefined
-  /** A scope denied the previous attempt, and `maxTokens` was lowered to what the scope can afford. */
-  narrowed: boolean
-  /** Retries of this model so far. */
-  retries: number
-  /** Repairs of this request so far. */
-  repairs: number
-}
-
-/** The result of an attempt, with its receipt. */
-export type AttemptOutcome = { receipt: AttemptReceipt } & (AnswerOutcome | Unreserved)
-
-/** The state that decides the next step. */
-export interface StepContext {
-  step: AttemptStep
-  prompt: Prompt
-  routes: readonly CallableRoute[]
-  signal: AbortSignal | undefined
-  /** The time until the total deadline, and the rest of `maxBudget` (undefined: no limit). */
-  remaining: { ms: number; nanoUsd: number | undefined }
-  /** In [0, 1). */
-  random: () => number
-}
-
-export function firstStep(route: CallableRoute, structured: boolean): AttemptStep {
+/** The first step with a route. */
+export function firstStep(
+  { routes, compiled }: Pick<GenerateCall, "routes" | "compiled">,
+  routeIndex = 0,
+): AttemptStep {
+  const route = routes[routeIndex]!
   return {
     attempt: 1,
     reason: "first",
     delayMs: 0,
-    routeIndex: 0,
-    mode: firstMode(route, structured),
+    routeIndex,
+    mode: firstMode(route, compiled !== undefined),
+    requestsStreamUsage: canRequestStreamUsage(route),
     repairMessages: [],
     maxTokens: undefined,
     narrowed: false,
@@ -60,38 +28,58 @@ export function firstStep(route: CallableRoute, structured: boolean): AttemptSte
   }
 }
 
+/** What remains of the total deadline, and of `maxBudget` (undefined: no limit). */
+interface Remaining {
+  ms: number
+  nanoUsd: number | undefined
+}
+
 /** The step after an attempt without an answer. Undefined: the request has failed. */
 export function nextStep(
+  call: GenerateCall,
+  step: AttemptStep,
   outcome: Exclude<AttemptOutcome, { status: "answered" }>,
-  context: StepContext,
+  remaining: Remaining,
 ): AttemptStep | undefined {
-  const { step } = context
-  const change =
-    outcome.status === "denied"
-      ? afterDenial(outcome.remaining, outcome.receipt.maxTokens, context)
-      : outcome.status === "failed"
-        ? afterFailure(outcome.error, outcome.text, context)
-        : // Without the store every further attempt would fail too.
-          undefined
+  const change = changeAfter(call, step, outcome, remaining)
   return change && { ...step, delayMs: 0, ...change, attempt: step.attempt + 1 }
 }
 
 /** The fields of the next step that change. Undefined: no step follows. */
 type StepChange = Partial<AttemptStep> | undefined
 
-/** If `maxTokens` was not set, retries once with what the denying scope can afford. */
-function afterDenial(remaining: Remaining | undefined, maxTokens: number, context: StepContext): StepChange {
-  const { step, prompt } = context
-  if (step.narrowed || prompt.request.maxTokens !== undefined || remaining === undefined) return fallback(context)
-  const narrower = narrowerMaxTokens(prompt, maxTokens, remaining)
-  return narrower === undefined ? fallback(context) : { maxTokens: narrower, narrowed: true }
+function changeAfter(
+  call: GenerateCall,
+  step: AttemptStep,
+  outcome: Exclude<AttemptOutcome, { status: "answered" }>,
+  remaining: Remaining,
+): StepChange {
+  if (outcome.status === "denied") return afterDenial(call, step, outcome.error, outcome.plan)
+  if (outcome.status === "failed") return afterFailure(call, step, outcome.error, outcome.text, remaining)
+  // Without the store every further attempt would fail too. The circuit breaker rejects one provider and model only.
+  return outcome.error.code === "circuit-open" ? fallback(call, step) : undefined
 }
 
-function afterFailure(error: P2Error, text: string, context: StepContext): StepChange {
-  const { step, prompt, signal } = context
-  if (signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
-  if (error instanceof ProviderError && rejectsMode(error, prompt.mode)) {
-    const mode = looserMode(prompt.route, prompt.mode)
+/** If `maxTokens` was not set, retries once with what the denying scope can afford. */
+function afterDenial(call: GenerateCall, step: AttemptStep, error: P2Error, plan: AttemptPlan): StepChange {
+  const isByScope = plan.status === "planned" && BudgetExceededError.isInstance(error)
+  if (step.narrowed || call.request.maxTokens !== undefined || !isByScope) return fallback(call, step)
+  const narrower = narrowerMaxTokens(plan, error.all)
+  return narrower === undefined ? fallback(call, step) : { reason: "narrowed", maxTokens: narrower, narrowed: true }
+}
+
+function afterFailure(
+  call: GenerateCall,
+  step: AttemptStep,
+  error: P2Error,
+  text: string,
+  remaining: Remaining,
+): StepChange {
+  const route = call.routes[step.routeIndex]!
+  if (call.signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
+  if (error instanceof ProviderError) {
+    if (step.requestsStreamUsage && rejectsStreamOptions(error)) return { reason: "mode", requestsStreamUsage: false }
+    const mode = rejectsMode(error, step.mode) ? looserMode(route, step.mode) : undefined
     if (mode !== undefined) return { reason: "mode", mode }
   }
   switch (error.code) {
@@ -100,56 +88,51 @@ function afterFailure(error: P2Error, text: string, context: StepContext): StepC
       return undefined
     case "invalid-answer":
     case "answer-empty":
-      return repair(error, text, context)
+      return repair(call, step, error, text)
     case "answer-truncated":
-      return longer(error as AnswerTruncatedError, context)
+      return longer(call, step, error as AnswerTruncatedError, remaining)
   }
-  return error.retryable && step.retries < prompt.request.retries ? retry(error, context) : fallback(context)
+  const canRetry = error.retryable && step.retries < call.request.retries
+  return canRetry ? retry(call, step, error, remaining) : fallback(call, step)
 }
 
 /** Sends an invalid answer back with its issues. Repeats the request after an empty answer. */
-function repair(error: P2Error, text: string, context: StepContext): StepChange {
-  const { step, prompt } = context
+function repair(call: GenerateCall, step: AttemptStep, error: P2Error, text: string): StepChange {
   const invalid = error instanceof InvalidAnswerError ? error : undefined
   // A throwing refinement is a bug in the schema, so do not repair.
   if (invalid?.reason === "code") return undefined
-  if (step.repairs >= prompt.request.repairs) return fallback(context)
+  if (step.repairs >= call.request.repairs) return fallback(call, step)
   const repairMessages = invalid === undefined ? [] : messagesForRepair(text, invalid)
   return { reason: "repair", repairs: step.repairs + 1, repairMessages }
 }
 
 /** Requests a truncated answer again with four times the output tokens, unless the request sets `maxTokens`. */
-function longer({ maxTokens }: AnswerTruncatedError, context: StepContext): StepChange {
-  const { step, prompt, remaining } = context
-  if (prompt.request.maxTokens !== undefined || step.repairs >= prompt.request.repairs) return fallback(context)
+function longer(
+  call: GenerateCall,
+  step: AttemptStep,
+  { maxTokens }: AnswerTruncatedError,
+  remaining: Remaining,
+): StepChange {
+  const { request } = call
+  if (request.maxTokens !== undefined || step.repairs >= request.repairs) return fallback(call, step)
   const wanted = maxTokens * 4
-  const plan = planCall(prompt, { maxTokens: wanted, remainingNanoUsd: remaining.nanoUsd })
-  if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(context)
+  const plan = planAttempt(call, { ...step, maxTokens: wanted }, remaining.nanoUsd)
+  if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(call, step)
   return { reason: "longer", repairs: step.repairs + 1, maxTokens: wanted }
 }
 
-function retry(error: P2Error, context: StepContext): StepChange {
-  const { step, remaining, random } = context
+function retry(call: GenerateCall, step: AttemptStep, error: P2Error, remaining: Remaining): StepChange {
   const retries = step.retries + 1
-  const delayMs = retryDelayMs(retries, (error as Partial<ProviderError>).retryAfterMs, random())
+  const delayMs = retryDelayMs(retries, (error as Partial<ProviderError>).retryAfterMs, call.clock.random())
   // Skip retries that would start after the deadline.
-  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(context)
+  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(call, step)
   return { reason: "retry", retries, delayMs }
 }
 
-function fallback({ step, routes, prompt }: StepContext): StepChange {
+function fallback(call: GenerateCall, step: AttemptStep): StepChange {
   const routeIndex = step.routeIndex + 1
-  const route = routes[routeIndex]
-  if (route === undefined) return undefined
-  return {
-    reason: "fallback",
-    routeIndex,
-    mode: firstMode(route, prompt.compiled !== undefined),
-    repairMessages: [],
-    maxTokens: undefined,
-    narrowed: false,
-    retries: 0,
-  }
+  if (routeIndex >= call.routes.length) return undefined
+  return { ...firstStep(call, routeIndex), reason: "fallback", repairs: step.repairs }
 }
 
 /** The longest `Retry-After` that the client waits for. */

@@ -1,19 +1,19 @@
 import { AbortedError, P2Error } from "@p2/core"
 import type { GenerateResult } from "../answer-stream"
-import { recordDenial } from "../budget/reserve-call"
+import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt } from "../receipt"
-import { rememberMode } from "./answer-modes"
-import { type GenerateCall, runAttempt } from "./attempt"
-import { type AttemptStep, firstStep, nextStep } from "./next-step"
-import type { Prompt } from "./prompt"
+import { rememberServer } from "./answer-modes"
+import { runAttempt } from "./attempt"
+import type { AttemptStep, GenerateCall } from "./generate-call"
+import { firstStep, nextStep } from "./next-step"
 
 /**
  * Makes attempts (retries, repairs, fallbacks) under one `maxBudget` and one total deadline, until one returns an answer or
  * no step follows. Never rejects: the result may also be a usage error, with the receipt of the attempts before it.
  */
 export async function runAttempts(call: GenerateCall): Promise<GenerateResult<unknown>> {
-  const { request, requestId, routes, clock, signal } = call
+  const { request, requestId, clock, signal } = call
   const startedAt = clock.now()
   const start = performance.now()
   const attempts: AttemptReceipt[] = []
@@ -27,29 +27,21 @@ export async function runAttempts(call: GenerateCall): Promise<GenerateResult<un
     const last = attempts.at(-1)
     // Every sent attempt has an entry. A request whose attempts were all denied gets one entry.
     if (last !== undefined && attempts.every(({ status }) => status === "denied"))
-      await recordDenial(call.callBudget, requestId, last, { signal, remainingMs: remaining().ms })
+      await recordDenial(call, last, remaining().ms)
     const receipt = sum()
     return { ok: false, error: attachReceipt(error, receipt), receipt }
   }
   try {
-    for (let step: AttemptStep | undefined = firstStep(routes[0]!, call.compiled !== undefined); ; ) {
-      const prompt = promptOf(call, step)
-      const outcome = await runAttempt(call, step, prompt, remaining())
+    for (let step: AttemptStep | undefined = firstStep(call); ; ) {
+      const outcome = await runAttempt(call, step, remaining())
       attempts.push(outcome.receipt)
       logAttempt(call, outcome.receipt)
       if (outcome.status === "answered") {
-        rememberMode(prompt.route, prompt.mode)
+        rememberServer(call.routes[step.routeIndex]!, step)
         call.addAnswer(outcome.text)
         return { ok: true, answer: outcome.answer, receipt: sum() }
       }
-      step = nextStep(outcome, {
-        step,
-        prompt,
-        routes,
-        signal,
-        remaining: remaining(),
-        random: () => clock.random(),
-      })
+      step = nextStep(call, step, outcome, remaining())
       if (step === undefined) return await fail(outcome.error)
       // The wait rejects only if the signal fires, which the next line checks.
       if (step.delayMs > 0) await clock.sleep(step.delayMs, signal).catch(() => {})
@@ -57,16 +49,6 @@ export async function runAttempts(call: GenerateCall): Promise<GenerateResult<un
     }
   } catch (error) {
     return await fail(P2Error.isInstance(error) ? error : new UnexpectedError(error))
-  }
-}
-
-function promptOf({ request, routes, messages, compiled }: GenerateCall, step: AttemptStep): Prompt {
-  return {
-    request,
-    route: routes[step.routeIndex]!,
-    messages: step.repairMessages.length === 0 ? messages : [...messages, ...step.repairMessages],
-    compiled,
-    mode: step.mode,
   }
 }
 

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, Request, type RequestOptions } from "@p2/core"
+import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
+import type { ChargeOptions } from "@p2/guard/charge"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
-import { isRecord } from "../transport/json"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
 import {
   ANY_HTTP_URL,
@@ -23,8 +23,8 @@ const LOG_LEVELS = ["debug", "info", "warn", "error"]
 
 const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   store: [
-    'a store, "memory:", "file:./p2.db" or "redis://…"',
-    (store) => matches(/^(memory:|file:|rediss?:\/\/)/)(store) || hasMethods("reserve")(store),
+    'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
+    (store) => isStoreAddress(store) || hasMethods("reserve")(store),
   ],
   budget: ["a budget from `createBudget`", hasMethods("reserve")],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
@@ -33,6 +33,7 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
   recordContent: BOOLEAN,
   deadlines: OBJECT,
+  charge: OBJECT,
   prices: ["a table from `createPriceTable`", hasMethods("findPrice")],
   providers: ["an array", Array.isArray],
   logger: [
@@ -44,11 +45,29 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   clock: ["an object with the functions `now`, `sleep` and `random`", hasMethods("now", "sleep", "random")],
 }
 
+/** Invalid addresses are rejected here, because the errors of database drivers show them with their passwords. */
+function isStoreAddress(store: unknown): boolean {
+  if (typeof store !== "string") return false
+  if (store === "memory:" || store.startsWith("file:")) return true
+  return /^(rediss?|postgres(ql)?):\/\//.test(store) && URL.canParse(store)
+}
+
 const DEADLINE: OptionRule = [
   "milliseconds above 0 and at most 2^31 − 1",
   (value) => typeof value === "number" && value > 0 && value <= 2 ** 31 - 1,
 ]
 const DEADLINE_RULES: OptionRules<Deadlines> = { connectMs: DEADLINE, firstContentMs: DEADLINE, idleMs: DEADLINE }
+
+const DOUBTFUL_CHARGE = oneOf("bound", "input", "received", "nothing")
+const CHARGE_RULES: OptionRules<ChargeOptions> = {
+  serverError: DOUBTFUL_CHARGE,
+  abort: DOUBTFUL_CHARGE,
+  unbilledStatuses: [
+    "an array of statuses from 400 to 599",
+    (statuses) =>
+      Array.isArray(statuses) && statuses.every((each) => Number.isInteger(each) && each >= 400 && each <= 599),
+  ],
+}
 
 const CALL_RULES: OptionRules<CallOptions> = {
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
@@ -88,9 +107,10 @@ function areHeaders(headers: unknown): boolean {
 /** @throws InvalidArgumentError for the first invalid option. */
 export function checkClientOptions(options: LLMClientOptions): void {
   checkEach(options, CLIENT_RULES, "options")
-  const { openai, deadlines = {}, providers = [], store, budget } = options
+  const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
+  checkEach(charge, CHARGE_RULES, "options.charge")
   for (const [index, provider] of providers.entries())
     checkEach(provider, PROVIDER_RULES, `options.providers[${index}]`)
   if (store !== undefined && budget !== undefined)

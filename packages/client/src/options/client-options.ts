@@ -1,4 +1,5 @@
 import type { Budget, BudgetStore } from "@p2/budget"
+import type { ChargeOptions } from "@p2/guard/charge"
 import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
@@ -24,7 +25,8 @@ export interface Deadlines {
 /** Options of an {@link LLMClient} beside the request. */
 export interface LLMClientOptions {
   /**
-   * Where budgets and the usage ledger are stored: a store, or `"memory:"`, `"file:./p2.db"`, `"redis://…"`.
+   * Where budgets and the usage ledger are stored: a store, or `"memory:"`, `"file:./p2.db"`, `"redis://…"`,
+   * `"postgres://…"`.
    * @defaultValue one memory store per process
    */
   store?: BudgetStore | string | undefined
@@ -43,6 +45,11 @@ export interface LLMClientOptions {
   /** @defaultValue none */
   logger?: Logger | undefined
   deadlines?: Deadlines | undefined
+  /**
+   * What is charged for attempts that were sent and whose cost neither a reported usage nor a documented rule decides.
+   * @defaultValue `{ serverError: "bound", abort: "bound" }`: the whole reservation
+   */
+  charge?: ChargeOptions | undefined
   /** Stores prompts and answers in the usage ledger, up to 64 KiB of each. @defaultValue false */
   recordContent?: boolean | undefined
   /** For tests: replaces the clock, the waits between retries, and the jitter. */

@@ -1,5 +1,4 @@
-import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
-import { isRecord } from "../transport/json"
+import { checkOptions, hideString, InvalidArgumentError, isRecord } from "@p2/core"
 
 /** The expected value of an option. An option may be absent unless it is `required`. */
 export type OptionRule = [expected: string, fits: (value: unknown) => boolean, required?: true]

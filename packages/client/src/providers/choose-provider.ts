@@ -2,6 +2,7 @@ import { InvalidArgumentError, parseModelId } from "@p2/core"
 import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../options/client-options"
 import { checkOption, HTTP_URL, type OptionRule } from "../options/option-rules"
+import { knownProviderAt } from "./known-providers"
 import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
 
 /** The provider of a model, and the model's name there. */
@@ -59,11 +60,15 @@ function defaultProvider(model: string, table: ProviderTable, env: Environment):
 
 /** The provider with the host of the URL. Every other host is treated like OpenAI. */
 function providerAt(url: string, table: ProviderTable): Provider {
-  const host = hostOf(url)
+  const host = hostOf(url)!
   for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
-  // Old and new hosts of its endpoints: https://learn.microsoft.com/en-us/azure/ai-foundry/foundry-models/concepts/endpoints
-  const isAzure = host?.endsWith(".azure.com")
-  return table.get(isAzure ? "azure" : "openai")!
+  return table.get(knownProviderAt(host) ?? "openai") ?? table.get("openai")!
+}
+
+/** Whether a URL is one of OpenAI's own, regions included. */
+export function isAtOpenAI(url: string | undefined): boolean {
+  const host = hostOf(url)
+  return host !== undefined && (host === "api.openai.com" || knownProviderAt(host) === "openai")
 }
 
 /** Host and port of a valid URL. */

@@ -1,75 +1,47 @@
+import { KNOWN_PROVIDERS } from "@p2/guard/protocols"
 import type { Provider } from "./provider"
 
-/**
- * The providers that the client knows, with their OpenAI-compatible endpoints. Facts come from public pages, linked beside
- * them, or from the provider's documentation. No endpoint was called to check them.
- */
+/** What the client needs to know of a provider beside the facts in the table of guard. */
+const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
+  openai: { serviceTier: "default" },
+  openrouter: { dialect: "openrouter" },
+  // The compatibility layer ignores `response_format`, `seed` and `service_tier`:
+  // https://docs.anthropic.com/en/api/openai-sdk
+  anthropic: { modes: ["tool", "prompt"] },
+  // `seed` and `frequency_penalty` are rejected by name: https://github.com/Vali-98/ChatterUI/issues/227
+  gemini: { keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"] },
+  azure: {
+    baseURLVariables: ["AZURE_BASE_URL", "AZURE_OPENAI_BASE_URL"],
+    keyVariables: ["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
+  },
+  // https://console.groq.com/docs/service-tiers
+  groq: { serviceTier: "on_demand" },
+  mistral: { seedField: "random_seed" },
+  // `response_format` is text or json_object.
+  deepseek: { modes: ["tool", "json_object", "prompt"] },
+  // "Requests with max_tokens > 4096 must have stream=true": https://github.com/nullclaw/nullclaw/pull/231
+  fireworks: { maxUnstreamedTokens: 4096 },
+  // https://docs.perplexity.ai/guides/structured-outputs
+  perplexity: { modes: ["json_schema", "prompt"] },
+  moonshotai: { keyVariables: ["MOONSHOT_API_KEY", "MOONSHOTAI_API_KEY"] },
+  ollama: { keyVariables: [] },
+  lmstudio: { keyVariables: [] },
+}
+
+/** Providers in the table of guard that have no chat completions. */
+const WITHOUT_CHAT: readonly string[] = ["voyageai"]
+
+/** The providers that the client knows, with their OpenAI-compatible endpoints. No endpoint was called to check the facts. */
 export function knownProviders(): readonly Provider[] {
-  return [
-    {
-      name: "openai",
-      baseURL: "https://api.openai.com/v1",
-      // `max_tokens` is deprecated, and the reasoning models reject it.
-      maxTokensField: "max_completion_tokens",
-      serviceTier: "default",
-    },
-    {
-      name: "openrouter",
-      baseURL: "https://openrouter.ai/api/v1",
-      dialect: "openrouter",
-    },
-    {
-      name: "anthropic",
-      baseURL: "https://api.anthropic.com/v1",
-      // The compatibility layer ignores `response_format`, `seed` and `service_tier`:
-      // https://docs.anthropic.com/en/api/openai-sdk
-      modes: ["tool", "prompt"],
-    },
-    {
-      name: "gemini",
-      // https://ai.google.dev/gemini-api/docs/openai; `seed` and `frequency_penalty` are rejected by name:
-      // https://github.com/Vali-98/ChatterUI/issues/227
-      baseURL: "https://generativelanguage.googleapis.com/v1beta/openai",
-      keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-    },
-    {
-      name: "azure",
-      baseURLVariables: ["AZURE_BASE_URL", "AZURE_OPENAI_BASE_URL"],
-      keyVariables: ["AZURE_OPENAI_API_KEY", "AZURE_API_KEY"],
-      maxTokensField: "max_completion_tokens",
-    },
-    {
-      name: "groq",
-      baseURL: "https://api.groq.com/openai/v1",
-      maxTokensField: "max_completion_tokens",
-      // https://console.groq.com/docs/service-tiers
-      serviceTier: "on_demand",
-    },
-    {
-      name: "mistral",
-      baseURL: "https://api.mistral.ai/v1",
-      // Unknown fields are rejected, `stream_options.include_usage` and `max_completion_tokens` among them; the last chunk
-      // always has the usage: https://github.com/TabbyML/tabby/pull/4082
-      streamOptions: false,
-      seedField: "random_seed",
-    },
-    {
-      name: "deepseek",
-      baseURL: "https://api.deepseek.com/v1",
-      // `response_format` is text or json_object.
-      modes: ["tool", "json_object", "prompt"],
-    },
-    // `max_tokens` is deprecated.
-    { name: "xai", baseURL: "https://api.x.ai/v1", maxTokensField: "max_completion_tokens" },
-    { name: "together", baseURL: "https://api.together.xyz/v1" },
-    {
-      name: "fireworks",
-      baseURL: "https://api.fireworks.ai/inference/v1",
-      // "Requests with max_tokens > 4096 must have stream=true": https://github.com/nullclaw/nullclaw/pull/231
-      maxUnstreamedTokens: 4096,
-    },
-    { name: "ollama", baseURL: "http://localhost:11434/v1", keyVariables: [] },
-  ]
+  return KNOWN_PROVIDERS.filter(({ name }) => !WITHOUT_CHAT.includes(name)).map(
+    ({ name, baseURL, limitFields, streamOptions }) => ({
+      name,
+      baseURL,
+      maxTokensField: limitFields[0],
+      streamOptions,
+      ...CLIENT_FACTS[name],
+    }),
+  )
 }
 
 /** Providers by name: the known ones, with the fields of the user's own providers replacing theirs. */
@@ -77,4 +49,9 @@ export function providerTable(own: readonly Provider[] = []): ReadonlyMap<string
   const table = new Map(knownProviders().map((provider) => [provider.name, provider]))
   for (const provider of own) table.set(provider.name, { ...table.get(provider.name), ...provider })
   return table
+}
+
+/** The known provider at a host, regional hosts included; undefined: no provider is known there. */
+export function knownProviderAt(host: string): string | undefined {
+  return KNOWN_PROVIDERS.find(({ hosts }) => hosts?.test(host))?.name
 }

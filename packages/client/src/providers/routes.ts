@@ -2,38 +2,24 @@ import { InvalidArgumentError, LruMap, type Request } from "@p2/core"
 import { createPriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import { MissingKeyError, throwNotLoaded } from "../errors"
-import type { LLMClientOptions } from "../options/client-options"
+import { type LLMClientOptions, systemClock } from "../options/client-options"
 import { fetchWithErrorLimit } from "../transport/fetch-with-error-limit"
-import { chooseProvider, hostOf, type ProviderChoice } from "./choose-provider"
+import { chooseProvider, isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { providerTable } from "./known-providers"
 import { baseURLVariablesOf, keyVariablesOf } from "./provider"
-import { type Tariff, tariffOf } from "./tariff"
+import type { Route } from "./route"
+import { routePrices } from "./route-prices"
 
-/** How one model is called: its provider, its name there, and its tariff. */
-export interface Route extends ProviderChoice, Tariff {
-  /** As in the request. */
-  model: string
-  /** Key of the remembered answer mode: base URL and model. */
-  modeKey: string
-  maxTokensField: "max_tokens" | "max_completion_tokens"
-  /** Undefined: none is sent. */
-  serviceTier: string | undefined
-}
-
-/** A route with the OpenAI instance that calls it. */
-export interface CallableRoute extends Route {
-  openai: OpenAI
-}
-
-/** The routes of the request's model and its fallbacks. Nothing is loaded before {@link Routes.open}. */
+/** The routes of the request's model and its fallbacks. Nothing is loaded before {@link Routes.connect}. */
 export class Routes {
   readonly #routes: readonly Route[]
-  #opening: Promise<readonly CallableRoute[]> | undefined
+  #connecting: Promise<ReadonlyMap<Route, OpenAI>> | undefined
 
   /** @throws InvalidArgumentError, UnknownModelError */
   constructor(request: Request<unknown>, options: LLMClientOptions) {
     const table = providerTable(options.providers)
     const prices = options.prices ?? createPriceTable({}, { extends: "published" })
+    const { now } = options.clock ?? systemClock
     const choose = (model: string, endpoint: LLMClientOptions) => chooseProvider(model, endpoint, table, process.env)
     const { provider: ownProvider } = choose(request.model, options)
     this.#routes = [request.model, ...request.fallbacks].map((model) => {
@@ -43,7 +29,7 @@ export class Routes {
       const isOwn = withOptions.name === model || withOptions.provider.name === ownProvider.name
       const choice = isOwn ? withOptions : choose(model, {})
       checkSearch(request, model, choice)
-      return routeOf(model, choice, request, tariffOf(model, choice, request, prices))
+      return routeOf(model, choice, request, routePrices(model, choice, request, { prices, now }))
     })
   }
 
@@ -52,8 +38,9 @@ export class Routes {
     return this.#routes[0]!
   }
 
-  get fallbacks(): readonly Route[] {
-    return this.#routes.slice(1)
+  /** The route of the request's own model, and those of its fallbacks. */
+  get all(): readonly Route[] {
+    return this.#routes
   }
 
   /** The route of a model, else the first route. */
@@ -73,12 +60,12 @@ export class Routes {
     }
   }
 
-  /** The routes with their OpenAI instances. Loads the `openai` package on first use. */
-  open(): Promise<readonly CallableRoute[]> {
-    this.#opening ??= Promise.all(
-      this.#routes.map(async (route) => ({ ...route, openai: route.ownOpenAI ?? (await openaiFor(route)) })),
-    )
-    return this.#opening
+  /** The OpenAI instance of each route. Loads the `openai` package on first use. */
+  connect(): Promise<ReadonlyMap<Route, OpenAI>> {
+    this.#connecting ??= Promise.all(
+      this.#routes.map(async (route) => [route, route.ownOpenAI ?? (await openaiFor(route))] as const),
+    ).then((entries) => new Map(entries))
+    return this.#connecting
   }
 }
 
@@ -100,17 +87,25 @@ function checkSearch(request: Request<unknown>, model: string, { provider }: Pro
     )
 }
 
-function routeOf(model: string, choice: ProviderChoice, request: Request<unknown>, tariff: Tariff): Route {
-  const { provider } = choice
-  const isGenuine = honoursProviderFields(choice)
+function routeOf(
+  model: string,
+  choice: ProviderChoice,
+  request: Request<unknown>,
+  prices: ReturnType<typeof routePrices>,
+): Route {
+  const { provider, baseURL, apiKey, ownOpenAI } = choice
+  const isGenuine = honorsProviderFields(choice)
   const defaultTier = isGenuine ? provider.serviceTier : undefined
   return {
-    ...choice,
-    ...tariff,
     model,
-    modeKey: `${choice.baseURL} ${tariff.sentModel}`,
+    provider,
+    baseURL,
+    apiKey,
+    ownOpenAI,
+    modeKey: `${baseURL} ${prices.sentModel}`,
     maxTokensField: isGenuine ? (provider.maxTokensField ?? "max_tokens") : "max_tokens",
     serviceTier: request.serviceTier === "default" ? defaultTier : request.serviceTier,
+    ...prices,
   }
 }
 
@@ -118,15 +113,15 @@ function routeOf(model: string, choice: ProviderChoice, request: Request<unknown
  * A server behind a changed OpenAI base URL (vLLM, LiteLLM, a gateway) may ignore `max_completion_tokens` and reject
  * `service_tier` (https://github.com/vllm-project/vllm/pull/10463), unless the model is OpenAI's own, which it forwards.
  */
-function honoursProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
-  if (provider.name !== "openai" || hostOf(baseURL) === "api.openai.com") return true
+function honorsProviderFields({ provider, baseURL, name }: ProviderChoice): boolean {
+  if (provider.name !== "openai" || isAtOpenAI(baseURL)) return true
   return /^(ft:)?(gpt-|chatgpt-|o\d)/.test(name)
 }
 
 const instances = new LruMap<string, OpenAI>(100)
 
 /** An OpenAI instance for an endpoint, shared by the clients of this process. */
-async function openaiFor({ baseURL, apiKey, provider }: ProviderChoice): Promise<OpenAI> {
+async function openaiFor({ baseURL, apiKey, provider }: Route): Promise<OpenAI> {
   const key = JSON.stringify([baseURL, apiKey, provider.name])
   const existing = instances.get(key)
   if (existing !== undefined) return existing

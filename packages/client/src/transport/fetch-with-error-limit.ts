@@ -1,4 +1,5 @@
-import { isRecord } from "./json"
+import { isRecord } from "@p2/core"
+import { readTextUpTo } from "@p2/guard/transport"
 
 /** The largest part of an error body that is read, in bytes: 1 MiB. */
 export const MAX_ERROR_BYTES = 1024 * 1024
@@ -24,7 +25,7 @@ export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Pr
   if (response.ok || response.body === null) return response
   const { body, headers } = response
   const text = async () => {
-    const bodyText = await readUpToLimit(body)
+    const bodyText = await readTextUpTo(body, MAX_ERROR_BYTES)
     try {
       const [parsed] = [JSON.parse(bodyText)].flat() as unknown[]
       if (!isRecord(parsed)) return bodyText
@@ -41,19 +42,4 @@ export async function fetchWithErrorLimit(...args: Parameters<typeof fetch>): Pr
 export function usageOfErrorBody(error: unknown): unknown {
   const { headers, error: inner } = error as { headers: object; error?: unknown }
   return usages.get(headers) ?? (isRecord(inner) ? inner.usage : undefined)
-}
-
-async function readUpToLimit(body: ReadableStream<Uint8Array>): Promise<string> {
-  const reader = body.getReader()
-  const decoder = new TextDecoder()
-  const pieces: string[] = []
-  for (let remaining = MAX_ERROR_BYTES; ; ) {
-    const { done, value } = await reader.read()
-    if (done) return pieces.join("") + decoder.decode()
-    pieces.push(decoder.decode(value.subarray(0, remaining), { stream: true }))
-    remaining -= value.byteLength
-    if (remaining > 0) continue
-    reader.cancel().catch(() => {})
-    return pieces.join("")
-  }
 }

@@ -1,7 +1,8 @@
+import { isRecord } from "@p2/core"
+import type { ChatCompletion } from "@p2/guard/protocols"
+import { ProviderReply, readRetryHints, shownIdentifier } from "@p2/guard/transport"
 import { ProviderError, type ProviderErrorCode } from "../errors"
-import type { AnswerMode } from "../receipt"
-import type { Completion } from "./completion"
-import { isRecord, shortString } from "./json"
+import { shortString } from "./json"
 
 /** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
 interface ApiErrorShape {
@@ -14,63 +15,33 @@ interface ApiErrorShape {
   requestID?: unknown
 }
 
-interface ProviderReplyFields {
-  status: number | undefined
-  code: string | undefined
-  type: string | undefined
-  requestID: string | undefined
-  providerMessage: string | undefined
-  error: unknown
-  headers: unknown
-}
-
-const ENUMERABLE = /^(status|code|type|requestID)$/
-
-/**
- * The `cause` of a `ProviderError`. Providers quote keys and prompts in their messages, error objects and headers, so
- * `providerMessage`, `error` and `headers` are not enumerable and no log shows them.
- */
-export class ProviderReply extends Error {
-  declare readonly status: number | undefined
-  declare readonly code: string | undefined
-  declare readonly type: string | undefined
-  declare readonly requestID: string | undefined
-  declare readonly providerMessage: string | undefined
-  declare readonly error: unknown
-  declare readonly headers: unknown
-
-  constructor(fields: ProviderReplyFields) {
-    super("See `providerMessage` and `error`.")
-    for (const [key, value] of Object.entries({ name: "ProviderReply", ...fields }))
-      Object.defineProperty(this, key, { value, enumerable: value !== undefined && ENUMERABLE.test(key) })
-  }
-}
-
 /** The error for a response with an error status; undefined when `error` has no status. */
 export function statusError(error: unknown, provider: string, now: number): ProviderError | undefined {
   const shape = error as ApiErrorShape | null
   if (typeof shape?.status !== "number") return undefined
   const { status, headers } = shape
+  const hints = readRetryHints(typeof headers?.get === "function" ? headers : undefined, shape.error, now)
   return providerError(codeOfStatus(status), provider, status, shape, {
-    retryAfterMs: parseRetryAfter(typeof headers?.get === "function" ? headers : undefined, now),
+    retryAfterMs: hints.retryAfterMs,
+    retryable: hints.shouldRetry,
     providerRequestId: shortString(shape.requestID),
   })
 }
 
-/** The error inside a status 200: an error object, or a body that is not a chat completion. */
-export function errorInside(completion: Completion, provider: string): ProviderError | undefined {
-  const { error } = completion
-  if (error !== undefined)
-    return providerError("provider-error", provider, statusIn(error.code) ?? statusIn(error.status), error)
-  if (!completion.malformed || completion.text !== "") return undefined
-  return new ProviderError({
-    code: "provider-error",
+/** The error inside a status 200: an error object, a damaged stream, or a body that is not a chat completion. */
+export function errorInside(completion: ChatCompletion, provider: string): ProviderError | undefined {
+  const { state, error } = completion.read()
+  if (state !== "broken" || error === undefined) return undefined
+  const { status, code = completion.text === "" ? "not-a-completion" : "damaged-stream", message } = error
+  // An HTML page comes from a server other than the intended one, so a retry would return it again.
+  const retryable = completion.isWebPage ? false : undefined
+  return providerError(
+    "provider-error",
     provider,
-    status: 200,
-    providerCode: "not-a-completion",
-    // An HTML page comes from a server other than the intended one, so a retry would return it again.
-    retryable: !completion.webPage,
-  })
+    status,
+    { code, message, error: completion.errorBody },
+    { retryable },
+  )
 }
 
 /** Shows the provider's code; its message, which may quote the request, is kept in `cause` only. */
@@ -79,18 +50,24 @@ function providerError(
   provider: string,
   status: number | undefined,
   shape: ApiErrorShape,
-  more: { retryAfterMs?: number | undefined; providerRequestId?: string | undefined } = {},
+  more: {
+    retryAfterMs?: number | undefined
+    providerRequestId?: string | undefined
+    /** Undefined: the status decides. */
+    retryable?: boolean | undefined
+  },
 ): ProviderError {
-  const [providerCode, type] = [identifier(shape.code), identifier(shape.type)]
+  const [providerCode, type] = [shownIdentifier(shape.code), shownIdentifier(shape.type)]
   const providerMessage = typeof shape.message === "string" ? shape.message : undefined
   const { error = shape, headers } = shape
+  const { retryable = status === undefined || isRetryable(status) } = more
   return new ProviderError({
     code,
     provider,
     status,
     providerCode: providerCode ?? type,
     ...more,
-    retryable: status === undefined || isRetryable(status),
+    retryable: retryable && !isOutOfCredit(shape),
     cause: new ProviderReply({
       status,
       code: providerCode,
@@ -101,18 +78,6 @@ function providerError(
       headers,
     }),
   })
-}
-
-/** Statuses that providers return before they generate anything. Any other may have been billed. */
-const UNBILLED_STATUSES: readonly number[] = [400, 401, 402, 403, 404, 413, 422, 429]
-
-/**
- * Whether a status proves that nothing is billed. Azure may bill a prompt that its filter stops or that is too long:
- * https://github.com/MicrosoftDocs/azure-docs/commit/b996ab3
- */
-export function isUnbilled({ status, providerCode, provider }: ProviderError): boolean {
-  const billed = providerCode === CONTENT_FILTER || (provider === "azure" && providerCode === "context_length_exceeded")
-  return UNBILLED_STATUSES.includes(status!) && !billed
 }
 
 /** The provider's code for a prompt that its filter stopped. */
@@ -145,38 +110,13 @@ function isRetryable(status: number): boolean {
   return [408, 409, 425, 429].includes(status) || status >= 500
 }
 
-/** Whether the server rejected the structured output mode of the request, so that the next mode may work. */
-export function rejectsMode(error: ProviderError, mode: AnswerMode): boolean {
-  if (mode === "text" || mode === "prompt" || ![400, 404, 405, 415, 422, 501].includes(error.status!)) return false
-  const { providerMessage, code, error: inner } = error.cause as ProviderReply
-  // Searched for patterns only, never shown.
-  const text = [providerMessage, code, isRecord(inner) ? inner.param : ""].join(" ").slice(0, 4_000)
-  return /response_format|json.(object|mode)|structured|schema|tool|function|requested parameters/i.test(text)
-}
+/**
+ * Codes of an account without credit, which some providers send with status 429: OpenAI, Moonshot
+ * (https://platform.moonshot.ai/docs/api/chat), Zhipu (https://docs.z.ai/api-reference/api-code), MiniMax.
+ */
+const OUT_OF_CREDIT =
+  /^(insufficient_quota|insufficient_user_quota|insufficient_balance|billing_\w+|exceeded_current_quota_error|1113|1008)$/
 
-/** `Retry-After-Ms`, or `Retry-After` in seconds or as a date, in milliseconds from `now`. */
-function parseRetryAfter(headers: Headers | undefined, now: number): number | undefined {
-  const exactMs = decimal(headers?.get("retry-after-ms"))
-  if (exactMs !== undefined) return exactMs
-  const text = headers?.get("retry-after") ?? ""
-  const seconds = decimal(text)
-  if (seconds !== undefined) return Math.ceil(seconds * 1000)
-  // An HTTP date starts with a weekday; `Date.parse` alone reads "-3" as a year.
-  const at = /^[A-Z]/.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-function decimal(text: string | null | undefined): number | undefined {
-  return /^\d+(\.\d+)?$/.test(text ?? "") ? Number(text) : undefined
-}
-
-/** A provider's code that is safe to show: one word, not a sentence. */
-function identifier(value: unknown): string | undefined {
-  if (typeof value === "number") return String(value)
-  return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) ? value : undefined
-}
-
-function statusIn(value: unknown): number | undefined {
-  const number = Number(value)
-  return Number.isInteger(number) && number >= 100 && number < 600 ? number : undefined
+function isOutOfCredit({ code, type }: ApiErrorShape): boolean {
+  return [code, type].some((value) => OUT_OF_CREDIT.test(String(value)))
 }

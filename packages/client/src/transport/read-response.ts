@@ -1,16 +1,15 @@
-import type { P2Error } from "@p2/core"
+import { type P2Error, parseJson } from "@p2/core"
+import { ChatCompletion } from "@p2/guard/protocols"
+import { isEventStream, MAX_RESPONSE_BYTES, type SseBlock, SseReader } from "@p2/guard/transport"
 import { ConnectionLostError } from "../errors"
-import { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
-import { isRecord, parseJson, shortString } from "./json"
-import { SseReader } from "./sse-reader"
-
-/** The largest response, in bytes: 32 MiB. */
-export const MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+import type { DeadlineExceededRace } from "./deadline-exceeded-race"
+import { shortString } from "./json"
 
 export interface ReadOptions {
   provider: string
-  race: DeadlineRace
+  /** The provider whose fields the usage has. */
+  dialect: string
+  race: DeadlineExceededRace
   /** Whether a stream was requested. */
   streamed: boolean
   idleMs: number
@@ -25,13 +24,13 @@ export interface ReadOptions {
 export async function readResponse(
   response: Response,
   options: ReadOptions,
-): Promise<{ completion: Completion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
-  const { provider, race, streamed } = options
-  const completion = new Completion(shortString(response.headers.get("x-generation-id")))
-  const type = (response.headers.get("content-type") ?? "").toLowerCase()
-  // A response to a streamed request without a clear content type is a stream.
-  const isStream = type.includes("text/event-stream") || (streamed && !/json|html/.test(type))
-  const parser = isStream ? eventParser(completion, options) : jsonParser(completion, options)
+): Promise<{ completion: ChatCompletion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
+  const { provider, dialect, race, streamed } = options
+  const generationId = shortString(response.headers.get("x-generation-id"))
+  const completion = new ChatCompletion({ provider: dialect, generationId })
+  const parser = isEventStream(response.headers, { streamed })
+    ? eventParser(completion, options)
+    : jsonParser(completion, options)
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     for (let size = 0; reader !== undefined; ) {
@@ -58,7 +57,7 @@ interface BodyParser {
   end(): void
 }
 
-function jsonParser(completion: Completion, { race, idleMs, onContent }: ReadOptions): BodyParser {
+function jsonParser(completion: ChatCompletion, { race, idleMs, onContent }: ReadOptions): BodyParser {
   const pieces: Uint8Array[] = []
   return {
     push(bytes) {
@@ -69,31 +68,27 @@ function jsonParser(completion: Completion, { race, idleMs, onContent }: ReadOpt
     },
     end() {
       const text = Buffer.concat(pieces).toString("utf8").replace(BYTE_ORDER_MARK, "")
-      const body = parseJson(text)
-      if (body === undefined) {
-        completion.malformed = true
-        completion.webPage = text.trimStart().startsWith("<")
-        return
-      }
+      if (completion.add({ event: undefined, data: parseJson(text), text }).hasContent) onContent(completion.text)
       completion.end()
-      if (!isRecord(body) || (!Array.isArray(body.choices) && body.error === undefined)) completion.malformed = true
-      if (completion.add(body)) onContent(completion.text)
     },
   }
 }
 
-function eventParser(completion: Completion, { provider, race, idleMs, onContent }: ReadOptions): BodyParser {
-  const reader = new SseReader((data) => {
-    if (data === "[DONE]") return completion.end()
-    if (!completion.add(parseJson(data))) return
-    race.refreshIdle(idleMs)
-    onContent(completion.text)
-  })
+function eventParser(completion: ChatCompletion, { provider, race, idleMs, onContent }: ReadOptions): BodyParser {
+  const reader = new SseReader()
+  const add = (blocks: readonly SseBlock[]) => {
+    for (const { kind, event, data } of blocks) {
+      if (kind !== "event" || !completion.add({ event, data: parseJson(data), text: data }).hasContent) continue
+      race.refreshIdle(idleMs)
+      onContent(completion.text)
+    }
+  }
   return {
-    push: (bytes) => reader.push(bytes),
+    push: (bytes) => add(reader.push(bytes)),
     end() {
-      reader.end()
-      if (!completion.complete && completion.error === undefined) throw new ConnectionLostError(provider)
+      add(reader.end())
+      completion.end()
+      if (completion.read().state === "open") throw new ConnectionLostError(provider)
     },
   }
 }

@@ -1,23 +1,30 @@
-import type { P2Error } from "@p2/core"
+import { isRecord, type P2Error } from "@p2/core"
+import type { SendProof } from "@p2/guard/charge"
+import { ChatCompletion } from "@p2/guard/protocols"
+import {
+  isRejectedByFetch,
+  type ProviderReply,
+  SecondRequestError,
+  type SendWatch,
+  sendCounted,
+  watchSend,
+} from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
-import { Completion } from "./completion"
-import type { DeadlineRace } from "./deadline-race"
+import type { DeadlineExceededRace } from "./deadline-exceeded-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
-import { isRejectedByFetch, provesNotSent } from "./not-sent"
-import { CONTENT_FILTER, errorInside, failedGeneration, isUnbilled, statusError } from "./provider-failure"
+import { CONTENT_FILTER, errorInside, failedGeneration, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
-import { REQUEST_ID_HEADER, type WatchedRequest, wireWatch } from "./wire-watch"
 
 /** One HTTP call to make. */
 export interface OutgoingRequest {
-  /** Sent as `X-Client-Request-Id`. */
+  /** Sent as `X-Client-Request-Id`, where requests can be observed. */
   id: string
   openai: OpenAI
-  provider: { name: string; headers?: Readonly<Record<string, string>> | undefined }
+  provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
   body: Record<string, unknown>
   streamed: boolean
-  race: DeadlineRace
+  race: DeadlineExceededRace
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   /** The total deadline, which `race` enforces. */
   timeoutMs: number
@@ -27,17 +34,13 @@ export interface OutgoingRequest {
 }
 
 /**
- * The result of one HTTP call. `answered`: a completion arrived, usable or not. `failed`: no completion arrived, and
+ * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
  * `completion` has the part that did.
  */
-export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2Error }) & {
-  completion: Completion
+export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
+  completion: ChatCompletion
   httpStatus: number | undefined
-  /**
-   * The charge without a reported usage. `unsent`: none, because nothing was sent. `free`: none, because the provider does
-   * not bill the status. `unknown`: the provider may bill up to the upper bound.
-   */
-  billing: "unsent" | "free" | "unknown"
+  sent: SendProof
   /** On the clock of `performance.now()`. */
   headersAt: number | undefined
   firstContentAt: number | undefined
@@ -46,102 +49,126 @@ export type SendResult = ({ status: "answered" } | { status: "failed"; error: P2
 /** Makes one HTTP call, without retries. Never rejects. */
 export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
   const { id, race, streamed, provider } = request
-  if (race.error !== undefined) return { status: "failed", error: race.error, billing: "unsent", ...nothingArrived() }
-  const watch = wireWatch()
-  const watched = watch.begin(id)
+  if (race.error !== undefined)
+    return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
+  const headers = new Headers(provider.headers)
+  const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
   const { connectMs, firstContentMs, idleMs } = request.deadlines
-  race.start("connect", connectMs, { applies: () => watched.state === "waiting" })
+  race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
   if (streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.wait(callProvider(request))
+    const response = await race.wait(callProvider(request, headers, watch))
     const headersAt = performance.now()
     let firstContentAt: number | undefined
     const onContent = (text: string) => {
       firstContentAt ??= performance.now()
       request.onText?.(text)
     }
-    const read = await readResponse(response, { provider: provider.name, race, streamed, idleMs, onContent })
+    const read = await readResponse(response, {
+      provider: provider.name,
+      dialect: provider.dialect ?? provider.name,
+      race,
+      streamed,
+      idleMs,
+      onContent,
+    })
     const { completion } = read
     const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
-    const reached = { completion, httpStatus: response.status, billing: "unknown", headersAt, firstContentAt } as const
-    return error === undefined ? { status: "answered", ...reached } : { status: "failed", error, ...reached }
+    const reached = { completion, httpStatus: response.status, sent: "maybe-sent", headersAt, firstContentAt } as const
+    return error === undefined ? { status: "arrived", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
-    return resultOfError(request, error, watched)
+    return resultOfError(request, error, watch)
   } finally {
-    watch.end(id)
+    watch.end()
     race.keepTotal()
   }
 }
 
 /** The fields of a call without a response. */
-function nothingArrived() {
-  return { completion: new Completion(), httpStatus: undefined, headersAt: undefined, firstContentAt: undefined }
+function nothingArrived(provider: string) {
+  return {
+    completion: new ChatCompletion({ provider }),
+    httpStatus: undefined,
+    headersAt: undefined,
+    firstContentAt: undefined,
+  }
 }
 
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 
-function callProvider({ id, openai, provider, body, race, timeoutMs }: OutgoingRequest): Promise<Response> {
+function callProvider(
+  { openai, body, race, timeoutMs }: OutgoingRequest,
+  headers: Headers,
+  watch: SendWatch,
+): Promise<Response> {
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers: { ...provider.headers, [REQUEST_ID_HEADER]: id },
-    fetchOptions: fetchOptionsFor(openai),
+    headers,
+    fetchOptions: { redirect: redirectFor(openai, watch) },
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
-  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
+  // A guarded `fetch` in the instance would count the call twice, so it rejects it.
+  return sendCounted(() =>
+    openai.chat.completions.create(body as unknown as ChatBody, options).asResponse(),
+  ) as Promise<Response>
 }
 
-type FetchOptions = NonNullable<OpenAI.RequestOptions["fetchOptions"]>
-
 /**
- * Forbids a second request: it would have no reservation, and a redirect would take the prompt and the key to another
- * host. With `window: null` fetch keeps no copy of the body, so it cannot send the prompt again after a 421. It throws for
- * a redirect, and the wire watch supplies the status. A fetch that the watch cannot observe returns the redirect.
+ * A redirect would take the prompt and the key to another host. Where the watch supplies the status, fetch throws for a
+ * redirect; a fetch that the watch cannot observe returns it.
  */
-function fetchOptionsFor(openai: OpenAI): FetchOptions {
+function redirectFor(openai: OpenAI, { isSupported }: SendWatch): "error" | "manual" {
   const used: unknown = (openai as unknown as { fetch?: unknown }).fetch
-  const isObserved = (used === globalThis.fetch || used === fetchWithErrorLimit) && wireWatch().isSupported
-  return isObserved ? { redirect: "error", window: null } : { redirect: "manual" }
+  return isSupported && (used === globalThis.fetch || used === fetchWithErrorLimit) ? "error" : "manual"
 }
 
 /** The result for an error status, a closed connection, the end of the race, or an error before sending. */
-function resultOfError(request: OutgoingRequest, error: unknown, watched: WatchedRequest): SendResult {
+function resultOfError(request: OutgoingRequest, error: unknown, watch: SendWatch): SendResult {
   const { race, provider } = request
   const now = request.now()
   const status =
-    statusError(error, provider.name, now) ?? statusError({ status: watched.hiddenStatus }, provider.name, now)
+    statusError(error, provider.name, now) ?? statusError({ status: watch.hiddenStatus }, provider.name, now)
   if (status !== undefined) return resultOfStatus(status, error, race)
-  const isRejected = isRejectedByFetch(error)
-  // The wire watch takes precedence over the error, which may belong to a retry by the user's own fetch.
-  const isUnsent = watched.state === "waiting" || (watched.state === "unseen" && (isRejected || provesNotSent(error)))
-  const failure = isUnsent
-    ? // The error of a rejected header quotes the header, so it is dropped.
-      new ConnectionFailedError(provider.name, isRejected ? undefined : error)
-    : new ConnectionLostError(provider.name, error)
+  const sent = isThrownBeforeFetch(error) ? "not-sent" : watch.proof(error)
+  const failure =
+    sent === "not-sent"
+      ? // The error of a rejected header quotes the header, so it is dropped.
+        new ConnectionFailedError(provider.name, isRejectedByFetch(error) ? undefined : error)
+      : new ConnectionLostError(provider.name, error)
   return {
     status: "failed",
     error: race.error ?? failure,
-    billing: isUnsent ? "unsent" : "unknown",
-    ...nothingArrived(),
+    sent,
+    ...nothingArrived(provider.name),
   }
 }
 
+/**
+ * Whether the SDK threw before it called fetch: a plain `OpenAIError`, for example because the key cannot be read, or the
+ * error of an invalid URL. The SDK wraps whatever fetch throws in another class.
+ */
+function isThrownBeforeFetch(error: unknown): boolean {
+  const thrown = (error ?? {}) as { constructor?: { name?: unknown }; code?: unknown }
+  return thrown.constructor?.name === "OpenAIError" || (error instanceof TypeError && thrown.code === "ERR_INVALID_URL")
+}
+
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
-function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
-  const completion = new Completion()
-  completion.addFinalUsage(usageOfErrorBody(cause))
+function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineExceededRace): SendResult {
+  const nothing = nothingArrived(status.provider)
   const generation = failedGeneration(status)
-  if (generation !== undefined) completion.add({ choices: [{ message: { content: generation } }] })
-  const isFree = isUnbilled(status) && generation === undefined && completion.usageLowerBound === undefined
-  const received = {
-    ...nothingArrived(),
-    completion,
-    httpStatus: status.status,
-    billing: isFree ? "free" : "unknown",
-  } as const
+  const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
+  const { error: inner } = status.cause as ProviderReply
+  const data = {
+    error: isRecord(inner) ? inner : { code: status.providerCode },
+    usage: usageOfErrorBody(cause),
+    choices,
+  }
+  nothing.completion.add({ event: undefined, data, text: "" })
+  const received = { ...nothing, httpStatus: status.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
-  if (generation !== undefined) return { status: "answered", ...received }
+  if (generation !== undefined) return { status: "arrived", ...received }
   const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status
   return { status: "failed", error, ...received }
 }

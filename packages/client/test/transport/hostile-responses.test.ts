@@ -1,12 +1,12 @@
 import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
+import { MAX_RESPONSE_BYTES } from "@p2/guard/transport"
 import { DONE, type ImitationServer, startImitationServer } from "@p2/local-provider"
 import { costOf } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { fetchWithErrorLimit, type LLMClientOptions } from "../../src/index"
 import { MAX_ERROR_BYTES } from "../../src/transport/fetch-with-error-limit"
-import { MAX_RESPONSE_BYTES } from "../../src/transport/read-response"
 import { openClient } from "../open-client"
 
 let server: ImitationServer
@@ -34,17 +34,23 @@ describe("an error status", () => {
     expect((await generate()).receipt).toMatchObject({ costNanoUsd: nanoUsd, costSource: "table" })
   })
 
-  test("400 with a contradictory usage costs the upper bound", async () => {
-    answerJson(400, { error: { message: "no" }, usage: { ...USAGE, prompt_cache_hit_tokens: 2_000 } })
-    expect((await generate()).receipt.costSource).toBe("bound")
-  })
+  test.each([{ dream_tokens: 5 }, { prompt_tokens_details: { cached_tokens: -1 } }])(
+    "400 with a usage that is not understood costs at least what it reports: %j",
+    async (odd) => {
+      answerJson(400, { error: { message: "no" }, usage: { ...USAGE, ...odd } })
+      const { nanoUsd } = costOf("openai/gpt-4o-mini", { inputTokens: 1_000, outputTokens: 50 })
+      const { receipt } = await generate()
+      expect(receipt.attempts).toMatchObject([{ inDoubt: true, usage: undefined }])
+      expect(receipt.costNanoUsd).toBe(Math.max(receipt.reservedNanoUsd, nanoUsd))
+    },
+  )
 
-  test.each([400, 401, 402, 403, 404, 413, 422, 429])("%i without a usage is free", async (status) => {
+  test.each([400, 401, 402, 404, 413, 422, 429])("%i without a usage is free", async (status) => {
     answerJson(status, { error: { message: "no" } })
     expect((await generate()).receipt).toMatchObject({ costNanoUsd: 0, costSource: "none" })
   })
 
-  test.each([405, 408, 409, 418, 451, 499])("%i without a usage costs the upper bound", async (status) => {
+  test.each([403, 405, 408, 409, 418, 451, 499])("%i without a usage costs the upper bound", async (status) => {
     answerJson(status, { error: { message: "no" } })
     const { receipt } = await generate()
     expect(receipt).toMatchObject({ costNanoUsd: receipt.reservedNanoUsd, costSource: "bound" })

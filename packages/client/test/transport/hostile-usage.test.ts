@@ -44,7 +44,8 @@ async function answered(usage: object, request: object = {}): Promise<Receipt> {
 }
 
 function expectUpperBound(receipt: Receipt): void {
-  expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: receipt.reservedNanoUsd })
+  const { reservedNanoUsd } = receipt
+  expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: reservedNanoUsd, inDoubtNanoUsd: reservedNanoUsd })
   expect(receipt.costNanoUsd).toBeGreaterThan(0)
   expect(receipt.attempts[0]!.usage).toBeUndefined()
 }
@@ -64,7 +65,7 @@ describe("a usage that is reported in every chunk", () => {
 
   test("is charged above the upper bound when the provider reported more", async () => {
     const receipt = await interrupted([chunk("a", { usage: usageOf(1_000_000, 1) })])
-    expect(receipt).toMatchObject({ costSource: "bound", costNanoUsd: costOf(1_000_000, 1) })
+    expect(receipt).toMatchObject({ inDoubtNanoUsd: costOf(1_000_000, 1), costNanoUsd: costOf(1_000_000, 1) })
   })
 
   test("never shrinks", async () => {
@@ -89,18 +90,34 @@ describe("a usage that contradicts itself", () => {
     expect(receipt).toMatchObject({ costNanoUsd: costOf(10, 85), costSource: "table" })
   })
 
-  test("with more cached than input tokens costs the upper bound, or more where more was reported", async () => {
-    expectUpperBound(await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 11 } })))
-    const both = { cached_tokens: 6, cache_write_tokens: 6 }
-    expectUpperBound(await answered(usageOf(10, 5, { prompt_tokens_details: both })))
-    const receipt = await answered(usageOf(10, 5, { prompt_tokens_details: { cached_tokens: 1_000_000 } }))
-    expect(receipt.costSource).toBe("bound")
-    expect(receipt.costNanoUsd).toBeGreaterThan(receipt.reservedNanoUsd)
+  test.each([
+    [
+      "more cached than input tokens",
+      { prompt_tokens_details: { cached_tokens: 11 } },
+      { inputTokens: 21, cacheReadTokens: 11 },
+    ],
+    [
+      "more cache writes than input tokens",
+      { cache_creation_input_tokens: 50 },
+      { inputTokens: 60, cacheWriteTokens: 50 },
+    ],
+  ])("with %s takes the more expensive reading: the cache is beside the input", async (_name, more, parts) => {
+    const receipt = await answered(usageOf(10, 5, more))
+    expect(receipt).toMatchObject({
+      costSource: "table",
+      costNanoUsd: priceUsage("openai/gpt-4o-mini", { outputTokens: 5, ...parts }).nanoUsd,
+      usage: { assumptions: [expect.any(String)] },
+    })
   })
 
-  test("with more cache writes than input tokens costs the upper bound", async () => {
-    expectUpperBound(await answered(usageOf(10, 5, { cache_creation_input_tokens: 50 })))
-  })
+  test.each([{ dream_tokens: 5 }, { prompt_tokens_details: { cached_tokens: -1 } }, { total_tokens: "7" }])(
+    "or that is not understood costs the upper bound, or more where more was reported: %j",
+    async (odd) => {
+      expectUpperBound(await answered(usageOf(10, 5, odd)))
+      const receipt = await answered(usageOf(1_000_000, 5, odd))
+      expect(receipt).toMatchObject({ inDoubtNanoUsd: costOf(1_000_000, 5), costNanoUsd: costOf(1_000_000, 5) })
+    },
+  )
 
   test.each([usageOf(0, 0), usageOf(10, 0), usageOf(0, 5)])(
     "with zero tokens for an answer costs the upper bound (%j)",

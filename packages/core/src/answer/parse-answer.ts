@@ -1,9 +1,10 @@
-import { parseJson } from "../json"
+import { isTooDeep, parseJson } from "../json"
 import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
 import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
 import { readPartialJson } from "./partial-json"
 import { AnswerReader, UNFINISHED } from "./read-answer"
+import { cutReasoning, startsWithReasoning } from "./reasoning"
 import type { AnswerNode } from "./schema/answer-node"
 import type { ZodResult, ZodSchema } from "./schema/zod-schema"
 
@@ -53,7 +54,7 @@ export async function parseAnswerAsync<Answer>(text: string, form: AnswerForm): 
 
 /** Returns the value of an unfinished answer so far. */
 export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
-  const value = readPartialJson(text, UNFINISHED)
+  const value = readPartialJson(startsWithReasoning(text) ? cutReasoning(text) : text, UNFINISHED)
   try {
     return value === undefined ? undefined : decode(value, form)
   } catch {
@@ -64,6 +65,7 @@ export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
 
 /** Converts the JSON text to the value that Zod accepts, or returns the reason why it cannot. */
 function decodeText(text: string, form: AnswerForm): Decoded {
+  if (isTooDeep(text)) return tooDeep(form)
   const json = parseJson(text)
   if (json === undefined) {
     const issues = rootIssue("invalid_json", "Expected one JSON value and nothing else.")
@@ -75,9 +77,13 @@ function decodeText(text: string, form: AnswerForm): Decoded {
     if (form.hasAlternatives) work.spend(form.schema, value)
     return { status: "decoded", value }
   } catch {
-    const issues = rootIssue("too_deep", "Expected fewer levels of nesting.")
-    return { status: "invalid", result: invalid(form, "shape", issues) }
+    return tooDeep(form)
   }
+}
+
+function tooDeep(form: AnswerForm): Decoded {
+  const issues = rootIssue("too_deep", "Expected fewer levels of nesting.")
+  return { status: "invalid", result: invalid(form, "shape", issues) }
 }
 
 function decode(value: unknown, { node, isWrapped }: AnswerForm, work?: ParseWork): unknown {

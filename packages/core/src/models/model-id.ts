@@ -1,4 +1,5 @@
 import { describeModelId, hasModelIdCharacters, InvalidArgumentError } from "../errors"
+import { LruMap } from "../lru-map"
 
 /** The parts of a model id: `provider/name:variant`; all but the name may be absent. */
 export interface ModelId {
@@ -31,6 +32,11 @@ const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["aws", "amazon-bedrock"],
   ["moonshot", "moonshotai"],
   ["z-ai", "zai"],
+  // LiteLLM's names: https://docs.litellm.ai/docs/providers
+  ["vertex_ai", "google-vertex"],
+  ["together_ai", "together"],
+  ["fireworks_ai", "fireworks"],
+  ["cohere_chat", "cohere"],
 ])
 
 const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
@@ -49,6 +55,14 @@ const FINE_TUNED = /^ft:([^:/]+)/
  * // { provider: "openrouter", name: "openai/gpt-4o-mini-2024-07-18", variant: "online", baseName: "gpt-4o-mini", … }
  */
 export function parseModelId(id: string): ModelId {
+  // A call looks up its model several times, and parsing takes ten times as long as finding the result again.
+  parsedIds ??= new LruMap(1000)
+  return parsedIds.getOrCreate(id, () => parse(id))
+}
+
+let parsedIds: LruMap<string, ModelId> | undefined
+
+function parse(id: string): ModelId {
   if (!isModelId(id)) throw invalidModelId(id)
   const parts = splitModelId(id)
   const keys = keysOf(parts)
@@ -56,7 +70,8 @@ export function parseModelId(id: string): ModelId {
   for (let inner = innerId(parts); inner !== undefined; inner = innerId(splitModelId(inner)))
     modelKeys.push(...keysOf(splitModelId(inner)).filter((key) => !modelKeys.includes(key)))
   const base = modelKeys.at(-1)!
-  return { ...parts, baseName: base.slice(base.lastIndexOf("/") + 1), keys, modelKeys }
+  const baseName = base.slice(base.lastIndexOf("/") + 1)
+  return Object.freeze({ ...parts, baseName, keys: Object.freeze(keys), modelKeys: Object.freeze(modelKeys) })
 }
 
 /** Whether a value has the form of a model id and not of an API key. */

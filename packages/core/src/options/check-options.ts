@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../errors"
+import { describeName, InvalidArgumentError } from "../errors"
 import { synonymOf } from "./option-synonyms"
 import { correctSpelling, withoutCase } from "./spelling"
 
@@ -7,11 +7,11 @@ export type OptionAdvice = Readonly<Record<string, string>>
 
 /** A message lists the known names only if there are at most this many. */
 const MAX_LISTED = 12
-const MAX_NAME = 60
 
 /**
  * Throws unless `value` is an object with known options only: a misspelt limit must not count as no limit.
- * The message suggests the option that was probably meant. It never shows the value of an unknown option, which may be a key.
+ * The message suggests the option that was probably meant. It never shows the value of an unknown option, which may be a key,
+ * nor a name that is no identifier.
  *
  * @param argument path of the object, such as `limits[0]`; options of `"options"` are named without a path
  * @param advice for options that have no counterpart among `names`
@@ -30,7 +30,7 @@ export function checkOptions(
   if (!isOptionsObject(value)) throw new InvalidArgumentError(argument, "an object", value)
   for (const name in value) {
     if (names.has(name)) continue
-    const short = name.slice(0, MAX_NAME)
+    const short = describeName(name)
     const path = argument === "options" ? short : `${argument}.${short}`
     const hint = adviceFor(name, names, advice)
     throw new InvalidArgumentError(path, "a known option", undefined, `Unknown option \`${path}\`.${hint}`)

@@ -1,5 +1,5 @@
 import { asZodSchema } from "../answer/schema/zod-schema"
-import { InvalidArgumentError } from "../errors"
+import { describeName, InvalidArgumentError } from "../errors"
 import { parseModelId } from "../models/model-id"
 import { type NanoUsd, usd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
@@ -44,7 +44,7 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
       // The schema is Zod's own object, which must not be frozen. The check of `metadata` has copied it.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
-    } else issues.add(name, `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
+    } else issues.add(describeName(name), `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
   }
   for (const owner of ["user", "client"])
     if (`${owner}Budget` in options && !(`${owner}Id` in options))
@@ -116,7 +116,7 @@ const checkBudget: Check = (value, path, issues) => {
       )
   }
   for (const name of Object.keys(others))
-    issues.add(`${path}.${name}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
+    issues.add(`${path}.${describeName(name)}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
   return Object.freeze({ limitNanoUsd, per: per as BudgetPeriod, timeZone: (timeZone as string) ?? "UTC" })
 }
 

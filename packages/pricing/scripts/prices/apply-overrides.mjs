@@ -2,9 +2,9 @@
 import { scaledUp } from "./decimal.mjs"
 import { compare } from "./merge.mjs"
 import {
-  CODE_SESSION,
   FINE_TUNED_PRICES,
   GUARANTEED_UNTIL,
+  HOSTED_TOOLS,
   IMAGES_AS_OUTPUT,
   OLD_PRICES,
   PIECE_PRICES,
@@ -12,6 +12,7 @@ import {
 import {
   CLAUDE_WRITES,
   LIMITS,
+  LONG_CONTEXT,
   MEDIA_RATES,
   NOT_SOLD,
   OPENROUTER_SEARCH,
@@ -37,6 +38,7 @@ export function applyOverrides(rows) {
     addMediaRates(row)
     addHostedTools(row)
     addOwnSearch(row)
+    addLongContext(row)
     addVendorTiers(row, rows)
     addTierShares(row)
     addTierRates(row)
@@ -168,6 +170,20 @@ function changeRates(row, change) {
   }))
 }
 
+/** Adds the rates of a long context to a row that lists none. */
+function addLongContext(row) {
+  if (!LONG_CONTEXT.names.test(row.key)) return
+  const { from, factor } = LONG_CONTEXT
+  const longRates = (rates) =>
+    Object.fromEntries(Object.entries(rates).map(([kind, rate]) => [kind, PER_PIECE.has(kind) ? rate : rate * factor]))
+  row.sheets = row.sheets.map((sheet) => {
+    const [tier, ...others] = sheet.tiers
+    if (others.length > 0) return sheet
+    return { ...sheet, tiers: [tier, { fromInputTokens: from, rates: longRates(tier.rates) }] }
+  })
+  row.from = withSource(row.from, LONG_CONTEXT)
+}
+
 function addMediaRates(row) {
   if (IMAGES_AS_OUTPUT.test(row.key)) changeRates(row, (rates) => ({ imageOutput: rates.output, ...rates }))
   const entry = MEDIA_RATES.find((each) => each.names.test(row.key))
@@ -177,12 +193,15 @@ function addMediaRates(row) {
   row.from = withSource(row.from, entry)
 }
 
-/** Adds a price for OpenAI's code interpreter to every row with a price for file search. */
+/** Adds the prices of tools that the provider runs to rows that lack them. A package's own price takes precedence. */
 function addHostedTools(row) {
+  const entry = HOSTED_TOOLS.find(({ names, except }) => names.test(row.key) && !except?.test(row.key))
+  if (entry === undefined) return
+  const listed = ratesFrom(entry.rates)
   const standard = row.sheets[0].tiers[0].rates
-  if (row.provider !== CODE_SESSION.provider || standard.fileSearch === undefined) return
-  changeRates(row, (rates) => ({ codeSession: scaledUp(CODE_SESSION.usd, 12), ...rates }))
-  row.from = withSource(row.from, CODE_SESSION)
+  if (Object.keys(listed).every((kind) => standard[kind] !== undefined)) return
+  changeRates(row, (rates) => ({ ...listed, ...rates }))
+  row.from = withSource(row.from, entry)
 }
 
 /** A model that searches with every request bills its search as a request fee. A model that decides how often it searches has no bound. */

@@ -73,8 +73,41 @@ export const FINE_TUNED_PRICES = {
   "openai/ft:babbage-002": fineTuned({ input: "1.6", output: "1.6" }, { context: 16_384, maxOutput: 4_096 }, false),
 }
 
-/** OpenAI's code interpreter: one container of 1 GB. Larger ones cost more, and no source that was read says how much. */
-export const CODE_SESSION = { provider: "openai", usd: "0.03", url: LITELLM, day: READ }
+/** The first pages are OpenAI's and Google's price lists, as copied into public repositories. */
+const OPENAI_TOOLS = "https://developers.openai.com/api/docs/pricing#tools"
+const GEMINI_PRICING = "https://ai.google.dev/gemini-api/docs/pricing"
+const CLAUDE_PRICING = "https://platform.claude.com/docs/en/about-claude/pricing"
+
+/**
+ * Tools that a provider runs and bills by the piece, for rows that lack the rate.
+ *
+ * - OpenAI: a container of 1 GB costs $0.03 in 20 minutes; 4, 16 and 64 GB cost 4, 16 and 64 times as much.
+ * - Anthropic: a container costs $0.05 an hour, and a request has at most one.
+ * - Gemini 2 bills a request that searched, Gemini 3 and later each search.
+ */
+export const HOSTED_TOOLS = [
+  {
+    names: /^openai\/(ft:)?(gpt-(4o|4\.1|4\.5|4-turbo|[5-9])|o[1-9]|chatgpt-|chat-latest|codex-|computer-use)/,
+    except: /audio|realtime|transcribe|tts|image|search-preview/,
+    rates: { search: "0.01", fileSearch: "0.0025", codeSession: "0.03" },
+    url: OPENAI_TOOLS,
+    day: READ,
+  },
+  {
+    names: /^anthropic\/claude-(3-[57]|[a-z]+-\d)/,
+    rates: { search: "0.01", codeSession: "0.05" },
+    url: CLAUDE_PRICING,
+    day: READ,
+  },
+  { names: /^google\/gemini-2\./, except: /tts/, rates: { search: "0.035" }, url: GEMINI_PRICING, day: READ },
+  {
+    names: /^google\/gemini-([3-9]|(pro|flash|flash-lite)-latest)/,
+    except: /tts/,
+    rates: { search: "0.014" },
+    url: GEMINI_PRICING,
+    day: READ,
+  },
+]
 
 /** Image models that list one output price, which is that of the images. */
 export const IMAGES_AS_OUTPUT = /^(azure|openai)\/gpt-image-(1|1-mini|2)(-20\d\d-\d\d-\d\d)?$/

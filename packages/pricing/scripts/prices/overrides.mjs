@@ -401,6 +401,18 @@ export const THRESHOLDS = [
   },
 ]
 
+/**
+ * xAI's Grok 4, 4 Fast and 4.1 Fast cost twice as much for a request of more than 128k tokens. The packages list that for
+ * OpenRouter's Grok 4 Fast only.
+ */
+export const LONG_CONTEXT = {
+  names: /^xai\/grok-4(-0709|-latest|(-1)?-fast(-.+)?)?$/,
+  from: 128_001,
+  factor: 2,
+  url: "https://openrouter.ai/x-ai/grok-4",
+  day: "2026-11-30",
+}
+
 /** Providers whose models run on the user's own machine. They are not billed, so every name is free. */
 export const FREE_PROVIDERS = ["ollama", "lmstudio"]
 

@@ -1,5 +1,5 @@
 import { describeValue, InvalidArgumentError, usd } from "@p2/core"
-import { BILLED_INSTEAD, rateOf } from "../cost/bill"
+import { rateOf } from "../cost/bill"
 import type { Bound, CostLine } from "../cost/cost"
 import { ExactCost } from "../cost/exact-cost"
 import { sumLines } from "../cost/exact-sum"
@@ -17,7 +17,7 @@ import {
   selectTier,
 } from "../table/priced-row"
 import type { CompleteRates, RateKind } from "../table/rates"
-import { type Uplift, upliftsOf, withUplifts } from "../table/uplift"
+import { type Uplift, upliftRate, upliftsOf } from "../table/uplift"
 import type { AffordOptions, BoundOptions, Modality } from "./bound-options"
 
 /** The most expensive kind that a token can be billed as. */
@@ -43,8 +43,8 @@ export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
   // Above 2^53 − 1 the product itself would be rounded, possibly down.
   const outputTokens = readInteger(maxOutputTokens * choices, "maxOutputTokens × choices")
   const bills = cases.map((each) => {
-    const lines = withOutput(each, outputTokens)
-    return { each, lines, pico: sumLines(lines) }
+    const { fixed, output } = each
+    return { each, pico: sumLines(fixed) + BigInt(outputTokens) * BigInt(output.picoUsdPerUnit) }
   })
   const worst = bills.reduce((highest, bill) => (bill.pico > highest.pico ? bill : highest))
   const tokens = "inputTokens + maxOutputTokens × choices"
@@ -52,7 +52,7 @@ export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
     worst.pico,
     {
       tokens: readInteger(options.inputTokens + outputTokens, tokens),
-      lines: worst.lines,
+      lines: withOutput(worst.each, outputTokens),
       tier: worst.each.tier.tier,
       model: row.model,
       asOf: row.asOf,
@@ -120,48 +120,83 @@ function boundCases(priced: PricedRow, options: BoundOptions): BoundCase[] {
       `The cost of "${row.model}" has no upper bound: ${row.unbounded.explanation}`,
     )
   const inputTokens = readInteger(options.inputTokens, "inputTokens")
-  const uplifts = boundUplifts(row, options)
+  const call: BoundCall = {
+    row,
+    options,
+    uplifts: boundUplifts(row, options),
+    inputKinds: inputKinds(row, options),
+    outputKinds: outputKinds(options),
+    pieces: statedPieces(options),
+  }
   const sheets = reachableSheets(priced, options)
   if (sheets.length === 0) throw noPriceYet(row.model)
   return sheets.flatMap(({ tiers }) =>
     tiers
       .filter((tier, index) => index === 0 || tier.fromInputTokens <= inputTokens)
-      .map((tier) => boundCase(row, tier, uplifts, options)),
+      .map((tier) => boundCase(tier, call)),
   )
 }
 
-function boundCase(row: PriceRow, tier: PricedTier, uplifts: readonly Uplift[], options: BoundOptions): BoundCase {
-  const rates = withUplifts(tier.rates, uplifts)
-  const input = worstRate(row, rates, inputKinds(row, options), options.inputModalities)
-  const fixed: CostLine[] = []
-  if (options.inputTokens > 0) fixed.push({ ...input, count: options.inputTokens })
-  if (rates.request > 0) fixed.push({ kind: "request", count: 1, picoUsdPerUnit: rates.request })
-  for (const [kind, count] of pieceCounts(row, rates, options))
-    if (count > 0) fixed.push({ kind, count, picoUsdPerUnit: rateOf(row.model, rates, kind) })
-  return { tier, fixed, output: worstRate(row, rates, outputKinds(options), options.outputModalities) }
+/** What the cases of one call have in common. */
+interface BoundCall {
+  readonly row: PriceRow
+  readonly options: BoundOptions
+  readonly uplifts: readonly Uplift[]
+  readonly inputKinds: readonly RateKind[]
+  readonly outputKinds: readonly RateKind[]
+  readonly pieces: readonly PieceCount[]
 }
 
-/** Returns the maximum number of pieces of each kind. A model that is billed by the piece requires it from the caller. */
-function pieceCounts(row: PriceRow, rates: CompleteRates, options: BoundOptions): [RateKind, number][] {
-  const given = {
-    image: options.outputImages ?? (rates.image === undefined ? undefined : (options.choices ?? 1)),
-    second: options.audioSeconds,
-    character: options.inputCharacters,
+/** A kind that is billed by the piece, with the maximum number of pieces. */
+type PieceCount = readonly [kind: RateKind, count: number]
+
+function boundCase(tier: PricedTier, call: BoundCall): BoundCase {
+  const { row, options, uplifts } = call
+  const { rates } = tier
+  const fixed: CostLine[] = []
+  const add = (kind: RateKind, count: number, rate: number) => {
+    if (count > 0) fixed.push({ kind, count, picoUsdPerUnit: upliftRate(kind, rate, uplifts) })
   }
-  const names = { image: "outputImages", second: "audioSeconds", character: "inputCharacters" } as const
-  for (const kind of BILLED_INSTEAD)
-    if (rates[kind] !== undefined && given[kind] === undefined)
+  const input = worstRate(row, rates, call.inputKinds, options.inputModalities)
+  const output = worstRate(row, rates, call.outputKinds, options.outputModalities)
+  add(input.kind, options.inputTokens, input.picoUsdPerUnit)
+  if (rates.request > 0) add("request", 1, rates.request)
+  for (const [kind, count] of call.pieces) add(kind, count, rateOf(row.model, rates, kind))
+  for (const [kind, count] of unstatedPieces(row, rates, options)) add(kind, count, rateOf(row.model, rates, kind))
+  return { tier, fixed, output: { ...output, picoUsdPerUnit: upliftRate(output.kind, output.picoUsdPerUnit, uplifts) } }
+}
+
+/** The option with the maximum number of pieces of each kind. */
+const PIECE_OPTIONS = [
+  ["search", "webSearches"],
+  ["fileSearch", "fileSearches"],
+  ["codeSession", "codeInterpreterSessions"],
+  ["image", "outputImages"],
+  ["second", "audioSeconds"],
+  ["character", "inputCharacters"],
+] as const satisfies readonly (readonly [RateKind, keyof BoundOptions])[]
+
+function statedPieces(options: BoundOptions): PieceCount[] {
+  return PIECE_OPTIONS.map(([kind, name]): PieceCount => [kind, readInteger(options[name] ?? 0, name)]).filter(
+    ([, count]) => count > 0,
+  )
+}
+
+/** Pieces by which a model is billed and that the caller does not state: one image for each answer, otherwise an error. */
+function unstatedPieces(row: PriceRow, rates: CompleteRates, options: BoundOptions): PieceCount[] {
+  const pieces: PieceCount[] = []
+  for (const [kind, name] of PIECE_OPTIONS) {
+    if (kind === "search" || kind === "fileSearch" || kind === "codeSession") continue
+    if (rates[kind] === undefined || options[name] !== undefined) continue
+    if (kind !== "image")
       throw new UnboundedCostError(
         row.model,
         "pieces",
-        `The cost of "${row.model}" has no upper bound: it is billed by \`${names[kind]}\`. Pass the maximum for the call.`,
+        `The cost of "${row.model}" has no upper bound: it is billed by \`${name}\`. Pass the maximum for the call.`,
       )
-  return [
-    ["search", readInteger(options.webSearches ?? 0, "webSearches")],
-    ["fileSearch", readInteger(options.fileSearches ?? 0, "fileSearches")],
-    ["codeSession", readInteger(options.codeInterpreterSessions ?? 0, "codeInterpreterSessions")],
-    ...BILLED_INSTEAD.map((kind): [RateKind, number] => [kind, readInteger(given[kind] ?? 0, names[kind])]),
-  ]
+    pieces.push([kind, options.choices ?? 1])
+  }
+  return pieces
 }
 
 function boundUplifts(row: PriceRow, options: BoundOptions): readonly Uplift[] {
@@ -245,15 +280,16 @@ function worstRate(
   kinds: readonly RateKind[],
   named: readonly Modality[] | undefined,
 ): WorstRate {
-  const candidates = kinds.map((kind) => ({
-    kind,
-    picoUsdPerUnit: named === undefined ? (rates[kind] ?? 0) : rateOf(row.model, rates, kind),
-  }))
-  return candidates.reduce((worst, each) => (each.picoUsdPerUnit > worst.picoUsdPerUnit ? each : worst))
+  let worst: WorstRate = { kind: kinds[0]!, picoUsdPerUnit: -1 }
+  for (const kind of kinds) {
+    const picoUsdPerUnit = named === undefined ? (rates[kind] ?? 0) : rateOf(row.model, rates, kind)
+    if (picoUsdPerUnit > worst.picoUsdPerUnit) worst = { kind, picoUsdPerUnit }
+  }
+  return worst
 }
 
 function withOutput(each: BoundCase, tokens: number): readonly CostLine[] {
-  return tokens === 0 ? each.fixed : [...each.fixed, { ...each.output, count: tokens }]
+  return tokens === 0 ? each.fixed : [...each.fixed, { count: tokens, ...each.output }]
 }
 
 /** The maximum that no answer can exceed. The maximum of another seller may not apply; the context window does. */

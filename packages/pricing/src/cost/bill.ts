@@ -1,7 +1,6 @@
-import { InvalidArgumentError } from "@p2/core"
+import { InvalidArgumentError, type Usage } from "@p2/core"
 import { UnpricedUsageError } from "../errors"
 import type { CompleteRates, RateKind, SeparateKind } from "../table/rates"
-import type { CallUsage } from "../usage/call-usage"
 import type { CostLine } from "./cost"
 
 /** The counts of a usage after validation. Counts by which some models are billed stay undefined if absent. */
@@ -35,7 +34,7 @@ const FIELD_OF = {
   image: "outputImages",
   second: "audioSeconds",
   character: "inputCharacters",
-} as const satisfies Record<SeparateKind, keyof CallUsage>
+} as const satisfies Record<SeparateKind, keyof Usage>
 
 /** For each kind: the unit of its rate, and the alternative if a model has no rate. */
 const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: string]> = {
@@ -51,10 +50,10 @@ const REMEDY_OF: Record<SeparateKind, readonly [unit: string, alternative: strin
 }
 
 /** Kinds by which a model can be billed instead of by tokens. */
-export const BILLED_INSTEAD = ["image", "second", "character"] as const
+const BILLED_INSTEAD = ["image", "second", "character"] as const
 
 /** Validates a usage. @throws InvalidArgumentError for a negative, fractional or contradictory count */
-export function readCounts(usage: CallUsage): UsageCounts {
+export function readCounts(usage: Usage): UsageCounts {
   const counts = {
     input: readInteger(usage.inputTokens, "inputTokens"),
     output: readInteger(usage.outputTokens, "outputTokens"),
@@ -161,11 +160,11 @@ function checkBilledUnits(model: string, rates: CompleteRates, counts: UsageCoun
   }
 }
 
-function readCount(value: number | undefined, field: keyof CallUsage): number {
+function readCount(value: number | undefined, field: keyof Usage): number {
   return value === undefined ? 0 : readInteger(value, field)
 }
 
-function readInteger(value: number, field: keyof CallUsage): number {
+function readInteger(value: number, field: keyof Usage): number {
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new InvalidArgumentError(`usage.${field}`, "an integer of at least 0", value)
 }

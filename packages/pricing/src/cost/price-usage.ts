@@ -1,11 +1,10 @@
-import { describeValue, InvalidArgumentError, P2Error } from "@p2/core"
+import { describeValue, InvalidArgumentError, P2Error, type Usage } from "@p2/core"
 import { UnpricedUsageError } from "../errors"
 import { instantMs } from "../table/instant"
 import { noPriceYet } from "../table/no-price"
 import type { PriceRow } from "../table/price-row"
 import { describeListed, type PricedRow, selectTier, sheetAt, tierFor } from "../table/priced-row"
 import { upliftsOf, withUplifts } from "../table/uplift"
-import type { CallUsage } from "../usage/call-usage"
 import { billUsage, readCounts } from "./bill"
 import type { Cost } from "./cost"
 import type { CostOptions } from "./cost-options"
@@ -14,15 +13,16 @@ import { nanoFromPico, sumLines } from "./exact-sum"
 import { reportedPico } from "./reported-cost"
 
 /** Prices a usage by a row, or takes the cost that the provider reported. */
-export function priceUsage(priced: PricedRow, usage: CallUsage, given: CostOptions): Cost {
+export function priceUsage(priced: PricedRow, usage: Usage, given: CostOptions): Cost {
   const { serviceTier = usage.serviceTier, region = usage.region } = given
-  const options = { ...given, serviceTier, region }
+  const isStated = serviceTier === given.serviceTier && region === given.region
+  const options = isStated ? given : { ...given, serviceTier, region }
   if (options.reported === undefined) return priceByRow(priced, usage, options)
   return reportedCost(priced.row.model, usage, options, priceByRowIfListed(priced, usage, options))
 }
 
 /** Takes the cost that the provider reported. @param listed the cost by the price table, if it lists the model */
-export function reportedCost(model: string, usage: CallUsage, options: CostOptions, listed?: Cost): Cost {
+export function reportedCost(model: string, usage: Usage, options: CostOptions, listed?: Cost): Cost {
   const atMs = instantMs(options.at === undefined ? Date.now() : options.at, "at")
   const { input, output } = readCounts(usage)
   const pico = reportedPico(options.reported!)
@@ -36,7 +36,7 @@ export function reportedCost(model: string, usage: CallUsage, options: CostOptio
   })
 }
 
-function priceByRow(priced: PricedRow, usage: CallUsage, options: CostOptions): Cost {
+function priceByRow(priced: PricedRow, usage: Usage, options: CostOptions): Cost {
   const { row } = priced
   const counts = readCounts(usage)
   const calls = options.calls ?? usage.calls ?? 1
@@ -86,7 +86,7 @@ export function unlistedRegion(model: string, region: string | undefined, listed
 }
 
 /** Like `priceByRow`; undefined if the table lacks a rate or price, because the reported cost is still valid. */
-function priceByRowIfListed(priced: PricedRow, usage: CallUsage, options: CostOptions): Cost | undefined {
+function priceByRowIfListed(priced: PricedRow, usage: Usage, options: CostOptions): Cost | undefined {
   try {
     return priceByRow(priced, usage, options)
   } catch (error) {

@@ -3,70 +3,69 @@
 // and packages/pricing/scripts/prices/*overrides.mjs. Licences: THIRD_PARTY_NOTICES.
 export const table: string = `d2026-11-10
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog (2026-11-27)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-30), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://github.com/xsyetopz/claudetto/wiki/Claude-Code-Models-Catalog (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-30), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-30), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://docs.rs/mixtape-core/latest/src/mixtape_core/models/claude.rs.html (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23), https://vercel.com/ai-gateway/models/claude-3-haiku (2026-11-27)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-30)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://platform.claude.com/docs/en/about-claude/pricing (2026-11-23), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://platform.claude.com/docs/en/about-claude/pricing (2026-11-30), https://platform.claude.com/docs/en/build-with-claude/batch-processing (2026-11-23)
 r8 24|batch>4 12
-r.8 4r.08w1h1.6s.01|batch>.4 2r.04w.5h.8s.01
-r3 15r.3w3.75h6s.01|batch>1.5 7.5r.15w1.875h3s.01
+r.8 4r.08w1h1.6s.01c.05|batch>.4 2r.04w.5h.8s.01c.05
+r3 15r.3w3.75h6s.01c.05|batch>1.5 7.5r.15w1.875h3s.01c.05
 r.25 1.25r.03w.3h.5|batch>.125 .625r.015w.15h.25
 r15 75r1.5w18.75h30|batch>7.5 37.5r.75w9.375h15
 r3 15r.3w3.75h6|batch>1.5 7.5r.15w1.875h3
-r10 50r1w12.5h20s.01|batch>5 25r.5w6.25h10s.01
-r10 50r.25w12.5h20s.01|batch>5 25r.125w6.25h10s.01
-r8 40r.2w10h16|batch>4 20r.1w5h8|fast>16 80r.4w20h32
-r1 5r.1w1.25h2s.01|batch>.5 2.5r.05w.625h1s.01
-r1 5r.1w1.25h2|batch>.5 2.5r.05w.625h1
-r.1 .5r.01w.125h.2;100001:.5 2.5r.05w.625h1|batch>.05 .25r.005w.0625h.1;100001:.25 1.25r.025w.3125h.5
-r15 75r1.5w18.75h30s.01|batch>7.5 37.5r.75w9.375h15s.01
-r5 25r.5w6.25h10s.01|batch>2.5 12.5r.25w3.125h5s.01
-r5 25r.5w6.25h10|batch>2.5 12.5r.25w3.125h5
-r@@2026-03-13>5 25r.5w6.25h10s.01;200001:10 37.5r1w12.5h20s.01|@2026-03-13>5 25r.5w6.25h10s.01|batch>2.5 12.5r.25w3.125h5s.01
-r5 25r.5w6.25h10s.01|batch>2.5 12.5r.25w3.125h5s.01|fast>10 50r1w12.5h20s.01
-r4 20r.2w5h8s.01|batch>2 10r.1w2.5h4s.01|fast>8 40r.4w10h16s.01
-r3 15r.3w3.75h6s.01|@@@@@@b>3 15r.3w3.75h6s.01;200001:6 22.5r.6w7.5h12s.01|batch>1.5 7.5r.15w1.875h3s.01
-r@@2026-03-13>3 15r.3w3.75h6s.01;200001:6 22.5r.6w7.5h12s.01|@2026-03-13>3 15r.3w3.75h6s.01|batch>1.5 7.5r.15w1.875h3s.01
-r2 10r.2w2.5h4s.01|batch>1 5r.1w1.25h2s.01
-r2 10r.1w2.5h4|batch>1 5r.05w1.25h2
+r10 50r1w12.5h20s.01c.05|batch>5 25r.5w6.25h10s.01c.05
+r10 50r.25w12.5h20s.01c.05|batch>5 25r.125w6.25h10s.01c.05
+r8 40r.2w10h16s.01c.05|batch>4 20r.1w5h8s.01c.05|fast>16 80r.4w20h32s.01c.05
+r1 5r.1w1.25h2s.01c.05|batch>.5 2.5r.05w.625h1s.01c.05
+r.1 .5r.01w.125h.2s.01c.05;100001:.5 2.5r.05w.625h1s.01c.05|batch>.05 .25r.005w.0625h.1s.01c.05;100001:.25 1.25r.025w.3125h.5s.01c.05
+r15 75r1.5w18.75h30s.01c.05|batch>7.5 37.5r.75w9.375h15s.01c.05
+r5 25r.5w6.25h10s.01c.05|batch>2.5 12.5r.25w3.125h5s.01c.05
+r@@2026-03-13>5 25r.5w6.25h10s.01c.05;200001:10 37.5r1w12.5h20s.01c.05|@2026-03-13>5 25r.5w6.25h10s.01c.05|batch>2.5 12.5r.25w3.125h5s.01c.05
+r5 25r.5w6.25h10s.01c.05|batch>2.5 12.5r.25w3.125h5s.01c.05|fast>10 50r1w12.5h20s.01c.05
+r4 20r.2w5h8s.01c.05|batch>2 10r.1w2.5h4s.01c.05|fast>8 40r.4w10h16s.01c.05
+r3 15r.3w3.75h6s.01c.05|@@@@@@b>3 15r.3w3.75h6s.01c.05;200001:6 22.5r.6w7.5h12s.01c.05|batch>1.5 7.5r.15w1.875h3s.01c.05
+r@@2026-03-13>3 15r.3w3.75h6s.01c.05;200001:6 22.5r.6w7.5h12s.01c.05|@2026-03-13>3 15r.3w3.75h6s.01c.05|batch>1.5 7.5r.15w1.875h3s.01c.05
+r2 10r.2w2.5h4s.01c.05|batch>1 5r.1w1.25h2s.01c.05
+r2 10r.1w2.5h4s.01c.05|batch>1 5r.05w1.25h2s.01c.05
 panthropic
 	claude-2	0		C
 	claude-2.0	0		C
 	claude-2.1	0		C
 	claude-3-5-haiku-20241022	1	1	C
 	claude-3-5-haiku-latest	1	1	C
-	claude-3-5-sonnet	2		C
-	claude-3-7-sonnet-20250219	2	2	C
-	claude-3-7-sonnet-latest	2	2	C
-	claude-3-haiku	3	3	C
+	claude-3-5-sonnet	2	2	C
+	claude-3-7-sonnet-20250219	2	3	C
+	claude-3-7-sonnet-latest	2	3	C
+	claude-3-haiku	3	4	C
 	claude-3-opus-20240229	4		C
 	claude-3-opus-latest	4		C
 	claude-3-sonnet	5		C
-	claude-fable-5	6	4	C
-	claude-fable-5-1	7	4	C
-	claude-fable-5-2	8	5	C
-	claude-haiku-4-5	9	4	C
-	claude-haiku-4-5-20251001	a	6	C
-	claude-haiku-5-5	b	5	C
-	claude-opus-4	c		C
-	claude-opus-4-0	c		C
-	claude-opus-4-1	c		C
-	claude-opus-4-20250514	c		C
-	claude-opus-4-5	d	4	C
-	claude-opus-4-5-20251101	e	6	C
-	claude-opus-4-6	f	4	C
-	claude-opus-4-7	d	4	C
-	claude-opus-4-8	g	4	C
-	claude-opus-5	g	4	C
-	claude-opus-5-5	h	4	C
-	claude-sonnet-4	2		C
-	claude-sonnet-4-0	2		C
-	claude-sonnet-4-5	i	7	C
-	claude-sonnet-4-5-20250929	5	6	C
-	claude-sonnet-4-6	j	4	C
-	claude-sonnet-5	k	4	C
-	claude-sonnet-5-5	l	5	C
+	claude-fable-5	6	5	C
+	claude-fable-5-1	7	5	C
+	claude-fable-5-2	8	6	C
+	claude-haiku-4-5	9	5	C
+	claude-haiku-4-5-20251001	9	7	C
+	claude-haiku-5-5	a	6	C
+	claude-opus-4	b	2	C
+	claude-opus-4-0	b	2	C
+	claude-opus-4-1	b	2	C
+	claude-opus-4-20250514	b	2	C
+	claude-opus-4-5	c	5	C
+	claude-opus-4-5-20251101	c	7	C
+	claude-opus-4-6	d	5	C
+	claude-opus-4-7	c	5	C
+	claude-opus-4-8	e	5	C
+	claude-opus-5	e	5	C
+	claude-opus-5-5	f	5	C
+	claude-sonnet-4	2	2	C
+	claude-sonnet-4-0	2	2	C
+	claude-sonnet-4-5	g	8	C
+	claude-sonnet-4-5-20250929	2	7	C
+	claude-sonnet-4-6	h	5	C
+	claude-sonnet-5	i	5	C
+	claude-sonnet-5-5	j	6	C
 	claude-v1	0		C`

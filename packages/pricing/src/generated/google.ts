@@ -4,50 +4,53 @@
 export const table: string = `d2026-11-10
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/models/gemini (2026-11-27)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-11-30), https://ai.google.dev/gemini-api/docs/models/gemini (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-11-30), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-11-30), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/pricing (2026-11-30), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-11-30), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-10-07), https://ai.google.dev/gemini-api/docs/optimization (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://ai.google.dev/gemini-api/docs/pricing (2026-11-30)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
 r2 12r.2;200001:4 18r.4
 r.125 .375
 r.075 .3r.01875;128001:.15 .6r.0375
 r1.25 5;128001:2.5 10
-r.1 .4r.025a.7
-r.075 .3
-r1.25 10;200001:2.5 15|batch>.625 5;200001:1.25 7.5|flex>.625 5;200001:1.25 7.5|priority>2.5 20;200001:5 30
-r.3 2.5r.03a1|batch>.15 1.25r.03a.5|flex>.15 1.25r.03a.5|priority>.6 5r.06a2
-r.3 2.5I30|batch>.15 1.25I15|flex>.15 1.25I15|priority>.6 5I60
-r.1 .4r.01a.3|batch>.05 .2r.01a.15|flex>.05 .2r.01a.15|priority>.2 .8r.02a.6
+r.1 .4r.025a.7s.035
+r.075 .3s.035
+r1.25 10s.035;200001:2.5 15s.035|batch>.625 5s.035;200001:1.25 7.5s.035|flex>.625 5s.035;200001:1.25 7.5s.035|priority>2.5 20s.035;200001:5 30s.035
+r.3 2.5r.03a1s.035|batch>.15 1.25r.03a.5s.035|flex>.15 1.25r.03a.5s.035|priority>.6 5r.06a2s.035
+r.3 2.5I30s.035|batch>.15 1.25I15s.035|flex>.15 1.25I15s.035|priority>.6 5I60s.035
+r.1 .4r.01a.3s.035|batch>.05 .2r.01a.15s.035|flex>.05 .2r.01a.15s.035|priority>.2 .8r.02a.6s.035
 r.5 10|batch>.25 5|flex>.25 5|priority>1 20
-r.5 2a3A12|batch>.25 1a1.5A6|flex>.25 1a1.5A6|priority>1 4a6A24
-r.15 .6|batch>.075 .3|flex>.075 .3|priority>.3 1.2
-r1.25 10r.125a1.25;200001:2.5 15r.25a2.5|batch>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|flex>.625 5r.125a.625;200001:1.25 7.5r.25a1.25|priority>2.5 20r.25a2.5;200001:5 30r.5a5
+r.5 2a3A12s.035|batch>.25 1a1.5A6s.035|flex>.25 1a1.5A6s.035|priority>1 4a6A24s.035
+r.15 .6s.035|batch>.075 .3s.035|flex>.075 .3s.035|priority>.3 1.2s.035
+r1.25 10r.125a1.25s.035;200001:2.5 15r.25a2.5s.035|batch>.625 5r.125a.625s.035;200001:1.25 7.5r.25a1.25s.035|flex>.625 5r.125a.625s.035;200001:1.25 7.5r.25a1.25s.035|priority>2.5 20r.25a2.5s.035;200001:5 30r.5a5s.035
 r1 20a1|batch>.5 10a.5|flex>.5 10a.5|priority>2 40a2
 r1 20|batch>.5 10|flex>.5 10|priority>2 40
-r.5 3r.05a1|batch>.25 1.5r.05a.5|flex>.25 1.5r.05a.5|priority>1 6r.1a2
-r2 12I120|batch>1 6I60|flex>1 6I60|priority>4 24I240
-r2 12r.2a2;200001:4 18r.4a4|batch>1 6r.2a1;200001:2 9r.4a2|flex>1 6r.2a1;200001:2 9r.4a2|priority>4 24r.4a4;200001:8 36r.8a8
-r2 12r.2;200001:4 18r.4|batch>1 6r.2;200001:2 9r.4|flex>1 6r.2;200001:2 9r.4|priority>4 24r.4;200001:8 36r.8
-r.5 3I60|batch>.25 1.5I30|flex>.25 1.5I30|priority>1 6I120
-r.25 1.5r.025a.5|batch>.125 .75r.025a.25|flex>.125 .75r.025a.25|priority>.5 3r.05a1
-r.25 1.5I30|batch>.125 .75I15|flex>.125 .75I15|priority>.5 3I60
-r.25 1.5r.025|batch>.125 .75r.025|flex>.125 .75r.025|priority>.5 3r.05
-r1.5 9r.15a1.5|batch>.75 4.5r.15a.75|flex>.75 4.5r.15a.75|priority>3 18r.3a3
-r.3 2.5r.03a.3|batch>.15 1.25r.015a.15|flex>.15 1.25r.03a.15|priority>.6 5r.06a.6
-r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.0375a.375|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.075a.75|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
-r@@2027-01-01>.75 3.75r.075a.75|batch@@2027-01-01>.375 1.875r.075a.375|flex@@2027-01-01>.375 1.875r.075a.375|priority@@2027-01-01>1.5 7.5r.15a1.5|@2027-01-01>1.5 7.5r.15a1.5|batch@2027-01-01>.75 3.75r.15a.75|flex@2027-01-01>.75 3.75r.15a.75|priority@2027-01-01>3 15r.3a3
-r2 10r.1|batch>1 5r.1|flex>1 5r.1|priority>4 20r.2
+r.5 3r.05a1s.014|batch>.25 1.5r.05a.5s.014|flex>.25 1.5r.05a.5s.014|priority>1 6r.1a2s.014
+r2 12I120s.014|batch>1 6I60s.014|flex>1 6I60s.014|priority>4 24I240s.014
+r2 12r.2a2s.014;200001:4 18r.4a4s.014|batch>1 6r.2a1s.014;200001:2 9r.4a2s.014|flex>1 6r.2a1s.014;200001:2 9r.4a2s.014|priority>4 24r.4a4s.014;200001:8 36r.8a8s.014
+r2 12r.2s.014;200001:4 18r.4s.014|batch>1 6r.2s.014;200001:2 9r.4s.014|flex>1 6r.2s.014;200001:2 9r.4s.014|priority>4 24r.4s.014;200001:8 36r.8s.014
+r.5 3I60s.014|batch>.25 1.5I30s.014|flex>.25 1.5I30s.014|priority>1 6I120s.014
+r.25 1.5r.025a.5s.014|batch>.125 .75r.025a.25s.014|flex>.125 .75r.025a.25s.014|priority>.5 3r.05a1s.014
+r.25 1.5I30s.014|batch>.125 .75I15s.014|flex>.125 .75I15s.014|priority>.5 3I60s.014
+r.25 1.5r.025s.014|batch>.125 .75r.025s.014|flex>.125 .75r.025s.014|priority>.5 3r.05s.014
+r1.5 9r.15a1.5s.014|batch>.75 4.5r.15a.75s.014|flex>.75 4.5r.15a.75s.014|priority>3 18r.3a3s.014
+r.3 2.5r.03a.3s.014|batch>.15 1.25r.015a.15s.014|flex>.15 1.25r.03a.15s.014|priority>.6 5r.06a.6s.014
+r@@2027-01-01>.75 3.75r.075a.75s.014|batch@@2027-01-01>.375 1.875r.0375a.375s.014|flex@@2027-01-01>.375 1.875r.075a.375s.014|priority@@2027-01-01>1.5 7.5r.15a1.5s.014|@2027-01-01>1.5 7.5r.15a1.5s.014|batch@2027-01-01>.75 3.75r.075a.75s.014|flex@2027-01-01>.75 3.75r.15a.75s.014|priority@2027-01-01>3 15r.3a3s.014
+r@@2027-01-01>.75 3.75r.075a.75s.014|batch@@2027-01-01>.375 1.875r.075a.375s.014|flex@@2027-01-01>.375 1.875r.075a.375s.014|priority@@2027-01-01>1.5 7.5r.15a1.5s.014|@2027-01-01>1.5 7.5r.15a1.5s.014|batch@2027-01-01>.75 3.75r.15a.75s.014|flex@2027-01-01>.75 3.75r.15a.75s.014|priority@2027-01-01>3 15r.3a3s.014
+r2 10r.1s.014|batch>1 5r.1s.014|flex>1 5r.1s.014|priority>4 20r.2s.014
 r.15 0
 r.0375 .15r.01;128001:.075 .3r.02
-r1.5 9r.15
-r.25 1.5r.025
+r1.5 9r.15s.014
+r.25 1.5r.025s.014
 r.5 2a3A12
 r1.25 5r.3125;128001:2.5 10r.625
+r2 12r.2s.014;200001:4 18r.4s.014
 r1 5r.1
 r.65 .65
 r.15 .6r.015
@@ -72,44 +75,44 @@ pgoogle
 	gemini-2.5-flash-image-preview	8	6
 	gemini-2.5-flash-latest	7	5
 	gemini-2.5-flash-lite	9	5
-	gemini-2.5-flash-lite-preview-tts	a	6
+	gemini-2.5-flash-lite-preview-tts	a	7
 	gemini-2.5-flash-native-audio-latest	b	6
 	gemini-2.5-flash-preview	c	6
 	gemini-2.5-flash-preview-05-20:thinking	c	6
 	gemini-2.5-flash-preview-09-2025	7	5
-	gemini-2.5-flash-preview-tts	a	6
+	gemini-2.5-flash-preview-tts	a	7
 	gemini-2.5-flash-preview:thinking	c	6
-	gemini-2.5-flash-tts	a	6
-	gemini-2.5-pro	d	7
-	gemini-2.5-pro-preview-tts	e	8
-	gemini-2.5-pro-tts	f	6
+	gemini-2.5-flash-tts	a	7
+	gemini-2.5-pro	d	8
+	gemini-2.5-pro-preview-tts	e	9
+	gemini-2.5-pro-tts	f	7
 	gemini-3-flash-preview	g	5
 	gemini-3-pro-image	h	6
 	gemini-3-pro-image-preview	h	6
-	gemini-3-pro-preview	i	8
+	gemini-3-pro-preview	i	9
 	gemini-3-pro-text-preview	j	6
 	gemini-3.1-flash-image	k	6
 	gemini-3.1-flash-image-preview	k	6
 	gemini-3.1-flash-lite	l	5
 	gemini-3.1-flash-lite-image	m	6
 	gemini-3.1-flash-lite-preview	n	4
-	gemini-3.1-pro-preview	i	7
-	gemini-3.1-pro-preview-customtools	i	9
-	gemini-3.5-flash	o	7
-	gemini-3.5-flash-lite	p	7
-	gemini-3.6-flash	q	7
-	gemini-3.7-flash	r	7
-	gemini-3.8-flash	r	7
+	gemini-3.1-pro-preview	i	8
+	gemini-3.1-pro-preview-customtools	i	a
+	gemini-3.5-flash	o	8
+	gemini-3.5-flash-lite	p	8
+	gemini-3.6-flash	q	8
+	gemini-3.7-flash	r	8
+	gemini-3.8-flash	r	8
 	gemini-4-argon	s	4
 	gemini-embedding-001	t	1
 	gemini-flash-1.5	2	1
 	gemini-flash-1.5-8b	u	1
-	gemini-flash-latest	v	a
-	gemini-flash-lite-latest	w	a
+	gemini-flash-latest	v	b
+	gemini-flash-lite-latest	w	b
 	gemini-live-2.5-flash	x	1
 	gemini-pro	1	1
 	gemini-pro-1.5	y	1
-	gemini-pro-latest	0	a
-	gemini-robotics-er-2-preview	z	a
-	gemma-2-27b-it	10	1
-	gemma-4-26b-a4b-it-maas	11	1`
+	gemini-pro-latest	z	b
+	gemini-robotics-er-2-preview	10	c
+	gemma-2-27b-it	11	1
+	gemma-4-26b-a4b-it-maas	12	1`

@@ -4,37 +4,40 @@
 export const table: string = `d2026-11-10
 s2023-12-25 https://github.com/kevinhermawan/Canvas/blob/main/model-info.json
 s2026-09-23 @pydantic/genai-prices 0.1.8
-s2026-11-10 @earendil-works/pi-ai 1.5.2
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/codex-mini-latest (2026-11-27)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing#tools (2026-11-30)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/models/codex-mini-latest (2026-11-27)
 s2026-11-30 https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json
+s2026-11-30 https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json, https://developers.openai.com/api/docs/pricing#tools (2026-11-30)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://vercel.com/ai-gateway/models/gpt-3.5-turbo (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://github.com/ChatGPTNextWeb/ChatGPT-Next-Web/discussions/3208 (2026-11-27)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://openai.com/api-priority-processing/ (2026-11-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing (2026-11-05), https://openai.com/api-priority-processing/ (2026-11-23)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://openai.com/api-priority-processing/ (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://openai.com/api-priority-processing/ (2026-11-23)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://openai.com/api-priority-processing/ (2026-11-23)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-audio-preview (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-mini-audio-preview (2026-11-27), https://developers.openai.com/api/docs/models/gpt-4o-audio-preview (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-4o-realtime-preview (2026-11-27)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://community.openai.com/t/search-web-using-openai-api/1363698 (2026-11-27), https://benchable.ai/models/openai/gpt-4o-mini-search-preview-2025-03-11 (2026-11-27)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://community.openai.com/t/search-web-using-openai-api/1363698 (2026-11-27), https://benchable.ai/models/openai/gpt-4o-mini-search-preview-2025-03-11 (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://community.openai.com/t/search-web-using-openai-api/1363698 (2026-11-27), https://openrouter.ai/openai/gpt-4o-search-preview/api (2026-11-27), https://www.modelmeta.dev/models/gpt-4o-search-preview (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing (2026-11-05)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing (2026-11-05)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://docs.laozhang.ai/announcements/gpt-5-6-sol-price-cut-2026-09.md (2026-09-24), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
-s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
-s2026-11-23 https://developers.openai.com/api/docs/models/gpt-6.2-sol, https://developers.openai.com/api/docs/pricing (2026-11-05)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, @pydantic/genai-prices 0.1.8 (2026-09-23), https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://docs.laozhang.ai/announcements/gpt-5-6-sol-price-cut-2026-09.md (2026-09-24), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
+s2026-11-10 @earendil-works/pi-ai 1.5.2, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://developers.openai.com/api/docs/models/gpt-6.1-sol (2026-09-29)
+s2026-11-23 https://developers.openai.com/api/docs/models/gpt-6.2-sol, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio-mini (2026-11-27)
+s2026-11-10 @earendil-works/pi-ai 1.5.2
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-1.5 (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2 (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2.1-mini (2026-11-27)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing (2026-11-05), https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
-s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://developers.openai.com/api/docs/pricing (2026-11-05), https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://www.openai-hk.com/docs/en/openai/o1.html (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/pricing#tools (2026-11-30), https://docs.perplexity.ai/getting-started/pricing (2026-11-27)
 s2026-11-30 https://developers.openai.com/api/docs/models/omni-moderation-latest
 s2026-11-30 https://developers.openai.com/api/docs/models/tts-1
 r0 0m.02
@@ -42,22 +45,22 @@ r0 0m.016
 r0 0m.018
 r.4 .4
 r.5 .5
-r5 30r.5
-r5 15
-r1.5 6r.375
-r3 12
+r5 30r.5s.01f.0025c.03
+r5 15s.01f.0025c.03
+r1.5 6r.375s.01f.0025c.03
+r3 12s.01f.0025c.03
 r2 2
 r0 0m.12
 r20 20
 r1.6 1.6
 r12 12
 r3 6|batch>1.5 3
-r3 12r.75|batch>1.5 6r.375
-r.8 3.2r.2|batch>.4 1.6r.1
-r.2 .8r.05|batch>.1 .4r.025
-r3.75 15r1.875|batch>1.875 7.5r.9375
-r.3 1.2r.15|batch>.15 .6r.075
-r4 16r1|batch>2 8r.5
+r3 12r.75s.01f.0025c.03|batch>1.5 6r.375s.01f.0025c.03
+r.8 3.2r.2s.01f.0025c.03|batch>.4 1.6r.1s.01f.0025c.03
+r.2 .8r.05s.01f.0025c.03|batch>.1 .4r.025s.01f.0025c.03
+r3.75 15r1.875s.01f.0025c.03|batch>1.875 7.5r.9375s.01f.0025c.03
+r.3 1.2r.15s.01f.0025c.03|batch>.15 .6r.075s.01f.0025c.03
+r4 16r1s.01f.0025c.03|batch>2 8r.5s.01f.0025c.03
 r1.5 2
 r.5 1.5
 r1 2
@@ -66,33 +69,33 @@ r30 60|batch>15 30
 r10 30
 r30 60
 r60 120
-r10 30|batch>5 15
+r10 30s.01f.0025c.03|batch>5 15s.01f.0025c.03
+r10 30s.01f.0025c.03
 r2 8r.5s.01f.0025c.03|batch>1 4r.25s.01f.0025c.03|priority>3.5 14r.875s.01f.0025c.03
 r2 8r.5s.01f.0025c.03|batch>1 4r.25s.01f.0025c.03
 r.4 1.6r.1s.01f.0025c.03|batch>.2 .8r.05s.01f.0025c.03|priority>.7 2.8r.175s.01f.0025c.03
 r.4 1.6r.1s.01f.0025c.03|batch>.2 .8r.05s.01f.0025c.03
-r.1 .4r.025|batch>.05 .2r.0125|priority>.2 .8r.05
-r.1 .4r.025|batch>.05 .2r.0125
-r75 150r37.5
+r.1 .4r.025s.01f.0025c.03|batch>.05 .2r.0125s.01f.0025c.03|priority>.2 .8r.05s.01f.0025c.03
+r.1 .4r.025s.01f.0025c.03|batch>.05 .2r.0125s.01f.0025c.03
+r75 150r37.5s.01f.0025c.03
 r2.5 10r1.25s.01f.0025c.03|batch>1.25 5r.625s.01f.0025c.03|priority>4.25 17r2.125s.01f.0025c.03
 r5 15s.01f.0025c.03|batch>2.5 7.5s.01f.0025c.03|priority>8.75 26.25s.01f.0025c.03
 r2.5 10a40A80
 r.15 .6r.075s.01f.0025c.03|batch>.075 .3r.0375s.01f.0025c.03|priority>.25 1r.125s.01f.0025c.03
 r.15 .6a10A20
 r.6 2.4r.3a10A20
-r.15 .6r.075q.025s0f.0025c.03|@@@@@@b>.15 .6r.075q.0275s0f.0025c.03
+r.15 .6r.075q.025s0f.0025|@@@@@@b>.15 .6r.075q.0275s0f.0025
 r1.25 5a3
 r.6 12
 r5 20r2.5a40A80
 r2.5 10q.025s0|@@@@@@b>2.5 10q.035s0
 r2.5 10a6
-r6 18
+r6 18s.01f.0025c.03
 r1.25 10r.125s.01f.0025c.03|batch>.625 5r.0625s.01f.0025c.03|flex>.625 5r.0625s.01f.0025c.03|priority>2.5 20r.25s.01f.0025c.03
 r1.25 10r.125s.01f.0025c.03|batch>.625 5r.0625s.01f.0025c.03
-r.25 2r.025|batch>.125 1r.0125
+r.25 2r.025s.01f.0025c.03|batch>.125 1r.0125s.01f.0025c.03
 r1.75 14r.175s.01f.0025c.03|batch>.875 7r.0875s.01f.0025c.03
 r21 168s.01f.0025c.03|batch>10.5 84s.01f.0025c.03
-r1.75 14r.175|batch>.875 7r.0875
 r2.5 15r.25s.01f.0025c.03;272000:5 22.5r.5s.01f.0025c.03|batch>1.25 7.5r.125s.01f.0025c.03;272000:2.5 11.25r.25s.01f.0025c.03
 r.75 4.5r.075s.01f.0025c.03|batch>.375 2.25r.0375s.01f.0025c.03
 r.2 1.25r.02s.01f.0025c.03|batch>.1 .625r.01s.01f.0025c.03
@@ -105,31 +108,31 @@ r1.25 10r.125s.01f.0025c.03|batch>.625 5r.0625s.01f.0025c.03|priority>2.5 20r.25
 r10 10r1.25|batch>5 5r.625
 r2.5 2r.25|batch>1.25 1r.125
 r.25 2r.025s.01f.0025c.03|batch>.125 1r.0125s.01f.0025c.03|flex>.125 1r.0125s.01f.0025c.03|priority>.45 3.6r.045s.01f.0025c.03
-r.25 2r.025s.01f.0025c.03|batch>.125 1r.0125s.01f.0025c.03
 r.05 .4r.005s.01f.0025c.03|batch>.025 .2r.0025s.01f.0025c.03|flex>.025 .2r.0025s.01f.0025c.03
 r15 120s.01f.0025c.03|batch>7.5 60s.01f.0025c.03
-r.25 2r.025|batch>.125 1r.0125|flex>.125 1r.0125
+r.25 2r.025s.01f.0025c.03|batch>.125 1r.0125s.01f.0025c.03|flex>.125 1r.0125s.01f.0025c.03
 r1.75 14r.175s.01f.0025c.03|batch>.875 7r.0875s.01f.0025c.03|flex>.875 7r.0875s.01f.0025c.03|priority>3.5 28r.35s.01f.0025c.03
-r1.75 14r.175|batch>.875 7r.0875|flex>.875 7r.0875
-r1.75 14r.175|priority>3.5 28r.35|batch>.875 7r.0875
+r1.75 14r.175s.01f.0025c.03|batch>.875 7r.0875s.01f.0025c.03|flex>.875 7r.0875s.01f.0025c.03
+r1.75 14r.175s.01f.0025c.03|priority>3.5 28r.35s.01f.0025c.03|batch>.875 7r.0875s.01f.0025c.03
 r2.5 15r.25s.01f.0025c.03;272000:5 22.5r.5s.01f.0025c.03|batch>1.25 7.5r.125s.01f.0025c.03;272000:2.5 11.25r.25s.01f.0025c.03|flex>1.25 7.5r.125s.01f.0025c.03;272000:2.5 11.25r.25s.01f.0025c.03|priority>5 30r.5s.01f.0025c.03;272000:5 22.5r.5s.01f.0025c.03
 r8 15r2|batch>4 7.5r1
 r.75 4.5r.075s.01f.0025c.03|batch>.375 2.25r.0375s.01f.0025c.03|flex>.375 2.25r.0375s.01f.0025c.03|priority>1.5 9r.15s.01f.0025c.03
 r.2 1.25r.02s.01f.0025c.03|batch>.1 .625r.01s.01f.0025c.03|flex>.1 .625r.01s.01f.0025c.03
 r5 30r.5s.01f.0025c.03;272000:10 45r1s.01f.0025c.03|batch>2.5 15r.25s.01f.0025c.03;272000:5 22.5r.5s.01f.0025c.03|flex>2.5 15r.25s.01f.0025c.03;272000:5 22.5r.5s.01f.0025c.03|priority>12.5 75r1.25s.01f.0025c.03;272000:10 45r1s.01f.0025c.03
 r@@2026-08-21>5 30r.5w6.25s.01f.0025c.03;272000:10 45r1w12.5s.01f.0025c.03|@2026-08-21>4 20r.4w5s.01f.0025c.03;272000:8 30r.8w10s.01f.0025c.03|batch>2 10r.2w2.5s.01f.0025c.03;272000:4 15r.4w5s.01f.0025c.03|flex>2 10r.2w2.5s.01f.0025c.03;272000:4 15r.4w5s.01f.0025c.03
-r12.5 75r1.25w15.625|batch>6.25 37.5r.625w7.8125
+r12.5 75r1.25w15.625s.01f.0025c.03|batch>6.25 37.5r.625w7.8125s.01f.0025c.03
 r@@2026-07-30>1 6r.1w1.25s.01f.0025c.03;272000:2 9r.2w2.5s.01f.0025c.03|@2026-07-30>.2 1.2r.02w.25s.01f.0025c.03;272000:.4 1.8r.04w.5s.01f.0025c.03|batch>.1 .6r.01w.125s.01f.0025c.03;272000:.2 .9r.02w.25s.01f.0025c.03|priority>.4 2.4r.04w.5s.01f.0025c.03;272000:.8 3.6r.08w1s.01f.0025c.03|flex>.1 .6r.01w.125s.01f.0025c.03;272000:.2 .9r.02w.25s.01f.0025c.03
 r@@2026-08-21>5 30r.5w6.25s.01f.0025c.03;272000:10 45r1w12.5s.01f.0025c.03|@2026-08-21>4 20r.4w5s.01f.0025c.03;272000:8 30r.8w10s.01f.0025c.03|batch>2 10r.2w2.5s.01f.0025c.03;272000:4 15r.4w5s.01f.0025c.03|priority>8 40r.8w10s.01f.0025c.03;272000:16 60r1.6w20s.01f.0025c.03|flex>2 10r.2w2.5s.01f.0025c.03;272000:4 15r.4w5s.01f.0025c.03|@2026-11-22@@@@@b>5 30r.5w6.25s.01f.0025c.03;272000:10 45r1w12.5s.01f.0025c.03|batch@2026-11-22@@@@@b>2.5 15r.25w3.125s.01f.0025c.03;272000:5 22.5r.5w6.25s.01f.0025c.03|priority@2026-11-22@@@@@b>10 60r1w12.5s.01f.0025c.03;272000:20 90r2w25s.01f.0025c.03|flex@2026-11-22@@@@@b>2.5 15r.25w3.125s.01f.0025c.03;272000:5 22.5r.5w6.25s.01f.0025c.03
 r@@2026-07-30>2.5 15r.25w3.125s.01f.0025c.03;272000:5 22.5r.5w6.25s.01f.0025c.03|@2026-07-30>2 12r.2w2.5s.01f.0025c.03;272000:4 18r.4w5s.01f.0025c.03|batch>1 6r.1w1.25s.01f.0025c.03;272000:2 9r.2w2.5s.01f.0025c.03|priority>4 24r.4w5s.01f.0025c.03;272000:8 36r.8w10s.01f.0025c.03|flex>1 6r.1w1.25s.01f.0025c.03;272000:2 9r.2w2.5s.01f.0025c.03
 r10 50r1w12.5s.01f.0025c.03;272000:20 75r2w25s.01f.0025c.03|batch>5 25r.5w6.25s.01f.0025c.03;272000:10 37.5r1w12.5s.01f.0025c.03|priority>20 100r2w25s.01f.0025c.03;272000:40 150r4w50s.01f.0025c.03|flex>5 25r.5w6.25s.01f.0025c.03;272000:10 37.5r1w12.5s.01f.0025c.03
 r.1 .5r.01w.125s.01f.0025c.03;272000:.2 .75r.02w.25s.01f.0025c.03|batch>.05 .25r.005w.0625s.01f.0025c.03;272000:.1 .375r.01w.125s.01f.0025c.03|priority>.2 1r.02w.25s.01f.0025c.03;272000:.4 1.5r.04w.5s.01f.0025c.03|flex>.05 .25r.005w.0625s.01f.0025c.03;272000:.1 .375r.01w.125s.01f.0025c.03
 r2 10r.2w2.5s.01f.0025c.03;272000:4 15r.4w5s.01f.0025c.03|batch>1 5r.1w1.25s.01f.0025c.03;272000:2 7.5r.2w2.5s.01f.0025c.03|priority>4 20r.4w5s.01f.0025c.03;272000:8 30r.8w10s.01f.0025c.03|flex>1 5r.1w1.25s.01f.0025c.03;272000:2 7.5r.2w2.5s.01f.0025c.03
-r2 10r.1w2.5;272000:4 15r.2w5|batch>1 5r.05w1.25;272000:2 7.5r.1w2.5|priority>4 20r.2w5;272000:8 30r.4w10|flex>1 5r.05w1.25;272000:2 7.5r.1w2.5
-r1 5r.05w1.25;272000:2 7.5r.1w2.5|priority>2 10r.1w2.5;272000:4 15r.2w5|batch>.5 2.5r.025w.625;272000:1 3.75r.05w1.25|flex>.5 2.5r.025w.625;272000:1 3.75r.05w1.25
-r2 10r.1w2.5h5;272000:4 15r.2w5h10|batch>1 5r.05w1.25h2.5;272000:2 7.5r.1w2.5h5|priority>4 20r.2w5h10;272000:8 30r.4w10h20|ultrafast@@2027-03-01>6 30r.3w7.5h15;272000:12 45r.6w15h30|ultrafast@2027-03-01>12 60r.6w15h30;272000:24 90r1.2w30h60|flex>1 5r.05w1.25h2.5;272000:2 7.5r.1w2.5h5
+r2 10r.1w2.5s.01f.0025c.03;272000:4 15r.2w5s.01f.0025c.03|batch>1 5r.05w1.25s.01f.0025c.03;272000:2 7.5r.1w2.5s.01f.0025c.03|priority>4 20r.2w5s.01f.0025c.03;272000:8 30r.4w10s.01f.0025c.03|flex>1 5r.05w1.25s.01f.0025c.03;272000:2 7.5r.1w2.5s.01f.0025c.03
+r1 5r.05w1.25s.01f.0025c.03;272000:2 7.5r.1w2.5s.01f.0025c.03|priority>2 10r.1w2.5s.01f.0025c.03;272000:4 15r.2w5s.01f.0025c.03|batch>.5 2.5r.025w.625s.01f.0025c.03;272000:1 3.75r.05w1.25s.01f.0025c.03|flex>.5 2.5r.025w.625s.01f.0025c.03;272000:1 3.75r.05w1.25s.01f.0025c.03
+r2 10r.1w2.5h5s.01f.0025c.03;272000:4 15r.2w5h10s.01f.0025c.03|batch>1 5r.05w1.25h2.5s.01f.0025c.03;272000:2 7.5r.1w2.5h5s.01f.0025c.03|priority>4 20r.2w5h10s.01f.0025c.03;272000:8 30r.4w10h20s.01f.0025c.03|ultrafast@@2027-03-01>6 30r.3w7.5h15s.01f.0025c.03;272000:12 45r.6w15h30s.01f.0025c.03|ultrafast@2027-03-01>12 60r.6w15h30s.01f.0025c.03;272000:24 90r1.2w30h60s.01f.0025c.03|flex>1 5r.05w1.25h2.5s.01f.0025c.03;272000:2 7.5r.1w2.5h5s.01f.0025c.03
 r2.5 10a32A64
 r.6 2.4a10A20
+r5 30r.5
 r4 20r.4w5;272000:8 30r.8w10
 r12.5 75r1.25w15.625
 r5 40r1.25i10I40
@@ -141,18 +144,18 @@ r4 24r.4a32i5A64
 r.6 2.4r.06a10i.8A20
 r0 0n.000075
 r0 0m.08
-r15 60r7.5|batch>7.5 30r3.75
-r1.1 4.4r.55|batch>.55 2.2r.275
-r15 60r7.5
-r150 600|batch>75 300
+r15 60r7.5s.01f.0025c.03|batch>7.5 30r3.75s.01f.0025c.03
+r1.1 4.4r.55s.01f.0025c.03|batch>.55 2.2r.275s.01f.0025c.03
+r15 60r7.5s.01f.0025c.03
+r150 600s.01f.0025c.03|batch>75 300s.01f.0025c.03
 r@@2025-06-10>10 40r.5s.01f.0025c.03|@2025-06-10>2 8r.5s.01f.0025c.03|batch>1 4r.25s.01f.0025c.03|flex>1 4r.25s.01f.0025c.03|priority>3.5 14r.875s.01f.0025c.03
 r@@2025-06-10>10 40r.5s.01f.0025c.03|@2025-06-10>2 8r.5s.01f.0025c.03|batch>1 4r.25s.01f.0025c.03
-r10 40r2.5
-r1.1 4.4r.55
-r20 80|batch>10 40
+r10 40r2.5s.01f.0025c.03
+r1.1 4.4r.55s.01f.0025c.03
+r20 80s.01f.0025c.03|batch>10 40s.01f.0025c.03
 r1.1 4.4r.275s.01f.0025c.03|batch>.55 2.2r.1375s.01f.0025c.03|flex>.55 2.2r.1375s.01f.0025c.03|priority>2 8r.5s.01f.0025c.03
 r1.1 4.4r.275s.01f.0025c.03|batch>.55 2.2r.1375s.01f.0025c.03
-r2 8r.5
+r2 8r.5s.01f.0025c.03
 r1.1 4.4r.275s.01f.0025c.03
 r0 0
 r0 0m.04
@@ -170,33 +173,33 @@ popenai
 	ada	3	1
 	babbage	4	1
 	chat-latest	5	2
-	chatgpt-4o-latest	6	1
-	codex-mini	7	3
-	codex-mini-latest	7	3
-	computer-use	8	1
+	chatgpt-4o-latest	6	3
+	codex-mini	7	4
+	codex-mini-latest	7	4
+	computer-use	8	3
 	curie	9	1
 	dall-e-2	0
 	dall-e-3	a
 	davinci	b	1
-	ft:babbage-002	c	4
-	ft:davinci-002	d	4
-	ft:gpt-3.5-turbo	e	4
-	ft:gpt-3.5-turbo-0125	e	4
-	ft:gpt-3.5-turbo-0613	e	4
-	ft:gpt-3.5-turbo-1106	e	4
-	ft:gpt-4.1-2025-04-14	f	4
-	ft:gpt-4.1-mini-2025-04-14	g	4
-	ft:gpt-4.1-nano-2025-04-14	h	4
-	ft:gpt-4o-2024-08-06	i	4
-	ft:gpt-4o-2024-11-20	i	4
-	ft:gpt-4o-mini-2024-07-18	j	4
-	ft:o4-mini-2025-04-16	k	4
+	ft:babbage-002	c	5
+	ft:davinci-002	d	5
+	ft:gpt-3.5-turbo	e	5
+	ft:gpt-3.5-turbo-0125	e	5
+	ft:gpt-3.5-turbo-0613	e	5
+	ft:gpt-3.5-turbo-1106	e	5
+	ft:gpt-4.1-2025-04-14	f	6
+	ft:gpt-4.1-mini-2025-04-14	g	6
+	ft:gpt-4.1-nano-2025-04-14	h	6
+	ft:gpt-4o-2024-08-06	i	6
+	ft:gpt-4o-2024-11-20	i	6
+	ft:gpt-4o-mini-2024-07-18	j	6
+	ft:o4-mini-2025-04-16	k	6
 	gpt-3.5-0301	l	1
-	gpt-3.5-turbo	m	5
-	gpt-3.5-turbo-0125	m	5
+	gpt-3.5-turbo	m	7
+	gpt-3.5-turbo-0125	m	7
 	gpt-3.5-turbo-0301	l	1
 	gpt-3.5-turbo-0613	l	1
-	gpt-3.5-turbo-1106	n	6
+	gpt-3.5-turbo-1106	n	8
 	gpt-3.5-turbo-16k	o	1
 	gpt-3.5-turbo-16k-0613	o	1
 	gpt-3.5-turbo-instruct	l	1
@@ -204,153 +207,153 @@ popenai
 	gpt-35-turbo	m	1
 	gpt-35-turbo-16k	o	1
 	gpt-35-turbo-16k-0613	o	1
-	gpt-4	p	7
-	gpt-4-0125-preview	q	8
-	gpt-4-0314	r	8
-	gpt-4-0613	r	8
-	gpt-4-1106-preview	q	8
-	gpt-4-1106-vision-preview	q	6
+	gpt-4	p	9
+	gpt-4-0125-preview	q	a
+	gpt-4-0314	r	a
+	gpt-4-0613	r	a
+	gpt-4-1106-preview	q	a
+	gpt-4-1106-vision-preview	q	8
 	gpt-4-32k	s	1
 	gpt-4-32k-0314	s	1
 	gpt-4-32k-0613	s	1
-	gpt-4-turbo	t	7
-	gpt-4-turbo-0125-preview	q	8
-	gpt-4-turbo-2024-04-09	t	7
-	gpt-4-turbo-preview	q	8
-	gpt-4-vision-preview	q	6
-	gpt-4.1	u	9
-	gpt-4.1-2025-04-14	v	a
-	gpt-4.1-mini	w	9
-	gpt-4.1-mini-2025-04-14	x	a
-	gpt-4.1-nano	y	b
-	gpt-4.1-nano-2025-04-14	z	7
-	gpt-4.5-preview	10	1
-	gpt-4o	11	9
-	gpt-4o-2024-05-13	12	c
-	gpt-4o-2024-08-06	11	c
-	gpt-4o-2024-11-20	11	c
-	gpt-4o-audio-preview	13	d
-	gpt-4o-mini	14	9
-	gpt-4o-mini-2024-07-18	14	c
-	gpt-4o-mini-audio-preview	15	e
-	gpt-4o-mini-realtime-preview	16	f
-	gpt-4o-mini-search-preview	17	g
-	gpt-4o-mini-search-preview-2025-03-11	17	g
-	gpt-4o-mini-transcribe	18	1
-	gpt-4o-mini-tts	19	1
-	gpt-4o-realtime-preview	1a	f
-	gpt-4o-search-preview	1b	h
-	gpt-4o-search-preview-2025-03-11	1b	h
-	gpt-4o-transcribe	1c	1
-	gpt-4o-transcribe-diarize	1c	1
-	gpt-4o:extended	1d	1
-	gpt-5	1e	c
-	gpt-5-1	1f	a
-	gpt-5-1-2025-11-13	1f	a
-	gpt-5-1-chat	1f	a
-	gpt-5-1-chat-latest	1f	a
-	gpt-5-1-codex	1f	a
-	gpt-5-1-codex-max	1f	a
-	gpt-5-1-codex-mini	1g	i
-	gpt-5-1-mini	1g	i
-	gpt-5-2	1h	a
-	gpt-5-2-2025-12-11	1h	a
-	gpt-5-2-chat	1h	a
-	gpt-5-2-chat-latest	1h	a
-	gpt-5-2-codex	1h	a
-	gpt-5-2-pro-2025-12-11	1i	a
-	gpt-5-2025-08-07	1f	a
-	gpt-5-3	1j	i
-	gpt-5-3-chat	1j	i
-	gpt-5-3-chat-latest	1j	i
-	gpt-5-3-codex	1j	7
-	gpt-5-4	1k	a
-	gpt-5-4-2026-03-05	1k	a
-	gpt-5-4-mini	1l	a
-	gpt-5-4-mini-2026-03-17	1l	a
-	gpt-5-4-nano	1m	a
-	gpt-5-4-nano-2026-03-17	1m	a
-	gpt-5-4-pro	1n	a
-	gpt-5-4-pro-2026-03-05	1n	a
-	gpt-5-5	1o	a
-	gpt-5-5-2026-04-23	1o	a
-	gpt-5-5-2026-04-24	1o	a
-	gpt-5-5-chat	1o	a
-	gpt-5-5-chat-latest	1o	a
-	gpt-5-5-codex	1o	a
-	gpt-5-5-pro	1n	a
-	gpt-5-5-pro-2026-04-23	1n	a
-	gpt-5-6	1p	a
-	gpt-5-6-luna	1q	a
-	gpt-5-6-sol	1p	a
-	gpt-5-6-terra	1r	a
-	gpt-5-chat	1f	a
-	gpt-5-chat-latest	1f	a
-	gpt-5-codex	1s	c
-	gpt-5-image	1t	i
-	gpt-5-image-mini	1u	i
-	gpt-5-mini	1v	c
-	gpt-5-mini-2025-08-07	1w	a
-	gpt-5-nano	1x	a
-	gpt-5-pro	1y	j
-	gpt-5-pro-2025-10-06	1y	a
-	gpt-5.1	1e	c
-	gpt-5.1-2025-11-13	1f	a
-	gpt-5.1-chat	1f	a
-	gpt-5.1-chat-latest	1f	a
-	gpt-5.1-codex	1s	c
-	gpt-5.1-codex-max	1f	a
-	gpt-5.1-codex-mini	1g	i
-	gpt-5.1-mini	1z	i
-	gpt-5.2	20	c
-	gpt-5.2-2025-12-11	1h	a
-	gpt-5.2-chat	1h	a
-	gpt-5.2-chat-latest	1h	a
-	gpt-5.2-codex	1h	a
-	gpt-5.2-pro	1i	a
-	gpt-5.2-pro-2025-12-11	1i	a
-	gpt-5.3	21	i
-	gpt-5.3-chat	1j	i
-	gpt-5.3-chat-latest	1j	i
-	gpt-5.3-codex	22	7
-	gpt-5.3-codex-spark	1j	k
-	gpt-5.4	23	c
-	gpt-5.4-2026-03-05	1k	a
-	gpt-5.4-image-2	24	i
-	gpt-5.4-mini	25	c
-	gpt-5.4-mini-2026-03-17	1l	a
-	gpt-5.4-nano	26	a
-	gpt-5.4-nano-2026-03-17	1m	a
-	gpt-5.4-pro	1n	a
-	gpt-5.4-pro-2026-03-05	1n	a
-	gpt-5.5	27	c
-	gpt-5.5-2026-04-23	1o	a
-	gpt-5.5-2026-04-24	1o	a
-	gpt-5.5-chat	1o	a
-	gpt-5.5-chat-latest	1o	a
-	gpt-5.5-codex	1o	a
-	gpt-5.5-pro	1n	j
-	gpt-5.5-pro-2026-04-23	1n	a
-	gpt-5.6	28	a
-	gpt-5.6-cyber	29	k
-	gpt-5.6-luna	2a	l
-	gpt-5.6-sol	2b	m
-	gpt-5.6-terra	2c	l
-	gpt-6-astra	2d	l
-	gpt-6-luna	2e	l
-	gpt-6-sol	2f	l
-	gpt-6.1-sol	2g	n
-	gpt-6.1-terra	2h	n
-	gpt-6.2-sol	2i	o
-	gpt-audio	2j	p
-	gpt-audio-1.5	2j	1
-	gpt-audio-2025-08-28	2j	p
-	gpt-audio-mini	2k	q
-	gpt-audio-mini-2025-10-06	2k	q
-	gpt-audio-mini-2025-12-15	2k	q
-	gpt-chat-latest	5	1
-	gpt-daybreak-blue-latest	2l	2
-	gpt-daybreak-red-latest	2m	2
+	gpt-4-turbo	t	b
+	gpt-4-turbo-0125-preview	u	c
+	gpt-4-turbo-2024-04-09	t	b
+	gpt-4-turbo-preview	u	c
+	gpt-4-vision-preview	q	8
+	gpt-4.1	v	d
+	gpt-4.1-2025-04-14	w	b
+	gpt-4.1-mini	x	d
+	gpt-4.1-mini-2025-04-14	y	b
+	gpt-4.1-nano	z	e
+	gpt-4.1-nano-2025-04-14	10	b
+	gpt-4.5-preview	11	3
+	gpt-4o	12	d
+	gpt-4o-2024-05-13	13	e
+	gpt-4o-2024-08-06	12	e
+	gpt-4o-2024-11-20	12	e
+	gpt-4o-audio-preview	14	f
+	gpt-4o-mini	15	d
+	gpt-4o-mini-2024-07-18	15	e
+	gpt-4o-mini-audio-preview	16	g
+	gpt-4o-mini-realtime-preview	17	h
+	gpt-4o-mini-search-preview	18	i
+	gpt-4o-mini-search-preview-2025-03-11	18	i
+	gpt-4o-mini-transcribe	19	1
+	gpt-4o-mini-tts	1a	1
+	gpt-4o-realtime-preview	1b	h
+	gpt-4o-search-preview	1c	j
+	gpt-4o-search-preview-2025-03-11	1c	j
+	gpt-4o-transcribe	1d	1
+	gpt-4o-transcribe-diarize	1d	1
+	gpt-4o:extended	1e	3
+	gpt-5	1f	e
+	gpt-5-1	1g	b
+	gpt-5-1-2025-11-13	1g	b
+	gpt-5-1-chat	1g	b
+	gpt-5-1-chat-latest	1g	b
+	gpt-5-1-codex	1g	b
+	gpt-5-1-codex-max	1g	b
+	gpt-5-1-codex-mini	1h	k
+	gpt-5-1-mini	1h	k
+	gpt-5-2	1i	b
+	gpt-5-2-2025-12-11	1i	b
+	gpt-5-2-chat	1i	b
+	gpt-5-2-chat-latest	1i	b
+	gpt-5-2-codex	1i	b
+	gpt-5-2-pro-2025-12-11	1j	b
+	gpt-5-2025-08-07	1g	b
+	gpt-5-3	1i	k
+	gpt-5-3-chat	1i	k
+	gpt-5-3-chat-latest	1i	k
+	gpt-5-3-codex	1i	b
+	gpt-5-4	1k	b
+	gpt-5-4-2026-03-05	1k	b
+	gpt-5-4-mini	1l	b
+	gpt-5-4-mini-2026-03-17	1l	b
+	gpt-5-4-nano	1m	b
+	gpt-5-4-nano-2026-03-17	1m	b
+	gpt-5-4-pro	1n	b
+	gpt-5-4-pro-2026-03-05	1n	b
+	gpt-5-5	1o	b
+	gpt-5-5-2026-04-23	1o	b
+	gpt-5-5-2026-04-24	1o	b
+	gpt-5-5-chat	1o	b
+	gpt-5-5-chat-latest	1o	b
+	gpt-5-5-codex	1o	b
+	gpt-5-5-pro	1n	b
+	gpt-5-5-pro-2026-04-23	1n	b
+	gpt-5-6	1p	b
+	gpt-5-6-luna	1q	b
+	gpt-5-6-sol	1p	b
+	gpt-5-6-terra	1r	b
+	gpt-5-chat	1g	b
+	gpt-5-chat-latest	1g	b
+	gpt-5-codex	1s	e
+	gpt-5-image	1t	l
+	gpt-5-image-mini	1u	l
+	gpt-5-mini	1v	e
+	gpt-5-mini-2025-08-07	1h	b
+	gpt-5-nano	1w	b
+	gpt-5-pro	1x	c
+	gpt-5-pro-2025-10-06	1x	b
+	gpt-5.1	1f	e
+	gpt-5.1-2025-11-13	1g	b
+	gpt-5.1-chat	1g	b
+	gpt-5.1-chat-latest	1g	b
+	gpt-5.1-codex	1s	e
+	gpt-5.1-codex-max	1g	b
+	gpt-5.1-codex-mini	1h	k
+	gpt-5.1-mini	1y	k
+	gpt-5.2	1z	e
+	gpt-5.2-2025-12-11	1i	b
+	gpt-5.2-chat	1i	b
+	gpt-5.2-chat-latest	1i	b
+	gpt-5.2-codex	1i	b
+	gpt-5.2-pro	1j	b
+	gpt-5.2-pro-2025-12-11	1j	b
+	gpt-5.3	20	k
+	gpt-5.3-chat	1i	k
+	gpt-5.3-chat-latest	1i	k
+	gpt-5.3-codex	21	b
+	gpt-5.3-codex-spark	1i	m
+	gpt-5.4	22	e
+	gpt-5.4-2026-03-05	1k	b
+	gpt-5.4-image-2	23	l
+	gpt-5.4-mini	24	e
+	gpt-5.4-mini-2026-03-17	1l	b
+	gpt-5.4-nano	25	b
+	gpt-5.4-nano-2026-03-17	1m	b
+	gpt-5.4-pro	1n	b
+	gpt-5.4-pro-2026-03-05	1n	b
+	gpt-5.5	26	e
+	gpt-5.5-2026-04-23	1o	b
+	gpt-5.5-2026-04-24	1o	b
+	gpt-5.5-chat	1o	b
+	gpt-5.5-chat-latest	1o	b
+	gpt-5.5-codex	1o	b
+	gpt-5.5-pro	1n	c
+	gpt-5.5-pro-2026-04-23	1n	b
+	gpt-5.6	27	b
+	gpt-5.6-cyber	28	m
+	gpt-5.6-luna	29	n
+	gpt-5.6-sol	2a	o
+	gpt-5.6-terra	2b	n
+	gpt-6-astra	2c	n
+	gpt-6-luna	2d	n
+	gpt-6-sol	2e	n
+	gpt-6.1-sol	2f	p
+	gpt-6.1-terra	2g	p
+	gpt-6.2-sol	2h	q
+	gpt-audio	2i	r
+	gpt-audio-1.5	2i	1
+	gpt-audio-2025-08-28	2i	r
+	gpt-audio-mini	2j	s
+	gpt-audio-mini-2025-10-06	2j	s
+	gpt-audio-mini-2025-12-15	2j	s
+	gpt-chat-latest	2k	1
+	gpt-daybreak-blue-latest	2l	t
+	gpt-daybreak-red-latest	2m	t
 	gpt-image-1	2n	1
 	gpt-image-1-mini	2o	1
 	gpt-image-1.5	2p	1
@@ -358,10 +361,10 @@ popenai
 	gpt-image-2	2q	1
 	gpt-image-2-2026-04-21	2q	1
 	gpt-realtime	2r	1
-	gpt-realtime-1.5	2r	r
-	gpt-realtime-2	2s	s
+	gpt-realtime-1.5	2r	u
+	gpt-realtime-2	2s	v
 	gpt-realtime-2.1	2s	1
-	gpt-realtime-2.1-mini	2t	t
+	gpt-realtime-2.1-mini	2t	w
 	gpt-realtime-2025-08-28	2r	1
 	gpt-realtime-mini	2t	1
 	gpt-realtime-mini-2025-10-06	2t	1
@@ -370,30 +373,30 @@ popenai
 	hd/1024-x-1024/dall-e-3	2v
 	hd/1024-x-1792/dall-e-3	a
 	hd/1792-x-1024/dall-e-3	a
-	o1	2w	7
-	o1-2024-12-17	2w	7
-	o1-mini	2x	u
-	o1-mini-2024-09-12	2x	u
-	o1-preview	2y	v
-	o1-preview-2024-09-12	2y	v
-	o1-pro	2z	7
-	o1-pro-2025-03-19	2z	7
-	o3	30	c
-	o3-2025-04-16	31	a
-	o3-deep-research	32	w	S
-	o3-deep-research-2025-06-26	32	w	S
-	o3-mini	2x	7
-	o3-mini-2025-01-31	2x	7
-	o3-mini-high	33	8
-	o3-pro	34	7
-	o3-pro-2025-06-10	34	7
-	o4-mini	35	c
-	o4-mini-2025-04-16	36	a
-	o4-mini-deep-research	37	w	S
-	o4-mini-deep-research-2025-06-26	37	w	S
-	o4-mini-high	38	j
-	omni-moderation-2024-09-26	39	x	F
-	omni-moderation-latest	39	x	F
+	o1	2w	b
+	o1-2024-12-17	2w	b
+	o1-mini	2x	x
+	o1-mini-2024-09-12	2x	x
+	o1-preview	2y	y
+	o1-preview-2024-09-12	2y	y
+	o1-pro	2z	b
+	o1-pro-2025-03-19	2z	b
+	o3	30	e
+	o3-2025-04-16	31	b
+	o3-deep-research	32	z	S
+	o3-deep-research-2025-06-26	32	z	S
+	o3-mini	2x	b
+	o3-mini-2025-01-31	2x	b
+	o3-mini-high	33	c
+	o3-pro	34	b
+	o3-pro-2025-06-10	34	b
+	o4-mini	35	e
+	o4-mini-2025-04-16	36	b
+	o4-mini-deep-research	37	z	S
+	o4-mini-deep-research-2025-06-26	37	z	S
+	o4-mini-high	38	c
+	omni-moderation-2024-09-26	39	10	F
+	omni-moderation-latest	39	10	F
 	standard/1024-x-1024/dall-e-3	3a
 	standard/1024-x-1792/dall-e-3	2v
 	standard/1792-x-1024/dall-e-3	2v
@@ -402,11 +405,11 @@ popenai
 	text-davinci-001	b	1
 	text-davinci-002	b	1
 	text-davinci-003	b	1
-	text-embedding-3-large	3b	i
-	text-embedding-3-small	3c	i
+	text-embedding-3-large	3b	l
+	text-embedding-3-small	3c	l
 	text-embedding-ada	3d	1
-	text-embedding-ada-002	3e	i
+	text-embedding-ada-002	3e	l
 	text-embedding-ada-002-v2	3d	1
-	tts-1	3f	y
-	tts-1-hd	3g	y
+	tts-1	3f	11
+	tts-1-hd	3g	11
 	whisper-1	3h	1`

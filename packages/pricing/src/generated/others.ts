@@ -26,6 +26,7 @@ s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-sta
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://opencode.ai/data/perplexity/sonar.json (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://docs.perplexity.ai/getting-started/pricing (2026-11-27), https://perplexity.mintlify.app/guides/models/sonar-pro (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://token-plan.pages.dev/en/perplexity-token-api/ (2026-11-27)
+s2026-09-23 @pydantic/genai-prices 0.1.8, https://openrouter.ai/x-ai/grok-4 (2026-11-30)
 r.33 2.75r.0825w.33
 r.33 2.75a3A12
 r.06 .24r.015w.06
@@ -688,7 +689,8 @@ r3 15r.75
 r5 25r1.25
 r.3 .5r.075
 r.6 4r.15
-r.2 .5r.05
+r3 15r.75;128001:6 30r1.5
+r.2 .5r.05;128001:.4 1r.1
 r2 6r.2
 r1.25 2.5r.2;200000:2.5 5r.4|batch>1 2r.16;200000:2 4r.32
 r.2 1.5r.02
@@ -2599,22 +2601,22 @@ pxai
 	grok-3-mini-fast-beta	id	1
 	grok-3-mini-fast-latest	id	1
 	grok-3-mini-latest	ic	1
-	grok-4	ia	1
-	grok-4-0709	ia	1
-	grok-4-1-fast	ie	1
-	grok-4-1-fast-non-reasoning	ie	1
-	grok-4-1-fast-non-reasoning-latest	ie	1
-	grok-4-1-fast-reasoning	ie	1
-	grok-4-1-fast-reasoning-latest	ie	1
-	grok-4-fast	ie	1
-	grok-4-fast-non-reasoning	ie	1
-	grok-4-fast-non-reasoning-latest	ie	1
-	grok-4-fast-reasoning	ie	1
-	grok-4-fast-reasoning-latest	ie	1
-	grok-4-latest	ia	1
+	grok-4	ie	o
+	grok-4-0709	ie	o
+	grok-4-1-fast	if	o
+	grok-4-1-fast-non-reasoning	if	o
+	grok-4-1-fast-non-reasoning-latest	if	o
+	grok-4-1-fast-reasoning	if	o
+	grok-4-1-fast-reasoning-latest	if	o
+	grok-4-fast	if	o
+	grok-4-fast-non-reasoning	if	o
+	grok-4-fast-non-reasoning-latest	if	o
+	grok-4-fast-reasoning	if	o
+	grok-4-fast-reasoning-latest	if	o
+	grok-4-latest	ie	o
 	grok-4.20	hu	1
-	grok-4.20-multi-agent	if	1
-	grok-4.3	ig	2
+	grok-4.20-multi-agent	ig	1
+	grok-4.3	ih	2
 	grok-4.3-latest	hu	2
 	grok-4.5	d4	2
 	grok-4.5-latest	d4	2
@@ -2622,9 +2624,9 @@ pxai
 	grok-4.6-latest	7r	2
 	grok-4.7	7r
 	grok-build-0.1	hw	1
-	grok-code-fast	ih	1
-	grok-code-fast-1	ih	1
-	grok-code-fast-1-0825	ih	1
+	grok-code-fast	ii	1
+	grok-code-fast-1	ii	1
+	grok-code-fast-1-0825	ii	1
 	grok-latest	d4	2
 	x-ai/grok-4.3	hu	2
 	x-ai/grok-4.5	d4	2
@@ -2636,13 +2638,13 @@ pxiaomi
 pzai
 	GLM-5.2	3h	2
 	GLM-5.3	3h	2
-	GLM-5.3-Flash	ii	1
+	GLM-5.3-Flash	ij	1
 	glm-4.7	9h
 	glm-5-turbo	i4
 	glm-5.2	3h	2
 	glm-5.3	3h	2
 	glm-5.3-flash	5b	2
 pzai-coding-cn
-	glm-4.6v	ij
+	glm-4.6v	ik
 	glm-5.3	3h
 	glm-5.3-flash	5b`

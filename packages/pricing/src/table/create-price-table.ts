@@ -3,7 +3,7 @@ import type { PriceEntry } from "./price-entry"
 import type { PriceRow } from "./price-row"
 import type { PriceTable } from "./price-table"
 import { publishedPrices } from "./published-prices"
-import { rowFromEntry } from "./read-entry"
+import { rowFromEntry, shownId } from "./read-entry"
 import { RowTable } from "./row-table"
 
 /** Options of `createPriceTable`. */
@@ -46,7 +46,7 @@ export function createPriceTable(entries: Record<string, PriceEntry>, options: P
   for (const [alias, target] of aliases)
     if (find(alias) === undefined)
       throw new InvalidArgumentError(
-        `aliases[${JSON.stringify(alias)}]`,
+        `aliases[${shownId(alias)}]`,
         "an id of the entries or of the extended table",
         target,
       )

@@ -1,7 +1,6 @@
-import { checkOptions, InvalidArgumentError, type OptionAdvice } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type OptionAdvice, type Usage } from "@p2/core"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import type { CostOptions, PriceOptions, ReportedCost } from "../cost/cost-options"
-import type { CallUsage } from "../usage/call-usage"
 import type { PeriodEntry, PriceEntry, RateEntry, SheetEntry } from "./price-entry"
 import type { DailyWindow } from "./price-row"
 
@@ -79,7 +78,7 @@ export const ENTRY_NAMES = /* @__PURE__ */ namesOf<PriceEntry>({
   source: true,
 })
 
-const USAGE_NAMES = /* @__PURE__ */ namesOf<CallUsage>({
+const USAGE_NAMES = /* @__PURE__ */ namesOf<Usage>({
   inputTokens: true,
   outputTokens: true,
   cacheReadTokens: true,
@@ -193,7 +192,7 @@ const BOUND_ADVICE: OptionAdvice = {
 }
 
 /** Checks a usage and the options of a cost. */
-export function checkCostArguments(usage: CallUsage, options: CostOptions): void {
+export function checkCostArguments(usage: Usage, options: CostOptions): void {
   checkOptions(usage, USAGE_NAMES, "usage", USAGE_ADVICE)
   checkOptions(options, COST_OPTION_NAMES, "options")
   if (options.reported === undefined) return

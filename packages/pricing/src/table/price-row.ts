@@ -1,3 +1,4 @@
+import type { MaxOutputBasis } from "@p2/core/model-limits"
 import type { Rates } from "./rates"
 
 /** The rates of a call with at least `fromInputTokens` input tokens. They apply to the whole call. */
@@ -35,17 +36,6 @@ export interface PriceSheet {
   /** In ascending order of `fromInputTokens`, starting at 0. */
   readonly tiers: readonly ContextTier[]
 }
-
-/**
- * Where the maximum number of output tokens comes from.
- *
- * - `listed`: a source states it for this seller.
- * - `same model`: a source states it for the same model of another seller; this one may allow more.
- * - `context window`: no source states one, and an answer cannot exceed the window that it shares with the input.
- *
- * A bound uses `listed`. For `same model` it uses the context window, which applies whatever the seller allows.
- */
-export type MaxOutputBasis = "listed" | "same model" | "context window"
 
 /** Why a row has no bound. */
 export interface Unbounded {

@@ -1,8 +1,9 @@
+import type { Usage } from "@p2/core"
+import type { MaxOutputBasis } from "@p2/core/model-limits"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import type { Bound, Cost, PriceTier } from "../cost/cost"
 import type { CostOptions, PriceOptions } from "../cost/cost-options"
-import type { CallUsage } from "../usage/call-usage"
-import type { ContextTier, MaxOutputBasis } from "./price-row"
+import type { ContextTier } from "./price-row"
 import type { Rates } from "./rates"
 
 /** The price of a model at an instant and for a service tier. */
@@ -49,7 +50,7 @@ export interface PriceTable {
    * Computes the exact cost of a call, rounded up once to nano-USD.
    * @throws UnknownModelError, UnpricedUsageError, InvalidArgumentError for negative, fractional or contradictory counts
    */
-  costOf(model: string, usage: CallUsage, options?: CostOptions): Cost
+  costOf(model: string, usage: Usage, options?: CostOptions): Cost
   /**
    * Computes the most that a call can cost: the maximum over all context tiers, hours, periods and service tiers that may apply.
    * @throws UnknownModelError, UnboundedCostError, UnpricedUsageError, InvalidArgumentError

@@ -61,10 +61,9 @@ export function selectTier(row: PriceRow, serviceTier: string | undefined): Tier
   if (serviceTier === undefined || serviceTier === "auto") return { status: "any" }
   if (typeof serviceTier !== "string")
     throw new InvalidArgumentError("serviceTier", 'the name of a service tier, such as "default"', serviceTier)
-  const listed = listedTiers(row)
   const names = STANDARD_TIERS.includes(serviceTier) ? ["default"] : [serviceTier, SAME_TIER[serviceTier]]
-  const name = names.find((each) => each !== undefined && listed.includes(each))
-  return name === undefined ? { status: "unlisted", listed } : { status: "listed", name }
+  const name = names.find((each) => row.sheets.some((sheet) => sheet.serviceTier === each))
+  return name === undefined ? { status: "unlisted", listed: listedTiers(row) } : { status: "listed", name }
 }
 
 /** Describes the listed tiers for an error message, or suggests a tier that differs only in case. */

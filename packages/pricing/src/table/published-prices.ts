@@ -1,3 +1,4 @@
+import type { Usage } from "@p2/core"
 import { modelLimits } from "@p2/core/model-limits"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import type { Bound, Cost } from "../cost/cost"
@@ -7,7 +8,6 @@ import { table as google } from "../generated/google"
 import { table as openai } from "../generated/openai"
 import { table as openrouter } from "../generated/openrouter"
 import { table as others } from "../generated/others"
-import type { CallUsage } from "../usage/call-usage"
 import { ModelLookup } from "./model-lookup"
 import type { Price } from "./price-table"
 import { RowTable } from "./row-table"
@@ -56,7 +56,7 @@ export function models(): string[] {
  * @example
  * costOf("gpt-4o-mini", { inputTokens: 12_000, outputTokens: 800 }).nanoUsd // 2280000
  */
-export function costOf(model: string, usage: CallUsage, options?: CostOptions): Cost {
+export function costOf(model: string, usage: Usage, options?: CostOptions): Cost {
   return publishedPrices.costOf(model, usage, options)
 }
 

@@ -1,4 +1,4 @@
-import { checkOptions, describeValue, InvalidArgumentError } from "@p2/core"
+import { checkOptions, describeValue, InvalidArgumentError, isModelId } from "@p2/core"
 import { picoFromDecimal } from "../cost/reported-cost"
 import { isoMs } from "./instant"
 import { ENTRY_ADVICE, ENTRY_NAMES, PERIOD_NAMES, SHEET_NAMES, TIER_NAMES, WINDOW_NAMES } from "./option-names"
@@ -7,11 +7,16 @@ import type { ContextTier, DailyWindow, PriceRow, PriceSheet, RegionalUplift } f
 import { STANDARD_TIERS } from "./priced-row"
 import { isOutput, isPerPiece, RATE_KINDS, type RateKind, type Rates } from "./rates"
 
+/** An id for an error message; `…` if it may be a prompt or a key. */
+export function shownId(id: string): string {
+  return isModelId(id) ? JSON.stringify(id) : '"…"'
+}
+
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
 /** Validates a price written by hand and converts it to a row. @throws InvalidArgumentError that names the field */
 export function rowFromEntry(model: string, entry: PriceEntry): PriceRow {
-  const path = `entries[${JSON.stringify(model)}]`
+  const path = `entries[${shownId(model)}]`
   checkOptions(entry, ENTRY_NAMES, path, ENTRY_ADVICE)
   const standard = sheetFromEntry(path, entry, "default")
   const base = standard.tiers[0]!.rates

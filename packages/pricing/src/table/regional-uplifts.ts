@@ -37,6 +37,22 @@ export const REGION_RULES: readonly RegionRule[] = [
     source: "https://platform.claude.com/docs/en/manage-claude/data-residency",
   },
   {
+    // "Regional and multi-region endpoints include a 10% premium over global endpoints", from Sonnet 4.5, Haiku 4.5 and Opus 4.5 on.
+    provider: "google-vertex",
+    names: /claude-([a-z]+-(4-[5-9]|[5-9])|[5-9])(?!\d)/,
+    uplifts: [{ region: "*", percent: 10, tokensOnly: true, mayBeDefault: true }],
+    asOf: "2026-11-30",
+    source: "https://platform.claude.com/docs/en/about-claude/pricing#third-party-platform-pricing",
+  },
+  {
+    // The price list has "Non-global" rates, 10 % above the global ones, for Gemini 3 and later.
+    provider: "google-vertex",
+    names: /^gemini-[3-9]/,
+    uplifts: [{ region: "*", percent: 10, tokensOnly: true, mayBeDefault: true }],
+    asOf: "2026-11-30",
+    source: "https://cloud.google.com/vertex-ai/generative-ai/pricing",
+  },
+  {
     provider: "xai",
     names: /^grok-4\.6$/,
     uplifts: [{ region: "us", percent: 10, tokensOnly: true }],

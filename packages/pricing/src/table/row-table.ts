@@ -1,10 +1,9 @@
-import { LruMap, nearestIds, UnknownModelError } from "@p2/core"
+import { LruMap, nearestIds, UnknownModelError, type Usage } from "@p2/core"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import { affordableByRow, boundByRow } from "../bound/upper-bound"
 import type { Bound, Cost } from "../cost/cost"
 import type { CostOptions, PriceOptions } from "../cost/cost-options"
 import { billedTier, priceUsage, reportedCost } from "../cost/price-usage"
-import type { CallUsage } from "../usage/call-usage"
 import { instantMs } from "./instant"
 import { noPriceYet } from "./no-price"
 import { checkAffordOptions, checkBoundOptions, checkCostArguments, checkPriceOptions } from "./option-names"
@@ -62,7 +61,7 @@ export class RowTable implements PriceTable {
     return price
   }
 
-  costOf(model: string, usage: CallUsage, options: CostOptions = {}): Cost {
+  costOf(model: string, usage: Usage, options: CostOptions = {}): Cost {
     checkCostArguments(usage, options)
     const priced = this.#find(model)
     if (priced !== undefined) return priceUsage(priced, usage, options)

@@ -51,19 +51,23 @@ function regionalUplifts(
   return listed.length === 0 ? undefined : listed
 }
 
-/** Adds percentages to rates, and rounds each rate up to a pico-USD. */
+/** Adds percentages to rates. */
 export function withUplifts(rates: CompleteRates, uplifts: readonly Uplift[]): CompleteRates {
   if (uplifts.length === 0) return rates
   const raised: Partial<Record<RateKind, number>> = {}
-  for (const [kind, rate] of Object.entries(rates) as [RateKind, number | undefined][]) {
-    if (rate === undefined) continue
-    let [numerator, denominator] = [BigInt(rate), 1n]
-    for (const { percent, tokensOnly } of uplifts) {
-      if (tokensOnly && isPerPiece(kind)) continue
-      numerator *= BigInt(100 + percent)
-      denominator *= 100n
-    }
-    raised[kind] = Number((numerator + denominator - 1n) / denominator)
-  }
+  for (const [kind, rate] of Object.entries(rates) as [RateKind, number | undefined][])
+    if (rate !== undefined) raised[kind] = upliftRate(kind, rate, uplifts)
   return { ...rates, ...raised }
+}
+
+/** Adds percentages to the rate of a kind, rounded up to a pico-USD. A higher rate never becomes lower than another of its unit. */
+export function upliftRate(kind: RateKind, rate: number, uplifts: readonly Uplift[]): number {
+  if (uplifts.length === 0) return rate
+  const percents = uplifts.filter(({ tokensOnly }) => !tokensOnly || !isPerPiece(kind)).map(({ percent }) => percent)
+  let [numerator, denominator] = [BigInt(rate), 1n]
+  for (const percent of percents) {
+    numerator *= BigInt(100 + percent)
+    denominator *= 100n
+  }
+  return Number((numerator + denominator - 1n) / denominator)
 }

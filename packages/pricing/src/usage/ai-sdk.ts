@@ -1,9 +1,10 @@
-import { InvalidArgumentError } from "@p2/core"
-import type { CallUsage } from "./call-usage"
+import { InvalidArgumentError, type Usage } from "@p2/core"
+import { readStrictly } from "./read-usage"
 import { inclusiveTotals } from "./token-totals"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import { isRecord, type UsageFields, type UsageReadOptions } from "./usage-fields"
+import { usageOf } from "./usage-parts"
 
-const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cachedInputTokens"])
+const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cachedInputTokens"])
 
 /** Options of `usageFromAISDK`. */
 export interface AISDKUsageOptions extends UsageReadOptions {
@@ -25,22 +26,46 @@ export interface AISDKUsageOptions extends UsageReadOptions {
  * usageFromAISDK({ inputTokens: 100, outputTokens: 20, inputTokenDetails: { cacheReadTokens: 80 } })
  * // { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, raw: … }
  */
-export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): CallUsage {
+export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): Usage {
   const { cachedInputTokens = "beside" } = options
   if (!["inside", "beside"].includes(cachedInputTokens))
     throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
-  const fields = new UsageFields(usage).ignore("raw")
-  const result = isNested(usage) ? readNested(usage, fields) : readFlat(usage, fields, options)
-  fields.finish(options, undefined, OPTION_NAMES)
-  return result
+  const read = (fields: UsageFields) => {
+    const isNested = fields.isObject("inputTokens") || fields.isObject("outputTokens")
+    const writeHour = hourWritesIn(fields)
+    const usage = isNested ? readNested(fields) : readFlat(fields, cachedInputTokens)
+    return withHourWrites(usage, writeHour)
+  }
+  return readStrictly(usage, options, read, { names: NAMES })
 }
 
-function isNested(usage: unknown): boolean {
-  const { inputTokens, outputTokens } = usage as Record<string, unknown>
-  return [inputTokens, outputTokens].some((each) => typeof each === "object" && each !== null)
+/** The provider's own usage says which cache writes are for one hour. The counts of the AI SDK do not. */
+function hourWritesIn(fields: UsageFields): number {
+  const raw = fields.raw("raw")
+  const holders = [raw, recordOf(raw.prompt_tokens_details), recordOf(raw.input_tokens_details)]
+  const details = holders.flatMap((each) => [each.cache_creation, each.cache_creation_token_details]).map(recordOf)
+  return Math.max(0, ...details.map((each) => each.ephemeral_1h_input_tokens).filter(isCount))
 }
 
-function readNested(raw: unknown, fields: UsageFields): CallUsage {
+function withHourWrites({ cacheWriteTokens = 0, ...usage }: Usage, writeHour: number): Usage {
+  const cacheWrite1hTokens = Math.min(writeHour, cacheWriteTokens)
+  const minutes = cacheWriteTokens - cacheWrite1hTokens
+  return {
+    ...usage,
+    ...(minutes > 0 ? { cacheWriteTokens: minutes } : {}),
+    ...(cacheWrite1hTokens > 0 ? { cacheWrite1hTokens } : {}),
+  }
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {}
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
+function readNested(fields: UsageFields): Usage {
   const input = fields.inner("inputTokens")
   const output = fields.inner("outputTokens")
   const cacheRead = input.count("cacheRead")
@@ -52,15 +77,15 @@ function readNested(raw: unknown, fields: UsageFields): CallUsage {
   const outputParts = (textTokens ?? 0) + reasoning
   const inputTotal = fresh === undefined ? input.required("total") : (input.optional("total") ?? inputParts)
   const outputTotal = textTokens === undefined ? output.required("total") : (output.optional("total") ?? outputParts)
-  return usageWith(Math.max(inputTotal, inputParts), Math.max(outputTotal, outputParts), raw, {
+  return usageOf(Math.max(inputTotal, inputParts), Math.max(outputTotal, outputParts), {
     cacheReadTokens: cacheRead,
     cacheWriteTokens: cacheWrite,
     reasoningTokens: reasoning,
   })
 }
 
-function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions): CallUsage {
-  if (fields.has("tokens") && !fields.has("inputTokens")) return usageWith(fields.required("tokens"), 0, raw, {})
+function readFlat(fields: UsageFields, cachedPosition: "inside" | "beside"): Usage {
+  if (fields.has("tokens") && !fields.has("inputTokens")) return usageOf(fields.required("tokens"), 0, {})
   const isVersion4 = fields.has("promptTokens")
   const details = fields.inner("inputTokenDetails")
   const outputDetails = fields.inner("outputTokenDetails").ignore("textTokens")
@@ -68,7 +93,7 @@ function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions)
   const write = details.count("cacheWriteTokens")
   const fresh = details.optional("noCacheTokens")
   const cached = Math.max(read, fields.count("cachedInputTokens"))
-  const isInside = read > 0 || fresh !== undefined || options.cachedInputTokens === "inside"
+  const isInside = read > 0 || fresh !== undefined || cachedPosition === "inside"
   const input = fields.required(isVersion4 ? "promptTokens" : "inputTokens")
   const output = fields.required(isVersion4 ? "completionTokens" : "outputTokens")
   const totals = inclusiveTotals({
@@ -83,11 +108,10 @@ function readFlat(raw: unknown, fields: UsageFields, options: AISDKUsageOptions)
     reasoningPosition: "inside",
   })
   fields.ignore("reasoningTokens")
-  return usageWith(
-    totals.inputTokens,
-    totals.outputTokens,
-    raw,
-    { cacheReadTokens: cached, cacheWriteTokens: write, reasoningTokens: totals.reasoningTokens },
-    totals.assumptions,
-  )
+  return usageOf(totals.inputTokens, totals.outputTokens, {
+    cacheReadTokens: cached,
+    cacheWriteTokens: write,
+    reasoningTokens: totals.reasoningTokens,
+    assumptions: totals.assumptions,
+  })
 }

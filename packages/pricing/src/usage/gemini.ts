@@ -1,6 +1,18 @@
-import { UnknownUsageError } from "../errors"
-import type { CallUsage } from "./call-usage"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import type { Usage } from "@p2/core"
+import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
+import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { usageOf } from "./usage-parts"
+
+const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "webSearches"])
+
+/** What Gemini reports outside the usage. */
+export interface GeminiSearches {
+  /**
+   * Searches with Google, from the `groundingMetadata` of the candidates: 1 for Gemini 2 if the answer is grounded, the number of
+   * `webSearchQueries` for Gemini 3 and later. @defaultValue 0
+   */
+  webSearches?: number | undefined
+}
 
 /** How the modalities of Gemini are billed: text, images and video have one price, audio has another. */
 const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
@@ -21,8 +33,19 @@ const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
  * unknown field or modality
  * @see https://ai.google.dev/api/generate-content#UsageMetadata
  */
-export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usageMetadata, "usageMetadata").ignore("cacheTokensDetails")
+export function usageFromGemini(usageMetadata: unknown, options: UsageReadOptions & GeminiSearches = {}): Usage {
+  const read = (fields: UsageFields) => readGemini(fields, options)
+  return readStrictly(usageMetadata, options, read, { path: "usageMetadata", names: NAMES })
+}
+
+/** Reads `usageMetadata` of Gemini for a meter. Each chunk of a stream has that of the whole call so far. */
+export function readGeminiUsage(usageMetadata: unknown, searches: GeminiSearches = {}): UsageReading {
+  return readForMeter(usageMetadata, undefined, (fields) => readGemini(fields, searches))
+}
+
+function readGemini(fields: UsageFields, { webSearches }: GeminiSearches): Usage {
+  // `initialPromptTokenCount` is the prompt before continuations, which `promptTokenCount` includes.
+  fields.ignore("cacheTokensDetails", "initialPromptTokenCount")
   const toolInput = fields.count("toolUsePromptTokenCount")
   const inputTokens = fields.required("promptTokenCount") + toolInput
   // In the Live API the field is `responseTokenCount`.
@@ -32,12 +55,10 @@ export function usageFromGemini(usageMetadata: unknown, options: UsageReadOption
   const input = sumByModality(fields, ["promptTokensDetails", "toolUsePromptTokensDetails"])
   const output = sumByModality(fields, ["candidatesTokensDetails", "responseTokensDetails"])
   const cacheReadTokens = fields.count("cachedContentTokenCount")
-  fields.finish(options)
   const unnamed = Math.max(total - inputTokens - candidates - thoughts, 0)
-  return usageWith(
+  return usageOf(
     Math.max(inputTokens, input.audio + input.image),
     Math.max(candidates, output.audio + output.image) + thoughts + unnamed,
-    usageMetadata,
     {
       cacheReadTokens,
       audioInputTokens: input.audio,
@@ -45,20 +66,20 @@ export function usageFromGemini(usageMetadata: unknown, options: UsageReadOption
       reasoningTokens: thoughts + unnamed,
       audioOutputTokens: output.audio,
       imageOutputTokens: output.image,
+      webSearches,
+      assumptions: unnamed > 0 ? ["tokens that only the total contains were counted as reasoning"] : [],
     },
-    unnamed > 0 ? ["tokens that only the total contains were counted as reasoning"] : [],
   )
 }
 
 function sumByModality(fields: UsageFields, names: readonly string[]): Record<"text" | "image" | "audio", number> {
   const sums = { text: 0, image: 0, audio: 0 }
   for (const name of names)
-    for (const [index, detail] of fields.array(name).entries()) {
-      const path = `usageMetadata.${name}[${index}]`
-      const part = new UsageFields(detail, path)
+    for (const part of fields.innerArray(name)) {
       const tokens = part.count("tokenCount")
-      const kind = MODALITIES[part.string("modality") ?? "TEXT"]
-      if (kind === undefined && tokens > 0) throw new UnknownUsageError(path, tokens, "Update @p2/pricing.")
+      const modality = part.string("modality") ?? "TEXT"
+      const kind = Object.hasOwn(MODALITIES, modality) ? MODALITIES[modality] : undefined
+      if (kind === undefined) part.reportUnknown("tokenCount", tokens, "Its modality is unknown. Update @p2/pricing.")
       sums[kind ?? "text"] += tokens
     }
   return sums

@@ -1,6 +1,8 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
+import { readStrictly } from "./read-usage"
 import { inclusiveTotals } from "./token-totals"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { usageOf } from "./usage-parts"
 
 /**
  * Reads `usage_metadata` of a LangChain message, whose totals contain their parts.
@@ -8,8 +10,11 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
  */
-export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usageMetadata, "usage_metadata")
+export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usageMetadata, options, readLangChain, { path: "usage_metadata" })
+}
+
+function readLangChain(fields: UsageFields): Usage {
   const input = fields.inner("input_token_details").ignore("text")
   const output = fields.inner("output_token_details").ignore("text")
   const cacheRead = input.count("cache_read")
@@ -30,21 +35,15 @@ export function usageFromLangChain(usageMetadata: unknown, options: UsageReadOpt
     mediaOutput: audioOutput + imageOutput,
     reasoningPosition: "inside",
   })
-  fields.finish(options)
-  return usageWith(
-    totals.inputTokens,
-    totals.outputTokens,
-    usageMetadata,
-    {
-      cacheReadTokens: cacheRead,
-      cacheWriteTokens: cacheWrite - writeHour,
-      cacheWrite1hTokens: writeHour,
-      audioInputTokens: audioInput,
-      imageInputTokens: imageInput,
-      reasoningTokens: totals.reasoningTokens,
-      audioOutputTokens: audioOutput,
-      imageOutputTokens: imageOutput,
-    },
-    totals.assumptions,
-  )
+  return usageOf(totals.inputTokens, totals.outputTokens, {
+    cacheReadTokens: cacheRead,
+    cacheWriteTokens: cacheWrite - writeHour,
+    cacheWrite1hTokens: writeHour,
+    audioInputTokens: audioInput,
+    imageInputTokens: imageInput,
+    reasoningTokens: totals.reasoningTokens,
+    audioOutputTokens: audioOutput,
+    imageOutputTokens: imageOutput,
+    assumptions: totals.assumptions,
+  })
 }

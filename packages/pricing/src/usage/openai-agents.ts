@@ -1,6 +1,8 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
+import { readStrictly } from "./read-usage"
 import { inclusiveTotals } from "./token-totals"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { usageOf } from "./usage-parts"
 
 /**
  * Reads the usage of a run of OpenAI's Agents SDK, with JavaScript (`result.state.usage`) or Python names. It sums several
@@ -9,8 +11,12 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openai.github.io/openai-agents-js/guides/running-agents
  */
-export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usage).ignore("requestUsageEntries", "request_usage_entries")
+export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, readAgents)
+}
+
+function readAgents(fields: UsageFields): Usage {
+  fields.ignore("requestUsageEntries", "request_usage_entries")
   const isPython = fields.has("input_tokens")
   const name = (camelCase: string, snakeCase: string) => (isPython ? snakeCase : camelCase)
   const calls = fields.count("requests")
@@ -33,26 +39,19 @@ export function usageFromOpenAIAgents(usage: unknown, options: UsageReadOptions 
     mediaOutput: audioOutput,
     reasoningPosition: "inside",
   })
-  for (const each of [...input, ...output]) each.ignore("text_tokens", "textTokens").finish(options)
-  fields.finish(options)
-  return usageWith(
-    totals.inputTokens,
-    totals.outputTokens,
-    usage,
-    {
-      cacheReadTokens: cacheRead,
-      cacheWriteTokens: cacheWrite,
-      audioInputTokens: audioInput,
-      audioOutputTokens: audioOutput,
-      reasoningTokens: totals.reasoningTokens,
-      calls,
-    },
-    totals.assumptions,
-  )
+  for (const each of [...input, ...output]) each.ignore("text_tokens", "textTokens")
+  return usageOf(totals.inputTokens, totals.outputTokens, {
+    cacheReadTokens: cacheRead,
+    cacheWriteTokens: cacheWrite,
+    audioInputTokens: audioInput,
+    audioOutputTokens: audioOutput,
+    reasoningTokens: totals.reasoningTokens,
+    calls,
+    assumptions: totals.assumptions,
+  })
 }
 
 /** The JavaScript SDK has one object for each call, the Python SDK one for all. */
-function readDetails(fields: UsageFields, name: string): UsageFields[] {
-  if (!fields.isArray(name)) return [fields.inner(name)]
-  return fields.array(name).map((detail, index) => new UsageFields(detail ?? {}, `usage.${name}[${index}]`))
+function readDetails(fields: UsageFields, name: string): readonly UsageFields[] {
+  return fields.isArray(name) ? fields.innerArray(name) : [fields.inner(name)]
 }

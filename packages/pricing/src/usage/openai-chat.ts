@@ -1,6 +1,9 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
+import { readForMeter, readStrictly, type UsageReading } from "./read-usage"
+import { reportedBy } from "./reported"
 import { type CacheCount, inclusiveTotals } from "./token-totals"
-import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
+import type { UsageFields, UsageReadOptions } from "./usage-fields"
+import { usageOf, withTierAndRegion } from "./usage-parts"
 
 /**
  * Reads `usage` of a chat completion from OpenAI, or from a server or gateway with the same API. Cached, audio, image and
@@ -14,52 +17,83 @@ import { UsageFields, type UsageReadOptions, usageWith } from "./usage-fields"
  * usageFromOpenAIChat({ prompt_tokens: 1200, completion_tokens: 300, prompt_tokens_details: { cached_tokens: 1024 } })
  * // { inputTokens: 1200, outputTokens: 300, cacheReadTokens: 1024, raw: … }
  */
-export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): CallUsage {
-  const fields = new UsageFields(usage)
-  const result = readChatUsage(usage, fields, "inside")
-  fields.finish(options)
-  return result
+export function usageFromOpenAIChat(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, (fields) => readChat(fields, "inside"))
 }
 
-/** Reads the fields of a chat usage. The caller reads the fields specific to its provider and calls `finish`. */
-export function readChatUsage(raw: unknown, fields: UsageFields, reasoningPosition: "inside" | "beside"): CallUsage {
-  const prompt = fields.inner("prompt_tokens_details").ignore("text_tokens")
-  const output = fields
-    .inner("completion_tokens_details")
-    .ignore("text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+/**
+ * Reads `usage` of a chat completion for a meter: like `usageFromOpenAIChat`, or like `usageFromXAI` if the provider is `xai`.
+ *
+ * @param provider decides which field has the cost: see `reportedBy`
+ */
+export function readOpenAIChatUsage(usage: unknown, provider?: string): UsageReading {
+  const read = provider === "xai" ? readXAIChat : (fields: UsageFields) => readChat(fields, "inside")
+  return readForMeter(usage, reportedBy(provider, usage), read)
+}
+
+/**
+ * Reads `usage` of xAI's chat completions. `completion_tokens` does not include reasoning, so it is added, unless
+ * `total_tokens` shows that it is already included.
+ *
+ * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
+ * @see https://docs.x.ai/docs/guides/reasoning
+ */
+export function usageFromXAI(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, readXAIChat)
+}
+
+function readXAIChat(fields: UsageFields): Usage {
+  const usage = readChat(fields, "beside")
+  const sources = fields.count("num_sources_used")
+  const tools = fields.count("num_server_side_tools_used")
+  fields.ignore("cost_in_usd_ticks")
+  if (sources + tools === 0) return usage
+  const searches = { ...usage, webSearches: sources + tools }
+  if (tools === 0) return searches
+  return { ...searches, assumptions: [...(usage.assumptions ?? []), "server-side tools were counted as searches"] }
+}
+
+function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): Usage {
+  // Some gateways repeat the details under the names of the Responses API; some of Mistral's models use the singular.
+  const prompt = new DetailFields(fields, ["prompt_tokens_details", "input_tokens_details", "prompt_token_details"])
+  const output = new DetailFields(fields, ["completion_tokens_details", "output_tokens_details"])
+  prompt.ignore("text_tokens")
+  output.ignore("text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
   const cache = readCache(fields, prompt)
-  const audioInput = prompt.count("audio_tokens")
-  const imageInput = prompt.count("image_tokens") + prompt.count("video_tokens")
-  const audioOutput = output.count("audio_tokens")
-  const imageOutput = output.count("image_tokens")
+  const audioInput = prompt.largest("audio_tokens")
+  const imageInput = prompt.largest("image_tokens") + prompt.largest("video_tokens")
+  const audioOutput = output.largest("audio_tokens")
+  const imageOutput = output.largest("image_tokens")
+  const missed = fields.count("prompt_cache_miss_tokens")
   const totals = inclusiveTotals({
-    input: fields.required("prompt_tokens"),
-    output: fields.required("completion_tokens"),
+    // Some gateways repeat the counts under the names of the Responses API.
+    input: Math.max(
+      fields.required("prompt_tokens"),
+      fields.count("input_tokens"),
+      missed > 0 ? cache.hits + missed : 0,
+    ),
+    output: Math.max(fields.required("completion_tokens"), fields.count("output_tokens")),
     total: fields.optional("total_tokens"),
     cacheRead: cache.read,
     cacheWrite: cache.write,
-    reasoning: output.firstCount("reasoning_tokens") || fields.count("reasoning_tokens"),
+    reasoning: Math.max(output.largest("reasoning_tokens", "thinking_tokens"), fields.count("reasoning_tokens")),
     mediaInput: audioInput + imageInput,
     mediaOutput: audioOutput + imageOutput,
     reasoningPosition,
   })
-  return usageWith(
-    totals.inputTokens,
-    totals.outputTokens,
-    raw,
-    {
-      cacheReadTokens: cache.read.tokens,
-      cacheWriteTokens: cache.write.tokens - cache.writeHour,
-      cacheWrite1hTokens: cache.writeHour,
-      audioInputTokens: audioInput,
-      imageInputTokens: imageInput,
-      reasoningTokens: totals.reasoningTokens,
-      audioOutputTokens: audioOutput,
-      imageOutputTokens: imageOutput,
-      webSearches: fields.inner("server_tool_use").count("web_search_requests"),
-    },
-    totals.assumptions,
-  )
+  const usage = usageOf(totals.inputTokens, totals.outputTokens, {
+    cacheReadTokens: cache.read.tokens,
+    cacheWriteTokens: cache.write.tokens - cache.writeHour,
+    cacheWrite1hTokens: cache.writeHour,
+    audioInputTokens: audioInput,
+    imageInputTokens: imageInput,
+    reasoningTokens: totals.reasoningTokens,
+    audioOutputTokens: audioOutput,
+    imageOutputTokens: imageOutput,
+    webSearches: fields.inner("server_tool_use").count("web_search_requests"),
+    assumptions: totals.assumptions,
+  })
+  return withTierAndRegion(usage, fields)
 }
 
 interface CacheCounts {
@@ -67,34 +101,74 @@ interface CacheCounts {
   readonly write: CacheCount
   /** Part of `write` that was written for one hour. */
   readonly writeHour: number
+  /** DeepSeek's count of the tokens that were read. With its misses, it is the whole prompt. */
+  readonly hits: number
 }
 
-/** The fields in `prompt_tokens_details`, and those of DeepSeek and Moonshot, count a part of the prompt. */
-function readCache(fields: UsageFields, prompt: UsageFields): CacheCounts {
-  fields.ignore("prompt_cache_miss_tokens")
-  const cachedInside =
-    prompt.firstCount("cached_tokens", "cache_read_tokens", "cache_read_input_tokens") ||
-    fields.firstCount("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
-  prompt.inner("cached_tokens_details").ignore("text_tokens", "audio_tokens", "image_tokens")
-  const writtenInside = prompt.firstCount("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+/** The fields in the details, and those of DeepSeek and Moonshot, count a part of the prompt. */
+function readCache(fields: UsageFields, prompt: DetailFields): CacheCounts {
+  const hits = fields.count("prompt_cache_hit_tokens")
+  const inDetails = prompt.largest("cached_tokens", "cache_read_tokens", "cache_read_input_tokens")
+  const cachedInside = Math.max(inDetails, hits, fields.firstCount("cached_tokens", "num_cached_tokens"))
+  for (const each of prompt.inner("cached_tokens_details")) each.ignore("text_tokens", "audio_tokens", "image_tokens")
+  const writtenInside = prompt.largest(
+    ...["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens", "cached_creation_tokens"],
+  )
   // This field identifies LiteLLM, whose prompt count includes cached tokens.
   const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
   const details = [
-    prompt.inner("cache_creation_token_details"),
-    prompt.inner("cache_creation"),
+    ...prompt.inner("cache_creation_token_details"),
+    ...prompt.inner("cache_creation"),
     fields.inner("cache_creation_token_details"),
     fields.inner("cache_creation"),
   ]
-  const writeHour = Math.max(...details.map((each) => each.count("ephemeral_1h_input_tokens")))
-  const writeMinutes = Math.max(...details.map((each) => each.count("ephemeral_5m_input_tokens")))
+  // The names with `claude` are new-api's: https://github.com/QuantumNous/new-api/blob/main/dto/openai_response.go
+  const writeHour = Math.max(
+    ...details.map((each) => each.count("ephemeral_1h_input_tokens")),
+    ...["claude_cache_creation_1_h_tokens", "cache_creation_1h_input_tokens"].map((name) => fields.count(name)),
+  )
+  const writeMinutes = Math.max(
+    ...details.map((each) => each.count("ephemeral_5m_input_tokens")),
+    ...["claude_cache_creation_5_m_tokens", "cache_creation_5m_input_tokens"].map((name) => fields.count(name)),
+  )
   const read = fields.count("cache_read_input_tokens")
   const written = fields.count("cache_creation_input_tokens")
+  // new-api states it if the prompt is counted as Anthropic counts it: without cached tokens.
+  const isBeside = fields.string("usage_semantic") === "anthropic"
   return {
-    read: { tokens: Math.max(cachedInside, read), isInside: isLiteLLM || cachedInside >= read },
+    read: { tokens: Math.max(cachedInside, read), isInside: !isBeside && (isLiteLLM || cachedInside >= read) },
     write: {
       tokens: Math.max(writtenInside, written, writeHour + writeMinutes),
-      isInside: isLiteLLM || (writtenInside > 0 && writtenInside >= Math.max(written, writeHour + writeMinutes)),
+      isInside:
+        !isBeside && (isLiteLLM || (writtenInside > 0 && writtenInside >= Math.max(written, writeHour + writeMinutes))),
     },
     writeHour,
+    hits,
+  }
+}
+
+/** The details of a total, which gateways report under several names. */
+class DetailFields {
+  readonly #details: readonly UsageFields[]
+
+  constructor(fields: UsageFields, names: readonly string[]) {
+    this.#details = names.map((name) => fields.inner(name))
+  }
+
+  /** The largest count under any of these names. */
+  largest(...names: string[]): number {
+    return Math.max(...this.#details.flatMap((each) => names.map((name) => each.count(name))))
+  }
+
+  has(name: string): boolean {
+    return this.#details.some((each) => each.has(name))
+  }
+
+  inner(name: string): readonly UsageFields[] {
+    return this.#details.map((each) => each.inner(name))
+  }
+
+  ignore(...names: string[]): void {
+    for (const each of this.#details) each.ignore(...names)
   }
 }

@@ -1,4 +1,4 @@
-import type { CallUsage } from "./call-usage"
+import type { Usage } from "@p2/core"
 import { usageFromOpenAIChat } from "./openai-chat"
 import type { UsageReadOptions } from "./usage-fields"
 
@@ -8,6 +8,6 @@ import type { UsageReadOptions } from "./usage-fields"
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
-export function usageFromOpenRouter(usage: unknown, options: UsageReadOptions = {}): CallUsage {
+export function usageFromOpenRouter(usage: unknown, options: UsageReadOptions = {}): Usage {
   return usageFromOpenAIChat(usage, options)
 }

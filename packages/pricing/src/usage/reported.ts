@@ -1,7 +1,22 @@
 import type { ReportedCost } from "../cost/cost-options"
 
+/** A reported cost above one million USD is ignored: no call costs that much. */
+const MAX_COST_USD = 1_000_000
+/** A longer string is no amount. */
+const MAX_DIGITS = 60
+
 /**
- * Reads the cost that OpenRouter reports, for `costOf(…, { reported })`; undefined if it reports no amount.
+ * Reads the cost that a provider reports in its usage, by the provider's name: `openrouter`, `xai` or `perplexity`. Undefined for
+ * others, because `cost` has a documented meaning only there.
+ */
+export function reportedBy(provider: string | undefined, usage: unknown): ReportedCost | undefined {
+  if (provider === "openrouter") return reportedByOpenRouter(usage)
+  if (provider === "xai") return reportedByXAI(usage)
+  return provider === "perplexity" ? reportedByPerplexity(usage) : undefined
+}
+
+/**
+ * Reads the cost that OpenRouter reports, for `costOf(…, { reported })`; undefined if it reports none from 0 to 1,000,000 USD.
  *
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting
  */
@@ -13,17 +28,19 @@ export function reportedByOpenRouter(usage: unknown): ReportedCost | undefined {
 }
 
 /**
- * Reads the cost that xAI reports, including server-side tools; undefined if it reports no amount. A dollar has 10^10 ticks.
+ * Reads the cost that xAI reports, including server-side tools; undefined if it reports none from 0 to 1,000,000 USD. A dollar has
+ * 10^10 ticks.
  *
  * @see https://docs.x.ai/developers/cost-tracking
  */
 export function reportedByXAI(usage: unknown): ReportedCost | undefined {
   const ticks = recordOf(usage).cost_in_usd_ticks
-  return Number.isSafeInteger(ticks) && (ticks as number) >= 0 ? { costUsd: `${ticks}e-10` } : undefined
+  const costUsd = `${ticks}e-10`
+  return Number.isSafeInteger(ticks) && isAmount(costUsd) ? { costUsd } : undefined
 }
 
 /**
- * Reads the cost that Perplexity reports, including searches; undefined if it reports no amount.
+ * Reads the cost that Perplexity reports, including searches; undefined if it reports none from 0 to 1,000,000 USD.
  *
  * @see https://docs.perplexity.ai/api-reference
  */
@@ -37,6 +54,8 @@ function recordOf(value: unknown): Record<string, unknown> {
 }
 
 function isAmount(value: unknown): value is number | string {
-  const isDecimal = typeof value === "string" && /^\d*\.?\d+(e[+-]?\d+)?$/i.test(value)
-  return isDecimal || (typeof value === "number" && Number.isFinite(value) && value >= 0)
+  const isDecimal = typeof value === "string" && value.length <= MAX_DIGITS && /^\d*\.?\d+(e[+-]?\d+)?$/i.test(value)
+  if (!isDecimal && typeof value !== "number") return false
+  const usd = Number(value)
+  return usd >= 0 && usd <= MAX_COST_USD
 }

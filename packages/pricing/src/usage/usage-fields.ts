@@ -1,6 +1,5 @@
-import { checkOptions, describeValue, InvalidArgumentError } from "@p2/core"
+import { describeName, describeValue, InvalidArgumentError } from "@p2/core"
 import { UnknownUsageError } from "../errors"
-import type { CallUsage } from "./call-usage"
 
 /** Options of every function that reads a provider's usage. */
 export interface UsageReadOptions {
@@ -11,8 +10,8 @@ export interface UsageReadOptions {
   ignoreFields?: readonly string[] | undefined
 }
 
-/** The names of {@link UsageReadOptions}. */
-const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields"])
+/** Why a usage cannot be read exactly: a value that is not a count, or an unknown field. */
+export type UsageProblem = InvalidArgumentError | UnknownUsageError
 
 /** For error messages: fields that identify a usage, with the function that reads it. */
 const SHAPES: readonly (readonly [field: string, advice: string])[] = [
@@ -43,41 +42,45 @@ function adviceForShape(fields: ReadonlySet<string>): string {
 
 /** Words in the path of a field that providers may bill. */
 const BILLED =
-  /token|cach|audio|image|video|document|search|request|second|minute|duration|character|reason|think|thought|page|unit/i
+  /token|cach|audio|image|video|document|search|request|second|minute|hour|duration|character|reason|think|thought|page|unit|tool|source|quer|session|credit|pixel|frame/i
 /** Words in names of times, amounts and limits, which are not billed themselves. */
 const NOT_BILLED: readonly string[] = [
   ...["cost", "price", "usd", "fee", "ticks"],
   ...["latency", "time", "ms", "speed", "rate", "per", "ratio", "percent"],
   ...["ttl", "limit", "remaining"],
 ]
+/** The same for names that end in `tokens`: `realTimeTokens` and `cost_tokens` are counts. */
+const NOT_TOKENS: readonly string[] = ["per", "limit", "remaining"]
+
+/** A count above this is an error: no call has as many tokens, and sums of counts stay safe integers. */
+const MAX_COUNT = 1e12
 
 /**
- * Reads the counts of a provider's usage object. Null and absent are 0; anything else that is not a count is an error.
- * `finish` rejects unread fields that seem to be billed, so that no token class is dropped silently.
+ * Reads the counts of a provider's usage object. Null and absent are 0. A value that is not a count counts as 0 and is a
+ * problem, and `finish` finds unread fields that seem to be billed, so that no token class is dropped silently.
  *
- * Example: `{ prompt_tokens: 5, completion_tokens: 2, sketch_tokens: 9 }` is rejected at `usage.sketch_tokens`.
+ * Example: `{ prompt_tokens: 5, completion_tokens: 2, sketch_tokens: 9 }` has a problem at `usage.sketch_tokens`.
  */
 export class UsageFields {
+  /** In the order in which they were found, inner objects included. */
+  readonly problems: UsageProblem[]
   readonly #fields: Record<string, unknown>
   readonly #path: string
   readonly #unread: Set<string>
   readonly #children: UsageFields[] = []
 
-  constructor(value: unknown, path = "usage") {
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw new InvalidArgumentError(path, "the provider's usage object", value)
-    this.#fields = value as Record<string, unknown>
+  constructor(value: unknown, path = "usage", problems: UsageProblem[] = []) {
+    this.problems = problems
     this.#path = path
-    this.#unread = new Set(Object.keys(value))
+    const isObject = isRecord(value)
+    if (!isObject) problems.push(new InvalidArgumentError(path, "the provider's usage object", value))
+    this.#fields = isObject ? value : {}
+    this.#unread = new Set(Object.keys(this.#fields))
   }
 
-  /** A count; undefined if it is absent or null. */
+  /** A count; undefined if it is absent, null or invalid. */
   optional(name: string): number | undefined {
-    this.#unread.delete(name)
-    const value = this.#fields[name]
-    if (value === undefined || value === null) return undefined
-    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value
-    throw new InvalidArgumentError(`${this.#path}.${name}`, "an integer of at least 0", value)
+    return this.#number(name, Number.isSafeInteger, "an integer")
   }
 
   /** A count; 0 if it is absent. */
@@ -85,34 +88,59 @@ export class UsageFields {
     return this.optional(name) ?? 0
   }
 
-  /** A count; an error if it is absent. */
+  /** A count; a problem if it is absent. */
   required(name: string): number {
+    const before = this.problems.length
     const value = this.optional(name)
     if (value !== undefined) return value
-    const argument = `${this.#path}.${name}`
-    const hint = adviceForShape(this.#unread)
-    const message = `Invalid \`${argument}\`: expected an integer of at least 0, got ${describeValue(this.#fields[name])}.`
-    throw new InvalidArgumentError(argument, "an integer of at least 0", this.#fields[name], `${message}${hint}`)
+    if (this.problems.length === before) {
+      const argument = `${this.#path}.${name}`
+      const hint = adviceForShape(this.#unread)
+      const message = `Invalid \`${argument}\`: expected an integer of at least 0, got ${describeValue(this.#fields[name])}.`
+      this.problems.push(
+        new InvalidArgumentError(argument, "an integer of at least 0", this.#fields[name], `${message}${hint}`),
+      )
+    }
+    return 0
   }
 
   /** The first positive count among several names. */
   firstCount(...names: string[]): number {
-    return names.map((name) => this.count(name)).find((count) => count > 0) ?? 0
+    let first = 0
+    for (const name of names) {
+      // Reads every name, so that `finish` does not find it.
+      const count = this.count(name)
+      if (first === 0) first = count
+    }
+    return first
   }
 
   /** A number of at least 0 that need not be an integer. */
   optionalNumber(name: string): number | undefined {
-    this.#unread.delete(name)
+    return this.#number(name, Number.isFinite, "a number")
+  }
+
+  #number(name: string, isNumber: (value: unknown) => boolean, expected: string): number | undefined {
     const value = this.#fields[name]
     if (value === undefined || value === null) return undefined
-    if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value
-    throw new InvalidArgumentError(`${this.#path}.${name}`, "a number of at least 0", value)
+    this.#unread.delete(name)
+    if (isNumber(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT) return value as number
+    const range = isNumber(value) && (value as number) > 0 ? "of at most 10^12" : "of at least 0"
+    this.problems.push(new InvalidArgumentError(`${this.#path}.${name}`, `${expected} ${range}`, value))
+    return undefined
   }
 
   /** A string; undefined if it is absent or of another type. */
   string(name: string): string | undefined {
     const value = this.#fields[name]
     return typeof value === "string" ? value : undefined
+  }
+
+  /** An inner object whose fields are not checked, such as a copy of what other fields count; empty if it is absent. */
+  raw(name: string): Record<string, unknown> {
+    this.#unread.delete(name)
+    const value = this.#fields[name]
+    return isRecord(value) ? value : {}
   }
 
   /** Whether a field is present and not null. */
@@ -125,20 +153,31 @@ export class UsageFields {
     return Array.isArray(this.#fields[name])
   }
 
+  /** Whether a field is an object. */
+  isObject(name: string): boolean {
+    return isRecord(this.#fields[name])
+  }
+
   /** The reader of an inner object; empty if it is absent. */
   inner(name: string): UsageFields {
     this.#unread.delete(name)
-    const inner = new UsageFields(this.#fields[name] ?? {}, `${this.#path}.${name}`)
-    this.#children.push(inner)
-    return inner
+    return this.#child(this.#fields[name] ?? {}, `${this.#path}.${name}`)
   }
 
-  /** An inner array; empty if it is absent. */
-  array(name: string): readonly unknown[] {
+  /** The readers of the objects in an inner array; none if it is absent. */
+  innerArray(name: string): readonly UsageFields[] {
     this.#unread.delete(name)
     const value = this.#fields[name] ?? []
-    if (Array.isArray(value)) return value
-    throw new InvalidArgumentError(`${this.#path}.${name}`, "an array", value)
+    if (Array.isArray(value))
+      return value.map((item, index) => this.#child(item ?? {}, `${this.#path}.${name}[${index}]`))
+    this.problems.push(new InvalidArgumentError(`${this.#path}.${name}`, "an array", value))
+    return []
+  }
+
+  #child(value: unknown, path: string): UsageFields {
+    const child = new UsageFields(value, path, this.problems)
+    this.#children.push(child)
+    return child
   }
 
   /** Marks fields that other fields include or that are not billed. */
@@ -147,28 +186,51 @@ export class UsageFields {
     return this
   }
 
-  /** @throws UnknownUsageError for a field that was not read and seems to carry billed units */
-  finish(options: UsageReadOptions = {}, hint = "Update @p2/pricing", names: ReadonlySet<string> = OPTION_NAMES): void {
-    checkOptions(options, names)
-    if (options.ignoreFields !== undefined && !Array.isArray(options.ignoreFields))
-      throw new InvalidArgumentError(
-        "ignoreFields",
-        'an array of names, such as ["draft_tokens"]',
-        options.ignoreFields,
-      )
-    const ignored = new Set(options.ignoreFields ?? [])
+  /** Adds a problem at a field of this object. */
+  reportUnknown(name: string, value: number, remedy: string): void {
+    if (value > 0) this.problems.push(new UnknownUsageError(`${this.#path}.${name}`, value, remedy))
+  }
+
+  /** Finds fields that were not read and seem to carry billed units. */
+  finish(ignoreFields: readonly string[] = []): void {
+    this.#reportUnread(new Set(ignoreFields))
+  }
+
+  #reportUnread(ignored: ReadonlySet<string>): void {
     for (const name of this.#unread) {
       if (ignored.has(name)) continue
       const found = findBilled(this.#fields[name], `${this.#path}.${name}`, ignored)
-      if (found !== undefined)
-        throw new UnknownUsageError(
-          found.path,
-          found.value,
-          `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(found.name)}] }\` if other fields contain what it counts.`,
-        )
+      if (found !== undefined) this.problems.push(unknownField(found))
     }
-    for (const child of this.#children) child.finish(options, hint, names)
+    for (const child of this.#children) child.#reportUnread(ignored)
   }
+}
+
+/** Fields that only Anthropic's usage has at its top. */
+const ANTHROPIC_FIELDS: readonly string[] = ["usage.cache_read_input_tokens", "usage.cache_creation_input_tokens"]
+
+function unknownField({ path, name, value }: BilledField): UnknownUsageError {
+  const hint = ANTHROPIC_FIELDS.includes(path)
+    ? "This is Anthropic's usage: use `usageFromAnthropic`"
+    : "Update @p2/pricing"
+  return new UnknownUsageError(
+    shownPath(path),
+    value,
+    `${hint}, or pass \`{ ignoreFields: [${JSON.stringify(describeName(name))}] }\` if other fields contain what it counts.`,
+  )
+}
+
+/** The path of a field, with indexes, for an error message. */
+function shownPath(path: string): string {
+  return path
+    .split(".")
+    .map((part) => part.replace(/^[^[\]]*/, describeName))
+    .join(".")
+}
+
+/** Whether a value is an object that is not an array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
 }
 
 interface BilledField {
@@ -192,7 +254,9 @@ function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, 
   if (typeof number !== "number" || !(number > 0)) return undefined
   const name = path.slice(path.lastIndexOf(".") + 1)
   const relative = path.slice(path.indexOf(".") + 1)
-  return BILLED.test(relative) && !wordsOf(name).some((word) => NOT_BILLED.includes(word))
+  const words = wordsOf(name)
+  const notBilled = words.at(-1) === "tokens" ? NOT_TOKENS : NOT_BILLED
+  return BILLED.test(relative) && !words.some((word) => notBilled.includes(word))
     ? { path, name, value: number }
     : undefined
 }
@@ -200,26 +264,4 @@ function findBilled(value: unknown, path: string, ignored: ReadonlySet<string>, 
 /** Splits `total_time` and `totalTime` into `total` and `time`. */
 function wordsOf(name: string): string[] {
   return name.split(/[_\W]+|(?=[A-Z])/).map((word) => word.toLowerCase())
-}
-
-/** The parts of a usage that may be absent. */
-type UsagePart = Exclude<
-  keyof CallUsage,
-  "raw" | "inputTokens" | "outputTokens" | "assumptions" | "serviceTier" | "region"
->
-
-/** Creates a usage with the parts that are above 0. */
-export function usageWith(
-  inputTokens: number,
-  outputTokens: number,
-  raw: unknown,
-  parts: { [part in UsagePart]?: number | undefined },
-  assumptions: readonly string[] = [],
-): CallUsage {
-  const usage: CallUsage = { inputTokens, outputTokens }
-  for (const [part, value] of Object.entries(parts) as [UsagePart, number | undefined][])
-    if (value !== undefined && value > 0) usage[part] = value
-  if (assumptions.length > 0) usage.assumptions = assumptions
-  usage.raw = raw
-  return usage
 }

@@ -3,6 +3,7 @@ import type { TokenCalibration } from "../estimate/calibration"
 import { type Counted, sum } from "./counted"
 import { messageTokens } from "./message-tokens"
 import { type RequestModel, requestModel } from "./request-model"
+import { templateMargin } from "./template-margin"
 import { formatTokens, toolTokens } from "./tool-tokens"
 
 /** The parts of a request that become input tokens. */
@@ -23,7 +24,8 @@ export interface RequestTokens {
   exact: boolean
   /**
    * The most that the provider can report. It exceeds `tokens` even if that is exact, because providers add tokens that they
-   * do not publish: the bound allows 8 for each message, 32 for the request, and more for tools, images and files.
+   * do not publish: the bound allows 8 for each message, 32 for the request, and more for tools, images, files and the chat
+   * templates of open models.
    */
   upperBound: number
   /** Describes how both were computed. */
@@ -77,7 +79,7 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   const model = requestModel(id)
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
   if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
-  const parts: Counted[] = [RESPONSE_START]
+  const parts: Counted[] = [RESPONSE_START, { tokens: 0, upperBound: templateMargin(model) }]
   // `forEach` would skip holes.
   for (let index = 0; index < messages.length; index++)
     parts.push(...messageTokens(model, messages[index]!, `messages[${index}]`))

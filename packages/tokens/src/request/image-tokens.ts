@@ -1,11 +1,12 @@
-import type { ImagePart } from "@p2/core"
 import type { ImageRule } from "./image-rules"
-import { type ImageSize, imageSizeOf } from "./image-size"
+import type { ImageSize } from "./image-size"
 
 /** Counts the tokens of one image. An image of unknown size counts as the largest possible. */
-export function imageTokens(part: ImagePart, rule: ImageRule): { tokens: number; upperBound: number } {
-  const { detail = "auto", url } = part.image_url
-  const size = imageSizeOf(url)
+export function imageTokens(
+  size: ImageSize | undefined,
+  rule: ImageRule,
+  detail = "auto",
+): { tokens: number; upperBound: number } {
   if (rule.kind === "tile") {
     // With "auto" the provider chooses the detail, and "high" is the maximum.
     const tokens = detail === "low" ? rule.base : tileTokens(size, rule)
@@ -17,14 +18,27 @@ export function imageTokens(part: ImagePart, rule: ImageRule): { tokens: number;
     const tokens = patchTokens(size, rule)
     return { tokens, upperBound: Math.ceil(tokens * 1.1) }
   }
-  if (rule.kind === "area") {
-    const tokens =
-      size === undefined
-        ? rule.maxTokens
-        : Math.min(rule.maxTokens, Math.ceil((size.width * size.height) / rule.pixelsPerToken))
-    return { tokens, upperBound: rule.bound }
+  if (rule.kind === "grid") {
+    const patches = size === undefined ? rule.maxTokens : Math.ceil(size.width / 28) * Math.ceil(size.height / 28)
+    const tokens = Math.min(rule.maxTokens, patches)
+    // An earlier formula gave up to 5 % more for the same image.
+    return { tokens, upperBound: Math.ceil(rule.maxTokens * 1.1) }
   }
+  if (rule.kind === "crop") {
+    const tiles = size === undefined ? 1 : cropTiles(size)
+    // An image of unknown size can have any number of tiles.
+    const upperBound = size === undefined ? Number.POSITIVE_INFINITY : Math.ceil(rule.perTile * tiles * 1.1)
+    return { tokens: rule.perTile * tiles, upperBound }
+  }
+  if (rule.kind === "fixed") return { tokens: rule.usual, upperBound: Math.ceil(rule.maxTokens * 1.1) }
   return { tokens: rule.usual, upperBound: rule.maxTokens }
+}
+
+/** The side of a tile is the shorter side / 1.5, from 256 to 768 pixels. Example: 960 × 540 has 3 × 2 tiles of 360. */
+function cropTiles({ width, height }: ImageSize): number {
+  if (width <= 384 && height <= 384) return 1
+  const side = Math.min(768, Math.max(256, Math.floor(Math.min(width, height) / 1.5)))
+  return Math.ceil(width / side) * Math.ceil(height / side)
 }
 
 /** https://platform.openai.com/docs/guides/images-vision#calculating-costs, "GPT-4o, GPT-4.1, … and o-series". */

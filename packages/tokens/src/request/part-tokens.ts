@@ -2,7 +2,9 @@ import { type ContentPart, type ImagePart, InvalidArgumentError } from "@p2/core
 import { about, type Counted } from "./counted"
 import { stringAt } from "./field-checks"
 import { imageRuleFor } from "./image-rules"
+import { imageSizeOf } from "./image-size"
 import { imageTokens } from "./image-tokens"
+import { pcmBytesPerSecond } from "./pcm-rate"
 import { type RequestModel, textTokens, windowOf } from "./request-model"
 
 /** A content part of any message. */
@@ -15,8 +17,11 @@ const IMAGE_FORM = '{ type: "image_url", image_url: { url } }'
 const IMAGE_MARGIN = 8
 const AUDIO_MARGIN = 32
 
-/** Minimum bytes per second of audio (8 kbit/s), and maximum tokens that a provider counts per second (Gemini: 32). */
-const AUDIO = { bytesPerSecond: 1000, tokensPerSecond: 32 }
+/**
+ * The maximum tokens that a provider counts per second (Gemini: 32), and for estimates the usual ones (OpenAI: 10) and the
+ * bytes of MP3 at 64 kbit/s.
+ */
+const AUDIO = { tokensPerSecond: 32, usualTokensPerSecond: 10, usualBytesPerSecond: 8_000 }
 
 /**
  * Anthropic states 1,500 to 3,000 tokens for a page of a PDF; this is the middle. The number of pages is estimated from the
@@ -34,7 +39,7 @@ export function partTokens(model: RequestModel, part: AnyPart, path: string): Co
     case "image_url":
       return [imagePartTokens(model, part, path)]
     case "input_audio":
-      return [audioTokens(stringAt(part.input_audio?.data, `${path}.input_audio.data`))]
+      return [audioTokens(model, stringAt(part.input_audio?.data, `${path}.input_audio.data`), path)]
     case "file":
       return [fileTokens(model, part.file, path)]
     default:
@@ -50,20 +55,29 @@ export function partTokens(model: RequestModel, part: AnyPart, path: string): Co
 function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Counted {
   const url = stringAt(part.image_url?.url, `${path}.image_url.url`, IMAGE_FORM)
   const rule = imageRuleFor(model.name)
-  const { tokens, upperBound } = imageTokens(part, rule)
-  if (rule.kind !== "unpublished") return about("images", tokens, upperBound + IMAGE_MARGIN)
+  const { tokens, upperBound } = imageTokens(imageSizeOf(url), rule, part.image_url.detail ?? undefined)
+  if (rule.kind !== "unpublished" && Number.isFinite(upperBound))
+    return about("images", tokens, upperBound + IMAGE_MARGIN)
   // Users were billed for a data: URL as text: 66,000 tokens for 1920 × 1080 with gpt-5.4-mini,
   // https://community.openai.com/t/1380539.
-  if (/^data:/i.test(url))
+  if (rule.kind === "unpublished" && /^data:/i.test(url))
     return about("images", tokens, Math.max(upperBound, textTokens(model, url).upperBound) + IMAGE_MARGIN)
   // The size of an image behind a URL is unknown here.
   const window = windowOf(model, path, "an image by URL", "Send the image as a data: URL instead.")
-  return { ...about("images", tokens, upperBound + IMAGE_MARGIN), window }
+  return { ...about("images", tokens, tokens + IMAGE_MARGIN), window }
 }
 
-function audioTokens(base64: string): Counted {
-  const seconds = Math.ceil((base64.length * 3) / 4 / AUDIO.bytesPerSecond)
-  return about("audio", Math.ceil(seconds / 2), seconds * AUDIO.tokensPerSecond + AUDIO_MARGIN)
+/**
+ * Raw PCM has a length that its bytes prove. Compressed audio has none, whatever its headers state, so the window bounds it.
+ */
+function audioTokens(model: RequestModel, base64: string, path: string): Counted {
+  const bytes = (base64.length * 3) / 4
+  const bytesPerSecond = pcmBytesPerSecond(base64)
+  const seconds = Math.ceil(bytes / (bytesPerSecond ?? AUDIO.usualBytesPerSecond))
+  const tokens = Math.ceil(seconds * AUDIO.usualTokensPerSecond)
+  if (bytesPerSecond !== undefined) return about("audio", tokens, seconds * AUDIO.tokensPerSecond + AUDIO_MARGIN)
+  const window = windowOf(model, path, "compressed audio", "Send it as WAV instead.")
+  return { ...about("audio", Math.min(tokens, Math.floor(window / 2)), 0), window }
 }
 
 function fileTokens(

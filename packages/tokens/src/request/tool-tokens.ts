@@ -4,8 +4,8 @@ import { jsonOf, stringAt } from "./field-checks"
 import { type RequestModel, textTokens } from "./request-model"
 
 /**
- * Anthropic adds up to 530 tokens of instructions to a request with tools:
- * https://docs.claude.com/en/docs/agents-and-tools/tool-use/overview#pricing
+ * Anthropic adds up to 804 tokens of instructions to a request with tools (Opus 4.7), and has changed these numbers for the same
+ * model: https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing, as of 2026-11-30
  */
 const TOOLS_MARGIN = 1024
 const TOOLS_INSTRUCTIONS = 350

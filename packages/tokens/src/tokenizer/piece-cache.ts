@@ -18,8 +18,9 @@ const LOW_MASKS = /* @__PURE__ */ Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -
 const HIGH_MASKS = /* @__PURE__ */ Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1)
 
 /**
- * Caches the token counts of pieces, so that a word is not counted again at every occurrence. It is the only cache of text, and
- * its size is fixed: the hash of a piece selects its slot, and the bytes after its first 8 are in a ring buffer.
+ * Caches the token counts of pieces, so that a word is not counted again at every occurrence. Its size is fixed: the
+ * hash of a piece selects its slot, and the bytes after its first 8 are in a ring buffer. No other cache contains text: that of
+ * `BacktrackingMatcher` contains pairs of tokens.
  *
  * Example, o200k_base: `"strawberries"` has 3 tokens. `count` calls `compute` once and keeps the result until another piece
  * takes the slot or the ring buffer wraps around. All bytes are compared, and overwritten bytes are never read, so an entry

@@ -129,7 +129,7 @@ export class Tokenizer {
     return -1
   }
 
-  /** Clears both caches, so that a benchmark can start cold. */
+  /** Clears the cache of pieces and the matcher's cache of token pairs, so that a benchmark can start cold. */
   clearCache(): void {
     this.#cache.clear()
     this.#matcher.clear()

@@ -13,10 +13,6 @@ local ledgerRetentionMs = tonumber(ARGV[7])
 local FIRST_KEY, FIRST_FIELD = 6, 9
 local count = #KEYS - FIRST_KEY + 1
 local FIRST_AMOUNT = FIRST_FIELD + 2 * count
-local function requested(i)
-  local at = FIRST_AMOUNT + 3 * (i - 1)
-  return tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
-end
 
 local clock = readClock(ARGV[1])
 local now, latest = readNow(timeKey, clock)
@@ -30,16 +26,18 @@ local counters, exceeded = {}, {}
 for i = 1, count do
   local counter = readCounter(KEYS[FIRST_KEY - 1 + i], now)
   if not counter then return corrupt('counter') end
-  local n, before = 1 + 3 * i, counter.before
+  local n, before, at = 1 + 3 * i, counter.before, FIRST_AMOUNT + 3 * (i - 1)
   reply[n + 1], reply[n + 2], reply[n + 3] = before[1], before[2], before[3]
-  local amount, limit = requested(i)
+  local amount, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local allowed = limit and math.min(MAX, limit + counter.granted) or MAX
   if amount > 0 and amount > allowed - counter.reserved - counter.spent then exceeded[#exceeded + 1] = i - 1 end
   counter.reserved = limited(counter.reserved + amount)
   counters[i] = counter
 end
 
-local reservation = readReservation(reservationKey, now, {})
+-- For a new key, the usual case, EXISTS is cheaper than reading its fields.
+local reservation = { state = 'none' }
+if redis.call('EXISTS', reservationKey) == 1 then reservation = readReservation(reservationKey, now, {}) end
 if not reservation then return corrupt('reservation') end
 if reservation.state ~= 'none' then
   local names = counterNames(reservationKey)
@@ -59,8 +57,7 @@ if #exceeded > 0 then return as('exceeded', exceeded) end
 
 local leaseEnd = text(clock + leaseMs)
 for i, counter in ipairs(counters) do
-  local _, _, keep = requested(i)
-  local reserved = text(counter.reserved)
+  local keep, reserved = ARGV[FIRST_AMOUNT + 3 * i - 1], text(counter.reserved)
   writeCounter(counter, forgetTime(keep, now), 'reserved', reserved)
   reply[3 + 3 * i] = reserved
 end

@@ -1,343 +1,326 @@
-import type { Bench } from "../bench"
-import { equal, match, storeError, valuesOf } from "../expect"
-import { adjustRequest, counter, DAY_MS, LEASE_MS, reserveRequest, settleRequest, usageEntry } from "../requests"
+import type { CaseContext } from "../case-context"
+import { equal, expectReply, match, outcomeOf, storeError, valuesOf } from "../expect"
+import { counter, DAY_MS, LEASE_MS, pendingEntry, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
 
-/** Every member, as a call that would get a reply if the store were well. */
-function everyMember({ store, partition }: Bench): Record<string, () => Promise<unknown>> {
-  const request = reserveRequest(partition, "fault", [counter("a", 5, 10), counter("b", 5, 10)])
-  const entry = usageEntry("q", 0, { status: "denied" })
+type Call = (t: CaseContext) => Promise<unknown>
+
+/** Every member, as a call that gets a reply while the state can be reached. */
+function everyMember({ store, partition }: CaseContext): Record<string, Call> {
   const { ledger } = store
   return {
-    reserve: () => store.reserve(request),
-    settle: () => store.settle(settleRequest(request, [3, 3])),
-    extend: () => store.extend({ partition, key: "open", leaseMs: 1_000 }),
-    expire: () => store.expire({ partition, key: "open", counters: ["a"] }),
-    listDue: () => store.listDue({ partition, limit: 10 }),
-    read: () => store.read({ partition, counters: ["a"] }),
-    adjust: () => store.adjust(adjustRequest(partition, "fault", "a", "spent", 3)),
+    reserve: (t) => t.tryReserve("fault", [counter("a", 5, 10), counter("b", 5, 10)]),
+    settle: (t) => t.settle("open", [3]),
+    extend: (t) => t.extend("open", 1_000),
+    expire: (t) => t.expire("open"),
+    listDue: (t) => t.due(),
+    read: (t) => t.read("a"),
+    adjust: (t) => t.tryAdjust("fault", "a", "spent", 3),
     listCounters: () => store.listCounters({ partition, cursor: null, limit: 10 }),
     acceptClock: () => store.acceptClock({ partition }),
     ...(ledger && {
-      "ledger.record": () => ledger.record({ partition, key: "fault", entry }),
-      "ledger.get": () => ledger.get({ partition, requestId: "q" }),
-      "ledger.list": () => ledger.list({ partition, filter: {}, cursor: null, limit: 10, newestFirst: false }),
-      "ledger.totals": () => ledger.totals({ partition, filter: {}, groupBy: [], buckets: null }),
-      "ledger.prune": () => ledger.prune({ partition, before: 0 }),
+      "ledger.record": (t) => t.record("fault", usageEntry("q", 0, { status: "denied" })),
+      "ledger.get": (t) => t.attempts("q"),
+      "ledger.list": (t) => t.entries(),
+      "ledger.totals": (t) => t.totals(),
+      "ledger.prune": (t) => t.prune(0),
     }),
   }
 }
 
-/** What lies between the caller and the state breaks. */
-export const faultCases = defineCases({ level: "faults", rule: "Errors" }, (test) => {
-  test("while the state cannot be reached, every member rejects with store-unavailable; none invents a reply", {
-    needs: ["down"],
-  }, async (bench) => {
-    await bench.reserve("open", [counter("a", 1)])
-    await bench.target.faults!.down!()
-    for (const [name, call] of Object.entries(everyMember(bench))) {
-      await storeError(call, { code: "store-unavailable" }, name)
+/** The connection between the caller and the state breaks. */
+const connectionCases = defineCases({ level: "faults", rule: "Errors", needs: ["down"] }, (test) => {
+  test("every member rejects with store-unavailable while the state cannot be reached", async (t) => {
+    await t.reserve("open", [counter("a", 1)])
+    await t.faults.down()
+    for (const [name, call] of Object.entries(everyMember(t)))
+      await storeError(() => call(t), { code: "store-unavailable" }, name)
+    await t.faults.up()
+    await t.expectCounters({ a: { reserved: 1 } }, "counters, once the state can be reached")
+  })
+
+  test("a reserve that failed with applied no was not applied, and a release settles either way", async (t) => {
+    t.prepare("r1", [counter("a", 5, 10)])
+    await t.faults.down()
+    const { applied } = await storeError(() => t.tryReserve("r1"), {}, "reserve")
+    await t.faults.up()
+    if (applied === "no") await t.expectCounters({ a: {} })
+    await expectReply(t.release("r1"), "released")
+    await expectReply(t.tryReserve("r1"), "resolved: released")
+    await t.expectCounters({ a: {} })
+  })
+
+  test("a settle that failed is sent again and charges once", async (t) => {
+    await t.reserve("r1", [counter("a", 5, 10)])
+    await t.faults.down()
+    for (const copy of [1, 2]) await storeError(() => t.settle("r1", [4]), {}, `settle ${copy}`)
+    await t.faults.up()
+    await t.settle("r1", [4])
+    await expectReply(t.settle("r1", [4]), "settled, replayed")
+    await t.expectCounters({ a: { spent: 4 } })
+  })
+})
+
+const reserved: Call = (t) => t.reserve("r1", [counter("a", 5, 5, { onExpire: 2 })])
+const settled: Call = async (t) => {
+  await reserved(t)
+  await t.settle("r1", [4])
+}
+const leaseEnded: Call = async (t) => {
+  await reserved(t)
+  await t.clock.advance(LEASE_MS)
+}
+const expired: Call = async (t) => {
+  await leaseEnded(t)
+  await t.expire("r1")
+}
+const nothing: Call = async (t) => t.prepare("r1", [counter("a", 5, 5)])
+
+/** Every call that writes, whose reply is lost or which the network delivers twice. */
+const repeatedCases = defineCases({ level: "faults", rule: "Errors" }, (test) => {
+  /** `outcomes`: of the first call and of the second. `after`: counter a after both; `adjusted`: the part of it that no entry has. */
+  const row = (
+    name: string,
+    before: Call,
+    call: (t: CaseContext) => Promise<{ status: string }>,
+    outcomes: readonly [string, string],
+    after: { spent?: number; reserved?: number; granted?: number },
+    adjusted = 0,
+  ) => {
+    const clock = before === leaseEnded || before === expired ? (["clock"] as const) : []
+    const expectApplied = async (t: CaseContext) => {
+      await t.expectCounters({ a: after })
+      if (t.store.ledger !== undefined) await t.expectSums(["a"], { a: adjusted })
     }
-    await bench.target.faults!.up!()
-    await bench.expectCounter("a", { reserved: 1 }, "counter a, once the state can be reached")
+    const title = `${name} whose reply is lost is applied once: sent again it gets ${outcomes[1]}`
+    test(title, { needs: ["loseAnswer", ...clock] }, async (t) => {
+      await before(t)
+      await t.faults.loseAnswer()
+      await storeError(() => call(t), { applied: "maybe" }, name)
+      await expectReply(call(t), outcomes[1])
+      await expectApplied(t)
+    })
+    test(`${name} delivered twice at once is applied once`, { needs: clock }, async (t) => {
+      await before(t)
+      const replies = await Promise.all([call(t), call(t)])
+      equal(replies.map(outcomeOf).sort(), [...outcomes].sort(), "outcomes")
+      await expectApplied(t)
+    })
+  }
+
+  const settle = (t: CaseContext) => t.settle("r1", [4])
+  const adjusts = ["ok", "ok, replayed"] as const
+  row("a reserve", nothing, (t) => t.tryReserve("r1"), adjusts, { reserved: 5 })
+  row("a settle", reserved, settle, ["settled", "settled, replayed"], { spent: 4 })
+  row("a settle of a lost key", nothing, settle, ["settled, recovered", "settled, replayed"], { spent: 4 })
+  row("a late settle", expired, settle, ["settled, late", "settled, replayed"], { spent: 4 })
+  const revise = (t: CaseContext) => t.settle("r1", [3], { revision: 1 })
+  row("a settle of a higher revision", settled, revise, ["settled", "settled, replayed"], { spent: 3 })
+  row("a release", reserved, (t) => t.release("r1"), ["released", "released, replayed"], {})
+  row("a late release", expired, (t) => t.release("r1"), ["released, late", "released, replayed"], {})
+  row("an extend", reserved, (t) => t.extend("r1", 2 * LEASE_MS), ["held", "held"], { reserved: 5 })
+  row("an expire", leaseEnded, (t) => t.expire("r1"), ["expired", "not-due"], { spent: 2 })
+  row("a correction", settled, (t) => t.tryAdjust("a1", "a", "spent", 3), adjusts, { spent: 7 }, 3)
+  row("a grant", settled, (t) => t.tryAdjust("a1", "a", "granted", 3), adjusts, { spent: 4, granted: 3 })
+  row("a reset", settled, (t) => t.tryAdjust("a1", "a", "reset", 0), adjusts, {}, -4)
+
+  test("a reserve whose reply is lost is freed by a release", { needs: ["loseAnswer"] }, async (t) => {
+    t.prepare("r1", [counter("a", 5, 5)])
+    await t.faults.loseAnswer()
+    await storeError(() => t.tryReserve("r1"), {}, "reserve")
+    await expectReply(t.release("r1"), "released")
+    await t.reserve("r2", [counter("a", 5, 5)])
   })
 
-  test("a reserve that failed with applied no was not applied, and a release settles either way", {
-    needs: ["down"],
-  }, async (bench) => {
-    const { store, partition, target } = bench
-    const request = reserveRequest(partition, "r1", [counter("a", 5, 10)])
-    await target.faults!.down!()
-    const { applied } = await storeError(() => store.reserve(request), {}, "reserve")
-    await target.faults!.up!()
-    if (applied === "no") await bench.expectCounter("a", {})
-    match(await store.settle(settleRequest(request, [], { outcome: "released" })), { status: "released" }, "release")
-    match(await store.reserve(request), { status: "resolved", state: "released" }, "the same reserve, late")
-    await bench.expectCounter("a", {})
+  test("a record sent again after a lost reply is counted twice", {
+    needs: ["loseAnswer", "ledger"],
+  }, async (t) => {
+    const record = () => t.record("x1", usageEntry("q1", 0, { status: "denied", costSource: "none" }))
+    await t.faults.loseAnswer()
+    await storeError(record, { applied: "maybe" }, "record")
+    await record()
+    equal(valuesOf(await t.entries(), "count"), [2], "count")
+  })
+})
+
+/** The store is closed and opened again on the same state. */
+const restartCases = defineCases({ level: "faults", rule: "Errors", needs: ["restart"] }, (test) => {
+  test("a restart loses nothing that was confirmed", async (t) => {
+    await t.charge("settled", [counter("a", 10), counter("b", 10)], [3, 4])
+    await t.reserve("released", [counter("a", 10)])
+    await t.release("released")
+    const { expiresAt } = await t.reserve("held", [counter("a", 10, 20)])
+    await t.adjust("g1", "a", "granted", 5)
+    const again = await t.restart()
+    await again.expectCounters({ a: { spent: 3, reserved: 10, granted: 5 } })
+    await expectReply(again.tryReserve("held"), "ok, replayed", { expiresAt })
+    await expectReply(again.tryReserve("settled"), "resolved: settled")
+    await expectReply(again.tryReserve("released"), "resolved: released")
+    await expectReply(again.tryAdjust("g1", "a", "granted", 5), "ok, replayed")
+    await expectReply(again.settle("held", [7]), "settled", { counter: { peakBefore: 3, peak: 10 } })
+    await again.expectCounters({ a: { spent: 10, granted: 5 } })
   })
 
-  test("a settle that failed is sent again and charges once", { needs: ["down"] }, async (bench) => {
-    const reservation = await bench.reserve("r1", [counter("a", 5, 10)])
-    await bench.target.faults!.down!()
-    await storeError(() => reservation.settle([4]), {}, "settle")
-    await storeError(() => reservation.settle([4]), {}, "settle again")
-    await bench.target.faults!.up!()
-    match(await reservation.settle([4]), { status: "settled" }, "settle, once the state can be reached")
-    match(await reservation.settle([4]), { status: "settled", replayed: true }, "and again")
-    await bench.expectCounter("a", { spent: 4 })
-  })
-
-  test("a reserve whose answer was lost may have been applied: sent again it is the same one", {
-    needs: ["loseAnswer"],
-  }, async (bench) => {
-    const { store, partition, target } = bench
-    const request = reserveRequest(partition, "r1", [counter("a", 5, 5)])
-    await target.faults!.loseAnswer!()
-    await storeError(() => store.reserve(request), { applied: "maybe" }, "reserve")
-    match(await store.reserve(request), { status: "ok", replayed: true }, "sent again")
-    await bench.expectCounter("a", { reserved: 5 })
-  })
-
-  test("a reserve whose answer was lost is freed by a release", { needs: ["loseAnswer"] }, async (bench) => {
-    const { store, partition, target } = bench
-    const request = reserveRequest(partition, "r1", [counter("a", 5, 5)])
-    await target.faults!.loseAnswer!()
-    await storeError(() => store.reserve(request), {}, "reserve")
-    match(await store.settle(settleRequest(request, [], { outcome: "released" })), { status: "released" }, "release")
-    await bench.reserve("r2", [counter("a", 5, 5)])
-  })
-
-  test("a settle, a release, an adjustment and an expiry whose answers were lost apply once", {
-    needs: ["loseAnswer", "clock"],
-  }, async (bench) => {
-    const { store, partition } = bench
-    const loseAnswer = async (call: () => Promise<unknown>, what: string) => {
-      await bench.target.faults!.loseAnswer!()
-      await storeError(call, { applied: "maybe" }, what)
-    }
-    const [first, second] = [await bench.reserve("r1", [counter("a", 5)]), await bench.reserve("r2", [counter("a", 5)])]
-    await bench.reserve("r3", [counter("a", 5, null, { onExpire: 2 })])
-    await loseAnswer(() => first.settle([4]), "settle")
-    match(await first.settle([4]), { status: "settled", replayed: true }, "settle sent again")
-    await loseAnswer(() => second.release(), "release")
-    match(await second.release(), { status: "released", replayed: true }, "release sent again")
-    await loseAnswer(() => store.adjust(adjustRequest(partition, "a1", "a", "spent", 3)), "adjust")
-    match(await bench.adjust("a1", "a", "spent", 3), { replayed: true, applied: 3 }, "adjust sent again")
-    await bench.clock.advance(LEASE_MS)
-    const expire = () => store.expire({ partition, key: "r3", counters: ["a"] })
-    await loseAnswer(expire, "expire")
-    match(await expire(), { status: "not-due" }, "expire sent again")
-    await bench.expectCounter("a", { spent: 9 })
-  })
-
-  test("a settle whose answer was lost wrote its entry once", { needs: ["loseAnswer", "ledger"] }, async (bench) => {
-    const reservation = await bench.reserve("r1", [counter("a", 5)])
-    await bench.target.faults!.loseAnswer!()
-    await storeError(() => reservation.settle([4], { entry: usageEntry("q1", 4) }), {}, "settle")
-    await reservation.settle([4], { entry: usageEntry("q1", 4) })
-    equal(valuesOf(await bench.entries(), "charges"), [{ a: 4 }], "charges")
-  })
-
-  // ── Restart ──
-
-  test("a restart loses nothing that was confirmed", { needs: ["restart"] }, async (bench) => {
-    const settled = await bench.reserve("r1", [counter("a", 10), counter("b", 10)])
-    await settled.settle([3, 4])
-    const released = await bench.reserve("r2", [counter("a", 10)])
-    await released.release()
-    const open = await bench.reserve("r3", [counter("a", 10, 20)])
-    await bench.adjust("g1", "a", "granted", 5)
-    const again = await bench.restart()
-    await again.expectCounter("a", { spent: 3, reserved: 10, granted: 5 })
-    const { expiresAt } = open
-    match(await again.store.reserve(open.request), { status: "ok", replayed: true, expiresAt }, "the held key")
-    match(await again.store.reserve(settled.request), { status: "resolved", state: "settled" }, "the settled key")
-    match(await again.store.reserve(released.request), { status: "resolved", state: "released" }, "the released key")
-    match(await again.adjust("g1", "a", "granted", 5), { replayed: true }, "the grant")
-    const reply = await again.store.settle(settleRequest(open.request, [7], { expiresAt }))
-    match(reply, { status: "settled", replayed: false, recovered: false }, "settle after the restart")
-    if (reply.status === "settled") match(reply.counters[0]!, { peakBefore: 3, peak: 10 }, "peaks after the restart")
-    await again.expectCounter("a", { spent: 10, granted: 5 })
-  })
-
-  test("a restart keeps extended leases, revisions, releases of unknown keys and resets", {
-    needs: ["restart"],
-  }, async (bench) => {
-    const { store, partition } = bench
-    const extended = await bench.reserve("r1", [counter("a", 10)])
-    const moved = await store.extend({ partition, key: "r1", leaseMs: 10 * LEASE_MS })
-    const revised = await bench.reserve("r2", [counter("b", 10)])
-    await revised.settle([3])
-    await revised.settle([5], { revision: 2 })
-    const unknown = reserveRequest(partition, "r3", [counter("c", 10)])
-    await store.settle(settleRequest(unknown, [], { outcome: "released" }))
-    await bench.adjust("x1", "b", "reset", 0)
-    const again = await bench.restart()
+  test("a restart keeps extended leases, revisions, releases of unknown keys and resets", async (t) => {
+    await t.reserve("r1", [counter("a", 10)])
+    const moved = await t.extend("r1", 10 * LEASE_MS)
+    await t.charge("r2", [counter("b", 10)], [3])
+    await t.settle("r2", [5], { revision: 2 })
+    t.prepare("r3", [counter("c", 10)])
+    await t.release("r3")
+    await t.adjust("x1", "b", "reset", 0)
+    const again = await t.restart()
     const expiresAt = moved.status === "held" ? moved.expiresAt : null
-    match(await again.store.reserve(extended.request), { status: "ok", expiresAt }, "the end of the extended lease")
-    const settle = (revision: number, amount: number) =>
-      again.store.settle(settleRequest(revised.request, [amount], { revision, expiresAt: revised.expiresAt }))
-    match(await settle(1, 9), { status: "mismatch" }, "a lower revision")
-    match(await settle(2, 5), { status: "settled", replayed: true }, "the same revision")
-    match(await again.store.reserve(unknown), { status: "resolved", state: "released" }, "the late reserve")
-    match(await again.adjust("x1", "b", "reset", 0), { replayed: true, applied: -5 }, "the reset sent again")
-    await again.expectCounter("b", {})
+    await expectReply(again.tryReserve("r1"), "ok, replayed", { expiresAt })
+    await expectReply(again.settle("r2", [9], { revision: 1 }), "mismatch")
+    await expectReply(again.settle("r2", [5], { revision: 2 }), "settled, replayed")
+    await expectReply(again.tryReserve("r3"), "resolved: released")
+    await expectReply(again.tryAdjust("x1", "b", "reset", 0), "ok, replayed", { applied: -5 })
+    await again.expectCounters({ b: {} })
   })
 
-  test("a lease that ended while the store was closed is expired afterwards", {
-    needs: ["restart", "clock"],
-  }, async (bench) => {
-    await bench.reserve("r1", [counter("a", 10, null, { onExpire: 6 })])
-    const again = await bench.restart()
-    await bench.clock.advance(LEASE_MS)
-    equal(
-      (await again.sweep()).map(({ key, charged }) => [key, charged]),
-      [["r1", [6]]],
-      "expired",
-    )
-    await again.expectCounter("a", { spent: 6 })
+  test("a lease that ended while the store was closed is expired afterwards", { needs: ["clock"] }, async (t) => {
+    await t.reserve("r1", [counter("a", 10, null, { onExpire: 6 })])
+    const again = await t.restart()
+    await t.clock.advance(LEASE_MS)
+    await again.expectSwept("r1")
+    await again.expectCounters({ a: { spent: 6 } })
   })
 
   test("a lease that ended while the store was closed becomes its pending entry", {
-    needs: ["restart", "clock", "ledger"],
-  }, async (bench) => {
-    const pending = usageEntry("q1", 6, {
-      status: "expired",
-      costSource: "bound",
-      reservedNanoUsd: 10,
-      tags: { team: "x" },
-    })
-    await bench.reserve("r1", [counter("a", 10, null, { onExpire: 6 })], { pendingEntry: pending })
-    const again = await bench.restart()
-    await bench.clock.advance(LEASE_MS)
+    needs: ["clock", "ledger"],
+  }, async (t) => {
+    const pending = pendingEntry("q1", 6, { reservedNanoUsd: 10, tags: { team: "x" } })
+    await t.reserve("r1", [counter("a", 10, null, { onExpire: 6 })], { pendingEntry: pending })
+    const again = await t.restart()
+    await t.clock.advance(LEASE_MS)
     await again.sweep()
     const [entry] = await again.entries()
     match(entry ?? {}, { ...pending, idempotencyKey: "r1", state: "expired", charges: { a: 6 } }, "entry")
   })
 
-  test("a restart keeps the ledger, its order and its times", { needs: ["restart", "ledger"] }, async (bench) => {
-    for (let index = 0; index < 5; index++) await bench.spend(`r${index}`, index)
-    const before = await bench.entries()
+  test("a restart keeps the ledger, its order and its times", { needs: ["ledger"] }, async (t) => {
+    for (let index = 0; index < 5; index++) await t.spend(`r${index}`, index)
+    const before = await t.entries()
     equal(before.length, 5, "entries before the restart")
-    equal(await (await bench.restart()).entries(), before, "entries after the restart")
+    equal(await (await t.restart()).entries(), before, "entries after the restart")
   })
 
-  test("a restart keeps the partition's latest time", { needs: ["restart", "clock"], rule: "Time" }, async (bench) => {
-    await bench.clock.advance(DAY_MS)
-    await bench.reserve("r1", [counter("a", 1)])
-    const latest = bench.clock.now()
-    await bench.clock.advance(-DAY_MS)
-    equal(await (await bench.restart()).now(), latest, "now after the restart, with the clock a day behind")
+  test("a restart keeps the partition's latest time", { needs: ["clock"], rule: "Time" }, async (t) => {
+    await t.clock.advance(DAY_MS)
+    await t.reserve("r1", [counter("a", 1)])
+    const latest = t.clock.now()
+    await t.clock.advance(-DAY_MS)
+    equal(await (await t.restart()).now(), latest, "now after the restart, with the clock a day behind")
   })
 })
+
+export const faultCases = [...connectionCases, ...repeatedCases, ...restartCases]
 
 /** Records that cannot be read. */
 export const damageCases = defineCases({ level: "faults", rule: "Damage", needs: ["damage"] }, (test) => {
   const corrupt = (call: () => Promise<unknown>, what: string) =>
     storeError(call, { code: "store-corrupt", applied: "no" }, what)
+  const damagedKeys = async ({ store, partition }: CaseContext) => (await store.check({ partition })).damaged
 
-  test("a damaged counter is reported, never read as zero and never overwritten", async (bench) => {
-    const { store, partition } = bench
-    await (await bench.reserve("r1", [counter("a", 10, 10), counter("b", 10, 10)])).settle([10, 1])
-    const inBoth = await bench.reserve("r2", [counter("a", 0), counter("b", 2, 10)])
-    const open = await bench.reserve("r3", [counter("b", 1, 10)])
-    await bench.target.faults!.damage!({ partition, kind: "counter", key: "a" })
+  test("a damaged counter is reported, never read as zero and never overwritten", async (t) => {
+    await t.charge("r1", [counter("a", 10, 10), counter("b", 10, 10)], [10, 1])
+    await t.reserve("r2", [counter("a", 0), counter("b", 2, 10)])
+    await t.reserve("r3", [counter("b", 1, 10)])
+    await t.damage("counter", "a")
     for (const round of [1, 2]) {
-      await corrupt(() => store.read({ partition, counters: ["b", "a"] }), `read ${round}`)
-      await corrupt(() => bench.tryReserve("r4", [counter("b", 5, 10), counter("a", 1, 10)]), `reserve ${round}`)
-      await corrupt(() => inBoth.settle([0, 2]), `settle ${round}`)
-      await corrupt(() => store.adjust(adjustRequest(partition, "a1", "a", "reset", 0)), `adjust ${round}`)
+      await corrupt(() => t.read("b", "a"), `read ${round}`)
+      await corrupt(() => t.tryReserve("r4", [counter("b", 5, 10), counter("a", 1, 10)]), `reserve ${round}`)
+      await corrupt(() => t.settle("r2", [0, 2]), `settle ${round}`)
+      await corrupt(() => t.tryAdjust("a1", "a", "reset", 0), `adjust ${round}`)
     }
-    await bench.expectCounter("b", { spent: 1, reserved: 3 }, "the counter beside it")
-    match(await store.extend({ partition, key: "r2", leaseMs: 1 }), { status: "held" }, "the key that was not settled")
-    match(await open.settle([2]), { status: "settled" }, "a settle that does not need it")
-    const page = await store.listCounters({ partition, cursor: null, limit: 100 })
+    await t.expectCounters({ b: { spent: 1, reserved: 3 } }, "the counter beside it")
+    await expectReply(t.extend("r2", 1), "held")
+    await expectReply(t.settle("r3", [2]), "settled")
+    const page = await t.store.listCounters({ partition: t.partition, cursor: null, limit: 100 })
     equal([valuesOf(page.counters, "name"), page.damaged], [["b"], ["a"]], "counters that are listed")
   })
 
-  test("a damaged counter fails only the callers that need it, also of calls that are sent together", async (bench) => {
-    const { partition } = bench
-    await bench.reserve("r0", [counter("bad", 1), counter("good", 1)])
-    await bench.target.faults!.damage!({ partition, kind: "counter", key: "bad" })
-    const calls = Array.from({ length: 20 }, (_, index) =>
-      bench.tryReserve(`r${index + 1}`, [counter(index % 4 === 0 ? "bad" : "good", 1)]),
-    )
-    const results = await Promise.allSettled(calls)
-    for (const [index, result] of results.entries()) {
-      if (index % 4 === 0) {
-        equal(
-          result.status === "rejected" && result.reason.code,
-          "store-corrupt",
-          `reserve ${index} of the damaged one`,
-        )
-      } else {
-        equal(result.status === "fulfilled" && result.value.status, "ok", `reserve ${index} of the good one`)
-      }
+  test("a damaged counter fails only the callers that need it, also of calls that are sent together", async (t) => {
+    await t.reserve("r0", [counter("bad", 1), counter("good", 1)])
+    await t.damage("counter", "bad")
+    const name = (index: number) => (index % 4 === 0 ? "bad" : "good")
+    const calls = Array.from({ length: 20 }, (_, index) => t.tryReserve(`r${index + 1}`, [counter(name(index), 1)]))
+    for (const [index, result] of (await Promise.allSettled(calls)).entries()) {
+      const outcome = result.status === "rejected" ? result.reason.code : result.value.status
+      equal(outcome, name(index) === "bad" ? "store-corrupt" : "ok", `reserve ${index} of ${name(index)}`)
     }
-    await bench.expectCounter("good", { reserved: 16 })
+    await t.expectCounters({ good: { reserved: 16 } })
   })
 
   for (const outcome of ["settled", "released"] as const) {
-    test(`a key whose record is damaged is not reserved again, and a settle frees what the request says (${outcome})`, async (bench) => {
-      const { store, partition } = bench
-      await bench.reserve("other", [counter("a", 4)])
-      const reservation = await bench.reserve("r1", [counter("a", 10), counter("b", 20)])
-      await bench.target.faults!.damage!({ partition, kind: "reservation", key: "r1" })
-      await corrupt(() => store.reserve(reservation.request), "reserve of the damaged key")
-      const settle = settleRequest(reservation.request, [3, 7], { outcome, expiresAt: reservation.expiresAt })
-      match(await store.settle(settle), { status: outcome, replayed: false, recovered: true, late: false }, outcome)
-      const spent = outcome === "settled" ? [3, 7] : [0, 0]
-      await bench.expectCounters({ a: { spent: spent[0]!, reserved: 4 }, b: { spent: spent[1]! } })
-      match(await store.settle(settle), { status: outcome, replayed: true }, "the same again")
-      match(await store.reserve(reservation.request), { status: "resolved", state: outcome }, "reserve afterwards")
-      if (store.ledger === undefined) return
-      const entries = await bench.entries()
-      equal(
-        entries.map(({ idempotencyKey, state }) => [idempotencyKey, state]),
-        [["r1", outcome]],
-        "entries",
-      )
-      await bench.expectSums(["a", "b"])
+    test(`a key whose record is damaged is not reserved again, and a settle frees the request's amounts (${outcome})`, async (t) => {
+      await t.reserve("other", [counter("a", 4)])
+      await t.reserve("r1", [counter("a", 10), counter("b", 20)])
+      await t.damage("reservation", "r1")
+      await corrupt(() => t.tryReserve("r1"), "reserve of the damaged key")
+      const settle = () => t.settle("r1", [3, 7], { outcome })
+      match(await settle(), { status: outcome, replayed: false, recovered: true, late: false }, outcome)
+      const spent = outcome === "settled" ? { a: 3, b: 7 } : { a: 0, b: 0 }
+      await t.expectCounters({ a: { spent: spent.a, reserved: 4 }, b: { spent: spent.b } })
+      await expectReply(settle(), `${outcome}, replayed`)
+      await expectReply(t.tryReserve("r1"), `resolved: ${outcome}`)
+      if (t.store.ledger === undefined) return
+      const found = (await t.entries()).map(({ idempotencyKey, state }) => `${idempotencyKey} ${state}`)
+      equal(found, [`r1 ${outcome}`], "entries")
+      await t.expectSums(["a", "b"])
     })
   }
 
-  test("sixty-five damaged leases do not block the good one behind them", { needs: ["clock"] }, async (bench) => {
-    const { store, partition } = bench
+  test("sixty-five damaged leases do not block the good one behind them", { needs: ["clock"] }, async (t) => {
     const damaged = Array.from({ length: 65 }, (_, index) => `bad.${index}`)
     for (const key of damaged) {
-      await bench.reserve(key, [counter("a", 1)], { leaseMs: 1_000 })
-      await bench.target.faults!.damage!({ partition, kind: "reservation", key })
+      await t.reserve(key, [counter("a", 1)], { leaseMs: 1_000 })
+      await t.damage("reservation", key)
     }
-    await bench.reserve("good", [counter("a", 10, null, { onExpire: 5 })], { leaseMs: 2_000 })
-    await bench.clock.advance(2_000)
-    const { due } = await store.listDue({ partition, limit: 64 })
+    await t.reserve("good", [counter("a", 10, null, { onExpire: 5 })], { leaseMs: 2_000 })
+    await t.clock.advance(2_000)
+    const { due } = await t.store.listDue({ partition: t.partition, limit: 64 })
     for (const { key, counters } of due) equal(counters, [], `counters of ${key}, which is damaged`)
-    equal(valuesOf(await bench.sweep(), "key"), ["good"], "expired")
-    equal((await store.listDue({ partition, limit: 64 })).due, [], "due afterwards")
-    match(await store.read({ partition, counters: [] }), { due: false }, "read afterwards")
-    await bench.expectCounter("a", { spent: 5, reserved: 65 })
-    const check = await store.check({ partition })
-    equal([...(check.damaged ?? [])].sort(), damaged.sort(), "what check reports")
+    await t.expectSwept("good")
+    equal([await t.due(), (await t.read()).due], [[], false], "due afterwards")
+    await t.expectCounters({ a: { spent: 5, reserved: 65 } })
+    equal([...((await damagedKeys(t)) ?? [])].sort(), damaged.sort(), "damaged keys that check reports")
   })
 
-  test("a lease that is set aside keeps its money reserved until it is settled", {
-    needs: ["clock"],
-  }, async (bench) => {
-    const { store, partition } = bench
-    const reservation = await bench.reserve("r1", [counter("a", 10)])
-    await bench.target.faults!.damage!({ partition, kind: "reservation", key: "r1" })
-    await bench.clock.advance(LEASE_MS)
-    const expire = () => store.expire({ partition, key: "r1", counters: [] })
-    match(await expire(), { status: "damaged" }, "expire")
-    match(await store.read({ partition, counters: [] }), { due: false }, "read")
-    await bench.expectCounter("a", { reserved: 10 })
-    equal((await store.check({ partition })).damaged, ["r1"], "what check reports")
-    await corrupt(() => store.reserve(reservation.request), "reserve")
-    match(await reservation.settle([4]), { status: "settled", recovered: true }, "settle")
-    await bench.expectCounter("a", { spent: 4 })
-    equal((await store.check({ partition })).damaged, [], "what check reports after the settle")
-    match(await expire(), { status: "not-due" }, "expire after the settle")
+  test("a lease that is set aside keeps its money reserved until it is settled", { needs: ["clock"] }, async (t) => {
+    await t.reserve("r1", [counter("a", 10)])
+    await t.damage("reservation", "r1")
+    await t.clock.advance(LEASE_MS)
+    await expectReply(t.expire("r1", []), "damaged")
+    equal((await t.read()).due, false, "due")
+    await t.expectCounters({ a: { reserved: 10 } })
+    equal(await damagedKeys(t), ["r1"], "damaged keys that check reports")
+    await corrupt(() => t.tryReserve("r1"), "reserve")
+    await expectReply(t.settle("r1", [4]), "settled, recovered")
+    await t.expectCounters({ a: { spent: 4 } })
+    equal(await damagedKeys(t), [], "damaged keys that check reports after the settle")
+    await expectReply(t.expire("r1", []), "not-due")
   })
 
-  test("a lease whose counter is damaged is set aside, and the others end", { needs: ["clock"] }, async (bench) => {
-    const { store, partition } = bench
-    await bench.reserve("r1", [counter("bad", 1), counter("a", 1)], { leaseMs: 1_000 })
-    await bench.reserve("r2", [counter("a", 10, null, { onExpire: 3 })], { leaseMs: 2_000 })
-    await bench.target.faults!.damage!({ partition, kind: "counter", key: "bad" })
-    await bench.clock.advance(2_000)
-    match(await store.expire({ partition, key: "r1", counters: ["bad", "a"] }), { status: "damaged" }, "expire")
-    equal(valuesOf(await bench.sweep(), "key"), ["r2"], "expired")
-    await bench.expectCounter("a", { spent: 3, reserved: 1 })
-    equal((await store.check({ partition })).damaged, ["r1"], "what check reports")
+  test("a lease whose counter is damaged is set aside, and the others end", { needs: ["clock"] }, async (t) => {
+    await t.reserve("r1", [counter("bad", 1), counter("a", 1)], { leaseMs: 1_000 })
+    await t.reserve("r2", [counter("a", 10, null, { onExpire: 3 })], { leaseMs: 2_000 })
+    await t.damage("counter", "bad")
+    await t.clock.advance(2_000)
+    await expectReply(t.expire("r1"), "damaged")
+    await t.expectSwept("r2")
+    await t.expectCounters({ a: { spent: 3, reserved: 1 } })
+    equal(await damagedKeys(t), ["r1"], "damaged keys that check reports")
   })
 
-  test("damage in one partition does not reach another", async (bench) => {
-    const other = bench.inPartition("other")
-    for (const one of [bench, other]) await one.reserve("r1", [counter("a", 5)])
-    await bench.target.faults!.damage!({ partition: bench.partition, kind: "counter", key: "a" })
-    await bench.target.faults!.damage!({ partition: bench.partition, kind: "reservation", key: "r1" })
-    await other.expectCounter("a", { reserved: 5 })
-    match(await other.tryReserve("r1", [counter("a", 5)]), { status: "ok", replayed: true }, "the same key there")
-    match(await other.store.check({ partition: other.partition }), { damaged: [] }, "check")
+  test("damage in one partition does not reach another", async (t) => {
+    const other = t.inPartition("other")
+    for (const one of [t, other]) await one.reserve("r1", [counter("a", 5)])
+    await t.damage("counter", "a")
+    await t.damage("reservation", "r1")
+    await other.expectCounters({ a: { reserved: 5 } })
+    await expectReply(other.tryReserve("r1"), "ok, replayed")
+    equal(await damagedKeys(other), [], "damaged keys that check reports")
   })
 })

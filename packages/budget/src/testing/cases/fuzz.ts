@@ -7,8 +7,9 @@ import type {
   ReserveRequest,
   SettleRequest,
 } from "../../store/budget-store"
-import type { Bench } from "../bench"
-import { canonical, describeDifferences, differences, fail, valuesOf } from "../expect"
+import type { UsageTotals } from "../../usage/ledger"
+import type { CaseContext } from "../case-context"
+import { byName, canonical, describeDifferences, differences, fail, valuesOf } from "../expect"
 import { ModelStore } from "../model"
 import { createRandom, type Random } from "../random"
 import { adjustRequest, counter, reserveRequest, settleRequest } from "../requests"
@@ -30,53 +31,47 @@ type Step =
 
 /** The store and the model run the same random programs, and must reply and record the same. */
 export const fuzzCases = defineCases({ level: "leases", rule: "Rules", needs: ["clock"] }, (test) => {
-  test("random programs: the store replies, counts and records as the model does", async (bench) => {
-    for (let run = 0; run < bench.fuzzRuns; run++) await runProgram(bench, bench.seed + run)
+  test("random programs get the same replies, counters and entries as the model", async (t) => {
+    for (let run = 0; run < t.fuzzRuns; run++) await runProgram(t, t.seed + run)
   })
 })
 
-async function runProgram(bench: Bench, seed: number): Promise<void> {
-  const random = createRandom(seed)
-  const at = bench.inPartition(`s${seed}`)
-  const { store, partition } = at
-  const { retentionMs } = store.capabilities
+async function runProgram(t: CaseContext, seed: number): Promise<void> {
+  const { store, partition, clock, retentionMs } = t.inPartition(`s${seed}`)
   // Without a ledger the model keeps no entry, so that no key is known by its entry.
   const ledgerRetentionMs = store.ledger === undefined ? 0 : undefined
-  const model = new ModelStore({ clock: () => bench.clock.now(), retentionMs, ledgerRetentionMs })
-  const program = new Program(random, partition, retentionMs, bench.clock.now())
-  const done: string[] = []
-  const compare = (actual: unknown, expected: unknown, what: string, step: number) => {
+  const model = new ModelStore({ clock: () => clock.now(), retentionMs, ledgerRetentionMs })
+  const program = new Program(createRandom(seed), partition, retentionMs, clock.now())
+  const stores: [BudgetStore, BudgetStore] = [store, model]
+  /** Calls both, and compares what is returned. */
+  const compare = async (what: string, step: number, read: (store: BudgetStore) => Promise<unknown>) => {
+    const [actual, expected] = [await read(stores[0]), await read(stores[1])]
     const found = differences(actual, expected)
-    if (found.length === 0) return
+    if (found.length === 0) return expected
     fail(
-      `seed ${seed}, step ${step}: ${what}: ${describeDifferences(found)}\n` +
-        `Repeat it with { seed: ${seed}, fuzzRuns: 1 }. The last calls, the newest last:\n  ${done.slice(-6).join("\n  ")}`,
+      `seed ${seed}, step ${step}: ${what}: ${describeDifferences(found)}\nRepeat with { seed: ${seed}, fuzzRuns: 1 }.`,
     )
   }
   for (let step = 0; step < STEPS; step++) {
-    for (const next of program.next(bench.clock.now())) {
-      done.push(`${next.member} ${canonical(next.request)}`)
+    for (const next of program.next(clock.now())) {
       if (next.member === "advance") {
-        await bench.clock.advance(next.request)
+        await clock.advance(next.request)
         continue
       }
-      const [actual, expected] = [await call(store, next), await call(model, next)]
-      program.learn(next, expected)
-      compare(comparable(actual), comparable(expected), `reply of ${next.member}`, step)
+      const reply = await compare(`reply of ${next.member}`, step, async (one) => comparable(await call(one, next)))
+      program.learn(next, reply as object)
     }
-    const request = { partition, counters: NAMES.concat(program.day) }
-    compare(await store.read(request), await model.read(request), "counters", step)
-    if (store.ledger !== undefined && step % 30 === 29) {
-      const list = { partition, filter: {}, cursor: null, limit: 1_000, newestFirst: false }
-      const [actual, expected] = [await store.ledger.list(list), await model.ledger.list(list)]
-      compare(actual.entries.map(withoutZeros), expected.entries.map(withoutZeros), "entries", step)
-      const totals = { partition, filter: {}, groupBy: ["status" as const], buckets: null }
-      const sorted = async (ledger: typeof model.ledger | NonNullable<BudgetStore["ledger"]>) =>
-        (await ledger.totals(totals)).sort((a, b) => (String(a.group) < String(b.group) ? -1 : 1))
-      compare(await sorted(store.ledger), await sorted(model.ledger), "totals", step)
-    }
+    const counters = NAMES.concat(program.day)
+    await compare("counters", step, (one) => one.read({ partition, counters }))
+    if (store.ledger === undefined || step % 30 !== 29) continue
+    const list = { partition, filter: {}, cursor: null, limit: 1_000, newestFirst: false }
+    await compare("entries", step, async (one) => (await one.ledger!.list(list)).entries.map(withoutZeros))
+    const totals = { partition, filter: {}, groupBy: ["status" as const], buckets: null }
+    await compare("totals", step, async (one) => byName((await one.ledger!.totals(totals)).map(namedByGroup), "row"))
   }
 }
+
+const namedByGroup = (row: UsageTotals) => ({ name: String(row.group), row })
 
 function call(store: BudgetStore, { member, request }: Exclude<Step, { member: "advance" }>): Promise<object> {
   return (store[member] as (request: unknown) => Promise<object>).call(store, structuredClone(request))
@@ -97,10 +92,10 @@ function withoutZeros(entry: { charges: Record<string, number> }): object {
   return { ...entry, charges: Object.fromEntries(charges) }
 }
 
-/** Makes calls that often meet: few keys, few counters, tight limits, leases that end in between. */
+/** Chooses calls that often affect each other: few keys, few counters, tight limits, leases that end in between. */
 class Program {
   day = "day.0"
-  #known: { request: ReserveRequest; expiresAt: number }[] = []
+  #reservations: { request: ReserveRequest; expiresAt: number }[] = []
   #count = 0
 
   constructor(
@@ -110,20 +105,20 @@ class Program {
     private readonly start: number,
   ) {}
 
-  /** Keeps what was requested, so that it may come again, be settled, or be settled twice. */
+  /** Keeps the request, so that the program may send it again, settle it, or settle it twice. */
   learn(step: Step, reply: object): void {
     if (step.member !== "reserve") return
     const { status, expiresAt, now } = reply as { status: string; expiresAt?: number; now: number }
     if (status === "ok" || this.random.chance(0.3)) {
-      this.#known.push({ request: step.request, expiresAt: expiresAt ?? now + step.request.leaseMs })
+      this.#reservations.push({ request: step.request, expiresAt: expiresAt ?? now + step.request.leaseMs })
     }
   }
 
   next(now: number): Step[] {
     const { random, partition } = this
     const roll = random.next()
-    if (roll < 0.3 || this.#known.length === 0) return [{ member: "reserve", request: this.#reserve(now) }]
-    if (roll < 0.36) return [{ member: "reserve", request: random.pick(this.#known).request }]
+    if (roll < 0.3 || this.#reservations.length === 0) return [{ member: "reserve", request: this.#reserve(now) }]
+    if (roll < 0.36) return [{ member: "reserve", request: random.pick(this.#reservations).request }]
     if (roll < 0.63) return [{ member: "settle", request: this.#settle() }]
     if (roll < 0.68)
       return [{ member: "extend", request: { partition, key: this.#key(), leaseMs: random.integer(1, 5_000) } }]
@@ -134,9 +129,11 @@ class Program {
       return [{ member: "advance", request: random.chance(0.5) ? random.integer(1, 50) : random.integer(1, 4_000) }]
     if (roll < 0.975) return [{ member: "advance", request: -random.integer(1, 2_000) }]
     if (roll < 0.985) return [{ member: "acceptClock", request: { partition } }]
-    // A long pause: what is not resolved by then is expired, and everything that was resolved is forgotten.
-    const expires = this.#known.map(({ request }): Step => ({ member: "expire", request: expireRequest(request) }))
-    this.#known = []
+    // A long pause, in which every open lease ends and every resolved key is forgotten.
+    const expires = this.#reservations.map(
+      ({ request }): Step => ({ member: "expire", request: expireRequest(request) }),
+    )
+    this.#reservations = []
     return [
       { member: "advance", request: 8_000 },
       ...expires,
@@ -146,7 +143,7 @@ class Program {
 
   #key(): string {
     return this.random.chance(0.8)
-      ? this.random.pick(this.#known.slice(-8)).request.key
+      ? this.random.pick(this.#reservations.slice(-8)).request.key
       : `r${this.random.integer(0, this.#count)}`
   }
 
@@ -163,7 +160,7 @@ class Program {
       this.#counter("idle", 60, { keepMs: 6_000 }),
     ]
     const counters = random.shuffle(all).slice(0, random.integer(1, 4))
-    const key = random.chance(0.9) || this.#known.length === 0 ? `r${this.#count++}` : this.#key()
+    const key = random.chance(0.9) || this.#reservations.length === 0 ? `r${this.#count++}` : this.#key()
     return reserveRequest(this.partition, key, counters, { leaseMs: random.integer(1, 6_000) })
   }
 
@@ -174,7 +171,7 @@ class Program {
 
   #settle(): SettleRequest {
     const { random } = this
-    const { request: reserved, expiresAt } = random.pick(this.#known.slice(-12))
+    const { request: reserved, expiresAt } = random.pick(this.#reservations.slice(-12))
     const amounts = reserved.counters.map(({ amount }) => (random.chance(0.5) ? amount : random.integer(0, 30)))
     const request = settleRequest(reserved, amounts, {
       outcome: random.chance(0.7) ? "settled" : "released",
@@ -188,7 +185,7 @@ class Program {
   }
 
   #expire(): ExpireRequest {
-    const request = expireRequest(this.random.pick(this.#known.slice(-12)).request)
+    const request = expireRequest(this.random.pick(this.#reservations.slice(-12)).request)
     if (this.random.chance(0.1)) request.counters.pop()
     return request
   }

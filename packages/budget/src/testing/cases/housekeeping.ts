@@ -1,14 +1,17 @@
-import type { Bench } from "../bench"
+import type { CaseContext } from "../case-context"
 import { counter } from "../requests"
 
-/** Enough writes that a store which deletes as calls come in has done so. */
+/** Enough writes that a store which deletes records during calls has done so. */
 const WRITES = 150
 
 /** Writes in the partition, but to other keys and counters than the case is about. */
-export async function writeElsewhere(bench: Bench, writes = WRITES): Promise<void> {
-  const name = `else.${bench.clock.now().toString(36)}`
-  for (let index = 0; index < writes; index++) {
-    const reservation = await bench.reserve(`${name}.${index}`, [counter("elsewhere", 1)])
-    await reservation.settle([0])
-  }
+export async function writeElsewhere(t: CaseContext, writes = WRITES): Promise<void> {
+  const name = `else.${t.clock.now().toString(36)}`
+  for (let index = 0; index < writes; index++) await t.charge(`${name}.${index}`, [counter("elsewhere", 1)], [0])
+}
+
+/** Advances the clock, and lets the store delete what it has forgotten by then. */
+export async function advanceAndWrite(t: CaseContext, ms: number, writes = WRITES): Promise<void> {
+  await t.clock.advance(ms)
+  await writeElsewhere(t, writes)
 }

@@ -8,11 +8,12 @@ local ZEROS = { '0', '0', '0', '0', '0' }
 -- Reads a counter: zeros if it is absent or forgotten, nil if its record is damaged. `before`: its five fields as strings, peak
 -- is the fourth. `expires`: the key has an expiry in Redis.
 local function readCounter(key, now)
-  local before = read('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
-  if not before then return nil end
+  local before = redis.pcall('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
+  if before.err then return checkType(before) end
   local spent, reserved, granted = tonumber(before[1]), tonumber(before[2]), tonumber(before[3])
   local peak, forgetAt = tonumber(before[4]), tonumber(before[5])
-  if isInteger(spent) and isInteger(reserved) and isInteger(granted) and isInteger(peak) and isInteger(forgetAt) and reserved >= 0 then
+  if spent and reserved and granted and peak and forgetAt then
+    if reserved < 0 or not (isInteger(spent) and isInteger(reserved) and isInteger(granted) and isInteger(peak) and isInteger(forgetAt)) then return nil end
     local expires = reserved == 0 and forgetAt > 0
     if not expires or forgetAt > now then
       return {
@@ -20,7 +21,7 @@ local function readCounter(key, now)
         spent = spent, reserved = reserved, granted = granted, forgetAt = forgetAt,
       }
     end
-  elseif before[1] or before[2] or before[3] or before[4] or before[5] or redis.call('EXISTS', key) == 1 then
+  elseif redis.call('EXISTS', key) == 1 then
     return nil
   end
   return {

@@ -1,0 +1,75 @@
+// A million users in a thousand organisations, a partition each, and one hot organisation that makes half of the calls. A
+// call reserves in a counter of its organisation and in one of its user, and settles with a usage entry.
+//   node bench/hot-organisation.mjs            after `npm run build`; SECONDS (of each measurement) and USERS make it shorter
+import { startPostgres } from "@p2/postgres-server"
+import pg from "pg"
+import { postgresStore } from "../dist/index.js"
+
+const SECONDS = Number(process.env.SECONDS ?? 10)
+const USERS = Number(process.env.USERS ?? 1_000_000)
+const ORGANISATIONS = 1_000
+const CALLERS = 32
+
+const random = (below) => Math.floor(Math.random() * below)
+const counterOf = (name) => ({ name, startsAt: null, endsAt: null, keepMs: null })
+let calls = 0
+
+async function call(store, partition, userId) {
+  const counters = ["organisation", `user=${userId}`].map(counterOf)
+  const about = { partition, key: `k${calls++}`, fingerprint: "f" }
+  const entry = {
+    ...{ requestId: about.key, attempt: 1, userId, model: "gpt-4o-mini", status: "succeeded", costSource: "table" },
+    ...{ reservedNanoUsd: 1_000, costNanoUsd: 700, tokens: { inputTokens: 900, outputTokens: 120 } },
+  }
+  const reserved = await store.reserve({
+    ...about,
+    leaseMs: 60_000,
+    counters: counters.map((counter) => ({ ...counter, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 })),
+    pendingEntry: { ...entry, status: "expired" },
+  })
+  await store.settle({
+    ...about,
+    ...{ outcome: "settled", revision: 0, expiresAt: reserved.expiresAt, entry },
+    counters: counters.map((counter) => ({ ...counter, reserved: 1_000, amount: 700 })),
+  })
+}
+
+/** Runs callers for a while; resolves to calls a second, and the milliseconds of the 50th and 99th percentile. */
+async function measure(store, partitionOf) {
+  const waits = []
+  const end = performance.now() + SECONDS * 1_000
+  const caller = async () => {
+    while (performance.now() < end) {
+      const user = random(USERS)
+      const start = performance.now()
+      await call(store, partitionOf(user), `u${user}`)
+      waits.push(performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  waits.sort((a, b) => a - b)
+  const percentile = (share) => Math.round(waits[Math.floor(waits.length * share)])
+  return `${Math.round(waits.length / SECONDS)} calls/s, p50 ${percentile(0.5)} ms, p99 ${percentile(0.99)} ms`
+}
+
+const server = await startPostgres({ settings: { fsync: "on" } })
+const pool = new pg.Pool({ connectionString: server.url, max: CALLERS })
+const store = postgresStore({ pool, timeoutMs: 30_000 })
+try {
+  await store.read({ partition: "o0", counters: [] })
+  // Every user has spent before, as the store writes it.
+  await pool.query(`INSERT INTO p2_budget.p2_records (partition, kind, key, value)
+    SELECT 'o' || i % ${ORGANISATIONS}, 'counter', 'user=u' || i,
+      '{"spent":700,"reserved":0,"granted":0,"peak":700,"forgetAt":null}' FROM generate_series(0, ${USERS - 1}) i`)
+  await pool.query("VACUUM ANALYZE p2_budget.p2_records")
+  const ownPartition = (user) => `o${user % ORGANISATIONS}`
+  console.log(`Node ${process.versions.node}, ${USERS} users, ${CALLERS} callers, fsync on`)
+  console.log(`all calls in the hot organisation: ${await measure(store, () => "hot")}`)
+  console.log(`half of them in it: ${await measure(store, (user) => (random(2) === 0 ? "hot" : ownPartition(user)))}`)
+  console.log(`the hot organisation in 8 partitions: ${await measure(store, (user) => `hot.${user % 8}`)}`)
+  console.log(`none in it: ${await measure(store, ownPartition)}`)
+} finally {
+  await store.close()
+  await pool.end()
+  await server.stop()
+}

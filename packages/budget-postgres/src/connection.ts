@@ -1,0 +1,102 @@
+import { toStoreError } from "./postgres-errors"
+
+/** The part of a `Pool` of `pg` that the store uses. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>
+  on(event: "error", listener: (error: Error) => void): unknown
+  listenerCount(event: "error"): number
+}
+
+/** A connection of such a pool. */
+export interface PostgresClient {
+  query(query: { text: string; values?: unknown[]; query_timeout: number; types: object }): Promise<unknown>
+  on(event: "error", listener: (error: Error) => void): unknown
+  off(event: "error", listener: (error: Error) => void): unknown
+  release(destroy: boolean): void
+}
+
+export type Row = Record<string, string | null>
+export type Query = (text: string, values?: unknown[]) => Promise<Row[]>
+
+export interface TransactionOptions {
+  timeoutMs: number
+  /** Reads one snapshot. Otherwise each statement reads what is committed when it starts. */
+  readOnly?: boolean
+  /** Statements without parameters, sent together with BEGIN. `work` receives the rows of the last one. */
+  first?: string
+  /** Commits without waiting for the disk, so that locks are released, and waits for the disk afterwards. */
+  flushAfter?: boolean
+}
+
+/** Every column is text, whatever parsers the program has set for `pg`. */
+const TEXT = { getTypeParser: () => (text: string) => text }
+const MIN_QUERY_MS = 100
+/**
+ * Commits a WAL message, as durably as the server is configured to commit. The log is sequential, so that everything
+ * committed before is then as durable, and the server flushes once for all sessions that wait.
+ */
+const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
+
+/** Runs `work` in a transaction on a connection of its own. What `work` throws is thrown unchanged, after a rollback. */
+export async function inTransaction<T>(
+  pool: PostgresPool,
+  { timeoutMs, readOnly = false, first = "", flushAfter = false }: TransactionOptions,
+  work: (query: Query, firstRows: Row[]) => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  const client = await connect(pool, timeoutMs)
+  let stage: "open" | "committing" | "done" = "open"
+  const send = async (text: string, values?: unknown[]) => {
+    const query_timeout = Math.max(MIN_QUERY_MS, Math.ceil(deadline - performance.now()))
+    try {
+      const result = await client.query({ text, ...(values && { values }), query_timeout, types: TEXT })
+      return [result].flat() as { rows: Row[]; command: string }[]
+    } catch (error) {
+      throw toStoreError(error, stage === "committing" ? "maybe" : "no")
+    }
+  }
+  const query: Query = async (text, values) => (await send(text, values)).at(-1)!.rows
+  // The statement that runs on a lost connection is rejected too.
+  const onError = () => {}
+  client.on("error", onError)
+  try {
+    const limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+    const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`)
+    if (flushAfter) settings.push("SET LOCAL synchronous_commit = off;")
+    const level = readOnly ? "REPEATABLE READ, READ ONLY" : "READ COMMITTED"
+    const result = await work(query, await query(`BEGIN ISOLATION LEVEL ${level}; ${settings.join(" ")} ${first}`))
+    stage = "committing"
+    const [commit] = await send(flushAfter ? `COMMIT; ${FLUSH}` : "COMMIT")
+    if (commit?.command !== "COMMIT") throw toStoreError(new Error("The server rolled back."), "no")
+    stage = "done"
+    return result
+  } finally {
+    client.off("error", onError)
+    client.release(stage !== "done") // A closed connection is a rollback.
+  }
+}
+
+/** A connection of the pool, which may have none free, or a server that does not reply. */
+function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      reject(toStoreError(new Error(`The pool provided no connection within ${timeoutMs} ms.`), "no"))
+    }, timeoutMs)
+    // A pool with an invalid address throws instead of rejecting.
+    Promise.resolve()
+      .then(() => pool.connect())
+      .then(
+        (client) => {
+          clearTimeout(timer)
+          if (isLate) client.release(false)
+          else resolve(client)
+        },
+        (error) => {
+          clearTimeout(timer)
+          reject(toStoreError(error, "no"))
+        },
+      )
+  })
+}

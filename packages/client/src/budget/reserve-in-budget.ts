@@ -1,0 +1,128 @@
+import type { UsageEntry } from "@p2/budget"
+import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
+import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
+import { UnexpectedError } from "../errors"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "../generate/generate-call"
+import type { AttemptReceipt, SettlementStatus } from "../receipt"
+import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+
+/**
+ * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
+ * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
+ * race has ended is released, and keeps the client open until then.
+ */
+export async function reserveInBudget(
+  call: GenerateCall,
+  step: AttemptStep,
+  plan: AttemptPlan,
+  race: DeadlineExceededRace,
+): Promise<{ status: "reserved"; attempt: ReservedAttempt } | { status: "denied" | "not-reserved"; error: P2Error }> {
+  if (race.error !== undefined) return { status: "not-reserved", error: race.error }
+  const { budget, limits, requestId, waitFor } = call
+  const { userId, clientId, tags } = call.subject
+  const { route } = plan
+  const reserving = reserveAttempt({
+    budget,
+    provider: route.provider.name,
+    model: route.model,
+    idempotencyKey: attemptId(call, step),
+    // The id of an attempt is new: no other call uses it.
+    releaseUnanswered: true,
+    subject: { userId, clientId, tags, model: route.model, requestId },
+    amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
+    limits,
+    entry: identityOf({
+      attempt: step.attempt,
+      provider: route.provider.name,
+      mode: plan.mode,
+      streamed: plan.streamed,
+    }),
+    signal: race.signal,
+    // The request records its denial when it ends, because another attempt may follow.
+    recordDenial: false,
+  })
+  try {
+    const outcome = await race.wait(reserving)
+    if (outcome.status === "reserved") return outcome
+    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error: outcome.error }
+  } catch (error) {
+    const releasing = reserving.then<unknown>(
+      (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
+    )
+    // If the release fails too, the lease expires by itself.
+    waitFor(releasing).catch(() => {})
+    const failure = race.error ?? error
+    return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
+  }
+}
+
+/** `<requestId>.<attempt>`: the idempotency key of the reservation. */
+export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptStep): string {
+  return `${requestId}.${attempt}`
+}
+
+/**
+ * Settles an attempt with its charge, or releases it, and writes the usage entry in the same round trip. Never rejects,
+ * because a failed settle must not lose the answer. The budget retries a `pending` settle.
+ */
+export async function settleInBudget(
+  attempt: ReservedAttempt,
+  charge: Charge,
+  entry: Partial<UsageEntry>,
+): Promise<SettlementStatus> {
+  try {
+    const settlement = await settleAttempt(attempt, charge, entry)
+    return settlement.status === "pending" ? "pending" : "settled"
+  } catch {
+    return "pending"
+  }
+}
+
+/**
+ * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
+ * the total deadline at most, because a failure to record must not replace the denial.
+ */
+export async function recordDenial(call: GenerateCall, last: AttemptReceipt, remainingMs: number): Promise<void> {
+  const { budget, subject, requestId, signal } = call
+  const race = new DeadlineExceededRace(signal)
+  race.start("total", remainingMs)
+  const { userId, clientId, tags } = subject
+  const { model, errorCode } = last
+  const entry = { ...identityOf(last), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
+  // Keeps the client open until a record that arrives after the deadline is written.
+  const recording = call.waitFor(budget.usage.recordDenial(entry, { subject }))
+  await race.wait(recording).catch(() => {})
+  race.finish({ abortTransport: false })
+}
+
+/** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
+function identityOf(attempt: Pick<AttemptReceipt, "attempt" | "provider" | "mode" | "streamed">): Partial<UsageEntry> {
+  const { provider, mode, streamed } = attempt
+  return { attempt: attempt.attempt, provider, mode: streamed ? `${mode}+stream` : mode }
+}
+
+/** The counts of a usage, for its entry. */
+export function entryTokens(usage: Usage | undefined): Record<string, number> {
+  const counts: Record<string, number> = {}
+  if (usage === undefined) return counts
+  for (const name of USAGE_COUNTS) {
+    const count = usage[name]
+    if (count !== undefined) counts[name] = count
+  }
+  return counts
+}
+
+/** The largest prompt or answer in the ledger, in UTF-8 bytes. */
+const MAX_CONTENT_BYTES = 65_536
+
+/** The prompt and the answer, for the ledger. */
+export function entryContent(prompt: readonly Message[], answer: string): Partial<UsageEntry> {
+  return { prompt: cutToBytes(JSON.stringify(prompt)), answer: cutToBytes(answer) }
+}
+
+function cutToBytes(text: string): string {
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
+  // With `stream` the decoder drops a code point that was cut in two.
+  return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
+}

@@ -1,0 +1,107 @@
+import type { CompiledAnswer, Message, Request } from "@p2/core"
+import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
+import type { AnswerMode } from "../receipt"
+import type { AttemptPlan } from "./generate-call"
+
+/** The messages, with the schema as instructions if the mode has no field for it. */
+export function sentMessages(
+  messages: readonly Message[],
+  compiled: CompiledAnswer<unknown> | undefined,
+  mode: AnswerMode,
+): readonly Message[] {
+  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
+  const index = messages.findIndex((message) => !isSystem(message))
+  const instructions: Message = { role: "system", content: compiled.instructions }
+  return messages.toSpliced(index === -1 ? messages.length : index, 0, instructions)
+}
+
+function isSystem({ role }: Message): boolean {
+  return role === "system" || role === "developer"
+}
+
+const JSON_OBJECT = Object.freeze({ type: "json_object" as const })
+
+/** The fields that request structured output. They count as input. */
+export function structureOf(compiled: CompiledAnswer<unknown> | undefined, mode: AnswerMode): StructureFields {
+  if (compiled === undefined) return {}
+  if (mode === "json_schema") return { response_format: compiled.answerFormat }
+  if (mode === "json_object") return { response_format: JSON_OBJECT }
+  if (mode !== "tool") return {}
+  const { tool } = compiled
+  return { tools: [tool], tool_choice: { type: "function" as const, function: { name: tool.function.name } } }
+}
+
+/** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price. */
+export function chatBody(
+  request: Request<unknown>,
+  compiled: CompiledAnswer<unknown> | undefined,
+  plan: AttemptPlan,
+): Record<string, unknown> {
+  const { route, mode, messages } = plan
+  const { provider } = route
+  // JSON leaves out fields that are undefined.
+  const body: Record<string, unknown> = {
+    model: route.sentModel,
+    messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
+    ...structureOf(compiled, mode),
+    [route.maxTokensField]: plan.maxTokens,
+    temperature: request.temperature,
+    top_p: request.topP,
+    frequency_penalty: request.frequencyPenalty,
+    presence_penalty: request.presencePenalty,
+    stop: request.stop,
+    service_tier: route.serviceTier,
+  }
+  if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
+  if (plan.streamed) {
+    body.stream = true
+    if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
+  }
+  if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
+  return body
+}
+
+function openRouterFields(
+  request: Request<unknown>,
+  { messages, mode, maxPrice }: AttemptPlan,
+): Record<string, unknown> {
+  const plugins = [
+    // Exa searches once, at a stated price. A model's own search has its provider's price and no limit.
+    // https://openrouter.ai/docs/features/web-search
+    ...(request.online ? [{ id: "web", engine: "exa", max_results: MAX_WEB_RESULTS }] : []),
+    // This engine is free. The default engine has a price per page for a model that accepts no files.
+    // https://openrouter.ai/docs/features/multimodal/pdfs
+    ...(messages.some(hasFile) ? [{ id: "file-parser", pdf: { engine: "cloudflare-ai" } }] : []),
+  ]
+  return {
+    usage: { include: true },
+    provider: { max_price: maxPrice, require_parameters: mode === "json_schema" || undefined },
+    plugins: plugins.length > 0 ? plugins : undefined,
+  }
+}
+
+/** Whether a message has a file. */
+export function hasFile({ content }: Message): boolean {
+  return Array.isArray(content) && content.some(({ type }) => type === "file")
+}
+
+/**
+ * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
+ * models through OpenRouter. Others cache by themselves, or (Anthropic's compatibility layer) not at all.
+ */
+function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
+  if (route.provider.dialect !== "openrouter") return messages
+  if (!/^(anthropic|google)\//.test(route.sentModel)) return messages
+  // The last system message, else the first message: everything up to it is the same in the next call.
+  const index = Math.max(0, messages.findLastIndex(isSystem))
+  return messages.with(index, marked(messages[index]!))
+}
+
+function marked(message: Message): Message {
+  const { content } = message
+  const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : [...(content ?? [])]
+  const index = parts.findLastIndex((part) => part.type === "text")
+  if (index === -1) return message
+  const part = { ...parts[index]!, cache_control: { type: "ephemeral" } }
+  return { ...message, content: parts.with(index, part as (typeof parts)[number]) } as Message
+}

@@ -1,0 +1,87 @@
+import type { Budget, BudgetExceededError, Limit, Subject } from "@p2/budget"
+import type { CompiledAnswer, Message, NanoUsd, Request } from "@p2/core"
+import type { ChargeOptions } from "@p2/guard/charge"
+import type { Bound } from "@p2/pricing"
+import type { OpenAI } from "openai"
+import type { ContextExceededError } from "../errors"
+import type { ClientClock, Logger } from "../options/client-options"
+import type { Route } from "../providers/route"
+import type { AnswerMode, AttemptReason } from "../receipt"
+
+/** One call of `generate()` or `stream()`. It never changes. */
+export interface GenerateCall {
+  requestId: string
+  request: Request<unknown>
+  /** The request's model and its fallbacks, in order. */
+  routes: readonly Route[]
+  /** The OpenAI instance of each route. */
+  instances: ReadonlyMap<Route, OpenAI>
+  /** A snapshot of the conversation. */
+  messages: readonly Message[]
+  /** Undefined: the answer is text. */
+  compiled: CompiledAnswer<unknown> | undefined
+  /** Where its attempts reserve, for whom, and the limits of its request beside those of the budget. */
+  budget: Budget
+  subject: Subject
+  limits: readonly Limit[]
+  /** The choice for attempts whose cost is in doubt. */
+  charge: ChargeOptions | undefined
+  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
+  signal: AbortSignal | undefined
+  stream: boolean
+  /** Called with the text so far after each piece of content. */
+  onText: ((text: string) => void) | undefined
+  /** Adds the answer to the conversation. */
+  addAnswer: (text: string) => void
+  clock: ClientClock
+  logger: Logger | undefined
+  /** Stores prompts and answers in the ledger. */
+  recordContent: boolean
+  /** Keeps the client open until this work has ended. */
+  waitFor: (work: Promise<unknown>) => Promise<unknown>
+}
+
+/** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
+export interface AttemptStep {
+  /** From 1. */
+  attempt: number
+  reason: AttemptReason
+  /** Wait before the attempt. */
+  delayMs: number
+  routeIndex: number
+  mode: AnswerMode
+  /** Requests the usage of a stream. Some servers do not know the field. */
+  requestsStreamUsage: boolean
+  /** Messages added to the conversation: the invalid answer and its issues. */
+  repairMessages: readonly Message[]
+  /** Output tokens to request if the request has no `maxTokens`; undefined: the default. */
+  maxTokens: number | undefined
+  /** A scope denied the previous attempt, and `maxTokens` was lowered to what the scope can afford. */
+  narrowed: boolean
+  /** Retries of this model so far. */
+  retries: number
+  /** Repairs of this request so far. */
+  repairs: number
+}
+
+/**
+ * What one attempt sends, and the most it can cost. `denied`: by `maxBudget` or the context window; the amounts are then those
+ * of the same attempt without that limit.
+ */
+export type AttemptPlan = {
+  route: Route
+  mode: AnswerMode
+  /** As sent: with repair messages, and with the schema as instructions if the mode has no field for it. */
+  messages: readonly Message[]
+  /** A stream is requested, by the caller or because the provider requires it. */
+  streamed: boolean
+  requestsStreamUsage: boolean
+  /** As counted, and the upper bound of what the provider counts. */
+  inputTokens: number
+  inputUpperBound: number
+  /** Output tokens to request. */
+  maxTokens: number
+  upperBoundNanoUsd: NanoUsd
+  /** The highest prices that OpenRouter may charge. */
+  maxPrice: Bound["maxPrice"]
+} & ({ status: "planned" } | { status: "denied"; error: BudgetExceededError | ContextExceededError })

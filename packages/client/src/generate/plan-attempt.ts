@@ -1,0 +1,113 @@
+import type { LimitStatus } from "@p2/budget"
+import type { NanoUsd } from "@p2/core"
+import { requestBudgetExceeded } from "../budget/request-budget"
+import { ContextExceededError } from "../errors"
+import { sentMessages, structureOf } from "./chat-body"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+
+/** Output tokens that a call without `maxTokens` requests, if the model and the budgets allow. */
+const DEFAULT_MAX_TOKENS = 4_096
+
+/** A call without `maxTokens` is denied if the budgets cover fewer output tokens. */
+const MIN_OUTPUT_TOKENS = 64
+
+/** The parts of a call and a step that decide the plan. */
+type PlannedCall = Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream">
+type PlannedStep = Pick<AttemptStep, "routeIndex" | "mode" | "requestsStreamUsage" | "repairMessages" | "maxTokens">
+
+/** The messages as sent, and their tokens with those of the schema. */
+export function countInput(call: PlannedCall, step: PlannedStep) {
+  const { compiled } = call
+  const route = call.routes[step.routeIndex]!
+  const conversation = step.repairMessages.length === 0 ? call.messages : [...call.messages, ...step.repairMessages]
+  const messages = sentMessages(conversation, compiled, step.mode)
+  return { messages, ...route.countInput(messages, structureOf(compiled, step.mode)) }
+}
+
+/**
+ * Counts the input, chooses the output limit, and computes the upper bound.
+ * @param remainingNanoUsd the rest of `maxBudget`; undefined: no limit
+ * @throws P2Error (usage) when the cost has no upper bound
+ */
+export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoUsd: NanoUsd | undefined): AttemptPlan {
+  const { request } = call
+  const { mode, requestsStreamUsage } = step
+  const route = call.routes[step.routeIndex]!
+  const input = countInput(call, step)
+  const { messages } = input
+  const { contextWindow, maxInputTokens, maxOutputTokens } = route.limits
+  const minTokens = Math.min(MIN_OUTPUT_TOKENS, request.maxTokens ?? MIN_OUTPUT_TOKENS)
+  const requested = request.maxTokens ?? step.maxTokens ?? DEFAULT_MAX_TOKENS
+  const wanted = Math.min(requested, maxOutputTokens ?? requested)
+
+  const planWith = (maxTokens: number) => {
+    const bound = route.upperBound(messages, input.upperBound, maxTokens)
+    return {
+      status: "planned" as const,
+      route,
+      mode,
+      messages,
+      streamed: call.stream || maxTokens > (route.provider.maxUnstreamedTokens ?? maxTokens),
+      requestsStreamUsage,
+      inputTokens: input.tokens,
+      inputUpperBound: input.upperBound,
+      maxTokens,
+      upperBoundNanoUsd: bound.nanoUsd,
+      maxPrice: bound.maxPrice,
+    }
+  }
+
+  const outputWindow = input.tokens <= (maxInputTokens ?? contextWindow) ? contextWindow - input.tokens : 0
+  if (outputWindow < minTokens) {
+    const tokens = { inputTokens: input.tokens, outputTokens: minTokens }
+    const error = new ContextExceededError({ model: route.model, ...tokens, contextWindow, maxInputTokens })
+    return { ...planWith(wanted), status: "denied", error }
+  }
+  const plan = planWith(Math.min(wanted, outputWindow))
+  if (remainingNanoUsd === undefined || plan.upperBoundNanoUsd <= remainingNanoUsd) return plan
+
+  const isFixed = request.maxTokens !== undefined
+  const affordable = isFixed ? 0 : affordableTokens(plan, { nanoUsd: remainingNanoUsd })
+  if (affordable >= minTokens) return planWith(Math.min(plan.maxTokens, affordable))
+  const requestedNanoUsd = isFixed ? plan.upperBoundNanoUsd : planWith(minTokens).upperBoundNanoUsd
+  return { ...plan, status: "denied", error: requestBudgetExceeded(request, remainingNanoUsd, requestedNanoUsd) }
+}
+
+/** The largest number of output tokens whose upper bound the amounts cover. */
+function affordableTokens(
+  { route, messages, inputUpperBound }: Pick<AttemptPlan, "route" | "messages" | "inputUpperBound">,
+  { nanoUsd, tokens }: { nanoUsd?: NanoUsd | undefined; tokens?: number | undefined },
+): number {
+  return Math.min(
+    nanoUsd === undefined
+      ? Number.POSITIVE_INFINITY
+      : route.affordableTokens(messages, inputUpperBound, Math.max(0, nanoUsd)),
+    tokens === undefined ? Number.POSITIVE_INFINITY : tokens - inputUpperBound,
+  )
+}
+
+/**
+ * An output limit below that of the plan which the remaining amounts of the scopes cover. Undefined if they cover the plan,
+ * or fewer than {@link MIN_OUTPUT_TOKENS}.
+ */
+export function narrowerMaxTokens(plan: AttemptPlan, limits: readonly LimitStatus[]): number | undefined {
+  const nanoUsd = smallest(limits.map(({ remainingNanoUsd }) => remainingNanoUsd))
+  const tokens = smallest(limits.map(({ unit, remaining }) => (unit === "tokens" ? remaining : null)))
+  const affordable = affordableTokens(plan, { nanoUsd, tokens })
+  return affordable >= MIN_OUTPUT_TOKENS && affordable < plan.maxTokens ? affordable : undefined
+}
+
+/** The smallest of the amounts that are limited, at least 0. */
+function smallest(amounts: readonly (number | null)[]): number | undefined {
+  const limited = amounts.filter((amount) => amount !== null)
+  return limited.length === 0 ? undefined : Math.max(0, Math.min(...limited))
+}
+
+/** Plans the next call as `generate()` would, within the remaining amounts of the scopes. Reserves nothing. */
+export function planWithinLimits(call: PlannedCall, step: PlannedStep, limits: readonly LimitStatus[]): AttemptPlan {
+  const { maxBudgetNanoUsd, maxTokens } = call.request
+  const plan = planAttempt(call, step, maxBudgetNanoUsd)
+  if (plan.status === "denied" || maxTokens !== undefined) return plan
+  const narrower = narrowerMaxTokens(plan, limits)
+  return narrower === undefined ? plan : planAttempt(call, { ...step, maxTokens: narrower }, maxBudgetNanoUsd)
+}

@@ -1,0 +1,163 @@
+import { InvalidArgumentError, type Message, type Request } from "@p2/core"
+import { dearerCharge } from "@p2/guard/charge"
+import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
+import { countRequestTokens, getModelLimits } from "@p2/tokens"
+import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
+import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
+
+/**
+ * Tokens that are reserved for one search result, which is billed as input. OpenRouter states no maximum; this is about
+ * 8,000 characters.
+ */
+const TOKENS_PER_WEB_RESULT = 2_000
+
+/** The part of a route that counts and prices. */
+type RoutePrices = Pick<
+  Route,
+  "sentModel" | "limits" | "rates" | "countInput" | "estimateNanoUsd" | "upperBound" | "affordableTokens" | "costOf"
+>
+
+/** The name, the limits, the token counts and the prices of a model at its provider. @throws UnknownModelError */
+export function routePrices(
+  model: string,
+  choice: ProviderChoice,
+  request: Request<unknown>,
+  options: { prices: PriceTable; now: () => number },
+): RoutePrices {
+  const { prices, now } = options
+  const { sentModel, priceKey } = nameAtProvider(model, choice, prices)
+  // The alias of a deployment is counted like its model.
+  const countedAs = prices.findPrice(priceKey)?.model ?? priceKey
+  const { serviceTier } = request
+  const region = choice.baseURL === undefined ? undefined : regionOfURL(choice.baseURL)
+  const searchTokens = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
+  const boundOptions = (messages: readonly Message[], inputTokens: number, maxOutputTokens?: number): BoundOptions => {
+    const at = now()
+    return {
+      inputTokens,
+      maxOutputTokens,
+      webSearches: request.online ? 1 : 0,
+      serviceTier,
+      region,
+      cacheWrites: request.cachePrompt ? "5m" : "none",
+      inputModalities: modalitiesOf(messages),
+      outputModalities: TEXT_ONLY,
+      at,
+      // The provider may apply the price at the end of the call. One minute allows for clock differences.
+      deadline: at + request.timeoutMs + 60_000,
+    }
+  }
+  return {
+    sentModel,
+    limits: modelLimits(countedAs, prices),
+    rates: () => prices.priceOf(priceKey, { serviceTier }).rates,
+    countInput: (messages, structure) => {
+      const counted = countRequestTokens({ model: countedAs, messages })
+      const added = countStructure(countedAs, structure)
+      return {
+        tokens: counted.tokens + added.tokens,
+        upperBound: counted.upperBound + added.upperBound + searchTokens,
+      }
+    },
+    estimateNanoUsd: (inputTokens, outputTokens) =>
+      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, region, at: now() }).nanoUsd,
+    upperBound: (messages, inputUpperBound, maxTokens) =>
+      prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens)),
+    affordableTokens: (messages, inputUpperBound, budgetNanoUsd) =>
+      prices.affordableOutputTokens(priceKey, { ...boundOptions(messages, inputUpperBound), budgetNanoUsd }),
+    costOf: ({ usage, cost: reported }, usedTier = serviceTier, modelUsed) =>
+      dearerCharge({ prices, priceKey, modelUsed }, (key) => {
+        try {
+          const options = { serviceTier: usedTier, region, reported, at: now() }
+          const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(key, usage, options)
+          return {
+            costNanoUsd: nanoUsd,
+            tokens: usage.inputTokens + usage.outputTokens,
+            costSource: basis,
+            tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
+          }
+        } catch {
+          return undefined
+        }
+      }),
+  }
+}
+
+const TEXT_ONLY: readonly Modality[] = ["text"]
+
+/** The kinds of input. Undefined if there is a file, which may contain every kind that the model has a rate for. */
+function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undefined {
+  if (messages.every(({ content }) => !Array.isArray(content))) return TEXT_ONLY
+  const types = messages.flatMap(({ content }) => (Array.isArray(content) ? content.map(({ type }) => type) : []))
+  if (types.includes("file")) return undefined
+  const image = types.includes("image_url") ? (["image"] as const) : []
+  const audio = types.includes("input_audio") ? (["audio"] as const) : []
+  return ["text", ...image, ...audio]
+}
+
+/** Tokens of a compiled answer, for the model that it was last counted for. */
+const structureCounts = new WeakMap<object, { model: string; tokens: number; upperBound: number }>()
+
+/** Tokens that the structure adds to any messages. A compiled answer is frozen, so it is counted once. */
+function countStructure(model: string, { tools, response_format: answerFormat }: StructureFields) {
+  const frozen = answerFormat ?? tools?.[0]
+  if (frozen === undefined) return { tokens: 0, upperBound: 0 }
+  const counted = structureCounts.get(frozen)
+  if (counted?.model === model) return counted
+  const without = countRequestTokens({ model, messages: [] })
+  const including = countRequestTokens({ model, messages: [], tools, answerFormat })
+  const added = {
+    model,
+    tokens: including.tokens - without.tokens,
+    upperBound: including.upperBound - without.upperBound,
+  }
+  structureCounts.set(frozen, added)
+  return added
+}
+
+/** The model's name at the provider, and the id of its price. Resolved exactly or rejected, never guessed. */
+function nameAtProvider(
+  model: string,
+  choice: ProviderChoice,
+  prices: PriceTable,
+): { sentModel: string; priceKey: string } {
+  const { provider, name } = choice
+  const qualified = name === model ? `${provider.name}/${name}` : model
+  if (prices.findPrice(qualified) !== undefined) return { sentModel: name, priceKey: qualified }
+  const bare = name === model ? prices.findPrice(name) : undefined
+  if (
+    bare?.provider !== undefined &&
+    bare.basis !== "custom" &&
+    provider.name === "openai" &&
+    isAtOpenAI(choice.baseURL)
+  )
+    throw new InvalidArgumentError(
+      "model",
+      "a model of OpenAI, or a provider prefix",
+      model,
+      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. Write "${bare.provider}/${model}", or set OPENROUTER_API_KEY.`,
+    )
+  // The user's own deployment may be priced by its bare name.
+  if (bare !== undefined && provider.dialect !== "openrouter") return { sentModel: name, priceKey: name }
+  // OpenRouter's names start with the vendor, which the price table knows.
+  const sentModel = `${bare?.provider}/${name}`
+  const priceKey = `${provider.name}/${sentModel}`
+  if (bare?.provider !== undefined && prices.findPrice(priceKey) !== undefined) return { sentModel, priceKey }
+  // Throws with the nearest known ids.
+  prices.priceOf(qualified)
+  return { sentModel: name, priceKey: qualified }
+}
+
+/** The limits of the user's own price, else those of the published table, else those of the published price. */
+function modelLimits(priceKey: string, prices: PriceTable): Route["limits"] {
+  const price = prices.findPrice(priceKey)
+  const { contextWindow, maxInputTokens, maxOutputTokens } = price ?? {}
+  const pricedLimits = contextWindow === undefined ? undefined : { contextWindow, maxInputTokens, maxOutputTokens }
+  if (price?.basis === "custom" && pricedLimits !== undefined) return pricedLimits
+  try {
+    return getModelLimits(priceKey)
+  } catch (error) {
+    if (pricedLimits === undefined) throw error
+    return pricedLimits
+  }
+}

@@ -1,0 +1,45 @@
+import { parseJson } from "../json"
+import { JsonScan } from "./partial-json"
+import { nextMark } from "./reasoning"
+
+/**
+ * Bounds the work, because a string of opening brackets would take quadratic time. All attempts together may read
+ * `MAX_READINGS` times the length of the string plus `SPARE_CHARACTERS`. A failed attempt costs `CHARACTERS_PER_FAILURE` more.
+ */
+const MAX_READINGS = 3
+const SPARE_CHARACTERS = 1_000_000
+const CHARACTERS_PER_FAILURE = 1_000
+
+/**
+ * Finds the JSON in a model's answer: the whole text if it is JSON, otherwise every object and array in it, the last one
+ * first. Reasoning (`<think>`, harmony's analysis channel and the like) is left out, so that a draft inside it is not taken
+ * for the answer.
+ *
+ * @example
+ * findJson('<think>{"age":99}? No.</think>Draft {"age":37}. Correction: {"age":36}') // ['{"age":36}', '{"age":37}']
+ */
+export function findJson(text: string): string[] {
+  const whole = text.trim()
+  if (parseJson(whole) !== undefined) return [whole]
+  let found: string[] = []
+  let isReasoning = false
+  let characters = MAX_READINGS * text.length + SPARE_CHARACTERS
+  for (let mark = nextMark(text, 0); mark !== undefined && characters > 0; ) {
+    let next = mark.end
+    if (mark.kind !== "json") {
+      // Without an opening mark, everything before the closing mark is reasoning.
+      if (mark.kind === "answer" && !isReasoning) found = []
+      isReasoning = mark.kind === "reasoning"
+    } else if (!isReasoning) {
+      const scan = new JsonScan(text.slice(mark.start))
+      const isComplete = scan.value()
+      characters -= scan.at
+      if (isComplete) {
+        found.push(scan.json)
+        next = mark.start + scan.at
+      } else characters -= CHARACTERS_PER_FAILURE
+    }
+    mark = nextMark(text, next)
+  }
+  return found.reverse()
+}

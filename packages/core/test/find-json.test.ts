@@ -1,0 +1,138 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { cutReasoning, findJson } from "../src/index"
+
+const ADA = '{"name":"Ada","age":36}'
+const CHARLES = '{"name":"Charles","age":99}'
+
+describe("findJson", () => {
+  it.each([
+    [ADA, [ADA]],
+    ["  [1, 2]\n", ["[1, 2]"]],
+    [`\`\`\`json\n${ADA}\n\`\`\``, [ADA]],
+    ['Example:\n```json\n{"a":0}\n```\nAnswer:\n```\n{"a":1}\n```\nDone.', ['{"a":1}', '{"a":0}']],
+    ['Sure! Here is it: {"a":{"b":"}"}} Hope it helps.', ['{"a":{"b":"}"}}']],
+    ['I use {braces} and [x]. {"a":[1,2]}', ['{"a":[1,2]}']],
+    ['It\'s {"a":"say \\"hi\\" }"}.', ['{"a":"say \\"hi\\" }"}']],
+    [`Draft ${CHARLES} Correction: ${ADA}`, [ADA, CHARLES]],
+    [`\`\`\`json\n${ADA}`, [ADA]],
+    [`${ADA} [1]`, ["[1]", ADA]],
+    ["nothing here", []],
+    ["", []],
+    ["{ not json }", []],
+  ])("finds in %j, the last value first", (text, found) => {
+    expect(findJson(text)).toEqual(found)
+  })
+
+  it("finds any object in prose without brackets", () => {
+    const prose = fc.string().map((text) => text.replace(/[{}[\]"`~<|◁]/g, ""))
+    fc.assert(
+      fc.property(prose, fc.dictionary(fc.string(), fc.jsonValue()), prose, (before, value, after) => {
+        const found = findJson(`So ${before}: ${JSON.stringify(value)} ${after}`)
+        expect(found.map((json) => JSON.parse(json))).toEqual([JSON.parse(JSON.stringify(value))])
+      }),
+    )
+  })
+
+  it("reads a megabyte of brackets or of marks", () => {
+    const parts = ["{", "[", '{"', "[}", '"{', "{x}", '{"\\', "<think>{", "</think>", "<|channel|>commentary to="]
+    for (const part of parts) expect(findJson(part.repeat(1_000_000 / part.length))).toEqual([])
+  })
+
+  it("keeps marks inside of JSON strings", () => {
+    const html = '{"html":"<think>x</think>","end":"</think>"}'
+    expect(findJson(`\`\`\`json\n${html}\n\`\`\``)).toEqual([html])
+    expect(findJson(`<think>hm</think>\n${html}\nDone.`)).toEqual([html])
+  })
+})
+
+/** Answers with reasoning inside. `%` is the answer. */
+const REASONING: [string, string][] = [
+  ["DeepSeek, Qwen", `<think>${CHARLES}? No.</think>%`],
+  ["with a line break after each mark", `<think>\n${CHARLES}? No.\n</think>\n\n%`],
+  ["with an empty block", "<think>\n\n</think>\n\n%"],
+  ["two blocks", `<think>a</think>\n<think>${CHARLES}</think>%`],
+  ["a block inside a block", `<think>a<think>b</think>${CHARLES}</think>%`],
+  ["the closing tag is quoted in the reasoning", `<think>I close with </think> later. ${CHARLES}</think>%`],
+  ["the opening tag is quoted in the reasoning", `<think>The <think> tag. ${CHARLES}</think>%`],
+  ["no opening tag, as in Qwen3-Thinking-2507", `${CHARLES}? No.\n</think>\n\n%`],
+  ["a fence inside", `<think>\n\`\`\`json\n${CHARLES}\n\`\`\`\n</think>\n%`],
+  ["an unclosed fence inside", `<think>\n\`\`\`json\n${CHARLES}\n</think>\n%`],
+  ["broken JSON inside", `<think>{"name":"Charles","age":</think>%`],
+  ["<thinking>", `<thinking>${CHARLES}</thinking>%`],
+  ["<THINK>", `<THINK>${CHARLES}</THINK>%`],
+  ["other closing tag than opening tag", `<think>${CHARLES}</thinking>%`],
+  ["an attribute", `<think effort="high">${CHARLES}</think>%`],
+  ["<reasoning>", `<reasoning>${CHARLES}</reasoning>%`],
+  ["<thought>, as at Gemini's OpenAI endpoint", `<thought>${CHARLES}</thought>%`],
+  ["<thoughts>", `<thoughts>${CHARLES}</thoughts>%`],
+  ["<seed:think>", `<seed:think>${CHARLES}</seed:think>%`],
+  ["<antThinking>", `<antThinking>${CHARLES}</antThinking>%`],
+  ["<inner_monologue>", `<inner_monologue>${CHARLES}</inner_monologue>%`],
+  ["Magistral", `[THINK]${CHARLES}[/THINK]%`],
+  ["Kimi", `◁think▷${CHARLES}◁/think▷%`],
+  ["Cohere", `<|START_THINKING|>${CHARLES}<|END_THINKING|>%`],
+  ["OpenThinker", `<|begin_of_thought|>${CHARLES}<|end_of_thought|>%`],
+  ["Gemma 4", `<|channel>thought\n${CHARLES}<channel|>%`],
+  [
+    "harmony",
+    `<|channel|>analysis<|message|>${CHARLES}<|end|><|start|>assistant<|channel|>final<|message|>%<|return|>`,
+  ],
+  [
+    "harmony with a constraint",
+    `<|channel|>analysis<|message|>${CHARLES}<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>%`,
+  ],
+  [
+    "harmony with a call",
+    `<|channel|>analysis<|message|>${CHARLES}<|end|><|start|>assistant<|channel|>commentary to=functions.answer <|constrain|>json<|message|>%<|call|>`,
+  ],
+  [
+    "harmony with commentary before",
+    `<|channel|>commentary<|message|>${CHARLES}<|end|><|start|>assistant<|channel|>final<|message|>%`,
+  ],
+  ["harmony's final channel only", "<|channel|>final<|message|>%<|return|>"],
+  [
+    "harmony that begins with the role",
+    `<|start|>assistant<|channel|>analysis<|message|>${CHARLES}<|channel|>final<|message|>%`,
+  ],
+  ["harmony without its special tokens", `analysisSay ${CHARLES}? No.assistantfinal%`],
+  [
+    "reasoning and then harmony without its special tokens",
+    `analysis${CHARLES}assistantcommentary${CHARLES}assistantfinal%`,
+  ],
+]
+
+describe("reasoning inside the answer is cut off", () => {
+  it.each(REASONING)("%s", (_name, text) => {
+    expect(findJson(text.replace("%", ADA))).toEqual([ADA])
+    expect(cutReasoning(text.replace("%", "Ada is 36."))).toBe("Ada is 36.")
+  })
+
+  it.each([
+    ["unclosed", `<think>${CHARLES}`],
+    ["unclosed, with a fence", `<thinking>\n\`\`\`json\n${CHARLES}\n\`\`\``],
+    ["harmony's analysis only", `<|channel|>analysis<|message|>${CHARLES}<|end|>`],
+    ["nothing after it", `<think>${CHARLES}</think>`],
+  ])("%s: there is no answer", (_name, text) => {
+    expect(findJson(text)).toEqual([])
+    expect(cutReasoning(text)).toBe("")
+  })
+
+  it("after a preamble, if it contains JSON", () => {
+    expect(findJson(`Let me think. <think>${CHARLES}</think> ${ADA}`)).toEqual([ADA])
+    expect(findJson(`${ADA}\n<think>${CHARLES}`)).toEqual([ADA])
+  })
+})
+
+describe("cutReasoning keeps a text", () => {
+  it.each([
+    "Close the block with </think>.",
+    "Write <think> before it.\nThen </think> after it.",
+    "An analysis of the text.",
+    "analysis of variance",
+    "[1] is a footnote. [think] is a word.",
+    "",
+  ])("%j", (text) => {
+    expect(cutReasoning(text)).toBe(text)
+  })
+})

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict"
+import { type BilledCall, type Fault, type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import { createPriceTable } from "@p2/pricing"
+import {
+  findProtocol,
+  type Meter,
+  type PricedCall,
+  type ProtocolContext,
+  type ProviderCall,
+  type ReportedUsage,
+} from "../src/protocols"
+import { Draw } from "./draw"
+
+/** A drawn call. */
+export interface DrawnCall {
+  /** The URL that the guard describes: of the real provider. */
+  url: string
+  /** The same call at the imitation. */
+  sentTo: string
+  headers: Record<string, string>
+  body: Record<string, unknown>
+  /** What the imitation does with it. */
+  fault: Fault
+}
+
+/** A wire format with its random calls. */
+export interface FuzzedProtocol {
+  name: string
+  draw(draw: Draw, provider: LocalProvider): DrawnCall
+  /** Further calls that belong to a call, such as the poll of a background response. @returns the meter with the usage */
+  follow?(call: DrawnCall, meter: Meter): Promise<Meter>
+}
+
+export interface FuzzResult {
+  played: number
+  /** Calls that the imitation rejected without a bill, such as a prompt above the context window. */
+  rejected: number
+  reported: number
+  medianRatio: number
+}
+
+const context: ProtocolContext = { prices: createPriceTable({}, { extends: "published" }), deployments: {} }
+
+/**
+ * Plays random calls against the imitation, which bills by its own rules: no bound is below its bill, and every usage that it
+ * reports is read as billed.
+ * @throws AssertionError with the seed of the call
+ */
+export async function fuzzLedger(
+  protocol: FuzzedProtocol,
+  { calls, seed }: { calls: number; seed: string },
+): Promise<FuzzResult> {
+  await using provider = await startLocalProvider({ ownRules: true })
+  const ratios: number[] = []
+  let rejected = 0
+  let reported = 0
+  for (let index = 0; index < calls; index++) {
+    const name = `${protocol.name} --seed ${seed} call ${index}`
+    const draw = new Draw(name)
+    const line = await playCall(protocol, draw, provider, name)
+    if (line === undefined) rejected += 1
+    else {
+      if (line.isReported) reported += 1
+      if (line.ratio !== undefined) ratios.push(line.ratio)
+    }
+  }
+  ratios.sort((a, b) => a - b)
+  return { played: calls, rejected, reported, medianRatio: ratios[Math.floor(ratios.length / 2)] ?? Number.NaN }
+}
+
+async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalProvider, name: string) {
+  const drawn = protocol.draw(draw, provider)
+  const call: ProviderCall = {
+    method: "POST",
+    url: new URL(drawn.url),
+    headers: new Headers(drawn.headers),
+    body: { kind: "json", value: drawn.body },
+  }
+  const description = findProtocol(call, context)
+  assert.equal(description.status, "priced", `${name}: ${JSON.stringify(description)}`)
+  if (description.status !== "priced") return undefined
+  const { priceKey, input, boundOptions } = description
+  assert.ok(input.estimate <= input.upperBound, `${name}: the estimate exceeds the bound`)
+  const maxOutputTokens = drawLimit(draw, description)
+  const bound = context.prices.upperBound(priceKey, { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens })
+  provider.faults.next(drawn.fault)
+  provider.ledger.clear()
+  const body = description.bodyToSend({ maxOutputTokens, maxPrice: bound.maxPrice })
+  const response = await fetch(drawn.sentTo, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: "Bearer key", ...drawn.headers },
+    body: JSON.stringify(body),
+  })
+  const text = await textOf(response)
+  const [line] = provider.ledger.calls
+  provider.faults.clear()
+  if (line === undefined) {
+    assert.equal(response.status, 400, `${name}: ${text}`)
+    return undefined
+  }
+  const about = `${name}: bound ${bound.nanoUsd}, bill ${line.nanoUsd}, ${JSON.stringify(line.units)}, bound options ${JSON.stringify({ ...boundOptions, ...input, maxOutputTokens })}`
+  assert.ok(bound.nanoUsd >= line.nanoUsd, about)
+  assert.ok(bound.tokens >= line.promptTokens + line.completionTokens, `${about}: tokens`)
+  let meter = description.createMeter()
+  readResponse(meter, text, response.headers.get("content-type") ?? "")
+  meter = (await protocol.follow?.(drawn, meter)) ?? meter
+  checkReading(meter, line, description, about)
+  return { isReported: line.reported, ratio: line.nanoUsd > 0 ? bound.nanoUsd / line.nanoUsd : undefined }
+}
+
+/** The limit of the call, sometimes a lower one, as a guard sends that clamps the output. */
+function drawLimit(draw: Draw, { maxOutputTokens, minOutputTokens }: PricedCall): number | undefined {
+  if (maxOutputTokens === undefined) return draw.chance(0.5) ? minOutputTokens + draw.between(0, 200) : undefined
+  return draw.chance(0.2) && maxOutputTokens > minOutputTokens
+    ? draw.between(minOutputTokens, maxOutputTokens)
+    : maxOutputTokens
+}
+
+function checkReading(meter: Meter, line: BilledCall, description: PricedCall, about: string): void {
+  const reading = meter.read()
+  const read = `${about}: ${JSON.stringify(reading)}`
+  const chargeOf = ({ usage, cost }: ReportedUsage) =>
+    context.prices.costOf(description.priceKey, usage, {
+      serviceTier: reading.serviceTier,
+      region: description.boundOptions.region,
+      reported: cost,
+    }).nanoUsd
+  if (reading.usageLowerBound !== undefined) assert.ok(chargeOf(reading.usageLowerBound) <= line.nanoUsd, read)
+  assert.equal(reading.usage !== undefined, line.reported, read)
+  if (reading.usage !== undefined) assert.equal(chargeOf(reading.usage), line.nanoUsd, read)
+}
+
+/** The body as far as it arrived: the provider may cut it. */
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ""
+  try {
+    for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true })
+  } catch {
+    // The connection was closed.
+  }
+  return text
+}
+
+/** Reads a body or an event stream by the plainest rules, so that the reader of the guard is not needed. */
+export function readResponse(meter: Meter, text: string, contentType: string): void {
+  if (!contentType.startsWith("text/event-stream")) {
+    meter.add({ event: undefined, data: parsed(text), text })
+    meter.end()
+    return
+  }
+  // What follows the last empty line was cut.
+  for (const block of text.split(/\r?\n\r?\n/).slice(0, -1)) {
+    const lines = block.split(/\r?\n/)
+    const event = lines.find((each) => each.startsWith("event: "))?.slice(7)
+    const data = lines.find((each) => each.startsWith("data: "))?.slice(6)
+    if (data !== undefined) meter.add({ event: event ?? "message", data: parsed(data), text: data })
+  }
+  meter.end()
+}
+
+/** Undefined: no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,177 @@
+import { isBudgetError, type Reservation, StoreError, type Subject } from "@p2/budget"
+import { LruMap } from "@p2/core"
+import { settleAttempt } from "../charge/attempt"
+import { decideCharge } from "../charge/decide-charge"
+import type { ReservedCost } from "../charge/evidence"
+import type { MeterReading } from "../protocols/meter"
+import type { ResumedCall } from "../protocols/protocol"
+import { EventObserver } from "../transport/event-observer"
+import { readAhead, withBody } from "../transport/read-ahead"
+import { isEventStream } from "../transport/read-body"
+import type { Guard } from "./guard-options"
+import { chargeOf } from "./plan-call"
+import type { ReadCall } from "./read-call"
+import { meterWhole, readWhole, responseOf } from "./read-response"
+import type { ReservedCall } from "./reserve-call"
+import { inCurrentScope, mergeSubjects } from "./scope"
+import { chargedFields, countsOf, reportAttempt } from "./settle-call"
+
+/** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */
+const BACKGROUND_LEASE_MS = 24 * 3_600_000
+
+/** Reservations of background responses that this process started. */
+const started = new LruMap<string, Reservation>(10_000)
+
+/**
+ * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process can
+ * settle it, and releases the reservation of the call that started it. Without room for both at once, that one is kept: then
+ * only a poll in this process can settle it, and its lease ends as usual.
+ *
+ * @returns `repeated`: another call has this response id. Nothing changed: the reservation of this call is to be settled.
+ */
+export async function continueInBackground(
+  guard: Guard,
+  call: ReservedCall,
+  idempotencyKey: string,
+): Promise<{ status: "continued" | "repeated" }> {
+  const { attempt, described, plan } = call
+  const first = attempt.reservation
+  if (started.has(idempotencyKey)) return { status: "repeated" }
+  const second = await reserveResponse(call, idempotencyKey)
+  if (second === "repeated") return { status: "repeated" }
+  started.set(idempotencyKey, second ?? first)
+  reportAttempt(guard, described, {
+    status: "continued",
+    reservedNanoUsd: plan.bound.nanoUsd,
+    limits: first.limits,
+  })
+  // A release that fails leaves the first reservation to its lease.
+  if (second !== undefined) await settleAttempt(attempt, RELEASED, RELEASED).catch(() => {})
+  return { status: "continued" }
+}
+
+const RELEASED = { status: "released" } as const
+
+/** Undefined: there is no room, or the store failed. `repeated`: the key is that of another call. */
+async function reserveResponse(
+  { attempt, budget, subject, described, plan }: ReservedCall,
+  idempotencyKey: string,
+): Promise<Reservation | "repeated" | undefined> {
+  const { nanoUsd, tokens } = plan.bound
+  try {
+    const result = await budget.reserve({
+      idempotencyKey,
+      subject: { ...subject, requestId: subject.requestId ?? attempt.reservation.idempotencyKey },
+      amount: { nanoUsd, tokens },
+      leaseMs: BACKGROUND_LEASE_MS,
+      entry: { provider: described.provider },
+      recordDenial: false,
+    })
+    if (!result.ok) return undefined
+    return result.reservation.replayed ? "repeated" : result.reservation
+  } catch (error) {
+    // Otherwise the key exists with another amount, or is settled already.
+    return StoreError.isInstance(error) ? undefined : "repeated"
+  }
+}
+
+/** A poll, and who polls. */
+export interface BackgroundPoll {
+  read: Extract<ReadCall, { status: "read" }>
+  headers: Headers
+  described: ResumedCall
+  /** The subject in the headers of the call. */
+  subject: Subject | undefined
+}
+
+/** Sends a poll of a background response. If the response has ended, settles the reservation of the call that started it. */
+export async function pollBackground(guard: Guard, poll: BackgroundPoll): Promise<Response> {
+  const { read, headers, described } = poll
+  const startedAt = performance.now()
+  const response = await guard.fetch(...read.argumentsFor({ headers }))
+  const upstream = response.body
+  if (!response.ok || upstream === null) return response
+  const meter = described.createMeter()
+  if (isEventStream(response.headers, { streamed: false })) {
+    const onEnd = () => settlePolled(guard, poll, meter.read(), startedAt)
+    const observer = new EventObserver(meter, { hidesUsage: false })
+    return withBody(response, readAhead(upstream, { observer, bodyIdleMs: guard.bodyIdleMs, onEnd }).body)
+  }
+  const body = await readWhole(upstream)
+  meterWhole(meter, body)
+  await settlePolled(guard, poll, meter.read(), startedAt)
+  return responseOf(response, body)
+}
+
+/** Never rejects: the answer matters more, and an unsettled reservation is charged when its lease ends. */
+async function settlePolled(
+  guard: Guard,
+  poll: BackgroundPoll,
+  reading: MeterReading,
+  startedAt: number,
+): Promise<void> {
+  // A body that names no response, such as an error page of a gateway, says nothing about its end.
+  if (reading.generationId === undefined || reading.continues !== undefined || reading.state === "open") return
+  const { idempotencyKey, provider } = poll.described
+  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
+  try {
+    const owner = { ...mergeSubjects(subject, poll.subject), model: reading.model }
+    const reservation = started.get(idempotencyKey) ?? (await budget.resume(idempotencyKey, { subject: owner }))
+    const evidence = {
+      provider,
+      sent: "maybe-sent",
+      httpStatus: 200,
+      reading,
+      endedBy: undefined,
+      hasHostedTools: true,
+    } as const
+    const reserved = reservedBy(reservation, guard, poll.described, reading)
+    const charge = decideCharge(evidence, reserved, guard.charge)
+    const status = reading.state === "complete" ? "succeeded" : "failed"
+    const { model: modelUsed, generationId } = reading
+    const durationMs = Math.round(performance.now() - startedAt)
+    const settlement = await settleAttempt({ reservation }, charge, {
+      status,
+      provider,
+      modelUsed,
+      generationId,
+      tokens: countsOf(reading),
+    })
+    started.delete(idempotencyKey)
+    if (settlement.status === "settled" && settlement.replayed) return
+    const called = { provider, model: modelUsed ?? "unknown" }
+    reportAttempt(guard, called, {
+      status,
+      httpStatus: 200,
+      reservedNanoUsd: reserved.nanoUsd,
+      limits: reservation.limits,
+      ...chargedFields(guard, called, { charge, reservedNanoUsd: reserved.nanoUsd, settlement }),
+      inputTokens: reading.usage?.usage.inputTokens,
+      outputTokens: reading.usage?.usage.outputTokens,
+      durationMs,
+    })
+  } catch (error) {
+    // An earlier poll settled it, it was never reserved here, or the store failed.
+    if (!isBudgetError(error)) throw error
+  }
+}
+
+function reservedBy(
+  { amount }: Reservation,
+  { prices }: Guard,
+  described: ResumedCall,
+  { model }: MeterReading,
+): ReservedCost {
+  const nanoUsd = amount.nanoUsd ?? 0
+  const tokens = amount.tokens ?? 0
+  return {
+    nanoUsd,
+    tokens,
+    inputTokens: tokens,
+    boundOf: () => nanoUsd,
+    costOf: (reported, serviceTier) =>
+      model === undefined
+        ? undefined
+        : chargeOf(prices, described.priceKeyOf(model), reported, { serviceTier, region: described.region }),
+  }
+}

@@ -1,0 +1,119 @@
+import { P2Error } from "@p2/core"
+import { findProtocol } from "../protocols/find-protocol"
+import type { ProviderCall } from "../protocols/protocol"
+import { isCounted } from "../transport/counted-call"
+import { type BackgroundPoll, pollBackground } from "./background"
+import { takeSubject } from "./call-subject"
+import { checkUnguarded, GUARDED, type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
+import { type ReadCall, readCall } from "./read-call"
+import { type DescribedCall, type ReservedCall, reserveCall } from "./reserve-call"
+import { sendPassed } from "./send-passed"
+import { sendReserved } from "./send-reserved"
+import { reportAttempt } from "./settle-call"
+import { circuitResponse, denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
+
+/**
+ * A `fetch` for the SDK of a provider. Before a call is sent, it reserves the most that the call can cost, in every limit of
+ * the budget; afterwards it settles the actual cost. Each HTTP attempt of the SDK is reserved and settled by itself.
+ *
+ * A call that the budget denies is not sent: the response has status 402 in the provider's error shape, which no SDK
+ * retries, and `budgetErrorFrom` finds the `BudgetExceededError` in the SDK's error. A call whose cost has no upper bound gets
+ * status 400, and a call while the store fails status 503, both without being sent.
+ *
+ * @throws InvalidArgumentError if an option is invalid
+ *
+ * @example
+ * const openai = new OpenAI({ fetch: guardFetch({ budget }) })
+ */
+export function guardFetch(options: GuardOptions): typeof fetch {
+  const guard = readGuardOptions(options)
+  if (options.fetch === undefined) checkUnguarded(globalThis.fetch)
+  const guarded: typeof fetch = (input, init) => guardedFetch(guard, input, init)
+  return Object.defineProperty(guarded, GUARDED, { value: true })
+}
+
+/** One call of a guarded fetch. */
+export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const read = await readCall(input, init)
+  if (read.status === "too-large") return rejectionResponse(read.call, "invalid-body", read.message)
+  const { signal, call } = read
+  if (signal?.aborted) throw signal.reason
+  const prepared = await prepare(guard, read).catch((error: unknown): Prepared => {
+    // As fetch does. Nothing stays reserved.
+    if (signal?.aborted) throw signal.reason
+    if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error) }
+    throw error
+  })
+  switch (prepared.status) {
+    case "not-sent":
+      return prepared.response
+    case "free":
+      return guard.fetch(...read.argumentsFor({ headers: prepared.headers }))
+    case "passed":
+      return sendPassed(guard, read, prepared.headers)
+    case "poll":
+      return pollBackground(guard, prepared.poll)
+    case "reserved":
+      return sendReserved(guard, prepared.call)
+  }
+}
+
+/** What to do with a call. */
+type Prepared =
+  | { status: "not-sent"; response: Response }
+  /** `passed`: the options send it without a limit. */
+  | { status: "free" | "passed"; headers: Headers }
+  | { status: "poll"; poll: BackgroundPoll }
+  | { status: "reserved"; call: ReservedCall }
+
+async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Prepared> {
+  const { subject, headers } = takeSubject(read.call.headers)
+  const call: ProviderCall = { ...read.call, headers }
+  const described = findProtocol(call, guard)
+  switch (described.status) {
+    case "free":
+      return { status: "free", headers }
+    case "rejected":
+      if (described.reason === "unknown-endpoint" && guard.unknownEndpoints === "pass")
+        return { status: "passed", headers }
+      return { status: "not-sent", response: rejectionResponse(call, described.reason, described.message) }
+    case "resumed":
+      return { status: "poll", poll: { read, headers, described, subject } }
+    case "priced":
+      if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
+      return reserve(guard, { read, headers, described, subject })
+  }
+}
+
+const GUARDED_TWICE =
+  "This call is counted already, by another guarded fetch, a client of @p2/client or budgetMiddleware around this one. Guard each call once."
+
+async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
+  const { subject, read, headers } = call
+  const { signal } = read
+  const toBound = {
+    call: { ...read.call, headers },
+    described: call.described,
+    context: guard,
+    fetch: guard.fetch,
+    signal,
+  }
+  const { described, onInputReported } = await guard.inputBounds.bound(toBound)
+  const request = { described, subject, signal, attempt: attemptOf(headers) }
+  const outcome = await reserveCall(guard, request)
+  switch (outcome.status) {
+    case "reserved":
+      return { status: "reserved", call: Object.assign({}, call, { described, onInputReported }, outcome.reserved) }
+    case "denied":
+      reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
+      return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
+    case "rejected":
+      return { status: "not-sent", response: circuitResponse(call.read.call, outcome.error) }
+  }
+}
+
+/** The SDKs of OpenAI and Anthropic count their retries in a header. */
+function attemptOf(headers: Headers): number {
+  const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
+  return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1
+}

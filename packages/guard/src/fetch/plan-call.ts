@@ -1,0 +1,102 @@
+import type { BudgetExceededError } from "@p2/budget"
+import type { Bound } from "@p2/pricing"
+import type { ReportedCharge, ReservedCost } from "../charge/evidence"
+import { dearerCharge } from "../charge/used-model"
+import type { ReportedUsage } from "../protocols/meter"
+import type { BoundedCall } from "../protocols/protocol"
+import type { Guard } from "./guard-options"
+
+/** The output limit that a call is sent with, and the most that it can cost. */
+export interface CallPlan {
+  /** Undefined: none is sent, so the model's maximum bounds the answer. */
+  maxOutputTokens: number | undefined
+  bound: Bound
+}
+
+/** Plans a call with the output limit that the options and the call set. @throws P2Error of kind `usage` */
+export function planCall(described: BoundedCall, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
+  return planWith(described, limitOf(described, limit, clampTo !== undefined), prices)
+}
+
+function limitOf(described: BoundedCall, limit: number | undefined, isClamped: boolean): number | undefined {
+  const own = described.maxOutputTokens
+  if (limit === undefined || (own !== undefined && !(isClamped && own > limit))) return own
+  return Math.max(limit, described.minOutputTokens)
+}
+
+/**
+ * Plans a denied call with the largest output limit that the denying limits can still pay. Undefined: they cannot pay for
+ * an answer, or the limit is not lower than that of the denied plan.
+ */
+export function planWithin(
+  described: BoundedCall,
+  denied: CallPlan,
+  { all }: BudgetExceededError,
+  { prices }: Guard,
+): CallPlan | undefined {
+  const affordable = all.map(({ unit, remaining, remainingNanoUsd }) => {
+    if (unit === "usd") {
+      const budgetNanoUsd = Math.max(0, remainingNanoUsd ?? 0)
+      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd })
+    }
+    if (unit === "requests") return 0
+    return Math.floor((remaining - described.input.upperBound) / (described.boundOptions.choices ?? 1))
+  })
+  const maxOutputTokens = Math.min(...affordable)
+  if (maxOutputTokens < Math.max(1, described.minOutputTokens)) return undefined
+  if (denied.maxOutputTokens !== undefined && maxOutputTokens >= denied.maxOutputTokens) return undefined
+  return planWith(described, maxOutputTokens, prices)
+}
+
+function planWith(described: BoundedCall, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
+  const options = { maxOutputTokens, ...boundOptions(described) }
+  return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
+}
+
+/** The call may be priced at any later time: nobody knows how long its answer takes. */
+function boundOptions({ boundOptions, input }: BoundedCall) {
+  return { inputTokens: input.upperBound, at: Date.now(), ...boundOptions }
+}
+
+/** What a planned call reserves, and the prices of what it may report. */
+export function reservedCost(described: BoundedCall, { bound }: CallPlan, { prices }: Guard): ReservedCost {
+  const { priceKey, boundOptions: options } = described
+  return {
+    nanoUsd: bound.nanoUsd,
+    tokens: bound.tokens,
+    inputTokens: described.input.upperBound,
+    boundOf: (outputTokens) => {
+      const limits = { ...boundOptions(described), choices: 1, maxOutputTokens: outputTokens }
+      return Math.min(bound.nanoUsd, prices.upperBound(priceKey, limits).nanoUsd)
+    },
+    costOf: (reported, serviceTier, modelUsed) =>
+      dearerCharge({ prices, priceKey, modelUsed }, (key) =>
+        chargeOf(prices, key, reported, {
+          serviceTier: serviceTier ?? reported.usage.serviceTier ?? explicitTier(options.serviceTier),
+          region: reported.usage.region ?? options.region,
+          byok: reported.cost?.isByok,
+        }),
+      ),
+  }
+}
+
+/** `auto` is no tier: a setting of the provider's project decides. */
+function explicitTier(serviceTier: string | undefined): string | undefined {
+  return serviceTier === "auto" ? undefined : serviceTier
+}
+
+/** The cost of a reported usage; undefined if it has no price. */
+export function chargeOf(
+  prices: Guard["prices"],
+  priceKey: string,
+  { usage, cost: reported }: ReportedUsage,
+  options: { serviceTier?: string | undefined; region?: string | undefined; byok?: boolean | undefined },
+): ReportedCharge | undefined {
+  try {
+    const { nanoUsd, tokens, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { ...options, reported })
+    const tableCostNanoUsd = differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd
+    return { costNanoUsd: nanoUsd, tokens, costSource: basis, tableCostNanoUsd }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,17 @@
+export { findProtocol, PROTOCOLS } from "./protocols/find-protocol"
+export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
+export { ChatCompletion } from "./protocols/openai-chat/chat-completion"
+export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"
+export type {
+  CallDescription,
+  CallInput,
+  PricedCall,
+  Prompt,
+  Protocol,
+  ProtocolContext,
+  ProviderCall,
+  Rejection,
+  RejectionReason,
+  ResumedCall,
+} from "./protocols/protocol"
+export { type CompatibleProvider, KNOWN_PROVIDERS, type LimitField } from "./protocols/variants/known-providers"

@@ -1,0 +1,56 @@
+import type { AnswerFormat, Message, ToolDefinition } from "@p2/core"
+import type { Modality } from "@p2/pricing"
+import { countRequestTokens, countTokens } from "@p2/tokens"
+import type { Rejection } from "./protocol"
+import { rejectionOf, unbounded } from "./rejection"
+import type { CalledModel } from "./variants/called-model"
+
+/** The input of a call in the form in which its tokens are counted. */
+export interface CountableInput {
+  messages: Message[]
+  tools: ToolDefinition[]
+  answerFormat: AnswerFormat | undefined
+  /** JSON and text that may reach the model beside the messages. Twice its tokens is the bound. */
+  otherText: string[]
+  /** Tokens of instructions that the provider adds, by a sourced margin. */
+  addedTokens: number
+  /** The parts whose tokens only the context window bounds: earlier turns that the provider stores, files, search results. */
+  unseen: string[]
+  /** Undefined: every modality for which the model has a rate. */
+  modalities: Set<Modality> | undefined
+}
+
+export interface InputTokens {
+  status: "counted"
+  estimate: number
+  upperBound: number
+  /** No part is bounded by the window only. */
+  isShown: boolean
+}
+
+/** Counts the input tokens of a call: an estimate, and an upper bound. */
+export function countInput({ countedAs, window }: CalledModel, input: CountableInput): InputTokens | Rejection {
+  const { messages, tools, answerFormat, otherText, addedTokens, unseen } = input
+  try {
+    const counted = countRequestTokens({ model: countedAs, messages, tools, answerFormat })
+    let estimate = counted.tokens
+    let upperBound = counted.upperBound + addedTokens
+    for (const text of otherText) {
+      estimate += countTokens(text, { model: countedAs })
+      upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
+    }
+    if (unseen.length > 0) {
+      if (window === undefined)
+        return unbounded(
+          unseen[0]!,
+          "the context window of the model is unknown",
+          "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
+        )
+      // No request can exceed the window, whatever the provider adds to it.
+      upperBound = Math.max(window, upperBound)
+    }
+    return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen.length === 0 }
+  } catch (error) {
+    return rejectionOf(error)
+  }
+}

@@ -1,0 +1,71 @@
+import { isRecord, parseJson } from "@p2/core"
+
+/** One tool call as its pieces arrive. */
+interface ToolCallPieces {
+  index: number
+  id: string | undefined
+  arguments: string
+}
+
+/**
+ * Collects the arguments of tool calls. Reads OpenAI's shape and what servers make of it: a single call instead of a list,
+ * an object by index or JSON in its place, arguments as an object, `parameters`, `input` or `args` in their place, a call
+ * without `function` around it, any index.
+ */
+export class ToolCalls {
+  readonly #calls: ToolCallPieces[] = []
+
+  /** The arguments of each call that has some. */
+  get arguments(): readonly string[] {
+    return this.#calls.map((call) => call.arguments).filter((text) => text !== "")
+  }
+
+  /** The arguments that an answer begins with: those of the first call that are more than `{}`. */
+  get first(): string | undefined {
+    return this.#calls.find((call) => !isBlank(call.arguments))?.arguments
+  }
+
+  /** Adds the calls of a message or of a chunk. `isWhole`: they repeat and complete what arrived before. */
+  add(calls: unknown, options: { isWhole: boolean }): void {
+    for (const [position, call] of listOf(calls).entries()) if (isRecord(call)) this.#addCall(call, position, options)
+  }
+
+  #addCall(call: Record<string, unknown>, position: number, { isWhole }: { isWhole: boolean }): void {
+    const holder = isRecord(call.function) ? call.function : isRecord(call.custom) ? call.custom : call
+    const piece = asText(holder.arguments ?? holder.parameters ?? holder.input ?? holder.args)
+    const id = typeof call.id === "string" && call.id !== "" ? call.id : undefined
+    const index = typeof call.index === "number" ? call.index : position
+    const pieces = this.#callAt(index, id, holder.name) ?? this.#begin(index, id)
+    const repeats = isWhole && piece.startsWith(pieces.arguments)
+    pieces.arguments = repeats ? piece : pieces.arguments + piece
+  }
+
+  #begin(index: number, id: string | undefined): ToolCallPieces {
+    const pieces = { index, id, arguments: "" }
+    this.#calls.push(pieces)
+    return pieces
+  }
+
+  /** The call that a piece belongs to. Gemini's endpoint gives every call of a stream the index 0, with different ids. */
+  #callAt(index: number, id: string | undefined, name: unknown): ToolCallPieces | undefined {
+    const call = this.#calls.findLast((each) => each.index === index)
+    if (call === undefined || id === undefined || id === call.id || typeof name !== "string") return call
+    return parseJson(call.arguments) === undefined ? call : undefined
+  }
+}
+
+/** Whether arguments say nothing: the answer may be in the content. Looks at short texts only. */
+export function isBlank(text: string): boolean {
+  return text.length < 20 && /^\s*(?:\{\s*\}|null|"")?\s*$/.test(text)
+}
+
+function listOf(calls: unknown): unknown[] {
+  const value = typeof calls === "string" ? parseJson(calls) : calls
+  const isMap = isRecord(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key))
+  return isMap ? Object.values(value) : [value].flat()
+}
+
+function asText(value: unknown): string {
+  if (typeof value === "string") return value
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : ""
+}

@@ -1,0 +1,120 @@
+import type { BoundOptions, PriceTable } from "@p2/pricing"
+import type { Meter } from "./meter"
+
+/** One HTTP call of an SDK, before it is sent. Body, URL and headers together decide what it can cost. */
+export interface ProviderCall {
+  method: string
+  url: URL
+  headers: Headers
+  /** The parsed JSON body. `none`: the call has no body. `opaque`: the body is not a JSON object (a form, a file). */
+  body:
+    | { kind: "json"; value: Readonly<Record<string, unknown>> }
+    | { kind: "none" }
+    | { kind: "opaque"; contentType: string }
+}
+
+/** What a protocol needs beside the call. */
+export interface ProtocolContext {
+  prices: PriceTable
+  /** Azure: the model behind each deployment name. */
+  deployments: Readonly<Record<string, string>>
+  /** The provider at hosts that are not in the table of providers; undefined: such a host is rejected, unless the model has a price of the caller's own. */
+  provider?: string | undefined
+  /** `max_tool_calls` of OpenAI's Responses, sent where a call has hosted tools and no maximum; undefined: such a call is rejected. */
+  maxToolCalls?: number | undefined
+  /**
+   * The service tier that is sent to OpenAI where a call states none. Without it a setting of the project decides, and the bound
+   * assumes the most expensive tier; undefined: none is sent.
+   */
+  serviceTier?: string | undefined
+}
+
+/** Why a call is not sent. Every reason has a remedy in its message. */
+export type RejectionReason =
+  /** The path, or a field or tool in the body, is not understood, so its cost is unknown. */
+  | "unknown-endpoint"
+  /** The path is understood, but not whose prices apply at this host. */
+  | "unknown-provider"
+  | "unknown-field"
+  /** The cost has no upper bound: a hosted tool without a maximum, a stored prompt, a tier without a listed price. */
+  | "unbounded-cost"
+  | "unknown-model"
+  | "invalid-body"
+
+/** What a call can cost. */
+export type CallDescription =
+  /** Never billed: lists of models, files, token counting, moderations. */
+  { status: "free" } | Rejection | PricedCall | ResumedCall
+
+export interface Rejection {
+  status: "rejected"
+  reason: RejectionReason
+  message: string
+}
+
+/** Input tokens of a call, hidden inputs included (tools, schemas, system, images, files, earlier turns that the provider stores). */
+export interface CallInput {
+  estimate: number
+  upperBound: number
+  /** Undefined: the provider adds input that it counts nowhere before the call. */
+  prompt?: Prompt | undefined
+}
+
+/** How the input comes about. */
+export interface Prompt {
+  /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
+  isShown: boolean
+  /** The most passes of the model, each of which reads the prompt: more than 1 if the provider runs tools. */
+  passes: number
+}
+
+/** What decides the upper bound of a call. */
+export interface BoundedCall {
+  /** As in the usage entry: `openai`, `azure`, `anthropic`, `gemini`, `openrouter`, … */
+  provider: string
+  /** The model as the caller named it, and the id of its price. */
+  model: string
+  priceKey: string
+  input: CallInput
+  /** The output limit that the call sets, for each choice; undefined: none. */
+  maxOutputTokens: number | undefined
+  /** The lowest output limit that may be set instead: above a thinking budget. */
+  minOutputTokens: number
+  /** Everything else that decides the bound. */
+  boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+}
+
+/** A call with an upper bound. */
+export interface PricedCall extends BoundedCall {
+  status: "priced"
+  /** The answer is requested as server-sent events. */
+  streamed: boolean
+  /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */
+  bodyToSend(changes: {
+    maxOutputTokens?: number | undefined
+    maxPrice?: { prompt: number; completion: number; request?: number } | undefined
+  }): Record<string, unknown>
+  /** Creates the reader of the response's usage. */
+  createMeter(): Meter
+}
+
+/** The poll of a background response. It costs nothing; its answer settles the reservation of the call that started the response. */
+export interface ResumedCall {
+  status: "resumed"
+  provider: string
+  /** The key of that reservation, derived from the response id: the same in every process. */
+  idempotencyKey: string
+  /** The id of the price of the model that the answer names. @throws UnknownModelError */
+  priceKeyOf(model: string): string
+  /** The region of the URL, for the cost. */
+  region: string | undefined
+  createMeter(): Meter
+}
+
+/** One wire format. Pure: the same call always gives the same description. */
+export interface Protocol {
+  /** Such as `openai-responses`. */
+  name: string
+  /** Undefined: the call is not of this wire format. */
+  describe(call: ProviderCall, context: ProtocolContext): CallDescription | undefined
+}

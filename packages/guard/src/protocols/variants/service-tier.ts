@@ -1,0 +1,27 @@
+import type { ProtocolContext, Rejection } from "../protocol"
+import { invalidBody } from "../rejection"
+import type { CalledModel } from "./called-model"
+
+/** The service tier that decides the bound. */
+export interface ServiceTier {
+  status: "read"
+  /** Undefined or `auto`: a setting of the provider's project decides. */
+  name: string | undefined
+  /** The call states none, so that `name` has to be sent. */
+  isSent: boolean
+}
+
+/** Reads the service tier of a call, or takes that of the context where a setting of OpenAI's project would decide. */
+export function serviceTierOf(
+  body: Readonly<Record<string, unknown>>,
+  { provider }: CalledModel,
+  context: ProtocolContext,
+): ServiceTier | Rejection {
+  const stated = body.service_tier ?? undefined
+  if (stated !== undefined && typeof stated !== "string")
+    return invalidBody("service_tier", "the name of a service tier")
+  const isOpen = stated === undefined || stated === "auto"
+  if (!isOpen || context.serviceTier === undefined || provider.name !== "openai")
+    return { status: "read", name: stated, isSent: false }
+  return { status: "read", name: context.serviceTier, isSent: true }
+}

@@ -1,0 +1,138 @@
+import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
+import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
+
+/** Where calls below one prefix are sent, and with which key. */
+export interface UpstreamOptions {
+  /**
+   * The base URL, as the SDK of the provider takes it: `https://api.openai.com/v1`, for Anthropic and Gemini with or without
+   * the version, for Azure `https://name.openai.azure.com`. @defaultValue that of the provider with the name of the upstream
+   */
+  baseURL?: string | undefined
+  /** The provider's key, or a function that returns it for each call. It replaces what the caller sent. @defaultValue no key is sent */
+  apiKey?: string | (() => string | Promise<string>) | undefined
+  /** Headers that are added to every call and override the caller's, such as `openai-project`. */
+  headers?: Readonly<Record<string, string>> | undefined
+  /** The provider whose prices apply at a host that is not in the table of providers. @defaultValue the name of the upstream */
+  provider?: string | undefined
+  /** Azure: the model behind each deployment name. */
+  deployments?: Readonly<Record<string, string>> | undefined
+}
+
+/** How a provider takes its key and spells its paths and errors. */
+type Dialect = "openai" | "anthropic" | "gemini" | "azure"
+
+export interface Upstream {
+  name: string
+  dialect: Dialect
+  /** The name of the provider, for prices and rules. */
+  provider: string
+  deployments: Readonly<Record<string, string>>
+  headers: Readonly<Record<string, string>>
+  apiKey(): Promise<string | undefined>
+  /** The URL for a path below the name of the upstream. */
+  urlOf(path: string, query: string): URL
+}
+
+const NAMES: ReadonlySet<string> = new Set(["baseURL", "apiKey", "headers", "provider", "deployments"])
+const ADVICE = { url: "Did you mean `baseURL`?", key: "Did you mean `apiKey`?", token: "Did you mean `apiKey`?" }
+
+/** The roots of APIs whose paths begin with a version that callers may write or omit. */
+const ROOTS: Readonly<Record<string, string>> = {
+  anthropic: "https://api.anthropic.com",
+  gemini: "https://generativelanguage.googleapis.com",
+}
+
+/** @throws InvalidArgumentError */
+export function readUpstream(name: string, options: UpstreamOptions): Upstream {
+  const argument = `upstreams.${name}`
+  if (!/^[\w-]{1,40}$/.test(name))
+    throw new InvalidArgumentError("upstreams", "names of letters, digits, - and _", hideString(name))
+  checkOptions(options, NAMES, argument, ADVICE)
+  const known = KNOWN_PROVIDERS.find((each) => each.name === name)
+  const { baseURL = ROOTS[name] ?? known?.baseURL, apiKey, headers = {}, provider = name, deployments = {} } = options
+  if (apiKey !== undefined && typeof apiKey !== "function" && !isHeaderValue(apiKey))
+    throw new InvalidArgumentError(`${argument}.apiKey`, "a key, or a function that returns one", hideString(apiKey))
+  for (const [header, value] of Object.entries(headers)) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
+      throw new InvalidArgumentError(`${argument}.headers`, "names of headers", hideString(header))
+    if (!isHeaderValue(value))
+      throw new InvalidArgumentError(`${argument}.headers.${header}`, "a string of ASCII characters", hideString(value))
+  }
+  const dialect = dialectOf(provider)
+  const base = readBase(baseURL, argument)
+  return {
+    ...{ name, dialect, provider, deployments, headers },
+    apiKey: async () => (typeof apiKey === "function" ? apiKey() : apiKey),
+    urlOf: (path, query) => new URL(`${base.origin}${pathAt(dialect, base.pathname, path, known?.baseURL)}${query}`),
+  }
+}
+
+function dialectOf(provider: string): Dialect {
+  return provider === "anthropic" || provider === "gemini" || provider === "azure" ? provider : "openai"
+}
+
+function readBase(baseURL: string | undefined, argument: string): { origin: string; pathname: string } {
+  const expected = 'an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1"'
+  const url = typeof baseURL === "string" && URL.canParse(baseURL) ? new URL(baseURL) : undefined
+  const isPlain = url !== undefined && url.username + url.password + url.search + url.hash === ""
+  if (!isPlain || !/^https?:$/.test(url.protocol))
+    throw new InvalidArgumentError(`${argument}.baseURL`, expected, hideString(baseURL))
+  return { origin: url.origin, pathname: url.pathname.replace(/\/+$/, "") }
+}
+
+/** The path at the upstream. Callers may write the version of the API or omit it, as their SDKs do. */
+function pathAt(dialect: Dialect, basePath: string, path: string, knownBaseURL = ""): string {
+  switch (dialect) {
+    case "azure":
+      return `${basePath.replace(/\/openai(\/v1)?$/, "")}${path}`
+    case "gemini": {
+      const root = basePath.replace(/\/v1(beta|alpha)?\d*(\/openai)?$/, "")
+      return /^\/(upload\/)?v\d/.test(path) ? `${root}${path}` : `${root}/v1beta${path}`
+    }
+    case "anthropic":
+      return `${basePath.replace(/\/v1$/, "")}/v1${withoutPrefix(path, "/v1")}`
+    case "openai": {
+      const prefixes = [basePath, new URL(knownBaseURL || "http://unknown").pathname, "/v1"]
+      const prefix = basePath === "" ? undefined : prefixes.find((each) => withoutPrefix(path, each) !== path)
+      return `${basePath}${prefix === undefined ? path : withoutPrefix(path, prefix)}`
+    }
+  }
+}
+
+function withoutPrefix(path: string, prefix: string): string {
+  return path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path
+}
+
+/** Whether a value can be sent in a header, of one line and without surprises of encoding. */
+function isHeaderValue(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
+}
+
+/** The format of an upstream's errors. */
+export type ErrorFormat = "openai" | "anthropic" | "google"
+
+/** How an upstream takes its key at a path, and writes its errors. */
+export interface PathFormat {
+  keyHeader: string
+  /** Before the key. */
+  keyPrefix: string
+  errors: ErrorFormat
+}
+
+const BEARER: PathFormat = { keyHeader: "authorization", keyPrefix: "Bearer ", errors: "openai" }
+
+/** Anthropic and Gemini also have paths in OpenAI's format. */
+export function formatAt({ dialect }: Upstream, { pathname }: URL): PathFormat {
+  switch (dialect) {
+    case "azure":
+      return { keyHeader: "api-key", keyPrefix: "", errors: "openai" }
+    case "anthropic":
+      return pathname.endsWith("/chat/completions")
+        ? BEARER
+        : { keyHeader: "x-api-key", keyPrefix: "", errors: "anthropic" }
+    case "gemini":
+      return /\/openai(\/|$)/.test(pathname) ? BEARER : { keyHeader: "x-goog-api-key", keyPrefix: "", errors: "google" }
+    case "openai":
+      return BEARER
+  }
+}

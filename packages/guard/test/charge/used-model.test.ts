@@ -1,0 +1,57 @@
+import type { Usage } from "@p2/core"
+import { createPriceTable } from "@p2/pricing"
+import { expect, it } from "vitest"
+import type { ReportedCharge } from "../../src/charge/evidence"
+import { dearerCharge } from "../../src/charge/used-model"
+
+const prices = createPriceTable({}, { extends: "published" })
+const USAGE: Usage = { inputTokens: 1_000_000, outputTokens: 100_000 }
+
+/** The cost in USD of the usage, for a call of one model whose answer names another. */
+function costUsd(priceKey: string, modelUsed: string | undefined, table = prices) {
+  const charge = dearerCharge({ prices: table, priceKey, modelUsed }, (key): ReportedCharge => {
+    const { nanoUsd, tokens, basis } = table.costOf(key, USAGE)
+    return { costNanoUsd: nanoUsd, tokens, costSource: basis, tableCostNanoUsd: undefined }
+  })
+  expect(charge?.tokens).toBe(1_100_000)
+  expect(charge?.tableCostNanoUsd).toBeUndefined()
+  return Number(charge?.costNanoUsd) / 1e9
+}
+
+it("charges the model that the answer names if it is dearer", () => {
+  const mini = costUsd("openai/gpt-4o-mini", undefined)
+  const large = costUsd("openai/gpt-4o", undefined)
+  expect(mini).toBeCloseTo(0.21)
+  expect(large).toBeCloseTo(3.5)
+  expect(costUsd("openai/gpt-4o-mini", "gpt-4o-2024-08-06")).toBe(large)
+  expect(costUsd("openai/gpt-4o", "gpt-4o-mini")).toBe(large)
+  // A gateway that bills like OpenAI may name the model of another vendor.
+  expect(costUsd("openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5")).toBeCloseTo(4.5)
+})
+
+it.each([
+  ["openai/gpt-4o-mini", "gpt-4o-mini-2024-07-18"],
+  ["azure/gpt-4o-mini", "gpt-4o-mini-2024-07-18"],
+  ["openrouter/openai/gpt-4o-mini", "openai/gpt-4o-mini"],
+  ["anthropic/claude-sonnet-4-5", "claude-sonnet-4-5-20250929"],
+  ["openai/gpt-4o-mini", "a-model-without-a-price"],
+  ["openai/gpt-4o-mini", ""],
+  ["openai/gpt-4o-mini", "../\u0000 no id"],
+])("keeps the price of %s if the answer names %j", (priceKey, modelUsed) => {
+  expect(costUsd(priceKey, modelUsed)).toBe(costUsd(priceKey, undefined))
+})
+
+it("keeps a price of the caller's own, unless the other model has one too", () => {
+  const own = createPriceTable(
+    { "azure/eu-mini": { input: "0.10", output: "0.40" }, "azure/eu-large": { input: "1", output: "4" } },
+    { extends: "published" },
+  )
+  expect(costUsd("azure/eu-mini", "gpt-4o-mini-2024-07-18", own)).toBeCloseTo(0.14)
+  expect(costUsd("azure/eu-mini", "eu-large", own)).toBeCloseTo(1.4)
+})
+
+it("keeps the cost that the provider reported", () => {
+  const reported = { costNanoUsd: 5, tokens: 1, costSource: "provider", tableCostNanoUsd: 9 } as const
+  const call = { prices, priceKey: "openrouter/openai/gpt-4o-mini", modelUsed: "openai/gpt-4o" }
+  expect(dearerCharge(call, () => reported)).toBe(reported)
+})

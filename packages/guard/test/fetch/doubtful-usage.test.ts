@@ -1,0 +1,91 @@
+import { expect, it } from "vitest"
+import { balance, CALL, COMPLETION, COST, guardOver, json, post } from "./guarded-server"
+
+/** A guard whose provider answers with one JSON body, and its call. */
+async function charged(url: string, call: object, answer: object, status = 200) {
+  const guard = guardOver(() => json(answer, { status }))
+  const response = await guard.fetch(url, { method: "POST", body: JSON.stringify(call) })
+  await response.text()
+  const [entry] = (await guard.budget.usage.list()).entries
+  return { entry, attempt: guard.attempts[0]!, spent: (await balance(guard.budget)).spent }
+}
+
+const MESSAGES = "https://api.anthropic.com/v1/messages"
+const GEMINI = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent"
+const claude = { model: "claude-sonnet-4-5", max_tokens: 100, messages: [{ role: "user", content: "Hi" }] }
+const claudeAnswer = {
+  type: "message",
+  id: "msg_1",
+  model: "claude-sonnet-4-5",
+  content: [{ type: "text", text: "Hi" }],
+}
+
+it.each([
+  ["Anthropic", MESSAGES, claude, { ...claudeAnswer, usage: { input_tokens: 0, output_tokens: 0 } }],
+  [
+    "Responses",
+    "https://api.openai.com/v1/responses",
+    { model: "gpt-4o-mini", input: "Hi", max_output_tokens: 100, service_tier: "default" },
+    {
+      id: "resp_1",
+      object: "response",
+      status: "completed",
+      model: "gpt-4o-mini",
+      output: [{ type: "message", content: [{ type: "output_text", text: "Hello" }] }],
+      usage: { input_tokens: 0, output_tokens: 0, total_tokens: 0 },
+    },
+  ],
+  [
+    "Gemini",
+    GEMINI,
+    { contents: [{ role: "user", parts: [{ text: "Hi" }] }], generationConfig: { maxOutputTokens: 100 } },
+    {
+      candidates: [{ content: { parts: [{ text: "Hello" }] }, finishReason: "STOP" }],
+      usageMetadata: { promptTokenCount: 0, totalTokenCount: 0 },
+    },
+  ],
+  [
+    "embeddings",
+    "https://api.openai.com/v1/embeddings",
+    { model: "text-embedding-3-small", input: "Hi" },
+    { object: "list", data: [{ embedding: [0.1] }], usage: { prompt_tokens: 0, total_tokens: 0 } },
+  ],
+])("charges the bound, in doubt, for an answer of %s with a usage of zero", async (_name, url, call, answer) => {
+  const { attempt, entry, spent } = await charged(url, call, answer)
+  expect(spent).toBe(attempt.reservedNanoUsd)
+  expect(spent).toBeGreaterThan(0)
+  expect(entry).toMatchObject({ costSource: "bound", inDoubt: true, status: "succeeded" })
+})
+
+it("charges nothing for an error of Gemini that its provider does not bill", async () => {
+  const call = { contents: [{ role: "user", parts: [{ text: "Hi" }] }], generationConfig: { maxOutputTokens: 100 } }
+  for (const status of [400, 429, 500]) {
+    const answer = { error: { code: status, message: "no", status: "FAILED" } }
+    const { entry, spent } = await charged(GEMINI, call, answer, status)
+    expect(spent).toBe(0)
+    expect(entry).not.toHaveProperty("inDoubt")
+  }
+})
+
+it("prices cache writes without their times as those for one hour, if the call asks for an hour", async () => {
+  const cached = (ttl: string) => ({
+    ...claude,
+    system: [{ type: "text", text: "word ".repeat(2000), cache_control: { type: "ephemeral", ttl } }],
+  })
+  const usage = { input_tokens: 10, output_tokens: 10, cache_creation_input_tokens: 1000 }
+  const hour = await charged(MESSAGES, cached("1h"), { ...claudeAnswer, usage })
+  const minutes = await charged(MESSAGES, cached("5m"), { ...claudeAnswer, usage })
+  // $3 and $15 per million tokens; writes cost $6 for an hour, $3.75 for 5 minutes.
+  expect(hour.spent).toBe(10 * 3_000 + 10 * 15_000 + 1000 * 6_000)
+  expect(minutes.spent).toBe(10 * 3_000 + 10 * 15_000 + 1000 * 3_750)
+})
+
+it("charges the model that answered if it is dearer than the called one", async () => {
+  const guard = guardOver(() => json({ ...COMPLETION, model: "gpt-4o-2024-08-06" }))
+  await (await post(guard.fetch, CALL)).text()
+  // 20 input and 10 output tokens at $2.50 and $10 per million.
+  expect(guard.attempts[0]).toMatchObject({ costNanoUsd: 20 * 2_500 + 10 * 10_000, inDoubt: false })
+  const own = guardOver(() => json(COMPLETION))
+  await (await post(own.fetch, CALL)).text()
+  expect(own.attempts[0]).toMatchObject({ costNanoUsd: COST })
+})

@@ -1,0 +1,105 @@
+import { Readable } from "node:stream"
+import { describe, expect, it } from "vitest"
+import { readCall } from "../../src/fetch/read-call"
+
+const URL_TEXT = "https://api.example.com/v1/chat/completions?x=1"
+const JSON_TEXT = '{"model":"m"}'
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** What a server would receive. */
+async function sentBy(call: Parameters<typeof fetch>): Promise<Request> {
+  return new Request(...call)
+}
+
+async function readOk(...call: Parameters<typeof readCall>) {
+  const read = await readCall(...call)
+  if (read.status !== "read") throw new Error(read.message)
+  return read
+}
+
+function formOf(fields: Record<string, string>): FormData {
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fields)) form.set(name, value)
+  return form
+}
+
+describe("readCall", () => {
+  it.each([
+    ["a string", JSON_TEXT],
+    ["bytes", bytes(JSON_TEXT)],
+    ["an array buffer", bytes(JSON_TEXT).buffer],
+    ["a view", new DataView(bytes(JSON_TEXT).buffer)],
+    ["a blob", new Blob([JSON_TEXT])],
+    ["a stream", new Blob([JSON_TEXT]).stream()],
+    ["a Node stream", Readable.from([JSON_TEXT.slice(0, 5), JSON_TEXT.slice(5)])],
+    [
+      "an async iterable",
+      (async function* () {
+        yield bytes(JSON_TEXT)
+      })(),
+    ],
+  ])("reads JSON in %s, and sends it again", async (_name, body) => {
+    const read = await readOk(URL_TEXT, { method: "post", body: body as never, duplex: "half" })
+    expect(read.call.body).toEqual({ kind: "json", value: { model: "m" } })
+    expect(read.call.method).toBe("POST")
+    expect(await (await sentBy(read.argumentsFor({}))).text()).toBe(JSON_TEXT)
+    expect(await (await sentBy(read.argumentsFor({ body: "{}" }))).text()).toBe("{}")
+  })
+
+  it.each([
+    ["a form", formOf({ a: "b" }), /name="a"\r\n\r\nb/],
+    ["parameters", new URLSearchParams({ a: "b" }), /^a=b$/],
+    ["text that is no JSON object", "[1]", /^\[1\]$/],
+  ])("describes %s as opaque, and sends it as it is", async (_name, body, text) => {
+    const read = await readOk(URL_TEXT, { method: "POST", body, headers: { "content-type": "text/x" } })
+    expect(read.call.body).toEqual({ kind: "opaque", contentType: "text/x" })
+    expect(await (await sentBy(read.argumentsFor({}))).text()).toMatch(text)
+  })
+
+  it("describes a compressed body as opaque", async () => {
+    const read = await readOk(URL_TEXT, { method: "POST", body: JSON_TEXT, headers: { "content-encoding": "gzip" } })
+    expect(read.call.body.kind).toBe("opaque")
+  })
+
+  it("describes a call without a body", async () => {
+    for (const init of [undefined, { method: "POST" }, { method: "POST", body: "" }])
+      expect((await readOk(URL_TEXT, init)).call.body).toEqual({ kind: "none" })
+  })
+
+  it("reads a Request, and lets the init override it", async () => {
+    const controller = new AbortController()
+    const request = new Request(URL_TEXT, {
+      method: "POST",
+      body: JSON_TEXT,
+      headers: { a: "1" },
+      signal: controller.signal,
+    })
+    const read = await readOk(request)
+    expect([read.call.url.href, read.call.method, read.call.headers.get("a")]).toEqual([URL_TEXT, "POST", "1"])
+    expect(read.call.body.kind).toBe("json")
+    controller.abort("why")
+    expect(read.signal?.reason).toBe("why")
+    const sent = await sentBy(read.argumentsFor({ headers: new Headers({ b: "2" }), body: "{}" }))
+    expect([sent.headers.get("a"), sent.headers.get("b"), await sent.text()]).toEqual([null, "2", "{}"])
+
+    const other = await readOk(new Request(URL_TEXT, { headers: { a: "1" } }), { method: "PUT", headers: { c: "3" } })
+    expect([other.call.method, other.call.headers.get("a"), other.call.headers.get("c")]).toEqual(["PUT", null, "3"])
+  })
+
+  it("reads at most 32 MiB of a body that can be read only once", async () => {
+    let pulled = 0
+    const endless = new ReadableStream({
+      pull(controller) {
+        pulled++
+        controller.enqueue(new Uint8Array(2 ** 20))
+      },
+    })
+    const read = await readCall(URL_TEXT, { method: "POST", body: endless, duplex: "half" })
+    expect(read).toMatchObject({ status: "too-large", message: expect.stringContaining("32 MiB") })
+    expect(pulled).toBeLessThan(36)
+  })
+
+  it("rejects a URL that is not absolute, as fetch does", async () => {
+    await expect(readCall("/v1/models")).rejects.toBeInstanceOf(TypeError)
+  })
+})

@@ -1,0 +1,206 @@
+import type { FeatureTable } from "./feature"
+
+const REFERENCE = "[API reference](https://platform.openai.com/docs/api-reference/chat/create)"
+const IMAGE = `data:image/png;base64,${"iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAYAAAB/HSuD"}`
+
+/** Chat completions of OpenAI. */
+export const CHAT: FeatureTable = {
+  title: "Chat completions",
+  endpoint: "https://api.openai.com/v1/chat/completions",
+  model: "gpt-4o-mini",
+  body: { messages: [{ role: "user", content: "Who is David Copperfield?" }], max_tokens: 50 },
+  rows: [
+    {
+      feature: "`messages` with text, names, refusals",
+      body: {
+        messages: [
+          { role: "system", content: "Be brief.", name: "rules" },
+          { role: "assistant", refusal: "No." },
+        ],
+      },
+      bounded: "tokens of the text, and a margin for each message",
+      source:
+        "[cookbook](https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb)",
+      bound: "higher",
+    },
+    {
+      feature: "images",
+      body: { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: IMAGE } }] }] },
+      bounded: "the formula of the model by the size in the image; of unknown size, the largest image",
+      source: "[images](https://platform.openai.com/docs/guides/images-vision#calculating-costs)",
+      bound: "higher",
+    },
+    {
+      feature: "audio input",
+      model: "gpt-audio",
+      body: {
+        messages: [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "AAAA", format: "wav" } }] }],
+      },
+      bounded: "tokens for each second of the longest audio that the bytes can hold, at the price of audio",
+      source: "`@p2/tokens`",
+      bound: "higher",
+    },
+    {
+      feature: "files, videos, the `audio` of an earlier answer",
+      body: { messages: [{ role: "user", content: [{ type: "file", file: { file_id: "file-1" } }] }] },
+      bounded: "the context window, at the highest price of any modality",
+      source: REFERENCE,
+      bound: "higher",
+    },
+    {
+      feature: "`tools` of the types `function` and `custom`, `functions`",
+      body: {
+        tools: [
+          { type: "function", function: { name: "find", description: "Finds", parameters: { type: "object" } } },
+          { type: "custom", custom: { name: "run", format: { type: "text" } } },
+        ],
+        functions: [{ name: "old" }],
+      },
+      bounded: "twice the tokens of their JSON, and 1,024",
+      source: "`@p2/tokens`",
+      bound: "higher",
+    },
+    {
+      feature: "`tool_choice`, `function_call`",
+      body: { tool_choice: { type: "function", function: { name: "find" } }, function_call: { name: "find" } },
+      bounded: "twice the tokens of their JSON",
+      source: REFERENCE,
+      bound: "higher",
+    },
+    {
+      feature: "calls of tools and their results",
+      body: {
+        messages: [
+          { role: "assistant", tool_calls: [{ id: "a", type: "custom", custom: { name: "run", input: "1" } }] },
+          { role: "tool", tool_call_id: "a", content: "2" },
+          { role: "function", name: "old", content: "3" },
+        ],
+      },
+      bounded: "tokens of names, arguments, ids and results, and a margin for each",
+      source: "`@p2/tokens`",
+      bound: "higher",
+    },
+    {
+      feature: "`response_format`",
+      body: { response_format: { type: "json_schema", json_schema: { name: "answer", schema: { type: "object" } } } },
+      bounded: "twice the tokens of its JSON, and 128",
+      source: "`@p2/tokens`",
+      bound: "higher",
+    },
+    {
+      feature: "`max_completion_tokens`, `max_tokens`",
+      body: { max_tokens: 100, max_completion_tokens: 100 },
+      bounded: "limit of each answer, reasoning included; without one, the maximum of the model",
+      source: REFERENCE,
+      bound: "higher",
+    },
+    {
+      feature: "`n`",
+      body: { n: 3 },
+      bounded: "output × n",
+      source: REFERENCE,
+      bound: "higher",
+    },
+    {
+      feature: "`prediction`",
+      body: { prediction: { type: "content", content: "David Copperfield is a novel by Charles Dickens." } },
+      bounded: "rejected prediction tokens count as output within the limit; the limit is sent as `max_tokens`",
+      source: "[usage](https://platform.openai.com/docs/api-reference/chat/object)",
+      bound: "equal",
+    },
+    {
+      feature: "`modalities`, `audio`",
+      model: "gpt-audio",
+      body: { modalities: ["text", "audio"], audio: { voice: "alloy", format: "wav" } },
+      bounded: "the output at the price of audio",
+      source: "[audio](https://platform.openai.com/docs/guides/audio)",
+      bound: "higher",
+    },
+    {
+      feature: "`service_tier`",
+      body: { service_tier: "default" },
+      bounded: "the stated tier; absent or `auto`, the most expensive listed tier, because the project decides",
+      source: REFERENCE,
+      bound: "lower",
+    },
+    {
+      feature: "`web_search_options` of a model that always searches",
+      model: "gpt-4o-search-preview",
+      body: { web_search_options: { search_context_size: "high" } },
+      bounded: "the request fee, which contains the search",
+      source: "[pricing](https://developers.openai.com/api/docs/pricing)",
+      bound: "equal",
+    },
+    {
+      feature: "`stream`, `stream_options`",
+      body: { stream: true, stream_options: { include_usage: false } },
+      bounded: "usage is requested, and hidden if the caller did not request it",
+      source: REFERENCE,
+      bound: "equal",
+    },
+    {
+      feature:
+        "`store`, `metadata`, `user`, `safety_identifier`, `prompt_cache_key`, `prompt_cache_options`, `prompt_cache_retention`",
+      body: {
+        store: true,
+        metadata: { a: "b" },
+        user: "u",
+        safety_identifier: "s",
+        prompt_cache_key: "k",
+        prompt_cache_options: { mode: "explicit" },
+        prompt_cache_retention: "24h",
+      },
+      bounded: "not billed; cache writes are in the bound of models that bill them",
+      source: "[caching](https://platform.openai.com/docs/guides/prompt-caching)",
+      bound: "equal",
+    },
+    {
+      feature: "`reasoning_effort`, `verbosity`, sampling, `stop`, `seed`, log probabilities, `parallel_tool_calls`",
+      body: {
+        reasoning_effort: "high",
+        verbosity: "low",
+        temperature: 1,
+        top_p: 1,
+        frequency_penalty: 0,
+        presence_penalty: 0,
+        logit_bias: { "50256": -100 },
+        stop: ["END"],
+        seed: 1,
+        logprobs: true,
+        top_logprobs: 2,
+        parallel_tool_calls: false,
+      },
+      bounded: "within the output limit",
+      source: REFERENCE,
+      bound: "equal",
+    },
+    {
+      feature: "`https://eu.api.openai.com` and other regions",
+      endpoint: "https://eu.api.openai.com/v1/chat/completions",
+      model: "gpt-5.6-sol",
+      body: {},
+      bounded: "the uplift of the region",
+      source: "[data residency](https://developers.openai.com/api/docs/guides/data-residency)",
+      bound: "equal",
+    },
+    { feature: "`web_search_options` of other models", body: { web_search_options: {} }, rejected: "unbounded-cost" },
+    { feature: "tools that the provider runs", body: { tools: [{ type: "web_search" }] }, rejected: "unbounded-cost" },
+    { feature: "`moderation`", body: { moderation: { model: "omni-moderation-latest" } }, rejected: "unbounded-cost" },
+    { feature: "`service_tier` without a listed price", body: { service_tier: "scale" }, rejected: "unbounded-cost" },
+    {
+      feature: '`ttl: "12h"` of a cache write, which the usage of chat completions does not count apart',
+      model: "gpt-6.2-sol",
+      body: { prompt_cache_options: { ttl: "12h" } },
+      rejected: "unbounded-cost",
+    },
+    { feature: "unknown models", body: { model: "gpt-4o-mini-x" }, rejected: "unknown-model" },
+    { feature: "unknown fields", body: { surprise: 1 }, rejected: "unknown-field" },
+    {
+      feature: "unknown content parts",
+      body: { messages: [{ role: "user", content: [{ type: "hologram" }] }] },
+      rejected: "unknown-field",
+    },
+    { feature: "an invalid limit", body: { max_tokens: 0 }, rejected: "invalid-body" },
+    { feature: "an invalid `n`", body: { n: 1.5 }, rejected: "invalid-body" },
+  ],
+}

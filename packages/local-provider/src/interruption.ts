@@ -1,0 +1,28 @@
+import type { ServerResponse } from "node:http"
+
+/** Resolves when the connection of a response is closed. */
+export function closed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) resolve()
+    else response.once("close", resolve)
+  })
+}
+
+/** Resolves when everything that was written has been handed to the socket. */
+export function flushed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.write("", () => resolve()))
+}
+
+/** Waits, or until the connection is closed. */
+export function wait(response: ServerResponse, ms: number): Promise<void> {
+  if (ms <= 0) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      response.off("close", end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    response.once("close", end)
+  })
+}

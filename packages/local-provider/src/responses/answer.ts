@@ -1,0 +1,169 @@
+import { randomBytes } from "node:crypto"
+import type { Fault } from "../faults"
+import { countText, cutToTokens } from "../models"
+import { plausibleText, subjectOf } from "../plausible-data"
+import { Random } from "../random"
+import { dataForSchema } from "../schema-data"
+import type { ResponsesModel } from "./rates"
+import { hostedTools, type Item, itemsOf, promptOf, type ResponsesRequest } from "./request"
+
+/** A generated response and its counts. */
+export interface ResponsesAnswer {
+  output: Item[]
+  /** Set if the output limit ended the answer. */
+  isCut: boolean
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  reasoningTokens: number
+  searches: number
+  fileSearches: number
+  /** Gigabytes of the containers that ran code. */
+  containerGB: number
+}
+
+/** Tokens of the result of one hosted call, which become input. */
+const TOKENS_PER_RESULT: Readonly<Record<string, number>> = {
+  web_search: 3_000,
+  file_search: 800,
+  code_interpreter: 300,
+}
+
+/** Generates the answer of a request whose first prompt has this many tokens. */
+export function answerResponses(
+  request: ResponsesRequest,
+  model: ResponsesModel,
+  promptTokens: number,
+  fault: Fault,
+): ResponsesAnswer {
+  const limit = Math.min(request.max_output_tokens ?? model.maxOutputTokens, model.maxOutputTokens)
+  const reasoningTokens = Math.min(fault.reasoningTokens ?? (model.reasons ? 64 : 0), limit)
+  const item = answerItem(request, fault)
+  const text = textOf(item)
+  const wanted = countText(text)
+  const room = limit - reasoningTokens
+  const isCut = wanted > room || fault.fillOutput === true
+  const hosted = hostedCalls(request, fault)
+  return {
+    output: [
+      ...(reasoningTokens > 0 ? [{ id: idOf("rs"), type: "reasoning", summary: [] }] : []),
+      ...hosted.items,
+      isCut ? cutItem(item, room) : item,
+    ],
+    isCut,
+    // Each pass after a hosted call reads the prompt and all results so far again.
+    inputTokens: hosted.resultTokens.reduce((sum, _, pass) => {
+      const results = hosted.resultTokens.slice(0, pass + 1).reduce((all, each) => all + each, 0)
+      return sum + Math.min(promptTokens + results, model.contextWindow)
+    }, promptTokens),
+    cachedTokens: Math.min(fault.cachedTokens ?? 0, promptTokens),
+    outputTokens: reasoningTokens + (isCut ? room : wanted),
+    reasoningTokens,
+    searches: hosted.items.filter(({ type }) => type === "web_search_call").length,
+    fileSearches: hosted.items.filter(({ type }) => type === "file_search_call").length,
+    containerGB: hosted.containerGB,
+  }
+}
+
+/** Hosted calls in turns, as many as the request allows. */
+function hostedCalls(request: ResponsesRequest, fault: Fault) {
+  const tools = hostedTools(request)
+  const calls = tools.length === 0 ? 0 : Math.min(fault.searches ?? 1, request.max_tool_calls ?? 4)
+  const items: Item[] = []
+  const resultTokens: number[] = []
+  let containerGB = 0
+  for (let index = 0; index < calls; index++) {
+    const tool = tools[index % tools.length]!
+    const kind = String(tool.type).replace(/^(web_search|file_search|code_interpreter).*/, "$1")
+    resultTokens.push(TOKENS_PER_RESULT[kind]! * (kind === "file_search" ? Number(tool.max_num_results ?? 20) : 1))
+    items.push(hostedItem(kind))
+    if (kind === "code_interpreter") containerGB = gigabytesOf(tool)
+  }
+  return { items, resultTokens, containerGB }
+}
+
+function hostedItem(kind: string): Item {
+  if (kind === "web_search")
+    return {
+      id: idOf("ws"),
+      type: "web_search_call",
+      status: "completed",
+      action: { type: "search", query: "David Copperfield" },
+    }
+  if (kind === "file_search")
+    return {
+      id: idOf("fs"),
+      type: "file_search_call",
+      status: "completed",
+      queries: ["David Copperfield"],
+      results: null,
+    }
+  return {
+    id: idOf("ci"),
+    type: "code_interpreter_call",
+    status: "completed",
+    code: "print(1)",
+    container_id: "cntr_local_1",
+    outputs: null,
+  }
+}
+
+function gigabytesOf({ container }: Item): number {
+  const limit = (container as { memory_limit?: string } | undefined)?.memory_limit ?? "1g"
+  return Number.parseInt(limit, 10)
+}
+
+function answerItem(request: ResponsesRequest, fault: Fault): Item {
+  const message = (part: Item): Item => ({
+    id: idOf("msg"),
+    type: "message",
+    status: "completed",
+    role: "assistant",
+    content: [part],
+  })
+  const text = (value: string) => message({ type: "output_text", text: value, annotations: [], logprobs: [] })
+  if (fault.refusal !== undefined) return message({ type: "refusal", refusal: fault.refusal })
+  if (fault.answer !== undefined) return text(fault.answer)
+  if (fault.empty) return text("")
+  if (fault.invalidJson) return text('{"name": "David Copper')
+  const prompt = promptOf(request)
+  const context = { random: new Random(prompt), subject: subjectOf(prompt) }
+  const tool = toolToCall(request)
+  if (tool !== undefined)
+    return {
+      id: idOf("fc"),
+      type: "function_call",
+      status: "completed",
+      name: tool.name,
+      call_id: "call_local_1",
+      arguments: JSON.stringify(dataForSchema((tool.parameters ?? { type: "object" }) as never, context)),
+    }
+  const schema = request.text?.format?.schema
+  return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
+}
+
+/** The first function, as long as no result has been sent. */
+function toolToCall(request: ResponsesRequest): Item | undefined {
+  if (request.tool_choice === "none") return undefined
+  const isAnswered = itemsOf(request).some(({ type }) => type === "function_call_output")
+  return isAnswered ? undefined : (request.tools ?? []).find(({ type }) => type === "function")
+}
+
+/** The generated text of an item. */
+export function textOf(item: Item): string {
+  if (item.type === "function_call") return String(item.arguments)
+  const [part] = (item.content ?? []) as Item[]
+  return String(part?.text ?? part?.refusal ?? "")
+}
+
+function cutItem(item: Item, tokens: number): Item {
+  const text = cutToTokens(textOf(item), tokens)
+  if (item.type === "function_call") return { ...item, arguments: text, status: "incomplete" }
+  const [part] = (item.content ?? []) as Item[]
+  const field = part?.type === "refusal" ? "refusal" : "text"
+  return { ...item, status: "incomplete", content: [{ ...part, [field]: text }] }
+}
+
+export function idOf(prefix: string): string {
+  return `${prefix}_${randomBytes(12).toString("hex")}`
+}

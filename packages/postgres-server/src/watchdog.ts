@@ -1,0 +1,21 @@
+import { type ChildProcess, spawn } from "node:child_process"
+
+/**
+ * Ends the process `pid` and removes `folder` when this process is gone, however it ended: the shell's `read` returns
+ * when the pipe to it closes, and the system closes the pipe of a process that was killed.
+ */
+export function watch(pid: number, folder: string): { cancel(): void } {
+  const script = 'read -r _; kill -9 "$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi'
+  const shell: ChildProcess = spawn("/bin/sh", ["-c", script, "watch", String(pid), folder], {
+    stdio: ["pipe", "ignore", "ignore"],
+    // Out of the terminal's group, so that Ctrl-C ends the one that is watched for, not the one that watches.
+    detached: true,
+  })
+  shell.unref()
+  // The pipe must not keep this process alive, nor its breaking crash it.
+  const pipe = shell.stdin as (NodeJS.WritableStream & { unref?(): void }) | null
+  pipe?.unref?.()
+  pipe?.on("error", () => {})
+  shell.on("error", () => {})
+  return { cancel: () => void shell.kill("SIGKILL") }
+}

@@ -1,0 +1,10 @@
+export { readAnthropicUsage } from "./usage/anthropic"
+export { type GeminiSearches, readGeminiUsage } from "./usage/gemini"
+export { readOpenAIChatUsage } from "./usage/openai-chat"
+export {
+  readOpenAIEmbeddingsUsage,
+  readOpenAIImagesUsage,
+  readOpenAITranscriptionUsage,
+} from "./usage/openai-media"
+export { readOpenAIResponsesUsage } from "./usage/openai-responses"
+export { largerReading, type ReportedUsage, type UsageReading } from "./usage/read-usage"

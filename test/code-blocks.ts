@@ -1,0 +1,87 @@
+import { execFile } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import ts from "typescript"
+import { root } from "./workspace"
+
+/** What is wrong with the types of these files, seen from outside: against the built packages. */
+export function typeProblems(files: readonly string[]): { file: string | undefined; message: string }[] {
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ["node"],
+    typeRoots: [join(root, "node_modules", "@types")],
+  }
+  return ts.getPreEmitDiagnostics(ts.createProgram([...files], options)).map((diagnostic) => ({
+    file: diagnostic.file?.fileName,
+    message: ts.flattenDiagnosticMessageText(diagnostic.messageText, "\n"),
+  }))
+}
+
+/** Writes the code of a TypeScript file beside it as `.mjs`, and returns that path. */
+export function transpile(file: string, code: string): string {
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
+  const program = file.replace(/\.ts$/, ".mjs")
+  writeFileSync(program, ts.transpileModule(code, { compilerOptions }).outputText)
+  return program
+}
+
+/** How a program ended. */
+export interface Execution {
+  stdout: string
+  stderr: string
+  code: number
+  /** What killed it. */
+  signal: string | undefined
+}
+
+/** Runs a program in a process of its own, with this environment and nothing of ours. */
+export function execute(
+  program: string,
+  options: {
+    cwd: string
+    env: Record<string, string>
+    nodeArguments?: readonly string[]
+    programArguments?: readonly string[]
+  },
+): Promise<Execution> {
+  const { cwd, nodeArguments = [], programArguments = [] } = options
+  const env = { PATH: process.env.PATH, HOME: cwd, NO_COLOR: "1", TZ: "UTC", ...options.env }
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [...nodeArguments, program, ...programArguments],
+      { cwd, env, timeout: 60_000 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1
+        resolve({ stdout, stderr, code, signal: error?.signal ?? undefined })
+      },
+    )
+  })
+}
+
+/** Arguments and environment that take calls of the providers' hosts to a local provider. */
+export function withLocalHosts(url: string): { nodeArguments: string[]; env: Record<string, string> } {
+  return {
+    nodeArguments: ["--import", join(root, "test", "local-hosts.mjs")],
+    env: { P2_LOCAL_PROVIDER: url, OPENAI_API_KEY: "local", ANTHROPIC_API_KEY: "local", OPENROUTER_API_KEY: "local" },
+  }
+}
+
+/** Matches an output in which `…` stands for anything on its line. */
+export function outputPattern(output: string): RegExp {
+  const lines = output.split("\n").map((line) =>
+    line
+      .trimEnd()
+      .split("…")
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join(".*"),
+  )
+  return new RegExp(`^${lines.join("[ \\t]*\\n")}[ \\t]*$`)
+}
