@@ -24,7 +24,7 @@ export interface Candidate {
 
 export interface Definition {
   name: string
-  /** The package and its version, or undefined where there is none. */
+  /** The package and its version, or undefined without a package. */
   packageName: string | undefined
   /** Whether `countedTokens` is the count of all processes. */
   isShared: boolean

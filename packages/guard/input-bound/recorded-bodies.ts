@@ -54,7 +54,7 @@ const AGENT_SYSTEM = `You are a coding agent that works in the repository of the
 - Ask before you do something that cannot be undone.
 
 # Environment
-Working directory: /home/dev/shop. Platform: linux. Node 20.11, pnpm 9, TypeScript 5.6, vitest 2. The branch is \`feature/discounts\`; the main branch is \`main\`. Today is Tuesday.`
+Working directory: /repo/web/shop. Platform: linux. Node 20.11, pnpm 9, TypeScript 5.6, vitest 2. The branch is \`feature/discounts\`; the main branch is \`main\`. Today is Tuesday.`
 
 /** Name, description, and parameters as `name:type:description`; a type with `?` is optional. */
 const TOOLS: readonly (readonly [name: string, description: string, ...parameters: string[]])[] = [
@@ -228,7 +228,7 @@ const numbered = (code: string) =>
     .map((line, index) => `${String(index + 1).padStart(5)}\t${line}`)
     .join("\n")
 
-const TEST_OUTPUT = ` RUN  v2.1.8 /home/dev/shop
+const TEST_OUTPUT = ` RUN  v2.1.8 /repo/web/shop
 
  ❯ src/cart/apply-discounts.test.ts (14 tests | 2 failed) 38ms
    ✓ applies a percentage

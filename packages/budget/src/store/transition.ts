@@ -564,6 +564,6 @@ function storedEntry(
   const { revision, state, charged, now } = facts
   // `fromEntries` treats `__proto__` as an ordinary name.
   const charges = Object.fromEntries(charged.map((counter) => [counter.name, counter.charged]))
-  // Node 20 takes five microseconds to add fields after a spread (bench/memory.mjs).
+  // The spread comes last, because Node 20 is slow at adding fields after a spread (bench/memory.mjs).
   return { idempotencyKey: key, at: records.entry?.at ?? now, revision, state, charges, ...entry }
 }

@@ -85,7 +85,7 @@ function boundedTags(tags: unknown, argument: string): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => pair.map((part) => boundedIdentity(part, argument))))
 }
 
-// Entries are built with `Object.assign`: adding fields to a spread object takes Node 20 five microseconds (bench/facade.mjs).
+// Entries are built with `Object.assign`: Node 20 is slow at adding fields to a spread object (bench/facade.mjs).
 
 /**
  * The usage entry of an attempt before it is sent. `entry` is the caller's part, as {@link readEntry} returns it.

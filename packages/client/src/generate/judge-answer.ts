@@ -8,7 +8,7 @@ import {
   ProviderError,
 } from "../errors"
 
-/** The answer, or why there is none. `text` is the text that the model returned, without reasoning. */
+/** The answer, or the reason that it is missing. `text` is the text that the model returned, without reasoning. */
 export type Verdict =
   | { status: "answered"; answer: unknown; text: string }
   | { status: "failed"; error: P2Error; text: string }

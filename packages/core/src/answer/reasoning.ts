@@ -51,7 +51,7 @@ export interface AnswerMark {
   end: number
 }
 
-/** The first mark at or after a position of a model's text; undefined: there is none. */
+/** The first mark at or after a position of a model's output; undefined without a mark. */
 export function nextMark(text: string, from: number): AnswerMark | undefined {
   const pattern = BARE_HARMONY.test(text) ? MARKS_OF_BARE_HARMONY : MARKS
   pattern.lastIndex = from

@@ -3,13 +3,13 @@ import type { AttemptEvidence, ReportedCharge, ReservedCost } from "./evidence"
 import { ruleForStatus, ruleInsideAnswer } from "./provider-rules"
 
 /**
- * How an attempt ended. `answered`: a complete answer. `unbilled`: an error that the provider does not bill. `failed`: any
+ * How an attempt ended. `answered`: a complete answer. `unbilled`: an error that the provider does not bill. `failed`: every
  * other error, a broken answer or a lost connection. `aborted`, `timed-out`: the caller or a deadline ended it.
  */
 type AttemptEnd = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
 
 /**
- * Decides what an attempt is charged. Reported usage decides first, then the proof that nothing was sent, then the billing
+ * Decides what an attempt is charged. The proof that nothing was sent decides first, then reported usage, then the billing
  * rule of the status. Everything else is in doubt and is charged by `options`, but at least the cost of the usage that was
  * reported before the end. A charge exceeds the reservation only if the provider reported more.
  */
