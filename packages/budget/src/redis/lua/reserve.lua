@@ -51,7 +51,7 @@ local exceeded = {}
 for i = 1, count do
   local counter, at = counters[i], FIRST_AMOUNT + 3 * (i - 1)
   local amount, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local allowed = limit and limited(limit + counter[GRANTED]) or MAX
+  local allowed = limit and math.min(MAX, limit + counter[GRANTED]) or MAX
   if amount > 0 and amount > allowed - counter[SPENT] - counter[RESERVED] then exceeded[#exceeded + 1] = i - 1 end
 end
 if #exceeded > 0 then return as('exceeded', exceeded) end
