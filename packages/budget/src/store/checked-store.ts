@@ -96,7 +96,7 @@ function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): 
       },
     )
     // A store in memory has already replied and needs no timer.
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       if (isOver) return
       const error = new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
         code: "store-unavailable",
