@@ -154,7 +154,12 @@ export function storeRules(maxCounters: number): StoreRules {
     },
     listCounters: {
       request: objectOf({ ...partition, cursor, limit: integerFrom(1, 10_000) }),
-      reply: objectOf({ ...now, counters: listOf(objectOf({ name, ...state })), damaged: listOf(name), cursor: nullable(string) }),
+      reply: objectOf({
+        ...now,
+        counters: listOf(objectOf({ name, ...state })),
+        damaged: listOf(name),
+        cursor: nullable(string),
+      }),
     },
     acceptClock: { request: objectOf(partition), reply: objectOf({ ...now, before: time }) },
     check: {
