@@ -22,7 +22,7 @@ export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial
  */
 const GROWTH = 1 / 512
 
-/** The length of a text from which it is known whether it begins with reasoning. */
+/** From this length on, a text shows whether it begins with reasoning. */
 const REASONING_LENGTH = 300
 
 /**

@@ -100,7 +100,7 @@ describe("MessageBuilder", () => {
     ["jpeg", new Uint8Array([0xff, 0xd8, 0xff, 0xe0])],
     ["gif", new TextEncoder().encode("GIF89a...")],
     ["webp", new TextEncoder().encode("RIFF\0\0\0\0WEBPVP8 ")],
-  ])("recognises the bytes of a %s", (type, bytes) => {
+  ])("recognizes the bytes of a %s", (type, bytes) => {
     const [message] = new MessageBuilder().addMessageImage(bytes, { detail: "low" }).getMessages()
     const url = `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`
     expect(message).toEqual({ role: "user", content: [{ type: "image_url", image_url: { url, detail: "low" } }] })

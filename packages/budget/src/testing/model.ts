@@ -51,7 +51,7 @@ export interface ModelOptions {
 }
 
 /**
- * A second implementation of the contract, independent of `transition`: one method per rule, and no optimisation. Fuzz
+ * A second implementation of the contract, independent of `transition`: one method per rule, and no optimization. Fuzz
  * cases compare a store with it. The planted stores of the suite's own tests change one method of it.
  */
 export class ModelStore implements BudgetStore {

@@ -77,7 +77,7 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
   return { status: "failed", error: text.trim() === "" || error === undefined ? new AnswerEmptyError() : error, text }
 }
 
-/** The JSON values in a text, the likeliest first. */
+/** The JSON values in the text of an answer, the likeliest first. */
 function valuesIn(text: string, toolName: string): string[] {
   return findJson(text).flatMap((json) => [
     ...argumentsIn(json, toolName),
