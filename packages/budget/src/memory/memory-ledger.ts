@@ -44,7 +44,7 @@ export class MemoryLedger implements UsageLedger {
     const id = idOf(partition, entry.idempotencyKey)
     this.#contentChars += contentChars(entry) - contentChars(this.#entries.get(id))
     this.#entries.set(id, entry)
-    this.#sorted.clear()
+    if (this.#sorted.size > 0) this.#sorted.clear()
     const { maxEntries, maxContentChars } = this.#options
     while (this.size > maxEntries || (this.#contentChars > maxContentChars && this.size > 1)) this.#dropOldest()
   }

@@ -120,7 +120,7 @@ class RedisStore implements BudgetStore {
     const reply = await this.#run(SCRIPTS.reserve, keys, args)
     const [status, time, due, detail] = reply
     const now = Number(time)
-    const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
+    const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
     const common = { now, due: due !== 0, counters: states }
     switch (status) {
       case "ok":
@@ -160,7 +160,7 @@ class RedisStore implements BudgetStore {
         return {
           now,
           status,
-          counters: names.map((name, index) => counterChange(name, reply, 6 + 5 * index)),
+          counters: names.map((name, index) => counterChange(name, reply[6 + index])),
           replayed: replayed === 1,
           late: late === 1,
           recovered: recovered === 1,
@@ -186,10 +186,11 @@ class RedisStore implements BudgetStore {
     const [status, time, expiresAt, fingerprint, ...rest] = reply
     const now = Number(time)
     if (status !== "held") return { now, status: status as FinalState | "unknown" }
-    const counters = []
-    for (let at = 0; at < rest.length; at += 3) {
-      counters.push({ name: rest[at] as Name, amount: Number(rest[at + 1]), onExpire: Number(rest[at + 2]) })
-    }
+    const counters = (rest as string[][]).map(([name, amount, onExpire]) => ({
+      name: name!,
+      amount: Number(amount),
+      onExpire: Number(onExpire),
+    }))
     return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
   }
 
@@ -204,8 +205,8 @@ class RedisStore implements BudgetStore {
         return {
           now,
           status,
-          counters: counters.map((name, index) => counterChange(name, reply, 2 + 6 * index)),
-          charged: counters.map((_, index) => Number(reply[2 + 6 * index + 5])),
+          counters: counters.map((name, index) => counterChange(name, reply[2 + index])),
+          charged: counters.map((_, index) => Number((reply[2 + index] as string[])[5])),
         }
       case "not-due":
       case "damaged":
@@ -240,11 +241,10 @@ class RedisStore implements BudgetStore {
     const of = this.#keysOf(partition)
     const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
     const reply = await this.#run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
-    const [status, time, replayed, applied] = reply
+    const [status, time, replayed, applied, change] = reply
     const now = Number(time)
     if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
-    const change = counterChange(name, reply, 4)
-    return { now, status, counter: change, replayed: replayed === 1, applied: Number(applied) }
+    return { now, status, counter: counterChange(name, change), replayed: replayed === 1, applied: Number(applied) }
   }
 
   async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
@@ -300,15 +300,14 @@ class RedisStore implements BudgetStore {
     const of = this.#keysOf(partition)
     const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
     const reply = await this.#run(SCRIPTS.read, keys, [this.#settings.clock()])
-    const statusOf = (index: number) => reply[3 + 4 * index]
     return {
       now: Number(reply[1]),
       due: reply[2] !== 0,
       states: names.map((name, index) => ({
-        exists: statusOf(index) === "known",
-        state: counterState(name, reply, 4 + 4 * index),
+        exists: Array.isArray(reply[3 + index]),
+        state: counterState(name, reply[3 + index]),
       })),
-      damaged: names.filter((_, index) => statusOf(index) === "damaged"),
+      damaged: names.filter((_, index) => reply[3 + index] === "damaged"),
     }
   }
 
@@ -323,10 +322,10 @@ class RedisStore implements BudgetStore {
     })
   }
 
-  /** How long to keep a counter, in the format of `forgetTime` in lua/shared/counter.lua. */
-  #keep({ endsAt, keepMs }: CounterRef): string {
-    if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
-    return keepMs === null ? "" : `+${keepMs}`
+  /** How long to keep a counter, as `forgetTime` in lua/shared/counter.lua reads it. */
+  #keep({ endsAt, keepMs }: CounterRef): number {
+    if (endsAt !== null) return Math.max(1, endsAt + this.#settings.retentionMs)
+    return keepMs === null ? 0 : -keepMs
   }
 
   #keysOf(partition: Name): PartitionKeys {
@@ -358,13 +357,16 @@ function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
   return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
 }
 
-function counterState(name: Name, reply: readonly unknown[], at: number): CounterState {
-  return { name, spent: Number(reply[at]), reserved: Number(reply[at + 1]), granted: Number(reply[at + 2]) }
+/** A counter in the reply of a script. */
+function counterState(name: Name, fields: unknown): CounterState {
+  const [spent, reserved, granted] = Array.isArray(fields) ? fields : [0, 0, 0]
+  return { name, spent: Number(spent), reserved: Number(reserved), granted: Number(granted) }
 }
 
-function counterChange(name: Name, reply: readonly unknown[], at: number): CounterChange {
-  const peaks = { peakBefore: Number(reply[at + 3]), peak: Number(reply[at + 4]) }
-  return { ...counterState(name, reply, at), ...peaks }
+/** A counter in the reply of a script that changes it. */
+function counterChange(name: Name, fields: unknown): CounterChange {
+  const [, , , peakBefore, peak] = fields as string[]
+  return { ...counterState(name, fields), peakBefore: Number(peakBefore), peak: Number(peak) }
 }
 
 function damage(what: string) {
