@@ -3,20 +3,13 @@ import { basename, join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { filesBelow, fromRoot, packages, published, root } from "./workspace"
 
-const FILES = [
-  "src/index.ts",
-  "test",
-  "README.md",
-  "package.json",
-  "tsconfig.json",
-  "tsup.config.ts",
-  "vitest.config.ts",
-]
+const FILES = ["test", "README.md", "package.json", "tsconfig.json", "tsup.config.ts", "vitest.config.ts"]
 const SCRIPTS = ["build", "test", "typecheck", "lint", "check:package"]
 
 describe("every package has the same files", () => {
   it.each(packages.map((entry) => [entry.manifest.name, entry] as const))("%s", (_name, { folder, manifest }) => {
-    const wanted = manifest.private ? FILES : [...FILES, "CHANGELOG.md"]
+    const entry = manifest.bin === undefined ? "src/index.ts" : "src/main.ts"
+    const wanted = manifest.private ? [entry, ...FILES] : [entry, ...FILES, "CHANGELOG.md"]
     expect(wanted.filter((file) => !existsSync(join(folder, file)))).toEqual([])
     expect(SCRIPTS.filter((script) => manifest.scripts?.[script] === undefined)).toEqual([])
     expect(filesBelow(join(folder, "test"), [".test.ts"])).not.toEqual([])
@@ -55,7 +48,7 @@ describe("names", () => {
 
   it("index.ts is a table of contents", () => {
     const indexes = sources.filter((file) => /packages\/[a-z-]+\/src\/index\.ts$/.test(file))
-    expect(indexes.length).toBe(packages.length)
+    expect(indexes.length).toBe(packages.filter(({ manifest }) => manifest.bin === undefined).length)
     for (const file of indexes) {
       const code = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
       expect(code, fromRoot(file)).not.toMatch(/export \*/)

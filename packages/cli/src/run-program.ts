@@ -1,0 +1,28 @@
+import { type Command, CommanderError } from "commander"
+import { EXIT, exitCodeOf } from "./output/exit-codes"
+import { printError } from "./output/print-error"
+
+/**
+ * Parses the arguments and runs the command. Errors become one or two lines on stderr and an exit code. Ends the process only
+ * by its exit code, so that output that is being written is not lost.
+ */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  for (const command of [program, ...program.commands]) rejectByException(command)
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    process.exitCode = await report(error)
+  }
+}
+
+/** Commander exits with 1 on its own. It has printed its message when it throws. */
+function rejectByException(command: Command): void {
+  command.exitOverride()
+  command.commands.forEach(rejectByException)
+}
+
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  printError(error)
+  return exitCodeOf(error)
+}
