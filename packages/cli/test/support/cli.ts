@@ -24,7 +24,7 @@ export async function bundleCli(): Promise<CliFile> {
     format: "esm",
     target: "node20",
     logLevel: "error",
-    external: ["commander", "ioredis", "pg", "libsql"],
+    external: ["commander", "ioredis", "jsonc-parser", "libsql", "pg", "zod"],
     tsconfig: join(workspace, "tsconfig.base.json"),
   })
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
