@@ -40,7 +40,7 @@ async function withTwo(kind: string, work: (first: KeyStore, second: KeyStore) =
 }
 
 function newRecord(key: string, createdAt = 1_000): KeyRecord {
-  const limits = [{ scope: { tag: "key" }, limit: 5, per: "day" }] as const
+  const limits = [{ limit: 5, per: "day" }] as const
   const owner = { userId: "ada", tags: { team: "search" }, models: ["gpt-4o-mini"], limits, name: "laptop" }
   return { id: createKeyId(), hash: hashKey(key), ...owner, createdAt, expiresAt: null, revokedAt: null }
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto"
-import type { Limit } from "@p2/budget"
+import type { Limit, Subject } from "@p2/budget"
 
 /** A virtual key as it is stored: whose calls it opens, and what they may spend. The key itself is not stored. */
 export interface KeyRecord {
@@ -13,8 +13,8 @@ export interface KeyRecord {
   tags?: Readonly<Record<string, string>> | undefined
   /** The models that calls may name. @defaultValue every model that the configuration allows */
   models?: readonly string[] | undefined
-  /** Limits of this key alone, beside those of the configuration. Their scope is the tag `key`. */
-  limits?: readonly Limit[] | undefined
+  /** Limits of this key alone, beside those of the configuration. */
+  limits?: readonly KeyLimit[] | undefined
   /** Epoch milliseconds. */
   createdAt: number
   /** Epoch milliseconds; null: the key does not expire. */
@@ -22,6 +22,9 @@ export interface KeyRecord {
   /** Epoch milliseconds; null: the key is not revoked. */
   revokedAt: number | null
 }
+
+/** A limit of one key. Its scope is the tag `key`. */
+export type KeyLimit = Omit<Limit, "scope" | "optional">
 
 /** The tag that names the key of a call in the ledger and in limits. */
 export const KEY_TAG = "key"
@@ -50,6 +53,16 @@ export function isKeyForm(token: string): boolean {
  */
 export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex")
+}
+
+/** The limits of a key, as the budget takes them. */
+export function limitsOf({ limits = [] }: KeyRecord): Limit[] {
+  return limits.map((limit) => ({ ...limit, scope: { tag: KEY_TAG } }))
+}
+
+/** Whose calls those of a key are. */
+export function subjectOf({ id, userId, clientId, tags }: KeyRecord): Subject {
+  return { userId, clientId, tags: { ...tags, [KEY_TAG]: id } }
 }
 
 /** Whether a key opens calls now. */
