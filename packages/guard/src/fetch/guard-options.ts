@@ -49,6 +49,11 @@ export interface GuardOptions {
    * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
    */
   serviceTier?: string | undefined
+  /**
+   * The most output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI does
+   * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxImageTokens?: number | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
   /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
@@ -110,6 +115,7 @@ const NAMES: ReadonlySet<string> = new Set([
     "provider",
     "maxToolCalls",
     "serviceTier",
+    "maxImageTokens",
     "prices",
     "fetch",
     "bodyIdleMs",
@@ -166,7 +172,8 @@ export function readGuardOptions(options: GuardOptions): Guard {
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
-  for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
+  for (const name of ["maxOutputTokens", "maxToolCalls", "maxImageTokens", "bodyIdleMs"] as const)
+    checkPositive(options[name], name)
   for (const name of ["provider", "serviceTier"] as const)
     if (options[name] !== undefined && typeof options[name] !== "string")
       throw new InvalidArgumentError(name, "a string", options[name])

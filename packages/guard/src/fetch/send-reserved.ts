@@ -124,16 +124,18 @@ const ERRORS = {
 } as const
 
 /** What is changed in the call: never retried, never redirected, and readable by the meter. */
-function changesOf({ described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
+function changesOf({ read, described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
   const { maxOutputTokens, bound } = plan
+  // Not every fetch decodes what the caller accepts.
+  headers.set("accept-encoding", "identity")
+  headers.delete("content-length")
+  const changes = { headers, signal, redirect: redirectMode() }
+  if (read.call.body.kind !== "json") return changes
   const body = described.bodyToSend({
     maxOutputTokens: maxOutputTokens === described.maxOutputTokens ? undefined : maxOutputTokens,
     maxPrice: bound.maxPrice,
   })
-  // Not every fetch decodes what the caller accepts.
-  headers.set("accept-encoding", "identity")
-  headers.delete("content-length")
-  return { headers, body: JSON.stringify(body), signal, redirect: redirectMode() }
+  return { ...changes, body: JSON.stringify(body) }
 }
 
 let knownRedirectMode: "error" | "manual" | undefined

@@ -4,6 +4,7 @@ import { describePath } from "./free-paths"
 import { describeGemini } from "./gemini/describe"
 import { describeChat } from "./openai-chat/describe"
 import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
+import { describeImages } from "./openai-images/describe-images"
 import { describeResponses } from "./openai-responses/describe"
 import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
@@ -15,6 +16,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   { name: "openai-chat", describe: describeChat },
   { name: "openai-responses", describe: describeResponses },
   { name: "openai-embeddings", describe: describeEmbeddings },
+  { name: "openai-images", describe: describeImages },
   { name: "paths", describe: describePath },
 ]
 

@@ -6,9 +6,10 @@ export interface ProviderCall {
   method: string
   url: URL
   headers: Headers
-  /** The parsed JSON body. `none`: the call has no body. `opaque`: the body is not a JSON object (a form, a file). */
+  /** The parsed body. `form`: a multipart form. `none`: the call has no body. `opaque`: any other body, such as a file. */
   body:
     | { kind: "json"; value: Readonly<Record<string, unknown>> }
+    | { kind: "form"; value: FormData }
     | { kind: "none" }
     | { kind: "opaque"; contentType: string }
 }
@@ -27,6 +28,8 @@ export interface ProtocolContext {
    * assumes the most expensive tier; undefined: none is sent.
    */
   serviceTier?: string | undefined
+  /** The most output tokens of one generated image, for models and qualities whose tokens no source lists; undefined: such a call is rejected. */
+  maxImageTokens?: number | undefined
 }
 
 /** Why a call is not sent. Every reason has a remedy in its message. */
@@ -89,7 +92,10 @@ export interface PricedCall extends BoundedCall {
   status: "priced"
   /** The answer is requested as server-sent events. */
   streamed: boolean
-  /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */
+  /**
+   * The JSON body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. A form is
+   * sent as it is.
+   */
   bodyToSend(changes: {
     maxOutputTokens?: number | undefined
     maxPrice?: { prompt: number; completion: number; request?: number } | undefined

@@ -1,16 +1,25 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { CHAT_FIELDS, chatFieldsOf } from "../../src/protocols/openai-chat/chat-fields"
+import { IMAGE_FIELDS } from "../../src/protocols/openai-images/image-fields"
 import { RESPONSES_FIELDS, responsesFieldsOf } from "../../src/protocols/openai-responses/responses-fields"
 import type { BodyFields } from "../../src/protocols/variants/body-fields"
 import { KNOWN_PROVIDERS } from "../../src/protocols/variants/known-providers"
 import { boundOf, describePlain, describeRow, type FeatureTable, markdownOf, rejectionFor } from "./features/feature"
 import { CHAT } from "./features/openai-chat"
+import { IMAGE_EDITS, IMAGES } from "./features/openai-images"
 import { describePathRow, PATHS, pathsMarkdown } from "./features/openai-paths"
 import { EMBEDDINGS, RESPONSES } from "./features/openai-responses"
 import { VARIANTS } from "./features/openai-variants"
 
-const TABLES = { chat: CHAT, responses: RESPONSES, embeddings: EMBEDDINGS, variants: VARIANTS }
+const TABLES = {
+  chat: CHAT,
+  responses: RESPONSES,
+  embeddings: EMBEDDINGS,
+  images: IMAGES,
+  edits: IMAGE_EDITS,
+  variants: VARIANTS,
+}
 
 describe.each(Object.values(TABLES))("$title", (table) => {
   it.each(table.rows.filter((row) => "bounded" in row))("bounds $feature", (row) => {
@@ -56,6 +65,11 @@ describe("completeness", () => {
     const shown = shownIn([RESPONSES])
     const fields = [...fieldsOf(RESPONSES_FIELDS), ...fieldsOf(responsesFieldsOf("openai")[0]!)]
     expect(fields.filter((field) => field !== "model" && !shown.has(field))).toEqual([])
+  })
+
+  it("has a row for every field of the Image API", () => {
+    const shown = shownIn([IMAGES, IMAGE_EDITS])
+    expect(fieldsOf(IMAGE_FIELDS).filter((field) => field !== "model" && !shown.has(field))).toEqual(["images"])
   })
 
   it("has a row for every field of other providers", () => {

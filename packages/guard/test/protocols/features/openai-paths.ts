@@ -114,9 +114,8 @@ export const PATHS: readonly PathRow[] = [
   { feature: "batches", examples: ["POST /batches"] },
   { feature: "fine-tuning", examples: ["POST /fine_tuning/jobs"] },
   {
-    feature: "images, audio, videos, realtime, assistants, evals",
+    feature: "audio, videos, realtime, assistants, evals",
     examples: [
-      "POST /images/generations",
       "POST /audio/speech",
       "POST /videos",
       "POST /realtime/client_secrets",
