@@ -110,13 +110,20 @@ export const serveConfig = z.strictObject(
     clampTo: z.enum(["maxOutputTokens", "budget"], { error: '"maxOutputTokens" or "budget"' }).exactOptional(),
     maxToolCalls: positive.exactOptional(),
     serviceTier: text.exactOptional(),
+    inputBound: z
+      .enum(["hard", "provider", "calibrated"], { error: '"hard", "provider" or "calibrated"' })
+      .exactOptional(),
     wait: duration.exactOptional(),
     charge: z.strictObject({ serverError: doubtful.exactOptional(), abort: doubtful.exactOptional() }).exactOptional(),
     accountPaths: flag.default(false),
     anonymous: z.strictObject(owner, { error: 'whose calls they are, such as { "user": "ada" }' }).exactOptional(),
     keys: z.array(configKey, { error: "an array of keys" }).default([]),
     alerts: z.array(webhook, { error: "an array of webhooks" }).default([]),
-    dashboard: flag.default(false),
+    dashboard: z
+      .union([flag, z.strictObject({ origin: text })], {
+        error: 'true, false or { "origin": "https://p2.example.com" }',
+      })
+      .default(false),
     grace: duration.default("30s"),
   },
   { error: "an object" },
