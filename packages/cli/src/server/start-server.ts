@@ -37,6 +37,8 @@ export interface RunningServer {
   dashboard: Dashboard | undefined
   /** Stops accepting, waits for open calls, ends and settles those that are open after the grace time, and closes the store. */
   close(options: { graceMs: number }): Promise<void>
+  /** Ends and settles open calls now, also while `close` waits for them. */
+  endCalls(): void
 }
 
 /** @throws InvalidArgumentError if the configuration is invalid; a `StoreError` if the store fails; an error of Node if the address is in use */
@@ -116,6 +118,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
       await store.close()
       log("stopped", { undeliveredAlerts: undelivered.reduce((sum, count) => sum + count, 0) })
     },
+    endCalls: () => void server.close(),
   }
 }
 
