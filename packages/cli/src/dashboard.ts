@@ -1,0 +1,2 @@
+export { createDashboard } from "./dashboard/create-dashboard"
+export type { Dashboard, DashboardOptions } from "./dashboard/dashboard"

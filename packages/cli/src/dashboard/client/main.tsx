@@ -1,0 +1,10 @@
+import { render } from "preact"
+import { App } from "./app"
+import { applyTheme, readTheme } from "./theme"
+
+applyTheme(readTheme())
+document.addEventListener("DOMContentLoaded", () => {
+  const root = document.getElementById("app")!
+  const { base = "", title = "" } = root.dataset
+  render(<App base={base} title={title} />, root)
+})
