@@ -1,10 +1,12 @@
 import { Command } from "commander"
 import { version } from "../package.json"
+import { registerRun } from "./commands/run"
+import { SERVER_COMMANDS } from "./commands/server-commands"
 
 /** Adds one command to the program. Its code is loaded when it runs, so that `p2 --help` stays fast. */
 export type RegisterCommand = (program: Command) => void
 
-const COMMANDS: readonly RegisterCommand[] = []
+const COMMANDS: readonly RegisterCommand[] = [registerRun, ...SERVER_COMMANDS]
 
 const HELP = `
 Examples:

@@ -17,7 +17,7 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 
 /** Commander exits with 1 on its own. It has printed its message when it throws. */
 function rejectByException(command: Command): void {
-  command.exitOverride()
+  command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "p2: ")) })
   command.commands.forEach(rejectByException)
 }
 

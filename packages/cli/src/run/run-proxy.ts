@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto"
+import { acceptToken, createProxy, type ProxyHandler } from "@p2/guard/proxy"
+import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
+import type { RunBudget } from "./run-budget"
+import type { RunOptions } from "./run-options"
+import type { RunTotals } from "./run-totals"
+import type { RunUpstream } from "./run-upstreams"
+
+/** The proxy of one run. */
+export interface RunProxy {
+  server: ProxyServer
+  /** Opens its paths. Nobody but the program gets it. */
+  token: string
+}
+
+export interface RunProxyOptions {
+  options: RunOptions
+  budget: RunBudget
+  upstreams: readonly RunUpstream[]
+  totals: RunTotals
+  onWarning: (message: string) => void
+  /** Answers requests that are not those of the program, such as the dashboard's; undefined: the proxy answers. */
+  answerOther?: ((request: Request) => Promise<Response> | undefined) | undefined
+}
+
+/** Starts the proxy on a free port of the loopback interface. */
+export async function startRunProxy(given: RunProxyOptions): Promise<RunProxy> {
+  const token = `p2-${randomBytes(32).toString("base64url")}`
+  let proxy: ProxyHandler | undefined
+  const server = await serveProxy(async (request) => given.answerOther?.(request) ?? proxy!(request))
+  proxy = proxyOf(given, token, server.host)
+  return { server, token }
+}
+
+function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOptions, token: string, host: string) {
+  const { maxOutputTokens, clamp, waitMs, inputBound, serviceTier, maxToolCalls } = options
+  const proxy = createProxy({
+    budget: budget.budget,
+    upstreams: Object.fromEntries(upstreams.map(({ provider, options }) => [provider.name, options])),
+    authenticate: acceptToken(token, { subject: budget.subject }),
+    // A page in a browser can send requests here, but with another `Host` or an `Origin`.
+    allowedHosts: [host, host.replace("127.0.0.1", "localhost")],
+    allowedOrigins: [],
+    ...{ maxOutputTokens, inputBound, serviceTier, maxToolCalls, onWarning },
+    clampTo: clamp ? "budget" : undefined,
+    wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
+    onAttempt: (attempt) => totals.add(attempt),
+  })
+  return countingRejections(proxy, totals)
+}
+
+/** Statuses of calls that the proxy rejects before they are reserved, beside those of providers. */
+const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
+
+/** Counts the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
+function countingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
+  return async (request) => {
+    const response = await proxy(request)
+    const isOwn = response.headers.get("x-should-retry") === "false" && !response.headers.has("x-p2-cost-usd")
+    if (isOwn && REJECTED.includes(response.status)) totals.reject(await messageOf(response.clone()))
+    return response
+  }
+}
+
+/** The message of an error in the format of any provider. */
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const { error } = (await response.json()) as { error?: { message?: unknown } }
+    return typeof error?.message === "string" ? error.message : `status ${response.status}`
+  } catch {
+    return `status ${response.status}`
+  }
+}
