@@ -9,6 +9,8 @@ import { type Fault, Faults } from "./faults"
 import { handleGemini } from "./gemini/handle"
 import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
+import { answerImages } from "./media/images"
+import { handleMedia } from "./media/send"
 import { findModel, listModels, type ModelEntry } from "./models"
 import { countByOwnRules, findOwnModel, isTooExpensive, type OwnModel, ownBill } from "./own-rules/chat-rules"
 import { handleResponses } from "./responses/handle"
@@ -117,6 +119,8 @@ async function route(context: ServerContext, request: IncomingMessage, response:
   if (/^\/responses(\/|$)/.test(path))
     return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
   if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
+  if (request.method === "POST" && /^\/images\/(generations|edits)$/.test(path))
+    return handleMedia(context, request, response, fail, answerImages)
   if (request.method !== "POST" || path !== "/chat/completions")
     return sendError(response, 404, {
       message: `Unknown request URL: ${request.method} ${url.pathname}.`,

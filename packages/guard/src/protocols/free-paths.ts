@@ -72,9 +72,12 @@ const PATH_RULES: readonly PathRule[] = [
   },
 ]
 
-/** Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. */
+/**
+ * Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. A `data:` URL is sent to nobody:
+ * OpenAI's SDK fetches one before it sends a form.
+ */
 export function describePath({ method, url }: ProviderCall, context: ProtocolContext): CallDescription | undefined {
-  if (method === "HEAD" || method === "OPTIONS") return { status: "free" }
+  if (method === "HEAD" || method === "OPTIONS" || url.protocol === "data:") return { status: "free" }
   const relative = url.pathname.replace(BASE_PATH, "")
   const provider = providerOf(url, context)?.name
   const rule = PATH_RULES.find(

@@ -102,6 +102,12 @@ export const PATHS: readonly PathRow[] = [
     free: "[RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2): there is no content that could be generated",
   },
   {
+    feature: "`data:` URLs, which are sent to nobody",
+    baseURL: "data:",
+    examples: ["GET ,"],
+    free: "[RFC 2397](https://www.rfc-editor.org/rfc/rfc2397)",
+  },
+  {
     feature: "creating and filling of vector stores, their search",
     examples: [
       "POST /vector_stores",
