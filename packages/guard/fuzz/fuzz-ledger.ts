@@ -18,7 +18,7 @@ export interface DrawnCall {
   /** The same call at the imitation. */
   sentTo: string
   headers: Record<string, string>
-  body: Record<string, unknown>
+  body: Record<string, unknown> | FormData
   /** What the imitation does with it. */
   fault: Fault
 }
@@ -26,6 +26,8 @@ export interface DrawnCall {
 /** A wire format with its random calls. */
 export interface FuzzedProtocol {
   name: string
+  /** Options of the guard. */
+  options?: Partial<ProtocolContext>
   draw(draw: Draw, provider: LocalProvider): DrawnCall
   /** Further calls that belong to a call, such as the poll of a background response. @returns the meter with the usage */
   follow?(call: DrawnCall, meter: Meter): Promise<Meter>
@@ -74,9 +76,9 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
     method: "POST",
     url: new URL(drawn.url),
     headers: new Headers(drawn.headers),
-    body: { kind: "json", value: drawn.body },
+    body: drawn.body instanceof FormData ? { kind: "form", value: drawn.body } : { kind: "json", value: drawn.body },
   }
-  const description = findProtocol(call, context)
+  const description = findProtocol(call, { ...context, ...protocol.options })
   assert.equal(description.status, "priced", `${name}: ${JSON.stringify(description)}`)
   if (description.status !== "priced") return undefined
   const { priceKey, input, boundOptions } = description
@@ -86,10 +88,15 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
   provider.faults.next(drawn.fault)
   provider.ledger.clear()
   const body = description.bodyToSend({ maxOutputTokens, maxPrice: bound.maxPrice })
+  const isForm = drawn.body instanceof FormData
   const response = await fetch(drawn.sentTo, {
     method: "POST",
-    headers: { "content-type": "application/json", authorization: "Bearer key", ...drawn.headers },
-    body: JSON.stringify(body),
+    headers: {
+      ...(!isForm && { "content-type": "application/json" }),
+      authorization: "Bearer key",
+      ...drawn.headers,
+    },
+    body: drawn.body instanceof FormData ? drawn.body : JSON.stringify(body),
   })
   const text = await textOf(response)
   const [line] = provider.ledger.calls

@@ -1,4 +1,5 @@
 import type { FuzzedProtocol } from "./fuzz-ledger"
+import { images } from "./media/draw-images"
 import { anthropicMessages } from "./native/draw-anthropic"
 import { gemini } from "./native/draw-gemini"
 import { chatAtOpenAI, chatAtOpenRouter } from "./openai/draw-chat"
@@ -11,6 +12,7 @@ export const FUZZED: readonly FuzzedProtocol[] = [
   chatAtOpenRouter,
   responses,
   embeddings,
+  images,
   anthropicMessages,
   gemini,
 ]
