@@ -8,7 +8,8 @@ Example:
 export function registerInit(program: Command): void {
   program
     .command("init")
-    .description("Write a commented configuration of `p2 serve`.")
+    .summary("write a commented configuration of `p2 serve`")
+    .description("Writes a commented configuration of `p2 serve`.")
     .argument("[file]", "where to write it", "p2.json")
     .option("--force", "replace a file that exists")
     .addHelpText("after", HELP)

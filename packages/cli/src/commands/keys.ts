@@ -14,13 +14,16 @@ Example:
 Every instance of \`p2 serve\` rejects the key within two seconds. Calls that are open go on.`
 
 const STORE = "where the keys are kept, as for `p2 serve`"
-const CONFIG = "takes the store from this configuration"
+const CONFIG = "take the store from this configuration (default: p2.json, if it is there)"
 
 export function registerKeys(program: Command): void {
-  const keys = program.command("keys").description("Create, list and revoke the keys of `p2 serve`.")
+  const keys = program
+    .command("keys")
+    .summary("create, list and revoke the keys of `p2 serve`")
+    .description("Creates, lists and revokes the keys of `p2 serve`.")
   keys
     .command("create")
-    .description("Create a key for a user, with models, limits and an end.")
+    .description("Creates a key for a user, with models, limits and an expiry.")
     .option("--user <name>", "whose calls they are")
     .option("--client <name>", "the program that makes the calls")
     .option("--tag <name=value>", "a tag of the calls, such as team=search; may be repeated", collect, [])
@@ -32,7 +35,7 @@ export function registerKeys(program: Command): void {
     .option("--name <name>", "a name for the list of keys, such as laptop")
     .option("--config <file>", CONFIG)
     .option("--store <address>", STORE)
-    .option("--config-entry", "stores nothing, and prints the entry for `keys` of a configuration")
+    .option("--config-entry", "store nothing, and print the entry for `keys` of a configuration")
     .option("--json", "print JSON")
     .addHelpText("after", CREATE_HELP)
     .action(async (options: CreateKeyArguments) => {
@@ -41,7 +44,7 @@ export function registerKeys(program: Command): void {
     })
   keys
     .command("list")
-    .description("List the keys, without the keys themselves.")
+    .description("Lists the keys, without the keys themselves.")
     .option("--config <file>", CONFIG)
     .option("--store <address>", STORE)
     .option("--json", "print JSON")
@@ -52,7 +55,7 @@ export function registerKeys(program: Command): void {
     })
   keys
     .command("revoke")
-    .description("Revoke a key by its id.")
+    .description("Revokes a key by its id.")
     .argument("<id>", "the id of the key, as `p2 keys list` shows it")
     .option("--config <file>", CONFIG)
     .option("--store <address>", STORE)

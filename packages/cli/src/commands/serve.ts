@@ -11,10 +11,11 @@ Logs are lines of JSON on stdout. SIGTERM settles open calls and ends with 0.`
 export function registerServe(program: Command): void {
   program
     .command("serve")
-    .description("Serve LLM providers to many callers, each with a key and limits.")
+    .summary("serve providers to many callers, each with a key and limits")
+    .description("Serves LLM providers to many callers, each with a key and limits.")
     .option("--config <file>", "the configuration, which `p2 init` writes", "p2.json")
     .option("--store <address>", "where spending is counted, instead of that of the configuration")
-    .option("--dashboard-link <file>", "writes the link of the dashboard to a file that only you can read")
+    .option("--dashboard-link <file>", "write the link of the dashboard to a file that only you can read")
     .addHelpText("after", HELP)
     .action(async (options: { config: string; store?: string; dashboardLink?: string }) => {
       const { serve } = await import("../server/serve")

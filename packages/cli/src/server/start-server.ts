@@ -92,6 +92,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   const server = await serveProxy(handler, {
     hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(config.listen.slice(hostname.length + 1)),
+    requestTimeoutMs: readDuration(config.requestTimeout, "requestTimeout"),
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)

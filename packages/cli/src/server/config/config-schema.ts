@@ -124,6 +124,7 @@ export const serveConfig = z.strictObject(
         error: 'true, false or { "origin": "https://p2.example.com" }',
       })
       .default(false),
+    requestTimeout: duration.default("60s"),
     grace: duration.default("30s"),
   },
   { error: "an object" },
