@@ -57,7 +57,8 @@ function spent({ calls, costNanoUsd }: RunTotals): string {
 
 function describeLimit({ userId, per }: ReceiptData["options"], limit: LimitStatus | undefined): string {
   if (limit === undefined) return "remaining: unknown, because the store did not reply"
-  const whose = per === undefined ? "of the run" : `of ${printable(userId)}, per ${per}`
+  const whose =
+    per === undefined ? "of the run" : `of ${printable(userId)} ${per === "total" ? "in all" : `per ${per}`}`
   return `remaining: ${formatUsd(limit.remainingNanoUsd!)} of ${formatUsd(limit.limitNanoUsd! + limit.grantedNanoUsd!)} ${whose}`
 }
 

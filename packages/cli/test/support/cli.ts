@@ -18,7 +18,10 @@ export async function bundleCli(): Promise<CliFile> {
   const file = join(folder, "main.mjs")
   await build({
     entryPoints: [join(root, "src", "main.ts")],
-    outfile: file,
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    // As in the package: a command loads what it needs.
+    splitting: true,
     bundle: true,
     platform: "node",
     format: "esm",

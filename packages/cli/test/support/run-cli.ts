@@ -16,6 +16,8 @@ export interface CliEnd {
 export interface RunningCli {
   child: ChildProcess
   pid: number
+  /** What it has written until now. */
+  readonly stdout: string
   ended: Promise<CliEnd>
   /** Resolves when stdout or stderr contains the text. Rejects if the process ends before. */
   wrote(text: string): Promise<void>
@@ -60,7 +62,12 @@ export async function createCliWorld(): Promise<CliWorld> {
         check()
         void ended.then(() => reject(new Error(`Ended without writing ${text}: ${output.stderr}`)))
       })
-    return { child, pid: child.pid!, ended, wrote }
+    return {
+      ...{ child, pid: child.pid!, ended, wrote },
+      get stdout() {
+        return output.stdout
+      },
+    }
   }
   return {
     folder,
