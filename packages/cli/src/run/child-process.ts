@@ -13,11 +13,10 @@ export interface ChildOptions {
   command: string
   arguments: readonly string[]
   env: NodeJS.ProcessEnv
-  /** How long the program may take to end after SIGTERM or SIGHUP, before its process group is killed. @defaultValue 10,000 */
-  graceMs?: number
+  /** How long the program may take to end after SIGTERM or SIGHUP, before its process group is killed. */
+  graceMs: number
 }
 
-const GRACE_MS = 10_000
 const POLL_MS = 50
 const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
 /** Passed on, because the program is not in the terminal's own process group. */
@@ -30,10 +29,9 @@ const SECOND_INTERRUPT_MS = 2_000
  * group. A second signal that ends it, or the end of the grace time, kills the group.
  */
 export function runChild(options: ChildOptions): Promise<ChildEnd> {
-  const { command, env } = options
+  const { command, env, graceMs } = options
   const hasGroup = process.platform !== "win32"
   const child = spawn(command, [...options.arguments], { env, stdio: "inherit", detached: hasGroup, windowsHide: true })
-  const graceMs = options.graceMs ?? GRACE_MS
   const passing = passSignals((signal) => sendTo(child, signal, hasGroup), graceMs)
   return new Promise((resolve) => {
     child.once("error", (error) => {

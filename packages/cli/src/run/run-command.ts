@@ -71,6 +71,7 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
       command,
       arguments: [...words.slice(0, index), ...(settings.arguments ?? []), ...words.slice(index)],
       env: programEnv,
+      graceMs: options.graceMs,
     }).finally(stopWatching)
     if (end.status === "not-started") process.stderr.write(`p2: ${printable(end.reason)}\n`)
     await server.close({ graceMs: PROXY_GRACE_MS })

@@ -24,6 +24,7 @@ export interface RunArguments {
   serviceTier: string
   maxToolCalls: string
   passEnv: string[]
+  grace: string
   watch?: true
   dashboard?: true
   receipt?: string
@@ -52,6 +53,7 @@ export interface RunOptions {
   serviceTier: string
   maxToolCalls: number
   passed: ReadonlySet<string>
+  graceMs: number
   watch: boolean
   dashboard: boolean
   receiptFile: string | undefined
@@ -83,6 +85,7 @@ export function readRunOptions(given: RunArguments, command: readonly string[], 
     serviceTier: given.serviceTier,
     maxToolCalls: readCount(given.maxToolCalls, "--max-tool-calls"),
     passed,
+    graceMs: readDuration(given.grace, "--grace"),
     watch: given.watch === true,
     dashboard: given.dashboard === true,
     receiptFile: given.receipt,
