@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks"
 import type { CallsView, CallView } from "../view"
 import { CallRow } from "./call-row"
+import { integer } from "./format"
 import { Segmented } from "./segmented"
 
 export type CallFilter = "all" | "denied" | "in-doubt" | "failed"
@@ -112,6 +113,9 @@ export function CallList(props: {
           {error}
         </p>
       )}
+      {filter !== "all" && hasMore ? (
+        <p class="hint">Among the newest {integer(loaded.calls.length)} calls, which are loaded.</p>
+      ) : null}
       {hasMore ? (
         <button type="button" class="button button-more" onClick={() => void showMore()}>
           Show older calls

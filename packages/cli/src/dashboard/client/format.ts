@@ -1,12 +1,14 @@
 import { formatUsd } from "@p2/core"
 import type { CallView, LimitView } from "../view"
+import { LOCALE } from "./locale"
 
 const CENT = 10_000_000
 const integers = new Intl.NumberFormat("en-US")
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 })
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" })
-const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" })
-const instant = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" })
+const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+const minute = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" })
+const day = new Intl.DateTimeFormat(LOCALE, { month: "short", day: "numeric" })
+const instant = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "medium" })
 
 /** Exact dollars in two parts: up to the cents, and the digits after them. Amounts under a cent are one part. */
 export function dollarParts(nanoUsd: number): [string, string] {
@@ -37,6 +39,10 @@ export function percent(share: number): string {
 
 export function timeOfDay(at: number): string {
   return clock.format(at)
+}
+
+export function minuteOf(at: number): string {
+  return minute.format(at)
 }
 
 export function dayOf(at: number): string {

@@ -49,7 +49,9 @@ function LimitCard({ limit }: { limit: LimitView }) {
         <span class="limit-window">{windowName(limit)}</span>
       </div>
       <div class="limit-amounts">
-        <span class="limit-spent">{unit === "usd" ? <Money nanoUsd={spent} /> : amount(unit, spent)}</span>
+        <span class="limit-spent">
+          <Amount unit={unit} value={spent} />
+        </span>
         <span class="muted">
           {allowed === null ? "no limit" : `of ${amount(unit, allowed)}`}
           {granted === 0 ? "" : ` (${amount(unit, granted)} added)`}
@@ -66,13 +68,21 @@ function LimitCard({ limit }: { limit: LimitView }) {
       <div class="limit-foot">
         <span>
           <i class="key key-reserved" />
-          {amount(unit, reserved)} reserved
+          <Amount unit={unit} value={reserved} /> reserved
         </span>
-        {remaining === null ? null : <span>{amount(unit, remaining)} remaining</span>}
+        {remaining === null ? null : (
+          <span>
+            <Amount unit={unit} value={remaining} /> remaining
+          </span>
+        )}
         {resetsAt === null ? null : <span class="muted">resets in {coarse(Math.max(0, resetsAt - Date.now()))}</span>}
       </div>
     </li>
   )
+}
+
+function Amount({ unit, value }: { unit: LimitView["unit"]; value: number }) {
+  return unit === "usd" ? <Money nanoUsd={value} /> : <span>{amount(unit, value)}</span>
 }
 
 function widthOf(part: number, allowed: number): string {

@@ -1,3 +1,6 @@
+// First, and exported so that the build keeps it here: uPlot, which the app imports, needs a valid language when it loads.
+export { LOCALE } from "./locale"
+
 import { render } from "preact"
 import { App } from "./app"
 import { applyTheme, readTheme } from "./theme"

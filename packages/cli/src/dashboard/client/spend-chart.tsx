@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks"
 import uPlot from "uplot"
 import type { TotalsView } from "../view"
-import { dayOf, dollars, fullTime, timeOfDay } from "./format"
+import { dayOf, dollars, fullTime, minuteOf } from "./format"
 import { Money } from "./money"
 
 const HEIGHT = 240
@@ -181,7 +181,7 @@ function plotOptions(
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [12, 8, 0, 0],
+    padding: [12, 24, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { setScale: false, x: false, y: false } },
     scales: {
       x: {
@@ -198,8 +198,7 @@ function plotOptions(
         ...axis,
         grid: { show: false },
         space: 70,
-        values: (_plot, ticks) =>
-          ticks.map((tick) => (isLong ? dayOf(tick * 1_000) : timeOfDay(tick * 1_000).replace(/:\d\d(?!.*:)/, ""))),
+        values: (_plot, ticks) => ticks.map((tick) => (isLong ? dayOf(tick * 1_000) : minuteOf(tick * 1_000))),
       },
       { ...axis, size: 64, space: 44, values: (_plot, ticks) => ticks.map(axisDollars) },
     ],
