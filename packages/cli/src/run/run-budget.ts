@@ -75,7 +75,7 @@ async function checkStore({ close }: OpenStore, status: () => Promise<unknown>):
 
 /**
  * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset, flushed or
- * forgotten while the run goes on. The parent reserves after the store and settles before it, so that it denies nothing else.
+ * forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The parent reserves after the store and settles before it, so that it denies nothing else.
  */
 export function withParentCap(
   budget: Budget,

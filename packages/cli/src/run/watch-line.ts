@@ -3,6 +3,8 @@ import { formatUsd } from "@p2/core"
 import type { RunTotals } from "./run-totals"
 
 const REFRESH_MS = 500
+/** A smaller terminal, or one that does not say its size, has no room for the line. */
+const MIN_ROWS = 4
 
 /** What the line reads at each refresh. */
 export interface WatchSource {
@@ -31,6 +33,7 @@ export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource
   let last = ""
   const draw = () => {
     const { rows, columns } = terminal
+    if (!(rows >= MIN_ROWS)) return
     // Saves the cursor, lets the rows above scroll, writes the last row, and goes back.
     terminal.write(`\x1b7\x1b[1;${rows - 1}r\x1b[${rows};1H\x1b[2K${last.slice(0, columns)}\x1b8`)
   }
@@ -50,6 +53,6 @@ export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource
   return () => {
     clearInterval(timer)
     terminal.off("resize", draw)
-    terminal.write(`\x1b7\x1b[r\x1b[${terminal.rows};1H\x1b[2K\x1b8`)
+    if (terminal.rows >= MIN_ROWS) terminal.write(`\x1b7\x1b[r\x1b[${terminal.rows};1H\x1b[2K\x1b8`)
   }
 }
