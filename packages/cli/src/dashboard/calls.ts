@@ -2,7 +2,7 @@ import type { StoredEntry } from "@p2/budget"
 import type { CallView } from "./view"
 
 /** Copies the fields that the page shows, by name: a field that the ledger gets later is not shown by accident, and content never is. */
-export function callView(entry: StoredEntry): CallView {
+export function callView(entry: StoredEntry): Omit<CallView, "deniedBy"> {
   return {
     id: entry.idempotencyKey,
     at: entry.at,
@@ -17,7 +17,6 @@ export function callView(entry: StoredEntry): CallView {
     mode: entry.mode ?? null,
     status: entry.status,
     errorCode: entry.errorCode ?? null,
-    deniedBy: null,
     reservedNanoUsd: entry.reservedNanoUsd,
     costNanoUsd: entry.costNanoUsd,
     costSource: entry.costSource,

@@ -1,28 +1,18 @@
 import type { StoredEntry } from "@p2/budget"
-import { checkOptions, InvalidArgumentError, P2Error } from "@p2/core"
+import { P2Error } from "@p2/core"
 import { Access } from "./access"
 import { callView } from "./calls"
 import type { Dashboard, DashboardOptions } from "./dashboard"
+import { readDashboardOptions } from "./dashboard-options"
+import { Denials } from "./denials"
 import { Feed } from "./feed"
 import { type Asset, type Assets, appPage, messagePage, readAssets, SECURITY_HEADERS } from "./page"
-import { type CallsView, isRange, type Range } from "./view"
-
-const OPTIONS: ReadonlySet<string> = new Set([
-  "budget",
-  "origin",
-  "basePath",
-  "title",
-  "subjects",
-  "partition",
-  "onWarning",
-] satisfies (keyof DashboardOptions)[])
+import { type SectionStream, sectionStream } from "./section-stream"
+import { type CallsView, isRange } from "./view"
 
 /** Open pages; more get status 503. */
 const MAX_VIEWERS = 64
 const PAGE_OF_CALLS = 100
-/** Proxies close a connection that is silent for long. */
-const HEARTBEAT_MS = 15_000
-const encoder = new TextEncoder()
 
 /**
  * Creates the page that shows where the money goes: `(request) => Response`, for a server that already listens.
@@ -35,18 +25,14 @@ const encoder = new TextEncoder()
  * @throws InvalidArgumentError if an option is invalid
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  checkOptions(options, OPTIONS)
-  const { budget, origin, basePath = "/dashboard", title = "", partition } = options
-  const { subjects = () => [], onWarning = () => {} } = options
-  if (typeof budget?.status !== "function")
-    throw new InvalidArgumentError("budget", "a budget of `createBudget`", typeof budget)
-  if (!/^(\/[\w.~-]+)+$/.test(basePath))
-    throw new InvalidArgumentError("basePath", 'a path such as "/dashboard", without a slash at its end', basePath)
-  const readOrigin = typeof origin === "function" ? origin : () => origin
-  const access = new Access({ origin: readOrigin, basePath, now: Date.now })
-  const describe = (entries: readonly StoredEntry[]) => entries.map(callView)
+  const settings = readDashboardOptions(options)
+  const { budget, origin, basePath, title, partition, subjects, onWarning } = settings
+  const access = new Access({ origin, basePath, now: Date.now })
+  const denials = new Denials()
+  const describe = (entries: readonly StoredEntry[]) =>
+    entries.map((entry) => ({ ...callView(entry), deniedBy: denials.limitsOf(entry) }))
   const feed = new Feed({ budget, partition, subjects, describe, warn: onWarning })
-  const streams = new Set<() => void>()
+  const streams = new Set<SectionStream>()
   let assets: Promise<Assets> | undefined
 
   async function handle(request: Request): Promise<Response> {
@@ -105,52 +91,9 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   function events(request: Request, range: string | null): Response {
     if (!isRange(range)) return text(400, "Unknown range.")
     if (feed.viewers >= MAX_VIEWERS) return text(503, "Too many open pages.")
-    return respond(200, sectionStream(range, request.signal), { "content-type": "text/event-stream; charset=utf-8" })
-  }
-
-  function sectionStream(range: Range, signal: AbortSignal): ReadableStream<Uint8Array> {
-    let end = () => {}
-    let pull = () => {}
-    return new ReadableStream<Uint8Array>(
-      {
-        start(controller) {
-          // A reader that is slow gets the newest state of each section when it has caught up.
-          const waiting = new Map<string, string>()
-          const flush = () => {
-            for (const [name, data] of waiting) {
-              if ((controller.desiredSize ?? 0) <= 0) return
-              waiting.delete(name)
-              controller.enqueue(encoder.encode(`event: ${name}\ndata: ${data}\n\n`))
-            }
-          }
-          pull = flush
-          const stop = feed.watch(range, (name, data) => {
-            waiting.set(name, data)
-            flush()
-          })
-          const heartbeat = setInterval(() => {
-            if (waiting.size === 0) controller.enqueue(encoder.encode(": alive\n\n"))
-          }, HEARTBEAT_MS)
-          heartbeat.unref()
-          end = () => {
-            stop()
-            clearInterval(heartbeat)
-            signal.removeEventListener("abort", close)
-            streams.delete(close)
-          }
-          const close = () => {
-            end()
-            controller.close()
-          }
-          signal.addEventListener("abort", close)
-          streams.add(close)
-          controller.enqueue(encoder.encode("retry: 1000\n\n"))
-        },
-        pull: () => pull(),
-        cancel: () => end(),
-      },
-      { highWaterMark: 8 },
-    )
+    const stream = sectionStream(feed, range, request.signal, () => streams.delete(stream))
+    streams.add(stream)
+    return respond(200, stream.body, { "content-type": "text/event-stream; charset=utf-8" })
   }
 
   async function olderCalls(cursor: string | null): Promise<Response> {
@@ -172,9 +115,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     },
     handle,
     createLink: () => access.createLink(),
+    onAttempt: (attempt, caller) => denials.record(attempt, caller, Date.now()),
     close: () => {
       access.close()
-      for (const close of [...streams]) close()
+      for (const stream of [...streams]) stream.close()
     },
   }
 }

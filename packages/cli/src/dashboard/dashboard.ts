@@ -1,4 +1,6 @@
 import type { Budget, Subject } from "@p2/budget"
+import type { GuardAttempt } from "@p2/guard"
+import type { ProxyCaller } from "@p2/guard/proxy"
 
 /** Options of `createDashboard`. */
 export interface DashboardOptions {
@@ -32,6 +34,11 @@ export interface Dashboard {
    * where only the user reads it.
    */
   createLink(): string
+  /**
+   * Pass it as `onAttempt` of `createProxy`: then denials say which limit denied the call and what remained. The ledger says only
+   * that a call was over budget.
+   */
+  onAttempt(attempt: GuardAttempt, caller: ProxyCaller): void
   /** Ends the streams of open pages, and forgets who is signed in. Call it before the server closes: a stream has no end of its own. */
   close(): void
 }
