@@ -9,6 +9,7 @@ import {
   type ProviderCall,
   type ReportedUsage,
 } from "../src/protocols"
+import { readForm } from "../src/protocols/form-fields"
 import { Draw } from "./draw"
 
 /** A drawn call. */
@@ -76,7 +77,9 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
     method: "POST",
     url: new URL(drawn.url),
     headers: new Headers(drawn.headers),
-    body: drawn.body instanceof FormData ? { kind: "form", value: drawn.body } : { kind: "json", value: drawn.body },
+    body: drawn.body instanceof FormData
+        ? { kind: "form", fields: await readForm(drawn.body) }
+        : { kind: "json", value: drawn.body },
   }
   const description = findProtocol(call, { ...context, ...protocol.options })
   assert.equal(description.status, "priced", `${name}: ${JSON.stringify(description)}`)

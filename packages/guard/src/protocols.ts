@@ -5,6 +5,7 @@ export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"
 export type {
   CallDescription,
   CallInput,
+  FormFile,
   PricedCall,
   Prompt,
   Protocol,

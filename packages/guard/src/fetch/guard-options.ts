@@ -54,6 +54,16 @@ export interface GuardOptions {
    * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
    */
   maxImageTokens?: number | undefined
+  /**
+   * The most seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
+   * `whisper-1`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxAudioSeconds?: number | undefined
+  /**
+   * The most output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed it; then its
+   * whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is rejected
+   */
+  maxSpeechTokens?: number | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
   /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
@@ -109,20 +119,12 @@ export interface Guard extends GuardOptions {
 /** Marks a guarded `fetch`, also of another copy of this package. */
 export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
+/** What the caller states where no source has a maximum. */
+const MAXIMUMS = ["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens"] as const
+
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...[
-    "provider",
-    "maxToolCalls",
-    "serviceTier",
-    "maxImageTokens",
-    "prices",
-    "fetch",
-    "bodyIdleMs",
-    "onAttempt",
-    "onWarning",
-    "inputBound",
-  ],
+  ...["provider", "serviceTier", ...MAXIMUMS, "prices", "fetch", "bodyIdleMs", "onAttempt", "onWarning", "inputBound"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -172,8 +174,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
-  for (const name of ["maxOutputTokens", "maxToolCalls", "maxImageTokens", "bodyIdleMs"] as const)
-    checkPositive(options[name], name)
+  for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
   for (const name of ["provider", "serviceTier"] as const)
     if (options[name] !== undefined && typeof options[name] !== "string")
       throw new InvalidArgumentError(name, "a string", options[name])

@@ -1,4 +1,5 @@
 import { isRecord, parseJson } from "@p2/core"
+import { readForm } from "../protocols/form-fields"
 import type { ProviderCall } from "../protocols/protocol"
 
 /** The largest request body that is buffered, if it is a stream or a blob: 32 MiB. */
@@ -98,10 +99,10 @@ async function readBody(body: unknown, headers: BodyHeaders): Promise<ReadBody> 
 }
 
 /** A copy of a form, so that what is described is what is sent. */
-function formBody(form: FormData): ReadBody {
+async function formBody(form: FormData): Promise<ReadBody> {
   const copy = new FormData()
   for (const [name, value] of form as unknown as Iterable<[string, string | Blob]>) copy.append(name, value as Blob)
-  return { status: "read", body: copy, described: { kind: "form", value: copy } }
+  return { status: "read", body: copy, described: { kind: "form", fields: await readForm(copy) } }
 }
 
 /** A multipart form is parsed, and sent as it was parsed: another parser may read the same bytes otherwise. */

@@ -2,6 +2,8 @@ import { describeName } from "@p2/core"
 import { describeAnthropic } from "./anthropic/describe"
 import { describePath } from "./free-paths"
 import { describeGemini } from "./gemini/describe"
+import { describeSpeech } from "./openai-audio/describe-speech"
+import { describeTranscription } from "./openai-audio/describe-transcription"
 import { describeChat } from "./openai-chat/describe"
 import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
 import { describeImages } from "./openai-images/describe-images"
@@ -17,6 +19,8 @@ export const PROTOCOLS: readonly Protocol[] = [
   { name: "openai-responses", describe: describeResponses },
   { name: "openai-embeddings", describe: describeEmbeddings },
   { name: "openai-images", describe: describeImages },
+  { name: "openai-speech", describe: describeSpeech },
+  { name: "openai-transcriptions", describe: describeTranscription },
   { name: "paths", describe: describePath },
 ]
 

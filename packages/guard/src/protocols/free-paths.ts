@@ -66,7 +66,7 @@ const PATH_RULES: readonly PathRule[] = [
   },
   {
     methods: "POST",
-    path: /^\/(audio|videos|realtime|assistants|threads|evals)(\/.+)?$/,
+    path: /^\/(videos|realtime|assistants|threads|evals)(\/.+)?$/,
     rejected: `The cost of this endpoint has no upper bound. ${UNSUPPORTED}`,
     mayPass: true,
   },

@@ -6,12 +6,22 @@ export interface ProviderCall {
   method: string
   url: URL
   headers: Headers
-  /** The parsed body. `form`: a multipart form. `none`: the call has no body. `opaque`: any other body, such as a file. */
+  /** The parsed body. `form`: a multipart form, whose files are {@link FormFile}s. `none`: the call has no body. `opaque`: any other body, such as a file. */
   body:
     | { kind: "json"; value: Readonly<Record<string, unknown>> }
-    | { kind: "form"; value: FormData }
+    | { kind: "form"; fields: Readonly<Record<string, unknown>> }
     | { kind: "none" }
     | { kind: "opaque"; contentType: string }
+}
+
+/** A file of a form. */
+export interface FormFile {
+  name: string
+  type: string
+  /** In bytes. */
+  size: number
+  /** The first bytes, at most 64. */
+  head: Uint8Array
 }
 
 /** What a protocol needs beside the call. */
@@ -30,6 +40,10 @@ export interface ProtocolContext {
   serviceTier?: string | undefined
   /** The most output tokens of one generated image, for models and qualities whose tokens no source lists; undefined: such a call is rejected. */
   maxImageTokens?: number | undefined
+  /** The most seconds of an audio file whose length its bytes do not prove; undefined: such a call is rejected if it is billed by the second. */
+  maxAudioSeconds?: number | undefined
+  /** The most output tokens of speech, for models that are billed by them; undefined: such a call is rejected. */
+  maxSpeechTokens?: number | undefined
 }
 
 /** Why a call is not sent. Every reason has a remedy in its message. */
@@ -92,6 +106,8 @@ export interface PricedCall extends BoundedCall {
   status: "priced"
   /** The answer is requested as server-sent events. */
   streamed: boolean
+  /** The answer is a file, such as audio: its bytes say nothing about its usage. @defaultValue false */
+  answersWithFile?: boolean
   /**
    * The JSON body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. A form is
    * sent as it is.

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
+import { SPEECH_FIELDS, TRANSCRIPTION_FIELDS } from "../../src/protocols/openai-audio/audio-fields"
 import { CHAT_FIELDS, chatFieldsOf } from "../../src/protocols/openai-chat/chat-fields"
 import { IMAGE_FIELDS } from "../../src/protocols/openai-images/image-fields"
 import { RESPONSES_FIELDS, responsesFieldsOf } from "../../src/protocols/openai-responses/responses-fields"
 import type { BodyFields } from "../../src/protocols/variants/body-fields"
 import { KNOWN_PROVIDERS } from "../../src/protocols/variants/known-providers"
 import { boundOf, describePlain, describeRow, type FeatureTable, markdownOf, rejectionFor } from "./features/feature"
+import { SPEECH, TRANSCRIPTIONS } from "./features/openai-audio"
 import { CHAT } from "./features/openai-chat"
 import { IMAGE_EDITS, IMAGES } from "./features/openai-images"
 import { describePathRow, PATHS, pathsMarkdown } from "./features/openai-paths"
@@ -70,6 +72,12 @@ describe("completeness", () => {
   it("has a row for every field of the Image API", () => {
     const shown = shownIn([IMAGES, IMAGE_EDITS])
     expect(fieldsOf(IMAGE_FIELDS).filter((field) => field !== "model" && !shown.has(field))).toEqual(["images"])
+  })
+
+  it("has a row for every field of the Audio API", () => {
+    const shown = shownIn([TRANSCRIPTIONS, SPEECH])
+    const fields = [TRANSCRIPTION_FIELDS, SPEECH_FIELDS].flatMap(fieldsOf)
+    expect(fields.filter((field) => field !== "model" && !shown.has(field))).toEqual([])
   })
 
   it("has a row for every field of other providers", () => {

@@ -47,13 +47,9 @@ export const context: ProtocolContext = {
   deployments: { small: "gpt-4o-mini" },
 }
 
-/** A call with a multipart form. An array is sent as several fields. */
+/** A call with a multipart form. */
 export function formCallTo(url: string, fields: Record<string, unknown>): ProviderCall {
-  const value = new FormData()
-  for (const [name, field] of Object.entries(fields))
-    for (const each of [field].flat())
-      value.append(Array.isArray(field) ? `${name}[]` : name, each instanceof Blob ? each : String(each))
-  return { method: "POST", url: new URL(url), headers: new Headers(), body: { kind: "form", value } }
+  return { method: "POST", url: new URL(url), headers: new Headers(), body: { kind: "form", fields } }
 }
 
 export function callTo(url: string, value?: Record<string, unknown>, method = "POST"): ProviderCall {

@@ -1,10 +1,11 @@
+import type { FormFile } from "../../../src/protocols"
 import type { FeatureTable } from "./feature"
 
 const GUIDE = "[image generation](https://developers.openai.com/api/docs/guides/image-generation)"
 const REFERENCE = "[API reference](https://platform.openai.com/docs/api-reference/images)"
 const PRICES = "[pricing](https://developers.openai.com/api/docs/pricing)"
 
-const image = new File([new Uint8Array(64)], "a.png", { type: "image/png" })
+const image: FormFile = { name: "a.png", type: "image/png", size: 5_000, head: new Uint8Array(64) }
 
 export const IMAGES: FeatureTable = {
   title: "Image generations",

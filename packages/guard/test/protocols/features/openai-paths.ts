@@ -120,14 +120,8 @@ export const PATHS: readonly PathRow[] = [
   { feature: "batches", examples: ["POST /batches"] },
   { feature: "fine-tuning", examples: ["POST /fine_tuning/jobs"] },
   {
-    feature: "audio, videos, realtime, assistants, evals",
-    examples: [
-      "POST /audio/speech",
-      "POST /videos",
-      "POST /realtime/client_secrets",
-      "POST /threads/runs",
-      "POST /evals",
-    ],
+    feature: "videos, realtime, assistants, evals",
+    examples: ["POST /videos", "POST /realtime/client_secrets", "POST /threads/runs", "POST /evals"],
   },
   {
     feature: "moderations of other providers, which may be billed",
