@@ -1,12 +1,23 @@
 import { Command } from "commander"
 import { version } from "../package.json"
+import { registerCompletion } from "./commands/completion"
+import { registerCount } from "./commands/count"
+import { registerModels } from "./commands/models"
+import { registerPrice } from "./commands/price"
 import { registerRun } from "./commands/run"
 import { SERVER_COMMANDS } from "./commands/server-commands"
 
 /** Adds one command to the program. Its code is loaded when it runs, so that `p2 --help` stays fast. */
 export type RegisterCommand = (program: Command) => void
 
-const COMMANDS: readonly RegisterCommand[] = [registerRun, ...SERVER_COMMANDS]
+const COMMANDS: readonly RegisterCommand[] = [
+  registerRun,
+  ...SERVER_COMMANDS,
+  registerCount,
+  registerPrice,
+  registerModels,
+  registerCompletion,
+]
 
 const HELP = `
 Examples:

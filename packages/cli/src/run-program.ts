@@ -7,7 +7,8 @@ import { printError } from "./output/print-error"
  * by its exit code, so that output that is being written is not lost.
  */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
-  for (const command of [program, ...program.commands]) rejectByException(command)
+  rejectByException(program)
+  process.stdout.on("error", endAtClosedPipe)
   try {
     await program.parseAsync(argv)
   } catch (error) {
@@ -19,6 +20,11 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 function rejectByException(command: Command): void {
   command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "p2: ")) })
   command.commands.forEach(rejectByException)
+}
+
+/** `p2 models | head` reads no further. */
+function endAtClosedPipe(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed)
 }
 
 async function report(error: unknown): Promise<number> {
