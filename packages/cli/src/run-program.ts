@@ -9,6 +9,8 @@ import { printError } from "./output/print-error"
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   rejectByException(program)
   process.stdout.on("error", endAtClosedPipe)
+  // A program under `p2 run` goes on when nobody reads what p2 says.
+  process.stderr.on("error", () => {})
   try {
     await program.parseAsync(argv)
   } catch (error) {

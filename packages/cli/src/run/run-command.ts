@@ -52,7 +52,8 @@ interface RunContext {
 
 async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pending: number }> {
   const { options, env, upstreams, totals, budget } = context
-  const { server, token } = await startRunProxy(context)
+  const proxy = await startRunProxy(context)
+  const { server, token } = proxy
   let settings: ProgramSettings = {}
   try {
     const child = childEnvironment({ env, upstreams, url: server.url, token, passed: options.passed })
@@ -61,6 +62,7 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
     settings = found?.program.settings({ url: server.url, token, isAvailable, env: child.env }) ?? {}
     const programEnv = withSettings(child.env, settings, options.passed)
     if (!options.quiet) printSettings(options, child.baseURLs, child.copies, settings)
+    if (proxy.dashboard !== undefined) process.stderr.write(`p2: dashboard: ${proxy.dashboard.createLink()}\n`)
     const [command, ...words] = options.command
     const index = found?.index ?? 0
     const stopWatching =
@@ -74,12 +76,12 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
       graceMs: options.graceMs,
     }).finally(stopWatching)
     if (end.status === "not-started") process.stderr.write(`p2: ${printable(end.reason)}\n`)
-    await server.close({ graceMs: PROXY_GRACE_MS })
+    await proxy.close({ graceMs: PROXY_GRACE_MS })
     await budget.budget.flush()
     return { end, pending: budget.budget.pending }
   } finally {
     settings.remove?.()
-    await server.close()
+    await proxy.close({ graceMs: 0 })
   }
 }
 

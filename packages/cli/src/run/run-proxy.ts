@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { acceptToken, createProxy, type ProxyHandler } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
+import type { Dashboard } from "../dashboard/dashboard"
 import type { RunBudget } from "./run-budget"
 import type { RunOptions } from "./run-options"
 import type { RunTotals } from "./run-totals"
@@ -11,6 +12,9 @@ export interface RunProxy {
   server: ProxyServer
   /** Opens its paths. Nobody but the program gets it. */
   token: string
+  dashboard: Dashboard | undefined
+  /** Waits for open calls for this time, then ends and settles them. */
+  close(options: { graceMs: number }): Promise<void>
 }
 
 export interface RunProxyOptions {
@@ -19,17 +23,35 @@ export interface RunProxyOptions {
   upstreams: readonly RunUpstream[]
   totals: RunTotals
   onWarning: (message: string) => void
-  /** Answers requests that are not those of the program, such as the dashboard's; undefined: the proxy answers. */
-  answerOther?: ((request: Request) => Promise<Response> | undefined) | undefined
 }
 
 /** Starts the proxy on a free port of the loopback interface. */
 export async function startRunProxy(given: RunProxyOptions): Promise<RunProxy> {
   const token = `p2-${randomBytes(32).toString("base64url")}`
   let proxy: ProxyHandler | undefined
-  const server = await serveProxy(async (request) => given.answerOther?.(request) ?? proxy!(request))
+  let dashboard: Dashboard | undefined
+  const server = await serveProxy(async (request) =>
+    dashboard?.owns(request) ? dashboard.handle(request) : proxy!(request),
+  )
+  // The port is known now. No request is read before this function yields.
   proxy = proxyOf(given, token, server.host)
-  return { server, token }
+  if (given.options.dashboard) dashboard = await dashboardOf(given, server.url)
+  return {
+    ...{ server, token, dashboard },
+    close: async (options) => {
+      dashboard?.close()
+      await server.close(options)
+    },
+  }
+}
+
+async function dashboardOf({ options, budget, onWarning }: RunProxyOptions, origin: string): Promise<Dashboard> {
+  const { createDashboard } = await import("../dashboard/create-dashboard")
+  return createDashboard({
+    ...{ budget: budget.budget, origin, onWarning },
+    title: `${options.program}, run ${options.runId}`,
+    subjects: () => [budget.subject],
+  })
 }
 
 function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOptions, token: string, host: string) {

@@ -112,6 +112,22 @@ describe("p2 run", () => {
     expect([stdout, stderr]).toEqual(["200 \n", ""])
   })
 
+  it("serves the dashboard with --dashboard, to browsers that have its link and to nobody else", async () => {
+    const options = ["run", "--budget", "1", "--store", "memory:", "--dashboard"]
+    const running = world.start([...options, ...node(`${CALLER}; setInterval(() => {}, 1_000)`)], env)
+    await running.wrote("200 ")
+    const link = /dashboard: (\S+)/.exec(running.stderr)![1]!
+    const { origin } = new URL(link)
+    expect((await fetch(`${origin}/dashboard/calls`)).status).toBe(401)
+    const opened = await fetch(link, { redirect: "manual" })
+    const cookie = opened.headers.get("set-cookie")!
+    expect(cookie).toMatch(/HttpOnly; SameSite=Strict/)
+    const calls = await fetch(`${origin}/dashboard/calls`, { headers: { cookie: cookie.split(";")[0]! } })
+    expect(JSON.stringify(await calls.json())).toContain("gpt-4o-mini")
+    running.child.kill("SIGTERM")
+    expect((await running.ended).signal).toBe("SIGTERM")
+  })
+
   it("takes the exit code of the program", async () => {
     const options = ["--quiet", "--budget", "1", "--store", "memory:"]
     expect(await run(options, "process.exit(7)")).toMatchObject({ code: 7, signal: null })

@@ -18,6 +18,7 @@ export interface RunningCli {
   pid: number
   /** What it has written until now. */
   readonly stdout: string
+  readonly stderr: string
   ended: Promise<CliEnd>
   /** Resolves when stdout or stderr contains the text. Rejects if the process ends before. */
   wrote(text: string): Promise<void>
@@ -66,6 +67,9 @@ export async function createCliWorld(): Promise<CliWorld> {
       ...{ child, pid: child.pid!, ended, wrote },
       get stdout() {
         return output.stdout
+      },
+      get stderr() {
+        return output.stderr
       },
     }
   }
