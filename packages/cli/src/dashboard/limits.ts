@@ -1,4 +1,5 @@
 import type { Budget, LimitStatus, Scope, StoredEntry, Subject } from "@p2/budget"
+import { P2Error } from "@p2/core"
 import type { LimitsView, LimitView } from "./view"
 
 /** The most subjects whose limits are read each time. */
@@ -40,9 +41,14 @@ function usedShare({ limit, granted, spent, reserved }: LimitView): number {
   return allowed <= 0 ? Number.MAX_SAFE_INTEGER : (spent + reserved) / allowed
 }
 
+/** None if the budget's function of limits rejects the subject; a failure of the store is thrown. */
 async function limitsOf(budget: Budget, subject: Subject): Promise<LimitView[]> {
-  const statuses = await budget.status(subject)
-  return statuses.map((status) => limitView(status, subject))
+  try {
+    return (await budget.status(subject)).map((status) => limitView(status, subject))
+  } catch (error) {
+    if (P2Error.isInstance(error) && error.kind === "failed") throw error
+    return []
+  }
 }
 
 function limitView(status: LimitStatus, subject: Subject): LimitView {
