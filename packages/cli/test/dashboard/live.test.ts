@@ -110,7 +110,9 @@ describe("the stream", () => {
     await using served = await serveDashboard([], { budget })
     await call(budget, ada, 100)
     await using stream = await readSections(served.url, await signIn(served.dashboard))
-    await soon(() => stream.sections.limits?.limits.map(({ limit, spent }) => [limit, spent])).toEqual([[1_000_000_000, 100]])
+    await soon(() => stream.sections.limits?.limits.map(({ limit, spent }) => [limit, spent])).toEqual([
+      [1_000_000_000, 100],
+    ])
     expect(stream.sections.problem).toEqual({ message: null })
   })
 
