@@ -28,6 +28,8 @@ export interface RunningCli {
 export interface CliWorld {
   /** P2_HOME, and a place for files. */
   folder: string
+  /** The program, for scripts. */
+  cliFile: string
   start(args: readonly string[], env?: Record<string, string>): RunningCli
   run(args: readonly string[], env?: Record<string, string>): Promise<CliEnd>
   close(): void
@@ -75,6 +77,7 @@ export async function createCliWorld(): Promise<CliWorld> {
   }
   return {
     folder,
+    cliFile: cli.file,
     start,
     run: (args, env) => start(args, env).ended,
     close: () => {
