@@ -77,7 +77,8 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
     method: "POST",
     url: new URL(drawn.url),
     headers: new Headers(drawn.headers),
-    body: drawn.body instanceof FormData
+    body:
+      drawn.body instanceof FormData
         ? { kind: "form", fields: await readForm(drawn.body) }
         : { kind: "json", value: drawn.body },
   }
@@ -102,6 +103,7 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
     body: drawn.body instanceof FormData ? drawn.body : JSON.stringify(body),
   })
   const text = await textOf(response)
+  const type = response.headers.get("content-type") ?? ""
   const [line] = provider.ledger.calls
   provider.faults.clear()
   if (line === undefined) {
@@ -112,7 +114,9 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
   assert.ok(bound.nanoUsd >= line.nanoUsd, about)
   assert.ok(bound.tokens >= line.promptTokens + line.completionTokens, `${about}: tokens`)
   let meter = description.createMeter()
-  readResponse(meter, text, response.headers.get("content-type") ?? "")
+  // A file is shown to the meter as one event without data.
+  if (type.startsWith("audio/")) readResponse(meter, "", type)
+  else readResponse(meter, text, type)
   meter = (await protocol.follow?.(drawn, meter)) ?? meter
   checkReading(meter, line, description, about)
   return { isReported: line.reported, ratio: line.nanoUsd > 0 ? bound.nanoUsd / line.nanoUsd : undefined }

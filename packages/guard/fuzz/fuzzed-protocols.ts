@@ -1,4 +1,5 @@
 import type { FuzzedProtocol } from "./fuzz-ledger"
+import { speech, transcriptions } from "./media/draw-audio"
 import { images } from "./media/draw-images"
 import { anthropicMessages } from "./native/draw-anthropic"
 import { gemini } from "./native/draw-gemini"
@@ -13,6 +14,8 @@ export const FUZZED: readonly FuzzedProtocol[] = [
   responses,
   embeddings,
   images,
+  speech,
+  transcriptions,
   anthropicMessages,
   gemini,
 ]

@@ -11,6 +11,8 @@ import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { answerImages } from "./media/images"
 import { handleMedia } from "./media/send"
+import { answerSpeech } from "./media/speech"
+import { answerTranscription } from "./media/transcriptions"
 import { findModel, listModels, type ModelEntry } from "./models"
 import { countByOwnRules, findOwnModel, isTooExpensive, type OwnModel, ownBill } from "./own-rules/chat-rules"
 import { handleResponses } from "./responses/handle"
@@ -119,8 +121,8 @@ async function route(context: ServerContext, request: IncomingMessage, response:
   if (/^\/responses(\/|$)/.test(path))
     return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
   if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
-  if (request.method === "POST" && /^\/images\/(generations|edits)$/.test(path))
-    return handleMedia(context, request, response, fail, answerImages)
+  const media = request.method === "POST" ? MEDIA.find(([pattern]) => pattern.test(path)) : undefined
+  if (media !== undefined) return handleMedia(context, request, response, fail, media[1])
   if (request.method !== "POST" || path !== "/chat/completions")
     return sendError(response, 404, {
       message: `Unknown request URL: ${request.method} ${url.pathname}.`,
@@ -128,6 +130,12 @@ async function route(context: ServerContext, request: IncomingMessage, response:
     })
   await chat(context, request, response, api)
 }
+
+const MEDIA = [
+  [/^\/images\/(generations|edits)$/, answerImages],
+  [/^\/audio\/speech$/, answerSpeech],
+  [/^\/audio\/(transcriptions|translations)$/, answerTranscription],
+] as const
 
 async function chat(
   context: ServerContext,

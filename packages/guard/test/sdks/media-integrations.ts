@@ -70,8 +70,118 @@ function aiImages(name: string, ai: typeof ai7, create: typeof createOpenAI): Me
   }
 }
 
+/** Uncompressed WAV of 16 kHz, 16 bits and one channel. */
+export function wavBytes(seconds: number): Buffer {
+  const bytes = Buffer.alloc(Math.round(32_000 * seconds))
+  bytes.write("RIFF....WAVEfmt ")
+  for (const [offset, value] of [
+    [20, 1],
+    [22, 1],
+    [32, 2],
+    [34, 16],
+  ] as const)
+    bytes.writeUInt16LE(value, offset)
+  for (const [offset, value] of [
+    [16, 16],
+    [24, 16_000],
+    [28, 32_000],
+  ] as const)
+    bytes.writeUInt32LE(value, offset)
+  return bytes
+}
+
+const wav = () => toFile(wavBytes(3), "a.wav", { type: "audio/wav" })
+const speech = { model: "tts-1", input: "I am born.", voice: "ash" } as const
+
+function audio(name: string, SDK: typeof OpenAI6): MediaIntegration[] {
+  return [
+    {
+      name: `${name}, audio.speech`,
+      call: async (c) => (await openaiClient(SDK, c).audio.speech.create(speech, signalOf(c))).arrayBuffer(),
+      async stream(c, onPiece) {
+        const response = await openaiClient(SDK, c).audio.speech.create(speech, signalOf(c))
+        for await (const _ of response.body!) if (!onPiece()) break
+      },
+    },
+    {
+      name: `${name}, audio.speech by token`,
+      isReported: false,
+      options: { maxSpeechTokens: 5_000 },
+      call: async (c) =>
+        (
+          await openaiClient(SDK, c).audio.speech.create({ ...speech, model: "gpt-4o-mini-tts" }, signalOf(c))
+        ).arrayBuffer(),
+      async stream(c, onPiece) {
+        const request = { ...speech, model: "gpt-4o-mini-tts", stream_format: "sse" } as const
+        const response = await openaiClient(SDK, c).audio.speech.create(request, signalOf(c))
+        for await (const _ of response.body!) if (!onPiece()) break
+      },
+    },
+    {
+      name: `${name}, audio.transcriptions by token`,
+      call: async (c) =>
+        openaiClient(SDK, c).audio.transcriptions.create(
+          { model: "gpt-4o-transcribe", file: await wav() },
+          signalOf(c),
+        ),
+      async stream(c, onPiece) {
+        const request = { model: "gpt-4o-mini-transcribe", file: await wav(), stream: true } as const
+        for await (const _ of await openaiClient(SDK, c).audio.transcriptions.create(request, signalOf(c)))
+          if (!onPiece()) break
+      },
+    },
+    {
+      name: `${name}, audio.transcriptions by second`,
+      options: { maxAudioSeconds: 60 },
+      call: async (c) =>
+        openaiClient(SDK, c).audio.transcriptions.create(
+          { model: "whisper-1", file: await toFile(Buffer.alloc(900), "12.5.mp3") },
+          signalOf(c),
+        ),
+    },
+    {
+      name: `${name}, audio.translations as text`,
+      isReported: false,
+      call: async (c) =>
+        openaiClient(SDK, c).audio.translations.create(
+          { model: "whisper-1", file: await wav(), response_format: "text" },
+          signalOf(c),
+        ),
+    },
+  ]
+}
+
+function aiAudio(name: string, ai: typeof ai7, create: typeof createOpenAI): MediaIntegration[] {
+  const provider = ({ server, fetch }: Connection) => create({ baseURL: server.baseURL, apiKey: key, fetch })
+  const common = (c: Connection) => ({
+    ...(c.signal && { abortSignal: c.signal }),
+    ...(c.maxRetries !== undefined && { maxRetries: c.maxRetries }),
+  })
+  return [
+    {
+      name: `${name} speech`,
+      call: (c) =>
+        ai.experimental_generateSpeech({ model: provider(c).speech("tts-1"), text: "I am born.", ...common(c) }),
+    },
+    {
+      name: `${name} transcription`,
+      call: (c) =>
+        ai.experimental_transcribe({
+          model: provider(c).transcription("gpt-4o-transcribe"),
+          audio: wavBytes(3),
+          ...common(c),
+        }),
+    },
+  ]
+}
+
+const six = ai6 as unknown as typeof ai7
+const createOpenAI6 = createOpenAI3 as unknown as typeof createOpenAI
+
 export const MEDIA: readonly MediaIntegration[] = [
-  ...SDKS.flatMap(([name, SDK]) => images(name, SDK)),
+  ...SDKS.flatMap(([name, SDK]) => [...images(name, SDK), ...audio(name, SDK)]),
   aiImages("ai 7, @ai-sdk/openai image", ai7, createOpenAI),
-  aiImages("ai 6, @ai-sdk/openai image", ai6 as unknown as typeof ai7, createOpenAI3 as unknown as typeof createOpenAI),
+  aiImages("ai 6, @ai-sdk/openai image", six, createOpenAI6),
+  ...aiAudio("ai 7, @ai-sdk/openai", ai7, createOpenAI),
+  ...aiAudio("ai 6, @ai-sdk/openai", six, createOpenAI6),
 ]

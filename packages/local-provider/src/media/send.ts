@@ -22,13 +22,16 @@ export interface MediaAnswer {
     | { kind: "events"; events: readonly (Record<string, unknown> & { type: string })[] }
 }
 
-/** Answers a request for media. `answer` throws a {@link BadRequest} for a request that is not billed. */
+/**
+ * Answers a request for media. `answer` gets the first bytes of the first file, and throws a {@link BadRequest} for a request that
+ * is not billed.
+ */
 export async function handleMedia(
   context: ServerContext,
   request: IncomingMessage,
   response: ServerResponse,
   sendError: SendError,
-  answer: (request: MediaRequest, fault: Fault) => MediaAnswer,
+  answer: (request: MediaRequest, fault: Fault, head: Uint8Array) => MediaAnswer,
 ): Promise<void> {
   const read = await readMediaRequest(request)
   const { fields } = read
@@ -45,7 +48,8 @@ export async function handleMedia(
       fault.headers,
     )
   if (fault.status !== undefined && !fault.billed) return fail()
-  const generated = answer(read, fault)
+  const head = new Uint8Array((await read.files[0]?.file.slice(0, 64).arrayBuffer()) ?? [])
+  const generated = answer(read, fault, head)
   const clientRequestId = request.headers["x-client-request-id"]
   const line = context.ledger.billUnits(
     {

@@ -26,7 +26,7 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
   if (typeof input !== "string") return invalidBody("input", "a string")
   if (typeof instructions !== "string") return invalidBody("instructions", "a string")
   const isByCharacter = model.price.rates.character !== undefined
-  // Never less than the number of code points.
+  // UTF-16 code units, which are never fewer than the code points.
   const characters = isByCharacter ? input.length : undefined
   const output = isByCharacter ? 0 : context.maxSpeechTokens
   if (output === undefined)

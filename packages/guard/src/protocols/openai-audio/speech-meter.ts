@@ -9,6 +9,9 @@ export interface SpeechMeterOptions {
   maxOutputTokens: number
 }
 
+/** No page says whether a character is a code point. */
+const ASSUMPTIONS = ["characters are UTF-16 code units"]
+
 /**
  * Reads the usage of speech. A file has none: a model that is billed by the character bills those of the text. Events end with
  * `speech.audio.done`, which has the tokens.
@@ -68,6 +71,7 @@ export class SpeechMeter implements Meter {
     const { characters } = this.#options
     if (characters === undefined) return this.#reading
     if (!this.#hasAudio) return { status: "none" }
-    return { status: "exact", usage: { inputTokens: 0, outputTokens: 0, inputCharacters: characters }, cost: undefined }
+    const usage = { inputTokens: 0, outputTokens: 0, inputCharacters: characters, assumptions: ASSUMPTIONS }
+    return { status: "exact", usage, cost: undefined }
   }
 }

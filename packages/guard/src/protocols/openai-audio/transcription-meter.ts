@@ -8,6 +8,7 @@ export class TranscriptionMeter implements Meter {
   readonly #isBySecond: boolean
   #state: MeterReading["state"] = "open"
   #receivedBytes = 0
+  #isText = false
   #error: ReportedError | undefined
   #reading: UsageReading = { status: "none" }
 
@@ -18,15 +19,17 @@ export class TranscriptionMeter implements Meter {
 
   add({ event, data, text }: WireEvent): { usageOnly: boolean } {
     if (isRecord(data)) this.#addData(data, event === undefined)
-    // A body of text, subtitles, or an event that is damaged.
-    else if (event === undefined && text !== "") {
+    // A body of text or subtitles, or JSON that was cut. Only its end says that it is whole.
+    else if (event === undefined) {
+      this.#isText = true
       this.#receivedBytes += byteLength(text)
-      this.#state = "complete"
     } else this.#state = "broken"
     return { usageOnly: false }
   }
 
-  end(): void {}
+  end(): void {
+    if (this.#state === "open" && this.#isText && this.#receivedBytes > 0) this.#state = "complete"
+  }
 
   read(): MeterReading {
     const reading = this.#reading
