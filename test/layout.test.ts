@@ -17,7 +17,19 @@ describe("every package has the same files", () => {
 })
 
 describe("published packages", () => {
-  it.each(published.map((entry) => [entry.manifest.name, entry] as const))(
+  const libraries = published.filter(({ manifest }) => manifest.bin === undefined)
+  const programs = published.filter(({ manifest }) => manifest.bin !== undefined)
+
+  it.each(programs.map((entry) => [entry.manifest.name, entry] as const))("%s is ESM only", (_name, { manifest }) => {
+    const { "./package.json": _own, ...entries } = manifest.exports ?? {}
+    for (const entry of Object.values(entries))
+      expect(entry).toEqual({
+        types: expect.stringMatching(/\.d\.ts$/),
+        default: expect.stringMatching(/\.js$/),
+      })
+  })
+
+  it.each(libraries.map((entry) => [entry.manifest.name, entry] as const))(
     "%s tells types per condition",
     (_name, { manifest }) => {
       const paths = Object.keys(manifest.exports ?? {})
