@@ -41,7 +41,7 @@ export function answerImages({ fields, files }: MediaRequest, fault: Fault): Med
     units: unitsOf(total, rates),
     promptTokens: total.text + total.image,
     completionTokens: total.output + total.textOutput,
-    isReported: true,
+    isReported: !fault.noUsage,
     body: isStreamed
       ? { kind: "events", events: eventsOf(perImage, { images, partials, isEdit: files.length > 0, fault }) }
       : { kind: "json", value: bodyOf(total, images, fault) },

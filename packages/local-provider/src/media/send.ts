@@ -91,7 +91,7 @@ async function sendMedia(
     if (fault.chunkDelayMs !== undefined) await wait(response, fault.chunkDelayMs)
     if (response.destroyed) return
   }
-  line.reported = isReported && !fault.noUsage
+  line.reported = isReported
   response.end()
 }
 

@@ -42,7 +42,7 @@ export function answerSpeech({ fields }: MediaRequest, fault: Fault): MediaAnswe
     ],
     promptTokens: textTokens,
     completionTokens: audioTokens,
-    isReported: isStreamed,
+    isReported: isStreamed && !fault.noUsage,
     body: isStreamed
       ? {
           kind: "events",

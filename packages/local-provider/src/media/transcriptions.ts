@@ -49,7 +49,7 @@ export function answerTranscription({ fields, files }: MediaRequest, fault: Faul
     ],
     promptTokens: text + audioTokens,
     completionTokens: output,
-    isReported: true,
+    isReported: !fault.noUsage,
     body: isTrue(fields.stream)
       ? {
           kind: "events",
@@ -70,7 +70,7 @@ function bySecond(fields: Record<string, unknown>, seconds: number, rate: number
     units: [{ kind: "second", count: billed, picoUsdPerUnit: rate }],
     promptTokens: 0,
     completionTokens: 0,
-    isReported: !isText,
+    isReported: !isText && !fault.noUsage,
   }
   if (isText) return { ...bill, body: { kind: "text", contentType: "text/plain", chunks: ["I am ", "born.\n"] } }
   const usage = fault.noUsage ? {} : { usage: { type: "duration", seconds: billed } }
