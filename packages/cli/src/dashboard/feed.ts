@@ -103,6 +103,8 @@ export class Feed {
   async #read(): Promise<void> {
     const { budget, partition, subjects, describe } = this.#options
     const fixed = [{}, ...(await subjects())]
+    // Writes the denials of this process that are counted and not recorded yet. A settle that is pending has its own retries.
+    if (budget.pending === 0) await budget.flush({ timeoutMs: 0 })
     if (!budget.usage.available) {
       this.#send("limits", await readLimits(budget, fixed))
       return

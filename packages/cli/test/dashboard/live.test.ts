@@ -49,6 +49,14 @@ describe("the stream", () => {
     expect(sections.calls!.calls[0]).toMatchObject({ errorCode: "budget-exceeded", deniedBy: null, userId: "ada" })
   })
 
+  it("counts every denial at once, though the ledger records them once per minute", async () => {
+    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day" }])
+    await using stream = await readSections(served.url, await signIn(served.dashboard))
+    for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
+    await soon(() => stream.sections.totals?.sums.denied).toBe(7)
+    await soon(() => stream.sections.calls?.calls.map(({ count }) => count)).toEqual([7])
+  })
+
   it("says which limit denied a call that the proxy of this process reported", async () => {
     await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day" }])
     const { budget, dashboard, url } = served
