@@ -66,12 +66,11 @@ export function describeCall(entry: StoredEntry): string {
   const time = new Date(at).toISOString().slice(0, 19).replace("T", " ")
   const owner = userId ?? tags[KEY_TAG] ?? "-"
   const ending = status === "denied" && (count ?? 1) > 1 ? `denied ×${count}` : status
+  const start = [time, owner.padEnd(12), model.padEnd(24), ending.padEnd(9)]
+  // Nothing was sent.
+  if (status === "denied") return printable(start.join("  ").trimEnd())
   const sizes = `${formatCount(tokens.inputTokens ?? 0)} in, ${formatCount(tokens.outputTokens ?? 0)} out`
-  const remarks = [
-    ...(inDoubt === true ? ["in doubt"] : []),
-    ...(errorCode === undefined || status === "denied" ? [] : [errorCode]),
-  ]
-  const cost = status === "denied" ? `wanted ${formatDollars(entry.reservedNanoUsd)}` : formatDollars(costNanoUsd)
-  const parts = [time, owner.padEnd(12), model.padEnd(24), ending.padEnd(9), sizes.padEnd(20), cost, ...remarks]
+  const remarks = [...(inDoubt === true ? ["in doubt"] : []), ...(errorCode === undefined ? [] : [errorCode])]
+  const parts = [...start, sizes.padEnd(20), formatDollars(costNanoUsd), ...remarks]
   return printable(parts.join("  ").trimEnd())
 }

@@ -186,11 +186,11 @@ interface Spending {
   lastWeekNanoUsd: number
   everNanoUsd: number
   inDoubtNanoUsd: number
-  attempts: number
+  calls: number
 }
 
-function spendingOf({ costNanoUsd, inDoubtNanoUsd, attempts }: UsageTotals) {
-  return { everNanoUsd: costNanoUsd, inDoubtNanoUsd, attempts }
+function spendingOf({ costNanoUsd, inDoubtNanoUsd, attempts, denied }: UsageTotals) {
+  return { everNanoUsd: costNanoUsd, inDoubtNanoUsd, calls: attempts - denied }
 }
 
 const HINT =
@@ -201,10 +201,10 @@ function describeSpending(users: readonly Spending[]): string {
   const titles = ["LAST 24 H", "LAST 7 DAYS", "EVER", "IN DOUBT", "CALLS"]
   const table = renderTable(
     [{ title: "USER" }, ...titles.map((title) => ({ title, align: "right" as const }))],
-    users.map(({ user, lastDayNanoUsd, lastWeekNanoUsd, everNanoUsd, inDoubtNanoUsd, attempts }) => [
+    users.map(({ user, lastDayNanoUsd, lastWeekNanoUsd, everNanoUsd, inDoubtNanoUsd, calls }) => [
       user ?? "-",
       ...[lastDayNanoUsd, lastWeekNanoUsd, everNanoUsd, inDoubtNanoUsd].map(formatDollars),
-      formatCount(attempts),
+      formatCount(calls),
     ]),
   )
   return `${table}\n\n${HINT}`
