@@ -1,3 +1,4 @@
+import type { Budget } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
 import { createProxy, type ProxyHandler, type ProxyOptions, type UpstreamOptions } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
@@ -79,9 +80,15 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   const { config, log } = options
   const { budget } = store
   const health = createHealth(budget, keys)
-  const proxyOptions = proxyOptionsOf(options, store, keys)
+  const dashboard = await openDashboard(options, budget, () => server.url)
+  const proxyOptions: ProxyOptions = {
+    ...proxyOptionsOf(options, store, keys),
+    onAttempt: (attempt, caller) => {
+      dashboard?.onAttempt(attempt, caller)
+      log("attempt", attemptFields(attempt, caller))
+    },
+  }
   let proxy = newProxy(proxyOptions, options)
-  let dashboard: Dashboard | undefined
   const handler: ProxyHandler = async (request) => {
     const healthResponse = health.handle(request)
     if (healthResponse !== undefined) return healthResponse
@@ -89,22 +96,13 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()
   }
   const hostname = hostnameOf(config.listen)
-  const server = await serveProxy(handler, {
+  const server: ProxyServer = await serveProxy(handler, {
     hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(config.listen.slice(hostname.length + 1)),
     requestTimeoutMs: readDuration(config.requestTimeout, "requestTimeout"),
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)
-  if (config.dashboard !== false) {
-    const { createDashboard } = await import("../dashboard/create-dashboard")
-    dashboard = createDashboard({
-      budget,
-      origin: config.dashboard === true ? server.url : config.dashboard.origin,
-      title: "p2 serve",
-      onWarning: (message) => log("warning", { message }),
-    })
-  }
   log("listening", { url: server.url, store: store.address })
   return {
     url: server.url,
@@ -123,6 +121,21 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   }
 }
 
+async function openDashboard(
+  { config, log }: ServerOptions,
+  budget: Budget,
+  url: () => string,
+): Promise<Dashboard | undefined> {
+  if (config.dashboard === false) return undefined
+  const { createDashboard } = await import("../dashboard/create-dashboard")
+  return createDashboard({
+    budget,
+    origin: config.dashboard === true ? url : config.dashboard.origin,
+    title: "p2 serve",
+    onWarning: (message) => log("warning", { message }),
+  })
+}
+
 function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: KeyStore): ProxyOptions {
   const { config, log } = options
   const { maxOutputTokens, clampTo, maxToolCalls, serviceTier, inputBound, wait, charge } = config
@@ -133,7 +146,6 @@ function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: Key
     upstreams: upstreamsOf(options),
     authenticate: authenticator(config, budget, new KeyLookup(keys, configKeys(config))),
     allowedOrigins: [],
-    onAttempt: (attempt, caller) => log("attempt", attemptFields(attempt, caller)),
     onWarning: (message) => log("warning", { message }),
   }
 }

@@ -69,6 +69,7 @@ describe("names the place and the remedy", () => {
     [{ ...VALID, wait: "soon" }, "Invalid `wait`: expected a duration such as 500ms, 30s"],
     [{ ...VALID, alerts: [{ secretFrom: "S" }] }, 'Invalid `alerts[0]`: expected either "url" or "urlFrom"'],
     [{ ...VALID, upstreams: { health: {} } }, "`upstreams.health` has the name of a path of p2 itself."],
+    [{ ...VALID, dashboard: { origin: "https://p2.example.com/" } }, "Invalid `dashboard.origin`: expected an origin"],
     [{ ...VALID, store: "mysql://x" }, "Invalid `store`: expected memory:"],
     [[], "Invalid configuration: expected an object, got an array of 0."],
   ])("%j", (config, expected) => {

@@ -224,6 +224,30 @@ describe("anonymous calls", () => {
   })
 })
 
+describe("the dashboard", () => {
+  it("is signed in by its link, once, and shows nothing to others", async () => {
+    const open = await serveProvider("memory:", { anonymous: { user: "ada-of-the-ledger" }, dashboard: true })
+    try {
+      expect((await open.call(undefined)).status).toBe(200)
+      const get = (path: string, headers: Record<string, string> = {}) =>
+        open.call(undefined, { method: "GET", path, headers })
+      const link = new URL(open.server.dashboard!.createLink())
+      expect(link.origin).toBe(open.server.url)
+      for (const headers of [{}, { cookie: "p2_dashboard=1" }, { host: "evil.test" }])
+        expect((await get("/dashboard", headers)).text).not.toContain("ada-of-the-ledger")
+      expect((await get("/dashboard", { host: "evil.test" })).status).toBe(403)
+      const opened = await get(link.pathname + link.search)
+      expect(String(opened.headers["set-cookie"])).toContain("HttpOnly; SameSite=Strict")
+      expect((await get(link.pathname + link.search)).headers["set-cookie"]).toBeUndefined()
+      // A key of a caller opens no dashboard.
+      expect((await open.call(UPSTREAM_KEY, { method: "GET", path: "/dashboard" })).status).not.toBe(200)
+      expect(open.lines.join("")).not.toContain(link.search)
+    } finally {
+      await open.close()
+    }
+  })
+})
+
 it("opens the account's paths if the configuration says so", async () => {
   const open = await serveProvider("memory:", { anonymous: {}, accountPaths: true })
   try {

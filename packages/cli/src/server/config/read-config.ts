@@ -149,6 +149,8 @@ function checkRules(config: ServeConfig, path: string): void {
   const reserved = ["health", "ready", "dashboard"].find((name) => name in config.upstreams)
   if (reserved !== undefined)
     throw configError(path, `\`upstreams.${reserved}\` has the name of a path of p2 itself. Use another name.`)
+  if (typeof config.dashboard === "object" && !isOrigin(config.dashboard.origin))
+    throw configError(path, 'Invalid `dashboard.origin`: expected an origin such as "https://p2.example.com".')
   const hostname = hostnameOf(config.listen)
   if (isLoopback(hostname)) return
   if (config.anonymous !== undefined)
@@ -171,6 +173,10 @@ function checkLimits(limits: readonly Limit[], path: string, place: string): voi
     if (!InvalidArgumentError.isInstance(error)) throw error
     throw configError(path, error.message.replaceAll("limits[", `${place}[`))
   }
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
 }
 
 export function hostnameOf(listen: string): string {
