@@ -4,8 +4,10 @@ import { isReadable, readLimits, subjectsOf } from "./limits"
 import { RangeTotals } from "./range-totals"
 import type { CallsView, Range, SectionName, Sections, TotalsView } from "./view"
 
-/** Pause between two reads, and at least as long as a read took: the page must not load a slow store. */
+/** Pause between two reads. */
 const TICK_MS = 500
+/** Reading may use at most this part of the time: the page must not load a slow store, or the proxy beside it. */
+const READ_SHARE = 1 / 5
 /** The newest entries that are read at every tick. */
 const RECENT_ENTRIES = 200
 const MAX_TAGS = 4
@@ -68,7 +70,7 @@ export class Feed {
     while (this.#viewers.size > 0) {
       const start = performance.now()
       await this.#tick()
-      await this.#pause(Math.max(TICK_MS, performance.now() - start))
+      await this.#pause(Math.max(TICK_MS, (performance.now() - start) * (1 / READ_SHARE - 1)))
     }
     this.#isRunning = false
   }

@@ -78,6 +78,8 @@ export interface TotalsView {
   /** Start of the first bucket, by the store's clock. */
   from: number
   bucketMs: number
+  /** False while the ledger is read for the first time: the sums grow. */
+  isComplete: boolean
   sums: Sums
   /** Cost by model in each bucket, the most expensive model first; the last may be all others together. */
   series: { model: string | null; isRest: boolean; costsNanoUsd: NanoUsd[] }[]

@@ -26,7 +26,9 @@ export function Figures(props: {
         {sums && <Money nanoUsd={sums.costNanoUsd} />}
         {sums && (
           <small>
-            {short(sums.inputTokens)} tokens in, {short(sums.outputTokens)} out
+            {totals.isComplete
+              ? `${short(sums.inputTokens)} tokens in, ${short(sums.outputTokens)} out`
+              : `Reading the ledger: ${short(sums.calls + sums.denied)} calls so far`}
           </small>
         )}
       </Figure>
