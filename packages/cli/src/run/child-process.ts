@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { setTimeout as startTimer } from "node:timers"
 import { setTimeout } from "node:timers/promises"
+import { isatty } from "node:tty"
 
 /** How a program ended. */
 export type ChildEnd =
@@ -40,7 +41,7 @@ interface Target {
  * the grace time, kills it, with its children if it has a group of its own.
  */
 export function runChild({ command, arguments: words, env, graceMs }: ChildOptions): Promise<ChildEnd> {
-  const hasTerminal = process.stdin.isTTY === true
+  const hasTerminal = isatty(0)
   const detached = !hasTerminal && process.platform !== "win32"
   const child = spawn(command, [...words], { env, stdio: "inherit", detached, windowsHide: true })
   const target = targetOf(child, detached)

@@ -7,7 +7,7 @@ import type { RunTotals } from "./run-totals"
 
 /** Everything that a receipt shows. */
 export interface ReceiptData {
-  options: Pick<RunOptions, "runId" | "program" | "userId" | "per">
+  options: Pick<RunOptions, "runId" | "program" | "userId" | "per" | "clamp">
   totals: RunTotals
   /** The limit after the last call; undefined: the store did not answer any more. */
   limit: LimitStatus | undefined
@@ -44,11 +44,17 @@ export function describeReceipt({ options, totals, limit, pending }: ReceiptData
         `in doubt: ${formatUsd(totals.inDoubtNanoUsd)} for ${plural(totals.inDoubtCalls, "call")} whose cost is unknown`,
       ),
     )
-  if (totals.denied > 0) lines.push(indent(`denied: ${plural(totals.denied, "call")}, not sent`))
+  if (totals.denied > 0) lines.push(indent(describeDenials(totals, options)))
   for (const { message, calls } of totals.rejected)
     lines.push(indent(`${plural(calls, "call")}: ${printable(message)}`))
   if (pending > 0) lines.push(indent(`not confirmed by the store: ${plural(pending, "settlement")}`))
   return lines.join("\n")
+}
+
+function describeDenials({ denied, lastDenial }: RunTotals, { clamp }: ReceiptData["options"]): string {
+  const last = lastDenial === undefined ? "" : `\n${printable(lastDenial)}`
+  const hint = clamp ? "" : "\n--clamp lowers the output limits of calls to what the budget can pay"
+  return `denied: ${plural(denied, "call")}, not sent${last}${hint}`
 }
 
 function spent({ calls, costNanoUsd }: RunTotals): string {
@@ -76,7 +82,7 @@ export function receiptJson(data: ReceiptData): string {
     exit: end,
     ...{ calls, costNanoUsd, models },
     inDoubt: { calls: totals.inDoubtCalls, costNanoUsd: totals.inDoubtNanoUsd },
-    ...{ denied, rejected, pending },
+    ...{ denied, lastDenial: totals.lastDenial ?? null, rejected, pending },
     limit: limit ?? null,
   }
   return `${JSON.stringify(receipt, null, 2)}\n`

@@ -12,6 +12,8 @@ import { RunTotals } from "./run-totals"
 import { type RunUpstream, readUpstreams } from "./run-upstreams"
 import { startWatchLine } from "./watch-line"
 
+/** Different warnings that are printed, at the end: the program may own the terminal until then. */
+const MAX_WARNINGS = 20
 /** How long calls of programs that the command left running may go on. */
 const PROXY_GRACE_MS = 2_000
 
@@ -23,8 +25,10 @@ const PROXY_GRACE_MS = 2_000
  */
 export async function runCommand(options: RunOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const upstreams = readUpstreams(options.upstreams, env)
-  const warnings: string[] = []
-  const onWarning = (message: string) => void warnings.push(message)
+  const warnings = new Set<string>()
+  const onWarning = (message: string) => {
+    if (warnings.size < MAX_WARNINGS) warnings.add(message)
+  }
   const startedAt = new Date()
   const totals = new RunTotals()
   const budget = await openRunBudget(options, onWarning)
@@ -120,8 +124,8 @@ function printSettings(
   for (const line of lines) process.stderr.write(`p2: ${printable(program)}: ${printable(line)}\n`)
 }
 
-function report(data: ReceiptData, { quiet, receiptFile }: RunOptions, warnings: readonly string[]): void {
-  for (const warning of new Set(warnings)) process.stderr.write(`p2: ${printable(warning)}\n`)
+function report(data: ReceiptData, { quiet, receiptFile }: RunOptions, warnings: ReadonlySet<string>): void {
+  for (const warning of warnings) process.stderr.write(`p2: ${printable(warning)}\n`)
   if (!quiet) process.stderr.write(`${describeReceipt(data)}\n`)
   if (receiptFile !== undefined) writeReceipt(receiptFile, receiptJson(data))
 }

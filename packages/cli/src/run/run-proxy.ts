@@ -68,18 +68,20 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
     wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
     onAttempt: (attempt) => totals.add(attempt),
   })
-  return countingRejections(proxy, totals)
+  return observingRejections(proxy, totals)
 }
 
-/** Statuses of calls that the proxy rejects before they are reserved, beside those of providers. */
+/** Statuses with which the proxy answers calls that it does not send; providers use them too. */
 const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
 
-/** Counts the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
-function countingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
+/** Notices the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
+function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
   return async (request) => {
     const response = await proxy(request)
-    const isOwn = response.headers.get("x-should-retry") === "false" && !response.headers.has("x-p2-cost-usd")
-    if (isOwn && REJECTED.includes(response.status)) totals.reject(await messageOf(response.clone()))
+    if (response.headers.get("x-should-retry") !== "false" || !REJECTED.includes(response.status)) return response
+    const isAttempt = response.headers.has("x-p2-cost-usd")
+    if (!isAttempt) totals.reject(await messageOf(response.clone()))
+    else if (response.status === 402) totals.lastDenial = await messageOf(response.clone())
     return response
   }
 }

@@ -31,6 +31,8 @@ export class RunTotals {
   inDoubtNanoUsd: NanoUsd = 0
   /** Not sent, because a limit denied them. */
   denied = 0
+  /** What the program was told last; programs do not always show it. */
+  lastDenial: string | undefined
 
   /** Counts an attempt. A background response that goes on is counted when it ends. */
   add({ status, provider, model, costNanoUsd, inDoubt, inputTokens = 0, outputTokens = 0 }: GuardAttempt): void {

@@ -66,7 +66,7 @@ describe("p2 run", () => {
     const before = provider.ledger.calls.length
     const { code, stdout, stderr } = await run(["--budget", "0.00001", "--store", "memory:"], CALLER)
     expect(stdout).toMatch(/^402 Budget exceeded \(.*\): requested \$0\.0000\d+, remaining \$0\.00001 of \$0\.00001\./)
-    expect(stderr).toContain("denied: 1 call")
+    expect(stderr).toMatch(/denied: 1 call, not sent\n {2}Budget exceeded .*\n {2}--clamp lowers/)
     expect(code).toBe(0)
     expect(provider.ledger.calls.length).toBe(before)
   })
