@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { handleAnthropic } from "./anthropic/handle"
+import { handleBatches, isBatchPath } from "./batches/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { handleEmbeddings } from "./embeddings/handle"
@@ -59,6 +60,8 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     calls: 0,
     cachedPrefixes: new Set(),
     responses: new Map(),
+    files: new Map(),
+    batches: new Map(),
   }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {
@@ -121,6 +124,7 @@ async function route(context: ServerContext, request: IncomingMessage, response:
   if (/^\/responses(\/|$)/.test(path))
     return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
   if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
+  if (isBatchPath(path)) return handleBatches(context, request, response, { path, sendError: fail })
   const media = request.method === "POST" ? MEDIA.find(([pattern]) => pattern.test(path)) : undefined
   if (media !== undefined) return handleMedia(context, request, response, fail, media[1])
   if (request.method !== "POST" || path !== "/chat/completions")

@@ -11,6 +11,8 @@ export type ReadCall =
       status: "read"
       call: ProviderCall
       signal: AbortSignal | undefined
+      /** The body, if it is a form. */
+      form: FormData | undefined
       /** Arguments for the inner fetch: those of the call, with changes. */
       argumentsFor(changes: CallChanges): Parameters<typeof fetch>
     }
@@ -53,6 +55,7 @@ export async function readCall(input: FetchInput, init: FetchInit = {}): Promise
     status: "read",
     call,
     signal,
+    form: read.body instanceof FormData ? read.body : undefined,
     argumentsFor: (changes) => {
       const { headers: ownHeaders = headers, body = read.body, signal: ownSignal = signal, ...others } = changes
       const sentHeaders = body instanceof FormData ? withoutContentType(ownHeaders) : ownHeaders

@@ -56,7 +56,7 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
     const { state, usage, continues: continued } = end.meter?.read() ?? {}
     if (response.ok && state === "complete" && usage !== undefined) call.onInputReported(usage.usage.inputTokens)
     if (continued === undefined) return settleCall(guard, call, { ...arrived, ...end })
-    const { status } = await continueInBackground(guard, call, continued.idempotencyKey)
+    const { status } = await continueInBackground(guard, call, continued)
     if (status === "continued") return
     // Another call has this response id, so no poll can settle this call. It is charged whatever `charge` chooses.
     await settleCall({ ...guard, charge: {} }, call, { ...arrived, ...end, errorCode: "response-repeated" })

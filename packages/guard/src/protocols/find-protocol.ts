@@ -4,6 +4,7 @@ import { describePath } from "./free-paths"
 import { describeGemini } from "./gemini/describe"
 import { describeSpeech } from "./openai-audio/describe-speech"
 import { describeTranscription } from "./openai-audio/describe-transcription"
+import { describeBatch } from "./openai-batch/describe-batch"
 import { describeChat } from "./openai-chat/describe"
 import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
 import { describeImages } from "./openai-images/describe-images"
@@ -21,6 +22,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   { name: "openai-images", describe: describeImages },
   { name: "openai-speech", describe: describeSpeech },
   { name: "openai-transcriptions", describe: describeTranscription },
+  { name: "openai-batch", describe: describeBatch },
   { name: "paths", describe: describePath },
 ]
 

@@ -56,7 +56,7 @@ const PATH_RULES: readonly PathRule[] = [
   {
     methods: "POST",
     path: /^\/batches$/,
-    rejected: `The cost of a batch has no upper bound: its calls are in a file that this guard did not see. ${UNSUPPORTED}`,
+    rejected: `The cost of a batch of this provider has no upper bound. ${UNSUPPORTED}`,
     mayPass: true,
   },
   {

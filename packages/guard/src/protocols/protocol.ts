@@ -1,3 +1,4 @@
+import type { NanoUsd } from "@p2/core"
 import type { BoundOptions, PriceTable } from "@p2/pricing"
 import type { Meter } from "./meter"
 
@@ -61,7 +62,7 @@ export type RejectionReason =
 /** What a call can cost. */
 export type CallDescription =
   /** Never billed: lists of models, files, token counting, moderations. */
-  { status: "free" } | Rejection | PricedCall | ResumedCall
+  { status: "free" } | Rejection | PricedCall | ResumedCall | BatchUpload | BatchStart | BatchPoll
 
 export interface Rejection {
   status: "rejected"
@@ -99,6 +100,8 @@ export interface BoundedCall {
   minOutputTokens: number
   /** Everything else that decides the bound. */
   boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+  /** The upper bound of a batch: the sum of those of its calls. @defaultValue computed from the fields above */
+  fixedBound?: { nanoUsd: NanoUsd; tokens: number } | undefined
 }
 
 /** A call with an upper bound. */
@@ -131,6 +134,27 @@ export interface ResumedCall {
   /** The region of the URL, for the cost. */
   region: string | undefined
   createMeter(): Meter
+}
+
+/** The upload of a file with the calls of a batch. It costs nothing; the calls are bounded while it is sent. */
+export interface BatchUpload {
+  status: "batch-upload"
+}
+
+/** The start of a batch. Its upper bound is the sum of those of the calls in its file. */
+export interface BatchStart {
+  status: "batch-start"
+  provider: string
+  fileId: string
+  /** How long the batch stays reserved: its completion window and an hour. */
+  leaseMs: number
+}
+
+/** The poll of a batch. If the batch has ended, its output settles the reservation. */
+export interface BatchPoll {
+  status: "batch-poll"
+  provider: string
+  idempotencyKey: string
 }
 
 /** One wire format. Pure: the same call always gives the same description. */

@@ -74,14 +74,8 @@ export const PATHS: readonly PathRow[] = [
     free: PRICING,
   },
   {
-    feature: "reading and canceling of batches and fine-tuning jobs",
-    examples: [
-      "GET /batches",
-      "GET /batches/batch_1",
-      "POST /batches/batch_1/cancel",
-      "GET /fine_tuning/jobs/ftjob-1/events",
-      "POST /fine_tuning/jobs/ftjob-1/cancel",
-    ],
+    feature: "lists of batches, reading and canceling of fine-tuning jobs",
+    examples: ["GET /batches", "GET /fine_tuning/jobs/ftjob-1/events", "POST /fine_tuning/jobs/ftjob-1/cancel"],
     free: "[batches](https://platform.openai.com/docs/guides/batch): what had run before is billed to the batch",
   },
   {
@@ -117,7 +111,7 @@ export const PATHS: readonly PathRow[] = [
     ],
   },
   { feature: "creating of containers", examples: ["POST /containers"] },
-  { feature: "batches", examples: ["POST /batches"] },
+  { feature: "batches of other providers", baseURL: "https://api.groq.com/openai/v1", examples: ["POST /batches"] },
   { feature: "fine-tuning", examples: ["POST /fine_tuning/jobs"] },
   {
     feature: "videos, realtime, assistants, evals",
