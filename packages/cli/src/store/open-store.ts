@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Budget, type BudgetOptions, type BudgetStore, createBudget, memoryStore } from "@p2/budget"
 import { sqliteStore } from "@p2/budget-sqlite"
+import { P2Error } from "@p2/core"
 import { shownAddress } from "./store-address"
 
 /** A store that a command uses, and a budget over it. */
@@ -13,6 +14,9 @@ export interface OpenStore {
   /** Flushes the budget, and closes the store and its connections. */
   close(): Promise<void>
 }
+
+/** How long a call of the store may take. An LLM call takes longer, and a store that is slow for a moment must not fail it. */
+const TIMEOUT_MS = 5_000
 
 /** @param address of `readStoreAddress` */
 export async function openStore(
@@ -44,7 +48,7 @@ async function connect(address: string): Promise<Connection> {
       return { store: memoryStore(), disconnect: async () => {} }
     case "file": {
       createFolderOf(address)
-      return { store: sqliteStore(address), disconnect: async () => {} }
+      return { store: sqliteStore(address, { timeoutMs: TIMEOUT_MS }), disconnect: async () => {} }
     }
     case "redis":
     case "rediss":
@@ -56,8 +60,14 @@ async function connect(address: string): Promise<Connection> {
 
 /** Only the user can read the folder, because the ledger says who called what. */
 function createFolderOf(address: string): void {
-  const path = address.replace(/^file:(\/\/)?/, "")
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const folder = dirname(address.replace(/^file:(\/\/)?/, ""))
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const { code = "unknown error" } = cause as NodeJS.ErrnoException
+    const message = `The folder ${folder} could not be created (${code}). Name another place with --store file:PATH or P2_HOME.`
+    throw new P2Error(message, { code: "folder-not-created", kind: "failed", cause })
+  }
 }
 
 async function connectRedis(address: string): Promise<Connection> {
@@ -65,12 +75,12 @@ async function connectRedis(address: string): Promise<Connection> {
   const client = new Redis(address, { lazyConnect: true })
   // The store reports failures; without a listener, ioredis prints the address.
   client.on("error", () => {})
-  return { store: redisStore({ client }), disconnect: async () => client.disconnect() }
+  return { store: redisStore({ client, timeoutMs: TIMEOUT_MS }), disconnect: async () => client.disconnect() }
 }
 
 async function connectPostgres(address: string): Promise<Connection> {
   const [{ default: pg }, { postgresStore }] = await Promise.all([import("pg"), import("@p2/budget-postgres")])
   const pool = new pg.Pool({ connectionString: address })
   pool.on("error", () => {})
-  return { store: postgresStore({ pool }), disconnect: () => pool.end() }
+  return { store: postgresStore({ pool, timeoutMs: TIMEOUT_MS }), disconnect: () => pool.end() }
 }

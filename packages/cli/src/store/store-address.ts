@@ -3,7 +3,7 @@ import { hideString, InvalidArgumentError } from "@p2/core"
 import { dataFolder } from "./data-folder"
 
 const EXPECTED = "memory:, file:PATH, redis://HOST:PORT or postgres://HOST/DATABASE"
-const SCHEME = /^(memory:$|file:.|rediss?:\/\/|postgres(ql)?:\/\/)/
+const SCHEME = /^(memory:$|file:.|rediss?:\/\/.|postgres(ql)?:\/\/)/
 
 /**
  * The address of the store: the option `--store`, else the variable `P2_STORE`, else a SQLite file in the user's data folder.
