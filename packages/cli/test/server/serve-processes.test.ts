@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { redisCommand, startRedis } from "@p2/redis-server"
@@ -35,9 +35,13 @@ interface StartedServer extends RunningCli {
   url: string
 }
 
-async function startServer(config: string, env: Record<string, string> = {}): Promise<StartedServer> {
+async function startServer(
+  config: string,
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<StartedServer> {
   let stdout = ""
-  const running = world.start(["serve", "--config", config], { UPSTREAM_KEY, ...env })
+  const running = world.start(["serve", "--config", config, ...args], { UPSTREAM_KEY, ...env })
   running.child.stdout!.on("data", (text: string) => {
     stdout += text
   })
@@ -128,12 +132,66 @@ it("exits with 2 and names the place if the configuration is invalid", async () 
   })
 })
 
-it("refuses inside `p2 run`", async () => {
-  expect(await world.run(["serve"], { P2_RUN: "1" })).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining("inside `p2 run`"),
+it.each([["serve"], ["keys", "create"], ["keys", "revoke", "k0"]])(
+  "refuses inside `p2 run`: %s %s",
+  async (...args) => {
+    expect(await world.run(args, { P2_RUN: "1" })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("inside `p2 run`"),
+    })
+  },
+)
+
+describe("p2 keys create", () => {
+  it("prints an entry for the configuration, for a store in memory", async () => {
+    const options = ["--user", "ada", "--limit", "0.0001", "--models", "gpt-4o-mini", "--expires", "1d", "--json"]
+    const created = await world.run(["keys", "create", "--config-entry", ...options])
+    const { key, entry } = JSON.parse(created.stdout) as { key: string; entry: Record<string, unknown> }
+    expect(JSON.stringify(entry)).not.toContain(key)
+    writeConfig("memory.json", { store: "memory:", keys: [entry], dashboard: true })
+    const link = join(world.folder, "link")
+    const server = await startServer("memory.json", {}, ["--dashboard-link", "link"])
+    provider.faults.next({ fillOutput: true })
+    expect((await callServer(server.url, key)).status).toBe(200)
+    expect((await callServer(server.url, key)).status).toBe(402)
+    expect((await callServer(server.url, key, { body: { ...CALL, model: "gpt-4o" } })).status).toBe(403)
+    expect((statSync(link).mode & 0o777).toString(8)).toBe("600")
+    const first = readFileSync(link, "utf8")
+    expect(first).toContain(`${server.url}/dashboard/open?token=`)
+    server.child.kill("SIGUSR2")
+    while (readLink(link) === first) await pause(10)
+    server.child.kill("SIGTERM")
+    const { code, stdout, stderr } = await server.ended
+    expect([code, stderr]).toEqual([0, ""])
+    expect(stdout).not.toContain("token=")
+    expect(stdout).not.toContain(key)
+  })
+
+  it.each([
+    [["--tag", "key=x"], "because p2 sets `key`"],
+    [["--tag", "team"], "NAME=VALUE"],
+    [["--limit", "5$"], "a dollar amount"],
+    [["--per", "day"], "because there is no `--limit`"],
+    [["--limit", "5", "--per", "daily"], "Invalid `limits[0].per`"],
+    [["--expires", "soon"], "a duration such as"],
+    [["--models", "a,,b"], "names separated by commas"],
+    [["--store", "memory:"], "`p2 keys create --config-entry`"],
+    [["--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
+  ])("rejects %j", async (args, message) => {
+    const { code, stdout, stderr } = await world.run(["keys", "create", ...args])
+    expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)])
+    expect(stderr).not.toContain("hidden")
   })
 })
+
+/** Empty while it is replaced. */
+function readLink(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}
 
 describe("three instances on one Redis", () => {
   it("hold a limit together, and go on when one is killed", { timeout: 300_000 }, async () => {

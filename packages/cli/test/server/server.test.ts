@@ -168,6 +168,20 @@ describe("rejects", () => {
     },
   )
 
+  it("paths that only look like calls of models", async () => {
+    const { key } = await served.addKey()
+    const { host } = new URL(served.server.url)
+    const rest = `HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${key}\r\nconnection: close\r\n\r\n`
+    for (const path of [
+      "models/../files",
+      "models/%2e%2e/files",
+      "files/.//../../v1/files",
+      "files?/models",
+      "files#/models",
+    ])
+      expect(await sendRaw(served.server.url, `GET /openai/v1/${path} ${rest}`), path).toMatch(/^HTTP\/1\.1 4/)
+  })
+
   it("all of them before anything is sent", () => {
     expect(served.provider.ledger.calls.length).toBe(sentBefore)
   })

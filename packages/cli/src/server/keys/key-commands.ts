@@ -3,6 +3,7 @@ import { hideString, InvalidArgumentError } from "@p2/core"
 import { renderTable } from "../../output/table"
 import { openStore } from "../../store/open-store"
 import { readDuration } from "../config/duration"
+import { refuseInsideRun } from "../inside-run"
 import { formatLimit } from "../limit-text"
 import { storeOfCommand } from "../store-of-command"
 import { readTags } from "../tags"
@@ -36,6 +37,7 @@ export interface CreateKeyArguments {
 
 /** `p2 keys create`: prints the key, once. */
 export async function createKeyCommand(given: CreateKeyArguments, now: number = Date.now()): Promise<void> {
+  refuseInsideRun("keys create")
   const key = createKey()
   const record = newRecord(given, hashKey(key), now)
   if (given.configEntry !== true) await withKeys(given, (keys) => keys.add(record))
@@ -78,6 +80,7 @@ export async function listKeysCommand(given: { config?: string; store?: string; 
 
 /** `p2 keys revoke` */
 export async function revokeKeyCommand(id: string, given: { config?: string; store?: string }): Promise<void> {
+  refuseInsideRun("keys revoke")
   const isFound = await withKeys(given, (keys) => keys.revoke(id, Date.now()))
   if (!isFound)
     throw new InvalidArgumentError(
