@@ -144,7 +144,7 @@ it.each([["serve"], ["keys", "create"], ["keys", "revoke", "k0"]])(
 
 describe("p2 keys create", () => {
   it("prints an entry for the configuration, for a store in memory", async () => {
-    const options = ["--user", "ada", "--limit", "0.0001", "--models", "gpt-4o-mini", "--expires", "1d", "--json"]
+    const options = ["--user", "ada", "--limit", "0.00008", "--models", "gpt-4o-mini", "--expires", "1d", "--json"]
     const created = await world.run(["keys", "create", "--config-entry", ...options])
     const { key, entry } = JSON.parse(created.stdout) as { key: string; entry: Record<string, unknown> }
     expect(JSON.stringify(entry)).not.toContain(key)
