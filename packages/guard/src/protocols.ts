@@ -3,8 +3,12 @@ export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } fro
 export { ChatCompletion } from "./protocols/openai-chat/chat-completion"
 export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"
 export type {
+  BatchPoll,
+  BatchStart,
+  BatchUpload,
   CallDescription,
   CallInput,
+  FormFile,
   PricedCall,
   Prompt,
   Protocol,

@@ -10,11 +10,12 @@ import type { Guard } from "./guard-options"
 export interface CallPlan {
   /** Undefined: none is sent, so the model's maximum bounds the answer. */
   maxOutputTokens: number | undefined
-  bound: Bound
+  bound: Pick<Bound, "nanoUsd" | "tokens" | "maxPrice">
 }
 
 /** Plans a call with the output limit that the options and the call set. @throws P2Error of kind `usage` */
 export function planCall(described: BoundedCall, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
+  if (described.fixedBound !== undefined) return { maxOutputTokens: undefined, bound: described.fixedBound }
   return planWith(described, limitOf(described, limit, clampTo !== undefined), prices)
 }
 
@@ -34,6 +35,7 @@ export function planWithin(
   { all }: BudgetExceededError,
   { prices }: Guard,
 ): CallPlan | undefined {
+  if (described.fixedBound !== undefined) return undefined
   const affordable = all.map(({ unit, remaining, remainingNanoUsd }) => {
     if (unit === "usd") {
       const budgetNanoUsd = Math.max(0, remainingNanoUsd ?? 0)
@@ -61,6 +63,7 @@ function boundOptions({ boundOptions, input }: BoundedCall) {
 /** What a planned call reserves, and the prices of what it may report. */
 export function reservedCost(described: BoundedCall, { bound }: CallPlan, { prices }: Guard): ReservedCost {
   const { priceKey, boundOptions: options } = described
+  if (described.fixedBound !== undefined) return reservedBatch(described.fixedBound)
   return {
     nanoUsd: bound.nanoUsd,
     tokens: bound.tokens,
@@ -77,6 +80,17 @@ export function reservedCost(described: BoundedCall, { bound }: CallPlan, { pric
           byok: reported.cost?.isByok,
         }),
       ),
+  }
+}
+
+/** What a batch reserves. The answer to its start reports only that nothing has run. */
+function reservedBatch({ nanoUsd, tokens }: NonNullable<BoundedCall["fixedBound"]>): ReservedCost {
+  return {
+    nanoUsd,
+    tokens,
+    inputTokens: tokens,
+    boundOf: () => nanoUsd,
+    costOf: () => ({ costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }),
   }
 }
 

@@ -9,6 +9,7 @@ type SharedOptions = Pick<
   GuardOptions,
   | "maxOutputTokens"
   | "clampTo"
+  | "inputBound"
   | "wait"
   | "charge"
   | "unknownEndpoints"
@@ -84,7 +85,7 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024
 const MAX_BYTES_AHEAD = 64 * 1024
 
 const GUARD_NAMES = [
-  ...(["maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints"] as const),
+  ...(["maxOutputTokens", "clampTo", "inputBound", "wait", "charge", "unknownEndpoints"] as const),
   ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+
+/** The proxy of a run, for the settings of a program. */
+export interface ProgramContext {
+  /** `http://127.0.0.1:4000` */
+  url: string
+  token: string
+  /** Whether the upstream has a key or an address. */
+  isAvailable(upstream: string): boolean
+  env: NodeJS.ProcessEnv
+}
+
+/** What a program needs beside the variables that SDKs read. */
+export interface ProgramSettings {
+  /** Undefined removes a variable. */
+  env?: Readonly<Record<string, string | undefined>>
+  /** Inserted after the name of the program. */
+  arguments?: readonly string[]
+  /** Removes files that were written for the program. */
+  remove?: () => void
+}
+
+/** A program that `p2 run` knows. */
+export interface Program {
+  name: string
+  /** What npm calls it, for `npx`. */
+  packages: readonly string[]
+  settings(context: ProgramContext): ProgramSettings
+  /** Ways by which its calls get around the proxy. */
+  bypasses: readonly string[]
+}
+
+/** As of 2026-11-30, with the versions that docs/programs.md names. */
+export const PROGRAMS: readonly Program[] = [
+  {
+    name: "claude",
+    packages: ["@anthropic-ai/claude-code"],
+    // It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login.
+    settings: ({ token, isAvailable }) =>
+      isAvailable("anthropic") ? { env: { ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_API_KEY: undefined } } : {},
+    bypasses: ["`apiKeyHelper` and `env` in its settings.json replace the token and the base URL"],
+  },
+  {
+    name: "codex",
+    packages: ["@openai/codex"],
+    // It ignores OPENAI_BASE_URL. It would retry a denial, and a websocket would have no bound.
+    settings: ({ url }) => ({
+      arguments: codexSettings({
+        model_provider: "p2",
+        "model_providers.p2.name": "p2",
+        "model_providers.p2.base_url": `${url}/openai/v1`,
+        "model_providers.p2.env_key": "OPENAI_API_KEY",
+        "model_providers.p2.wire_api": "responses",
+        "model_providers.p2.request_max_retries": 0,
+        "model_providers.p2.stream_max_retries": 0,
+      }),
+    }),
+    bypasses: ["`-c model_provider=…`, `--oss` or a profile in the command choose another provider"],
+  },
+  {
+    name: "opencode",
+    packages: ["opencode-ai"],
+    settings: ({ url, env }) => ({
+      env: { OPENCODE_CONFIG_CONTENT: openCodeConfig(url, env.OPENCODE_CONFIG_CONTENT) },
+    }),
+    bypasses: ["providers that are not in its configuration, such as OpenCode Zen after `opencode auth login`"],
+  },
+  {
+    name: "qwen",
+    packages: ["@qwen-code/qwen-code"],
+    settings: ({ isAvailable }) => (isAvailable("openai") ? { arguments: ["--auth-type", "openai"] } : {}),
+    bypasses: ["a login with Qwen (`--auth-type qwen-oauth`)", "`OPENAI_BASE_URL` in a `.env` of its own"],
+  },
+  {
+    name: "gemini",
+    packages: ["@google/gemini-cli"],
+    settings: ({ env }) => geminiSettings(env),
+    bypasses: ["a login with Google or Vertex AI, where a system settings file of your own selects it"],
+  },
+]
+
+/** `-c` of codex takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
+function codexSettings(values: Record<string, string | number>): string[] {
+  return Object.entries(values).flatMap(([key, value]) => ["-c", `${key}=${JSON.stringify(value)}`])
+}
+
+/** The configuration that opencode merges last: https://opencode.ai/docs/config */
+function openCodeConfig(url: string, own: string | undefined): string {
+  const config = parseObject(own)
+  const provider = {
+    ...parseObject(config.provider),
+    anthropic: { options: { baseURL: `${url}/anthropic/v1`, apiKey: "{env:ANTHROPIC_API_KEY}" } },
+    openai: { options: { baseURL: `${url}/openai/v1`, apiKey: "{env:OPENAI_API_KEY}" } },
+    openrouter: { options: { baseURL: `${url}/openrouter/api/v1`, apiKey: "{env:OPENROUTER_API_KEY}" } },
+    google: { options: { baseURL: `${url}/gemini/v1beta`, apiKey: "{env:GEMINI_API_KEY}" } },
+  }
+  return JSON.stringify({ ...config, provider })
+}
+
+function parseObject(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null) return value as Record<string, unknown>
+  try {
+    return typeof value === "string" ? parseObject(JSON.parse(value)) : {}
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * A system settings file comes before the settings of the user, so that a login with Google is not used:
+ * https://github.com/google-gemini/gemini-cli/blob/main/docs/get-started/configuration.md
+ */
+function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
+  if (env.GEMINI_CLI_SYSTEM_SETTINGS_PATH !== undefined) return {}
+  const folder = mkdtempSync(join(tmpdir(), "p2-run-"))
+  const file = join(folder, "settings.json")
+  writeFileSync(file, JSON.stringify({ security: { auth: { selectedType: "gemini-api-key" } } }), { mode: 0o600 })
+  return {
+    env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: file },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** A known program in a command, and where its name is. */
+export interface FoundProgram {
+  program: Program
+  index: number
+}
+
+const LAUNCHERS: readonly string[] = ["npx", "bunx", "pnpx"]
+/** `pnpm dlx`, `yarn dlx`, `npm exec`, `bun x`. */
+const SUBCOMMANDS: Readonly<Record<string, readonly string[]>> = {
+  pnpm: ["dlx", "exec"],
+  yarn: ["dlx", "exec"],
+  npm: ["exec", "x"],
+  bun: ["x"],
+}
+
+/** Finds a known program at the start of a command, also behind `npx` and its like. A shell or a script is not looked into. */
+export function findProgram(command: readonly string[]): FoundProgram | undefined {
+  const first = nameOf(command[0] ?? "")
+  const launched = LAUNCHERS.includes(first) ? 1 : SUBCOMMANDS[first]?.includes(command[1] ?? "") ? 2 : 0
+  const index = launched === 0 ? 0 : command.findIndex((word, at) => at >= launched && !word.startsWith("-"))
+  const word = command[index]
+  if (word === undefined) return undefined
+  const packageName = word.replace(/(.)@[^/]*$/, "$1")
+  const program = PROGRAMS.find(
+    ({ name, packages }) => name === nameOf(word) || (launched > 0 && packages.includes(packageName)),
+  )
+  return program === undefined ? undefined : { program, index }
+}
+
+/** `claude` for `/usr/local/bin/claude` and `claude.cmd`. */
+function nameOf(word: string): string {
+  return basename(word.replaceAll("\\", "/")).replace(/\.(cmd|exe|bat|ps1)$/i, "")
+}

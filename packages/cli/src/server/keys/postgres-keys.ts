@@ -1,0 +1,51 @@
+import pg from "pg"
+import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
+
+const TABLE = "p2_budget.p2_keys"
+const TIMEOUT_MS = 2_000
+/** Processes that start at the same time create the table one after the other. */
+const CREATE = `SELECT pg_advisory_xact_lock(7033626273);
+  CREATE SCHEMA IF NOT EXISTS p2_budget;
+  CREATE TABLE IF NOT EXISTS ${TABLE} (hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL)`
+
+/** The table `p2_keys` in the schema of the store. */
+export async function openPostgresKeys(address: string): Promise<KeyStore> {
+  const pool = new pg.Pool({
+    connectionString: address,
+    max: 2,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  })
+  pool.on("error", () => {})
+  const query = async (text: string, values: unknown[] = []): Promise<{ record: string }[]> => {
+    try {
+      return (await pool.query<{ record: string }>(text, values)).rows
+    } catch (error) {
+      throw keyStoreFailure(error)
+    }
+  }
+  try {
+    // One message is one transaction. Without parameters, it may have several statements.
+    await pool.query(CREATE)
+  } catch (error) {
+    await pool.end()
+    throw keyStoreFailure(error)
+  }
+  return {
+    add: async (record) => {
+      await query(`INSERT INTO ${TABLE} VALUES ($1, $2, $3)`, [record.hash, record.id, JSON.stringify(record)])
+    },
+    find: async (hash) => {
+      const [row] = await query(`SELECT record FROM ${TABLE} WHERE hash = $1`, [hash])
+      return row === undefined ? undefined : readRecord(row.record)
+    },
+    list: async () => sortRecords((await query(`SELECT record FROM ${TABLE}`)).map(({ record }) => readRecord(record))),
+    revoke: async (id, now) => {
+      const set = `jsonb_set(record::jsonb, '{revokedAt}', to_jsonb($2::bigint))::text`
+      const isOpen = `record::jsonb -> 'revokedAt' = 'null'`
+      await query(`UPDATE ${TABLE} SET record = ${set} WHERE id = $1 AND ${isOpen}`, [id, now])
+      return (await query(`SELECT record FROM ${TABLE} WHERE id = $1`, [id])).length > 0
+    },
+    close: () => pool.end(),
+  }
+}
