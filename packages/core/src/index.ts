@@ -26,9 +26,14 @@ export type {
   AssistantMessage,
   AudioPart,
   ContentPart,
+  CustomToolCall,
+  CustomToolDefinition,
   FilePart,
+  FunctionMessage,
+  ImageDetail,
   ImagePart,
   Message,
+  MessageInput,
   RefusalPart,
   SystemMessage,
   TextPart,
@@ -37,7 +42,7 @@ export type {
   ToolMessage,
   UserMessage,
 } from "./messages/message"
-export { type ImageDetail, MessageBuilder } from "./messages/message-builder"
+export { MessageBuilder } from "./messages/message-builder"
 export { toYaml } from "./messages/to-yaml"
 export { isModelId, type ModelId, parseModelId } from "./models/model-id"
 export { formatUsd, type NanoUsd, toUsdNumber, usd } from "./money"

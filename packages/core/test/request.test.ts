@@ -173,6 +173,41 @@ describe("Request", () => {
     expect(Object.keys(issuesOf({ model: "m", maxBudget }))).toEqual(["maxBudget"])
   })
 
+  it("treats an option that is null as absent, except a budget", () => {
+    const options = { model: "m", temperature: null, stop: null, fallbacks: null, tags: null, timeoutMs: null }
+    const request = new Request(options)
+    expect(request).toMatchObject({ fallbacks: [], tags: {}, timeoutMs: 120_000 })
+    expect(request.options).toEqual({ model: "m" })
+    expect(request.with({ temperature: 1 }).with({ temperature: null }).temperature).toBeUndefined()
+    const budgets = { maxBudget: null, userBudget: null, clientBudget: null }
+    expect(Object.keys(issuesOf({ model: "m", userId: "u", clientId: "c", ...budgets }))).toEqual([
+      "maxBudget",
+      "userBudget",
+      "clientBudget",
+    ])
+  })
+
+  it("accepts every message of the official SDK", () => {
+    const messages = [
+      { role: "assistant" as const, content: null, refusal: null, tool_calls: null, function_call: null, audio: null },
+      {
+        role: "assistant" as const,
+        tool_calls: [{ id: "1", type: "custom", custom: { name: "sql", input: "SELECT 1" } }],
+      },
+      { role: "function" as const, name: "f", content: null },
+    ]
+    expect(issuesOf({ model: "m", messages })).toEqual({})
+    expect(Object.keys(issuesOf({ model: "m", messages: [{ role: "function", content: 5 }] }))).toEqual([
+      "messages[0].name",
+      "messages[0].content",
+    ])
+    const calls = [{ id: "1", type: "custom", function: { name: "f", arguments: "" } }]
+    expect(Object.keys(issuesOf({ model: "m", messages: [{ role: "assistant", tool_calls: calls }] }))).toEqual([
+      "messages[0].tool_calls[0].custom.name",
+      "messages[0].tool_calls[0].custom.input",
+    ])
+  })
+
   it("rejects a time zone without a calendar period", () => {
     const budget = (per?: "day" | "total" | "1h") =>
       issuesOf({ model: "m", userId: "u", userBudget: { limit: 1, per, timeZone: "Europe/Paris" } })

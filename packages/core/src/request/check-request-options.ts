@@ -38,7 +38,7 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
   const options: Record<string, unknown> = {}
   const normal: Record<string, unknown> = {}
   for (const [name, value] of Object.entries({ model: undefined, ...(input as object) })) {
-    if (value === undefined && name !== "model") continue
+    if (name !== "model" && (value === undefined || (value === null && !name.endsWith("Budget")))) continue
     if (names.has(name)) {
       normal[name] = checks[name]!(value, name, issues)
       // The schema is Zod's own object, which must not be frozen. The check of `metadata` has copied it.
