@@ -5,7 +5,7 @@ import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { coversContent } from "../zero-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { readReportedError, reportsError } from "./reported-error"
-import { isBlank, ToolCalls } from "./tool-calls"
+import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
 /**
  * Reads a chat completion from one JSON body or from the events of a stream: the answer, how it ended, and the usage. An
@@ -62,6 +62,11 @@ export class ChatCompletion implements Meter {
   /** The answer so far: the arguments of the first tool call that has some, else the content. */
   get text(): string {
     return this.#calls.first ?? this.#content
+  }
+
+  /** The tool calls, in the order in which the model wrote them. */
+  get toolCalls(): readonly CalledTool[] {
+    return this.#calls.all
   }
 
   /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
