@@ -5,13 +5,8 @@ import {
   InvalidArgumentError,
   startsWithReasoning,
 } from "@p2/core"
-import type { ErrorWithReceipt } from "./errors"
-import type { Receipt } from "./receipt"
-
-/** The result of a call. `error.code` narrows `error` to its fields. */
-export type GenerateResult<Answer> =
-  | { ok: true; answer: Answer; receipt: Receipt }
-  | { ok: false; error: ErrorWithReceipt; receipt: Receipt }
+import type { Generated, GenerateResult } from "./generate/result"
+import type { ToolSet } from "./steps/tool"
 
 /** An unfinished answer: the text so far, or an object in which any part may be missing. */
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
@@ -30,9 +25,11 @@ const REASONING_LENGTH = 300
  * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
  * repair or a fallback the partial answers start again.
  */
-export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
-  /** Resolves with the answer and its receipt, or rejects as `generateResponse()` does. */
-  readonly result: Promise<{ answer: Answer; receipt: Receipt }>
+export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
+  implements AsyncIterable<PartialAnswer<Answer>>
+{
+  /** Resolves with the answer or with tool calls, and the receipt, or rejects with the error of the call. */
+  readonly result: Promise<Generated<Answer, Tools>>
   readonly #controller: AbortController
   readonly #compiled: CompiledAnswer<Answer> | undefined
   #text = ""
@@ -47,7 +44,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   constructor(options: {
     compiled: CompiledAnswer<Answer> | undefined
     controller: AbortController
-    start: (onText: (text: string) => void) => Promise<GenerateResult<Answer>>
+    start: (onText: (text: string) => void) => Promise<GenerateResult<Answer, Tools>>
   }) {
     this.#compiled = options.compiled
     this.#controller = options.controller
@@ -62,7 +59,8 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     })
     this.result = ended.then((result) => {
       if (!result.ok) throw result.error
-      return { answer: result.answer, receipt: result.receipt }
+      const { ok: _, ...generated } = result
+      return generated as unknown as Generated<Answer, Tools>
     })
     // A caller that only iterates gets the error from the loop.
     this.result.catch(() => {})

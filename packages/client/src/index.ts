@@ -1,7 +1,7 @@
 export { BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
-export { AnswerStream, type GenerateResult, type PartialAnswer } from "./answer-stream"
+export { AnswerStream, type PartialAnswer } from "./answer-stream"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"
 export type {
@@ -36,6 +36,7 @@ export {
   type ProviderErrorCode,
   UnexpectedError,
 } from "./errors"
+export type { Generated, GenerateResult } from "./generate/result"
 export { type CallMeta, LLMClient } from "./llm-client"
 export type { CallOptions, ClientClock, Deadlines, LLMClientOptions, Logger } from "./options/client-options"
 export { knownProviders } from "./providers/known-providers"
@@ -50,4 +51,17 @@ export type {
   Receipt,
   SettlementStatus,
 } from "./receipt"
+export {
+  type AnyTool,
+  type Tool,
+  type ToolCallOf,
+  type ToolChoice,
+  type ToolContext,
+  type ToolCost,
+  type ToolInput,
+  type ToolOutput,
+  type ToolResultOf,
+  type ToolSet,
+  tool,
+} from "./steps/tool"
 export { fetchWithErrorLimit } from "./transport/fetch-with-error-limit"

@@ -9,7 +9,7 @@ import {
   type RequestOptions,
   toUsdNumber,
 } from "@p2/core"
-import { AnswerStream, type GenerateResult } from "./answer-stream"
+import { AnswerStream } from "./answer-stream"
 import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
 import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
@@ -19,6 +19,7 @@ import { formatUsage } from "./format-usage"
 import type { GenerateCall } from "./generate/generate-call"
 import { firstStep } from "./generate/next-step"
 import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
+import type { GenerateResult } from "./generate/result"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"

@@ -1,5 +1,4 @@
 import { AbortedError, P2Error } from "@p2/core"
-import type { GenerateResult } from "../answer-stream"
 import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt } from "../receipt"
@@ -7,6 +6,7 @@ import { rememberServer } from "./answer-modes"
 import { runAttempt } from "./attempt"
 import type { AttemptStep, GenerateCall } from "./generate-call"
 import { firstStep, nextStep } from "./next-step"
+import type { GenerateResult } from "./result"
 
 /**
  * Makes attempts (retries, repairs, fallbacks) under one `maxBudget` and one total deadline, until one returns an answer or
@@ -39,7 +39,7 @@ export async function runAttempts(call: GenerateCall): Promise<GenerateResult<un
       if (outcome.status === "answered") {
         rememberServer(call.routes[step.routeIndex]!, step)
         call.addAnswer(outcome.text)
-        return { ok: true, answer: outcome.answer, receipt: sum() }
+        return { ok: true, finishReason: "stop", answer: outcome.answer, receipt: sum() }
       }
       step = nextStep(call, step, outcome, remaining())
       if (step === undefined) return await fail(outcome.error)
