@@ -206,7 +206,7 @@ export class BudgetReservation implements Reservation {
     if (reply.status === "mismatch") throw new SettleMismatchError(this.idempotencyKey, request.outcome)
     if (reply.status === "forgotten") return { status: "forgotten" }
     const { status, replayed, late, recovered } = reply
-    if (!replayed) this.#context.alerts.changed(this.partition, reply.counters)
+    if (!replayed) this.#context.changed(this.partition, reply.counters)
     const cost = status === "settled" ? request.entry.costNanoUsd : 0
     const overrunNanoUsd = Math.max(0, cost - (this.amount.nanoUsd ?? cost))
     return { status, replayed, late, recovered, overrunNanoUsd }

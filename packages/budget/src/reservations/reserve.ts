@@ -1,5 +1,5 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { OnExpire, ReserveOptions } from "../api/budget"
+import type { OnExpire, ReserveOptions, RoomWait } from "../api/budget"
 import { type BudgetContext, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
@@ -11,10 +11,11 @@ import { readSubject, type Subject } from "../limits/subject"
 import type { ReserveReply, ReserveRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
 import { attemptEntry, deniedEntry, expiredEntry, readEntry } from "../usage/attempt-entry"
+import { abortable, checkSignal, throwIfAborted } from "./abort"
 import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent } from "./reservation"
-import { abortable, checkSignal, checkWait, throwIfAborted, waitForRoom } from "./wait-for-room"
+import { checkWait, waitForRoom } from "./wait-for-room"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
@@ -45,7 +46,10 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-export type ReserveOutcome = { status: "admitted"; reservation: BudgetReservation } | ({ status: "denied" } & Denial)
+export type ReserveOutcome = { wait?: RoomWait | undefined } & (
+  | { status: "admitted"; reservation: BudgetReservation }
+  | ({ status: "denied" } & Denial)
+)
 
 /** A validated call of `reserve`. */
 interface ReserveCall extends ReservationContent {
@@ -76,7 +80,15 @@ export async function reserve(
   const outcome =
     wait === undefined
       ? await reserveOnce(context, call)
-      : await waitForRoom(() => reserveOnce(context, call), wait.timeoutMs, call.signals)
+      : await waitForRoom(() => reserveOnce(context, call), {
+          timeoutMs: wait.timeoutMs,
+          signals: call.signals,
+          waiting: context.waiting,
+          counters: context.waiting.keysOf(
+            call.partition,
+            call.counters.map(({ name }) => name),
+          ),
+        })
   if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
   return outcome
 }
@@ -219,7 +231,7 @@ class ReserveTry {
       }
       if (reply.due) sweeper.start(partition)
       if (reply.status === "ok") return { status: "admitted", reservation: this.#admitted(counters, reply) }
-      if (reply.status === "exceeded") return { status: "denied", ...denialOf(counters, amount, reply) }
+      if (reply.status === "exceeded") return { status: "denied", ...denialOf(partition, counters, amount, reply) }
       if (reply.status === "mismatch") throw new IdempotencyKeyMismatchError(idempotencyKey)
       if (reply.status === "resolved") throw new ReservationResolvedError(idempotencyKey, reply.state)
       if (round++ === MAX_ROUNDS) throw repeatedReplyError(store.name, reply.status)
