@@ -2,9 +2,11 @@ export { type AnswerIssue, InvalidAnswerError, UnsupportedSchemaError } from "./
 export { type CompiledAnswer, compileAnswer } from "./answer/compile-answer"
 export type { DeepPartial } from "./answer/deep-partial"
 export { findJson } from "./answer/find-json"
+export { type JsonSchemaValue, jsonSchema } from "./answer/json-schema"
 export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
 export { cutReasoning, startsWithReasoning } from "./answer/reasoning"
+export type { AnswerModel, StandardSchema } from "./answer/schema/answer-model"
 export type { CoreError, CoreErrorCode } from "./core-error"
 // For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {
@@ -52,5 +54,5 @@ export { plural } from "./plural"
 export type { BudgetInput, BudgetPeriod, RequestBudget } from "./request/budget-input"
 export { InvalidRequestError, type RequestIssue } from "./request/invalid-request-error"
 export { Request, Request as LLMRequest } from "./request/request"
-export type { AnswerModel, RequestOptions } from "./request/request-options"
+export type { RequestOptions } from "./request/request-options"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"

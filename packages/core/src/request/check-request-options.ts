@@ -1,4 +1,4 @@
-import { asZodSchema } from "../answer/schema/zod-schema"
+import { asAnswerSchema } from "../answer/schema/answer-model"
 import { describeName, InvalidArgumentError } from "../errors"
 import { parseModelId } from "../models/model-id"
 import { type NanoUsd, usd } from "../money"
@@ -41,7 +41,7 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
     if (name !== "model" && (value === undefined || (value === null && !name.endsWith("Budget")))) continue
     if (names.has(name)) {
       normal[name] = checks[name]!(value, name, issues)
-      // The schema is Zod's own object, which must not be frozen. The check of `metadata` has copied it.
+      // The schema is its library's own object, which must not be frozen. The check of `metadata` has copied it.
       const plain = name === "metadata" ? normal[name] : value
       options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
     } else issues.add(describeName(name), `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
@@ -59,7 +59,7 @@ function optionChecks() {
   const model = parsedBy((id: string) => parseModelId(id).id)
   return {
     model,
-    answerModel: parsedBy(asZodSchema),
+    answerModel: parsedBy(asAnswerSchema),
     messages: checkMessages,
     temperature: number(0, 2),
     topP: number(0, 1),

@@ -1,13 +1,6 @@
+import type { AnswerModel } from "../answer/schema/answer-model"
 import type { MessageInput } from "../messages/message"
 import type { BudgetInput } from "./budget-input"
-
-/**
- * A Zod 4 schema (`zod` or `zod/mini`) whose parsed value is the answer. Declares only the part that p2 reads, because
- * the types of two releases of Zod are not assignable to each other.
- */
-export interface AnswerModel<Answer = unknown> {
-  readonly _zod: { readonly output: Answer; readonly def: { readonly type: string } }
-}
 
 /** The value of an option that may be absent. `null` is the same as absent, as in the types of the official SDK. */
 type Optional<Value> = Value | null | undefined

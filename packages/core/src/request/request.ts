@@ -1,10 +1,11 @@
+import type { AnswerModel } from "../answer/schema/answer-model"
 import { InvalidArgumentError } from "../errors"
 import type { Message } from "../messages/message"
 import type { NanoUsd } from "../money"
 import { isOptionsObject } from "../options/check-options"
 import type { RequestBudget } from "./budget-input"
 import { checkRequestOptions } from "./check-request-options"
-import type { AnswerModel, RequestOptions } from "./request-options"
+import type { RequestOptions } from "./request-options"
 
 const MARK = Symbol.for("@p2/request")
 
