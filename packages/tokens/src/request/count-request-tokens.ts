@@ -50,7 +50,7 @@ export interface RequestTokens {
 const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0125)?)$/
 
 /** Tokens that start the response, and a margin for what a provider adds to a request without publishing it. */
-const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
+export const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
 
 const INPUT: ReadonlySet<string> = new Set(["model", "messages", "tools", "answerFormat", "calibration"])
 const ONLY_INPUT = "Omit it: only input tokens are counted."
