@@ -306,6 +306,22 @@ export class NoMessagesError extends ClientError {
   }
 }
 
+/** The model called tools that were not run, where only an answer can be returned: code `tool-calls-returned`. */
+export class ToolCallsReturnedError extends ClientError {
+  declare readonly code: "tool-calls-returned"
+
+  constructor(names: readonly string[], maxSteps: number) {
+    super(
+      "tool-calls-returned",
+      `The model called ${[...new Set(names)].join(", ")}, and the calls were not run. Raise \`maxSteps\` (now ${maxSteps}), give every tool an \`execute\`, or read \`toolCalls\` of \`generate()\`.`,
+    )
+  }
+
+  static override isInstance(value: unknown): value is ToolCallsReturnedError {
+    return hasCode(value, "tool-calls-returned")
+  }
+}
+
 /** An optional package that an option needs is not installed: code `missing-package`. */
 export class MissingPackageError extends ClientError {
   declare readonly code: "missing-package"

@@ -3,7 +3,7 @@ import {
   type CompiledAnswer,
   compileAnswer,
   type Message,
-  MessageBuilder,
+  type MessageBuilder,
   P2Error,
   Request,
   type RequestOptions,
@@ -14,17 +14,20 @@ import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
 import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
 import { UsageTracker } from "./budget/usage-tracker"
-import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } from "./errors"
+import { attachReceipt, ClientClosedError, NoMessagesError, ToolCallsReturnedError, UnexpectedError } from "./errors"
 import { formatUsage } from "./format-usage"
 import type { GenerateCall } from "./generate/generate-call"
 import { firstStep } from "./generate/next-step"
-import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
+import { countInput, type PlannedCall, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import type { GenerateResult } from "./generate/result"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
 import { Routes } from "./providers/routes"
 import { type Receipt, sumReceipt } from "./receipt"
+import { type CompiledTools, compileTools } from "./steps/compiled-tools"
+import { Conversation } from "./steps/conversation"
+import type { ToolSet } from "./steps/tool"
 
 /** Summary of the last call, with the field names of the guide. */
 export interface CallMeta {
@@ -43,16 +46,18 @@ export interface CallMeta {
  * client.msg.addMessageUser("Describe who is David Copperfield")
  * const { name } = await client.generateResponse()
  */
-export class LLMClient<Answer = string> {
+export class LLMClient<Answer = string, Tools extends ToolSet | undefined = undefined> {
   readonly request: Request<Answer>
-  /** The conversation. Each answer is added as the assistant's turn. */
+  /** The conversation. Each answer is added as the assistant's turn, after the tool calls and results that led to it. */
   readonly msg: MessageBuilder
   readonly usageTracker: UsageTracker
+  readonly #conversation: Conversation
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
   readonly #budget: LazyBudget
   readonly #compiled: CompiledAnswer<Answer> | undefined
+  readonly #tools: CompiledTools | undefined
   /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
   #receipt: Receipt | undefined
@@ -62,20 +67,24 @@ export class LLMClient<Answer = string> {
    * Sends nothing and opens nothing.
    * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError
    */
-  constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions = {}) {
+  constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions<Tools> = {}) {
     checkPlaces(request, options)
     checkClientOptions(options)
     this.request = Request.from<Answer>(request)
-    this.#options = options
+    // The tools are compiled below; nothing else depends on their types.
+    const shared = options as LLMClientOptions
+    this.#options = shared
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
-    this.#routes = new Routes(this.request as Request<unknown>, options)
-    this.#budget = new LazyBudget(this.request as Request<unknown>, options)
+    this.#tools = compileTools(options, this.#compiled as CompiledAnswer<unknown> | undefined)
+    this.#routes = new Routes(this.request as Request<unknown>, shared)
+    this.#budget = new LazyBudget(this.request as Request<unknown>, shared)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
-    this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
+    this.#conversation = new Conversation().addPrompt(this.request.messages as Message[])
+    this.msg = this.#conversation
     this.usageTracker = new UsageTracker(this.#budget)
   }
 
@@ -127,19 +136,25 @@ export class LLMClient<Answer = string> {
 
   /**
    * Sends the conversation and returns the answer.
-   * @throws P2Error with the call's `receipt`.
+   * @throws P2Error with the call's `receipt`. ToolCallsReturnedError if the model called tools that were not run.
    */
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
-    const result = await this.generate(options)
+    const result: GenerateResult<Answer, ToolSet | undefined> = await this.#generate(options)
     if (!result.ok) throw result.error
-    return result.answer
+    if (result.finishReason === "stop") return result.answer
+    const names = result.toolCalls.map(({ name }) => name)
+    throw attachReceipt(new ToolCallsReturnedError(names, this.#tools?.maxSteps ?? 1), result.receipt)
   }
 
   /**
    * Sends the conversation and returns the answer or the error, with the receipt.
    * @throws P2Error of kind `usage` only. It has a `receipt` if the call had begun.
    */
-  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
+  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
+    return (await this.#generate(options)) as GenerateResult<Answer, Tools>
+  }
+
+  async #generate(options: CallOptions): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const call = this.#beginCall(options)
     return await this.#waitFor(this.#run({ onText: undefined, ...call }))
   }
@@ -148,14 +163,17 @@ export class LLMClient<Answer = string> {
    * Sends the conversation and yields the answer as it grows; `result` is the validated answer with its receipt.
    * @throws P2Error of kind `usage`. If the budget finds the usage error, `result` rejects instead.
    */
-  stream(options: CallOptions = {}): AnswerStream<Answer> {
+  stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
     const controller = new AbortController()
     const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
-    return new AnswerStream<Answer>({
+    return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
-      start: (onText) => this.#waitFor(this.#run({ onText, ...call, signal, stream: true })),
+      start: async (onText) => {
+        const result = await this.#waitFor(this.#run({ onText, ...call, signal, stream: true }))
+        return result as GenerateResult<Answer, Tools>
+      },
     })
   }
 
@@ -193,13 +211,15 @@ export class LLMClient<Answer = string> {
   }
 
   /** What decides the plan of the next call. */
-  #nextCall(): Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream"> {
+  #nextCall(): PlannedCall {
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
       messages: this.msg.getMessages(),
       routes: this.#routes.all,
       stream: this.request.stream,
+      tools: this.#tools,
+      step: 1,
     }
   }
 
@@ -216,7 +236,12 @@ export class LLMClient<Answer = string> {
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
     for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
-    return { signal: options.signal, addAnswer: this.msg.openTurn(), ...call }
+    return {
+      signal: options.signal,
+      wait: options.wait ?? this.#options.wait,
+      addTurn: this.#conversation.beginTurn(),
+      ...call,
+    }
   }
 
   /** Makes `close` wait for this work. */
@@ -226,14 +251,11 @@ export class LLMClient<Answer = string> {
   }
 
   async #run(
-    call: Pick<
-      GenerateCall,
-      "request" | "compiled" | "messages" | "routes" | "stream" | "signal" | "onText" | "addAnswer"
-    >,
-  ): Promise<GenerateResult<Answer>> {
-    const { charge, logger, recordContent = false, clock = systemClock } = this.#options
+    call: PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">,
+  ): Promise<GenerateResult<Answer, ToolSet | undefined>> {
+    const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
     const requestId = crypto.randomUUID()
-    let result: GenerateResult<unknown>
+    let result: GenerateResult<unknown, ToolSet | undefined>
     try {
       const instances = await this.#routes.connect()
       const { budget, subject, limits } = await this.#budget.open()
@@ -244,15 +266,19 @@ export class LLMClient<Answer = string> {
         instances,
         messages: call.messages,
         compiled: call.compiled,
+        tools: call.tools,
+        step: call.step,
         budget,
         subject,
         limits,
         charge,
+        wait: call.wait,
+        onAlert,
         deadlines: this.#deadlines,
         signal: call.signal,
         stream: call.stream,
         onText: call.onText,
-        addAnswer: call.addAnswer,
+        addTurn: call.addTurn,
         clock,
         logger,
         recordContent,
@@ -261,14 +287,15 @@ export class LLMClient<Answer = string> {
     } catch (cause) {
       // The store or the `openai` package could not be opened.
       const times = { startedAt: clock.now(), totalMs: 0 }
-      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], times)
+      const nothing = { attempts: [], toolCalls: [] }
+      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, nothing, times)
       const error = P2Error.isInstance(cause) ? cause : new UnexpectedError(cause)
       result = { ok: false, error: attachReceipt(error, receipt), receipt }
     }
     this.#receipt = result.receipt
     if (this.request.verbose) console.log(this.#formatUsage())
     if (!result.ok && (result.error as P2Error).kind === "usage") throw result.error
-    return result as GenerateResult<Answer>
+    return result as GenerateResult<Answer, ToolSet | undefined>
   }
 
   #formatUsage(): string {

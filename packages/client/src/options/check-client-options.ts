@@ -1,6 +1,7 @@
 import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
+import type { ToolSet } from "../steps/tool"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
 import {
   ANY_HTTP_URL,
@@ -21,7 +22,7 @@ import {
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"]
 
-const CLIENT_RULES: OptionRules<LLMClientOptions> = {
+const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
   store: [
     'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
     (store) => isStoreAddress(store) || hasMethods("reserve")(store),
@@ -31,9 +32,22 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   baseURL: HTTP_URL,
   // The key becomes a header, which must be one line.
   apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
+  tools: OBJECT,
+  toolChoice: [
+    '"auto", "none", "required" or { tool: "name" }',
+    (choice) =>
+      ["auto", "none", "required"].includes(choice as string) ||
+      (isRecord(choice) && Object.keys(choice).join() === "tool" && typeof choice.tool === "string"),
+  ],
+  maxSteps: [
+    "an integer from 1 to 100",
+    (count) => Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= 100,
+  ],
   recordContent: BOOLEAN,
   deadlines: OBJECT,
   charge: OBJECT,
+  wait: OBJECT,
+  onAlert: ["a function", (onAlert) => typeof onAlert === "function"],
   prices: ["a table from `createPriceTable`", hasMethods("findPrice")],
   providers: ["an array", Array.isArray],
   logger: [
@@ -69,7 +83,16 @@ const CHARGE_RULES: OptionRules<ChargeOptions> = {
   ],
 }
 
+const WAIT_RULES: OptionRules<{ timeoutMs: number }> = {
+  timeoutMs: [
+    "milliseconds, an integer from 0 to 2^31 − 1",
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31,
+    true,
+  ],
+}
+
 const CALL_RULES: OptionRules<CallOptions> = {
+  wait: OBJECT,
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
 }
 
@@ -105,12 +128,13 @@ function areHeaders(headers: unknown): boolean {
 }
 
 /** @throws InvalidArgumentError for the first invalid option. */
-export function checkClientOptions(options: LLMClientOptions): void {
+export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined>): void {
   checkEach(options, CLIENT_RULES, "options")
   const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
   checkEach(charge, CHARGE_RULES, "options.charge")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
   for (const [index, provider] of providers.entries())
     checkEach(provider, PROVIDER_RULES, `options.providers[${index}]`)
   if (store !== undefined && budget !== undefined)
@@ -125,6 +149,7 @@ export function checkClientOptions(options: LLMClientOptions): void {
 /** @throws InvalidArgumentError */
 export function checkCallOptions(options: CallOptions): void {
   checkEach(options, CALL_RULES, "options")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
 }
 
 const REQUEST_OPTIONS = Object.keys({
