@@ -87,8 +87,8 @@ export class BudgetContext {
   }
 
   /** After a settle, an expiry or an adjustment: delivers alerts, and wakes waiting calls. */
-  changed(partition: Name, changes: readonly CounterChange[]): void {
-    this.alerts.changed(partition, changes)
+  changed(partition: Name, changes: readonly CounterChange[], onAlert?: BudgetOptions["onAlert"]): void {
+    this.alerts.changed(partition, changes, onAlert)
     this.waiting.changed(partition, changes)
   }
 
@@ -168,7 +168,8 @@ function readAllowance(choice: BudgetOptions["onStoreFailure"]): LocalAllowance 
   return new LocalAllowance(readAmount(choice.allowUpTo, "onStoreFailure.allowUpTo"))
 }
 
-function readCallback<Callback>(callback: Callback, argument: string): Callback {
+/** @throws InvalidArgumentError */
+export function readCallback<Callback>(callback: Callback, argument: string): Callback {
   if (callback === undefined || typeof callback === "function") return callback
   throw new InvalidArgumentError(argument, "a function", callback)
 }

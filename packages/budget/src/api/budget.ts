@@ -64,6 +64,8 @@ export interface ReserveOptions {
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined
+  /** Called, besides the budget's own, when the charge of this call crosses a threshold of `alertAt` in one of its limits. */
+  onAlert?: ((alert: BudgetAlert) => void) | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
 }

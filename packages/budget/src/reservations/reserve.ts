@@ -1,6 +1,6 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
 import type { OnExpire, ReserveOptions, RoomWait } from "../api/budget"
-import { type BudgetContext, readOnExpire } from "../api/budget-context"
+import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/counters"
@@ -28,6 +28,7 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "signal",
   "onExpire",
   "entry",
+  "onAlert",
   "recordDenial",
   "releaseUnanswered",
 ])
@@ -134,6 +135,7 @@ async function readCall(
     entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
     leaseMs,
     maxLeaseMs,
+    onAlert: readCallback(options.onAlert, "onAlert"),
     signals: [wait?.signal, signal].filter((each) => each !== undefined),
   }
 }
@@ -304,7 +306,7 @@ class ReserveTry {
   }
 
   #admitted(counters: readonly CallCounter[], reply: Extract<ReserveReply, { status: "ok" }>): BudgetReservation {
-    this.#context.alerts.remember(this.#call.partition, counters)
+    this.#context.alerts.remember(this.#call.partition, counters, this.#call.onAlert)
     return new BudgetReservation(this.#context, this.#call, {
       counters,
       expiresAt: reply.expiresAt,
