@@ -1,4 +1,4 @@
-export { BudgetExceededError } from "@p2/budget"
+export { type BudgetAlert, BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
 export { AnswerStream, type PartialAnswer } from "./answer-stream"
@@ -43,6 +43,7 @@ export { knownProviders } from "./providers/known-providers"
 export type { Provider, StructuredMode } from "./providers/provider"
 export type {
   AnswerMode,
+  AttemptLimit,
   AttemptReason,
   AttemptReceipt,
   AttemptStatus,
