@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import { LLMClient, type LLMClientOptions, type Receipt, type ToolSet, tool } from "../src/index"
 import { instantClock, Person } from "./open-client"
+import { overrideStore } from "./override-store"
 
 let provider: LocalProvider
 beforeAll(async () => {
@@ -214,15 +215,9 @@ describe("tools run", () => {
   test.each<[string, unknown, string]>([
     ["a string", "No station.", "Error: No station."],
     ["nothing", undefined, "Error: The tool failed."],
-    ["a rejection", Promise.reject(new Error("Later.")), "Error: Later."],
+    ["an error without a message", new Error(), "Error: The tool failed."],
   ])("and may throw %s", async (_name, thrown, content) => {
-    if (thrown instanceof Promise) thrown.catch(() => {})
-    const fails = tool({
-      execute: async () => {
-        if (thrown instanceof Promise) return thrown
-        throw thrown
-      },
-    })
+    const fails = tool({ execute: () => Promise.reject(thrown) })
     await open({ tools: { fails }, maxSteps: 2 }).generate()
     expect(results(1)[0]!.content).toBe(content)
   })
@@ -283,7 +278,9 @@ describe("tools run", () => {
       "1 first failed",
       "1 retry succeeded",
       "2 tools failed",
+      // The imitation calls a tool until the last message is a result.
       "2 repair succeeded",
+      "3 tools succeeded",
     ])
   })
 
@@ -539,17 +536,15 @@ describe("a paid tool", () => {
 
   test("is not run when the store fails", async () => {
     let runs = 0
-    const store = memoryStore()
-    let reserves = 0
-    const failing = {
-      ...store,
-      reserve: async (request: Parameters<typeof store.reserve>[0]) => {
-        if (request.key.split(".").length === 3 && ++reserves > 0) throw new Error("The store is down.")
-        return store.reserve(request)
+    const inner = memoryStore()
+    const store = overrideStore(inner, {
+      reserve: async (request) => {
+        if (request.key.split(".").length === 3) throw new Error("The store is down.")
+        return inner.reserve(request)
       },
-    }
+    })
     const client = open<ToolSet>(
-      { tools: { paid: search("0.01", () => String(++runs)) }, maxSteps: 2, store: failing },
+      { tools: { paid: search("0.01", () => String(++runs)) }, maxSteps: 2, store },
       { userId: "ada", userBudget: 1 },
     )
     const result = await client.generate()

@@ -97,6 +97,7 @@ function send(
     openai: instances.get(route)!,
     provider: route.provider,
     body: Object.assign(chatBody(request, compiled, plan), plan.toolFields),
+    answerTool: call.tools && (compiled?.name ?? null),
     streamed,
     race,
     deadlines,

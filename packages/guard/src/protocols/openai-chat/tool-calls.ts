@@ -21,6 +21,12 @@ interface ToolCallPieces extends CalledTool {
  */
 export class ToolCalls {
   readonly #calls: ToolCallPieces[] = []
+  readonly #answerTool: string | null | undefined
+
+  /** @param answerTool the tool by whose call the model answers; null: none; undefined: any tool */
+  constructor(answerTool: string | null | undefined) {
+    this.#answerTool = answerTool
+  }
 
   /** The calls that have a name. */
   get all(): readonly CalledTool[] {
@@ -29,14 +35,19 @@ export class ToolCalls {
       .map(({ id, name, arguments: written }) => ({ id, name, arguments: written }))
   }
 
-  /** The arguments of each call that has some. */
+  /** The arguments of each call by which the model answers. */
   get arguments(): readonly string[] {
-    return this.#calls.map((call) => call.arguments).filter((text) => text !== "")
+    return this.#answers.map((call) => call.arguments).filter((text) => text !== "")
   }
 
-  /** The arguments that an answer begins with: those of the first call that are more than `{}`. */
+  /** The arguments that an answer begins with: those of the first such call that are more than `{}`. */
   get first(): string | undefined {
-    return this.#calls.find((call) => !isBlank(call.arguments))?.arguments
+    return this.#answers.find((call) => !isBlank(call.arguments))?.arguments
+  }
+
+  get #answers(): readonly ToolCallPieces[] {
+    if (this.#answerTool === undefined) return this.#calls
+    return this.#calls.filter(({ name }) => name === this.#answerTool)
   }
 
   /** Adds the calls of a message or of a chunk. `isWhole`: they repeat and complete what arrived before. */

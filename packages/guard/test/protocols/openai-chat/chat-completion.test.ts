@@ -365,6 +365,23 @@ describe("the answer of a message", () => {
     ])
   })
 
+  test("only calls of the answer's tool are the answer", () => {
+    const calls = [
+      { index: 0, id: "c1", function: { name: "weather", arguments: '{"city":"Paris"}' } },
+      { index: 1, id: "c2", function: { name: "answer", arguments: ADA } },
+    ]
+    const texts = ["answer", null, undefined].map((answerTool) => {
+      const completion = new ChatCompletion({ provider: "openai", answerTool })
+      addEvent(completion, chunk({ content: "Let me see.", tool_calls: calls }))
+      return [completion.text, completion.texts.length, completion.toolCalls.length]
+    })
+    expect(texts).toEqual([
+      [ADA, 2, 2],
+      ["Let me see.", 1, 2],
+      ['{"city":"Paris"}', 3, 2],
+    ])
+  })
+
   test("function_call in a stream", () => {
     const pieces = ["", '{"name":"Ada"', ',"age":36}'].map((text) => chunk({ function_call: { arguments: text } }))
     expect(fromEvents(...pieces, stop).text).toBe(ADA)
