@@ -23,6 +23,9 @@ describe("Request", () => {
       messages: [],
       tags: {},
       fallbacks: [],
+      onTruncated: "return",
+      extraBody: {},
+      extraHeaders: {},
       online: false,
       cachePrompt: false,
       serviceTier: "default",
@@ -185,6 +188,53 @@ describe("Request", () => {
       "userBudget",
       "clientBudget",
     ])
+  })
+
+  it("checks the options of a chat and those that are passed through", () => {
+    const options = {
+      model: "m",
+      system: "You are terse.",
+      history: { maxTokens: 8000 },
+      onTruncated: "error" as const,
+      reasoningEffort: "low" as const,
+      verbosity: "high" as const,
+      extraBody: { top_k: 40, provider: { order: ["a"] } },
+      extraHeaders: { "X-Title": "My app" },
+      extraCost: "0.01",
+    }
+    const { extraCost: _, ...fields } = options
+    expect(new Request(options)).toMatchObject({ ...fields, extraCostNanoUsd: 10_000_000 })
+    expect(new Request({ model: "m" })).toMatchObject({ onTruncated: "return", extraBody: {}, extraHeaders: {} })
+    expect(Object.isFrozen(new Request(options).extraBody.provider)).toBe(true)
+    const invalid = {
+      model: "m",
+      system: 5,
+      history: { maxTokens: 0, max: 5 },
+      onTruncated: "throw",
+      reasoningEffort: "huge",
+      verbosity: "long",
+      extraBody: { stream: true, n: 2, top_k: 5 },
+      extraHeaders: { Authorization: "Bearer sk-secret", "X-A": "a\nb", "a b": "c" },
+      extraCost: null,
+    }
+    expect(Object.keys(issuesOf(invalid))).toEqual([
+      "system",
+      "history.maxTokens",
+      "history.max",
+      "onTruncated",
+      "reasoningEffort",
+      "verbosity",
+      "extraBody.stream",
+      "extraBody.n",
+      "extraHeaders.Authorization",
+      "extraHeaders.X-A",
+      "extraHeaders.…",
+      "extraCost",
+    ])
+    expect(() => new Request(invalid as never)).toThrow(/Authorization: is set by the option `apiKey`/)
+    expect(() => new Request(invalid as never)).not.toThrow(/sk-secret/)
+    for (const extraBody of [[], "a", { a: 5n }])
+      expect(Object.keys(issuesOf({ model: "m", extraBody }))).toEqual(["extraBody"])
   })
 
   it("accepts every message of the official SDK", () => {

@@ -4,10 +4,11 @@ import { parseModelId } from "../models/model-id"
 import { type NanoUsd, usd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
 import type { BudgetPeriod, RequestBudget } from "./budget-input"
+import { checkExtraBody, checkExtraHeaders } from "./check-extras"
 import { checkMessages } from "./check-messages"
 import { frozenCopy } from "./frozen-copy"
 import { RequestIssues } from "./invalid-request-error"
-import { array, type Check, integer, isPlainObject, number, parsedBy, satisfies, string } from "./option-checks"
+import { array, type Check, integer, isPlainObject, number, oneOf, parsedBy, satisfies, string } from "./option-checks"
 import { REQUEST_ADVICE } from "./request-advice"
 import type { RequestOptions } from "./request-options"
 
@@ -18,10 +19,14 @@ export interface CheckedOptions<Answer> {
   normal: {
     stop?: readonly string[]
     maxBudget?: NanoUsd
+    extraCost?: NanoUsd
     userBudget?: RequestBudget
     clientBudget?: RequestBudget
   }
 }
+
+/** Options that must not be `null`: an amount that was not found must not become none. */
+const AMOUNTS: ReadonlySet<string> = new Set(["maxBudget", "userBudget", "clientBudget", "extraCost"])
 
 const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
 
@@ -36,13 +41,13 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
   const checks: Record<string, Check> = optionChecks()
   const names = new Set(Object.keys(checks))
   const options: Record<string, unknown> = {}
-  const normal: Record<string, unknown> = {}
+  const checked: Record<string, unknown> = {}
   for (const [name, value] of Object.entries({ model: undefined, ...(input as object) })) {
-    if (name !== "model" && (value === undefined || (value === null && !name.endsWith("Budget")))) continue
+    if (name !== "model" && (value === undefined || (value === null && !AMOUNTS.has(name)))) continue
     if (names.has(name)) {
-      normal[name] = checks[name]!(value, name, issues)
+      checked[name] = checks[name]!(value, name, issues)
       // The schema is its library's own object, which must not be frozen. The check of `metadata` has copied it.
-      const plain = name === "metadata" ? normal[name] : value
+      const plain = name === "metadata" ? checked[name] : value
       options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
     } else issues.add(describeName(name), `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
   }
@@ -50,6 +55,8 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
     if (`${owner}Budget` in options && !(`${owner}Id` in options))
       issues.addUnexpected(`${owner}Id`, `an id, because \`${owner}Budget\` is set`, undefined)
   issues.throwIfAny()
+  const { stop, maxBudget, extraCost, userBudget, clientBudget } = checked as CheckedOptions<Answer>["normal"]
+  const normal = { stop, maxBudget, extraCost, userBudget, clientBudget } as CheckedOptions<Answer>["normal"]
   return { options: Object.freeze(options) as unknown as RequestOptions<Answer>, normal }
 }
 
@@ -60,7 +67,9 @@ function optionChecks() {
   return {
     model,
     answerModel: parsedBy(asAnswerSchema),
+    system: string(10_000_000),
     messages: checkMessages,
+    history: checkHistory,
     temperature: number(0, 2),
     topP: number(0, 1),
     frequencyPenalty: number(-2, 2),
@@ -68,6 +77,12 @@ function optionChecks() {
     seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     stop: checkStop,
     maxTokens: integer(1, 100_000_000),
+    onTruncated: oneOf("return", "error"),
+    reasoningEffort: oneOf("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    verbosity: oneOf("low", "medium", "high"),
+    extraBody: checkExtraBody,
+    extraCost: parsedBy(readAmount),
+    extraHeaders: checkExtraHeaders,
     maxBudget: parsedBy(readAmount),
     userId: string(200),
     clientId: string(200),
@@ -85,6 +100,14 @@ function optionChecks() {
     metadata: parsedBy(copyOfMetadata),
     verbose: boolean,
   } satisfies Record<keyof RequestOptions, Check>
+}
+
+const checkHistory: Check = (value, path, issues) => {
+  if (!isPlainObject(value)) return issues.addUnexpected(path, "an object with `maxTokens`", value)
+  const { maxTokens, ...others } = value
+  integer(1, 100_000_000)(maxTokens, `${path}.maxTokens`, issues)
+  for (const name of Object.keys(others))
+    issues.add(`${path}.${describeName(name)}`, `unknown option.${adviceFor(name, new Set(["maxTokens"]))}`)
 }
 
 const checkStop: Check = (value, path, issues) =>

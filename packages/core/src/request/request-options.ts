@@ -5,6 +5,9 @@ import type { BudgetInput } from "./budget-input"
 /** The value of an option that may be absent. `null` is the same as absent, as in the types of the official SDK. */
 type Optional<Value> = Value | null | undefined
 
+/** How much a reasoning model thinks. A model may know some of them only. */
+export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
+
 /**
  * Options of a {@link Request}. Only `model` is required. A budget must not be `null`, because a limit that was not found would
  * then be no limit.
@@ -14,8 +17,15 @@ export interface RequestOptions<Answer = string> {
   model: string
   /** Schema of the answer. Without it the answer is a string. */
   answerModel?: Optional<AnswerModel<Answer>>
+  /** The system message, sent before the conversation. @defaultValue none */
+  system?: Optional<string>
   /** The conversation so far. @defaultValue [] */
   messages?: Optional<readonly MessageInput[]>
+  /**
+   * Sends the newest turns of the conversation that have at most `maxTokens` input tokens, `system` included. The last question
+   * is always sent. @defaultValue everything is sent
+   */
+  history?: Optional<{ maxTokens: number }>
   /** 0 to 2. @defaultValue the provider's */
   temperature?: Optional<number>
   /** 0 to 1. @defaultValue the provider's */
@@ -30,6 +40,24 @@ export interface RequestOptions<Answer = string> {
   stop?: Optional<string | readonly string[]>
   /** Maximum output tokens. @defaultValue the smallest of 4,096, the model's maximum, and what `maxBudget` can afford */
   maxTokens?: Optional<number>
+  /**
+   * A text that ended at `maxTokens`: `"return"` returns it with `finishReason: "length"`; `"error"` requests a longer one if
+   * `maxTokens` is not set, and fails otherwise. A structured answer that ended there is always an error. @defaultValue "return"
+   */
+  onTruncated?: Optional<"return" | "error">
+  /** How much a reasoning model thinks. Hidden reasoning counts towards `maxTokens`. @defaultValue the provider's */
+  reasoningEffort?: Optional<ReasoningEffort>
+  /** How long answers are, for models that have the setting. @defaultValue the provider's */
+  verbosity?: Optional<"low" | "medium" | "high">
+  /**
+   * Fields of the HTTP body that have no option here, as the provider spells them, such as `{ top_k: 40 }`. A field whose cost
+   * is not understood is rejected, unless `extraCost` states it. @defaultValue {}
+   */
+  extraBody?: Optional<Readonly<Record<string, unknown>>>
+  /** The most dollars that `extraBody` can add to the cost of one attempt. It is reserved, and charged unless the provider reports the cost. @defaultValue "0" */
+  extraCost?: number | string | undefined
+  /** Headers of the HTTP call, such as `{ "X-Title": "My app" }`. @defaultValue {} */
+  extraHeaders?: Optional<Readonly<Record<string, string>>>
   /** Maximum cost of this request in dollars, for all attempts together: `0.05`, `"0.05"` or `"$0.05"`. @defaultValue no limit */
   maxBudget?: number | string | undefined
   /** The user whose call this is, up to 200 characters. If set, spend is tracked by user. */
