@@ -51,6 +51,11 @@ export interface ReserveOptions {
   leaseMs?: number | undefined
   /** How long heartbeats extend the lease, in milliseconds. @defaultValue that of the budget */
   maxLeaseMs?: number | undefined
+  /**
+   * Throws a ReservationHeldError if the key is reserved already: another caller may be sending the call.
+   * @defaultValue false
+   */
+  exclusive?: boolean | undefined
   wait?: WaitOptions | undefined
   signal?: AbortSignal | undefined
   /** @defaultValue that of the budget */

@@ -1,7 +1,7 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
 import type { OnExpire, ReserveOptions, RoomWait } from "../api/budget"
 import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
-import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/errors"
+import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/counters"
 import type { PlannedLimit } from "../limits/limit"
@@ -22,6 +22,7 @@ const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "amount",
   "idempotencyKey",
   "limits",
+  "exclusive",
   "leaseMs",
   "maxLeaseMs",
   "wait",
@@ -73,7 +74,8 @@ export async function reserve(
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
   checkOptions(options, RESERVE_NAMES, "options", RESERVE_ADVICE)
-  const { wait, recordDenial = true } = options
+  const { wait, exclusive = false, recordDenial = true } = options
+  if (typeof exclusive !== "boolean") throw new InvalidArgumentError("exclusive", "true or false", exclusive)
   checkSignal(options.signal, "signal")
   if (wait !== undefined) checkWait(wait)
   context.throwIfClosed()
@@ -90,6 +92,11 @@ export async function reserve(
             call.counters.map(({ name }) => name),
           ),
         })
+  if (outcome.status === "admitted" && exclusive && outcome.reservation.replayed) {
+    // Its owner settles it. Two calls on one reservation would spend it twice.
+    outcome.reservation.stopHeartbeat()
+    throw new ReservationHeldError(call.idempotencyKey)
+  }
   if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
   return outcome
 }

@@ -36,8 +36,9 @@ export async function reserveInBudget(
     provider: route.provider.name,
     model: route.model,
     idempotencyKey: attemptId(call, step),
-    // The id of an attempt is new: no other call uses it.
-    releaseUnanswered: true,
+    // The id of an attempt is new: no other call uses it. Another process may resume the same batch.
+    releaseUnanswered: !call.isResumable,
+    exclusive: call.isResumable,
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,

@@ -12,6 +12,10 @@ import type { CompiledTools, ToolFields } from "../steps/compiled-tools"
 /** One step of a call of `generate()` or `stream()`. It never changes. */
 export interface GenerateCall {
   requestId: string
+  /** Number of the first attempt: higher than 1 if the request was tried before, in another run of its batch. */
+  firstAttempt: number
+  /** Another run of the batch can resume the request: its id is that of the item, and its answer is recorded. */
+  isResumable: boolean
   request: Request<unknown>
   /** The request's model and its fallbacks, in order. */
   routes: readonly Route[]

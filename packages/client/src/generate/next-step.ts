@@ -9,12 +9,12 @@ import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
 /** The first step with a route. */
 export function firstStep(
-  { routes, compiled }: Pick<GenerateCall, "routes" | "compiled">,
+  { routes, compiled, firstAttempt = 1 }: Pick<GenerateCall, "routes" | "compiled"> & Partial<GenerateCall>,
   routeIndex = 0,
 ): AttemptStep {
   const route = routes[routeIndex]!
   return {
-    attempt: 1,
+    attempt: firstAttempt,
     reason: "first",
     delayMs: 0,
     routeIndex,

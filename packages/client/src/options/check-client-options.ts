@@ -1,5 +1,6 @@
-import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
+import { InvalidArgumentError, isRecord, Request, type RequestOptions, usd } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
+import type { MapOptions } from "../batch/map-options"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
 import type { ToolSet } from "../steps/tool"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
@@ -96,6 +97,30 @@ const CALL_RULES: OptionRules<CallOptions> = {
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
 }
 
+const MAP_RULES: OptionRules<MapOptions<never>> = {
+  prompt: ["a function", (prompt) => typeof prompt === "function"],
+  concurrency: [
+    "an integer from 1 to 1000",
+    (count) => Number.isInteger(count) && (count as number) >= 1 && (count as number) <= 1_000,
+  ],
+  maxBudget: ['a dollar amount of at least 0, such as 5 or "5.00"', isAmount],
+  idempotencyKey: [
+    "a string of 1 to 200 characters",
+    (key) => typeof key === "string" && key.length >= 1 && key.length <= 200,
+  ],
+  wait: OBJECT,
+  signal: CALL_RULES.signal,
+  onProgress: ["a function", (onProgress) => typeof onProgress === "function"],
+}
+
+function isAmount(amount: unknown): boolean {
+  try {
+    return usd(amount as string) >= 0
+  } catch {
+    return false
+  }
+}
+
 /** Checked early: an invalid provider would fail during a call, after money was reserved. */
 const PROVIDER_RULES: OptionRules<Provider> = {
   name: ["a prefix of 1 to 64 letters, digits, `.`, `_` or `-`", matches(/^[a-z0-9][a-z0-9._-]{0,63}$/i), true],
@@ -149,6 +174,16 @@ export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined
 /** @throws InvalidArgumentError */
 export function checkCallOptions(options: CallOptions): void {
   checkEach(options, CALL_RULES, "options")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
+}
+
+/** @throws InvalidArgumentError */
+export function checkMapOptions(items: unknown, options: MapOptions<never>): void {
+  checkOption(items, "items", [
+    "an array or another iterable of items",
+    (value) => typeof value === "object" && typeof field(value, Symbol.iterator as never) === "function",
+  ])
+  checkEach(options, MAP_RULES, "options")
   if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
 }
 
