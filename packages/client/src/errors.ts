@@ -324,6 +324,19 @@ export class ToolCallsReturnedError extends ClientError {
 
 /** An optional package that an option needs is not installed: code `missing-package`. */
 export class MissingPackageError extends ClientError {
+/** The run, or one around it, is finished: code `run-finished`. */
+export class RunFinishedError extends ClientError {
+  declare readonly code: "run-finished"
+
+  constructor() {
+    super("run-finished", "The run is finished. Start a new one with `client.run({ maxBudget })`.", { kind: "usage" })
+  }
+
+  static override isInstance(value: unknown): value is RunFinishedError {
+    return hasCode(value, "run-finished")
+  }
+}
+
   declare readonly code: "missing-package"
   declare readonly packageName: string
 

@@ -35,6 +35,8 @@ export {
   ProviderError,
   type ProviderErrorCode,
   UnexpectedError,
+  RunFinishedError,
+  ToolCallsReturnedError,
 } from "./errors"
 export type { Generated, GenerateResult } from "./generate/result"
 export { type CallMeta, LLMClient } from "./llm-client"
@@ -52,7 +54,10 @@ export type {
   Receipt,
   SettlementStatus,
 } from "./receipt"
+  ToolReceipt,
 export {
+export { type ForkChanges, type ForkOptions, Run } from "./runs/run"
+export type { RunLimit, RunReceipt } from "./runs/run-scope"
   type AnyTool,
   type Tool,
   type ToolCallOf,

@@ -36,10 +36,24 @@ export interface CallMeta {
   responseTimeSeconds: number
   /** Input and output tokens of all attempts. */
   tokenCount: number
+import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
+import { type RunLimit, RunScope } from "./runs/run-scope"
 }
 
 /**
  * Asks a model for a typed answer, and never lets a call cost more than its budget.
+/** What the clients of a run share with the client that started it. */
+interface RunMembership {
+  scope: RunScope
+  budget: LazyBudget
+  /** Undefined: the member has its own. */
+  conversation: Conversation | undefined
+  /** @throws ClientClosedError, RunFinishedError */
+  checkOpen(): void
+  /** Makes `close` and `finish` wait for this work. */
+  waitFor<T>(work: Promise<T>): Promise<T>
+}
+
  *
  * @example
  * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
@@ -67,8 +81,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    * Sends nothing and opens nothing.
    * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError
    */
-  constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions<Tools> = {}) {
+  constructor(
+    request: Request<Answer> | RequestOptions<Answer>,
+    options: LLMClientOptions<Tools> = {},
+    /** @internal */ membership?: RunMembership,
+  ) {
     checkPlaces(request, options)
+  readonly #membership: RunMembership | undefined
     checkClientOptions(options)
     this.request = Request.from<Answer>(request)
     // The tools are compiled below; nothing else depends on their types.
@@ -76,14 +95,16 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     this.#options = shared
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
+   * @param membership only for the clients that a run creates
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#tools = compileTools(options, this.#compiled as CompiledAnswer<unknown> | undefined)
     this.#routes = new Routes(this.request as Request<unknown>, shared)
-    this.#budget = new LazyBudget(this.request as Request<unknown>, shared)
+    this.#membership = membership
+    this.#budget = membership?.budget ?? new LazyBudget(this.request as Request<unknown>, shared)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
-    this.#conversation = new Conversation().addPrompt(this.request.messages as Message[])
+    this.#conversation = membership?.conversation ?? new Conversation().addPrompt(this.request.messages as Message[])
     this.msg = this.#conversation
     this.usageTracker = new UsageTracker(this.#budget)
   }
@@ -129,7 +150,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   /** Compares the estimate and the upper bound of the next call with `maxBudget` and every scope. Only reads the store. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const limits = await this.#budget.status()
+    const { budget, subject, limits: requestLimits } = await this.#openBudget()
+    const limits = await budget.status({ ...subject, model: this.request.model }, { limits: requestLimits })
     const call = this.#nextCall()
     return budgetInfoOf(call.request, planWithinLimits(call, firstStep(call), limits), limits)
   }
@@ -188,6 +210,94 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   printUsageInfo(): void {
     console.log(this.#formatUsage())
   }
+  /**
+   * Starts a run: several calls, with other models, messages and tools, under one budget and with one receipt.
+   * @throws InvalidArgumentError, ClientClosedError
+   */
+  run(limit: RunLimit): Run<Answer, Tools> {
+    this.#checkOpen()
+    return this.#createRun<Answer, Tools>(new RunScope(limit, undefined), undefined, {})
+  }
+
+  /** A run with its own client. Without changes that has the conversation of this client. */
+  #createRun<A, T extends ToolSet | undefined>(
+    scope: RunScope,
+    changes: ForkChanges<A> | undefined,
+    { tools, toolChoice, maxSteps }: ForkOptions<T>,
+  ): Run<A, T> {
+    const given = {
+      ...(tools === undefined ? {} : { tools, toolChoice }),
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+    }
+    const request = (this.request as unknown as Request<A>).with<A>(changes ?? {})
+    const merged = { ...(this.#options as unknown as LLMClientOptions<T>), ...given }
+    const client = new LLMClient<A, T>(request, merged, {
+      scope,
+      budget: this.#budget,
+      conversation: changes === undefined ? this.#conversation : undefined,
+      checkOpen: () => {
+        this.#checkOpen()
+        scope.checkOpen()
+      },
+      waitFor: (work) => this.#waitFor(scope.track(work)),
+    })
+    return new Run<A, T>(client, scope, (...created) => client.#createRun(...created))
+  }
+
+  /**
+   * Calls the model once for each item, after the conversation, which stays as it is. The results are in the order of the items,
+   * and a call that fails does not reject the promise. Stops calling at the first denial that waiting does not cure.
+   *
+   * @example
+   * const results = await client.map(documents, { concurrency: 20, maxBudget: "0.05", idempotencyKey: "labels-2026-11" })
+   * for (const result of results) if (result.status === "answered") console.log(result.answer)
+   *
+   * @throws P2Error of kind `usage`, before anything is sent; StoreError if the ledger of an earlier run cannot be read
+   */
+  async map<Item>(items: Iterable<Item>, options: MapOptions<Item> = {}): Promise<MapResult<Answer>[]> {
+    this.#checkOpen()
+    checkMapOptions(items, options)
+    return this.#waitFor(this.#map([...items], options))
+  }
+
+  async #map<Item>(items: readonly Item[], options: MapOptions<Item>): Promise<MapResult<Answer>[]> {
+    const { wait = this.#options.wait ?? { timeoutMs: this.request.timeoutMs }, maxBudget, signal } = options
+    const prompts = promptsOf(items, options.prompt)
+    const call = this.#nextCall()
+    const calls = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
+    if (calls.length === 0) return []
+    this.#checkCall(calls[0]!)
+    const opened = await this.#openBudget()
+    const name = options.idempotencyKey
+    const models = call.routes.map(({ model }) => model)
+    const conversations = calls.map(({ messages }) => messages)
+    const batch = await openBatch(opened, { name, maxBudget, models, compiled: call.compiled, conversations })
+    const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
+    const callItem = async (index: number) => {
+      const begun = { onText: undefined, signal, wait, addTurn: () => {}, ...calls[index]! }
+      const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
+      const { receipt } = result
+      if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
+      if (result.finishReason !== "tool-calls")
+        return { index, status: "answered" as const, answer: result.answer as Answer, receipt }
+      const error = new ToolCallsReturnedError(namesOf(result.toolCalls), this.#tools?.maxSteps ?? 1)
+      return { index, status: "failed" as const, error: attachReceipt(error, receipt), receipt }
+    }
+    return mapItems<Answer>(results, callItem, options)
+  }
+
+  /** The answer of an earlier run of the batch; undefined if there is none that fits the schema. */
+  async #resumed(index: number, { requestId, earlier }: BatchItem): Promise<MapResult<Answer> | undefined> {
+    if (earlier?.text === undefined) return undefined
+    const { text, costNanoUsd } = earlier
+    const parsed =
+      this.#compiled === undefined
+        ? { ok: true as const, answer: text as Answer }
+        : await this.#compiled.parseAsync(text)
+    return parsed.ok ? { index, status: "resumed", answer: parsed.answer, requestId, costNanoUsd } : undefined
+  }
+
 
   /**
    * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
@@ -235,9 +345,17 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
+    this.#membership?.checkOpen()
     for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
     return {
       signal: options.signal,
+  /** The budget of the client, with the limits of its run. */
+  async #openBudget(): ReturnType<LazyBudget["open"]> {
+    const opened = await this.#budget.open()
+    const { scope } = this.#membership ?? {}
+    return scope === undefined ? opened : { ...opened, budget: scope.limit(opened.budget) }
+  }
+
       wait: options.wait ?? this.#options.wait,
       addTurn: this.#conversation.beginTurn(),
       ...call,
@@ -258,9 +376,10 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     let result: GenerateResult<unknown, ToolSet | undefined>
     try {
       const instances = await this.#routes.connect()
-      const { budget, subject, limits } = await this.#budget.open()
+      const { budget, subject, limits } = item ?? (await this.#openBudget())
       result = await runAttempts({
         requestId,
+    if (this.#membership !== undefined) return this.#membership.waitFor(work)
         request: call.request,
         routes: call.routes,
         instances,
@@ -303,3 +422,4 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return formatUsage(this.request as Request<unknown>, route, this.#receipt)
   }
 }
+    this.#membership?.scope.record(result.receipt)

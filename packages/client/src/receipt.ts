@@ -186,16 +186,9 @@ export function sumReceipt(
     toolCalls,
     usage: usages.length === 1 ? usages[0]! : addUsage(...usages),
     costNanoUsd: sum(charged, (each) => each.costNanoUsd),
-    costSource: first(
-      COST_SOURCES,
-      charged.map((each) => each.costSource),
-    ),
+    ...leastCertain(charged),
     inDoubtNanoUsd: sum(charged, (each) => (each.inDoubt ? each.costNanoUsd : 0)),
     reservedNanoUsd: sum(charged, (each) => each.reservedNanoUsd),
-    settlement: first(
-      SETTLEMENTS,
-      charged.map((each) => each.settlement),
-    ),
     timings: {
       startedAt: times.startedAt,
       totalMs: times.totalMs,
@@ -208,6 +201,22 @@ export function sumReceipt(
 
 function sum<T>(values: readonly T[], amount: (value: T) => number): number {
   return values.reduce((total, value) => total + amount(value), 0)
+}
+
+/** The least certain source and settlement. */
+export function leastCertain(
+  charged: readonly { costSource: CostSource; settlement: SettlementStatus }[],
+): Pick<Receipt, "costSource" | "settlement"> {
+  return {
+    costSource: first(
+      COST_SOURCES,
+      charged.map((each) => each.costSource),
+    ),
+    settlement: first(
+      SETTLEMENTS,
+      charged.map((each) => each.settlement),
+    ),
+  }
 }
 
 /** The first item of `order` that is among the values, else the last item of `order`. */
