@@ -10,6 +10,7 @@ import {
   LLMClient,
   type PartialAnswer,
   type Receipt,
+  type TextDelta,
 } from "../src/index"
 
 const Person = z.object({ name: z.string(), age: z.number().optional(), tags: z.array(z.object({ of: z.string() })) })
@@ -83,4 +84,9 @@ test("wrong arguments do not compile", () => {
   new LLMClient({ model: "m", answerModel: { type: "object" } })
   // @ts-expect-error no such option
   new LLMClient({ model: "m" }, { baseUrl: "https://example.org" })
+})
+
+test("deltas are of text streams only", () => {
+  expectTypeOf(new LLMClient({ model: "m" }).stream().deltas).toExtend<AsyncIterable<TextDelta>>()
+  expectTypeOf(new LLMClient({ model: "m", answerModel: Person }).stream().deltas).toBeNever()
 })

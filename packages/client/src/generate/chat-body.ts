@@ -1,18 +1,25 @@
 import type { CompiledAnswer, Message, Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-import type { AttemptPlan } from "./generate-call"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
 
-/** The messages, with the schema as instructions if the mode has no field for it. */
+/**
+ * The messages of an attempt: the system message, the turns of the conversation that fit `history`, those of a repair, and the
+ * schema as instructions if the mode has no field for it.
+ */
 export function sentMessages(
-  messages: readonly Message[],
-  compiled: CompiledAnswer<unknown> | undefined,
-  mode: AnswerMode,
+  { request, messages, compiled }: Pick<GenerateCall, "request" | "messages" | "compiled">,
+  { mode, repairMessages }: Pick<AttemptStep, "mode" | "repairMessages">,
+  route: Route,
 ): readonly Message[] {
-  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
-  const index = messages.findIndex((message) => !isSystem(message))
+  const { system, history } = request
+  const whole: readonly Message[] = system === undefined ? messages : [{ role: "system", content: system }, ...messages]
+  const recent = history === undefined ? whole : route.trimMessages(whole, history.maxTokens)
+  const all = repairMessages.length === 0 ? recent : [...recent, ...repairMessages]
+  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return all
+  const index = all.findIndex((message) => !isSystem(message))
   const instructions: Message = { role: "system", content: compiled.instructions }
-  return messages.toSpliced(index === -1 ? messages.length : index, 0, instructions)
+  return all.toSpliced(index === -1 ? all.length : index, 0, instructions)
 }
 
 function isSystem({ role }: Message): boolean {

@@ -23,8 +23,7 @@ type PlannedStep = Pick<AttemptStep, "routeIndex" | "mode" | "requestsStreamUsag
 export function countInput(call: PlannedCall, step: PlannedStep) {
   const { compiled, tools } = call
   const route = call.routes[step.routeIndex]!
-  const conversation = step.repairMessages.length === 0 ? call.messages : [...call.messages, ...step.repairMessages]
-  const messages = sentMessages(conversation, compiled, step.mode)
+  const messages = sentMessages(call, step, route)
   if (tools === undefined)
     return { messages, toolFields: undefined, ...route.countInput(messages, structureOf(compiled, step.mode)) }
   const offered = toolFields(tools, compiled, { mode: step.mode, step: call.step })

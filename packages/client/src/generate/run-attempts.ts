@@ -33,7 +33,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
     const times = { startedAt, totalMs: performance.now() - start }
     return sumReceipt({ requestId, metadata: request.metadata }, { attempts, toolCalls }, times)
   }
-  const end = (result: { finishReason: "stop"; answer: unknown } | PendingCalls) => {
+  const end = (result: { finishReason: "stop" | "length"; answer: unknown } | PendingCalls) => {
     const calls = tools === undefined ? {} : { toolCalls: [], toolResults }
     return { ok: true as const, ...calls, ...result, receipt: sum() } as { ok: true } & Generated<unknown, ToolSet>
   }
@@ -57,7 +57,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
         rememberServer(call.routes[step.routeIndex]!, step)
       if (outcome.status === "answered") {
         call.addTurn([...turn, { role: "assistant", content: outcome.text }])
-        return end({ finishReason: "stop", answer: outcome.answer })
+        return end({ finishReason: outcome.finishReason, answer: outcome.answer })
       }
       if (outcome.status === "called") {
         const { pending, runnable } = partCalls(outcome.calls, call)

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Message, type Request } from "@p2/core"
 import { dearerCharge } from "@p2/guard/charge"
 import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
-import { countRequestTokens, getModelLimits } from "@p2/tokens"
+import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
@@ -14,7 +14,15 @@ const TOKENS_PER_WEB_RESULT = 2_000
 /** The part of a route that counts and prices. */
 type RoutePrices = Pick<
   Route,
-  "sentModel" | "limits" | "rates" | "countInput" | "estimateNanoUsd" | "upperBound" | "affordableTokens" | "costOf"
+  | "sentModel"
+  | "limits"
+  | "rates"
+  | "countInput"
+  | "trimMessages"
+  | "estimateNanoUsd"
+  | "upperBound"
+  | "affordableTokens"
+  | "costOf"
 >
 
 /** The name, the limits, the token counts and the prices of a model at its provider. @throws UnknownModelError */
@@ -59,6 +67,7 @@ export function routePrices(
         upperBound: counted.upperBound + added.upperBound + searchTokens,
       }
     },
+    trimMessages: (messages, maxTokens) => trimMessages(messages, { model: countedAs, maxTokens }),
     estimateNanoUsd: (inputTokens, outputTokens) =>
       prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, region, at: now() }).nanoUsd,
     upperBound: (messages, inputUpperBound, maxTokens) =>
