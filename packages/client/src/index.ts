@@ -1,7 +1,7 @@
 export { type BudgetAlert, BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
-export { AnswerStream, type PartialAnswer } from "./answer-stream"
+export { AnswerStream, type PartialAnswer, type TextDelta } from "./answer-stream"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"
 export type {

@@ -163,7 +163,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
     const result: GenerateResult<Answer, ToolSet | undefined> = await this.#generate(options)
     if (!result.ok) throw result.error
-    if (result.finishReason === "stop") return result.answer
+    if (result.finishReason !== "tool-calls") return result.answer
     const names = result.toolCalls.map(({ name }) => name)
     throw attachReceipt(new ToolCallsReturnedError(names, this.#tools?.maxSteps ?? 1), result.receipt)
   }

@@ -146,10 +146,11 @@ async function judge(
   const { text } = completion
   if (result.status === "failed") return { status: "failed", error: result.error, text }
   try {
-    const { compiled, tools } = call
+    const { compiled, tools, request } = call
     const called = tools && (await race.wait(judgeToolCalls(call, tools, completion, maxTokens)))
     if (called !== undefined) return called
-    return await race.wait(judgeAnswer(completion, { compiled, provider: route.provider.name, maxTokens }))
+    const { onTruncated } = request
+    return await race.wait(judgeAnswer(completion, { compiled, provider: route.provider.name, maxTokens, onTruncated }))
   } catch (error) {
     return { status: "failed", error: race.error ?? new UnexpectedError(error), text }
   }
