@@ -1,4 +1,4 @@
-import { memoryStore } from "@p2/budget"
+import { createBudget, memoryStore } from "@p2/budget"
 import type { RequestOptions } from "@p2/core"
 import { type Fault, type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -534,6 +534,26 @@ describe("a paid tool", () => {
     expect(runs).toBe(1)
   })
 
+  test("waits for room that others have reserved, with `wait`", async () => {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
+    const other = await budget.reserve({ amount: "0.9" })
+    if (!other.ok) throw other.error
+    const runs: string[] = []
+    const waiting = tool({ cost: "0.5", execute: () => runs.push("run") })
+    const client = open<ToolSet>({
+      tools: { waiting },
+      maxSteps: 2,
+      store: undefined,
+      budget,
+      wait: { timeoutMs: 5_000 },
+    })
+    const result = client.generate()
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    expect(runs).toEqual([])
+    await other.reservation.release()
+    expect(await result).toMatchObject({ ok: true, toolResults: [{ status: "succeeded" }] })
+  })
+
   test("is not run when the store fails", async () => {
     let runs = 0
     const inner = memoryStore()
@@ -598,4 +618,38 @@ test("statistics count a request with steps once", async () => {
     failedRequests: 1,
     attempts: 3,
   })
+})
+
+test("invalid tools are usage errors, before anything is sent", () => {
+  const execute = () => 1
+  const rejected: [LLMClientOptions<ToolSet>, string][] = [
+    [{ tools: [] as never }, "Invalid `options.tools`: expected an object"],
+    [{ tools: {} }, "Invalid `options.tools`: expected 1 to 128 tools"],
+    [{ tools: { "the weather": {} } }, "Invalid `options.tools`: expected names of 1 to 64 letters"],
+    [{ tools: { a: { run: execute } as never } }, "Unknown option `options.tools.a.run`. Did you mean `execute`?"],
+    [{ tools: { a: { inputSchema: City } as never } }, "Did you mean `parameters`?"],
+    [{ tools: { a: { parameters: { city: "string" } as never } } }, "Invalid `options.tools.a.parameters`: expected"],
+    [{ tools: { a: { execute: "no" as never } } }, "Invalid `options.tools.a.execute`: expected a function"],
+    [{ tools: { a: { execute, cost: "much" } } }, "Invalid `options.tools.a.cost`: expected a dollar amount"],
+    [{ tools: { a: { execute, cost: -1 } } }, "Invalid `options.tools.a.cost`: expected a dollar amount"],
+    [{ tools: { a: { execute, cost: { max: 1 } as never } } }, "Invalid `options.tools.a.cost.actual`"],
+    [{ tools: { a: { execute, cost: { maximum: 1 } as never } } }, "Unknown option `options.tools.a.cost.maximum`"],
+    [{ tools: { a: { cost: 1 } } }, "Invalid `options.tools.a.cost`: expected absent without `execute`"],
+    [{ tools: { a: { maxResultLength: 0 } } }, "Invalid `options.tools.a.maxResultLength`"],
+    [{ tools: { weather }, maxSteps: 0 }, "Invalid `options.maxSteps`: expected an integer from 1 to 100"],
+    [
+      { tools: { weather }, toolChoice: { tool: "time" } },
+      "Invalid `options.toolChoice.tool`: expected one of weather",
+    ],
+    [{ tools: { weather }, toolChoice: "any" as never }, "Invalid `options.toolChoice`"],
+    [{ maxSteps: 3 }, "Invalid `options.maxSteps`: expected absent without `tools`"],
+  ]
+  for (const [options, message] of rejected) expect(() => open(options), message).toThrow(message)
+  const answer = Person.meta({ title: "weather" })
+  expect(() => open({ tools: { weather } }, { answerModel: answer as never })).toThrow(
+    "because the schema of the answer",
+  )
+  expect(() => new LLMClient({ model: "openai/gpt-4o-mini", tools: { weather } } as never)).toThrow(
+    "Unknown option `tools`. `tools` belongs in the second argument: new LLMClient(request, { tools })",
+  )
 })

@@ -48,7 +48,7 @@ export async function reserveInBudget(
       mode: plan.mode,
       streamed: plan.streamed,
     }),
-    wait: wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) },
+    wait: waitWithin(wait, remainingMs),
     signal: race.signal,
     onAlert,
     // The request records its denial when it ends, because another attempt may follow.
@@ -68,6 +68,11 @@ export async function reserveInBudget(
     const failure = race.error ?? error
     return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
   }
+}
+
+/** A wait for room that ends before the total deadline. */
+export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
+  return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
 }
 
 /** `<requestId>.<attempt>`: the idempotency key of the reservation. */

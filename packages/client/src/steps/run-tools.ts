@@ -69,7 +69,7 @@ async function runTool(
   const race = new DeadlineExceededRace(call.signal)
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
-    const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race)
+    const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
     if (reserved.status === "denied") {
       const { error } = reserved
       const result = { status: "denied" as const, id: toolCallId, name, input: checked.input, error }

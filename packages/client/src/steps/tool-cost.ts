@@ -1,6 +1,7 @@
 import type { BudgetExceededError, Reservation } from "@p2/budget"
 import { P2Error } from "@p2/core"
 import { requestBudgetExceeded } from "../budget/request-budget"
+import { waitWithin } from "../budget/reserve-in-budget"
 import { UnexpectedError } from "../errors"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
@@ -25,6 +26,7 @@ export async function reserveTool(
   tool: CompiledTool,
   uncoveredBy: number | undefined,
   race: DeadlineExceededRace,
+  remainingMs: number,
 ): Promise<
   ReservedTool | { status: "denied"; error: BudgetExceededError } | { status: "not-reserved"; error: P2Error }
 > {
@@ -33,16 +35,19 @@ export async function reserveTool(
   if (nanoUsd === undefined) return { status: "reserved", reservation: undefined }
   if (uncoveredBy !== undefined)
     return { status: "denied", error: requestBudgetExceeded(call.request, uncoveredBy, nanoUsd) }
-  const { budget, subject, limits, requestId } = call
+  const { budget, subject, limits, requestId, onAlert } = call
   const model = `tool/${tool.name}`
   const reserving = budget.reserve({
     idempotencyKey: identity.id,
-    releaseUnanswered: true,
+    // The id is new. Another process may resume the same batch.
+    releaseUnanswered: !call.isResumable,
     subject: { ...subject, model, requestId },
     amount: { nanoUsd, tokens: 0, requests: 0 },
     limits,
     entry: { attempt: identity.attempt },
+    wait: waitWithin(call.wait, remainingMs),
     signal: race.signal,
+    onAlert,
     recordDenial: false,
   })
   try {
