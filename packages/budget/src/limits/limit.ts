@@ -1,4 +1,4 @@
-import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type PeriodStart, usd } from "@p2/core"
 import { check, duration } from "../store/shape"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
 import type { Scope, Subject, Unit } from "./subject"
@@ -21,6 +21,11 @@ export interface Limit {
   per?: WindowPeriod | undefined
   /** IANA name; only for calendar periods. @defaultValue "UTC" */
   timeZone?: string | undefined
+  /**
+   * When a calendar period starts, by the clock of its time zone: `{ hour: 6 }`, `{ day: 15 }`, `{ weekday: "sunday" }`.
+   * @defaultValue midnight of its first day; weeks start on Monday
+   */
+  start?: PeriodStart | undefined
   /** Fractions of the limit, such as `[0.5, 0.8, 1]`, at which `onAlert` is called. */
   alertAt?: readonly number[] | undefined
   /** Skips this limit for subjects that lack its scope, instead of throwing a usage error. @defaultValue false */
@@ -45,6 +50,7 @@ const LIMIT_NAMES: ReadonlySet<string> = new Set([
   "limit",
   "per",
   "timeZone",
+  "start",
   "alertAt",
   "optional",
   "forgetAfterMs",
@@ -81,7 +87,7 @@ export function planLimits(limits: readonly Limit[], argument: string): PlannedL
 export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>): PlannedLimit[] {
   if (limit === null)
     throw new InvalidArgumentError("limit", "a limit, because a child without one limits nothing", limit)
-  const window = readWindow("total", undefined, "child")
+  const window = readWindow({}, "child")
   return readLimitAmounts(limit, "limit").map(([unit, amount]) => ({
     scope: { child: id },
     unit,
@@ -98,7 +104,7 @@ function planLimit(input: Limit, argument: string): PlannedLimit[] {
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
   checkOptions(input, LIMIT_NAMES, argument)
   const scope = readScope(input.scope, `${argument}.scope`)
-  const window = readWindow(input.per, input.timeZone, argument)
+  const window = readWindow(input, argument)
   const keepMs = readKeepMs(input, window, `${argument}.forgetAfterMs`)
   const optional = input.optional ?? false
   if (typeof optional !== "boolean") throw new InvalidArgumentError(`${argument}.optional`, "a boolean", optional)

@@ -1,9 +1,10 @@
 import { asAnswerSchema } from "../answer/schema/answer-model"
 import { describeName, InvalidArgumentError } from "../errors"
 import { parseModelId } from "../models/model-id"
-import { type NanoUsd, usd } from "../money"
+import type { NanoUsd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
-import type { BudgetPeriod, RequestBudget } from "./budget-input"
+import type { RequestBudget } from "./budget-input"
+import { checkBudget, readAmount } from "./check-budget"
 import { checkExtraBody, checkExtraHeaders } from "./check-extras"
 import { checkMessages } from "./check-messages"
 import { frozenCopy } from "./frozen-copy"
@@ -27,8 +28,6 @@ export interface CheckedOptions<Answer> {
 
 /** Options that must not be `null`: an amount that was not found must not become none. */
 const AMOUNTS: ReadonlySet<string> = new Set(["maxBudget", "userBudget", "clientBudget", "extraCost"])
-
-const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
 
 /**
  * Checks all options of a request.
@@ -114,42 +113,6 @@ const checkStop: Check = (value, path, issues) =>
   typeof value === "string"
     ? Object.freeze([string(500)(value, path, issues)])
     : Object.freeze(array(16, string(500))(value, path, issues))
-
-function readAmount(amount: string): NanoUsd {
-  const nanoUsd = usd(amount)
-  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount of at least 0", amount)
-  return nanoUsd
-}
-
-const checkBudget: Check = (value, path, issues) => {
-  const isObject = typeof value === "object" && value !== null
-  const { limit, per = "total", timeZone, ...others } = (isObject ? value : { limit: value }) as Record<string, unknown>
-  const limitNanoUsd = parsedBy(readAmount)(limit, isObject ? `${path}.limit` : path, issues) as NanoUsd
-  const period = /^(total|(hour|day|week|month)|[1-9]\d{0,6}[smhd])$/.exec(String(per))
-  if (typeof per !== "string" || period === null)
-    issues.addUnexpected(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
-  if (timeZone !== undefined) {
-    if (!isTimeZone(timeZone))
-      issues.addUnexpected(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
-    else if (period !== null && period[2] === undefined)
-      issues.addUnexpected(
-        `${path}.timeZone`,
-        `no value: only "hour", "day", "week" and "month" have a time zone`,
-        timeZone,
-      )
-  }
-  for (const name of Object.keys(others))
-    issues.add(`${path}.${describeName(name)}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
-  return Object.freeze({ limitNanoUsd, per: per as BudgetPeriod, timeZone: (timeZone as string) ?? "UTC" })
-}
-
-function isTimeZone(value: unknown): boolean {
-  try {
-    return typeof value === "string" && new Intl.DateTimeFormat("en", { timeZone: value }) !== undefined
-  } catch {
-    return false
-  }
-}
 
 const checkTags: Check = (value, path, issues) => {
   if (!isPlainObject(value) || Object.keys(value).length > 32)
