@@ -1,4 +1,4 @@
-import type { CompiledAnswer, Message, Request } from "@p2/core"
+import { type CompiledAnswer, isRecord, type Message, type Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
 import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
@@ -48,6 +48,7 @@ export function chatBody(
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
+    ...request.extraBody,
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
@@ -58,6 +59,8 @@ export function chatBody(
     presence_penalty: request.presencePenalty,
     stop: request.stop,
     service_tier: route.serviceTier,
+    reasoning_effort: request.reasoningEffort,
+    verbosity: request.verbosity,
   }
   if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
   if (plan.streamed) {
@@ -82,8 +85,23 @@ function openRouterFields(
   ]
   return {
     usage: { include: true },
-    provider: { max_price: maxPrice, require_parameters: mode === "json_schema" || undefined },
+    provider: providerField(request.extraBody.provider, maxPrice, mode),
     plugins: plugins.length > 0 ? plugins : undefined,
+  }
+}
+
+/** OpenRouter's routing: the user's own, within the highest prices that the upper bound assumes. */
+function providerField(own: unknown, maxPrice: AttemptPlan["maxPrice"], mode: AnswerMode): Record<string, unknown> {
+  const { max_price: ownPrices, ...routing } = isRecord(own) ? own : {}
+  const lower = (kind: string, price: number | undefined) => {
+    const stated = Number(isRecord(ownPrices) ? ownPrices[kind] : Number.NaN)
+    return stated >= 0 && (price === undefined || stated < price) ? stated : price
+  }
+  const prices = Object.entries(maxPrice ?? {}).map(([kind, price]) => [kind, lower(kind, price)])
+  return {
+    ...routing,
+    max_price: maxPrice && Object.fromEntries(prices),
+    require_parameters: mode === "json_schema" || routing.require_parameters || undefined,
   }
 }
 
