@@ -2,7 +2,6 @@ import { InvalidArgumentError, type Message, type MessageBuilder, type RequestOp
 import type { AnswerStream } from "../answer-stream"
 import type { BudgetInfo } from "../budget/budget-info"
 import type { GenerateResult } from "../generate/result"
-import type { LLMClient } from "../llm-client"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
 import type { ToolSet } from "../steps/tool"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
@@ -19,6 +18,15 @@ export type ForkOptions<Tools extends ToolSet | undefined> = Pick<
 >
 
 const FIXED = ["userId", "clientId", "tags", "userBudget", "clientBudget"]
+
+/** The client of a run, which every call goes through. */
+interface RunClient<Answer, Tools extends ToolSet | undefined> {
+  readonly msg: MessageBuilder
+  generate(options: CallOptions): Promise<GenerateResult<Answer, Tools>>
+  generateResponse(options: CallOptions): Promise<Answer>
+  stream(options: CallOptions): AnswerStream<Answer, Tools>
+  getBudgetInfo(): Promise<BudgetInfo>
+}
 
 /** Creates a run that begins with the request of the client and these changes. */
 type CreateRun = <A, T extends ToolSet | undefined>(
@@ -40,12 +48,12 @@ type CreateRun = <A, T extends ToolSet | undefined>(
  * const { costNanoUsd } = await run.finish()
  */
 export class Run<Answer = string, Tools extends ToolSet | undefined = undefined> {
-  readonly #client: LLMClient<Answer, Tools>
+  readonly #client: RunClient<Answer, Tools>
   readonly #scope: RunScope
   readonly #create: CreateRun
 
   /** @internal Created by `client.run()`. */
-  constructor(client: LLMClient<Answer, Tools>, scope: RunScope, create: CreateRun) {
+  constructor(client: RunClient<Answer, Tools>, scope: RunScope, create: CreateRun) {
     this.#client = client
     this.#scope = scope
     this.#create = create
