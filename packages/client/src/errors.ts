@@ -1,4 +1,4 @@
-import type { BudgetExceededError, StoreError } from "@p2/budget"
+import type { BudgetExceededError, ReservationHeldError, ReservationResolvedError, StoreError } from "@p2/budget"
 import { type AbortedError, type ErrorKind, type InvalidAnswerError, P2Error } from "@p2/core"
 import type { CircuitOpenError } from "@p2/guard/charge"
 import type { DeadlineName, Receipt } from "./receipt"
@@ -10,6 +10,8 @@ type WithCode<Class, Code extends string> = Class & { readonly code: Code }
 export type GenerateError =
   | BudgetExceededError
   | StoreError
+  | ReservationHeldError
+  | ReservationResolvedError
   | CircuitOpenError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">
@@ -284,7 +286,7 @@ export class MissingKeyError extends ClientError {
       "missing-key",
       fallback === undefined
         ? `No ${missing} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`
-        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or remove the fallback.`,
+        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or ${missing === "API key" ? `pass \`apiKeys: { ${provider}: … }\`` : "remove the fallback"}.`,
       { kind: "usage" },
     )
     Object.assign(this, { provider, variable })
@@ -322,8 +324,6 @@ export class ToolCallsReturnedError extends ClientError {
   }
 }
 
-/** An optional package that an option needs is not installed: code `missing-package`. */
-export class MissingPackageError extends ClientError {
 /** The run, or one around it, is finished: code `run-finished`. */
 export class RunFinishedError extends ClientError {
   declare readonly code: "run-finished"
@@ -337,6 +337,8 @@ export class RunFinishedError extends ClientError {
   }
 }
 
+/** An optional package that an option needs is not installed: code `missing-package`. */
+export class MissingPackageError extends ClientError {
   declare readonly code: "missing-package"
   declare readonly packageName: string
 

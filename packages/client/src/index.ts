@@ -2,6 +2,7 @@ export { type BudgetAlert, BudgetExceededError } from "@p2/budget"
 export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
 export { AnswerStream, type PartialAnswer, type TextDelta } from "./answer-stream"
+export type { MapOptions, MapProgress, MapResult } from "./batch/map-options"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"
 export type {
@@ -34,9 +35,9 @@ export {
   NoMessagesError,
   ProviderError,
   type ProviderErrorCode,
-  UnexpectedError,
   RunFinishedError,
   ToolCallsReturnedError,
+  UnexpectedError,
 } from "./errors"
 export type { Generated, GenerateResult } from "./generate/result"
 export { type CallMeta, LLMClient } from "./llm-client"
@@ -53,11 +54,11 @@ export type {
   DeadlineName,
   Receipt,
   SettlementStatus,
-} from "./receipt"
   ToolReceipt,
-export {
+} from "./receipt"
 export { type ForkChanges, type ForkOptions, Run } from "./runs/run"
 export type { RunLimit, RunReceipt } from "./runs/run-scope"
+export {
   type AnyTool,
   type Tool,
   type ToolCallOf,

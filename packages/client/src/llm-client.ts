@@ -10,38 +10,38 @@ import {
   toUsdNumber,
 } from "@p2/core"
 import { AnswerStream } from "./answer-stream"
+import { type BatchItem, openBatch } from "./batch/batch"
+import { mapItems } from "./batch/map-items"
+import type { MapOptions, MapResult } from "./batch/map-options"
+import { promptsOf } from "./batch/prompts"
 import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
 import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
 import { UsageTracker } from "./budget/usage-tracker"
-import { attachReceipt, ClientClosedError, NoMessagesError, ToolCallsReturnedError, UnexpectedError } from "./errors"
+import {
+  attachReceipt,
+  ClientClosedError,
+  type ErrorWithReceipt,
+  NoMessagesError,
+  ToolCallsReturnedError,
+  UnexpectedError,
+} from "./errors"
 import { formatUsage } from "./format-usage"
 import type { GenerateCall } from "./generate/generate-call"
 import { firstStep } from "./generate/next-step"
 import { countInput, type PlannedCall, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import type { GenerateResult } from "./generate/result"
 import { runAttempts } from "./generate/run-attempts"
-import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
+import { checkCallOptions, checkClientOptions, checkMapOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
 import { Routes } from "./providers/routes"
 import { type Receipt, sumReceipt } from "./receipt"
+import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
+import { type RunLimit, RunScope } from "./runs/run-scope"
 import { type CompiledTools, compileTools } from "./steps/compiled-tools"
 import { Conversation } from "./steps/conversation"
 import type { ToolSet } from "./steps/tool"
 
-/** Summary of the last call, with the field names of the guide. */
-export interface CallMeta {
-  requestId: string
-  modelUsed: string | undefined
-  responseTimeSeconds: number
-  /** Input and output tokens of all attempts. */
-  tokenCount: number
-import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
-import { type RunLimit, RunScope } from "./runs/run-scope"
-}
-
-/**
- * Asks a model for a typed answer, and never lets a call cost more than its budget.
 /** What the clients of a run share with the client that started it. */
 interface RunMembership {
   scope: RunScope
@@ -54,6 +54,17 @@ interface RunMembership {
   waitFor<T>(work: Promise<T>): Promise<T>
 }
 
+/** Summary of the last call, with the field names of the guide. */
+export interface CallMeta {
+  requestId: string
+  modelUsed: string | undefined
+  responseTimeSeconds: number
+  /** Input and output tokens of all attempts. */
+  tokenCount: number
+}
+
+/**
+ * Asks a model for a typed answer, and never lets a call cost more than its budget.
  *
  * @example
  * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
@@ -72,6 +83,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   readonly #budget: LazyBudget
   readonly #compiled: CompiledAnswer<Answer> | undefined
   readonly #tools: CompiledTools | undefined
+  readonly #membership: RunMembership | undefined
   /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
   #receipt: Receipt | undefined
@@ -79,6 +91,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
 
   /**
    * Sends nothing and opens nothing.
+   * @param membership only for the clients that a run creates
    * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError
    */
   constructor(
@@ -87,7 +100,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     /** @internal */ membership?: RunMembership,
   ) {
     checkPlaces(request, options)
-  readonly #membership: RunMembership | undefined
     checkClientOptions(options)
     this.request = Request.from<Answer>(request)
     // The tools are compiled below; nothing else depends on their types.
@@ -95,7 +107,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     this.#options = shared
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
-   * @param membership only for the clients that a run creates
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
     this.#tools = compileTools(options, this.#compiled as CompiledAnswer<unknown> | undefined)
@@ -164,7 +175,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const result: GenerateResult<Answer, ToolSet | undefined> = await this.#generate(options)
     if (!result.ok) throw result.error
     if (result.finishReason !== "tool-calls") return result.answer
-    const names = result.toolCalls.map(({ name }) => name)
+    const names = namesOf(result.toolCalls)
     throw attachReceipt(new ToolCallsReturnedError(names, this.#tools?.maxSteps ?? 1), result.receipt)
   }
 
@@ -199,17 +210,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     })
   }
 
-  /** The cost of the last call in dollars, or the estimate before the first call. `receipt.costNanoUsd` is exact. */
-  calculateCost(): number {
-    if (this.#receipt !== undefined) return toUsdNumber(this.#receipt.costNanoUsd)
-    const call = this.#nextCall()
-    return toUsdNumber(estimateOf(planWithinLimits(call, firstStep(call), [])))
-  }
-
-  /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
-  printUsageInfo(): void {
-    console.log(this.#formatUsage())
-  }
   /**
    * Starts a run: several calls, with other models, messages and tools, under one budget and with one receipt.
    * @throws InvalidArgumentError, ClientClosedError
@@ -298,6 +298,17 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return parsed.ok ? { index, status: "resumed", answer: parsed.answer, requestId, costNanoUsd } : undefined
   }
 
+  /** The cost of the last call in dollars, or the estimate before the first call. `receipt.costNanoUsd` is exact. */
+  calculateCost(): number {
+    if (this.#receipt !== undefined) return toUsdNumber(this.#receipt.costNanoUsd)
+    const call = this.#nextCall()
+    return toUsdNumber(estimateOf(planWithinLimits(call, firstStep(call), [])))
+  }
+
+  /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
+  printUsageInfo(): void {
+    console.log(this.#formatUsage())
+  }
 
   /**
    * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
@@ -334,21 +345,10 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   #checkOpen(): void {
+    this.#membership?.checkOpen()
     if (this.#isClosed) throw new ClientClosedError()
   }
 
-  /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
-  #beginCall(options: CallOptions) {
-    this.#checkOpen()
-    checkCallOptions(options)
-    const call = this.#nextCall()
-    if (call.messages.length === 0) throw new NoMessagesError()
-    this.#routes.checkKeys()
-    // Throws if the cost of a fallback has no upper bound, before the first model is paid.
-    this.#membership?.checkOpen()
-    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
-    return {
-      signal: options.signal,
   /** The budget of the client, with the limits of its run. */
   async #openBudget(): ReturnType<LazyBudget["open"]> {
     const opened = await this.#budget.open()
@@ -356,30 +356,48 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return scope === undefined ? opened : { ...opened, budget: scope.limit(opened.budget) }
   }
 
+  /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
+  #beginCall(options: CallOptions) {
+    this.#checkOpen()
+    checkCallOptions(options)
+    const call = this.#nextCall()
+    this.#checkCall(call)
+    return {
+      signal: options.signal,
       wait: options.wait ?? this.#options.wait,
       addTurn: this.#conversation.beginTurn(),
       ...call,
     }
   }
 
+  #checkCall(call: PlannedCall): void {
+    if (call.messages.length === 0) throw new NoMessagesError()
+    this.#routes.checkKeys()
+    // Throws if the cost of a fallback has no upper bound, before the first model is paid.
+    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
+  }
+
   /** Makes `close` wait for this work. */
   #waitFor<T>(work: Promise<T>): Promise<T> {
+    if (this.#membership !== undefined) return this.#membership.waitFor(work)
     this.#running.add(work)
     return work.finally(() => this.#running.delete(work))
   }
 
   async #run(
     call: PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">,
+    item?: BatchItem,
   ): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
-    const requestId = crypto.randomUUID()
+    const requestId = item?.requestId ?? crypto.randomUUID()
     let result: GenerateResult<unknown, ToolSet | undefined>
     try {
       const instances = await this.#routes.connect()
       const { budget, subject, limits } = item ?? (await this.#openBudget())
       result = await runAttempts({
         requestId,
-    if (this.#membership !== undefined) return this.#membership.waitFor(work)
+        firstAttempt: item?.firstAttempt ?? 1,
+        isResumable: item?.isResumable ?? false,
         request: call.request,
         routes: call.routes,
         instances,
@@ -412,6 +430,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
       result = { ok: false, error: attachReceipt(error, receipt), receipt }
     }
     this.#receipt = result.receipt
+    this.#membership?.scope.record(result.receipt)
     if (this.request.verbose) console.log(this.#formatUsage())
     if (!result.ok && (result.error as P2Error).kind === "usage") throw result.error
     return result as GenerateResult<Answer, ToolSet | undefined>
@@ -422,4 +441,14 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return formatUsage(this.request as Request<unknown>, route, this.#receipt)
   }
 }
-    this.#membership?.scope.record(result.receipt)
+
+function namesOf(calls: readonly { name: string }[]): string[] {
+  return calls.map(({ name }) => name)
+}
+
+/** The result of an item whose call threw a usage error. */
+function failureOf(error: unknown): { ok: false; error: ErrorWithReceipt; receipt: Receipt } {
+  const failure = error as ErrorWithReceipt
+  if (failure?.receipt === undefined) throw error
+  return { ok: false, error: failure, receipt: failure.receipt }
+}

@@ -210,6 +210,18 @@ function unsentReceipt(
   }
 }
 
+/** The answer of a resumable request is recorded whole, or not at all. */
+function contentOf(
+  { recordContent, isResumable }: GenerateCall,
+  { messages }: AttemptPlan,
+  verdict: Verdict | ToolCallsVerdict,
+): Partial<UsageEntry> | undefined {
+  const content = recordContent || isResumable ? entryContent(messages, verdict.text) : undefined
+  if (content === undefined || !isResumable) return content
+  const isWhole = verdict.status === "answered" && content.answer === verdict.text
+  return { prompt: recordContent ? content.prompt : undefined, answer: isWhole ? content.answer : undefined }
+}
+
 /** The usage entry of an attempt with a reservation. The budget adds what it was reserved with, and the charge. */
 function entryOf(
   call: GenerateCall,
@@ -220,7 +232,7 @@ function entryOf(
   durationMs: number,
 ): Partial<UsageEntry> {
   const { model, usage, generationId } = completion.read()
-  const content = call.recordContent ? entryContent(plan.messages, verdict.text) : undefined
+  const content = contentOf(call, plan, verdict)
   return {
     status: statusOf(verdict, charge),
     modelUsed: model,
