@@ -4,6 +4,7 @@ import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
+import { CarryOvers } from "../reservations/carry-overs"
 import { Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
 import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../reservations/settles"
 import { Sweeper } from "../reservations/sweeper"
@@ -30,6 +31,7 @@ export class BudgetContext {
   readonly allowance: LocalAllowance | undefined
   readonly alerts: Alerts
   readonly waiting = new WaitingCalls()
+  readonly carryOvers = new CarryOvers(this)
   readonly pending: PendingSettles
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder

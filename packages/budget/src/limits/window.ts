@@ -164,6 +164,20 @@ export interface LimitWindow {
   kind: string
 }
 
+/** The longest window of each calendar period: the clock may repeat an hour. */
+const LONGEST_MS: Readonly<Record<CalendarPeriod, number>> = {
+  hour: 2 * HOUR,
+  day: DAY + 2 * HOUR,
+  week: 7 * DAY + 2 * HOUR,
+  month: 31 * DAY + 2 * HOUR,
+  quarter: 92 * DAY + 2 * HOUR,
+}
+
+/** The longest that a window can last, in milliseconds; null: it never ends. */
+export function longestMs({ per, timeZone, lengthMs }: LimitWindow): number | null {
+  return timeZone === null ? lengthMs : LONGEST_MS[per as CalendarPeriod]
+}
+
 /** Reads the window of a limit. @throws InvalidArgumentError */
 export function readWindow(
   { per, timeZone, start }: { per?: unknown; timeZone?: unknown; start?: unknown },

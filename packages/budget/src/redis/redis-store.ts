@@ -325,7 +325,7 @@ class RedisStore implements BudgetStore {
 
   /** How long to keep a counter, in the format of `forgetTime` in lua/shared/counter.lua. */
   #keep({ endsAt, keepMs }: CounterRef): string {
-    if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
+    if (endsAt !== null) return String(endsAt + Math.max(this.#settings.retentionMs, keepMs ?? 0))
     return keepMs === null ? "" : `+${keepMs}`
   }
 

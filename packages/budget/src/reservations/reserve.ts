@@ -225,12 +225,13 @@ class ReserveTry {
   /** Sends the reserve. Sends it again if the reply asks for other windows, a sweep, or the expiry of a lease. */
   async #exchange(): Promise<ReserveOutcome> {
     const { partition, idempotencyKey, signals, amount } = this.#call
-    const { sweeper, clock, store } = this.#context
+    const { sweeper, clock, store, carryOvers } = this.#context
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
       throwIfAborted(signals, "reserve")
       const counters = this.#counters()
+      await carryOvers.grant(partition, counters)
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)
       if (reply.status === "exceeded" && reply.due && !isSwept) {
