@@ -1,18 +1,25 @@
-import type { CompiledAnswer, Message, Request } from "@p2/core"
+import { type CompiledAnswer, isRecord, type Message, type Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-import type { AttemptPlan } from "./generate-call"
+import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
 
-/** The messages, with the schema as instructions if the mode has no field for it. */
+/**
+ * The messages of an attempt: the system message, the turns of the conversation that fit `history`, those of a repair, and the
+ * schema as instructions if the mode has no field for it.
+ */
 export function sentMessages(
-  messages: readonly Message[],
-  compiled: CompiledAnswer<unknown> | undefined,
-  mode: AnswerMode,
+  { request, messages, compiled }: Pick<GenerateCall, "request" | "messages" | "compiled">,
+  { mode, repairMessages }: Pick<AttemptStep, "mode" | "repairMessages">,
+  route: Route,
 ): readonly Message[] {
-  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
-  const index = messages.findIndex((message) => !isSystem(message))
+  const { system, history } = request
+  const whole: readonly Message[] = system === undefined ? messages : [{ role: "system", content: system }, ...messages]
+  const recent = history === undefined ? whole : route.trimMessages(whole, history.maxTokens)
+  const all = repairMessages.length === 0 ? recent : [...recent, ...repairMessages]
+  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return all
+  const index = all.findIndex((message) => !isSystem(message))
   const instructions: Message = { role: "system", content: compiled.instructions }
-  return messages.toSpliced(index === -1 ? messages.length : index, 0, instructions)
+  return all.toSpliced(index === -1 ? all.length : index, 0, instructions)
 }
 
 function isSystem({ role }: Message): boolean {
@@ -41,6 +48,7 @@ export function chatBody(
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
+    ...request.extraBody,
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
@@ -51,6 +59,8 @@ export function chatBody(
     presence_penalty: request.presencePenalty,
     stop: request.stop,
     service_tier: route.serviceTier,
+    reasoning_effort: request.reasoningEffort,
+    verbosity: request.verbosity,
   }
   if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
   if (plan.streamed) {
@@ -75,8 +85,23 @@ function openRouterFields(
   ]
   return {
     usage: { include: true },
-    provider: { max_price: maxPrice, require_parameters: mode === "json_schema" || undefined },
+    provider: providerField(request.extraBody.provider, maxPrice, mode),
     plugins: plugins.length > 0 ? plugins : undefined,
+  }
+}
+
+/** OpenRouter's routing: the user's own, within the highest prices that the upper bound assumes. */
+function providerField(own: unknown, maxPrice: AttemptPlan["maxPrice"], mode: AnswerMode): Record<string, unknown> {
+  const { max_price: ownPrices, ...routing } = isRecord(own) ? own : {}
+  const lower = (kind: string, price: number | undefined) => {
+    const stated = Number(isRecord(ownPrices) ? ownPrices[kind] : Number.NaN)
+    return stated >= 0 && (price === undefined || stated < price) ? stated : price
+  }
+  const prices = Object.entries(maxPrice ?? {}).map(([kind, price]) => [kind, lower(kind, price)])
+  return {
+    ...routing,
+    max_price: maxPrice && Object.fromEntries(prices),
+    require_parameters: mode === "json_schema" || routing.require_parameters || undefined,
   }
 }
 

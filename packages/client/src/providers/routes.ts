@@ -6,7 +6,7 @@ import { type LLMClientOptions, systemClock } from "../options/client-options"
 import { fetchWithErrorLimit } from "../transport/fetch-with-error-limit"
 import { chooseProvider, isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { providerTable } from "./known-providers"
-import { baseURLVariablesOf, keyVariablesOf } from "./provider"
+import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
 import type { Route } from "./route"
 import { routePrices } from "./route-prices"
 
@@ -93,7 +93,8 @@ function routeOf(
   request: Request<unknown>,
   prices: ReturnType<typeof routePrices>,
 ): Route {
-  const { provider, baseURL, apiKey, ownOpenAI } = choice
+  const { baseURL, apiKey, ownOpenAI } = choice
+  const provider = withHeaders(choice.provider, request.extraHeaders)
   const isGenuine = honorsProviderFields(choice)
   const defaultTier = isGenuine ? provider.serviceTier : undefined
   return {
@@ -107,6 +108,10 @@ function routeOf(
     serviceTier: request.serviceTier === "default" ? defaultTier : request.serviceTier,
     ...prices,
   }
+}
+
+function withHeaders(provider: Provider, extra: Readonly<Record<string, string>>): Provider {
+  return Object.keys(extra).length === 0 ? provider : { ...provider, headers: { ...provider.headers, ...extra } }
 }
 
 /**

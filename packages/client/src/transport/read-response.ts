@@ -10,6 +10,8 @@ export interface ReadOptions {
   /** The provider whose fields the usage has. */
   dialect: string
   race: DeadlineExceededRace
+  /** The tool by whose call the model answers; null: none; undefined: any tool. */
+  answerTool: string | null | undefined
   /** Whether a stream was requested. */
   streamed: boolean
   idleMs: number
@@ -25,9 +27,9 @@ export async function readResponse(
   response: Response,
   options: ReadOptions,
 ): Promise<{ completion: ChatCompletion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
-  const { provider, dialect, race, streamed } = options
+  const { provider, dialect, answerTool, race, streamed } = options
   const generationId = shortString(response.headers.get("x-generation-id"))
-  const completion = new ChatCompletion({ provider: dialect, generationId })
+  const completion = new ChatCompletion({ provider: dialect, generationId, answerTool })
   const parser = isEventStream(response.headers, { streamed })
     ? eventParser(completion, options)
     : jsonParser(completion, options)

@@ -23,6 +23,8 @@ export interface OutgoingRequest {
   openai: OpenAI
   provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
   body: Record<string, unknown>
+  /** The tool by whose call the model answers; null: none; undefined: any tool. */
+  answerTool: string | null | undefined
   streamed: boolean
   race: DeadlineExceededRace
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
@@ -67,6 +69,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
     const read = await readResponse(response, {
       provider: provider.name,
       dialect: provider.dialect ?? provider.name,
+      answerTool: request.answerTool,
       race,
       streamed,
       idleMs,

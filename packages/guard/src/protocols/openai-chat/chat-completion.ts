@@ -5,7 +5,7 @@ import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { coversContent } from "../zero-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { readReportedError, reportsError } from "./reported-error"
-import { isBlank, ToolCalls } from "./tool-calls"
+import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
 /**
  * Reads a chat completion from one JSON body or from the events of a stream: the answer, how it ended, and the usage. An
@@ -21,7 +21,7 @@ export class ChatCompletion implements Meter {
   #nativeFinishReason: string | undefined
   #content = ""
   #refusal = ""
-  readonly #calls = new ToolCalls()
+  readonly #calls: ToolCalls
   /** The index of the choice that is the answer. Bytes of the others count as output only. */
   #choiceIndex: number | undefined
   #hasContent = false
@@ -34,10 +34,18 @@ export class ChatCompletion implements Meter {
   /** The last usage covers everything that arrived. */
   #isUsageFinal = false
 
-  /** @param options `provider` decides which field of the usage has the cost; `generationId` is the one in the headers */
-  constructor(options: { provider: string; generationId?: string | undefined }) {
+  /**
+   * @param options `provider` decides which field of the usage has the cost; `generationId` is the one in the headers;
+   * `answerTool` is the tool by whose call the model answers (null: none; undefined: any tool)
+   */
+  constructor(options: {
+    provider: string
+    generationId?: string | undefined
+    answerTool?: string | null | undefined
+  }) {
     this.#provider = options.provider
     this.#generationId = options.generationId
+    this.#calls = new ToolCalls(options.answerTool)
   }
 
   /** The content of the message, with its text parts joined. */
@@ -59,9 +67,14 @@ export class ChatCompletion implements Meter {
     return endOf(this.#finishReason, this.#nativeFinishReason)
   }
 
-  /** The answer so far: the arguments of the first tool call that has some, else the content. */
+  /** The answer so far: the arguments of the first call of the answer's tool that has some, else the content. */
   get text(): string {
     return this.#calls.first ?? this.#content
+  }
+
+  /** The tool calls, in the order in which the model wrote them. */
+  get toolCalls(): readonly CalledTool[] {
+    return this.#calls.all
   }
 
   /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
