@@ -30,7 +30,7 @@ import { RedisConnection, type Script } from "./connection"
 import { corrupt } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
-import { RedisLedger } from "./redis-ledger"
+import { redisLedger } from "./redis-ledger"
 import type { RedisSettings } from "./settings"
 
 const HOUR_MS = 3_600_000
@@ -100,7 +100,7 @@ class RedisStore implements BudgetStore {
       deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
       probeKey: `${namespace}:{access-check}:probe`,
     })
-    this.ledger = ledgerRetentionMs > 0 ? new RedisLedger(this.#connection, settings) : undefined
+    this.ledger = ledgerRetentionMs > 0 ? redisLedger(this.#connection, settings) : undefined
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {

@@ -164,17 +164,24 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
 }
 
 /** Tries once. Tries of a key that several calls may use run one after another in this process. */
-async function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
+function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
   const { idempotencyKey, partition, signals, isKeyOwned } = call
   const attempt = new ReserveTry(context, call)
-  if (isKeyOwned && signals.length === 0) return attempt.run()
   const turn = isKeyOwned ? attempt.run() : context.turns.run(`${partition} ${idempotencyKey}`, () => attempt.run())
+  return signals.length === 0 ? turn : untilAborted(call, attempt, turn)
+}
+
+/** Resolves like the try, or rejects when a signal fires: the try continues and may still be admitted. */
+async function untilAborted(
+  call: ReserveCall,
+  attempt: ReserveTry,
+  turn: Promise<ReserveOutcome>,
+): Promise<ReserveOutcome> {
   try {
-    return await abortable(turn, signals, "reserve")
+    return await abortable(turn, call.signals, "reserve")
   } catch (error) {
     if (AbortedError.isInstance(error)) {
       attempt.releaseSent()
-      // The try continues after an abort and may still be admitted.
       turn.then((outcome) => undo(call, outcome), ignore)
     }
     throw error

@@ -30,7 +30,7 @@ local function writeCounter(key, counter, reserved, forgetAt, ...)
   local before = tonumber(counter[FORGET_AT])
   local expired = counter[RESERVED] == '0' and before > 0
   if counter.isNew then
-    redis.call('HSET', key, 'spent', '0', 'granted', '0', 'peak', '0', 'reserved', reserved, 'forgetAt', text(forgetAt), ...)
+    redis.call('HSET', key, 'spent', '0', 'reserved', reserved, 'granted', '0', 'peak', '0', 'forgetAt', text(forgetAt), ...)
   elseif before == 0 or (forgetAt > 0 and forgetAt <= before) then
     forgetAt = before
     redis.call('HSET', key, 'reserved', reserved, ...)
