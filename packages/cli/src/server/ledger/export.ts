@@ -91,9 +91,13 @@ function csvLine(cells: readonly Cell[]): string {
  */
 const FORMULA = /^[\s\u0000]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/
 
+/** A terminal that shows the file would obey them. */
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
+
 function csvCell(cell: Cell): string {
   if (cell === undefined) return ""
   if (typeof cell !== "string") return String(cell)
-  const safe = FORMULA.test(cell) ? `'${cell}` : cell
+  const plain = cell.replace(CONTROL, "?")
+  const safe = FORMULA.test(plain) ? `'${plain}` : plain
   return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
