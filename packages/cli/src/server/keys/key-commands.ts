@@ -22,7 +22,7 @@ import {
 export interface CreateKeyArguments {
   user?: string
   client?: string
-  tag: string[]
+  tag?: string[]
   models?: string
   limit?: string
   per?: string
@@ -112,11 +112,11 @@ async function withKeys<T>(
 
 /** @throws InvalidArgumentError */
 function newRecord(given: CreateKeyArguments, hash: string, now: number): KeyRecord {
-  const tags = readTags(given.tag)
+  const tags = readTags(given.tag ?? [])
   if (KEY_TAG in tags) throw new InvalidArgumentError("--tag", "another name, because p2 sets `key`", `${KEY_TAG}=…`)
   const record: KeyRecord = {
     ...{ id: createKeyId(), hash, name: given.name, userId: given.user, clientId: given.client },
-    ...(given.tag.length > 0 && { tags }),
+    ...(given.tag !== undefined && { tags }),
     models: given.models === undefined ? undefined : readModels(given.models),
     limits: readLimits(given),
     createdAt: now,

@@ -60,7 +60,7 @@ export function limitsOf({ limits = [] }: KeyRecord): Limit[] {
   return limits.map((limit) => ({ ...limit, scope: { tag: KEY_TAG } }))
 }
 
-/** Whose calls those of a key are. */
+/** The subject of a key's calls. */
 export function subjectOf({ id, userId, clientId, tags }: KeyRecord): Subject {
   return { userId, clientId, tags: { ...tags, [KEY_TAG]: id } }
 }
