@@ -149,6 +149,12 @@ describe("p2 keys create", () => {
     const { key, entry } = JSON.parse(created.stdout) as { key: string; entry: Record<string, unknown> }
     expect(JSON.stringify(entry)).not.toContain(key)
     writeConfig("memory.json", { store: "memory:", keys: [entry], dashboard: true })
+    const listed = await world.run(["keys", "list", "--config", "memory.json"])
+    expect(listed.stdout).toContain(`${entry.id}`)
+    expect(await world.run(["keys", "revoke", String(entry.id), "--config", "memory.json"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Remove it from `keys`"),
+    })
     const link = join(world.folder, "link")
     const server = await startServer("memory.json", {}, ["--dashboard-link", "link"])
     provider.faults.next({ fillOutput: true })

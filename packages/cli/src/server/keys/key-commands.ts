@@ -2,6 +2,7 @@ import { createBudget, memoryStore } from "@p2/budget"
 import { hideString, InvalidArgumentError } from "@p2/core"
 import { renderTable } from "../../output/table"
 import { openStore } from "../../store/open-store"
+import { configKeys } from "../config/config-keys"
 import { readDuration } from "../config/duration"
 import { refuseInsideRun } from "../inside-run"
 import { formatLimit } from "../limit-text"
@@ -53,7 +54,7 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
 /** `p2 keys list` */
 export async function listKeysCommand(given: { config?: string; store?: string; json?: true }): Promise<void> {
   const now = Date.now()
-  const records = await withKeys(given, (keys) => keys.list())
+  const records = await withKeys(given, async (keys, configured) => [...configured, ...(await keys.list())])
   if (given.json === true)
     return print(
       JSON.stringify(
@@ -81,7 +82,16 @@ export async function listKeysCommand(given: { config?: string; store?: string; 
 /** `p2 keys revoke` */
 export async function revokeKeyCommand(id: string, given: { config?: string; store?: string }): Promise<void> {
   refuseInsideRun("keys revoke")
-  const isFound = await withKeys(given, (keys) => keys.revoke(id, Date.now()))
+  const isFound = await withKeys(given, async (keys, configured) => {
+    if (configured.some((record) => record.id === id))
+      throw new InvalidArgumentError(
+        "id",
+        "a key of the store",
+        undefined,
+        "This key stands in the configuration. Remove it from `keys`, and start the server again.",
+      )
+    return keys.revoke(id, Date.now())
+  })
   if (!isFound)
     throw new InvalidArgumentError(
       "id",
@@ -94,14 +104,14 @@ export async function revokeKeyCommand(id: string, given: { config?: string; sto
 
 async function withKeys<T>(
   given: { config?: string | undefined; store?: string | undefined },
-  work: (keys: KeyStore) => Promise<T>,
+  work: (keys: KeyStore, configured: readonly KeyRecord[]) => Promise<T>,
 ): Promise<T> {
-  const { address } = await storeOfCommand(given)
+  const { address, config } = await storeOfCommand(given)
   const store = await openStore(address)
   try {
     const keys = await openKeyStore(address, store.store)
     try {
-      return await work(keys)
+      return await work(keys, config === undefined ? [] : configKeys(config))
     } finally {
       await keys.close()
     }
@@ -156,7 +166,13 @@ function publicFields({ hash: _, ...fields }: KeyRecord, now: number): Record<st
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   const { createdAt, expiresAt, revokedAt } = fields
   const state = keyState({ ...fields, hash: "" }, now)
-  return { ...fields, createdAt: time(createdAt), expiresAt: time(expiresAt), revokedAt: time(revokedAt), state }
+  return {
+    ...fields,
+    createdAt: createdAt === 0 ? null : time(createdAt),
+    expiresAt: time(expiresAt),
+    revokedAt: time(revokedAt),
+    state,
+  }
 }
 
 /** A key as the configuration writes it. */

@@ -15,7 +15,7 @@ export interface KeyRecord {
   models?: readonly string[] | undefined
   /** Limits of this key alone, beside those of the configuration. */
   limits?: readonly KeyLimit[] | undefined
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; 0: unknown. */
   createdAt: number
   /** Epoch milliseconds; null: the key does not expire. */
   expiresAt: number | null
