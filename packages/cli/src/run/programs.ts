@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
 import { basename, join } from "node:path"
 
 /** The proxy of a run, for the settings of a program. */
@@ -18,8 +18,8 @@ export interface ProgramSettings {
   env?: Readonly<Record<string, string | undefined>>
   /** Inserted after the name of the program. */
   arguments?: readonly string[]
-  /** Removes files that were written for the program. */
-  remove?: () => void
+  /** What the user has to change, because p2 cannot. */
+  notes?: readonly string[]
 }
 
 /** A program that `p2 run` knows. */
@@ -77,7 +77,7 @@ export const PROGRAMS: readonly Program[] = [
     name: "gemini",
     packages: ["@google/gemini-cli"],
     settings: ({ env }) => geminiSettings(env),
-    bypasses: ["a login with Google or Vertex AI, where a system settings file of your own selects it"],
+    bypasses: ["a login with Google or Vertex AI, if its settings select it"],
   },
 ]
 
@@ -108,18 +108,26 @@ function parseObject(value: unknown): Record<string, unknown> {
   }
 }
 
+const GEMINI_AUTH = '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }'
+
 /**
- * A system settings file comes before the settings of the user, so that a login with Google is not used:
- * https://github.com/google-gemini/gemini-cli/blob/main/docs/get-started/configuration.md
+ * Its settings select how it logs in. It takes no such setting from a variable, and a system settings file only if root owns it.
+ * Without a selection, a base URL makes it choose a gateway, which it then rejects.
  */
 function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
-  if (env.GEMINI_CLI_SYSTEM_SETTINGS_PATH !== undefined) return {}
-  const folder = mkdtempSync(join(tmpdir(), "p2-run-"))
-  const file = join(folder, "settings.json")
-  writeFileSync(file, JSON.stringify({ security: { auth: { selectedType: "gemini-api-key" } } }), { mode: 0o600 })
+  const file = join(env.GEMINI_CLI_HOME ?? homedir(), ".gemini", "settings.json")
+  const auth = parseObject(parseObject(parseObject(readIfThere(file)).security).auth)
+  if (auth.selectedType === "gemini-api-key") return {}
   return {
-    env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: file },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    notes: [`it does not use the API key. Write ${GEMINI_AUTH} into ${file}, or choose the key with its command /auth`],
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return undefined
   }
 }
 
