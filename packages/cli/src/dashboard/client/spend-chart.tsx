@@ -181,7 +181,7 @@ function plotOptions(
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [12, 24, 0, 0],
+    padding: [12, 32, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { setScale: false, x: false, y: false } },
     scales: {
       x: {
@@ -197,6 +197,7 @@ function plotOptions(
       {
         ...axis,
         grid: { show: false },
+        size: 30,
         space: 70,
         values: (_plot, ticks) => ticks.map((tick) => (isLong ? dayOf(tick * 1_000) : minuteOf(tick * 1_000))),
       },
