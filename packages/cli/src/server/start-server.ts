@@ -12,6 +12,7 @@ import { configKeys } from "./config/config-keys"
 import type { ServeConfig } from "./config/config-schema"
 import { readDuration } from "./config/duration"
 import { configError, hostnameOf, isLoopback } from "./config/read-config"
+import { errorResponse } from "./error-response"
 import { createHealth } from "./health"
 import { attemptFields, type Log } from "./json-log"
 import { KeyLookup } from "./keys/key-lookup"
@@ -89,9 +90,12 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     },
   }
   let proxy = newProxy(proxyOptions, options)
+  let isStopping = false
   const handler: ProxyHandler = async (request) => {
     const healthResponse = health.handle(request)
     if (healthResponse !== undefined) return healthResponse
+    // A connection that was open may bring further requests. Another instance takes them.
+    if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
     return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()
   }
@@ -108,6 +112,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     url: server.url,
     dashboard,
     close: async ({ graceMs }) => {
+      isStopping = true
       health.stop()
       dashboard?.close()
       log("stopping", { open: server.pending })
@@ -119,6 +124,11 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     },
     endCalls: () => void server.close(),
   }
+}
+
+function stoppingResponse(): Response {
+  const error = { code: "stopping", type: "api_error", message: "The server is stopping. Send the call again." }
+  return errorResponse(503, error, { connection: "close", "x-should-retry": "true" })
 }
 
 async function openDashboard(

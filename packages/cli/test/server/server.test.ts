@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { Agent } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -236,6 +237,29 @@ describe("anonymous calls", () => {
       await open.close()
     }
   })
+})
+
+it("while it stops, sends nothing for requests on connections that are still open", async () => {
+  const open = await serveProvider("memory:", { anonymous: {} })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    open.provider.faults.next({ delayMs: 300 })
+    const first = open.call(undefined, { agent })
+    while (open.provider.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const closing = open.server.close({ graceMs: 60_000 })
+    // It waits for the connection of the first.
+    const second = open.call(undefined, { agent }).then(
+      ({ status }) => status,
+      (error: NodeJS.ErrnoException) => error.code,
+    )
+    expect((await first).status).toBe(200)
+    expect([503, "ECONNRESET", "ECONNREFUSED"]).toContain(await second)
+    await closing
+    expect(open.provider.received).toHaveLength(1)
+  } finally {
+    agent.destroy()
+    await open.close().catch(() => {})
+  }
 })
 
 describe("the dashboard", () => {
