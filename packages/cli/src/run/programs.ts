@@ -10,7 +10,12 @@ export interface ProgramContext {
   /** Whether the upstream has a key or an address. */
   isAvailable(upstream: string): boolean
   env: NodeJS.ProcessEnv
+  /** Whether output limits are lowered to what the budget can pay. */
+  clamp: boolean
 }
+
+/** The budget for thinking of Claude Code with `--clamp`. */
+const CLAMPED_THINKING_TOKENS = 4_000
 
 /** What a program needs beside the variables that SDKs read. */
 export interface ProgramSettings {
@@ -37,9 +42,7 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "claude",
     packages: ["@anthropic-ai/claude-code"],
-    // It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login.
-    settings: ({ token, isAvailable }) =>
-      isAvailable("anthropic") ? { env: { ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_API_KEY: undefined } } : {},
+    settings: (context) => (context.isAvailable("anthropic") ? claudeSettings(context) : {}),
     bypasses: ["`apiKeyHelper` and `env` in its settings.json replace the token and the base URL"],
   },
   {
@@ -80,6 +83,21 @@ export const PROGRAMS: readonly Program[] = [
     bypasses: ["a login with Google or Vertex AI, if its settings select it"],
   },
 ]
+
+/**
+ * It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. Its budget for
+ * thinking is almost its whole output limit, which cannot be lowered below it.
+ */
+function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings {
+  const thinking = env.MAX_THINKING_TOKENS ?? String(CLAMPED_THINKING_TOKENS)
+  return {
+    env: {
+      ANTHROPIC_AUTH_TOKEN: token,
+      ANTHROPIC_API_KEY: undefined,
+      ...(clamp && { MAX_THINKING_TOKENS: thinking }),
+    },
+  }
+}
 
 /** `-c` of codex takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
 function codexSettings(values: Record<string, string | number>): string[] {

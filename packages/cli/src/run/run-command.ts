@@ -62,7 +62,8 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
     const child = childEnvironment({ env, upstreams, url: server.url, token, passed: options.passed })
     const found = findProgram(options.command)
     const isAvailable = (name: string) => upstreams.some((each) => each.provider.name === name && each.isAvailable)
-    const settings = found?.program.settings({ url: server.url, token, isAvailable, env: child.env }) ?? {}
+    const settings =
+      found?.program.settings({ url: server.url, token, isAvailable, env: child.env, clamp: options.clamp }) ?? {}
     const programEnv = withSettings(child.env, settings, options.passed)
     if (!options.quiet) printSettings(options, child.baseURLs, child.copies, settings)
     if (proxy.dashboard !== undefined) process.stderr.write(`p2: dashboard: ${proxy.dashboard.createLink()}\n`)

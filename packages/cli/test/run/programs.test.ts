@@ -9,6 +9,7 @@ const CONTEXT: ProgramContext = {
   token: "p2-token",
   isAvailable: () => true,
   env: {},
+  clamp: false,
 }
 
 function settingsOf(name: string, context: Partial<ProgramContext> = {}): ProgramSettings {
@@ -42,6 +43,9 @@ describe("the settings of", () => {
   it("claude put the token where no question is asked", () => {
     expect(settingsOf("claude").env).toEqual({ ANTHROPIC_AUTH_TOKEN: "p2-token", ANTHROPIC_API_KEY: undefined })
     expect(settingsOf("claude", { isAvailable: () => false })).toEqual({})
+    expect(settingsOf("claude", { clamp: true }).env).toMatchObject({ MAX_THINKING_TOKENS: "4000" })
+    const own = { MAX_THINKING_TOKENS: "8000" }
+    expect(settingsOf("claude", { clamp: true, env: own }).env).toMatchObject(own)
   })
 
   it("codex choose a provider without retries", () => {
