@@ -1,9 +1,8 @@
 // biome-ignore-all lint/performance/useDomNodeTextContent: the tests read what the user sees
 
-import { readFile } from "node:fs/promises"
-import { createRequire } from "node:module"
 import { type Budget, createBudget, memoryStore } from "@p2/budget"
 import { formatUsd } from "@p2/core"
+import axe from "axe-core"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launchBrowser } from "./support/browser"
@@ -12,11 +11,9 @@ import { type ServedDashboard, serveDashboard } from "./support/served-dashboard
 import { soon } from "./support/soon"
 
 let browser: Browser
-let axe: string
 
 beforeAll(async () => {
   browser = await launchBrowser()
-  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 })
 afterAll(() => browser?.close())
 
@@ -333,7 +330,7 @@ async function openContext(): Promise<{ page: Page } & AsyncDisposable> {
 
 /** What axe finds, of every impact. */
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   return page.evaluate<string[]>(
     "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => impact + ': ' + id + ' ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))",
   )
