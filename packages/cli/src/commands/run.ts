@@ -50,7 +50,10 @@ export function registerRun(program: Command): void {
       ]),
     )
     .option("--service-tier <name>", "sent to OpenAI where a call states no service tier", "default")
-    .option("--max-tool-calls <n>", "sent to OpenAI where a call with hosted tools states no maximum", "10")
+    .option(
+      "--max-tool-calls <n>",
+      "sent to OpenAI where a call with hosted tools states no maximum (default: 10, with --clamp 2)",
+    )
     .option("--pass-env <name>", "a variable with a credential that the program keeps; repeatable", collect, [])
     .option("--grace <duration>", "how long the program may take to end after SIGTERM, before it is killed", "10s")
     .option("--watch", "show spent, reserved and remaining in the last line of the terminal")
