@@ -256,6 +256,32 @@ describe("the stream", () => {
     await expect(readSections(served.url, cookie)).rejects.toThrow("Status 401")
   })
 
+  it("reports nothing when the budget is closed after the dashboard", async () => {
+    const store = memoryStore()
+    let waiting: (() => void) | undefined
+    let isHeld = false
+    const read: BudgetStore["read"] = async (request) => {
+      if (isHeld)
+        await new Promise<void>((resolve) => {
+          waiting = resolve
+        })
+      return store.read(request)
+    }
+    const warnings: string[] = []
+    const budget = createBudget({ store: { ...bound(store), read }, limits: [{ scope: "total", limit: 5 }] })
+    await using served = await serveDashboard([], { budget, onWarning: (message) => warnings.push(message) })
+    await using stream = await readSections(served.url, await signIn(served.dashboard))
+    await soon(() => stream.sections.totals).toBeDefined()
+    isHeld = true
+    await soon(() => waiting).toBeDefined()
+    served.dashboard.close()
+    await budget.close()
+    isHeld = false
+    waiting!()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(warnings).toEqual([])
+  })
+
   it("rejects an unknown range", async () => {
     await using served = await serveDashboard([])
     const cookie = await signIn(served.dashboard)

@@ -1,4 +1,5 @@
 import { type Budget, createBudget, memoryStore } from "@p2/budget"
+import { sqliteStore } from "@p2/budget-sqlite"
 import { describe, expect, it } from "vitest"
 import { RangeTotals } from "../../src/dashboard/range-totals"
 import { RANGES, type Range, type TotalsView } from "../../src/dashboard/view"
@@ -91,6 +92,25 @@ describe("the totals of a range", () => {
     await budget.correct({ entry: entry!, cost: { nanoUsd: 70 } })
     clock.now += 2 * MINUTE
     await soon(async () => (await readAll(totals, clock.now)).sums.costNanoUsd).toBe(70)
+  })
+
+  it("equal the ledger of a SQLite file, over several pages of one instant", async () => {
+    const now = START
+    const budget = createBudget({
+      store: sqliteStore(":memory:", { now: () => now }),
+      limits: [{ scope: "total", limit: null }],
+    })
+    for (let index = 0; index < 2_100; index++) {
+      const result = await budget.reserve({
+        subject: { userId: `user-${index % 3}`, model: "m" },
+        amount: { nanoUsd: 10 },
+      })
+      if (result.ok) await result.reservation.settle({ nanoUsd: index % 10 })
+    }
+    const view = await readAll(new RangeTotals({ budget, partition: undefined, range: "1h" }), now)
+    expect(shown(view)).toEqual(await ledgerSums(budget, view.from))
+    expect(view.sums.calls).toBe(2_100)
+    await budget.close()
   })
 
   it("counts the denials that are written after the first, and what is in doubt", async () => {
