@@ -171,10 +171,15 @@ describe("other paths of Anthropic's API", () => {
       ["POST", "/v1/files"],
       ["GET", "/v1/messages/batches"],
       ["GET", "/v1/messages/batches/msgbatch_1/results"],
-      ["POST", "/v1/messages/batches/msgbatch_1/cancel"],
+      ["DELETE", "/v1/messages/batches/msgbatch_1"],
       ["HEAD", "/"],
     ] as const)
       expect([method, path, statusOf(method, API + path)]).toEqual([method, path, "free"])
+  })
+
+  it("poll a message batch", () => {
+    expect(statusOf("GET", `${API}/v1/messages/batches/msgbatch_1`)).toBe("batch-poll")
+    expect(statusOf("POST", `${API}/v1/messages/batches/msgbatch_1/cancel`)).toBe("batch-poll")
   })
 
   it("are rejected by name otherwise", () => {
