@@ -261,11 +261,11 @@ describe("the stream", () => {
     let waiting: (() => void) | undefined
     let isHeld = false
     const read: BudgetStore["read"] = async (request) => {
-      if (isHeld)
-        await new Promise<void>((resolve) => {
-          waiting = resolve
-        })
-      return store.read(request)
+      if (!isHeld) return store.read(request)
+      await new Promise<void>((resolve) => {
+        waiting = resolve
+      })
+      throw new StoreError("The budget is closed.", { code: "store-unavailable", applied: "no" })
     }
     const warnings: string[] = []
     const budget = createBudget({ store: { ...bound(store), read }, limits: [{ scope: "total", limit: 5 }] })
@@ -276,7 +276,6 @@ describe("the stream", () => {
     await soon(() => waiting).toBeDefined()
     served.dashboard.close()
     await budget.close()
-    isHeld = false
     waiting!()
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(warnings).toEqual([])
