@@ -79,6 +79,14 @@ export default [
     limit: "46.9 KB",
   },
   {
+    name: "@p2/cli, own code without the page of the dashboard",
+    path: "packages/cli/dist/main.js",
+    ignore: [...neighbours, "commander", "jsonc-parser"],
+    modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
+    gzip: true,
+    limit: "48 KB",
+  },
+  {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbours,
