@@ -141,6 +141,7 @@ describe("p2 calls", () => {
     const following = world.start(["calls", "--follow", "--user", "eve", "--json"])
     await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.01"))
     await following.wrote('"costNanoUsd":10000000')
+    await withBudget((budget) => spend(budget, { userId: "bob", model: "gpt-4o-mini" }, "0.01"))
     await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.02"))
     await following.wrote('"costNanoUsd":20000000')
     following.child.kill("SIGINT")

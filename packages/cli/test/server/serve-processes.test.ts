@@ -181,8 +181,9 @@ describe("p2 keys create", () => {
     [["--limit", "5", "--per", "daily"], "Invalid `limits[0].per`"],
     [["--expires", "soon"], "a duration such as"],
     [["--models", "a,,b"], "names separated by commas"],
-    [["--store", "memory:"], "`p2 keys create --config-entry`"],
-    [["--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
+    [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration counts by it"],
+    [["--user", "ada", "--store", "memory:"], "`p2 keys create --config-entry`"],
+    [["--user", "ada", "--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
   ])("rejects %j", async (args, message) => {
     const { code, stdout, stderr } = await world.run(["keys", "create", ...args])
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)])

@@ -1,12 +1,13 @@
-import { createBudget, memoryStore } from "@p2/budget"
+import { createBudget, type Limit, memoryStore } from "@p2/budget"
 import { hideString, InvalidArgumentError } from "@p2/core"
 import { renderTable } from "../../output/table"
 import { openStore } from "../../store/open-store"
 import { configKeys } from "../config/config-keys"
 import { readDuration } from "../config/duration"
+import { missingScope } from "../config/missing-scope"
 import { refuseInsideRun } from "../inside-run"
 import { formatLimit } from "../limit-text"
-import { storeOfCommand } from "../store-of-command"
+import { type CommandStore, storeOfCommand } from "../store-of-command"
 import { readTags } from "../tags"
 import { type KeyStore, openKeyStore } from "./key-store"
 import {
@@ -18,6 +19,7 @@ import {
   type KeyRecord,
   keyState,
   limitsOf,
+  subjectOf,
 } from "./virtual-key"
 
 export interface CreateKeyArguments {
@@ -41,7 +43,9 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
   refuseInsideRun("keys create")
   const key = createKey()
   const record = newRecord(given, hashKey(key), now)
-  if (given.configEntry !== true) await withKeys(given, (keys) => keys.add(record))
+  const { address, config } = await storeOfCommand(given)
+  if (config !== undefined) checkOwner(record, config.limits)
+  if (given.configEntry !== true) await withKeys({ address, config }, (keys) => keys.add(record))
   const shown = given.configEntry === true ? { key, entry: entryOf(record) } : { key, ...publicFields(record, now) }
   if (given.json === true) return print(JSON.stringify(shown, null, 2))
   if (given.configEntry === true)
@@ -54,7 +58,10 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
 /** `p2 keys list` */
 export async function listKeysCommand(given: { config?: string; store?: string; json?: true }): Promise<void> {
   const now = Date.now()
-  const records = await withKeys(given, async (keys, configured) => [...configured, ...(await keys.list())])
+  const records = await withKeys(await storeOfCommand(given), async (keys, configured) => [
+    ...configured,
+    ...(await keys.list()),
+  ])
   if (given.json === true)
     return print(
       JSON.stringify(
@@ -82,7 +89,7 @@ export async function listKeysCommand(given: { config?: string; store?: string; 
 /** `p2 keys revoke` */
 export async function revokeKeyCommand(id: string, given: { config?: string; store?: string }): Promise<void> {
   refuseInsideRun("keys revoke")
-  const isFound = await withKeys(given, async (keys, configured) => {
+  const isFound = await withKeys(await storeOfCommand(given), async (keys, configured) => {
     if (configured.some((record) => record.id === id))
       throw new InvalidArgumentError(
         "id",
@@ -103,10 +110,9 @@ export async function revokeKeyCommand(id: string, given: { config?: string; sto
 }
 
 async function withKeys<T>(
-  given: { config?: string | undefined; store?: string | undefined },
+  { address, config }: CommandStore,
   work: (keys: KeyStore, configured: readonly KeyRecord[]) => Promise<T>,
 ): Promise<T> {
-  const { address, config } = await storeOfCommand(given)
   const store = await openStore(address)
   try {
     const keys = await openKeyStore(address, store.store)
@@ -118,6 +124,20 @@ async function withKeys<T>(
   } finally {
     await store.close()
   }
+}
+
+/** A key that lacks what a limit counts by would be of no use. @throws InvalidArgumentError */
+function checkOwner(record: KeyRecord, limits: readonly Limit[]): void {
+  const missing = missingScope(limits, subjectOf(record))
+  if (missing === undefined) return
+  const { index, field } = missing
+  const option = "tag" in field ? `--tag ${field.tag}=VALUE` : `--${field.name} NAME`
+  throw new InvalidArgumentError(
+    option,
+    "present",
+    undefined,
+    `\`${option}\` is missing, because \`limits[${index}]\` of the configuration counts by it.`,
+  )
 }
 
 /** @throws InvalidArgumentError */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Budget, StoredEntry, UsageFilter } from "@p2/budget"
-import { formatCursor } from "@p2/budget/store"
+import { compareEntries, formatCursor, matchesFilter } from "@p2/budget/store"
 import { formatCount, printable } from "../../output/table"
 import { KEY_TAG } from "../keys/virtual-key"
 import { readCount } from "./count"
@@ -30,12 +30,18 @@ export async function printCalls(given: CallsArguments): Promise<void> {
       process.stdout.write(`${given.json === true ? JSON.stringify(publicEntry(entry)) : describeCall(entry)}\n`)
   }
   await withLedger(given, async ({ budget }) => {
+    const [newest] = given.follow === true ? (await budget.usage.list({ limit: 1, order: "newest" })).entries : []
     const { entries } = await budget.usage.list({ filter, limit, order: "newest" })
     write(entries.reverse())
-    if (given.follow !== true) return
-    const last = entries.at(-1)
-    await follow(budget, filter, last === undefined ? null : formatCursor(last), { write, signal: left.signal })
+    if (given.follow === true)
+      await follow(budget, filter, laterOf(newest, entries.at(-1)), { write, signal: left.signal })
   })
+}
+
+/** The later of two entries in the order of the ledger. */
+function laterOf(one: StoredEntry | undefined, other: StoredEntry | undefined): StoredEntry | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return compareEntries(one, other) > 0 ? one : other
 }
 
 interface Following {
@@ -43,17 +49,17 @@ interface Following {
   signal: AbortSignal
 }
 
-/** Writes entries as they come, until nobody reads. */
+/** Writes entries as they come, until nobody reads. Filters here, so that each entry of the ledger is read once. */
 async function follow(
   budget: Budget,
   filter: UsageFilter,
-  start: string | null,
+  start: StoredEntry | undefined,
   { write, signal }: Following,
 ): Promise<void> {
-  let cursor = start
+  let cursor = start === undefined ? null : formatCursor(start)
   while (!signal.aborted) {
-    const { entries } = await budget.usage.list({ filter, cursor, limit: PAGE })
-    write(entries)
+    const { entries } = await budget.usage.list({ cursor, limit: PAGE })
+    write(entries.filter((entry) => matchesFilter(entry, filter)))
     const last = entries.at(-1)
     if (last !== undefined) cursor = formatCursor(last)
     if (entries.length < PAGE) await pause(POLL_MS, undefined, { signal }).catch(() => {})
