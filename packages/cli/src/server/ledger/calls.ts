@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Budget, StoredEntry, UsageFilter } from "@p2/budget"
-import { compareEntries, formatCursor, matchesFilter } from "@p2/budget/store"
+import { matchesFilter } from "@p2/budget/store"
 import { formatCount, printable } from "../../output/table"
 import { KEY_TAG } from "../keys/virtual-key"
 import { readCount } from "./count"
@@ -17,6 +17,7 @@ export interface CallsArguments extends StoreArguments, SubjectArguments {
 
 const POLL_MS = 500
 const PAGE = 500
+const OVERLAP_MS = 2_000
 
 /** `p2 calls` */
 export async function printCalls(given: CallsArguments): Promise<void> {
@@ -30,40 +31,58 @@ export async function printCalls(given: CallsArguments): Promise<void> {
       process.stdout.write(`${given.json === true ? JSON.stringify(publicEntry(entry)) : describeCall(entry)}\n`)
   }
   await withLedger(given, async ({ budget }) => {
-    const [newest] = given.follow === true ? (await budget.usage.list({ limit: 1, order: "newest" })).entries : []
+    const follower = given.follow === true ? await createFollower(budget, filter) : undefined
     const { entries } = await budget.usage.list({ filter, limit, order: "newest" })
+    follower?.skip(entries)
     write(entries.reverse())
-    if (given.follow === true)
-      await follow(budget, filter, laterOf(newest, entries.at(-1)), { write, signal: left.signal })
+    while (follower !== undefined && !left.signal.aborted) {
+      for await (const fresh of follower.read()) write(fresh)
+      await pause(POLL_MS, undefined, { signal: left.signal }).catch(() => {})
+    }
   })
 }
 
-/** The later of two entries in the order of the ledger. */
-function laterOf(one: StoredEntry | undefined, other: StoredEntry | undefined): StoredEntry | undefined {
-  if (one === undefined || other === undefined) return one ?? other
-  return compareEntries(one, other) > 0 ? one : other
+/** Reads entries as they come, each once. */
+interface Follower {
+  /** Entries that are known already. */
+  skip(entries: readonly StoredEntry[]): void
+  /** Pages of what is new and matches. */
+  read(): AsyncGenerator<StoredEntry[]>
 }
 
-interface Following {
-  write(entries: readonly StoredEntry[]): void
-  signal: AbortSignal
-}
-
-/** Writes entries as they come, until nobody reads. Filters here, so that each entry of the ledger is read once. */
-async function follow(
-  budget: Budget,
-  filter: UsageFilter,
-  start: StoredEntry | undefined,
-  { write, signal }: Following,
-): Promise<void> {
-  let cursor = start === undefined ? null : formatCursor(start)
-  while (!signal.aborted) {
-    const { entries } = await budget.usage.list({ cursor, limit: PAGE })
-    write(entries.filter((entry) => matchesFilter(entry, filter)))
-    const last = entries.at(-1)
-    if (last !== undefined) cursor = formatCursor(last)
-    if (entries.length < PAGE) await pause(POLL_MS, undefined, { signal }).catch(() => {})
+/**
+ * Entries of one millisecond are in the order of their keys, and one that is written late may come before others. So the last two
+ * seconds are read again, and what was seen is skipped. Filters here, so that a rare match does not read the whole ledger again.
+ */
+async function createFollower(budget: Budget, filter: UsageFilter): Promise<Follower> {
+  const [newest] = (await budget.usage.list({ limit: 1, order: "newest" })).entries
+  const seen = new Map<string, number>()
+  let latestAt = newest?.at ?? 0
+  async function* unseen(): AsyncGenerator<StoredEntry[]> {
+    const from = latestAt - OVERLAP_MS
+    for (const [key, at] of seen) if (at < from) seen.delete(key)
+    let cursor: string | null = null
+    do {
+      const page: Awaited<ReturnType<Budget["usage"]["list"]>> = await budget.usage.list({
+        filter: { from },
+        cursor,
+        limit: PAGE,
+      })
+      const fresh = page.entries.filter(({ idempotencyKey }) => !seen.has(idempotencyKey))
+      skip(fresh)
+      yield fresh.filter((entry) => matchesFilter(entry, filter))
+      cursor = page.cursor
+    } while (cursor !== null)
   }
+  function skip(entries: readonly StoredEntry[]): void {
+    for (const { idempotencyKey, at } of entries) {
+      seen.set(idempotencyKey, at)
+      latestAt = Math.max(latestAt, at)
+    }
+  }
+  // What is there already is not new.
+  for await (const _page of unseen());
+  return { skip, read: unseen }
 }
 
 /** One line: when, whose, which model, how it ended, tokens, cost. */
