@@ -181,6 +181,13 @@ describe("usage errors of p2 run", () => {
     expect(stderr).not.toMatch(/Pa55w0rd|planted|\n {4}at /)
   })
 
+  it("a key that cannot be sent ends with 2, and is not shown", async () => {
+    const { code, stderr } = await world.run(["run", "--budget", "1", "--store", "memory:", "--", "true"], {
+      OPENAI_API_KEY: "sk-planted-\n-0123456789",
+    })
+    expect([code, stderr.includes("Invalid `OPENAI_API_KEY`"), stderr.includes("planted")]).toEqual([2, true, false])
+  })
+
   it("a store that does not answer ends with 3 before the program starts", async () => {
     const { code, stdout, stderr } = await world.run(
       ["run", "--budget", "1", "--store", "redis://127.0.0.1:1", ...node("console.log(1)")],
