@@ -1,5 +1,6 @@
 import { type Budget, type BudgetStore, createBudget, memoryStore, StoreError, type Subject } from "@p2/budget"
 import { describe, expect, it } from "vitest"
+import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
@@ -279,6 +280,20 @@ describe("the stream", () => {
     waiting!()
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(warnings).toEqual([])
+  })
+
+  it("ends the stream of a reader who has left before it began", async () => {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 5 }] })
+    const origin = "http://127.0.0.1:4310"
+    const dashboard = createDashboard({ budget, origin })
+    const opened = await dashboard.handle(new Request(dashboard.createLink()))
+    const cookie = opened.headers.get("set-cookie")!.split(";")[0]!
+    const request = new Request(`${origin}/dashboard/events?range=1h`, {
+      headers: { cookie },
+      signal: AbortSignal.abort(),
+    })
+    const response = await dashboard.handle(request)
+    expect(await response.text()).toBe("retry: 1000\n\n")
   })
 
   it("rejects an unknown range", async () => {
