@@ -37,7 +37,7 @@ export interface Program {
   bypasses: readonly string[]
 }
 
-/** As of 2026-11-30, with the versions that docs/programs.md names. */
+/** As of 2026-11-30: claude-code 2.1.197, codex 0.171.0, opencode-ai 1.18.33, qwen-code 0.15.10, gemini-cli 0.61.0. */
 export const PROGRAMS: readonly Program[] = [
   {
     name: "claude",
