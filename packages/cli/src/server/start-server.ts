@@ -36,6 +36,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** Such as `http://127.0.0.1:4100`. */
   url: string
+  /** Without a password. */
+  storeAddress: string
   dashboard: Dashboard | undefined
   /** Stops accepting, waits for open calls, ends and settles those that are open after the grace time, and closes the store. */
   close(options: { graceMs: number }): Promise<void>
@@ -107,9 +109,9 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)
-  log("listening", { url: server.url, store: store.address })
   return {
     url: server.url,
+    storeAddress: store.address,
     dashboard,
     close: async ({ graceMs }) => {
       isStopping = true

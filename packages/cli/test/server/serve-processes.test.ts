@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { redisCommand, startRedis } from "@p2/redis-server"
@@ -87,6 +87,45 @@ describe("from nothing to a call", () => {
   })
 })
 
+it("writes no key, no token and no prompt anywhere: logs, files, listings, exports", async () => {
+  writeConfig("planted.json", {
+    store: "file:planted.db",
+    limits: [{ scope: "user", limit: "0.0002" }],
+    dashboard: true,
+  })
+  const config = ["--config", "planted.json"]
+  const { key } = await createKey("--user", "planted-user", "--limit", "1", ...config)
+  const server = await startServer("planted.json", {}, ["--dashboard-link", "planted-link"])
+  const token = /token=(.+)/.exec(readFileSync(join(world.folder, "planted-link"), "utf8"))![1]!
+  const callWith = (own: string, body: unknown = CALL) => callServer(server.url, own, { body })
+  const answers = [
+    await callWith(key),
+    await callWith(key, { ...CALL, model: UPSTREAM_KEY }),
+    await callWith(key, `{"model": "gpt-4o-mini", "messages": "${PROMPT}"`),
+    await callWith(`p2k_${"B".repeat(43)}`),
+  ]
+  provider.faults.next({ status: 400, error: { message: `Invalid key ${UPSTREAM_KEY}: ${PROMPT}` } })
+  answers.push(await callWith(key))
+  provider.faults.next({ cut: "body" })
+  await expect(callWith(key)).rejects.toThrow("socket hang up")
+  while (answers.at(-1)!.status !== 402) answers.push(await callWith(key, { ...CALL, max_tokens: 200 }))
+  const outputs = [
+    ...[["status"], ["status", "--user", "planted-user"], ["top", "--by", "key"], ["calls"], ["keys", "list"]],
+    ...[["check"], ["export", "--format", "jsonl"], ["export", "--format", "csv"]],
+  ].map((args) => world.run([...args, ...config]))
+  const written = (await Promise.all(outputs)).map(({ stdout, stderr }) => stdout + stderr)
+  server.child.kill("SIGTERM")
+  const { stdout, stderr } = await server.ended
+  const files = readdirSync(world.folder)
+    .filter((name) => name.startsWith("planted") && name !== "planted-link")
+    .map((name) => readFileSync(join(world.folder, name), "latin1"))
+  const everything = [...written, stdout, stderr, ...files].join("\n")
+  expect(everything).toContain("planted-user")
+  for (const secret of [key, key.slice(4), UPSTREAM_KEY, PROMPT, token]) expect(everything).not.toContain(secret)
+  // What the caller sees has no key either.
+  for (const { text } of answers) expect(text).not.toContain(UPSTREAM_KEY)
+})
+
 describe("SIGTERM", () => {
   it("waits for open calls, accepts no others, and settles", async () => {
     writeConfig("grace.json", { store: "file:grace.db", anonymous: {} })
@@ -116,6 +155,22 @@ describe("SIGTERM", () => {
       const { spent, reserved } = await balance(`file:${grace}.db`)
       expect([spent > 0, reserved]).toEqual([true, 0])
     }
+  })
+})
+
+it("does not stay if the link of the dashboard cannot be written, or the address is in use", async () => {
+  writeConfig("link.json", { store: "memory:", anonymous: {}, dashboard: true })
+  expect(
+    await world.run(["serve", "--config", "link.json", "--dashboard-link", "none/link"], { UPSTREAM_KEY }),
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("none/link: The file cannot be written (ENOENT)"),
+  })
+  const { host } = new URL(provider.url)
+  writeConfig("used.json", { store: "memory:", anonymous: {}, listen: host })
+  expect(await world.run(["serve", "--config", "used.json"], { UPSTREAM_KEY })).toMatchObject({
+    code: 3,
+    stderr: `p2: The address ${host} is in use. Stop the other program, or change \`listen\`.\n`,
   })
 })
 
