@@ -206,7 +206,7 @@ function variable(env: NodeJS.ProcessEnv, name: string, configPath: string, plac
   throw configError(configPath, `\`${place}\`: the variable ${name} is not set. Set it where \`p2 serve\` is started.`)
 }
 
-/** What clients may write in `Host`. */
+/** The values of `Host` that are accepted. */
 function hostsOf({ listen, hosts = [] }: ServeConfig, server: ProxyServer): string[] {
   const port = server.host.slice(server.host.lastIndexOf(":"))
   const named = hosts.flatMap((host) => (/:\d+$/.test(host) ? [host] : [host, `${host}${port}`]))

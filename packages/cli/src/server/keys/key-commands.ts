@@ -181,7 +181,7 @@ function readLimits({ limit, per, timeZone }: CreateKeyArguments): KeyLimit[] | 
   throw new InvalidArgumentError(name, "absent, because there is no `--limit`", per ?? timeZone)
 }
 
-/** What may be shown of a key. */
+/** The fields of a key that may be shown. */
 function publicFields({ hash: _, ...fields }: KeyRecord, now: number): Record<string, unknown> {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   const { createdAt, expiresAt, revokedAt } = fields

@@ -41,7 +41,7 @@ export async function openKeyStore(address: string, store: BudgetStore): Promise
   }
 }
 
-/** A store in memory ends with its process, so keys stand in the configuration, by their hash. */
+/** A store in memory ends with its process, so its keys are in the configuration, by their hash. */
 const noKeyStore: KeyStore = {
   add: rejectMemory,
   find: async () => undefined,
@@ -84,7 +84,7 @@ export function sortRecords(records: KeyRecord[]): KeyRecord[] {
   return records.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
 }
 
-/** A failure of the database. What it threw may quote an address or a statement, so only its code is shown. */
+/** A failure of the database. Its message may quote an address or a statement, so only its code is shown. */
 export function keyStoreFailure(error: unknown): P2Error {
   if (P2Error.isInstance(error)) return error
   const { code } = Object(error) as { code?: unknown }

@@ -22,7 +22,7 @@ const OVERLAP_MS = 2_000
 /** `p2 calls` */
 export async function printCalls(given: CallsArguments): Promise<void> {
   const left = new AbortController()
-  // Whoever read the output has left, as `head` does.
+  // The reader of the output left, as `head` does.
   process.stdout.on("error", () => left.abort())
   const limit = readCount(given.rows, "--rows")
   const filter = readFilter(given, Date.now())
@@ -80,7 +80,7 @@ async function createFollower(budget: Budget, filter: UsageFilter): Promise<Foll
       latestAt = Math.max(latestAt, at)
     }
   }
-  // What is there already is not new.
+  // Marks the entries that exist as seen.
   for await (const _page of unseen());
   return { skip, read: unseen }
 }
