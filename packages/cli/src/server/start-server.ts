@@ -18,6 +18,8 @@ import { attemptFields, type Log } from "./json-log"
 import { KeyLookup } from "./keys/key-lookup"
 import { type KeyStore, openKeyStore } from "./keys/key-store"
 
+/** How often expired leases are swept, also while nobody calls. */
+const SWEEP_MS = 30_000
 /** How long alerts that wait may delay the end of the process. */
 const ALERTS_MS = 5_000
 
@@ -59,7 +61,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   })
   try {
+    // Fails at once if the store is misconfigured.
     await store.budget.status()
+    // Ends the reservations of a process that was killed.
+    await store.budget.sweep()
     const keys = await openKeyStore(options.storeAddress, store.store)
     try {
       return await listen(options, { store, keys, webhooks })
@@ -109,12 +114,15 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)
+  const sweep = () => budget.sweep().catch(() => log("warning", { message: "Expired leases could not be swept." }))
+  const sweeping = setInterval(sweep, SWEEP_MS).unref()
   return {
     url: server.url,
     storeAddress: store.address,
     dashboard,
     close: async ({ graceMs }) => {
       isStopping = true
+      clearInterval(sweeping)
       health.stop()
       dashboard?.close()
       log("stopping", { open: server.pending })

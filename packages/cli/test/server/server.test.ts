@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { Agent } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Limit } from "@p2/budget"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openStore } from "../../src/store/open-store"
 import { CALL, PROMPT, type ServedProvider, sendRaw, serveProvider, UPSTREAM_KEY } from "./served-provider"
@@ -201,6 +202,24 @@ describe("answers without a key", () => {
     for (const path of ["/", "/dashboard", "/openai/v1/models", "/healthz", "/keys"])
       expect((await served.call(undefined, { method: "GET", path })).status).toBe(401)
   })
+})
+
+it("charges at its start what a killed process had reserved, once its lease has ended", async () => {
+  const file = `file:${join(folder, "killed.db")}`
+  const limits: Limit[] = [{ scope: "total", limit: "1.00" }]
+  const killed = await openStore(file, { limits, leaseMs: 1_000 })
+  const result = await killed.budget.reserve({ amount: "0.25" })
+  // As kill -9 does: no heartbeat follows, and nothing is settled.
+  await killed.close()
+  const { expiresAt } = (result as Extract<typeof result, { ok: true }>).reservation
+  while (Date.now() <= expiresAt!) await new Promise((resolve) => setTimeout(resolve, 50))
+  const again = await serveProvider(file, { limits, anonymous: {} })
+  const { budget, close } = await openStore(file, { limits })
+  const { store } = budget
+  const { counters } = await store.read({ partition: budget.partitionOf(), counters: ["total|usd|total"] })
+  expect(counters[0]).toMatchObject({ spent: 250_000_000, reserved: 0 })
+  await close()
+  await again.close()
 })
 
 it("accepts the configured hosts, with and without the port", async () => {
