@@ -20,7 +20,7 @@ const withoutTables = (config) => ({
 })
 
 /** Leaves out the wire formats of providers. */
-const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/find-protocol"] })
+const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/describe-call"] })
 
 /**
  * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { findProtocol } from "../../src/protocols"
+import { describeCall } from "../../src/protocols"
 import { SPEECH_FIELDS, TRANSCRIPTION_FIELDS } from "../../src/protocols/openai-audio/audio-fields"
 import { BATCH_FIELDS } from "../../src/protocols/openai-batch/describe-batch"
 import { CHAT_FIELDS } from "../../src/protocols/openai-chat/chat-fields"
@@ -72,7 +72,7 @@ describe.each(ENDPOINTS)("%s", (url, model) => {
     fc.assert(
       fc.property(bodies, fc.boolean(), (body, hasModel) => {
         const callOf = url.endsWith("transcriptions") || url.endsWith("edits") ? formCallTo : callTo
-        const description = findProtocol(callOf(url, hasModel ? { ...body, model } : body), context)
+        const description = describeCall(callOf(url, hasModel ? { ...body, model } : body), context)
         expect(["priced", "rejected", "batch-start"]).toContain(description.status)
         if (description.status !== "priced") return
         const { estimate, upperBound } = description.input
@@ -89,5 +89,5 @@ describe.each(ENDPOINTS)("%s", (url, model) => {
 
 it("rejects a path with an invalid escape", () => {
   const url = "https://me.openai.azure.com/openai/deployments/%E0%A4%A/chat/completions"
-  expect(findProtocol(callTo(url, { messages: [] }), context).status).toBe("rejected")
+  expect(describeCall(callTo(url, { messages: [] }), context).status).toBe("rejected")
 })

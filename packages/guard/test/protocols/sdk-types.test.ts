@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { findProtocol } from "../../src/protocols"
+import { describeCall } from "../../src/protocols"
 import { SPEECH_FIELDS, TRANSCRIPTION_FIELDS } from "../../src/protocols/openai-audio/audio-fields"
 import { BATCH_FIELDS } from "../../src/protocols/openai-batch/describe-batch"
 import { CHAT_FIELDS } from "../../src/protocols/openai-chat/chat-fields"
@@ -75,7 +75,7 @@ describe.each(["openai", "openai7"])("the types of %s", (sdk) => {
         input: "a",
         ...(field === "model" || field === "input" ? {} : { [field]: "a" }),
       }
-      expect(findProtocol(callTo("https://api.openai.com/v1/embeddings", body), context).status).toBe("priced")
+      expect(describeCall(callTo("https://api.openai.com/v1/embeddings", body), context).status).toBe("priced")
     }
   })
 
@@ -114,6 +114,6 @@ describe.each(["openai", "openai7"])("the types of %s", (sdk) => {
 
 function isUnknown(body: Record<string, unknown>): boolean {
   const call = callTo("https://api.openai.com/v1/responses", { model: "gpt-5", ...body })
-  const description = findProtocol(call, context)
+  const description = describeCall(call, context)
   return description.status === "rejected" && description.reason === "unknown-field"
 }

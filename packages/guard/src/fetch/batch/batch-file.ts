@@ -1,5 +1,5 @@
 import { isRecord, parseJson } from "@p2/core"
-import { findProtocol } from "../../protocols/find-protocol"
+import { describeCall } from "../../protocols/describe-call"
 import type { ProviderCall, Rejection } from "../../protocols/protocol"
 import { rejected } from "../../protocols/rejection"
 import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS } from "../../protocols/variants/batch-price"
@@ -54,7 +54,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
 
 function boundOfCall(guard: Guard, call: ProviderCall): BatchBound | Rejection {
   // What the guard adds to a call of its own is not in the file.
-  const described = findProtocol(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
+  const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described
   if (described.status === "free") return NO_CALLS
   if (described.status === "priced") return boundInBatch(guard.prices, described)
