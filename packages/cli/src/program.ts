@@ -4,11 +4,9 @@ import { registerCompletion } from "./commands/completion"
 import { registerCount } from "./commands/count"
 import { registerModels } from "./commands/models"
 import { registerPrice } from "./commands/price"
+import type { RegisterCommand } from "./commands/register-command"
 import { registerRun } from "./commands/run"
 import { SERVER_COMMANDS } from "./commands/server-commands"
-
-/** Adds one command to the program. Its code is loaded when it runs, so that `p2 --help` stays fast. */
-export type RegisterCommand = (program: Command) => void
 
 const COMMANDS: readonly RegisterCommand[] = [
   registerRun,

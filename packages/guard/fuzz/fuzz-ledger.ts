@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { type BilledCall, type Fault, type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { createPriceTable } from "@p2/pricing"
 import {
-  findProtocol,
+  describeCall,
   type Meter,
   type PricedCall,
   type ProtocolContext,
@@ -82,7 +82,7 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
         ? { kind: "form", fields: await readForm(drawn.body) }
         : { kind: "json", value: drawn.body },
   }
-  const description = findProtocol(call, { ...context, ...protocol.options })
+  const description = describeCall(call, { ...context, ...protocol.options })
   assert.equal(description.status, "priced", `${name}: ${JSON.stringify(description)}`)
   if (description.status !== "priced") return undefined
   const { priceKey, input, boundOptions } = description

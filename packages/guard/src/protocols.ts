@@ -1,4 +1,4 @@
-export { findProtocol, PROTOCOLS } from "./protocols/find-protocol"
+export { describeCall, PROTOCOLS } from "./protocols/describe-call"
 export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
 export { ChatCompletion } from "./protocols/openai-chat/chat-completion"
 export type { AnswerEnd } from "./protocols/openai-chat/finish-reasons"

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import type { StoredMessageBatch } from "./anthropic/batches"
 import type { StoredBatch } from "./batches/handle"
 import type { Faults } from "./faults"
 import type { ProviderLedger } from "./ledger"
@@ -37,6 +38,7 @@ export interface ServerContext {
   /** Uploaded files and the outputs of batches, by id. */
   files: Map<string, string>
   batches: Map<string, StoredBatch>
+  messageBatches: Map<string, StoredMessageBatch>
 }
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024

@@ -62,6 +62,7 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     responses: new Map(),
     files: new Map(),
     batches: new Map(),
+    messageBatches: new Map(),
   }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {

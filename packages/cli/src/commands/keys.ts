@@ -26,7 +26,7 @@ export function registerKeys(program: Command): void {
     .description("Creates a key for a user, with models, limits and an expiry.")
     .option("--user <name>", "whose calls they are")
     .option("--client <name>", "the program that makes the calls")
-    .option("--tag <name=value>", "a tag of the calls, such as team=search; may be repeated", collect, [])
+    .option("--tag <name=value>", "a tag of the calls, such as team=search; may be repeated", collect)
     .option("--models <names>", "the models that calls may name, separated by commas")
     .option("--limit <dollars>", "what this key may spend, beside the limits of the configuration")
     .option("--per <period>", "the window of --limit: day, week, month, 90m … (default: total)")
@@ -66,6 +66,6 @@ export function registerKeys(program: Command): void {
     })
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }

@@ -10,11 +10,11 @@ export function withStore(command: Command): Command {
 /** Whose calls a command looks at. */
 export function withSubject(command: Command): Command {
   return command
-    .option("--user <name>", "calls of this user")
-    .option("--client <name>", "calls of this program")
-    .option("--model <name>", "calls of this model")
-    .option("--tag <name=value>", "calls with this tag, such as team=search", collect, [])
-    .option("--key <id>", "calls of this key of `p2 serve`")
+    .option("--user <name>", "this user")
+    .option("--client <name>", "this program, as `client` of its key or subject")
+    .option("--model <name>", "this model")
+    .option("--tag <name=value>", "this tag, such as team=search", collect)
+    .option("--key <id>", "the key of `p2 serve` with this id")
 }
 
 /** The limit, for programs whose limits are in no configuration. */
@@ -25,6 +25,6 @@ export function withLimit(command: Command): Command {
     .option("--time-zone <name>", "where its days begin (default: UTC)")
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }

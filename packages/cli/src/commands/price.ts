@@ -1,13 +1,5 @@
 import type { Command } from "commander"
-
-/** What the arguments say. */
-export interface PriceArguments {
-  input?: string
-  output?: string
-  cached?: string
-  serviceTier?: string
-  json?: true
-}
+import type { PriceArguments } from "../prices/print-price"
 
 const HELP = `
 Examples:

@@ -28,30 +28,33 @@ export function registerRun(program: Command): void {
     )
     .option("--time-zone <name>", "where days begin, such as Europe/Paris (default: UTC)")
     .option("--user <name>", "whose calls these are (default: the login name)")
-    .option("--tag <name=value>", "a tag of every call, such as team=search; repeatable", collect, [])
+    .addOption(repeatable("--tag <name=value>", "a tag of every call, such as team=search; repeatable"))
     .option(
       "--store <address>",
       "memory:, file:PATH, redis://… or postgres://… (default: P2_STORE, or a file in the data folder)",
     )
-    .option(
-      "--upstream <name=url>",
-      "another address of a provider, such as openai=http://127.0.0.1:8000/v1; repeatable",
-      collect,
-      [],
+    .addOption(
+      repeatable(
+        "--upstream <name=url>",
+        "another address of a provider, such as openai=http://127.0.0.1:8000/v1; repeatable",
+      ),
     )
     .option("--max-output-tokens <n>", "output limit of calls that set none")
     .option("--clamp", "lower the output limit of a call to what the budget can pay")
     .option("--wait <duration>", "wait for room in the budget, such as 30s, instead of denying at once")
     .addOption(
-      new Option("--input-bound <mode>", "how the input of a call is bounded").choices([
+      new Option("--input-bound <mode>", "how the input of a call is bounded (default: hard)").choices([
         "hard",
         "provider",
         "calibrated",
       ]),
     )
     .option("--service-tier <name>", "sent to OpenAI where a call states no service tier", "default")
-    .option("--max-tool-calls <n>", "sent to OpenAI where a call with hosted tools states no maximum", "10")
-    .option("--pass-env <name>", "a variable with a credential that the program keeps; repeatable", collect, [])
+    .option(
+      "--max-tool-calls <n>",
+      "sent to OpenAI where a call with hosted tools states no maximum (default: 10, with --clamp 2)",
+    )
+    .addOption(repeatable("--pass-env <name>", "a variable with a credential that the program keeps; repeatable"))
     .option("--grace <duration>", "how long the program may take to end after SIGTERM, before it is killed", "10s")
     .option("--watch", "show spent, reserved and remaining in the last line of the terminal")
     .option("--dashboard", "serve the dashboard, and print its link")
@@ -68,6 +71,9 @@ export function registerRun(program: Command): void {
     })
 }
 
-function collect(value: string, values: readonly string[]): string[] {
-  return [...values, value]
+/** An option that may be given several times. */
+function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description)
+    .argParser((value: string, values: readonly string[]) => [...values, value])
+    .default([], "none")
 }

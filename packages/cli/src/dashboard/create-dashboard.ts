@@ -6,7 +6,7 @@ import type { Dashboard, DashboardOptions } from "./dashboard"
 import { readDashboardOptions } from "./dashboard-options"
 import { Denials } from "./denials"
 import { Feed } from "./feed"
-import { type Asset, type Assets, appPage, messagePage, readAssets, SECURITY_HEADERS } from "./page"
+import { type Asset, type Assets, appPage, messagePage, type PageOptions, readAssets, SECURITY_HEADERS } from "./page"
 import { type SectionStream, sectionStream } from "./section-stream"
 import { type CallsView, isRange } from "./view"
 
@@ -48,9 +48,13 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     if (request.method !== "GET" && request.method !== "HEAD")
       return text(405, "The dashboard only reads.", { allow: "GET, HEAD" })
     assets ??= readAssets()
-    const files = await assets
+    const files = await assets.catch(() => undefined)
+    if (files === undefined) {
+      assets = undefined
+      return text(500, "The files of the page are missing. Run the build of @p2/cli.")
+    }
     const { pathname, searchParams } = new URL(request.url)
-    const shown = { basePath, title, assets: files }
+    const shown: PageOptions = { basePath, title, assets: files }
     switch (pathname.slice(basePath.length)) {
       case "/app.js":
         return file(files.script)
@@ -77,7 +81,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     }
   }
 
-  function openLink(request: Request, token: string | null, shown: Parameters<typeof appPage>[0]): Response {
+  function openLink(request: Request, token: string | null, shown: PageOptions): Response {
     // A browser that fetches a link in advance, or a HEAD, must not use it up.
     const isPrefetch = /prefetch|prerender/.test(request.headers.get("sec-purpose") ?? "")
     if (request.method === "HEAD" || isPrefetch) return text(503, "The link opens when it is clicked.")
@@ -93,6 +97,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     if (feed.viewers >= MAX_VIEWERS) return text(503, "Too many open pages.")
     const stream = sectionStream(feed, range, request.signal, () => streams.delete(stream))
     streams.add(stream)
+    if (request.signal.aborted) stream.close()
     return respond(200, stream.body, { "content-type": "text/event-stream; charset=utf-8" })
   }
 

@@ -94,6 +94,8 @@ export class Feed {
       this.#hasFailed = false
       this.#send("problem", { message: null })
     } catch (error) {
+      // The budget may have been closed after the last viewer had left.
+      if (this.#viewers.size === 0) return
       if (!this.#hasFailed) this.#options.warn("The dashboard could not read the store.", error)
       this.#hasFailed = true
       // Other errors may quote an address.

@@ -53,7 +53,7 @@ async function readBuilt(name: string): Promise<Buffer> {
     const file = await readFile(new URL(place, import.meta.url)).catch(() => undefined)
     if (file !== undefined) return file
   }
-  throw new Error(`The dashboard's ${name} is missing. Run the build of @p2/cli.`)
+  throw new Error(`The built file ${name} is missing.`)
 }
 
 function asset(body: Buffer, contentType: string): Asset {

@@ -1,6 +1,5 @@
 import { formatUsd, InvalidArgumentError, plural, type Usage } from "@p2/core"
 import { type Cost, type CostLine, costOf, type Price, priceOf, type RateKind } from "@p2/pricing"
-import type { PriceArguments } from "../commands/price"
 import { print } from "../output/print"
 import { formatCount, renderTable } from "../output/table"
 
@@ -18,6 +17,15 @@ const KINDS: Partial<Record<RateKind, string>> = {
   imageOutput: "image output",
   fileSearch: "file search",
   codeSession: "code session",
+}
+
+/** What the arguments of `p2 price` say. */
+export interface PriceArguments {
+  input?: string
+  output?: string
+  cached?: string
+  serviceTier?: string
+  json?: true
 }
 
 /** Prints the rates of a model, or the cost of a call. @throws UnknownModelError, UnpricedUsageError, InvalidArgumentError */

@@ -87,6 +87,7 @@ async function endRest(group: Target, graceMs: number): Promise<void> {
 interface SignalPassing {
   /** Whether the program was told to end. */
   readonly isEnding: boolean
+  /** From now on signals that end a process are ignored, until {@link endAs}: calls are being settled. */
   stop(): void
 }
 
@@ -95,7 +96,9 @@ function passSignals(target: Target, graceMs: number): SignalPassing {
   if (target.kind === "group") passed.push("SIGWINCH", "SIGCONT")
   let last: number | undefined
   let timer: NodeJS.Timeout | undefined
+  let isOver = false
   const end = (signal: NodeJS.Signals) => {
+    if (isOver) return
     const isFromTerminal = target.kind === "process" && FROM_TERMINAL.includes(signal)
     const isSecond = last !== undefined && (!isFromTerminal || performance.now() - last < SECOND_INTERRUPT_MS)
     last = performance.now()
@@ -120,7 +123,7 @@ function passSignals(target: Target, graceMs: number): SignalPassing {
     },
     stop: () => {
       clearTimeout(timer)
-      for (const signal of ENDING) process.off(signal, end)
+      isOver = true
       for (const signal of passed) process.off(signal, pass)
       process.off("SIGTSTP", suspend)
     },
@@ -129,6 +132,7 @@ function passSignals(target: Target, graceMs: number): SignalPassing {
 
 /** Ends this process as its program ended: with its code, or by its signal. */
 export function endAs(end: ChildEnd): void {
+  for (const signal of ENDING) process.removeAllListeners(signal)
   if (end.status === "killed") process.kill(process.pid, end.signal)
   else process.exitCode = end.code
 }

@@ -54,6 +54,9 @@ export const REMOVED_VARIABLES: ReadonlySet<string> = new Set([
   ...DETOURS,
 ])
 
+/** Variables that name a credential or the place of one, and so are no secrets. */
+const NAMES_A_CREDENTIAL = /_(PROFILE|FILE|URI|ARN|PATH|ID)$|^GOOGLE_APPLICATION_CREDENTIALS$/
+
 /** Shorter values, such as a profile name, are found everywhere. */
 const MIN_SECRET_LENGTH = 12
 
@@ -67,7 +70,8 @@ export interface Secret {
 export function secretsIn(env: NodeJS.ProcessEnv, passed: ReadonlySet<string>): Secret[] {
   return [...REMOVED_VARIABLES].flatMap((variable) => {
     const value = env[variable]?.trim() ?? ""
-    const isSecret = value.length >= MIN_SECRET_LENGTH && !passed.has(variable) && !DETOURS.includes(variable)
+    const isNamed = !passed.has(variable) && !DETOURS.includes(variable) && !NAMES_A_CREDENTIAL.test(variable)
+    const isSecret = isNamed && value.length >= MIN_SECRET_LENGTH
     return isSecret ? [{ variable, value }] : []
   })
 }

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
 import { basename, join } from "node:path"
 
 /** The proxy of a run, for the settings of a program. */
@@ -10,7 +10,12 @@ export interface ProgramContext {
   /** Whether the upstream has a key or an address. */
   isAvailable(upstream: string): boolean
   env: NodeJS.ProcessEnv
+  /** Whether output limits are lowered to what the budget can pay. */
+  clamp: boolean
 }
+
+/** The budget for thinking of Claude Code with `--clamp`. */
+const CLAMPED_THINKING_TOKENS = 4_000
 
 /** What a program needs beside the variables that SDKs read. */
 export interface ProgramSettings {
@@ -18,8 +23,8 @@ export interface ProgramSettings {
   env?: Readonly<Record<string, string | undefined>>
   /** Inserted after the name of the program. */
   arguments?: readonly string[]
-  /** Removes files that were written for the program. */
-  remove?: () => void
+  /** What the user has to change, because p2 cannot. */
+  notes?: readonly string[]
 }
 
 /** A program that `p2 run` knows. */
@@ -32,14 +37,12 @@ export interface Program {
   bypasses: readonly string[]
 }
 
-/** As of 2026-11-30, with the versions that docs/programs.md names. */
+/** As of 2026-11-30: claude-code 2.1.197, codex 0.171.0, opencode-ai 1.18.33, qwen-code 0.15.10, gemini-cli 0.61.0. */
 export const PROGRAMS: readonly Program[] = [
   {
     name: "claude",
     packages: ["@anthropic-ai/claude-code"],
-    // It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login.
-    settings: ({ token, isAvailable }) =>
-      isAvailable("anthropic") ? { env: { ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_API_KEY: undefined } } : {},
+    settings: (context) => (context.isAvailable("anthropic") ? claudeSettings(context) : {}),
     bypasses: ["`apiKeyHelper` and `env` in its settings.json replace the token and the base URL"],
   },
   {
@@ -77,9 +80,24 @@ export const PROGRAMS: readonly Program[] = [
     name: "gemini",
     packages: ["@google/gemini-cli"],
     settings: ({ env }) => geminiSettings(env),
-    bypasses: ["a login with Google or Vertex AI, where a system settings file of your own selects it"],
+    bypasses: ["a login with Google or Vertex AI, if its settings select it"],
   },
 ]
+
+/**
+ * It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. Its budget for
+ * thinking is almost its whole output limit, which cannot be lowered below it.
+ */
+function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings {
+  const thinking = env.MAX_THINKING_TOKENS ?? String(CLAMPED_THINKING_TOKENS)
+  return {
+    env: {
+      ANTHROPIC_AUTH_TOKEN: token,
+      ANTHROPIC_API_KEY: undefined,
+      ...(clamp && { MAX_THINKING_TOKENS: thinking }),
+    },
+  }
+}
 
 /** `-c` of codex takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
 function codexSettings(values: Record<string, string | number>): string[] {
@@ -108,18 +126,26 @@ function parseObject(value: unknown): Record<string, unknown> {
   }
 }
 
+const GEMINI_AUTH = '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }'
+
 /**
- * A system settings file comes before the settings of the user, so that a login with Google is not used:
- * https://github.com/google-gemini/gemini-cli/blob/main/docs/get-started/configuration.md
+ * Its settings select how it logs in. It takes no such setting from a variable, and a system settings file only if root owns it.
+ * Without a selection, a base URL makes it choose a gateway, which it then rejects.
  */
 function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
-  if (env.GEMINI_CLI_SYSTEM_SETTINGS_PATH !== undefined) return {}
-  const folder = mkdtempSync(join(tmpdir(), "p2-run-"))
-  const file = join(folder, "settings.json")
-  writeFileSync(file, JSON.stringify({ security: { auth: { selectedType: "gemini-api-key" } } }), { mode: 0o600 })
+  const file = join(env.GEMINI_CLI_HOME ?? homedir(), ".gemini", "settings.json")
+  const auth = parseObject(parseObject(parseObject(readIfThere(file)).security).auth)
+  if (auth.selectedType === "gemini-api-key") return {}
   return {
-    env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: file },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    notes: [`it does not use the API key. Write ${GEMINI_AUTH} into ${file}, or choose the key with its command /auth`],
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return undefined
   }
 }
 

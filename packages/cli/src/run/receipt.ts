@@ -7,7 +7,7 @@ import type { RunTotals } from "./run-totals"
 
 /** Everything that a receipt shows. */
 export interface ReceiptData {
-  options: Pick<RunOptions, "runId" | "program" | "userId" | "per" | "clamp">
+  options: Pick<RunOptions, "runId" | "program" | "userId" | "per" | "clamp" | "inputBound">
   totals: RunTotals
   /** The limit after the last call; undefined: the store did not answer any more. */
   limit: LimitStatus | undefined
@@ -51,10 +51,12 @@ export function describeReceipt({ options, totals, limit, pending }: ReceiptData
   return lines.join("\n")
 }
 
-function describeDenials({ denied, lastDenial }: RunTotals, { clamp }: ReceiptData["options"]): string {
-  const last = lastDenial === undefined ? "" : `\n${printable(lastDenial)}`
-  const hint = clamp ? "" : "\n--clamp lowers the output limits of calls to what the budget can pay"
-  return `denied: ${plural(denied, "call")}, not sent${last}${hint}`
+function describeDenials({ denied, lastDenial }: RunTotals, { clamp, inputBound }: ReceiptData["options"]): string {
+  const lines = [`denied: ${plural(denied, "call")}, not sent`]
+  if (lastDenial !== undefined) lines.push(printable(lastDenial))
+  if (!clamp) lines.push("--clamp lowers the output limits of calls to what the budget can pay")
+  else if (inputBound === undefined) lines.push("--input-bound provider bounds the input by the provider's own count")
+  return lines.join("\n")
 }
 
 function spent({ calls, costNanoUsd }: RunTotals): string {

@@ -58,12 +58,12 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
   const { options, env, upstreams, totals, budget } = context
   const proxy = await startRunProxy(context)
   const { server, token } = proxy
-  let settings: ProgramSettings = {}
   try {
     const child = childEnvironment({ env, upstreams, url: server.url, token, passed: options.passed })
     const found = findProgram(options.command)
     const isAvailable = (name: string) => upstreams.some((each) => each.provider.name === name && each.isAvailable)
-    settings = found?.program.settings({ url: server.url, token, isAvailable, env: child.env }) ?? {}
+    const settings =
+      found?.program.settings({ url: server.url, token, isAvailable, env: child.env, clamp: options.clamp }) ?? {}
     const programEnv = withSettings(child.env, settings, options.passed)
     if (!options.quiet) printSettings(options, child.baseURLs, child.copies, settings)
     if (proxy.dashboard !== undefined) process.stderr.write(`p2: dashboard: ${proxy.dashboard.createLink()}\n`)
@@ -84,7 +84,6 @@ async function runUnderProxy(context: RunContext): Promise<{ end: ChildEnd; pend
     await budget.budget.flush()
     return { end, pending: budget.budget.pending }
   } finally {
-    settings.remove?.()
     await proxy.close({ graceMs: 0 })
   }
 }
@@ -119,6 +118,7 @@ function printSettings(
       : variables.join(" "),
     ...(also.length === 0 ? [] : [`also set: ${also.join(", ")}`]),
     ...(added.length === 0 ? [] : [`added arguments: ${added.join(" ")}`]),
+    ...(settings.notes ?? []),
     ...(copies.length === 0 ? [] : [`removed, because they contain a key: ${copies.join(", ")}`]),
   ]
   for (const line of lines) process.stderr.write(`p2: ${printable(program)}: ${printable(line)}\n`)

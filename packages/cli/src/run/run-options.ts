@@ -22,7 +22,7 @@ export interface RunArguments {
   wait?: string
   inputBound?: string
   serviceTier: string
-  maxToolCalls: string
+  maxToolCalls?: string
   passEnv: string[]
   grace: string
   watch?: true
@@ -83,7 +83,7 @@ export function readRunOptions(given: RunArguments, command: readonly string[], 
     waitMs: given.wait === undefined ? undefined : readDuration(given.wait, "--wait"),
     inputBound: given.inputBound as InputBoundMode | undefined,
     serviceTier: given.serviceTier,
-    maxToolCalls: readCount(given.maxToolCalls, "--max-tool-calls"),
+    maxToolCalls: readCount(given.maxToolCalls ?? (given.clamp ? "2" : "10"), "--max-tool-calls"),
     passed,
     graceMs: readDuration(given.grace, "--grace"),
     watch: given.watch === true,

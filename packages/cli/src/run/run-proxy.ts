@@ -33,9 +33,14 @@ export async function startRunProxy(given: RunProxyOptions): Promise<RunProxy> {
   const server = await serveProxy(async (request) =>
     dashboard?.owns(request) ? dashboard.handle(request) : proxy!(request),
   )
-  // The port is known now. No request is read before this function yields.
-  proxy = proxyOf(given, token, server.host)
-  if (given.options.dashboard) dashboard = await dashboardOf(given, server.url)
+  try {
+    // The port is known now. No request is read before this function yields.
+    proxy = proxyOf(given, token, server.host)
+    if (given.options.dashboard) dashboard = await dashboardOf(given, server.url)
+  } catch (error) {
+    await server.close()
+    throw error
+  }
   return {
     ...{ server, token, dashboard },
     close: async (options) => {

@@ -50,17 +50,24 @@ function headersOf({ headers = {} }: Provider, env: NodeJS.ProcessEnv): Record<s
   )
 }
 
+/** The first of these variables that is set. @throws InvalidArgumentError if it cannot be sent in a header; the value is not shown */
 function settingOf(env: NodeJS.ProcessEnv, names: readonly string[]): string | undefined {
-  return names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== "")
+  const name = names.find((each) => (env[each]?.trim() ?? "") !== "")
+  if (name === undefined) return undefined
+  const value = env[name]!.trim()
+  if (/^[\x20-\x7e]+$/.test(value)) return value
+  throw new InvalidArgumentError(name, "one line of ASCII characters", hideString(value))
 }
 
 /** What the environment says now, for example a gateway. */
 function baseURLIn(env: NodeJS.ProcessEnv, { baseURLs }: Provider): string | undefined {
-  const names = baseURLs.map(({ variable }) => variable).filter((variable) => settingOf(env, [variable]) !== undefined)
-  if (names[0] === undefined) return undefined
-  const value = settingOf(env, [names[0]])!
-  checkAddress(value, names[0])
-  return value
+  for (const { variable } of baseURLs) {
+    const value = settingOf(env, [variable])
+    if (value === undefined) continue
+    checkAddress(value, variable)
+    return value
+  }
+  return undefined
 }
 
 function readAddresses(given: readonly string[]): Map<string, string> {

@@ -1,3 +1,5 @@
+import { errorResponse } from "./error-response"
+
 /**
  * Calls that run a model or count tokens, by the end of their path. Everything else below an upstream belongs to the provider's
  * account: files, stored responses, conversations, batches, fine-tuned models. The callers of one server share that account.
@@ -16,11 +18,10 @@ export function isModelCall({ method, url }: Pick<Request, "method" | "url">): b
 
 /** The answer to other requests. */
 export function pathNotAllowed(): Response {
-  const message =
-    "This path belongs to the account of the provider, which all callers share. p2 serves calls of models and lists of models. `accountPaths: true` in the configuration opens the others."
-  const error = { message, type: "permission_error", param: null, code: "path_not_allowed" }
-  return new Response(JSON.stringify({ type: "error", error }), {
-    status: 403,
-    headers: { "content-type": "application/json", "x-should-retry": "false" },
+  return errorResponse(403, {
+    code: "path_not_allowed",
+    type: "permission_error",
+    message:
+      "This path belongs to the account of the provider, which all callers share. p2 serves calls of models and lists of models. `accountPaths: true` in the configuration opens the others.",
   })
 }

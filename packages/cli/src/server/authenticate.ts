@@ -7,7 +7,7 @@ import { isKeyForm, type KeyRecord, limitsOf, subjectOf } from "./keys/virtual-k
 
 const MAX_BUDGETS = 10_000
 
-/** Who calls: the owner of the virtual key, or the owner of `anonymous` for other tokens. */
+/** Authenticates calls: a virtual key has its owner; other tokens have that of `anonymous`, if there is one. */
 export function authenticator(
   config: Pick<ServeConfig, "models" | "anonymous">,
   budget: Budget,

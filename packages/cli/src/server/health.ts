@@ -3,10 +3,10 @@ import type { KeyStore } from "./keys/key-store"
 
 /** Any counter: it is read only to see whether the store answers. */
 const ANY_COUNTER = "total|usd|total"
-/** Anybody may ask, so that the store is asked at most once in this time. */
+/** The paths need no key, so the store is read at most once in this time. */
 const CACHE_MS = 1_000
 
-/** Answers `/health` and `/ready`, for whoever asks, without data. */
+/** Answers `/health` and `/ready`, without a key and without data. */
 export interface Health {
   /** Undefined: the path is another one. */
   handle(request: Request): Promise<Response> | undefined

@@ -5,7 +5,7 @@ import { KEY_TAG } from "./keys/virtual-key"
 /** Writes one event as a line of JSON. */
 export type Log = (event: string, fields?: Readonly<Record<string, unknown>>) => void
 
-/** A log on a stream. Whoever reads it may leave: the server goes on. */
+/** A log on a stream. If its reader leaves, the server continues. */
 export function createLog(stream: NodeJS.WritableStream, now: () => number = Date.now): Log {
   stream.on("error", () => {})
   return (event, fields = {}) => {
@@ -13,7 +13,7 @@ export function createLog(stream: NodeJS.WritableStream, now: () => number = Dat
   }
 }
 
-/** What the log says of an attempt: whose it was and what it cost, never a key, a prompt or an answer. */
+/** The fields of an attempt in the log: its subject and its cost, never a key, a prompt or an answer. */
 export function attemptFields(attempt: GuardAttempt, { subject = {} }: ProxyCaller): Record<string, unknown> {
   const { limits: _, ...fields } = attempt
   const { [KEY_TAG]: key, ...tags } = subject.tags ?? {}

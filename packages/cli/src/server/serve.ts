@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs"
-import { P2Error } from "@p2/core"
+import { InvalidArgumentError, P2Error } from "@p2/core"
 import { readStoreAddress } from "../store/store-address"
 import { readDuration } from "./config/duration"
 import { readConfig } from "./config/read-config"
@@ -24,11 +24,26 @@ export async function serve(given: ServeArguments, env: NodeJS.ProcessEnv = proc
     throw addressError(error, config.listen)
   })
   const showLink = () => showDashboardLink(server, given.dashboardLink)
-  showLink()
+  try {
+    showLink()
+  } catch (error) {
+    await server.close({ graceMs: 0 })
+    const { code } = error as NodeJS.ErrnoException
+    const problem = `${given.dashboardLink}: The file cannot be written (${code}). Choose another --dashboard-link.`
+    throw new InvalidArgumentError("--dashboard-link", "a file", undefined, problem)
+  }
+  log("listening", { url: server.url, store: server.storeAddress })
+  const showAgain = () => {
+    try {
+      showLink()
+    } catch {
+      log("warning", { message: "The link of the dashboard could not be written." })
+    }
+  }
   // A link opens once, within 15 minutes: the signal asks for another.
-  if (process.platform !== "win32") process.on("SIGUSR2", showLink)
+  if (process.platform !== "win32") process.on("SIGUSR2", showAgain)
   await untilStopped(server, readDuration(config.grace, "grace"))
-  process.off("SIGUSR2", showLink)
+  process.off("SIGUSR2", showAgain)
 }
 
 /** Stops the server with the first signal. With the second one, open calls are ended and settled at once. */

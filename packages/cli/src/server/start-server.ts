@@ -12,11 +12,14 @@ import { configKeys } from "./config/config-keys"
 import type { ServeConfig } from "./config/config-schema"
 import { readDuration } from "./config/duration"
 import { configError, hostnameOf, isLoopback } from "./config/read-config"
+import { errorResponse } from "./error-response"
 import { createHealth } from "./health"
 import { attemptFields, type Log } from "./json-log"
 import { KeyLookup } from "./keys/key-lookup"
 import { type KeyStore, openKeyStore } from "./keys/key-store"
 
+/** How often expired leases are swept, also while nobody calls. */
+const SWEEP_MS = 30_000
 /** How long alerts that wait may delay the end of the process. */
 const ALERTS_MS = 5_000
 
@@ -35,6 +38,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** Such as `http://127.0.0.1:4100`. */
   url: string
+  /** Without a password. */
+  storeAddress: string
   dashboard: Dashboard | undefined
   /** Stops accepting, waits for open calls, ends and settles those that are open after the grace time, and closes the store. */
   close(options: { graceMs: number }): Promise<void>
@@ -56,7 +61,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   })
   try {
+    // Fails at once if the store is misconfigured.
     await store.budget.status()
+    // Ends the reservations of a process that was killed.
+    await store.budget.sweep()
     const keys = await openKeyStore(options.storeAddress, store.store)
     try {
       return await listen(options, { store, keys, webhooks })
@@ -89,9 +97,12 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     },
   }
   let proxy = newProxy(proxyOptions, options)
+  let isStopping = false
   const handler: ProxyHandler = async (request) => {
     const healthResponse = health.handle(request)
     if (healthResponse !== undefined) return healthResponse
+    // A connection that was open may bring further requests. Another instance takes them.
+    if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
     return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()
   }
@@ -103,11 +114,15 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)
-  log("listening", { url: server.url, store: store.address })
+  const sweep = () => budget.sweep().catch(() => log("warning", { message: "Expired leases could not be swept." }))
+  const sweeping = setInterval(sweep, SWEEP_MS).unref()
   return {
     url: server.url,
+    storeAddress: store.address,
     dashboard,
     close: async ({ graceMs }) => {
+      isStopping = true
+      clearInterval(sweeping)
       health.stop()
       dashboard?.close()
       log("stopping", { open: server.pending })
@@ -119,6 +134,11 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     },
     endCalls: () => void server.close(),
   }
+}
+
+function stoppingResponse(): Response {
+  const error = { code: "stopping", type: "api_error", message: "The server is stopping. Send the call again." }
+  return errorResponse(503, error, { connection: "close", "x-should-retry": "true" })
 }
 
 async function openDashboard(
@@ -194,7 +214,7 @@ function variable(env: NodeJS.ProcessEnv, name: string, configPath: string, plac
   throw configError(configPath, `\`${place}\`: the variable ${name} is not set. Set it where \`p2 serve\` is started.`)
 }
 
-/** What clients may write in `Host`. */
+/** The values of `Host` that are accepted. */
 function hostsOf({ listen, hosts = [] }: ServeConfig, server: ProxyServer): string[] {
   const port = server.host.slice(server.host.lastIndexOf(":"))
   const named = hosts.flatMap((host) => (/:\d+$/.test(host) ? [host] : [host, `${host}${port}`]))

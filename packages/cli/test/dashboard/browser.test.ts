@@ -1,9 +1,8 @@
 // biome-ignore-all lint/performance/useDomNodeTextContent: the tests read what the user sees
 
-import { readFile } from "node:fs/promises"
-import { createRequire } from "node:module"
 import { type Budget, createBudget, memoryStore } from "@p2/budget"
 import { formatUsd } from "@p2/core"
+import axe from "axe-core"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launchBrowser } from "./support/browser"
@@ -12,11 +11,9 @@ import { type ServedDashboard, serveDashboard } from "./support/served-dashboard
 import { soon } from "./support/soon"
 
 let browser: Browser
-let axe: string
 
 beforeAll(async () => {
   browser = await launchBrowser()
-  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 })
 afterAll(() => browser?.close())
 
@@ -213,6 +210,9 @@ describe("the page", () => {
       expect(await page.evaluate<boolean>("document.documentElement.scrollWidth <= innerWidth")).toBe(true)
     }
     expect(open.problems).toEqual([])
+    // The check works: a button without a name is found.
+    await page.evaluate("document.querySelector('.call-open button').removeAttribute('aria-label')")
+    expect(await violations(page)).toEqual([expect.stringMatching(/^critical: button-name/)])
   })
 
   it("can be used with the keyboard alone", async () => {
@@ -295,32 +295,42 @@ describe("the page", () => {
     expect(open.problems).toEqual([])
   })
 
-  it("says that its program has ended, and that a link was used", async () => {
-    const served = await serveDashboard([{ scope: "total", limit: 1 }])
+  it("says when its program has ended, and keeps what it showed", async () => {
+    await using served = await serveDashboard([{ scope: "total", limit: 1 }])
+    await call(served.budget, { userId: "ada", model: "m" }, 7_000_000)
     await using open = await openPage(served)
-    const { page } = open
-    const link = served.dashboard.createLink()
-    const other = await browser.newContext()
-    const first = await other.newPage()
-    await first.goto(link)
-    const stranger = await (await browser.newContext()).newPage()
-    await stranger.goto(link)
-    expect(await stranger.innerText("h1")).toContain("has been used")
-    await stranger.goto(`${served.url}/dashboard/`)
-    expect(await stranger.innerText("h1")).toBe("Not signed in")
-    expect(await violations(stranger)).toEqual([])
-    await stranger.context().close()
-    await other.close()
+    await soon(() => figure(open.page, "spent")).toContain("$0.007")
+    await served.server.close()
+    await open.page.getByText("The program does not answer").waitFor()
+    expect(await open.page.getByRole("status").innerText()).toBe("Reconnecting")
+    expect(await figure(open.page, "spent")).toContain("$0.007")
+  })
 
+  it("says when it is signed out, and that a link was used", async () => {
+    await using served = await serveDashboard([{ scope: "total", limit: 1 }])
+    await using open = await openPage(served)
+    const link = served.dashboard.createLink()
+    await using first = await openContext()
+    await first.page.goto(link)
+    await using stranger = await openContext()
+    await stranger.page.goto(link)
+    expect(await stranger.page.innerText("h1")).toContain("has been used")
+    expect(await violations(stranger.page)).toEqual([])
+    await stranger.page.goto(`${served.url}/dashboard/`)
+    expect(await stranger.page.innerText("h1")).toBe("Not signed in")
     served.dashboard.close()
-    await page.getByText("Signed out. Open the dashboard with a new link").waitFor()
-    await served[Symbol.asyncDispose]()
+    await open.page.getByText("Signed out. Open the dashboard with a new link").waitFor()
   })
 })
 
+async function openContext(): Promise<{ page: Page } & AsyncDisposable> {
+  const context = await browser.newContext()
+  return { page: await context.newPage(), [Symbol.asyncDispose]: () => context.close() }
+}
+
 /** What axe finds, of every impact. */
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   return page.evaluate<string[]>(
     "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => impact + ': ' + id + ' ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))",
   )

@@ -1,5 +1,6 @@
 import { type Budget, type BudgetStore, createBudget, memoryStore, StoreError, type Subject } from "@p2/budget"
 import { describe, expect, it } from "vitest"
+import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
@@ -254,6 +255,45 @@ describe("the stream", () => {
     served.dashboard.close()
     await stream.ended
     await expect(readSections(served.url, cookie)).rejects.toThrow("Status 401")
+  })
+
+  it("reports nothing when the budget is closed after the dashboard", async () => {
+    const store = memoryStore()
+    let waiting: (() => void) | undefined
+    let isHeld = false
+    const read: BudgetStore["read"] = async (request) => {
+      if (!isHeld) return store.read(request)
+      await new Promise<void>((resolve) => {
+        waiting = resolve
+      })
+      throw new StoreError("The budget is closed.", { code: "store-unavailable", applied: "no" })
+    }
+    const warnings: string[] = []
+    const budget = createBudget({ store: { ...bound(store), read }, limits: [{ scope: "total", limit: 5 }] })
+    await using served = await serveDashboard([], { budget, onWarning: (message) => warnings.push(message) })
+    await using stream = await readSections(served.url, await signIn(served.dashboard))
+    await soon(() => stream.sections.totals).toBeDefined()
+    isHeld = true
+    await soon(() => waiting).toBeDefined()
+    served.dashboard.close()
+    await budget.close()
+    waiting!()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(warnings).toEqual([])
+  })
+
+  it("ends the stream of a reader who has left before it began", async () => {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 5 }] })
+    const origin = "http://127.0.0.1:4310"
+    const dashboard = createDashboard({ budget, origin })
+    const opened = await dashboard.handle(new Request(dashboard.createLink()))
+    const cookie = opened.headers.get("set-cookie")!.split(";")[0]!
+    const request = new Request(`${origin}/dashboard/events?range=1h`, {
+      headers: { cookie },
+      signal: AbortSignal.abort(),
+    })
+    const response = await dashboard.handle(request)
+    expect(await response.text()).toBe("retry: 1000\n\n")
   })
 
   it("rejects an unknown range", async () => {

@@ -1,4 +1,5 @@
 import { type Budget, createBudget, memoryStore } from "@p2/budget"
+import { sqliteStore } from "@p2/budget-sqlite"
 import { describe, expect, it } from "vitest"
 import { RangeTotals } from "../../src/dashboard/range-totals"
 import { RANGES, type Range, type TotalsView } from "../../src/dashboard/view"
@@ -93,6 +94,25 @@ describe("the totals of a range", () => {
     await soon(async () => (await readAll(totals, clock.now)).sums.costNanoUsd).toBe(70)
   })
 
+  it("equal the ledger of a SQLite file, over several pages of one instant", async () => {
+    const now = START
+    const budget = createBudget({
+      store: sqliteStore(":memory:", { now: () => now }),
+      limits: [{ scope: "total", limit: null }],
+    })
+    for (let index = 0; index < 2_100; index++) {
+      const result = await budget.reserve({
+        subject: { userId: `user-${index % 3}`, model: "m" },
+        amount: { nanoUsd: 10 },
+      })
+      if (result.ok) await result.reservation.settle({ nanoUsd: index % 10 })
+    }
+    const view = await readAll(new RangeTotals({ budget, partition: undefined, range: "1h" }), now)
+    expect(shown(view)).toEqual(await ledgerSums(budget, view.from))
+    expect(view.sums.calls).toBe(2_100)
+    await budget.close()
+  })
+
   it("counts the denials that are written after the first, and what is in doubt", async () => {
     const { clock, budget } = newLedger()
     const totals = new RangeTotals({ budget, partition: undefined, range: "1h" })
@@ -172,7 +192,7 @@ describe("the totals of a range", () => {
 
   it("shows what it has read while the first reading takes long, and reports when it is complete", async () => {
     const { clock, budget, call } = newLedger()
-    for (let index = 0; index < 600; index++) await call("ada", "m", 1)
+    for (let index = 0; index < 1_200; index++) await call("ada", "m", 1)
     clock.now += 10 * MINUTE
     let goOn = () => {}
     let pages = 0
@@ -185,11 +205,11 @@ describe("the totals of a range", () => {
     }
     const totals = new RangeTotals({ budget: { ...budget, usage }, partition: undefined, range: "1h" })
     const partial = await totals.read(clock.now, [])
-    expect(partial).toMatchObject({ isComplete: false, sums: { calls: 250, costNanoUsd: 250 } })
+    expect(partial).toMatchObject({ isComplete: false, sums: { calls: 999, costNanoUsd: 999 } })
     await call("ada", "m", 5)
-    expect((await totals.read(clock.now, [])).sums).toMatchObject({ calls: 251, costNanoUsd: 255 })
+    expect((await totals.read(clock.now, [])).sums).toMatchObject({ calls: 1_000, costNanoUsd: 1_004 })
     goOn()
-    expect((await readAll(totals, clock.now)).sums).toMatchObject({ calls: 601, costNanoUsd: 605 })
+    expect((await readAll(totals, clock.now)).sums).toMatchObject({ calls: 1_201, costNanoUsd: 1_205 })
   })
 
   it("rejects while the store fails, and goes on when it is back", async () => {

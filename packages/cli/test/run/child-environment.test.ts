@@ -64,6 +64,16 @@ describe("the environment of a program", () => {
     expect(env.OTHER).toBe("sk-other")
   })
 
+  it("has variables that mention the name or the place of a credential", () => {
+    const { env, copies } = environmentOf({
+      ...{ AWS_PROFILE: "profile-of-the-team", GOOGLE_APPLICATION_CREDENTIALS: "/home/ada/key.json" },
+      ...{ PROMPT: "in profile-of-the-team", FILES: "/home/ada/key.json:/tmp" },
+    })
+    expect(copies).toEqual([])
+    expect(env).toMatchObject({ PROMPT: "in profile-of-the-team", FILES: "/home/ada/key.json:/tmp" })
+    expect(env.AWS_PROFILE).toBeUndefined()
+  })
+
   it("keeps a key that is passed, and its copies", () => {
     const given = { OPENAI_API_KEY: SECRET, MY_KEY: SECRET }
     const { env } = environmentOf(given, { passed: ["OPENAI_API_KEY"] })

@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { findProgram, PROGRAMS, type ProgramContext, type ProgramSettings } from "../../src/run/programs"
 
@@ -7,6 +9,7 @@ const CONTEXT: ProgramContext = {
   token: "p2-token",
   isAvailable: () => true,
   env: {},
+  clamp: false,
 }
 
 function settingsOf(name: string, context: Partial<ProgramContext> = {}): ProgramSettings {
@@ -40,6 +43,9 @@ describe("the settings of", () => {
   it("claude put the token where no question is asked", () => {
     expect(settingsOf("claude").env).toEqual({ ANTHROPIC_AUTH_TOKEN: "p2-token", ANTHROPIC_API_KEY: undefined })
     expect(settingsOf("claude", { isAvailable: () => false })).toEqual({})
+    expect(settingsOf("claude", { clamp: true }).env).toMatchObject({ MAX_THINKING_TOKENS: "4000" })
+    const own = { MAX_THINKING_TOKENS: "8000" }
+    expect(settingsOf("claude", { clamp: true, env: own }).env).toMatchObject(own)
   })
 
   it("codex choose a provider without retries", () => {
@@ -64,12 +70,16 @@ describe("the settings of", () => {
     expect(JSON.stringify(config)).not.toContain("p2-token")
   })
 
-  it("gemini write a settings file, and remove it", () => {
-    const { env, remove } = settingsOf("gemini")
-    const file = env!.GEMINI_CLI_SYSTEM_SETTINGS_PATH!
-    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ security: { auth: { selectedType: "gemini-api-key" } } })
-    remove!()
-    expect(existsSync(file)).toBe(false)
-    expect(settingsOf("gemini", { env: { GEMINI_CLI_SYSTEM_SETTINGS_PATH: "/etc/own.json" } })).toEqual({})
+  it("gemini say what to write, unless its settings select the API key", () => {
+    const home = mkdtempSync(join(tmpdir(), "p2-gemini-"))
+    const file = join(home, ".gemini", "settings.json")
+    const notesOf = () => settingsOf("gemini", { env: { GEMINI_CLI_HOME: home } }).notes
+    expect(notesOf()).toMatchObject([expect.stringContaining(file)])
+    mkdirSync(join(home, ".gemini"))
+    writeFileSync(file, JSON.stringify({ security: { auth: { selectedType: "oauth-personal" } } }))
+    expect(notesOf()).toMatchObject([expect.stringContaining('"selectedType": "gemini-api-key"')])
+    writeFileSync(file, '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }')
+    expect(notesOf()).toBeUndefined()
+    rmSync(home, { recursive: true })
   })
 })

@@ -75,6 +75,8 @@ describe("p2 run", () => {
     const budget = ["--budget", "0.0005", "--store", "memory:"]
     expect((await run(budget, CALLER, "1", "16000")).stdout).toMatch(/^402/)
     expect((await run([...budget, "--clamp"], CALLER, "1", "16000")).stdout).toMatch(/^200/)
+    const tooSmall = await run(["--budget", "0.000001", "--store", "memory:", "--clamp"], CALLER)
+    expect(tooSmall.stderr).toMatch(/denied: 1 call, not sent\n.*\n {2}--input-bound provider/)
   })
 
   it("holds a limit per day over two runs, in a file of the data folder", async () => {
@@ -177,6 +179,13 @@ describe("usage errors of p2 run", () => {
     expect(stderr).toMatch(message)
     expect([code, stdout]).toEqual([2, ""])
     expect(stderr).not.toMatch(/Pa55w0rd|planted|\n {4}at /)
+  })
+
+  it("a key that cannot be sent ends with 2, and is not shown", async () => {
+    const { code, stderr } = await world.run(["run", "--budget", "1", "--store", "memory:", "--", "true"], {
+      OPENAI_API_KEY: "sk-planted-\n-0123456789",
+    })
+    expect([code, stderr.includes("Invalid `OPENAI_API_KEY`"), stderr.includes("planted")]).toEqual([2, true, false])
   })
 
   it("a store that does not answer ends with 3 before the program starts", async () => {

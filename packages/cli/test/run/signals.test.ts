@@ -92,6 +92,30 @@ it("signals go to the whole process group, also to a child that outlives the pro
   expect(await running.ended).toMatchObject({ signal: "SIGTERM" })
 })
 
+it("signals do not interrupt the settling after the program has ended", async () => {
+  // A child that outlives the program has a call open, which has two seconds.
+  provider.faults.next({ stall: "stream", keepAliveMs: 20, billed: true })
+  const body = JSON.stringify({
+    ...{ model: "gpt-4o-mini", stream: true, max_completion_tokens: 50, messages: [{ role: "user", content: "Hi" }] },
+  })
+  const caller = `
+    const headers = { "content-type": "application/json", authorization: "Bearer " + process.env.OPENAI_API_KEY }
+    const response = await fetch(process.env.OPENAI_BASE_URL + "/chat/completions", { method: "POST", headers, body: ${JSON.stringify(body)} })
+    await response.body.getReader().read()
+    console.log("open")
+    await response.text()`
+  const running = start(`
+    import { spawn } from "node:child_process"
+    const child = spawn(process.execPath, ["--input-type=module", "-e", ${JSON.stringify(caller)}], { stdio: ["ignore", "pipe", "ignore"] })
+    child.stdout.on("data", () => { console.log("ended"); process.exit(0) })`)
+  await running.wrote("ended")
+  running.child.kill("SIGINT")
+  running.child.kill("SIGTERM")
+  const { code, stderr } = await running.ended
+  expect(code === 0 || code === null).toBe(true)
+  expect(stderr).toMatch(/1 call, \$0\.0000\d+/)
+})
+
 it("open calls are settled before p2 ends", async () => {
   provider.faults.always({ stall: "stream", keepAliveMs: 20, billed: true })
   const running = start(`

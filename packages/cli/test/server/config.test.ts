@@ -28,7 +28,7 @@ it("names the place of invalid JSON", () => {
 })
 
 describe("names the place and the remedy", () => {
-  const key = { id: "laptop", hash: "0".repeat(64) }
+  const key = { id: "laptop", hash: "0".repeat(64), user: "ada" }
   it.each<[unknown, string]>([
     [{ ...VALID, limits: [] }, "Invalid `limits`: expected at least one limit such as"],
     [{ upstreams: VALID.upstreams }, "`limits` is missing: expected an array of limits."],
@@ -55,6 +55,12 @@ describe("names the place and the remedy", () => {
     [{ ...VALID, keys: [{ ...key, tags: { key: "x" } }] }, "`keys[0].tags.key` is set by p2"],
     [{ ...VALID, keys: [{ ...key, hash: "abc" }] }, "Invalid `keys[0].hash`: expected the SHA-256 of the key in hex"],
     [{ ...VALID, keys: [{ ...key, expires: "soon" }] }, "Invalid `keys[0].expires`: expected an instant such as"],
+    [{ ...VALID, anonymous: {} }, "`anonymous.user` is missing, because `limits[0]` counts by it."],
+    [{ ...VALID, keys: [{ ...key, user: undefined }] }, "`keys[0].user` is missing, because `limits[0]` counts by it."],
+    [
+      { ...VALID, limits: [{ scope: { tag: "team" }, limit: 1 }], keys: [key] },
+      "`keys[0].tags.team` is missing, because `limits[0]` counts by it.",
+    ],
     [{ ...VALID, limts: [] }, "Unknown option `limts`. Did you mean `limits`?"],
     [
       { ...VALID, upstreams: { openai: { keyFrm: "K" } } },
@@ -103,6 +109,7 @@ it("listens on another address only with keys, and with names", () => {
     "`anonymous` is for this machine only",
   )
   expect(problemOf({ ...VALID, listen: "0.0.0.0:4100" })).toContain("`hosts` is missing")
+  expect(problemOf({ ...VALID, limits: [{ scope: { tag: "key" }, limit: 1 }], keys: [] })).toBe("none")
   expect(problemOf({ ...VALID, listen: "0.0.0.0:4100", hosts: ["p2.example.com"] })).toBe("none")
   expect(problemOf({ ...VALID, listen: "[::1]:4100", anonymous: { user: "ada" } })).toBe("none")
 })

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startPostgres } from "@p2/postgres-server"
 import { startRedis } from "@p2/redis-server"
+import pg from "pg"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type KeyStore, openKeyStore } from "../../src/server/keys/key-store"
 import { createKey, createKeyId, hashKey, type KeyRecord } from "../../src/server/keys/virtual-key"
@@ -76,6 +77,39 @@ describe.each(["sqlite", "redis", "postgres"])("the keys in %s", (kind) => {
       const ids = (await second.list()).map(({ id }) => id)
       expect(ids.indexOf(older.id)).toBeLessThan(ids.indexOf(newer.id))
     }))
+})
+
+it("opens nothing with a damaged record", () =>
+  withTwo("redis", async (first) => {
+    const key = createKey()
+    const record = newRecord(key)
+    for (const damage of [{ revokedAt: undefined }, { limits: "none" }, { models: "all" }, { id: 5 }]) {
+      await first.add({ ...record, ...damage } as unknown as KeyRecord)
+      await expect(first.find(record.hash)).rejects.toMatchObject({ code: "key-corrupt", kind: "failed" })
+    }
+    await first.add(record)
+    expect(await first.find(record.hash)).toEqual(record)
+  }))
+
+it("works for a user of PostgreSQL who may not create tables", async () => {
+  const address = addresses.postgres!
+  await withTwo("postgres", async (first) => first.add(newRecord(createKey())))
+  const admin = new pg.Client({ connectionString: address })
+  await admin.connect()
+  await admin.query(`CREATE ROLE clerk LOGIN PASSWORD 'clerk';
+    GRANT USAGE ON SCHEMA p2_budget TO clerk;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA p2_budget TO clerk`)
+  await admin.end()
+  const url = new URL(address)
+  url.username = "clerk"
+  url.password = "clerk"
+  const store = await openStore(url.href)
+  const keys = await openKeyStore(url.href, store.store)
+  const record = newRecord(createKey())
+  await keys.add(record)
+  expect(await keys.find(record.hash)).toEqual(record)
+  await keys.close()
+  await store.close()
 })
 
 it("stores no key", async () => {

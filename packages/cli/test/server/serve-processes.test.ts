@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { redisCommand, startRedis } from "@p2/redis-server"
@@ -87,6 +87,45 @@ describe("from nothing to a call", () => {
   })
 })
 
+it("writes no key, no token and no prompt anywhere: logs, files, listings, exports", async () => {
+  writeConfig("planted.json", {
+    store: "file:planted.db",
+    limits: [{ scope: "user", limit: "0.0002" }],
+    dashboard: true,
+  })
+  const config = ["--config", "planted.json"]
+  const { key } = await createKey("--user", "planted-user", "--limit", "1", ...config)
+  const server = await startServer("planted.json", {}, ["--dashboard-link", "planted-link"])
+  const token = /token=(.+)/.exec(readFileSync(join(world.folder, "planted-link"), "utf8"))![1]!
+  const callWith = (own: string, body: unknown = CALL) => callServer(server.url, own, { body })
+  const answers = [
+    await callWith(key),
+    await callWith(key, { ...CALL, model: UPSTREAM_KEY }),
+    await callWith(key, `{"model": "gpt-4o-mini", "messages": "${PROMPT}"`),
+    await callWith(`p2k_${"B".repeat(43)}`),
+  ]
+  provider.faults.next({ status: 400, error: { message: `Invalid key ${UPSTREAM_KEY}: ${PROMPT}` } })
+  answers.push(await callWith(key))
+  provider.faults.next({ cut: "body" })
+  await expect(callWith(key)).rejects.toThrow("socket hang up")
+  while (answers.at(-1)!.status !== 402) answers.push(await callWith(key, { ...CALL, max_tokens: 200 }))
+  const outputs = [
+    ...[["status"], ["status", "--user", "planted-user"], ["top", "--by", "key"], ["calls"], ["keys", "list"]],
+    ...[["check"], ["export", "--format", "jsonl"], ["export", "--format", "csv"]],
+  ].map((args) => world.run([...args, ...config]))
+  const written = (await Promise.all(outputs)).map(({ stdout, stderr }) => stdout + stderr)
+  server.child.kill("SIGTERM")
+  const { stdout, stderr } = await server.ended
+  const files = readdirSync(world.folder)
+    .filter((name) => name.startsWith("planted") && name !== "planted-link")
+    .map((name) => readFileSync(join(world.folder, name), "latin1"))
+  const everything = [...written, stdout, stderr, ...files].join("\n")
+  expect(everything).toContain("planted-user")
+  for (const secret of [key, key.slice(4), UPSTREAM_KEY, PROMPT, token]) expect(everything).not.toContain(secret)
+  // What the caller sees has no key either.
+  for (const { text } of answers) expect(text).not.toContain(UPSTREAM_KEY)
+})
+
 describe("SIGTERM", () => {
   it("waits for open calls, accepts no others, and settles", async () => {
     writeConfig("grace.json", { store: "file:grace.db", anonymous: {} })
@@ -116,6 +155,22 @@ describe("SIGTERM", () => {
       const { spent, reserved } = await balance(`file:${grace}.db`)
       expect([spent > 0, reserved]).toEqual([true, 0])
     }
+  })
+})
+
+it("does not stay if the link of the dashboard cannot be written, or the address is in use", async () => {
+  writeConfig("link.json", { store: "memory:", anonymous: {}, dashboard: true })
+  expect(
+    await world.run(["serve", "--config", "link.json", "--dashboard-link", "none/link"], { UPSTREAM_KEY }),
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("none/link: The file cannot be written (ENOENT)"),
+  })
+  const { host } = new URL(provider.url)
+  writeConfig("used.json", { store: "memory:", anonymous: {}, listen: host })
+  expect(await world.run(["serve", "--config", "used.json"], { UPSTREAM_KEY })).toMatchObject({
+    code: 3,
+    stderr: `p2: The address ${host} is in use. Stop the other program, or change \`listen\`.\n`,
   })
 })
 
@@ -149,6 +204,12 @@ describe("p2 keys create", () => {
     const { key, entry } = JSON.parse(created.stdout) as { key: string; entry: Record<string, unknown> }
     expect(JSON.stringify(entry)).not.toContain(key)
     writeConfig("memory.json", { store: "memory:", keys: [entry], dashboard: true })
+    const listed = await world.run(["keys", "list", "--config", "memory.json"])
+    expect(listed.stdout).toContain(`${entry.id}`)
+    expect(await world.run(["keys", "revoke", String(entry.id), "--config", "memory.json"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Remove it from `keys`"),
+    })
     const link = join(world.folder, "link")
     const server = await startServer("memory.json", {}, ["--dashboard-link", "link"])
     provider.faults.next({ fillOutput: true })
@@ -175,8 +236,9 @@ describe("p2 keys create", () => {
     [["--limit", "5", "--per", "daily"], "Invalid `limits[0].per`"],
     [["--expires", "soon"], "a duration such as"],
     [["--models", "a,,b"], "names separated by commas"],
-    [["--store", "memory:"], "`p2 keys create --config-entry`"],
-    [["--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
+    [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration counts by it"],
+    [["--user", "ada", "--store", "memory:"], "`p2 keys create --config-entry`"],
+    [["--user", "ada", "--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
   ])("rejects %j", async (args, message) => {
     const { code, stdout, stderr } = await world.run(["keys", "create", ...args])
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)])

@@ -1,4 +1,4 @@
-import { request } from "node:http"
+import { type Agent, request } from "node:http"
 import { connect } from "node:net"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { parseConfig } from "../../src/server/config/read-config"
@@ -33,6 +33,8 @@ export interface CallOptions {
   method?: string
   headers?: Record<string, string>
   body?: unknown
+  /** @defaultValue a connection of its own */
+  agent?: Agent
 }
 
 export interface Answer {
@@ -90,11 +92,11 @@ export async function serveProvider(
 
 /** One request with `node:http`, which sends any header. */
 export function callServer(url: string, key: string | undefined, options: CallOptions = {}): Promise<Answer> {
-  const { path = "/openai/v1/chat/completions", method = "POST", headers = {}, body = CALL } = options
+  const { path = "/openai/v1/chat/completions", method = "POST", headers = {}, body = CALL, agent = false } = options
   return new Promise((resolve, reject) => {
     const outgoing = request(new URL(path, url), {
       method,
-      agent: false,
+      agent,
       headers: {
         ...(method === "POST" && { "content-type": "application/json" }),
         ...(key !== undefined && { authorization: `Bearer ${key}` }),

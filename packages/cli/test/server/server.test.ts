@@ -1,6 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { Agent } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Limit } from "@p2/budget"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openStore } from "../../src/store/open-store"
 import { CALL, PROMPT, type ServedProvider, sendRaw, serveProvider, UPSTREAM_KEY } from "./served-provider"
@@ -202,6 +204,24 @@ describe("answers without a key", () => {
   })
 })
 
+it("charges at its start what a killed process had reserved, once its lease has ended", async () => {
+  const file = `file:${join(folder, "killed.db")}`
+  const limits: Limit[] = [{ scope: "total", limit: "1.00" }]
+  const killed = await openStore(file, { limits, leaseMs: 1_000 })
+  const result = await killed.budget.reserve({ amount: "0.25" })
+  // As kill -9 does: no heartbeat follows, and nothing is settled.
+  await killed.close()
+  const { expiresAt } = (result as Extract<typeof result, { ok: true }>).reservation
+  while (Date.now() <= expiresAt!) await new Promise((resolve) => setTimeout(resolve, 50))
+  const again = await serveProvider(file, { limits, anonymous: {} })
+  const { budget, close } = await openStore(file, { limits })
+  const { store } = budget
+  const { counters } = await store.read({ partition: budget.partitionOf(), counters: ["total|usd|total"] })
+  expect(counters[0]).toMatchObject({ spent: 250_000_000, reserved: 0 })
+  await close()
+  await again.close()
+})
+
 it("accepts the configured hosts, with and without the port", async () => {
   const { key } = await served.addKey()
   const { port } = new URL(served.server.url)
@@ -236,6 +256,29 @@ describe("anonymous calls", () => {
       await open.close()
     }
   })
+})
+
+it("while it stops, sends nothing for requests on connections that are still open", async () => {
+  const open = await serveProvider("memory:", { anonymous: {} })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    open.provider.faults.next({ delayMs: 300 })
+    const first = open.call(undefined, { agent })
+    while (open.provider.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const closing = open.server.close({ graceMs: 60_000 })
+    // It waits for the connection of the first.
+    const second = open.call(undefined, { agent }).then(
+      ({ status }) => status,
+      (error: NodeJS.ErrnoException) => error.code,
+    )
+    expect((await first).status).toBe(200)
+    expect([503, "ECONNRESET", "ECONNREFUSED"]).toContain(await second)
+    await closing
+    expect(open.provider.received).toHaveLength(1)
+  } finally {
+    agent.destroy()
+    await open.close().catch(() => {})
+  }
 })
 
 describe("the dashboard", () => {

@@ -1,5 +1,5 @@
 import { P2Error } from "@p2/core"
-import { findProtocol } from "../protocols/find-protocol"
+import { describeCall } from "../protocols/describe-call"
 import type { ProviderCall } from "../protocols/protocol"
 import { isCounted } from "../transport/counted-call"
 import { type BackgroundPoll, pollBackground } from "./background"
@@ -76,7 +76,7 @@ type Prepared =
 async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Prepared> {
   const { subject, headers } = takeSubject(read.call.headers)
   const call: ProviderCall = { ...read.call, headers }
-  const described = findProtocol(call, guard)
+  const described = describeCall(call, guard)
   switch (described.status) {
     case "free":
       return { status: "free", headers }

@@ -86,8 +86,8 @@ export interface Prompt {
   passes: number
 }
 
-/** What decides the upper bound of a call. */
-export interface BoundedCall {
+/** What decides the upper bound of a call: its provider, price, input and limits. */
+export interface CallTerms {
   /** As in the usage entry: `openai`, `azure`, `anthropic`, `gemini`, `openrouter`, … */
   provider: string
   /** The model as the caller named it, and the id of its price. */
@@ -104,8 +104,8 @@ export interface BoundedCall {
   fixedBound?: { nanoUsd: NanoUsd; tokens: number } | undefined
 }
 
-/** A call with an upper bound. */
-export interface PricedCall extends BoundedCall {
+/** A call that is billed: its terms, and how it is sent and read. */
+export interface PricedCall extends CallTerms {
   status: "priced"
   /** The answer is requested as server-sent events. */
   streamed: boolean

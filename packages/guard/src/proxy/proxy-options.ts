@@ -15,6 +15,10 @@ type SharedOptions = Pick<
   | "unknownEndpoints"
   | "onWarning"
   | "maxToolCalls"
+  | "maxImageTokens"
+  | "maxAudioSeconds"
+  | "maxSpeechTokens"
+  | "batchUpperBound"
   | "serviceTier"
   | "prices"
   | "fetch"
@@ -86,7 +90,8 @@ const MAX_BYTES_AHEAD = 64 * 1024
 
 const GUARD_NAMES = [
   ...(["maxOutputTokens", "clampTo", "inputBound", "wait", "charge", "unknownEndpoints"] as const),
-  ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
+  ...(["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens", "batchUpperBound"] as const),
+  ...(["serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],

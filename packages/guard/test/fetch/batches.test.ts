@@ -1,3 +1,4 @@
+import Anthropic from "@anthropic-ai/sdk"
 import { createBudget, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI6, { toFile } from "openai"
@@ -161,7 +162,7 @@ describe("a batch", () => {
   it.each([
     ["an unknown model", chat("Hi", { model: "gpt-99" }), "unknown_model", /^.*Line 2 of the batch: Unknown model/],
     ["an unknown field", chat("Hi", { surprise: 1 }), "unknown_field", /Line 2 of the batch: Unknown field `surprise`/],
-    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*service_tier/],
+    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*service tier/],
     ["images", "/v1/images/generations", "unbounded_cost", /Line 1 of the batch: .*tier "batch"/],
   ])("with %s in its file is rejected", async (_name, body, code, message) => {
     const { openai, budget } = setUp()
@@ -211,5 +212,93 @@ describe("a batch", () => {
     const error = (await failure(start(openai, id))) as Error
     expect(error.message).not.toMatch(/sk-secret|my prompt/)
     expect(error).toMatchObject({ status: 400 })
+  })
+})
+
+describe("a message batch of Anthropic", () => {
+  const params = (content: string, fields: object = {}) => ({
+    model: "claude-haiku-5-5",
+    max_tokens: 50,
+    messages: [{ role: "user" as const, content }],
+    ...fields,
+  })
+
+  function setUpClaude(limit = "1.00") {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit }] })
+    const attempts: GuardAttempt[] = []
+    const onAttempt = (attempt: GuardAttempt) => attempts.push(attempt)
+    const options = { budget, provider: "anthropic", onAttempt }
+    const clientOf = (fetch: typeof globalThis.fetch) =>
+      new Anthropic({ baseURL: server.anthropicBaseURL, apiKey: "local", maxRetries: 0, fetch })
+    const claude = clientOf(guardFetch(options))
+    const start = (...calls: ReturnType<typeof params>[]) =>
+      claude.messages.batches.create({
+        requests: calls.map((each, index) => ({ custom_id: `${index}`, params: each })),
+      })
+    return { budget, attempts, options, claude, clientOf, start }
+  }
+
+  async function pollClaude(claude: Anthropic, id: string) {
+    for (let polls = 0; polls < 5; polls++) {
+      const batch = await claude.messages.batches.retrieve(id)
+      if (batch.processing_status === "ended") return batch
+    }
+    throw new Error("It did not end.")
+  }
+
+  it("is reserved until a poll settles it at the price of a batch", async () => {
+    const { budget, attempts, claude, start } = setUpClaude()
+    const { id } = await start(params("Hi"), params("Ho", { max_tokens: 5 }), params("fail this call"))
+    const { spent, reserved } = await balance(budget)
+    expect(spent).toBe(0)
+    expect(attempts).toMatchObject([{ status: "continued", provider: "anthropic", reservedNanoUsd: reserved }])
+    await pollClaude(claude, id)
+    expect(server.ledger.calls).toHaveLength(2)
+    expect(server.ledger.totalNanoUsd).toBeLessThanOrEqual(reserved)
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+    expect(attempts[1]).toMatchObject({ inDoubt: false, costNanoUsd: server.ledger.totalNanoUsd })
+  })
+
+  it("is settled by a poll in another process", async () => {
+    const { budget, options, clientOf, start } = setUpClaude()
+    const { id } = await start(params("Hi"))
+    vi.resetModules()
+    const { guardFetch: guard } = await import("../../src/index")
+    await pollClaude(clientOf(guard(options)), id)
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+  })
+
+  it("is charged what had run when it is cancelled", async () => {
+    const { budget, claude, start } = setUpClaude()
+    const { id } = await start(params("a"), params("b"))
+    await claude.messages.batches.cancel(id)
+    await pollClaude(claude, id)
+    expect(server.ledger.calls).toHaveLength(1)
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+  })
+
+  it("is charged its bound if its output does not say what it used", async () => {
+    server.faults.next({ noUsage: true })
+    const { budget, claude, start } = setUpClaude()
+    const { id } = await start(params("Hi"))
+    const { reserved } = await balance(budget)
+    await pollClaude(claude, id)
+    expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
+  })
+
+  it("is denied once, and the denial is recognized", async () => {
+    const { start } = setUpClaude("0.000001")
+    expect(budgetErrorFrom(await failure(start(params("Hi"))))).toMatchObject({ scope: "total" })
+  })
+
+  it.each([
+    [params("Hi", { model: "claude-99" }), /Call 2 of the batch: Unknown model/],
+    [params("Hi", { surprise: 1 }), /Call 2 of the batch: Unknown field/],
+  ])("is rejected if one of its calls is (%#)", async (call, message) => {
+    const { budget, start } = setUpClaude()
+    const error = await failure(start(params("Hi"), call))
+    expect(error).toMatchObject({ status: 400 })
+    expect((error as Error).message).toMatch(message)
+    expect(await balance(budget)).toEqual({ spent: 0, reserved: 0 })
   })
 })

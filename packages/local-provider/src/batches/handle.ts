@@ -4,9 +4,9 @@ import { countTokens } from "@p2/tokens"
 import type { Fault } from "../faults"
 import type { BilledUnits } from "../ledger"
 import { readMediaRequest } from "../media/fields"
+import { countText } from "../models"
 import { EMBEDDING_RATES, findResponsesModel } from "../responses/rates"
 import { readBody, remember, type ServerContext } from "../server-context"
-import { densestCount, type TextCount, usualCount } from "../text-count"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 type Fields = Record<string, unknown>
@@ -113,12 +113,11 @@ function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: F
   const body = line.body as Fields
   const model = String(body.model)
   const id = idOf("batch_req")
-  const count: TextCount = fault.densestTokens ? densestCount : usualCount
   const isEmbedding = request.endpoint === "/v1/embeddings"
   const rates = findResponsesModel(model)?.tiers.default
   const input = isEmbedding
     ? countTokens(String(body.input), { encoding: "cl100k_base" })
-    : count(JSON.stringify(body.messages ?? body.input)) + 3
+    : textsOf(body).reduce((sum, text) => sum + countText(text) + 3, 3)
   const limit = Number(body.max_completion_tokens ?? body.max_output_tokens ?? 500)
   const output = isEmbedding ? 0 : fault.fillOutput ? limit : Math.min(limit, 12)
   const units: BilledUnits[] = isEmbedding
@@ -132,6 +131,12 @@ function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: F
   ledger.billUnits({ ...call, reported: !fault.noUsage, status: 200, clientRequestId: undefined }, units)
   const answer = answerOf(String(request.endpoint), { id, model, input, output, hasUsage: !fault.noUsage })
   return { id, custom_id: line.custom_id, response: { status_code: 200, request_id: id, body: answer }, error: null }
+}
+
+/** The texts of a call. */
+export function textsOf({ messages, input, system }: Fields): string[] {
+  const contents = ((messages ?? []) as Fields[]).map(({ content }) => content)
+  return [...contents, input, system].filter((text) => typeof text === "string")
 }
 
 interface BatchAnswer {

@@ -5,6 +5,8 @@ import { dayOf, dollars, fullTime, minuteOf } from "./format"
 import { Money } from "./money"
 
 const HEIGHT = 240
+/** As in app.css. */
+const TOOLTIP_WIDTH = 250
 const DAY_MS = 86_400_000
 const MAX_COLORS = 5
 
@@ -137,17 +139,19 @@ function Plot({ totals }: { totals: TotalsView }) {
       <div ref={container} role="img" aria-label={`Spend over time: ${summary}`} />
       {bucket === undefined || selected === undefined ? null : (
         <div class="tooltip" style={{ left: `${selected.x}px` }}>
-          <strong>{fullTime(bucket.start)}</strong>
+          <strong>
+            {dayOf(bucket.start)}, {minuteOf(bucket.start)} – {minuteOf(bucket.start + totals.bucketMs)}
+          </strong>
           {totals.series.map((series, index) =>
             bucket.costs[index] === 0 ? null : (
               <span key={seriesName(series)}>
                 <i class={`key color-${series.isRest ? "rest" : index + 1}`} />
-                {seriesName(series)} <b>{dollars(bucket.costs[index]!)}</b>
+                <em>{seriesName(series)}</em> <b>{dollars(bucket.costs[index]!)}</b>
               </span>
             ),
           )}
           <span class="tooltip-sum">
-            Sum <b>{dollars(bucket.sum)}</b>
+            <em>Sum</em> <b>{dollars(bucket.sum)}</b>
           </span>
         </div>
       )}
@@ -181,7 +185,7 @@ function plotOptions(
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [12, 24, 0, 0],
+    padding: [12, 32, 0, 0],
     cursor: { y: false, points: { show: false }, drag: { setScale: false, x: false, y: false } },
     scales: {
       x: {
@@ -197,6 +201,7 @@ function plotOptions(
       {
         ...axis,
         grid: { show: false },
+        size: 30,
         space: 70,
         values: (_plot, ticks) => ticks.map((tick) => (isLong ? dayOf(tick * 1_000) : minuteOf(tick * 1_000))),
       },
@@ -215,10 +220,12 @@ function plotOptions(
     ],
     hooks: {
       setCursor: [
-        ({ cursor }) => {
-          const { idx, left = -1 } = cursor
+        (plot) => {
+          const { idx, left = -1 } = plot.cursor
           onSelect(
-            idx == null || left < 0 ? undefined : { index: idx, x: Math.min(Math.max(left + 64, 110), width - 110) },
+            idx == null || left < 0
+              ? undefined
+              : { index: idx, x: Math.min(Math.max(left + 64, TOOLTIP_WIDTH / 2), plot.width - TOOLTIP_WIDTH / 2) },
           )
         },
       ],

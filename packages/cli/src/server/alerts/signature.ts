@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto"
 
-/** Carries the time and the signature of a webhook. */
+/** The header that has the time and the signature of a delivery. */
 export const SIGNATURE_HEADER = "p2-signature"
 
 /**

@@ -36,6 +36,8 @@ export class Webhook {
   readonly #waiting: Delivery[] = []
   #sending: Promise<void> | undefined
   #isClosing = false
+  /** Ends the delivery that is open. */
+  #abort = () => {}
   /** Ends the wait for the next retry. */
   #wake = new AbortController()
 
@@ -76,6 +78,7 @@ export class Webhook {
     const timer = new AbortController()
     await Promise.race([this.#sending, pause(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})])
     timer.abort()
+    this.#abort()
     return this.#waiting.length
   }
 
@@ -105,6 +108,9 @@ export class Webhook {
     const retryDelayMs = Math.min(this.#retryMs * 2 ** delivery.attempts, MAX_RETRY_MS)
     delivery.attempts++
     delivery.notBefore = performance.now() + retryDelayMs * (0.75 + Math.random() / 2)
+    const controller = new AbortController()
+    this.#abort = () => controller.abort()
+    const timer = setTimeout(() => controller.abort(new DOMException("No answer.", "TimeoutError")), this.#timeoutMs)
     try {
       const response = await fetch(url, {
         method: "POST",
@@ -117,12 +123,14 @@ export class Webhook {
         body,
         // A receiver that redirects would pass the alert to somebody else.
         redirect: "manual",
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: controller.signal,
       })
       response.body?.cancel().catch(() => {})
       return response.ok ? { status: "delivered" } : { status: "failed", reason: `status ${response.status}` }
     } catch (error) {
       return { status: "failed", reason: reasonOf(error) }
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -5,9 +5,10 @@ import { describeName, describeValue, hideString, InvalidArgumentError, nearestI
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import type { z } from "zod"
 import { readStoreAddress } from "../../store/store-address"
-import { limitsOf } from "../keys/virtual-key"
+import { limitsOf, subjectOf } from "../keys/virtual-key"
 import { configKeys } from "./config-keys"
 import { FIELDS, type ServeConfig, serveConfig } from "./config-schema"
+import { missingScope } from "./missing-scope"
 
 /** Reads and checks a configuration: JSON with comments. @throws InvalidArgumentError, which names the place and the remedy */
 export async function readConfig(path: string): Promise<ServeConfig> {
@@ -146,6 +147,7 @@ function checkRules(config: ServeConfig, path: string): void {
     if (tags !== undefined && "key" in tags)
       throw configError(path, `\`keys[${index}].tags.key\` is set by p2 to the id of the key. Use another name.`)
   }
+  checkOwners(config, path)
   const reserved = ["health", "ready", "dashboard"].find((name) => name in config.upstreams)
   if (reserved !== undefined)
     throw configError(path, `\`upstreams.${reserved}\` has the name of a path of p2 itself. Use another name.`)
@@ -163,6 +165,26 @@ function checkRules(config: ServeConfig, path: string): void {
       path,
       `\`hosts\` is missing: expected the names by which clients call ${config.listen}, such as ["p2.example.com"].`,
     )
+}
+
+/** Every caller must have what the limits count by. */
+function checkOwners(config: ServeConfig, path: string): void {
+  const { anonymous } = config
+  const owners = configKeys(config).map((record, index) => ({ place: `keys[${index}]`, subject: subjectOf(record) }))
+  if (anonymous !== undefined) {
+    const { user, client, tags } = anonymous
+    owners.push({ place: "anonymous", subject: { userId: user, clientId: client, tags } })
+  }
+  for (const { place, subject } of owners) {
+    const missing = missingScope(config.limits, subject)
+    if (missing === undefined) continue
+    const { index, field } = missing
+    const name = "tag" in field ? `tags.${field.tag}` : field.name
+    throw configError(
+      path,
+      `\`${place}.${name}\` is missing, because \`limits[${index}]\` counts by it. Add it, or \`"optional": true\` to the limit.`,
+    )
+  }
 }
 
 /** @throws the error of the budget, with the place in the file */

@@ -1,11 +1,13 @@
-import { createBudget, memoryStore } from "@p2/budget"
+import { createBudget, type Limit, memoryStore } from "@p2/budget"
 import { hideString, InvalidArgumentError } from "@p2/core"
 import { renderTable } from "../../output/table"
 import { openStore } from "../../store/open-store"
+import { configKeys } from "../config/config-keys"
 import { readDuration } from "../config/duration"
+import { missingScope } from "../config/missing-scope"
 import { refuseInsideRun } from "../inside-run"
 import { formatLimit } from "../limit-text"
-import { storeOfCommand } from "../store-of-command"
+import { type CommandStore, storeOfCommand } from "../store-of-command"
 import { readTags } from "../tags"
 import { type KeyStore, openKeyStore } from "./key-store"
 import {
@@ -17,12 +19,13 @@ import {
   type KeyRecord,
   keyState,
   limitsOf,
+  subjectOf,
 } from "./virtual-key"
 
 export interface CreateKeyArguments {
   user?: string
   client?: string
-  tag: string[]
+  tag?: string[]
   models?: string
   limit?: string
   per?: string
@@ -40,7 +43,9 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
   refuseInsideRun("keys create")
   const key = createKey()
   const record = newRecord(given, hashKey(key), now)
-  if (given.configEntry !== true) await withKeys(given, (keys) => keys.add(record))
+  const { address, config } = await storeOfCommand(given)
+  if (config !== undefined) checkOwner(record, config.limits)
+  if (given.configEntry !== true) await withKeys({ address, config }, (keys) => keys.add(record))
   const shown = given.configEntry === true ? { key, entry: entryOf(record) } : { key, ...publicFields(record, now) }
   if (given.json === true) return print(JSON.stringify(shown, null, 2))
   if (given.configEntry === true)
@@ -53,7 +58,10 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
 /** `p2 keys list` */
 export async function listKeysCommand(given: { config?: string; store?: string; json?: true }): Promise<void> {
   const now = Date.now()
-  const records = await withKeys(given, (keys) => keys.list())
+  const records = await withKeys(await storeOfCommand(given), async (keys, configured) => [
+    ...configured,
+    ...(await keys.list()),
+  ])
   if (given.json === true)
     return print(
       JSON.stringify(
@@ -81,7 +89,16 @@ export async function listKeysCommand(given: { config?: string; store?: string; 
 /** `p2 keys revoke` */
 export async function revokeKeyCommand(id: string, given: { config?: string; store?: string }): Promise<void> {
   refuseInsideRun("keys revoke")
-  const isFound = await withKeys(given, (keys) => keys.revoke(id, Date.now()))
+  const isFound = await withKeys(await storeOfCommand(given), async (keys, configured) => {
+    if (configured.some((record) => record.id === id))
+      throw new InvalidArgumentError(
+        "id",
+        "a key of the store",
+        undefined,
+        "This key stands in the configuration. Remove it from `keys`, and start the server again.",
+      )
+    return keys.revoke(id, Date.now())
+  })
   if (!isFound)
     throw new InvalidArgumentError(
       "id",
@@ -93,15 +110,14 @@ export async function revokeKeyCommand(id: string, given: { config?: string; sto
 }
 
 async function withKeys<T>(
-  given: { config?: string | undefined; store?: string | undefined },
-  work: (keys: KeyStore) => Promise<T>,
+  { address, config }: CommandStore,
+  work: (keys: KeyStore, configured: readonly KeyRecord[]) => Promise<T>,
 ): Promise<T> {
-  const { address } = await storeOfCommand(given)
   const store = await openStore(address)
   try {
     const keys = await openKeyStore(address, store.store)
     try {
-      return await work(keys)
+      return await work(keys, config === undefined ? [] : configKeys(config))
     } finally {
       await keys.close()
     }
@@ -110,13 +126,27 @@ async function withKeys<T>(
   }
 }
 
+/** A key that lacks what a limit counts by would be of no use. @throws InvalidArgumentError */
+function checkOwner(record: KeyRecord, limits: readonly Limit[]): void {
+  const missing = missingScope(limits, subjectOf(record))
+  if (missing === undefined) return
+  const { index, field } = missing
+  const option = "tag" in field ? `--tag ${field.tag}=VALUE` : `--${field.name} NAME`
+  throw new InvalidArgumentError(
+    option,
+    "present",
+    undefined,
+    `\`${option}\` is missing, because \`limits[${index}]\` of the configuration counts by it.`,
+  )
+}
+
 /** @throws InvalidArgumentError */
 function newRecord(given: CreateKeyArguments, hash: string, now: number): KeyRecord {
-  const tags = readTags(given.tag)
+  const tags = readTags(given.tag ?? [])
   if (KEY_TAG in tags) throw new InvalidArgumentError("--tag", "another name, because p2 sets `key`", `${KEY_TAG}=…`)
   const record: KeyRecord = {
     ...{ id: createKeyId(), hash, name: given.name, userId: given.user, clientId: given.client },
-    ...(given.tag.length > 0 && { tags }),
+    ...(given.tag !== undefined && { tags }),
     models: given.models === undefined ? undefined : readModels(given.models),
     limits: readLimits(given),
     createdAt: now,
@@ -151,12 +181,18 @@ function readLimits({ limit, per, timeZone }: CreateKeyArguments): KeyLimit[] | 
   throw new InvalidArgumentError(name, "absent, because there is no `--limit`", per ?? timeZone)
 }
 
-/** What may be shown of a key. */
+/** The fields of a key that may be shown. */
 function publicFields({ hash: _, ...fields }: KeyRecord, now: number): Record<string, unknown> {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   const { createdAt, expiresAt, revokedAt } = fields
   const state = keyState({ ...fields, hash: "" }, now)
-  return { ...fields, createdAt: time(createdAt), expiresAt: time(expiresAt), revokedAt: time(revokedAt), state }
+  return {
+    ...fields,
+    createdAt: createdAt === 0 ? null : time(createdAt),
+    expiresAt: time(expiresAt),
+    revokedAt: time(revokedAt),
+    state,
+  }
 }
 
 /** A key as the configuration writes it. */

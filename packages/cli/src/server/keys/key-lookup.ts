@@ -2,12 +2,12 @@ import { LruMap } from "@p2/core"
 import type { KeyStore } from "./key-store"
 import { hashKey, isKeyForm, type KeyRecord, keyState } from "./virtual-key"
 
-/** How long an instance uses what it read of a key, so that a revocation is seen within two seconds, a slow look-up included. */
+/** How long an instance caches a key, so that it sees a revocation within two seconds, a slow look-up included. */
 const CACHE_MS = 1_000
-/** Keys that an instance remembers. Unknown ones count too, so that a program with a wrong key does not ask the database for each call. */
+/** Maximum number of cached keys. Unknown keys are cached too, so that a program with a wrong key does not read the database for each call. */
 const MAX_CACHED = 10_000
 
-/** Finds active keys. Rejects if the database fails: nobody gets in. */
+/** Finds active keys. Rejects if the database fails, so that no call is admitted. */
 export class KeyLookup {
   readonly #keys: Pick<KeyStore, "find">
   readonly #configured: ReadonlyMap<string, KeyRecord>
@@ -36,7 +36,7 @@ export class KeyLookup {
     const record = this.#keys.find(hash)
     const entry = { readAt: now, record }
     this.#cache.set(hash, entry)
-    // A failure is not remembered.
+    // Failures are not cached.
     record.catch(() => {
       if (this.#cache.get(hash) === entry) this.#cache.delete(hash)
     })

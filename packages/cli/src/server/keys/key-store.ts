@@ -34,13 +34,14 @@ export async function openKeyStore(address: string, store: BudgetStore): Promise
       return openRedisKeys(address)
     }
     default: {
+      await store.check()
       const { openPostgresKeys } = await import("./postgres-keys")
       return openPostgresKeys(address)
     }
   }
 }
 
-/** A store in memory ends with its process, so keys stand in the configuration, by their hash. */
+/** A store in memory ends with its process, so its keys are in the configuration, by their hash. */
 const noKeyStore: KeyStore = {
   add: rejectMemory,
   find: async () => undefined,
@@ -66,17 +67,16 @@ export function readRecord(json: string): KeyRecord {
   }
   throw new P2Error(
     "A stored virtual key is damaged. Delete it from the database (p2_keys, p2:keys), and create another.",
-    {
-      code: "key-corrupt",
-      kind: "failed",
-    },
+    { code: "key-corrupt", kind: "failed" },
   )
 }
 
 function isRecord(value: unknown): value is KeyRecord {
-  const { id, hash, createdAt, expiresAt, revokedAt } = Object(value) as Partial<Record<keyof KeyRecord, unknown>>
+  const { id, hash, models, limits, createdAt, expiresAt, revokedAt } = Object(value) as Record<string, unknown>
   const isTime = (time: unknown) => time === null || Number.isSafeInteger(time)
-  return typeof id === "string" && typeof hash === "string" && [createdAt, expiresAt, revokedAt].every(isTime)
+  const isList = (list: unknown) => list === undefined || Array.isArray(list)
+  const isNamed = typeof id === "string" && typeof hash === "string"
+  return isNamed && [createdAt, expiresAt, revokedAt].every(isTime) && isList(models) && isList(limits)
 }
 
 /** The records of a listing, oldest first. */
@@ -84,7 +84,7 @@ export function sortRecords(records: KeyRecord[]): KeyRecord[] {
   return records.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
 }
 
-/** A failure of the database. What it threw may quote an address or a statement, so only its code is shown. */
+/** A failure of the database. Its message may quote an address or a statement, so only its code is shown. */
 export function keyStoreFailure(error: unknown): P2Error {
   if (P2Error.isInstance(error)) return error
   const { code } = Object(error) as { code?: unknown }

@@ -3,12 +3,18 @@ import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-s
 
 const TABLE = "p2_budget.p2_keys"
 const TIMEOUT_MS = 2_000
-/** Processes that start at the same time create the table one after the other. */
-const CREATE = `SELECT pg_advisory_xact_lock(7033626273);
-  CREATE SCHEMA IF NOT EXISTS p2_budget;
-  CREATE TABLE IF NOT EXISTS ${TABLE} (hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL)`
+/**
+ * Processes that start at the same time create the table one after the other. If it exists, nothing is created, which a user of the
+ * database may not be allowed to do.
+ */
+const CREATE = `DO $$ BEGIN
+  IF to_regclass('${TABLE}') IS NULL THEN
+    PERFORM pg_advisory_xact_lock(7033626273);
+    CREATE TABLE IF NOT EXISTS ${TABLE} (hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
+  END IF;
+END $$`
 
-/** The table `p2_keys` in the schema of the store. */
+/** The table `p2_keys` in the schema that the store has created. */
 export async function openPostgresKeys(address: string): Promise<KeyStore> {
   const pool = new pg.Pool({
     connectionString: address,
@@ -25,7 +31,6 @@ export async function openPostgresKeys(address: string): Promise<KeyStore> {
     }
   }
   try {
-    // One message is one transaction. Without parameters, it may have several statements.
     await pool.query(CREATE)
   } catch (error) {
     await pool.end()

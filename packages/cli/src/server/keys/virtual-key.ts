@@ -15,7 +15,7 @@ export interface KeyRecord {
   models?: readonly string[] | undefined
   /** Limits of this key alone, beside those of the configuration. */
   limits?: readonly KeyLimit[] | undefined
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; 0: unknown. */
   createdAt: number
   /** Epoch milliseconds; null: the key does not expire. */
   expiresAt: number | null
@@ -60,7 +60,7 @@ export function limitsOf({ limits = [] }: KeyRecord): Limit[] {
   return limits.map((limit) => ({ ...limit, scope: { tag: KEY_TAG } }))
 }
 
-/** Whose calls those of a key are. */
+/** The subject of a key's calls. */
 export function subjectOf({ id, userId, clientId, tags }: KeyRecord): Subject {
   return { userId, clientId, tags: { ...tags, [KEY_TAG]: id } }
 }

@@ -39,7 +39,7 @@ export async function adjust(command: "top-up" | "reset", given: AdjustArguments
   })
 }
 
-/** A change of another counter than was meant would be seen too late, so that the scope is exact. */
+/** Requires the exact scope: a change of the wrong counter would be noticed too late. @throws InvalidArgumentError */
 function checkSubject(scope: Scope, { userId, clientId, model, tags = {} }: Subject): void {
   const wanted = typeof scope === "object" ? ("tag" in scope ? scope.tag : "") : scope
   const option =

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises"
 import type { Budget, StoredEntry, UsageFilter } from "@p2/budget"
-import { formatCursor } from "@p2/budget/store"
+import { matchesFilter } from "@p2/budget/store"
 import { formatCount, printable } from "../../output/table"
 import { KEY_TAG } from "../keys/virtual-key"
 import { readCount } from "./count"
@@ -17,11 +17,12 @@ export interface CallsArguments extends StoreArguments, SubjectArguments {
 
 const POLL_MS = 500
 const PAGE = 500
+const OVERLAP_MS = 2_000
 
 /** `p2 calls` */
 export async function printCalls(given: CallsArguments): Promise<void> {
   const left = new AbortController()
-  // Whoever read the output has left, as `head` does.
+  // The reader of the output left, as `head` does.
   process.stdout.on("error", () => left.abort())
   const limit = readCount(given.rows, "--rows")
   const filter = readFilter(given, Date.now())
@@ -30,34 +31,58 @@ export async function printCalls(given: CallsArguments): Promise<void> {
       process.stdout.write(`${given.json === true ? JSON.stringify(publicEntry(entry)) : describeCall(entry)}\n`)
   }
   await withLedger(given, async ({ budget }) => {
+    const follower = given.follow === true ? await createFollower(budget, filter) : undefined
     const { entries } = await budget.usage.list({ filter, limit, order: "newest" })
+    follower?.skip(entries)
     write(entries.reverse())
-    if (given.follow !== true) return
-    const last = entries.at(-1)
-    await follow(budget, filter, last === undefined ? null : formatCursor(last), { write, signal: left.signal })
+    while (follower !== undefined && !left.signal.aborted) {
+      for await (const fresh of follower.read()) write(fresh)
+      await pause(POLL_MS, undefined, { signal: left.signal }).catch(() => {})
+    }
   })
 }
 
-interface Following {
-  write(entries: readonly StoredEntry[]): void
-  signal: AbortSignal
+/** Reads entries as they come, each once. */
+interface Follower {
+  /** Entries that are known already. */
+  skip(entries: readonly StoredEntry[]): void
+  /** Pages of what is new and matches. */
+  read(): AsyncGenerator<StoredEntry[]>
 }
 
-/** Writes entries as they come, until nobody reads. */
-async function follow(
-  budget: Budget,
-  filter: UsageFilter,
-  start: string | null,
-  { write, signal }: Following,
-): Promise<void> {
-  let cursor = start
-  while (!signal.aborted) {
-    const { entries } = await budget.usage.list({ filter, cursor, limit: PAGE })
-    write(entries)
-    const last = entries.at(-1)
-    if (last !== undefined) cursor = formatCursor(last)
-    if (entries.length < PAGE) await pause(POLL_MS, undefined, { signal }).catch(() => {})
+/**
+ * Entries of one millisecond are in the order of their keys, and one that is written late may come before others. So the last two
+ * seconds are read again, and what was seen is skipped. Filters here, so that a rare match does not read the whole ledger again.
+ */
+async function createFollower(budget: Budget, filter: UsageFilter): Promise<Follower> {
+  const [newest] = (await budget.usage.list({ limit: 1, order: "newest" })).entries
+  const seen = new Map<string, number>()
+  let latestAt = newest?.at ?? 0
+  async function* unseen(): AsyncGenerator<StoredEntry[]> {
+    const from = latestAt - OVERLAP_MS
+    for (const [key, at] of seen) if (at < from) seen.delete(key)
+    let cursor: string | null = null
+    do {
+      const page: Awaited<ReturnType<Budget["usage"]["list"]>> = await budget.usage.list({
+        filter: { from },
+        cursor,
+        limit: PAGE,
+      })
+      const fresh = page.entries.filter(({ idempotencyKey }) => !seen.has(idempotencyKey))
+      skip(fresh)
+      yield fresh.filter((entry) => matchesFilter(entry, filter))
+      cursor = page.cursor
+    } while (cursor !== null)
   }
+  function skip(entries: readonly StoredEntry[]): void {
+    for (const { idempotencyKey, at } of entries) {
+      seen.set(idempotencyKey, at)
+      latestAt = Math.max(latestAt, at)
+    }
+  }
+  // Marks the entries that exist as seen.
+  for await (const _page of unseen());
+  return { skip, read: unseen }
 }
 
 /** One line: when, whose, which model, how it ended, tokens, cost. */

@@ -11,7 +11,7 @@ const DURABILITY = {
   disk: "a power cut",
 } as const
 
-/** A clock that is behind by less is a matter of rounding. */
+/** Smaller differences are rounding. */
 const CLOCK_TOLERANCE_MS = 1_000
 
 /** `p2 check` @throws P2Error if the store is misconfigured or damaged, or its clock is behind */

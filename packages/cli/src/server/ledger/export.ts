@@ -25,7 +25,7 @@ export async function exportLedger(given: ExportArguments, stdout: Writable = pr
     // Only the user can read the file, because the ledger says who called what.
     const target = output === undefined ? stdout : createWriteStream(output, { mode: 0o600, flags: "wx" })
     await pipeline(Readable.from(lines), target, { end: output !== undefined }).catch((error: unknown) => {
-      // Whoever read the output has left, as `head` does.
+      // The reader of the output left, as `head` does.
       if (output === undefined && (error as NodeJS.ErrnoException).code === "EPIPE") return
       throw output === undefined ? error : fileError(error, output)
     })
@@ -44,7 +44,7 @@ function fileError(error: unknown, output: string): unknown {
   )
 }
 
-/** An entry without what a program may have recorded of prompts and answers. */
+/** An entry without the prompt and the answer that a program may have recorded. */
 export function publicEntry(entry: StoredEntry): Omit<StoredEntry, "prompt" | "answer"> {
   const { prompt: _prompt, answer: _answer, ...shown } = entry
   return shown
@@ -91,9 +91,13 @@ function csvLine(cells: readonly Cell[]): string {
  */
 const FORMULA = /^[\s\u0000]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/
 
+/** Control characters, which a terminal would interpret. */
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
+
 function csvCell(cell: Cell): string {
   if (cell === undefined) return ""
   if (typeof cell !== "string") return String(cell)
-  const safe = FORMULA.test(cell) ? `'${cell}` : cell
+  const plain = cell.replace(CONTROL, "?")
+  const safe = FORMULA.test(plain) ? `'${plain}` : plain
   return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

@@ -7,7 +7,7 @@ import { shownAddress } from "../../store/store-address"
 import type { ServeConfig } from "../config/config-schema"
 import { storeOfCommand } from "../store-of-command"
 
-/** Where a command looks. */
+/** The options that select the store of a command. */
 export interface StoreArguments {
   config?: string
   store?: string

@@ -27,6 +27,8 @@ interface StatusRow extends LimitStatus {
 export async function printStatus(given: StatusArguments): Promise<void> {
   const rows = readCount(given.rows, "--rows")
   await withLedger(given, async (ledger) => {
+    // What a killed process had reserved is charged when its lease has ended.
+    await ledger.budget.sweep()
     const limits = limitsOf(given, ledger.config)
     const subject = readSubject(given)
     const isOne = Object.values(subject).some((value) => value !== undefined)

@@ -5,7 +5,7 @@ import { readDuration } from "../config/duration"
 import { KEY_TAG } from "../keys/virtual-key"
 import { readTags } from "../tags"
 
-/** Whose calls. */
+/** The options that select a subject. */
 export interface SubjectArguments {
   user?: string
   client?: string

@@ -1,8 +1,8 @@
 import { type Budget, createBudget, type Limit, memoryStore, type UsageEntry } from "@p2/budget"
 
 const limits: Limit[] = [
-  { scope: "total", limit: 50, per: "month" },
-  { scope: "user", limit: "5.00", per: "day", optional: true },
+  { scope: "total", limit: 40, per: "month" },
+  { scope: "user", limit: "3.50", per: "day", optional: true },
   { scope: { tag: "team" }, limit: { usd: 20, tokens: 20_000_000 }, per: "day", optional: true },
 ]
 const MODELS = [
@@ -50,9 +50,9 @@ async function budget(): Promise<Budget> {
       generationId: `gen-${index}`,
     }
     const chance = random()
-    if (chance < 0.02)
+    if (chance < 0.008)
       await result.reservation.settle(result.reservation.amount, { status: "failed", errorCode: "connection-lost" })
-    else if (chance < 0.05)
+    else if (chance < 0.04)
       await result.reservation.settle(0, { status: "failed", errorCode: "http-429", costSource: "none" })
     else await result.reservation.settle({ nanoUsd: cost }, entry)
   }

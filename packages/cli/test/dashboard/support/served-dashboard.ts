@@ -1,11 +1,12 @@
 import { type Budget, createBudget, type Limit, memoryStore } from "@p2/budget"
-import { serveProxy } from "@p2/guard/proxy/node"
+import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import { createDashboard } from "../../../src/dashboard/create-dashboard"
 import type { Dashboard, DashboardOptions } from "../../../src/dashboard/dashboard"
 
 export interface ServedDashboard extends AsyncDisposable {
   budget: Budget
   dashboard: Dashboard
+  server: ProxyServer
   url: string
 }
 
@@ -22,6 +23,7 @@ export async function serveDashboard(
   return {
     budget,
     dashboard,
+    server,
     url,
     async [Symbol.asyncDispose]() {
       dashboard.close()

@@ -1,18 +1,10 @@
 import { isRecord, parseJson } from "@p2/core"
-import { findProtocol } from "../../protocols/find-protocol"
-import type { CallDescription, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
-import { rejected, rejectionOf } from "../../protocols/rejection"
+import { describeCall } from "../../protocols/describe-call"
+import type { ProviderCall, Rejection } from "../../protocols/protocol"
+import { rejected } from "../../protocols/rejection"
+import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS } from "../../protocols/variants/batch-price"
 import type { Guard } from "../guard-options"
 import { linesOf } from "./lines"
-
-/** The upper bound of all calls in a file. */
-export interface BatchBound {
-  status: "bounded"
-  nanoUsd: number
-  tokens: number
-  /** The model of the calls. */
-  model: string
-}
 
 /** Calls that are described before other work gets a turn. */
 const CALLS_PER_TURN = 50
@@ -23,25 +15,24 @@ export async function boundOfFile(
   file: Blob,
   { url, headers }: ProviderCall,
 ): Promise<BatchBound | Rejection> {
-  const bound: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, model: "unknown" }
+  let bound = NO_CALLS
   let number = 0
   try {
     for await (const line of linesOf(file.stream())) {
       number += 1
       const call = callOf(line, url, headers)
       const each = "status" in call ? call : boundOfCall(guard, call)
-      if (each.status === "rejected") return rejected(each.reason, `Line ${number} of the batch: ${each.message}`)
-      bound.nanoUsd += each.nanoUsd
-      bound.tokens += each.tokens
-      if (each.model !== undefined) bound.model = each.model
+      if (each.status === "rejected") return inBatch(each, `Line ${number}`)
+      const sum = addBounds(bound, each)
+      if (sum.status === "rejected") return sum
+      bound = sum
       if (number % CALLS_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0))
     }
   } catch (error) {
     if (error instanceof RangeError) return rejected("invalid-body", `Line ${number + 1} of the batch is too long.`)
     throw error
   }
-  const isSafe = Number.isSafeInteger(bound.nanoUsd) && Number.isSafeInteger(bound.tokens)
-  return isSafe ? bound : rejected("unbounded-cost", "The upper bound of the batch is too large to be counted.")
+  return bound
 }
 
 /** The call in a line, as the provider would receive it at the host of the batch. */
@@ -61,37 +52,11 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
   }
 }
 
-interface CallBound {
-  status: "bounded"
-  nanoUsd: number
-  tokens: number
-  model: string | undefined
-}
-
-const FREE: CallBound = { status: "bounded", nanoUsd: 0, tokens: 0, model: undefined }
-
-function boundOfCall(guard: Guard, call: ProviderCall): CallBound | Rejection {
+function boundOfCall(guard: Guard, call: ProviderCall): BatchBound | Rejection {
   // What the guard adds to a call of its own is not in the file.
-  const described = findProtocol(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
+  const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described
-  if (described.status === "free") return FREE
-  return described.status === "priced" ? boundOfPriced(guard, described) : notABatch(described)
-}
-
-function notABatch({ status }: CallDescription): Rejection {
-  return rejected("unknown-endpoint", `A call of this kind (${status}) cannot run in a batch.`)
-}
-
-function boundOfPriced({ prices }: Guard, described: PricedCall): CallBound | Rejection {
-  const { boundOptions, input, maxOutputTokens, priceKey, model } = described
-  const { serviceTier = "auto" } = boundOptions
-  if (serviceTier !== "auto" && serviceTier !== "default" && serviceTier !== "batch")
-    return rejected("unbounded-cost", "No source says how a batch bills `service_tier`. Omit it.")
-  try {
-    const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
-    const { nanoUsd, tokens } = prices.upperBound(priceKey, options)
-    return { status: "bounded", nanoUsd, tokens, model }
-  } catch (error) {
-    return rejectionOf(error)
-  }
+  if (described.status === "free") return NO_CALLS
+  if (described.status === "priced") return boundInBatch(guard.prices, described)
+  return rejected("unknown-endpoint", `A call of this kind (${described.status}) cannot run in a batch.`)
 }

@@ -1,11 +1,12 @@
 import { isRecord, LruMap, parseJson } from "@p2/core"
-import { BatchMeter } from "../../protocols/openai-batch/batch-meter"
 import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
 import { unbounded } from "../../protocols/rejection"
+import { BatchMeter } from "../../protocols/variants/batch-meter"
+import type { BatchBound } from "../../protocols/variants/batch-price"
 import type { Guard } from "../guard-options"
 import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
-import { type BatchBound, boundOfFile } from "./batch-file"
+import { boundOfFile } from "./batch-file"
 
 /** The bounds of the files that a guard uploaded, by host and id. */
 export type BatchFiles = LruMap<string, BatchBound | Rejection>

@@ -1,5 +1,6 @@
 import type { CallDescription, ProtocolContext, ProviderCall } from "../protocol"
 import { invalidBody, rejected } from "../rejection"
+import { BATCH_MARGIN_MS, batchKey } from "../variants/batch-key"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
 import { providerOf } from "../variants/called-model"
 
@@ -7,14 +8,6 @@ import { providerOf } from "../variants/called-model"
 export const BATCH_FIELDS: BodyFields = {
   free: /* @__PURE__ */ words("metadata output_expires_after"),
   read: /* @__PURE__ */ words("completion_window endpoint input_file_id"),
-}
-
-/** How long results may take to arrive after the completion window. */
-const MARGIN_MS = 3_600_000
-
-/** The idempotency key of the reservation of a batch. */
-export function batchKey(batchId: string): string {
-  return `batch:${batchId}`
 }
 
 /** Describes a call of OpenAI's Batch API, and the upload of a file for it. */
@@ -39,5 +32,5 @@ function describeStart(body: ProviderCall["body"]): CallDescription {
   if (typeof fileId !== "string" || fileId === "") return invalidBody("input_file_id", "the id of a file")
   const hours = typeof window === "string" ? /^(\d{1,3})h$/.exec(window)?.[1] : undefined
   if (hours === undefined) return invalidBody("completion_window", 'a number of hours such as "24h"')
-  return { status: "batch-start", provider: "openai", fileId, leaseMs: Number(hours) * 3_600_000 + MARGIN_MS }
+  return { status: "batch-start", provider: "openai", fileId, leaseMs: Number(hours) * 3_600_000 + BATCH_MARGIN_MS }
 }

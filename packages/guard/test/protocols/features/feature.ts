@@ -1,7 +1,7 @@
 import { createPriceTable } from "@p2/pricing"
 import {
   type CallDescription,
-  findProtocol,
+  describeCall,
   type PricedCall,
   type ProtocolContext,
   type ProviderCall,
@@ -62,7 +62,7 @@ export function describeRow(table: FeatureTable, row: Feature): CallDescription 
   const model = row.model ?? table.model
   const callOf = table.isForm ? formCallTo : callTo
   const call = callOf(row.endpoint ?? table.endpoint, { model, ...table.body, ...row.body })
-  return findProtocol(call, { ...context, ...row.options })
+  return describeCall(call, { ...context, ...row.options })
 }
 
 /** Describes the plain call with the endpoint and the model of a row. */

@@ -1,4 +1,4 @@
-import { findProtocol } from "../../../src/protocols"
+import { describeCall } from "../../../src/protocols"
 import { callTo, context } from "./feature"
 
 /** Calls that run no model. */
@@ -128,7 +128,7 @@ export const PATHS: readonly PathRow[] = [
 
 export function describePathRow({ baseURL = "https://api.openai.com/v1" }: PathRow, example: string) {
   const [method, path] = example.split(" ") as [string, string]
-  return findProtocol(callTo(`${baseURL}${path}`, method === "POST" ? {} : undefined, method), context)
+  return describeCall(callTo(`${baseURL}${path}`, method === "POST" ? {} : undefined, method), context)
 }
 
 export function pathsMarkdown(): string {

@@ -1,17 +1,9 @@
 import { isRecord } from "@p2/core"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError } from "../openai-chat/reported-error"
-import { batchKey } from "./describe-batch"
+import { batchKey } from "./batch-key"
 
-/** Statuses of a batch that has ended. */
-export const ENDED_BATCHES: ReadonlySet<unknown> = /* @__PURE__ */ new Set([
-  "completed",
-  "expired",
-  "cancelled",
-  "failed",
-])
-
-/** Reads the answer to the start of a batch: its usage comes later, with a poll. */
+/** Reads the answer to the start of a batch of OpenAI or Anthropic: its usage comes later, with a poll. */
 export class BatchMeter implements Meter {
   readonly #leaseMs: number
   #state: MeterReading["state"] = "open"
@@ -24,7 +16,7 @@ export class BatchMeter implements Meter {
   }
 
   add({ data }: WireEvent): { usageOnly: boolean } {
-    if (!isRecord(data) || data.object !== "batch" || typeof data.id !== "string") {
+    if (!isRecord(data) || !isBatch(data) || typeof data.id !== "string") {
       this.#state = "broken"
       this.#error = readReportedError(data)
     } else {
@@ -55,4 +47,8 @@ export class BatchMeter implements Meter {
           : undefined,
     }
   }
+}
+
+function isBatch({ object, type }: Readonly<Record<string, unknown>>): boolean {
+  return object === "batch" || type === "message_batch"
 }

@@ -29,7 +29,7 @@ export const PROTOCOLS: readonly Protocol[] = [
 /**
  * Describes what a call can cost: by the first wire format that recognizes it. A call that none recognizes is rejected by name.
  */
-export function findProtocol(call: ProviderCall, context: ProtocolContext): CallDescription {
+export function describeCall(call: ProviderCall, context: ProtocolContext): CallDescription {
   try {
     return describe(call, context) ?? unknownEndpoint(call)
   } catch (error) {
