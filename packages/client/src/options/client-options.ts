@@ -52,6 +52,8 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
   baseURL?: string | undefined
   /** API key of the request's own provider. @defaultValue the provider's environment variable */
   apiKey?: string | undefined
+  /** API keys by provider, for fallbacks too: `{ openrouter: "…" }`. @defaultValue the providers' environment variables */
+  apiKeys?: Readonly<Record<string, string>> | undefined
   /** Your prices, from `createPriceTable`. @defaultValue the published table */
   prices?: PriceTable | undefined
   /** Your own providers, or changes to known ones. */

@@ -27,7 +27,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function chooseProvider(
   model: string,
-  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey">,
+  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey" | "apiKeys">,
   table: ProviderTable,
   env: Environment,
 ): ProviderChoice {
@@ -40,7 +40,7 @@ export function chooseProvider(
     provider,
     name: named === undefined ? model : model.slice(prefix.length + 1),
     baseURL: endpoint ?? firstSetVariable(baseURLVariablesOf(provider), env, HTTP_URL) ?? provider.baseURL,
-    apiKey: options.apiKey ?? firstSetVariable(keyVariablesOf(provider), env),
+    apiKey: options.apiKey ?? options.apiKeys?.[provider.name] ?? firstSetVariable(keyVariablesOf(provider), env),
     ownOpenAI: options.openai,
   }
 }

@@ -24,6 +24,10 @@ const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   // https://docs.perplexity.ai/guides/structured-outputs
   perplexity: { modes: ["json_schema", "prompt"] },
   moonshotai: { keyVariables: ["MOONSHOT_API_KEY", "MOONSHOTAI_API_KEY"] },
+  // `response_format` is text or json_object, and `tool_choice` can only be auto: https://docs.z.ai/api-reference/llm/chat-completion
+  zai: { keyVariables: ["ZAI_API_KEY", "Z_AI_API_KEY"], modes: ["json_object", "prompt"] },
+  // `response_format` is not documented: https://platform.minimax.io/docs/api-reference/text-openai-api
+  minimax: { modes: ["tool", "prompt"] },
   ollama: { keyVariables: [] },
   lmstudio: { keyVariables: [] },
 }
