@@ -1,4 +1,5 @@
 import { P2Error } from "@p2/core"
+import { runBatch } from "./batch"
 import { runConcurrentCallers } from "./concurrent-callers"
 import { runGuide } from "./guide"
 import { HELP, readOptions } from "./options"
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
   try {
     await runGuide(options, provider)
     await runConcurrentCallers(options, provider)
+    await runBatch(options, provider)
   } finally {
     await provider.close()
   }

@@ -11,9 +11,10 @@ export interface DemoOptions {
   store: string | undefined
   callers: number
   affordable: number
+  documents: number
 }
 
-export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget.
+export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget and a batch.
 
 Usage: npm start -- [options]
 
@@ -25,6 +26,7 @@ Usage: npm start -- [options]
   --store URL            memory:, file:./p2.db, redis://… or postgres://… (default: REDIS_URL when set, else memory:)
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
+  --documents N          documents of the batch    (default: 50)
   --help                 print this text
 
 Without --live the demo uses a local provider with its own ledger, with which the receipts are compared.`
@@ -42,6 +44,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
       store: { type: "string" },
       callers: { type: "string", default: "50" },
       affordable: { type: "string", default: "10" },
+      documents: { type: "string", default: "50" },
       help: { type: "boolean", default: false },
     },
   })
@@ -56,6 +59,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     store: values.store ?? process.env.REDIS_URL,
     callers: count("--callers", values.callers, 10_000),
     affordable: count("--affordable", values.affordable, 10_000),
+    documents: count("--documents", values.documents, 10_000),
   }
 }
 
