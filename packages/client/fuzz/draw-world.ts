@@ -78,6 +78,20 @@ export interface ClientPlan {
   /** All calls at once, or one after the other. */
   atOnce: boolean
   calls: CallPlan[]
+  /** Undefined: the model has no tools. */
+  tools: ToolsPlan | undefined
+  /** The calls are made in a run with this budget, every second one in a fork; undefined: by the client itself. */
+  runNanoUsd: number | undefined
+}
+
+/** The tools of a client: `search`, and `ask` without `execute`. */
+export interface ToolsPlan {
+  maxSteps: number
+  /** The maximum cost of a search, of which two thirds are charged; undefined: it is free. */
+  costNanoUsd: number | undefined
+  does: "returns" | "throws" | "waits" | "hangs"
+  /** The tools that the model calls in the first message. */
+  calls: ("search" | "ask" | "unknown" | "invalid")[]
 }
 
 export interface CallPlan {
@@ -220,7 +234,7 @@ const request = fc.record<RequestPlan>({
 
 const doubtfulCharge = fc.constantFrom<DoubtfulCharge | undefined>("bound", "input", "received", "nothing", undefined)
 
-const client = fc.record<ClientPlan>({
+const client = fc.record<Omit<ClientPlan, "tools" | "runNanoUsd">>({
   request,
   charge: rarely(fc.record<ChargeOptions>({ serverError: doubtfulCharge, abort: doubtfulCharge }), 2),
   deadlineMs: fc.integer({ min: 30, max: 150 }),
@@ -239,7 +253,20 @@ const storeFault = fc.record<StoreFault>({
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
 
-const world = fc.record<World>({
+const steps = fc.record<Pick<ClientPlan, "tools" | "runNanoUsd">>({
+  tools: rarely(
+    fc.record<ToolsPlan>({
+      maxSteps: fc.integer({ min: 1, max: 4 }),
+      costNanoUsd: rarely(money, 6),
+      does: fc.constantFrom("returns", "returns", "throws", "waits", "hangs"),
+      calls: upTo(4, fc.constantFrom("search", "search", "search", "ask", "unknown", "invalid"), 1),
+    }),
+    3,
+  ),
+  runNanoUsd: rarely(money, 2),
+})
+
+const world = fc.record<Omit<World, "clients"> & { clients: Omit<ClientPlan, "tools" | "runNanoUsd">[] }>({
   clients: upTo(4, client, 1),
   userBudgets: fc.array(maybeBudget, { minLength: 3, maxLength: 3 }),
   clientBudgets: fc.array(maybeBudget, { minLength: 2, maxLength: 2 }),
@@ -261,7 +288,10 @@ const world = fc.record<World>({
 
 /** The world of a seed. */
 export function drawWorld(seed: number): World {
-  const drawn = fc.sample(world, { seed, numRuns: 1 })[0]!
+  const { clients, ...others } = fc.sample(world, { seed, numRuns: 1 })[0]!
+  // Drawn apart, so that the rest of a world does not depend on them.
+  const drawnSteps = fc.sample(steps, { seed, numRuns: clients.length })
+  const drawn = { ...others, clients: clients.map((plan, index) => ({ ...plan, ...drawnSteps[index]! })) }
   return drawn.own?.lease === undefined ? drawn : { ...drawn, clients: drawn.clients.map(slowed) }
 }
 

@@ -19,9 +19,21 @@ import {
   type Receipt,
   type Reconciliation,
   type RequestRecord,
+  type RunReceipt,
   type ScopeInfo,
+  type ToolContext,
+  type ToolSet,
+  tool,
 } from "../src/index"
-import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
+import {
+  type AnswerKind,
+  type BudgetPlan,
+  type CallPlan,
+  type ClientPlan,
+  KEY,
+  type ToolsPlan,
+  type World,
+} from "./draw-world"
 import { type FaultyStores, faultyStores } from "./faulty-store"
 import { type PartitionCounter, readCounters, readEntries, readTotals } from "./read-store"
 import type { StoreKind, WorldStore } from "./world-stores"
@@ -32,8 +44,14 @@ export interface Outcome {
   call: number
   receipt: Receipt | undefined
   error: unknown
-  /** Whether there is an answer, and whether it matches its schema. */
-  answer: "none" | "valid" | "invalid"
+  /** Whether there is an answer, and whether it matches its schema; `calls`: the model called tools instead. */
+  answer: "none" | "valid" | "invalid" | "calls"
+}
+
+/** The receipt of a client's run after all its calls. */
+export interface RunOutcome {
+  client: number
+  receipt: RunReceipt
 }
 
 /** The code of the error, `answered`, or the text of an error of another kind. */
@@ -46,6 +64,7 @@ export function outcomeCode({ error }: Outcome): string {
 export interface PlayedWorld {
   world: World
   outcomes: Outcome[]
+  runs: RunOutcome[]
   stores: FaultyStores
   provider: LocalProvider
   /** Log messages and warnings. */
@@ -126,6 +145,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
     return {
       world,
       outcomes,
+      runs: run.runs,
       audits: audits.flat(),
       provider,
       unhandled,
@@ -170,6 +190,7 @@ function partitionOf({ tags }: Subject): string {
 
 class WorldRun {
   readonly logged: string[] = []
+  readonly runs: RunOutcome[] = []
   readonly stores: FaultyStores
   readonly partitions: string[]
   readonly #world: World
@@ -193,11 +214,13 @@ class WorldRun {
       for (const listener of this.#storeListeners) listener(call)
     })
     for (const [client, plan] of world.clients.entries())
-      for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each)
+      for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each, plan.tools)
   }
 
   /** Sets the faults of the provider's calls for one request, in order. */
-  #script(provider: LocalProvider, name: string, { faults }: CallPlan): void {
+  #script(provider: LocalProvider, name: string, { faults: planned }: CallPlan, tools: ToolsPlan | undefined): void {
+    const [first = {}, ...others] = planned
+    const faults = tools === undefined ? planned : [{ toolCalls: tools.calls.map(toolCall), ...first }, ...others]
     let next = 0
     for (let index = 0; index <= faults.length; index++) {
       const matches = ({ body }: { body: Record<string, unknown> }) => {
@@ -250,19 +273,26 @@ class WorldRun {
   }
 
   async play(plan: ClientPlan, index: number): Promise<Outcome[]> {
-    let client: LLMClient<unknown>
+    let client: LLMClient<unknown, ToolSet | undefined>
     try {
-      client = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan, index))
+      client = new LLMClient<unknown, ToolSet | undefined>(this.#requestOf(plan), {
+        ...this.#optionsOf(plan, index),
+        ...toolOptions(plan.tools),
+      })
     } catch (error) {
       return [{ client: index, call: 0, receipt: undefined, error, answer: "none" }]
     }
     const outcomes: Promise<Outcome>[] = []
+    const { runNanoUsd } = plan
+    const run = runNanoUsd === undefined ? undefined : client.run({ maxBudget: formatUsd(runNanoUsd) })
     for (const [number, call] of plan.calls.entries()) {
-      const playing = this.#call(client, plan, { client: index, call: number }, call)
+      const caller = run === undefined ? client : number % 2 === 0 ? run : run.fork()
+      const playing = this.#call(caller, plan, { client: index, call: number }, call)
       outcomes.push(playing)
       if (!plan.atOnce) await playing
     }
     const ended = await Promise.all(outcomes)
+    if (run !== undefined) this.runs.push({ client: index, receipt: await run.finish() })
     await client.close()
     return ended
   }
@@ -318,7 +348,7 @@ class WorldRun {
   }
 
   async #call(
-    client: LLMClient<unknown>,
+    client: Pick<LLMClient<unknown, ToolSet | undefined>, "msg" | "generate" | "stream">,
     plan: ClientPlan,
     place: Pick<Outcome, "client" | "call">,
     call: CallPlan,
@@ -337,16 +367,19 @@ class WorldRun {
     this.#storeListeners.add(onEvent)
     const { signal } = controller
     let answer: unknown
+    let isCalls = false
     let [receipt, error]: [Receipt | undefined, unknown] = [undefined, undefined]
     try {
-      if (way === "stream")
-        ({ answer, receipt } = await read(client.stream({ signal }), call, () => onEvent("content")))
-      else {
-        const result = await client.generate({ signal })
-        receipt = result.receipt
-        if (result.ok) answer = result.answer
-        else error = result.error
-      }
+      const result =
+        way === "stream"
+          ? { ok: true as const, ...(await read(client.stream({ signal }), call, () => onEvent("content"))) }
+          : await client.generate({ signal })
+      receipt = result.receipt
+      if (!result.ok) error = result.error
+      else if (result.finishReason === "tool-calls") {
+        isCalls = true
+        for (const { id } of result.toolCalls) client.msg.addToolResult(id, "a result")
+      } else answer = result.answer
     } catch (thrown) {
       error = thrown
       if (P2Error.isInstance(thrown)) receipt = (thrown as { receipt?: Receipt }).receipt
@@ -358,9 +391,34 @@ class WorldRun {
       ...place,
       receipt,
       error,
-      answer: error === undefined ? await checkAnswer(plan.request.answer, answer) : "none",
+      answer: error !== undefined ? "none" : isCalls ? "calls" : await checkAnswer(plan.request.answer, answer),
     }
   }
+}
+
+/** What a tool throws, which the model sees and no log. */
+const TOOL_ERROR = "AnswerSecret: no such page."
+
+function toolOptions(plan: ToolsPlan | undefined): Pick<LLMClientOptions<ToolSet>, "tools" | "maxSteps"> {
+  if (plan === undefined) return {}
+  const { does, costNanoUsd, maxSteps } = plan
+  const execute = async (_input: unknown, { signal }: ToolContext) => {
+    if (does === "throws") throw new Error(TOOL_ERROR)
+    if (does === "waits") await new Promise((resolve) => setTimeout(resolve, 20))
+    // A tool may ignore the signal.
+    if (does === "hangs") await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    return { pages: 2 }
+  }
+  const actual = ({ pages }: { pages: number }) => formatUsd(Math.floor(((costNanoUsd ?? 0) * pages) / 3))
+  const cost = costNanoUsd === undefined ? undefined : { max: formatUsd(costNanoUsd), actual }
+  const parameters = z.object({ query: z.string() })
+  return { maxSteps, tools: { search: tool({ parameters, execute, cost }), ask: tool({ parameters }) } }
+}
+
+function toolCall(kind: ToolsPlan["calls"][number]) {
+  if (kind === "unknown") return { name: "unknown", arguments: {} }
+  if (kind === "invalid") return { name: "search", arguments: { query: 3 } }
+  return { name: kind, arguments: { query: "David Copperfield" } }
 }
 
 function instanceOf(baseURL: string, kind: NonNullable<ClientPlan["openai"]>): OpenAI {
@@ -378,7 +436,7 @@ async function checkAnswer(kind: AnswerKind, answer: unknown): Promise<Outcome["
 }
 
 /** Reads a stream according to the plan. */
-async function read(stream: AnswerStream<unknown>, { reader }: CallPlan, onContent: () => void) {
+async function read(stream: AnswerStream<unknown, ToolSet | undefined>, { reader }: CallPlan, onContent: () => void) {
   const { does, after } = reader
   if (does === "leaves unread") await stream[Symbol.asyncIterator]().return?.()
   if (does === "reads" || does === "leaves" || does === "cancels" || does === "throws") {
