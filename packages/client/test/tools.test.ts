@@ -597,6 +597,34 @@ describe("a stream with tools", () => {
   })
 })
 
+test("each call of a tool is logged, without its arguments and its result", async () => {
+  const logged: unknown[] = []
+  const log = (message: string, fields: unknown) => void logged.push(message, fields)
+  const paid = tool({ parameters: City, execute: ({ city }) => `secret of ${city}`, cost: "0.01" })
+  provider.faults.next(calls(call("paid", { city: "Rome" }), call("paid", { city: 3 })))
+  await open({ tools: { paid }, maxSteps: 2, logger: { debug: log, warn: log } }).generate()
+  const messages = logged.filter((each) => typeof each === "string")
+  expect(messages).toEqual([
+    "p2: attempt succeeded",
+    "p2: tool call succeeded",
+    "p2: tool call invalid",
+    "p2: attempt succeeded",
+  ])
+  expect(logged).toContainEqual(expect.objectContaining({ name: "paid", status: "succeeded", costNanoUsd: 10_000_000 }))
+  expect(JSON.stringify(logged)).not.toMatch(/Rome|secret/)
+})
+
+test("the record of a request that ended with paid tools is that of its attempt", async () => {
+  const ask = tool({ description: "Asks the user" })
+  const search = tool({ execute: () => "result", cost: "0.01" })
+  const client = open({ tools: { search, ask }, maxSteps: 3 })
+  provider.faults.next(calls(call("search", {}), call("ask", {})))
+  const { receipt } = await client.generate()
+  expect(receipt.toolCalls).toMatchObject([{ costNanoUsd: 10_000_000 }])
+  const details = await client.usageTracker.getRequestDetails(receipt.requestId)
+  expect(details).toMatchObject({ model: "openai/gpt-4o-mini", status: "succeeded", costNanoUsd: receipt.costNanoUsd })
+})
+
 test("a truncated call is not run", async () => {
   let runs = 0
   const count = tool({ parameters: City, execute: () => ++runs })

@@ -62,7 +62,10 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
       if (outcome.status === "called") {
         const { pending, runnable } = partCalls(outcome.calls, call)
         const outcomes = await runTools(call, step.attempt, runnable, remaining())
-        toolCalls.push(...outcomes.map(({ receipt }) => receipt))
+        for (const { receipt } of outcomes) {
+          toolCalls.push(receipt)
+          logTool(call, receipt)
+        }
         const ended = outcomes.find((each) => each.status === "ended")
         if (ended?.status === "ended") return await fail(ended.error)
         turn.push(callMessage(outcome.text, outcome.calls), ...outcomes.flatMap(resultMessage))
@@ -131,11 +134,20 @@ function resultMessage(outcome: ToolOutcome): Message[] {
   return [{ role: "tool", tool_call_id: outcome.result.id, content: outcome.content }]
 }
 
-function logAttempt({ logger }: GenerateCall, receipt: AttemptReceipt): void {
+function logAttempt(call: GenerateCall, receipt: AttemptReceipt): void {
   const { id, model, status, errorCode, costNanoUsd, costSource, timings } = receipt
   const fields = { id, model, status, errorCode, costNanoUsd, costSource, totalMs: timings.totalMs }
+  log(call, `p2: attempt ${status}`, fields)
+}
+
+function logTool(call: GenerateCall, receipt: ToolReceipt): void {
+  const { id, name, status, errorCode, costNanoUsd, costSource, durationMs } = receipt
+  log(call, `p2: tool call ${status}`, { id, name, status, errorCode, costNanoUsd, costSource, durationMs })
+}
+
+function log({ logger }: GenerateCall, message: string, fields: Record<string, unknown>): void {
   try {
-    logger?.[status === "succeeded" ? "debug" : "warn"]?.(`p2: attempt ${status}`, fields)
+    logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields)
   } catch {
     // A logger that throws must not lose the answer or the receipt.
   }

@@ -5,7 +5,7 @@ import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
 import type { ToolChoice, ToolSet } from "../steps/tool"
 
-/** Receives one message per attempt. `console` is a valid logger. */
+/** Receives one message per attempt and per call of a tool. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void

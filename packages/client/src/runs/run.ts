@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Message, type MessageBuilder, type RequestOptions } from "@p2/core"
 import type { AnswerStream } from "../answer-stream"
+import type { MapOptions, MapResult } from "../batch/map-options"
 import type { BudgetInfo } from "../budget/budget-info"
 import type { GenerateResult } from "../generate/result"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
@@ -25,6 +26,7 @@ interface RunClient<Answer, Tools extends ToolSet | undefined> {
   generate(options: CallOptions): Promise<GenerateResult<Answer, Tools>>
   generateResponse(options: CallOptions): Promise<Answer>
   stream(options: CallOptions): AnswerStream<Answer, Tools>
+  map<Item>(items: Iterable<Item>, options: MapOptions<Item>): Promise<MapResult<Answer>[]>
   getBudgetInfo(): Promise<BudgetInfo>
 }
 
@@ -82,6 +84,11 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
   /** Like `client.stream()`. @throws RunFinishedError; P2Error of kind `usage` */
   stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     return this.#client.stream(options)
+  }
+
+  /** Like `client.map()`. @throws RunFinishedError; P2Error of kind `usage` */
+  map<Item>(items: Iterable<Item>, options: MapOptions<Item> = {}): Promise<MapResult<Answer>[]> {
+    return this.#client.map(items, options)
   }
 
   /** Like `client.getBudgetInfo()`, with the limit of the run among the scopes. */
