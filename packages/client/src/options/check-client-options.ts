@@ -140,7 +140,7 @@ const PROVIDER_RULES: OptionRules<Provider> = {
   streamOptions: BOOLEAN,
   maxUnstreamedTokens: ["an integer of at least 0", (count) => Number.isSafeInteger(count) && (count as number) >= 0],
   serviceTier: NON_EMPTY,
-  dialect: oneOf("openrouter"),
+  dialect: oneOf("openrouter", "anthropic"),
   seedField: NON_EMPTY,
   headers: ["an object of header names and string values", areHeaders],
 }
