@@ -1,3 +1,4 @@
+export { MessageMeter } from "./protocols/anthropic/meter"
 export { findProtocol, PROTOCOLS } from "./protocols/find-protocol"
 export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
 export { ChatCompletion } from "./protocols/openai-chat/chat-completion"

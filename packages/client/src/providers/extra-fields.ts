@@ -19,7 +19,7 @@ const NONE = { inputTokens: 0, bound: {} }
  */
 export function readExtraFields(
   request: Request<unknown>,
-  route: { model: string; sentModel: string; provider: string; url: string; path: string; prices: PriceTable },
+  route: { model: string; sentModel: string; provider: string; url: string; native: boolean; prices: PriceTable },
 ): ExtraFields {
   const { extraBody, extraHeaders, extraCostNanoUsd } = request
   const stated = { ...NONE, costNanoUsd: extraCostNanoUsd ?? 0 }
@@ -29,7 +29,7 @@ export function readExtraFields(
     findProtocol(
       {
         method: "POST",
-        url: new URL(`${route.url.replace(/\/$/, "")}${route.path}`),
+        url: new URL(`${route.url.replace(/\/$/, "")}${route.native ? "/messages" : "/chat/completions"}`),
         headers: new Headers(headers),
         body: {
           kind: "json",
