@@ -3,10 +3,11 @@ import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
 import { type CheckedCall, sentArguments } from "../steps/compiled-tools"
+import { writtenBy } from "../steps/reasoning"
 import { runTools, type ToolOutcome } from "../steps/run-tools"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 import { rememberServer } from "./answer-modes"
-import { runAttempt } from "./attempt"
+import { runAttempt, type ToolCallsVerdict } from "./attempt"
 import type { AttemptStep, GenerateCall } from "./generate-call"
 import { firstStep, nextStep } from "./next-step"
 import type { Generated, GenerateResult } from "./result"
@@ -68,7 +69,8 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
         }
         const ended = outcomes.find((each) => each.status === "ended")
         if (ended?.status === "ended") return await fail(ended.error)
-        turn.push(callMessage(outcome.text, outcome.calls), ...outcomes.flatMap(resultMessage))
+        const message = writtenBy(callMessage(outcome), call.routes[step.routeIndex]!)
+        turn.push(message, ...outcomes.flatMap(resultMessage))
         toolResults.push(...outcomes.flatMap((each) => (each.status === "answered" ? [each.result] : [])))
         if (pending.length > 0) {
           call.addTurn(turn)
@@ -117,14 +119,16 @@ function typedCall({ id, name, input }: ValidCall): ToolCallOf<ToolSet> {
   return { id, name, input: input as never }
 }
 
-function callMessage(text: string, calls: readonly CheckedCall[]): Message {
+function callMessage({ text, calls, reasoning }: ToolCallsVerdict): Message {
   return {
     role: "assistant",
     content: text === "" ? null : text,
-    tool_calls: calls.map(({ id, name, arguments: written }) => ({
+    ...reasoning,
+    tool_calls: calls.map(({ id, name, arguments: written, extraContent }) => ({
       id,
       type: "function",
       function: { name, arguments: sentArguments(written) },
+      ...(extraContent === undefined ? {} : { extra_content: extraContent }),
     })),
   }
 }

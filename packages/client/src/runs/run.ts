@@ -4,6 +4,7 @@ import type { MapOptions, MapResult } from "../batch/map-options"
 import type { BudgetInfo } from "../budget/budget-info"
 import type { GenerateResult } from "../generate/result"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
+import { withoutReasoning } from "../steps/reasoning"
 import type { ToolSet } from "../steps/tool"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
 
@@ -114,7 +115,9 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
           undefined,
           `A fork cannot change \`${name}\`: its calls are those of the client's user. Create another client, and set its limit with \`withBudget\`.`,
         )
-    const messages = changes.messages ?? (this.msg.getMessages() as readonly Message[])
+    // Another provider may reject the reasoning of this one.
+    const copied = () => this.msg.getMessages().map((each) => (changes.model == null ? each : withoutReasoning(each)))
+    const messages = changes.messages ?? (copied() as readonly Message[])
     return this.#create<A, T>(this.#scope, { ...changes, messages }, options)
   }
 

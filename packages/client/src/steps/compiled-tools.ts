@@ -194,10 +194,10 @@ export function countTools(route: Route, { tools }: ToolFields): { tokens: numbe
 }
 
 /** A call that the model wrote, compared with the tools. `arguments` is what the model wrote. */
-export type CheckedCall = { id: string; name: string; arguments: string } & (
-  | { status: "valid"; tool: CompiledTool; input: unknown }
-  | { status: "invalid"; error: InvalidAnswerError }
-)
+export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
+    | { status: "valid"; tool: CompiledTool; input: unknown }
+    | { status: "invalid"; error: InvalidAnswerError }
+  )
 
 /** The most calls of one step. The model is not told of more. */
 const MAX_CALLS = 128
@@ -210,10 +210,11 @@ export async function checkCalls(
 ): Promise<CheckedCall[]> {
   const ids = new Set<string>()
   return Promise.all(
-    calls.slice(0, MAX_CALLS).map(async ({ id: given, name, arguments: written }, index) => {
+    calls.slice(0, MAX_CALLS).map(async ({ id: given, ...called }, index) => {
+      const { name, arguments: written } = called
       const id = given === undefined || ids.has(given) ? `call_${step}_${index + 1}` : given
       ids.add(id)
-      const call = { id, name, arguments: written }
+      const call = { ...called, id }
       const tool = byName.get(name)
       if (tool === undefined) return { ...call, status: "invalid" as const, error: unknownTool(byName) }
       if (tool.parameters === undefined) return { ...call, status: "valid" as const, tool, input: {} }
