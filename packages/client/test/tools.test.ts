@@ -124,6 +124,14 @@ describe("calls are returned", () => {
   })
 })
 
+function hostileError(): unknown {
+  return Object.defineProperty({}, "message", {
+    get: () => {
+      throw new Error("secret")
+    },
+  })
+}
+
 describe("tools run", () => {
   test("in parallel; their results are sent in the order of the calls, and one receipt sums all steps", async () => {
     let running = 0
@@ -191,6 +199,25 @@ describe("tools run", () => {
     expect(results(1)[0]!.content).toBe(content)
   })
 
+  test("and a result that cannot be written as text is told to the model, and kept for the caller", async () => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    const throws = Object.defineProperty({}, "a", {
+      enumerable: true,
+      get: () => {
+        throw new Error("secret")
+      },
+    })
+    const outputs: unknown[] = [cycle, throws]
+    const get = tool({ parameters: z.object({ index: z.number() }), execute: ({ index }) => outputs[index] })
+    provider.faults.next(calls(...outputs.map((_, index) => call("get", { index }))))
+    const result = await open({ tools: { get }, maxSteps: 2 }).generate()
+    if (!result.ok) throw result.error
+    for (const { content } of results(1))
+      expect(content).toBe("Error: The result of the tool cannot be written as text.")
+    expect(result.toolResults[0]).toMatchObject({ status: "succeeded", output: cycle })
+  })
+
   test("and a long result is cut off, which the model is told", async () => {
     const get = tool({ execute: () => "😀".repeat(100), maxResultLength: 5 })
     await open({ tools: { get }, maxSteps: 2 }).generate()
@@ -216,6 +243,7 @@ describe("tools run", () => {
     ["a string", "No station.", "Error: No station."],
     ["nothing", undefined, "Error: The tool failed."],
     ["an error without a message", new Error(), "Error: The tool failed."],
+    ["a hostile object", hostileError(), "Error: The tool failed."],
   ])("and may throw %s", async (_name, thrown, content) => {
     const fails = tool({ execute: () => Promise.reject(thrown) })
     await open({ tools: { fails }, maxSteps: 2 }).generate()
@@ -508,6 +536,7 @@ describe("a paid tool", () => {
       provider.ledger.clear()
       const { receipt } = await open<ToolSet>({ tools: { paid }, maxSteps: 2 }).generate()
       expect(receipt.toolCalls).toMatchObject([{ costNanoUsd: 10_000_000, costSource: "bound", inDoubt: true }])
+      expect(receipt.toolCalls[0]!.errorCode).toMatch(/^tool(-cost)?-failed$/)
       expect(receipt).toMatchObject({ costSource: "bound", inDoubtNanoUsd: 10_000_000 })
       expectExact(receipt, 10_000_000)
     }
