@@ -75,6 +75,14 @@ describe("a call of Anthropic's Messages API", () => {
     expect(JSON.stringify(format.schema)).toContain("minimum: 1. maximum: 150.")
   })
 
+  test("of system messages alone is a user's turn", async () => {
+    const client = openClient(there(), { model })
+    client.msg.clear().addMessageSystem("Say hello.")
+    expect(await client.generate()).toMatchObject({ ok: true })
+    expect(sent().body).toMatchObject({ messages: [{ role: "user", content: [{ type: "text", text: "Say hello." }] }] })
+    expect(sent().body).not.toHaveProperty("system")
+  })
+
   test("grows as a stream, with deltas", async () => {
     provider.faults.next({ chunkDelayMs: 1 })
     const stream = openClient(there(), { model }).stream()

@@ -149,8 +149,7 @@ function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undef
 function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoice, prices: PriceTable) {
   const url = new URL(`${(baseURL ?? "https://localhost/v1").replace(/\/$/, "")}/messages`)
   return (messages: readonly Message[], structure: StructureFields) => {
-    const counted = messages.length === 0 ? [{ role: "user", content: "" }] : messages
-    const value = messagesBody({ ...structure, model: sentModel, messages: counted, max_tokens: 1 })
+    const value = messagesBody({ ...structure, model: sentModel, messages, max_tokens: 1 })
     const call = { method: "POST", url, headers: new Headers(), body: { kind: "json" as const, value } }
     const description = findProtocol(call, { prices, deployments: {}, provider: provider.name })
     if (description.status === "priced")

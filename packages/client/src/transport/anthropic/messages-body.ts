@@ -38,8 +38,11 @@ export function messagesBody(chat: Readonly<Fields>): Fields {
     if (!CHAT_FIELDS.has(name) && value !== undefined) body[name] = value
   const messages = chat.messages as readonly Fields[]
   const system = messages.filter(isSystem).flatMap(({ content }, index) => blocksOf(content, `system[${index}]`))
-  if (system.length > 0) body.system = system
-  body.messages = turnsOf(messages)
+  const turns = turnsOf(messages)
+  // A call needs a user's turn. Other providers accept system messages alone.
+  const isAlone = turns.length === 0
+  if (system.length > 0 && !isAlone) body.system = system
+  body.messages = isAlone ? [{ role: "user", content: system.length === 0 ? "" : system }] : turns
   if (Array.isArray(chat.tools) && chat.tools.length > 0) body.tools = chat.tools.map(toolOf)
   const choice = toolChoiceOf(chat.tool_choice)
   if (choice !== undefined) body.tool_choice = choice
