@@ -35,6 +35,7 @@ import {
   type World,
 } from "./draw-world"
 import { type FaultyStores, faultyStores } from "./faulty-store"
+import { playBatch } from "./play-batch"
 import { type PartitionCounter, readCounters, readEntries, readTotals } from "./read-store"
 import type { StoreKind, WorldStore } from "./world-stores"
 
@@ -65,6 +66,8 @@ export interface PlayedWorld {
   world: World
   outcomes: Outcome[]
   runs: RunOutcome[]
+  /** What is wrong with the second runs of batches. */
+  batchProblems: string[]
   stores: FaultyStores
   provider: LocalProvider
   /** Log messages and warnings. */
@@ -122,6 +125,8 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
   Object.assign(process.env, {
     OPENAI_API_KEY: KEY,
     OPENROUTER_API_KEY: KEY,
+    ANTHROPIC_API_KEY: KEY,
+    ANTHROPIC_BASE_URL: provider.anthropicBaseURL,
     OPENAI_BASE_URL: provider.baseURL,
     OPENROUTER_BASE_URL: provider.openRouterBaseURL,
   })
@@ -146,6 +151,7 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
       world,
       outcomes,
       runs: run.runs,
+      batchProblems: run.batchProblems,
       audits: audits.flat(),
       provider,
       unhandled,
@@ -191,6 +197,7 @@ function partitionOf({ tags }: Subject): string {
 class WorldRun {
   readonly logged: string[] = []
   readonly runs: RunOutcome[] = []
+  readonly batchProblems: string[] = []
   readonly stores: FaultyStores
   readonly partitions: string[]
   readonly #world: World
@@ -282,6 +289,7 @@ class WorldRun {
     } catch (error) {
       return [{ client: index, call: 0, receipt: undefined, error, answer: "none" }]
     }
+    if (plan.batch !== undefined) return this.#playBatch(plan, index, client as LLMClient<unknown>)
     const outcomes: Promise<Outcome>[] = []
     const { runNanoUsd } = plan
     const run = runNanoUsd === undefined ? undefined : client.run({ maxBudget: formatUsd(runNanoUsd) })
@@ -295,6 +303,24 @@ class WorldRun {
     if (run !== undefined) this.runs.push({ client: index, receipt: await run.finish() })
     await client.close()
     return ended
+  }
+
+  /** The calls of a client as the items of a batch. */
+  async #playBatch(plan: ClientPlan, client: number, first: LLMClient<unknown>): Promise<Outcome[]> {
+    const second = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan, client))
+    const prompts = plan.calls.map((_, call) => `Describe who is David Copperfield. ${mark(client, call)}`)
+    const { results, error, problems } = await playBatch(plan.batch!, `batch ${client}`, prompts, [first, second])
+    await Promise.all([first.close(), second.close()])
+    this.batchProblems.push(...problems)
+    const outcomes = results.map(async (result): Promise<Outcome> => {
+      const { index: call, receipt } = result
+      if (result.status === "failed") return { client, call, receipt, error: result.error, answer: "none" }
+      const answer = await checkAnswer(plan.request.answer, result.answer)
+      return { client, call, receipt, error: undefined, answer }
+    })
+    const isUsage = P2Error.isInstance(error) && error.kind === "usage"
+    const thrown = isUsage ? [{ client, call: 0, receipt: undefined, error, answer: "none" } as const] : []
+    return [...(await Promise.all(outcomes)), ...thrown]
   }
 
   /** Reads the requests of a client with a new client, and reconciles them. */
@@ -332,8 +358,7 @@ class WorldRun {
 
   #optionsOf(plan: ClientPlan, client: number): LLMClientOptions {
     const { request, deadlineMs, unreachable, openai, recordContent, charge } = plan
-    const { baseURL, openRouterBaseURL } = this.#provider
-    const address = unreachable ? this.#refused : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
+    const address = unreachable ? this.#refused : this.#addressOf(request.model)
     const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
     return {
       ...this.#storeOptions(client),
@@ -341,10 +366,17 @@ class WorldRun {
       ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
       recordContent,
       charge,
+      ...(plan.waitMs === undefined ? {} : { wait: { timeoutMs: plan.waitMs } }),
       deadlines: { connectMs: 2_000, firstContentMs: deadlineMs, idleMs: deadlineMs },
       logger: { debug: log, info: log, warn: log, error: log },
       clock: { now: Date.now, random: () => 0.5, sleep: async () => {} },
     }
+  }
+
+  #addressOf(model: string): string {
+    const { baseURL, openRouterBaseURL, anthropicBaseURL } = this.#provider
+    if (model.startsWith("anthropic/")) return `${anthropicBaseURL}/v1`
+    return model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
   }
 
   async #call(
