@@ -48,7 +48,6 @@ export function chatBody(
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
-    ...request.extraBody,
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
@@ -67,6 +66,7 @@ export function chatBody(
     body.stream = true
     if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
   }
+  Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
 }

@@ -121,16 +121,25 @@ function cacheWritesOf(
   messages: readonly Message[],
   { bound }: ExtraFields,
 ): BoundOptions["cacheWrites"] {
-  if (bound.cacheWrites === "any") return "any"
-  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? (content as Marked[]) : []))
-  const marks = [...(messages as readonly Marked[]), ...parts].flatMap(({ cache_control: mark }) => mark ?? [])
-  if (marks.some(({ ttl = "5m" }) => ttl !== "5m")) return "any"
+  const marks = marksIn(messages)
+  if (bound.cacheWrites === "any" || marks.some(({ ttl = "5m" }) => ttl !== "5m")) return "any"
   return request.cachePrompt || marks.length > 0 || bound.cacheWrites === "5m" ? "5m" : "none"
 }
 
-/** A message or a part with a mark for the provider's cache. */
-interface Marked {
-  cache_control?: { ttl?: string } | null
+/** A mark for the provider's cache. */
+interface CacheMark {
+  ttl?: string
+}
+
+/** The marks of messages and of their parts. */
+function marksIn(messages: readonly object[]): CacheMark[] {
+  const marks: CacheMark[] = []
+  for (const message of messages) {
+    const { cache_control: mark, content } = message as { cache_control?: CacheMark | null; content?: unknown }
+    if (mark) marks.push(mark)
+    if (Array.isArray(content)) marks.push(...marksIn(content))
+  }
+  return marks
 }
 
 const TEXT_ONLY: readonly Modality[] = ["text"]
