@@ -412,10 +412,31 @@ describe("tokens of tools", () => {
     expect(receipt.attempts[1]!.usage!.inputTokens).toBeGreaterThan(counted)
   })
 
-  test("and bounded: the bound of every step covers its bill", async () => {
-    const long = tool({ description: "Wörter ".repeat(200), execute: () => "ß".repeat(3_000) })
-    const { receipt } = await open({ tools: { long, weather }, maxSteps: 3 }).generate()
-    for (const attempt of receipt.attempts) expect(attempt.costNanoUsd).toBeLessThanOrEqual(attempt.reservedNanoUsd)
+  test.each([
+    ["openai/gpt-4o-mini", "baseURL"],
+    ["openrouter/anthropic/claude-sonnet-4.5", "openRouterBaseURL"],
+    ["openrouter/google/gemini-2.5-flash", "openRouterBaseURL"],
+  ] as const)("and bounded: every step covers what a provider with other rules bills (%s)", async (model, address) => {
+    const other = await startLocalProvider({ ownRules: true })
+    const fields = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`größe${index}`, z.string().describe("ß")]),
+    )
+    const long = tool({
+      description: "Wörter ".repeat(200),
+      parameters: z.object(fields),
+      execute: () => "ß".repeat(3_000),
+    })
+    const tools: ToolSet = { long, weather, "a-b_c": tool({ description: '{}[]"\\' }) }
+    for (const answerModel of [undefined, Person]) {
+      const request = { model, maxTokens: 2_000, answerModel } as object
+      const { receipt } = await open({ tools, maxSteps: 3, baseURL: other[address] }, request).generate()
+      expect(receipt.attempts.length).toBeGreaterThan(1)
+      for (const attempt of receipt.attempts) {
+        const billed = other.ledger.calls.find(({ clientRequestId }) => clientRequestId === attempt.id)
+        expect(billed!.nanoUsd).toBeLessThanOrEqual(attempt.reservedNanoUsd)
+      }
+    }
+    await other.close()
   })
 })
 
