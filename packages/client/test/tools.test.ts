@@ -175,6 +175,17 @@ describe("tools run", () => {
     expectExact(result.receipt)
   })
 
+  test("with the description of their schema, if they have none", async () => {
+    const described = tool({ parameters: City.describe("Finds a city"), execute: () => "found" })
+    const own = tool({ description: "Own", parameters: City.describe("Finds a city"), execute: () => "found" })
+    await open({ tools: { described, own } }).generate()
+    const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
+    expect(provider.received[0]!.body.tools).toMatchObject([
+      { type: "function", function: { name: "described", description: "Finds a city", strict: true, parameters } },
+      { type: "function", function: { name: "own", description: "Own", parameters } },
+    ])
+  })
+
   test("with the context of the call", async () => {
     const seen: unknown[] = []
     const now = tool({ execute: (input, context) => void seen.push(input, context) })

@@ -55,7 +55,10 @@ const ADVICE = {
 /** The most tools that OpenAI accepts. https://platform.openai.com/docs/api-reference/chat/create */
 const MAX_TOOLS = 128
 const DEFAULT_MAX_RESULT_LENGTH = 50_000
-const NO_PARAMETERS = Object.freeze({ type: "object", properties: {}, required: [], additionalProperties: false })
+const NO_ARGUMENTS = {
+  parameters: { type: "object", properties: {}, required: [], additionalProperties: false },
+  strict: true,
+}
 
 /**
  * Checks and compiles the tools of a client. Undefined: it has none.
@@ -106,11 +109,14 @@ function compileTool(name: string, tool: AnyTool): CompiledTool {
   if (cost !== undefined && execute === undefined)
     throw new InvalidArgumentError(`${path}.cost`, "absent without `execute`", cost)
   const parameters = schema === undefined ? undefined : compileParameters(schema, path)
-  const sent = { name, ...(description === undefined ? {} : { description }) }
-  const fields = { parameters: parameters?.jsonSchema ?? NO_PARAMETERS, strict: true }
+  const sent = {
+    ...(parameters?.tool.function ?? NO_ARGUMENTS),
+    name,
+    ...(description === undefined ? {} : { description }),
+  }
   return {
     name,
-    definition: Object.freeze({ type: "function" as const, function: Object.freeze({ ...sent, ...fields }) }),
+    definition: Object.freeze({ type: "function" as const, function: Object.freeze(sent) }),
     parameters,
     execute,
     ...readCost(cost, `${path}.cost`),
