@@ -1,4 +1,5 @@
 import { P2Error } from "@p2/core"
+import { runBatch } from "./batch"
 import { runConcurrentCallers } from "./concurrent-callers"
 import { openDashboard } from "./dashboard"
 import { runGuide } from "./guide"
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     if (dashboard !== undefined) console.log("\nThe callers start when the dashboard is open, or after a minute.")
     await dashboard?.opened
     await runConcurrentCallers(options, provider, store, dashboard)
+    await runBatch(options, provider, store)
     if (dashboard !== undefined) await ended("\nThe dashboard stays open until you press Ctrl+C.")
   } finally {
     await dashboard?.close()

@@ -12,6 +12,7 @@ export interface DemoOptions {
   store: string | undefined
   callers: number
   affordable: number
+  documents: number
   /** Whether to show the calls on a page as they happen. */
   dashboard: boolean
 }
@@ -19,7 +20,7 @@ export interface DemoOptions {
 /** What the clients get as `store`: an address, a store that the dashboard reads too, or the default. */
 export type DemoStore = BudgetStore | string | undefined
 
-export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget.
+export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget and a batch.
 
 Usage: npm start -- [options]
 
@@ -31,6 +32,7 @@ Usage: npm start -- [options]
   --store URL            memory:, file:./p2.db, redis://… or postgres://… (default: REDIS_URL when set, else memory:)
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
+  --documents N          documents of the batch    (default: 50)
   --dashboard            show the calls on a page as they happen; the program then runs until you end it
   --help                 print this text
 
@@ -50,6 +52,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
       callers: { type: "string", default: "50" },
       affordable: { type: "string", default: "10" },
       dashboard: { type: "boolean", default: false },
+      documents: { type: "string", default: "50" },
       help: { type: "boolean", default: false },
     },
   })
@@ -65,6 +68,7 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     callers: count("--callers", values.callers, 10_000),
     affordable: count("--affordable", values.affordable, 10_000),
     dashboard: values.dashboard,
+    documents: count("--documents", values.documents, 10_000),
   }
 }
 

@@ -50,7 +50,7 @@ async function receive(response: Response, sections: Record<string, unknown>[]):
 }
 
 describe("the demo", () => {
-  it("runs the guide's example, then concurrent callers on one budget", async () => {
+  it("runs the guide's example, then concurrent callers on one budget, and a batch", async () => {
     const { code, stdout, stderr } = await demo()
     expect(code, stderr).toBe(0)
     const order = [
@@ -64,6 +64,7 @@ describe("the demo", () => {
       "Request cost",
       "Usage stats",
       "50 concurrent callers",
+      "A batch of 50 documents",
     ]
     const places = order.map((text) => stdout.indexOf(text))
     expect(
@@ -74,7 +75,10 @@ describe("the demo", () => {
     expect(stdout).toContain("David Copperfield")
     expect(figure(stdout, "Admitted")).toBe(10)
     expect(figure(stdout, "Denied ")).toBe(40)
-    expect(stdout.match(/, equal/g)).toHaveLength(2)
+    expect(stdout.match(/, equal/g)).toHaveLength(3)
+    expect(figure(stdout, "First run")).toBe(50)
+    expect(stdout).toMatch(/First run +50 answered, \$0\.0/)
+    expect(stdout).toMatch(/Second run +50 resumed, \$0\.00\n/)
     expect(stdout).not.toContain("DIFFER")
   })
 

@@ -102,7 +102,12 @@ describe("counter names", () => {
 
   it("are equal for the same window written two ways, and different for another", () => {
     const nameOf = (per: string, zone?: string) =>
-      counterName({ scope: "user", value: "ada", unit: "nanoUsd", ...windowAt(readWindow({ per, timeZone: zone }, "limit"), NOW) })
+      counterName({
+        scope: "user",
+        value: "ada",
+        unit: "nanoUsd",
+        ...windowAt(readWindow({ per, timeZone: zone }, "limit"), NOW),
+      })
     expect(nameOf("1d")).toBe(nameOf("day"))
     expect(nameOf("day", "Asia/Kolkata")).toBe(nameOf("day", "Asia/Calcutta"))
     expect(nameOf("day", "Asia/Kolkata")).not.toBe(nameOf("day"))

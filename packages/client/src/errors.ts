@@ -1,4 +1,4 @@
-import type { BudgetExceededError, ReservationHeldError, ReservationResolvedError, StoreError } from "@p2/budget"
+import type { BudgetExceededError, ReservationHeldError, StoreError } from "@p2/budget"
 import { type AbortedError, type ErrorKind, type InvalidAnswerError, P2Error } from "@p2/core"
 import type { CircuitOpenError } from "@p2/guard/charge"
 import type { DeadlineName, Receipt } from "./receipt"
@@ -11,7 +11,6 @@ export type GenerateError =
   | BudgetExceededError
   | StoreError
   | ReservationHeldError
-  | ReservationResolvedError
   | CircuitOpenError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">

@@ -1,5 +1,5 @@
 export { type BudgetAlert, BudgetExceededError } from "@p2/budget"
-export { formatUsd, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
+export { formatUsd, jsonSchema, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
 export { AnswerStream, type PartialAnswer, type TextDelta } from "./answer-stream"
 export type { MapOptions, MapProgress, MapResult } from "./batch/map-options"

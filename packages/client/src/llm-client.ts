@@ -262,7 +262,11 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   async #map<Item>(items: readonly Item[], options: MapOptions<Item>): Promise<MapResult<Answer>[]> {
-    const { wait = this.#options.wait ?? { timeoutMs: this.request.timeoutMs }, maxBudget, signal } = options
+    const {
+      wait = this.#options.wait ?? { timeoutMs: Math.floor(this.request.timeoutMs / 2) },
+      maxBudget,
+      signal,
+    } = options
     const prompts = promptsOf(items, options.prompt)
     const call = this.#nextCall()
     const calls = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))

@@ -100,6 +100,7 @@ export interface ToolReceipt {
   step: number
   attempt: number
   status: "succeeded" | "failed" | "invalid" | "denied" | "released"
+  /** `tool-failed`: the tool threw. `tool-cost-failed`: `actual` of its cost threw. Otherwise the code of the error. */
   errorCode?: string | undefined
   /** 0 for a tool without `cost`. */
   costNanoUsd: NanoUsd

@@ -129,6 +129,16 @@ describe("a run", () => {
     expect(fork.receipt().costNanoUsd).toBe(billed() + 10_000_000)
   })
 
+  test("limits a batch, which stops at the denial", async () => {
+    const run = openClient(provider, { maxTokens: 500 }).run({ maxBudget: "0.001" })
+    const results = await run.map(Array(30).fill("Hi"), { concurrency: 2 })
+    expect(results.filter(({ status }) => status === "answered").length).toBeGreaterThan(3)
+    expect(results.at(-1)).toMatchObject({ status: "skipped", reason: "denied" })
+    const receipt = await run.finish()
+    expect(receipt.costNanoUsd).toBeLessThanOrEqual(1_000_000)
+    expectExact(receipt)
+  })
+
   test("that is finished rejects further calls, and waits for those that are running", async () => {
     const run = openClient(provider).run({ maxBudget: 1 })
     const child = run.child({ maxBudget: "0.10" })

@@ -124,6 +124,14 @@ describe("calls are returned", () => {
   })
 })
 
+function hostileError(): unknown {
+  return Object.defineProperty({}, "message", {
+    get: () => {
+      throw new Error("secret")
+    },
+  })
+}
+
 describe("tools run", () => {
   test("in parallel; their results are sent in the order of the calls, and one receipt sums all steps", async () => {
     let running = 0
@@ -167,6 +175,17 @@ describe("tools run", () => {
     expectExact(result.receipt)
   })
 
+  test("with the description of their schema, if they have none", async () => {
+    const described = tool({ parameters: City.describe("Finds a city"), execute: () => "found" })
+    const own = tool({ description: "Own", parameters: City.describe("Finds a city"), execute: () => "found" })
+    await open({ tools: { described, own } }).generate()
+    const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] }
+    expect(provider.received[0]!.body.tools).toMatchObject([
+      { type: "function", function: { name: "described", description: "Finds a city", strict: true, parameters } },
+      { type: "function", function: { name: "own", description: "Own", parameters } },
+    ])
+  })
+
   test("with the context of the call", async () => {
     const seen: unknown[] = []
     const now = tool({ execute: (input, context) => void seen.push(input, context) })
@@ -189,6 +208,25 @@ describe("tools run", () => {
     const get = tool({ execute: () => output })
     await open({ tools: { get }, maxSteps: 2 }).generate()
     expect(results(1)[0]!.content).toBe(content)
+  })
+
+  test("and a result that cannot be written as text is told to the model, and kept for the caller", async () => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    const throws = Object.defineProperty({}, "a", {
+      enumerable: true,
+      get: () => {
+        throw new Error("secret")
+      },
+    })
+    const outputs: unknown[] = [cycle, throws]
+    const get = tool({ parameters: z.object({ index: z.number() }), execute: ({ index }) => outputs[index] })
+    provider.faults.next(calls(...outputs.map((_, index) => call("get", { index }))))
+    const result = await open({ tools: { get }, maxSteps: 2 }).generate()
+    if (!result.ok) throw result.error
+    for (const { content } of results(1))
+      expect(content).toBe("Error: The result of the tool cannot be written as text.")
+    expect(result.toolResults[0]).toMatchObject({ status: "succeeded", output: cycle })
   })
 
   test("and a long result is cut off, which the model is told", async () => {
@@ -216,6 +254,7 @@ describe("tools run", () => {
     ["a string", "No station.", "Error: No station."],
     ["nothing", undefined, "Error: The tool failed."],
     ["an error without a message", new Error(), "Error: The tool failed."],
+    ["a hostile object", hostileError(), "Error: The tool failed."],
   ])("and may throw %s", async (_name, thrown, content) => {
     const fails = tool({ execute: () => Promise.reject(thrown) })
     await open({ tools: { fails }, maxSteps: 2 }).generate()
@@ -384,10 +423,31 @@ describe("tokens of tools", () => {
     expect(receipt.attempts[1]!.usage!.inputTokens).toBeGreaterThan(counted)
   })
 
-  test("and bounded: the bound of every step covers its bill", async () => {
-    const long = tool({ description: "Wörter ".repeat(200), execute: () => "ß".repeat(3_000) })
-    const { receipt } = await open({ tools: { long, weather }, maxSteps: 3 }).generate()
-    for (const attempt of receipt.attempts) expect(attempt.costNanoUsd).toBeLessThanOrEqual(attempt.reservedNanoUsd)
+  test.each([
+    ["openai/gpt-4o-mini", "baseURL"],
+    ["openrouter/anthropic/claude-sonnet-4.5", "openRouterBaseURL"],
+    ["openrouter/google/gemini-2.5-flash", "openRouterBaseURL"],
+  ] as const)("and bounded: every step covers what a provider with other rules bills (%s)", async (model, address) => {
+    const other = await startLocalProvider({ ownRules: true })
+    const fields = Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [`größe${index}`, z.string().describe("ß")]),
+    )
+    const long = tool({
+      description: "Wörter ".repeat(200),
+      parameters: z.object(fields),
+      execute: () => "ß".repeat(3_000),
+    })
+    const tools: ToolSet = { long, weather, "a-b_c": tool({ description: '{}[]"\\' }) }
+    for (const answerModel of [undefined, Person]) {
+      const request = { model, maxTokens: 2_000, answerModel } as object
+      const { receipt } = await open({ tools, maxSteps: 3, baseURL: other[address] }, request).generate()
+      expect(receipt.attempts.length).toBeGreaterThan(1)
+      for (const attempt of receipt.attempts) {
+        const billed = other.ledger.calls.find(({ clientRequestId }) => clientRequestId === attempt.id)
+        expect(billed!.nanoUsd).toBeLessThanOrEqual(attempt.reservedNanoUsd)
+      }
+    }
+    await other.close()
   })
 })
 
@@ -508,6 +568,7 @@ describe("a paid tool", () => {
       provider.ledger.clear()
       const { receipt } = await open<ToolSet>({ tools: { paid }, maxSteps: 2 }).generate()
       expect(receipt.toolCalls).toMatchObject([{ costNanoUsd: 10_000_000, costSource: "bound", inDoubt: true }])
+      expect(receipt.toolCalls[0]!.errorCode).toMatch(/^tool(-cost)?-failed$/)
       expect(receipt).toMatchObject({ costSource: "bound", inDoubtNanoUsd: 10_000_000 })
       expectExact(receipt, 10_000_000)
     }
@@ -595,6 +656,34 @@ describe("a stream with tools", () => {
     for await (const _ of stream);
     expect(await stream.result).toMatchObject({ finishReason: "tool-calls", toolCalls: [{ name: "weather" }] })
   })
+})
+
+test("each call of a tool is logged, without its arguments and its result", async () => {
+  const logged: unknown[] = []
+  const log = (message: string, fields: unknown) => void logged.push(message, fields)
+  const paid = tool({ parameters: City, execute: ({ city }) => `secret of ${city}`, cost: "0.01" })
+  provider.faults.next(calls(call("paid", { city: "Rome" }), call("paid", { city: 3 })))
+  await open({ tools: { paid }, maxSteps: 2, logger: { debug: log, warn: log } }).generate()
+  const messages = logged.filter((each) => typeof each === "string")
+  expect(messages).toEqual([
+    "p2: attempt succeeded",
+    "p2: tool call succeeded",
+    "p2: tool call invalid",
+    "p2: attempt succeeded",
+  ])
+  expect(logged).toContainEqual(expect.objectContaining({ name: "paid", status: "succeeded", costNanoUsd: 10_000_000 }))
+  expect(JSON.stringify(logged)).not.toMatch(/Rome|secret/)
+})
+
+test("the record of a request that ended with paid tools is that of its attempt", async () => {
+  const ask = tool({ description: "Asks the user" })
+  const search = tool({ execute: () => "result", cost: "0.01" })
+  const client = open({ tools: { search, ask }, maxSteps: 3 })
+  provider.faults.next(calls(call("search", {}), call("ask", {})))
+  const { receipt } = await client.generate()
+  expect(receipt.toolCalls).toMatchObject([{ costNanoUsd: 10_000_000 }])
+  const details = await client.usageTracker.getRequestDetails(receipt.requestId)
+  expect(details).toMatchObject({ model: "openai/gpt-4o-mini", status: "succeeded", costNanoUsd: receipt.costNanoUsd })
 })
 
 test("a truncated call is not run", async () => {

@@ -1,4 +1,4 @@
-import { type BudgetAlert, createBudget, memoryStore } from "@p2/budget"
+import { type Budget, type BudgetAlert, createBudget, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { findRedisServer } from "@p2/redis-server"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
@@ -43,37 +43,45 @@ describe.each(noRedis ? (["memory"] as const) : (["memory", "redis"] as const))(
   })
   afterAll(() => kind.close())
 
-  test("a budget for N equal calls serves 0.95 N at concurrency 64 before it denies one, and is not overspent", async () => {
-    const { bound, cost } = await amountsOf(ANSWER)
-    // The bound is 2 % of the limit.
-    const limit = bound * 50
-    const fits = Math.floor(limit / cost)
-    provider.faults.always({ answer: ANSWER })
-    const data = await kind.open()
-    const budget = createBudget({ store: data.another(), limits: [{ scope: "total", limit: { nanoUsd: limit } }] })
-    const client = () => openClient(provider, request, { budget, wait: { timeoutMs: 60_000 } }).generate()
-    let served = 0
-    const models = new Set<string>()
-    const denied: { code: string; busy: boolean }[] = []
-    const worker = async () => {
-      while (denied.length === 0) {
-        const result = await client()
-        if (!result.ok) denied.push(result.error as unknown as (typeof denied)[number])
-        else if (denied.length === 0) served++
-        for (const { status, model } of result.receipt.attempts) if (status === "succeeded") models.add(model)
+  test.each([
+    ["one process", 64, 1],
+    ["two processes", 32, 2],
+  ])(
+    "a budget for N equal calls of %s serves 0.95 N at 64 at a time before it denies one, and is not overspent",
+    async (_, concurrency, processes) => {
+      const { bound, cost } = await amountsOf(ANSWER)
+      // The bound is 2 % of the limit.
+      const limit = bound * 50
+      const fits = Math.floor(limit / cost)
+      provider.faults.always({ answer: ANSWER })
+      const data = await kind.open()
+      // Each process has its own connection and its own queue.
+      const budgets = Array.from({ length: processes }, () =>
+        createBudget({ store: data.another(), limits: [{ scope: "total", limit: { nanoUsd: limit } }] }),
+      )
+      let served = 0
+      const denied: string[] = []
+      const worker = async (budget: Budget) => {
+        while (denied.length === 0) {
+          const result = await openClient(provider, request, { budget, wait: { timeoutMs: 60_000 } }).generate()
+          const attempts = result.receipt.attempts
+          // The first denial of the first model, before its fallback.
+          if (attempts[0]!.status === "denied") denied.push(attempts[0]!.errorCode!)
+          else if (result.ok && denied.length === 0) served++
+        }
       }
-    }
-    await Promise.all(Array.from({ length: 64 }, worker))
-    expect(denied[0]).toMatchObject({ code: "budget-exceeded", busy: false })
-    expect(served).toBeGreaterThanOrEqual(0.95 * fits)
-    const [total] = await budget.status()
-    expect(total!.spentNanoUsd).toBeLessThanOrEqual(limit)
-    expect(total!.reservedNanoUsd).toBe(0)
-    const billed = sum(provider.ledger.calls.slice(-provider.received.length).map(({ nanoUsd }) => nanoUsd))
-    expect(total!.spentNanoUsd).toBe(billed)
-    await budget.close()
-    await data.close()
-  })
+      await Promise.all(budgets.flatMap((budget) => Array.from({ length: concurrency }, () => worker(budget))))
+      expect(denied[0]).toBe("budget-exceeded")
+      expect(served).toBeGreaterThanOrEqual(0.95 * fits)
+      const [total] = await budgets[0]!.status()
+      expect(total!.spentNanoUsd).toBeLessThanOrEqual(limit)
+      expect(total!.reservedNanoUsd).toBe(0)
+      const billed = sum(provider.ledger.calls.slice(-provider.received.length).map(({ nanoUsd }) => nanoUsd))
+      expect(total!.spentNanoUsd).toBe(billed)
+      for (const budget of budgets) await budget.close({ keepStore: true })
+      await data.close()
+    },
+  )
 })
 
 test("a fallback is not taken while only the reservations of other calls are in the way", async () => {

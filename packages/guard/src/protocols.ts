@@ -1,3 +1,4 @@
+export { MessageMeter } from "./protocols/anthropic/meter"
 export { describeCall, PROTOCOLS } from "./protocols/describe-call"
 export type { Meter, MeterReading, ReportedError, ReportedUsage, WireEvent } from "./protocols/meter"
 export { ChatCompletion } from "./protocols/openai-chat/chat-completion"

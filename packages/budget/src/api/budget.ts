@@ -52,7 +52,8 @@ export interface ReserveOptions {
   /** How long heartbeats extend the lease, in milliseconds. @defaultValue that of the budget */
   maxLeaseMs?: number | undefined
   /**
-   * Throws a ReservationHeldError if the key is reserved already: another caller may be sending the call.
+   * The key belongs to the first call that reserves it, whatever its content: every other call throws a
+   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
    * @defaultValue false
    */
   exclusive?: boolean | undefined

@@ -53,6 +53,7 @@ export class Alerts {
    * @param own of the call that made the changes; without a call, the last one for the counter
    */
   changed(partition: string, changes: readonly CounterChange[], own?: OnAlert): void {
+    if (this.#deliver === undefined && this.#remembered.size === 0) return
     for (const change of changes) {
       const { counter, onAlert } = this.#remembered.get(`${partition} ${change.name}`) ?? {}
       const listeners = new Set([this.#deliver, own ?? onAlert].filter((listener) => listener !== undefined))

@@ -63,6 +63,8 @@ interface ReserveCall extends ReservationContent {
   signals: readonly AbortSignal[]
   /** Whether the caller chose the key, so that other calls may use it. */
   isKeyGiven: boolean
+  /** Whether the key belongs to the first call that reserves it. */
+  exclusive: boolean
   /** Whether no other call uses the key, so that a reservation without a reply can be released. */
   isKeyOwned: boolean
 }
@@ -74,8 +76,7 @@ export async function reserve(
   options: ReserveOptions,
 ): Promise<ReserveOutcome> {
   checkOptions(options, RESERVE_NAMES, "options", RESERVE_ADVICE)
-  const { wait, exclusive = false, recordDenial = true } = options
-  if (typeof exclusive !== "boolean") throw new InvalidArgumentError("exclusive", "true or false", exclusive)
+  const { wait, recordDenial = true } = options
   checkSignal(options.signal, "signal")
   if (wait !== undefined) checkWait(wait)
   context.throwIfClosed()
@@ -92,11 +93,6 @@ export async function reserve(
             call.counters.map(({ name }) => name),
           ),
         })
-  if (outcome.status === "admitted" && exclusive && outcome.reservation.replayed) {
-    // Its owner settles it. Two calls on one reservation would spend it twice.
-    outcome.reservation.stopHeartbeat()
-    throw new ReservationHeldError(call.idempotencyKey)
-  }
   if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
   return outcome
 }
@@ -107,11 +103,12 @@ async function readCall(
   childLimits: readonly PlannedLimit[],
   options: ReserveOptions,
 ): Promise<ReserveCall> {
-  const { signal, wait } = options
+  const { signal, wait, exclusive = false } = options
+  if (typeof exclusive !== "boolean") throw new InvalidArgumentError("exclusive", "true or false", exclusive)
   const subject = readSubject(options.subject)
   const isKeyGiven = options.idempotencyKey !== undefined
   const idempotencyKey = toName(options.idempotencyKey ?? crypto.randomUUID(), "idempotencyKey")
-  const isKeyOwned = options.releaseUnanswered ?? !isKeyGiven
+  const isKeyOwned = options.releaseUnanswered ?? (exclusive || !isKeyGiven)
   if (typeof isKeyOwned !== "boolean") throw new InvalidArgumentError("releaseUnanswered", "true or false", isKeyOwned)
   const { nanoUsd, tokens, requests = 1 } = readAmount(options.amount, "amount")
   const amount: Amount = { nanoUsd, tokens, requests }
@@ -127,11 +124,13 @@ async function readCall(
   if (counters.length > maxCounters)
     throw new InvalidArgumentError("limits", `limits in at most ${maxCounters} counters`, limits)
   for (const { unit } of counters) amountOf(unit, amount)
-  const fingerprint = fingerprintOf(counters, amount, onExpire)
+  // No other call has a random fingerprint, so that neither a reserve nor a release of another call applies to this one.
+  const fingerprint = exclusive ? crypto.randomUUID() : fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
     isKeyGiven,
     isKeyOwned,
+    exclusive,
     partition,
     subject,
     limits,
@@ -231,7 +230,7 @@ class ReserveTry {
 
   /** Sends the reserve. Sends it again if the reply asks for other windows, a sweep, or the expiry of a lease. */
   async #exchange(): Promise<ReserveOutcome> {
-    const { partition, idempotencyKey, signals, amount } = this.#call
+    const { partition, idempotencyKey, exclusive, signals, amount } = this.#call
     const { sweeper, clock, store, carryOvers } = this.#context
     await this.#context.requireChecked()
     let isSwept = false
@@ -249,7 +248,8 @@ class ReserveTry {
       if (reply.due) sweeper.start(partition)
       if (reply.status === "ok") return { status: "admitted", reservation: this.#admitted(counters, reply) }
       if (reply.status === "exceeded") return { status: "denied", ...denialOf(partition, counters, amount, reply) }
-      if (reply.status === "mismatch") throw new IdempotencyKeyMismatchError(idempotencyKey)
+      if (reply.status === "mismatch")
+        throw exclusive ? new ReservationHeldError(idempotencyKey) : new IdempotencyKeyMismatchError(idempotencyKey)
       if (reply.status === "resolved") throw new ReservationResolvedError(idempotencyKey, reply.state)
       if (round++ === MAX_ROUNDS) throw repeatedReplyError(store.name, reply.status)
       // After `stale-window`, the next round names the windows of the store's time.

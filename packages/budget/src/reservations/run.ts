@@ -1,7 +1,7 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { Reservation, RunOptions, RunOutcome, RunResult, SettleResult } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
-import { SettleMismatchError } from "../api/errors"
+import { ReservationHeldError, SettleMismatchError } from "../api/errors"
 import type { PlannedLimit } from "../limits/limit"
 import { reserve } from "./reserve"
 
@@ -20,11 +20,15 @@ export async function run<T>(
   checkObject(options)
   const { onError = "charge", ...reserveOptions } = options
   checkOnError(onError)
-  // No other caller has a random key: a replay of it is the reservation of this call.
-  const exclusive = options.idempotencyKey !== undefined
-  const reserved = await reserve(context, childLimits, { ...reserveOptions, exclusive })
+  const reserved = await reserve(context, childLimits, reserveOptions)
   if (reserved.status === "denied") return { ok: false, error: reserved.error }
   const { reservation } = reserved
+  // No other caller has a random key: a replay of it is the reservation of this call.
+  if (reservation.replayed && options.idempotencyKey !== undefined) {
+    // Its owner settles it. Two calls on one reservation would spend it twice.
+    reservation.stopHeartbeat()
+    throw new ReservationHeldError(reservation.idempotencyKey)
+  }
   let outcome: RunOutcome<T>
   try {
     outcome = await call(reservation)

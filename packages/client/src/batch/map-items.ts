@@ -1,5 +1,6 @@
 import { toUsdNumber } from "@p2/core"
 import type { ErrorWithReceipt } from "../errors"
+import type { Receipt } from "../receipt"
 import type { MapOptions, MapProgress, MapResult } from "./map-options"
 
 /** How many items ended in each way. */
@@ -53,9 +54,9 @@ export async function mapItems<Answer>(
       running++
       const result = await call(index)
       if ("receipt" in result) costNanoUsd += result.receipt.costNanoUsd
-      const denial = result.status === "failed" ? denialIn(result.error) : undefined
+      const denial = result.status === "failed" ? denialIn(result) : undefined
       if (denial === "busy" && running > 1 && !signal?.aborted) {
-        // Nothing was sent, and calls of this batch hold room: call it again when one of them has ended.
+        // Calls of this batch hold room: call it again when one of them has ended.
         running--
         waiting.unshift(index)
         await ended()
@@ -77,8 +78,12 @@ export async function mapItems<Answer>(
   return results as MapResult<Answer>[]
 }
 
-/** `final`: a limit over several calls denies it, and waiting does not help. A limit of one call says nothing about the others. */
-function denialIn(error: ErrorWithReceipt): "busy" | "final" | undefined {
+/**
+ * `final`: a limit over several calls denies it, and waiting does not help. A limit of one call says nothing about the others.
+ * `busy`: nothing was sent, and only the reservations of other calls are in the way.
+ */
+function denialIn({ error, receipt }: { error: ErrorWithReceipt; receipt: Receipt }): "busy" | "final" | undefined {
   if (error.code !== "budget-exceeded" || error.scope === "request") return undefined
-  return error.busy ? "busy" : "final"
+  if (!error.busy) return "final"
+  return receipt.attempts.every(({ status }) => status === "denied") ? "busy" : undefined
 }

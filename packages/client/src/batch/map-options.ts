@@ -20,7 +20,7 @@ export interface MapOptions<Item> {
   idempotencyKey?: string | undefined
   /**
    * How long a call waits for room that other calls have reserved, in milliseconds.
-   * @defaultValue `wait` of the client, else `timeoutMs` of the request
+   * @defaultValue `wait` of the client, else half of `timeoutMs` of the request
    */
   wait?: { timeoutMs: number } | undefined
   /** Aborts the running calls, which are settled, and skips the others. The promise resolves with what was answered. */

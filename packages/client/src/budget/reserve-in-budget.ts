@@ -36,8 +36,8 @@ export async function reserveInBudget(
     provider: route.provider.name,
     model: route.model,
     idempotencyKey: attemptId(call, step),
-    // The id of an attempt is new: no other call uses it. Another process may resume the same batch.
-    releaseUnanswered: !call.isResumable,
+    // The id of an attempt is new: no other call uses it, except that another process may run the same batch.
+    releaseUnanswered: true,
     exclusive: call.isResumable,
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },

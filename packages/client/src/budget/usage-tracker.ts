@@ -208,7 +208,8 @@ function sumsOf(totals: Partial<UsageTotals> = {}, successfulRequests = 0): Usag
 
 /** Sums a request over its attempts: one or more, in order. */
 function recordOf(attempts: StoredEntry[]): RequestRecord {
-  const last = attempts.at(-1)!
+  // A request whose last attempt called tools has their entries after it.
+  const last = attempts.findLast(({ model }) => !model.startsWith("tool/")) ?? attempts.at(-1)!
   const sum = (amount: (entry: StoredEntry) => number | undefined) =>
     attempts.reduce((total, entry) => total + (amount(entry) ?? 0), 0)
   const inputTokens = sum((entry) => entry.tokens.inputTokens)

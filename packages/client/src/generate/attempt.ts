@@ -14,11 +14,12 @@ import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
-/** The model called tools. `text` is what it wrote beside the calls. */
+/** The model called tools. `text` is what it wrote beside the calls; `reasoning` has fields that its provider wants back. */
 export interface ToolCallsVerdict {
   status: "called"
   calls: readonly CheckedCall[]
   text: string
+  reasoning: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -163,7 +164,7 @@ async function judge(
 async function judgeToolCalls(
   { compiled, step }: GenerateCall,
   tools: CompiledTools,
-  { toolCalls, content, refusal, answerEnd }: ChatCompletion,
+  { toolCalls, content, reasoning, refusal, answerEnd }: ChatCompletion,
   maxTokens: number,
 ): Promise<Verdict | ToolCallsVerdict | undefined> {
   if (refusal !== "") return undefined
@@ -175,7 +176,7 @@ async function judgeToolCalls(
   const invalid = step < tools.maxSteps ? undefined : calls.find((call) => call.status === "invalid")
   if (invalid?.status === "invalid")
     return { status: "failed", error: invalid.error, text: `${invalid.name}(${invalid.arguments})` }
-  return { status: "called", calls, text }
+  return { status: "called", calls, text, reasoning }
 }
 
 /** The receipt of an attempt without a reservation. */

@@ -48,7 +48,6 @@ export function chatBody(
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
-    ...request.extraBody,
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
@@ -67,6 +66,7 @@ export function chatBody(
     body.stream = true
     if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
   }
+  Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
 }
@@ -112,11 +112,12 @@ export function hasFile({ content }: Message): boolean {
 
 /**
  * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
- * models through OpenRouter. Others cache by themselves, or (Anthropic's compatibility layer) not at all.
+ * models, the latter through OpenRouter. Others cache by themselves.
  */
 function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
-  if (route.provider.dialect !== "openrouter") return messages
-  if (!/^(anthropic|google)\//.test(route.sentModel)) return messages
+  const { dialect } = route.provider
+  if (dialect !== "anthropic" && (dialect !== "openrouter" || !/^(anthropic|google)\//.test(route.sentModel)))
+    return messages
   // The last system message, else the first message: everything up to it is the same in the next call.
   const index = Math.max(0, messages.findLastIndex(isSystem))
   return messages.with(index, marked(messages[index]!))

@@ -3,6 +3,7 @@ import type { NanoUsd } from "@p2/core"
 import { requestBudgetExceeded } from "../budget/request-budget"
 import { ContextExceededError } from "../errors"
 import { countTools, toolFields } from "../steps/compiled-tools"
+import { extraContentBound, messagesFor } from "../steps/reasoning"
 import { sentMessages, structureOf } from "./chat-body"
 import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
 
@@ -23,9 +24,17 @@ type PlannedStep = Pick<AttemptStep, "routeIndex" | "mode" | "requestsStreamUsag
 export function countInput(call: PlannedCall, step: PlannedStep) {
   const { compiled, tools } = call
   const route = call.routes[step.routeIndex]!
-  const messages = sentMessages(call, step, route)
-  if (tools === undefined)
-    return { messages, toolFields: undefined, ...route.countInput(messages, structureOf(compiled, step.mode)) }
+  const conversation = messagesFor(call.messages, route, call.routes)
+  const messages = sentMessages(
+    conversation === call.messages ? call : { ...call, messages: conversation },
+    step,
+    route,
+  )
+  const extraBound = extraContentBound(messages)
+  if (tools === undefined) {
+    const { tokens, upperBound } = route.countInput(messages, structureOf(compiled, step.mode))
+    return { messages, toolFields: undefined, tokens, upperBound: upperBound + extraBound }
+  }
   const offered = toolFields(tools, compiled, { mode: step.mode, step: call.step })
   // In the mode `tool`, the structure is one of the tools.
   const counted = route.countInput(messages, step.mode === "tool" ? {} : structureOf(compiled, step.mode))
@@ -34,7 +43,7 @@ export function countInput(call: PlannedCall, step: PlannedStep) {
     messages,
     toolFields: offered,
     tokens: counted.tokens + added.tokens,
-    upperBound: counted.upperBound + added.upperBound,
+    upperBound: counted.upperBound + added.upperBound + extraBound,
   }
 }
 

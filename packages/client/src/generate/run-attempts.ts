@@ -3,10 +3,11 @@ import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
 import { type CheckedCall, sentArguments } from "../steps/compiled-tools"
+import { writtenBy } from "../steps/reasoning"
 import { runTools, type ToolOutcome } from "../steps/run-tools"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 import { rememberServer } from "./answer-modes"
-import { runAttempt } from "./attempt"
+import { runAttempt, type ToolCallsVerdict } from "./attempt"
 import type { AttemptStep, GenerateCall } from "./generate-call"
 import { firstStep, nextStep } from "./next-step"
 import type { Generated, GenerateResult } from "./result"
@@ -62,10 +63,14 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
       if (outcome.status === "called") {
         const { pending, runnable } = partCalls(outcome.calls, call)
         const outcomes = await runTools(call, step.attempt, runnable, remaining())
-        toolCalls.push(...outcomes.map(({ receipt }) => receipt))
+        for (const { receipt } of outcomes) {
+          toolCalls.push(receipt)
+          logTool(call, receipt)
+        }
         const ended = outcomes.find((each) => each.status === "ended")
         if (ended?.status === "ended") return await fail(ended.error)
-        turn.push(callMessage(outcome.text, outcome.calls), ...outcomes.flatMap(resultMessage))
+        const message = writtenBy(callMessage(outcome), call.routes[step.routeIndex]!)
+        turn.push(message, ...outcomes.flatMap(resultMessage))
         toolResults.push(...outcomes.flatMap((each) => (each.status === "answered" ? [each.result] : [])))
         if (pending.length > 0) {
           call.addTurn(turn)
@@ -114,14 +119,16 @@ function typedCall({ id, name, input }: ValidCall): ToolCallOf<ToolSet> {
   return { id, name, input: input as never }
 }
 
-function callMessage(text: string, calls: readonly CheckedCall[]): Message {
+function callMessage({ text, calls, reasoning }: ToolCallsVerdict): Message {
   return {
     role: "assistant",
     content: text === "" ? null : text,
-    tool_calls: calls.map(({ id, name, arguments: written }) => ({
+    ...reasoning,
+    tool_calls: calls.map(({ id, name, arguments: written, extraContent }) => ({
       id,
       type: "function",
       function: { name, arguments: sentArguments(written) },
+      ...(extraContent === undefined ? {} : { extra_content: extraContent }),
     })),
   }
 }
@@ -131,11 +138,20 @@ function resultMessage(outcome: ToolOutcome): Message[] {
   return [{ role: "tool", tool_call_id: outcome.result.id, content: outcome.content }]
 }
 
-function logAttempt({ logger }: GenerateCall, receipt: AttemptReceipt): void {
+function logAttempt(call: GenerateCall, receipt: AttemptReceipt): void {
   const { id, model, status, errorCode, costNanoUsd, costSource, timings } = receipt
   const fields = { id, model, status, errorCode, costNanoUsd, costSource, totalMs: timings.totalMs }
+  log(call, `p2: attempt ${status}`, fields)
+}
+
+function logTool(call: GenerateCall, receipt: ToolReceipt): void {
+  const { id, name, status, errorCode, costNanoUsd, costSource, durationMs } = receipt
+  log(call, `p2: tool call ${status}`, { id, name, status, errorCode, costNanoUsd, costSource, durationMs })
+}
+
+function log({ logger }: GenerateCall, message: string, fields: Record<string, unknown>): void {
   try {
-    logger?.[status === "succeeded" ? "debug" : "warn"]?.(`p2: attempt ${status}`, fields)
+    logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields)
   } catch {
     // A logger that throws must not lose the answer or the receipt.
   }

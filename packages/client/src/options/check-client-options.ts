@@ -32,7 +32,11 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
   baseURL: HTTP_URL,
   // The key becomes a header, which must be one line.
-  apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
+  apiKey: ["one line of ASCII characters", isKey],
+  apiKeys: [
+    "an object of provider names and keys of one line of ASCII characters",
+    (keys) => isRecord(keys) && Object.values(keys).every(isKey),
+  ],
   tools: OBJECT,
   toolChoice: [
     '"auto", "none", "required" or { tool: "name" }',
@@ -58,6 +62,10 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
       LOG_LEVELS.every((level) => field(logger, level) === undefined || hasMethods(level)(logger)),
   ],
   clock: ["an object with the functions `now`, `sleep` and `random`", hasMethods("now", "sleep", "random")],
+}
+
+function isKey(key: unknown): boolean {
+  return typeof key === "string" && /^[ -~]+$/.test(key.trim())
 }
 
 /** Invalid addresses are rejected here, because the errors of database drivers show them with their passwords. */
@@ -132,7 +140,7 @@ const PROVIDER_RULES: OptionRules<Provider> = {
   streamOptions: BOOLEAN,
   maxUnstreamedTokens: ["an integer of at least 0", (count) => Number.isSafeInteger(count) && (count as number) >= 0],
   serviceTier: NON_EMPTY,
-  dialect: oneOf("openrouter"),
+  dialect: oneOf("openrouter", "anthropic"),
   seedField: NON_EMPTY,
   headers: ["an object of header names and string values", areHeaders],
 }

@@ -5,7 +5,7 @@ import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
 import type { ToolChoice, ToolSet } from "../steps/tool"
 
-/** Receives one message per attempt. `console` is a valid logger. */
+/** Receives one message per attempt and per call of a tool. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void
@@ -52,6 +52,8 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
   baseURL?: string | undefined
   /** API key of the request's own provider. @defaultValue the provider's environment variable */
   apiKey?: string | undefined
+  /** API keys by provider, for fallbacks too: `{ openrouter: "…" }`. @defaultValue the providers' environment variables */
+  apiKeys?: Readonly<Record<string, string>> | undefined
   /** Your prices, from `createPriceTable`. @defaultValue the published table */
   prices?: PriceTable | undefined
   /** Your own providers, or changes to known ones. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type NanoUsd, type Request } from "@p2/core"
-import { findProtocol, type PricedCall } from "@p2/guard/protocols"
+import { describeCall, type PricedCall } from "@p2/guard/protocols"
 import type { BoundOptions, PriceTable } from "@p2/pricing"
 
 /** What `extraBody` and `extraHeaders` can add to the cost of an attempt. */
@@ -19,17 +19,17 @@ const NONE = { inputTokens: 0, bound: {} }
  */
 export function readExtraFields(
   request: Request<unknown>,
-  route: { model: string; sentModel: string; provider: string; url: string; path: string; prices: PriceTable },
+  route: { model: string; sentModel: string; provider: string; url: string; native: boolean; prices: PriceTable },
 ): ExtraFields {
   const { extraBody, extraHeaders, extraCostNanoUsd } = request
   const stated = { ...NONE, costNanoUsd: extraCostNanoUsd ?? 0 }
   const hasFields = Object.keys(extraBody).length > 0
   if (!hasFields && Object.keys(extraHeaders).length === 0) return stated
   const describe = (fields: object, headers: Readonly<Record<string, string>>) =>
-    findProtocol(
+    describeCall(
       {
         method: "POST",
-        url: new URL(`${route.url.replace(/\/$/, "")}${route.path}`),
+        url: new URL(`${route.url.replace(/\/$/, "")}${route.native ? "/messages" : "/chat/completions"}`),
         headers: new Headers(headers),
         body: {
           kind: "json",

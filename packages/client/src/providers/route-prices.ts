@@ -1,7 +1,9 @@
 import { InvalidArgumentError, type Message, type Request } from "@p2/core"
 import { dearerCharge } from "@p2/guard/charge"
+import { describeCall } from "@p2/guard/protocols"
 import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
 import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
+import { messagesBody } from "../transport/anthropic/messages-body"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { type ExtraFields, readExtraFields } from "./extra-fields"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
@@ -45,9 +47,10 @@ export function routePrices(
     sentModel,
     provider: choice.provider.name,
     url: choice.baseURL ?? "https://localhost/v1",
-    path: "/chat/completions",
+    native: choice.provider.dialect === "anthropic",
     prices,
   })
+  const native = choice.provider.dialect === "anthropic" ? messagesCounter(sentModel, choice, prices) : undefined
   const boundOptions = (messages: readonly Message[], inputTokens: number, maxOutputTokens?: number): BoundOptions => {
     const at = now()
     return {
@@ -69,6 +72,10 @@ export function routePrices(
     limits: modelLimits(countedAs, prices),
     rates: () => prices.priceOf(priceKey, { serviceTier }).rates,
     countInput: (messages, structure) => {
+      if (native !== undefined) {
+        const { tokens, upperBound } = native(messages, structure)
+        return { tokens, upperBound: upperBound + extra.inputTokens }
+      }
       const counted = countRequestTokens({ model: countedAs, messages })
       const added = countStructure(countedAs, structure)
       return {
@@ -114,16 +121,25 @@ function cacheWritesOf(
   messages: readonly Message[],
   { bound }: ExtraFields,
 ): BoundOptions["cacheWrites"] {
-  if (bound.cacheWrites === "any") return "any"
-  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? (content as Marked[]) : []))
-  const marks = [...(messages as readonly Marked[]), ...parts].flatMap(({ cache_control: mark }) => mark ?? [])
-  if (marks.some(({ ttl = "5m" }) => ttl !== "5m")) return "any"
+  const marks = marksIn(messages)
+  if (bound.cacheWrites === "any" || marks.some(({ ttl = "5m" }) => ttl !== "5m")) return "any"
   return request.cachePrompt || marks.length > 0 || bound.cacheWrites === "5m" ? "5m" : "none"
 }
 
-/** A message or a part with a mark for the provider's cache. */
-interface Marked {
-  cache_control?: { ttl?: string } | null
+/** A mark for the provider's cache. */
+interface CacheMark {
+  ttl?: string
+}
+
+/** The marks of messages and of their parts. */
+function marksIn(messages: readonly object[]): CacheMark[] {
+  const marks: CacheMark[] = []
+  for (const message of messages) {
+    const { cache_control: mark, content } = message as { cache_control?: CacheMark | null; content?: unknown }
+    if (mark) marks.push(mark)
+    if (Array.isArray(content)) marks.push(...marksIn(content))
+  }
+  return marks
 }
 
 const TEXT_ONLY: readonly Modality[] = ["text"]
@@ -136,6 +152,20 @@ function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undef
   const image = types.includes("image_url") ? (["image"] as const) : []
   const audio = types.includes("input_audio") ? (["audio"] as const) : []
   return ["text", ...image, ...audio]
+}
+
+/** Counts the input of Anthropic's Messages API by the rules of `@p2/guard`. @throws P2Error for input without a bound */
+function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoice, prices: PriceTable) {
+  const url = new URL(`${(baseURL ?? "https://localhost/v1").replace(/\/$/, "")}/messages`)
+  return (messages: readonly Message[], structure: StructureFields) => {
+    const value = messagesBody({ ...structure, model: sentModel, messages, max_tokens: 1 })
+    const call = { method: "POST", url, headers: new Headers(), body: { kind: "json" as const, value } }
+    const description = describeCall(call, { prices, deployments: {}, provider: provider.name })
+    if (description.status === "priced")
+      return { tokens: description.input.estimate, upperBound: description.input.upperBound }
+    const message = description.status === "rejected" ? description.message : "The cost of this call is not known."
+    throw new InvalidArgumentError("messages", "messages with an upper bound", messages, message)
+  }
 }
 
 /** Tokens of a compiled answer, for the model that it was last counted for. */

@@ -1,8 +1,10 @@
 import { InvalidArgumentError, type Message, type MessageBuilder, type RequestOptions } from "@p2/core"
 import type { AnswerStream } from "../answer-stream"
+import type { MapOptions, MapResult } from "../batch/map-options"
 import type { BudgetInfo } from "../budget/budget-info"
 import type { GenerateResult } from "../generate/result"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
+import { withoutReasoning } from "../steps/reasoning"
 import type { ToolSet } from "../steps/tool"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
 
@@ -25,6 +27,7 @@ interface RunClient<Answer, Tools extends ToolSet | undefined> {
   generate(options: CallOptions): Promise<GenerateResult<Answer, Tools>>
   generateResponse(options: CallOptions): Promise<Answer>
   stream(options: CallOptions): AnswerStream<Answer, Tools>
+  map<Item>(items: Iterable<Item>, options: MapOptions<Item>): Promise<MapResult<Answer>[]>
   getBudgetInfo(): Promise<BudgetInfo>
 }
 
@@ -84,6 +87,11 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
     return this.#client.stream(options)
   }
 
+  /** Like `client.map()`. @throws RunFinishedError; P2Error of kind `usage` */
+  map<Item>(items: Iterable<Item>, options: MapOptions<Item> = {}): Promise<MapResult<Answer>[]> {
+    return this.#client.map(items, options)
+  }
+
   /** Like `client.getBudgetInfo()`, with the limit of the run among the scopes. */
   getBudgetInfo(): Promise<BudgetInfo> {
     return this.#client.getBudgetInfo()
@@ -107,7 +115,9 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
           undefined,
           `A fork cannot change \`${name}\`: its calls are those of the client's user. Create another client, and set its limit with \`withBudget\`.`,
         )
-    const messages = changes.messages ?? (this.msg.getMessages() as readonly Message[])
+    // Another provider may reject the reasoning of this one.
+    const copied = () => this.msg.getMessages().map((each) => (changes.model == null ? each : withoutReasoning(each)))
+    const messages = changes.messages ?? (copied() as readonly Message[])
     return this.#create<A, T>(this.#scope, { ...changes, messages }, options)
   }
 

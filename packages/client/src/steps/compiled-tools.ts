@@ -55,7 +55,10 @@ const ADVICE = {
 /** The most tools that OpenAI accepts. https://platform.openai.com/docs/api-reference/chat/create */
 const MAX_TOOLS = 128
 const DEFAULT_MAX_RESULT_LENGTH = 50_000
-const NO_PARAMETERS = Object.freeze({ type: "object", properties: {}, required: [], additionalProperties: false })
+const NO_ARGUMENTS = {
+  parameters: { type: "object", properties: {}, required: [], additionalProperties: false },
+  strict: true,
+}
 
 /**
  * Checks and compiles the tools of a client. Undefined: it has none.
@@ -106,11 +109,14 @@ function compileTool(name: string, tool: AnyTool): CompiledTool {
   if (cost !== undefined && execute === undefined)
     throw new InvalidArgumentError(`${path}.cost`, "absent without `execute`", cost)
   const parameters = schema === undefined ? undefined : compileParameters(schema, path)
-  const sent = { name, ...(description === undefined ? {} : { description }) }
-  const fields = { parameters: parameters?.jsonSchema ?? NO_PARAMETERS, strict: true }
+  const sent = {
+    ...(parameters?.tool.function ?? NO_ARGUMENTS),
+    name,
+    ...(description === undefined ? {} : { description }),
+  }
   return {
     name,
-    definition: Object.freeze({ type: "function" as const, function: Object.freeze({ ...sent, ...fields }) }),
+    definition: Object.freeze({ type: "function" as const, function: Object.freeze(sent) }),
     parameters,
     execute,
     ...readCost(cost, `${path}.cost`),
@@ -194,10 +200,10 @@ export function countTools(route: Route, { tools }: ToolFields): { tokens: numbe
 }
 
 /** A call that the model wrote, compared with the tools. `arguments` is what the model wrote. */
-export type CheckedCall = { id: string; name: string; arguments: string } & (
-  | { status: "valid"; tool: CompiledTool; input: unknown }
-  | { status: "invalid"; error: InvalidAnswerError }
-)
+export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
+    | { status: "valid"; tool: CompiledTool; input: unknown }
+    | { status: "invalid"; error: InvalidAnswerError }
+  )
 
 /** The most calls of one step. The model is not told of more. */
 const MAX_CALLS = 128
@@ -210,10 +216,11 @@ export async function checkCalls(
 ): Promise<CheckedCall[]> {
   const ids = new Set<string>()
   return Promise.all(
-    calls.slice(0, MAX_CALLS).map(async ({ id: given, name, arguments: written }, index) => {
+    calls.slice(0, MAX_CALLS).map(async ({ id: given, ...called }, index) => {
+      const { name, arguments: written } = called
       const id = given === undefined || ids.has(given) ? `call_${step}_${index + 1}` : given
       ids.add(id)
-      const call = { id, name, arguments: written }
+      const call = { ...called, id }
       const tool = byName.get(name)
       if (tool === undefined) return { ...call, status: "invalid" as const, error: unknownTool(byName) }
       if (tool.parameters === undefined) return { ...call, status: "valid" as const, tool, input: {} }

@@ -106,9 +106,9 @@ async function execute(
     (error: unknown) => ({ status: "failed" as const, error }),
   )
   const durationMs = performance.now() - start
-  const errorCode = executed.status === "succeeded" ? undefined : (race.error?.code ?? "tool-failed")
-  const cost = await settleTool(reserved, tool, executed, input, { errorCode, durationMs })
-  const receipt = { ...identity, ...cost, status: executed.status, errorCode, durationMs }
+  const failure = executed.status === "succeeded" ? undefined : (race.error?.code ?? "tool-failed")
+  const cost = await settleTool(reserved, tool, executed, input, { errorCode: failure, durationMs })
+  const receipt = { ...identity, errorCode: failure, ...cost, status: executed.status, durationMs }
   if (race.error !== undefined) return { status: "ended", error: race.error, receipt }
   const result = { id, name: tool.name, input, ...executed }
   return {
@@ -124,9 +124,18 @@ async function execute(
 
 /** A result as the model sees it. */
 function resultContent(output: unknown, maxLength: number): string {
-  const text = output === undefined ? "(no result)" : typeof output === "string" ? output : toYaml(output)
+  const text = output === undefined ? "(no result)" : typeof output === "string" ? output : yamlOf(output)
   // Some servers reject an empty message.
   return cut(text === "" ? "(empty result)" : text, maxLength)
+}
+
+function yamlOf(output: unknown): string {
+  try {
+    return toYaml(output)
+  } catch {
+    // A cycle, a function, or a getter that throws. The caller has the result.
+    return "Error: The result of the tool cannot be written as text."
+  }
 }
 
 const MAX_ERROR_LENGTH = 2_000
@@ -134,9 +143,17 @@ const MAX_ISSUES = 20
 
 /** The message of what a tool threw, without its stack and its cause. */
 function errorContent(error: unknown): string {
-  const message = typeof error === "string" ? error : (error as { message?: unknown } | null | undefined)?.message
+  const message = typeof error === "string" ? error : messageOf(error)
   const text = typeof message === "string" && message !== "" ? message : "The tool failed."
   return `Error: ${cut(text, MAX_ERROR_LENGTH)}`
+}
+
+function messageOf(error: unknown): unknown {
+  try {
+    return (error as { message?: unknown } | null | undefined)?.message
+  } catch {
+    return undefined
+  }
 }
 
 /** The issues of arguments that do not fit. */

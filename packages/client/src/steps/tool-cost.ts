@@ -76,16 +76,19 @@ export async function settleTool(
   executed: Executed,
   input: unknown,
   { errorCode, durationMs }: { errorCode: string | undefined; durationMs: number },
-): Promise<Pick<ToolReceipt, "costNanoUsd" | "costSource" | "inDoubt" | "reservedNanoUsd" | "settlement">> {
+): Promise<
+  Pick<ToolReceipt, "costNanoUsd" | "costSource" | "inDoubt" | "reservedNanoUsd" | "settlement" | "errorCode">
+> {
   if (reservation === undefined || tool.maxCostNanoUsd === undefined)
-    return { costNanoUsd: 0, costSource: "none", inDoubt: false, reservedNanoUsd: 0, settlement: "none" }
+    return { costNanoUsd: 0, costSource: "none", inDoubt: false, reservedNanoUsd: 0, settlement: "none", errorCode }
   const known = executed.status === "succeeded" ? costOf(tool, executed.output, input) : undefined
   const costNanoUsd = known ?? tool.maxCostNanoUsd
   const inDoubt = known === undefined
   const costSource = inDoubt ? "bound" : "custom"
+  const failure = errorCode ?? (inDoubt ? "tool-cost-failed" : undefined)
   const entry = {
     status: executed.status,
-    errorCode,
+    errorCode: failure,
     costSource,
     durationMs: Math.round(durationMs),
     tokens: {},
@@ -95,7 +98,7 @@ export async function settleTool(
     ({ status }) => (status === "pending" ? ("pending" as const) : ("settled" as const)),
     () => "pending" as const,
   )
-  return { costNanoUsd, costSource, inDoubt, reservedNanoUsd: tool.maxCostNanoUsd, settlement }
+  return { costNanoUsd, costSource, inDoubt, reservedNanoUsd: tool.maxCostNanoUsd, settlement, errorCode: failure }
 }
 
 /** Undefined: `actual` threw, or returned no amount. */

@@ -22,7 +22,7 @@ export type ToolCost<Input = unknown, Output = unknown> =
 
 /** A function that the model may call. Create it with {@link tool}. */
 export interface Tool<Input = unknown, Output = unknown> {
-  /** Says when to use the tool, and what it returns. Counted as input of every step. */
+  /** Says when to use the tool, and what it returns. Counted as input of every step. @defaultValue that of `parameters` */
   description?: string | undefined
   /** Schema of the arguments, as for `answerModel`. @defaultValue no arguments */
   parameters?: AnswerModel<Input> | undefined

@@ -4,6 +4,7 @@ import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { coversContent } from "../zero-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
+import { Reasoning } from "./reasoning"
 import { readReportedError, reportsError } from "./reported-error"
 import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
@@ -22,6 +23,7 @@ export class ChatCompletion implements Meter {
   #content = ""
   #refusal = ""
   readonly #calls: ToolCalls
+  readonly #reasoning = new Reasoning()
   /** The index of the choice that is the answer. Bytes of the others count as output only. */
   #choiceIndex: number | undefined
   #hasContent = false
@@ -75,6 +77,11 @@ export class ChatCompletion implements Meter {
   /** The tool calls, in the order in which the model wrote them. */
   get toolCalls(): readonly CalledTool[] {
     return this.#calls.all
+  }
+
+  /** The reasoning of the message, in the fields in which its provider wants it back beside tool calls. */
+  get reasoning(): Readonly<Record<string, unknown>> {
+    return this.#reasoning.fields
   }
 
   /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
@@ -181,6 +188,7 @@ export class ChatCompletion implements Meter {
     else if (Array.isArray(content)) for (const part of content) this.#addPart(part)
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
+    this.#reasoning.add(message, { isWhole })
     const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls) || isRecordText(calls)
     if (hasCalls) this.#calls.add(calls, { isWhole })
     else if (isRecord(legacyCall)) this.#calls.add(legacyCall, { isWhole })

@@ -7,6 +7,11 @@ export interface CalledTool {
   name: string
   /** As the model wrote them: usually JSON. */
   arguments: string
+  /**
+   * What the server adds to the call, and wants back with it: Gemini's `thought_signature`
+   * (https://ai.google.dev/gemini-api/docs/thought-signatures).
+   */
+  extraContent?: Record<string, unknown> | undefined
 }
 
 /** One tool call as its pieces arrive. */
@@ -30,9 +35,7 @@ export class ToolCalls {
 
   /** The calls that have a name. */
   get all(): readonly CalledTool[] {
-    return this.#calls
-      .filter(({ name }) => name !== "")
-      .map(({ id, name, arguments: written }) => ({ id, name, arguments: written }))
+    return this.#calls.filter(({ name }) => name !== "").map(({ index: _, ...call }) => call)
   }
 
   /** The arguments of each call by which the model answers. */
@@ -62,6 +65,7 @@ export class ToolCalls {
     const index = typeof call.index === "number" ? call.index : position
     const pieces = this.#callAt(index, id, holder.name) ?? this.#begin(index, id)
     pieces.id ??= id
+    if (isRecord(call.extra_content)) pieces.extraContent = call.extra_content
     // Some servers repeat the name in every chunk.
     if (pieces.name === "" && typeof holder.name === "string") pieces.name = holder.name
     const repeats = isWhole && piece.startsWith(pieces.arguments)
@@ -69,7 +73,7 @@ export class ToolCalls {
   }
 
   #begin(index: number, id: string | undefined): ToolCallPieces {
-    const pieces = { index, id, name: "", arguments: "" }
+    const pieces: ToolCallPieces = { index, id, name: "", arguments: "" }
     this.#calls.push(pieces)
     return pieces
   }

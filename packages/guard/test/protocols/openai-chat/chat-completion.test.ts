@@ -365,6 +365,37 @@ describe("the answer of a message", () => {
     ])
   })
 
+  test("reasoning is kept in the fields of its provider, as a body and in pieces", () => {
+    const text = { reasoning_content: "Let me think." }
+    expect(fromBody(body({ content: "", ...text })).reasoning).toEqual(text)
+    expect(
+      fromEvents(chunk({ reasoning_content: "Let me " }), chunk({ reasoning_content: "think." })).reasoning,
+    ).toEqual(text)
+    expect(fromBody(body({ content: "", reasoning: "Hm." })).reasoning).toEqual({ reasoning: "Hm." })
+    const details = [
+      { type: "reasoning.text", index: 0, text: "Let me think.", signature: "s1", format: "anthropic-claude-v1" },
+      { type: "reasoning.encrypted", index: 1, data: "abc", id: "r1" },
+    ]
+    expect(fromBody(body({ reasoning: "Let me think.", reasoning_details: details })).reasoning).toEqual({
+      reasoning_details: details,
+    })
+    const pieces = [
+      { reasoning: "Let me ", reasoning_details: [{ ...details[0], text: "Let me ", signature: null }] },
+      { reasoning: "think.", reasoning_details: [{ ...details[0], text: "think." }] },
+      { reasoning_details: [details[1]] },
+    ]
+    expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).reasoning).toEqual({ reasoning_details: details })
+    expect(fromBody(body({ content: "Hi", reasoning_content: null, reasoning_details: null })).reasoning).toEqual({})
+  })
+
+  test("what a server adds to a call is kept (Gemini)", () => {
+    const extra = { google: { thought_signature: "sig" } }
+    const written = { index: 0, id: "c1", extra_content: extra, function: { name: "weather", arguments: "{}" } }
+    const expected = [{ id: "c1", name: "weather", arguments: "{}", extraContent: extra }]
+    expect(fromBody(body({ tool_calls: [written] })).toolCalls).toEqual(expected)
+    expect(fromEvents(chunk({ tool_calls: [written] }), stop).toolCalls).toEqual(expected)
+  })
+
   test("only calls of the answer's tool are the answer", () => {
     const calls = [
       { index: 0, id: "c1", function: { name: "weather", arguments: '{"city":"Paris"}' } },
