@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import type { BudgetStore } from "@p2/budget"
 
 /** The parsed command line. */
 export interface DemoOptions {
@@ -11,9 +12,15 @@ export interface DemoOptions {
   store: string | undefined
   callers: number
   affordable: number
+  documents: number
+  /** Whether to show the calls on a page as they happen. */
+  dashboard: boolean
 }
 
-export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget.
+/** What the clients get as `store`: an address, a store that the dashboard reads too, or the default. */
+export type DemoStore = BudgetStore | string | undefined
+
+export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget and a batch.
 
 Usage: npm start -- [options]
 
@@ -25,6 +32,8 @@ Usage: npm start -- [options]
   --store URL            memory:, file:./p2.db, redis://… or postgres://… (default: REDIS_URL when set, else memory:)
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
+  --documents N          documents of the batch    (default: 50)
+  --dashboard            show the calls on a page as they happen; the program then runs until you end it
   --help                 print this text
 
 Without --live the demo uses a local provider with its own ledger, with which the receipts are compared.`
@@ -42,6 +51,8 @@ export function readOptions(args: string[]): DemoOptions | "help" {
       store: { type: "string" },
       callers: { type: "string", default: "50" },
       affordable: { type: "string", default: "10" },
+      dashboard: { type: "boolean", default: false },
+      documents: { type: "string", default: "50" },
       help: { type: "boolean", default: false },
     },
   })
@@ -56,6 +67,8 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     store: values.store ?? process.env.REDIS_URL,
     callers: count("--callers", values.callers, 10_000),
     affordable: count("--affordable", values.affordable, 10_000),
+    dashboard: values.dashboard,
+    documents: count("--documents", values.documents, 10_000),
   }
 }
 

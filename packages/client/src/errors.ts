@@ -1,4 +1,4 @@
-import type { BudgetExceededError, StoreError } from "@p2/budget"
+import type { BudgetExceededError, ReservationHeldError, StoreError } from "@p2/budget"
 import { type AbortedError, type ErrorKind, type InvalidAnswerError, P2Error } from "@p2/core"
 import type { CircuitOpenError } from "@p2/guard/charge"
 import type { DeadlineName, Receipt } from "./receipt"
@@ -10,6 +10,7 @@ type WithCode<Class, Code extends string> = Class & { readonly code: Code }
 export type GenerateError =
   | BudgetExceededError
   | StoreError
+  | ReservationHeldError
   | CircuitOpenError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">
@@ -284,7 +285,7 @@ export class MissingKeyError extends ClientError {
       "missing-key",
       fallback === undefined
         ? `No ${missing} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`
-        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or remove the fallback.`,
+        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or ${missing === "API key" ? `pass \`apiKeys: { ${provider}: … }\`` : "remove the fallback"}.`,
       { kind: "usage" },
     )
     Object.assign(this, { provider, variable })
@@ -303,6 +304,35 @@ export class NoMessagesError extends ClientError {
     super("no-messages", "There are no messages to send. Add one with `client.msg.addMessageUser(…)`.", {
       kind: "usage",
     })
+  }
+}
+
+/** The model called tools that were not run, where only an answer can be returned: code `tool-calls-returned`. */
+export class ToolCallsReturnedError extends ClientError {
+  declare readonly code: "tool-calls-returned"
+
+  constructor(names: readonly string[], maxSteps: number) {
+    super(
+      "tool-calls-returned",
+      `The model called ${[...new Set(names)].join(", ")}, and the calls were not run. Raise \`maxSteps\` (now ${maxSteps}), give every tool an \`execute\`, or read \`toolCalls\` of \`generate()\`.`,
+    )
+  }
+
+  static override isInstance(value: unknown): value is ToolCallsReturnedError {
+    return hasCode(value, "tool-calls-returned")
+  }
+}
+
+/** The run, or one around it, is finished: code `run-finished`. */
+export class RunFinishedError extends ClientError {
+  declare readonly code: "run-finished"
+
+  constructor() {
+    super("run-finished", "The run is finished. Start a new one with `client.run({ maxBudget })`.", { kind: "usage" })
+  }
+
+  static override isInstance(value: unknown): value is RunFinishedError {
+    return hasCode(value, "run-finished")
   }
 }
 

@@ -155,13 +155,14 @@ describe("the advice for an unknown option of a request", () => {
   })
 
   it.each([
-    ["tools", "Requests have no tools: describe the choices of the model in `answerModel`"],
-    ["tool_choice", "Requests have no tools"],
+    ["tools", "It is an option of `LLMClient`"],
+    ["tool_choice", "It is an option of `LLMClient`"],
+    ["functions", "Write `tools`, an option of `LLMClient`"],
     ["prompt", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["input", 'Write `messages: [{ role: "user", content: "…" }]`.'],
-    ["system", 'Write `messages: [{ role: "system", content: "…" }, …]`.'],
-    ["topK", "Requests do not support it"],
-    ["logit_bias", "Requests do not support it"],
+    ["systemPrompt", "Did you mean `system`?"],
+    ["topK", "Write it in `extraBody`"],
+    ["logit_bias", "Write it in `extraBody`"],
     ["n", "Send one request per answer."],
     ["timeout", "Did you mean `timeoutMs`, in milliseconds?"],
     ["max_completion_tokens", "Did you mean `maxTokens`?"],

@@ -23,6 +23,8 @@ export interface Fault {
   refusal?: string | undefined
   /** Answers with this text. */
   answer?: string | undefined
+  /** Calls these tools, with `answer` as the content beside the calls; none: answers without a call. Arguments that are a string are sent as they are. */
+  toolCalls?: readonly { name: string; arguments: string | Record<string, unknown> }[] | undefined
   /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */

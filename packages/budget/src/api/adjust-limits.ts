@@ -113,16 +113,20 @@ async function adjustLimits(
 
 /** Adjusts a counter. If the store's time is in another window, adjusts again in that window. */
 async function adjustCounter(
-  { clock, store }: BudgetContext,
+  context: BudgetContext,
   counterOf: () => CallCounter,
   request: Omit<AdjustRequest, "counter">,
 ): Promise<{ counter: CallCounter; reply: Extract<AdjustReply, { status: "ok" }> }> {
+  const { clock, store } = context
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const counter = counterOf()
     const { name, startsAt, endsAt, keepMs } = counter
     const reply = await store.adjust({ ...request, counter: { name, startsAt, endsAt, keepMs } })
     clock.update(request.partition, reply.now)
-    if (reply.status === "ok") return { counter, reply }
+    if (reply.status === "ok") {
+      context.changed(request.partition, [reply.counter])
+      return { counter, reply }
+    }
     if (reply.status === "mismatch")
       throw new InvalidArgumentError(
         "idempotencyKey",

@@ -25,7 +25,11 @@ export interface BudgetAlert extends LimitStatus {
  */
 export type OnExpire = "charge" | "release" | AmountInput
 
-/** How long to wait for room instead of being denied. */
+/**
+ * How long to wait for room instead of being denied. Only the reservations of other calls and the end of a window are waited
+ * for; a call that cannot fit in time is denied at once. The waiting calls of a process are served in the order in which they
+ * came, and wake when one of its calls ends; the room of other processes is polled, with a delay that grows from 25 ms to 1 s.
+ */
 export interface WaitOptions {
   /** Maximum wait in milliseconds; 0 does not wait. */
   timeoutMs: number
@@ -47,6 +51,12 @@ export interface ReserveOptions {
   leaseMs?: number | undefined
   /** How long heartbeats extend the lease, in milliseconds. @defaultValue that of the budget */
   maxLeaseMs?: number | undefined
+  /**
+   * The key belongs to the first call that reserves it, whatever its content: every other call throws a
+   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
+   * @defaultValue false
+   */
+  exclusive?: boolean | undefined
   wait?: WaitOptions | undefined
   signal?: AbortSignal | undefined
   /** @defaultValue that of the budget */
@@ -60,6 +70,8 @@ export interface ReserveOptions {
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined
+  /** Called, besides the budget's own, when the charge of this call crosses a threshold of `alertAt` in one of its limits. */
+  onAlert?: ((alert: BudgetAlert) => void) | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
 }
@@ -115,7 +127,20 @@ export interface Reservation {
   release(entry?: Partial<UsageEntry>): Promise<SettleResult>
 }
 
-export type ReserveResult = { ok: true; reservation: Reservation } | { ok: false; error: BudgetExceededError }
+/** The limit for which a call waited. */
+export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
+
+/** How long a call waited for room, and for which limits. */
+export interface RoomWait {
+  durationMs: number
+  limits: readonly WaitedLimit[]
+}
+
+/** `wait` is absent if the call did not wait. */
+export type ReserveResult = { wait?: RoomWait | undefined } & (
+  | { ok: true; reservation: Reservation }
+  | { ok: false; error: BudgetExceededError }
+)
 
 export interface RunOptions extends ReserveOptions {
   /**

@@ -66,9 +66,10 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     partitionOf: partitionFor,
     reserve: async (request) => {
       const outcome = await reserve(context, childLimits, request)
+      const { wait } = outcome
       return outcome.status === "admitted"
-        ? { ok: true, reservation: outcome.reservation }
-        : { ok: false, error: outcome.error }
+        ? { ok: true, reservation: outcome.reservation, wait }
+        : { ok: false, error: outcome.error, wait }
     },
     run: (request, call) => run(context, childLimits, request, call),
     resume: (idempotencyKey, request = {}) => resume(context, idempotencyKey, request),

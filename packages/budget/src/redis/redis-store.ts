@@ -326,7 +326,7 @@ class RedisStore implements BudgetStore {
 
   /** How long to keep a counter, as `forgetTime` in lua/shared/counter.lua reads it. */
   #keep({ endsAt, keepMs }: CounterRef): number {
-    if (endsAt !== null) return Math.max(1, endsAt + this.#settings.retentionMs)
+    if (endsAt !== null) return Math.max(1, endsAt + Math.max(this.#settings.retentionMs, keepMs ?? 0))
     return keepMs === null ? 0 : -keepMs
   }
 

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type { Reservation, SettleOptions, SettleResult } from "../api/budget"
+import type { BudgetOptions, Reservation, SettleOptions, SettleResult } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationResolvedError, SettleMismatchError, UnknownReservationError } from "../api/errors"
 import { type Amount, type AmountInput, amountOf, type GivenAmount, isEmpty, readAmount } from "../limits/amount"
@@ -28,6 +28,8 @@ export interface ReservationContent {
   entry: UsageEntry
   leaseMs: number
   maxLeaseMs: number
+  /** Called when its charge crosses a threshold. */
+  onAlert?: BudgetOptions["onAlert"]
 }
 
 /** What the store replied. */
@@ -206,7 +208,7 @@ export class BudgetReservation implements Reservation {
     if (reply.status === "mismatch") throw new SettleMismatchError(this.idempotencyKey, request.outcome)
     if (reply.status === "forgotten") return { status: "forgotten" }
     const { status, replayed, late, recovered } = reply
-    if (!replayed) this.#context.alerts.changed(this.partition, reply.counters)
+    if (!replayed) this.#context.changed(this.partition, reply.counters, this.#content.onAlert)
     const cost = status === "settled" ? request.entry.costNanoUsd : 0
     const overrunNanoUsd = Math.max(0, cost - (this.amount.nanoUsd ?? cost))
     return { status, replayed, late, recovered, overrunNanoUsd }

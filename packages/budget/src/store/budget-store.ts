@@ -11,7 +11,10 @@ export interface CounterRef {
   startsAt: Millis | null
   /** End of the window, exclusive; null: it has none. */
   endsAt: Millis | null
-  /** How long after its last use a counter without a window is forgotten, if nothing is reserved; null: never. */
+  /**
+   * When the counter is forgotten, if nothing is reserved. With a window: this long after its end, at least the retention;
+   * null: the retention. Without one: this long after its last use; null: never.
+   */
   keepMs: number | null
 }
 

@@ -470,8 +470,8 @@ function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
 }
 
 /** Whether the window ended so long ago that its counter is forgotten. */
-function isOver({ endsAt }: CounterRef, { now, retentionMs }: Moment): boolean {
-  return endsAt !== null && sum(endsAt, retentionMs) <= now
+function isOver({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): boolean {
+  return endsAt !== null && sum(endsAt, Math.max(retentionMs, keepMs ?? 0)) <= now
 }
 
 /** Computes with the room that remains, because `spent + reserved + amount` may pass 2^53. */
@@ -498,7 +498,7 @@ function change(
 
 /** How long a counter is kept apart from the keys that name it; null: forever. */
 function keptUntil({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): Millis | null {
-  if (endsAt !== null) return sum(endsAt, retentionMs)
+  if (endsAt !== null) return sum(endsAt, Math.max(retentionMs, keepMs ?? 0))
   return keepMs === null ? null : sum(now, keepMs)
 }
 

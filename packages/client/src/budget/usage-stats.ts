@@ -24,9 +24,9 @@ export type UsageGrouping = "user" | "client" | "model" | "provider" | "status" 
 /** Sums over attempts. Amounts are dollars, with exact nano-USD beside each. */
 export interface UsageSums {
   totalRequests: number
-  /** Requests with an answer. */
+  /** Requests with an answer, or with a step in which the model called tools. */
   successfulRequests: number
-  /** Requests without an answer, denied ones included. */
+  /** The other requests, denied ones included. */
   failedRequests: number
   attempts: number
   /** Requests that a budget or the context window denied before anything was sent. */

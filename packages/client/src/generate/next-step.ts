@@ -9,12 +9,12 @@ import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
 /** The first step with a route. */
 export function firstStep(
-  { routes, compiled }: Pick<GenerateCall, "routes" | "compiled">,
+  { routes, compiled, firstAttempt = 1 }: Pick<GenerateCall, "routes" | "compiled"> & Partial<GenerateCall>,
   routeIndex = 0,
 ): AttemptStep {
   const route = routes[routeIndex]!
   return {
-    attempt: 1,
+    attempt: firstAttempt,
     reason: "first",
     delayMs: 0,
     routeIndex,
@@ -60,12 +60,18 @@ function changeAfter(
   return outcome.error.code === "circuit-open" ? fallback(call, step) : undefined
 }
 
-/** If `maxTokens` was not set, retries once with what the denying scope can afford. */
+/**
+ * If `maxTokens` was not set, retries once with what the denying scope can afford. Takes no fallback while only the
+ * reservations of other calls are in the way: the answer would come from another model although the budget has room for this
+ * one.
+ */
 function afterDenial(call: GenerateCall, step: AttemptStep, error: P2Error, plan: AttemptPlan): StepChange {
-  const isByScope = plan.status === "planned" && BudgetExceededError.isInstance(error)
-  if (step.narrowed || call.request.maxTokens !== undefined || !isByScope) return fallback(call, step)
-  const narrower = narrowerMaxTokens(plan, error.all)
-  return narrower === undefined ? fallback(call, step) : { reason: "narrowed", maxTokens: narrower, narrowed: true }
+  if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, step)
+  if (!step.narrowed && call.request.maxTokens === undefined) {
+    const narrower = narrowerMaxTokens(plan, error.all)
+    if (narrower !== undefined) return { reason: "narrowed", maxTokens: narrower, narrowed: true }
+  }
+  return error.busy ? undefined : fallback(call, step)
 }
 
 function afterFailure(

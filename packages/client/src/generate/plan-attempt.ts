@@ -2,6 +2,8 @@ import type { LimitStatus } from "@p2/budget"
 import type { NanoUsd } from "@p2/core"
 import { requestBudgetExceeded } from "../budget/request-budget"
 import { ContextExceededError } from "../errors"
+import { countTools, toolFields } from "../steps/compiled-tools"
+import { extraContentBound, messagesFor } from "../steps/reasoning"
 import { sentMessages, structureOf } from "./chat-body"
 import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
 
@@ -12,16 +14,37 @@ const DEFAULT_MAX_TOKENS = 4_096
 const MIN_OUTPUT_TOKENS = 64
 
 /** The parts of a call and a step that decide the plan. */
-type PlannedCall = Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream">
+export type PlannedCall = Pick<
+  GenerateCall,
+  "request" | "compiled" | "messages" | "routes" | "stream" | "tools" | "step"
+>
 type PlannedStep = Pick<AttemptStep, "routeIndex" | "mode" | "requestsStreamUsage" | "repairMessages" | "maxTokens">
 
-/** The messages as sent, and their tokens with those of the schema. */
+/** The messages and the tools as sent, and their tokens with those of the schema. */
 export function countInput(call: PlannedCall, step: PlannedStep) {
-  const { compiled } = call
+  const { compiled, tools } = call
   const route = call.routes[step.routeIndex]!
-  const conversation = step.repairMessages.length === 0 ? call.messages : [...call.messages, ...step.repairMessages]
-  const messages = sentMessages(conversation, compiled, step.mode)
-  return { messages, ...route.countInput(messages, structureOf(compiled, step.mode)) }
+  const conversation = messagesFor(call.messages, route, call.routes)
+  const messages = sentMessages(
+    conversation === call.messages ? call : { ...call, messages: conversation },
+    step,
+    route,
+  )
+  const extraBound = extraContentBound(messages)
+  if (tools === undefined) {
+    const { tokens, upperBound } = route.countInput(messages, structureOf(compiled, step.mode))
+    return { messages, toolFields: undefined, tokens, upperBound: upperBound + extraBound }
+  }
+  const offered = toolFields(tools, compiled, { mode: step.mode, step: call.step })
+  // In the mode `tool`, the structure is one of the tools.
+  const counted = route.countInput(messages, step.mode === "tool" ? {} : structureOf(compiled, step.mode))
+  const added = countTools(route, offered)
+  return {
+    messages,
+    toolFields: offered,
+    tokens: counted.tokens + added.tokens,
+    upperBound: counted.upperBound + added.upperBound + extraBound,
+  }
 }
 
 /**
@@ -54,6 +77,7 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
       maxTokens,
       upperBoundNanoUsd: bound.nanoUsd,
       maxPrice: bound.maxPrice,
+      toolFields: input.toolFields,
     }
   }
 

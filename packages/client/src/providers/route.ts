@@ -37,6 +37,8 @@ export interface Route {
   rates(): { input: number; output: number }
   /** The tokens of an input as counted, and the upper bound of what the provider counts. */
   countInput(messages: readonly Message[], structure: StructureFields): { tokens: number; upperBound: number }
+  /** The newest turns of a conversation that have at most these input tokens. */
+  trimMessages(messages: readonly Message[], maxTokens: number): readonly Message[]
   /** The cost of these tokens at the published price. */
   estimateNanoUsd(inputTokens: number, outputTokens: number): NanoUsd
   /** The upper bound of a call. @throws P2Error (code `unbounded-cost`) if the cost has none. */

@@ -1,6 +1,6 @@
 import { betasOf, checkBetas } from "../protocols/anthropic/fields"
 import { countInput } from "../protocols/counted-input"
-import type { BoundedCall, Rejection } from "../protocols/protocol"
+import type { CallTerms, Rejection } from "../protocols/protocol"
 import { invalidBody, unbounded } from "../protocols/rejection"
 import type { CalledModel } from "../protocols/variants/called-model"
 import { calledModel, providerOf } from "./called-model"
@@ -11,7 +11,7 @@ import type { ModelGuard } from "./middleware-options"
 import type { LanguageCall, SpecifiedModel } from "./specification"
 
 /** A call of a model with an upper bound. */
-export interface DescribedCall extends BoundedCall {
+export interface DescribedModelCall extends CallTerms {
   status: "described"
   /** The limit to send for a planned limit of the answer and its thinking. Undefined: that of the call. */
   limitToSend(planned: number | undefined): number | undefined
@@ -24,7 +24,7 @@ export function describeLanguage(
   model: SpecifiedModel,
   call: LanguageCall,
   guard: ModelGuard,
-): DescribedCall | Rejection {
+): DescribedModelCall | Rejection {
   const called = calledModel(model, guard)
   if (called.status === "rejected") return called
   const rejection = checkLimit(call) ?? checkHeaders(call.headers)
@@ -93,7 +93,7 @@ export function definedHeaders(headers: LanguageCall["headers"] = {}): Record<st
   )
 }
 
-type OutputLimits = Pick<DescribedCall, "maxOutputTokens" | "minOutputTokens" | "limitToSend">
+type OutputLimits = Pick<DescribedModelCall, "maxOutputTokens" | "minOutputTokens" | "limitToSend">
 
 /**
  * The limit of the answer and its thinking. Providers of Anthropic's models send the sum of both; if the thinking is unknown,

@@ -1,11 +1,12 @@
 import type { Budget, LimitStatus, Subject, WaitOptions } from "@p2/budget"
 import type { CostSource, NanoUsd } from "@p2/core"
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import { sendCounted } from "../transport/counted-call"
+import { type BatchFiles, createBatchFiles } from "./batch/start-batch"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */
@@ -49,6 +50,27 @@ export interface GuardOptions {
    * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
    */
   serviceTier?: string | undefined
+  /**
+   * The most output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI does
+   * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxImageTokens?: number | undefined
+  /**
+   * The most seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
+   * `whisper-1`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxAudioSeconds?: number | undefined
+  /**
+   * The most output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed it; then its
+   * whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is rejected
+   */
+  maxSpeechTokens?: number | undefined
+  /**
+   * The most that one batch costs, in dollars, for batches whose file this guard did not upload or cannot bound. A batch can exceed
+   * it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue none: such a batch is
+   * rejected
+   */
+  batchUpperBound?: number | string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
   /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
@@ -97,6 +119,9 @@ export interface Guard extends GuardOptions {
   maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
   inputBounds: InputBounds
+  /** The upper bounds of the batch files that were uploaded. */
+  batchFiles: BatchFiles
+  batchUpperBoundNanoUsd: NanoUsd | undefined
   /** Models whose overrun was warned of, as `provider/model`. */
   overrunModels: Set<string>
 }
@@ -104,19 +129,13 @@ export interface Guard extends GuardOptions {
 /** Marks a guarded `fetch`, also of another copy of this package. */
 export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
+/** What the caller states where no source has a maximum. */
+const MAXIMUMS = ["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens"] as const
+
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...[
-    "provider",
-    "maxToolCalls",
-    "serviceTier",
-    "prices",
-    "fetch",
-    "bodyIdleMs",
-    "onAttempt",
-    "onWarning",
-    "inputBound",
-  ],
+  ...["provider", "serviceTier", ...MAXIMUMS, "batchUpperBound", "prices", "fetch", "bodyIdleMs"],
+  ...["onAttempt", "onWarning", "inputBound"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -166,7 +185,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
-  for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
+  for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
   for (const name of ["provider", "serviceTier"] as const)
     if (options[name] !== undefined && typeof options[name] !== "string")
       throw new InvalidArgumentError(name, "a string", options[name])
@@ -185,8 +204,17 @@ export function readGuardOptions(options: GuardOptions): Guard {
     prices: prices ?? publishedPrices(),
     fetch,
     inputBounds,
+    batchFiles: createBatchFiles(),
+    batchUpperBoundNanoUsd: readBatchUpperBound(options.batchUpperBound),
     overrunModels: new Set(),
   }
+}
+
+function readBatchUpperBound(value: GuardOptions["batchUpperBound"]): NanoUsd | undefined {
+  if (value === undefined) return undefined
+  const nanoUsd = usd(value, "batchUpperBound")
+  if (nanoUsd > 0) return nanoUsd
+  throw new InvalidArgumentError("batchUpperBound", "a dollar amount above 0", value)
 }
 
 /** @throws InvalidArgumentError if a `fetch` is guarded: every call would be counted twice */

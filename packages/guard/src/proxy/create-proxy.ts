@@ -49,6 +49,8 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   if (rejected !== undefined) return rejected
   // Some agent programs look whether their base URL answers.
   if (request.method === "HEAD" && isBaseURL(settings, url, route)) return new Response(null, { status: 200 })
+  const unavailable = route.upstream?.unavailable
+  if (unavailable !== undefined) return fail("upstream_unavailable", unavailable)
   const sent = readToken(request.headers, url)
   if (sent.status === "ambiguous") return fail("invalid_token", "The request has several different tokens. Send one.")
   const token = sent.status === "sent" ? sent.token : undefined

@@ -164,8 +164,22 @@ async function writeResponse(response: Response, incoming: IncomingMessage, outg
     return
   }
   const reader = body.getReader()
+  let cancelled: Promise<void> | undefined
   // A reader that left cancels the upstream also while no bytes come.
-  outgoing.on("close", () => void reader.cancel().catch(() => {}))
+  outgoing.on("close", () => {
+    cancelled = reader.cancel().catch(() => {})
+  })
+  await writeBody(response, reader, outgoing, fields)
+  // Resolves when the call is settled.
+  await cancelled
+}
+
+async function writeBody(
+  { status, headers }: Response,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  outgoing: ServerResponse,
+  fields: Record<string, string>,
+): Promise<void> {
   const isStream = /event-stream/.test(headers.get("content-type") ?? "")
   if (!isStream) {
     const [first, second] = [await reader.read(), await reader.read()]

@@ -9,11 +9,16 @@ type SharedOptions = Pick<
   GuardOptions,
   | "maxOutputTokens"
   | "clampTo"
+  | "inputBound"
   | "wait"
   | "charge"
   | "unknownEndpoints"
   | "onWarning"
   | "maxToolCalls"
+  | "maxImageTokens"
+  | "maxAudioSeconds"
+  | "maxSpeechTokens"
+  | "batchUpperBound"
   | "serviceTier"
   | "prices"
   | "fetch"
@@ -84,8 +89,9 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024
 const MAX_BYTES_AHEAD = 64 * 1024
 
 const GUARD_NAMES = [
-  ...(["maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints"] as const),
-  ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
+  ...(["maxOutputTokens", "clampTo", "inputBound", "wait", "charge", "unknownEndpoints"] as const),
+  ...(["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens", "batchUpperBound"] as const),
+  ...(["serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],

@@ -2,7 +2,7 @@ import { parseJson } from "@p2/core"
 import type { Meter } from "../protocols/meter"
 import { joinBytes } from "./bytes"
 import type { BodyObserver } from "./read-ahead"
-import { type SseBlock, SseReader } from "./sse-reader"
+import { CARRIAGE_RETURN, LINE_FEED, type SseBlock, SseReader } from "./sse-reader"
 
 /**
  * Shows the events of a stream to a meter, and hides those that have nothing but usage from a reader who did not request
@@ -15,6 +15,8 @@ export class EventObserver implements BodyObserver {
   #reader: SseReader | undefined = new SseReader()
   /** The beginning of an event, which may have to be hidden. */
   #kept: Uint8Array[] = []
+  /** The last piece ended with an event and a carriage return: a line feed now belongs to that event. */
+  #ended: { isHidden: boolean } | undefined
 
   constructor(meter: Meter, options: { hidesUsage: boolean }) {
     this.#meter = meter
@@ -29,12 +31,18 @@ export class EventObserver implements BodyObserver {
     }
     const passed: Uint8Array[] = []
     let start = 0
+    if (this.#ended !== undefined && chunk[0] === LINE_FEED) {
+      if (!this.#ended.isHidden) passed.push(chunk.subarray(0, 1))
+      start = 1
+    }
+    if (chunk.byteLength > 0) this.#ended = undefined
     for (const block of blocks) {
       this.#kept.push(chunk.subarray(start, block.end))
       const isHidden = this.#show(block)
       if (!isHidden) passed.push(...this.#kept)
       this.#kept = []
       start = block.end
+      if (start === chunk.byteLength && chunk[start - 1] === CARRIAGE_RETURN) this.#ended = { isHidden }
     }
     if (start < chunk.byteLength) this.#kept.push(chunk.subarray(start))
     return joinBytes(passed)

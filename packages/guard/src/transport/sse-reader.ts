@@ -15,8 +15,8 @@ export interface SseBlock {
   end: number
 }
 
-const LINE_FEED = 10
-const CARRIAGE_RETURN = 13
+export const LINE_FEED = 10
+export const CARRIAGE_RETURN = 13
 
 /**
  * Parses server-sent events from pieces of bytes (WHATWG HTML, section 9.2.6), in time linear in their size. `id` and

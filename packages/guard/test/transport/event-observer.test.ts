@@ -40,6 +40,7 @@ const part = fc.constantFrom(
   'data: {"cut\n\n',
 )
 const USAGE = 'data: {"usage":{"total_tokens":3}}\n\n'
+const usage = fc.constantFrom(USAGE, USAGE.replaceAll("\n", "\r\n"), USAGE.replaceAll("\n", "\r"))
 
 test("the reader gets the same bytes, however they are cut", () => {
   fc.assert(
@@ -63,15 +64,24 @@ test("only events with nothing but usage are hidden, and the meter sees them", (
       fc.array(part, { maxLength: 4 }),
       fc.array(part, { maxLength: 4 }),
       fc.array(fc.nat(), { maxLength: 8 }),
-      (before, after, cuts) => {
-        const stream = encode([...before, USAGE, ...after].join(""))
+      usage,
+      (before, after, cuts, usage) => {
+        const stream = encode([...before, usage, ...after].join(""))
         const { passed, events } = pass(stream, cuts, true)
         expect(passed.toString()).toBe([...before, ...after].join(""))
         expect(events.filter(({ text }) => text.includes("usage"))).toHaveLength(1)
         expect(pass(stream, cuts, false).passed).toEqual(Buffer.from(stream))
       },
     ),
+    { numRuns: 1000 },
   )
+})
+
+test("a line end that is cut in two stays with its event", () => {
+  const ping = 'data: {"type":"ping"}\r\n\r\n'
+  expect(pass(encode(ping + USAGE), [ping.length - 1], true).passed.toString()).toBe(ping)
+  const hidden = USAGE.replaceAll("\n", "\r\n")
+  expect(pass(encode(hidden + ping), [hidden.length - 1], true).passed.toString()).toBe(ping)
 })
 
 test("the last event is hidden without its empty line", () => {

@@ -73,6 +73,26 @@ function readTranscription(fields: UsageFields): Usage {
 }
 
 /**
+ * Reads `usage` of OpenAI's speech, which the event `speech.audio.done` has. For models that are billed by the character
+ * (`tts-1`), pass `{ inputTokens: 0, outputTokens: 0, inputCharacters: text.length }` to `costOf`.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/audio/speech-audio-done-event
+ */
+export function usageFromOpenAISpeech(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, readSpeech)
+}
+
+/** Reads `usage` of OpenAI's speech for a meter. */
+export function readOpenAISpeechUsage(usage: unknown): UsageReading {
+  return readForMeter(usage, undefined, readSpeech)
+}
+
+function readSpeech(fields: UsageFields): Usage {
+  return usageOf(fields.required("input_tokens"), outputOf(fields), {})
+}
+
+/**
  * Reads `usage` of embeddings: OpenAI's and Mistral's `prompt_tokens`, or Voyage's `total_tokens` alone.
  *
  * @throws InvalidArgumentError, UnknownUsageError

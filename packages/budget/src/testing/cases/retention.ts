@@ -32,6 +32,19 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.expectCounters({ w: {} }, "shortly after the end of the retention")
   })
 
+  test("a closed window is kept for keepMs after its end, if that is longer than the retention", async (t) => {
+    const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + 10_000 }
+    const long = counter("long", 5, 10, { ...window, keepMs: 3 * t.retentionMs })
+    const short = counter("short", 5, 10, { ...window, keepMs: 1_000 })
+    await t.charge("r1", [long, short], [5, 5], { leaseMs: 1_000 })
+    await t.clock.advance(10_000 + t.retentionMs - 1_000)
+    await t.expectCounters({ long: { spent: 5 }, short: { spent: 5 } }, "shortly before the end of the retention")
+    await advanceAndWrite(t, 2 * t.retentionMs)
+    await t.expectCounters({ long: { spent: 5 }, short: {} }, "shortly before keepMs ends")
+    await t.clock.advance(2_000)
+    await t.expectCounters({ long: {} }, "shortly after keepMs ended")
+  })
+
   test("a counter without a window is kept for ever, unless keepMs limits it", async (t) => {
     const idle = counter("idle", 5, null, { keepMs: 3 * t.retentionMs })
     await t.charge("r1", [counter("forever", 5), idle], [5, 5])

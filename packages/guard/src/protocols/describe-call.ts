@@ -2,8 +2,12 @@ import { describeName } from "@p2/core"
 import { describeAnthropic } from "./anthropic/describe"
 import { describePath } from "./free-paths"
 import { describeGemini } from "./gemini/describe"
+import { describeSpeech } from "./openai-audio/describe-speech"
+import { describeTranscription } from "./openai-audio/describe-transcription"
+import { describeBatch } from "./openai-batch/describe-batch"
 import { describeChat } from "./openai-chat/describe"
 import { describeEmbeddings } from "./openai-embeddings/describe-embeddings"
+import { describeImages } from "./openai-images/describe-images"
 import { describeResponses } from "./openai-responses/describe"
 import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
@@ -15,13 +19,17 @@ export const PROTOCOLS: readonly Protocol[] = [
   { name: "openai-chat", describe: describeChat },
   { name: "openai-responses", describe: describeResponses },
   { name: "openai-embeddings", describe: describeEmbeddings },
+  { name: "openai-images", describe: describeImages },
+  { name: "openai-speech", describe: describeSpeech },
+  { name: "openai-transcriptions", describe: describeTranscription },
+  { name: "openai-batch", describe: describeBatch },
   { name: "paths", describe: describePath },
 ]
 
 /**
  * Describes what a call can cost: by the first wire format that recognizes it. A call that none recognizes is rejected by name.
  */
-export function findProtocol(call: ProviderCall, context: ProtocolContext): CallDescription {
+export function describeCall(call: ProviderCall, context: ProtocolContext): CallDescription {
   try {
     return describe(call, context) ?? unknownEndpoint(call)
   } catch (error) {

@@ -1,0 +1,36 @@
+import { type Command, CommanderError } from "commander"
+import { EXIT, exitCodeOf } from "./output/exit-codes"
+import { printError } from "./output/print-error"
+
+/**
+ * Parses the arguments and runs the command. Errors become one or two lines on stderr and an exit code. Ends the process only
+ * by its exit code, so that output that is being written is not lost.
+ */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  rejectByException(program)
+  process.stdout.on("error", endAtClosedPipe)
+  // A program under `p2 run` goes on when nobody reads what p2 says.
+  process.stderr.on("error", () => {})
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    process.exitCode = await report(error)
+  }
+}
+
+/** Commander exits with 1 on its own. It has printed its message when it throws. */
+function rejectByException(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "p2: ")) })
+  command.commands.forEach(rejectByException)
+}
+
+/** `p2 models | head` reads no further. */
+function endAtClosedPipe(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed)
+}
+
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  printError(error)
+  return exitCodeOf(error)
+}

@@ -1,0 +1,184 @@
+import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { basename, join } from "node:path"
+
+/** The proxy of a run, for the settings of a program. */
+export interface ProgramContext {
+  /** `http://127.0.0.1:4000` */
+  url: string
+  token: string
+  /** Whether the upstream has a key or an address. */
+  isAvailable(upstream: string): boolean
+  env: NodeJS.ProcessEnv
+  /** Whether output limits are lowered to what the budget can pay. */
+  clamp: boolean
+}
+
+/** The budget for thinking of Claude Code with `--clamp`. */
+const CLAMPED_THINKING_TOKENS = 4_000
+
+/** What a program needs beside the variables that SDKs read. */
+export interface ProgramSettings {
+  /** Undefined removes a variable. */
+  env?: Readonly<Record<string, string | undefined>>
+  /** Inserted after the name of the program. */
+  arguments?: readonly string[]
+  /** What the user has to change, because p2 cannot. */
+  notes?: readonly string[]
+}
+
+/** A program that `p2 run` knows. */
+export interface Program {
+  name: string
+  /** What npm calls it, for `npx`. */
+  packages: readonly string[]
+  settings(context: ProgramContext): ProgramSettings
+  /** Ways by which its calls get around the proxy. */
+  bypasses: readonly string[]
+}
+
+/** As of 2026-11-30: claude-code 2.1.197, codex 0.171.0, opencode-ai 1.18.33, qwen-code 0.15.10, gemini-cli 0.61.0. */
+export const PROGRAMS: readonly Program[] = [
+  {
+    name: "claude",
+    packages: ["@anthropic-ai/claude-code"],
+    settings: (context) => (context.isAvailable("anthropic") ? claudeSettings(context) : {}),
+    bypasses: ["`apiKeyHelper` and `env` in its settings.json replace the token and the base URL"],
+  },
+  {
+    name: "codex",
+    packages: ["@openai/codex"],
+    // It ignores OPENAI_BASE_URL. It would retry a denial, and a websocket would have no bound.
+    settings: ({ url }) => ({
+      arguments: codexSettings({
+        model_provider: "p2",
+        "model_providers.p2.name": "p2",
+        "model_providers.p2.base_url": `${url}/openai/v1`,
+        "model_providers.p2.env_key": "OPENAI_API_KEY",
+        "model_providers.p2.wire_api": "responses",
+        "model_providers.p2.request_max_retries": 0,
+        "model_providers.p2.stream_max_retries": 0,
+      }),
+    }),
+    bypasses: ["`-c model_provider=…`, `--oss` or a profile in the command choose another provider"],
+  },
+  {
+    name: "opencode",
+    packages: ["opencode-ai"],
+    settings: ({ url, env }) => ({
+      env: { OPENCODE_CONFIG_CONTENT: openCodeConfig(url, env.OPENCODE_CONFIG_CONTENT) },
+    }),
+    bypasses: ["providers that are not in its configuration, such as OpenCode Zen after `opencode auth login`"],
+  },
+  {
+    name: "qwen",
+    packages: ["@qwen-code/qwen-code"],
+    settings: ({ isAvailable }) => (isAvailable("openai") ? { arguments: ["--auth-type", "openai"] } : {}),
+    bypasses: ["a login with Qwen (`--auth-type qwen-oauth`)", "`OPENAI_BASE_URL` in a `.env` of its own"],
+  },
+  {
+    name: "gemini",
+    packages: ["@google/gemini-cli"],
+    settings: ({ env }) => geminiSettings(env),
+    bypasses: ["a login with Google or Vertex AI, if its settings select it"],
+  },
+]
+
+/**
+ * It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. Its budget for
+ * thinking is almost its whole output limit, which cannot be lowered below it.
+ */
+function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings {
+  const thinking = env.MAX_THINKING_TOKENS ?? String(CLAMPED_THINKING_TOKENS)
+  return {
+    env: {
+      ANTHROPIC_AUTH_TOKEN: token,
+      ANTHROPIC_API_KEY: undefined,
+      ...(clamp && { MAX_THINKING_TOKENS: thinking }),
+    },
+  }
+}
+
+/** `-c` of codex takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
+function codexSettings(values: Record<string, string | number>): string[] {
+  return Object.entries(values).flatMap(([key, value]) => ["-c", `${key}=${JSON.stringify(value)}`])
+}
+
+/** The configuration that opencode merges last: https://opencode.ai/docs/config */
+function openCodeConfig(url: string, own: string | undefined): string {
+  const config = parseObject(own)
+  const provider = {
+    ...parseObject(config.provider),
+    anthropic: { options: { baseURL: `${url}/anthropic/v1`, apiKey: "{env:ANTHROPIC_API_KEY}" } },
+    openai: { options: { baseURL: `${url}/openai/v1`, apiKey: "{env:OPENAI_API_KEY}" } },
+    openrouter: { options: { baseURL: `${url}/openrouter/api/v1`, apiKey: "{env:OPENROUTER_API_KEY}" } },
+    google: { options: { baseURL: `${url}/gemini/v1beta`, apiKey: "{env:GEMINI_API_KEY}" } },
+  }
+  return JSON.stringify({ ...config, provider })
+}
+
+function parseObject(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null) return value as Record<string, unknown>
+  try {
+    return typeof value === "string" ? parseObject(JSON.parse(value)) : {}
+  } catch {
+    return {}
+  }
+}
+
+const GEMINI_AUTH = '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }'
+
+/**
+ * Its settings select how it logs in. It takes no such setting from a variable, and a system settings file only if root owns it.
+ * Without a selection, a base URL makes it choose a gateway, which it then rejects.
+ */
+function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
+  const file = join(env.GEMINI_CLI_HOME ?? homedir(), ".gemini", "settings.json")
+  const auth = parseObject(parseObject(parseObject(readIfThere(file)).security).auth)
+  if (auth.selectedType === "gemini-api-key") return {}
+  return {
+    notes: [`it does not use the API key. Write ${GEMINI_AUTH} into ${file}, or choose the key with its command /auth`],
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return undefined
+  }
+}
+
+/** A known program in a command, and where its name is. */
+export interface FoundProgram {
+  program: Program
+  index: number
+}
+
+const LAUNCHERS: readonly string[] = ["npx", "bunx", "pnpx"]
+/** `pnpm dlx`, `yarn dlx`, `npm exec`, `bun x`. */
+const SUBCOMMANDS: Readonly<Record<string, readonly string[]>> = {
+  pnpm: ["dlx", "exec"],
+  yarn: ["dlx", "exec"],
+  npm: ["exec", "x"],
+  bun: ["x"],
+}
+
+/** Finds a known program at the start of a command, also behind `npx` and its like. A shell or a script is not looked into. */
+export function findProgram(command: readonly string[]): FoundProgram | undefined {
+  const first = nameOf(command[0] ?? "")
+  const launched = LAUNCHERS.includes(first) ? 1 : SUBCOMMANDS[first]?.includes(command[1] ?? "") ? 2 : 0
+  const index = launched === 0 ? 0 : command.findIndex((word, at) => at >= launched && !word.startsWith("-"))
+  const word = command[index]
+  if (word === undefined) return undefined
+  const packageName = word.replace(/(.)@[^/]*$/, "$1")
+  const program = PROGRAMS.find(
+    ({ name, packages }) => name === nameOf(word) || (launched > 0 && packages.includes(packageName)),
+  )
+  return program === undefined ? undefined : { program, index }
+}
+
+/** `claude` for `/usr/local/bin/claude` and `claude.cmd`. */
+function nameOf(word: string): string {
+  return basename(word.replaceAll("\\", "/")).replace(/\.(cmd|exe|bat|ps1)$/i, "")
+}

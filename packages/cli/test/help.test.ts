@@ -1,0 +1,28 @@
+import { execFile } from "node:child_process"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { bundleCli, type CliFile } from "./support/cli"
+
+let cli: CliFile
+beforeAll(async () => {
+  cli = await bundleCli()
+})
+afterAll(() => cli.remove())
+
+function p2(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli.file, ...args], (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    )
+  })
+}
+
+it("prints its help, with an example", async () => {
+  const { code, stdout } = await p2("--help")
+  expect(code).toBe(0)
+  expect(stdout).toContain("p2 run --budget 5 --")
+})
+
+it("ends with 2 for an unknown command or option", async () => {
+  expect(await p2("rum")).toMatchObject({ code: 2 })
+  expect(await p2("--budgte")).toMatchObject({ code: 2, stderr: expect.stringContaining("unknown option") })
+})

@@ -1,0 +1,62 @@
+import { isRecord, parseJson } from "@p2/core"
+import { describeCall } from "../../protocols/describe-call"
+import type { ProviderCall, Rejection } from "../../protocols/protocol"
+import { rejected } from "../../protocols/rejection"
+import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS } from "../../protocols/variants/batch-price"
+import type { Guard } from "../guard-options"
+import { linesOf } from "./lines"
+
+/** Calls that are described before other work gets a turn. */
+const CALLS_PER_TURN = 50
+
+/** The upper bound of the calls in a file, each at the price of a batch. `url` is that of the upload. */
+export async function boundOfFile(
+  guard: Guard,
+  file: Blob,
+  { url, headers }: ProviderCall,
+): Promise<BatchBound | Rejection> {
+  let bound = NO_CALLS
+  let number = 0
+  try {
+    for await (const line of linesOf(file.stream())) {
+      number += 1
+      const call = callOf(line, url, headers)
+      const each = "status" in call ? call : boundOfCall(guard, call)
+      if (each.status === "rejected") return inBatch(each, `Line ${number}`)
+      const sum = addBounds(bound, each)
+      if (sum.status === "rejected") return sum
+      bound = sum
+      if (number % CALLS_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0))
+    }
+  } catch (error) {
+    if (error instanceof RangeError) return rejected("invalid-body", `Line ${number + 1} of the batch is too long.`)
+    throw error
+  }
+  return bound
+}
+
+/** The call in a line, as the provider would receive it at the host of the batch. */
+function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall | Rejection {
+  const value = parseJson(line)
+  const isCall = isRecord(value) && value.method === "POST" && isRecord(value.body)
+  if (!isCall || typeof value.url !== "string" || !/^\/v1\/[\w/]+$/.test(value.url))
+    return rejected(
+      "invalid-body",
+      'Expected JSON such as { "method": "POST", "url": "/v1/chat/completions", "body": {} }.',
+    )
+  return {
+    method: "POST",
+    url: new URL(value.url, origin),
+    headers,
+    body: { kind: "json", value: value.body as Record<string, unknown> },
+  }
+}
+
+function boundOfCall(guard: Guard, call: ProviderCall): BatchBound | Rejection {
+  // What the guard adds to a call of its own is not in the file.
+  const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
+  if (described.status === "rejected") return described
+  if (described.status === "free") return NO_CALLS
+  if (described.status === "priced") return boundInBatch(guard.prices, described)
+  return rejected("unknown-endpoint", `A call of this kind (${described.status}) cannot run in a batch.`)
+}

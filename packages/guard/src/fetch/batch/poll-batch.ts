@@ -1,0 +1,102 @@
+import { isBudgetError, type Reservation, type Subject } from "@p2/budget"
+import { isRecord, parseJson } from "@p2/core"
+import { settleAttempt } from "../../charge/attempt"
+import type { Charge } from "../../charge/charge"
+import type { BatchPoll } from "../../protocols/protocol"
+import { started } from "../background"
+import type { Guard } from "../guard-options"
+import type { ReadCall } from "../read-call"
+import { readWhole, responseOf } from "../read-response"
+import { inCurrentScope, mergeSubjects } from "../scope"
+import { chargedFields, reportAttempt } from "../settle-call"
+import { type BatchFormat, batchFormatOf } from "./batch-format"
+import { type BatchOutput, readOutput } from "./batch-output"
+
+/** A poll, and who polls. */
+export interface PolledBatch {
+  read: Extract<ReadCall, { status: "read" }>
+  headers: Headers
+  described: BatchPoll
+  subject: Subject | undefined
+}
+
+type Batch = Readonly<Record<string, unknown>>
+
+/** Sends a poll of a batch. If the batch has ended, its output file settles the reservation of the call that started it. */
+export async function pollBatch(guard: Guard, poll: PolledBatch): Promise<Response> {
+  const response = await guard.fetch(...poll.read.argumentsFor({ headers: poll.headers }))
+  if (!response.ok) return response
+  const body = await readWhole(response.body)
+  const batch = parseJson(new TextDecoder().decode(body.bytes))
+  const format = batchFormatOf(poll.described.provider)
+  if (isRecord(batch) && format.hasEnded(batch)) await settleBatch(guard, poll, { batch, format })
+  return responseOf(response, body)
+}
+
+/** Never rejects for the budget: the answer matters more, and an unsettled reservation is charged when its lease ends. */
+async function settleBatch(
+  guard: Guard,
+  poll: PolledBatch,
+  { batch, format }: { batch: Batch; format: BatchFormat },
+): Promise<void> {
+  const { idempotencyKey } = poll.described
+  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
+  try {
+    const owner = mergeSubjects(subject, poll.subject)
+    const reservation = started.get(idempotencyKey) ?? (await budget.resume(idempotencyKey, { subject: owner }))
+    const output = await readOutput(guard, poll, { batch, format })
+    // A file that does not arrive is read by a later poll.
+    if (output === undefined) return
+    await settle(guard, poll, { reservation, batch, output, isCompleted: format.isCompleted(batch) })
+    started.delete(idempotencyKey)
+  } catch (error) {
+    // An earlier poll settled it, it was never reserved here, or the store failed.
+    if (!isBudgetError(error)) throw error
+    if (error.code === "reservation-resolved") started.delete(idempotencyKey)
+  }
+}
+
+async function settle(
+  guard: Guard,
+  { described }: PolledBatch,
+  {
+    reservation,
+    batch,
+    output,
+    isCompleted,
+  }: { reservation: Reservation; batch: Batch; output: BatchOutput; isCompleted: boolean },
+): Promise<void> {
+  const { nanoUsd: reservedNanoUsd = 0, tokens: reservedTokens = 0 } = reservation.amount
+  const { costNanoUsd, leastNanoUsd, inputTokens, outputTokens, model } = output
+  const isKnown = costNanoUsd !== undefined
+  const tokens = inputTokens + outputTokens
+  const charge: Charge = {
+    status: "charged",
+    costNanoUsd: isKnown ? costNanoUsd : Math.max(reservedNanoUsd, leastNanoUsd),
+    tokens: isKnown ? tokens : Math.max(reservedTokens, tokens),
+    costSource: isKnown ? (costNanoUsd === 0 ? "none" : "table") : "bound",
+    tableCostNanoUsd: undefined,
+    inDoubt: !isKnown,
+    health: "unknown",
+  }
+  const status = isCompleted ? "succeeded" : "failed"
+  const { provider } = described
+  const settlement = await settleAttempt({ reservation }, charge, {
+    status,
+    provider,
+    modelUsed: model,
+    generationId: String(batch.id).slice(0, 200),
+    tokens: { inputTokens, outputTokens },
+  })
+  if (settlement.status === "settled" && settlement.replayed) return
+  const called = { provider, model: model ?? "unknown" }
+  reportAttempt(guard, called, {
+    status,
+    httpStatus: 200,
+    reservedNanoUsd,
+    limits: reservation.limits,
+    ...chargedFields(guard, called, { charge, reservedNanoUsd, settlement }),
+    inputTokens,
+    outputTokens,
+  })
+}
