@@ -4,7 +4,7 @@ import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
 import { compareEntries, matchesFilter } from "../usage/query"
 import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
-import type { RedisConnection, Script } from "./connection"
+import type { RedisConnection } from "./connection"
 import { corrupt } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
@@ -18,19 +18,13 @@ export function redisLedger(
   connection: RedisConnection,
   { ledgerRetentionMs, clock, namespace }: RedisSettings,
 ): UsageLedger {
-  async function run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
-    const reply = await connection.run(script, keys, args)
-    if (reply[0] === "corrupt") throw corrupt(`Redis holds a damaged record (${reply[1]}); nothing was applied.`)
-    return reply
-  }
-
   /** Reads the next keys of the index. */
   async function pageOf(
     of: PartitionKeys,
     range: { from?: Millis | undefined; to?: Millis | undefined },
     { newestFirst, after, withForgotten = false }: ScanOptions & { withForgotten?: boolean },
   ): Promise<Position[]> {
-    const [, ...members] = await run(
+    const [, ...members] = await connection.run(
       SCRIPTS.listEntries,
       [of.entries, of.time],
       [
@@ -79,7 +73,7 @@ export function redisLedger(
     async record({ partition, key, entry }) {
       const of = new PartitionKeys(namespace, partition)
       const args = [clock(), key, ledgerRetentionMs, entry.count ?? 1, JSON.stringify(entry)]
-      const [, now] = await run(SCRIPTS.record, [of.entry(key), of.entries, of.time], args)
+      const [, now] = await connection.run(SCRIPTS.record, [of.entry(key), of.entries, of.time], args)
       return { now: Number(now) }
     },
     async prune({ partition, before }) {
@@ -89,7 +83,11 @@ export function redisLedger(
         const old = await pageOf(of, { to: before }, { newestFirst: false, withForgotten: true })
         if (old.length === 0) return { removed }
         const keys = old.map(({ key }) => key)
-        const [, count] = await run(SCRIPTS.prune, [of.entries, ...keys.map((key) => of.entry(key))], [before, ...keys])
+        const [, count] = await connection.run(
+          SCRIPTS.prune,
+          [of.entries, ...keys.map((key) => of.entry(key))],
+          [before, ...keys],
+        )
         removed += Number(count)
       }
     },

@@ -26,8 +26,8 @@ import type {
 import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
 import type { UsageLedger } from "../usage/ledger"
 import { checkClient, namespaceOf, type RedisClient } from "./client"
-import { RedisConnection, type Script } from "./connection"
-import { corrupt } from "./failure"
+import { RedisConnection } from "./connection"
+import { corrupt, damagedRecord } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
 import { redisLedger } from "./redis-ledger"
@@ -117,7 +117,7 @@ class RedisStore implements BudgetStore {
       args.push(name, `${amount} ${onExpire} 0`)
     }
     for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
-    const reply = await this.#run(SCRIPTS.reserve, keys, args)
+    const reply = await this.#connection.run(SCRIPTS.reserve, keys, args)
     const [status, time, due, detail] = reply
     const now = Number(time)
     const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
@@ -151,7 +151,7 @@ class RedisStore implements BudgetStore {
     for (const counter of counters) {
       args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
     }
-    const reply = await this.#run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
+    const reply = await this.#connection.run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
     const [status, time, replayed, late, recovered, forgottenCounters] = reply
     const now = Number(time)
     switch (status) {
@@ -178,7 +178,7 @@ class RedisStore implements BudgetStore {
 
   async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
     const of = this.#keysOf(partition)
-    const reply = await this.#run(
+    const reply = await this.#connection.run(
       SCRIPTS.extend,
       [of.reservation(key), of.leases, of.time],
       [this.#settings.clock(), key, leaseMs],
@@ -197,7 +197,7 @@ class RedisStore implements BudgetStore {
   async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
     const { retentionMs, ledgerRetentionMs, clock } = this.#settings
     const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
-    const reply = await this.#run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
+    const reply = await this.#connection.run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
     const [status, time] = reply
     const now = Number(time)
     switch (status) {
@@ -221,7 +221,11 @@ class RedisStore implements BudgetStore {
   /** Not atomic: reads the names of the counters after the keys. */
   async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
     const of = this.#keysOf(partition)
-    const [, now, due] = await this.#run(SCRIPTS.listDue, [of.leases, of.time], [this.#settings.clock(), limit])
+    const [, now, due] = await this.#connection.run(
+      SCRIPTS.listDue,
+      [of.leases, of.time],
+      [this.#settings.clock(), limit],
+    )
     const listed = (due as Name[]).map(async (key) => ({
       key,
       counters: await this.#storedCounters(of.reservation(key)),
@@ -231,7 +235,7 @@ class RedisStore implements BudgetStore {
 
   async read({ partition, counters }: { partition: Name; counters: Name[] }): Promise<ReadReply> {
     const { now, due, states, damaged } = await this.#read(partition, counters)
-    if (damaged.length > 0) throw damage("counter")
+    if (damaged.length > 0) throw damagedRecord("counter")
     return { now, due, counters: states.map(({ state }) => state) }
   }
 
@@ -240,7 +244,7 @@ class RedisStore implements BudgetStore {
     const { retentionMs, clock } = this.#settings
     const of = this.#keysOf(partition)
     const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
-    const reply = await this.#run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
+    const reply = await this.#connection.run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
     const [status, time, replayed, applied, change] = reply
     const now = Number(time)
     if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
@@ -254,7 +258,11 @@ class RedisStore implements BudgetStore {
     let count = request.limit
     const names = new Set<Name>()
     for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
-      const reply = await this.#run(SCRIPTS.scanCounters, [of.time, of.absent], [`${prefix}*`, node, position, count])
+      const reply = await this.#connection.run(
+        SCRIPTS.scanCounters,
+        [of.time, of.absent],
+        [`${prefix}*`, node, position, count],
+      )
       const found = reply[3] as string[]
       for (const key of found) names.add(key.slice(prefix.length))
       node = reply[1] as string
@@ -268,7 +276,7 @@ class RedisStore implements BudgetStore {
   }
 
   async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
-    const [, now, before] = await this.#run(
+    const [, now, before] = await this.#connection.run(
       SCRIPTS.acceptClock,
       [this.#keysOf(partition).time],
       [this.#settings.clock()],
@@ -281,7 +289,7 @@ class RedisStore implements BudgetStore {
     if (request.partition === undefined || !check.ok) return check
     const of = this.#keysOf(request.partition)
     const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
-    const [, clock, latest, damaged] = await this.#run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
+    const [, clock, latest, damaged] = await this.#connection.run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
     const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
     return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
   }
@@ -290,16 +298,10 @@ class RedisStore implements BudgetStore {
     this.#connection.close()
   }
 
-  async #run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
-    const reply = await this.#connection.run(script, keys, args)
-    if (reply[0] === "corrupt") throw damage(reply[1] as string)
-    return reply
-  }
-
   async #read(partition: Name, names: readonly Name[]) {
     const of = this.#keysOf(partition)
     const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
-    const reply = await this.#run(SCRIPTS.read, keys, [this.#settings.clock()])
+    const reply = await this.#connection.run(SCRIPTS.read, keys, [this.#settings.clock()])
     return {
       now: Number(reply[1]),
       due: reply[2] !== 0,
@@ -367,12 +369,6 @@ function counterState(name: Name, fields: unknown): CounterState {
 function counterChange(name: Name, fields: unknown): CounterChange {
   const [, , , peakBefore, peak] = fields as string[]
   return { ...counterState(name, fields), peakBefore: Number(peakBefore), peak: Number(peak) }
-}
-
-function damage(what: string) {
-  return corrupt(
-    `Redis holds a damaged record (${what}); nothing was applied. See "Damaged records" in docs/redis-layout.md.`,
-  )
 }
 
 function unknownStatus(status: unknown) {
