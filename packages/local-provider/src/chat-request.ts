@@ -49,14 +49,19 @@ export function readChatRequest(text: string): ChatRequest {
 /** The mode that a request uses. */
 export function modeOf(request: ChatRequest): Mode {
   if (request.response_format?.type === "json_schema") return "json_schema"
-  if ((request.tools?.length ?? 0) > 0) return "tool"
+  if ((request.tools?.length ?? 0) > 0 && !isAnswered(request)) return "tool"
   return request.response_format?.type === "json_object" ? "json_object" : "text"
+}
+
+/** Whether the result of a tool has been sent that need not be called again. */
+function isAnswered({ messages, tool_choice: choice = "auto" }: ChatRequest): boolean {
+  return choice === "auto" && messages.at(-1)?.role === "tool"
 }
 
 /** The JSON Schema of the answer: from the format, the tool, or the prompt. */
 export function schemaOf(request: ChatRequest): Record<string, unknown> | undefined {
   if (request.response_format?.type === "json_schema") return request.response_format.json_schema.schema
-  const tool = request.tools?.[0]
+  const tool = modeOf(request) === "tool" ? request.tools?.[0] : undefined
   if (tool !== undefined) return tool.function.parameters ?? { type: "object", properties: {} }
   for (const message of request.messages) {
     const schema = schemaInText(textOf(message))

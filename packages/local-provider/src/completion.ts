@@ -26,7 +26,7 @@ export function complete(
   fault: Fault,
   promptTokens: number = countPrompt(model, request),
 ): Completion {
-  const mode = modeOf(request)
+  const mode = fault.toolCall === undefined ? modeOf(request) : "tool"
   const answer = fault.refusal ?? answerText(request, fault)
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const reasoningTokens = Math.min(fault.reasoningTokens ?? 0, limit)
@@ -46,12 +46,13 @@ export function complete(
     completionTokens: ((isCut ? outputLimit : answerTokens) + reasoningTokens) * choices,
     reasoningTokens: reasoningTokens * choices,
     choices,
-    toolName: request.tools?.[0]?.function?.name,
+    toolName: fault.toolCall?.name ?? request.tools?.[0]?.function?.name,
   }
 }
 
 function answerText(request: ChatRequest, fault: Fault): string {
   if (fault.empty) return ""
+  if (fault.toolCall !== undefined) return JSON.stringify(fault.toolCall.arguments)
   if (fault.answer !== undefined) return fault.answer
   if (fault.invalidJson) return '{"name": "David Copper'
   if (fault.wrongShape) return '{"unexpected": true}'

@@ -23,6 +23,8 @@ export interface Fault {
   refusal?: string | undefined
   /** Answers with this text. */
   answer?: string | undefined
+  /** Calls this tool with these arguments. */
+  toolCall?: { name: string; arguments: Record<string, unknown> } | undefined
   /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */

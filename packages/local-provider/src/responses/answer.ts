@@ -123,6 +123,7 @@ function answerItem(request: ResponsesRequest, fault: Fault): Item {
   })
   const text = (value: string) => message({ type: "output_text", text: value, annotations: [], logprobs: [] })
   if (fault.refusal !== undefined) return message({ type: "refusal", refusal: fault.refusal })
+  if (fault.toolCall !== undefined) return functionCall(fault.toolCall.name, fault.toolCall.arguments)
   if (fault.answer !== undefined) return text(fault.answer)
   if (fault.empty) return text("")
   if (fault.invalidJson) return text('{"name": "David Copper')
@@ -130,16 +131,20 @@ function answerItem(request: ResponsesRequest, fault: Fault): Item {
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
   const tool = toolToCall(request)
   if (tool !== undefined)
-    return {
-      id: idOf("fc"),
-      type: "function_call",
-      status: "completed",
-      name: tool.name,
-      call_id: "call_local_1",
-      arguments: JSON.stringify(dataForSchema((tool.parameters ?? { type: "object" }) as never, context)),
-    }
+    return functionCall(String(tool.name), dataForSchema((tool.parameters ?? { type: "object" }) as never, context))
   const schema = request.text?.format?.schema
   return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
+}
+
+function functionCall(name: string, values: unknown): Item {
+  return {
+    id: idOf("fc"),
+    type: "function_call",
+    status: "completed",
+    name,
+    call_id: "call_local_1",
+    arguments: JSON.stringify(values),
+  }
 }
 
 /** The first function, as long as no result has been sent. */

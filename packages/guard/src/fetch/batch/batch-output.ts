@@ -5,7 +5,7 @@ import { priceKeyOf } from "../../protocols/variants/called-model"
 import type { Guard } from "../guard-options"
 import { chargeOf } from "../plan-call"
 import { linesOf } from "./lines"
-import type { PolledBatch } from "./poll-batch"
+import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 
