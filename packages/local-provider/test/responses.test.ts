@@ -46,6 +46,12 @@ describe("responses", () => {
     expect(provider.ledger.calls[0]!.reported).toBe(true)
   })
 
+  it("calls the function of a fault", async () => {
+    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+    const { output } = await json("/responses", { model: "gpt-4o-mini", input: "Hello" })
+    expect(output).toMatchObject([{ type: "function_call", name: "write", arguments: '{"path":"a.txt"}' }])
+  })
+
   it("runs hosted tools as often as the request allows, and bills each pass and piece", async () => {
     provider.faults.next({ searches: 9 })
     const tools = [
