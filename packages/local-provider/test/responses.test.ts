@@ -62,7 +62,7 @@ describe("responses", () => {
       input: "Hello",
       include: ["reasoning.encrypted_content"],
     })
-    expect(output[0]).toMatchObject({ type: "reasoning", encrypted_content: expect.any(String) })
+    expect(output![0]).toMatchObject({ type: "reasoning", encrypted_content: expect.any(String) })
   })
 
   it("runs hosted tools as often as the request allows, and bills each pass and piece", async () => {
