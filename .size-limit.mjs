@@ -68,7 +68,7 @@ export default [
     ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "21.2 KB",
+    limit: "24.8 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -76,7 +76,7 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "46.9 KB",
+    limit: "55.2 KB",
   },
   {
     name: "@p2/cli, own code without the page of the dashboard",

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http"
-import type { StoredMessageBatch } from "./anthropic/batches"
-import type { StoredBatch } from "./batches/handle"
+import type { StoredMessageBatch } from "./anthropic/stored-batch"
+import type { StoredBatch } from "./batches/stored-batch"
 import type { Faults } from "./faults"
 import type { ProviderLedger } from "./ledger"
 import type { StoredResponse } from "./responses/send"

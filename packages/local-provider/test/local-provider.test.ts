@@ -58,6 +58,18 @@ describe("answers", () => {
     expect(Node.safeParse(JSON.parse(completion.choices[0]!.message.content!)).success).toBe(true)
   })
 
+  it("call the tool of a fault, and are a text after its result", async () => {
+    const tools = ["first", "second"].map((name) => ({ type: "function" as const, function: { name } }))
+    provider.faults.next({ toolCall: { name: "second", arguments: { path: "a.txt" } } })
+    const called = await openai.chat.completions.create({ model, messages, tools })
+    const { message, finish_reason } = called.choices[0]!
+    expect(finish_reason).toBe("tool_calls")
+    expect(message.tool_calls).toMatchObject([{ function: { name: "second", arguments: '{"path":"a.txt"}' } }])
+    const result = { role: "tool" as const, tool_call_id: message.tool_calls![0]!.id, content: "written" }
+    const answered = await openai.chat.completions.create({ model, messages: [...messages, message, result], tools })
+    expect(answered.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: expect.any(String) } })
+  })
+
   it("are given by tool call and for a schema in the prompt", async () => {
     const tool = { type: "function" as const, function: { name: "person", parameters: person.json_schema.schema } }
     const called = await openai.chat.completions.create({ model, messages, tools: [tool] })

@@ -1,12 +1,13 @@
 import type { Budget, LimitStatus, Subject, WaitOptions } from "@p2/budget"
 import type { CostSource, NanoUsd } from "@p2/core"
-import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, LruMap, usd } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
+import type { Rejection } from "../protocols/protocol"
+import type { BatchBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
-import { type BatchFiles, createBatchFiles } from "./batch/start-batch"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */
@@ -119,8 +120,8 @@ export interface Guard extends GuardOptions {
   maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
   inputBounds: InputBounds
-  /** The upper bounds of the batch files that were uploaded. */
-  batchFiles: BatchFiles
+  /** The upper bounds of the batch files that were uploaded, by host and id. */
+  batchFiles: LruMap<string, BatchBound | Rejection>
   batchUpperBoundNanoUsd: NanoUsd | undefined
   /** Models whose overrun was warned of, as `provider/model`. */
   overrunModels: Set<string>
@@ -204,7 +205,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     prices: prices ?? publishedPrices(),
     fetch,
     inputBounds,
-    batchFiles: createBatchFiles(),
+    batchFiles: new LruMap(1_000),
     batchUpperBoundNanoUsd: readBatchUpperBound(options.batchUpperBound),
     overrunModels: new Set(),
   }

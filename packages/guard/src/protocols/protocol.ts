@@ -1,5 +1,6 @@
 import type { NanoUsd } from "@p2/core"
 import type { BoundOptions, PriceTable } from "@p2/pricing"
+import type { BatchFormat } from "./batch-format"
 import type { Meter } from "./meter"
 
 /** One HTTP call of an SDK, before it is sent. Body, URL and headers together decide what it can cost. */
@@ -155,6 +156,8 @@ export interface BatchPoll {
   status: "batch-poll"
   provider: string
   idempotencyKey: string
+  /** Reads the batch and its output. */
+  format: BatchFormat
 }
 
 /** One wire format. Pure: the same call always gives the same description. */

@@ -1,22 +1,12 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { textsOf } from "../batches/handle"
-import type { Fault } from "../faults"
+import { textsOf } from "../batches/texts"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestNormalizedCount, usualCount } from "../text-count"
 import { findClaude } from "./rates"
+import type { StoredMessageBatch } from "./stored-batch"
 
 type Fields = Record<string, unknown>
-
-/** A message batch, whose calls run when it ends. */
-export interface StoredMessageBatch {
-  id: string
-  requests: Fields[]
-  status: "in_progress" | "canceling" | "ended"
-  pollsLeft: number
-  fault: Fault
-  results: Fields[]
-}
 
 /** Answers a request of the Message Batches API. A batch ends with its second poll. False: there is no such batch. */
 export async function handleMessageBatches(

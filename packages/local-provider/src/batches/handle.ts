@@ -1,27 +1,16 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { countTokens } from "@p2/tokens"
-import type { Fault } from "../faults"
 import type { BilledUnits } from "../ledger"
 import { readMediaRequest } from "../media/fields"
 import { countText } from "../models"
 import { EMBEDDING_RATES, findResponsesModel } from "../responses/rates"
 import { readBody, remember, type ServerContext } from "../server-context"
+import type { StoredBatch } from "./stored-batch"
+import { textsOf } from "./texts"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 type Fields = Record<string, unknown>
-
-/** A batch, whose calls run when it ends. */
-export interface StoredBatch {
-  id: string
-  request: Fields
-  status: string
-  pollsLeft: number
-  fault: Fault
-  outputFileId?: string
-  completed: number
-  failed: number
-}
 
 const HANDLED = /^\/(files|batches)(\/|$)/
 
@@ -131,12 +120,6 @@ function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: F
   ledger.billUnits({ ...call, reported: !fault.noUsage, status: 200, clientRequestId: undefined }, units)
   const answer = answerOf(String(request.endpoint), { id, model, input, output, hasUsage: !fault.noUsage })
   return { id, custom_id: line.custom_id, response: { status_code: 200, request_id: id, body: answer }, error: null }
-}
-
-/** The texts of a call. */
-export function textsOf({ messages, input, system }: Fields): string[] {
-  const contents = ((messages ?? []) as Fields[]).map(({ content }) => content)
-  return [...contents, input, system].filter((text) => typeof text === "string")
 }
 
 interface BatchAnswer {

@@ -1,11 +1,11 @@
 import { isRecord, parseJson, type Usage } from "@p2/core"
 import { regionOfURL } from "@p2/pricing"
+import type { BatchLine } from "../../protocols/batch-format"
 import { priceKeyOf } from "../../protocols/variants/called-model"
 import type { Guard } from "../guard-options"
 import { chargeOf } from "../plan-call"
-import type { BatchFormat, BatchLine } from "./batch-format"
 import { linesOf } from "./lines"
-import type { PolledBatch } from "./poll-batch"
+import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 
@@ -24,12 +24,9 @@ const NOTHING: BatchOutput = { costNanoUsd: 0, leastNanoUsd: 0, inputTokens: 0, 
 const UNKNOWN: BatchOutput = { ...NOTHING, costNanoUsd: undefined }
 
 /** Reads the output of a batch that has ended. Undefined: it did not arrive. */
-export async function readOutput(
-  guard: Guard,
-  poll: PolledBatch,
-  { batch, format }: { batch: Batch; format: BatchFormat },
-): Promise<BatchOutput | undefined> {
+export async function readOutput(guard: Guard, poll: PolledBatch, batch: Batch): Promise<BatchOutput | undefined> {
   const { url } = poll.read.call
+  const { provider, format } = poll.described
   const answered = format.answered(batch)
   const outputURL = format.outputURL(batch, url)
   if (answered === 0) return NOTHING
@@ -44,7 +41,7 @@ export async function readOutput(
       const line = parseJson(text)
       const read: BatchLine = isRecord(line) ? format.readLine(line, batch) : { status: "unknown" }
       if (read.status !== "unbilled" || read.isAnswer) answers += 1
-      add(output, costOfLine(guard, { provider: poll.described.provider, region }, read, text))
+      add(output, costOfLine(guard, { provider, region }, read, text))
     }
   } catch {
     return undefined

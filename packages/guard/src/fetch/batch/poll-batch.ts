@@ -1,24 +1,14 @@
-import { isBudgetError, type Reservation, type Subject } from "@p2/budget"
+import { isBudgetError, type Reservation } from "@p2/budget"
 import { isRecord, parseJson } from "@p2/core"
 import { settleAttempt } from "../../charge/attempt"
 import type { Charge } from "../../charge/charge"
-import type { BatchPoll } from "../../protocols/protocol"
 import { started } from "../background"
 import type { Guard } from "../guard-options"
-import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
 import { inCurrentScope, mergeSubjects } from "../scope"
 import { chargedFields, reportAttempt } from "../settle-call"
-import { type BatchFormat, batchFormatOf } from "./batch-format"
 import { type BatchOutput, readOutput } from "./batch-output"
-
-/** A poll, and who polls. */
-export interface PolledBatch {
-  read: Extract<ReadCall, { status: "read" }>
-  headers: Headers
-  described: BatchPoll
-  subject: Subject | undefined
-}
+import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 
@@ -28,26 +18,21 @@ export async function pollBatch(guard: Guard, poll: PolledBatch): Promise<Respon
   if (!response.ok) return response
   const body = await readWhole(response.body)
   const batch = parseJson(new TextDecoder().decode(body.bytes))
-  const format = batchFormatOf(poll.described.provider)
-  if (isRecord(batch) && format.hasEnded(batch)) await settleBatch(guard, poll, { batch, format })
+  if (isRecord(batch) && poll.described.format.hasEnded(batch)) await settleBatch(guard, poll, batch)
   return responseOf(response, body)
 }
 
 /** Never rejects for the budget: the answer matters more, and an unsettled reservation is charged when its lease ends. */
-async function settleBatch(
-  guard: Guard,
-  poll: PolledBatch,
-  { batch, format }: { batch: Batch; format: BatchFormat },
-): Promise<void> {
+async function settleBatch(guard: Guard, poll: PolledBatch, batch: Batch): Promise<void> {
   const { idempotencyKey } = poll.described
   const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
   try {
     const owner = mergeSubjects(subject, poll.subject)
     const reservation = started.get(idempotencyKey) ?? (await budget.resume(idempotencyKey, { subject: owner }))
-    const output = await readOutput(guard, poll, { batch, format })
+    const output = await readOutput(guard, poll, batch)
     // A file that does not arrive is read by a later poll.
     if (output === undefined) return
-    await settle(guard, poll, { reservation, batch, output, isCompleted: format.isCompleted(batch) })
+    await settle(guard, poll, { reservation, batch, output })
     started.delete(idempotencyKey)
   } catch (error) {
     // An earlier poll settled it, it was never reserved here, or the store failed.
@@ -59,12 +44,7 @@ async function settleBatch(
 async function settle(
   guard: Guard,
   { described }: PolledBatch,
-  {
-    reservation,
-    batch,
-    output,
-    isCompleted,
-  }: { reservation: Reservation; batch: Batch; output: BatchOutput; isCompleted: boolean },
+  { reservation, batch, output }: { reservation: Reservation; batch: Batch; output: BatchOutput },
 ): Promise<void> {
   const { nanoUsd: reservedNanoUsd = 0, tokens: reservedTokens = 0 } = reservation.amount
   const { costNanoUsd, leastNanoUsd, inputTokens, outputTokens, model } = output
@@ -79,8 +59,8 @@ async function settle(
     inDoubt: !isKnown,
     health: "unknown",
   }
-  const status = isCompleted ? "succeeded" : "failed"
-  const { provider } = described
+  const { provider, format } = described
+  const status = format.isCompleted(batch) ? "succeeded" : "failed"
   const settlement = await settleAttempt({ reservation }, charge, {
     status,
     provider,

@@ -2,6 +2,7 @@ import { decodedSegment } from "../identifier"
 import type { CallDescription, ProtocolContext, ProviderCall } from "../protocol"
 import { batchKey } from "../variants/batch-key"
 import { providerOf } from "../variants/called-model"
+import { MESSAGE_BATCHES } from "./batch-format"
 
 /** What a path of the API means. */
 export type MessagesTarget =
@@ -47,8 +48,6 @@ function batchTarget(method: string, id: string | undefined, action: string | un
   if (id === undefined) return method === "POST" ? { status: "batch" } : FREE
   const isPoll = (method === "GET" && action === undefined) || (method === "POST" && action === "cancel")
   if (!isPoll) return FREE
-  return {
-    status: "decided",
-    description: { status: "batch-poll", provider: "anthropic", idempotencyKey: batchKey(id) },
-  }
+  const poll = { provider: "anthropic", idempotencyKey: batchKey(id), format: MESSAGE_BATCHES }
+  return { status: "decided", description: { status: "batch-poll", ...poll } }
 }

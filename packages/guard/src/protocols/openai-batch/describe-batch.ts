@@ -3,6 +3,7 @@ import { invalidBody, rejected } from "../rejection"
 import { BATCH_MARGIN_MS, batchKey } from "../variants/batch-key"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
 import { providerOf } from "../variants/called-model"
+import { OPENAI_BATCHES } from "./batch-format"
 
 /** https://platform.openai.com/docs/api-reference/batch/create */
 export const BATCH_FIELDS: BodyFields = {
@@ -19,7 +20,8 @@ export function describeBatch(call: ProviderCall, context: ProtocolContext): Cal
   const [, id, action] = /\/batches(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(url.pathname) ?? []
   if (id !== undefined) {
     const isPoll = (method === "GET" && action === undefined) || (method === "POST" && action === "cancel")
-    return isPoll ? { status: "batch-poll", provider: "openai", idempotencyKey: batchKey(id) } : undefined
+    if (!isPoll) return undefined
+    return { status: "batch-poll", provider: "openai", idempotencyKey: batchKey(id), format: OPENAI_BATCHES }
   }
   return method === "POST" && url.pathname.endsWith("/batches") ? describeStart(body) : undefined
 }
