@@ -160,7 +160,8 @@ test("map resumes from the ledger by its idempotency key: what was answered is n
   await openClassifier({ store }).map([TEXTS[3]!], { idempotencyKey: "labels-2" })
   await openClassifier({ store }, { model: "openai/gpt-4.1-nano" }).map([TEXTS[3]!], { idempotencyKey })
   await openClassifier({ store }, { userId: "eve" }).map([TEXTS[3]!], { idempotencyKey })
-  expect(provider.received).toHaveLength(4)
+  await openClassifier({ store }, { system: "Be strict." }).map([TEXTS[3]!], { idempotencyKey })
+  expect(provider.received).toHaveLength(5)
 })
 
 test("a resumed map counts what it spent before against its maxBudget", async () => {

@@ -1,5 +1,5 @@
 import type { Budget, Limit, StoredEntry, Subject } from "@p2/budget"
-import type { CompiledAnswer, Message } from "@p2/core"
+import type { Message } from "@p2/core"
 
 /** The place of one item in a batch: under which id and in which budget it is called. */
 export interface BatchItem {
@@ -22,13 +22,12 @@ export async function openBatch(
     /** Undefined: the batch cannot be resumed. */
     name: string | undefined
     maxBudget: number | string | undefined
-    /** What decides an answer: the models, the schema and the messages. */
-    models: readonly string[]
-    compiled: CompiledAnswer<unknown> | undefined
+    /** What decides an answer beside the conversation: the models, the system message, the schema. */
+    decisive: readonly (string | null | undefined)[]
     conversations: readonly (readonly Message[])[]
   },
 ): Promise<BatchItem[]> {
-  const { name, maxBudget, models, compiled, conversations } = options
+  const { name, maxBudget, decisive, conversations } = options
   const { limits } = opened
   // Batches of two users are two batches, also with the same name.
   const owner = [name, opened.subject.userId ?? null, opened.subject.clientId ?? null]
@@ -41,7 +40,7 @@ export async function openBatch(
   }
   const subject = { ...opened.subject, tags: { ...opened.subject.tags, [BATCH_TAG]: name } }
   const runs = await readEarlierRuns(budget, subject, name)
-  const ids = await requestIds([...owner, models, compiled?.instructions ?? null], conversations)
+  const ids = await requestIds([...owner, ...decisive], conversations)
   return ids.map((requestId) => {
     const earlier = runs.get(requestId)
     const firstAttempt = (earlier?.attempts ?? 0) + 1
