@@ -274,9 +274,9 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     this.#checkCall(calls[0]!)
     const opened = await this.#openBudget()
     const name = options.idempotencyKey
-    const models = call.routes.map(({ model }) => model)
+    const decisive = [this.request.system, call.compiled?.instructions, ...call.routes.map(({ model }) => model)]
     const conversations = calls.map(({ messages }) => messages)
-    const batch = await openBatch(opened, { name, maxBudget, models, compiled: call.compiled, conversations })
+    const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
       const begun = { onText: undefined, signal, wait, addTurn: () => {}, ...calls[index]! }

@@ -155,11 +155,13 @@ test("map resumes from the ledger by its idempotency key: what was answered is n
   expect(provider.received).toHaveLength(20 - paid.length)
   expect(progress[0]).toMatchObject({ resumed: paid.length, done: paid.length })
   provider.received.length = 0
-  // Other content, another model or another key is another call.
+  // Other content, another model, another user or another key is another call.
   await openClassifier({ store }).map(["document 3, changed."], { idempotencyKey })
   await openClassifier({ store }).map([TEXTS[3]!], { idempotencyKey: "labels-2" })
   await openClassifier({ store }, { model: "openai/gpt-4.1-nano" }).map([TEXTS[3]!], { idempotencyKey })
-  expect(provider.received).toHaveLength(3)
+  await openClassifier({ store }, { userId: "eve" }).map([TEXTS[3]!], { idempotencyKey })
+  await openClassifier({ store }, { system: "Be strict." }).map([TEXTS[3]!], { idempotencyKey })
+  expect(provider.received).toHaveLength(5)
 })
 
 test("a resumed map counts what it spent before against its maxBudget", async () => {

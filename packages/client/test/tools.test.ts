@@ -1,5 +1,5 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import type { RequestOptions } from "@p2/core"
+import { jsonSchema, type RequestOptions } from "@p2/core"
 import { type Fault, type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
@@ -173,6 +173,20 @@ describe("tools run", () => {
     ])
     expect(costNanoUsd).toBe(attempts[0]!.costNanoUsd + attempts[1]!.costNanoUsd)
     expectExact(result.receipt)
+  })
+
+  test("with parameters as a plain JSON Schema", async () => {
+    const parameters = jsonSchema<{ city: string }>({
+      type: "object",
+      properties: { city: { type: "string" } },
+      required: ["city"],
+      additionalProperties: false,
+    })
+    const plain = tool({ parameters, execute: ({ city }) => city.toUpperCase() })
+    provider.faults.next(calls(call("plain", { city: "Rome" }), call("plain", { city: 3 })))
+    const result = await open({ tools: { plain }, maxSteps: 2 }).generate()
+    if (!result.ok) throw result.error
+    expect(result.toolResults).toMatchObject([{ status: "succeeded", output: "ROME" }, { status: "invalid" }])
   })
 
   test("with the description of their schema, if they have none", async () => {

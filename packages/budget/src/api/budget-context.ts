@@ -31,7 +31,7 @@ export class BudgetContext {
   readonly allowance: LocalAllowance | undefined
   readonly alerts: Alerts
   readonly waiting = new WaitingCalls()
-  readonly carryOvers = new CarryOvers(this)
+  readonly carryOvers: CarryOvers
   readonly pending: PendingSettles
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
@@ -70,6 +70,11 @@ export class BudgetContext {
       store: this.store,
       onChanged: (name, changes) => this.changed(name, changes),
       warn: this.warn,
+    })
+    this.carryOvers = new CarryOvers({
+      store: this.store,
+      clock: this.clock,
+      onChanged: (name, changes) => this.changed(name, changes),
     })
     this.denials = new DenialRecorder({
       ledger: this.store.ledger,

@@ -1,5 +1,5 @@
 import type { Budget, Limit, StoredEntry, Subject } from "@p2/budget"
-import type { CompiledAnswer, Message } from "@p2/core"
+import type { Message } from "@p2/core"
 
 /** The place of one item in a batch: under which id and in which budget it is called. */
 export interface BatchItem {
@@ -22,15 +22,16 @@ export async function openBatch(
     /** Undefined: the batch cannot be resumed. */
     name: string | undefined
     maxBudget: number | string | undefined
-    /** What decides an answer: the models, the schema and the messages. */
-    models: readonly string[]
-    compiled: CompiledAnswer<unknown> | undefined
+    /** What decides an answer beside the conversation: the models, the system message, the schema. */
+    decisive: readonly (string | null | undefined)[]
     conversations: readonly (readonly Message[])[]
   },
 ): Promise<BatchItem[]> {
-  const { name, maxBudget, models, compiled, conversations } = options
+  const { name, maxBudget, decisive, conversations } = options
   const { limits } = opened
-  const id = name === undefined ? crypto.randomUUID() : await hashText(name)
+  // Batches of two users are two batches, also with the same name.
+  const owner = [name, opened.subject.userId ?? null, opened.subject.clientId ?? null]
+  const id = name === undefined ? crypto.randomUUID() : await hashText(JSON.stringify(owner))
   // The counter of a named batch is the same in every run.
   const budget = maxBudget === undefined ? opened.budget : opened.budget.child({ limit: maxBudget, id: `batch-${id}` })
   if (name === undefined) {
@@ -39,7 +40,7 @@ export async function openBatch(
   }
   const subject = { ...opened.subject, tags: { ...opened.subject.tags, [BATCH_TAG]: name } }
   const runs = await readEarlierRuns(budget, subject, name)
-  const ids = await requestIds([name, models, compiled?.instructions ?? null], conversations)
+  const ids = await requestIds([...owner, ...decisive], conversations)
   return ids.map((requestId) => {
     const earlier = runs.get(requestId)
     const firstAttempt = (earlier?.attempts ?? 0) + 1
@@ -61,7 +62,7 @@ const BATCH_TAG = "batch"
 
 const PAGE = 1_000
 
-/** Reads what the earlier runs of a batch left in the ledger, by request id. A store without a ledger remembers nothing. */
+/** Reads what the earlier runs of a batch left in the ledger, by request id. @throws NoLedgerError, StoreError */
 async function readEarlierRuns(budget: Budget, subject: Subject, name: string): Promise<Map<string, EarlierRun>> {
   const runs = new Map<string, EarlierRun>()
   let cursor: string | null = null

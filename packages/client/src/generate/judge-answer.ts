@@ -10,7 +10,7 @@ import {
 
 /**
  * The answer, or the reason that it is missing. `text` is the text that the model returned, without reasoning. `length`: the
- * answer is a text that ended at the output limit.
+ * text answer ended at the output limit.
  */
 export type Verdict =
   | { status: "answered"; answer: unknown; text: string; finishReason: "stop" | "length" }
@@ -25,7 +25,7 @@ export async function judgeAnswer(
     provider: string
     /** Output tokens that were requested. */
     maxTokens: number
-    /** What a text is that ended there. */
+    /** Whether a text answer that ended there is returned. */
     onTruncated: "return" | "error"
   },
 ): Promise<Verdict> {

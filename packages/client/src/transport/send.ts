@@ -105,8 +105,14 @@ function completionOf(
 ): ChatCompletion {
   if (provider.dialect !== "anthropic")
     return new ChatCompletion({ provider: provider.dialect ?? provider.name, generationId, answerTool })
-  const cacheWrites = JSON.stringify(body).includes('"ttl":"1h"') ? "any" : "5m"
+  const cacheWrites = hasLongCache(body) ? "any" : "5m"
   return new MessageCompletion({ model: String(body.model), cacheWrites, answerTool })
+}
+
+/** Whether a part of the body is marked for a cache of one hour. */
+function hasLongCache(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return Object.entries(value).some(([name, inner]) => (name === "ttl" && inner === "1h") || hasLongCache(inner))
 }
 
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming

@@ -35,8 +35,8 @@ export interface CompiledAnswer<Answer> {
 const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
 
 /**
- * Compiles a schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. Of a Zod 4
- * schema the function reads `_zod.def`, of a Standard Schema its JSON Schema; it imports no library, so any copy works.
+ * Compiles a schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. The function
+ * reads the `_zod.def` of a Zod 4 schema and the JSON Schema of a Standard Schema. It imports no library, so any copy works.
  *
  * On the wire, optional keys are nullable; records and maps are arrays of `{ key, value }`; sets are arrays; tuples are
  * objects `item1`, `item2`, …; dates are ISO 8601; bigints are digits. A root that is not an object is wrapped in

@@ -41,7 +41,7 @@ export interface RequestOptions<Answer = string> {
   /** Maximum output tokens. @defaultValue the smallest of 4,096, the model's maximum, and what `maxBudget` can afford */
   maxTokens?: Optional<number>
   /**
-   * A text that ended at `maxTokens`: `"return"` returns it with `finishReason: "length"`; `"error"` requests a longer one if
+   * A text answer that ended at `maxTokens`: `"return"` returns it with `finishReason: "length"`; `"error"` requests a longer one if
    * `maxTokens` is not set, and fails otherwise. A structured answer that ended there is always an error. @defaultValue "return"
    */
   onTruncated?: Optional<"return" | "error">

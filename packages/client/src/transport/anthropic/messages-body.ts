@@ -1,4 +1,4 @@
-import { InvalidArgumentError, isRecord, parseJson } from "@p2/core"
+import { hideString, InvalidArgumentError, isRecord, parseJson } from "@p2/core"
 
 type Fields = Record<string, unknown>
 
@@ -131,7 +131,7 @@ function sourceOf(url: unknown, path: string): Fields {
   const [, mediaType, data] = /^data:([\w.+-]+\/[\w.+-]+);base64,(.*)$/s.exec(String(url)) ?? []
   if (mediaType === undefined || data === undefined) {
     if (/^https?:/i.test(String(url))) return { type: "url", url }
-    throw new InvalidArgumentError(path, "an http(s) or data: URL", url)
+    throw new InvalidArgumentError(path, "an http(s) or data: URL", hideString(url))
   }
   if (!mediaType.startsWith("text/")) return { type: "base64", media_type: mediaType, data }
   return { type: "text", media_type: "text/plain", data: Buffer.from(data, "base64").toString("utf8") }

@@ -46,7 +46,7 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** The parts of an answer schema that are read: of Zod its definition, of other libraries the JSON Schema. */
+/** The parts of an answer schema that are read: the definition of a Zod schema, the JSON Schema of another library. */
 export type AnswerSchema = ZodSchema | StandardAnswerModel<unknown>
 
 const EXPECTED =
