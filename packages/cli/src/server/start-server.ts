@@ -16,7 +16,8 @@ import { errorResponse } from "./error-response"
 import { createHealth } from "./health"
 import { attemptFields, type Log } from "./json-log"
 import { KeyLookup } from "./keys/key-lookup"
-import { type KeyStore, openKeyStore } from "./keys/key-store"
+import type { KeyStore } from "./keys/key-store"
+import { openKeyStore } from "./keys/open-key-store"
 
 /** How often expired leases are swept, also while nobody calls. */
 const SWEEP_MS = 30_000

@@ -9,7 +9,8 @@ import { refuseInsideRun } from "../inside-run"
 import { formatLimit } from "../limit-text"
 import { type CommandStore, storeOfCommand } from "../store-of-command"
 import { readTags } from "../tags"
-import { type KeyStore, openKeyStore } from "./key-store"
+import type { KeyStore } from "./key-store"
+import { openKeyStore } from "./open-key-store"
 import {
   createKey,
   createKeyId,
