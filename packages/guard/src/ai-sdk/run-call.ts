@@ -1,7 +1,7 @@
 import type { Subject } from "@p2/budget"
-import { takeSubject } from "../fetch/call-subject"
 import { chargeOf, reservedCost } from "../fetch/plan-call"
 import { type Reserved, reserveCall } from "../fetch/reserve-call"
+import { takeSubject } from "../fetch/scope/call-subject"
 import { reportAttempt, settleCall } from "../fetch/settle-call"
 import type { Meter } from "../protocols/meter"
 import type { Rejection } from "../protocols/protocol"

@@ -13,7 +13,7 @@ import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
-import { inCurrentScope, mergeSubjects } from "./scope"
+import { inCurrentScope, mergeSubjects } from "./scope/scope"
 import { chargedFields, countsOf, reportAttempt } from "./settle-call"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */

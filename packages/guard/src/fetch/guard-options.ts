@@ -8,7 +8,7 @@ import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
 import type { BatchBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
-import { SUBJECT_NAMES } from "./scope"
+import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
 export interface GuardOptions {

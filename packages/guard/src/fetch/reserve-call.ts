@@ -6,7 +6,7 @@ import type { CallTerms, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
 import type { ReadCall } from "./read-call"
-import { inCurrentScope, mergeSubjects } from "./scope"
+import { inCurrentScope, mergeSubjects } from "./scope/scope"
 
 /** A call to reserve. */
 export interface CallToReserve {

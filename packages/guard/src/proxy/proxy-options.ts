@@ -1,7 +1,7 @@
 import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
-import { SUBJECT_NAMES } from "../fetch/scope"
+import { SUBJECT_NAMES } from "../fetch/scope/scope"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */

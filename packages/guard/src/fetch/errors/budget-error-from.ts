@@ -1,8 +1,8 @@
 import { BudgetExceededError, type DeniedLimit } from "@p2/budget"
 import { isRecord } from "@p2/core"
+import { DENIAL_HEADER } from "../synthetic-response"
 import { findInError, readProperty } from "./find-in-error"
 import { rememberedDenial } from "./remembered-denials"
-import { DENIAL_HEADER } from "./synthetic-response"
 
 /**
  * Finds the budget's denial in whatever an SDK made of it: in the error itself, in its causes and nested errors, in the

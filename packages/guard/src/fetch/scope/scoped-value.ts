@@ -1,4 +1,4 @@
-import { withBody } from "../transport/read-ahead"
+import { withBody } from "../../transport/read-ahead"
 
 /** Runs a function in a scope. */
 type RunInScope = <R>(fn: () => R) => R

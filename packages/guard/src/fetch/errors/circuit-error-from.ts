@@ -1,5 +1,5 @@
 import { isRecord } from "@p2/core"
-import { CircuitOpenError } from "../charge/circuit/circuit-open-error"
+import { CircuitOpenError } from "../../charge/circuit/circuit-open-error"
 import { findInError, readProperty } from "./find-in-error"
 
 /**

@@ -1,6 +1,6 @@
 import { type Budget, createBudget, memoryStore, type Subject } from "@p2/budget"
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { asyncLocalStorage } from "../transport/counted-call"
+import { asyncLocalStorage } from "../../transport/counted-call"
 import { keepInScope } from "./scoped-value"
 
 /** Options of {@link withBudget}: at least one of them. */
