@@ -22,7 +22,7 @@ Examples:
   $ p2 run --budget 5 -- claude -p "Fix the failing test"
   $ p2 run --budget 20 --per day -- python agent.py
 
-Exit codes: 0 ok, 1 denied, 2 usage, 3 failed. \`p2 run\` exits with the code of its command.`
+Exit codes: 0 ok, 1 denied, 2 usage error, 3 failed. \`p2 run\` exits with the code of its command.`
 
 /** The command line of p2. */
 export function createProgram(): Command {

@@ -11,10 +11,10 @@ Examples:
 export function registerCalls(program: Command): void {
   const command = program
     .command("calls")
-    .summary("the latest calls")
-    .description("Prints the latest calls, the newest last. They have neither prompts nor answers.")
-    .option("--follow", "go on with calls as they end")
-    .option("--rows <n>", "how many", "20")
+    .summary("print the latest calls")
+    .description("Prints the latest calls, the newest last, without prompts and answers.")
+    .option("--follow", "keep printing calls as they end")
+    .option("--rows <n>", "number of calls", "20")
     .option("--json", "print a line of JSON for each call")
     .addHelpText("after", HELP)
     .action(async (given: CallsArguments) => {

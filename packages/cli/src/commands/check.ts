@@ -5,14 +5,14 @@ const HELP = `
 Example:
   $ p2 check --config p2.json
 
-Exit code 3: the store is misconfigured, damaged, or its clock is behind.`
+Exits with 3 if the store is misconfigured or damaged, or if its clock is behind.`
 
 /** `p2 check`. */
 export function registerCheck(program: Command): void {
   const command = program
     .command("check")
-    .summary("whether the store is sound")
-    .description("Checks what the store survives, its clock, and whether it is damaged.")
+    .summary("check the store")
+    .description("Checks the durability and the clock of the store, and looks for damage.")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action(async (given: { config?: string; store?: string; json?: true }) => {

@@ -10,7 +10,7 @@ Examples:
 export function registerCompletion(program: Command): void {
   program
     .command("completion")
-    .summary("a completion script for a shell")
+    .summary("print a completion script for a shell")
     .description("Prints a completion script for a shell.")
     .addArgument(program.createArgument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
     .addHelpText("after", HELP)

@@ -5,7 +5,7 @@ Examples:
   $ p2 count prompt.txt --model gpt-4o-mini
   $ git diff | p2 count - --model claude-sonnet-4-5 --json
 
-The count is exact if the tokenizer of the model is public; otherwise an estimate, and an upper bound that holds for every text.`
+The count is exact if the model's tokenizer is public. Otherwise p2 prints an estimate and an upper bound that holds for every text.`
 
 /** `p2 count`. */
 export function registerCount(program: Command): void {

@@ -7,18 +7,18 @@ Examples:
   $ p2 export --format csv --since 2026-11-01 --until 2026-12-01 --output november.csv
   $ p2 export --format jsonl --user ada | wc -l
 
-Exports have neither prompts nor answers. Cells that a spreadsheet would run as a formula begin with an apostrophe.`
+Exports contain neither prompts nor answers. In CSV, cells that a spreadsheet would run as a formula begin with an apostrophe.`
 
 /** `p2 export`. */
 export function registerExport(program: Command): void {
   const command = program
     .command("export")
-    .summary("the ledger as JSON lines or CSV")
+    .summary("export the ledger as JSON lines or CSV")
     .description("Writes the ledger as JSON lines or CSV, oldest first.")
     .option("--format <format>", "jsonl or csv", "jsonl")
     .option("--since <time>", "a duration such as 24h, or a date such as 2026-11-30")
-    .option("--until <time>", "exclusive")
-    .option("--output <file>", "a new file, which only you can read (default: stdout)")
+    .option("--until <time>", "the end of the range (exclusive), in the same forms")
+    .option("--output <file>", "write a new file that only you can read (default: stdout)")
     .addHelpText("after", HELP)
     .action(async (given: ExportArguments) => {
       const { exportLedger } = await import("../server/ledger/export")

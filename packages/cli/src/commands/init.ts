@@ -8,10 +8,10 @@ Example:
 export function registerInit(program: Command): void {
   program
     .command("init")
-    .summary("write a commented configuration of `p2 serve`")
-    .description("Writes a commented configuration of `p2 serve`.")
+    .summary("write a commented configuration for `p2 serve`")
+    .description("Writes a commented configuration for `p2 serve`.")
     .argument("[file]", "where to write it", "p2.json")
-    .option("--force", "replace a file that exists")
+    .option("--force", "replace an existing file")
     .addHelpText("after", HELP)
     .action(async (file: string, { force = false }: { force?: boolean }) => {
       const { writeConfig } = await import("../server/config/write-config")

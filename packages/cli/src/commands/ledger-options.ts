@@ -1,28 +1,31 @@
 import { type Command, Option } from "commander"
 
-/** Where a command finds its store. */
+/** Options that select the store. */
 export function withStore(command: Command): Command {
   return command
-    .option("--config <file>", "take store and limits from this configuration (default: p2.json, if it is there)")
-    .option("--store <address>", "file:PATH, redis://… or postgres://… (default: P2_STORE, or your own file)")
+    .option("--config <file>", "the configuration with the store and the limits (default: p2.json, if it exists)")
+    .option(
+      "--store <address>",
+      "file:PATH, redis://… or postgres://… (default: P2_STORE, or p2.db in the data folder)",
+    )
 }
 
-/** Whose calls a command looks at. */
+/** Options that select calls. */
 export function withSubject(command: Command): Command {
   return command
-    .option("--user <name>", "this user")
-    .option("--client <name>", "this program, as `client` of its key or subject")
-    .option("--model <name>", "this model")
-    .option("--tag <name=value>", "this tag, such as team=search", collect)
-    .option("--key <id>", "the key of `p2 serve` with this id")
+    .option("--user <name>", "only this user")
+    .option("--client <name>", "only this program: the `client` of its key or subject")
+    .option("--model <name>", "only this model")
+    .option("--tag <name=value>", "only this tag, such as team=search", collect)
+    .option("--key <id>", "only the key of `p2 serve` with this id")
 }
 
-/** The limit, for programs whose limits are in no configuration. */
+/** Options that state a limit which no configuration contains. */
 export function withLimit(command: Command): Command {
   return command
-    .option("--limit <usd>", "the limit, as the program was given it")
-    .addOption(new Option("--per <window>", "its window: hour, day, week, month, 90m … (default: total)"))
-    .option("--time-zone <name>", "where its days begin (default: UTC)")
+    .option("--limit <usd>", "the amount of the limit, as stated for the program")
+    .addOption(new Option("--per <window>", "the window of the limit: hour, day, week, month, 90m … (default: total)"))
+    .option("--time-zone <name>", "the time zone of the window (default: UTC)")
 }
 
 function collect(value: string, before: string[] = []): string[] {

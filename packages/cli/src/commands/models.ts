@@ -5,13 +5,13 @@ Examples:
   $ p2 models --provider anthropic
   $ p2 models --json | jq -r '.[].model'
 
-Amounts are dollars per million tokens. A call with a model that is not listed is rejected, because its cost has no bound.`
+Amounts are dollars per million tokens. A call to a model that is not listed is rejected, because its cost has no upper bound.`
 
 /** `p2 models`. */
 export function registerModels(program: Command): void {
   program
     .command("models")
-    .summary("the models that have a published price")
+    .summary("list the models that have a published price")
     .description("Lists the models that have a published price.")
     .option("--provider <name>", "only this provider, such as openai or openrouter")
     .option("--json", "print JSON")

@@ -7,18 +7,18 @@ Examples:
   $ p2 reset --scope user --user ada --config p2.json
   $ p2 reset --scope tag:team --tag team=search --limit 50 --per week
 
-The scope is exact: write it, and its value. Inside \`p2 run\` the command refuses.`
+State the exact scope and its value. The command does not work inside \`p2 run\`.`
 
 /** `p2 reset`. */
 export function registerReset(program: Command): void {
   const command = program
     .command("reset")
-    .summary("set what was spent in the current window to zero")
+    .summary("reset the amount spent in the current window")
     .description(
-      "Sets what was spent in the current window of a limit to zero. What is reserved stays, and so does the ledger.",
+      "Sets the amount spent in the current window of a limit to zero. Reservations and the ledger do not change.",
     )
     .requiredOption("--scope <scope>", "user, client, model, total, key or tag:NAME")
-    .option("--idempotency-key <key>", "a repeated command with the same key changes nothing")
+    .option("--idempotency-key <key>", "a repeated command with the same key has no effect")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action(async (given: AdjustArguments) => {

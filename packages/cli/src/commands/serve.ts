@@ -6,7 +6,7 @@ Example:
   $ p2 keys create --config p2.json --user ada
   $ p2 serve --config p2.json
 
-Logs are lines of JSON on stdout. SIGTERM settles open calls and ends with 0.`
+Logs are lines of JSON on stdout. After SIGTERM, the server settles calls in flight and exits with 0.`
 
 export function registerServe(program: Command): void {
   program
@@ -14,8 +14,8 @@ export function registerServe(program: Command): void {
     .summary("serve providers to many callers, each with a key and limits")
     .description("Serves LLM providers to many callers, each with a key and limits.")
     .option("--config <file>", "the configuration, which `p2 init` writes", "p2.json")
-    .option("--store <address>", "where spending is counted, instead of that of the configuration")
-    .option("--dashboard-link <file>", "write the link of the dashboard to a file that only you can read")
+    .option("--store <address>", "the store, which overrides that of the configuration")
+    .option("--dashboard-link <file>", "write the link to the dashboard to a file that only you can read")
     .addHelpText("after", HELP)
     .action(async (options: { config: string; store?: string; dashboardLink?: string }) => {
       const { serve } = await import("../server/serve")

@@ -10,7 +10,7 @@ import { registerStatus } from "./status"
 import { registerTop } from "./top"
 import { registerTopUp } from "./top-up"
 
-/** The commands of the server, and those that read and change its store. */
+/** `p2 serve` and the commands that read or change its store. */
 export const SERVER_COMMANDS: readonly RegisterCommand[] = [
   ...[registerServe, registerInit, registerKeys],
   ...[registerStatus, registerTop, registerCalls, registerExport, registerCheck, registerTopUp, registerReset],

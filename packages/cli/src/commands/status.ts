@@ -8,16 +8,16 @@ Examples:
   $ p2 status --config p2.json --user ada
   $ p2 status --limit 20 --per day --user ada
 
-Without limits it shows what each user spent.`
+Without limits, p2 prints what each user spent.`
 
 /** `p2 status`. */
 export function registerStatus(program: Command): void {
   const command = program
     .command("status")
-    .summary("what is spent, reserved and remaining")
+    .summary("print what is spent, reserved and remaining")
     .description("Prints what is spent, reserved and remaining in the current windows.")
-    .option("--rows <n>", "values of a scope, the most expensive first", "20")
-    .option("--scope <scope>", "of --limit: user, client, model, total, key or tag:NAME (default: user)")
+    .option("--rows <n>", "values of each scope, the most expensive first", "20")
+    .option("--scope <scope>", "the scope of --limit: user, client, model, total, key or tag:NAME (default: user)")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action(async (given: StatusArguments) => {

@@ -11,11 +11,11 @@ Examples:
 export function registerTop(program: Command): void {
   const command = program
     .command("top")
-    .summary("who and what spends most")
-    .description("Prints who and what spends most.")
+    .summary("print the largest spenders")
+    .description("Prints the users, models or other groups that spent most.")
     .requiredOption("--by <group>", "user, client, model, provider, key or tag:NAME")
     .option("--since <time>", "a duration such as 24h, a date such as 2026-11-30, or all", "30d")
-    .option("--rows <n>", "how many", "10")
+    .option("--rows <n>", "number of rows", "10")
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action(async (given: TopArguments) => {

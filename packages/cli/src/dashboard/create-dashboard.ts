@@ -46,7 +46,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     const place = access.checkPlace(request)
     if (place.status === "forbidden") return forbidden(place.reason)
     if (request.method !== "GET" && request.method !== "HEAD")
-      return text(405, "The dashboard only reads.", { allow: "GET, HEAD" })
+      return text(405, "The dashboard is read-only.", { allow: "GET, HEAD" })
     assets ??= readAssets()
     const files = await assets.catch(() => undefined)
     if (files === undefined) {
@@ -84,10 +84,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   function openLink(request: Request, token: string | null, shown: PageOptions): Response {
     // A browser that fetches a link in advance, or a HEAD, must not use it up.
     const isPrefetch = /prefetch|prerender/.test(request.headers.get("sec-purpose") ?? "")
-    if (request.method === "HEAD" || isPrefetch) return text(503, "The link opens when it is clicked.")
+    if (request.method === "HEAD" || isPrefetch) return text(503, "Click the link to open the dashboard.")
     const cookie = access.openLink(token)
     if (cookie === undefined)
-      return html(410, messagePage(shown, { heading: "This link has been used, or is too old", text: SIGNED_OUT }))
+      return html(410, messagePage(shown, { heading: "This link has been used or has expired", text: SIGNED_OUT }))
     const message = { heading: "Signed in", text: "This browser can now open the dashboard.", next: `${basePath}/` }
     return html(200, messagePage(shown, message), { "set-cookie": cookie })
   }
@@ -128,7 +128,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   }
 }
 
-const SIGNED_OUT = "Open the dashboard with a new link: the program that serves it prints one. A link opens once."
+const SIGNED_OUT =
+  "Open the dashboard with a new link, which the program that serves the page prints. A link works once."
 
 function respond(
   status: number,
@@ -141,7 +142,7 @@ function respond(
 function forbidden(reason: "host" | "origin"): Response {
   const message =
     reason === "host"
-      ? "Open the dashboard by the address that its program printed."
+      ? "Open the dashboard at the address that the program printed."
       : "Pages of other origins cannot read the dashboard."
   return text(403, message)
 }

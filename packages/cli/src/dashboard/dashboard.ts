@@ -23,7 +23,7 @@ export interface DashboardOptions {
   onWarning?: ((message: string, cause?: unknown) => void) | undefined
 }
 
-/** A page that shows where the money goes. It only reads. */
+/** A live page of what LLM calls cost. It is read-only. */
 export interface Dashboard {
   /** Whether the path of a request is that of the dashboard. */
   owns(request: Request): boolean

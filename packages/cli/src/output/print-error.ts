@@ -1,17 +1,17 @@
 import { P2Error } from "@p2/core"
 
-/** Prints what happened on stderr; with `P2_DEBUG=1` also where. */
+/** Prints the message of an error on stderr, and its stack frames with `P2_DEBUG=1`. */
 export function printError(error: unknown): void {
   process.stderr.write(`p2: ${describeError(error)}\n`)
-  // The message above the frames may quote a secret.
+  // Only the frames: the message above them may quote a secret.
   if (process.env.P2_DEBUG === "1" && error instanceof Error)
     process.stderr.write(`${error.stack?.match(/^ {4}at .*$/gm)?.join("\n")}\n`)
 }
 
-/** The message of an error. Errors that are not of p2 may quote an address, so they are shown by their code or class. */
+/** The message of an error. Errors of other packages may quote an address, so only their code or class is shown. */
 export function describeError(error: unknown): string {
   if (P2Error.isInstance(error)) return error.message
   const { code, name } = error as { code?: unknown; name?: unknown }
   const shown = [code, name].find((each) => typeof each === "string" && /^\w{1,40}$/.test(each)) ?? "unknown error"
-  return `Unexpected failure (${shown}). Set P2_DEBUG=1 to see where it happened.`
+  return `Unexpected failure (${shown}). Set P2_DEBUG=1 to print the stack frames.`
 }

@@ -137,7 +137,9 @@ function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
   const auth = parseObject(parseObject(parseObject(readIfThere(file)).security).auth)
   if (auth.selectedType === "gemini-api-key") return {}
   return {
-    notes: [`it does not use the API key. Write ${GEMINI_AUTH} into ${file}, or choose the key with its command /auth`],
+    notes: [
+      `not configured to use the API key. Write ${GEMINI_AUTH} into ${file}, or select the key with its command /auth`,
+    ],
   }
 }
 

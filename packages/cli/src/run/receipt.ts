@@ -64,7 +64,7 @@ function spent({ calls, costNanoUsd }: RunTotals): string {
 }
 
 function describeLimit({ userId, per }: ReceiptData["options"], limit: LimitStatus | undefined): string {
-  if (limit === undefined) return "remaining: unknown, because the store did not reply"
+  if (limit === undefined) return "remaining: unknown, because the store did not respond"
   const whose =
     per === undefined ? "of the run" : `of ${printable(userId)} ${per === "total" ? "in all" : `per ${per}`}`
   return `remaining: ${formatUsd(limit.remainingNanoUsd!)} of ${formatUsd(limit.limitNanoUsd! + limit.grantedNanoUsd!)} ${whose}`

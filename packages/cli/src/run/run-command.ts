@@ -102,7 +102,7 @@ function withSettings(
   return changed
 }
 
-/** Says once what was set, without the token. */
+/** Prints the variables that are set, once and without the token. */
 function printSettings(
   { program }: RunOptions,
   baseURLs: readonly SetVariable[],

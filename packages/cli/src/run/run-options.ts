@@ -111,7 +111,7 @@ function checkCommand(
       "command",
       "a command without keys",
       undefined,
-      `The command contains the value of ${found.variable}, with which it could call around the cap. Remove it from the command, or allow it with --pass-env ${found.variable}.`,
+      `The command contains the value of ${found.variable}, with which the program could bypass the cap. Remove it from the command, or allow it with --pass-env ${found.variable}.`,
     )
 }
 

@@ -88,7 +88,7 @@ function checkAddress(value: string, name: string): void {
   if (!isPlain || !/^https?:$/.test(url.protocol))
     throw new InvalidArgumentError(
       name,
-      "an http or https URL without credentials, query and fragment",
+      "an http or https URL without credentials, query or fragment",
       hideString(value),
     )
 }

@@ -41,7 +41,7 @@ export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource
     try {
       last = describeRun(source.totals, await source.status())
     } catch {
-      last = "p2: the store does not reply"
+      last = "p2: the store does not respond"
     }
     draw()
   }

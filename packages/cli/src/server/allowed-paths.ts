@@ -22,6 +22,6 @@ export function pathNotAllowed(): Response {
     code: "path_not_allowed",
     type: "permission_error",
     message:
-      "This path belongs to the account of the provider, which all callers share. p2 serves calls of models and lists of models. `accountPaths: true` in the configuration opens the others.",
+      "This path belongs to the provider's account, which all callers share. p2 serves model calls and lists of models. Set `accountPaths: true` in the configuration to allow other paths.",
   })
 }

@@ -37,7 +37,7 @@ export async function serve(given: ServeArguments, env: NodeJS.ProcessEnv = proc
     try {
       showLink()
     } catch {
-      log("warning", { message: "The link of the dashboard could not be written." })
+      log("warning", { message: "The link to the dashboard could not be written." })
     }
   }
   // A link opens once, within 15 minutes: the signal asks for another.

@@ -115,7 +115,10 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   })
   // The port is known now. No request is read before this function yields.
   proxy = newProxy({ ...proxyOptions, allowedHosts: hostsOf(config, server) }, options)
-  const sweep = () => budget.sweep().catch(() => log("warning", { message: "Expired leases could not be swept." }))
+  const sweep = () =>
+    budget
+      .sweep()
+      .catch(() => log("warning", { message: "Expired reservations could not be charged. p2 tries again." }))
   const sweeping = setInterval(sweep, SWEEP_MS).unref()
   return {
     url: server.url,
@@ -138,7 +141,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
 }
 
 function stoppingResponse(): Response {
-  const error = { code: "stopping", type: "api_error", message: "The server is stopping. Send the call again." }
+  const error = { code: "stopping", type: "api_error", message: "The server is stopping. Retry the call." }
   return errorResponse(503, error, { connection: "close", "x-should-retry": "true" })
 }
 
@@ -212,7 +215,7 @@ function createWebhooks({ config, configPath, env, log }: ServerOptions): Webhoo
 function variable(env: NodeJS.ProcessEnv, name: string, configPath: string, place: string): string {
   const value = env[name]?.trim()
   if (value !== undefined && value !== "") return value
-  throw configError(configPath, `\`${place}\`: the variable ${name} is not set. Set it where \`p2 serve\` is started.`)
+  throw configError(configPath, `\`${place}\`: the variable ${name} is not set. Export it before \`p2 serve\`.`)
 }
 
 /** The values of `Host` that are accepted. */

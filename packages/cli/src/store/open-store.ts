@@ -65,7 +65,7 @@ function createFolderOf(address: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
     const { code = "unknown error" } = cause as NodeJS.ErrnoException
-    const message = `The folder ${folder} could not be created (${code}). Name another place with --store file:PATH or P2_HOME.`
+    const message = `The folder ${folder} could not be created (${code}). Choose another place with --store file:PATH or P2_HOME.`
     throw new P2Error(message, { code: "folder-not-created", kind: "failed", cause })
   }
 }

@@ -301,7 +301,7 @@ describe("the page", () => {
     await using open = await openPage(served)
     await soon(() => figure(open.page, "spent")).toContain("$0.007")
     await served.server.close()
-    await open.page.getByText("The program does not answer").waitFor()
+    await open.page.getByText("Connection lost.").waitFor()
     expect(await open.page.getByRole("status").innerText()).toBe("Reconnecting")
     expect(await figure(open.page, "spent")).toContain("$0.007")
   })

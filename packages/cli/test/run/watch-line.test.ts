@@ -46,13 +46,13 @@ it("is written in the last row, and removed", async () => {
   expect(written).toHaveLength(length)
 })
 
-it("says that the store does not reply", async () => {
+it("says that the store does not respond", async () => {
   const { written, stream } = terminalOf(24)
   const stop = startWatchLine(stream, {
     totals: new RunTotals(),
     status: async () => Promise.reject(new Error("down")),
   })
-  await vi.waitFor(() => expect(written.at(-1)).toContain("p2: the store does not reply"))
+  await vi.waitFor(() => expect(written.at(-1)).toContain("p2: the store does not respond"))
   stop()
 })
 

@@ -51,8 +51,8 @@ describe("names the place and the remedy", () => {
       { ...VALID, keys: [{ ...key, limits: [{ limit: "x" }] }] },
       'Invalid `keys[0].limits[0].limit`: expected a dollar amount such as 5 or "5.00", got "x".',
     ],
-    [{ ...VALID, keys: [key, key] }, "`keys[1].id` is that of another key. Ids are unique."],
-    [{ ...VALID, keys: [{ ...key, tags: { key: "x" } }] }, "`keys[0].tags.key` is set by p2"],
+    [{ ...VALID, keys: [key, key] }, "`keys[1].id` is the id of another key. Ids must be unique."],
+    [{ ...VALID, keys: [{ ...key, tags: { key: "x" } }] }, "`keys[0].tags.key` is reserved"],
     [{ ...VALID, keys: [{ ...key, hash: "abc" }] }, "Invalid `keys[0].hash`: expected the SHA-256 of the key in hex"],
     [{ ...VALID, keys: [{ ...key, expires: "soon" }] }, "Invalid `keys[0].expires`: expected an instant such as"],
     [{ ...VALID, anonymous: {} }, "`anonymous.user` is missing, because `limits[0]` counts by it."],
@@ -74,7 +74,7 @@ describe("names the place and the remedy", () => {
     [{ ...VALID, listen: "4100" }, 'Invalid `listen`: expected an address such as "127.0.0.1:4100", got "4100".'],
     [{ ...VALID, wait: "soon" }, "Invalid `wait`: expected a duration such as 500ms, 30s"],
     [{ ...VALID, alerts: [{ secretFrom: "S" }] }, 'Invalid `alerts[0]`: expected either "url" or "urlFrom"'],
-    [{ ...VALID, upstreams: { health: {} } }, "`upstreams.health` has the name of a path of p2 itself."],
+    [{ ...VALID, upstreams: { health: {} } }, "`upstreams.health` is reserved: p2 serves that path itself."],
     [{ ...VALID, dashboard: { origin: "https://p2.example.com/" } }, "Invalid `dashboard.origin`: expected an origin"],
     [{ ...VALID, store: "mysql://x" }, "Invalid `store`: expected memory:"],
     [[], "Invalid configuration: expected an object, got an array of 0."],
@@ -95,7 +95,7 @@ it.each([
   { ...VALID, keys: [{ id: "a", hash: "p2k_0123456789abcdef" }] },
 ])("rejects a key or a password in the file, and does not show it: %#", (config) => {
   const problem = problemOf(config)
-  expect(problem).toMatch(/looks like a key|carries a key|contains a password/)
+  expect(problem).toMatch(/looks like a key|contains a key|contains a password/)
   expect(problem).not.toMatch(/0123|anything/)
 })
 
@@ -106,7 +106,7 @@ it("shows no string that may be secret", () => {
 
 it("listens on another address only with keys, and with names", () => {
   expect(problemOf({ ...VALID, listen: "10.0.0.5:4100", anonymous: { user: "ada" } })).toContain(
-    "`anonymous` is for this machine only",
+    "`anonymous` requires a loopback address",
   )
   expect(problemOf({ ...VALID, listen: "0.0.0.0:4100" })).toContain("`hosts` is missing")
   expect(problemOf({ ...VALID, limits: [{ scope: { tag: "key" }, limit: 1 }], keys: [] })).toBe("none")

@@ -202,12 +202,12 @@ describe("p2 top-up and p2 reset", () => {
   })
 
   it.each([
-    [["--scope", "user"], "Write exactly one --user NAME"],
-    [["--scope", "user", "--user", "ada", "--tag", "team=x"], "Write exactly one --user NAME"],
-    [["--scope", "tag:team", "--tag", "tem=x"], "Write exactly one --tag team=VALUE"],
-    [["--scope", "total", "--user", "ada"], "The scope is total"],
-    [["--scope", "key", "--user", "ada"], "Write exactly one --key ID"],
-    [["--scope", "client", "--client", "x"], "No limit of the scope client is known"],
+    [["--scope", "user"], "needs exactly one --user NAME"],
+    [["--scope", "user", "--user", "ada", "--tag", "team=x"], "needs exactly one --user NAME"],
+    [["--scope", "tag:team", "--tag", "tem=x"], "needs exactly one --tag team=VALUE"],
+    [["--scope", "total", "--user", "ada"], "The scope total takes no --user"],
+    [["--scope", "key", "--user", "ada"], "needs exactly one --key ID"],
+    [["--scope", "client", "--client", "x"], "No limit of the scope client was found"],
     [["--scope", "everybody"], "Invalid `--scope`"],
     [["--scope", "user", "--user", "ada", "--per", "day"], "Invalid `scope`"],
   ])("reject %j", async (args, message) => {

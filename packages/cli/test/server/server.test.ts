@@ -323,7 +323,7 @@ describe("the start fails", () => {
         (error: Error) => error.message,
       )
     expect(await start({}, { UPSTREAM_KEY: "" })).toBe(
-      "p2.json: `upstreams.openai.keyFrom`: the variable UPSTREAM_KEY is not set. Set it where `p2 serve` is started.",
+      "p2.json: `upstreams.openai.keyFrom`: the variable UPSTREAM_KEY is not set. Export it before `p2 serve`.",
     )
     const alerts = [{ url: "http://example.com/hook", secretFrom: "SECRET" }]
     expect(await start({ alerts })).toContain("`alerts[0].secretFrom`: the variable SECRET is not set")

@@ -114,7 +114,7 @@ export function CallList(props: {
         </p>
       )}
       {filter !== "all" && hasMore ? (
-        <p class="hint">Among the newest {integer(loaded.calls.length)} calls, which are loaded.</p>
+        <p class="hint">Filters the newest {integer(loaded.calls.length)} calls, which are loaded.</p>
       ) : null}
       {hasMore ? (
         <button type="button" class="button button-more" onClick={() => void showMore()}>

@@ -111,7 +111,7 @@ function Receipt({ call }: { call: CallView }) {
         <Field name="Mode">{call.mode}</Field>
         <Field name="Error">{call.status === "denied" ? null : call.errorCode}</Field>
         <Field name="Duration">{call.durationMs === null ? null : duration(call.durationMs)}</Field>
-        <Field name="Id at the provider">{call.generationId}</Field>
+        <Field name="Provider id">{call.generationId}</Field>
         <Field name="Corrected">{call.revision === 0 ? null : `${call.revision} ×`}</Field>
       </dl>
       {call.status === "denied" ? null : (

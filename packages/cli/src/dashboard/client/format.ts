@@ -112,7 +112,7 @@ export function denialReason({ errorCode, deniedBy }: Pick<CallView, "errorCode"
 const SOURCES: Readonly<Record<string, string>> = {
   provider: "reported by the provider",
   table: "price table and reported usage",
-  custom: "chosen by the caller",
+  custom: "your own price and reported usage",
   bound: "upper bound",
   none: "nothing charged",
 }

@@ -28,7 +28,7 @@ export function LimitCards({ limits }: { limits: LimitsView | undefined }) {
           <LimitCard key={limit.id} limit={limit} />
         ))}
       </ul>
-      {isOpen && limits.more > 0 ? <p class="hint">{integer(limits.more)} more are farther from their limit.</p> : null}
+      {isOpen && limits.more > 0 ? <p class="hint">{integer(limits.more)} more limits are less used.</p> : null}
     </section>
   )
 }

@@ -60,7 +60,7 @@ export class Webhook {
   /** Adds an event to the queue. Never throws. */
   send(event: Readonly<Record<string, unknown>>): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      this.#options.onFailure(`${MAX_WAITING} alerts wait for a webhook already; one was dropped.`)
+      this.#options.onFailure(`${MAX_WAITING} alerts are waiting for this webhook; one alert was dropped.`)
       return
     }
     const id = crypto.randomUUID()
@@ -110,7 +110,10 @@ export class Webhook {
     delivery.notBefore = performance.now() + retryDelayMs * (0.75 + Math.random() / 2)
     const controller = new AbortController()
     this.#abort = () => controller.abort()
-    const timer = setTimeout(() => controller.abort(new DOMException("No answer.", "TimeoutError")), this.#timeoutMs)
+    const timer = setTimeout(
+      () => controller.abort(new DOMException("The webhook did not respond in time.", "TimeoutError")),
+      this.#timeoutMs,
+    )
     try {
       const response = await fetch(url, {
         method: "POST",
@@ -135,7 +138,7 @@ export class Webhook {
   }
 
   #describe({ id, attempts }: Delivery, reason: string): string {
-    return `An alert was not delivered (attempt ${attempts}, ${reason}). It is sent again. Delivery ${id}.`
+    return `Alert ${id} was not delivered (attempt ${attempts}, ${reason}). p2 retries it.`
   }
 }
 
@@ -149,7 +152,7 @@ function isAllowedURL(url: string): boolean {
 
 function reasonOf(error: unknown): string {
   const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } }
-  if (name === "TimeoutError") return "no answer in time"
+  if (name === "TimeoutError") return "timeout"
   const { code } = cause ?? {}
   return typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "no connection"
 }

@@ -1,10 +1,10 @@
 /** What `p2 init` writes. A test starts a server with it. */
 export const CONFIG_TEMPLATE = `// Configuration of \`p2 serve\`. JSON with comments. Every field: docs/serve.md of @p2/cli.
 {
-  // Where the server listens. Only programs of this machine reach 127.0.0.1.
+  // The address of the server. Only programs on this machine can reach 127.0.0.1.
   "listen": "127.0.0.1:4100",
 
-  // Where spending is counted: a SQLite file for one machine, redis:// or postgres:// for several instances.
+  // The store that counts spending: a SQLite file for one machine, redis:// or postgres:// for several instances.
   // An address with a password comes from the variable P2_STORE instead.
   "store": "file:p2.db",
 
@@ -15,30 +15,30 @@ export const CONFIG_TEMPLATE = `// Configuration of \`p2 serve\`. JSON with comm
     // { "scope": { "tag": "team" }, "limit": "50.00", "per": "week", "optional": true }
   ],
 
-  // The providers, by the first part of the path: http://127.0.0.1:4100/openai/v1.
-  // Keys are never written here: "keyFrom" is the name of the variable that has the key.
+  // The providers, by the first segment of the path: http://127.0.0.1:4100/openai/v1.
+  // Never write a key here: "keyFrom" is the name of the environment variable that contains the key.
   "upstreams": {
     "openai": { "keyFrom": "OPENAI_API_KEY" }
     // "anthropic": { "keyFrom": "ANTHROPIC_API_KEY" },
     // "gemini": { "keyFrom": "GEMINI_API_KEY" }
   },
 
-  // The models that calls may name. Without this line: every model that has a price.
+  // The models that calls may use. Default: every model that has a price.
   // "models": ["gpt-4o-mini"],
 
-  // The output limit of calls that set none, which would otherwise reserve the most that the model can write.
+  // The output limit for calls that set none. Without it, p2 reserves the model's maximum output.
   "maxOutputTokens": 4096,
 
   // Lowers the output limit of a call to what the limits can still pay, instead of denying the call.
   // "clampTo": "budget",
 
-  // How long a call waits while other calls have reserved the room.
+  // How long a call may wait for amounts that other calls have reserved.
   // "wait": "10s",
 
-  // Where thresholds of "alertAt" are reported, signed with the secret in that variable.
+  // The webhooks that receive thresholds of "alertAt". "secretFrom" is the variable with the signing secret.
   // "alerts": [{ "url": "https://example.com/p2", "secretFrom": "P2_ALERT_SECRET" }],
 
-  // Shows where the money goes, at /dashboard. The link is printed at the start.
+  // Serves the dashboard at /dashboard, and prints a link to it at startup.
   "dashboard": false
 }
 `

@@ -60,7 +60,10 @@ function rejectSecrets(value: unknown, path: string): void {
   for (const { place, name, text } of stringsIn(value)) {
     const isHeader = /^upstreams\.[^.]+\.headers\./.test(place) && CREDENTIAL_HEADER.test(name)
     if (isHeader)
-      throw configError(path, `\`${place}\` carries a key. Set \`keyFrom\` of the upstream to the name of a variable.`)
+      throw configError(
+        path,
+        `\`${place}\` contains a key. Set \`keyFrom\` of the upstream to the name of an environment variable.`,
+      )
     if (place === "store" && SECRET.test(text))
       throw configError(
         path,
@@ -69,7 +72,7 @@ function rejectSecrets(value: unknown, path: string): void {
     if (SECRET.test(text))
       throw configError(
         path,
-        `\`${place}\` looks like a key or a password. Put it into an environment variable, and write the name of the variable (\`keyFrom\`, \`secretFrom\`, \`urlFrom\`).`,
+        `\`${place}\` looks like a key or a password. Move it to an environment variable, and write the name of the variable (\`keyFrom\`, \`secretFrom\`, \`urlFrom\`).`,
       )
   }
 }
@@ -143,14 +146,17 @@ function checkRules(config: ServeConfig, path: string): void {
     checkLimits(limitsOf(record), path, `keys[${index}].limits`)
   for (const [index, { id, tags }] of config.keys.entries()) {
     if (config.keys.findIndex((each) => each.id === id) !== index)
-      throw configError(path, `\`keys[${index}].id\` is that of another key. Ids are unique.`)
+      throw configError(path, `\`keys[${index}].id\` is the id of another key. Ids must be unique.`)
     if (tags !== undefined && "key" in tags)
-      throw configError(path, `\`keys[${index}].tags.key\` is set by p2 to the id of the key. Use another name.`)
+      throw configError(
+        path,
+        `\`keys[${index}].tags.key\` is reserved: p2 sets it to the id of the key. Use another name.`,
+      )
   }
   checkOwners(config, path)
   const reserved = ["health", "ready", "dashboard"].find((name) => name in config.upstreams)
   if (reserved !== undefined)
-    throw configError(path, `\`upstreams.${reserved}\` has the name of a path of p2 itself. Use another name.`)
+    throw configError(path, `\`upstreams.${reserved}\` is reserved: p2 serves that path itself. Use another name.`)
   if (typeof config.dashboard === "object" && !isOrigin(config.dashboard.origin))
     throw configError(path, 'Invalid `dashboard.origin`: expected an origin such as "https://p2.example.com".')
   const hostname = hostnameOf(config.listen)
@@ -158,12 +164,12 @@ function checkRules(config: ServeConfig, path: string): void {
   if (config.anonymous !== undefined)
     throw configError(
       path,
-      `\`anonymous\` is for this machine only, and \`listen\` is ${config.listen}. Remove \`anonymous\`, and create keys with \`p2 keys create\`.`,
+      `\`anonymous\` requires a loopback address, and \`listen\` is ${config.listen}. Remove \`anonymous\`, and create keys with \`p2 keys create\`.`,
     )
   if (config.hosts === undefined && /^(0\.0\.0\.0|\[::\])$/.test(hostname))
     throw configError(
       path,
-      `\`hosts\` is missing: expected the names by which clients call ${config.listen}, such as ["p2.example.com"].`,
+      `\`hosts\` is missing: expected the host names that clients use to call ${config.listen}, such as ["p2.example.com"].`,
     )
 }
 

@@ -8,7 +8,8 @@ export function writeConfig(path: string, force: boolean): void {
     writeFileSync(path, CONFIG_TEMPLATE, { flag: force ? "w" : "wx" })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const problem = code === "EEXIST" ? "The file exists. `--force` replaces it." : `It cannot be written (${code}).`
+    const problem =
+      code === "EEXIST" ? "The file exists. Pass `--force` to replace it." : `The file cannot be written (${code}).`
     throw configError(path, problem)
   }
 }

@@ -96,7 +96,7 @@ export async function revokeKeyCommand(id: string, given: { config?: string; sto
         "id",
         "a key of the store",
         undefined,
-        "This key stands in the configuration. Remove it from `keys`, and start the server again.",
+        "This key is in the configuration. Remove it from `keys`, and restart the server.",
       )
     return keys.revoke(id, Date.now())
   })
@@ -105,7 +105,7 @@ export async function revokeKeyCommand(id: string, given: { config?: string; sto
       "id",
       "the id of a key",
       undefined,
-      "No key has this id. `p2 keys list` shows the ids.",
+      "No key has this id. Run `p2 keys list` to see the ids.",
     )
   print(`Revoked ${id}. Every instance rejects the key within two seconds.`)
 }

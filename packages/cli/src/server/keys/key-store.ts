@@ -22,7 +22,7 @@ export function readRecord(json: string): KeyRecord {
     // The error below says so.
   }
   throw new P2Error(
-    "A stored virtual key is damaged. Delete it from the database (p2_keys, p2:keys), and create another.",
+    "A stored virtual key is damaged. Delete it from the database (table p2_keys or hash p2:keys), and create a new key.",
     { code: "key-corrupt", kind: "failed" },
   )
 }

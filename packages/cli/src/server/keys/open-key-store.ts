@@ -40,7 +40,7 @@ const noKeyStore: KeyStore = {
 
 async function rejectMemory(): Promise<never> {
   throw new P2Error(
-    "The store memory: keeps no keys. Use another store, or `p2 keys create --config-entry` and the `keys` of the configuration.",
+    "The store memory: cannot keep keys. Use another store, or add the output of `p2 keys create --config-entry` to `keys` of the configuration.",
     { code: "no-key-store", kind: "usage" },
   )
 }

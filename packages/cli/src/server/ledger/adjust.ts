@@ -60,8 +60,8 @@ function checkSubject(scope: Scope, { userId, clientId, model, tags = {} }: Subj
     "the exact scope",
     undefined,
     scope === "total"
-      ? "The scope is total, which has no user, client, model or tag. Remove that option."
-      : `The scope is ${formatScope(scope)}. Write exactly one ${option}.`,
+      ? "The scope total takes no --user, --client, --model, --tag or --key. Remove that option."
+      : `The scope ${formatScope(scope)} needs exactly one ${option}.`,
   )
 }
 
@@ -83,7 +83,7 @@ async function limitsOfScope(
     "--limit",
     "the limit",
     undefined,
-    `No limit of the scope ${formatScope(scope)} is known. Pass --config, or the limit as the program was given it: --limit 5 --per day.`,
+    `No limit of the scope ${formatScope(scope)} was found. Pass --config, or state the program's limit: --limit 5 --per day.`,
   )
 }
 

@@ -5,9 +5,9 @@ import { shownAddress } from "../../store/store-address"
 import { type StoreArguments, withLedger } from "./open-ledger"
 
 const DURABILITY = {
-  none: "nothing: the data ends with its process",
+  none: "nothing: the data is lost when its process ends",
   process: "the end of a process; a power cut may lose the last transactions",
-  second: "a power cut, except for about the last second",
+  second: "a power cut, except about the last second",
   disk: "a power cut",
 } as const
 
@@ -23,7 +23,7 @@ export async function checkStore(given: StoreArguments & { json?: true }): Promi
   const problems = problemsOf(result)
   print(describe(address, result), { address: shownAddress(address), ...result }, { asJson: given.json === true })
   if (problems.length > 0)
-    throw new P2Error(`The store is not sound: ${problems.join("; ")}.`, { code: "store-check", kind: "failed" })
+    throw new P2Error(`The store has problems: ${problems.join("; ")}.`, { code: "store-check", kind: "failed" })
 }
 
 function problemsOf({ ok, damaged = [], clockBehindMs = 0 }: StoreCheck): string[] {
@@ -38,7 +38,7 @@ function describe(address: string, { durability, warnings, damaged = [], clockBe
   return [
     `Store:      ${shownAddress(address)}`,
     `Survives:   ${DURABILITY[durability]}`,
-    `Clock:      ${clockBehindMs > CLOCK_TOLERANCE_MS ? `${clockBehindMs} ms behind what it was; windows wait until it has caught up` : "ok"}`,
+    `Clock:      ${clockBehindMs > CLOCK_TOLERANCE_MS ? `${clockBehindMs} ms behind its latest time; windows do not advance until it has caught up` : "ok"}`,
     `Damage:     ${damaged.length === 0 ? "none" : `reservations ${damaged.join(", ")}; their amounts stay reserved`}`,
     ...warnings.map((warning) => `Warning:    ${warning}`),
   ].join("\n")

@@ -40,7 +40,7 @@ export async function withLedger<T>(given: StoreArguments, work: (ledger: OpenLe
 /** Opening a file creates it, which would hide a wrong path. */
 function checkExists(address: string): void {
   if (address === "memory:")
-    throw new P2Error("The store memory: is known to its own process only. Use file:, redis:// or postgres://.", {
+    throw new P2Error("The store memory: exists only in its own process. Use file:, redis:// or postgres://.", {
       code: "no-store",
       kind: "usage",
     })

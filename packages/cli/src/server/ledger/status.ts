@@ -196,7 +196,7 @@ function spendingOf({ costNanoUsd, inDoubtNanoUsd, attempts, denied }: UsageTota
 }
 
 const HINT =
-  "The store does not know the limits of programs. To see what remains: --config p2.json, or --limit 5 --per day as for `p2 run`."
+  "The store does not contain the limits of programs. To see what remains, pass --config p2.json, or the limit of `p2 run`: --limit 5 --per day."
 
 function describeSpending(users: readonly Spending[]): string {
   if (users.length === 0) return "Nothing was spent."

@@ -37,7 +37,7 @@ export function readFilter(given: SubjectArguments & { since?: string }, now: nu
       "--tag",
       "one tag",
       undefined,
-      "One tag or key at a time: the ledger filters by one.",
+      "Pass one --tag or one --key: the ledger filters by one tag.",
     )
   return {
     ...{ userId, clientId, model },

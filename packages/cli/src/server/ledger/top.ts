@@ -54,7 +54,7 @@ function jsonOf({ group: [value], ...totals }: UsageTotals): Record<string, unkn
 }
 
 function describe(by: string, rows: readonly UsageTotals[], total: number): string {
-  if (rows.length === 0) return "No calls in this time."
+  if (rows.length === 0) return "No calls in this period."
   const titles = ["COST", "SHARE", "CALLS", "INPUT", "OUTPUT", "DENIED", "IN DOUBT"]
   return renderTable(
     [{ title: by.toUpperCase() }, ...titles.map((title) => ({ title, align: "right" as const }))],
