@@ -6,7 +6,7 @@ import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
 import { CarryOvers } from "../reservations/carry-overs"
 import { Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
-import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../reservations/settles"
+import { type FinalSettleReply, settleWhereReserved, UnconfirmedSettles } from "../reservations/settles"
 import { Sweeper } from "../reservations/sweeper"
 import { WaitingCalls } from "../reservations/waiting-calls"
 import type { BudgetStore, CounterChange, SettleRequest, StoreCheck } from "../store/budget-store"
@@ -32,7 +32,7 @@ export class BudgetContext {
   readonly alerts: Alerts
   readonly waiting = new WaitingCalls()
   readonly carryOvers: CarryOvers
-  readonly pending: PendingSettles
+  readonly unconfirmedSettles: UnconfirmedSettles
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
   readonly clock = new StoreClock()
@@ -61,7 +61,7 @@ export class BudgetContext {
         ? async (subject) => planLimits(await limits(subject), "limits(subject)")
         : () => planned!
     this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
-    this.pending = new PendingSettles({
+    this.unconfirmedSettles = new UnconfirmedSettles({
       settle: (request) => this.settle(request),
       retentionMs: this.store.capabilities.retentionMs,
       warn: this.warn,

@@ -183,7 +183,12 @@ export class BudgetReservation implements Reservation {
 
   #addPending(request: SettleRequest, failure?: StoreError): void {
     const { leaseMs } = this.#content
-    this.#context.pending.add({ request, leaseMs, failure, onReply: (reply) => this.#confirmLater(reply, request) })
+    this.#context.unconfirmedSettles.add({
+      request,
+      leaseMs,
+      failure,
+      onReply: (reply) => this.#confirmLater(reply, request),
+    })
   }
 
   /** Callers may share a key, and one of them may have released this reservation. */

@@ -213,7 +213,7 @@ class ReserveTry {
   async run(): Promise<ReserveOutcome> {
     const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
     throwIfAborted(signals, "reserve")
-    if (isKeyGiven && this.#context.pending.has(partition, idempotencyKey))
+    if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
       throw new StoreError(
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
         { code: "store-unavailable", applied: "no" },
