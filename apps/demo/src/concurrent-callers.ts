@@ -28,7 +28,7 @@ export async function runConcurrentCallers(
   store: DemoStore,
   dashboard: DemoDashboard | undefined,
 ): Promise<void> {
-  heading(`${options.callers} concurrent callers on a budget for ${options.affordable}`)
+  heading(`${options.callers} concurrent callers on a budget that covers ${options.affordable}`)
   const userId = randomUUID()
   const request = { model: options.model, maxTokens: 300, userId, clientId: "demo" }
   const upperBound = await upperBoundOf(request, options, provider)

@@ -6,14 +6,14 @@ import type { DemoOptions, DemoStore } from "./options"
 import { compare, dollars, heading, table } from "./print"
 import type { Provider } from "./provider"
 
-/** The guide's answer model: details of a user, extracted from text. */
+/** The answer model: details of a user. */
 const UserDetail = z.object({
   name: z.string().describe("The user's name"),
   age: z.number().int().describe("The user's age"),
   interests: z.array(z.string()).describe("List of user's interests"),
 })
 
-/** Runs the guide's complete example in its order: a budget that denies the call, then one that allows it. */
+/** Makes the same call under a budget that denies it and under one that allows it. */
 export async function runGuide(options: DemoOptions, provider: Provider, store: DemoStore): Promise<void> {
   const userId = randomUUID()
   console.log(`Using userId: ${userId}`)

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   try {
     if (dashboard !== undefined) console.log(`Dashboard: ${dashboard.link} (opens once)`)
     await runGuide(options, provider, store)
-    if (dashboard !== undefined) console.log("\nThe callers start when the dashboard is open, or after a minute.")
+    if (dashboard !== undefined) console.log("\nThe callers start when you open the dashboard, or after a minute.")
     await dashboard?.opened
     await runConcurrentCallers(options, provider, store, dashboard)
     await runBatch(options, provider, store)

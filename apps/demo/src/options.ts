@@ -13,18 +13,18 @@ export interface DemoOptions {
   callers: number
   affordable: number
   documents: number
-  /** Whether to show the calls on a page as they happen. */
+  /** Whether to show the calls live in the dashboard. */
   dashboard: boolean
 }
 
-/** What the clients get as `store`: an address, a store that the dashboard reads too, or the default. */
+/** The `store` of the clients: an address, a store that the dashboard also reads, or the default. */
 export type DemoStore = BudgetStore | string | undefined
 
-export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget and a batch.
+export const HELP = `p2 demo: a typed answer under two budgets, then concurrent callers on one budget, and a batch.
 
 Usage: npm start -- [options]
 
-  --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs a few cents at most)
+  --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs at most a few cents)
   --model ID             model to call             (default: openrouter/openai/gpt-4o-mini-2024-07-18)
   --prompt TEXT          the user message          (default: Describe who is David Copperfield)
   --small-budget USD     the budget that denies    (default: 0.0001)
@@ -33,10 +33,10 @@ Usage: npm start -- [options]
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
   --documents N          documents of the batch    (default: 50)
-  --dashboard            show the calls on a page as they happen; the program then runs until you end it
+  --dashboard            show the calls live in the dashboard; the program then runs until you press Ctrl+C
   --help                 print this text
 
-Without --live the demo uses a local provider with its own ledger, with which the receipts are compared.`
+Without --live, the demo uses a local provider, and compares the receipts with the provider's own ledger.`
 
 /** @throws Error when an option is unknown or invalid. */
 export function readOptions(args: string[]): DemoOptions | "help" {

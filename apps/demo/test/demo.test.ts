@@ -50,7 +50,7 @@ async function receive(response: Response, sections: Record<string, unknown>[]):
 }
 
 describe("the demo", () => {
-  it("runs the guide's example, then concurrent callers on one budget, and a batch", async () => {
+  it("runs the example, then concurrent callers on one budget, and a batch", async () => {
     const { code, stdout, stderr } = await demo()
     expect(code, stderr).toBe(0)
     const order = [
@@ -114,7 +114,7 @@ describe("the demo", () => {
     const first = await demo(...args)
     const second = await demo(...args)
     expect(second.code, second.stderr).toBe(0)
-    // Two requests of the guide in each run, and the two callers of the first run.
+    // Two requests of the example in each run, and the two callers of the first run.
     expect([figure(first.stdout, "Total requests"), figure(second.stdout, "Total requests")]).toEqual([2, 6])
   })
 
@@ -156,7 +156,7 @@ describe("the demo", () => {
       const sections: Record<string, unknown>[] = []
       const received = receive(events, sections)
       await printed(/(stays open until)/)
-      // Two requests of the guide are before the callers: one denied, one answered.
+      // Two requests of the example come before the callers: one denied, one answered.
       await expect
         .poll(() => sections.findLast(({ sums }) => sums !== undefined)?.sums, { timeout: 60_000 })
         .toMatchObject({ calls: 1 + 4, denied: 1 + 16, inDoubt: 0 })

@@ -112,7 +112,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
         "stream",
         "a stream that was not iterated before",
         "a second loop",
-        "A stream can be iterated once only. Await `stream.result` for the answer.",
+        "A stream can be iterated only once. Await `stream.result` for the answer.",
       )
     this.#isIterated = true
     const values = this.#values(read)

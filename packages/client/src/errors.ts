@@ -72,14 +72,14 @@ export type ProviderErrorCode =
   | "provider-error"
 
 const PROVIDER_REMEDIES: Record<ProviderErrorCode, string> = {
-  "provider-bad-request": "The reason is in `error.cause.providerMessage`.",
+  "provider-bad-request": "See `error.cause.providerMessage`.",
   "provider-auth": "Check the API key and its permissions.",
   "provider-payment": "Add credit at the provider.",
   "provider-not-found": "Check the model id and the base URL.",
-  "provider-timeout": "Try again later.",
-  "provider-rate-limit": "Try again later, or set `fallbacks`.",
-  "provider-unavailable": "Try again later, or set `fallbacks`.",
-  "provider-error": "The reason is in `error.cause.providerMessage`.",
+  "provider-timeout": "Retry later.",
+  "provider-rate-limit": "Retry later, or set `fallbacks`.",
+  "provider-unavailable": "Retry later, or set `fallbacks`.",
+  "provider-error": "See `error.cause.providerMessage`.",
 }
 
 /**
@@ -141,7 +141,7 @@ export class ConnectionLostError extends ClientError {
   declare readonly code: "connection-lost"
 
   constructor(provider: string, cause?: unknown) {
-    super("connection-lost", `Connection to ${provider} closed before the response completed. Try again.`, {
+    super("connection-lost", `Connection to ${provider} closed before the response completed. Retry the call.`, {
       retryable: true,
       cause,
     })
@@ -314,7 +314,7 @@ export class ToolCallsReturnedError extends ClientError {
   constructor(names: readonly string[], maxSteps: number) {
     super(
       "tool-calls-returned",
-      `The model called ${[...new Set(names)].join(", ")}, and the calls were not run. Raise \`maxSteps\` (now ${maxSteps}), give every tool an \`execute\`, or read \`toolCalls\` of \`generate()\`.`,
+      `The model called ${[...new Set(names)].join(", ")}, but the calls were not run. Raise \`maxSteps\` (now ${maxSteps}), give every tool an \`execute\`, or read \`toolCalls\` of \`generate()\`.`,
     )
   }
 

@@ -54,7 +54,7 @@ interface RunMembership {
   waitFor<T>(work: Promise<T>): Promise<T>
 }
 
-/** Summary of the last call, with the field names of the guide. */
+/** Summary of the last call. */
 export interface CallMeta {
   requestId: string
   modelUsed: string | undefined

@@ -224,7 +224,7 @@ describe("tools run", () => {
     expect(results(1)[0]!.content).toBe(content)
   })
 
-  test("and a result that cannot be written as text is told to the model, and kept for the caller", async () => {
+  test("a result that cannot be converted to text becomes an error for the model, and is kept for the caller", async () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
     const throws = Object.defineProperty({}, "a", {
@@ -239,7 +239,7 @@ describe("tools run", () => {
     const result = await open({ tools: { get }, maxSteps: 2 }).generate()
     if (!result.ok) throw result.error
     for (const { content } of results(1))
-      expect(content).toBe("Error: The result of the tool cannot be written as text.")
+      expect(content).toBe("Error: The result of the tool cannot be converted to text.")
     expect(result.toolResults[0]).toMatchObject({ status: "succeeded", output: cycle })
   })
 

@@ -46,12 +46,12 @@ export function readExtraFields(
   const reason =
     extended.status === "rejected" && plain.status === "priced"
       ? extended.message
-      : "The cost of extra fields is not known for this model."
+      : "The cost of extra fields is unknown for this model."
   throw new InvalidArgumentError(
     "extraBody",
     "fields whose cost is understood",
     extraBody,
-    `Invalid \`extraBody\` for "${route.model}": ${reason} Or state the most that it can add in \`extraCost\`.`,
+    `Invalid \`extraBody\` for "${route.model}": ${reason} Or state the most that the field can cost in \`extraCost\`.`,
   )
 }
 

@@ -113,7 +113,7 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
           `changes.${name}`,
           "an option that a fork may change",
           undefined,
-          `A fork cannot change \`${name}\`: its calls are those of the client's user. Create another client, and set its limit with \`withBudget\`.`,
+          `A fork cannot change \`${name}\`: its calls count for the client's subject. Create another client, and set a shared limit with \`withBudget\`.`,
         )
     // Another provider may reject the reasoning of this one.
     const copied = () => this.msg.getMessages().map((each) => (changes.model == null ? each : withoutReasoning(each)))

@@ -244,7 +244,7 @@ function withMessage(error: InvalidAnswerError, name: string | undefined): Inval
     name === undefined
       ? "The model called a tool that does not exist."
       : error.reason === "code"
-        ? `A check of the parameters of the tool ${name} threw; see \`error.cause\`.`
+        ? `The parameter schema of the tool ${name} threw an error. See \`error.cause\`.`
         : `The model called the tool ${name} with arguments that do not fit its parameters.`
   return Object.defineProperty(error, "message", { value: message, configurable: true, writable: true })
 }

@@ -134,7 +134,7 @@ function yamlOf(output: unknown): string {
     return toYaml(output)
   } catch {
     // A cycle, a function, or a getter that throws. The caller has the result.
-    return "Error: The result of the tool cannot be written as text."
+    return "Error: The result of the tool cannot be converted to text."
   }
 }
 
