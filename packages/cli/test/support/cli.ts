@@ -12,7 +12,7 @@ export interface CliFile {
   remove(): void
 }
 
-/** Bundles `src/main.ts` with the sources of neighbours, so that tests need no build. */
+/** Bundles `src/main.ts` with the sources of neighbors, so that tests need no build. */
 export async function bundleCli(): Promise<CliFile> {
   const folder = mkdtempSync(join(root, "node_modules", ".p2-cli-"))
   const file = join(folder, "main.mjs")
