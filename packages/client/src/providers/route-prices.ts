@@ -163,7 +163,8 @@ function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoic
     const description = describeCall(call, { prices, deployments: {}, provider: provider.name })
     if (description.status === "priced")
       return { tokens: description.input.estimate, upperBound: description.input.upperBound }
-    const message = description.status === "rejected" ? description.message : "The cost of this call has no upper bound."
+    const message =
+      description.status === "rejected" ? description.message : "The cost of this call has no upper bound."
     throw new InvalidArgumentError("messages", "messages with an upper bound", messages, message)
   }
 }
