@@ -58,8 +58,9 @@ export const AGENTS: readonly Agent[] = [
     arguments: (task) => ["-p", task, "--allowedTools", "Write"],
     provider: ANTHROPIC,
     tool: { name: "Write", write: (file) => ({ file_path: file, content: CONTENT }) },
-    // Its first prompt has 76,000 bytes, which the hard bound takes for 137,000 tokens.
-    small: { options: ["--input-bound", "provider"] },
+    // Its first prompt has 76,000 bytes, which the hard bound takes for 137,000 tokens. A call for a title runs beside it, which
+    // without the limit reserves all that the budget can pay.
+    small: { options: ["--input-bound", "provider", "--max-output-tokens", "4000"] },
   },
   {
     ...CODEX,
@@ -86,7 +87,11 @@ export const AGENTS: readonly Agent[] = [
     ...{ title: "opencode, openai", command: "opencode", npm: "opencode-ai", version: "1.18.33" },
     arguments: (task) => ["run", "--model", "openai/gpt-5-mini", task],
     provider: OPENAI,
-    tool: { name: "write", write: (file) => ({ filePath: file, content: CONTENT }) },
+    // It has no tool `write` for models of OpenAI.
+    tool: {
+      name: "bash",
+      write: (file) => ({ command: `printf ${CONTENT} > ${file}`, description: "Writes the file" }),
+    },
   },
   {
     ...{ title: "qwen", command: "qwen", npm: "@qwen-code/qwen-code", version: "0.15.10" },

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util"
 import { formatUsd } from "@p2/core"
 import { renderTable } from "../src/output/table"
 import { AGENTS, type Agent } from "./agents"
+import { recordingOf } from "./recording"
 import { type AgentPlaces, type AgentRun, runAgent } from "./run-agent"
 import { SCENARIOS, type Scenario } from "./scenarios"
 
@@ -61,6 +62,6 @@ function writeBodies(folder: string, agent: Agent, scenario: Scenario, { request
   mkdirSync(folder, { recursive: true })
   for (const [index, request] of requests.entries()) {
     const name = `${agent.title} ${scenario.title} ${index}`.replace(/[^\w.]+/g, "-")
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(request, null, 2))
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(recordingOf(agent, request), null, 2)}\n`)
   }
 }

@@ -1,7 +1,7 @@
 // Runs real agent programs under `p2 run` against imitations of their providers, and prints what happened:
 //   pnpm agents                                  all programs
 //   pnpm agents --only claude,codex --show       two of them, with their output
-//   pnpm agents --only qwen --bodies FOLDER      writes the bodies of their requests
+//   pnpm agents --only qwen --bodies FOLDER      writes their requests, shortened and without ids
 // Installs the pinned programs from npm into .cache/agents (1.2 GB). Needs no key: nothing is sent to a provider.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
