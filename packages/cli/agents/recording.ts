@@ -10,12 +10,12 @@ export interface Recording {
   body: unknown
 }
 
-/** Headers that decide how a call is read, or say who made it. */
-const HEADERS = /^(content-type|user-agent|originator|anthropic-(beta|version)|x-openai-internal-.*)$/
+/** Headers that decide how a call is read. */
+const HEADERS = /^(content-type|anthropic-(beta|version)|x-openai-internal-.*)$/
 /** Fields that `p2 run` adds to calls of OpenAI. */
 const ADDED = new Set(["max_tool_calls", "service_tier"])
 const TOOLS = new Set(["tools", "functionDeclarations"])
-const MAX_LENGTH = 40
+const MAX_LENGTH = 60
 
 export function recordingOf({ npm, version }: Agent, { path, headers, body }: ReceivedRequest): Recording {
   const own = Object.entries(body).filter(([name]) => !ADDED.has(name))
@@ -24,16 +24,14 @@ export function recordingOf({ npm, version }: Agent, { path, headers, body }: Re
     recorded: new Date().toISOString().slice(0, 10),
     path: path.replace(/^\/(anthropic|gemini)/, ""),
     headers: Object.fromEntries(
-      Object.entries(headers).flatMap(([name, value]) =>
-        HEADERS.test(name) ? [[name, shortened(String(value), 400)]] : [],
-      ),
+      Object.entries(headers).flatMap(([name, value]) => (HEADERS.test(name) ? [[name, String(value)]] : [])),
     ),
     body: anonymized(Object.fromEntries(own)),
   }
 }
 
 function anonymized(value: unknown): unknown {
-  if (typeof value === "string") return shortened(value, MAX_LENGTH)
+  if (typeof value === "string") return anonymizedText(value)
   if (Array.isArray(value)) return value.map(anonymized)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(
@@ -49,11 +47,11 @@ function firstOfEachType(tools: readonly { type?: string }[]): readonly unknown[
   return tools.filter((tool, index) => tools.slice(0, index).filter(({ type }) => type === tool.type).length < 2)
 }
 
-/** Digits of ids become zeros; paths of the run become one of a user. */
-function shortened(text: string, length: number): string {
-  const plain = text
+/** Digits of ids become zeros, paths of the run those of a user, and texts another text. */
+function anonymizedText(text: string): string {
+  if (text.length > MAX_LENGTH) return "A longer text."
+  return text
     .replace(/\/tmp\/p2-agent-\w+/g, "/home/ada")
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "00000000-0000-4000-8000-000000000000")
     .replace(/[0-9a-f]{20,}/g, (digits) => "0".repeat(digits.length))
-  return plain.length <= length ? plain : `${plain.slice(0, length - 1).trimEnd()}…`
 }
