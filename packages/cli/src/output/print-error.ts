@@ -1,8 +1,9 @@
 import { P2Error } from "@p2/core"
+import { printableLines } from "./table"
 
 /** Prints what happened on stderr; with `P2_DEBUG=1` also where. */
 export function printError(error: unknown): void {
-  process.stderr.write(`p2: ${describeError(error)}\n`)
+  process.stderr.write(`p2: ${printableLines(describeError(error))}\n`)
   // The message above the frames may quote a secret.
   if (process.env.P2_DEBUG === "1" && error instanceof Error)
     process.stderr.write(`${error.stack?.match(/^ {4}at .*$/gm)?.join("\n")}\n`)
