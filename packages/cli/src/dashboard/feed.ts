@@ -117,10 +117,7 @@ export class Feed {
     const page = await budget.usage.list({ subject: partition, order: "newest", limit: RECENT_ENTRIES })
     const recent = page.entries.filter(({ status }) => status !== "audit")
     const shown = onlySubjects ? fixed : [...fixed, ...this.#spenders, ...subjectsOf(recent)]
-    const [limits, now] = await Promise.all([
-      readLimits(budget, shown),
-      storeTime(budget, partition),
-    ])
+    const [limits, now] = await Promise.all([readLimits(budget, shown), storeTime(budget, partition)])
     this.#send("limits", limits)
     this.#send("calls", { calls: describe(recent), cursor: page.cursor, dropped: page.dropped })
     const tags = tagsOf(recent)
