@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from "commander"
 import { EXIT, exitCodeOf } from "./output/exit-codes"
 import { printError } from "./output/print-error"
+import { printableLines } from "./output/table"
 
 /**
  * Parses the arguments and runs the command. Errors become one or two lines on stderr and an exit code. Ends the process only
@@ -20,7 +21,9 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 
 /** Commander exits with 1 on its own. It has printed its message when it throws. */
 function rejectByException(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "p2: ")) })
+  command
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(printableLines(text.replace(/^error: /, "p2: "))) })
   command.commands.forEach(rejectByException)
 }
 

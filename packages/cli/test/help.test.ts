@@ -26,3 +26,12 @@ it("ends with 2 for an unknown command or option", async () => {
   expect(await p2("rum")).toMatchObject({ code: 2 })
   expect(await p2("--budgte")).toMatchObject({ code: 2, stderr: expect.stringContaining("unknown option") })
 })
+
+it("shows control characters of arguments as question marks", async () => {
+  const word = "a\u001b[31m\u0007"
+  for (const args of [[word], ["count", word, "--model", "gpt-4o-mini"], ["status", "--store", `file:${word}`]]) {
+    const { code, stderr } = await p2(...args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining("a?[31m?")])
+    expect(stderr.endsWith("\n")).toBe(true)
+  }
+})

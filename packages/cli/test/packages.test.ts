@@ -85,7 +85,8 @@ describe("p2 price", () => {
 
   it("names an unknown model and similar ones, and an invalid count", async () => {
     const unknown = await world.run(["price", "gpt-4o-minii"])
-    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("gpt-4o-mini") })
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('"gpt-4o-mini"') })
+    expect(unknown.stderr).toContain("`p2 models` lists the ids.")
     const invalid = await world.run(["price", "gpt-4o-mini", "--input", "-1"])
     expect(invalid).toMatchObject({ code: 2, stderr: expect.stringContaining("--input") })
     const contradiction = await world.run(["price", "gpt-4o-mini", "--input", "1", "--cached", "2"])

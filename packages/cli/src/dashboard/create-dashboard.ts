@@ -26,12 +26,12 @@ const PAGE_OF_CALLS = 100
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
   const settings = readDashboardOptions(options)
-  const { budget, origin, basePath, title, partition, subjects, onWarning } = settings
+  const { budget, origin, basePath, title, partition, subjects, onlySubjects, onWarning } = settings
   const access = new Access({ origin, basePath, now: Date.now })
   const denials = new Denials()
   const describe = (entries: readonly StoredEntry[]) =>
     entries.map((entry) => ({ ...callView(entry), deniedBy: denials.limitsOf(entry) }))
-  const feed = new Feed({ budget, partition, subjects, describe, warn: onWarning })
+  const feed = new Feed({ budget, partition, subjects, onlySubjects, describe, warn: onWarning })
   const streams = new Set<SectionStream>()
   let assets: Promise<Assets> | undefined
 

@@ -9,6 +9,7 @@ export interface DashboardSettings {
   basePath: string
   title: string
   subjects: () => readonly Subject[] | Promise<readonly Subject[]>
+  onlySubjects: boolean
   partition: Subject | undefined
   onWarning: (message: string, cause?: unknown) => void
 }
@@ -19,6 +20,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   "basePath",
   "title",
   "subjects",
+  "onlySubjects",
   "partition",
   "onWarning",
 ] satisfies (keyof DashboardOptions)[])
@@ -29,17 +31,18 @@ const ADVICE = { url: "Did you mean `origin`?", path: "Did you mean `basePath`?"
 export function readDashboardOptions(options: DashboardOptions): DashboardSettings {
   checkOptions(options, OPTIONS, "options", ADVICE)
   const { budget, origin, basePath = "/dashboard", title = "", partition } = options
-  const { subjects = () => [], onWarning = () => {} } = options
+  const { subjects = () => [], onlySubjects = false, onWarning = () => {} } = options
   if (typeof budget?.status !== "function")
     throw new InvalidArgumentError("budget", "a budget of `createBudget`", typeof budget)
   if (!/^(\/[\w.~-]+)+$/.test(basePath))
     throw new InvalidArgumentError("basePath", 'a path such as "/dashboard", without a slash at its end', basePath)
   if (typeof title !== "string") throw new InvalidArgumentError("title", "a string", title)
+  if (typeof onlySubjects !== "boolean") throw new InvalidArgumentError("onlySubjects", "a boolean", onlySubjects)
   for (const [name, value] of Object.entries({ subjects, onWarning }))
     if (typeof value !== "function") throw new InvalidArgumentError(name, "a function", value)
   if (typeof origin !== "function") checkOrigin(origin)
   const readOrigin = typeof origin === "function" ? () => checkOrigin(origin()) : () => origin
-  return { budget, origin: readOrigin, basePath, title, subjects, partition, onWarning }
+  return { budget, origin: readOrigin, basePath, title, subjects, onlySubjects, partition, onWarning }
 }
 
 function checkOrigin(origin: string): string {

@@ -17,6 +17,11 @@ export interface DashboardOptions {
   title?: string | undefined
   /** Subjects whose limits are shown even if they made no call; those of recent and expensive calls are added. @defaultValue none */
   subjects?: (() => readonly Subject[] | Promise<readonly Subject[]>) | undefined
+  /**
+   * Whether the limits of `subjects` alone are shown: where the ledger also has calls of programs whose limits are others, such as
+   * another `p2 run`. @defaultValue false
+   */
+  onlySubjects?: boolean | undefined
   /** Selects the ledger: that of the subject's partition. @defaultValue the partition of an empty subject */
   partition?: Subject | undefined
   /** Receives a failure of the store, once until it works again. @defaultValue none */

@@ -20,6 +20,7 @@ export interface FeedOptions {
   budget: Budget
   partition: Subject | undefined
   subjects: () => readonly Subject[] | Promise<readonly Subject[]>
+  onlySubjects: boolean
   /** Completes the calls with what this process saw of them. */
   describe: (entries: readonly StoredEntry[]) => CallsView["calls"]
   warn: (message: string, cause?: unknown) => void
@@ -105,7 +106,7 @@ export class Feed {
   }
 
   async #read(): Promise<void> {
-    const { budget, partition, subjects, describe } = this.#options
+    const { budget, partition, subjects, onlySubjects, describe } = this.#options
     const fixed = [{}, ...(await subjects())]
     // Writes the denials of this process that are counted and not recorded yet. A settle that is pending has its own retries.
     if (budget.pending === 0) await budget.flush({ timeoutMs: 0 })
@@ -115,10 +116,8 @@ export class Feed {
     }
     const page = await budget.usage.list({ subject: partition, order: "newest", limit: RECENT_ENTRIES })
     const recent = page.entries.filter(({ status }) => status !== "audit")
-    const [limits, now] = await Promise.all([
-      readLimits(budget, [...fixed, ...this.#spenders, ...subjectsOf(recent)]),
-      storeTime(budget, partition),
-    ])
+    const shown = onlySubjects ? fixed : [...fixed, ...this.#spenders, ...subjectsOf(recent)]
+    const [limits, now] = await Promise.all([readLimits(budget, shown), storeTime(budget, partition)])
     this.#send("limits", limits)
     this.#send("calls", { calls: describe(recent), cursor: page.cursor, dropped: page.dropped })
     const tags = tagsOf(recent)

@@ -1,8 +1,9 @@
 import { P2Error } from "@p2/core"
+import { printableLines } from "./table"
 
 /** Prints the message of an error on stderr, and its stack frames with `P2_DEBUG=1`. */
 export function printError(error: unknown): void {
-  process.stderr.write(`p2: ${describeError(error)}\n`)
+  process.stderr.write(`p2: ${printableLines(describeError(error))}\n`)
   // Only the frames: the message above them may quote a secret.
   if (process.env.P2_DEBUG === "1" && error instanceof Error)
     process.stderr.write(`${error.stack?.match(/^ {4}at .*$/gm)?.join("\n")}\n`)

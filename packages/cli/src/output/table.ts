@@ -26,6 +26,11 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "?")
 }
 
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n")
+}
+
 /** `12,345` */
 export function formatCount(count: number): string {
   return count.toLocaleString("en-US")

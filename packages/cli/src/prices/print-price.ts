@@ -1,4 +1,4 @@
-import { formatUsd, InvalidArgumentError, plural, type Usage } from "@p2/core"
+import { formatUsd, InvalidArgumentError, plural, UnknownModelError, type Usage } from "@p2/core"
 import { type Cost, type CostLine, costOf, type Price, priceOf, type RateKind } from "@p2/pricing"
 import { print } from "../output/print"
 import { formatCount, renderTable } from "../output/table"
@@ -32,12 +32,22 @@ export interface PriceArguments {
 export function printPrice(model: string, given: PriceArguments): void {
   const { serviceTier, json } = given
   const usage = readUsage(given)
-  const price = priceOf(model, { serviceTier })
+  const price = findRates(model, serviceTier)
   if (usage === undefined) {
     print(describePrice(price), price, { asJson: json === true })
   } else {
     const cost = costOf(model, usage, { serviceTier })
     print(describeCost(cost), cost, { asJson: json === true })
+  }
+}
+
+/** @throws UnknownModelError that says where models are listed */
+function findRates(model: string, serviceTier: string | undefined): Price {
+  try {
+    return priceOf(model, { serviceTier })
+  } catch (error) {
+    if (!UnknownModelError.isInstance(error)) throw error
+    throw new UnknownModelError(model, { what: "price", nearest: error.nearest, remedy: "`p2 models` lists the ids." })
   }
 }
 

@@ -73,7 +73,7 @@ export const PROGRAMS: readonly Program[] = [
   {
     name: "qwen",
     packages: ["@qwen-code/qwen-code"],
-    settings: ({ isAvailable }) => (isAvailable("openai") ? { arguments: ["--auth-type", "openai"] } : {}),
+    settings: (context) => (context.isAvailable("openai") ? qwenSettings(context.env) : {}),
     bypasses: ["a login with Qwen (`--auth-type qwen-oauth`)", "`OPENAI_BASE_URL` in a `.env` of its own"],
   },
   {
@@ -123,6 +123,20 @@ function parseObject(value: unknown): Record<string, unknown> {
     return typeof value === "string" ? parseObject(JSON.parse(value)) : {}
   } catch {
     return {}
+  }
+}
+
+const NETWORK_PROXIES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
+
+/** It sends every call through the proxy of the network, whatever NO_PROXY says, and so would never reach the one of the run. */
+function qwenSettings(env: NodeJS.ProcessEnv): ProgramSettings {
+  const removed = NETWORK_PROXIES.filter((name) => env[name] !== undefined)
+  const settings: ProgramSettings = { arguments: ["--auth-type", "openai"] }
+  if (removed.length === 0) return settings
+  return {
+    ...settings,
+    env: Object.fromEntries(removed.map((name) => [name, undefined])),
+    notes: [`removed, because it ignores NO_PROXY: ${removed.join(", ")}. Its web tools connect without them`],
   }
 }
 

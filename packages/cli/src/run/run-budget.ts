@@ -7,7 +7,7 @@ import {
   type Reservation,
   type Subject,
 } from "@p2/budget"
-import { InvalidArgumentError } from "@p2/core"
+import { nameOptions } from "../output/name-options"
 import { type OpenStore, openStore } from "../store/open-store"
 import type { RunOptions } from "./run-options"
 
@@ -43,24 +43,12 @@ export async function openRunBudget(options: RunOptions, onWarning: (message: st
   const runLimit: Limit = isPerRun
     ? { scope: { tag: "run" }, limit, forgetAfterMs: FORGET_RUN_MS }
     : { scope: "user", limit, per, timeZone }
-  const open = await openStore(options.storeAddress, { limits: [runLimit], onWarning }).catch(rethrowAsOption)
+  const open = await nameOptions(() => openStore(options.storeAddress, { limits: [runLimit], onWarning }), OPTIONS)
   const subject = { userId, tags: { program, ...tags, run: runId } }
   const status = async () => (await open.budget.status(subject))[0]!
   await checkStore(open, status)
   const budget = isPerRun ? withParentCap(open.budget, { limit, onWarning }) : open.budget
   return { budget, subject, address: open.address, status, close: open.close }
-}
-
-/** Names the option, not the field of a limit. */
-function rethrowAsOption(error: unknown): never {
-  const option = InvalidArgumentError.isInstance(error) ? OPTIONS[error.argument] : undefined
-  if (option === undefined || !InvalidArgumentError.isInstance(error)) throw error
-  throw new InvalidArgumentError(
-    option,
-    error.expected,
-    undefined,
-    `Invalid \`${option}\`: expected ${error.expected}.`,
-  )
 }
 
 /** Fails before the program starts, not at its first call. */

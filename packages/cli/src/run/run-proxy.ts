@@ -56,6 +56,8 @@ async function dashboardOf({ options, budget, onWarning }: RunProxyOptions, orig
     ...{ budget: budget.budget, origin, onWarning },
     title: `${options.program}, run ${options.runId}`,
     subjects: () => [budget.subject],
+    // The store also has calls of other runs, whose limits are others.
+    onlySubjects: true,
   })
 }
 

@@ -1,5 +1,6 @@
-import { mkdirSync } from "node:fs"
+import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
 import { type Budget, type BudgetOptions, type BudgetStore, createBudget, memoryStore } from "@p2/budget"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { P2Error } from "@p2/core"
@@ -47,8 +48,9 @@ async function connect(address: string): Promise<Connection> {
     case "memory":
       return { store: memoryStore(), disconnect: async () => {} }
     case "file": {
-      createFolderOf(address)
-      return { store: sqliteStore(address, { timeoutMs: TIMEOUT_MS }), disconnect: async () => {} }
+      const store = sqliteStore(address, { timeoutMs: TIMEOUT_MS })
+      createFile(address.startsWith("file://") ? fileURLToPath(address) : address.slice("file:".length))
+      return { store, disconnect: async () => {} }
     }
     case "redis":
     case "rediss":
@@ -58,15 +60,21 @@ async function connect(address: string): Promise<Connection> {
   }
 }
 
-/** Only the user can read the folder, because the ledger says who called what. */
-function createFolderOf(address: string): void {
-  const folder = dirname(address.replace(/^file:(\/\/)?/, ""))
+/** Creates the folder and the file if they are not there. Only the user can read them, because the ledger says who called what. */
+function createFile(path: string): void {
+  const folder = dirname(path)
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
     const { code = "unknown error" } = cause as NodeJS.ErrnoException
     const message = `The folder ${folder} could not be created (${code}). Choose another place with --store file:PATH or P2_HOME.`
     throw new P2Error(message, { code: "folder-not-created", kind: "failed", cause })
+  }
+  try {
+    // SQLite gives its log the mode of the file.
+    closeSync(openSync(path, "wx", 0o600))
+  } catch {
+    // It is there, or SQLite will say why it cannot be created.
   }
 }
 

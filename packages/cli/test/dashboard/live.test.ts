@@ -110,6 +110,18 @@ describe("the stream", () => {
     ])
   })
 
+  it("shows the limits of named subjects only, where the limits of others are not known", async () => {
+    const run = { userId: "ada", tags: { run: "this" } }
+    await using served = await serveDashboard([{ scope: { tag: "run" }, limit: 5 }], {
+      ...{ subjects: () => [run], onlySubjects: true },
+    })
+    const { budget, dashboard, url } = served
+    for (const id of ["other", "this"]) await call(budget, { ...ada, tags: { run: id } as never }, 100)
+    await using stream = await readSections(url, await signIn(dashboard))
+    await soon(() => stream.sections.totals?.sums.calls).toBe(2)
+    expect(stream.sections.limits?.limits.map(({ value, spent }) => [value, spent])).toEqual([["this", 100]])
+  })
+
   it("skips subjects for which the budget has no limits", async () => {
     const limits = ({ userId }: Subject) => {
       if (userId === undefined) throw new Error("Who are you?")

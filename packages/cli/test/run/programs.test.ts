@@ -70,6 +70,16 @@ describe("the settings of", () => {
     expect(JSON.stringify(config)).not.toContain("p2-token")
   })
 
+  it("qwen select the API key, and remove the proxies of the network", () => {
+    expect(settingsOf("qwen")).toEqual({ arguments: ["--auth-type", "openai"] })
+    expect(settingsOf("qwen", { isAvailable: () => false })).toEqual({})
+    const env = { HTTPS_PROXY: "http://proxy.example", http_proxy: "http://proxy.example", NO_PROXY: "127.0.0.1" }
+    expect(settingsOf("qwen", { env })).toMatchObject({
+      env: { HTTPS_PROXY: undefined, http_proxy: undefined },
+      notes: [expect.stringContaining("HTTPS_PROXY, http_proxy")],
+    })
+  })
+
   it("gemini say what to write, unless its settings select the API key", () => {
     const home = mkdtempSync(join(tmpdir(), "p2-gemini-"))
     const file = join(home, ".gemini", "settings.json")

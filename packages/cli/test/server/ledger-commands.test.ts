@@ -1,7 +1,8 @@
 import { renameSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Budget, Limit, Subject } from "@p2/budget"
+import type { Budget, Limit, StoredEntry, Subject } from "@p2/budget"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describeCall } from "../../src/server/ledger/calls"
 import { openStore } from "../../src/store/open-store"
 import { type CliWorld, createCliWorld } from "../support/run-cli"
 
@@ -92,6 +93,11 @@ describe("p2 status", () => {
     expect(lines.slice(1)).toEqual([expect.stringMatching(/^user ada \| month \| \$12\.00 \| \$9\.00/)])
   })
 
+  it("names the option of a limit that is invalid", async () => {
+    const { code, stderr } = await world.run(["status", "--limit", "5", "--per", "daily"])
+    expect([code, stderr]).toEqual([2, expect.stringContaining("Invalid `--per`")])
+  })
+
   it("shows what each user spent where no limit is known", async () => {
     const [file, away] = [join(world.folder, "p2.json"), join(world.folder, "away.json")]
     renameSync(file, away)
@@ -157,6 +163,23 @@ describe("p2 calls", () => {
   })
 })
 
+describe("the line of a call", () => {
+  const entry = { at: 0, model: "gpt-4o-mini", userId: "ada", costNanoUsd: 67_650 }
+
+  it.each([
+    [{ inputTokens: 0, outputTokens: 5 }, "0 in, 5 out"],
+    [{ inputTokens: 1_200 }, "1,200 in"],
+  ])("has the tokens %j", (tokens, text) => {
+    const line = describeCall({ ...entry, status: "succeeded", tokens } as unknown as StoredEntry)
+    expect(line.split(/ {2,}/).slice(4)).toEqual([text, "$0.000068"])
+  })
+
+  it("has no tokens if they are unknown", () => {
+    const line = describeCall({ ...entry, status: "expired", tokens: {}, inDoubt: true } as unknown as StoredEntry)
+    expect(line.split(/ {2,}/).slice(3)).toEqual(["expired", "$0.000068", "in doubt"])
+  })
+})
+
 describe("p2 export", () => {
   it("writes JSON lines without prompts and answers", async () => {
     const output = await p2("export", "--format", "jsonl", "--user", "ada")
@@ -215,6 +238,18 @@ describe("p2 top-up and p2 reset", () => {
       const { code, stderr } = await world.run([...command, ...args])
       expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
     }
+  })
+
+  it.each([
+    [["--amount", "-5"], "Invalid `--amount`: expected at least 0 dollars"],
+    [["--amount", "5$"], 'Invalid `--amount`: expected a dollar amount such as 5 or "5.00", got "5$".'],
+    [["--amount", "1", "--limit", "-1"], "Invalid `--limit`"],
+    [["--amount", "1", "--limit", "1", "--per", "daily"], "Invalid `--per`"],
+    [["--amount", "1", "--limit", "1", "--per", "day", "--time-zone", "Mars"], "Invalid `--time-zone`"],
+    [["--amount", "1", "--idempotency-key", ""], "Invalid `--idempotency-key`"],
+  ])("name the option of %j", async (args, message) => {
+    const { code, stderr } = await world.run(["top-up", "--scope", "user", "--user", "ada", ...args])
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
   it("refuse inside `p2 run`", async () => {

@@ -231,9 +231,9 @@ describe("p2 keys create", () => {
   it.each([
     [["--tag", "key=x"], "because p2 sets `key`"],
     [["--tag", "team"], "NAME=VALUE"],
-    [["--limit", "5$"], "a dollar amount"],
+    [["--limit", "5$"], "Invalid `--limit`: expected a dollar amount"],
     [["--per", "day"], "because there is no `--limit`"],
-    [["--limit", "5", "--per", "daily"], "Invalid `limits[0].per`"],
+    [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
     [["--expires", "soon"], "a duration such as"],
     [["--models", "a,,b"], "names separated by commas"],
     [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration counts by it"],

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
@@ -68,6 +68,17 @@ describe("openStore", () => {
     const open = await openStore(address, { limits: [{ scope: "total", limit: 1 }] })
     expect((await open.budget.status())[0]).toMatchObject({ spent: 0 })
     expect(open.address).toBe(address)
+    await open.close()
+  })
+
+  it("creates a file that only its owner can read, also in a folder that was there", async () => {
+    const file = join(folder, "private.db")
+    const open = await openStore(`file:${file}`, { limits: [{ scope: "total", limit: 1 }] })
+    const result = await open.budget.reserve({ amount: "0.10" })
+    if (!result.ok) throw result.error
+    const modes = [file, `${file}-wal`].map((each) => (statSync(each).mode & 0o777).toString(8))
+    expect(modes).toEqual(["600", "600"])
+    await result.reservation.settle("0.10")
     await open.close()
   })
 

@@ -1,5 +1,6 @@
 import { createBudget, type Limit, memoryStore } from "@p2/budget"
 import { hideString, InvalidArgumentError } from "@p2/core"
+import { nameOptions } from "../../output/name-options"
 import { renderTable } from "../../output/table"
 import { openStore } from "../../store/open-store"
 import { configKeys } from "../config/config-keys"
@@ -43,7 +44,7 @@ export interface CreateKeyArguments {
 export async function createKeyCommand(given: CreateKeyArguments, now: number = Date.now()): Promise<void> {
   refuseInsideRun("keys create")
   const key = createKey()
-  const record = newRecord(given, hashKey(key), now)
+  const record = await nameOptions(async () => newRecord(given, hashKey(key), now))
   const { address, config } = await storeOfCommand(given)
   if (config !== undefined) checkOwner(record, config.limits)
   if (given.configEntry !== true) await withKeys({ address, config }, (keys) => keys.add(record))

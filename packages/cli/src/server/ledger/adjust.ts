@@ -1,5 +1,6 @@
 import type { Limit, LimitStatus, Scope, Subject } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
+import { nameOptions } from "../../output/name-options"
 import { print } from "../../output/print"
 import { configKeys } from "../config/config-keys"
 import { refuseInsideRun } from "../inside-run"
@@ -24,7 +25,10 @@ export async function adjust(command: "top-up" | "reset", given: AdjustArguments
   const scope = readScope(given.scope)
   const subject = readSubject(given)
   checkSubject(scope, subject)
-  await withLedger(given, async (ledger) => {
+  // An empty variable of a script would be one key for all of its top-ups.
+  if (given.idempotencyKey === "")
+    throw new InvalidArgumentError("--idempotency-key", "at least one character", given.idempotencyKey)
+  const change = async (ledger: OpenLedger) => {
     const limits = await limitsOfScope(ledger, given, scope, subject)
     const { per, idempotencyKey, amount } = given
     const target = {
@@ -36,7 +40,8 @@ export async function adjust(command: "top-up" | "reset", given: AdjustArguments
     const statuses =
       command === "reset" ? await budget.reset(target) : await budget.topUp({ ...target, amount: amount! })
     print(statuses.map(describe).join("\n"), statuses, { asJson: given.json === true })
-  })
+  }
+  await nameOptions(() => withLedger(given, change))
 }
 
 /** Requires the exact scope: a change of the wrong counter would be noticed too late. @throws InvalidArgumentError */

@@ -94,7 +94,10 @@ export function describeCall(entry: StoredEntry): string {
   const start = [time, owner.padEnd(12), model.padEnd(24), ending.padEnd(9)]
   // Nothing was sent.
   if (status === "denied") return printable(start.join("  ").trimEnd())
-  const sizes = `${formatCount(tokens.inputTokens ?? 0)} in, ${formatCount(tokens.outputTokens ?? 0)} out`
+  const sizes = [
+    ...(tokens.inputTokens === undefined ? [] : [`${formatCount(tokens.inputTokens)} in`]),
+    ...(tokens.outputTokens === undefined ? [] : [`${formatCount(tokens.outputTokens)} out`]),
+  ].join(", ")
   const remarks = [...(inDoubt === true ? ["in doubt"] : []), ...(errorCode === undefined ? [] : [errorCode])]
   const parts = [...start, sizes.padEnd(20), formatDollars(costNanoUsd), ...remarks]
   return printable(parts.join("  ").trimEnd())

@@ -1,5 +1,6 @@
 import type { Budget, Limit, LimitStatus, Scope, Subject, UsageTotals } from "@p2/budget"
 import { formatUsd } from "@p2/core"
+import { nameOptions } from "../../output/name-options"
 import { print } from "../../output/print"
 import { formatCount, renderTable } from "../../output/table"
 import { configKeys } from "../config/config-keys"
@@ -26,7 +27,7 @@ interface StatusRow extends LimitStatus {
 /** `p2 status` */
 export async function printStatus(given: StatusArguments): Promise<void> {
   const rows = readCount(given.rows, "--rows")
-  await withLedger(given, async (ledger) => {
+  const show = async (ledger: OpenLedger) => {
     // What a killed process had reserved is charged when its lease has ended.
     await ledger.budget.sweep()
     const limits = limitsOf(given, ledger.config)
@@ -41,7 +42,8 @@ export async function printStatus(given: StatusArguments): Promise<void> {
           ...(await Promise.all(keys.slice(0, rows).map((key) => statusOfKey(ledger, key)))).flat(),
         ]
     print(describeRows(listed), { address: ledger.address, limits: listed }, { asJson: given.json === true })
-  })
+  }
+  await nameOptions(() => withLedger(given, show))
 }
 
 /** Active keys with limits of their own. Only a server has keys. */
