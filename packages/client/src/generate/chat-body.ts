@@ -51,7 +51,7 @@ export function chatBody(
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
-    [route.maxTokensField]: plan.maxTokens,
+    [limitField(request, route)]: plan.maxTokens,
     temperature: request.temperature,
     top_p: request.topP,
     frequency_penalty: request.frequencyPenalty,
@@ -69,6 +69,14 @@ export function chatBody(
   Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
+}
+
+/**
+ * A prediction is not supported together with `max_completion_tokens`:
+ * https://platform.openai.com/docs/guides/predicted-outputs#limitations
+ */
+function limitField({ extraBody }: Request<unknown>, { maxTokensField }: Route): Route["maxTokensField"] {
+  return isRecord(extraBody.prediction) ? "max_tokens" : maxTokensField
 }
 
 function openRouterFields(

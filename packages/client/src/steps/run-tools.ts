@@ -165,8 +165,8 @@ function invalidContent({ reason, issues }: (CheckedCall & { status: "invalid" }
 }
 
 function cut(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return text
   // Some servers reject half of a surrogate pair.
+  if (text.length <= maxLength) return text.replace(/\p{Cs}/gu, "\uFFFD")
   const start = text.slice(0, maxLength).replace(/[\uD800-\uDBFF]$/, "")
-  return `${start}\n[cut off: ${start.length} of ${text.length} characters]`
+  return `${start.replace(/\p{Cs}/gu, "\uFFFD")}\n[cut off: ${start.length} of ${text.length} characters]`
 }
