@@ -1,7 +1,7 @@
 import { type CompiledAnswer, isRecord, type Message, type Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 
 /**
  * The messages of an attempt: the system message, the turns of the conversation that fit `history`, those of a repair, and the
@@ -9,7 +9,7 @@ import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
  */
 export function sentMessages(
   { request, messages, compiled }: Pick<GenerateCall, "request" | "messages" | "compiled">,
-  { mode, repairMessages }: Pick<AttemptStep, "mode" | "repairMessages">,
+  { mode, repairMessages }: Pick<AttemptSettings, "mode" | "repairMessages">,
   route: Route,
 ): readonly Message[] {
   const { system, history } = request
