@@ -27,8 +27,8 @@ import {
   UnexpectedError,
 } from "./errors"
 import { formatUsage } from "./format-usage"
+import { firstSettings } from "./generate/attempt-settings"
 import type { GenerateCall } from "./generate/generate-call"
-import { firstStep } from "./generate/next-step"
 import { countInput, type PlannedCall, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import type { GenerateResult } from "./generate/result"
 import { runAttempts } from "./generate/run-attempts"
@@ -41,6 +41,7 @@ import { type RunLimit, RunScope } from "./runs/run-scope"
 import { type CompiledTools, compileTools } from "./steps/compiled-tools"
 import { Conversation } from "./steps/conversation"
 import type { ToolSet } from "./steps/tool"
+import { ownSignal } from "./transport/own-signal"
 
 /** What the clients of a run share with the client that started it. */
 interface RunMembership {
@@ -140,7 +141,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   /** Input tokens of the next call as it would be sent, including the schema of the answer. 0 without messages. */
   countTokens(): number {
     const call = this.#nextCall()
-    return call.messages.length === 0 ? 0 : countInput(call, firstStep(call)).tokens
+    return call.messages.length === 0 ? 0 : countInput(call, firstSettings(call)).tokens
   }
 
   /** The model's limit on output tokens, or its context window if the provider states no limit. */
@@ -164,7 +165,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const { budget, subject, limits: requestLimits } = await this.#openBudget()
     const limits = await budget.status({ ...subject, model: this.request.model }, { limits: requestLimits })
     const call = this.#nextCall()
-    return budgetInfoOf(call.request, planWithinLimits(call, firstStep(call), limits), limits)
+    return budgetInfoOf(call.request, planWithinLimits(call, firstSettings(call), limits), limits)
   }
 
   /**
@@ -306,7 +307,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   calculateCost(): number {
     if (this.#receipt !== undefined) return toUsdNumber(this.#receipt.costNanoUsd)
     const call = this.#nextCall()
-    return toUsdNumber(estimateOf(planWithinLimits(call, firstStep(call), [])))
+    return toUsdNumber(estimateOf(planWithinLimits(call, firstSettings(call), [])))
   }
 
   /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
@@ -378,7 +379,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
-    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
+    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstSettings(call, index), undefined)
   }
 
   /** Makes `close` wait for this work. */
@@ -416,7 +417,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         wait: call.wait,
         onAlert,
         deadlines: this.#deadlines,
-        signal: call.signal,
+        signal: ownSignal(call.signal),
         stream: call.stream,
         onText: call.onText,
         addTurn: call.addTurn,

@@ -1,8 +1,8 @@
 import { createBudget, memoryStore } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
 import { z } from "zod"
-import { LLMClient, type LLMClientOptions, type MapProgress } from "../src/index"
+import { LLMClient, type LLMClientOptions, type MapProgress, tool } from "../src/index"
 import { instantClock } from "./open-client"
 import { overrideStore } from "./override-store"
 
@@ -190,7 +190,7 @@ test("equal items are separate calls, and each is resumed", async () => {
   expect(again.map(({ status }) => status)).toEqual(["resumed", "resumed", "answered"])
 })
 
-test("items that failed or whose process ended are called again, under new attempts", async () => {
+test("items that failed are called again, under new attempts", async () => {
   const store = memoryStore()
   const options = { idempotencyKey: "failing" }
   provider.faults.next({ status: 500, billed: true })
@@ -201,6 +201,41 @@ test("items that failed or whose process ended are called again, under new attem
   const [first, second] = [failed[0], again[0]]
   if (first?.status !== "failed" || second?.status !== "answered") throw new Error("expected both")
   expect(second.receipt.requestId).toBe(first.receipt.requestId)
+})
+
+test("an item whose process ended is called again as soon as its lease is over", async () => {
+  let now = Date.now()
+  const inner = memoryStore({ now: () => now })
+  const options = { idempotencyKey: "killed" }
+  // The process ends while the answer is on its way: its reservation is never settled.
+  const killed = overrideStore(inner, { settle: () => new Promise(() => {}) })
+  void openClassifier({ store: killed }).map(["a"], options)
+  await vi.waitFor(() => expect(provider.received).toHaveLength(1))
+  const early = await openClassifier({ store: inner }).map(["a"], options)
+  expect(early).toMatchObject([{ status: "failed", error: { code: "reservation-held" } }])
+  now += 60_000
+  const resumed = await openClassifier({ store: inner }).map(["a"], options)
+  expect(resumed).toMatchObject([{ status: "answered", receipt: { attempts: [{ attempt: 2 }] } }])
+  expect(provider.received).toHaveLength(2)
+})
+
+test("a signal that many calls share, and many tools of one call, causes no warning of a leak", async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => warnings.push(warning)
+  process.on("warning", onWarning)
+  const { signal } = new AbortController()
+  const client = openClassifier()
+  await client.map(TEXTS, { concurrency: 20, signal })
+  client.msg.addMessageUser(TEXTS[0]!)
+  await Promise.all(TEXTS.map(() => client.generate({ signal })))
+  const wait = tool({ execute: () => new Promise((resolve) => setTimeout(resolve, 20)) })
+  provider.faults.next({ toolCalls: TEXTS.map(() => ({ name: "wait", arguments: {} })) })
+  const run = client.run({ maxBudget: "0.10" }).fork({}, { tools: { wait }, maxSteps: 2 })
+  const { receipt } = await run.generate({ signal })
+  expect(receipt.toolCalls).toHaveLength(20)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off("warning", onWarning)
+  expect(warnings).toEqual([])
 })
 
 test("an item that another process is calling is not called a second time", async () => {

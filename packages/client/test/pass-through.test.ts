@@ -70,6 +70,13 @@ describe("a field whose cost is not understood", () => {
   })
 })
 
+test("a prediction is sent with `max_tokens`, because OpenAI rejects it beside `max_completion_tokens`", async () => {
+  const prediction = { type: "content", content: "David Copperfield" }
+  await openClient(provider, { maxTokens: 100, extraBody: { prediction } }).generate()
+  expect(sent().body).toMatchObject({ prediction, max_tokens: 100 })
+  expect(sent().body).not.toHaveProperty("max_completion_tokens")
+})
+
 test("fields that become input raise the bound by their tokens", async () => {
   const model = "groq/llama-3.3-70b-versatile"
   const plain = await boundOf(provider, { model, maxTokens: 10 })

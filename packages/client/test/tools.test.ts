@@ -249,6 +249,19 @@ describe("tools run", () => {
     expect(results(1)[0]!.content).toBe("😀😀\n[cut off: 4 of 200 characters]")
   })
 
+  test("and half of a surrogate pair is replaced, because some servers reject it", async () => {
+    const half = "😀 half: 😀".slice(0, -1)
+    const get = tool({ execute: () => half })
+    const fails = tool({
+      execute: () => {
+        throw new Error(half)
+      },
+    })
+    provider.faults.next(calls(call("get", {}), call("fails", {})))
+    await open({ tools: { get, fails }, maxSteps: 2 }).generate()
+    expect(results(1).map(({ content }) => content)).toEqual(["😀 half: \uFFFD", "Error: 😀 half: \uFFFD"])
+  })
+
   test("and an error becomes a result: its message, never its stack or its cause", async () => {
     const fails = tool({
       parameters: City,

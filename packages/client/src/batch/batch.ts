@@ -39,6 +39,8 @@ export async function openBatch(
     return conversations.map(() => ({ requestId: crypto.randomUUID(), ...place }))
   }
   const subject = { ...opened.subject, tags: { ...opened.subject.tags, [BATCH_TAG]: name } }
+  // Expires the reservations of a process that has ended, so that its items count as tried and are called again.
+  await budget.sweep({ subject })
   const runs = await readEarlierRuns(budget, subject, name)
   const ids = await requestIds([...owner, ...decisive], conversations)
   return ids.map((requestId) => {

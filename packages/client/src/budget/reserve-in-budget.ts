@@ -2,7 +2,7 @@ import type { RoomWait, UsageEntry } from "@p2/budget"
 import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
 import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "../generate/generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
 
@@ -17,7 +17,7 @@ const WAIT_MARGIN_MS = 100
  */
 export async function reserveInBudget(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   race: DeadlineExceededRace,
   remainingMs: number,
@@ -35,7 +35,7 @@ export async function reserveInBudget(
     budget,
     provider: route.provider.name,
     model: route.model,
-    idempotencyKey: attemptId(call, step),
+    idempotencyKey: attemptId(call, settings),
     // The id of an attempt is new: no other call uses it, except that another process may run the same batch.
     releaseUnanswered: true,
     exclusive: call.isResumable,
@@ -43,7 +43,7 @@ export async function reserveInBudget(
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
     entry: identityOf({
-      attempt: step.attempt,
+      attempt: settings.attempt,
       provider: route.provider.name,
       mode: plan.mode,
       streamed: plan.streamed,
@@ -76,7 +76,7 @@ export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): Gen
 }
 
 /** `<requestId>.<attempt>`: the idempotency key of the reservation. */
-export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptStep): string {
+export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptSettings): string {
   return `${requestId}.${attempt}`
 }
 

@@ -10,7 +10,7 @@ import { type CheckedCall, type CompiledTools, checkCalls } from "../steps/compi
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
 import { type SendResult, sendRequest } from "../transport/send"
 import { chatBody, hasFile } from "./chat-body"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
@@ -42,7 +42,7 @@ export type AttemptOutcome = { receipt: AttemptReceipt } & (
  */
 export async function runAttempt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   remaining: { ms: number; nanoUsd: number | undefined },
 ): Promise<AttemptOutcome | (ToolCallsVerdict & { receipt: AttemptReceipt })> {
   const startedAt = call.clock.now()
@@ -50,23 +50,28 @@ export async function runAttempt(
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
-    const plan = planAttempt(call, step, remaining.nanoUsd)
+    const plan = planAttempt(call, settings, remaining.nanoUsd)
     if (plan.status === "denied") {
       const { error } = plan
-      return { status: "denied", error, plan, receipt: unsentReceipt(call, step, plan, "denied", error, { startedAt }) }
+      return {
+        status: "denied",
+        error,
+        plan,
+        receipt: unsentReceipt(call, settings, plan, "denied", error, { startedAt }),
+      }
     }
 
     const start = performance.now()
-    const reserved = await reserveInBudget(call, step, plan, race, remaining.ms)
+    const reserved = await reserveInBudget(call, settings, plan, race, remaining.ms)
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
       const { status, error } = reserved
       const marks = { startedAt, reserveMs, wait: reserved.wait }
-      const receipt = unsentReceipt(call, step, plan, status, error, marks)
+      const receipt = unsentReceipt(call, settings, plan, status, error, marks)
       return status === "denied" ? { status, error, plan, receipt } : { status, error, receipt }
     }
 
-    const result = await send(call, step, plan, race)
+    const result = await send(call, settings, plan, race)
     const charge = chargeOf(call, plan, result, race)
     const verdict = await judge(call, plan, result, race)
     abortTransport = verdict.status === "failed"
@@ -78,7 +83,7 @@ export async function runAttempt(
       entryOf(call, plan, result, charge, verdict, judged - start),
     )
     const marks = { startedAt, reserveMs, wait: reserved.wait, start, judged, settled: performance.now() }
-    const receipt = sentReceipt(call, step, plan, result, charge, verdict, settlement, marks)
+    const receipt = sentReceipt(call, settings, plan, result, charge, verdict, settlement, marks)
     return { ...verdict, receipt }
   } finally {
     race.finish({ abortTransport })
@@ -87,14 +92,14 @@ export async function runAttempt(
 
 function send(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   race: DeadlineExceededRace,
 ): Promise<SendResult> {
   const { request, compiled, deadlines, clock, onText, instances } = call
   const { route, streamed } = plan
   return sendRequest({
-    id: attemptId(call, step),
+    id: attemptId(call, settings),
     openai: instances.get(route)!,
     provider: route.provider,
     body: Object.assign(chatBody(request, compiled, plan), plan.toolFields),
@@ -182,17 +187,17 @@ async function judgeToolCalls(
 /** The receipt of an attempt without a reservation. */
 function unsentReceipt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   status: "denied" | "not-reserved",
   error: P2Error,
   { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
 ): AttemptReceipt {
   return {
-    attempt: step.attempt,
+    attempt: settings.attempt,
     step: call.step,
-    id: attemptId(call, step),
-    reason: step.reason,
+    id: attemptId(call, settings),
+    reason: settings.reason,
     model: plan.route.model,
     provider: plan.route.provider.name,
     mode: plan.mode,
@@ -252,7 +257,7 @@ function entryOf(
  */
 function sentReceipt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   { completion, httpStatus, headersAt, firstContentAt }: SendResult,
   charge: Charge,
@@ -272,10 +277,10 @@ function sentReceipt(
   const charged = charge.status === "released" ? RELEASED : charge
   const { start, judged, settled } = marks
   return {
-    attempt: step.attempt,
+    attempt: settings.attempt,
     step: call.step,
-    id: attemptId(call, step),
-    reason: step.reason,
+    id: attemptId(call, settings),
+    reason: settings.reason,
     model: plan.route.model,
     modelUsed: model,
     provider: plan.route.provider.name,

@@ -1,7 +1,7 @@
 import { type CompiledAnswer, isRecord, type Message, type Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 
 /**
  * The messages of an attempt: the system message, the turns of the conversation that fit `history`, those of a repair, and the
@@ -9,7 +9,7 @@ import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
  */
 export function sentMessages(
   { request, messages, compiled }: Pick<GenerateCall, "request" | "messages" | "compiled">,
-  { mode, repairMessages }: Pick<AttemptStep, "mode" | "repairMessages">,
+  { mode, repairMessages }: Pick<AttemptSettings, "mode" | "repairMessages">,
   route: Route,
 ): readonly Message[] {
   const { system, history } = request
@@ -51,7 +51,7 @@ export function chatBody(
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
-    [route.maxTokensField]: plan.maxTokens,
+    [limitField(request, route)]: plan.maxTokens,
     temperature: request.temperature,
     top_p: request.topP,
     frequency_penalty: request.frequencyPenalty,
@@ -69,6 +69,14 @@ export function chatBody(
   Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
+}
+
+/**
+ * A prediction is not supported together with `max_completion_tokens`:
+ * https://platform.openai.com/docs/guides/predicted-outputs#limitations
+ */
+function limitField({ extraBody }: Request<unknown>, { maxTokensField }: Route): Route["maxTokensField"] {
+  return isRecord(extraBody.prediction) ? "max_tokens" : maxTokensField
 }
 
 function openRouterFields(

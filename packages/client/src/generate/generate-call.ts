@@ -55,7 +55,7 @@ export interface GenerateCall {
 }
 
 /** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
-export interface AttemptStep {
+export interface AttemptSettings {
   /** From 1. */
   attempt: number
   reason: AttemptReason

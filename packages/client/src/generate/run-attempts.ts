@@ -8,8 +8,8 @@ import { runTools, type ToolOutcome } from "../steps/run-tools"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 import { rememberServer } from "./answer-modes"
 import { runAttempt, type ToolCallsVerdict } from "./attempt"
-import type { AttemptStep, GenerateCall } from "./generate-call"
-import { firstStep, nextStep } from "./next-step"
+import { firstSettings, nextSettings } from "./attempt-settings"
+import type { AttemptSettings, GenerateCall } from "./generate-call"
 import type { Generated, GenerateResult } from "./result"
 
 /**
@@ -50,26 +50,26 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
   }
   try {
     let call = firstCall
-    for (let step: AttemptStep | undefined = firstStep(call); ; ) {
-      const outcome = await runAttempt(call, step, remaining())
+    for (let settings: AttemptSettings | undefined = firstSettings(call); ; ) {
+      const outcome = await runAttempt(call, settings, remaining())
       attempts.push(outcome.receipt)
       logAttempt(call, outcome.receipt)
       if (outcome.status === "answered" || outcome.status === "called")
-        rememberServer(call.routes[step.routeIndex]!, step)
+        rememberServer(call.routes[settings.routeIndex]!, settings)
       if (outcome.status === "answered") {
         call.addTurn([...turn, { role: "assistant", content: outcome.text }])
         return end({ finishReason: outcome.finishReason, answer: outcome.answer })
       }
       if (outcome.status === "called") {
         const { pending, runnable } = partCalls(outcome.calls, call)
-        const outcomes = await runTools(call, step.attempt, runnable, remaining())
+        const outcomes = await runTools(call, settings.attempt, runnable, remaining())
         for (const { receipt } of outcomes) {
           toolCalls.push(receipt)
           logTool(call, receipt)
         }
         const ended = outcomes.find((each) => each.status === "ended")
         if (ended?.status === "ended") return await fail(ended.error)
-        const message = writtenBy(callMessage(outcome), call.routes[step.routeIndex]!)
+        const message = writtenBy(callMessage(outcome), call.routes[settings.routeIndex]!)
         turn.push(message, ...outcomes.flatMap(resultMessage))
         toolResults.push(...outcomes.flatMap((each) => (each.status === "answered" ? [each.result] : [])))
         if (pending.length > 0) {
@@ -77,13 +77,13 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
           return end({ finishReason: "tool-calls", toolCalls: pending.map(typedCall) })
         }
         call = { ...call, step: call.step + 1, messages: [...firstCall.messages, ...turn] }
-        step = { ...firstStep(call, step.routeIndex), reason: "tools", attempt: step.attempt + 1 }
+        settings = { ...firstSettings(call, settings.routeIndex), reason: "tools", attempt: settings.attempt + 1 }
         continue
       }
-      step = nextStep(call, step, outcome, remaining())
-      if (step === undefined) return await fail(outcome.error)
+      settings = nextSettings(call, settings, outcome, remaining())
+      if (settings === undefined) return await fail(outcome.error)
       // The wait rejects only if the signal fires, which the next line checks.
-      if (step.delayMs > 0) await clock.sleep(step.delayMs, signal).catch(() => {})
+      if (settings.delayMs > 0) await clock.sleep(settings.delayMs, signal).catch(() => {})
       if (signal?.aborted) throw new AbortedError("The call", signal)
     }
   } catch (error) {

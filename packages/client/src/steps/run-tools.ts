@@ -2,6 +2,7 @@ import { type P2Error, toYaml } from "@p2/core"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import { ownSignal } from "../transport/own-signal"
 import type { CheckedCall } from "./compiled-tools"
 import type { ToolResultOf, ToolSet } from "./tool"
 import { type ReservedTool, reserveTool, settleTool } from "./tool-cost"
@@ -66,7 +67,7 @@ async function runTool(
     const result = { status: "invalid" as const, id: toolCallId, name, input, error }
     return { status: "answered", result, content: invalidContent(error), receipt }
   }
-  const race = new DeadlineExceededRace(call.signal)
+  const race = new DeadlineExceededRace(ownSignal(call.signal))
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
     const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
@@ -164,8 +165,8 @@ function invalidContent({ reason, issues }: (CheckedCall & { status: "invalid" }
 }
 
 function cut(text: string, maxLength: number): string {
-  if (text.length <= maxLength) return text
   // Some servers reject half of a surrogate pair.
+  if (text.length <= maxLength) return text.replace(/\p{Cs}/gu, "\uFFFD")
   const start = text.slice(0, maxLength).replace(/[\uD800-\uDBFF]$/, "")
-  return `${start}\n[cut off: ${start.length} of ${text.length} characters]`
+  return `${start.replace(/\p{Cs}/gu, "\uFFFD")}\n[cut off: ${start.length} of ${text.length} characters]`
 }

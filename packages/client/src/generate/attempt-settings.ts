@@ -4,14 +4,14 @@ import { type AnswerTruncatedError, DeadlineExceededError, ProviderError } from 
 import { rejectsMode, rejectsStreamOptions } from "../transport/rejected-field"
 import { canRequestStreamUsage, firstMode, looserMode } from "./answer-modes"
 import type { AttemptOutcome } from "./attempt"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
-/** The first step with a route. */
-export function firstStep(
+/** The settings of the first attempt with a route. */
+export function firstSettings(
   { routes, compiled, firstAttempt = 1 }: Pick<GenerateCall, "routes" | "compiled"> & Partial<GenerateCall>,
   routeIndex = 0,
-): AttemptStep {
+): AttemptSettings {
   const route = routes[routeIndex]!
   return {
     attempt: firstAttempt,
@@ -34,30 +34,30 @@ interface Remaining {
   nanoUsd: number | undefined
 }
 
-/** The step after an attempt without an answer. Undefined: the request has failed. */
-export function nextStep(
+/** The settings of the attempt after one without an answer. Undefined: the request has failed. */
+export function nextSettings(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   outcome: Exclude<AttemptOutcome, { status: "answered" }>,
   remaining: Remaining,
-): AttemptStep | undefined {
-  const change = changeAfter(call, step, outcome, remaining)
-  return change && { ...step, delayMs: 0, ...change, attempt: step.attempt + 1 }
+): AttemptSettings | undefined {
+  const change = changeAfter(call, settings, outcome, remaining)
+  return change && { ...settings, delayMs: 0, ...change, attempt: settings.attempt + 1 }
 }
 
-/** The fields of the next step that change. Undefined: no step follows. */
-type StepChange = Partial<AttemptStep> | undefined
+/** The settings of the next attempt that change. Undefined: no attempt follows. */
+type SettingsChange = Partial<AttemptSettings> | undefined
 
 function changeAfter(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   outcome: Exclude<AttemptOutcome, { status: "answered" }>,
   remaining: Remaining,
-): StepChange {
-  if (outcome.status === "denied") return afterDenial(call, step, outcome.error, outcome.plan)
-  if (outcome.status === "failed") return afterFailure(call, step, outcome.error, outcome.text, remaining)
+): SettingsChange {
+  if (outcome.status === "denied") return afterDenial(call, settings, outcome.error, outcome.plan)
+  if (outcome.status === "failed") return afterFailure(call, settings, outcome.error, outcome.text, remaining)
   // Without the store every further attempt would fail too. The circuit breaker rejects one provider and model only.
-  return outcome.error.code === "circuit-open" ? fallback(call, step) : undefined
+  return outcome.error.code === "circuit-open" ? fallback(call, settings) : undefined
 }
 
 /**
@@ -65,27 +65,28 @@ function changeAfter(
  * reservations of other calls are in the way: the answer would come from another model although the budget has room for this
  * one.
  */
-function afterDenial(call: GenerateCall, step: AttemptStep, error: P2Error, plan: AttemptPlan): StepChange {
-  if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, step)
-  if (!step.narrowed && call.request.maxTokens === undefined) {
+function afterDenial(call: GenerateCall, settings: AttemptSettings, error: P2Error, plan: AttemptPlan): SettingsChange {
+  if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, settings)
+  if (!settings.narrowed && call.request.maxTokens === undefined) {
     const narrower = narrowerMaxTokens(plan, error.all)
     if (narrower !== undefined) return { reason: "narrowed", maxTokens: narrower, narrowed: true }
   }
-  return error.busy ? undefined : fallback(call, step)
+  return error.busy ? undefined : fallback(call, settings)
 }
 
 function afterFailure(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   error: P2Error,
   text: string,
   remaining: Remaining,
-): StepChange {
-  const route = call.routes[step.routeIndex]!
+): SettingsChange {
+  const route = call.routes[settings.routeIndex]!
   if (call.signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
   if (error instanceof ProviderError) {
-    if (step.requestsStreamUsage && rejectsStreamOptions(error)) return { reason: "mode", requestsStreamUsage: false }
-    const mode = rejectsMode(error, step.mode) ? looserMode(route, step.mode) : undefined
+    if (settings.requestsStreamUsage && rejectsStreamOptions(error))
+      return { reason: "mode", requestsStreamUsage: false }
+    const mode = rejectsMode(error, settings.mode) ? looserMode(route, settings.mode) : undefined
     if (mode !== undefined) return { reason: "mode", mode }
   }
   switch (error.code) {
@@ -94,51 +95,51 @@ function afterFailure(
       return undefined
     case "invalid-answer":
     case "answer-empty":
-      return repair(call, step, error, text)
+      return repair(call, settings, error, text)
     case "answer-truncated":
-      return longer(call, step, error as AnswerTruncatedError, remaining)
+      return longer(call, settings, error as AnswerTruncatedError, remaining)
   }
-  const canRetry = error.retryable && step.retries < call.request.retries
-  return canRetry ? retry(call, step, error, remaining) : fallback(call, step)
+  const canRetry = error.retryable && settings.retries < call.request.retries
+  return canRetry ? retry(call, settings, error, remaining) : fallback(call, settings)
 }
 
 /** Sends an invalid answer back with its issues. Repeats the request after an empty answer. */
-function repair(call: GenerateCall, step: AttemptStep, error: P2Error, text: string): StepChange {
+function repair(call: GenerateCall, settings: AttemptSettings, error: P2Error, text: string): SettingsChange {
   const invalid = error instanceof InvalidAnswerError ? error : undefined
   // A throwing refinement is a bug in the schema, so do not repair.
   if (invalid?.reason === "code") return undefined
-  if (step.repairs >= call.request.repairs) return fallback(call, step)
+  if (settings.repairs >= call.request.repairs) return fallback(call, settings)
   const repairMessages = invalid === undefined ? [] : messagesForRepair(text, invalid)
-  return { reason: "repair", repairs: step.repairs + 1, repairMessages }
+  return { reason: "repair", repairs: settings.repairs + 1, repairMessages }
 }
 
 /** Requests a truncated answer again with four times the output tokens, unless the request sets `maxTokens`. */
 function longer(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   { maxTokens }: AnswerTruncatedError,
   remaining: Remaining,
-): StepChange {
+): SettingsChange {
   const { request } = call
-  if (request.maxTokens !== undefined || step.repairs >= request.repairs) return fallback(call, step)
+  if (request.maxTokens !== undefined || settings.repairs >= request.repairs) return fallback(call, settings)
   const wanted = maxTokens * 4
-  const plan = planAttempt(call, { ...step, maxTokens: wanted }, remaining.nanoUsd)
-  if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(call, step)
-  return { reason: "longer", repairs: step.repairs + 1, maxTokens: wanted }
+  const plan = planAttempt(call, { ...settings, maxTokens: wanted }, remaining.nanoUsd)
+  if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(call, settings)
+  return { reason: "longer", repairs: settings.repairs + 1, maxTokens: wanted }
 }
 
-function retry(call: GenerateCall, step: AttemptStep, error: P2Error, remaining: Remaining): StepChange {
-  const retries = step.retries + 1
+function retry(call: GenerateCall, settings: AttemptSettings, error: P2Error, remaining: Remaining): SettingsChange {
+  const retries = settings.retries + 1
   const delayMs = retryDelayMs(retries, (error as Partial<ProviderError>).retryAfterMs, call.clock.random())
   // Skip retries that would start after the deadline.
-  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(call, step)
+  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(call, settings)
   return { reason: "retry", retries, delayMs }
 }
 
-function fallback(call: GenerateCall, step: AttemptStep): StepChange {
-  const routeIndex = step.routeIndex + 1
+function fallback(call: GenerateCall, settings: AttemptSettings): SettingsChange {
+  const routeIndex = settings.routeIndex + 1
   if (routeIndex >= call.routes.length) return undefined
-  return { ...firstStep(call, routeIndex), reason: "fallback", repairs: step.repairs }
+  return { ...firstSettings(call, routeIndex), reason: "fallback", repairs: settings.repairs }
 }
 
 /** The longest `Retry-After` that the client waits for. */
