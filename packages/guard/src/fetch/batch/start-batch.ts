@@ -1,15 +1,14 @@
 import { isRecord, LruMap, parseJson } from "@p2/core"
 import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
-import { unbounded } from "../../protocols/rejection"
+import { rejected, unbounded } from "../../protocols/rejection"
 import { BatchMeter } from "../../protocols/variants/batch-meter"
-import type { BatchBound } from "../../protocols/variants/batch-price"
 import type { Guard } from "../guard-options"
 import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
-import { boundOfFile } from "./batch-file"
+import { boundOfFile, type FileBound } from "./batch-file"
 
 /** The bounds of the files that a guard uploaded, by host and id. */
-export type BatchFiles = LruMap<string, BatchBound | Rejection>
+export type BatchFiles = LruMap<string, FileBound | Rejection>
 
 export function createBatchFiles(): BatchFiles {
   return new LruMap(1_000)
@@ -42,9 +41,11 @@ function fileKey({ origin }: URL, fileId: string): string {
 export function describeStart(
   guard: Guard,
   { url, body }: ProviderCall,
-  { provider, fileId, leaseMs }: BatchStart,
+  { provider, fileId, endpoint, leaseMs }: BatchStart,
 ): PricedCall | Rejection {
   const known = guard.batchFiles.get(fileKey(url, fileId))
+  if (known?.status === "bounded" && known.endpoint !== undefined && known.endpoint !== endpoint)
+    return rejected("invalid-body", "Invalid `endpoint` in the body: expected the `url` of the calls in the file.")
   const stated = guard.batchUpperBoundNanoUsd
   const isBounded = known?.status === "bounded"
   if (!isBounded && stated === undefined)

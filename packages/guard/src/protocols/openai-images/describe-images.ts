@@ -83,9 +83,12 @@ function outputOf(body: Body, model: CalledModel, context: ProtocolContext): Ima
   if (quality !== undefined && typeof quality !== "string") return invalidBody("quality", 'a string such as "high"')
   if (model.price.rates.image !== undefined)
     return { status: "bounded", priceKey: priceKeyOfSize(model, size, quality, context), isByImage: true, tokens: 0 }
-  if (body.output_format === "svg") return rejected("unbounded-cost", SVG)
+  const format = body.output_format ?? undefined
+  if (format === "svg") return rejected("unbounded-cost", SVG)
+  if (format !== undefined && !FORMATS.has(format))
+    return invalidBody("output_format", '"png", "jpeg", "webp" or "gif"')
   const partialImages = integerField(body.partial_images) ?? 0
-  if (partialImages === "invalid") return invalidBody("partial_images", "an integer of at least 0")
+  if (partialImages === "invalid" || partialImages < 0) return invalidBody("partial_images", "an integer of at least 0")
   const name = bareName(model.countedAs)
   const { maxImageTokens } = context
   const unlisted = unlistedField(body)
@@ -93,6 +96,9 @@ function outputOf(body: Body, model: CalledModel, context: ProtocolContext): Ima
   if (bounded.status === "rejected") return bounded
   return { status: "bounded", priceKey: model.priceKey, isByImage: false, tokens: bounded.tokens }
 }
+
+/** The formats of an image that the model itself writes. */
+const FORMATS: ReadonlySet<unknown> = new Set(["png", "jpeg", "webp", "gif"])
 
 const SVG =
   'The cost of `output_format: "svg"` has no upper bound: another model writes the SVG, at its own price. Send "png".'
