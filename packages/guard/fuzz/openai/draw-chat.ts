@@ -61,7 +61,7 @@ function drawFault(draw: Draw): DrawnCall["fault"] {
 
 function drawBody(draw: Draw): Record<string, unknown> {
   return {
-    messages: draw.list(1, 6, () => drawMessage(draw)),
+    messages: draw.list(1, 6, () => drawTurn(draw)).flat(),
     ...draw.maybe(0.6, () => ({ [draw.pick(["max_tokens", "max_completion_tokens"])]: draw.between(1, 400) })),
     ...draw.maybe(0.3, () => ({ n: draw.between(1, 4) })),
     ...draw.maybe(0.4, () => ({
@@ -77,6 +77,16 @@ function drawBody(draw: Draw): Record<string, unknown> {
   }
 }
 
+/** One message, or calls of tools with their results, without which the imitation rejects them. */
+function drawTurn(draw: Draw): Record<string, unknown>[] {
+  if (draw.chance(0.75)) return [drawMessage(draw)]
+  const ids = draw.list(1, 3, () => `call_${draw.between(1, 1_000_000)}`)
+  return [
+    { role: "assistant", content: null, tool_calls: ids.map((id) => drawCall(draw, id)) },
+    ...ids.map((id) => ({ role: "tool", tool_call_id: id, content: draw.text() })),
+  ]
+}
+
 function drawMessage(draw: Draw): Record<string, unknown> {
   return draw.pick([
     () => ({ role: "system", content: draw.text() }),
@@ -84,9 +94,7 @@ function drawMessage(draw: Draw): Record<string, unknown> {
     () => ({ role: "user", content: draw.text(30) }),
     () => ({ role: "user", content: draw.list(0, 4, () => drawPart(draw)) }),
     () => ({ role: "assistant", content: draw.text(), refusal: null }),
-    () => ({ role: "assistant", content: null, tool_calls: draw.list(1, 3, () => drawCall(draw)) }),
     () => ({ role: "assistant", content: "", reasoning_content: draw.text() }),
-    () => ({ role: "tool", tool_call_id: "call_1", content: draw.text() }),
   ])()
 }
 
@@ -111,9 +119,9 @@ function drawTool(draw: Draw): Record<string, unknown> {
   return { type: "function", function: { name, description: draw.text(), parameters: draw.schema() } }
 }
 
-function drawCall(draw: Draw): Record<string, unknown> {
+function drawCall(draw: Draw, id: string): Record<string, unknown> {
   return {
-    id: "call_1",
+    id,
     type: "function",
     function: { name: "find", arguments: JSON.stringify({ query: draw.text(4) }) },
   }

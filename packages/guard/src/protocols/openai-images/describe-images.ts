@@ -1,5 +1,6 @@
+import { isRecord } from "@p2/core"
 import { countTokens } from "@p2/tokens"
-import { fieldsOfBody, integerField, isSwitchedOn, itemsOf } from "../form-fields"
+import { fieldsOfBody, integerField, isFile, isSwitchedOn, itemsOf } from "../form-fields"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, rejected, rejectionOf } from "../rejection"
 import { checkFields } from "../variants/body-fields"
@@ -133,7 +134,9 @@ function priceKeyOfSize(
 
 function inputOf(body: Body, prompt: string, model: CalledModel) {
   const { image, images, mask, markup } = body
-  const count = [image, images, mask, markup].flatMap(itemsOf).length
+  const items = [image, images, mask, markup].flatMap(itemsOf)
+  if (!items.every(isOneImage)) return invalidBody("image", "images, each as a file, a URL or an id")
+  const count = items.length
   try {
     const text = countTokens(prompt, { model: model.countedAs })
     const bound = countTokens(prompt, { model: model.countedAs, countBy: "upperBound" })
@@ -143,6 +146,12 @@ function inputOf(body: Body, prompt: string, model: CalledModel) {
   } catch (error) {
     return rejectionOf(error)
   }
+}
+
+/** Whether a value is one image, and not a collection whose number of images a server decides. */
+function isOneImage(value: unknown): boolean {
+  if (typeof value === "string" || isFile(value)) return true
+  return isRecord(value) && (typeof value.image_url === "string" || typeof value.file_id === "string")
 }
 
 /** Input tokens of an image of 1024 × 1024. */

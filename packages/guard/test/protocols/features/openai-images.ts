@@ -172,6 +172,11 @@ export const IMAGE_EDITS: FeatureTable = {
       rejected: "invalid-body",
     },
     { feature: "a negative `partial_images`", body: { partial_images: "-1" }, rejected: "invalid-body" },
+    {
+      feature: "images whose number is unknown",
+      body: { image: [[image, image]] },
+      rejected: "invalid-body",
+    },
     { feature: "`svg[model]`", body: { "svg[model]": "gpt-5.5" }, rejected: "unknown-field" },
   ],
 }
