@@ -57,17 +57,17 @@ function start(openai: Client, fileId: string, endpoint = "/v1/chat/completions"
 async function pollToTheEnd(openai: Client, id: string) {
   for (let polls = 0; polls < 5; polls++) {
     const batch = await openai.batches.retrieve(id)
-    if (batch.status === "completed" || batch.status === "cancelled" || batch.status === "failed") return batch
+    if (["completed", "cancelled", "expired", "failed"].includes(batch.status)) return batch
   }
   throw new Error("It did not end.")
 }
 
-/** Changes the answers to polls. */
-function withoutCounts(counts: object | undefined, changes: object = {}): typeof fetch {
+/** A fetch that changes the answers to polls. */
+function changingPolls(changes: object): typeof fetch {
   return async (input, init) => {
     const response = await fetch(input, init)
     if (!/\/batches\/[^/]+$/.test(String(input))) return response
-    return Response.json({ ...((await response.json()) as object), request_counts: counts, ...changes })
+    return Response.json({ ...((await response.json()) as object), ...changes })
   }
 }
 
@@ -118,6 +118,19 @@ describe("a batch", () => {
     expect((await openai.batches.cancel(id)).status).toBe("cancelling")
     expect((await pollToTheEnd(openai, id)).status).toBe("cancelled")
     expect(server.ledger.calls).toHaveLength(2)
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+  })
+
+  it("is charged what had run when it expires", async () => {
+    const { budget, openai, options } = setUp()
+    const { id } = await start(openai, await upload(openai, [chat("a"), chat("b"), chat("c"), chat("d")]))
+    await openai.batches.cancel(id)
+    const attempts: GuardAttempt[] = []
+    const onAttempt = (attempt: GuardAttempt) => attempts.push(attempt)
+    const expiring = clientWith(guardFetch({ ...options, onAttempt, fetch: changingPolls({ status: "expired" }) }))
+    expect((await pollToTheEnd(expiring, id)).status).toBe("expired")
+    expect(server.ledger.calls).toHaveLength(2)
+    expect(attempts).toMatchObject([{ status: "failed", inDoubt: false, costNanoUsd: server.ledger.totalNanoUsd }])
     expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
@@ -237,7 +250,9 @@ describe("a batch", () => {
     const { budget, openai, options } = setUp()
     const { id } = await start(openai, await upload(openai, [chat("Hi"), chat("Ho")]))
     const { reserved } = await balance(budget)
-    const counting = clientWith(guardFetch({ ...options, fetch: withoutCounts({ total: 2, completed: 0, failed: 0 }) }))
+    const counting = clientWith(
+      guardFetch({ ...options, fetch: changingPolls({ request_counts: { total: 2, completed: 0, failed: 0 } }) }),
+    )
     await pollToTheEnd(counting, id)
     expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
   })
@@ -246,7 +261,9 @@ describe("a batch", () => {
     const { budget, openai, options } = setUp()
     const { id } = await start(openai, await upload(openai, [chat("Hi")]))
     const { reserved } = await balance(budget)
-    const counting = clientWith(guardFetch({ ...options, fetch: withoutCounts(undefined, { output_file_id: null }) }))
+    const counting = clientWith(
+      guardFetch({ ...options, fetch: changingPolls({ request_counts: undefined, output_file_id: null }) }),
+    )
     await pollToTheEnd(counting, id)
     expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
   })
