@@ -295,6 +295,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       ["WAV with a compressed format", "wav", wav({ tag: 85 })],
       ["WAV with the rate of no audio", "wav", wav({ rate: 1, bits: 8, seconds: 100 })],
       ["WAV without a header", "wav", Buffer.alloc(10)],
+      ["WAV that is sent as mp3", "mp3", wav({})],
     ] as const)("in %s is bounded by the window", (_title, format, data) => {
       expect(counted(data, format).upperBound).toBe(window)
       expect(counted(data, format).tokens).toBeLessThan(window / 2)

@@ -6,7 +6,7 @@ import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
-import type { BatchBound } from "../protocols/variants/batch-price"
+import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
 import { SUBJECT_NAMES } from "./scope/scope"
 
@@ -121,7 +121,7 @@ export interface Guard extends GuardOptions {
   deployments: Readonly<Record<string, string>>
   inputBounds: InputBounds
   /** The upper bounds of the batch files that were uploaded, by host and id. */
-  batchFiles: LruMap<string, BatchBound | Rejection>
+  batchFiles: LruMap<string, FileBound | Rejection>
   batchUpperBoundNanoUsd: NanoUsd | undefined
   /** Models whose overrun was warned of, as `provider/model`. */
   overrunModels: Set<string>

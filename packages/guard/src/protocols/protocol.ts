@@ -147,6 +147,8 @@ export interface BatchStart {
   status: "batch-start"
   provider: string
   fileId: string
+  /** The path of every call in the file, such as `/v1/chat/completions`. */
+  endpoint: string
   /** How long the batch stays reserved: its completion window and an hour. */
   leaseMs: number
 }

@@ -57,9 +57,18 @@ function start(openai: Client, fileId: string, endpoint = "/v1/chat/completions"
 async function pollToTheEnd(openai: Client, id: string) {
   for (let polls = 0; polls < 5; polls++) {
     const batch = await openai.batches.retrieve(id)
-    if (batch.status === "completed" || batch.status === "cancelled" || batch.status === "failed") return batch
+    if (["completed", "cancelled", "expired", "failed"].includes(batch.status)) return batch
   }
   throw new Error("It did not end.")
+}
+
+/** A fetch that changes the answers to polls. */
+function changingPolls(changes: object): typeof fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init)
+    if (!/\/batches\/[^/]+$/.test(String(input))) return response
+    return Response.json({ ...((await response.json()) as object), ...changes })
+  }
 }
 
 const failure = (work: Promise<unknown>): Promise<unknown> =>
@@ -109,6 +118,19 @@ describe("a batch", () => {
     expect((await openai.batches.cancel(id)).status).toBe("cancelling")
     expect((await pollToTheEnd(openai, id)).status).toBe("cancelled")
     expect(server.ledger.calls).toHaveLength(2)
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+  })
+
+  it("is charged what had run when it expires", async () => {
+    const { budget, openai, options } = setUp()
+    const { id } = await start(openai, await upload(openai, [chat("a"), chat("b"), chat("c"), chat("d")]))
+    await openai.batches.cancel(id)
+    const attempts: GuardAttempt[] = []
+    const onAttempt = (attempt: GuardAttempt) => attempts.push(attempt)
+    const expiring = clientWith(guardFetch({ ...options, onAttempt, fetch: changingPolls({ status: "expired" }) }))
+    expect((await pollToTheEnd(expiring, id)).status).toBe("expired")
+    expect(server.ledger.calls).toHaveLength(2)
+    expect(attempts).toMatchObject([{ status: "failed", inDoubt: false, costNanoUsd: server.ledger.totalNanoUsd }])
     expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
@@ -201,6 +223,90 @@ describe("a batch", () => {
     await budget.sweep()
     expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
   })
+
+  it.each([
+    ["moderations", "/v1/moderations", { input: "Hi" }],
+    ["embeddings", "/v1/embeddings", { model: "text-embedding-3-small", input: "Hi" }],
+  ])("of chat completions is rejected if its file has %s, which cost less", async (_name, url, body) => {
+    const { openai, budget } = setUp()
+    const error = await failure(start(openai, await upload(openai, [body], url)))
+    expect(error).toMatchObject({ status: 400, code: "invalid_body" })
+    expect((error as Error).message).toContain("`endpoint`")
+    expect(await balance(budget)).toEqual({ spent: 0, reserved: 0 })
+  })
+
+  it("with calls of two endpoints in its file is rejected", async () => {
+    const { openai } = setUp()
+    const lines = [
+      { custom_id: "1", method: "POST", url: "/v1/chat/completions", body: chat("Hi") },
+      { custom_id: "2", method: "POST", url: "/v1/moderations", body: { input: "Hi" } },
+    ]
+    const file = await toFile(Buffer.from(lines.map((line) => JSON.stringify(line)).join("\n")), "batch.jsonl")
+    const { id } = await openai.files.create({ file, purpose: "batch" })
+    expect(((await failure(start(openai, id))) as Error).message).toMatch(/Line 2 of the batch: .*one endpoint/)
+  })
+
+  it("is charged its bound if it counts no answers although it has an output", async () => {
+    const { budget, openai, options } = setUp()
+    const { id } = await start(openai, await upload(openai, [chat("Hi"), chat("Ho")]))
+    const { reserved } = await balance(budget)
+    const counting = clientWith(
+      guardFetch({ ...options, fetch: changingPolls({ request_counts: { total: 2, completed: 0, failed: 0 } }) }),
+    )
+    await pollToTheEnd(counting, id)
+    expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
+  })
+
+  it("is charged its bound if neither counts nor an output arrive", async () => {
+    const { budget, openai, options } = setUp()
+    const { id } = await start(openai, await upload(openai, [chat("Hi")]))
+    const { reserved } = await balance(budget)
+    const counting = clientWith(
+      guardFetch({ ...options, fetch: changingPolls({ request_counts: undefined, output_file_id: null }) }),
+    )
+    await pollToTheEnd(counting, id)
+    expect(await balance(budget)).toEqual({ spent: reserved, reserved: 0 })
+  })
+
+  it("is settled once by two processes that poll at the same time", async () => {
+    const { budget, options, openai, attempts } = setUp()
+    const { id } = await start(openai, await upload(openai, [chat("Hi"), chat("Ho")]))
+    const other = await anotherProcess(options)
+    await Promise.all([pollToTheEnd(openai, id), pollToTheEnd(other, id), pollToTheEnd(openai, id)])
+    expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
+    expect(attempts.filter(({ status }) => status === "succeeded")).toHaveLength(1)
+  })
+
+  it("is not bounded by the first of two files in one form: a server may read the last", async () => {
+    const { options } = setUp()
+    const form = new FormData()
+    form.append("purpose", "batch")
+    for (const content of ["Hi", "Ho"]) form.append("file", new File([content], "batch.jsonl"))
+    const sent = vi.fn()
+    const response = await guardFetch({ ...options, fetch: sent })("https://api.openai.com/v1/files", {
+      method: "POST",
+      body: form,
+    })
+    expect(response.status).toBe(400)
+    expect(sent).not.toHaveBeenCalled()
+  })
+
+  it.each(["vector_stores/vs_1", "containers/cntr_1", "surprises"])(
+    "has no file that was uploaded to %s",
+    async (path) => {
+      const { options } = setUp()
+      const form = new FormData()
+      form.append("purpose", "batch")
+      form.append("file", new File(["{}"], "batch.jsonl"))
+      const sent = vi.fn()
+      const response = await guardFetch({ ...options, fetch: sent })(`https://api.openai.com/v1/${path}/files`, {
+        method: "POST",
+        body: form,
+      })
+      expect(response.status).toBe(400)
+      expect(sent).not.toHaveBeenCalled()
+    },
+  )
 
   it("shows no key and no prompt in a rejection", async () => {
     const { openai } = setUp()

@@ -22,6 +22,8 @@ const TABLES = {
   embeddings: EMBEDDINGS,
   images: IMAGES,
   edits: IMAGE_EDITS,
+  transcriptions: TRANSCRIPTIONS,
+  speech: SPEECH,
   variants: VARIANTS,
 }
 

@@ -29,8 +29,7 @@ export async function readOutput(guard: Guard, poll: PolledBatch, batch: Batch):
   const { provider, format } = poll.described
   const answered = format.answered(batch)
   const outputURL = format.outputURL(batch, url)
-  if (answered === 0) return NOTHING
-  if (outputURL === undefined) return answered === undefined ? NOTHING : UNKNOWN
+  if (outputURL === undefined) return answered === 0 ? NOTHING : UNKNOWN
   const file = await fetchFile(guard, outputURL, poll)
   if (file === undefined) return undefined
   const region = regionOfURL(url.href)

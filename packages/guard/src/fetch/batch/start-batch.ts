@@ -1,6 +1,6 @@
 import { isRecord, parseJson } from "@p2/core"
 import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
-import { unbounded } from "../../protocols/rejection"
+import { rejected, unbounded } from "../../protocols/rejection"
 import { BatchMeter } from "../../protocols/variants/batch-meter"
 import type { Guard } from "../guard-options"
 import type { ReadCall } from "../read-call"
@@ -34,9 +34,11 @@ function fileKey({ origin }: URL, fileId: string): string {
 export function describeStart(
   guard: Guard,
   { url, body }: ProviderCall,
-  { provider, fileId, leaseMs }: BatchStart,
+  { provider, fileId, endpoint, leaseMs }: BatchStart,
 ): PricedCall | Rejection {
   const known = guard.batchFiles.get(fileKey(url, fileId))
+  if (known?.status === "bounded" && known.endpoint !== undefined && known.endpoint !== endpoint)
+    return rejected("invalid-body", "Invalid `endpoint` in the body: expected the `url` of the calls in the file.")
   const stated = guard.batchUpperBoundNanoUsd
   const isBounded = known?.status === "bounded"
   if (!isBounded && stated === undefined)

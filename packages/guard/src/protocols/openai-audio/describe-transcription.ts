@@ -42,7 +42,7 @@ function bySecond(body: Body, model: CalledModel, seconds: number | undefined): 
     return unbounded(
       "compressed audio",
       `${model.countedAs} is billed by the second, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV, or pass `maxAudioSeconds` with the most seconds that you send.",
+      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
     )
   // A provider may round the length up.
   return describePriced(body, model, { input: { estimate: 0, upperBound: 0 }, output: 0, audioSeconds: seconds + 1 })
@@ -71,7 +71,7 @@ function byTokens({ body, model, seconds }: TokenCall): PricedCall | Rejection {
     return unbounded(
       "compressed audio",
       `the context window of ${model.countedAs} is unknown, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV, or pass `maxAudioSeconds` with the most seconds that you send.",
+      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
     )
   return describePriced(body, model, {
     input: { estimate: Math.min(input.estimate, upperBound), upperBound },

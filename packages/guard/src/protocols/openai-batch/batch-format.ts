@@ -11,7 +11,9 @@ const ENDED: ReadonlySet<unknown> = /* @__PURE__ */ new Set(["completed", "expir
 export const OPENAI_BATCHES: BatchFormat = {
   hasEnded: ({ object, status }) => object === "batch" && ENDED.has(status),
   isCompleted: ({ status }) => status === "completed",
-  answered: ({ request_counts: counts }) => countIn(counts, "completed"),
+  // A file that is invalid fails before any of its calls runs.
+  answered: ({ request_counts: counts, status }) =>
+    countIn(counts, "completed") ?? (status === "failed" ? 0 : undefined),
   outputURL({ output_file_id: fileId }, { href }) {
     const base = href.slice(0, href.lastIndexOf("/batches/"))
     return typeof fileId === "string" ? `${base}/files/${encodeURIComponent(fileId)}/content` : undefined

@@ -281,7 +281,7 @@ function shownReason(value: unknown): string | undefined {
   // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
   if (reason === undefined || reason === null || reason === false) return undefined
-  // Without the detail in `content_filter: SAFETY`.
+  // Removes the detail, as in `content_filter: SAFETY`.
   const text = typeof reason === "string" ? reason.replace(/:.*$/s, "").trim() : reason
   return text === "" ? undefined : (shownIdentifier(text) ?? "unrecognized")
 }

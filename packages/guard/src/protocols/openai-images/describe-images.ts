@@ -1,5 +1,6 @@
+import { isRecord } from "@p2/core"
 import { countTokens } from "@p2/tokens"
-import { fieldsOfBody, integerField, isSwitchedOn, itemsOf } from "../form-fields"
+import { fieldsOfBody, integerField, isFile, isSwitchedOn, itemsOf } from "../form-fields"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
 import { invalidBody, rejected, rejectionOf } from "../rejection"
 import { checkFields } from "../variants/body-fields"
@@ -83,9 +84,12 @@ function outputOf(body: Body, model: CalledModel, context: ProtocolContext): Ima
   if (quality !== undefined && typeof quality !== "string") return invalidBody("quality", 'a string such as "high"')
   if (model.price.rates.image !== undefined)
     return { status: "bounded", priceKey: priceKeyOfSize(model, size, quality, context), isByImage: true, tokens: 0 }
-  if (body.output_format === "svg") return rejected("unbounded-cost", SVG)
+  const format = body.output_format ?? undefined
+  if (format === "svg") return rejected("unbounded-cost", SVG)
+  if (format !== undefined && !FORMATS.has(format))
+    return invalidBody("output_format", '"png", "jpeg", "webp" or "gif"')
   const partialImages = integerField(body.partial_images) ?? 0
-  if (partialImages === "invalid") return invalidBody("partial_images", "an integer of at least 0")
+  if (partialImages === "invalid" || partialImages < 0) return invalidBody("partial_images", "an integer of at least 0")
   const name = bareName(model.countedAs)
   const { maxImageTokens } = context
   const unlisted = unlistedField(body)
@@ -93,6 +97,9 @@ function outputOf(body: Body, model: CalledModel, context: ProtocolContext): Ima
   if (bounded.status === "rejected") return bounded
   return { status: "bounded", priceKey: model.priceKey, isByImage: false, tokens: bounded.tokens }
 }
+
+/** The formats of an image that the model itself writes. */
+const FORMATS: ReadonlySet<unknown> = new Set(["png", "jpeg", "webp", "gif"])
 
 const SVG =
   'The cost of `output_format: "svg"` has no upper bound: another model writes the SVG, at its own price. Send "png".'
@@ -127,7 +134,9 @@ function priceKeyOfSize(
 
 function inputOf(body: Body, prompt: string, model: CalledModel) {
   const { image, images, mask, markup } = body
-  const count = [image, images, mask, markup].flatMap(itemsOf).length
+  const items = [image, images, mask, markup].flatMap(itemsOf)
+  if (!items.every(isOneImage)) return invalidBody("image", "images, each as a file, a URL or an id")
+  const count = items.length
   try {
     const text = countTokens(prompt, { model: model.countedAs })
     const bound = countTokens(prompt, { model: model.countedAs, countBy: "upperBound" })
@@ -137,6 +146,12 @@ function inputOf(body: Body, prompt: string, model: CalledModel) {
   } catch (error) {
     return rejectionOf(error)
   }
+}
+
+/** Whether a value is one image, and not a collection whose number of images a server decides. */
+function isOneImage(value: unknown): boolean {
+  if (typeof value === "string" || isFile(value)) return true
+  return isRecord(value) && (typeof value.image_url === "string" || typeof value.file_id === "string")
 }
 
 /** Input tokens of an image of 1024 × 1024. */

@@ -11,6 +11,12 @@ export interface BatchBound {
   model: string
 }
 
+/** The upper bound of a file. */
+export interface FileBound extends BatchBound {
+  /** The path of every call; undefined: the file has none. */
+  endpoint: string | undefined
+}
+
 /** The upper bound of a call at the price of a batch. */
 export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBound | Rejection {
   const { boundOptions, input, maxOutputTokens, priceKey, model } = described

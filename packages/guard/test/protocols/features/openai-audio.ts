@@ -110,6 +110,12 @@ export const TRANSCRIPTIONS: FeatureTable = {
       body: { file: mp3 },
       rejected: "unbounded-cost",
     },
+    {
+      feature: "WAV under the name of another format, which a server may trust",
+      model: "whisper-1",
+      body: { file: { ...wavFile(1), name: "a.mp3" } },
+      rejected: "unbounded-cost",
+    },
     { feature: "`chunking_strategy`", body: { chunking_strategy: "auto" }, rejected: "unbounded-cost" },
     { feature: "several files", body: { file: [mp3, mp3] }, rejected: "invalid-body" },
     { feature: "unknown fields", body: { surprise: "1" }, rejected: "unknown-field" },

@@ -77,6 +77,16 @@ export const BATCHES: readonly BatchRow[] = [
     line: { body: { ...PLAIN.body, surprise: true } },
     rejected: "unknown-field",
   },
+  {
+    feature: "calls that run no model, but moderations",
+    line: { url: "/v1/chat/completions/chatcmpl_1" },
+    rejected: "unknown-endpoint",
+  },
+  {
+    feature: "unknown fields beside `body`",
+    line: { Body: { model: "gpt-4o" } } as BatchLine,
+    rejected: "unknown-field",
+  },
   { feature: "other endpoints", line: { url: "/v1/completions" }, rejected: "unknown-endpoint" },
   { feature: "other lines", line: { method: "GET" }, rejected: "invalid-body" },
 ]

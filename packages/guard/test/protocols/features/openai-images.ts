@@ -113,6 +113,8 @@ export const IMAGES: FeatureTable = {
     { feature: "unknown models", model: "gpt-image-9", body: {}, rejected: "unknown-model" },
     { feature: "unknown sizes", body: { size: "huge" }, rejected: "invalid-body" },
     { feature: "an invalid `n`", body: { n: 11 }, rejected: "invalid-body" },
+    { feature: "other formats", body: { output_format: "SVG" }, rejected: "invalid-body" },
+    { feature: "a negative `partial_images`", body: { partial_images: -1 }, rejected: "invalid-body" },
     { feature: "unknown fields", body: { surprise: true }, rejected: "unknown-field" },
   ],
 }
@@ -164,6 +166,17 @@ export const IMAGE_EDITS: FeatureTable = {
       bound: "equal",
     },
     { feature: "a field with one value that occurs twice", body: { n: ["1", "10"] }, rejected: "invalid-body" },
+    {
+      feature: "`output_format` that occurs twice: servers disagree which value counts",
+      body: { output_format: ["png", "svg"] },
+      rejected: "invalid-body",
+    },
+    { feature: "a negative `partial_images`", body: { partial_images: "-1" }, rejected: "invalid-body" },
+    {
+      feature: "images whose number is unknown",
+      body: { image: [[image, image]] },
+      rejected: "invalid-body",
+    },
     { feature: "`svg[model]`", body: { "svg[model]": "gpt-5.5" }, rejected: "unknown-field" },
   ],
 }
