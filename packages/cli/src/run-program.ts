@@ -10,7 +10,7 @@ import { printableLines } from "./output/table"
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   rejectByException(program)
   process.stdout.on("error", endAtClosedPipe)
-  // A program under `p2 run` goes on when nobody reads what p2 says.
+  // A program under `p2 run` continues when the stderr of p2 is closed.
   process.stderr.on("error", () => {})
   try {
     await program.parseAsync(argv)

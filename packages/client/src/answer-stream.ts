@@ -46,7 +46,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   #version = 0
   #hasEnded = false
   #isIterated = false
-  /** The text begins with reasoning; undefined: not known yet. */
+  /** The text begins with reasoning; undefined: not determined yet. */
   #isReasoned: boolean | undefined
   #wakeReader: (() => void) | undefined
 

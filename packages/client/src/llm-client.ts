@@ -248,7 +248,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
 
   /**
    * Calls the model once for each item, after the conversation, which stays as it is. The results are in the order of the items,
-   * and a call that fails does not reject the promise. Stops calling at the first denial that waiting does not cure.
+   * and a call that fails does not reject the promise. Stops at the first denial that waiting cannot resolve.
    *
    * @example
    * const results = await client.map(documents, { concurrency: 20, maxBudget: "0.05", idempotencyKey: "labels-2026-11" })

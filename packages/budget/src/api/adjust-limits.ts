@@ -63,7 +63,7 @@ export async function topUp(
   })
 }
 
-/** Sets what was spent to zero; what is reserved stays. */
+/** Sets the spent amount to zero. Reservations stay. */
 export async function resetSpent(
   context: BudgetContext,
   childLimits: readonly PlannedLimit[],

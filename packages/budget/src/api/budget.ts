@@ -52,7 +52,7 @@ export interface ReserveOptions {
   /** How long heartbeats extend the lease, in milliseconds. @defaultValue that of the budget */
   maxLeaseMs?: number | undefined
   /**
-   * The key belongs to the first call that reserves it, whatever its content: every other call throws a
+   * The key belongs to the first call that reserves it, regardless of its content: every other call throws a
    * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
    * @defaultValue false
    */
@@ -247,13 +247,13 @@ export interface Budget {
   status(subject?: Subject, options?: { limits?: readonly Limit[] | undefined }): Promise<LimitStatus[]>
   /** Adds to a limit for its current window. */
   topUp(target: LimitTarget & { amount: AmountInput }): Promise<LimitStatus[]>
-  /** Sets what was spent in the current window to zero. What is reserved stays. */
+  /** Sets the spent amount of the current window to zero. Reservations stay. */
   reset(target: LimitTarget): Promise<LimitStatus[]>
   /** Replaces the charge of a settled attempt, from any process. */
   correct(options: CorrectOptions): Promise<Correction>
   /**
    * The same budget with one more limit, for example for one agent run. The limit has a counter of its own and reserves
-   * nothing in advance. `close` of a child flushes, and leaves the store and the parent open.
+   * nothing in advance. `close` of a child flushes, and does not close the store and the parent.
    */
   child(options: { limit: Exclude<Limit["limit"], null>; id?: string | undefined }): Budget
   /**

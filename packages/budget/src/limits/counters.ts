@@ -159,7 +159,7 @@ const MAX_FINGERPRINT_LENGTH = 64
 const limitsHashes = new LruMap<string, string>(10_000)
 
 /**
- * Identifies the content of a request, at whatever time it is sent: scopes, units, kinds of windows, amounts and the charge
+ * Identifies the content of a request, independent of the time it is sent: scopes, units, kinds of windows, amounts and the charge
  * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. At most 64 characters.
  */
 export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {

@@ -19,7 +19,7 @@ export class MemoryLedger implements UsageLedger {
   readonly #options: MemoryLedgerOptions
   /** Entries of all partitions in the order of their first write, by {@link idOf}. */
   readonly #entries = new Map<string, StoredEntry>()
-  /** Continues where the last dropped entry was: a new iterator would pass over all that were deleted. */
+  /** Continues after the last dropped entry: a new iterator would step over every deleted entry. */
   #oldest = this.#entries.keys()
   /** How many entries of a partition were dropped. */
   readonly #dropped = new Map<Name, number>()

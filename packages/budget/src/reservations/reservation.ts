@@ -90,7 +90,7 @@ export class BudgetReservation implements Reservation {
     return this.#expiresAt
   }
 
-  /** Extends the lease every third of it, until it is settled, released or lost, or `maxLeaseMs` is over. */
+  /** Extends the lease each time a third of it has passed, until it is settled, released or lost, or `maxLeaseMs` is over. */
   startHeartbeat(): this {
     if (this.#expiresAt === null || this.#context.isClosed) return this
     const { leaseMs, maxLeaseMs } = this.#content

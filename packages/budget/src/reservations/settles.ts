@@ -131,7 +131,7 @@ export class UnconfirmedSettles {
 
   #schedule(job: Job): void {
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(job.attempts, 10))
-    // Jitter, because many processes lose the same store at the same time.
+    // Jitter, because many processes lose the same store at once.
     job.timer = setTimeout(() => void this.#send(job), delayMs * (0.5 + Math.random() / 2))
     job.timer.unref?.()
   }

@@ -22,7 +22,7 @@ export class WaitingCall {
     this.#wake?.()
   }
 
-  /** Waits until it is woken or the time is over. @throws AbortedError */
+  /** Waits until a change wakes this call or the time is over. @throws AbortedError */
   async sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     if (this.isWoken) {
       this.isWoken = false

@@ -326,7 +326,7 @@ export function adjust(
   }
 }
 
-/** An entry without money. Undefined: the key has an entry of a reservation, and nothing is written. */
+/** An entry without amounts. Undefined: the key has an entry of a reservation, and nothing is written. */
 export function record(
   entry: StoredEntry | undefined,
   request: { key: Name; entry: UsageEntry },

@@ -402,7 +402,7 @@ export class ModelStore implements BudgetStore {
     return share.endsAt !== null && this.counterForgetAt(share, now) <= now
   }
 
-  /** Not before `wasLost` is false, or the same money could be charged again. */
+  /** Only after `wasLost` is false; otherwise the same amount could be charged twice. */
   resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
     return Math.max(leaseEnd, now) + this.capabilities.retentionMs
   }

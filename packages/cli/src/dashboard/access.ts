@@ -41,7 +41,7 @@ export class Access {
     return `${origin()}${basePath}/open?token=${token}`
   }
 
-  /** Uses up the token of a link. Returns the cookie of a new session, or undefined if the link was used, has ended, or never was. */
+  /** Invalidates the token of a link. Returns the cookie of a new session, or undefined if the link was used, has expired or never existed. */
   openLink(token: string | null): string | undefined {
     if (token === null || !this.#isAlive(this.#links, token)) return undefined
     this.#links.delete(hashOf(token))

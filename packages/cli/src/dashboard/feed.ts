@@ -6,12 +6,12 @@ import type { CallsView, Range, SectionName, Sections, TotalsView } from "./view
 
 /** Pause between two reads. */
 const TICK_MS = 500
-/** Reading may use at most this part of the time: the page must not load a slow store, or the proxy beside it. */
+/** Reading may use at most this part of the time: the page must not slow down the store or the proxy in the same process. */
 const READ_SHARE = 1 / 5
 /** The newest entries that are read at every tick. */
 const RECENT_ENTRIES = 200
 const MAX_TAGS = 4
-/** Those whose limits are shown although they made no recent call, for each kind of group. */
+/** Number of subjects whose limits are shown although they made no recent call, for each kind of group. */
 const MAX_SPENDERS = 8
 /** Any counter: it is read only for the store's time in the reply. */
 const ANY_COUNTER = "total|usd|total"
@@ -36,12 +36,12 @@ interface Viewer {
   sent: Map<SectionName, string>
 }
 
-/** Reads the budget while somebody looks, and sends what has changed. All viewers share the reads. */
+/** Reads the budget while a page is open, and sends changes. All viewers share the reads. */
 export class Feed {
   readonly #options: FeedOptions
   readonly #viewers = new Set<Viewer>()
   readonly #totals = new Map<Range, RangeTotals>()
-  /** Who spent most in the ranges that are watched. */
+  /** The largest spenders in the ranges that viewers selected. */
   #spenders: readonly Subject[] = []
   #isRunning = false
   #wake: () => void = () => {}
@@ -76,11 +76,11 @@ export class Feed {
     this.#isRunning = false
   }
 
-  /** Ends early if a viewer comes. */
+  /** Ends early when a viewer connects. */
   #pause(durationMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, durationMs)
-      // The page must not keep a process alive whose work is done.
+      // The page must not keep a finished process alive.
       timer.unref()
       this.#wake = () => {
         clearTimeout(timer)

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 
-/** No inline script or style, nothing from elsewhere, no HTML made of strings. */
+/** No inline script or style, nothing from another origin, no HTML from strings. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   ...["script-src", "style-src", "img-src", "connect-src"].map((directive) => `${directive} 'self'`),
@@ -75,7 +75,7 @@ export function appPage({ basePath, title, assets }: PageOptions): string {
   return document({ basePath, title: title === "" ? "p2" : `p2 · ${title}`, assets, head, body })
 }
 
-/** A page that says something, with the same looks. */
+/** A page with a message, in the style of the dashboard. */
 export function messagePage(
   { basePath, assets }: Omit<PageOptions, "title">,
   message: { heading: string; text: string; next?: string },

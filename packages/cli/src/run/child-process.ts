@@ -77,7 +77,7 @@ function notStarted(command: string, error: NodeJS.ErrnoException): ChildEnd {
   return { status: "not-started", code: 126, reason: `${command}: cannot be run (${error.code ?? "unknown error"})` }
 }
 
-/** Waits for the rest of a group that was told to end, and kills what is there after the grace time. */
+/** Waits for the processes of a group that was sent a signal to exit, and kills those that remain after the grace time. */
 async function endRest(group: Target, graceMs: number): Promise<void> {
   const deadline = performance.now() + graceMs
   while (group.send(0) && performance.now() < deadline) await setTimeout(POLL_MS)
@@ -85,7 +85,7 @@ async function endRest(group: Target, graceMs: number): Promise<void> {
 }
 
 interface SignalPassing {
-  /** Whether the program was told to end. */
+  /** Whether the program was sent a signal to exit. */
   readonly isEnding: boolean
   /** From now on signals that end a process are ignored, until {@link endAs}: calls are being settled. */
   stop(): void

@@ -17,7 +17,7 @@ export interface ProgramContext {
 /** The budget for thinking of Claude Code with `--clamp`. */
 const CLAMPED_THINKING_TOKENS = 4_000
 
-/** What a program needs beside the variables that SDKs read. */
+/** What a program needs besides the variables that SDKs read. */
 export interface ProgramSettings {
   /** Undefined removes a variable. */
   env?: Readonly<Record<string, string | undefined>>
@@ -30,10 +30,10 @@ export interface ProgramSettings {
 /** A program that `p2 run` knows. */
 export interface Program {
   name: string
-  /** What npm calls it, for `npx`. */
+  /** The name of its npm package, for `npx`. */
   packages: readonly string[]
   settings(context: ProgramContext): ProgramSettings
-  /** Ways by which its calls get around the proxy. */
+  /** Ways in which its calls bypass the proxy. */
   bypasses: readonly string[]
 }
 
@@ -143,8 +143,8 @@ function qwenSettings(env: NodeJS.ProcessEnv): ProgramSettings {
 const GEMINI_AUTH = '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }'
 
 /**
- * Its settings select how it logs in. It takes no such setting from a variable, and a system settings file only if root owns it.
- * Without a selection, a base URL makes it choose a gateway, which it then rejects.
+ * The settings of Gemini CLI select its login. It reads no variable for this, and a system settings file only if root owns it.
+ * Without a selection, a base URL makes it select a gateway, which it then rejects.
  */
 function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
   const file = join(env.GEMINI_CLI_HOME ?? homedir(), ".gemini", "settings.json")

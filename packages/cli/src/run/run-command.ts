@@ -14,7 +14,7 @@ import { startWatchLine } from "./watch-line"
 
 /** Different warnings that are printed, at the end: the program may own the terminal until then. */
 const MAX_WARNINGS = 20
-/** How long calls of programs that the command left running may go on. */
+/** How long calls of processes that outlive the command may continue. */
 const PROXY_GRACE_MS = 2_000
 
 /**

@@ -31,7 +31,7 @@ export class RunTotals {
   inDoubtNanoUsd: NanoUsd = 0
   /** Not sent, because a limit denied them. */
   denied = 0
-  /** What the program was told last; programs do not always show it. */
+  /** The message of the last denial, because programs do not always show it. */
   lastDenial: string | undefined
 
   /** Counts an attempt. A background response that goes on is counted when it ends. */

@@ -59,7 +59,7 @@ function settingOf(env: NodeJS.ProcessEnv, names: readonly string[]): string | u
   throw new InvalidArgumentError(name, "one line of ASCII characters", hideString(value))
 }
 
-/** What the environment says now, for example a gateway. */
+/** The address that the environment sets, for example of a gateway. */
 function baseURLIn(env: NodeJS.ProcessEnv, { baseURLs }: Provider): string | undefined {
   for (const { variable } of baseURLs) {
     const value = settingOf(env, [variable])

@@ -10,7 +10,7 @@ const CACHE_MS = 1_000
 export interface Health {
   /** Undefined: the path is another one. */
   handle(request: Request): Promise<Response> | undefined
-  /** From now on the server is not ready. */
+  /** Marks the server as not ready. */
   stop(): void
 }
 

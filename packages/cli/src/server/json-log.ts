@@ -5,7 +5,7 @@ import { KEY_TAG } from "./keys/virtual-key"
 /** Writes one event as a line of JSON. */
 export type Log = (event: string, fields?: Readonly<Record<string, unknown>>) => void
 
-/** A log on a stream. If its reader leaves, the server continues. */
+/** A log on a stream. If the reader closes the stream, the server continues. */
 export function createLog(stream: NodeJS.WritableStream, now: () => number = Date.now): Log {
   stream.on("error", () => {})
   return (event, fields = {}) => {

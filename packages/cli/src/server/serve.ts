@@ -46,7 +46,7 @@ export async function serve(given: ServeArguments, env: NodeJS.ProcessEnv = proc
   process.off("SIGUSR2", showAgain)
 }
 
-/** Stops the server with the first signal. With the second one, open calls are ended and settled at once. */
+/** Stops the server at the first signal. The second one aborts and settles the calls in flight at once. */
 function untilStopped(server: RunningServer, graceMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0

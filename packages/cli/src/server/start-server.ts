@@ -19,7 +19,7 @@ import { KeyLookup } from "./keys/key-lookup"
 import type { KeyStore } from "./keys/key-store"
 import { openKeyStore } from "./keys/open-key-store"
 
-/** How often expired leases are swept, also while nobody calls. */
+/** How often expired leases are swept, even without calls. */
 const SWEEP_MS = 30_000
 /** How long alerts that wait may delay the end of the process. */
 const ALERTS_MS = 5_000
@@ -102,7 +102,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
   const handler: ProxyHandler = async (request) => {
     const healthResponse = health.handle(request)
     if (healthResponse !== undefined) return healthResponse
-    // A connection that was open may bring further requests. Another instance takes them.
+    // An open connection may send further requests, which another instance must serve.
     if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
     return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()

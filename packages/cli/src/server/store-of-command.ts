@@ -3,7 +3,7 @@ import { readStoreAddress } from "../store/store-address"
 import type { ServeConfig } from "./config/config-schema"
 import { readConfig } from "./config/read-config"
 
-/** Where a command finds its store, and what a configuration says of it. */
+/** The store of a command, and its configuration if there is one. */
 export interface CommandStore {
   address: string
   config: ServeConfig | undefined

@@ -60,7 +60,7 @@ async function connect(address: string): Promise<Connection> {
   }
 }
 
-/** Creates the folder and the file if they are not there. Only the user can read them, because the ledger says who called what. */
+/** Creates the folder and the file if they do not exist. Only the user can read them, because the ledger contains who called what. */
 function createFile(path: string): void {
   const folder = dirname(path)
   try {

@@ -22,7 +22,7 @@ export async function openBatch(
     /** Undefined: the batch cannot be resumed. */
     name: string | undefined
     maxBudget: number | string | undefined
-    /** What decides an answer beside the conversation: the models, the system message, the schema. */
+    /** What decides an answer besides the conversation: the models, the system message, the schema. */
     decisive: readonly (string | null | undefined)[]
     conversations: readonly (readonly Message[])[]
   },

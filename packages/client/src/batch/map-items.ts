@@ -79,8 +79,8 @@ export async function mapItems<Answer>(
 }
 
 /**
- * `final`: a limit over several calls denies it, and waiting does not help. A limit of one call says nothing about the others.
- * `busy`: nothing was sent, and only the reservations of other calls are in the way.
+ * `final`: a limit over several calls denies it, and waiting does not help. The limit of one call does not affect the others.
+ * `busy`: nothing was sent, and the call fits once other calls settle.
  */
 function denialIn({ error, receipt }: { error: ErrorWithReceipt; receipt: Receipt }): "busy" | "final" | undefined {
   if (error.code !== "budget-exceeded" || error.scope === "request") return undefined

@@ -30,7 +30,7 @@ export interface ScopeInfo {
   exceeded: boolean
 }
 
-/** The estimate and the upper bound of the next call. Amounts are dollars, with exact nano-USD beside each. */
+/** The estimate and the upper bound of the next call. Amounts are dollars, each with the exact nano-USD. */
 export interface BudgetInfo {
   /** `maxBudget` of the request, for each call of `generate()`; null without one. */
   maxBudget: number | null

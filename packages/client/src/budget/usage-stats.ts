@@ -21,7 +21,7 @@ export interface UsageQuery {
 /** A criterion to group statistics by. */
 export type UsageGrouping = "user" | "client" | "model" | "provider" | "status" | "day" | { tag: string }
 
-/** Sums over attempts. Amounts are dollars, with exact nano-USD beside each. */
+/** Sums over attempts. Amounts are dollars, each with the exact nano-USD. */
 export interface UsageSums {
   totalRequests: number
   /** Requests with an answer, or with a step in which the model called tools. */

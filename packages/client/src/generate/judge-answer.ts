@@ -71,7 +71,7 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
   if (whole.ok && argumentsIn(first, compiled.name).length === 0)
     return { status: "answered", answer: whole.answer, text: first, finishReason: "stop" }
   let error = whole.ok ? undefined : whole.error
-  // No other value is longer than a whole text that is JSON.
+  // If the whole text is JSON, no other value is longer.
   let longest = error?.reason === "json" ? 0 : first.length
   const values = texts.flatMap((text) => valuesIn(text, compiled.name))
   for (const value of values.slice(0, MAX_VALUES)) {

@@ -13,7 +13,7 @@ export interface Logger {
   error?(message: string, fields?: Record<string, unknown>): void
 }
 
-/** Deadlines of one attempt, in milliseconds, beside the total one (`timeoutMs` of the request). */
+/** Deadlines of one attempt, in milliseconds, in addition to the total deadline (`timeoutMs` of the request). */
 export interface Deadlines {
   /** Until the request is written to the connection. @defaultValue 10000 */
   connectMs?: number | undefined

@@ -46,7 +46,7 @@ export interface Route {
   /** The largest number of output tokens whose upper bound is at most `budgetNanoUsd`; 0 if the input alone exceeds it. */
   affordableTokens(messages: readonly Message[], inputUpperBound: number, budgetNanoUsd: NanoUsd): number
   /**
-   * The cost of a reported usage, at the price of the model that the answer names if that is dearer; undefined if the price
+   * The cost of a reported usage, at the price of the model that the answer names if that price is higher; undefined if the price
    * table has no price for it.
    */
   costOf(

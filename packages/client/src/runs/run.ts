@@ -40,7 +40,7 @@ type CreateRun = <A, T extends ToolSet | undefined>(
 
 /**
  * Several calls under one budget: everything that the run, its forks and its children spend counts against its `maxBudget`, in
- * the store, so that calls at the same time cannot overspend it. The `maxBudget` of the request is still that of each call.
+ * the store, so that concurrent calls cannot overspend it. The request's `maxBudget` still applies to each call.
  * Created by `client.run()`.
  *
  * @example

@@ -1,6 +1,6 @@
 import type { AnswerModel } from "@p2/core"
 
-/** What `execute` receives beside the arguments. */
+/** What `execute` receives besides the arguments. */
 export interface ToolContext {
   /** The id of the call, as the model sees it. */
   toolCallId: string

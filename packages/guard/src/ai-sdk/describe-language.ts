@@ -33,7 +33,7 @@ export function describeLanguage(
   if ("status" in input) return input
   const { provider } = called
   const free = guard.freeProviderOptions
-  // Which options are read and sent depends on the package of the provider, not on whom it bills like.
+  // Which options are read and sent depends on the package of the provider, not on the provider whose prices apply.
   const sdkProvider = providerOf(model)
   const options = readProviderOptions(call, input, { provider: sdkProvider, free })
   if (options.status === "rejected") return options

@@ -41,7 +41,7 @@ function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptOutcom
   return reading.state === "complete" ? "answered" : "failed"
 }
 
-/** Whether an error status proves that nothing is billed. Usage or output beside the status refutes it. */
+/** Whether an error status proves that nothing is billed. Usage or output in the response refutes it. */
 function isUnbilled(evidence: AttemptEvidence, status: number, { unbilledStatuses = [] }: ChargeOptions): boolean {
   if (hasOutput(evidence)) return false
   if (unbilledStatuses.includes(status)) return true
@@ -58,7 +58,7 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
   return reading.usage !== undefined || reading.usageLowerBound !== undefined || reading.receivedOutputTokens > 0
 }
 
-/** What an end says about the provider. A caller's abort and an unbilled rejection are no signs of an outage. */
+/** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
 function healthOf(end: AttemptOutcome): ProviderHealth {
   if (end === "answered") return "answered"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"

@@ -55,7 +55,7 @@ function planWith(described: CallTerms, maxOutputTokens: number | undefined, pri
   return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
 }
 
-/** The call may be priced at any later time: nobody knows how long its answer takes. */
+/** The bound must hold at any time from now on, because the duration of the answer is unknown. */
 function boundOptions({ boundOptions, input }: CallTerms) {
   return { inputTokens: input.upperBound, at: Date.now(), ...boundOptions }
 }

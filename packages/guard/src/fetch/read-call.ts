@@ -118,7 +118,7 @@ async function bytesBody(bytes: Uint8Array<ArrayBuffer>, headers: BodyHeaders): 
   return textBody(new TextDecoder().decode(bytes), bytes, headers)
 }
 
-/** Undefined: the bytes are no such form. */
+/** Undefined: the bytes are not a valid form. */
 async function parseForm(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<FormData | undefined> {
   try {
     return await new Response(bytes, { headers: { "content-type": contentType } }).formData()
@@ -127,7 +127,7 @@ async function parseForm(bytes: Uint8Array<ArrayBuffer>, contentType: string): P
   }
 }
 
-/** A server may parse a body as JSON whatever its content type says, so the text decides. */
+/** A server may parse a body as JSON regardless of its content type, so the text decides. */
 function textBody(text: string, body: BodyToSend, headers: BodyHeaders): ReadBody {
   if (text === "") return { status: "read", body, described: { kind: "none" } }
   const value = headers.isEncoded ? undefined : parseJson(text)

@@ -58,7 +58,7 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
     if (continued === undefined) return settleCall(guard, call, { ...arrived, ...end })
     const { status } = await continueInBackground(guard, call, continued)
     if (status === "continued") return
-    // Another call has this response id, so no poll can settle this call. It is charged whatever `charge` chooses.
+    // Another call has this response id, so no poll can settle this call. It is charged regardless of `charge`.
     await settleCall({ ...guard, charge: {} }, call, { ...arrived, ...end, errorCode: "response-repeated" })
   }
   const sent = { described, controller, unlink, settle, endedBy }

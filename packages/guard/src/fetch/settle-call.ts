@@ -112,7 +112,7 @@ export function reportAttempt(
   } catch {}
 }
 
-/** A reader that leaves after the end of the answer, but before the end of the body, has all of it. */
+/** A reader that cancels after the end of the answer, but before the end of the body, has the whole answer. */
 function statusOf({ httpStatus }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
   const isOk = httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300
   return isOk && reading?.state === "complete" ? "succeeded" : "failed"

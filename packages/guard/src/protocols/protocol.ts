@@ -26,7 +26,7 @@ export interface FormFile {
   head: Uint8Array
 }
 
-/** What a protocol needs beside the call. */
+/** What a protocol needs besides the call. */
 export interface ProtocolContext {
   prices: PriceTable
   /** Azure: the model behind each deployment name. */
@@ -79,7 +79,7 @@ export interface CallInput {
   prompt?: Prompt | undefined
 }
 
-/** How the input comes about. */
+/** How the input is computed. */
 export interface Prompt {
   /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
   isShown: boolean

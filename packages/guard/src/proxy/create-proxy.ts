@@ -95,7 +95,7 @@ function checkRequest(settings: ProxySettings, { headers }: Request, url: URL, f
   const origin = headers.get("origin")?.toLowerCase()
   if (allowedOrigins !== undefined && origin !== undefined && !allowedOrigins.has(origin))
     return fail("origin_not_allowed", "The proxy does not answer pages of this origin. See `allowedOrigins`.")
-  // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot go on as a request.
+  // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot continue as a request.
   if (/\bwebsocket\b/i.test(headers.get("upgrade") ?? ""))
     return fail("upgrade_not_supported", "The proxy does not serve WebSockets. Send requests over HTTP.", {
       upgrade: "HTTP/1.1",

@@ -4,7 +4,7 @@ import type { Authenticate, ProxyCaller } from "./proxy-options"
 /** Where SDKs put their key. Google's also put it into the query, as `key`. */
 export const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const
 
-/** The token that a caller sent in the place of the provider's key. */
+/** The token that a caller sent instead of the provider's key. */
 export type SentToken =
   | { status: "none" }
   | { status: "sent"; token: string }
@@ -49,7 +49,7 @@ export function acceptToken(token: string, caller: ProxyCaller = {}): Authentica
   return (sent) => (sent !== undefined && isEqual(sent, token) ? caller : undefined)
 }
 
-/** Compares every character whatever differs, so that the time does not tell how many are right. */
+/** Compares all characters, so that the time does not reveal how many match. */
 function isEqual(sent: string, expected: string): boolean {
   let difference = sent.length ^ expected.length
   for (let index = 0; index < expected.length; index++)

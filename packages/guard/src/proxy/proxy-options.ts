@@ -27,7 +27,7 @@ type SharedOptions = Pick<
 
 /** Options of `createProxy`. */
 export interface ProxyOptions extends SharedOptions {
-  /** Whose limits every call must fit, unless `authenticate` names another budget. */
+  /** The budget whose limits every call must fit, unless `authenticate` returns another budget. */
   budget: Budget
   /**
    * The providers, by the first segment of the path: `{ openai: { apiKey } }` serves `/openai/v1`. A provider of the table in
@@ -48,9 +48,9 @@ export interface ProxyOptions extends SharedOptions {
 }
 
 /**
- * Decides who calls. Undefined: nobody, so the call gets status 401. If it throws, the call gets status 503.
+ * Identifies the caller. Undefined: unknown, so the call gets status 401. If it throws, the call gets status 503.
  *
- * @param token what the caller sent in the place of the provider's key; undefined: nothing
+ * @param token what the caller sent instead of the provider's key; undefined: nothing
  */
 export type Authenticate = (
   token: string | undefined,

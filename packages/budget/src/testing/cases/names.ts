@@ -81,7 +81,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
   })
 })
 
-/** Amounts at their limits. */
+/** The largest and smallest amounts. */
 export const amountCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
   test("large amounts keep every digit", async (t) => {
     for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, 1e15 + 1, LARGEST].entries()) {

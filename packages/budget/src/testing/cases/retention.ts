@@ -87,7 +87,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + Math.floor(leaseMs / 2) }
     const closing = counter("w", 5, 10, { ...window, onExpire: 3 })
     await t.reserve("r1", [closing, counter("endless", 5, 10, { onExpire: 3 })], { leaseMs })
-    // No call comes until long after lease, window, retention and margin.
+    // No call is made until long after lease, window, retention and margin.
     await advanceAndWrite(t, leaseMs + 3 * t.retentionMs + MARGIN_MS)
     await t.expectCounters({ w: { reserved: 5 } }, "the closed window before its lease is expired")
     await t.expectSwept("r1")

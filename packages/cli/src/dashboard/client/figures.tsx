@@ -11,7 +11,7 @@ const RANGE_NAMES: Readonly<Record<Range, string>> = {
   "30d": "last 30 days",
 }
 
-/** The figures that say most. */
+/** The most important figures. */
 export function Figures(props: {
   range: Range
   totals: TotalsView | undefined

@@ -1,5 +1,5 @@
 /**
- * The language of the browser; `en-US` in the place of an invalid tag, such as the `en-US@posix` of a Chromium in the POSIX locale.
+ * The language of the browser; `en-US` instead of an invalid tag, such as the `en-US@posix` of a Chromium in the POSIX locale.
  * uPlot reads `navigator.language` when it loads and fails on such a tag, so that is replaced too.
  */
 function usableLocale(): string {

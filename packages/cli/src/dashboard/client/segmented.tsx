@@ -1,4 +1,4 @@
-/** A choice of one, as buttons in a row. */
+/** A row of buttons of which one is selected. */
 export function Segmented<Value extends string>(props: {
   label: string
   value: Value

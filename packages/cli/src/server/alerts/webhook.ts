@@ -124,7 +124,7 @@ export class Webhook {
           [SIGNATURE_HEADER]: signatureOf(body, secret, Date.now()),
         },
         body,
-        // A receiver that redirects would pass the alert to somebody else.
+        // A redirect would send the alert to another receiver.
         redirect: "manual",
         signal: controller.signal,
       })

@@ -1,7 +1,7 @@
 import { P2Error } from "@p2/core"
 import type { KeyRecord } from "./virtual-key"
 
-/** Where virtual keys are kept: beside the data of the store, so that all instances see them. Members reject if the database fails. */
+/** The virtual keys, kept in the database of the store so that all instances share them. Members reject if the database fails. */
 export interface KeyStore {
   add(record: KeyRecord): Promise<void>
   /** The record of a key, by the hash of the key; undefined: unknown. */

@@ -3,7 +3,7 @@ import { P2Error } from "@p2/core"
 import type { KeyStore } from "./key-store"
 
 /**
- * Opens the keys beside the data of a store.
+ * Opens the keys in the database of a store.
  * @param address of `readStoreAddress`, or of the configuration
  * @param store the store of the same address, which creates its tables first
  */

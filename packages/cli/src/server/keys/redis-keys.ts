@@ -33,7 +33,7 @@ export function openRedisKeys(address: string): KeyStore {
     },
     list: async () => sortRecords(await list()),
     revoke: async (id, now) => {
-      // A loop, because another command may revoke the same key meanwhile. A key that is revoked stays so.
+      // A loop, because another command may revoke the same key meanwhile. A revoked key stays revoked.
       for (;;) {
         const record = (await list()).find((each) => each.id === id)
         if (record === undefined) return false

@@ -13,7 +13,7 @@ export interface KeyRecord {
   tags?: Readonly<Record<string, string>> | undefined
   /** The models that calls may name. @defaultValue every model that the configuration allows */
   models?: readonly string[] | undefined
-  /** Limits of this key alone, beside those of the configuration. */
+  /** Limits of this key alone, in addition to those of the configuration. */
   limits?: readonly KeyLimit[] | undefined
   /** Epoch milliseconds; 0: unknown. */
   createdAt: number

@@ -5,7 +5,7 @@ import { findInError, readProperty } from "./find-in-error"
 import { rememberedDenial } from "./remembered-denials"
 
 /**
- * Finds the budget's denial in whatever an SDK made of it: in the error itself, in its causes and nested errors, in the
+ * Finds the budget's denial in the error of an SDK: in the error itself, in its causes and nested errors, in the
  * response's headers, or in the body that the SDK kept. In the process that was denied it is the original error; in another
  * one it is rebuilt from the numbers in the body.
  *

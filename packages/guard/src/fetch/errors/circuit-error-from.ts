@@ -3,7 +3,7 @@ import { CircuitOpenError } from "../../charge/circuit/circuit-open-error"
 import { findInError, readProperty } from "./find-in-error"
 
 /**
- * Finds the rejection of the circuit breaker in whatever an SDK made of it, as `budgetErrorFrom` finds a denial: the error
+ * Finds the rejection of the circuit breaker in the error of an SDK, as `budgetErrorFrom` finds a denial: the error
  * itself, or one with the numbers in the body of the response.
  *
  * @returns undefined if the error is not a rejection by the circuit breaker

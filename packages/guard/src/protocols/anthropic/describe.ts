@@ -98,7 +98,7 @@ function checkInnerFields(body: Body): Rejection | undefined {
   return undefined
 }
 
-/** Tokens that a request has beside its parts. */
+/** Tokens of a request in addition to its parts. */
 const REQUEST = tokensPart(3, 32)
 /** Instructions for a schema of the answer. Anthropic does not publish their tokens, only that the input grows slightly. */
 const FORMAT = tokensPart(100, 1024)

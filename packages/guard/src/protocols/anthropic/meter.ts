@@ -92,7 +92,7 @@ export class MessageMeter implements Meter {
         if (this.#state === "open") this.#state = "complete"
         break
       default:
-        // Anthropic adds types of events. An error, and a body of another format, is none of them.
+        // Anthropic adds types of events. An error or a body of another format is not such an event.
         if (typeof data.type === "string" && !isRecord(data.error)) break
         this.#state = "broken"
         this.#error = errorOf(data.error)

@@ -79,7 +79,7 @@ export class ChatCompletion implements Meter {
     return this.#calls.all
   }
 
-  /** The reasoning of the message, in the fields in which its provider wants it back beside tool calls. */
+  /** The reasoning of the message, in the fields in which its provider requires it with tool calls. */
   get reasoning(): Readonly<Record<string, unknown>> {
     return this.#reasoning.fields
   }

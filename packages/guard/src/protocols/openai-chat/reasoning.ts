@@ -6,7 +6,7 @@ const TEXT_FIELDS = ["reasoning_content", "reasoning"] as const
 const PIECES = ["text", "summary", "data"] as const
 
 /**
- * Collects the reasoning of a message in the fields of its provider, which some want back beside the tool calls: DeepSeek
+ * Collects the reasoning of a message in the fields of its provider, which some providers require with the tool calls: DeepSeek
  * rejects them without it (https://api-docs.deepseek.com/guides/thinking_mode), and OpenRouter's `reasoning_details` have the
  * signatures that Gemini and Claude require (https://openrouter.ai/docs/use-cases/reasoning-tokens).
  */

@@ -38,7 +38,7 @@ export class ToolCalls {
     return this.#calls.filter(({ name }) => name !== "").map(({ index: _, ...call }) => call)
   }
 
-  /** The arguments of each call by which the model answers. */
+  /** The arguments of each call of the answer tool. */
   get arguments(): readonly string[] {
     return this.#answers.map((call) => call.arguments).filter((text) => text !== "")
   }

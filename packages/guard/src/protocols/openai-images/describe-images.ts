@@ -15,7 +15,7 @@ type Body = Readonly<Record<string, unknown>>
 const MAX_IMAGES = 10
 
 /**
- * Text tokens that a prompt has beside its text: 6 were billed for generations, and up to 41 more for each edited image.
+ * Text tokens of a prompt in addition to its text: 6 were billed for generations, and up to 41 more for each edited image.
  * https://community.openai.com/t/1382940 (as of 2026-06-25)
  */
 const PROMPT_TOKENS = 64

@@ -35,7 +35,7 @@ local function replaceCharge(i, counter, freed, chargedBefore, charge, forgetAt)
   return { spent, reserved, counter[GRANTED], counter[PEAK], peak }
 end
 
--- Writes the final state of a key, whatever its state was. `fields`: names and values of its counters.
+-- Writes the final state of a key, regardless of its previous state. `fields`: names and values of its counters.
 local function writeResolved(key, state, fingerprint, revision, leaseEnd, forgetAt, fields)
   redis.call('DEL', KEYS[1], KEYS[2])
   redis.call('HSET', KEYS[1], '@state', state, '@fingerprint', fingerprint, '@revision', revision, '@leaseEnd', text(leaseEnd),
