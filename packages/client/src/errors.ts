@@ -307,7 +307,7 @@ export class NoMessagesError extends ClientError {
   }
 }
 
-/** The model called tools that were not run, where only an answer can be returned: code `tool-calls-returned`. */
+/** The model called tools that were not run, and the caller accepts only an answer: code `tool-calls-returned`. */
 export class ToolCallsReturnedError extends ClientError {
   declare readonly code: "tool-calls-returned"
 

@@ -65,7 +65,7 @@ export interface CallMeta {
 }
 
 /**
- * Asks a model for a typed answer, and never lets a call cost more than its budget.
+ * Gets typed answers from a model, and never lets a call cost more than its budget.
  *
  * @example
  * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })

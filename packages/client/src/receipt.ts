@@ -120,7 +120,7 @@ export interface AttemptLimit {
   unit: "usd" | "tokens" | "requests"
 }
 
-/** Milliseconds since the plan was made, just before the reserve, unless a field says otherwise. */
+/** Milliseconds since the plan was made, just before the reserve, unless a field states another start. */
 export interface AttemptTimings {
   /** Epoch milliseconds, before the plan. */
   startedAt: number

@@ -92,7 +92,7 @@ async function adjustLimits(
   const key = target.idempotencyKey ?? crypto.randomUUID()
   const partition = context.partitionOf(subject)
   const counterOf = ({ unit, kind }: Adjustment) => {
-    // A limit that only counts has nothing to top up.
+    // A limit without an amount cannot be topped up.
     const chosen = targeted.filter((limit) => limit.unit === unit && (kind === "reset" || limit.limit !== null))
     // `optional` applies to calls: an adjustment needs the scope.
     const required = chosen.map((limit) => ({ ...limit, optional: false }))

@@ -133,7 +133,7 @@ export function callCounters(
   return [...counters.values()]
 }
 
-/** Null is the retention of the store for a window, and for ever without one. */
+/** Null is the retention of the store for a window, and no end without a window. */
 function longerKeepMs({ keepMs, endsAt }: CallCounter, other: number | null): number | null {
   if (keepMs === null || other === null) return endsAt === null ? null : (keepMs ?? other)
   return Math.max(keepMs, other)

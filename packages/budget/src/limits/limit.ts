@@ -138,7 +138,7 @@ function readScope(scope: unknown, argument: string): Scope {
 
 function readLimitAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
   if (limit === null) return [["nanoUsd", null]]
-  // `readAmount` ignores unknown units beside `nanoUsd`, but a misspelled unit would limit nothing.
+  // `readAmount` ignores unknown units next to `nanoUsd`, but a misspelled unit would limit nothing.
   if (typeof limit === "object") checkUnits(limit, argument)
   const amounts = readAmount(limit, argument)
   if (!isEmpty(amounts))

@@ -18,7 +18,7 @@ export interface DashboardOptions {
   /** Subjects whose limits are shown even if they made no call; those of recent and expensive calls are added. @defaultValue none */
   subjects?: (() => readonly Subject[] | Promise<readonly Subject[]>) | undefined
   /**
-   * Whether the limits of `subjects` alone are shown: where the ledger also has calls of programs whose limits are others, such as
+   * Shows only the limits of `subjects`, for a ledger that also has calls of programs whose limits are others, such as
    * another `p2 run`. @defaultValue false
    */
   onlySubjects?: boolean | undefined
@@ -40,8 +40,8 @@ export interface Dashboard {
    */
   createLink(): string
   /**
-   * Pass it as `onAttempt` of `createProxy`: then denials say which limit denied the call and what remained. The ledger says only
-   * that a call was over budget.
+   * Pass it as `onAttempt` of `createProxy`: then denials show which limit denied the call and what remained. The ledger records
+   * only that a call was over budget.
    */
   onAttempt(attempt: GuardAttempt, caller: ProxyCaller): void
   /** Ends the streams of open pages, and forgets who is signed in. Call it before the server closes: a stream has no end of its own. */

@@ -8,8 +8,8 @@ const MINUTE_MS = 60_000
 const MAX_KEPT = 500
 
 /**
- * Which limits denied the calls of this process. The ledger says that a call was over budget, not which limit denied it and what
- * remained then.
+ * Which limits denied the calls of this process. The ledger records that a call was over budget, but not which limit denied it
+ * and what remained.
  */
 export class Denials {
   readonly #latest = new LruMap<string, { at: number; limits: string }>(MAX_KEPT)

@@ -29,7 +29,7 @@ export interface ChildEnvironmentOptions {
 const LOOPBACK = ["127.0.0.1", "localhost"]
 
 /**
- * The environment of a program: base URLs of the proxy in every variable that SDKs read, the token in the place of the keys of the
+ * The environment of a program: base URLs of the proxy in every variable that SDKs read, the token instead of the keys of the
  * available providers, and no other credentials.
  */
 export function childEnvironment({ env, upstreams, url, token, passed }: ChildEnvironmentOptions): ChildEnvironment {
@@ -62,7 +62,7 @@ function removeCopies(child: NodeJS.ProcessEnv, env: NodeJS.ProcessEnv, passed: 
   return copies
 }
 
-/** Proxies of the network must not be asked for calls to the local proxy. */
+/** Calls to the local proxy must not go through a proxy of the network. */
 function withLoopback(hosts = ""): string {
   const names = hosts.split(",").map((name) => name.trim())
   return [...new Set([...names.filter((name) => name !== ""), ...LOOPBACK])].join(",")

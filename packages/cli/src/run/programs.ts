@@ -180,7 +180,7 @@ const SUBCOMMANDS: Readonly<Record<string, readonly string[]>> = {
   bun: ["x"],
 }
 
-/** Finds a known program at the start of a command, also behind `npx` and its like. A shell or a script is not looked into. */
+/** Finds a known program at the start of a command, also after `npx` and similar. Does not look inside a shell command or a script. */
 export function findProgram(command: readonly string[]): FoundProgram | undefined {
   const first = nameOf(command[0] ?? "")
   const launched = LAUNCHERS.includes(first) ? 1 : SUBCOMMANDS[first]?.includes(command[1] ?? "") ? 2 : 0

@@ -86,7 +86,7 @@ export function withParentCap(
   }
 }
 
-/** Settles both; the store decides the result. What the parent cannot settle stays reserved there, and is charged by its lease. */
+/** Settles both reservations; the store decides the result. What the parent cannot settle stays reserved there, and is charged when its lease ends. */
 function inBoth(inStore: Reservation, inParent: Reservation): Reservation {
   return {
     idempotencyKey: inStore.idempotencyKey,

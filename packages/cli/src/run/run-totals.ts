@@ -17,7 +17,7 @@ export interface RejectedCalls {
   calls: number
 }
 
-/** Different messages that are kept; more are counted under the last one. */
+/** Maximum number of different messages; further ones count as the last one. */
 const MAX_MESSAGES = 20
 
 /** What the calls of a run cost, as the proxy settled them. */

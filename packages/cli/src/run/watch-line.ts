@@ -12,7 +12,7 @@ export interface WatchSource {
   status(): Promise<LimitStatus>
 }
 
-/** One line about a run. */
+/** The status line of a run. */
 export function describeRun({ calls, denied }: RunTotals, limit: LimitStatus): string {
   const { spentNanoUsd, reservedNanoUsd, remainingNanoUsd } = limit
   const amounts = [
@@ -45,7 +45,7 @@ export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource
     }
     draw()
   }
-  // Makes room: the cursor may be in the last row.
+  // Adds a row, because the cursor may be in the last one.
   terminal.write("\n\x1b[A")
   const timer = setInterval(refresh, REFRESH_MS)
   terminal.on("resize", draw)

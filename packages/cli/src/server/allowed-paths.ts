@@ -16,7 +16,7 @@ export function isModelCall({ method, url }: Pick<Request, "method" | "url">): b
   return LISTS_MODELS.test(pathname) || pathname.split("/").filter((part) => part !== "").length < 2
 }
 
-/** The answer to other requests. */
+/** The response to other requests. */
 export function pathNotAllowed(): Response {
   return errorResponse(403, {
     code: "path_not_allowed",

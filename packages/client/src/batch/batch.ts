@@ -64,7 +64,7 @@ const BATCH_TAG = "batch"
 
 const PAGE = 1_000
 
-/** Reads what the earlier runs of a batch left in the ledger, by request id. @throws NoLedgerError, StoreError */
+/** Reads the ledger entries of earlier runs of a batch, by request id. @throws NoLedgerError, StoreError */
 async function readEarlierRuns(budget: Budget, subject: Subject, name: string): Promise<Map<string, EarlierRun>> {
   const runs = new Map<string, EarlierRun>()
   let cursor: string | null = null

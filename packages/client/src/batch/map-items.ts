@@ -7,8 +7,8 @@ import type { MapOptions, MapProgress, MapResult } from "./map-options"
 type Counts = Record<MapResult<unknown>["status"], number>
 
 /**
- * Calls the items that have no result yet, in order, at most `concurrency` at the same time. Stops calling at the first denial
- * that waiting does not cure. Never rejects.
+ * Calls the items that have no result yet, in order, at most `concurrency` concurrently. Stops at the first denial that waiting
+ * cannot resolve. Never rejects.
  *
  * @param results those of the items that were answered in an earlier run
  */

@@ -4,8 +4,8 @@ import type { AttemptPlan } from "../generate/generate-call"
 import type { AttemptLimit } from "../receipt"
 
 /**
- * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, with exact
- * nano-USD beside each. Those of other limits are counts, and the `NanoUsd` fields are null.
+ * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, each with the exact
+ * nano-USD. Those of other limits are counts, and the `NanoUsd` fields are null.
  */
 export interface ScopeInfo {
   scope: string

@@ -14,7 +14,7 @@ import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
-/** The model called tools. `text` is what it wrote beside the calls; `reasoning` has fields that its provider wants back. */
+/** The model called tools. `text` is what the model wrote besides the calls; `reasoning` has fields that the provider requires in the next step. */
 export interface ToolCallsVerdict {
   status: "called"
   calls: readonly CheckedCall[]

@@ -96,7 +96,7 @@ function valuesIn(text: string, toolName: string): string[] {
   ])
 }
 
-/** What models put around an answer, besides the name of its tool. */
+/** Wrappers that models put around an answer, other than the name of its tool. */
 const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
 
 /** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */

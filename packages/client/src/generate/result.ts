@@ -10,7 +10,7 @@ import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
  */
 export type Generated<Answer, Tools extends ToolSet | undefined = undefined> = Tools extends ToolSet
   ? {
-      /** The calls that were not run; empty beside an answer. */
+      /** The calls that were not run; empty if there is an answer. */
       toolCalls: ToolCallOf<Tools>[]
       /** The calls that were answered, in order. */
       toolResults: ToolResultOf<Tools>[]

@@ -23,7 +23,7 @@ export interface Deadlines {
   idleMs?: number | undefined
 }
 
-/** Options of an {@link LLMClient} beside the request. */
+/** Options of an {@link LLMClient} besides the request. */
 export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined> {
   /** Functions that the model may call, by name. Create them with `tool(…)`. @defaultValue none */
   tools?: Tools | undefined
@@ -85,7 +85,7 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Aborts the call, which is settled at once. */
+  /** Aborts the call and settles it at once. */
   signal?: AbortSignal | undefined
   /** @defaultValue `wait` of the client */
   wait?: { timeoutMs: number } | undefined

@@ -1,7 +1,7 @@
 import { KNOWN_PROVIDERS } from "@p2/guard/protocols"
 import type { Provider } from "./provider"
 
-/** What the client needs to know of a provider beside the facts in the table of guard. */
+/** What the client needs to know about a provider, in addition to the facts in guard's table. */
 const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   openai: { serviceTier: "default" },
   openrouter: { dialect: "openrouter" },

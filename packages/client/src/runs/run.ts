@@ -8,7 +8,7 @@ import { withoutReasoning } from "../steps/reasoning"
 import type { ToolSet } from "../steps/tool"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
 
-/** What a fork may change of the request. Whose calls they are, and their budgets, are those of the client. */
+/** The fields of the request that a fork may change. Its subject and budgets are those of the client. */
 export type ForkChanges<Answer> = Partial<
   Omit<RequestOptions<Answer>, "userId" | "clientId" | "tags" | "userBudget" | "clientBudget">
 >

@@ -205,7 +205,7 @@ export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
     | { status: "invalid"; error: InvalidAnswerError }
   )
 
-/** The most calls of one step. The model is not told of more. */
+/** The most calls of one step. Further calls are ignored. */
 const MAX_CALLS = 128
 
 /** Validates the arguments of the calls of one step, and gives every call an id of its own. Never rejects. */
@@ -249,7 +249,7 @@ function withMessage(error: InvalidAnswerError, name: string | undefined): Inval
   return Object.defineProperty(error, "message", { value: message, configurable: true, writable: true })
 }
 
-/** The arguments as they are sent back. Some servers reject those that are no object. */
+/** The arguments as they are sent back. Some servers reject arguments that are not an object. */
 export function sentArguments(written: string): string {
   return isRecord(parseJson(written)) ? written : "{}"
 }

@@ -1,7 +1,7 @@
 import type { Message } from "@p2/core"
 import type { Route } from "../providers/route"
 
-/** Fields of a message with tool calls that its provider wants back, and that others may reject. */
+/** Fields of a message with tool calls that its provider requires in the next step, and that others may reject. */
 const FIELDS: readonly string[] = ["reasoning_content", "reasoning", "reasoning_details"]
 
 type CallMessage = Extract<Message, { role: "assistant" }>

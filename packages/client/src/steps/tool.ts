@@ -37,7 +37,7 @@ export interface Tool<Input = unknown, Output = unknown> {
    * @defaultValue free
    */
   cost?: ToolCost<Input, Awaited<Output>> | undefined
-  /** The longest result that is sent to the model, in characters. The rest is cut off, which the model is told. @defaultValue 50000 */
+  /** The longest result that is sent to the model, in characters. The rest is cut off, and the model is informed. @defaultValue 50000 */
   maxResultLength?: number | undefined
 }
 

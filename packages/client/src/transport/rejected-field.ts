@@ -10,7 +10,7 @@ const STATUSES: readonly number[] = [400, 404, 405, 415, 422, 501]
 const MODE_FIELD =
   /^(response_format|output_(config|format)|tools?\b|tool_choice|functions?\b|function_call|json_schema|guided_json|format)/i
 
-/** Codes of errors that are about something else, whatever their message mentions. */
+/** Codes of errors with other causes, regardless of their messages. */
 const OTHER_CODES =
   /context|length|too_(long|large|many)|not_found|notfound|image|audio|file|url|api_key|auth|permission|quota|billing|balance|rate|content_(filter|policy)|prompt|safety|max_tokens|deployment/i
 
@@ -23,7 +23,7 @@ const MODE_MESSAGES =
 
 /**
  * Whether the server rejected the structured output mode of the request, so that the next mode may work. `param` decides,
- * then `code`, and the message only if neither says anything.
+ * then `code`, and the message only if neither is conclusive.
  */
 export function rejectsMode(error: ProviderError, mode: AnswerMode): boolean {
   if (mode === "text" || mode === "prompt" || !STATUSES.includes(error.status!)) return false

@@ -10,10 +10,10 @@ import { readProviderTools } from "./input/provider-tools"
 import type { ModelGuard } from "./middleware-options"
 import type { LanguageCall, SpecifiedModel } from "./specification"
 
-/** A call of a model with an upper bound. */
+/** A model call and its upper bound. */
 export interface DescribedModelCall extends CallTerms {
   status: "described"
-  /** The limit to send for a planned limit of the answer and its thinking. Undefined: that of the call. */
+  /** The limit to send for a planned limit of the answer and its thinking. Undefined: the limit of the call. */
   limitToSend(planned: number | undefined): number | undefined
   /** The call states no service tier, so that this one has to be sent. */
   tierToSend: string | undefined
@@ -152,7 +152,7 @@ function serviceTierOf(
   }
 }
 
-/** Claude's models write to a cache only on request, at their own provider. What others request is not known. */
+/** Claude's models write to a cache only on request, at their own provider. Requests of other models are unknown. */
 function cacheWritesOf(
   { cacheWrites }: ProviderOptions,
   { provider, countedAs }: CalledModel,

@@ -110,7 +110,7 @@ async function settlePolled(
   reading: MeterReading,
   startedAt: number,
 ): Promise<void> {
-  // A body that names no response, such as an error page of a gateway, says nothing about its end.
+  // A body that names no response, such as an error page of a gateway, does not show whether the response has ended.
   if (reading.generationId === undefined || reading.continues !== undefined || reading.state === "open") return
   const { idempotencyKey, provider } = poll.described
   const { budget, subject } = inCurrentScope(guard.budget, guard.subject)

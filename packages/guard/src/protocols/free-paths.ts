@@ -2,7 +2,7 @@ import type { CallDescription, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
 import { providerOf } from "./variants/called-model"
 
-/** Calls that are never billed, or that are rejected because what they start is billed with no end. */
+/** Calls that are never billed, or that are rejected because they start an unlimited charge. */
 interface PathRule {
   methods: string
   /** The path after the base URL. */
@@ -73,7 +73,7 @@ const PATH_RULES: readonly PathRule[] = [
 ]
 
 /**
- * Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. A `data:` URL is sent to nobody:
+ * Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. A `data:` URL makes no request:
  * OpenAI's SDK fetches one before it sends a form.
  */
 export function describePath({ method, url }: ProviderCall, context: ProtocolContext): CallDescription | undefined {

@@ -17,14 +17,13 @@ import { formatAt, type PathFormat, type Upstream } from "./upstream"
 export type ProxyHandler = (request: Request) => Promise<Response>
 
 /**
- * Creates a proxy between programs and providers, which reserves and settles each call as `guardFetch` does. Callers send a
- * token of the proxy's own in the place of the provider's key, wherever their SDK puts it; the proxy sends the key.
+ * Creates a proxy between programs and providers, which reserves and settles each call as `guardFetch` does. Callers send the
+ * proxy's token instead of the provider's key, wherever their SDK puts it; the proxy sends the key.
  *
  * @throws InvalidArgumentError if an option is invalid
  *
- * @example
- * const proxy = createProxy({ budget, upstreams: { openai: { apiKey } }, authenticate: acceptToken(token) })
- * new OpenAI({ baseURL: `${url}/openai/v1`, apiKey: token })
+ * @example const proxy = createProxy({ budget, upstreams: { openai: { apiKey } }, authenticate: acceptToken(token) }) new
+ * OpenAI({ baseURL: `${url}/openai/v1`, apiKey: token })
  */
 export function createProxy(options: ProxyOptions): ProxyHandler {
   const settings = readProxyOptions(options)

@@ -4,8 +4,8 @@ import { createHmac } from "node:crypto"
 export const SIGNATURE_HEADER = "p2-signature"
 
 /**
- * `t=SECONDS,v1=HEX`: HMAC-SHA256 of `SECONDS.BODY`. The time is part of what is signed, so that a receiver can reject a request that
- * somebody recorded and sent again later. docs/serve.md shows how to verify it.
+ * `t=SECONDS,v1=HEX`: HMAC-SHA256 of `SECONDS.BODY`. The time is part of what is signed, so that a receiver can reject a replayed
+ * request. docs/serve.md shows how to verify it.
  */
 export function signatureOf(body: string, secret: string, now: number): string {
   const seconds = Math.floor(now / 1_000)

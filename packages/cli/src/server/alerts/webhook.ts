@@ -36,7 +36,7 @@ export class Webhook {
   readonly #waiting: Delivery[] = []
   #sending: Promise<void> | undefined
   #isClosing = false
-  /** Ends the delivery that is open. */
+  /** Aborts the delivery in progress. */
   #abort = () => {}
   /** Ends the wait for the next retry. */
   #wake = new AbortController()

@@ -2,7 +2,7 @@ import type { Limit, Subject } from "@p2/budget"
 
 /** A limit that counts by a field which a subject lacks: every call of that subject would be rejected. */
 export interface MissingScope {
-  /** Of the limit. */
+  /** The position of the limit. */
   index: number
   /** `user`, `client` or the name of a tag. */
   field: { name: "user" | "client" } | { tag: string }

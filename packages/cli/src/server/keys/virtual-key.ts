@@ -47,9 +47,9 @@ export function isKeyForm(token: string): boolean {
 }
 
 /**
- * The hash under which a key is stored and found. One round of SHA-256 without a salt is right here, unlike for a password: nobody can
- * guess 256 random bits, and a slow hash would be paid by every call. An index that compares hashes reveals by its time at most
- * a part of a hash, from which no key can be computed.
+ * The hash under which a key is stored and found. One round of SHA-256 without a salt is right here, unlike for a password: 256
+ * random bits cannot be guessed, and a slow hash would delay every call. An index that compares hashes reveals by its time at
+ * most a part of a hash, from which no key can be computed.
  */
 export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex")

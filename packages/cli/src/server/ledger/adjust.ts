@@ -13,7 +13,7 @@ import { type LimitArguments, limitsOf, readScope, readSubject, type SubjectArgu
 
 export interface AdjustArguments extends StoreArguments, SubjectArguments, LimitArguments {
   scope: string
-  /** Only of `top-up`. */
+  /** Only for `top-up`. */
   amount?: string
   idempotencyKey?: string
   json?: true

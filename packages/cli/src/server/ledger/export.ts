@@ -86,7 +86,7 @@ function csvLine(cells: readonly Cell[]): string {
 }
 
 /**
- * Spreadsheets run a cell that begins with one of these as a formula, and users, tags and models are written by callers.
+ * Spreadsheets run a cell that begins with one of these as a formula, and callers choose users, tags and models.
  * https://owasp.org/www-community/attacks/CSV_Injection
  */
 const FORMULA = /^[\s\u0000]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/

@@ -28,7 +28,7 @@ interface StatusRow extends LimitStatus {
 export async function printStatus(given: StatusArguments): Promise<void> {
   const rows = readCount(given.rows, "--rows")
   const show = async (ledger: OpenLedger) => {
-    // What a killed process had reserved is charged when its lease has ended.
+    // Reservations of a killed process are charged when their leases end.
     await ledger.budget.sweep()
     const limits = limitsOf(given, ledger.config)
     const subject = readSubject(given)

@@ -22,7 +22,7 @@ export class MessageCompletion extends ChatCompletion {
     this.#meter.add(event)
     if (data.type === "message_stop") return super.add({ ...event, data: "[DONE]", text: "[DONE]" })
     const chunk = data.type === "message" ? completionOf(data) : chunkOf(data)
-    // A type of event that is not known yet has no content. A body of another format breaks the answer.
+    // An unknown event type has no content. A body of another format makes the answer invalid.
     if (chunk === undefined && typeof data.type === "string" && event.event !== undefined)
       return { usageOnly: false, hasContent: false }
     return super.add({ ...event, data: chunk ?? data })

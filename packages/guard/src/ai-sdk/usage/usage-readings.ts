@@ -55,7 +55,7 @@ function readSdkUsage(usage: unknown): Usage | undefined {
   }
 }
 
-/** The usage by the names of the provider's API. Undefined: the form is not known. */
+/** The usage by the names of the provider's API. Undefined: the form is unknown. */
 function readRawUsage(raw: unknown, { provider, boundOptions }: CallTerms): UsageReading | undefined {
   if (!isRecord(raw)) return undefined
   const { webSearches, fileSearches, codeInterpreterSessions } = boundOptions
