@@ -22,8 +22,9 @@ export type ProxyHandler = (request: Request) => Promise<Response>
  *
  * @throws InvalidArgumentError if an option is invalid
  *
- * @example const proxy = createProxy({ budget, upstreams: { openai: { apiKey } }, authenticate: acceptToken(token) }) new
- * OpenAI({ baseURL: `${url}/openai/v1`, apiKey: token })
+ * @example
+ * const proxy = createProxy({ budget, upstreams: { openai: { apiKey } }, authenticate: acceptToken(token) })
+ * new OpenAI({ baseURL: `${url}/openai/v1`, apiKey: token })
  */
 export function createProxy(options: ProxyOptions): ProxyHandler {
   const settings = readProxyOptions(options)
