@@ -118,7 +118,7 @@ export class BudgetReservation implements Reservation {
   }
 
   async release(entry: Partial<UsageEntry> = {}): Promise<SettleResult> {
-    // The money is spent: a release must not overtake a pending settle.
+    // The amount is spent: a release must not overtake a pending settle.
     if (this.#isSettled) throw new SettleMismatchError(this.idempotencyKey, "released")
     const request = this.#releaseRequest(entry)
     this.#isReleasedHere = true

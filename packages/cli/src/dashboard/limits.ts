@@ -41,7 +41,7 @@ function usedShare({ limit, granted, spent, reserved }: LimitView): number {
   return allowed <= 0 ? Number.MAX_SAFE_INTEGER : (spent + reserved) / allowed
 }
 
-/** None if the budget's function of limits rejects the subject; a failure of the store is thrown. */
+/** Empty if the budget's `limits` function rejects the subject; a failure of the store is thrown. */
 async function limitsOf(budget: Budget, subject: Subject): Promise<LimitView[]> {
   try {
     return (await budget.status(subject)).map((status) => limitView(status, subject))

@@ -52,11 +52,12 @@ export interface RangeTotalsOptions {
 }
 
 /**
- * Totals of the ledger over a range that ends now. Reading a million entries takes half a minute, so the range has two parts: an old
- * one, which is read seldom and grows by what becomes old, and a recent one of a minute or so, which is read at every call.
+ * Totals of the ledger over a range that ends now. Reading a million entries takes half a minute, so the range has two parts: an
+ * old one, which is read seldom and to which entries are added as they age, and a recent one of a minute or so, which is read at
+ * every call.
  *
- * `usage.totals` would read the ledger once for each kind of group: all kinds in one query have a row for each combination of user,
- * model, tags and bucket.
+ * `usage.totals` would read the ledger once for each kind of group: all kinds in one query have a row for each combination of
+ * user, model, tags and bucket.
  */
 export class RangeTotals {
   readonly #options: RangeTotalsOptions
@@ -119,7 +120,7 @@ export class RangeTotals {
     const to = Math.max(from, now - SETTLED_AFTER_MS)
     const kinds = kindsOf(tags)
     const settled: Settled = { from, to, kinds, part: emptyPart(kinds), loadedAt: now, loadMs: undefined }
-    // The first time, what has been read is shown.
+    // During the first read, the partial sums are shown.
     this.#settled ??= settled
     await this.#addEntries(settled.part, kinds, { from, to })
     this.#settled = { ...settled, loadMs: performance.now() - start }

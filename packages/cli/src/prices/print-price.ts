@@ -19,7 +19,7 @@ const KINDS: Partial<Record<RateKind, string>> = {
   codeSession: "code session",
 }
 
-/** What the arguments of `p2 price` say. */
+/** The parsed arguments of `p2 price`. */
 export interface PriceArguments {
   input?: string
   output?: string

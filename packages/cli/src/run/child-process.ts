@@ -130,7 +130,7 @@ function passSignals(target: Target, graceMs: number): SignalPassing {
   }
 }
 
-/** Ends this process as its program ended: with its code, or by its signal. */
+/** Ends this process as the program ended: with its code, or by its signal. */
 export function endAs(end: ChildEnd): void {
   for (const signal of ENDING) process.removeAllListeners(signal)
   if (end.status === "killed") process.kill(process.pid, end.signal)

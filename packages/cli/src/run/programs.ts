@@ -165,7 +165,7 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** A known program in a command, and where its name is. */
+/** A known program in a command, and the position of its name. */
 export interface FoundProgram {
   program: Program
   index: number

@@ -9,7 +9,7 @@ import type { RunTotals } from "./run-totals"
 export interface ReceiptData {
   options: Pick<RunOptions, "runId" | "program" | "userId" | "per" | "clamp" | "inputBound">
   totals: RunTotals
-  /** The limit after the last call; undefined: the store did not answer any more. */
+  /** The limit after the last call; undefined: the store no longer responded. */
   limit: LimitStatus | undefined
   end: ChildEnd
   startedAt: Date

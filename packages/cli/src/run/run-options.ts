@@ -123,7 +123,7 @@ function loginName(env: NodeJS.ProcessEnv): string {
   try {
     return userInfo().username
   } catch {
-    // A container may run as a number that has no name.
+    // A container may run as a user id without a name.
     return env.USER ?? "local"
   }
 }

@@ -7,7 +7,7 @@ import { isKeyForm, type KeyRecord, limitsOf, subjectOf } from "./keys/virtual-k
 
 const MAX_BUDGETS = 10_000
 
-/** Authenticates calls: a virtual key has its owner; other tokens have that of `anonymous`, if there is one. */
+/** Authenticates calls: the caller is the owner of a virtual key, or `anonymous` for other tokens if it is configured. */
 export function authenticator(
   config: Pick<ServeConfig, "models" | "anonymous">,
   budget: Budget,

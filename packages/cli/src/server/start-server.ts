@@ -44,7 +44,7 @@ export interface RunningServer {
   dashboard: Dashboard | undefined
   /** Stops accepting, waits for open calls, ends and settles those that are open after the grace time, and closes the store. */
   close(options: { graceMs: number }): Promise<void>
-  /** Ends and settles open calls now, also while `close` waits for them. */
+  /** Aborts and settles calls in flight now, even while `close` waits for them. */
   endCalls(): void
 }
 

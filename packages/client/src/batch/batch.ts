@@ -1,7 +1,7 @@
 import type { Budget, Limit, StoredEntry, Subject } from "@p2/budget"
 import type { Message } from "@p2/core"
 
-/** The place of one item in a batch: under which id and in which budget it is called. */
+/** One item in a batch: the id and the budget of its call. */
 export interface BatchItem {
   requestId: string
   /** Higher than 1 if the item was tried in an earlier run. */

@@ -29,7 +29,7 @@ export interface GenerateCall {
   step: number
   /** Undefined: the answer is text. */
   compiled: CompiledAnswer<unknown> | undefined
-  /** Where its attempts reserve, for whom, and the limits of its request beside those of the budget. */
+  /** The budget and the subject of the attempts, and the limits of the request in addition to those of the budget. */
   budget: Budget
   subject: Subject
   limits: readonly Limit[]

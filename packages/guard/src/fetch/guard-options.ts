@@ -12,7 +12,7 @@ import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
 export interface GuardOptions {
-  /** Whose limits every call must fit. `withBudget` replaces it for the calls inside. */
+  /** The budget whose limits every call must fit. `withBudget` replaces it for the calls inside. */
   budget: Budget
   /** Whose calls these are. `withBudget` and the headers `x-p2-user`, `x-p2-client`, `x-p2-request` and `x-p2-tags` override its fields. */
   subject?: Subject | undefined

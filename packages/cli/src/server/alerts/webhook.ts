@@ -28,7 +28,7 @@ interface Delivery {
   notBefore: number
 }
 
-/** Sends alerts to one receiver, one at a time, and sends those again that failed, as long as the process lives. */
+/** Sends alerts to one receiver, one at a time, and retries failed ones while the process runs. */
 export class Webhook {
   readonly #options: WebhookOptions
   readonly #retryMs: number
@@ -95,7 +95,7 @@ export class Webhook {
       const result = await this.#deliver(delivery)
       if (result.status === "failed") this.#options.onFailure(this.#describe(delivery, result.reason))
       if (result.status === "delivered" || this.#isClosing) {
-        // While closing, an alert that failed stays for the count of `close`, but is not tried again.
+        // While closing, a failed alert is counted by `close`, but not retried.
         if (result.status === "failed") return
         this.#waiting.splice(this.#waiting.indexOf(delivery), 1)
       }

@@ -46,7 +46,7 @@ export async function printCalls(given: CallsArguments): Promise<void> {
 interface Follower {
   /** Entries that are known already. */
   skip(entries: readonly StoredEntry[]): void
-  /** Pages of what is new and matches. */
+  /** Pages of new entries that match the filter. */
   read(): AsyncGenerator<StoredEntry[]>
 }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@p2/core"
 
-/** A number of rows. @throws InvalidArgumentError */
+/** Reads a number of rows. @throws InvalidArgumentError */
 export function readCount(text: string, name: string): number {
   const count = Number(text)
   if (/^\d{1,4}$/.test(text) && count >= 1 && count <= 1_000) return count

@@ -84,7 +84,7 @@ export function providerAtHost(host: string): CompatibleProvider | undefined {
   return KNOWN_PROVIDERS.find(({ baseURL, hosts }) => baseURL?.split("/")[2] === host || hosts?.test(host))
 }
 
-/** Returns a provider by name. One that is not in the table has OpenAI's older fields. */
+/** Returns a provider by name. A provider that is not in the table gets OpenAI's older fields. */
 export function providerNamed(name: string): CompatibleProvider {
   return KNOWN_PROVIDERS.find((each) => each.name === name) ?? { name, limitFields: ["max_tokens"] }
 }
