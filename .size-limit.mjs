@@ -36,7 +36,7 @@ export default [
     import: "{ Request, MessageBuilder }",
     ignore: neighbors,
     gzip: true,
-    limit: "9.4 KB",
+    limit: "11.4 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
@@ -44,9 +44,9 @@ export default [
     import: "{ compileAnswer }",
     ignore: neighbors,
     gzip: true,
-    limit: "9.8 KB",
+    limit: "12.4 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "18.3 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "23.8 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
@@ -68,7 +68,7 @@ export default [
     ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "24.8 KB",
+    limit: "25 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -76,7 +76,7 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "55.2 KB",
+    limit: "56 KB",
   },
   {
     name: "@p2/cli, own code without the page of the dashboard",
@@ -91,6 +91,6 @@ export default [
     path: "packages/client/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "21.7 KB",
+    limit: "33.6 KB",
   },
 ]
