@@ -219,7 +219,7 @@ test("an item whose process ended is called again as soon as its lease is over",
   expect(provider.received).toHaveLength(2)
 })
 
-test("a signal that many calls share, and many tools of one call, causes no warning of a leak", async () => {
+test("a signal that many calls or many tools share causes no warning of a leak", async () => {
   const warnings: Error[] = []
   const onWarning = (warning: Error) => warnings.push(warning)
   process.on("warning", onWarning)
