@@ -41,7 +41,6 @@ import { type RunLimit, RunScope } from "./runs/run-scope"
 import { type CompiledTools, compileTools } from "./steps/compiled-tools"
 import { Conversation } from "./steps/conversation"
 import type { ToolSet } from "./steps/tool"
-import { ownSignal } from "./transport/own-signal"
 
 /** What the clients of a run share with the client that started it. */
 interface RunMembership {
@@ -417,7 +416,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         wait: call.wait,
         onAlert,
         deadlines: this.#deadlines,
-        signal: ownSignal(call.signal),
+        signal: call.signal,
         stream: call.stream,
         onText: call.onText,
         addTurn: call.addTurn,

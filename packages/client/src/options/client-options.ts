@@ -1,5 +1,6 @@
 import type { Budget, BudgetAlert, BudgetStore } from "@p2/budget"
 import type { ChargeOptions } from "@p2/guard/charge"
+import { onAbort } from "@p2/guard/transport"
 import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
@@ -108,12 +109,12 @@ export const systemClock: ClientClock = {
     new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer)
-        signal?.removeEventListener("abort", end)
+        stopListening?.()
         if (signal?.aborted) reject(signal.reason)
         else resolve()
       }
       const timer = setTimeout(end, ms)
-      signal?.addEventListener("abort", end)
+      const stopListening = signal && onAbort(signal, end)
       if (signal?.aborted) end()
     }),
 }

@@ -2,7 +2,6 @@ import { type P2Error, toYaml } from "@p2/core"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
-import { ownSignal } from "../transport/own-signal"
 import type { CheckedCall } from "./compiled-tools"
 import type { ToolResultOf, ToolSet } from "./tool"
 import { type ReservedTool, reserveTool, settleTool } from "./tool-cost"
@@ -67,7 +66,7 @@ async function runTool(
     const result = { status: "invalid" as const, id: toolCallId, name, input, error }
     return { status: "answered", result, content: invalidContent(error), receipt }
   }
-  const race = new DeadlineExceededRace(ownSignal(call.signal))
+  const race = new DeadlineExceededRace(call.signal)
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
     const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
