@@ -122,6 +122,8 @@ export interface Guard extends GuardOptions {
   /** The upper bounds of the batch files that were uploaded. */
   batchFiles: BatchFiles
   batchUpperBoundNanoUsd: NanoUsd | undefined
+  /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
+  rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
   /** Models whose overrun was warned of, as `provider/model`. */
   overrunModels: Set<string>
 }
