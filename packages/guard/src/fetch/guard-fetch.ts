@@ -108,6 +108,8 @@ const GUARDED_TWICE =
 
 async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const { subject, read, headers } = call
+  const rejection = guard.rejectModels?.(call.described.models ?? [call.described.model])
+  if (rejection !== undefined) return { status: "not-sent", response: rejection }
   const { signal } = read
   const toBound = {
     call: { ...read.call, headers },

@@ -123,6 +123,8 @@ export interface Guard extends GuardOptions {
   /** The upper bounds of the batch files that were uploaded, by host and id. */
   batchFiles: LruMap<string, FileBound | Rejection>
   batchUpperBoundNanoUsd: NanoUsd | undefined
+  /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
+  rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
   /** Models whose overrun was warned of, as `provider/model`. */
   overrunModels: Set<string>
 }

@@ -108,6 +108,8 @@ export interface CallTerms {
 /** A call that is billed: its terms, and how it is sent and read. */
 export interface PricedCall extends CallTerms {
   status: "priced"
+  /** The models of the calls of a batch. @defaultValue the model of the call */
+  models?: readonly string[]
   /** The answer is requested as server-sent events. */
   streamed: boolean
   /** The answer is a file, such as audio: its bytes say nothing about its usage. @defaultValue false */

@@ -132,8 +132,8 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
         "body_too_large",
         `The request body exceeds ${settings.maxBodyBytes} bytes, which is the most that the proxy accepts.`,
       )
-    if (!mayCall(caller, settings, method, calledModelsOf(caller, url, body.bytes)))
-      return fail("model_not_allowed", `This token may use: ${caller.models?.join(", ")}.`)
+    const failModel = () => fail("model_not_allowed", `This token may use: ${caller.models?.join(", ")}.`)
+    if (!mayCall(caller, settings, method, calledModelsOf(caller, url, body.bytes))) return failModel()
     url.search = queryWithoutToken(url, token)
     const { subject, headers } = subjectOf(caller, request.headers)
     const key = await upstream.apiKey()
@@ -142,9 +142,14 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
     if (key !== undefined) sent.set(format.keyHeader, `${format.keyPrefix}${key}`)
     const call = { method, headers: sent, body: body.bytes ?? null, signal, redirect: "manual" as const }
     let attempt: GuardAttempt | undefined
-    const guard = guardOf(settings, upstream, caller, subject, (ended) => {
+    const guarded = guardOf(settings, upstream, caller, subject, (ended) => {
       attempt = ended
     })
+    const { models: allowed } = caller
+    // The models of a form or of a batch, which the body does not show as a field of its own.
+    const rejectModels = (models: readonly string[]) =>
+      allowed === undefined || models.every((model) => allowed.includes(model)) ? undefined : failModel()
+    const guard = { ...guarded, rejectModels }
     const response = await guardedFetch(guard, url.href, call)
     if (isRedirect(response.status)) {
       response.body?.cancel().catch(() => {})

@@ -277,6 +277,17 @@ describe("a batch", () => {
     expect(attempts.filter(({ status }) => status === "succeeded")).toHaveLength(1)
   })
 
+  it("is rejected if a call in its file has one field twice", async () => {
+    const { openai } = setUp()
+    const line = JSON.stringify({ custom_id: "1", method: "POST", url: "/v1/chat/completions", body: chat("Hi") })
+    const twice = line.replace('"max_completion_tokens":100', '"max_completion_tokens":9000,"max_completion_tokens":1')
+    const file = await toFile(Buffer.from(twice), "batch.jsonl")
+    const { id } = await openai.files.create({ file, purpose: "batch" })
+    const error = await failure(start(openai, id))
+    expect(error).toMatchObject({ status: 400, code: "invalid_body" })
+    expect((error as Error).message).toMatch(/Line 1 of the batch: The field `max_completion_tokens` occurs twice/)
+  })
+
   it("is not bounded by the first of two files in one form: a server may read the last", async () => {
     const { options } = setUp()
     const form = new FormData()

@@ -1,5 +1,6 @@
 import { isRecord, parseJson } from "@p2/core"
 import { describeCall } from "../../protocols/describe-call"
+import { shownField } from "../../protocols/identifier"
 import type { ProviderCall, Rejection } from "../../protocols/protocol"
 import { rejected } from "../../protocols/rejection"
 import {
@@ -13,6 +14,7 @@ import {
 import { unknownField } from "../../protocols/variants/body-fields"
 import type { Guard } from "../guard-options"
 import { linesOf } from "./lines"
+import { repeatedName } from "./repeated-name"
 
 /** Calls that are described before other work gets a turn. */
 const CALLS_PER_TURN = 50
@@ -56,6 +58,10 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
       "invalid-body",
       'Expected JSON such as { "method": "POST", "url": "/v1/chat/completions", "body": {} }.',
     )
+  // The file is sent as it is, and parsers disagree which of two values counts.
+  const repeated = repeatedName(line)
+  if (repeated !== undefined)
+    return rejected("invalid-body", `The field ${shownField(repeated)} occurs twice in one object. Send it once.`)
   const unknown = Object.keys(value).find((name) => !LINE_FIELDS.has(name))
   if (unknown !== undefined) return unknownField(unknown)
   return {

@@ -30,6 +30,8 @@ function fileKey({ origin }: URL, fileId: string): string {
   return `${origin} ${fileId}`
 }
 
+const UNKNOWN_MODEL = "unknown"
+
 /** Describes a batch by the bound of its file, or by the one that the options state. */
 export function describeStart(
   guard: Guard,
@@ -50,11 +52,13 @@ export function describeStart(
         "Upload the file with this guard, in the same process, or pass `batchUpperBound` with the most that one batch may cost.",
       )
     )
-  const { nanoUsd, tokens, model } = isBounded ? known : { nanoUsd: stated!, tokens: 0, model: "unknown" }
+  const { nanoUsd, tokens, models } = isBounded ? known : { nanoUsd: stated!, tokens: 0, models: [UNKNOWN_MODEL] }
+  const model = models.at(-1) ?? UNKNOWN_MODEL
   return {
     status: "priced",
     provider,
     model,
+    models,
     priceKey: `${provider}/${model}`,
     input: { estimate: 0, upperBound: tokens },
     maxOutputTokens: 0,

@@ -31,11 +31,13 @@ export function describeMessageBatch(
   if (!Array.isArray(body.requests)) return invalidBody("requests", "an array of calls")
   const bound = boundOfCalls(call, context, body.requests, describe)
   if (bound.status === "rejected") return bound
-  const { nanoUsd, tokens, model } = bound
+  const { nanoUsd, tokens, models } = bound
+  const model = models.at(-1) ?? "unknown"
   return {
     status: "priced",
     provider: "anthropic",
     model,
+    models,
     priceKey: `anthropic/${model}`,
     input: { estimate: 0, upperBound: tokens },
     maxOutputTokens: 0,

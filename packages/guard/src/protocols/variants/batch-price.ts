@@ -7,8 +7,8 @@ export interface BatchBound {
   status: "bounded"
   nanoUsd: number
   tokens: number
-  /** The model of the calls. */
-  model: string
+  /** The models of the calls. */
+  models: readonly string[]
 }
 
 /** The upper bound of a file. */
@@ -26,13 +26,13 @@ export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBo
   try {
     const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
     const { nanoUsd, tokens } = prices.upperBound(priceKey, options)
-    return { status: "bounded", nanoUsd, tokens, model }
+    return { status: "bounded", nanoUsd, tokens, models: [model] }
   } catch (error) {
     return rejectionOf(error)
   }
 }
 
-export const NO_CALLS: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, model: "unknown" }
+export const NO_CALLS: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, models: [] }
 
 /** The bounds of two parts of a batch, added. */
 export function addBounds(first: BatchBound, second: BatchBound): BatchBound | Rejection {
@@ -40,7 +40,9 @@ export function addBounds(first: BatchBound, second: BatchBound): BatchBound | R
   const tokens = first.tokens + second.tokens
   if (!Number.isSafeInteger(nanoUsd) || !Number.isSafeInteger(tokens))
     return rejected("unbounded-cost", "The upper bound of the batch is too large to be counted. Send several batches.")
-  return { status: "bounded", nanoUsd, tokens, model: second.model === "unknown" ? first.model : second.model }
+  const added = second.models.filter((model) => !first.models.includes(model))
+  const models = added.length === 0 ? first.models : [...first.models, ...added]
+  return { status: "bounded", nanoUsd, tokens, models }
 }
 
 /** A rejection of one call of a batch. */
