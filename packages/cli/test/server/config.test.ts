@@ -55,11 +55,11 @@ describe("names the place and the remedy", () => {
     [{ ...VALID, keys: [{ ...key, tags: { key: "x" } }] }, "`keys[0].tags.key` is reserved"],
     [{ ...VALID, keys: [{ ...key, hash: "abc" }] }, "Invalid `keys[0].hash`: expected the SHA-256 of the key in hex"],
     [{ ...VALID, keys: [{ ...key, expires: "soon" }] }, "Invalid `keys[0].expires`: expected an instant such as"],
-    [{ ...VALID, anonymous: {} }, "`anonymous.user` is missing, because `limits[0]` counts by it."],
-    [{ ...VALID, keys: [{ ...key, user: undefined }] }, "`keys[0].user` is missing, because `limits[0]` counts by it."],
+    [{ ...VALID, anonymous: {} }, "`anonymous.user` is missing, because `limits[0]` requires it."],
+    [{ ...VALID, keys: [{ ...key, user: undefined }] }, "`keys[0].user` is missing, because `limits[0]` requires it."],
     [
       { ...VALID, limits: [{ scope: { tag: "team" }, limit: 1 }], keys: [key] },
-      "`keys[0].tags.team` is missing, because `limits[0]` counts by it.",
+      "`keys[0].tags.team` is missing, because `limits[0]` requires it.",
     ],
     [{ ...VALID, limts: [] }, "Unknown option `limts`. Did you mean `limits`?"],
     [

@@ -236,7 +236,7 @@ describe("p2 keys create", () => {
     [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
     [["--expires", "soon"], "a duration such as"],
     [["--models", "a,,b"], "names separated by commas"],
-    [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration counts by it"],
+    [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration requires it"],
     [["--user", "ada", "--store", "memory:"], "`p2 keys create --config-entry`"],
     [["--user", "ada", "--store", "redis://:hidden@127.0.0.1"], "Set P2_STORE"],
   ])("rejects %j", async (args, message) => {

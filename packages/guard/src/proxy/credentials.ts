@@ -35,7 +35,8 @@ export function queryWithoutToken({ search, searchParams }: URL, token: string |
  * @param token at least 16 characters
  * @param caller the subject and the budget of its calls. @defaultValue the budget of the proxy, without a subject
  * @throws InvalidArgumentError if the token is shorter
- * @example createProxy({ budget, upstreams, authenticate: acceptToken(token, { subject: { userId: "ada" } }) })
+ * @example
+ * createProxy({ budget, upstreams, authenticate: acceptToken(token, { subject: { userId: "ada" } }) })
  */
 export function acceptToken(token: string, caller: ProxyCaller = {}): Authenticate {
   if (typeof token !== "string" || token.length < 16)

@@ -188,7 +188,7 @@ function checkOwners(config: ServeConfig, path: string): void {
     const name = "tag" in field ? `tags.${field.tag}` : field.name
     throw configError(
       path,
-      `\`${place}.${name}\` is missing, because \`limits[${index}]\` counts by it. Add it, or \`"optional": true\` to the limit.`,
+      `\`${place}.${name}\` is missing, because \`limits[${index}]\` requires it. Add \`${name}\`, or add \`"optional": true\` to the limit.`,
     )
   }
 }

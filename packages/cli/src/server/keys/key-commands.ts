@@ -138,7 +138,7 @@ function checkOwner(record: KeyRecord, limits: readonly Limit[]): void {
     option,
     "present",
     undefined,
-    `\`${option}\` is missing, because \`limits[${index}]\` of the configuration counts by it.`,
+    `\`${option}\` is missing, because \`limits[${index}]\` of the configuration requires it.`,
   )
 }
 
