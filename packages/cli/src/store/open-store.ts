@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync } from "node:fs"
+import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Budget, type BudgetOptions, type BudgetStore, createBudget, memoryStore } from "@p2/budget"
 import { sqliteStore } from "@p2/budget-sqlite"
@@ -63,7 +63,7 @@ async function connect(address: string): Promise<Connection> {
 function createFile(path: string): void {
   const folder = dirname(path)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    createFolder(folder)
   } catch (cause) {
     const { code = "unknown error" } = cause as NodeJS.ErrnoException
     const message = `The folder ${folder} could not be created (${code}). Name another place with --store file:PATH or P2_HOME.`
@@ -75,6 +75,22 @@ function createFile(path: string): void {
   } catch {
     // It is there, or SQLite will say why it cannot be created.
   }
+}
+
+/** `recursive` of `mkdirSync` never returns where a file system rejects a folder with ENOENT, as /proc does. */
+function createFolder(folder: string): void {
+  if (isFolder(folder)) return
+  createFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been faster.
+    if (!isFolder(folder)) throw error
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** For programs that count: a file that can only be read would fail each call. @throws P2Error */
