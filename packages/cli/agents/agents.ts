@@ -58,9 +58,8 @@ export const AGENTS: readonly Agent[] = [
     arguments: (task) => ["-p", task, "--allowedTools", "Write"],
     provider: ANTHROPIC,
     tool: { name: "Write", write: (file) => ({ file_path: file, content: CONTENT }) },
-    // Its first prompt has 76,000 bytes, which the hard bound takes for 137,000 tokens. A call for a title runs beside it, which
-    // without the limit reserves all that the budget can pay.
-    small: { options: ["--input-bound", "provider", "--max-output-tokens", "4000"] },
+    // Its first prompt has 76,000 bytes, which the hard bound takes for 137,000 tokens.
+    small: { options: ["--input-bound", "provider"] },
   },
   {
     ...CODEX,

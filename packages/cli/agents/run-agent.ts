@@ -5,7 +5,6 @@ import { dirname, join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { type Agent, CONTENT } from "./agents"
 import { startClosedNetwork } from "./closed-network"
-import type { Scenario } from "./scenarios"
 
 const TIMEOUT_MS = 180_000
 const KILL_AFTER_MS = 10_000
@@ -48,8 +47,16 @@ export interface AgentPlaces {
   programs: string
 }
 
+/** What is added for one run. */
+export interface RunWords {
+  /** Options of `p2 run`. */
+  options: readonly string[]
+  /** Arguments of the program. */
+  arguments: readonly string[]
+}
+
 /** Runs a program under `p2 run` with an empty home folder, and with no network but an imitation of its provider. */
-export async function runAgent(agent: Agent, scenario: Scenario, { cli, programs }: AgentPlaces): Promise<AgentRun> {
+export async function runAgent(agent: Agent, added: RunWords, { cli, programs }: AgentPlaces): Promise<AgentRun> {
   const home = mkdtempSync(join(tmpdir(), "p2-agent-"))
   const project = join(home, "project")
   const file = join(project, "hello.txt")
@@ -63,8 +70,8 @@ export async function runAgent(agent: Agent, scenario: Scenario, { cli, programs
   script(provider, agent, file)
   const network = await startClosedNetwork()
   const startedAt = Date.now()
-  const options = [...scenario.options(agent), "--quiet", "--receipt", receiptFile]
-  const words = [...agent.arguments(TASK), ...scenario.arguments(agent)]
+  const options = [...added.options, "--quiet", "--receipt", receiptFile]
+  const words = [...agent.arguments(TASK), ...added.arguments]
   const child = spawn(
     process.execPath,
     ["--no-warnings", cli, "run", ...options, "--", join(programs, agent.command), ...words],

@@ -30,7 +30,8 @@ export async function runAgents(words: string[], places: AgentPlaces): Promise<n
   let wrong = 0
   for (const agent of AGENTS.filter(({ command }) => commands?.includes(command) ?? true))
     for (const scenario of SCENARIOS) {
-      const run = await runAgent(agent, scenario, places)
+      const added = { options: scenario.options(agent), arguments: scenario.arguments(agent) }
+      const run = await runAgent(agent, added, places)
       const problem = scenario.check(run)
       if (problem !== undefined) wrong++
       rows.push(rowOf(agent, scenario, run, problem ?? "ok"))

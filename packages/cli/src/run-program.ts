@@ -28,8 +28,10 @@ function rejectByException(command: Command): void {
 }
 
 /** `p2 models | head` reads no further. */
-function endAtClosedPipe(error: NodeJS.ErrnoException): void {
-  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed)
+function endAtClosedPipe({ code = "unknown error" }: NodeJS.ErrnoException): void {
+  if (code === "EPIPE") process.exit(EXIT.ok)
+  process.stderr.write(`p2: The output could not be written (${code}).\n`)
+  process.exit(EXIT.failed)
 }
 
 async function report(error: unknown): Promise<number> {

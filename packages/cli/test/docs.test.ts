@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { AGENTS } from "../agents/agents"
+import { SCENARIOS } from "../agents/scenarios"
 import { REMOVED_VARIABLES } from "../src/run/credentials"
 import { PROGRAMS } from "../src/run/programs"
 import { keyVariablesOf, PROVIDERS } from "../src/run/providers"
@@ -18,6 +20,7 @@ const FENCE = /^```(sh|text|js)(?: file=(\S+))?\n([\s\S]*?)^```$/gm
 const pageOf = (name: string) => readFileSync(fileURLToPath(new URL(`../${name}`, import.meta.url)), "utf8")
 const README = pageOf("README.md")
 const RUN = pageOf("docs/run.md")
+const PROGRAMS_PAGE = pageOf("docs/programs.md")
 
 interface Example {
   name: string
@@ -106,12 +109,13 @@ describe("the examples", () => {
   })
 })
 
+/** The row of a table that begins with this cell. */
+function rowIn(page: string, first: string): string | undefined {
+  return page.split("\n").find((line) => line.startsWith(`| \`${first}\` |`))
+}
+
 describe("docs/run.md", () => {
-  /** The row of a table that begins with this cell. */
-  const rowOf = (first: string, section: string) =>
-    RUN.slice(RUN.indexOf(`## ${section}`))
-      .split("\n")
-      .find((line) => line.startsWith(`| \`${first}\` |`))
+  const rowOf = (first: string, section: string) => rowIn(RUN.slice(RUN.indexOf(`## ${section}`)), first)
 
   it.each(PROVIDERS.map((provider) => [provider.name, provider] as const))(
     "has the variables of %s",
@@ -130,13 +134,29 @@ describe("docs/run.md", () => {
     const listed = new Set([...RUN.matchAll(/`([A-Z][A-Z0-9_]+)`/g)].map((match) => match[1]!))
     expect([...REMOVED_VARIABLES].filter((name) => !listed.has(name))).toEqual([])
   })
+})
+
+describe("docs/programs.md", () => {
+  const context = { url: "http://127.0.0.1:4000", token: "token", isAvailable: () => true, clamp: true }
 
   it.each(PROGRAMS.map((program) => [program.name, program] as const))(
-    "lists what bypasses the cap in %s",
+    "says what is set for %s, and what gets around the cap",
     (name, program) => {
-      expect(rowOf(name, "Programs that p2 configures")).toContain(program.bypasses.join("; "))
+      const row = rowIn(PROGRAMS_PAGE, name)
+      expect(row).toContain(program.bypasses.join("; "))
+      for (const packageName of program.packages) expect(row).toContain(`\`${packageName}\``)
+      const { env = {} } = program.settings({ ...context, env: { HTTPS_PROXY: "http://proxy.example" } })
+      for (const variable of Object.keys(env)) expect(row).toContain(variable)
     },
   )
+
+  it("names the versions that were tested", () => 
+    for (const { npm, version } of AGENTS) expect(PROGRAMS_PAGE).toContain(`\`${npm}\` ${version}`))
+
+  it("has a result of each test", () => 
+    for (const { title } of AGENTS)
+      for (const scenario of SCENARIOS)
+        expect(PROGRAMS_PAGE).toMatch(new RegExp(`^${title} +${scenario.title} +ok `.replaceAll("$", "\\$"), "m")))
 })
 
 describe("README.md", () => {

@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
+import { closeSync, existsSync, openSync } from "node:fs"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { bundleCli, type CliFile } from "./support/cli"
 
@@ -34,4 +35,11 @@ it("shows control characters of arguments as question marks", async () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining("a?[31m?")])
     expect(stderr.endsWith("\n")).toBe(true)
   }
+})
+
+it.skipIf(!existsSync("/dev/full"))("ends with 3 and a line if its output cannot be written", () => {
+  const full = openSync("/dev/full", "w")
+  const { status, stderr } = spawnSync(process.execPath, [cli.file, "models"], { stdio: ["ignore", full, "pipe"] })
+  closeSync(full)
+  expect([status, String(stderr)]).toEqual([3, "p2: The output could not be written (ENOSPC).\n"])
 })

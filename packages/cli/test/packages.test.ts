@@ -90,7 +90,12 @@ describe("p2 price", () => {
     const invalid = await world.run(["price", "gpt-4o-mini", "--input", "-1"])
     expect(invalid).toMatchObject({ code: 2, stderr: expect.stringContaining("--input") })
     const contradiction = await world.run(["price", "gpt-4o-mini", "--input", "1", "--cached", "2"])
-    expect(contradiction.code).toBe(2)
+    expect([contradiction.code, contradiction.stderr]).toEqual([2, expect.stringContaining("Invalid `--cached`")])
+    const tier = await world.run(["price", "gpt-4o-mini", "--service-tier", "nope"])
+    expect([tier.code, tier.stderr]).toEqual([
+      2,
+      'p2: Invalid `--service-tier`: expected default, batch or priority, got "nope".\n',
+    ])
   })
 })
 

@@ -187,7 +187,7 @@ async function untilAborted(
   }
 }
 
-/** Ends a reservation that its caller does not get. One that another call made stays. */
+/** Releases a reservation that is not returned to the caller, unless another call made it. */
 function undo({ isKeyOwned }: ReserveCall, outcome: ReserveOutcome): void {
   if (outcome.status === "denied") return
   const { reservation } = outcome

@@ -1,5 +1,5 @@
 import { formatUsd, InvalidArgumentError, plural, UnknownModelError, type Usage } from "@p2/core"
-import { type Cost, type CostLine, costOf, type Price, priceOf, type RateKind } from "@p2/pricing"
+import { type Cost, type CostLine, costOf, type Price, priceOf, type RateKind, UnpricedUsageError } from "@p2/pricing"
 import { print } from "../output/print"
 import { formatCount, renderTable } from "../output/table"
 
@@ -41,24 +41,38 @@ export function printPrice(model: string, given: PriceArguments): void {
   }
 }
 
-/** @throws UnknownModelError that says where models are listed */
+/** @throws UnknownModelError, InvalidArgumentError that name what the command line has */
 function findRates(model: string, serviceTier: string | undefined): Price {
   try {
     return priceOf(model, { serviceTier })
   } catch (error) {
-    if (!UnknownModelError.isInstance(error)) throw error
-    throw new UnknownModelError(model, { what: "price", nearest: error.nearest, remedy: "`p2 models` lists the ids." })
+    if (UnknownModelError.isInstance(error))
+      throw new UnknownModelError(model, {
+        what: "price",
+        nearest: error.nearest,
+        remedy: "`p2 models` lists the ids.",
+      })
+    if (!UnpricedUsageError.isInstance(error) || error.usage !== "serviceTier" || serviceTier === undefined) throw error
+    throw new InvalidArgumentError("--service-tier", anyOf(priceOf(model).serviceTiers), serviceTier)
   }
+}
+
+/** `a, b or c` */
+function anyOf(names: readonly string[]): string {
+  return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((part) => part !== "").join(" or ")
 }
 
 /** Undefined: no counts were given. */
 function readUsage({ input, output, cached }: PriceArguments): Usage | undefined {
   if (input === undefined && output === undefined && cached === undefined) return undefined
-  return {
-    inputTokens: readCount(input, "--input"),
-    outputTokens: readCount(output, "--output"),
-    cacheReadTokens: readCount(cached, "--cached"),
-  }
+  const [inputTokens, cacheReadTokens] = [readCount(input, "--input"), readCount(cached, "--cached")]
+  if (cacheReadTokens > inputTokens)
+    throw new InvalidArgumentError(
+      "--cached",
+      `at most \`--input\` (${inputTokens}), which includes them`,
+      cacheReadTokens,
+    )
+  return { inputTokens, outputTokens: readCount(output, "--output"), cacheReadTokens }
 }
 
 function readCount(value = "0", name: string): number {

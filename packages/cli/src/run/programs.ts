@@ -14,9 +14,6 @@ export interface ProgramContext {
   clamp: boolean
 }
 
-/** The budget for thinking of Claude Code with `--clamp`. */
-const CLAMPED_THINKING_TOKENS = 4_000
-
 /** What a program needs besides the variables that SDKs read. */
 export interface ProgramSettings {
   /** Undefined removes a variable. */
@@ -85,17 +82,17 @@ export const PROGRAMS: readonly Program[] = [
 ]
 
 /**
- * It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. Its budget for
- * thinking is almost its whole output limit, which cannot be lowered below it.
+ * With `--clamp`, unless the user sets them. The budget for thinking of models that do not choose it themselves is almost the
+ * whole output limit, which cannot be lowered below it. A call for a title runs beside the first one, and could reserve all that
+ * the budget can pay.
  */
+const CLAMPED_CLAUDE = { MAX_THINKING_TOKENS: "4000", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" }
+
+/** It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. */
 function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings {
-  const thinking = env.MAX_THINKING_TOKENS ?? String(CLAMPED_THINKING_TOKENS)
+  const clamped = Object.entries(clamp ? CLAMPED_CLAUDE : {}).filter(([name]) => env[name] === undefined)
   return {
-    env: {
-      ANTHROPIC_AUTH_TOKEN: token,
-      ANTHROPIC_API_KEY: undefined,
-      ...(clamp && { MAX_THINKING_TOKENS: thinking }),
-    },
+    env: { ANTHROPIC_AUTH_TOKEN: token, ANTHROPIC_API_KEY: undefined, ...Object.fromEntries(clamped) },
   }
 }
 

@@ -15,7 +15,7 @@ export interface Provider {
   /** A variable with a token that is sent as `authorization: Bearer`, as some gateways want it. */
   bearer?: string
   baseURLs: readonly BaseURLVariable[]
-  /** Variables that say who is billed, and the header of each. They belong to the key. */
+  /** Variables that select the billed account, and the header of each. They belong to the key. */
   headers?: Readonly<Record<string, string>>
   /** Its base URL contains a name of the customer's own, so it is there only if a variable or `--upstream` gives one. */
   needsBaseURL?: boolean

@@ -8,7 +8,7 @@ import {
   type Subject,
 } from "@p2/budget"
 import { nameOptions } from "../output/name-options"
-import { type OpenStore, openStore } from "../store/open-store"
+import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import type { RunOptions } from "./run-options"
 
 /** The counter of a run is forgotten a week after its last call. */
@@ -18,6 +18,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   "limits[0].limit": "--budget",
   "limits[0].per": "--per",
   "limits[0].timeZone": "--time-zone",
+  "subject.userId": "--user",
 }
 
 /** The budget of a run. */
@@ -46,14 +47,15 @@ export async function openRunBudget(options: RunOptions, onWarning: (message: st
   const open = await nameOptions(() => openStore(options.storeAddress, { limits: [runLimit], onWarning }), OPTIONS)
   const subject = { userId, tags: { program, ...tags, run: runId } }
   const status = async () => (await open.budget.status(subject))[0]!
-  await checkStore(open, status)
+  await nameOptions(() => checkStore(open, options.storeAddress, status), OPTIONS)
   const budget = isPerRun ? withParentCap(open.budget, { limit, onWarning }) : open.budget
   return { budget, subject, address: open.address, status, close: open.close }
 }
 
 /** Fails before the program starts, not at its first call. */
-async function checkStore({ close }: OpenStore, status: () => Promise<unknown>): Promise<void> {
+async function checkStore({ close }: OpenStore, address: string, status: () => Promise<unknown>): Promise<void> {
   try {
+    checkWritable(address)
     await status()
   } catch (error) {
     await close()

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs"
+import { closeSync, openSync, writeFileSync } from "node:fs"
 import { P2Error } from "@p2/core"
 import { printable } from "../output/table"
 import { childEnvironment, type SetVariable } from "./child-environment"
@@ -29,6 +29,7 @@ export async function runCommand(options: RunOptions, env: NodeJS.ProcessEnv): P
   const onWarning = (message: string) => {
     if (warnings.size < MAX_WARNINGS) warnings.add(message)
   }
+  if (options.receiptFile !== undefined) checkReceiptFile(options.receiptFile)
   const startedAt = new Date()
   const totals = new RunTotals()
   const budget = await openRunBudget(options, onWarning)
@@ -130,12 +131,25 @@ function report(data: ReceiptData, { quiet, receiptFile }: RunOptions, warnings:
   if (receiptFile !== undefined) writeReceipt(receiptFile, receiptJson(data))
 }
 
+/** Before the program spends anything. A receipt that is there stays until the new one is written. */
+function checkReceiptFile(file: string): void {
+  try {
+    closeSync(openSync(file, "a"))
+  } catch (cause) {
+    throw receiptFailure(file, cause)
+  }
+}
+
 function writeReceipt(file: string, json: string): void {
   try {
     writeFileSync(file, json)
   } catch (cause) {
-    const { code = "unknown error" } = cause as NodeJS.ErrnoException
-    const message = `The receipt could not be written to ${file} (${code}).`
-    throw new P2Error(message, { code: "receipt-not-written", kind: "failed", cause })
+    throw receiptFailure(file, cause)
   }
+}
+
+function receiptFailure(file: string, cause: unknown): P2Error {
+  const { code = "unknown error" } = cause as NodeJS.ErrnoException
+  const message = `The receipt cannot be written to ${file} (${code}). Choose another --receipt.`
+  return new P2Error(message, { code: "receipt-not-written", kind: "failed", cause })
 }

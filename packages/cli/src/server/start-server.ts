@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "@p2/core"
 import { createProxy, type ProxyHandler, type ProxyOptions, type UpstreamOptions } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
-import { type OpenStore, openStore } from "../store/open-store"
+import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import { alertEvent } from "./alerts/alert-event"
 import { Webhook } from "./alerts/webhook"
 import { isModelCall, pathNotAllowed } from "./allowed-paths"
@@ -62,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   })
   try {
+    checkWritable(options.storeAddress)
     // Fails at once if the store is misconfigured.
     await store.budget.status()
     // Ends the reservations of a process that was killed.

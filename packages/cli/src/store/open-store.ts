@@ -1,10 +1,9 @@
-import { closeSync, mkdirSync, openSync } from "node:fs"
+import { accessSync, closeSync, constants, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
-import { fileURLToPath } from "node:url"
 import { type Budget, type BudgetOptions, type BudgetStore, createBudget, memoryStore } from "@p2/budget"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { P2Error } from "@p2/core"
-import { shownAddress } from "./store-address"
+import { filePath, shownAddress } from "./store-address"
 
 /** A store that a command uses, and a budget over it. */
 export interface OpenStore {
@@ -49,7 +48,7 @@ async function connect(address: string): Promise<Connection> {
       return { store: memoryStore(), disconnect: async () => {} }
     case "file": {
       const store = sqliteStore(address, { timeoutMs: TIMEOUT_MS })
-      createFile(address.startsWith("file://") ? fileURLToPath(address) : address.slice("file:".length))
+      createFile(filePath(address)!)
       return { store, disconnect: async () => {} }
     }
     case "redis":
@@ -64,7 +63,7 @@ async function connect(address: string): Promise<Connection> {
 function createFile(path: string): void {
   const folder = dirname(path)
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    createFolder(folder)
   } catch (cause) {
     const { code = "unknown error" } = cause as NodeJS.ErrnoException
     const message = `The folder ${folder} could not be created (${code}). Choose another place with --store file:PATH or P2_HOME.`
@@ -75,6 +74,35 @@ function createFile(path: string): void {
     closeSync(openSync(path, "wx", 0o600))
   } catch {
     // It is there, or SQLite will say why it cannot be created.
+  }
+}
+
+/** `recursive` of `mkdirSync` never returns where a file system rejects a folder with ENOENT, as /proc does. */
+function createFolder(folder: string): void {
+  if (isFolder(folder)) return
+  createFolder(dirname(folder))
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been faster.
+    if (!isFolder(folder)) throw error
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** For programs that count: a file that can only be read would fail each call. @throws P2Error */
+export function checkWritable(address: string): void {
+  const path = filePath(address)
+  if (path === undefined) return
+  try {
+    for (const place of [path, dirname(path)]) accessSync(place, constants.W_OK)
+  } catch (cause) {
+    const { code = "unknown error" } = cause as NodeJS.ErrnoException
+    const message = `The store ${path} is read-only (${code}). p2 needs write access to the file and to its folder.`
+    throw new P2Error(message, { code: "store-read-only", kind: "failed", cause })
   }
 }
 

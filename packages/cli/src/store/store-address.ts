@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { hideString, InvalidArgumentError } from "@p2/core"
 import { dataFolder } from "./data-folder"
 
@@ -35,6 +36,12 @@ function hasPassword(address: string): boolean {
   if (/^(memory|file):/.test(address)) return false
   const { password, searchParams } = new URL(address)
   return password !== "" || [...searchParams.keys()].some((name) => /password|sslkey/i.test(name))
+}
+
+/** The path of a file; undefined: another kind of store. */
+export function filePath(address: string): string | undefined {
+  if (!address.startsWith("file:")) return undefined
+  return address.startsWith("file://") ? fileURLToPath(address) : address.slice("file:".length)
 }
 
 /** The address without its password and parameters, which may contain another. */

@@ -43,7 +43,7 @@ function proxyOver(limit: string, options: Partial<ProxyOptions> = OPTIONS) {
     },
   })
   const send = ({ path, headers, body }: Recording, method = "POST") => {
-    const upstream = path.startsWith("/v1beta") ? "gemini" : path.startsWith("/v1/messages") ? "anthropic" : "openai"
+    const upstream = path.startsWith("/v1beta") ? "gemini" : "anthropic-version" in headers ? "anthropic" : "openai"
     const init = { method, headers: { ...headers, authorization: `Bearer ${TOKEN}` } }
     return proxy(
       new Request(
@@ -119,7 +119,8 @@ describe("what programs send beside calls", () => {
   it("reaches the provider and costs nothing", async () => {
     const { attempts, send } = proxyOver("0")
     const claude = recordings.get("claude")!
-    expect((await send({ ...claude, path: "/v1/messages" }, "HEAD")).status).toBe(200)
+    // Claude Code asks for the base URL itself before its first call.
+    for (const path of ["", "/v1/messages"]) expect((await send({ ...claude, path }, "HEAD")).status).toBe(200)
     expect(attempts).toEqual([])
   })
 

@@ -43,9 +43,11 @@ describe("the settings of", () => {
   it("claude put the token where no question is asked", () => {
     expect(settingsOf("claude").env).toEqual({ ANTHROPIC_AUTH_TOKEN: "p2-token", ANTHROPIC_API_KEY: undefined })
     expect(settingsOf("claude", { isAvailable: () => false })).toEqual({})
-    expect(settingsOf("claude", { clamp: true }).env).toMatchObject({ MAX_THINKING_TOKENS: "4000" })
-    const own = { MAX_THINKING_TOKENS: "8000" }
-    expect(settingsOf("claude", { clamp: true, env: own }).env).toMatchObject(own)
+    const clamped = { MAX_THINKING_TOKENS: "4000", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" }
+    expect(settingsOf("claude", { clamp: true }).env).toMatchObject(clamped)
+    const { env } = settingsOf("claude", { clamp: true, env: { MAX_THINKING_TOKENS: "8000" } })
+    expect(env).toMatchObject({ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" })
+    expect(env).not.toHaveProperty("MAX_THINKING_TOKENS")
   })
 
   it("codex choose a provider without retries", () => {

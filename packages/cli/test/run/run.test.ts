@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
@@ -168,6 +168,7 @@ describe("usage errors of p2 run", () => {
       /openai/,
     ],
     ["a tag without a value", ["--budget", "1", "--tag", "team", "--", "true"], /Invalid `--tag`/],
+    ["an empty user", ["--budget", "1", "--store", "memory:", "--user", "", "--", "true"], /Invalid `--user`/],
     ["an invalid wait", ["--budget", "1", "--wait", "30", "--", "true"], /a duration such as 30s/],
     ["an invalid number", ["--budget", "1", "--max-output-tokens", "1.5", "--", "true"], /a positive integer/],
     ["an invalid bound", ["--budget", "1", "--input-bound", "soft", "--", "true"], /hard, provider, calibrated/],
@@ -186,6 +187,24 @@ describe("usage errors of p2 run", () => {
       OPENAI_API_KEY: "sk-planted-\n-0123456789",
     })
     expect([code, stderr.includes("Invalid `OPENAI_API_KEY`"), stderr.includes("planted")]).toEqual([2, true, false])
+  })
+
+  it("a receipt that cannot be written ends with 3 before the program starts", async () => {
+    const options = ["--budget", "1", "--store", "memory:", "--receipt", join(world.folder, "none", "receipt.json")]
+    const { code, stdout, stderr } = await world.run(["run", ...options, ...node("console.log(1)")], env)
+    expect([code, stdout]).toEqual([3, ""])
+    expect(stderr).toContain("Choose another --receipt")
+  })
+
+  // The mode of a file does not bind root.
+  it.skipIf(process.getuid?.() === 0)("a store that is read-only ends with 3 before the program starts", async () => {
+    const address = `file:${join(world.folder, "read-only.db")}`
+    const options = ["run", "--budget", "1", "--store", address, ...node("console.log(1)")]
+    expect(await world.run(options, env)).toMatchObject({ code: 0 })
+    chmodSync(join(world.folder, "read-only.db"), 0o400)
+    const { code, stdout, stderr } = await world.run(options, env)
+    expect([code, stdout]).toEqual([3, ""])
+    expect(stderr).toContain("read-only")
   })
 
   it("a store that does not answer ends with 3 before the program starts", async () => {

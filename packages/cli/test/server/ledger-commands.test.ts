@@ -93,9 +93,15 @@ describe("p2 status", () => {
     expect(lines.slice(1)).toEqual([expect.stringMatching(/^user ada \| month \| \$12\.00 \| \$9\.00/)])
   })
 
-  it("names the option of a limit that is invalid", async () => {
-    const { code, stderr } = await world.run(["status", "--limit", "5", "--per", "daily"])
-    expect([code, stderr]).toEqual([2, expect.stringContaining("Invalid `--per`")])
+  it.each([
+    [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
+    [["--per", "day"], "Invalid `--per`: expected absent, because there is no `--limit`"],
+    // A variable of a script that is not set would select everybody.
+    [["--user", ""], "Invalid `--user`: expected at least one character"],
+    [["--key", ""], "Invalid `--key`: expected at least one character"],
+  ])("rejects %j", async (args, message) => {
+    const { code, stderr } = await world.run(["status", ...args])
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
   it("shows what each user spent where no limit is known", async () => {

@@ -235,6 +235,8 @@ describe("p2 keys create", () => {
     [["--per", "day"], "because there is no `--limit`"],
     [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
     [["--expires", "soon"], "a duration such as"],
+    [["--expires", "0d"], "Invalid `--expires`: expected a duration above 0"],
+    [["--user", ""], "Invalid `--user`: expected at least one character"],
     [["--models", "a,,b"], "names separated by commas"],
     [["--config", "p2.json"], "`--user NAME` is missing, because `limits[1]` of the configuration requires it"],
     [["--user", "ada", "--store", "memory:"], "`p2 keys create --config-entry`"],

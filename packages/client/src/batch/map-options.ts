@@ -32,7 +32,7 @@ export interface MapOptions<Item> {
 /** The result of one item. */
 export type MapResult<Answer> = { index: number } & (
   | { status: "answered"; answer: Answer; receipt: Receipt }
-  /** It was answered and paid in an earlier run of the batch. */
+  /** It was answered and paid for in an earlier run of the batch. */
   | { status: "resumed"; answer: Answer; requestId: string; costNanoUsd: NanoUsd }
   | { status: "failed"; error: ErrorWithReceipt; receipt: Receipt }
   /** It was not called: an item before it was denied, or the signal fired. */

@@ -70,7 +70,7 @@ function choiceOf(end: AttemptOutcome, { serverError = "bound", abort = "bound" 
   return end === "aborted" || end === "timed-out" ? abort : "bound"
 }
 
-/** What is charged by a choice, at most the reservation. */
+/** The charge of an option value, at most the reservation. */
 function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, reserved: ReservedCost): ReportedCharge {
   if (choice === "nothing") return NOTHING
   const bound = { costSource: "bound", tableCostNanoUsd: undefined } as const

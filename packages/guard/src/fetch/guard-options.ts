@@ -47,7 +47,7 @@ export interface GuardOptions {
   /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
   maxToolCalls?: number | undefined
   /**
-   * Sent to OpenAI where a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
+   * Sent to OpenAI if a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
    * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
    */
   serviceTier?: string | undefined
@@ -125,7 +125,7 @@ export interface Guard extends GuardOptions {
   batchUpperBoundNanoUsd: NanoUsd | undefined
   /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
   rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
-  /** Models whose overrun was warned of, as `provider/model`. */
+  /** Models for which an overrun warning was sent, as `provider/model`. */
   overrunModels: Set<string>
 }
 

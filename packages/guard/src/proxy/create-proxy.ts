@@ -91,10 +91,16 @@ function checkRequest(settings: ProxySettings, { headers }: Request, url: URL, f
   const { allowedHosts, allowedOrigins } = settings
   const host = (headers.get("host") ?? url.host).toLowerCase()
   if (allowedHosts !== undefined && !allowedHosts.has(host))
-    return fail("host_not_allowed", "The proxy does not answer for this host. See `allowedHosts`.")
+    return fail(
+      "host_not_allowed",
+      "The proxy does not answer for this host. List it in `allowedHosts` of `createProxy`, or in `hosts` of `p2 serve`.",
+    )
   const origin = headers.get("origin")?.toLowerCase()
   if (allowedOrigins !== undefined && origin !== undefined && !allowedOrigins.has(origin))
-    return fail("origin_not_allowed", "The proxy does not answer pages of this origin. See `allowedOrigins`.")
+    return fail(
+      "origin_not_allowed",
+      "The proxy does not answer pages of this origin. `allowedOrigins` of `createProxy` lists those that it answers.",
+    )
   // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot continue as a request.
   if (/\bwebsocket\b/i.test(headers.get("upgrade") ?? ""))
     return fail("upgrade_not_supported", "The proxy does not serve WebSockets. Send requests over HTTP.", {

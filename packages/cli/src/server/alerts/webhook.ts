@@ -16,7 +16,7 @@ export interface WebhookOptions {
   timeoutMs?: number | undefined
 }
 
-/** Deliveries that wait, at most. */
+/** Maximum number of waiting deliveries. */
 const MAX_WAITING = 1_000
 const MAX_RETRY_MS = 300_000
 

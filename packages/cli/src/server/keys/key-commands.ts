@@ -7,6 +7,7 @@ import { configKeys } from "../config/config-keys"
 import { readDuration } from "../config/duration"
 import { missingScope } from "../config/missing-scope"
 import { refuseInsideRun } from "../inside-run"
+import { checkPresent } from "../ledger/subject-options"
 import { formatLimit } from "../limit-text"
 import { type CommandStore, storeOfCommand } from "../store-of-command"
 import { readTags } from "../tags"
@@ -144,6 +145,7 @@ function checkOwner(record: KeyRecord, limits: readonly Limit[]): void {
 
 /** @throws InvalidArgumentError */
 function newRecord(given: CreateKeyArguments, hash: string, now: number): KeyRecord {
+  checkPresent({ user: given.user, client: given.client, name: given.name })
   const tags = readTags(given.tag ?? [])
   if (KEY_TAG in tags) throw new InvalidArgumentError("--tag", "another name, because p2 sets `key`", `${KEY_TAG}=…`)
   const record: KeyRecord = {
@@ -152,11 +154,17 @@ function newRecord(given: CreateKeyArguments, hash: string, now: number): KeyRec
     models: given.models === undefined ? undefined : readModels(given.models),
     limits: readLimits(given),
     createdAt: now,
-    expiresAt: given.expires === undefined ? null : now + readDuration(given.expires, "--expires"),
+    expiresAt: given.expires === undefined ? null : now + readLifetime(given.expires),
     revokedAt: null,
   }
   createBudget({ store: memoryStore(), limits: limitsOf(record) })
   return record
+}
+
+function readLifetime(expires: string): number {
+  const lifetime = readDuration(expires, "--expires")
+  if (lifetime > 0) return lifetime
+  throw new InvalidArgumentError("--expires", "a duration above 0", expires)
 }
 
 function readModels(names: string): string[] {

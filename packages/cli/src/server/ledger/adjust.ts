@@ -9,7 +9,14 @@ import { KEY_TAG, limitsOf as limitsOfKey } from "../keys/virtual-key"
 import { formatScope } from "../limit-text"
 import { type OpenLedger, type StoreArguments, withLedger } from "./open-ledger"
 import { formatDollars } from "./status"
-import { type LimitArguments, limitsOf, readScope, readSubject, type SubjectArguments } from "./subject-options"
+import {
+  checkPresent,
+  type LimitArguments,
+  limitsOf,
+  readScope,
+  readSubject,
+  type SubjectArguments,
+} from "./subject-options"
 
 export interface AdjustArguments extends StoreArguments, SubjectArguments, LimitArguments {
   scope: string
@@ -26,8 +33,7 @@ export async function adjust(command: "top-up" | "reset", given: AdjustArguments
   const subject = readSubject(given)
   checkSubject(scope, subject)
   // An empty variable of a script would be one key for all of its top-ups.
-  if (given.idempotencyKey === "")
-    throw new InvalidArgumentError("--idempotency-key", "at least one character", given.idempotencyKey)
+  checkPresent({ "idempotency-key": given.idempotencyKey })
   const change = async (ledger: OpenLedger) => {
     const limits = await limitsOfScope(ledger, given, scope, subject)
     const { per, idempotencyKey, amount } = given

@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { type Budget, createBudget, type Limit } from "@p2/budget"
 import { P2Error } from "@p2/core"
 import { openStore } from "../../store/open-store"
-import { shownAddress } from "../../store/store-address"
+import { filePath, shownAddress } from "../../store/store-address"
 import type { ServeConfig } from "../config/config-schema"
 import { storeOfCommand } from "../store-of-command"
 
@@ -44,9 +43,8 @@ function checkExists(address: string): void {
       code: "no-store",
       kind: "usage",
     })
-  if (!address.startsWith("file:")) return
-  const path = address.startsWith("file://") ? fileURLToPath(address) : address.slice("file:".length)
-  if (!existsSync(path))
+  const path = filePath(address)
+  if (path !== undefined && !existsSync(path))
     throw new P2Error(
       `There is no store at ${shownAddress(address)}. \`p2 run\` and \`p2 serve\` create it. Is --store, P2_STORE or --config missing?`,
       { code: "no-store", kind: "usage" },

@@ -1,5 +1,5 @@
 import type { Budget, Limit, LimitStatus, Scope, Subject, UsageTotals } from "@p2/budget"
-import { formatUsd } from "@p2/core"
+import { formatUsd, InvalidArgumentError } from "@p2/core"
 import { nameOptions } from "../../output/name-options"
 import { print } from "../../output/print"
 import { formatCount, renderTable } from "../../output/table"
@@ -27,6 +27,7 @@ interface StatusRow extends LimitStatus {
 /** `p2 status` */
 export async function printStatus(given: StatusArguments): Promise<void> {
   const rows = readCount(given.rows, "--rows")
+  checkLimitOptions(given)
   const show = async (ledger: OpenLedger) => {
     // Reservations of a killed process are charged when their leases end.
     await ledger.budget.sweep()
@@ -44,6 +45,13 @@ export async function printStatus(given: StatusArguments): Promise<void> {
     print(describeRows(listed), { address: ledger.address, limits: listed }, { asJson: given.json === true })
   }
   await nameOptions(() => withLedger(given, show))
+}
+
+/** @throws InvalidArgumentError for a part of a limit without the limit */
+function checkLimitOptions({ limit, per, timeZone }: StatusArguments): void {
+  if (limit !== undefined) return
+  for (const [name, value] of Object.entries({ "--per": per, "--time-zone": timeZone }))
+    if (value !== undefined) throw new InvalidArgumentError(name, "absent, because there is no `--limit`", value)
 }
 
 /** Active keys with limits of their own. Only a server has keys. */

@@ -24,8 +24,15 @@ export interface LimitArguments {
 
 /** @throws InvalidArgumentError */
 export function readSubject({ user, client, model, key, tag = [] }: SubjectArguments): Subject {
+  checkPresent({ user, client, model, key })
   const tags = { ...readTags(tag), ...(key !== undefined && { [KEY_TAG]: key }) }
   return { userId: user, clientId: client, model, ...(Object.keys(tags).length > 0 && { tags }) }
+}
+
+/** An empty value, as of a variable that is not set, would select everybody. @throws InvalidArgumentError */
+export function checkPresent(options: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value] of Object.entries(options))
+    if (value === "") throw new InvalidArgumentError(`--${name}`, "at least one character", value)
 }
 
 /** The filter of the ledger for a subject, which may have one tag. @throws InvalidArgumentError */

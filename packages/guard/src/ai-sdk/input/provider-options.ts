@@ -218,7 +218,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
-/** A name may be any string of the caller. */
+/** A name may be any string that the caller chose. */
 function shownPart(name: string): string {
   const shown = shownName(name)
   return shown.startsWith("`") ? shown.slice(1, -1) : "?"
