@@ -24,7 +24,7 @@ export interface ProgramSettings {
   notes?: readonly string[]
 }
 
-/** A program that `p2 run` knows. */
+/** A program that `p2 run` configures. */
 export interface Program {
   name: string
   /** The name of its npm package, for `npx`. */

@@ -33,10 +33,10 @@ export interface ProtocolContext {
   deployments: Readonly<Record<string, string>>
   /** The provider at hosts that are not in the table of providers; undefined: such a host is rejected, unless the model has a price of the caller's own. */
   provider?: string | undefined
-  /** `max_tool_calls` of OpenAI's Responses, sent where a call has hosted tools and no maximum; undefined: such a call is rejected. */
+  /** `max_tool_calls` of OpenAI's Responses, sent if a call has hosted tools and no maximum; undefined: such a call is rejected. */
   maxToolCalls?: number | undefined
   /**
-   * The service tier that is sent to OpenAI where a call states none. Without it a setting of the project decides, and the bound
+   * The service tier that is sent to OpenAI if a call states none. Without it a setting of the project decides, and the bound
    * assumes the most expensive tier; undefined: none is sent.
    */
   serviceTier?: string | undefined

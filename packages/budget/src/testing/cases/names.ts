@@ -11,7 +11,7 @@ const SIMILAR_NAMES = [
   ..."damaged entries spent null undefined NaN true __proto__ constructor toString hasOwnProperty".split(" "),
 ]
 
-/** The longest names and the largest numbers are stored unchanged. */
+/** Similar names and extreme numbers are stored exactly. */
 export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (test) => {
   test("names that look alike are different counters", async (t) => {
     for (const [index, name] of SIMILAR_NAMES.entries()) {
