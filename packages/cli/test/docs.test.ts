@@ -150,13 +150,15 @@ describe("docs/programs.md", () => {
     },
   )
 
-  it("names the versions that were tested", () => 
-    for (const { npm, version } of AGENTS) expect(PROGRAMS_PAGE).toContain(`\`${npm}\` ${version}`))
+  it("names the versions that were tested", () => {
+    for (const { npm, version } of AGENTS) expect(PROGRAMS_PAGE).toContain(`\`${npm}\` ${version}`)
+  })
 
-  it("has a result of each test", () => 
+  it("has a result of each test", () => {
     for (const { title } of AGENTS)
       for (const scenario of SCENARIOS)
-        expect(PROGRAMS_PAGE).toMatch(new RegExp(`^${title} +${scenario.title} +ok `.replaceAll("$", "\\$"), "m")))
+        expect(PROGRAMS_PAGE).toMatch(new RegExp(`^${title} +${scenario.title} +ok `.replaceAll("$", "\\$"), "m"))
+  })
 })
 
 describe("README.md", () => {
