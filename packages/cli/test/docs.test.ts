@@ -140,7 +140,7 @@ describe("docs/programs.md", () => {
   const context = { url: "http://127.0.0.1:4000", token: "token", isAvailable: () => true, clamp: true }
 
   it.each(PROGRAMS.map((program) => [program.name, program] as const))(
-    "says what is set for %s, and what gets around the cap",
+    "lists the settings of %s and what bypasses the cap",
     (name, program) => {
       const row = rowIn(PROGRAMS_PAGE, name)
       expect(row).toContain(program.bypasses.join("; "))

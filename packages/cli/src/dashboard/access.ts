@@ -34,7 +34,7 @@ export class Access {
     this.#options = options
   }
 
-  /** A link that signs in one browser. */
+  /** Creates a link that signs in one browser. */
   createLink(): string {
     const token = this.#remember(this.#links, MAX_LINKS, LINK_TTL_MS)
     const { origin, basePath } = this.#options

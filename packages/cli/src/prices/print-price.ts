@@ -41,7 +41,7 @@ export function printPrice(model: string, given: PriceArguments): void {
   }
 }
 
-/** @throws UnknownModelError, InvalidArgumentError that name what the command line has */
+/** @throws UnknownModelError, InvalidArgumentError that name the options of the command line */
 function findRates(model: string, serviceTier: string | undefined): Price {
   try {
     return priceOf(model, { serviceTier })

@@ -82,13 +82,12 @@ export const PROGRAMS: readonly Program[] = [
 ]
 
 /**
- * With `--clamp`, unless the user sets them. The budget for thinking of models that do not choose it themselves is almost the
- * whole output limit, which cannot be lowered below it. A call for a title runs beside the first one, and could reserve all that
- * the budget can pay.
+ * Set with `--clamp`, unless the user sets them. Models without adaptive thinking have a thinking budget of almost the whole
+ * output limit, which cannot be lowered below that budget. The concurrent title call could reserve all that the budget can pay.
  */
 const CLAMPED_CLAUDE = { MAX_THINKING_TOKENS: "4000", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" }
 
-/** It asks whether to use a key from ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN comes before its own login. */
+/** Claude Code asks before it uses ANTHROPIC_API_KEY; a token in ANTHROPIC_AUTH_TOKEN takes precedence over its login. */
 function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings {
   const clamped = Object.entries(clamp ? CLAMPED_CLAUDE : {}).filter(([name]) => env[name] === undefined)
   return {

@@ -131,7 +131,7 @@ function report(data: ReceiptData, { quiet, receiptFile }: RunOptions, warnings:
   if (receiptFile !== undefined) writeReceipt(receiptFile, receiptJson(data))
 }
 
-/** Before the program spends anything. A receipt that is there stays until the new one is written. */
+/** Checks the path before the program spends anything. An existing receipt stays until the new one is written. */
 function checkReceiptFile(file: string): void {
   try {
     closeSync(openSync(file, "a"))

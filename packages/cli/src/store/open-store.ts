@@ -84,7 +84,7 @@ function createFolder(folder: string): void {
   try {
     mkdirSync(folder, { mode: 0o700 })
   } catch (error) {
-    // Another process may have been faster.
+    // Another process may have created it.
     if (!isFolder(folder)) throw error
   }
 }
@@ -93,7 +93,7 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
-/** For programs that count: a file that can only be read would fail each call. @throws P2Error */
+/** For commands that count spending: a read-only file would fail each call. @throws P2Error */
 export function checkWritable(address: string): void {
   const path = filePath(address)
   if (path === undefined) return

@@ -29,7 +29,7 @@ export function readSubject({ user, client, model, key, tag = [] }: SubjectArgum
   return { userId: user, clientId: client, model, ...(Object.keys(tags).length > 0 && { tags }) }
 }
 
-/** An empty value, as of a variable that is not set, would select everybody. @throws InvalidArgumentError */
+/** Rejects an empty value, as from an unset variable, which would select all users. @throws InvalidArgumentError */
 export function checkPresent(options: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value] of Object.entries(options))
     if (value === "") throw new InvalidArgumentError(`--${name}`, "at least one character", value)
