@@ -81,7 +81,7 @@ export default [
   {
     name: "@p2/cli, own code without the page of the dashboard",
     path: "packages/cli/dist/main.js",
-    ignore: [...neighbours, "commander", "jsonc-parser"],
+    ignore: [...neighbors, "commander", "jsonc-parser"],
     modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
     gzip: true,
     limit: "48 KB",

@@ -6,7 +6,7 @@ import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import { sendCounted } from "../transport/counted-call"
-import { type BatchFiles, createBatchFiles } from "./batch/start-batch"
+import { type BatchFiles, createBatchFiles } from "./batch/batch-files"
 import { SUBJECT_NAMES } from "./scope"
 
 /** Options of `guardFetch`. */

@@ -6,17 +6,12 @@ import { rejected } from "../../protocols/rejection"
 import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS } from "../../protocols/variants/batch-price"
 import { unknownField } from "../../protocols/variants/body-fields"
 import type { Guard } from "../guard-options"
+import type { FileBound } from "./batch-files"
 import { linesOf } from "./lines"
 import { repeatedName } from "./repeated-name"
 
 /** Calls that are described before other work gets a turn. */
 const CALLS_PER_TURN = 50
-
-/** The upper bound of a file. */
-export interface FileBound extends BatchBound {
-  /** The path of every call; undefined: the file has none. */
-  endpoint: string | undefined
-}
 
 /** The upper bound of the calls in a file, each at the price of a batch. `url` is that of the upload. */
 export async function boundOfFile(

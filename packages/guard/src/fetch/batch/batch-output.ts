@@ -5,7 +5,7 @@ import type { Guard } from "../guard-options"
 import { chargeOf } from "../plan-call"
 import type { BatchFormat, BatchLine } from "./batch-format"
 import { linesOf } from "./lines"
-import type { PolledBatch } from "./poll-batch"
+import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 

@@ -1,24 +1,15 @@
-import { isBudgetError, type Reservation, type Subject } from "@p2/budget"
+import { isBudgetError, type Reservation } from "@p2/budget"
 import { isRecord, parseJson } from "@p2/core"
 import { settleAttempt } from "../../charge/attempt"
 import type { Charge } from "../../charge/charge"
-import type { BatchPoll } from "../../protocols/protocol"
 import { started } from "../background"
 import type { Guard } from "../guard-options"
-import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
 import { inCurrentScope, mergeSubjects } from "../scope"
 import { chargedFields, reportAttempt } from "../settle-call"
 import { type BatchFormat, batchFormatOf } from "./batch-format"
 import { type BatchOutput, readOutput } from "./batch-output"
-
-/** A poll, and who polls. */
-export interface PolledBatch {
-  read: Extract<ReadCall, { status: "read" }>
-  headers: Headers
-  described: BatchPoll
-  subject: Subject | undefined
-}
+import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 

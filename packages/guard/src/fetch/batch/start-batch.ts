@@ -1,18 +1,11 @@
-import { isRecord, LruMap, parseJson } from "@p2/core"
+import { isRecord, parseJson } from "@p2/core"
 import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
 import { rejected, unbounded } from "../../protocols/rejection"
 import { BatchMeter } from "../../protocols/variants/batch-meter"
 import type { Guard } from "../guard-options"
 import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
-import { boundOfFile, type FileBound } from "./batch-file"
-
-/** The bounds of the files that a guard uploaded, by host and id. */
-export type BatchFiles = LruMap<string, FileBound | Rejection>
-
-export function createBatchFiles(): BatchFiles {
-  return new LruMap(1_000)
-}
+import { boundOfFile } from "./batch-file"
 
 /** Uploads a file, and remembers the upper bound of its calls. */
 export async function uploadBatch(
