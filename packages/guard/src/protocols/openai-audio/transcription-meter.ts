@@ -1,4 +1,4 @@
-import { isRecord } from "@p2/core"
+import { isRecord, type Usage } from "@p2/core"
 import { readOpenAITranscriptionUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError, reportsError } from "../openai-chat/reported-error"
@@ -62,13 +62,17 @@ export class TranscriptionMeter implements Meter {
   #usageOf({ usage, duration }: Readonly<Record<string, unknown>>): UsageReading {
     if (isRecord(usage)) {
       const reading = readOpenAITranscriptionUsage(usage)
-      // No audio has zero tokens.
-      const isBilled = this.#isBySecond || reading.status === "none" || reading.usage.inputTokens > 0
+      // No audio has zero tokens or seconds.
+      const isBilled = reading.status !== "none" && billedInput(reading.usage, this.#isBySecond) > 0
       return isBilled ? reading : { status: "none" }
     }
-    if (!this.#isBySecond || typeof duration !== "number" || !(duration >= 0)) return { status: "none" }
+    if (!this.#isBySecond || typeof duration !== "number" || !(duration > 0)) return { status: "none" }
     return readOpenAITranscriptionUsage({ type: "duration", seconds: duration })
   }
+}
+
+function billedInput({ inputTokens, audioSeconds = 0 }: Usage, isBySecond: boolean): number {
+  return isBySecond ? audioSeconds : inputTokens
 }
 
 function byteLength(text: string): number {
