@@ -68,7 +68,7 @@ export default [
     ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "25 KB",
+    limit: "26 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -76,7 +76,7 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "56 KB",
+    limit: "57.5 KB",
   },
   {
     name: "@p2/cli, own code without the page of the dashboard",
@@ -84,7 +84,7 @@ export default [
     ignore: [...neighbors, "commander", "jsonc-parser"],
     modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
     gzip: true,
-    limit: "48 KB",
+    limit: "49.5 KB",
   },
   {
     name: "@p2/client, own code",
