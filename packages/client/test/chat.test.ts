@@ -159,6 +159,6 @@ describe("the deltas of a text stream", () => {
     const left = openClient(provider).stream()
     for await (const { delta } of left.deltas) if (delta !== "") break
     await expect(left.result).rejects.toMatchObject({ code: "aborted" })
-    expect(() => left[Symbol.asyncIterator]()).toThrow(/iterated once/)
+    expect(() => left[Symbol.asyncIterator]()).toThrow(/iterated only once/)
   })
 })
