@@ -137,7 +137,7 @@ describe("the demo", () => {
 
   it("shows the callers on a dashboard, and runs until it is ended", async () => {
     const env = { PATH: process.env.PATH, HOME: folder, NO_COLOR: "1" }
-    const args = [main, "--dashboard", "--callers", "20", "--affordable", "4"]
+    const args = [main, "--dashboard", "--callers", "20", "--affordable", "4", "--documents", "3"]
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] })
     const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })))
     try {
@@ -156,10 +156,10 @@ describe("the demo", () => {
       const sections: Record<string, unknown>[] = []
       const received = receive(events, sections)
       await printed(/(stays open until)/)
-      // Two requests of the example come before the callers: one denied, one answered.
+      // Two requests of the example come before the callers, one denied and one answered, and three documents after them.
       await expect
         .poll(() => sections.findLast(({ sums }) => sums !== undefined)?.sums, { timeout: 60_000 })
-        .toMatchObject({ calls: 1 + 4, denied: 1 + 16, inDoubt: 0 })
+        .toMatchObject({ calls: 1 + 4 + 3, denied: 1 + 16, inDoubt: 0 })
       expect(figure(stdout, "Admitted")).toBe(4)
       child.kill("SIGTERM")
       expect(await ended).toEqual({ code: 0, signal: null })
